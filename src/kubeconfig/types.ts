@@ -1,0 +1,78 @@
+/**
+ * The kubeconfig as it stands in files, and the one flat configuration that the rest of the program works with.
+ * Field names are those of client-go's `clientcmd/api/v1`.
+ */
+
+/** A PEM document: inline in the kubeconfig, or a file that may be rotated under us (absolute path). */
+export type PemSource = { readonly data: Buffer } | { readonly file: string };
+
+export interface Cluster {
+  server?: string;
+  'tls-server-name'?: string;
+  'insecure-skip-tls-verify'?: boolean;
+  'certificate-authority'?: string;
+  'certificate-authority-data'?: string;
+  'proxy-url'?: string;
+  'disable-compression'?: boolean;
+}
+
+export interface AuthInfo {
+  'client-certificate'?: string;
+  'client-certificate-data'?: string;
+  'client-key'?: string;
+  'client-key-data'?: string;
+  token?: string;
+  tokenFile?: string;
+  username?: string;
+  password?: string;
+  as?: string;
+  'as-uid'?: string;
+  'as-groups'?: string[];
+  'as-user-extra'?: Record<string, string[]>;
+  exec?: Record<string, unknown>;
+  'auth-provider'?: Record<string, unknown>;
+}
+
+export interface Context {
+  cluster?: string;
+  user?: string;
+  namespace?: string;
+}
+
+/** A named entry, with the file it came from: relative paths are relative to that file's folder. */
+export interface Named<T> {
+  readonly value: T;
+  readonly file: string;
+}
+
+/** All files of a KUBECONFIG list merged: the first file wins per name. */
+export interface Kubeconfig {
+  readonly files: readonly string[];
+  readonly currentContext: string | undefined;
+  readonly clusters: ReadonlyMap<string, Named<Cluster>>;
+  readonly users: ReadonlyMap<string, Named<AuthInfo>>;
+  readonly contexts: ReadonlyMap<string, Named<Context>>;
+}
+
+/** Where the API server is. `path` has no trailing slash and is empty when the server URL has none. */
+export interface ServerAddress {
+  readonly protocol: 'https:' | 'http:';
+  /** Host name or IP address, an IPv6 address without its brackets. */
+  readonly hostname: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+/** What one context comes down to, after flags and files: everything that is needed to reach one API server. */
+export interface ClientConfig {
+  readonly server: ServerAddress;
+  readonly certificateAuthority?: PemSource;
+  readonly insecureSkipTlsVerify: boolean;
+  readonly tlsServerName?: string;
+  readonly clientCertificate?: { readonly certificate: PemSource; readonly key: PemSource };
+  readonly token?: string;
+  /** Absolute path; its content wins over `token`. */
+  readonly tokenFile?: string;
+  readonly username?: string;
+  readonly password?: string;
+}

@@ -3,8 +3,11 @@
  * Field names are those of client-go's `clientcmd/api/v1`.
  */
 
-/** A PEM document: inline in the kubeconfig, or a file that may be rotated under us (absolute path). */
-export type PemSource = { readonly data: Buffer } | { readonly file: string };
+/**
+ * A PEM document: inline in the kubeconfig, with the words that say where for a message, or a file that may be
+ * rotated under us (absolute path).
+ */
+export type PemSource = { readonly data: Buffer; readonly origin?: string } | { readonly file: string };
 
 export interface Cluster {
   server?: string;
@@ -47,7 +50,10 @@ export interface Named<T> {
 
 /** All files of a KUBECONFIG list merged: the first file wins per name. */
 export interface Kubeconfig {
+  /** The files that were read, in order; none of them need exist unless --kubeconfig named it. */
   readonly files: readonly string[];
+  /** Every file that was looked for, in order. */
+  readonly lookedFor: readonly string[];
   readonly currentContext: string | undefined;
   readonly clusters: ReadonlyMap<string, Named<Cluster>>;
   readonly users: ReadonlyMap<string, Named<AuthInfo>>;

@@ -1,0 +1,27 @@
+import { X509Certificate } from 'node:crypto';
+import type { PemSource } from '../kubeconfig/types.js';
+import { readPem } from './pem.js';
+
+/**
+ * Reads the certificates that the API server's one is checked against, as PEM. What is not a certificate is left out,
+ * as Go's `AppendCertsFromPEM` does; none at all is a problem.
+ */
+export async function loadCertificateAuthority(
+  source: PemSource,
+): Promise<{ readonly certificateAuthority: Buffer } | { readonly problems: readonly string[] }> {
+  const document = await readPem(source, 'certificate-authority');
+  if ('problem' in document) return { problems: [document.problem] };
+  const certificates = document.blocks.filter(
+    ({ type, text }) => type === 'CERTIFICATE' && isCertificate(text),
+  );
+  if (certificates.length === 0) return { problems: [`${document.name} has no certificate`] };
+  return { certificateAuthority: Buffer.from(certificates.map(({ text }) => text).join('')) };
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== null;
+  } catch {
+    return false;
+  }
+}

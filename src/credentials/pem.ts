@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { describeFileError } from '../kubeconfig/file-problem.js';
+import type { PemSource } from '../kubeconfig/types.js';
+
+/** One block of a PEM document (RFC 7468), `text` with its BEGIN and END lines. */
+export interface PemBlock {
+  /** What follows BEGIN, such as `CERTIFICATE` or `EC PRIVATE KEY`. */
+  readonly type: string;
+  readonly text: string;
+}
+
+/** Blocks in order; what stands around them is ignored, as in Go. */
+export interface PemDocument {
+  /** `client-key-data of user "x" in FILE`, or the file's name: what to call it in a message. */
+  readonly name: string;
+  readonly blocks: readonly PemBlock[];
+}
+
+/** Reads a PEM document; `field` says in a message what the file is for, such as `client-key`. */
+export async function readPem(
+  source: PemSource,
+  field: string,
+): Promise<PemDocument | { readonly problem: string }> {
+  if ('data' in source) return { name: source.origin ?? field, blocks: blocksOf(source.data) };
+  const name = `${field} ${source.file}`;
+  try {
+    return { name, blocks: blocksOf(await readFile(source.file)) };
+  } catch (error) {
+    return { problem: `${name}: ${describeFileError(error)}` };
+  }
+}
+
+function blocksOf(content: Buffer): PemBlock[] {
+  const blocks = content.toString('latin1').matchAll(/-----BEGIN ([^\r\n-]+)-----[\s\S]*?-----END \1-----/g);
+  return Array.from(blocks, ([text, type]) => ({ type: type ?? '', text: `${text}\n` }));
+}

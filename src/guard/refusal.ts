@@ -1,0 +1,13 @@
+import { StatusError } from '../kubernetes/status.js';
+import type { RejectionReason } from '../observability/metrics.js';
+
+/** A request that a guard does not let pass: answered with a Status that names the rule and the way out. */
+export class Refusal extends StatusError {
+  constructor(
+    code: number,
+    readonly rejection: RejectionReason,
+    message: string,
+  ) {
+    super(code, message);
+  }
+}

@@ -1,0 +1,70 @@
+import { RE2JS } from 're2js';
+
+/** A comma-separated list of Go regular expressions, as kubectl proxy's filter flags take it. */
+export interface RegexpList {
+  readonly source: string;
+  /** True when any expression is found anywhere in `text` (Go's `MatchString`); an empty list matches nothing. */
+  matches(text: string): boolean;
+}
+
+type Matcher = (text: string) => boolean;
+
+function equals(literal: string): Matcher {
+  return text => text === literal;
+}
+
+/** Runs `expression` only on text that holds every literal of it. */
+function withLiterals(expression: string, prefix: string, literal: string): Matcher {
+  const re = RE2JS.compile(expression);
+  return text => text.startsWith(prefix) && text.includes(literal) && re.test(text);
+}
+
+/** The defaults and the usual "anything" run on every request, so they must not cost an automaton. */
+const shortcuts: ReadonlyMap<string, () => Matcher> = new Map([
+  ['', () => () => true],
+  ['.*', () => () => true],
+  ['^.*', () => () => true],
+  ['^*$', () => () => true],
+  ['^$', () => equals('')],
+  ['^localhost$', () => equals('localhost')],
+  ['^127\\.0\\.0\\.1$', () => equals('127.0.0.1')],
+  ['^\\[::1\\]$', () => equals('[::1]')],
+  ['^/api/.*/pods/.*/exec', () => withLiterals('^/api/.*/pods/.*/exec', '/api/', '/exec')],
+  ['^/api/.*/pods/.*/attach', () => withLiterals('^/api/.*/pods/.*/attach', '/api/', '/attach')],
+]);
+
+function compileExpression(expression: string): Matcher {
+  const shortcut = shortcuts.get(expression);
+  if (shortcut !== undefined) return shortcut();
+  const re = RE2JS.compile(expression);
+  return text => re.test(text);
+}
+
+/**
+ * Compiles `source` as kubectl's `MakeRegexpArray` does: split at every comma, Go syntax, linear time. An empty
+ * source is an empty list. Problems name `flag` and the expression, one line each.
+ */
+export function compileRegexpList(
+  flag: string,
+  source: string,
+): { readonly list: RegexpList } | { readonly problems: string[] } {
+  const matchers: Matcher[] = [];
+  const problems: string[] = [];
+  for (const expression of source === '' ? [] : source.split(',')) {
+    try {
+      matchers.push(compileExpression(expression));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      problems.push(`${flag}: "${expression}" is not a regular expression: ${shorten(reason)}`);
+    }
+  }
+  if (problems.length > 0) return { problems };
+  const [only] = matchers;
+  if (only !== undefined && matchers.length === 1) return { list: { source, matches: only } };
+  return { list: { source, matches: text => matchers.some(matches => matches(text)) } };
+}
+
+/** RE2's message without the words that the line already says. */
+function shorten(reason: string): string {
+  return reason.replace(/^error parsing regexp: /, '');
+}

@@ -1,0 +1,12 @@
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EISDIR: 'is a directory',
+  EACCES: 'permission denied',
+  ENOTDIR: 'part of its path is not a folder',
+};
+
+/** Why a file could not be read, in words that follow its name; never the content. */
+export function describeFileError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  return reasons[code] ?? `cannot be read (${code})`;
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describeFileError } from './file-problem.js';
+import { parseKubeconfig } from './parse.js';
+import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
+
+/** Where a kubeconfig may be named. */
+export interface KubeconfigLocation {
+  /** The value of --kubeconfig; empty when it was not given. */
+  readonly flag: string;
+  /** The environment variable KUBECONFIG. */
+  readonly env: string | undefined;
+  readonly homedir: string;
+}
+
+/**
+ * Reads and merges kubeconfig files by client-go's loading rules: the file that --kubeconfig names, which must exist;
+ * else the KUBECONFIG list; else ~/.kube/config. In a list missing files are skipped, and the first file wins per
+ * name and for the current context. Problems name the file, and the line where there is one.
+ */
+export function loadKubeconfig(
+  location: KubeconfigLocation,
+): { readonly kubeconfig: Kubeconfig } | { readonly problems: readonly string[] } {
+  const lookedFor = filesOf(location);
+  const problems: string[] = [];
+  const files: string[] = [];
+  let currentContext: string | undefined;
+  const clusters = new Map<string, Named<Cluster>>();
+  const users = new Map<string, Named<AuthInfo>>();
+  const contexts = new Map<string, Named<Context>>();
+  for (const file of lookedFor) {
+    const read = readKubeconfig(file, location.flag !== '');
+    if (read === undefined) continue;
+    const parsed = 'text' in read ? parseKubeconfig(file, read.text) : read;
+    if ('problems' in parsed) {
+      problems.push(...parsed.problems);
+      continue;
+    }
+    files.push(file);
+    currentContext ??= parsed.content.currentContext;
+    addMissing(clusters, parsed.content.clusters, file);
+    addMissing(users, parsed.content.users, file);
+    addMissing(contexts, parsed.content.contexts, file);
+  }
+  if (problems.length > 0) return { problems };
+  return { kubeconfig: { files, lookedFor, currentContext, clusters, users, contexts } };
+}
+
+function addMissing<T>(into: Map<string, Named<T>>, entries: ReadonlyMap<string, T>, file: string): void {
+  for (const [name, value] of entries) {
+    if (!into.has(name)) into.set(name, { value, file });
+  }
+}
+
+function filesOf({ flag, env, homedir }: KubeconfigLocation): string[] {
+  if (flag !== '') return [resolve(flag)];
+  if (env === undefined || env === '') return [join(homedir, '.kube', 'config')];
+  return [...new Set(env.split(':').filter(file => file !== ''))].map(file => resolve(file));
+}
+
+/** The file's text; undefined when it is missing and may be. */
+function readKubeconfig(
+  file: string,
+  isRequired: boolean,
+): { readonly text: string } | { readonly problems: readonly string[] } | undefined {
+  try {
+    return { text: readFileSync(file, 'utf8') };
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (isMissing && !isRequired) return undefined;
+    return { problems: [`${isRequired ? '--kubeconfig: ' : ''}${file}: ${describeFileError(error)}`] };
+  }
+}

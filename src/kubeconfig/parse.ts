@@ -1,0 +1,166 @@
+import { type Document, isNode } from 'yaml';
+import type { AuthInfo, Cluster, Context } from './types.js';
+import { parseYaml } from './yaml-document.js';
+
+/** What one kubeconfig file says. */
+export interface KubeconfigContent {
+  readonly currentContext: string | undefined;
+  readonly clusters: ReadonlyMap<string, Cluster>;
+  readonly users: ReadonlyMap<string, AuthInfo>;
+  readonly contexts: ReadonlyMap<string, Context>;
+}
+
+type FieldShape =
+  | 'a text'
+  | 'true or false'
+  | 'a mapping'
+  | 'a list of texts'
+  | 'a mapping to lists of texts';
+
+const clusterFields: Readonly<Record<keyof Cluster, FieldShape>> = {
+  server: 'a text',
+  'tls-server-name': 'a text',
+  'insecure-skip-tls-verify': 'true or false',
+  'certificate-authority': 'a text',
+  'certificate-authority-data': 'a text',
+  'proxy-url': 'a text',
+  'disable-compression': 'true or false',
+};
+
+const userFields: Readonly<Record<keyof AuthInfo, FieldShape>> = {
+  'client-certificate': 'a text',
+  'client-certificate-data': 'a text',
+  'client-key': 'a text',
+  'client-key-data': 'a text',
+  token: 'a text',
+  tokenFile: 'a text',
+  username: 'a text',
+  password: 'a text',
+  as: 'a text',
+  'as-uid': 'a text',
+  'as-groups': 'a list of texts',
+  'as-user-extra': 'a mapping to lists of texts',
+  exec: 'a mapping',
+  'auth-provider': 'a mapping',
+};
+
+const contextFields: Readonly<Record<keyof Context, FieldShape>> = {
+  cluster: 'a text',
+  user: 'a text',
+  namespace: 'a text',
+};
+
+/**
+ * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null
+ * is the same as nothing, an empty file is an empty kubeconfig. Problems name file and line, and quote no values.
+ */
+export function parseKubeconfig(
+  file: string,
+  text: string,
+): { readonly content: KubeconfigContent } | { readonly problems: readonly string[] } {
+  const yaml = parseYaml(file, text);
+  if ('problems' in yaml) return yaml;
+  const problems: string[] = [];
+  const report = (path: Path, problem: string): void => {
+    problems.push(`${yaml.at(nodeAt(yaml.document, path))}: ${spell(path)}${problem}`);
+  };
+  const root = yaml.value ?? {};
+  if (!isMapping(root)) return { problems: [`${yaml.at(null)}: not a kubeconfig: not a mapping`] };
+  for (const [key, expected] of [
+    ['apiVersion', 'v1'],
+    ['kind', 'Config'],
+  ] as const) {
+    if ((root[key] ?? expected) !== expected)
+      report([key], ` is not ${expected}, so this is not a kubeconfig`);
+  }
+  const currentContext = root['current-context'] ?? '';
+  if (typeof currentContext !== 'string') report(['current-context'], ' is not a text');
+  const content = {
+    currentContext: typeof currentContext === 'string' && currentContext !== '' ? currentContext : undefined,
+    clusters: readEntries<Cluster>(root, 'clusters', 'cluster', clusterFields, report),
+    users: readEntries<AuthInfo>(root, 'users', 'user', userFields, report),
+    contexts: readEntries<Context>(root, 'contexts', 'context', contextFields, report),
+  };
+  return problems.length > 0 ? { problems } : { content };
+}
+
+type Path = readonly (string | number)[];
+type Report = (path: Path, problem: string) => void;
+type Mapping = Readonly<Record<string, unknown>>;
+
+/** Reads a list of `{name, [field]: {…}}`; two entries of one name in one file are refused, as client-go does. */
+function readEntries<T extends object>(
+  root: Mapping,
+  list: string,
+  field: string,
+  fields: Readonly<Record<keyof T, FieldShape>>,
+  report: Report,
+): Map<string, T> {
+  const entries = new Map<string, T>();
+  const items = root[list] ?? [];
+  if (!Array.isArray(items)) {
+    report([list], ' is not a list');
+    return entries;
+  }
+  for (const [index, item] of items.entries()) {
+    if (!isMapping(item)) {
+      report([list, index], ' is not a mapping');
+      continue;
+    }
+    const { name: given } = item;
+    const name = given ?? '';
+    if (typeof name !== 'string') report([list, index, 'name'], ' is not a text');
+    else if (entries.has(name)) report([list, index, 'name'], `: there are two called "${name}"`);
+    else entries.set(name, readFields<T>(item[field] ?? {}, [list, index, field], fields, report));
+  }
+  return entries;
+}
+
+function readFields<T extends object>(
+  value: unknown,
+  path: Path,
+  fields: Readonly<Record<keyof T, FieldShape>>,
+  report: Report,
+): T {
+  if (!isMapping(value)) {
+    report(path, ' is not a mapping');
+    return {} as T;
+  }
+  const known = Object.entries<FieldShape>(fields).filter(([key]) => (value[key] ?? null) !== null);
+  for (const [key, shape] of known) {
+    if (!hasShape[shape](value[key])) report([...path, key], ` is not ${shape}`);
+  }
+  return Object.fromEntries(known.map(([key]) => [key, value[key]])) as T;
+}
+
+function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTextList(value: unknown): boolean {
+  return Array.isArray(value) && value.every(item => typeof item === 'string');
+}
+
+const hasShape: Readonly<Record<FieldShape, (value: unknown) => boolean>> = {
+  'a text': value => typeof value === 'string',
+  'true or false': value => typeof value === 'boolean',
+  'a mapping': isMapping,
+  'a list of texts': isTextList,
+  'a mapping to lists of texts': value => isMapping(value) && Object.values(value).every(isTextList),
+};
+
+/** The node at the path, or the nearest one above it: what came by an alias has no node of its own there. */
+function nodeAt(document: Document.Parsed, path: Path): Document.Parsed['contents'] {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node)) return node as Document.Parsed['contents'];
+  }
+  return document.contents;
+}
+
+function spell(path: Path): string {
+  return path
+    .map(part => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .slice(1);
+}

@@ -1,0 +1,38 @@
+import type { ServerAddress } from './types.js';
+
+const defaultPorts = { 'https:': 443, 'http:': 80 } as const;
+
+/**
+ * Reads the address of an API server as client-go's `rest.DefaultServerURL` does: a URL, whose query and fragment are
+ * dropped, or `host:port`, which is plain HTTP and has no path. The problem is one line that begins with `where` and
+ * hides what stands before an @.
+ */
+export function parseServerAddress(
+  server: string,
+  where: string,
+): { readonly address: ServerAddress } | { readonly problem: string } {
+  const fail = (reason: string): { readonly problem: string } => ({
+    problem: `${where}: ${JSON.stringify(server.replace(/[^/]*@/, '***@'))} ${reason}`,
+  });
+  const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(server);
+  const text = hasScheme ? server : `http://${server}`;
+  // WHATWG parsing would quietly take these as slashes or drop them.
+  if (/[\s\\]/.test(server) || /^[^/]*:\/\/(\/|$)/.test(text) || !URL.canParse(text)) {
+    return fail('is not a URL or host:port');
+  }
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return fail('is neither https:// nor http://');
+  if (url.username !== '' || url.password !== '') {
+    return fail('has a user name in it; use --username and --password');
+  }
+  if (!hasScheme && url.pathname !== '/') return fail('is not a URL or host:port');
+  if (url.port === '0') return fail('has no port that can be dialled');
+  return {
+    address: {
+      protocol: url.protocol,
+      hostname: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? defaultPorts[url.protocol] : Number(url.port),
+      path: url.pathname.replace(/\/+$/, ''),
+    },
+  };
+}

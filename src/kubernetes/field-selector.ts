@@ -1,0 +1,37 @@
+/**
+ * The value that a field selector demands of one field (`metadata.name=web-0`), as apimachinery's
+ * `fields.ParseSelector(…).RequiresExactMatch(field)` says it; undefined without such a term or when the selector is invalid.
+ */
+export function requiredFieldValue(selector: string, field: string): string | undefined {
+  let required: string | undefined;
+  // Sorted, because with two terms on one field apimachinery's answer is the first in order, not in the request.
+  for (const term of splitTerms(selector).sort()) {
+    if (term === '') continue;
+    const operator = /!=|==|=/.exec(term);
+    if (operator === null) return undefined;
+    const value = unescapeValue(term.slice(operator.index + operator[0].length));
+    if (value === undefined) return undefined;
+    if (operator[0] !== '!=' && term.slice(0, operator.index) === field) required ??= value;
+  }
+  return required;
+}
+
+function splitTerms(selector: string): string[] {
+  const terms: string[] = [];
+  let start = 0;
+  for (let at = 0; at < selector.length; at++) {
+    if (selector[at] === '\\') {
+      at++;
+    } else if (selector[at] === ',') {
+      terms.push(selector.slice(start, at));
+      start = at + 1;
+    }
+  }
+  terms.push(selector.slice(start));
+  return terms;
+}
+
+function unescapeValue(value: string): string | undefined {
+  if (!/[\\,=]/.test(value)) return value;
+  return /^(?:[^\\,=]|\\[\\,=])*$/.test(value) ? value.replace(/\\([\\,=])/g, '$1') : undefined;
+}

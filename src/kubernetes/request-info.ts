@@ -1,0 +1,145 @@
+import { requiredFieldValue } from './field-selector.js';
+import { queryValues } from './query.js';
+
+/** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`; what does not apply is ''. */
+export interface RequestInfo {
+  readonly isResourceRequest: boolean;
+  /** Percent-decoded, as it was given. */
+  readonly path: string;
+  /** get, list, watch, create, update, patch, delete, deletecollection, proxy; the lower-case HTTP method for non-resource paths. */
+  readonly verb: string;
+  /** `api` or `apis`. */
+  readonly apiPrefix: string;
+  /** '' is the core group. */
+  readonly apiGroup: string;
+  readonly apiVersion: string;
+  readonly namespace: string;
+  readonly resource: string;
+  readonly subresource: string;
+  /** From the path, or from `fieldSelector=metadata.name=…` of a list or watch. */
+  readonly name: string;
+}
+
+/** The part of a resource that a request is about, as the `scope` label of the API server's metrics has it. */
+export type Scope = 'resource' | 'namespace' | 'cluster' | '';
+
+const verbs: ReadonlyMap<string, string> = new Map([
+  ['POST', 'create'],
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+]);
+const connectSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
+const longRunningSubresources: ReadonlySet<string> = new Set([...connectSubresources, 'log']);
+
+// apis/GROUP/VERSION/watch/namespaces/NAMESPACE/RESOURCE/NAME/SUBRESOURCE: nothing after that is looked at.
+const maxParts = 9;
+
+/**
+ * Reads a request as the API server's `RequestInfoFactory` (prefixes `api` and `apis`) does. `path` is percent-decoded once,
+ * `query` is raw and without `?`. Never fails: what the API server answers with an error (`/api/v1/watch`) keeps the fields
+ * known so far. A label selector is not parsed, so a broken one does not hide the name in a field selector.
+ */
+export function parseRequestInfo(method: string, path: string, query: string): RequestInfo {
+  const parts = splitPath(path);
+  const info = {
+    isResourceRequest: false,
+    path,
+    verb: method.toLowerCase(),
+    apiPrefix: '',
+    apiGroup: '',
+    apiVersion: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+  };
+  const prefix = parts[0];
+  if (parts.length < 3 || (prefix !== 'api' && prefix !== 'apis')) return info;
+  info.apiPrefix = prefix;
+  let at = 1;
+  if (prefix === 'apis') {
+    if (parts.length < 4) return info;
+    info.apiGroup = parts[at++] ?? '';
+  }
+  info.isResourceRequest = true;
+  info.apiVersion = parts[at++] ?? '';
+
+  const special = parts[at];
+  if (special === 'watch' || special === 'proxy') {
+    if (at + 1 === parts.length) return info;
+    info.verb = special;
+    at++;
+  } else {
+    info.verb = verbs.get(method) ?? '';
+  }
+
+  if (parts[at] === 'namespaces' && at + 1 < parts.length) {
+    info.namespace = parts[at + 1] ?? '';
+    const next = parts[at + 2];
+    if (next !== undefined && next !== 'status' && next !== 'finalize') at += 2;
+  }
+  info.resource = parts[at] ?? '';
+  info.name = parts[at + 1] ?? '';
+  if (info.verb !== 'proxy') info.subresource = parts[at + 2] ?? '';
+
+  if (info.name === '' && info.verb === 'get') {
+    info.verb = isWatch(query) ? 'watch' : 'list';
+    info.name = selectedName(query);
+  }
+  if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
+  return info;
+}
+
+function splitPath(path: string): string[] {
+  let start = 0;
+  let end = path.length;
+  while (start < end && path[start] === '/') start++;
+  while (end > start && path[end - 1] === '/') end--;
+  return start === end ? [] : path.slice(start, end).split('/', maxParts);
+}
+
+/** apimachinery's `Convert_Slice_string_To_bool`: the first value counts, and only `false` and `0` mean no. */
+function isWatch(query: string): boolean {
+  const value = queryValues(query, 'watch')[0];
+  return value !== undefined && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+/** The one name that a list or watch is restricted to; options that do not decode leave it out, as in the API server. */
+function selectedName(query: string): string {
+  const selector = queryValues(query, 'fieldSelector')[0];
+  if (selector === undefined || !isInt64(query, 'limit') || !isInt64(query, 'timeoutSeconds')) return '';
+  const name = requiredFieldValue(selector, 'metadata.name') ?? '';
+  return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
+}
+
+function isInt64(query: string, name: string): boolean {
+  const value = queryValues(query, name)[0];
+  if (value === undefined) return true;
+  return /^[+-]?\d+$/.test(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value);
+}
+
+/**
+ * Whether the request may last as long as its client likes: kube-apiserver's `BasicLongRunningRequestCheck` (watch and proxy
+ * verbs; attach, exec, proxy, log and portforward subresources; profiles).
+ */
+export function isLongRunning(info: RequestInfo): boolean {
+  if (info.verb === 'watch' || info.verb === 'proxy') return true;
+  return info.isResourceRequest
+    ? longRunningSubresources.has(info.subresource)
+    : info.path.startsWith('/debug/pprof/');
+}
+
+/** Whether metrics call the request's verb `connect`: the exec, attach, portforward and proxy subresources, whatever the method. */
+export function isConnect(info: RequestInfo): boolean {
+  return info.isResourceRequest && (info.verb === 'proxy' || connectSubresources.has(info.subresource));
+}
+
+/** The API server's `CleanScope`: a named or created object, a namespace, the cluster; '' for non-resource requests. */
+export function scopeOf(info: RequestInfo): Scope {
+  if (info.name !== '' || info.verb === 'create') return 'resource';
+  if (info.namespace !== '') return 'namespace';
+  return info.isResourceRequest ? 'cluster' : '';
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { lstat, unlink } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
+import closeWithGrace from 'close-with-grace';
+import { drain } from './drain.js';
+import { createLogger, type Logger } from './observability/logger.js';
+import { formatHelp } from './options/help.js';
+import { parseOptions } from './options/parse.js';
+import type { Options } from './options.js';
+import { createProgram, type Program } from './start.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+await main();
+
+async function main(): Promise<void> {
+  const parsed = parseOptions({ argv: process.argv.slice(2), env: process.env });
+  if ('problems' in parsed) return fail(parsed.problems);
+  const { options } = parsed;
+  if (options.help) {
+    process.stdout.write(formatHelp());
+    return;
+  }
+  if (options.version) {
+    process.stdout.write(`kube-api-proxy ${version}\n`);
+    return;
+  }
+
+  const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
+  const program = await createProgram(options, {
+    kubeconfig: process.env['KUBECONFIG'],
+    homedir: homedir(),
+    version,
+    nodeVersion: process.versions.node,
+    logger,
+  });
+  if ('problems' in program) return fail(program.problems);
+
+  // A bug in one request must not end the thousand others that share the process.
+  process.on('uncaughtException', err => logger.error({ err }, 'uncaught exception'));
+  process.on('unhandledRejection', err => logger.error({ err }, 'unhandled rejection'));
+
+  const listening = await listen(program, options);
+  if ('problem' in listening) return fail([listening.problem]);
+  leaveOnSignal(program, options, logger);
+  process.stdout.write(`Starting to serve on ${listening.address}\n`);
+}
+
+function logFormat({ logFormat: format }: Options): 'json' | 'pretty' {
+  if (format === 'auto') return process.stderr.isTTY ? 'pretty' : 'json';
+  return format;
+}
+
+/** Start-up problems: one line each, exit code 1. */
+function fail(problems: readonly string[]): void {
+  for (const problem of problems) process.stderr.write(`kube-api-proxy: ${problem}\n`);
+  process.exitCode = 1;
+}
+
+async function listen(
+  { app }: Program,
+  options: Options,
+): Promise<{ readonly address: string } | { readonly problem: string }> {
+  const { unixSocket, address, port } = options;
+  try {
+    if (unixSocket === '') {
+      await app.listen({ host: address, port });
+      const bound = app.server.address() as AddressInfo;
+      const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+      return { address: `${host}:${bound.port}` };
+    }
+    await removeStaleSocket(unixSocket);
+    const mask = process.umask(0o177);
+    try {
+      await app.listen({ path: unixSocket });
+    } finally {
+      process.umask(mask);
+    }
+    return { address: unixSocket };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const where = unixSocket === '' ? `--port: ${address}:${port}` : `--unix-socket: ${unixSocket}`;
+    const reason = code === 'EADDRINUSE' ? 'is in use already' : `cannot be listened on: ${message}`;
+    return { problem: `${where} ${reason}` };
+  }
+}
+
+/** A socket that is left over from an earlier run goes, as kubectl does it; any other file stays, and listening fails. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket()) await unlink(path);
+}
+
+function leaveOnSignal(program: Program, { shutdownGrace }: Options, logger: Logger): void {
+  closeWithGrace(
+    {
+      delay: shutdownGrace + 1000,
+      logger: false,
+      skip: ['uncaughtException', 'unhandledRejection', 'beforeExit'],
+    },
+    async ({ signal }) => {
+      logger.info({ signal }, 'leaving');
+      await drain(program, shutdownGrace);
+      logger.flush();
+    },
+  );
+}

@@ -1,0 +1,66 @@
+import { queryValues } from '../kubernetes/query.js';
+
+/** One thing that must be so. `check` throws, or rejects, with the reason when it is not, and brings its own timeout. */
+export interface HealthCheck {
+  /** As in `?exclude=NAME` and in the answer's lines. */
+  readonly name: string;
+  readonly check: () => void | Promise<void>;
+}
+
+/** An answer in the API server's format, to be sent as text/plain; 500 when a check failed. */
+export interface HealthAnswer {
+  readonly code: 200 | 500;
+  readonly body: string;
+}
+
+export interface Health {
+  /** `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) leaves one out. */
+  answer(kind: 'livez' | 'readyz', query: string): Promise<HealthAnswer>;
+}
+
+/**
+ * Answers as k8s.io/apiserver's healthz does, with the reason of a failure where that withholds it. `checks` are for readyz;
+ * livez says that the process answers (`ping`) and nothing more, for a restart does not mend an API server that is away.
+ */
+export function createHealth(checks: readonly HealthCheck[]): Health {
+  const ping: HealthCheck = { name: 'ping', check: () => undefined };
+  const readyzChecks = [ping, ...checks];
+  return {
+    answer: (kind, query) => answer(kind, kind === 'livez' ? [ping] : readyzChecks, query),
+  };
+}
+
+async function answer(kind: string, checks: readonly HealthCheck[], query: string): Promise<HealthAnswer> {
+  const excluded = new Set(queryValues(query, 'exclude'));
+  const unmatched = new Set(excluded);
+  for (const { name } of checks) unmatched.delete(name);
+
+  const failures = await Promise.all(
+    checks.map(check => (excluded.has(check.name) ? undefined : failureOf(check))),
+  );
+  let lines = '';
+  for (const [index, { name }] of checks.entries()) {
+    const failure = failures[index];
+    if (failure !== undefined) lines += `[-]${name} failed: ${failure}\n`;
+    else lines += excluded.has(name) ? `[+]${name} excluded: ok\n` : `[+]${name} ok\n`;
+  }
+  if (unmatched.size > 0) {
+    const names = [...unmatched].sort().map(name => JSON.stringify(name));
+    lines += `warn: some health checks cannot be excluded: no matches for ${names.join(',')}\n`;
+  }
+  if (failures.some(failure => failure !== undefined)) {
+    return { code: 500, body: `${lines}${kind} check failed\n` };
+  }
+  const verbose = queryValues(query, 'verbose').length > 0;
+  return { code: 200, body: verbose ? `${lines}${kind} check passed\n` : 'ok' };
+}
+
+async function failureOf(check: HealthCheck): Promise<string | undefined> {
+  try {
+    await check.check();
+    return undefined;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return reason.replace(/\s+/g, ' ').trim() || 'unknown reason';
+  }
+}

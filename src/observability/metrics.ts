@@ -1,0 +1,176 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type KnownResources, other } from '../kubernetes/known-resources.js';
+import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
+import { createRequestLabels, requestLabelNames } from './request-labels.js';
+
+/** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
+export const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin'] as const;
+export type RejectionReason = (typeof rejectionReasons)[number];
+
+/** What went wrong on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
+export const upstreamErrorReasons = [
+  'dns',
+  'refused',
+  'unreachable',
+  'reset',
+  'timeout',
+  'tls_unknown_authority',
+  'tls_wrong_name',
+  'tls_expired',
+  'tls_client_certificate',
+  'tls',
+  'protocol',
+  'other',
+] as const;
+export type UpstreamErrorReason = (typeof upstreamErrorReasons)[number];
+
+/** One request that is being served. */
+export interface RequestMetrics {
+  /** Whether the API server would call the request long-running. */
+  readonly longRunning: boolean;
+  /**
+   * The request is over; later calls do nothing.
+   *
+   * @param code HTTP status code of the answer; 0 when there was none, as when the client left.
+   * @param seconds Since the request came; observed unless the request is long-running.
+   */
+  finished(code: number, seconds: number): void;
+}
+
+/** The proxy's own metrics. */
+export interface Metrics {
+  requestStarted(info: RequestInfo): RequestMetrics;
+  rejected(reason: RejectionReason): void;
+  upstreamError(reason: UpstreamErrorReason): void;
+  /** When the client certificate in use expires; undefined takes the sample away, for there is no certificate. */
+  setClientCertificateExpiration(date: Date | undefined): void;
+  /** Of what `render` gives. */
+  readonly contentType: string;
+  /** Everything in Prometheus' text format 0.0.4. */
+  render(): Promise<string>;
+}
+
+// apiserver_request_duration_seconds has these.
+const durationBuckets = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+
+// Gauges with a counter's suffix, which Prometheus' naming rules (promtool check metrics) forbid; each is the sum of the
+// metric of the same name without the suffix, by type.
+const misnamedDefaultMetrics = [
+  'nodejs_active_resources_total',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+];
+
+/** Metrics in a registry of their own. `version` and `nodeVersion` are the program's and Node's, without a leading `v`. */
+export function createMetrics(options: {
+  readonly version: string;
+  readonly nodeVersion: string;
+  readonly knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>;
+}): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+
+  const requests = new Counter({
+    name: 'kube_api_proxy_requests_total',
+    help: 'Requests that ended, by what they asked of the API server and the HTTP status code of the answer; code 0 is no answer.',
+    labelNames: [...requestLabelNames, 'code'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'kube_api_proxy_request_duration_seconds',
+    help: 'Time from the request to the end of its answer; long-running requests (watch, exec, logs, …) are not in it.',
+    labelNames: requestLabelNames,
+    buckets: durationBuckets,
+    registers,
+  });
+  const longRunning = new Gauge({
+    name: 'kube_api_proxy_longrunning_requests',
+    help: 'Long-running requests (watch, exec, logs, …) that are open now.',
+    labelNames: requestLabelNames,
+    registers,
+  });
+  const inflight = new Gauge({
+    name: 'kube_api_proxy_inflight_requests',
+    help: 'Requests that are being served now, long-running ones not counted.',
+    registers,
+  });
+  const rejections = new Counter({
+    name: 'kube_api_proxy_rejected_requests_total',
+    help: 'Requests that the proxy refused by itself, by the rule that refused them.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const upstreamErrors = new Counter({
+    name: 'kube_api_proxy_upstream_errors_total',
+    help: 'Requests that failed on the way to the API server or back, by what went wrong.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const clientCertificateExpiration = new Gauge({
+    name: 'kube_api_proxy_client_certificate_expiration_timestamp_seconds',
+    help: 'When the client certificate in use expires, in seconds since 1970; no sample without a client certificate.',
+    registers,
+  });
+  new Gauge({
+    name: 'kube_api_proxy_build_info',
+    help: 'Always 1; the versions of the program and of Node.js are in the labels.',
+    labelNames: ['version', 'node_version'],
+    registers,
+  }).set({ version: options.version, node_version: options.nodeVersion }, 1);
+
+  collectDefaultMetrics({ register: registry });
+  for (const name of misnamedDefaultMetrics) registry.removeSingleMetric(name);
+
+  // At 0 from the start: rate() and increase() do not see a counter's first appearance.
+  for (const reason of rejectionReasons) rejections.inc({ reason }, 0);
+  for (const reason of upstreamErrorReasons) upstreamErrors.inc({ reason }, 0);
+  clientCertificateExpiration.remove();
+
+  const series = createRequestLabels(options.knownResources, labels => {
+    const byCode = new Map<number, Counter.Internal>();
+    return {
+      duration: durations.labels(labels),
+      longRunning: longRunning.labels(labels),
+      ended(code: number): void {
+        const valid = code === 0 || (Number.isInteger(code) && code >= 100 && code <= 599);
+        const key = valid ? code : -1;
+        let counter = byCode.get(key);
+        if (counter === undefined) {
+          counter = requests.labels({ ...labels, code: valid ? String(code) : other });
+          byCode.set(key, counter);
+        }
+        counter.inc();
+      },
+    };
+  });
+
+  return {
+    requestStarted(info) {
+      const { duration, longRunning: open, ended } = series(info);
+      const lasting = isLongRunning(info);
+      let over = false;
+      const running = lasting ? open : inflight;
+      running.inc();
+      return {
+        longRunning: lasting,
+        finished(code, seconds) {
+          if (over) return;
+          over = true;
+          running.dec();
+          ended(code);
+          if (!lasting) duration.observe(seconds);
+        },
+      };
+    },
+    rejected: reason => rejections.inc({ reason }),
+    upstreamError: reason => upstreamErrors.inc({ reason }),
+    setClientCertificateExpiration(date) {
+      if (date === undefined) clientCertificateExpiration.remove();
+      else clientCertificateExpiration.set(date.getTime() / 1000);
+    },
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+  };
+}

@@ -1,0 +1,30 @@
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Health } from './health.js';
+import type { Metrics } from './metrics.js';
+
+/** What the proxy tells about itself, and under which prefix. */
+export interface OwnEndpointsOptions {
+  readonly metrics: Metrics;
+  readonly health: Health;
+  /** With both slashes. */
+  readonly path: string;
+}
+
+/** Serves the proxy's own metrics and health: `metrics`, `livez` and `readyz` below a prefix. */
+export const ownEndpoints = fp(registerOwnEndpoints, { name: 'own-endpoints' });
+
+async function registerOwnEndpoints(app: FastifyInstance, options: OwnEndpointsOptions): Promise<void> {
+  const { metrics, health, path } = options;
+  app.get(`${path}metrics`, async (_request, reply) => {
+    reply.type(metrics.contentType);
+    return metrics.render();
+  });
+  for (const kind of ['livez', 'readyz'] as const) {
+    app.get(`${path}${kind}`, async (request, reply) => {
+      const { code, body } = await health.answer(kind, request.target.query);
+      reply.code(code).type('text/plain; charset=utf-8').header('Cache-Control', 'no-cache, private');
+      return body;
+    });
+  }
+}

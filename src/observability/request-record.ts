@@ -1,0 +1,71 @@
+import type { RequestInfo } from '../kubernetes/request-info.js';
+import type { Logger } from './logger.js';
+import type { Metrics, RequestMetrics } from './metrics.js';
+
+/** What a request's log line says besides what its record knows. */
+export interface RequestLine {
+  readonly method: string;
+  /** Path as sent, without its query, which may hold a token. */
+  readonly path: string;
+  readonly remoteAddress: string | undefined;
+  /** Bytes written to the client's connection for this request, heads and framing included. */
+  readonly bytes: number;
+}
+
+/** The course of one request from its head to its last byte: one log line and its metrics come of it. */
+export class RequestRecord {
+  readonly info: RequestInfo;
+  readonly #metrics: RequestMetrics;
+  readonly #startedAt = performance.now();
+  #code = 0;
+  /** Why the answer is not the API server's own, or not whole. */
+  failure: Error | undefined;
+
+  constructor(info: RequestInfo, metrics: Metrics) {
+    this.info = info;
+    this.#metrics = metrics.requestStarted(info);
+  }
+
+  /** Whether the API server would call the request long-running. */
+  get longRunning(): boolean {
+    return this.#metrics.longRunning;
+  }
+
+  /** The HTTP status code that goes to the client; 0 until then. */
+  answered(code: number): void {
+    this.#code = code;
+  }
+
+  /** Counts the request and writes its line; called once, when the last byte is out or the client has gone. */
+  end(logger: Logger, line: RequestLine): void {
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    this.#metrics.finished(this.#code, seconds);
+    const refused = this.#code >= 400 && this.#code < 500;
+    const level = this.failure === undefined || refused ? 'info' : 'warn';
+    if (!logger.isLevelEnabled(level)) return;
+    logger[level](
+      {
+        ...line,
+        ...describe(this.info),
+        code: this.#code,
+        durationMs: Math.round(seconds * 1e6) / 1e3,
+        ...(this.failure === undefined ? {} : { err: this.failure }),
+      },
+      'request',
+    );
+  }
+}
+
+/** The fields of RequestInfo that say something about this request. */
+function describe(info: RequestInfo): Record<string, string> {
+  if (!info.isResourceRequest) return { verb: info.verb };
+  const fields: Record<string, string> = {
+    verb: info.verb,
+    version: info.apiVersion,
+    resource: info.resource,
+  };
+  for (const key of ['apiGroup', 'subresource', 'namespace', 'name'] as const) {
+    if (info[key] !== '') fields[key] = info[key];
+  }
+  return fields;
+}

@@ -1,0 +1,272 @@
+import {
+  address,
+  bool,
+  duration,
+  keepAlive,
+  oneOf,
+  pathPrefix,
+  port,
+  regexpList,
+  text,
+  timeout,
+  type ValueType,
+} from './options/value-type.js';
+
+/** The headings of --help, in its order. */
+export type OptionGroup = 'Listening' | 'Filter' | 'API server' | 'Credentials' | 'Logging' | 'General';
+
+/** One option: how its text is read, its default as one would write it, and one sentence about it. */
+export interface OptionDefinition<T> {
+  readonly type: ValueType<T>;
+  readonly short?: string;
+  readonly default: string;
+  readonly group: OptionGroup;
+  readonly help: string;
+  /** Given as a flag only: neither the environment nor the file can set it. */
+  readonly flagOnly?: true;
+}
+
+function define<T>(definition: OptionDefinition<T>): OptionDefinition<T> {
+  return definition;
+}
+
+/**
+ * Every option. The key is the field of `Options`; the flag is the key in kebab-case, the environment variable is
+ * KUBE_API_PROXY_ and the flag in capitals. Names, letters, defaults and meanings are those of kubectl 1.32.
+ */
+export const optionTable = {
+  port: define({
+    type: port,
+    short: 'p',
+    default: '8001',
+    group: 'Listening',
+    help: 'Port to listen on; 0 picks a free one.',
+  }),
+  address: define({
+    type: address,
+    default: '127.0.0.1',
+    group: 'Listening',
+    help: 'IP address to listen on.',
+  }),
+  unixSocket: define({
+    type: text('FILE'),
+    short: 'u',
+    default: '',
+    group: 'Listening',
+    help: 'Unix socket to listen on instead of a port, open to its owner only.',
+  }),
+  apiPrefix: define({
+    type: pathPrefix,
+    default: '/',
+    group: 'Listening',
+    help: 'Prefix to serve the API under.',
+  }),
+  www: define({
+    type: text('FOLDER'),
+    short: 'w',
+    default: '',
+    group: 'Listening',
+    help: 'Also serve the static files of this folder, under --www-prefix.',
+  }),
+  wwwPrefix: define({
+    type: pathPrefix,
+    short: 'P',
+    default: '/static/',
+    group: 'Listening',
+    help: 'Prefix to serve static files under.',
+  }),
+  shutdownGrace: define({
+    type: duration,
+    default: '5s',
+    group: 'Listening',
+    help: 'How long requests may take to finish after SIGTERM or SIGINT.',
+  }),
+  acceptHosts: define({
+    type: regexpList,
+    default: '^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$',
+    group: 'Filter',
+    help: 'Hosts (without port) that requests may name in their Host header.',
+  }),
+  acceptPaths: define({
+    type: regexpList,
+    default: '^.*',
+    group: 'Filter',
+    help: 'Paths that are let through.',
+  }),
+  rejectPaths: define({
+    type: regexpList,
+    default: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
+    group: 'Filter',
+    help: 'Paths that are refused, even when --accept-paths names them.',
+  }),
+  rejectMethods: define({
+    type: regexpList,
+    default: '^$',
+    group: 'Filter',
+    help: 'HTTP methods that are refused, such as POST,PUT,PATCH,DELETE.',
+  }),
+  disableFilter: define({
+    type: bool,
+    default: 'false',
+    group: 'Filter',
+    help: 'Let every request through; any web page can then use a port that its reader can reach.',
+  }),
+  kubeconfig: define({
+    type: text('FILE'),
+    default: '',
+    group: 'API server',
+    help: 'Kubeconfig file; without it the files in KUBECONFIG, else ~/.kube/config.',
+  }),
+  context: define({
+    type: text('NAME'),
+    default: '',
+    group: 'API server',
+    help: 'Context of the kubeconfig to use instead of its current one.',
+  }),
+  cluster: define({
+    type: text('NAME'),
+    default: '',
+    group: 'API server',
+    help: "Cluster of the kubeconfig to use instead of the context's.",
+  }),
+  server: define({
+    type: text('URL'),
+    short: 's',
+    default: '',
+    group: 'API server',
+    help: 'Address and port of the API server.',
+  }),
+  certificateAuthority: define({
+    type: text('FILE'),
+    default: '',
+    group: 'API server',
+    help: "Certificates that the API server's certificate is checked against.",
+  }),
+  tlsServerName: define({
+    type: text('NAME'),
+    default: '',
+    group: 'API server',
+    help: "Name that the API server's certificate must have, instead of the host of its address.",
+  }),
+  insecureSkipTlsVerify: define({
+    type: bool,
+    default: 'false',
+    group: 'API server',
+    help: "Do not check the API server's certificate; anyone between can then read and change everything.",
+  }),
+  requestTimeout: define({
+    type: timeout,
+    default: '0',
+    group: 'API server',
+    help: 'How long one request to the API server may take, with a unit or in seconds; 0 is for ever.',
+  }),
+  keepalive: define({
+    type: keepAlive,
+    default: '0s',
+    group: 'API server',
+    help: 'Interval of TCP keep-alive probes; 0s is 15s, a negative one turns them off.',
+  }),
+  appendServerPath: define({
+    type: bool,
+    default: 'false',
+    group: 'API server',
+    help: "Put the path of the API server's address before the path of each request.",
+  }),
+  user: define({
+    type: text('NAME'),
+    default: '',
+    group: 'Credentials',
+    help: "User of the kubeconfig to use instead of the context's.",
+  }),
+  clientCertificate: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Credentials',
+    help: 'Client certificate for TLS, with its chain.',
+  }),
+  clientKey: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Credentials',
+    help: 'Private key of the client certificate.',
+  }),
+  token: define({
+    type: text('TOKEN'),
+    default: '',
+    group: 'Credentials',
+    help: 'Bearer token for the API server.',
+  }),
+  username: define({
+    type: text('NAME'),
+    default: '',
+    group: 'Credentials',
+    help: 'User name for basic authentication to the API server.',
+  }),
+  password: define({
+    type: text('PASSWORD'),
+    default: '',
+    group: 'Credentials',
+    help: 'Password for basic authentication to the API server.',
+  }),
+  logLevel: define({
+    type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    group: 'Logging',
+    help: 'Least level that is logged; each request is one line at info.',
+  }),
+  logFormat: define({
+    type: oneOf('auto', 'json', 'pretty'),
+    default: 'auto',
+    group: 'Logging',
+    help: 'How log lines look; auto is pretty on a terminal, else json.',
+  }),
+  config: define({
+    type: text('FILE'),
+    default: '',
+    group: 'General',
+    help: 'YAML file with flag names as keys.',
+  }),
+  help: define({
+    type: bool,
+    short: 'h',
+    default: 'false',
+    group: 'General',
+    flagOnly: true,
+    help: 'Print this text and exit.',
+  }),
+  version: define({
+    type: bool,
+    default: 'false',
+    group: 'General',
+    flagOnly: true,
+    help: 'Print the version and exit.',
+  }),
+} as const;
+
+type OptionTable = typeof optionTable;
+
+/** A field of `Options`. */
+export type OptionKey = keyof OptionTable;
+
+/**
+ * The value of every option. Durations are milliseconds, prefixes have both slashes, texts that were not given are
+ * empty; the regular expressions are their sources, known to compile.
+ */
+export type Options = {
+  readonly [K in OptionKey]: OptionTable[K] extends OptionDefinition<infer T> ? T : never;
+};
+
+/** The option's name on the command line without its dashes, and in the configuration file. */
+export function flagName(key: OptionKey): string {
+  return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+}
+
+/** Every option's key by its flag name, in the table's order. */
+export const optionKeys: ReadonlyMap<string, OptionKey> = new Map(
+  (Object.keys(optionTable) as OptionKey[]).map(key => [flagName(key), key]),
+);
+
+/** The option's definition, whatever its value's type. */
+export function definitionOf(key: OptionKey): OptionDefinition<Options[OptionKey]> {
+  return optionTable[key];
+}

@@ -1,0 +1,65 @@
+import { isAlias, isMap, isScalar, isSeq } from 'yaml';
+import { parseYaml } from '../kubeconfig/yaml-document.js';
+import { definitionOf, flagName, type OptionKey, optionKeys } from '../options.js';
+import { environmentName } from './environment.js';
+import type { Given, Source } from './given.js';
+import { suggest } from './suggestion.js';
+
+/**
+ * Reads the YAML file of --config: one mapping from flag names to scalars, or to lists where the flag takes one.
+ * Problems name the file and the line.
+ */
+export function parseConfigFile(file: string, content: string): Source {
+  const given = new Map<OptionKey, Given>();
+  const yaml = parseYaml(file, content);
+  if ('problems' in yaml) return { given, problems: yaml.problems };
+  const { document, at } = yaml;
+  const root = document.contents;
+  if (yaml.value === null) return { given, problems: [] };
+  if (!isMap(root)) return { given, problems: [`${at(root)}: not a mapping from flag names to values`] };
+  const problems: string[] = [];
+  for (const { key: keyNode, value } of root.items) {
+    const name = isScalar(keyNode) ? String(keyNode.value) : String(keyNode);
+    const line = at(keyNode);
+    const key = optionKeys.get(name);
+    if (key === undefined || key === 'config' || definitionOf(key).flagOnly === true) {
+      problems.push(`${line}: ${unknownKey(name, key)}`);
+      continue;
+    }
+    const where = `${line}: ${flagName(key)}`;
+    if (given.has(key)) problems.push(`${where}: given twice`);
+    const text = textOf(isAlias(value) ? value.resolve(document) : value, key);
+    if ('problem' in text) problems.push(`${where}: ${text.problem}`);
+    else given.set(key, { ...text, where });
+  }
+  return { given, problems };
+}
+
+function unknownKey(name: string, key: OptionKey | undefined): string {
+  if (key === 'config') return `config can only be given as --config or ${environmentName(key)}`;
+  if (key !== undefined) return `${name} can only be given as --${name}`;
+  const meant = suggest(name, optionKeys.keys());
+  return `unknown key: ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
+}
+
+/** The value as one would write it after the flag: numbers keep their spelling, lists are joined with commas. */
+function textOf(node: unknown, key: OptionKey): { readonly text: string } | { readonly problem: string } {
+  const { type } = definitionOf(key);
+  if (isScalar(node)) {
+    if (node.value === null) return { problem: 'has no value' };
+    if (typeof node.value === 'string') return { text: node.value };
+    if (typeof node.value === 'boolean' && type.placeholder !== undefined)
+      return { problem: 'is not a text' };
+    return { text: node.source ?? String(node.value) };
+  }
+  if (!isSeq(node))
+    return { problem: type.list ? 'is not a text or a list of texts' : 'is not a single value' };
+  if (!type.list) return { problem: 'is not a single value' };
+  const items = node.items.map(item => (isScalar(item) ? item.value : undefined));
+  const texts = items.filter(item => typeof item === 'string');
+  if (texts.length !== items.length) return { problem: 'is not a list of texts' };
+  const comma = texts.find(item => item.includes(','));
+  if (comma !== undefined)
+    return { problem: `${JSON.stringify(comma)} has a comma, which separates expressions` };
+  return { text: texts.join(',') };
+}

@@ -1,0 +1,14 @@
+import type { OptionKey } from '../options.js';
+
+/** What one source (command line, environment or file) says of an option: its text, and where that stands. */
+export interface Given {
+  readonly text: string;
+  /** `--port`, `KUBE_API_PROXY_PORT` or `proxy.yaml:3: port`. */
+  readonly where: string;
+}
+
+/** All that one source says, and what is wrong with how it says it, one line each. */
+export interface Source {
+  readonly given: ReadonlyMap<OptionKey, Given>;
+  readonly problems: readonly string[];
+}

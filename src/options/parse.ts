@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { describeFileError } from '../kubeconfig/file-problem.js';
+import { definitionOf, type OptionKey, type Options, optionKeys } from '../options.js';
+import { parseCommandLine } from './command-line.js';
+import { parseConfigFile } from './config-file.js';
+import { readEnvironment } from './environment.js';
+import type { Given, Source } from './given.js';
+
+/** Where options come from. `argv` has no program name in it; `readFile` reads the file of --config. */
+export interface OptionSources {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly readFile?: (file: string) => string;
+}
+
+/**
+ * The options from flags, else environment, else the file of --config, else defaults; or all problems, one line
+ * each. Never throws. With --help or --version nothing else matters, and what cannot be read is its default.
+ */
+export function parseOptions({
+  argv,
+  env,
+  readFile = file => readFileSync(file, 'utf8'),
+}: OptionSources): { readonly options: Options } | { readonly problems: readonly string[] } {
+  const flags = parseCommandLine(argv);
+  const environment = readEnvironment(env);
+  const file = readConfigFile(flags.given.get('config') ?? environment.given.get('config'), readFile);
+  const sources = [flags, environment, file];
+  const problems = sources.flatMap(source => source.problems);
+  const values = new Map<OptionKey, Options[OptionKey]>();
+  for (const key of optionKeys.values()) {
+    const definition = definitionOf(key);
+    const given = sources.map(source => source.given.get(key)).find(candidate => candidate !== undefined);
+    const parsed = definition.type.parse(given?.text ?? definition.default, given?.where ?? key);
+    if ('value' in parsed) {
+      values.set(key, parsed.value);
+    } else {
+      problems.push(...parsed.problems);
+      const fallback = definition.type.parse(definition.default, key);
+      if ('value' in fallback) values.set(key, fallback.value);
+    }
+  }
+  const options = Object.fromEntries(values) as Options;
+  if (options.help || options.version) return { options };
+  problems.push(...contradictions(options));
+  return problems.length > 0 ? { problems } : { options };
+}
+
+function readConfigFile(config: Given | undefined, readFile: (file: string) => string): Source {
+  const nothing = new Map<OptionKey, Given>();
+  if (config === undefined || config.text === '') return { given: nothing, problems: [] };
+  try {
+    return parseConfigFile(config.text, readFile(config.text));
+  } catch (error) {
+    return { given: nothing, problems: [`${config.where}: ${config.text}: ${describeFileError(error)}`] };
+  }
+}
+
+/** Options that are right by themselves and wrong together. */
+function contradictions(options: Options): string[] {
+  const problems: string[] = [];
+  if (options.unixSocket !== '' && options.port !== 8001) {
+    problems.push('--unix-socket and --port cannot be set at the same time');
+  }
+  if (options.www !== '' && options.wwwPrefix === options.apiPrefix) {
+    problems.push(`--www-prefix and --api-prefix are both "${options.apiPrefix}"`);
+  }
+  return problems;
+}

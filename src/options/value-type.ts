@@ -1,0 +1,112 @@
+import { compileRegexpList } from '../guard/regexp-list.js';
+import { parseDuration } from './duration.js';
+
+/** What a text came to: its value, or one line for each thing that is wrong with it. */
+export type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
+
+/** How an option's text is read. `placeholder` stands for the value in --help; a switch has none and takes no argument. */
+export interface ValueType<T> {
+  readonly placeholder: string | undefined;
+  /** True when a YAML list may give the value, joined with commas. */
+  readonly list: boolean;
+  /** Problems begin with `where` (a flag, an environment variable, or a file's line and key) and quote the text. */
+  parse(text: string, where: string): Parsed<T>;
+}
+
+/** `read` gives a value, or the end of a sentence that begins with the quoted text. */
+function valueType<T>(
+  placeholder: string | undefined,
+  read: (text: string) => { readonly value: T } | string,
+): ValueType<T> {
+  return {
+    placeholder,
+    list: false,
+    parse(text, where) {
+      const result = read(text);
+      return typeof result === 'string'
+        ? { problems: [`${where}: ${JSON.stringify(text)} ${result}`] }
+        : result;
+    },
+  };
+}
+
+/** Any text, shown in --help as `placeholder`. */
+export function text(placeholder: string): ValueType<string> {
+  return valueType(placeholder, value => ({ value }));
+}
+
+const truths = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+const falsehoods = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
+
+/** A switch: `--flag` or `--flag=VALUE`, where VALUE is what Go's `strconv.ParseBool` takes. */
+export const bool: ValueType<boolean> = valueType(undefined, value => {
+  if (truths.has(value)) return { value: true };
+  return falsehoods.has(value) ? { value: false } : 'is not true or false';
+});
+
+/** A TCP port, 0 for any free one. */
+export const port: ValueType<number> = valueType('PORT', value =>
+  /^\d{1,9}$/.test(value) && Number(value) <= 65_535
+    ? { value: Number(value) }
+    : 'is not a port (0 to 65535)',
+);
+
+const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
+
+function readDuration(value: string): { readonly value: number } | string {
+  const milliseconds = parseDuration(value);
+  if (milliseconds === undefined) return notADuration;
+  return milliseconds < 0 ? 'is negative' : { value: milliseconds };
+}
+
+/** A Go duration that is not negative, in milliseconds. */
+export const duration: ValueType<number> = valueType('DURATION', readDuration);
+
+/** client-go's `ParseTimeout`: a whole number of seconds or a Go duration, in milliseconds; 0 is no timeout. */
+export const timeout: ValueType<number> = valueType('DURATION', value =>
+  readDuration(/^[+-]?\d+$/.test(value) ? `${value}s` : value),
+);
+
+/** The interval that Go's `net.Dialer` uses when `KeepAlive` is 0, in milliseconds. */
+const goDefaultKeepAlive = 15_000;
+
+/** Go's `net.Dialer.KeepAlive` in milliseconds: 0 becomes Go's default of 15 s, and what is negative becomes 0, off. */
+export const keepAlive: ValueType<number> = valueType('DURATION', value => {
+  const milliseconds = parseDuration(value);
+  if (milliseconds === undefined) return notADuration;
+  if (milliseconds < 0) return { value: 0 };
+  return { value: milliseconds === 0 ? goDefaultKeepAlive : milliseconds };
+});
+
+/** A path prefix, given a leading and a trailing slash where it has none. `/-/` is the proxy's own and cannot be one. */
+export const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
+  const rooted = value.startsWith('/') ? value : `/${value}`;
+  const prefix = rooted.endsWith('/') ? rooted : `${rooted}/`;
+  if (/[\s?#\\]/.test(prefix)) return 'is not a path prefix';
+  return prefix.startsWith('/-/') ? "is under /-/, which holds the proxy's own endpoints" : { value: prefix };
+});
+
+/** An address to listen on; an IPv6 address loses its brackets, empty text stands for every interface. */
+export const address: ValueType<string> = valueType('ADDRESS', value => {
+  const host = /^\[.*\]$/.test(value) ? value.slice(1, -1) : value;
+  if (/[\s/[\]]/.test(host)) return 'is not an address';
+  return /^[^:]*:\d*$/.test(host) ? 'is not an address (its port belongs in --port)' : { value: host };
+});
+
+/** A comma-separated list of Go regular expressions that compile; the value is the text itself. */
+export const regexpList: ValueType<string> = {
+  placeholder: 'REGEXPS',
+  list: true,
+  parse(value, where) {
+    const compiled = compileRegexpList(where, value);
+    return 'list' in compiled ? { value } : compiled;
+  },
+};
+
+/** One of `values`, written as it stands. */
+export function oneOf<const T extends string>(...values: T[]): ValueType<T> {
+  return valueType<T>(values.join('|'), value => {
+    const known = values.find(candidate => candidate === value);
+    return known === undefined ? `is not one of ${values.join(', ')}` : { value: known };
+  });
+}

@@ -1,0 +1,47 @@
+/** Who answers a request, as far as its path as sent tells. */
+export type Destination = 'api' | 'own' | 'static' | 'none';
+
+/** The prefixes that divide the paths of the main listener; each begins and ends with a slash. */
+export interface Prefixes {
+  readonly apiPrefix: string;
+  /** Undefined when no folder is served. */
+  readonly wwwPrefix: string | undefined;
+}
+
+/** Paths of the proxy's own on the main listener: what is below is never the API server's. */
+export const ownPrefix = '/-/';
+
+/**
+ * Divides paths as net/http's ServeMux does: the longest prefix wins, and a prefix without its final slash stands for itself.
+ * Only the plain spelling of a prefix counts; all others are the API server's to answer.
+ */
+export function createDestinationOf({ apiPrefix, wwwPrefix }: Prefixes): (rawUrl: string) => Destination {
+  const isUnder = (rawUrl: string, prefix: string) =>
+    rawUrl.startsWith(prefix) || pathOf(rawUrl) === prefix.slice(0, -1);
+  return rawUrl => {
+    if (rawUrl.startsWith(ownPrefix)) return 'own';
+    const api = isUnder(rawUrl, apiPrefix);
+    if (wwwPrefix !== undefined && isUnder(rawUrl, wwwPrefix)) {
+      return api && apiPrefix.length > wwwPrefix.length ? 'api' : 'static';
+    }
+    // What is not a path at all goes to the guards, which say so.
+    return api || rawUrl.charCodeAt(0) !== 0x2f ? 'api' : 'none';
+  };
+}
+
+/**
+ * The request target below the prefix. kubectl leaves a prefix that begins with /api in place (`pkg/proxy`,
+ * NewProxyHandler), so that `--api-prefix=/api/` serves nothing but /api.
+ */
+export function createStripPrefix(apiPrefix: string): (rawUrl: string) => string {
+  if (apiPrefix === '/' || apiPrefix.startsWith('/api')) return rawUrl => rawUrl;
+  return rawUrl => {
+    if (rawUrl.startsWith(apiPrefix)) return rawUrl.slice(apiPrefix.length - 1);
+    return rawUrl.charCodeAt(0) === 0x2f ? `/${rawUrl.slice(apiPrefix.length - 1)}` : rawUrl;
+  };
+}
+
+function pathOf(rawUrl: string): string {
+  const mark = rawUrl.indexOf('?');
+  return mark === -1 ? rawUrl : rawUrl.slice(0, mark);
+}

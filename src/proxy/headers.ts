@@ -1,0 +1,90 @@
+/** Header fields as Node's `rawHeaders` has them: name, value, name, value, … in order, spelled as sent. */
+export type RawHeaders = readonly string[];
+
+/** What a request is given on its way to the API server, besides the client's own headers. */
+export interface Additions {
+  /** Value of the Host header. */
+  readonly host: string;
+  /** Value of the Authorization header for a request that has none. */
+  readonly authorization: string | undefined;
+  /** The client's address, for X-Forwarded-For; undefined on a Unix socket. */
+  readonly remoteAddress: string | undefined;
+}
+
+/**
+ * RFC 9110, section 7.6.1, and net/http/httputil's list. `Expect` is between the client and this program, which
+ * answers it; `Content-Length` may not be taken away by naming it in `Connection`, for it frames the body.
+ */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * The headers of a request on its way upstream, for plain requests and upgrades alike: hop-by-hop fields and those that
+ * `Connection` names are taken off first, then ours are put on, so that a client can strip nothing of ours. A client's own
+ * Authorization wins over the configured one, as in client-go's round trippers.
+ */
+export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
+  const named = namedByConnection(rawHeaders);
+  const headers: string[] = ['Host', additions.host];
+  let authorized = false;
+  let forwardedFor = '';
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    const value = rawHeaders[index + 1] as string;
+    const key = name.toLowerCase();
+    if (key === 'host' || hopByHop.has(key) || named?.has(key)) continue;
+    if (key === 'x-forwarded-for') {
+      forwardedFor = forwardedFor === '' ? value : `${forwardedFor}, ${value}`;
+      continue;
+    }
+    if (key === 'authorization') authorized = true;
+    headers.push(name, value);
+  }
+  if (!authorized && additions.authorization !== undefined) {
+    headers.push('Authorization', additions.authorization);
+  }
+  if (additions.remoteAddress !== undefined) {
+    forwardedFor =
+      forwardedFor === '' ? additions.remoteAddress : `${forwardedFor}, ${additions.remoteAddress}`;
+  }
+  if (forwardedFor !== '') headers.push('X-Forwarded-For', forwardedFor);
+  return headers;
+}
+
+/** The headers of a response on its way to the client: everything but hop-by-hop fields and those that `Connection` names. */
+export function inboundHeaders(rawHeaders: RawHeaders): string[] {
+  const named = namedByConnection(rawHeaders);
+  const headers: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const key = (rawHeaders[index] as string).toLowerCase();
+    // Trailer announces what comes after the body, and that goes on to the client as well.
+    if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
+    headers.push(rawHeaders[index] as string, rawHeaders[index + 1] as string);
+  }
+  return headers;
+}
+
+function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
+  let named: Set<string> | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    const value = rawHeaders[index + 1] as string;
+    if (value === 'keep-alive' || value === 'close') continue;
+    named ??= new Set();
+    for (const token of value.split(',')) named.add(token.trim().toLowerCase());
+    named.delete('content-length');
+  }
+  return named;
+}

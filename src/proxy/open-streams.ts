@@ -1,0 +1,30 @@
+/** Something that stays open for as long as both sides like: a watch, a followed log, an upgraded connection. */
+export interface OpenStream {
+  /** Ends it in the way its protocol has for an end, as if the API server had. */
+  end(): void;
+  /** Cuts it off. */
+  destroy(): void;
+}
+
+/** Every open long-running request and upgrade, so that leaving can end them. */
+export class OpenStreams {
+  readonly #streams = new Set<OpenStream>();
+
+  add(stream: OpenStream): void {
+    this.#streams.add(stream);
+  }
+
+  delete(stream: OpenStream): void {
+    this.#streams.delete(stream);
+  }
+
+  /** Asks every stream to end. */
+  end(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+
+  /** Cuts off every stream that is still open. */
+  destroy(): void {
+    for (const stream of this.#streams) stream.destroy();
+  }
+}

@@ -1,0 +1,23 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { keepSocket } from './upgrade.js';
+
+/**
+ * Sends an upgrade request through the same hooks and routes as every other: it gets an ordinary response to be refused
+ * with, which ends the connection, and its handler may take the socket over instead.
+ */
+export function listenForUpgrades(app: FastifyInstance): void {
+  app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
+    const socket = duplex as Socket;
+    // Node has taken its own listeners off; without one, a reset would end the process.
+    socket.on('error', () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.destroySoon());
+    keepSocket(request, socket, head);
+    app.routing(request, response);
+  });
+}

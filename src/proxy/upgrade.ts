@@ -1,0 +1,172 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { StatusError } from '../kubernetes/status.js';
+import { requestUpgrade } from '../upstream/upgrade-connection.js';
+import { toUpstreamError } from '../upstream/upstream-error.js';
+import { inboundHeaders } from './headers.js';
+import type { OutboundRequest, ProxyContext } from './http-exchange.js';
+import type { OpenStream } from './open-streams.js';
+
+/** Bytes of a client that sends before it has the 101 are kept, up to here; then its socket waits. */
+const maxEarlyBytes = 64 * 1024;
+
+/** The client's socket and what it sent behind its head. */
+interface UpgradeSocket {
+  readonly socket: Socket;
+  readonly head: Buffer;
+}
+
+const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
+
+/** Keeps what Node's `upgrade` event brings until the handler asks for it. */
+export function keepSocket(request: IncomingMessage, socket: Socket, head: Buffer): void {
+  sockets.set(request, { socket, head });
+}
+
+/**
+ * One request with an Upgrade header (exec, attach, port-forward, WebSockets): asked of the API server first, and only
+ * after its 101 is the client's socket taken over and both are spliced, byte for byte. Any other answer goes back as
+ * it is, and ends the connection, so that nothing the client sends after it passes unjudged.
+ */
+export class Upgrade implements OpenStream {
+  readonly #context: ProxyContext;
+  readonly #reply: FastifyReply;
+  readonly #request: FastifyRequest;
+  readonly #response: ServerResponse;
+  readonly #client: Socket;
+  #early: Buffer[];
+  #earlyBytes = 0;
+  #giveUp: () => void = () => {};
+  #upstream: Socket | undefined;
+  #done = false;
+
+  constructor(context: ProxyContext, request: FastifyRequest, reply: FastifyReply) {
+    const { socket, head } = sockets.get(request.raw) as UpgradeSocket;
+    this.#context = context;
+    this.#reply = reply;
+    this.#request = request;
+    this.#response = reply.raw;
+    this.#client = socket;
+    this.#early = head.length > 0 ? [head] : [];
+  }
+
+  /** Sends the request upstream; everything that follows ends on the reply or on the two sockets. */
+  start({ path, headers }: OutboundRequest): void {
+    const client = this.#client;
+    this.#context.openStreams.add(this);
+    client.setKeepAlive(true, this.#context.keepAlive);
+    client.setNoDelay(true);
+    client.setTimeout(0);
+    client.once('close', () => this.#tearDown());
+    // Reading now is what tells of a client that leaves before there is an answer.
+    client.on('data', this.#keepEarly).once('end', this.#leaveEarly);
+    this.#giveUp = requestUpgrade(
+      this.#context.upstream.dial,
+      { method: this.#request.method, path, headers },
+      {
+        onUpgrade: (answer, socket, head) => this.#splice(answer, socket, head),
+        onResponse: answer => this.#refuse(answer),
+        onError: error => this.#fail(toUpstreamError(error, this.#context.upstream.host)),
+      },
+    );
+  }
+
+  #keepEarly = (chunk: Buffer): void => {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes > maxEarlyBytes) this.#client.pause();
+  };
+
+  #leaveEarly = (): void => this.destroy();
+
+  #splice(answer: IncomingMessage, upstream: Socket, head: Buffer): void {
+    const client = this.#client;
+    if (this.#done) {
+      upstream.destroy();
+      return;
+    }
+    this.#upstream = upstream;
+    this.#reply.hijack();
+    this.#response.detachSocket(client);
+    this.#request.record.answered(101);
+    this.#stopWaiting();
+    client.write(switchingProtocols(answer));
+    if (head.length > 0) client.write(head);
+    for (const chunk of this.#early) upstream.write(chunk);
+    this.#early = [];
+    upstream.once('close', () => this.#tearDown());
+    upstream.on('error', error => {
+      this.#request.record.failure = error;
+    });
+    forward(client, upstream);
+    forward(upstream, client);
+  }
+
+  #refuse(answer: IncomingMessage): void {
+    if (this.#done) return;
+    const response = this.#response;
+    this.#reply.hijack();
+    response.sendDate = false;
+    response.shouldKeepAlive = false;
+    response.writeHead(answer.statusCode as number, answer.statusMessage, inboundHeaders(answer.rawHeaders));
+    response.flushHeaders();
+    answer.pipe(response);
+    answer.once('error', error => {
+      this.#request.record.failure = toUpstreamError(error, this.#context.upstream.host);
+      this.destroy();
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#context.openStreams.delete(this);
+    this.#reply.send(error);
+  }
+
+  #stopWaiting(): void {
+    this.#client.off('data', this.#keepEarly).off('end', this.#leaveEarly);
+  }
+
+  /** One side is gone: the other gets what was on its way to it, and then goes too. */
+  #tearDown(): void {
+    this.#done = true;
+    this.#context.openStreams.delete(this);
+    this.#giveUp();
+    this.#upstream?.destroySoon();
+    this.#client.destroySoon();
+  }
+
+  /** Answers an upgrade that has not begun; one that has knows no end that a proxy could say, and goes on until it is cut off. */
+  end(): void {
+    if (this.#upstream !== undefined || this.#response.headersSent) return;
+    this.#fail(new StatusError(503, 'kube-api-proxy is shutting down'));
+    this.#giveUp();
+  }
+
+  /** Cuts off both sides, whatever was on its way. */
+  destroy(): void {
+    this.#tearDown();
+    this.#upstream?.destroy();
+    this.#client.destroy();
+  }
+}
+
+/** Copies one direction: a full buffer on one side stops the other side's reading, and an end is passed on as an end. */
+function forward(from: Socket, to: Socket): void {
+  from.on('data', chunk => {
+    if (!to.write(chunk)) from.pause();
+  });
+  to.on('drain', () => from.resume());
+  from.once('end', () => to.end());
+  from.resume();
+}
+
+function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage): string {
+  let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    head += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
+  }
+  return `${head}\r\n`;
+}

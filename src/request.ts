@@ -1,0 +1,18 @@
+import type { RequestTarget } from './guard/request-target.js';
+import type { RequestRecord } from './observability/request-record.js';
+
+/** What the chain finds out about a request, for those further down it. */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** For a request to the API server without --api-prefix, for others as sent. */
+    target: RequestTarget;
+    record: RequestRecord;
+  }
+}
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** True for a request that came as an `upgrade` event: set by Node's parser, missing in its types. */
+    readonly upgrade?: boolean;
+  }
+}

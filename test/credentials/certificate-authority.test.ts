@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { loadCertificateAuthority } from '../../src/credentials/certificate-authority.js';
+import { createCertificateAuthority } from '../support/certificates.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'certificate-authority-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a certificate authority', () => {
+  it('is read from a file or inline, all its certificates', async () => {
+    const [one, two] = await Promise.all([createCertificateAuthority(), createCertificateAuthority()]);
+    const pem = `one\n${one.certificate}two\n${two.certificate}`;
+    const file = join(folder, 'ca.crt');
+    writeFileSync(file, pem);
+    for (const source of [{ file }, { data: Buffer.from(pem) }]) {
+      const result = await loadCertificateAuthority(source);
+      assert.ok('certificateAuthority' in result, JSON.stringify(result));
+      assert.equal(result.certificateAuthority.toString(), one.certificate + two.certificate);
+    }
+  });
+
+  it('leaves out what is not a certificate', async () => {
+    const { certificate, key } = await createCertificateAuthority();
+    const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+    const result = await loadCertificateAuthority({ data: Buffer.from(key + broken + certificate) });
+    assert.ok('certificateAuthority' in result, JSON.stringify(result));
+    assert.equal(result.certificateAuthority.toString(), certificate);
+  });
+
+  it('is refused without any certificate, or when its file cannot be read', async () => {
+    const origin = 'certificate-authority-data of cluster "k" in FILE';
+    assert.deepEqual(await loadCertificateAuthority({ data: Buffer.from('x'), origin }), {
+      problems: [`${origin} has no certificate`],
+    });
+    assert.deepEqual(await loadCertificateAuthority({ file: '/nowhere/ca.crt' }), {
+      problems: ['certificate-authority /nowhere/ca.crt: no such file'],
+    });
+  });
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import type { Credential } from '../../src/credentials/credential.js';
+import { loadCredential } from '../../src/credentials/select.js';
+import type { ClientConfig } from '../../src/kubeconfig/types.js';
+import { createCertificateAuthority } from '../support/certificates.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'select-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const tokenFile = join(folder, 'token');
+
+type Given = Partial<ClientConfig>;
+
+function load(given: Given): ReturnType<typeof loadCredential> {
+  const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
+  return loadCredential({ server, insecureSkipTlsVerify: false, ...given });
+}
+
+async function loaded(given: Given): Promise<Credential> {
+  const result = await load(given);
+  assert.ok('credential' in result, JSON.stringify(result));
+  return result.credential;
+}
+
+async function problemsOf(given: Given): Promise<readonly string[]> {
+  const result = await load(given);
+  assert.ok('problems' in result, 'problems were expected');
+  return result.problems;
+}
+
+describe('a credential', () => {
+  it('may be nothing at all', async () => {
+    assert.deepEqual(await loaded({}), {});
+  });
+
+  it('is a bearer token', async () => {
+    assert.deepEqual(await loaded({ token: 'abc.def' }), { authorization: 'Bearer abc.def' });
+  });
+
+  it('is basic authentication, in UTF-8', async () => {
+    const { authorization } = await loaded({ username: 'jürgen', password: 'a:b' });
+    assert.equal(authorization, `Basic ${Buffer.from('jürgen:a:b').toString('base64')}`);
+    assert.equal((await loaded({ password: 'x' })).authorization, 'Basic Ong=');
+  });
+
+  it('is a client certificate beside a token', async () => {
+    const { certificate, key } = await (await createCertificateAuthority()).client();
+    const clientCertificate = {
+      certificate: { data: Buffer.from(certificate) },
+      key: { data: Buffer.from(key) },
+    };
+    const credential = await loaded({ clientCertificate, token: 't' });
+    assert.equal(credential.authorization, 'Bearer t');
+    assert.equal(credential.clientCertificate?.certificate.toString(), certificate);
+    assert.ok(credential.clientCertificate.notAfter > new Date());
+  });
+
+  it('comes from the token file before the token, without the space around it', async () => {
+    writeFileSync(tokenFile, '\n from-file \r\n');
+    assert.deepEqual(await loaded({ tokenFile, token: 'inline' }), { authorization: 'Bearer from-file' });
+  });
+
+  it('is refused when its token file is missing, empty or a folder', async () => {
+    writeFileSync(tokenFile, ' \n');
+    assert.deepEqual(await problemsOf({ tokenFile }), [`tokenFile ${tokenFile} is empty`]);
+    assert.deepEqual(await problemsOf({ tokenFile: '/nowhere/token' }), [
+      'tokenFile /nowhere/token: no such file',
+    ]);
+    assert.deepEqual(await problemsOf({ tokenFile: folder }), [`tokenFile ${folder}: is a directory`]);
+  });
+
+  it('is refused when its token cannot be in a header, without printing it', async () => {
+    for (const token of ['hunter2\n', 'hunter2\r\nX-Injected: 1', 'hunter2\0', 'hun ter2', 'hunter2\u20ac', '']) {
+      const [problem, ...more] = await problemsOf({ token });
+      assert.match(problem ?? '', /^token /);
+      assert.doesNotMatch(problem ?? '', /hun|ter2/);
+      assert.deepEqual(more, []);
+    }
+    writeFileSync(tokenFile, 'hunter2\nhunter2');
+    const [problem] = await problemsOf({ tokenFile });
+    assert.match(problem ?? '', /^tokenFile /);
+    assert.doesNotMatch(problem ?? '', /hunter2/);
+  });
+
+  it('has the problems of all its parts named at once', async () => {
+    const clientCertificate = { certificate: { file: '/nowhere/c' }, key: { file: '/nowhere/k' } };
+    assert.deepEqual(await problemsOf({ tokenFile: '/nowhere/t', clientCertificate }), [
+      'tokenFile /nowhere/t: no such file',
+      'client-certificate /nowhere/c: no such file',
+      'client-key /nowhere/k: no such file',
+    ]);
+  });
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { RE2JS } from 're2js';
+import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
+import { optionTable } from '../../src/options.js';
+
+function compile(source: string): RegexpList {
+  const compiled = compileRegexpList('--flag', source);
+  assert.ok('list' in compiled, JSON.stringify(compiled));
+  return compiled.list;
+}
+
+/** kubectl's own way: any expression of the list, found anywhere. */
+function matchesPlainly(source: string, text: string): boolean {
+  return source.split(',').some(expression => RE2JS.compile(expression).test(text));
+}
+
+const pieces = [
+  '/api/',
+  '/apis/',
+  'v1',
+  '/pods/',
+  'pods',
+  '/exec',
+  'exec',
+  '/attach',
+  '/',
+  '\n',
+  '\r',
+  '\u2028',
+  'x',
+  'localhost',
+  '127.0.0.1',
+  '127x0x0x1',
+  '[::1]',
+  '::1',
+  '',
+  'LOCALHOST',
+  '\u{1f600}',
+  '\ud800',
+  ' ',
+  'GET',
+];
+
+/** The same texts in every run (the generator is mulberry32). */
+function* randomTexts(count: number): Generator<string> {
+  let state = 20_240_229;
+  const next = (below: number): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+  for (let index = 0; index < count; index++) {
+    const start = next(2) === 0 ? '/api/x/pods/' : '';
+    yield start + Array.from({ length: next(8) }, () => pieces[next(pieces.length)] ?? '').join('');
+  }
+}
+
+describe('a list of regular expressions', () => {
+  const defaults = [
+    optionTable.acceptHosts.default,
+    optionTable.acceptPaths.default,
+    optionTable.rejectPaths.default,
+    optionTable.rejectMethods.default,
+  ];
+  for (const source of [...defaults, '.*', '^*$', ',x', '^localhost$', '^127\\.0\\.0\\.1$', '^\\[::1\\]$']) {
+    it(`${source} matches what RE2 alone matches, line breaks included`, () => {
+      const list = compile(source);
+      for (const text of ['', '/api/v1/namespaces/a/pods/b/exec', ...pieces, ...randomTexts(4000)]) {
+        assert.equal(list.matches(text), matchesPlainly(source, text), JSON.stringify(text));
+      }
+    });
+  }
+
+  it('is compared on texts of both kinds', () => {
+    const matching = [...randomTexts(4000)].filter(text =>
+      matchesPlainly(optionTable.rejectPaths.default, text),
+    );
+    assert.ok(matching.length > 10, String(matching.length));
+    assert.ok(matching.length < 2000);
+  });
+
+  it('is found anywhere in the text unless it is anchored', () => {
+    assert.ok(compile('exec').matches('/api/v1/namespaces/a/pods/b/exec'));
+    assert.ok(!compile('^exec').matches('/exec'));
+  });
+
+  it('does not let . cross a line break, as Go does not', () => {
+    assert.ok(!compile('^/api/.*/exec$').matches('/api/a\nb/exec'));
+    assert.ok(!compile('^/api/.*/pods/.*/exec').matches('/api/a\nb/pods/c/exec'));
+  });
+
+  it('has $ at the very end only', () => {
+    assert.ok(!compile('^localhost$').matches('localhost\n'));
+    assert.ok(!compile('^gateway$').matches('gateway\n'));
+  });
+
+  it('matches nothing when it is empty, as in kubectl 1.32', () => {
+    assert.ok(!compile('').matches(''));
+    assert.ok(!compile('').matches('/api'));
+  });
+
+  it('has an empty expression between two commas, which matches everything', () => {
+    assert.ok(compile('a,,b').matches('zzz'));
+  });
+
+  it('keeps its source', () => {
+    assert.equal(compile('^a$,^b$').source, '^a$,^b$');
+  });
+
+  it('takes linear time for what makes a backtracking engine explode', () => {
+    const list = compile('^(a+)+$');
+    const start = performance.now();
+    assert.ok(!list.matches(`${'a'.repeat(20_000)}!`));
+    assert.ok(performance.now() - start < 2000);
+  });
+
+  it('names the flag and each expression that does not compile', () => {
+    assert.deepEqual(compileRegexpList('--accept-paths', 'fine,(,[a'), {
+      problems: [
+        '--accept-paths: "(" is not a regular expression: missing closing ): `(`',
+        '--accept-paths: "[a" is not a regular expression: missing closing ]: `[a`',
+      ],
+    });
+  });
+
+  it('refuses what Go refuses and JavaScript takes', () => {
+    for (const source of ['(?=a)', '(?<!a)b', '(a)\\1', 'a{1001}']) {
+      assert.ok('problems' in compileRegexpList('--flag', source), source);
+    }
+  });
+});

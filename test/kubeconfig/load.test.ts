@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { type KubeconfigLocation, loadKubeconfig } from '../../src/kubeconfig/load.js';
+import type { Kubeconfig } from '../../src/kubeconfig/types.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'load-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+let written = 0;
+
+function write(text: string): string {
+  const file = join(folder, `config-${++written}`);
+  writeFileSync(file, text);
+  return file;
+}
+
+function load(location: Partial<KubeconfigLocation>): ReturnType<typeof loadKubeconfig> {
+  return loadKubeconfig({ flag: '', env: undefined, homedir: join(folder, 'nobody'), ...location });
+}
+
+function kubeconfigOf(location: Partial<KubeconfigLocation>): Kubeconfig {
+  const result = load(location);
+  assert.ok('kubeconfig' in result, JSON.stringify(result));
+  return result.kubeconfig;
+}
+
+function problemsOf(location: Partial<KubeconfigLocation>): readonly string[] {
+  const result = load(location);
+  assert.ok('problems' in result, 'problems were expected');
+  return result.problems;
+}
+
+const problemsIn = (text: string): readonly string[] => {
+  const file = write(text);
+  return problemsOf({ flag: file }).map(problem => problem.replaceAll(file, 'FILE'));
+};
+
+const one = `
+apiVersion: v1
+kind: Config
+current-context: first
+clusters:
+- name: shared
+  cluster: {server: 'https://one:6443', certificate-authority: ca.crt}
+users:
+- name: admin
+  user: {token: one, client-certificate: client.crt}
+contexts:
+- name: first
+  context: {cluster: shared, user: admin, namespace: default}
+`;
+
+const two = `
+current-context: second
+clusters:
+- name: shared
+  cluster: {server: 'https://two:6443', tls-server-name: two}
+- name: other
+  cluster: {server: 'https://other:6443'}
+contexts:
+- name: second
+  context: {cluster: other, user: admin}
+`;
+
+describe('the file of --kubeconfig', () => {
+  it('is the only one that is read', () => {
+    const file = write(one);
+    const kubeconfig = kubeconfigOf({ flag: file, env: write(two) });
+    assert.deepEqual(kubeconfig.files, [file]);
+    assert.equal(kubeconfig.currentContext, 'first');
+    assert.deepEqual(kubeconfig.clusters.get('shared'), {
+      file,
+      value: { server: 'https://one:6443', 'certificate-authority': 'ca.crt' },
+    });
+    assert.deepEqual(kubeconfig.users.get('admin')?.value, {
+      token: 'one',
+      'client-certificate': 'client.crt',
+    });
+    assert.deepEqual([...kubeconfig.contexts.keys()], ['first']);
+  });
+
+  it('must exist', () => {
+    assert.deepEqual(problemsOf({ flag: '/nowhere/config' }), [
+      '--kubeconfig: /nowhere/config: no such file',
+    ]);
+  });
+
+  it('cannot be a folder', () => {
+    assert.deepEqual(problemsOf({ flag: folder }), [`--kubeconfig: ${folder}: is a directory`]);
+  });
+
+  it('must be readable', { skip: process.getuid?.() === 0 && 'root reads every file' }, () => {
+    const file = write(one);
+    chmodSync(file, 0);
+    assert.deepEqual(problemsOf({ flag: file }), [`--kubeconfig: ${file}: permission denied`]);
+  });
+});
+
+describe('the list in KUBECONFIG', () => {
+  it('is merged: the first file wins per name, whole, and for the current context', () => {
+    const files = [write(one), write(two)];
+    const kubeconfig = kubeconfigOf({ env: files.join(':') });
+    assert.deepEqual(kubeconfig.files, files);
+    assert.equal(kubeconfig.currentContext, 'first');
+    assert.deepEqual(kubeconfig.clusters.get('shared')?.value, {
+      server: 'https://one:6443',
+      'certificate-authority': 'ca.crt',
+    });
+    assert.equal(kubeconfig.clusters.get('other')?.file, files[1]);
+    assert.deepEqual([...kubeconfig.contexts.keys()], ['first', 'second']);
+  });
+
+  it('takes the current context of the first file that has one', () => {
+    const env = [write('current-context: ""\n'), write(two), write(one)].join(':');
+    assert.equal(kubeconfigOf({ env }).currentContext, 'second');
+  });
+
+  it('may have empty entries, repeated ones and missing files', () => {
+    const file = write(one);
+    const kubeconfig = kubeconfigOf({ env: `:/nowhere/config:${file}::${file}:` });
+    assert.deepEqual(kubeconfig.files, [file]);
+    assert.deepEqual(kubeconfig.lookedFor, ['/nowhere/config', file]);
+  });
+
+  it('may have nothing but missing files', () => {
+    assert.deepEqual(kubeconfigOf({ env: '/nowhere/a:/nowhere/b' }).files, []);
+  });
+
+  it('has the problems of all its files named at once', () => {
+    const bad = [write('clusters: 1'), write('users: 2'), folder];
+    assert.deepEqual(problemsOf({ env: [...bad, write(one)].join(':') }), [
+      `${bad[0]}:1: clusters is not a list`,
+      `${bad[1]}:1: users is not a list`,
+      `${folder}: is a directory`,
+    ]);
+  });
+});
+
+describe('~/.kube/config', () => {
+  it('is read when nothing else is named', () => {
+    const homedir = join(folder, 'home');
+    mkdirSync(join(homedir, '.kube'), { recursive: true });
+    writeFileSync(join(homedir, '.kube', 'config'), one);
+    assert.deepEqual(kubeconfigOf({ homedir, env: '' }).files, [join(homedir, '.kube', 'config')]);
+  });
+
+  it('may be missing', () => {
+    const kubeconfig = kubeconfigOf({ homedir: '/nowhere' });
+    assert.deepEqual(kubeconfig.files, []);
+    assert.deepEqual(kubeconfig.lookedFor, ['/nowhere/.kube/config']);
+  });
+});
+
+describe('a kubeconfig file', () => {
+  const read = (text: string): Kubeconfig => kubeconfigOf({ flag: write(text) });
+
+  it('may be JSON', () => {
+    const text = '{"users":[{"name":"a","user":{"token":"t"}}],\n\t"current-context":"c"}';
+    assert.deepEqual(read(text).users.get('a')?.value, { token: 't' });
+  });
+
+  it('may be empty', () => {
+    for (const text of ['', '# nothing\n', 'null\n', '---\n']) assert.equal(read(text).clusters.size, 0);
+  });
+
+  it('may have null for what is not there', () => {
+    const kubeconfig = read(
+      'clusters: null\nusers:\ncurrent-context:\ncontexts: [{name: a, context: null}]\n',
+    );
+    assert.equal(kubeconfig.currentContext, undefined);
+    assert.deepEqual(kubeconfig.contexts.get('a')?.value, {});
+    assert.deepEqual(read('users: [{name: a, user: {token: }}]').users.get('a')?.value, {});
+  });
+
+  it('has unknown keys and extensions ignored', () => {
+    const text = `
+preferences: {colors: true}
+extensions: [{name: x, extension: {a: 1}}]
+clusters:
+- name: a
+  cluster:
+    server: https://a
+    Server: https://b
+    extensions:
+    - name: client.authentication.k8s.io/exec
+      extension: {audience: x}
+`;
+    assert.deepEqual(read(text).clusters.get('a')?.value, { server: 'https://a' });
+  });
+
+  it('keeps exec plugins and impersonation', () => {
+    const user = {
+      exec: { command: 'login', args: ['a'] },
+      as: 'b',
+      'as-groups': ['c'],
+      'as-user-extra': { d: ['e'] },
+    };
+    assert.deepEqual(read(JSON.stringify({ users: [{ name: 'a', user }] })).users.get('a')?.value, user);
+  });
+
+  it('may use anchors and merge keys', () => {
+    const text =
+      'clusters:\n- name: a\n  cluster: &a {server: "https://a"}\n- name: b\n  cluster: {<<: *a, tls-server-name: x}\n';
+    assert.deepEqual(read(text).clusters.get('b')?.value, { server: 'https://a', 'tls-server-name': 'x' });
+  });
+
+  it('may repeat a key, of which the last counts, as in go-yaml', () => {
+    assert.equal(read('current-context: a\ncurrent-context: b\n').currentContext, 'b');
+  });
+
+  it('ends at its first document', () => {
+    assert.equal(read('current-context: a\n---\ncurrent-context: b\n').currentContext, 'a');
+  });
+
+  it('may have a byte order mark and CRLF', () => {
+    assert.equal(read('\ufeffcurrent-context: a\r\nkind: Config\r\n').currentContext, 'a');
+  });
+
+  it('cannot have two entries of one name', () => {
+    assert.deepEqual(problemsIn('users:\n- name: a\n- name: b\n- name: a\n'), [
+      'FILE:4: users[2].name: there are two called "a"',
+    ]);
+  });
+
+  it('is refused with its line where the YAML is broken', () => {
+    assert.deepEqual(problemsIn('clusters:\n- name: a\n  cluster: {server: x\nusers: []\n'), [
+      'FILE:4: Flow map in block collection must be sufficiently indented and end with a }',
+    ]);
+    assert.deepEqual(problemsIn('a: b: c'), ['FILE:1: Nested mappings are not allowed in compact mappings']);
+    assert.deepEqual(problemsIn('a: *b'), [
+      'FILE:1: Unresolved alias (the anchor must be set before the alias)',
+    ]);
+  });
+
+  it('is refused with the line and field of each thing of another shape', () => {
+    const text = `clusters:
+- 5
+- name: [a]
+- name: b
+  cluster: x
+- name: c
+  cluster:
+    server: 5
+    insecure-skip-tls-verify: "true"
+users:
+- name: d
+  user:
+    token: 123
+    exec: x
+    as-groups: x
+contexts: {}
+current-context: 7
+`;
+    assert.deepEqual(problemsIn(text), [
+      'FILE:17: current-context is not a text',
+      'FILE:2: clusters[0] is not a mapping',
+      'FILE:3: clusters[1].name is not a text',
+      'FILE:5: clusters[2].cluster is not a mapping',
+      'FILE:8: clusters[3].cluster.server is not a text',
+      'FILE:9: clusters[3].cluster.insecure-skip-tls-verify is not true or false',
+      'FILE:13: users[0].user.token is not a text',
+      'FILE:15: users[0].user.as-groups is not a list of texts',
+      'FILE:14: users[0].user.exec is not a mapping',
+      'FILE:16: contexts is not a list',
+    ]);
+    assert.deepEqual(problemsIn('- a\n'), ['FILE:1: not a kubeconfig: not a mapping']);
+    assert.deepEqual(problemsIn('just words'), ['FILE:1: not a kubeconfig: not a mapping']);
+  });
+
+  it('is refused when it is another kind of object', () => {
+    assert.deepEqual(problemsIn('apiVersion: v1\nkind: Pod\n'), [
+      'FILE:2: kind is not Config, so this is not a kubeconfig',
+    ]);
+    assert.equal(problemsIn('apiVersion: v2\nkind: Config\n').length, 1);
+  });
+
+  it('cannot be an alias bomb', () => {
+    const levels = 'bcdefghi'.split('');
+    const bomb = [
+      'a: &a [x, x, x, x, x, x, x, x, x]',
+      ...levels.map((name, index) => {
+        const below = `*${'abcdefgh'[index]}`;
+        return `${name}: &${name} [${Array(9).fill(below).join(', ')}]`;
+      }),
+    ].join('\n');
+    const start = performance.now();
+    assert.deepEqual(problemsIn(bomb), [
+      'FILE:1: Excessive alias count indicates a resource exhaustion attack',
+    ]);
+    assert.ok(performance.now() - start < 2000);
+  });
+
+  it('never shows up in a message with its secrets', () => {
+    for (const text of [
+      'users: [{name: a, user: {token: "\\qhunter2"}}]',
+      'users:\n- name: a\n  user:\n    token: |hunter2\n',
+      'users:\n- name: a\n  user:\n    token: "x" hunter2\n',
+      'users: [{name: a, user: {token: [hunter2], password: {hunter2: 1}}}]',
+      '}hunter2',
+      'token: *hunter2',
+    ]) {
+      assert.doesNotMatch(problemsIn(text).join('\n'), /hunter2|\\q/, text);
+    }
+  });
+});

@@ -1,0 +1,373 @@
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { describe, it } from 'node:test';
+import type { Overrides } from '../../src/kubeconfig/overrides.js';
+import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
+import type { AuthInfo, ClientConfig, Cluster, Context, Kubeconfig } from '../../src/kubeconfig/types.js';
+
+const file = '/home/me/.kube/config';
+const server = { protocol: 'https:', hostname: 'one', port: 6443, path: '' } as const;
+
+interface Entries {
+  currentContext?: string | undefined;
+  clusters?: Record<string, Cluster>;
+  users?: Record<string, AuthInfo>;
+  contexts?: Record<string, Context>;
+}
+
+function named<T>(entries: Record<string, T>): Map<string, { value: T; file: string }> {
+  return new Map(Object.entries(entries).map(([name, value]) => [name, { value, file }]));
+}
+
+/** Context `c` with cluster `k` and user `u`, and what the test says instead. */
+function kubeconfig(entries: Entries = {}): Kubeconfig {
+  const { clusters = { k: { server: 'https://one:6443' } }, users = { u: { token: 't' } } } = entries;
+  const { contexts = { c: { cluster: 'k', user: 'u' } } } = entries;
+  return {
+    files: [file],
+    lookedFor: [file],
+    currentContext: 'currentContext' in entries ? entries.currentContext : 'c',
+    clusters: named(clusters),
+    users: named(users),
+    contexts: named(contexts),
+  };
+}
+
+const withUser = (user: AuthInfo): Kubeconfig => kubeconfig({ users: { u: user } });
+const withCluster = (cluster: Cluster): Kubeconfig =>
+  kubeconfig({ clusters: { k: { server: 'https://one:6443', ...cluster } } });
+
+function configOf(from: Kubeconfig | undefined, overrides: Overrides = {}): ClientConfig {
+  const result = resolveClientConfig(from, overrides);
+  assert.ok('config' in result, JSON.stringify(result));
+  return result.config;
+}
+
+function problemsOf(from: Kubeconfig | undefined, overrides: Overrides = {}): readonly string[] {
+  const result = resolveClientConfig(from, overrides);
+  assert.ok('problems' in result, JSON.stringify(result));
+  return result.problems;
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('a context', () => {
+  it('comes down to server and credentials', () => {
+    assert.deepEqual(configOf(kubeconfig()), { server, insecureSkipTlsVerify: false, token: 't' });
+  });
+
+  const several = kubeconfig({
+    clusters: { k: { server: 'https://one:6443' }, l: { server: 'https://two:6443' } },
+    users: { u: { token: 't' }, v: { token: 'v' } },
+    contexts: { c: { cluster: 'k', user: 'u' }, d: { cluster: 'l', user: 'v' } },
+  });
+
+  it('is chosen by --context', () => {
+    assert.equal(configOf(several, { context: 'd' }).server.hostname, 'two');
+    assert.equal(configOf(several, { context: 'd' }).token, 'v');
+  });
+
+  it('has its cluster and user replaced by --cluster and --user', () => {
+    assert.equal(configOf(several, { cluster: 'l' }).server.hostname, 'two');
+    assert.equal(configOf(several, { cluster: 'l' }).token, 't');
+    assert.equal(configOf(several, { user: 'v' }).token, 'v');
+  });
+
+  it('is not needed beside --cluster and --user', () => {
+    const none = { ...several, currentContext: undefined };
+    assert.equal(configOf(none, { cluster: 'l', user: 'v' }).token, 'v');
+    assert.equal(configOf(none, { server: 'https://x' }).server.hostname, 'x');
+  });
+
+  it('is a problem when it does not exist', () => {
+    assert.deepEqual(problemsOf(several, { context: 'x' }), [
+      `--context: there is no context "x" (${file} has "c", "d")`,
+    ]);
+    assert.deepEqual(problemsOf(kubeconfig({ currentContext: 'x' })), [
+      `current-context: there is no context "x" (${file} has "c")`,
+    ]);
+    assert.deepEqual(problemsOf(kubeconfig({ currentContext: 'x', contexts: {} })), [
+      `current-context: there is no context "x" (${file} has none)`,
+    ]);
+  });
+
+  it('is a problem when none is chosen', () => {
+    assert.deepEqual(problemsOf({ ...several, currentContext: undefined }), [
+      `no current-context; choose one with --context (${file} has "c", "d")`,
+    ]);
+  });
+
+  it('is a problem without a cluster or a user', () => {
+    assert.deepEqual(problemsOf(kubeconfig({ contexts: { c: {} } })), [
+      `context "c" in ${file} has no cluster`,
+      `context "c" in ${file} has no user`,
+    ]);
+  });
+
+  it('may lack what flags give', () => {
+    const empty = kubeconfig({ contexts: { c: {} } });
+    assert.equal(configOf(empty, { server: 'https://x', token: 'f' }).token, 'f');
+    assert.equal(configOf(empty, { cluster: 'k', user: 'u' }).token, 't');
+  });
+
+  it('may lack a user over plain HTTP, where none is sent', () => {
+    const plain = kubeconfig({
+      clusters: { k: { server: 'http://one' } },
+      contexts: { c: { cluster: 'k' } },
+    });
+    assert.equal(configOf(plain).server.port, 80);
+  });
+
+  it('is a problem when it names what does not exist', () => {
+    assert.deepEqual(problemsOf(kubeconfig({ contexts: { c: { cluster: 'x', user: 'y' } } })), [
+      `context "c" in ${file}: there is no cluster "x" (${file} has "k")`,
+      `context "c" in ${file}: there is no user "y" (${file} has "u")`,
+    ]);
+    assert.deepEqual(problemsOf(kubeconfig(), { cluster: 'x', user: 'y' }), [
+      `--cluster: there is no cluster "x" (${file} has "k")`,
+      `--user: there is no user "y" (${file} has "u")`,
+    ]);
+  });
+
+  it('treats empty flags as none', () => {
+    const empty = { context: '', cluster: '', user: '', server: '', token: '', username: '', password: '' };
+    const paths = { clientCertificate: '', clientKey: '', certificateAuthority: '', tlsServerName: '' };
+    assert.deepEqual(
+      configOf(kubeconfig(), { ...empty, ...paths, insecureSkipTlsVerify: false }),
+      configOf(kubeconfig()),
+    );
+  });
+});
+
+describe('without a kubeconfig', () => {
+  it('--server is enough', () => {
+    const config = { server: { ...server, hostname: 'x' }, insecureSkipTlsVerify: false, token: 't' };
+    assert.deepEqual(configOf(undefined, { server: 'https://x:6443', token: 't' }), config);
+    assert.deepEqual(configOf(undefined, { server: 'https://x:6443' }).token, undefined);
+  });
+
+  it('the problem says what was looked for', () => {
+    const none = {
+      ...kubeconfig({ clusters: {}, users: {}, contexts: {} }),
+      files: [],
+      lookedFor: ['/a', '/b'],
+    };
+    assert.deepEqual(problemsOf(none), ['no kubeconfig: looked for /a, /b; pass --kubeconfig or --server']);
+    assert.deepEqual(problemsOf(undefined), ['no kubeconfig: pass --kubeconfig or --server']);
+  });
+
+  it('--context cannot be found', () => {
+    assert.deepEqual(problemsOf(undefined, { server: 'https://x', context: 'c' }), [
+      '--context: there is no context "c" (no kubeconfig has none)',
+    ]);
+  });
+});
+
+describe('a cluster', () => {
+  it('is a problem without a server', () => {
+    assert.deepEqual(problemsOf(kubeconfig({ clusters: { k: {} } })), [
+      `cluster "k" in ${file} has no server`,
+    ]);
+  });
+
+  it('is a problem with a malformed server', () => {
+    assert.deepEqual(problemsOf(withCluster({ server: 'https://:x' })), [
+      `server of cluster "k" in ${file}: "https://:x" is not a URL or host:port`,
+    ]);
+    assert.deepEqual(problemsOf(kubeconfig(), { server: 'ftp://x' }), [
+      '--server: "ftp://x" is neither https:// nor http://',
+    ]);
+  });
+
+  it('has its authority beside its file, inline, or from a flag', () => {
+    const beside = withCluster({ 'certificate-authority': 'pki/ca.crt' });
+    assert.deepEqual(configOf(beside).certificateAuthority, { file: '/home/me/.kube/pki/ca.crt' });
+    const absolute = withCluster({ 'certificate-authority': '/etc/ca.crt' });
+    assert.deepEqual(configOf(absolute).certificateAuthority, { file: '/etc/ca.crt' });
+    assert.deepEqual(configOf(beside, { certificateAuthority: 'ca.crt' }).certificateAuthority, {
+      file: resolve('ca.crt'),
+    });
+  });
+
+  it('has inline data win over a file', () => {
+    const both = withCluster({ 'certificate-authority': 'x', 'certificate-authority-data': base64('PEM') });
+    assert.deepEqual(configOf(both).certificateAuthority, {
+      data: Buffer.from('PEM'),
+      origin: `certificate-authority-data of cluster "k" in ${file}`,
+    });
+  });
+
+  it('has a flag win over inline data', () => {
+    const inline = withCluster({ 'certificate-authority-data': base64('PEM') });
+    assert.deepEqual(configOf(inline, { certificateAuthority: '/ca' }).certificateAuthority, { file: '/ca' });
+  });
+
+  it('cannot both have an authority and skip verification', () => {
+    const both = withCluster({ 'certificate-authority': 'x', 'insecure-skip-tls-verify': true });
+    const problem = 'a certificate-authority and insecure-skip-tls-verify cannot be set at the same time';
+    assert.deepEqual(problemsOf(both), [`cluster "k" in ${file}: ${problem}`]);
+    assert.deepEqual(problemsOf(kubeconfig(), { insecureSkipTlsVerify: true, certificateAuthority: 'x' }), [
+      `cluster "k" in ${file}: ${problem}`,
+    ]);
+  });
+
+  it('loses its authority to --insecure-skip-tls-verify, and the other way round', () => {
+    const trusting = configOf(withCluster({ 'certificate-authority': 'x' }), { insecureSkipTlsVerify: true });
+    assert.equal(trusting.insecureSkipTlsVerify, true);
+    assert.equal(trusting.certificateAuthority, undefined);
+    const checking = configOf(withCluster({ 'insecure-skip-tls-verify': true }), {
+      certificateAuthority: '/ca',
+    });
+    assert.equal(checking.insecureSkipTlsVerify, false);
+    assert.deepEqual(checking.certificateAuthority, { file: '/ca' });
+  });
+
+  it('skips verification when it says so', () => {
+    assert.equal(configOf(withCluster({ 'insecure-skip-tls-verify': true })).insecureSkipTlsVerify, true);
+  });
+
+  it('has its tls-server-name, which --server clears and --tls-server-name sets', () => {
+    const cluster = withCluster({ 'tls-server-name': 'inner' });
+    assert.equal(configOf(cluster).tlsServerName, 'inner');
+    assert.equal(configOf(cluster, { server: 'https://x' }).tlsServerName, undefined);
+    assert.equal(configOf(cluster, { server: 'https://x', tlsServerName: 'y' }).tlsServerName, 'y');
+    assert.equal(configOf(cluster, { tlsServerName: 'y' }).tlsServerName, 'y');
+  });
+
+  it('keeps its authority under --server', () => {
+    const cluster = withCluster({ 'certificate-authority': '/ca' });
+    assert.deepEqual(configOf(cluster, { server: 'https://x' }).certificateAuthority, { file: '/ca' });
+  });
+});
+
+describe('a user', () => {
+  it('has a certificate and a key beside its file, or inline', () => {
+    const files = withUser({ 'client-certificate': 'client.crt', 'client-key': '../client.key' });
+    assert.deepEqual(configOf(files).clientCertificate, {
+      certificate: { file: '/home/me/.kube/client.crt' },
+      key: { file: '/home/me/client.key' },
+    });
+    const inline = withUser({ 'client-certificate-data': base64('C'), 'client-key-data': base64('K') });
+    assert.deepEqual(configOf(inline).clientCertificate, {
+      certificate: { data: Buffer.from('C'), origin: `client-certificate-data of user "u" in ${file}` },
+      key: { data: Buffer.from('K'), origin: `client-key-data of user "u" in ${file}` },
+    });
+  });
+
+  it('has inline certificate and key replaced by flags, each by its own', () => {
+    const inline = withUser({ 'client-certificate-data': base64('C'), 'client-key-data': base64('K') });
+    const { clientCertificate } = configOf(inline, { clientCertificate: '/c', clientKey: '/k' });
+    assert.deepEqual(clientCertificate, { certificate: { file: '/c' }, key: { file: '/k' } });
+    const mixed = configOf(inline, { clientCertificate: '/c' }).clientCertificate;
+    assert.deepEqual(mixed?.certificate, { file: '/c' });
+    assert.ok(mixed && 'data' in mixed.key);
+  });
+
+  it('needs both certificate and key', () => {
+    assert.deepEqual(problemsOf(withUser({ 'client-certificate': 'c' })), [
+      `user "u" in ${file} has a client-certificate but no client-key`,
+    ]);
+    assert.deepEqual(problemsOf(withUser({ 'client-key-data': base64('K') })), [
+      `user "u" in ${file} has a client-key but no client-certificate`,
+    ]);
+    assert.deepEqual(problemsOf(undefined, { server: 'https://x', clientCertificate: 'c' }), [
+      'the user of the flags has a client-certificate but no client-key',
+    ]);
+  });
+
+  it('has its base64 checked, without quoting it', () => {
+    for (const bad of ['hunter2!', 'aGk', 'a b=', 'aGk=aGk=', 'aGk==', 'aGk-', 'aGk_']) {
+      const user = withUser({ 'client-certificate-data': base64('C'), 'client-key-data': bad });
+      assert.deepEqual(problemsOf(user), [`client-key-data of user "u" in ${file} is not base64`], bad);
+    }
+    assert.deepEqual(problemsOf(withCluster({ 'certificate-authority-data': 'x' })), [
+      `certificate-authority-data of cluster "k" in ${file} is not base64`,
+    ]);
+  });
+
+  it('may have line breaks in its base64, as Go allows', () => {
+    const data = `${base64('a certificate')}`.replace(/(.{4})/g, '$1\r\n');
+    const user = withUser({ 'client-certificate-data': data, 'client-key-data': base64('K') });
+    const certificate = configOf(user).clientCertificate?.certificate;
+    assert.ok(certificate && 'data' in certificate);
+    assert.equal(certificate.data.toString(), 'a certificate');
+  });
+
+  it('has its token replaced by --token, also where the file names a tokenFile', () => {
+    assert.equal(configOf(withUser({ token: 'a' }), { token: 'b' }).token, 'b');
+    const config = configOf(withUser({ tokenFile: 'x' }), { token: 'b' });
+    assert.deepEqual([config.token, config.tokenFile], ['b', undefined]);
+  });
+
+  it('has its tokenFile beside its file', () => {
+    assert.equal(configOf(withUser({ tokenFile: 'token' })).tokenFile, '/home/me/.kube/token');
+  });
+
+  it('may have basic authentication, replaced by --username and --password', () => {
+    const basic = withUser({ username: 'a', password: 'b' });
+    const plain = configOf(basic);
+    assert.deepEqual([plain.username, plain.password], ['a', 'b']);
+    const flagged = configOf(basic, { password: 'c' });
+    assert.deepEqual([flagged.username, flagged.password], ['a', 'c']);
+  });
+
+  it('cannot both have a token and basic authentication, flags included, as in client-go', () => {
+    const problem = `user "u" in ${file}: a token and a user name or password cannot be set at the same time`;
+    assert.deepEqual(problemsOf(withUser({ token: 'a', username: 'b' })), [problem]);
+    assert.deepEqual(problemsOf(withUser({ username: 'b' }), { token: 'a' }), [problem]);
+    assert.deepEqual(problemsOf(withUser({ tokenFile: 'a' }), { password: 'b' }), [problem]);
+  });
+
+  it('may have a certificate beside a token', () => {
+    const config = configOf(withUser({ token: 'a', 'client-certificate': '/c', 'client-key': '/k' }));
+    assert.equal(config.token, 'a');
+    assert.ok(config.clientCertificate);
+  });
+
+  it('is not sent over plain HTTP, as in client-go', () => {
+    const user = { 'client-certificate': '/c', 'client-key': '/k', token: 't' };
+    const plain = kubeconfig({ clusters: { k: { server: 'http://one:8080' } }, users: { u: user } });
+    assert.deepEqual(configOf(plain), {
+      server: { protocol: 'http:', hostname: 'one', port: 8080, path: '' },
+      insecureSkipTlsVerify: false,
+    });
+  });
+});
+
+describe('what is not supported yet', () => {
+  const cases: [string, Kubeconfig, string][] = [
+    ['an exec plugin', withUser({ exec: { command: 'x' } }), 'user "u"'],
+    ['an auth provider', withUser({ 'auth-provider': { name: 'oidc' } }), 'user "u"'],
+    ['impersonation (as, as-uid, as-groups, as-user-extra)', withUser({ token: 't', as: 'x' }), 'user "u"'],
+    ['a proxy (proxy-url)', withCluster({ 'proxy-url': 'http://x' }), 'cluster "k"'],
+  ];
+  for (const [feature, from, subject] of cases) {
+    it(`is refused: ${feature}`, () => {
+      assert.deepEqual(problemsOf(from), [
+        `${subject} in ${file} uses ${feature}, which this version does not support yet`,
+      ]);
+    });
+  }
+
+  it('is no matter in an entry that is not chosen', () => {
+    const users = { u: { token: 't' }, other: { exec: { command: 'x' } } };
+    assert.equal(configOf(kubeconfig({ users })).token, 't');
+  });
+});
+
+describe('several mistakes', () => {
+  it('are all named at once', () => {
+    const from = kubeconfig({
+      clusters: { k: { server: 'x y', 'certificate-authority-data': '!', 'proxy-url': 'http://p' } },
+      users: { u: { 'client-key': 'k', token: 'a', password: 'b', exec: {} } },
+    });
+    assert.deepEqual(problemsOf(from), [
+      `server of cluster "k" in ${file}: "x y" is not a URL or host:port`,
+      `certificate-authority-data of cluster "k" in ${file} is not base64`,
+      `user "u" in ${file}: a token and a user name or password cannot be set at the same time`,
+      `user "u" in ${file} has a client-key but no client-certificate`,
+      `user "u" in ${file} uses an exec plugin, which this version does not support yet`,
+      `cluster "k" in ${file} uses a proxy (proxy-url), which this version does not support yet`,
+    ]);
+  });
+});

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseServerAddress } from '../../src/kubeconfig/server-address.js';
+
+describe('the address of an API server', () => {
+  for (const [server, address] of [
+    ['https://example.com:6443', ['https:', 'example.com', 6443, '']],
+    ['https://example.com', ['https:', 'example.com', 443, '']],
+    ['https://example.com:443/', ['https:', 'example.com', 443, '']],
+    ['http://example.com', ['http:', 'example.com', 80, '']],
+    ['HTTPS://Example.com', ['https:', 'example.com', 443, '']],
+    ['https://[::1]:6443', ['https:', '::1', 6443, '']],
+    ['https://[fd00::1]', ['https:', 'fd00::1', 443, '']],
+    ['https://rancher/k8s/clusters/c-1', ['https:', 'rancher', 443, '/k8s/clusters/c-1']],
+    ['https://rancher/k8s/clusters/c-1/', ['https:', 'rancher', 443, '/k8s/clusters/c-1']],
+    ['https://a/b%2Fc', ['https:', 'a', 443, '/b%2Fc']],
+    ['https://a/b?x=y#z', ['https:', 'a', 443, '/b']],
+    ['127.0.0.1:8080', ['http:', '127.0.0.1', 8080, '']],
+    ['localhost:8080', ['http:', 'localhost', 8080, '']],
+    ['localhost', ['http:', 'localhost', 80, '']],
+    ['[::1]:8080', ['http:', '::1', 8080, '']],
+  ] as const) {
+    it(`${server} is understood`, () => {
+      const [protocol, hostname, port, path] = address;
+      assert.deepEqual(parseServerAddress(server, '--server'), {
+        address: { protocol, hostname, port, path },
+      });
+    });
+  }
+
+  for (const server of [
+    'https://',
+    'https:///path',
+    'https://a b',
+    ' https://a',
+    'https://a\n',
+    'https://127.0.0.1:6443\\x',
+    'https://127.0.0.1:99999',
+    'https://127.0.0.1:port',
+    'https://127.0.0.1:0',
+    'https://[::1',
+    'localhost:8080/path',
+    'ftp://127.0.0.1',
+    'unix:///var/run/x',
+    'https:/a',
+    '::1',
+  ]) {
+    it(`${JSON.stringify(server)} is refused`, () => {
+      const result = parseServerAddress(server, '--server');
+      assert.ok('problem' in result, JSON.stringify(result));
+      assert.ok(result.problem.startsWith(`--server: ${JSON.stringify(server)} `), result.problem);
+      assert.doesNotMatch(result.problem, /\n/);
+    });
+  }
+
+  it('cannot hold a user, whose password stays out of the message', () => {
+    for (const server of [
+      'https://admin:hunter2@example.com',
+      'https://hunter2@a',
+      'hunter2:hunter2@a:80',
+      'https://a:hunter2@b:x',
+    ]) {
+      const result = parseServerAddress(server, 'here');
+      assert.ok('problem' in result, server);
+      assert.doesNotMatch(result.problem, /hunter2/);
+    }
+  });
+});

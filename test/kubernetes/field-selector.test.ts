@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { requiredFieldValue } from '../../src/kubernetes/field-selector.js';
+
+describe('the value that a field selector demands of f', () => {
+  const rows: readonly (readonly [selector: string, value: string | undefined])[] = [
+    ['', undefined],
+    ['f=a', 'a'],
+    ['f==a', 'a'],
+    ['f!=a', undefined],
+    ['f=', ''],
+    ['f', undefined],
+    ['g=1,f=a', 'a'],
+    [',f=a,', 'a'],
+    ['f=b,f=a', 'a'],
+    ['f=a,g', undefined],
+    ['f=a=b', undefined],
+    ['f=a\\=b', 'a=b'],
+    ['f=a\\,b,g=1', 'a,b'],
+    ['f=a\\\\', 'a\\'],
+    ['f=a\\', undefined],
+    ['f=a\\b', undefined],
+    ['f=a,g=\\x', undefined],
+    [' f=a', undefined],
+  ];
+  for (const [selector, value] of rows) {
+    it(`in "${selector}" is ${JSON.stringify(value)}`, () => {
+      assert.equal(requiredFieldValue(selector, 'f'), value);
+    });
+  }
+});

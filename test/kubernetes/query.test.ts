@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { queryValues } from '../../src/kubernetes/query.js';
+
+describe('query values', () => {
+  const rows: readonly (readonly [query: string, values: readonly string[]])[] = [
+    ['', []],
+    ['b=1', []],
+    ['a', ['']],
+    ['a=', ['']],
+    ['a=1&b=2&a=3', ['1', '3']],
+    ['&&a=1&', ['1']],
+    ['a=b=c', ['b=c']],
+    ['=a', []],
+    ['ab=1', []],
+    ['a=x+y', ['x y']],
+    ['a=x%2By', ['x+y']],
+    ['%61=1', ['1']],
+    ['%6=1&a=2', ['2']],
+    ['a=%', []],
+    ['a=%4', []],
+    ['a=%e2%82%ac%21', ['€!']],
+    ['a=%ff', ['\ufffd']],
+    ['a=1;b=2&a=3', ['3']],
+    ['a=%3B', [';']],
+    ['__proto__=1', []],
+  ];
+  for (const [query, values] of rows) {
+    it(`of "a" in "${query}" are ${JSON.stringify(values)}`, () => {
+      assert.deepEqual(queryValues(query, 'a'), values);
+    });
+  }
+});

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  isConnect,
+  isLongRunning,
+  parseRequestInfo,
+  type RequestInfo,
+  scopeOf,
+} from '../../src/kubernetes/request-info.js';
+
+function parse(method: string, target: string): RequestInfo {
+  const [path = '', query = ''] = target.split(/\?(.*)/s);
+  return parseRequestInfo(method, path, query);
+}
+
+/** `verb prefix group version namespace resource subresource name`, with `-` for what is empty. */
+type Row = readonly [method: string, target: string, fields: string];
+
+function fieldsOf(info: RequestInfo): string {
+  const fields = [
+    info.verb,
+    info.apiPrefix,
+    info.apiGroup,
+    info.apiVersion,
+    info.namespace,
+    info.resource,
+    info.subresource,
+    info.name,
+  ];
+  return fields.map(field => field || '-').join(' ');
+}
+
+const resourceRows: readonly Row[] = [
+  ['GET', '/api/v1/namespaces', 'list api - v1 - namespaces - -'],
+  ['GET', '/api/v1/namespaces/other', 'get api - v1 other namespaces - other'],
+  ['PUT', '/api/v1/namespaces/other', 'update api - v1 other namespaces - other'],
+  ['PUT', '/api/v1/namespaces/other/finalize', 'update api - v1 other namespaces finalize other'],
+  ['PATCH', '/api/v1/namespaces/other/status', 'patch api - v1 other namespaces status other'],
+  ['GET', '/api/v1/namespaces/status', 'get api - v1 status namespaces - status'],
+  ['GET', '/api/v1/namespaces/status/status', 'get api - v1 status namespaces status status'],
+  ['GET', '/api/v1/namespaces/other/pods', 'list api - v1 other pods - -'],
+  ['GET', '/api/v1/namespaces/other/pods/foo', 'get api - v1 other pods - foo'],
+  ['HEAD', '/api/v1/namespaces/other/pods/foo', 'get api - v1 other pods - foo'],
+  ['HEAD', '/api/v1/namespaces/other/pods', 'list api - v1 other pods - -'],
+  ['GET', '/api/v1/pods', 'list api - v1 - pods - -'],
+  ['HEAD', '/api/v1/pods', 'list api - v1 - pods - -'],
+  ['POST', '/api/v1/pods', 'create api - v1 - pods - -'],
+  ['POST', '/api/v1/namespaces/other/pods', 'create api - v1 other pods - -'],
+  ['DELETE', '/api/v1/namespaces/other/pods/foo', 'delete api - v1 other pods - foo'],
+  ['DELETE', '/api/v1/namespaces/other/pods', 'deletecollection api - v1 other pods - -'],
+  ['DELETE', '/api/v1/nodes?fieldSelector=metadata.name%3Da', 'deletecollection api - v1 - nodes - -'],
+  ['OPTIONS', '/api/v1/pods', '- api - v1 - pods - -'],
+  ['get', '/api/v1/pods', '- api - v1 - pods - -'],
+  ['GET', '/api/v1/nodes/n1', 'get api - v1 - nodes - n1'],
+  ['GET', '/api/v1/nodes/n1/proxy/metrics/cadvisor', 'get api - v1 - nodes proxy n1'],
+  ['GET', '/api/v1/namespaces/other/pods/foo/log', 'get api - v1 other pods log foo'],
+  ['POST', '/api/v1/namespaces/other/pods/foo/exec', 'create api - v1 other pods exec foo'],
+  ['GET', '/api/v1/namespaces/other/pods/foo/exec', 'get api - v1 other pods exec foo'],
+  ['POST', '/api/v1/namespaces/other/pods/foo/eviction', 'create api - v1 other pods eviction foo'],
+  ['GET', '/api/v1/namespaces/d/services/http:web:80/proxy/a/b', 'get api - v1 d services proxy http:web:80'],
+  ['GET', '/api/v1/namespaces/d/pods/foo/proxy/watch?watch=1', 'get api - v1 d pods proxy foo'],
+  ['GET', '/apis/apps/v1/deployments', 'list apis apps v1 - deployments - -'],
+  ['PATCH', '/apis/apps/v1/namespaces/d/deployments/a/scale', 'patch apis apps v1 d deployments scale a'],
+  ['GET', '/apis/batch/v1/namespaces/other/jobs/foo', 'get apis batch v1 other jobs - foo'],
+  ['GET', '/apis/example.com/v1alpha1/widgets', 'list apis example.com v1alpha1 - widgets - -'],
+  ['GET', '/apis/apps/v1/namespaces/other', 'get apis apps v1 other namespaces - other'],
+
+  // Slashes at the ends do not count; those inside make an empty part.
+  ['GET', '//api/v1/pods//', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1//pods', 'get api - v1 - - - pods'],
+  ['GET', '/api/v1/namespaces//pods', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/namespaces/', 'list api - v1 - namespaces - -'],
+
+  // The verbs in the path, of which only watch is still served.
+  ['GET', '/api/v1/watch/pods', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/watch/namespaces/other/pods', 'watch api - v1 other pods - -'],
+  ['GET', '/api/v1/watch/namespaces/other/pods/foo', 'watch api - v1 other pods - foo'],
+  ['GET', '/api/v1/watch/namespaces', 'watch api - v1 - namespaces - -'],
+  ['GET', '/apis/apps/v1/watch/namespaces/d/deployments/a', 'watch apis apps v1 d deployments - a'],
+  [
+    'GET',
+    '/apis/apps/v1/watch/namespaces/d/deployments/a/scale/b',
+    'watch apis apps v1 d deployments scale a',
+  ],
+  ['DELETE', '/api/v1/watch/pods', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/proxy/namespaces/other/pods/foo', 'proxy api - v1 other pods - foo'],
+  ['POST', '/api/v1/proxy/namespaces/other/pods/foo/a/b', 'proxy api - v1 other pods - foo'],
+  ['GET', '/api/v1/watch', 'get api - v1 - - - -'],
+  ['GET', '/apis/apps/v1/proxy', 'get apis apps v1 - - - -'],
+
+  // The watch parameter: the first value counts, and only false and 0 mean no.
+  ['GET', '/api/v1/pods?watch=true', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=1', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=yes', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=00', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=0', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=false', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=FaLse', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=0&watch=1', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=1&watch=0', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?Watch=1', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watcher=1&awatch=1', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?limit=500&&watch=1', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=1&timeoutSeconds=never', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/namespaces/d/pods/foo?watch=1', 'get api - v1 d pods - foo'],
+  ['POST', '/api/v1/namespaces/d/pods?watch=1', 'create api - v1 d pods - -'],
+
+  // Percent-encoding, plus and semicolons as url.ParseQuery has them.
+  ['GET', '/api/v1/pods?w%61tch=1', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?%77%61%74%63%68=true', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=%30', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=f%61lse', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch%3D1', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=1%', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=%zz&watch=1', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=1;a=b', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?a=b;watch=1', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?a;b&watch=1', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=+0', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=%ff', 'watch api - v1 - pods - -'],
+
+  // One object of a list or watch.
+  ['GET', '/api/v1/nodes?fieldSelector=metadata.name=n1', 'list api - v1 - nodes - n1'],
+  ['GET', '/api/v1/nodes?fieldSelector=metadata.name%3D%3Dn1&watch=1', 'watch api - v1 - nodes - n1'],
+  ['GET', '/api/v1/pods?fieldSelector=spec.nodeName=x,metadata.name=a', 'list api - v1 - pods - a'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name!=a', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=a%2Fb', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=..', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=x', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775808', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=a&limit=9223372036854775807', 'list api - v1 - pods - a'],
+  ['GET', '/api/v1/pods?fieldSelector=&watch=0', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name=a;b', 'list api - v1 - pods - -'],
+];
+
+const nonResourceRows: readonly Row[] = [
+  ['GET', '/', 'get - - - - - - -'],
+  ['GET', '', 'get - - - - - - -'],
+  ['GET', '/healthz', 'get - - - - - - -'],
+  ['HEAD', '/livez/ping', 'head - - - - - - -'],
+  ['POST', '/metrics', 'post - - - - - - -'],
+  ['GET', '/api', 'get - - - - - - -'],
+  ['GET', '/api/v1', 'get - - - - - - -'],
+  ['GET', '/api/v1/', 'get - - - - - - -'],
+  ['GET', '/apis', 'get - - - - - - -'],
+  ['GET', '/apis/apps', 'get - - - - - - -'],
+  ['GET', '/apis/apps/v1', 'get apis - - - - - -'],
+  ['GET', '/apis/apps/v1/?watch=1', 'get apis - - - - - -'],
+  ['GET', '/API/v1/pods', 'get - - - - - - -'],
+  ['GET', '/logs/api/v1/pods', 'get - - - - - - -'],
+  ['GET', '/openapi/v3/apis/apps/v1', 'get - - - - - - -'],
+  ['PROPFIND', '/healthz', 'propfind - - - - - - -'],
+];
+
+describe('RequestInfo', () => {
+  for (const [method, target, expected] of resourceRows) {
+    it(`of ${method} ${target} is ${expected}`, () => {
+      const info = parse(method, target);
+      assert.equal(fieldsOf(info), expected);
+      assert.equal(info.isResourceRequest, true);
+    });
+  }
+
+  for (const [method, target, expected] of nonResourceRows) {
+    it(`of ${method} ${target || '(nothing)'} is ${expected} and names no resource`, () => {
+      const info = parse(method, target);
+      assert.equal(fieldsOf(info), expected);
+      assert.equal(info.isResourceRequest, false);
+    });
+  }
+
+  it('keeps the path as it was given', () => {
+    assert.equal(parseRequestInfo('GET', '//api/v1//pods/', '').path, '//api/v1//pods/');
+  });
+});
+
+describe('the long-running check', () => {
+  const longRunning = [
+    '/api/v1/pods?watch=1',
+    '/api/v1/watch/pods',
+    '/api/v1/proxy/nodes/n1',
+    '/api/v1/namespaces/d/pods/p/exec',
+    '/api/v1/namespaces/d/pods/p/attach',
+    '/api/v1/namespaces/d/pods/p/portforward',
+    '/api/v1/namespaces/d/pods/p/proxy/x',
+    '/api/v1/namespaces/d/services/s/proxy',
+    '/api/v1/namespaces/d/pods/p/log',
+    '/debug/pprof/profile',
+  ];
+  const short = [
+    '/api/v1/pods',
+    '/api/v1/pods?watch=0',
+    '/api/v1/namespaces/d/pods/log',
+    '/api/v1/namespaces/d/pods/p/status?watch=1',
+    '/debug/pprof',
+    '/healthz',
+    '/logs/exec',
+  ];
+  for (const target of longRunning) {
+    it(`holds for ${target}`, () => assert.equal(isLongRunning(parse('GET', target)), true));
+  }
+  for (const target of short) {
+    it(`does not hold for ${target}`, () => assert.equal(isLongRunning(parse('GET', target)), false));
+  }
+});
+
+describe('the connect verb', () => {
+  it('is for exec, attach, portforward and proxy whatever the method', () => {
+    for (const subresource of ['exec', 'attach', 'portforward', 'proxy']) {
+      for (const method of ['GET', 'POST', 'DELETE']) {
+        assert.equal(isConnect(parse(method, `/api/v1/namespaces/d/pods/p/${subresource}`)), true);
+      }
+    }
+  });
+
+  it('is not for logs, nor for a pod that is called exec, nor for a path that ends in exec', () => {
+    for (const target of [
+      '/api/v1/namespaces/d/pods/p/log',
+      '/api/v1/namespaces/d/pods/exec',
+      '/x/pods/p/exec',
+    ]) {
+      assert.equal(isConnect(parse('GET', target)), false);
+    }
+  });
+});
+
+describe('the scope', () => {
+  const rows: readonly (readonly [method: string, target: string, scope: string])[] = [
+    ['GET', '/api/v1/namespaces/d/pods/p', 'resource'],
+    ['GET', '/api/v1/nodes/n', 'resource'],
+    ['POST', '/api/v1/namespaces/d/pods', 'resource'],
+    ['GET', '/api/v1/pods?fieldSelector=metadata.name=a', 'resource'],
+    ['GET', '/api/v1/namespaces/d/pods', 'namespace'],
+    ['DELETE', '/api/v1/namespaces/d/pods', 'namespace'],
+    ['GET', '/api/v1/pods', 'cluster'],
+    ['GET', '/healthz', ''],
+  ];
+  for (const [method, target, scope] of rows) {
+    it(`of ${method} ${target} is "${scope}"`, () => assert.equal(scopeOf(parse(method, target)), scope));
+  }
+});

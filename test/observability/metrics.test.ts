@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { createKnownResources } from '../../src/kubernetes/known-resources.js';
+import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
+import { createMetrics, type Metrics } from '../../src/observability/metrics.js';
+
+function create(): Metrics {
+  const knownResources = createKnownResources(async () => ({ status: 404, body: undefined }));
+  return createMetrics({ version: '1.2.3', nodeVersion: '20.18.0', knownResources });
+}
+
+function parse(method: string, target: string): RequestInfo {
+  const [path = '', query = ''] = target.split('?');
+  return parseRequestInfo(method, path, query);
+}
+
+/** The samples of the proxy's own metrics, as `name{labels}` to value. */
+async function samples(metrics: Metrics): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (const line of (await metrics.render()).split('\n')) {
+    const match = /^(kube_api_proxy_\S+?(?:\{.*\})?) (\S+)$/.exec(line);
+    if (match?.[1] !== undefined) found.set(match[1], Number(match[2]));
+  }
+  return found;
+}
+
+const pods = 'group="",version="v1",resource="pods"';
+
+describe('metrics', () => {
+  it('have the documented names and types', async () => {
+    const metrics = create();
+    const types = Object.fromEntries(
+      [...(await metrics.render()).matchAll(/^# TYPE (kube_api_proxy_\S+) (\S+)$/gm)].map(match => [
+        match[1],
+        match[2],
+      ]),
+    );
+    assert.deepEqual(types, {
+      kube_api_proxy_requests_total: 'counter',
+      kube_api_proxy_request_duration_seconds: 'histogram',
+      kube_api_proxy_longrunning_requests: 'gauge',
+      kube_api_proxy_inflight_requests: 'gauge',
+      kube_api_proxy_rejected_requests_total: 'counter',
+      kube_api_proxy_upstream_errors_total: 'counter',
+      kube_api_proxy_client_certificate_expiration_timestamp_seconds: 'gauge',
+      kube_api_proxy_build_info: 'gauge',
+    });
+    assert.match(metrics.contentType, /^text\/plain; version=0\.0\.4/);
+    assert.match(await metrics.render(), /^process_cpu_seconds_total /m);
+    assert.match(await metrics.render(), /^nodejs_eventloop_lag_seconds /m);
+  });
+
+  it('count a short request by its labels and code, time it, and hold it in flight until then', async () => {
+    const metrics = create();
+    const request = metrics.requestStarted(parse('GET', '/api/v1/namespaces/d/pods'));
+    assert.equal(request.longRunning, false);
+    assert.equal((await samples(metrics)).get('kube_api_proxy_inflight_requests'), 1);
+    request.finished(200, 0.07);
+    const after = await samples(metrics);
+    const labels = `verb="list",${pods},subresource="",scope="namespace"`;
+    assert.equal(after.get('kube_api_proxy_inflight_requests'), 0);
+    assert.equal(after.get(`kube_api_proxy_requests_total{${labels},code="200"}`), 1);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_count{${labels}}`), 1);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_sum{${labels}}`), 0.07);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.05",${labels}}`), 0);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.1",${labels}}`), 1);
+  });
+
+  it('hold a long-running request in its gauge, count it at its end, and never time it', async () => {
+    const metrics = create();
+    const labels = `verb="watch",${pods},subresource="",scope="cluster"`;
+    const request = metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1'));
+    assert.equal(request.longRunning, true);
+    const during = await samples(metrics);
+    assert.equal(during.get(`kube_api_proxy_longrunning_requests{${labels}}`), 1);
+    assert.equal(during.get('kube_api_proxy_inflight_requests'), 0);
+    request.finished(200, 3600);
+    const after = await samples(metrics);
+    assert.equal(after.get(`kube_api_proxy_longrunning_requests{${labels}}`), 0);
+    assert.equal(after.get(`kube_api_proxy_requests_total{${labels},code="200"}`), 1);
+    assert.ok(![...after.keys()].some(key => key.startsWith('kube_api_proxy_request_duration_seconds')));
+  });
+
+  it('count a request once however often it is said to be finished', async () => {
+    const metrics = create();
+    const request = metrics.requestStarted(parse('GET', '/version'));
+    request.finished(200, 0.01);
+    request.finished(0, 0.02);
+    const after = await samples(metrics);
+    assert.equal(after.get('kube_api_proxy_inflight_requests'), 0);
+    const counts = [...after].filter(([key]) => key.startsWith('kube_api_proxy_requests_total'));
+    assert.deepEqual(
+      counts.map(([, value]) => value),
+      [1],
+    );
+  });
+
+  it('call exec, attach, port-forward and proxies connect, and keep the method of non-resource paths', async () => {
+    const metrics = create();
+    const rows = [
+      [
+        'GET',
+        '/api/v1/namespaces/d/pods/p/exec',
+        `verb="connect",${pods},subresource="exec",scope="resource"`,
+      ],
+      [
+        'POST',
+        '/api/v1/namespaces/d/pods/p/attach',
+        `verb="connect",${pods},subresource="attach",scope="resource"`,
+      ],
+      [
+        'DELETE',
+        '/api/v1/namespaces/d/pods/p/proxy/x',
+        `verb="connect",${pods},subresource="proxy",scope="resource"`,
+      ],
+      ['GET', '/api/v1/namespaces/d/pods/p/log', `verb="get",${pods},subresource="log",scope="resource"`],
+      ['OPTIONS', '/api/v1/pods', `verb="other",${pods},subresource="",scope="cluster"`],
+      ['HEAD', '/livez', 'verb="head",group="",version="",resource="",subresource="",scope=""'],
+      ['WATCH', '/livez', 'verb="other",group="",version="",resource="",subresource="",scope=""'],
+      [
+        'POST',
+        '/apis/apps/v1/namespaces/d/deployments',
+        'verb="create",group="apps",version="v1",resource="deployments",subresource="",scope="resource"',
+      ],
+      [
+        'PUT',
+        '/apis/apps/v1/namespaces/d/deployments/a/paint',
+        'verb="update",group="apps",version="v1",resource="deployments",subresource="other",scope="resource"',
+      ],
+      [
+        'GET',
+        '/apis/made.up/v1/things',
+        'verb="list",group="other",version="other",resource="other",subresource="",scope="cluster"',
+      ],
+    ] as const;
+    for (const [method, target, labels] of rows) {
+      metrics.requestStarted(parse(method, target)).finished(204, 0.01);
+      assert.equal(
+        (await samples(metrics)).get(`kube_api_proxy_requests_total{${labels},code="204"}`),
+        1,
+        target,
+      );
+    }
+  });
+
+  it('have code 0 for no answer and "other" for what is no status code', async () => {
+    const metrics = create();
+    for (const code of [0, 101, 599, 99, 600, -1, 200.5, Number.NaN]) {
+      metrics.requestStarted(parse('GET', '/version')).finished(code, 0.01);
+    }
+    const codes = new Map<string | undefined, number>();
+    for (const [key, value] of await samples(metrics)) {
+      if (key.startsWith('kube_api_proxy_requests_total')) codes.set(/code="(.*?)"/.exec(key)?.[1], value);
+    }
+    assert.deepEqual(Object.fromEntries(codes), { 0: 1, 101: 1, 599: 1, other: 5 });
+  });
+
+  it('show every reason at 0 before anything went wrong, and count it after', async () => {
+    const metrics = create();
+    const before = await samples(metrics);
+    assert.equal(before.get('kube_api_proxy_rejected_requests_total{reason="host"}'), 0);
+    assert.equal(before.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 0);
+    metrics.rejected('host');
+    metrics.upstreamError('tls_client_certificate');
+    const after = await samples(metrics);
+    assert.equal(after.get('kube_api_proxy_rejected_requests_total{reason="host"}'), 1);
+    assert.equal(after.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 1);
+  });
+
+  it('have the client certificate’s expiration only while there is a certificate', async () => {
+    const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
+    const metrics = create();
+    assert.equal((await samples(metrics)).has(name), false);
+    metrics.setClientCertificateExpiration(new Date('2033-05-18T03:33:20Z'));
+    assert.equal((await samples(metrics)).get(name), 2_000_000_000);
+    metrics.setClientCertificateExpiration(undefined);
+    assert.equal((await samples(metrics)).has(name), false);
+  });
+
+  it('say which build they come from', async () => {
+    const found = await samples(create());
+    assert.equal(found.get('kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"}'), 1);
+  });
+
+  it('of two proxies in one process do not meet', async () => {
+    const [one, two] = [create(), create()];
+    one.rejected('path');
+    assert.equal((await samples(two)).get('kube_api_proxy_rejected_requests_total{reason="path"}'), 0);
+  });
+
+  it('get no series from 10,000 made-up paths and methods beyond those of the first few', async () => {
+    const metrics = create();
+    const shapes: readonly ((index: number) => RequestInfo)[] = [
+      index => parse('GET', `/api/v1/made${index}`),
+      index =>
+        parse('GET', `/api/v1/namespaces/n${index}/made${index}/name${index}/sub${index}?watch=${index}`),
+      index => parse('GET', `/apis/group${index}.io/v${index}/things${index}`),
+      index => parse('POST', `/apis/apps/v${index + 2}/deployments`),
+      index => parse('PUT', `/api/v1/namespaces/d/pods/p${index}/sub${index}`),
+      index => parse(`METHOD${index}`, `/path${index}`),
+      index => parse(`METHOD${index}`, '/api/v1/pods'),
+      index => parse('GET', `/made/up/${index}`),
+      index => parse('GET', `/api/v1/watch/made${index}`),
+      index => parse('GET', `/api/v1/proxy/made${index}`),
+    ];
+    const serve = (index: number, code: number) => {
+      for (const shape of shapes) metrics.requestStarted(shape(index)).finished(code, 0.01);
+    };
+    serve(0, 404);
+    serve(0, 1_000);
+    const before = await samples(metrics);
+    for (let index = 1; index <= 1_000; index++) serve(index, index % 2 === 0 ? 404 : 1_000 + index);
+    const after = await samples(metrics);
+    assert.deepEqual([...after.keys()], [...before.keys()]);
+    const text = await metrics.render();
+    assert.doesNotMatch(text, /made|path\d|METHOD|method\d|sub\d|things/);
+  });
+
+  const promtool = spawnSync('promtool', ['--version']).error === undefined;
+  const required = process.env['REQUIRE_PROMTOOL'] === '1';
+  it('satisfy promtool', { skip: !promtool && !required && 'promtool is not installed' }, async () => {
+    const metrics = create();
+    metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1')).finished(200, 1);
+    metrics.requestStarted(parse('GET', '/api/v1/pods')).finished(0, 1);
+    metrics.setClientCertificateExpiration(new Date());
+    await metrics.render();
+    // The collectors of active resources and garbage collection have their first samples by the second scrape.
+    const text = await metrics.render();
+    assert.match(text, /^kube_api_proxy_requests_total\{/m);
+    const complaints = execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    assert.equal(complaints, '');
+  });
+});

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { formatHelp } from '../../src/options/help.js';
+import { optionKeys, optionTable } from '../../src/options.js';
+
+describe('the text of --help', () => {
+  const help = formatHelp();
+
+  it('lists every flag with its sentence and its default', () => {
+    const plain = help.replace(/\s+/g, ' ');
+    for (const [flag, key] of optionKeys) {
+      assert.match(help, new RegExp(`^ {2}(-\\w, | {4})--${flag}(=|$)`, 'm'));
+      assert.ok(plain.includes(optionTable[key].help), flag);
+      if (optionTable[key].type.placeholder !== undefined)
+        assert.ok(plain.includes(optionTable[key].default), flag);
+    }
+  });
+
+  it('shows short letters, placeholders and quoted defaults', () => {
+    assert.match(help, /^ {2}-p, --port=PORT$/m);
+    assert.match(help, /^ {6}--disable-filter$/m);
+    assert.match(help, /\(default 8001\)/);
+    assert.match(help, /\(default '\^\.\*'\)/);
+  });
+
+  it('says how the environment and the file set a flag', () => {
+    assert.match(help, /KUBE_API_PROXY_ACCEPT_HOSTS/);
+    assert.match(help, /--config/);
+  });
+
+  it('has no line of more than 100 columns and ends with a line break', () => {
+    for (const line of help.split('\n')) assert.ok(line.length <= 100, line);
+    assert.ok(help.endsWith('\n'));
+    assert.doesNotMatch(help, / $/m);
+  });
+});

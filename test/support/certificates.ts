@@ -1,0 +1,188 @@
+import './reflect-metadata.js';
+import { createPrivateKey, webcrypto } from 'node:crypto';
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  type Extension,
+  type JsonGeneralNames,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Name,
+  SubjectAlternativeNameExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
+
+/** Kinds of key that a kubeconfig's client certificate may have: RSA 2048, ECDSA on P-256, Ed25519. */
+export type KeyType = 'rsa2048' | 'ec' | 'ed25519';
+
+/** A certificate and its private key as PEM; `certificate` may hold a chain, leaf first, and `key` is PKCS#8. */
+export interface CertificatePair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What every kind of certificate can be asked for; the window is an hour ago to a day ahead unless told otherwise. */
+export interface CertificateOptions {
+  readonly keyType?: KeyType;
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+}
+
+/** Options of a server certificate; without names it is valid for localhost, 127.0.0.1 and ::1. */
+export interface ServerCertificateOptions extends CertificateOptions {
+  readonly commonName?: string;
+  readonly dns?: readonly string[];
+  readonly ip?: readonly string[];
+}
+
+/** Options of a client certificate: the API server reads the user from CN and the groups from every O. */
+export interface ClientCertificateOptions extends CertificateOptions {
+  readonly commonName?: string;
+  readonly organizations?: readonly string[];
+}
+
+/** Issues certificates. `certificate` is the authority's own PEM; what an intermediate issues carries its chain. */
+export interface CertificateAuthority extends CertificatePair {
+  server(options?: ServerCertificateOptions): Promise<CertificatePair>;
+  client(options?: ClientCertificateOptions): Promise<CertificatePair>;
+  intermediate(
+    options?: CertificateOptions & { readonly commonName?: string },
+  ): Promise<CertificateAuthority>;
+}
+
+interface Issuer {
+  readonly certificate: X509Certificate;
+  readonly keys: webcrypto.CryptoKeyPair;
+  /** PEM of the intermediates from this issuer up to, but without, the root. */
+  readonly chain: string;
+}
+
+interface Template extends CertificateOptions {
+  readonly subject: Name;
+  readonly extensions: Extension[];
+}
+
+const keyAlgorithms = {
+  rsa2048: {
+    name: 'RSASSA-PKCS1-v1_5',
+    hash: 'SHA-256',
+    modulusLength: 2048,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  },
+  ec: { name: 'ECDSA', namedCurve: 'P-256' },
+  ed25519: { name: 'Ed25519' },
+} as const;
+
+async function generateKeys(keyType: KeyType = 'ec'): Promise<webcrypto.CryptoKeyPair> {
+  const keys = await webcrypto.subtle.generateKey(keyAlgorithms[keyType], true, ['sign', 'verify']);
+  return keys as webcrypto.CryptoKeyPair;
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+    .export({ format: 'pem', type: 'pkcs8' })
+    .toString();
+}
+
+// Given as an object, a value is taken as it is; a plain string would be read for quotes and escapes.
+function name(commonName: string, organizations: readonly string[] = []): Name {
+  const groups = organizations.map(organization => ({ O: [{ utf8String: organization }] }));
+  return new Name([...groups, { CN: [{ utf8String: commonName }] }]);
+}
+
+function toPem(certificate: X509Certificate): string {
+  return `${certificate.toString('pem')}\n`;
+}
+
+async function sign(
+  template: Template,
+  keys: webcrypto.CryptoKeyPair,
+  issuer?: Issuer,
+): Promise<X509Certificate> {
+  const signingKey = issuer?.keys.privateKey ?? keys.privateKey;
+  return X509CertificateGenerator.create({
+    subject: template.subject,
+    issuer: issuer ? issuer.certificate.subjectName : template.subject,
+    notBefore: template.notBefore ?? new Date(Date.now() - 3_600_000),
+    notAfter: template.notAfter ?? new Date(Date.now() + 86_400_000),
+    extensions: template.extensions,
+    publicKey: keys.publicKey,
+    signingKey: signingKey,
+    signingAlgorithm: { name: signingKey.algorithm.name, hash: 'SHA-256' },
+  });
+}
+
+async function issue(template: Template, issuer: Issuer): Promise<CertificatePair> {
+  const keys = await generateKeys(template.keyType);
+  const certificate = await sign(template, keys, issuer);
+  return { certificate: toPem(certificate) + issuer.chain, key: await exportKey(keys.privateKey) };
+}
+
+function leafExtensions(usage: ExtendedKeyUsage): Extension[] {
+  return [
+    new BasicConstraintsExtension(false, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
+    new ExtendedKeyUsageExtension([usage]),
+  ];
+}
+
+function alternativeNames(options: ServerCertificateOptions): JsonGeneralNames {
+  const named = options.dns !== undefined || options.ip !== undefined;
+  const dns = options.dns ?? (named ? [] : ['localhost']);
+  const ip = options.ip ?? (named ? [] : ['127.0.0.1', '::1']);
+  return [
+    ...dns.map(value => ({ type: 'dns' as const, value })),
+    ...ip.map(value => ({ type: 'ip' as const, value })),
+  ];
+}
+
+async function authority(
+  commonName: string,
+  options: CertificateOptions,
+  parent?: Issuer,
+): Promise<CertificateAuthority> {
+  const keys = await generateKeys(options.keyType);
+  const extensions = [
+    new BasicConstraintsExtension(true, undefined, true),
+    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+  ];
+  const certificate = await sign({ ...options, subject: name(commonName), extensions }, keys, parent);
+  const pem = toPem(certificate);
+  const issuer: Issuer = { certificate, keys, chain: parent ? pem + parent.chain : '' };
+  return {
+    certificate: pem,
+    key: await exportKey(keys.privateKey),
+    server: (server = {}) => {
+      const names = new SubjectAlternativeNameExtension(alternativeNames(server));
+      const subject = name(server.commonName ?? 'kube-apiserver');
+      return issue(
+        { ...server, subject, extensions: [...leafExtensions(ExtendedKeyUsage.serverAuth), names] },
+        issuer,
+      );
+    },
+    client: (client = {}) => {
+      const subject = name(client.commonName ?? 'admin', client.organizations ?? ['system:masters']);
+      return issue({ ...client, subject, extensions: leafExtensions(ExtendedKeyUsage.clientAuth) }, issuer);
+    },
+    intermediate: (intermediate = {}) =>
+      authority(intermediate.commonName ?? 'intermediate', intermediate, issuer),
+  };
+}
+
+/** A new self-signed authority; two authorities with the same name are still strangers to each other. */
+export function createCertificateAuthority(
+  options: CertificateOptions & { readonly commonName?: string } = {},
+): Promise<CertificateAuthority> {
+  return authority(options.commonName ?? 'kubernetes', options);
+}
+
+/**
+ * The same private key in the older PEM forms that kubeconfigs carry: 'pkcs1' (RSA PRIVATE KEY) for RSA and
+ * 'sec1' (EC PRIVATE KEY) for EC keys. Throws for a key of another kind, as Ed25519 has PKCS#8 only.
+ */
+export function convertKey(pkcs8: string, type: 'pkcs1' | 'sec1'): string {
+  return createPrivateKey(pkcs8).export({ format: 'pem', type }).toString();
+}

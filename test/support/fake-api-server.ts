@@ -1,0 +1,281 @@
+import { EventEmitter, once } from 'node:events';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import {
+  type CertificateAuthority,
+  type CertificatePair,
+  createCertificateAuthority,
+} from './certificates.js';
+import { authenticate, impersonate } from './fake-api-server/authentication.js';
+import { defaultPolicy, forbidden, isAllowed } from './fake-api-server/authorization.js';
+import type { Cluster } from './fake-api-server/cluster.js';
+import { type Exchange, sendFailure, setCommonHeaders, setFlowHeaders } from './fake-api-server/exchange.js';
+import { serveNonResource } from './fake-api-server/non-resource.js';
+import type { FakeApiServerOptions } from './fake-api-server/options.js';
+import { PodRuntime } from './fake-api-server/pod-runtime.js';
+import { readAttributes, splitTarget } from './fake-api-server/request-attributes.js';
+import { RequestLog, type RequestRecord } from './fake-api-server/request-log.js';
+import { serveResource } from './fake-api-server/resource.js';
+import { seed } from './fake-api-server/seed.js';
+import { Store } from './fake-api-server/store.js';
+
+export type { FakeApiServerOptions } from './fake-api-server/options.js';
+export type { RequestRecord } from './fake-api-server/request-log.js';
+
+/** Answers a request itself and returns true, or returns false to leave it to the server. Nothing is read or set before. */
+export type Interceptor = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+
+/** The same for a request with an Upgrade header; the socket is the interceptor's own if it returns true. */
+export type UpgradeInterceptor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+
+interface Identity {
+  readonly authority: CertificateAuthority;
+  readonly serverCertificate: CertificatePair;
+  readonly clientCertificate: CertificatePair;
+}
+
+const firstVersion = 1000;
+
+/** A Kubernetes API server in this process: TLS on 127.0.0.1, objects in memory, every request on record. */
+export class FakeApiServer {
+  /** Signed the server's certificate and signs client certificates that the server trusts. */
+  readonly authority: CertificateAuthority;
+  /** Certificate and key of user admin in group system:masters. */
+  readonly clientCertificate: CertificatePair;
+  /** How many TCP connections were accepted since the start, failed TLS handshakes included. */
+  connectionsAccepted = 0;
+  /** TLS handshakes that failed on this side, oldest first. */
+  readonly tlsErrors: Error[] = [];
+  readonly #options: FakeApiServerOptions;
+  readonly #identity: Identity;
+  readonly #cluster: Cluster;
+  readonly #log: RequestLog;
+  readonly #interceptors: Interceptor[] = [];
+  readonly #upgradeInterceptors: UpgradeInterceptor[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #upgraded = new Set<Duplex>();
+  #server: Server;
+  #port: number;
+
+  private constructor(options: FakeApiServerOptions, identity: Identity) {
+    this.authority = identity.authority;
+    this.clientCertificate = identity.clientCertificate;
+    this.#options = options;
+    this.#identity = identity;
+    this.#port = options.port ?? 0;
+    this.#log = new RequestLog(options.requestLogLimit ?? 10_000);
+    const store = new Store(firstVersion);
+    if (options.seed !== false) seed(store);
+    store.compact();
+    this.#cluster = {
+      store,
+      pods: new PodRuntime(),
+      credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
+      policy: options.allow ?? defaultPolicy,
+      bookmarkInterval: options.bookmarkInterval ?? 60_000,
+      lifecycle: new EventEmitter().setMaxListeners(0),
+    };
+    this.#server = this.#createServer();
+  }
+
+  /** Use startFakeApiServer. */
+  static async start(options: FakeApiServerOptions): Promise<FakeApiServer> {
+    const authority = options.authority ?? (await createCertificateAuthority());
+    const serverCertificate = options.serverCertificate ?? (await authority.server());
+    const identity = { authority, serverCertificate, clientCertificate: await authority.client() };
+    const server = new FakeApiServer(options, identity);
+    await server.#listen();
+    return server;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** https://127.0.0.1:PORT */
+  get url(): string {
+    return `https://127.0.0.1:${this.#port}`;
+  }
+
+  /** Requests so far, oldest first; a record goes on changing until its request is closed. */
+  get requests(): readonly RequestRecord[] {
+    return this.#log.records;
+  }
+
+  /** TCP connections open now, upgraded ones included. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** The first request, past or coming, that matches; rejects after `timeout` milliseconds (5 s). */
+  waitForRequest(matches: (record: RequestRecord) => boolean, timeout = 5000): Promise<RequestRecord> {
+    return this.#log.waitFor(matches, timeout);
+  }
+
+  /** Asks `interceptor` before everything else, the last added first; returns the way to remove it. */
+  intercept(interceptor: Interceptor): () => void {
+    return addFirst(this.#interceptors, interceptor);
+  }
+
+  /** Asks `interceptor` first about requests with an Upgrade header; returns the way to remove it. */
+  interceptUpgrade(interceptor: UpgradeInterceptor): () => void {
+    return addFirst(this.#upgradeInterceptors, interceptor);
+  }
+
+  /** Forgets the watch history: watches and continued lists from before now get 410. */
+  compact(): void {
+    this.#cluster.store.compact();
+  }
+
+  /** Adds a line to a pod's log; followers get it at once. Throws if there is no such pod. */
+  appendLog(namespace: string, pod: string, line: string): void {
+    const found = this.#cluster.store.get({ group: '', resource: 'pods' }, namespace, pod);
+    if (!found) throw new Error(`no pod ${namespace}/${pod}`);
+    this.#cluster.pods.appendLine(found.metadata.uid ?? '', line);
+  }
+
+  /** Closes connections that wait for a next request. */
+  closeIdleConnections(): void {
+    this.#server.closeIdleConnections();
+  }
+
+  /** Stops listening, ends watches and log streams, lets other requests finish, cuts upgraded connections. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#cluster.lifecycle.emit('stop');
+    for (const socket of this.#upgraded) socket.destroy();
+    const idle = setInterval(() => this.#server.closeIdleConnections(), 20);
+    await closed;
+    clearInterval(idle);
+  }
+
+  /** Stops listening and cuts every connection where it stands, as a killed process would. */
+  async kill(): Promise<void> {
+    const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
+    if (closed) this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+    this.#cluster.lifecycle.emit('stop');
+  }
+
+  /** Kills the server if it runs, and listens again on the same port with the same objects and certificates. */
+  async restart(): Promise<void> {
+    await this.kill();
+    this.#server = this.#createServer();
+    await this.#listen();
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  #createServer(): Server {
+    const { clientCertificates = 'required', keepAliveTimeout = 90_000, tls = {} } = this.#options;
+    const { authority, serverCertificate } = this.#identity;
+    const server = createServer({
+      ...tls,
+      cert: serverCertificate.certificate,
+      key: serverCertificate.key,
+      ca: authority.certificate,
+      requestCert: clientCertificates !== 'none',
+      rejectUnauthorized: clientCertificates === 'required',
+      allowHalfOpen: true,
+      keepAliveTimeout,
+      requestTimeout: 0,
+      headersTimeout: 0,
+      maxHeaderSize: 64 * 1024,
+      noDelay: true,
+    });
+    server.on('connection', (socket: Socket) => {
+      this.connectionsAccepted += 1;
+      this.#sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('tlsClientError', (error, socket) => {
+      this.tlsErrors.push(error);
+      socket.destroy();
+    });
+    server.on('clientError', (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+      else socket.destroy();
+    });
+    server.on('request', (request, response) => {
+      this.#log.add(request, response, false);
+      void this.#serve(request, response, undefined);
+    });
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    return server;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#upgraded.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => this.#upgraded.delete(socket));
+    const response = new ServerResponse(request);
+    this.#log.add(request, response, true);
+    if (this.#upgradeInterceptors.some(interceptor => interceptor(request, socket, head))) return;
+    // A refusal goes through the same code as any other answer; a handler that upgrades detaches the socket again.
+    response.assignSocket(request.socket);
+    response.shouldKeepAlive = false;
+    response.once('finish', () => socket.end());
+    void this.#serve(request, response, { socket, head });
+  }
+
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade: Exchange['upgrade'],
+  ): Promise<void> {
+    request.on('error', () => {});
+    response.on('error', () => {});
+    try {
+      for (const interceptor of [...this.#interceptors]) {
+        if (await interceptor(request, response)) return;
+      }
+      await this.#answer(request, response, upgrade);
+    } catch (error) {
+      sendFailure({ request, response }, error);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade: Exchange['upgrade'],
+  ): Promise<void> {
+    const { credentials, policy } = this.#cluster;
+    const { method = 'GET', url = '/' } = request;
+    setCommonHeaders(response);
+    if (upgrade) response.setHeader('Connection', 'close');
+    const attributes = readAttributes(method, url);
+    const authenticated = authenticate(request, credentials);
+    const user = impersonate(request, authenticated, question => {
+      if (!isAllowed(policy, authenticated, question)) throw forbidden(authenticated, question);
+    });
+    setFlowHeaders(response, user.groups);
+    if (!isAllowed(policy, user, attributes)) throw forbidden(user, attributes);
+    const exchange = { request, response, query: splitTarget(url).query, attributes, user, upgrade };
+    if (attributes.isResourceRequest) await serveResource(this.#cluster, exchange);
+    else serveNonResource(exchange);
+  }
+}
+
+function addFirst<T>(list: T[], item: T): () => void {
+  list.unshift(item);
+  return () => {
+    const index = list.indexOf(item);
+    if (index >= 0) list.splice(index, 1);
+  };
+}
+
+/** Starts an embedded API server; stop it with close() or kill(). */
+export function startFakeApiServer(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
+  return FakeApiServer.start(options);
+}

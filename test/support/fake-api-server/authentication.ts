@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { RequestAttributes } from './request-attributes.js';
+import { badRequest, StatusFailure } from './status-failure.js';
+
+/** Who a request comes from, as `authentication.k8s.io` shows it. */
+export interface UserInfo {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A user that a token or a password stands for; system:authenticated is added to the groups. */
+export interface KnownUser {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+}
+
+/** Credentials that the server accepts beside client certificates. */
+export interface KnownCredentials {
+  /** Bearer token to user. */
+  readonly tokens: Readonly<Record<string, KnownUser>>;
+  /** `username:password` to user. */
+  readonly basic: Readonly<Record<string, KnownUser>>;
+}
+
+const anonymous: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+/** Subject of a client certificate: CN and every O, in their order. */
+export interface CertificateSubject {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+}
+
+/** The subject of the verified or unverified certificate that the client presented, if any. */
+export function certificateSubject(socket: TLSSocket): CertificateSubject | undefined {
+  const subject: { CN?: string | string[]; O?: string | string[] } | undefined =
+    socket.getPeerCertificate?.()?.subject;
+  if (!subject) return undefined;
+  return { commonName: [subject.CN ?? []].flat().at(-1) ?? '', organizations: [subject.O ?? []].flat() };
+}
+
+/** The user that a token or password names, with the group that every authenticated user is in. */
+export function toUserInfo(user: KnownUser): UserInfo {
+  const groups = [...(user.groups ?? []), 'system:authenticated'];
+  return { username: user.username, ...(user.uid === undefined ? {} : { uid: user.uid }), groups };
+}
+
+function fromCertificate(socket: TLSSocket): UserInfo | undefined {
+  const subject = certificateSubject(socket);
+  if (!subject) return undefined;
+  if (!socket.authorized) throw new StatusFailure(401, 'Unauthorized', 'Unauthorized');
+  const digest = createHash('sha256').update(socket.getPeerCertificate().raw).digest('hex');
+  return {
+    username: subject.commonName,
+    groups: [...subject.organizations, 'system:authenticated'],
+    extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] },
+  };
+}
+
+/**
+ * Client certificate first, then the Authorization header, else system:anonymous: kube-apiserver's order. Throws 401
+ * for an Authorization header or a certificate that it does not know.
+ */
+export function authenticate(request: IncomingMessage, known: KnownCredentials): UserInfo {
+  const user = fromCertificate(request.socket as TLSSocket);
+  if (user) return user;
+  const [scheme = '', value = ''] = (request.headers.authorization ?? '').split(/ +/);
+  if (scheme === '') return anonymous;
+  const table = scheme.toLowerCase() === 'basic' ? known.basic : known.tokens;
+  const key = scheme.toLowerCase() === 'basic' ? Buffer.from(value, 'base64').toString() : value;
+  const found = Object.hasOwn(table, key) ? table[key] : undefined;
+  if (!found) throw new StatusFailure(401, 'Unauthorized', 'Unauthorized');
+  return toUserInfo(found);
+}
+
+function headerValues(request: IncomingMessage, name: string): string[] {
+  return request.rawHeaders.filter(
+    (_, index, all) => index % 2 === 1 && all[index - 1]?.toLowerCase() === name,
+  );
+}
+
+function readImpersonation(request: IncomingMessage): UserInfo | undefined {
+  const username = request.headers['impersonate-user']?.toString() ?? '';
+  const groups = headerValues(request, 'impersonate-group');
+  const uid = request.headers['impersonate-uid']?.toString();
+  const extra: Record<string, string[]> = {};
+  for (const name of Object.keys(request.headers)) {
+    if (!name.startsWith('impersonate-extra-')) continue;
+    extra[decodeURIComponent(name.slice('impersonate-extra-'.length))] = headerValues(request, name);
+  }
+  const more = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
+  if (username === '') {
+    if (more) throw badRequest('requested impersonation without impersonating a user');
+    return undefined;
+  }
+  return {
+    username,
+    groups,
+    ...(uid === undefined ? {} : { uid }),
+    ...(Object.keys(extra).length > 0 ? { extra } : {}),
+  };
+}
+
+/** What impersonation asks the authorizer, one question each for the user, its groups, uid and extra fields. */
+function impersonationQuestions(target: UserInfo): Pick<RequestAttributes, 'group' | 'resource' | 'name'>[] {
+  const users = { group: '', resource: 'users', name: target.username };
+  const groups = target.groups.map(name => ({ group: '', resource: 'groups', name }));
+  const other = 'authentication.k8s.io';
+  const uids = target.uid === undefined ? [] : [{ group: other, resource: 'uids', name: target.uid }];
+  const extras = Object.values(target.extra ?? {})
+    .flat()
+    .map(name => ({ group: other, resource: 'userextras', name }));
+  return [users, ...groups, ...uids, ...extras];
+}
+
+/**
+ * The user to act as: the one that Impersonate-* headers name if `may` allows every part of it, else `user` itself.
+ * `may` throws the refusal.
+ */
+export function impersonate(
+  request: IncomingMessage,
+  user: UserInfo,
+  may: (question: RequestAttributes) => void,
+): UserInfo {
+  const target = readImpersonation(request);
+  if (!target) return user;
+  for (const question of impersonationQuestions(target)) {
+    const base = { verb: 'impersonate', isResourceRequest: true, path: '', version: 'v1' };
+    may({ ...base, namespace: '', subresource: '', ...question });
+  }
+  const authenticated = target.username === 'system:anonymous' ? [] : ['system:authenticated'];
+  return { ...target, groups: [...new Set([...target.groups, ...authenticated])] };
+}

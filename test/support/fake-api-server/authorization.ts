@@ -1,0 +1,47 @@
+import type { UserInfo } from './authentication.js';
+import type { RequestAttributes } from './request-attributes.js';
+import { StatusFailure } from './status-failure.js';
+
+/** Decides for users outside system:masters; false refuses the request with 403. */
+export type Policy = (user: UserInfo, attributes: RequestAttributes) => boolean;
+
+const publicPath = /^\/(?:healthz|livez|readyz|version)\/?(?:$|\?)/;
+const discoveryPath = /^\/(?:apis?|openapi)(?:\/|$)/;
+const selfReviews = /^selfsubject(?:access|rules)?reviews$/;
+
+/** The policy unless told otherwise: health, version, discovery and questions about oneself, as RBAC's built-in roles. */
+export const defaultPolicy: Policy = (user, attributes) => {
+  const authenticated = user.groups.includes('system:authenticated');
+  if (attributes.isResourceRequest) {
+    return authenticated && attributes.verb === 'create' && selfReviews.test(attributes.resource);
+  }
+  if (attributes.verb !== 'get') return false;
+  return publicPath.test(attributes.path) || (authenticated && discoveryPath.test(attributes.path));
+};
+
+/** True if the user may: everything for system:masters, else what the policy says. */
+export function isAllowed(policy: Policy, user: UserInfo, attributes: RequestAttributes): boolean {
+  return user.groups.includes('system:masters') || policy(user, attributes);
+}
+
+/** The 403 that the API server answers, worded as it words it. */
+export function forbidden(user: UserInfo, attributes: RequestAttributes): StatusFailure {
+  const { verb, group, namespace, name, path } = attributes;
+  if (!attributes.isResourceRequest) {
+    const message = `forbidden: User "${user.username}" cannot ${verb} path "${path}"`;
+    return new StatusFailure(403, 'Forbidden', message, {});
+  }
+  const resource = attributes.subresource
+    ? `${attributes.resource}/${attributes.subresource}`
+    : attributes.resource;
+  const qualified = group ? `${attributes.resource}.${group}` : attributes.resource;
+  const scope = namespace ? `in the namespace "${namespace}"` : 'at the cluster scope';
+  const message =
+    `${qualified}${name ? ` "${name}"` : ''} is forbidden: User "${user.username}" cannot ${verb} ` +
+    `resource "${resource}" in API group "${group}" ${scope}`;
+  return new StatusFailure(403, 'Forbidden', message, {
+    ...(name ? { name } : {}),
+    ...(group ? { group } : {}),
+    kind: attributes.resource,
+  });
+}

@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import { type Exchange, sendJson } from './exchange.js';
+import { readFixture } from './fixture.js';
+import type { RequestAttributes } from './request-attributes.js';
+
+interface DiscoveryKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+interface DiscoverySubresource {
+  readonly subresource: string;
+  readonly responseKind: DiscoveryKind;
+  readonly verbs: readonly string[];
+}
+
+interface DiscoveryResource {
+  readonly resource: string;
+  readonly responseKind: DiscoveryKind;
+  readonly scope: 'Namespaced' | 'Cluster';
+  readonly singularResource: string;
+  readonly verbs: readonly string[];
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly subresources?: readonly DiscoverySubresource[];
+}
+
+interface DiscoveryGroup {
+  readonly metadata: { readonly name?: string };
+  readonly versions: readonly {
+    readonly version: string;
+    readonly resources: readonly DiscoveryResource[];
+  }[];
+}
+
+interface DiscoveryList {
+  readonly items: readonly DiscoveryGroup[];
+}
+
+interface DiscoveryFixture {
+  readonly core: DiscoveryList;
+  readonly groups: DiscoveryList;
+  readonly storageVersionHashes: Readonly<Record<string, string>>;
+}
+
+/** One resource of the API: where it lives, what it can do and what its objects are called. */
+export interface ResourceType {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly subresources: ReadonlyMap<string, readonly string[]>;
+}
+
+const fixture = readFixture<DiscoveryFixture>('discovery.json');
+
+/** `v1` or `apps/v1`: a group and version as apiVersion writes them. */
+export function groupVersion(type: { readonly group: string; readonly version: string }): string {
+  return type.group ? `${type.group}/${type.version}` : type.version;
+}
+
+function toResourceType(group: string, version: string, entry: DiscoveryResource): ResourceType {
+  return {
+    group,
+    version,
+    resource: entry.resource,
+    kind: entry.responseKind.kind,
+    namespaced: entry.scope === 'Namespaced',
+    verbs: entry.verbs,
+    subresources: new Map((entry.subresources ?? []).map(sub => [sub.subresource, sub.verbs])),
+  };
+}
+
+const groups = [...fixture.core.items, ...fixture.groups.items];
+
+/** Every resource that the recorded API server had, core group first. */
+export const resourceTypes: readonly ResourceType[] = groups.flatMap(group =>
+  group.versions.flatMap(version =>
+    version.resources.map(entry => toResourceType(group.metadata.name ?? '', version.version, entry)),
+  ),
+);
+
+const byPath = new Map(resourceTypes.map(type => [`${groupVersion(type)}/${type.resource}`, type]));
+
+/** The resource that a request names, or undefined if this API has none such. */
+export function findResourceType(
+  attributes: Pick<RequestAttributes, 'group' | 'version' | 'resource'>,
+): ResourceType | undefined {
+  return byPath.get(`${groupVersion(attributes)}/${attributes.resource}`);
+}
+
+function legacyResources(group: string, version: string, resources: readonly DiscoveryResource[]): unknown {
+  const own = groupVersion({ group, version });
+  const list = resources.flatMap(entry => {
+    const namespaced = entry.scope === 'Namespaced';
+    const hash = fixture.storageVersionHashes[`${own}/${entry.resource}`];
+    const { resource: name, singularResource: singularName, verbs, shortNames, categories } = entry;
+    const kind = entry.responseKind.kind;
+    const main = { name, singularName, namespaced, kind, verbs, shortNames, categories };
+    const subs = (entry.subresources ?? []).map(sub => {
+      const other = sub.responseKind.group
+        ? { group: sub.responseKind.group, version: sub.responseKind.version }
+        : {};
+      const subName = `${name}/${sub.subresource}`;
+      return {
+        name: subName,
+        singularName: '',
+        namespaced,
+        ...other,
+        kind: sub.responseKind.kind,
+        verbs: sub.verbs,
+      };
+    });
+    return [{ ...main, ...(hash ? { storageVersionHash: hash } : {}) }, ...subs];
+  });
+  const head = group === '' ? { kind: 'APIResourceList' } : { kind: 'APIResourceList', apiVersion: 'v1' };
+  return { ...head, groupVersion: own, resources: list };
+}
+
+function legacyGroup(group: DiscoveryGroup): Record<string, unknown> {
+  const name = group.metadata.name ?? '';
+  const versions = group.versions.map(({ version }) => ({
+    groupVersion: groupVersion({ group: name, version }),
+    version,
+  }));
+  return { name, versions, preferredVersion: versions[0] };
+}
+
+const aggregatedMediaType =
+  /application\/json;g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=APIGroupDiscoveryList/;
+
+function sendAggregated(exchange: Exchange, list: DiscoveryList, version: string): void {
+  const body = { ...list, apiVersion: `apidiscovery.k8s.io/${version}` };
+  const etag = `"${createHash('sha512').update(JSON.stringify(body)).digest('hex').toUpperCase()}"`;
+  const { request, response } = exchange;
+  response.setHeader('Cache-Control', 'public');
+  response.setHeader('ETag', etag);
+  response.setHeader('Vary', 'Accept');
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304).end();
+    return;
+  }
+  const mediaType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+  sendJson(exchange, 200, body, mediaType);
+}
+
+/** Answers /api, /apis and what lies below them down to the group version; false for any other path. */
+export function serveDiscovery(exchange: Exchange): boolean {
+  const path = exchange.attributes.path.replace(/\/+$/, '');
+  const root = path === '/api' ? fixture.core : path === '/apis' ? fixture.groups : undefined;
+  const aggregated = aggregatedMediaType.exec((exchange.request.headers.accept ?? '').replaceAll(' ', ''));
+  if (root && aggregated) {
+    sendAggregated(exchange, root, aggregated[1] ?? 'v2');
+    return true;
+  }
+  if (path === '/api') {
+    const { localAddress, localPort } = exchange.request.socket;
+    const serverAddressByClientCIDRs = [
+      { clientCIDR: '0.0.0.0/0', serverAddress: `${localAddress}:${localPort}` },
+    ];
+    sendJson(exchange, 200, { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs });
+    return true;
+  }
+  if (path === '/apis') {
+    const list = fixture.groups.items.map(legacyGroup);
+    sendJson(exchange, 200, { kind: 'APIGroupList', apiVersion: 'v1', groups: list });
+    return true;
+  }
+  const [, root1, groupName = '', versionName = ''] = path.split('/');
+  const core = root1 === 'api';
+  if (!core && root1 !== 'apis') return false;
+  const group = groups.find(item => (item.metadata.name ?? '') === (core ? '' : groupName));
+  const wanted = core ? groupName : versionName;
+  if (group && !core && wanted === '') {
+    sendJson(exchange, 200, { kind: 'APIGroup', apiVersion: 'v1', ...legacyGroup(group) });
+    return true;
+  }
+  const version = group?.versions.find(item => item.version === wanted);
+  if (!version) return false;
+  sendJson(exchange, 200, legacyResources(core ? '' : groupName, wanted, version.resources));
+  return true;
+}

@@ -1,0 +1,74 @@
+/** One manager's share of an object: which fields it set, as server-side apply records it. */
+export interface ManagedFieldsEntry {
+  manager: string;
+  operation: 'Apply' | 'Update';
+  apiVersion: string;
+  time: string;
+  fieldsType: 'FieldsV1';
+  fieldsV1: Record<string, unknown>;
+  subresource?: string;
+}
+
+/** `metadata` as apimachinery's ObjectMeta, with the fields that this server reads or writes. */
+export interface ObjectMeta {
+  name?: string;
+  generateName?: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  finalizers?: string[];
+  managedFields?: ManagedFieldsEntry[];
+  [field: string]: unknown;
+}
+
+/** Any Kubernetes object; what stands beside kind, apiVersion and metadata depends on the kind. */
+export interface KubeObject {
+  kind: string;
+  apiVersion: string;
+  metadata: ObjectMeta;
+  [field: string]: unknown;
+}
+
+/** True for a JSON object, false for arrays, null and scalars. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const metadataOrder = [
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+];
+
+/** The same object with its fields in the order in which the API server writes them; empty maps are left out. */
+export function orderFields(object: KubeObject): KubeObject {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const ordered: ObjectMeta = {};
+  for (const field of metadataOrder) {
+    const value = metadata[field];
+    if (value === undefined || (isRecord(value) && Object.keys(value).length === 0)) continue;
+    ordered[field] = value;
+  }
+  return { kind, apiVersion, metadata: ordered, ...rest };
+}
+
+/** The time now as Kubernetes writes it: RFC 3339 in UTC, whole seconds. */
+export function timestamp(): string {
+  return `${new Date().toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,74 @@
+import { groupVersion, type ResourceType, resourceTypes } from './discovery.js';
+import { type Exchange, sendJson, sendText } from './exchange.js';
+
+function pathOf(type: ResourceType): string {
+  const root = type.group ? `/apis/${type.group}/${type.version}` : `/api/${type.version}`;
+  return `${root}/${type.namespaced ? 'namespaces/{namespace}/' : ''}${type.resource}/{name}`;
+}
+
+function operation(type: ResourceType, action: string): unknown {
+  const { group, version, kind } = type;
+  return {
+    'x-kubernetes-action': action,
+    'x-kubernetes-group-version-kind': { group, version, kind },
+    responses: { 200: { description: 'OK' } },
+  };
+}
+
+function patchOperation(type: ResourceType, v2: boolean): unknown {
+  const names = ['dryRun', 'fieldManager', 'fieldValidation', 'force'];
+  const schema = v2 ? { type: 'string' } : { schema: { type: 'string' } };
+  const parameters = names.map(name => ({ name, in: 'query', ...schema }));
+  return { ...(operation(type, 'patch') as object), parameters };
+}
+
+function document(types: readonly ResourceType[], v2: boolean): unknown {
+  const paths = types
+    .filter(type => type.verbs.includes('patch'))
+    .map(type => [pathOf(type), { get: operation(type, 'get'), patch: patchOperation(type, v2) }]);
+  const head = v2 ? { swagger: '2.0' } : { openapi: '3.0.0' };
+  const schemas = v2 ? { definitions: {} } : { components: { schemas: {} } };
+  return {
+    ...head,
+    info: { title: 'Kubernetes', version: 'v1.34.9' },
+    paths: Object.fromEntries(paths),
+    ...schemas,
+  };
+}
+
+function byGroupVersion(): Map<string, ResourceType[]> {
+  const groups = new Map<string, ResourceType[]>();
+  for (const type of resourceTypes) {
+    const path = `${type.group ? 'apis' : 'api'}/${groupVersion(type)}`;
+    groups.set(path, [...(groups.get(path) ?? []), type]);
+  }
+  return groups;
+}
+
+/**
+ * Answers /openapi/v2 and /openapi/v3 with the operations but no schemas, as JSON only: enough for kubectl to learn
+ * that the server validates fields and takes dryRun. A client that wants protobuf alone gets 406. False for other paths.
+ */
+export function serveOpenApi(exchange: Exchange): boolean {
+  const path = exchange.attributes.path.replace(/\/+$/, '');
+  if (!path.startsWith('/openapi/')) return false;
+  const accept = exchange.request.headers.accept ?? '*/*';
+  if (!/application\/json|\*\/\*|application\/\*/.test(accept)) {
+    sendText(exchange, 406, 'Only application/json is served here\n');
+    return true;
+  }
+  if (path === '/openapi/v2') {
+    sendJson(exchange, 200, document(resourceTypes, true));
+    return true;
+  }
+  const groups = byGroupVersion();
+  if (path === '/openapi/v3') {
+    const paths = [...groups.keys()].map(key => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=0` }]);
+    sendJson(exchange, 200, { paths: Object.fromEntries(paths) });
+    return true;
+  }
+  const types = groups.get(path.slice('/openapi/v3/'.length));
+  if (!types) return false;
+  sendJson(exchange, 200, document(types, false));
+  return true;
+}

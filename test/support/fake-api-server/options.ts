@@ -1,0 +1,35 @@
+import type { SecureContextOptions } from 'node:tls';
+import type { CertificateAuthority, CertificatePair } from '../certificates.js';
+import type { KnownUser } from './authentication.js';
+import type { Policy } from './authorization.js';
+
+/** How the embedded API server is set up; everything has a default. */
+export interface FakeApiServerOptions {
+  /** TCP port on 127.0.0.1; 0, the default, takes a free one. */
+  readonly port?: number;
+  /**
+   * 'required' (the default) refuses the TLS handshake without a valid client certificate; 'optional' takes a request
+   * without one and answers 401 to an invalid one, as kube-apiserver does; 'none' never asks.
+   */
+  readonly clientCertificates?: 'required' | 'optional' | 'none';
+  /** Signs the server's certificate and is trusted for clients; a new one unless given. */
+  readonly authority?: CertificateAuthority;
+  /** What the server presents instead of a certificate for localhost, 127.0.0.1 and ::1. */
+  readonly serverCertificate?: CertificatePair;
+  /** Bearer token to user. */
+  readonly tokens?: Readonly<Record<string, KnownUser>>;
+  /** `username:password` to user. */
+  readonly basic?: Readonly<Record<string, KnownUser>>;
+  /** Decides for users outside system:masters; unless given they get health, version, discovery and self reviews. */
+  readonly allow?: Policy;
+  /** Milliseconds between watch bookmarks (60 s). */
+  readonly bookmarkInterval?: number;
+  /** Milliseconds that an idle connection stays open (90 s). */
+  readonly keepAliveTimeout?: number;
+  /** How many requests `requests` remembers (10,000). */
+  readonly requestLogLimit?: number;
+  /** False starts without any object. */
+  readonly seed?: boolean;
+  /** More TLS options, such as minVersion and maxVersion. */
+  readonly tls?: SecureContextOptions;
+}

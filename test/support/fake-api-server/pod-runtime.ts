@@ -1,0 +1,40 @@
+import { EventEmitter } from 'node:events';
+
+interface RunningPod {
+  readonly lines: string[];
+  readonly output: EventEmitter;
+}
+
+/** What the containers of the pods do: each pod, by its uid, has a log that can grow. */
+export class PodRuntime {
+  readonly #pods = new Map<string, RunningPod>();
+
+  /** The log so far, without line ends; a new pod starts with five lines. */
+  lines(uid: string): readonly string[] {
+    return this.#pod(uid).lines;
+  }
+
+  /** Adds a line to a pod's log and hands it to everyone who follows. */
+  appendLine(uid: string, line: string): void {
+    const pod = this.#pod(uid);
+    pod.lines.push(line);
+    pod.output.emit('line', line);
+  }
+
+  /** Calls `listener` with each new line; returns the way to stop it. */
+  follow(uid: string, listener: (line: string) => void): () => void {
+    const { output } = this.#pod(uid);
+    output.on('line', listener);
+    return () => output.off('line', listener);
+  }
+
+  #pod(uid: string): RunningPod {
+    const known = this.#pods.get(uid);
+    if (known) return known;
+    const output = new EventEmitter().setMaxListeners(0);
+    const lines = Array.from({ length: 5 }, (_, index) => `log line ${index}`);
+    const pod = { lines, output };
+    this.#pods.set(uid, pod);
+    return pod;
+  }
+}

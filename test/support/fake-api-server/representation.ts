@@ -1,0 +1,101 @@
+import { groupVersion, type ResourceType } from './discovery.js';
+import { isRecord, type KubeObject, orderFields } from './objects.js';
+import { StatusFailure } from './status-failure.js';
+import { type RowObject, tableColumns, tableRow, toPartial } from './table.js';
+
+/** The form in which a client wants objects, chosen from its Accept header. */
+export interface Representation {
+  readonly form: 'object' | 'table' | 'partial';
+  /** Version of meta.k8s.io for Table and PartialObjectMetadata. */
+  readonly version: string;
+  readonly include: RowObject;
+}
+
+/** The part of a list's metadata that a client sees. */
+export interface ListMetadata {
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+function readMediaRange(range: string): { type: string; parameters: Map<string, string> } {
+  const [type = '', ...rest] = range.split(';').map(part => part.trim());
+  return { type, parameters: new Map(rest.map(part => part.split('=', 2) as [string, string])) };
+}
+
+/** The first form in Accept's order that this server writes; throws 406 if there is none. */
+export function negotiate(accept: string | undefined, query: URLSearchParams): Representation {
+  const include = (query.get('includeObject') ?? 'Metadata') as RowObject;
+  for (const range of (accept || '*/*').split(',')) {
+    const { type, parameters } = readMediaRange(range);
+    if (type !== 'application/json' && type !== 'application/*' && type !== '*/*') continue;
+    const as = parameters.get('as');
+    const version = parameters.get('v') ?? 'v1';
+    if (as === undefined) return { form: 'object', version: 'v1', include };
+    if (parameters.get('g') !== 'meta.k8s.io') continue;
+    if (as === 'Table') return { form: 'table', version, include };
+    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
+      return { form: 'partial', version, include };
+    }
+  }
+  const message = 'only the following media types are accepted: application/json';
+  throw new StatusFailure(406, 'NotAcceptable', message);
+}
+
+/** A Table of any number of objects; without `columns` it is one of the later events of a watch. */
+function toTable(
+  type: ResourceType,
+  objects: readonly KubeObject[],
+  metadata: object,
+  { version, include }: Representation,
+  columns = true,
+): Record<string, unknown> {
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata,
+    columnDefinitions: columns ? tableColumns(type) : null,
+    rows: objects.map(object => tableRow(type, object, version, include)),
+  };
+}
+
+/** One object as the client wants it, under the group version it asked for. */
+export function representObject(
+  type: ResourceType,
+  object: KubeObject,
+  representation: Representation,
+  columns = true,
+): Record<string, unknown> {
+  if (representation.form === 'partial') return toPartial(object, representation.version);
+  if (representation.form === 'object') {
+    return orderFields({ ...object, kind: type.kind, apiVersion: groupVersion(type) });
+  }
+  const { resourceVersion } = object.metadata;
+  const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+  return toTable(type, [object], metadata, representation, columns);
+}
+
+/** A list of objects as the client wants it; items carry no kind or apiVersion of their own. */
+export function representList(
+  type: ResourceType,
+  objects: readonly KubeObject[],
+  metadata: ListMetadata,
+  representation: Representation,
+): Record<string, unknown> {
+  const { form, version } = representation;
+  if (form === 'table') return toTable(type, objects, metadata, representation);
+  if (form === 'partial') {
+    const items = objects.map(object => toPartial(object, version));
+    return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata, items };
+  }
+  const items = objects.map(object => {
+    const { kind: _kind, apiVersion: _apiVersion, ...rest } = orderFields(object);
+    return rest;
+  });
+  return { kind: `${type.kind}List`, apiVersion: groupVersion(type), metadata, items };
+}
+
+/** True if a value looks like an object that a client may send: a JSON object, with metadata that is one if present. */
+export function isObjectLike(value: unknown): value is Record<string, unknown> {
+  return isRecord(value) && (value['metadata'] === undefined || isRecord(value['metadata']));
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { type CertificateSubject, certificateSubject } from './authentication.js';
+
+/** One request as it arrived on the wire, and how far it got. */
+export interface RequestRecord {
+  readonly method: string;
+  /** The request target byte for byte. */
+  readonly rawUrl: string;
+  readonly httpVersion: string;
+  /** Names and values in turn, in their order and case. */
+  readonly rawHeaders: readonly string[];
+  /** Lower-case names; repeated headers are joined as node:http joins them. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly upgrade: boolean;
+  readonly tlsSubject: CertificateSubject | undefined;
+  readonly tlsSessionReused: boolean;
+  readonly tlsServerName: string | undefined;
+  readonly remotePort: number;
+  /** Body bytes that have arrived so far, and their SHA-256 in hex. */
+  readonly bodyBytes: number;
+  readonly sha256: string;
+  readonly statusCode: number | undefined;
+  /** Milliseconds since the epoch: arrival, last byte of the answer handed over, stream closed. */
+  readonly startedAt: number;
+  readonly finishedAt: number | undefined;
+  readonly closedAt: number | undefined;
+  /** True if the client left before the answer was complete; an upgraded connection never counts as aborted. */
+  readonly aborted: boolean;
+  /** Settles when the request's stream is closed: after the answer, or when the client left. */
+  readonly closed: Promise<void>;
+}
+
+class LiveRecord implements RequestRecord {
+  readonly method: string;
+  readonly rawUrl: string;
+  readonly httpVersion: string;
+  readonly rawHeaders: readonly string[];
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly tlsSubject: CertificateSubject | undefined;
+  readonly tlsSessionReused: boolean;
+  readonly tlsServerName: string | undefined;
+  readonly remotePort: number;
+  readonly startedAt = Date.now();
+  bodyBytes = 0;
+  statusCode: number | undefined;
+  finishedAt: number | undefined;
+  closedAt: number | undefined;
+  aborted = false;
+  readonly closed: Promise<void>;
+  readonly #hash = createHash('sha256');
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    readonly upgrade: boolean,
+  ) {
+    const socket = request.socket as TLSSocket;
+    this.method = request.method ?? '';
+    this.rawUrl = request.url ?? '';
+    this.httpVersion = request.httpVersion;
+    this.rawHeaders = request.rawHeaders;
+    this.headers = request.headers;
+    this.tlsSubject = certificateSubject(socket);
+    this.tlsSessionReused = socket.isSessionReused?.() ?? false;
+    this.tlsServerName = typeof socket.servername === 'string' ? socket.servername : undefined;
+    this.remotePort = socket.remotePort ?? 0;
+    // A 'data' listener would start the stream before its handler is ready; watching what goes in does not.
+    const push = request.push.bind(request);
+    request.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+      if (chunk !== null) {
+        this.bodyBytes += chunk.length;
+        this.#hash.update(chunk);
+      }
+      return push(chunk, encoding);
+    };
+    response.once('finish', () => {
+      this.finishedAt = Date.now();
+      this.statusCode = response.statusCode;
+    });
+    this.closed = new Promise(resolve => {
+      (upgrade ? socket : response).once('close', () => {
+        this.closedAt = Date.now();
+        this.aborted = !upgrade && !response.writableFinished;
+        resolve();
+      });
+    });
+  }
+
+  get sha256(): string {
+    return this.#hash.copy().digest('hex');
+  }
+}
+
+/** Every request that reached the server, oldest first; beyond `limit` the oldest are forgotten. */
+export class RequestLog {
+  readonly records: RequestRecord[] = [];
+  readonly #events = new EventEmitter().setMaxListeners(0);
+
+  constructor(readonly limit: number) {}
+
+  /** Starts the record of a request; call it before anything reads the body. */
+  add(request: IncomingMessage, response: ServerResponse, upgrade: boolean): RequestRecord {
+    const record = new LiveRecord(request, response, upgrade);
+    this.records.push(record);
+    if (this.records.length > this.limit) this.records.shift();
+    this.#events.emit('request', record);
+    return record;
+  }
+
+  /** The first request, past or coming, that matches; rejects after `timeout` milliseconds. */
+  waitFor(matches: (record: RequestRecord) => boolean, timeout: number): Promise<RequestRecord> {
+    const known = this.records.find(matches);
+    if (known) return Promise.resolve(known);
+    return new Promise((resolve, reject) => {
+      const listener = (record: RequestRecord) => {
+        if (!matches(record)) return;
+        stop();
+        resolve(record);
+      };
+      const timer = setTimeout(() => {
+        stop();
+        reject(new Error(`no matching request within ${timeout} ms`));
+      }, timeout);
+      const stop = () => {
+        clearTimeout(timer);
+        this.#events.off('request', listener);
+      };
+      this.#events.on('request', listener);
+    });
+  }
+}

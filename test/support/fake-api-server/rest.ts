@@ -1,0 +1,44 @@
+import type { Cluster } from './cluster.js';
+import { deleteCollection, deleteObject } from './delete.js';
+import type { ResourceType } from './discovery.js';
+import type { Exchange } from './exchange.js';
+import { listObjects } from './list.js';
+import { readObject } from './object-body.js';
+import { patchObject } from './patch.js';
+import { methodNotAllowed } from './status-failure.js';
+import { watchObjects } from './watch.js';
+import { createObject, findObject, replaceObject, sendObject } from './write.js';
+
+/** Answers get, list, watch, create, update, patch, delete and deletecollection of an object or its status. */
+export async function serveObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
+  const { verb, subresource } = exchange.attributes;
+  const verbs = subresource === '' ? type.verbs : (type.subresources.get(subresource) ?? []);
+  if (!verbs.includes(verb)) throw methodNotAllowed();
+  switch (verb) {
+    case 'get':
+      sendObject(exchange, type, 200, findObject(cluster, type, exchange));
+      break;
+    case 'list':
+      listObjects(cluster, type, exchange);
+      break;
+    case 'watch':
+      watchObjects(cluster, type, exchange);
+      break;
+    case 'create':
+      createObject(cluster, type, exchange, await readObject(exchange, type));
+      break;
+    case 'update': {
+      const sent = await readObject(exchange, type);
+      replaceObject(cluster, type, exchange, findObject(cluster, type, exchange), sent);
+      break;
+    }
+    case 'patch':
+      await patchObject(cluster, type, exchange);
+      break;
+    case 'delete':
+      await deleteObject(cluster, type, exchange);
+      break;
+    default:
+      await deleteCollection(cluster, type, exchange);
+  }
+}

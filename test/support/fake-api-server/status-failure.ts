@@ -1,0 +1,121 @@
+interface Cause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field?: string;
+}
+
+interface Details {
+  readonly name?: string;
+  readonly group?: string;
+  readonly kind?: string;
+  readonly causes?: readonly Cause[];
+}
+
+/** A request that the API server refuses: carries the HTTP status and the fields of the `Status` object. */
+export class StatusFailure extends Error {
+  override readonly name = 'StatusFailure';
+
+  constructor(
+    readonly code: number,
+    readonly reason: string,
+    message: string,
+    readonly details?: Details,
+  ) {
+    super(message);
+  }
+
+  /** The body, with its fields in the recorded order. */
+  toStatus(): Record<string, unknown> {
+    return {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: this.message,
+      reason: this.reason,
+      ...(this.details ? { details: this.details } : {}),
+      code: this.code,
+    };
+  }
+}
+
+interface Target {
+  readonly group: string;
+  readonly resource: string;
+}
+
+function detailsOf(target: Target, name?: string): Details {
+  return {
+    ...(name ? { name } : {}),
+    ...(target.group ? { group: target.group } : {}),
+    kind: target.resource,
+  };
+}
+
+function qualified(target: Target): string {
+  return target.group ? `${target.resource}.${target.group}` : target.resource;
+}
+
+/** 400: the request makes no sense to the server. */
+export function badRequest(message: string): StatusFailure {
+  return new StatusFailure(400, 'BadRequest', message);
+}
+
+/** 404 for an object that is not there. */
+export function notFound(target: Target, name: string): StatusFailure {
+  return new StatusFailure(
+    404,
+    'NotFound',
+    `${qualified(target)} "${name}" not found`,
+    detailsOf(target, name),
+  );
+}
+
+/** 405 for a verb that the resource does not have. */
+export function methodNotAllowed(): StatusFailure {
+  const message = 'the server does not allow this method on the requested resource';
+  return new StatusFailure(405, 'MethodNotAllowed', message, {});
+}
+
+/** 409 for a create whose name is taken. */
+export function alreadyExists(target: Target, name: string): StatusFailure {
+  const message = `${qualified(target)} "${name}" already exists`;
+  return new StatusFailure(409, 'AlreadyExists', message, detailsOf(target, name));
+}
+
+/** 409 for a write against an older resourceVersion. */
+export function staleVersion(target: Target, name: string): StatusFailure {
+  const message =
+    `Operation cannot be fulfilled on ${qualified(target)} "${name}": the object has been modified; ` +
+    'please apply your changes to the latest version and try again';
+  return new StatusFailure(409, 'Conflict', message, detailsOf(target, name));
+}
+
+/** 410 for a list continuation or a watch from a version that is gone from the history. */
+export function expired(message: string): StatusFailure {
+  return new StatusFailure(410, 'Expired', message);
+}
+
+/** 415 for a body in a form that the server does not read. */
+export function unsupportedMediaType(accepted: readonly string[]): StatusFailure {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`;
+  return new StatusFailure(415, 'UnsupportedMediaType', message);
+}
+
+/** 422 for an object that does not validate; one cause for each bad field. */
+export function invalid(
+  kind: string,
+  group: string,
+  name: string,
+  causes: readonly Required<Cause>[],
+): StatusFailure {
+  const problems = causes.map(cause => `${cause.field}: ${cause.message}`);
+  const list = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
+  const qualifiedKind = group ? `${kind}.${group}` : kind;
+  return new StatusFailure(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, {
+    name,
+    ...(group ? { group } : {}),
+    kind,
+    causes,
+  });
+}

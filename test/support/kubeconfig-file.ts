@@ -1,0 +1,86 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+/** What goes into a generated kubeconfig: one cluster, one user and one context, all called `test`. */
+export interface KubeconfigContents {
+  readonly server: string;
+  /** PEM of the authorities that may sign the server's certificate. */
+  readonly ca?: string;
+  /** PEM of the client certificate and its key. */
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly token?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly namespace?: string;
+  /** More fields of the cluster and user entries; they win over the ones above. */
+  readonly cluster?: Readonly<Record<string, unknown>>;
+  readonly user?: Readonly<Record<string, unknown>>;
+}
+
+/** How to write it: PEM inline (`*-data`, the default) or in files beside it, as YAML (the default) or JSON. */
+export interface KubeconfigForm {
+  readonly credentials?: 'inline' | 'files';
+  readonly format?: 'yaml' | 'json';
+  /** An existing folder to write into; a new temporary one unless given. */
+  readonly directory?: string;
+}
+
+/** Where the kubeconfig lies; `remove` deletes its temporary folder, or nothing if the caller named the folder. */
+export interface KubeconfigFile {
+  readonly path: string;
+  readonly directory: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Writes a kubeconfig as `kubectl config` would. With `credentials: 'files'` the PEM goes to ca.crt, client.crt and
+ * client.key in the same folder, named by relative path.
+ */
+export async function writeKubeconfig(
+  contents: KubeconfigContents,
+  form: KubeconfigForm = {},
+): Promise<KubeconfigFile> {
+  const directory = form.directory ?? (await mkdtemp(join(tmpdir(), 'kubeconfig-')));
+  const pem = async (field: string, file: string, value: string | undefined) => {
+    if (value === undefined) return {};
+    if (form.credentials !== 'files') return { [`${field}-data`]: Buffer.from(value).toString('base64') };
+    await writeFile(join(directory, file), value, { mode: 0o600 });
+    return { [field]: file };
+  };
+  const cluster = {
+    server: contents.server,
+    ...(await pem('certificate-authority', 'ca.crt', contents.ca)),
+    ...contents.cluster,
+  };
+  const user = {
+    ...(await pem('client-certificate', 'client.crt', contents.certificate)),
+    ...(await pem('client-key', 'client.key', contents.key)),
+    ...(contents.token === undefined ? {} : { token: contents.token }),
+    ...(contents.username === undefined ? {} : { username: contents.username }),
+    ...(contents.password === undefined ? {} : { password: contents.password }),
+    ...contents.user,
+  };
+  const namespace = contents.namespace === undefined ? {} : { namespace: contents.namespace };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'test', cluster }],
+    users: [{ name: 'test', user }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', ...namespace } }],
+    'current-context': 'test',
+  };
+  const json = form.format === 'json';
+  const path = join(directory, json ? 'config.json' : 'config.yaml');
+  await writeFile(path, json ? JSON.stringify(config, null, 2) : stringify(config), { mode: 0o600 });
+  const own = form.directory === undefined;
+  return {
+    path,
+    directory,
+    remove: async () => {
+      if (own) await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -18,9 +18,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 await main();
 
 async function main(): Promise<void> {
-  const parsed = parseOptions({ argv: process.argv.slice(2), env: process.env });
-  if ('problems' in parsed) return fail(parsed.problems);
-  const { options } = parsed;
+  const { options, problems } = parseOptions({ argv: process.argv.slice(2), env: process.env });
   if (options.help) {
     process.stdout.write(formatHelp());
     return;
@@ -31,6 +29,8 @@ async function main(): Promise<void> {
   }
 
   const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
+  let serving: Program | undefined;
+  leaveOnSignal(options, logger, () => serving);
   const program = await createProgram(options, {
     kubeconfig: process.env['KUBECONFIG'],
     homedir: homedir(),
@@ -38,7 +38,11 @@ async function main(): Promise<void> {
     nodeVersion: process.versions.node,
     logger,
   });
-  if ('problems' in program) return fail(program.problems);
+  if ('problems' in program) return fail([...problems, ...program.problems]);
+  if (problems.length > 0) return fail(problems);
+  if (options.disableFilter && options.unixSocket === '') {
+    logger.warn('the filter is off: any web page that its reader opens can use this port');
+  }
 
   // A bug in one request must not end the thousand others that share the process.
   process.on('uncaughtException', err => logger.error({ err }, 'uncaught exception'));
@@ -46,7 +50,7 @@ async function main(): Promise<void> {
 
   const listening = await listen(program, options);
   if ('problem' in listening) return fail([listening.problem]);
-  leaveOnSignal(program, options, logger);
+  serving = program;
   process.stdout.write(`Starting to serve on ${listening.address}\n`);
 }
 
@@ -95,7 +99,11 @@ async function removeStaleSocket(path: string): Promise<void> {
   if (found?.isSocket()) await unlink(path);
 }
 
-function leaveOnSignal(program: Program, { shutdownGrace }: Options, logger: Logger): void {
+/**
+ * Installed before anything else: as process 1 of a container, a program without a handler does not hear SIGTERM. A
+ * second signal ends the process at once.
+ */
+function leaveOnSignal({ shutdownGrace }: Options, logger: Logger, running: () => Program | undefined): void {
   closeWithGrace(
     {
       delay: shutdownGrace + 1000,
@@ -103,6 +111,8 @@ function leaveOnSignal(program: Program, { shutdownGrace }: Options, logger: Log
       skip: ['uncaughtException', 'unhandledRejection', 'beforeExit'],
     },
     async ({ signal }) => {
+      const program = running();
+      if (program === undefined) return;
       logger.info({ signal }, 'leaving');
       await drain(program, shutdownGrace);
       logger.flush();

@@ -14,7 +14,7 @@ import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
-import { RequestRecord } from './observability/request-record.js';
+import { RequestRecord, uncounted } from './observability/request-record.js';
 import type { Options } from './options.js';
 import { createDestinationOf, createStripPrefix, ownPrefix } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
@@ -85,7 +85,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
     const info = parseRequestInfo(request.method, relativeTo(serverPath, target.path), target.query);
     request.target = target;
-    request.record = new RequestRecord(info, metrics);
+    request.record = new RequestRecord(info, isOwn(request) ? uncounted : metrics.requestStarted(info));
     account(parts, request, reply);
     try {
       for (const guard of guards) guard(request);
@@ -119,7 +119,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       upstream,
       openStreams,
       requestTimeout: options.requestTimeout,
-      keepAlive: options.keepalive || 0,
+      keepAlive: options.keepalive,
     },
   });
   listenForUpgrades(app);
@@ -167,6 +167,10 @@ function createApp({ options, metrics }: ServerParts): FastifyInstance {
 
 function isForApi(request: FastifyRequest): boolean {
   return request.raw.url === apiRoute;
+}
+
+function isOwn({ raw }: FastifyRequest): boolean {
+  return raw.url !== apiRoute && raw.url !== noRoute && raw.url?.startsWith(ownPrefix) === true;
 }
 
 /** Counts and logs the request when it is over: with its answer, or for an upgrade with its connection. */

@@ -89,7 +89,7 @@ async function connect(
     config,
     credential: credential.credential,
     certificateAuthority: authority.certificateAuthority,
-    keepAlive: options.keepalive || 0,
+    keepAlive: options.keepalive,
   });
   return { upstream };
 }

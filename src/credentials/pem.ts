@@ -3,7 +3,7 @@ import { describeFileError } from '../kubeconfig/file-problem.js';
 import type { PemSource } from '../kubeconfig/types.js';
 
 /** One block of a PEM document (RFC 7468), `text` with its BEGIN and END lines. */
-export interface PemBlock {
+interface PemBlock {
   /** What follows BEGIN, such as `CERTIFICATE` or `EC PRIVATE KEY`. */
   readonly type: string;
   readonly text: string;

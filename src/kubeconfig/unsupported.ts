@@ -18,8 +18,8 @@ export function findUnsupported(
   const isImpersonating =
     (auth.as ?? '') !== '' ||
     (auth['as-uid'] ?? '') !== '' ||
-    auth['as-groups'] !== undefined ||
-    auth['as-user-extra'] !== undefined;
+    (auth['as-groups'] ?? []).length > 0 ||
+    Object.keys(auth['as-user-extra'] ?? {}).length > 0;
   if (isImpersonating) refuse(user, 'impersonation (as, as-uid, as-groups, as-user-extra)');
   if ((target['proxy-url'] ?? '') !== '') refuse(cluster, 'a proxy (proxy-url)');
   return problems;

@@ -3,12 +3,11 @@ import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 
+const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin'] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
-export const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin'] as const;
 export type RejectionReason = (typeof rejectionReasons)[number];
 
-/** What went wrong on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
-export const upstreamErrorReasons = [
+const upstreamErrorReasons = [
   'dns',
   'refused',
   'unreachable',
@@ -22,6 +21,7 @@ export const upstreamErrorReasons = [
   'protocol',
   'other',
 ] as const;
+/** What went wrong on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
 export type UpstreamErrorReason = (typeof upstreamErrorReasons)[number];
 
 /** One request that is being served. */

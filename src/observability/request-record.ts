@@ -1,6 +1,6 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { Logger } from './logger.js';
-import type { Metrics, RequestMetrics } from './metrics.js';
+import type { RequestMetrics } from './metrics.js';
 
 /** What a request's log line says besides what its record knows. */
 export interface RequestLine {
@@ -21,9 +21,9 @@ export class RequestRecord {
   /** Why the answer is not the API server's own, or not whole. */
   failure: Error | undefined;
 
-  constructor(info: RequestInfo, metrics: Metrics) {
+  constructor(info: RequestInfo, metrics: RequestMetrics) {
     this.info = info;
-    this.#metrics = metrics.requestStarted(info);
+    this.#metrics = metrics;
   }
 
   /** Whether the API server would call the request long-running. */
@@ -40,8 +40,7 @@ export class RequestRecord {
   end(logger: Logger, line: RequestLine): void {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
-    const refused = this.#code >= 400 && this.#code < 500;
-    const level = this.failure === undefined || refused ? 'info' : 'warn';
+    const level = this.#level();
     if (!logger.isLevelEnabled(level)) return;
     logger[level](
       {
@@ -54,7 +53,17 @@ export class RequestRecord {
       'request',
     );
   }
+
+  /** A refusal is the client's matter and a line among others; probes and scrapes of the proxy itself are no news at all. */
+  #level(): 'debug' | 'info' | 'warn' {
+    const refused = this.#code >= 400 && this.#code < 500;
+    if (this.failure !== undefined && !refused) return 'warn';
+    return this.#metrics === uncounted ? 'debug' : 'info';
+  }
 }
+
+/** Requests for the proxy's own endpoints are not counted among those to the API server. */
+export const uncounted: RequestMetrics = { longRunning: false, finished: () => {} };
 
 /** The fields of RequestInfo that say something about this request. */
 function describe(info: RequestInfo): Record<string, string> {

@@ -12,7 +12,7 @@ const unitMilliseconds: Readonly<Record<string, number>> = {
 const term = /(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
 
 /** Node's timers fire at once when they are asked to wait longer than this (24.8 days). */
-export const longestDuration = 2_147_483_647;
+const longestDuration = 2_147_483_647;
 
 /**
  * Go's `time.ParseDuration` ("300ms", "1h30m", "-1.5s", "0") in milliseconds, held inside what a timer can wait;

@@ -28,8 +28,8 @@ const sources = `Environment and file:
   --config names, such as accept-hosts: ['^localhost$', '^gw\\.local$']. A flag wins over the
   environment, the environment over the file.
 
-  Durations have a unit (300ms, 30s, 1h30m). Regular expressions are Go's, in lists with commas between
-  them; a list accepts or refuses what any of its expressions is found in, an empty list nothing.
+  Durations have a unit (300ms, 30s, 1h30m). Regular expressions are Go's, in lists with commas
+  between them; a list means whatever any of its expressions is found in, an empty list nothing.
 `;
 
 /** The text of --help: every option with its default, in groups, lines of at most 100 columns. */

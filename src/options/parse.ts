@@ -14,14 +14,14 @@ export interface OptionSources {
 }
 
 /**
- * The options from flags, else environment, else the file of --config, else defaults; or all problems, one line
- * each. Never throws. With --help or --version nothing else matters, and what cannot be read is its default.
+ * The options from flags, else environment, else the file of --config, else defaults, and all problems, one line
+ * each. Never throws: what cannot be read is its default, so that a caller can look for more problems with the rest. With
+ * --help or --version there are none, for nothing else matters then.
  */
-export function parseOptions({
-  argv,
-  env,
-  readFile = file => readFileSync(file, 'utf8'),
-}: OptionSources): { readonly options: Options } | { readonly problems: readonly string[] } {
+export function parseOptions({ argv, env, readFile = file => readFileSync(file, 'utf8') }: OptionSources): {
+  readonly options: Options;
+  readonly problems: readonly string[];
+} {
   const flags = parseCommandLine(argv);
   const environment = readEnvironment(env);
   const file = readConfigFile(flags.given.get('config') ?? environment.given.get('config'), readFile);
@@ -41,9 +41,8 @@ export function parseOptions({
     }
   }
   const options = Object.fromEntries(values) as Options;
-  if (options.help || options.version) return { options };
-  problems.push(...contradictions(options));
-  return problems.length > 0 ? { problems } : { options };
+  if (options.help || options.version) return { options, problems: [] };
+  return { options, problems: [...problems, ...contradictions(options)] };
 }
 
 function readConfigFile(config: Given | undefined, readFile: (file: string) => string): Source {

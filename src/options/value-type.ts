@@ -2,7 +2,7 @@ import { compileRegexpList } from '../guard/regexp-list.js';
 import { parseDuration } from './duration.js';
 
 /** What a text came to: its value, or one line for each thing that is wrong with it. */
-export type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
+type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
 
 /** How an option's text is read. `placeholder` stands for the value in --help; a switch has none and takes no argument. */
 export interface ValueType<T> {

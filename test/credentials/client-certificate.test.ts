@@ -129,9 +129,10 @@ describe('a client certificate', () => {
       'the certificate: certificate 1 of 1 is malformed',
       'the key: the private key is malformed',
     ]);
-    assert.deepEqual(await problemsOf({ ...pair, certificate: pair.certificate + damage(pair.certificate) }), [
-      'the certificate: certificate 2 of 2 is malformed',
-    ]);
+    assert.deepEqual(
+      await problemsOf({ ...pair, certificate: pair.certificate + damage(pair.certificate) }),
+      ['the certificate: certificate 2 of 2 is malformed'],
+    );
   });
 
   it('is refused when the two are swapped', async () => {
@@ -144,7 +145,10 @@ describe('a client certificate', () => {
   it('has missing files and folders named with what they are for', async () => {
     const certificate = { file: join(folder, 'none.crt') };
     assert.deepEqual(await loadClientCertificate({ certificate, key: { file: folder } }), {
-      problems: [`client-certificate ${folder}/none.crt: no such file`, `client-key ${folder}: is a directory`],
+      problems: [
+        `client-certificate ${folder}/none.crt: no such file`,
+        `client-key ${folder}: is a directory`,
+      ],
     });
   });
 

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
 import { loadCredential } from '../../src/credentials/select.js';
+import { loadKubeconfig } from '../../src/kubeconfig/load.js';
+import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { writeKubeconfig } from '../support/kubeconfig-file.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'select-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -74,7 +77,14 @@ describe('a credential', () => {
   });
 
   it('is refused when its token cannot be in a header, without printing it', async () => {
-    for (const token of ['hunter2\n', 'hunter2\r\nX-Injected: 1', 'hunter2\0', 'hun ter2', 'hunter2\u20ac', '']) {
+    for (const token of [
+      'hunter2\n',
+      'hunter2\r\nX-Injected: 1',
+      'hunter2\0',
+      'hun ter2',
+      'hunter2\u20ac',
+      '',
+    ]) {
       const [problem, ...more] = await problemsOf({ token });
       assert.match(problem ?? '', /^token /);
       assert.doesNotMatch(problem ?? '', /hun|ter2/);
@@ -94,4 +104,28 @@ describe('a credential', () => {
       'client-key /nowhere/k: no such file',
     ]);
   });
+});
+
+describe('the credential of a kubeconfig', () => {
+  for (const format of ['yaml', 'json'] as const) {
+    for (const credentials of ['inline', 'files'] as const) {
+      it(`is found in ${format} with its PEM in the form ${credentials}`, async () => {
+        const ca = await createCertificateAuthority();
+        const { certificate, key } = await ca.client();
+        const contents = { server: 'https://localhost:6443', ca: ca.certificate, certificate, key };
+        const file = await writeKubeconfig(contents, { format, credentials });
+        try {
+          const read = loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' });
+          assert.ok('kubeconfig' in read, JSON.stringify(read));
+          const resolved = resolveClientConfig(read.kubeconfig, {});
+          assert.ok('config' in resolved, JSON.stringify(resolved));
+          const { clientCertificate } = await loaded(resolved.config);
+          assert.equal(clientCertificate?.certificate.toString(), certificate);
+          assert.equal(clientCertificate?.key.toString(), key);
+        } finally {
+          await file.remove();
+        }
+      });
+    }
+  }
 });

@@ -66,7 +66,6 @@ describe('the resources known from the start', () => {
         const prefix = metadata.name ? `/apis/${metadata.name}/${version}` : `/api/${version}`;
         for (const { resource, subresources = [] } of resources) {
           for (const suffix of ['', ...subresources.map(({ subresource }) => `/name/${subresource}`)]) {
-            // A namespace's name comes where a resource's would: the parser needs the whole path to tell them apart.
             assert.equal(
               known.has(info(`${prefix}/${resource}${suffix}`)),
               true,

@@ -1,11 +1,13 @@
 import { EventEmitter } from 'node:events';
+import { PodFiles } from './pod-files.js';
 
 interface RunningPod {
   readonly lines: string[];
   readonly output: EventEmitter;
+  readonly files: PodFiles;
 }
 
-/** What the containers of the pods do: each pod, by its uid, has a log that can grow. */
+/** What the containers of the pods do: each pod, by its uid, has a log that can grow and a file system. */
 export class PodRuntime {
   readonly #pods = new Map<string, RunningPod>();
 
@@ -28,12 +30,17 @@ export class PodRuntime {
     return () => output.off('line', listener);
   }
 
+  /** The pod's file system. */
+  files(uid: string): PodFiles {
+    return this.#pod(uid).files;
+  }
+
   #pod(uid: string): RunningPod {
     const known = this.#pods.get(uid);
     if (known) return known;
     const output = new EventEmitter().setMaxListeners(0);
     const lines = Array.from({ length: 5 }, (_, index) => `log line ${index}`);
-    const pod = { lines, output };
+    const pod = { lines, output, files: new PodFiles() };
     this.#pods.set(uid, pod);
     return pod;
   }

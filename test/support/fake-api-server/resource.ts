@@ -1,30 +1,48 @@
 import type { Cluster } from './cluster.js';
-import { findResourceType } from './discovery.js';
+import { findResourceType, type ResourceType } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
 import { servePodLog } from './pod-log.js';
+import { servePortForward } from './port-forward.js';
 import { serveProxyEcho } from './proxy-echo.js';
+import { serveRemoteCommand } from './remote-command.js';
 import { serveObject } from './rest.js';
 import { serveReview } from './reviews.js';
-import { methodNotAllowed } from './status-failure.js';
+import { serveScale } from './scale.js';
+import { methodNotAllowed, StatusFailure } from './status-failure.js';
+
+type Handler = (cluster: Cluster, type: ResourceType, exchange: Exchange) => void | Promise<void>;
+
+const subresources: Readonly<Record<string, Handler>> = {
+  proxy: (_cluster, _type, exchange) => serveProxyEcho(exchange),
+  log: servePodLog,
+  exec: serveRemoteCommand,
+  attach: serveRemoteCommand,
+  portforward: servePortForward,
+  scale: serveScale,
+  status: serveObject,
+  finalize: serveObject,
+};
 
 /** Answers a request for a resource or one of its subresources; 404 in plain text for what discovery does not list. */
 export async function serveResource(cluster: Cluster, exchange: Exchange): Promise<void> {
   const { attributes } = exchange;
+  const { subresource, verb } = attributes;
   const type = findResourceType(attributes);
-  const { subresource } = attributes;
-  if (!type || (subresource !== '' && !type.subresources.has(subresource))) {
+  const verbs = subresource === '' ? type?.verbs : type?.subresources.get(subresource);
+  if (!type || !verbs) {
     sendText(exchange, 404, '404 page not found\n');
     return;
   }
-  if (subresource === 'proxy') {
-    await serveProxyEcho(exchange);
+  if (subresource === '') {
+    if (!(await serveReview(cluster, type, exchange))) await serveObject(cluster, type, exchange);
     return;
   }
-  if (subresource === 'log') {
-    if (attributes.verb !== 'get') throw methodNotAllowed();
-    servePodLog(cluster, type, exchange);
-    return;
+  const handler = subresources[subresource];
+  if (!handler) {
+    const message = `the embedded API server does not serve ${type.resource}/${subresource}`;
+    throw new StatusFailure(501, 'NotImplemented', message);
   }
-  if (await serveReview(cluster, type, exchange)) return;
-  await serveObject(cluster, type, exchange);
+  // A proxied request may have any method; every other subresource knows its verbs.
+  if (subresource !== 'proxy' && !verbs.includes(verb)) throw methodNotAllowed();
+  await handler(cluster, type, exchange);
 }

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PodProcess } from './pod-shell.js';
+import { readTar, writeTar } from './tar.js';
+
+type PodCommand = (args: readonly string[], process: PodProcess) => Promise<number>;
+
+async function readAll(stdin: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stdin) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+const cat: PodCommand = async (args, process) => {
+  if (args.length === 0) {
+    for await (const chunk of process.stdin) await process.out(chunk);
+    return 0;
+  }
+  for (const path of args) {
+    const file = process.files.get(path);
+    if (file?.type !== 'file') {
+      await process.err(`cat: ${path}: No such file or directory\n`);
+      return 1;
+    }
+    await process.out(file.content);
+  }
+  return 0;
+};
+
+/** `head -c N /dev/zero`: N zero bytes, as fast as the client takes them. */
+const head: PodCommand = async (args, process) => {
+  const chunk = Buffer.alloc(32 * 1024);
+  for (let left = Number(args[1]); left > 0; left -= chunk.length) {
+    await process.out(chunk.subarray(0, Math.min(left, chunk.length)));
+  }
+  return 0;
+};
+
+/** `tail -c+N`: standard input from byte N on, counted from 1. */
+const tail: PodCommand = async (args, process) => {
+  const start = Number(/^-c\+(\d+)$/.exec(args.join(''))?.[1] ?? 1);
+  await process.out((await readAll(process.stdin)).subarray(Math.max(0, start - 1)));
+  return 0;
+};
+
+const stty: PodCommand = async (args, process) => {
+  if (!process.tty || args[0] !== 'size') {
+    await process.err("stty: 'standard input': Inappropriate ioctl for device\n");
+    return 1;
+  }
+  const { Width, Height } = await process.terminalSize();
+  await process.out(`${Height} ${Width}\n`);
+  return 0;
+};
+
+const test: PodCommand = async ([flag, path = ''], process) => {
+  const type = process.files.get(path)?.type;
+  if (flag === '-d') return type === 'directory' ? 0 : 1;
+  if (flag === '-f') return type === 'file' ? 0 : 1;
+  return type === undefined ? 1 : 0;
+};
+
+/** `tar cf - PATH…` writes an archive, `tar xmf - [-C DIR]` unpacks one; other ways to spell the flags work too. */
+const tar: PodCommand = async (args, process) => {
+  const flags = args[0]?.replace(/^-/, '') ?? '';
+  const at = args.indexOf('-C');
+  const directory = at < 0 ? '/' : (args[at + 1] ?? '/');
+  if (flags.includes('x')) {
+    for (const entry of readTar(await readAll(process.stdin))) {
+      const path = posix.join(directory, entry.name);
+      if (entry.type === 'directory') process.files.makeDirectory(path, entry.mode);
+      else process.files.write(path, entry.content, entry.mode);
+    }
+    return 0;
+  }
+  const paths = args.slice(2).filter((_, index) => at < 0 || (index + 2 !== at && index + 2 !== at + 1));
+  for (const path of paths) {
+    if (process.files.get(posix.join(directory, path))) continue;
+    await process.err(`tar: ${path}: Cannot stat: No such file or directory\n`);
+    return 2;
+  }
+  const entries = paths.flatMap(path =>
+    process.files.walk(posix.join(directory, path)).map(([name, file]) => ({
+      ...file,
+      name: `${posix.relative(at < 0 ? '/' : directory, name)}${file.type === 'directory' ? '/' : ''}`,
+    })),
+  );
+  await process.out(writeTar(entries));
+  return 0;
+};
+
+/** The programs that the pods' containers have, by name. */
+export const podCommands: Readonly<Record<string, PodCommand>> = {
+  cat,
+  head,
+  tail,
+  stty,
+  test,
+  tar,
+  echo: async (args, process) => {
+    const bare = args[0] === '-n';
+    await process.out(`${args.slice(bare ? 1 : 0).join(' ')}${bare ? '' : '\n'}`);
+    return 0;
+  },
+  ls: async ([path = '/'], process) => {
+    const names = process.files.names(path);
+    await process.out(names.map(name => `${name}\n`).join(''));
+    return 0;
+  },
+  wc: async (_args, process) => {
+    let count = 0;
+    for await (const chunk of process.stdin) count += chunk.length;
+    await process.out(`${count}\n`);
+    return 0;
+  },
+  sha256sum: async (_args, process) => {
+    const hash = createHash('sha256');
+    for await (const chunk of process.stdin) hash.update(chunk);
+    await process.out(`${hash.digest('hex')}  -\n`);
+    return 0;
+  },
+  sleep: async ([seconds = '0'], process) => {
+    await delay(Number(seconds) * 1000, undefined, { signal: process.signal });
+    return 0;
+  },
+  hostname: async (_args, process) => {
+    await process.out(process.files.get('/etc/hostname')?.content ?? '\n');
+    return 0;
+  },
+  true: async () => 0,
+  false: async () => 1,
+};

@@ -1,0 +1,139 @@
+import { Readable } from 'node:stream';
+import { podCommands } from './pod-commands.js';
+import type { PodFiles } from './pod-files.js';
+import { type Pipeline, parseScript, type SimpleCommand } from './shell-script.js';
+
+/** Columns and rows of the client's terminal. */
+export interface TerminalSize {
+  readonly Width: number;
+  readonly Height: number;
+}
+
+/** What a process in a pod has: standard streams, the pod's files, perhaps a terminal. */
+export interface PodProcess {
+  readonly stdin: AsyncIterable<Buffer>;
+  /** Resolve once the client's connection has taken the bytes; reject when it is gone. */
+  readonly out: (data: string | Buffer) => Promise<void>;
+  readonly err: (data: string | Buffer) => Promise<void>;
+  readonly files: PodFiles;
+  readonly tty: boolean;
+  /** The size that the client last sent; waits for the first. */
+  readonly terminalSize: () => Promise<TerminalSize>;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+class Exit extends Error {
+  constructor(readonly code: number) {
+    super(`exit ${code}`);
+  }
+}
+
+async function runSimple(command: SimpleCommand, process: PodProcess): Promise<number> {
+  const [name = '', ...args] = command.words;
+  if (name === 'exit') throw new Exit(Number(args[0] ?? 0) & 0xff);
+  const { redirect } = command;
+  if (redirect === undefined) return runCommand([name, ...args], process);
+  if (redirect === '2') return runCommand([name, ...args], { ...process, out: process.err });
+  const { out, output } = collector();
+  const code = await runCommand([name, ...args], { ...process, out });
+  process.files.write(redirect.path, output());
+  return code;
+}
+
+function collector(): { out: PodProcess['out']; output: () => Buffer } {
+  const chunks: Buffer[] = [];
+  return {
+    out: async data => {
+      chunks.push(Buffer.from(data));
+    },
+    output: () => Buffer.concat(chunks),
+  };
+}
+
+async function runPipeline(pipeline: Pipeline, process: PodProcess): Promise<number> {
+  let { stdin } = process;
+  for (const command of pipeline.commands.slice(0, -1)) {
+    const { out, output } = collector();
+    await runSimple(command, { ...process, stdin, out });
+    stdin = Readable.from([output()]);
+  }
+  const last = pipeline.commands.at(-1);
+  return last ? runSimple(last, { ...process, stdin }) : 0;
+}
+
+async function runScript(script: string, process: PodProcess): Promise<number> {
+  let code = 0;
+  for (const pipeline of parseScript(script)) {
+    if (pipeline.when === ';' || (pipeline.when === '&&') === (code === 0)) {
+      code = await runPipeline(pipeline, process);
+    }
+  }
+  return code;
+}
+
+/** What a terminal's line discipline does to one key: text to show, and whether the line is done. */
+function typed(key: string, line: string): { line: string; show: string; done: boolean; end: boolean } {
+  if (key === '\r' || key === '\n') return { line, show: '\r\n', done: true, end: false };
+  if (key === '\x03') return { line: '', show: '^C\r\n', done: true, end: false };
+  if (key === '\x04') return { line, show: '', done: false, end: line === '' };
+  if (key === '\x7f')
+    return { line: line.slice(0, -1), show: line === '' ? '' : '\b \b', done: false, end: false };
+  return { line: line + key, show: key, done: false, end: false };
+}
+
+async function* readLines(process: PodProcess): AsyncGenerator<string> {
+  let line = '';
+  for await (const chunk of process.stdin) {
+    for (const key of chunk.toString()) {
+      const next = process.tty
+        ? typed(key, line)
+        : { line: key === '\n' ? line : line + key, show: '', done: key === '\n', end: false };
+      if (next.show) await process.out(next.show);
+      if (next.end) return;
+      line = next.done ? '' : next.line;
+      if (next.done) yield next.line;
+    }
+  }
+  if (line !== '') yield line;
+}
+
+/** A terminal writes CR LF where a program writes LF. */
+function cooked(write: PodProcess['out']): PodProcess['out'] {
+  return data => write(typeof data === 'string' ? data.replaceAll('\n', '\r\n') : data);
+}
+
+async function runInteractive(process: PodProcess): Promise<number> {
+  const prompt = async () => {
+    if (process.tty) await process.out('$ ');
+  };
+  const inner = process.tty ? { ...process, out: cooked(process.out), err: cooked(process.out) } : process;
+  let code = 0;
+  await prompt();
+  for await (const line of readLines(process)) {
+    code = await runScript(line, { ...inner, stdin: Readable.from([]) });
+    await prompt();
+  }
+  return code;
+}
+
+async function runShell(args: readonly string[], process: PodProcess): Promise<number> {
+  try {
+    return await (args[0] === '-c' ? runScript(args[1] ?? '', process) : runInteractive(process));
+  } catch (error) {
+    if (error instanceof Exit) return error.code;
+    throw error;
+  }
+}
+
+/** Runs a command line in a pod and resolves to its exit code; nothing outside this process is started. */
+export async function runCommand(words: readonly string[], process: PodProcess): Promise<number> {
+  const [path = '', ...args] = words;
+  const name = path.replace(/^(?:\/usr)?\/bin\//, '');
+  if (name === 'sh' || name === 'bash') return runShell(args, process);
+  if (name === 'exit') return Number(args[0] ?? 0) & 0xff;
+  const command = podCommands[name];
+  if (command) return command(args, process);
+  await process.err(`sh: ${path}: not found\n`);
+  return 127;
+}

@@ -1,0 +1,99 @@
+import { PassThrough } from 'node:stream';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { Exchange } from './exchange.js';
+import { type CommandStatus, type RemoteCommandOptions, type RemoteStreams, TerminalSizes } from './remote-streams.js';
+
+const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+
+/** Subprotocols of exec and attach: v5 can half-close stdin, v4 ends with a Status, the oldest with plain text. */
+export const remoteCommandProtocols = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+] as const;
+
+/**
+ * Accepts the first subprotocol that the client offers and that is among `protocols`; without an offer the connection
+ * has none. Resolves to undefined, with nothing answered, if the client offers only others.
+ */
+export function acceptWebSocket(
+  exchange: Exchange,
+  upgrade: NonNullable<Exchange['upgrade']>,
+  protocols: readonly string[],
+): Promise<WebSocket | undefined> {
+  const offered = (exchange.request.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map(item => item.trim());
+  const chosen = offered.find(item => protocols.includes(item));
+  if (offered[0] !== '' && chosen === undefined) return Promise.resolve(undefined);
+  const server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    handleProtocols: () => chosen ?? false,
+  });
+  exchange.response.detachSocket(exchange.request.socket);
+  return new Promise(resolve => {
+    server.handleUpgrade(exchange.request, upgrade.socket, upgrade.head, socket => {
+      socket.on('error', () => socket.terminate());
+      resolve(socket);
+    });
+  });
+}
+
+/** The bytes of a message, however the socket delivers them. */
+export function messageBytes(data: RawData): Buffer {
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as Buffer);
+}
+
+/** Sends one message; rejects when the connection is gone. */
+export function sendMessage(socket: WebSocket, data: Buffer | string): Promise<void> {
+  return new Promise((resolve, reject) => socket.send(data, error => (error ? reject(error) : resolve())));
+}
+
+/** Reads and writes the channels of one exec or attach session over WebSocket. */
+export function websocketStreams(socket: WebSocket, options: RemoteCommandOptions): RemoteStreams {
+  const base64 = socket.protocol.includes('base64');
+  const stdin = new PassThrough();
+  const terminalSize = new TerminalSizes();
+  const gone = new AbortController();
+  const send = (channel: number, data: Buffer) => {
+    if (base64) return sendMessage(socket, `${channel}${data.toString('base64')}`);
+    return sendMessage(socket, Buffer.concat([Buffer.from([channel]), data]));
+  };
+  socket.on('message', raw => {
+    const message = messageBytes(raw);
+    const channel = base64 ? Number(String.fromCharCode(message[0] ?? 0)) : message[0];
+    const data = base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
+    if (channel === channels.resize) {
+      terminalSize.receive(data.toString());
+    } else if (channel === channels.close) {
+      if (data[0] === channels.stdin) stdin.end();
+    } else if (channel === channels.stdin && data.length > 0 && !stdin.writableEnded && !stdin.write(data)) {
+      socket.pause();
+      stdin.once('drain', () => socket.resume());
+    }
+  });
+  socket.once('close', () => {
+    gone.abort();
+    stdin.end();
+  });
+  // An empty message tells the client that the session is open before there is any output.
+  const first = options.stdout ? channels.stdout : options.stderr ? channels.stderr : channels.error;
+  send(first, Buffer.alloc(0)).catch(() => {});
+  return {
+    stdin,
+    terminalSize,
+    signal: gone.signal,
+    writeStdout: data => send(channels.stdout, data),
+    writeStderr: data => send(channels.stderr, data),
+    finish: async (status: CommandStatus) => {
+      const text = /^v[45]\./.test(socket.protocol) ? JSON.stringify(status) : (status.message ?? '');
+      // Input that the command did not read would hold up the closing handshake behind it.
+      stdin.resume();
+      await send(channels.error, Buffer.from(text));
+      socket.close(1000);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+
+/** How a kubectl process ended and what it wrote; `code` is -1 if it was killed. */
+export interface KubectlResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Surroundings of a kubectl process. */
+export interface KubectlOptions {
+  /** On top of a minimal environment; KUBECONFIG belongs here. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Standard input; closed at once without it. */
+  readonly input?: string | Buffer;
+  /** Milliseconds until it is killed (30 s). */
+  readonly timeout?: number;
+  readonly cwd?: string;
+}
+
+// kubectl keeps its discovery cache under HOME: a test must neither see nor fill that of the developer.
+function environment(env: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
+}
+
+/** Runs kubectl to its end; never rejects for an exit code. */
+export function kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<KubectlResult> {
+  const child = spawn('kubectl', args, {
+    env: environment(options.env),
+    timeout: options.timeout ?? 30_000,
+    killSignal: 'SIGKILL',
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  // A process that ends early closes its end of the pipe while the input is still being written.
+  child.stdin.on('error', () => {});
+  child.stdin.end(options.input ?? '');
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', code => {
+      const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
+      resolve({ code: code ?? -1, stdout: text(stdout), stderr: text(stderr) });
+    });
+  });
+}
+
+/** Starts kubectl for a test that talks to it while it runs; the caller kills it. */
+export function startKubectl(args: readonly string[], env: Readonly<Record<string, string>>) {
+  return spawn('kubectl', args, { env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+const available = spawnSync('kubectl', ['version', '--client'], { env: environment() }).status === 0;
+const required = process.env['REQUIRE_KUBECTL'] === '1';
+
+/** A test that needs kubectl: skipped with a message where there is none, failed instead if REQUIRE_KUBECTL=1. */
+export function kubectlTest(name: string, run: () => void | Promise<void>): void {
+  if (!available && required) {
+    test(name, () => {
+      throw new Error('kubectl is not in PATH, and REQUIRE_KUBECTL=1 does not let this test be skipped');
+    });
+    return;
+  }
+  test(name, { skip: available ? false : 'kubectl is not in PATH' }, run);
+}

@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { FakeApiServer } from './fake-api-server.js';
+import { type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
+
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** How the built program was left. */
+export interface ProxyExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The built program as a child process, listening on a free port of 127.0.0.1 unless its arguments say otherwise. */
+export interface Proxy {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** What it printed after "Starting to serve on ". */
+  readonly address: string;
+  /** `http://` and the address. */
+  readonly url: string;
+  readonly port: number;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Its JSON log lines so far. */
+  readonly log: () => Record<string, unknown>[];
+  /** Sends a signal and waits for the end; SIGTERM unless told otherwise. */
+  stop(signal?: NodeJS.Signals): Promise<ProxyExit>;
+  readonly exited: Promise<ProxyExit>;
+}
+
+/** Runs the built program to its end, for what it prints when it does not start. */
+export async function runProgram(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ProxyExit & { readonly stdout: string; readonly stderr: string }> {
+  const { child, output } = spawnProgram(args, env);
+  const exit = await exitOf(child);
+  return { ...exit, ...output };
+}
+
+/** Starts the built program and waits until it serves; rejects with what it printed when it ends instead. */
+export async function startProxy(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Proxy> {
+  const hasListener = args.some(arg => /^(-p|--port|-u|--unix-socket)/.test(arg));
+  const { child, output } = spawnProgram(hasListener ? args : ['--port=0', ...args], env);
+  const exited = exitOf(child);
+  const address = await new Promise<string>((resolve, reject) => {
+    child.stdout?.on('data', () => {
+      const line = /^Starting to serve on (.*)\n/.exec(output.stdout);
+      if (line !== null) resolve(line[1] as string);
+    });
+    void exited.then(({ code }) =>
+      reject(new Error(`the program ended with ${code}: ${output.stdout}${output.stderr}`)),
+    );
+  });
+  return {
+    process: child,
+    pid: child.pid as number,
+    address,
+    url: `http://${address}`,
+    port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0),
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    log: () =>
+      output.stderr
+        .split('\n')
+        .filter(line => line.startsWith('{'))
+        .map(line => JSON.parse(line) as Record<string, unknown>),
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return exited;
+    },
+    exited,
+  };
+}
+
+/** The kubeconfig of the fake API server's admin, in a temporary folder of its own. */
+export function writeAdminKubeconfig(
+  server: FakeApiServer,
+  cluster: Readonly<Record<string, unknown>> = {},
+): Promise<KubeconfigFile> {
+  const { certificate, key } = server.clientCertificate;
+  return writeKubeconfig({ server: server.url, ca: server.authority.certificate, certificate, key, cluster });
+}
+
+function spawnProgram(args: readonly string[], env: Readonly<Record<string, string>>) {
+  // The surroundings' own KUBECONFIG and KUBE_API_PROXY_* must not leak into a test.
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text;
+  });
+  return { child, output };
+}
+
+async function exitOf(child: ChildProcess): Promise<ProxyExit> {
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return { code, signal };
+}

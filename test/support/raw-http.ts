@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import net from 'node:net';
+
+/** A client that writes and reads bytes as they are. */
+export interface RawConnection {
+  readonly socket: net.Socket;
+  write(data: string | Buffer): void;
+  /** Everything received so far, byte for char. */
+  received(): string;
+  /** Waits until what was received matches; rejects after the time (milliseconds) or when the peer closes first. */
+  until(pattern: RegExp, timeout?: number): Promise<RegExpExecArray>;
+  /** Waits for the end of the connection and gives everything received. */
+  untilClosed(timeout?: number): Promise<string>;
+  destroy(): void;
+}
+
+/** Connects to a port of 127.0.0.1. */
+export async function connectRaw(port: number): Promise<RawConnection> {
+  const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  await once(socket, 'connect');
+  let text = '';
+  let ended = false;
+  const finish = () => {
+    ended = true;
+    socket.emit('progress');
+  };
+  socket.on('data', chunk => {
+    text += chunk.toString('latin1');
+    socket.emit('progress');
+  });
+  socket.on('end', finish).on('close', finish).on('error', finish);
+
+  const waitFor = async <T>(what: string, timeout: number, look: () => T | null | undefined): Promise<T> => {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      const found = look();
+      if (found !== null && found !== undefined) return found;
+      const left = deadline - Date.now();
+      if (left <= 0)
+        throw new Error(
+          `${what}: nothing within ${timeout} ms; received ${JSON.stringify(text.slice(0, 2000))}`,
+        );
+      await Promise.race([once(socket, 'progress'), new Promise(resolve => setTimeout(resolve, left))]);
+    }
+  };
+
+  return {
+    socket,
+    write: data => void socket.write(data),
+    received: () => text,
+    until: (pattern, timeout = 10_000) =>
+      waitFor(String(pattern), timeout, () => {
+        const match = pattern.exec(text);
+        if (match === null && ended)
+          throw new Error(`closed before ${pattern}; received ${JSON.stringify(text.slice(0, 2000))}`);
+        return match;
+      }),
+    untilClosed: (timeout = 10_000) => waitFor('close', timeout, () => (ended ? text : undefined)),
+    destroy: () => socket.destroy(),
+  };
+}
+
+/** Sends one request as written, with `Connection: close` left to the caller, and gives everything until the connection ends. */
+export async function exchangeRaw(port: number, request: string | Buffer, timeout?: number): Promise<string> {
+  const connection = await connectRaw(port);
+  try {
+    connection.write(request);
+    return await connection.untilClosed(timeout);
+  } finally {
+    connection.destroy();
+  }
+}

@@ -1,5 +1,5 @@
 /** The reasons that apimachinery's `metav1.StatusReason` has for what a proxy can answer by itself. */
-export type StatusReason =
+type StatusReason =
   | 'BadRequest'
   | 'Unauthorized'
   | 'Forbidden'

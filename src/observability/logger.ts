@@ -25,7 +25,7 @@ export function createLogger({ level, format, fd = 2 }: LoggerOptions): Logger {
 }
 
 /** An error as a log line has it; the stack only of what nobody expected. */
-export interface ErrorDescription {
+interface ErrorDescription {
   readonly type: string;
   readonly message: string;
   readonly code?: string;

@@ -8,7 +8,7 @@ const connectTimeout = 30_000;
 const handshakeTimeout = 10_000;
 
 /** What an opened connection is to the one who asked for it: exactly one call, with an error or a ready socket. */
-export type DialCallback = (error: Error | null, socket: net.Socket | null) => void;
+type DialCallback = (error: Error | null, socket: net.Socket | null) => void;
 
 /** Opens one connection to the API server, TLS handshake and verification of the server included. */
 export type Dial = (callback: DialCallback) => net.Socket;

@@ -1,7 +1,12 @@
 import { PassThrough } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Exchange } from './exchange.js';
-import { type CommandStatus, type RemoteCommandOptions, type RemoteStreams, TerminalSizes } from './remote-streams.js';
+import {
+  type CommandStatus,
+  type RemoteCommandOptions,
+  type RemoteStreams,
+  TerminalSizes,
+} from './remote-streams.js';
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import http from 'node:http';
+
+/** An answer with its body read to the end. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly rawHeaders: string[];
+  readonly body: Buffer;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+/** What to send; the path goes out as it is. */
+export interface HttpQuestion {
+  readonly method?: string;
+  readonly headers?: http.OutgoingHttpHeaders;
+  readonly body?: string | Buffer;
+  readonly agent?: http.Agent;
+}
+
+/** Sends one request to a port of 127.0.0.1, on a connection of its own unless an agent is given, and reads the whole answer. */
+export async function send(port: number, path: string, question: HttpQuestion = {}): Promise<HttpAnswer> {
+  const response = await open(port, path, question);
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  return {
+    status: response.statusCode ?? 0,
+    statusText: response.statusMessage ?? '',
+    headers: response.headers,
+    rawHeaders: response.rawHeaders,
+    body,
+    text: body.toString(),
+    get json() {
+      return JSON.parse(body.toString()) as unknown;
+    },
+  };
+}
+
+/** Sends one request and resolves with the answer as soon as its headers are there. */
+export async function open(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {}, body, agent }: HttpQuestion = {},
+): Promise<http.IncomingMessage> {
+  const request = http.request({
+    host: '127.0.0.1',
+    port,
+    path,
+    method,
+    headers,
+    agent: agent ?? false,
+  });
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  request.on('error', () => {});
+  return response;
+}

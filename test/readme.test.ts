@@ -15,6 +15,6 @@ function flagTable(): string {
 
 test('the README lists every flag with its default and what it is for', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-  const written = /<!-- flags -->\n([^]*?)<!-- \/flags -->/.exec(readme)?.[1];
+  const written = /<!-- flags -->\n([\s\S]*?)<!-- \/flags -->/.exec(readme)?.[1];
   assert.equal(written, flagTable());
 });

@@ -61,9 +61,10 @@ export class Upgrade implements OpenStream {
     client.once('close', () => this.#tearDown());
     // Reading now is what tells of a client that leaves before there is an answer.
     client.on('data', this.#keepEarly).once('end', this.#leaveEarly);
+    const protocol = this.#request.raw.headers.upgrade as string;
     this.#giveUp = requestUpgrade(
       this.#context.upstream.dial,
-      { method: this.#request.method, path, headers },
+      { method: this.#request.method, path, headers: [...headers, 'Connection', 'Upgrade', 'Upgrade', protocol] },
       {
         onUpgrade: (answer, socket, head) => this.#splice(answer, socket, head),
         onResponse: answer => this.#refuse(answer),
@@ -87,6 +88,7 @@ export class Upgrade implements OpenStream {
       return;
     }
     this.#upstream = upstream;
+    this.#giveUp = () => {};
     this.#reply.hijack();
     this.#response.detachSocket(client);
     this.#request.record.answered(101);

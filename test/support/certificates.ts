@@ -1,4 +1,4 @@
-import './reflect-metadata.js';
+import 'reflect-metadata';
 import { createPrivateKey, webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,

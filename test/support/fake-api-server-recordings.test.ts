@@ -33,7 +33,10 @@ const otherObjects = new Set([
 const asAlice = /^(?:forbidden|self subject review|subject access review|rules review|impersonation refused)/;
 const withoutCertificate = /^(?:anonymous|bad token)/;
 
-/** Leaves out what differs from one run to the next: uids, times, versions, digests and addresses. */
+/**
+ * Leaves out what differs from one run to the next: uids, times, versions, digests and addresses; and the one difference
+ * in managedFields, where a manager that lost all entries of a map keeps the map itself here.
+ */
 function normalize(text: string): string {
   return text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, 'UID')

@@ -1,7 +1,5 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   type CertificateAuthority,
@@ -12,6 +10,7 @@ import { authenticate, impersonate } from './fake-api-server/authentication.js';
 import { defaultPolicy, forbidden, isAllowed } from './fake-api-server/authorization.js';
 import type { Cluster } from './fake-api-server/cluster.js';
 import { type Exchange, sendFailure, setCommonHeaders, setFlowHeaders } from './fake-api-server/exchange.js';
+import { Listener } from './fake-api-server/listener.js';
 import { serveNonResource } from './fake-api-server/non-resource.js';
 import type { FakeApiServerOptions } from './fake-api-server/options.js';
 import { PodRuntime } from './fake-api-server/pod-runtime.js';
@@ -44,26 +43,20 @@ export class FakeApiServer {
   readonly authority: CertificateAuthority;
   /** Certificate and key of user admin in group system:masters. */
   readonly clientCertificate: CertificatePair;
-  /** How many TCP connections were accepted since the start, failed TLS handshakes included. */
-  connectionsAccepted = 0;
-  /** TLS handshakes that failed on this side, oldest first. */
-  readonly tlsErrors: Error[] = [];
   readonly #options: FakeApiServerOptions;
-  readonly #identity: Identity;
   readonly #cluster: Cluster;
   readonly #log: RequestLog;
+  readonly #listener: Listener;
   readonly #interceptors: Interceptor[] = [];
   readonly #upgradeInterceptors: UpgradeInterceptor[] = [];
-  readonly #sockets = new Set<Socket>();
-  readonly #upgraded = new Set<Duplex>();
-  #server: Server;
+  #serverCertificate: CertificatePair;
   #port: number;
 
   private constructor(options: FakeApiServerOptions, identity: Identity) {
     this.authority = identity.authority;
     this.clientCertificate = identity.clientCertificate;
+    this.#serverCertificate = identity.serverCertificate;
     this.#options = options;
-    this.#identity = identity;
     this.#port = options.port ?? 0;
     this.#log = new RequestLog(options.requestLogLimit ?? 10_000);
     const store = new Store(firstVersion);
@@ -77,7 +70,10 @@ export class FakeApiServer {
       bookmarkInterval: options.bookmarkInterval ?? 60_000,
       lifecycle: new EventEmitter().setMaxListeners(0),
     };
-    this.#server = this.#createServer();
+    this.#listener = new Listener({
+      request: (request, response) => this.#request(request, response),
+      upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
+    });
   }
 
   /** Use startFakeApiServer. */
@@ -106,7 +102,17 @@ export class FakeApiServer {
 
   /** TCP connections open now, upgraded ones included. */
   get connections(): number {
-    return this.#sockets.size;
+    return this.#listener.connections;
+  }
+
+  /** TCP connections accepted since the start, failed TLS handshakes included. */
+  get connectionsAccepted(): number {
+    return this.#listener.accepted;
+  }
+
+  /** TLS handshakes that failed on this side, oldest first. */
+  get tlsErrors(): readonly Error[] {
+    return this.#listener.tlsErrors;
   }
 
   /** The first request, past or coming, that matches; rejects after `timeout` milliseconds (5 s). */
@@ -138,86 +144,52 @@ export class FakeApiServer {
 
   /** Closes connections that wait for a next request. */
   closeIdleConnections(): void {
-    this.#server.closeIdleConnections();
+    this.#listener.closeIdleConnections();
   }
 
   /** Stops listening, ends watches and log streams, lets other requests finish, cuts upgraded connections. */
   async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
+    const closed = this.#listener.close();
     this.#cluster.lifecycle.emit('stop');
-    for (const socket of this.#upgraded) socket.destroy();
-    const idle = setInterval(() => this.#server.closeIdleConnections(), 20);
     await closed;
-    clearInterval(idle);
   }
 
   /** Stops listening and cuts every connection where it stands, as a killed process would. */
   async kill(): Promise<void> {
-    const closed = this.#server.listening ? once(this.#server, 'close') : undefined;
-    if (closed) this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    await this.#listener.kill();
     this.#cluster.lifecycle.emit('stop');
   }
 
-  /** Kills the server if it runs, and listens again on the same port with the same objects and certificates. */
-  async restart(): Promise<void> {
+  /**
+   * Kills the server if it runs, and listens again on the same port with the same objects, and the same certificate
+   * unless there is a new one.
+   */
+  async restart(serverCertificate = this.#serverCertificate): Promise<void> {
     await this.kill();
-    this.#server = this.#createServer();
+    this.#serverCertificate = serverCertificate;
     await this.#listen();
   }
 
   async #listen(): Promise<void> {
-    this.#server.listen(this.#port, '127.0.0.1');
-    await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
-  }
-
-  #createServer(): Server {
     const { clientCertificates = 'required', keepAliveTimeout = 90_000, tls = {} } = this.#options;
-    const { authority, serverCertificate } = this.#identity;
-    const server = createServer({
+    const { certificate: cert, key } = this.#serverCertificate;
+    this.#port = await this.#listener.listen(this.#port, {
       ...tls,
-      cert: serverCertificate.certificate,
-      key: serverCertificate.key,
-      ca: authority.certificate,
+      cert,
+      key,
+      ca: this.authority.certificate,
       requestCert: clientCertificates !== 'none',
       rejectUnauthorized: clientCertificates === 'required',
-      allowHalfOpen: true,
       keepAliveTimeout,
-      requestTimeout: 0,
-      headersTimeout: 0,
-      maxHeaderSize: 64 * 1024,
-      noDelay: true,
     });
-    server.on('connection', (socket: Socket) => {
-      this.connectionsAccepted += 1;
-      this.#sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
-    server.on('tlsClientError', (error, socket) => {
-      this.tlsErrors.push(error);
-      socket.destroy();
-    });
-    server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-      else socket.destroy();
-    });
-    server.on('request', (request, response) => {
-      this.#log.add(request, response, false);
-      void this.#serve(request, response, undefined);
-    });
-    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
-    return server;
+  }
+
+  #request(request: IncomingMessage, response: ServerResponse): void {
+    this.#log.add(request, response, false);
+    void this.#serve(request, response, undefined);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#upgraded.add(socket);
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => this.#upgraded.delete(socket));
     const response = new ServerResponse(request);
     this.#log.add(request, response, true);
     if (this.#upgradeInterceptors.some(interceptor => interceptor(request, socket, head))) return;

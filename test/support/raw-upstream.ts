@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import tls from 'node:tls';
-import { type CertificateAuthority, type CertificatePair, createCertificateAuthority } from './certificates.js';
+import {
+  type CertificateAuthority,
+  type CertificatePair,
+  createCertificateAuthority,
+} from './certificates.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
 
 /** One request as its bytes arrived; the body is what came after the head, its transfer coding not undone. */

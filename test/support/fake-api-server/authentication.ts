@@ -105,16 +105,25 @@ function readImpersonation(request: IncomingMessage): UserInfo | undefined {
   };
 }
 
+type Question = Pick<RequestAttributes, 'group' | 'resource' | 'subresource' | 'name'>;
+
 /** What impersonation asks the authorizer, one question each for the user, its groups, uid and extra fields. */
-function impersonationQuestions(target: UserInfo): Pick<RequestAttributes, 'group' | 'resource' | 'name'>[] {
-  const users = { group: '', resource: 'users', name: target.username };
-  const groups = target.groups.map(name => ({ group: '', resource: 'groups', name }));
-  const other = 'authentication.k8s.io';
-  const uids = target.uid === undefined ? [] : [{ group: other, resource: 'uids', name: target.uid }];
-  const extras = Object.values(target.extra ?? {})
-    .flat()
-    .map(name => ({ group: other, resource: 'userextras', name }));
-  return [users, ...groups, ...uids, ...extras];
+function impersonationQuestions(target: UserInfo): Question[] {
+  const core = (resource: string, name: string) => ({ group: '', resource, subresource: '', name });
+  const other = (resource: string, subresource: string, name: string) => ({
+    group: 'authentication.k8s.io',
+    resource,
+    subresource,
+    name,
+  });
+  return [
+    core('users', target.username),
+    ...target.groups.map(name => core('groups', name)),
+    ...(target.uid === undefined ? [] : [other('uids', '', target.uid)]),
+    ...Object.entries(target.extra ?? {}).flatMap(([key, values]) =>
+      values.map(value => other('userextras', key, value)),
+    ),
+  ];
 }
 
 /**
@@ -130,7 +139,7 @@ export function impersonate(
   if (!target) return user;
   for (const question of impersonationQuestions(target)) {
     const base = { verb: 'impersonate', isResourceRequest: true, path: '', version: 'v1' };
-    may({ ...base, namespace: '', subresource: '', ...question });
+    may({ ...base, namespace: '', ...question });
   }
   const authenticated = target.username === 'system:anonymous' ? [] : ['system:authenticated'];
   return { ...target, groups: [...new Set([...target.groups, ...authenticated])] };

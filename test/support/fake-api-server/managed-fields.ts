@@ -13,7 +13,9 @@ export interface FieldWriter {
 
 const untracked = new Set(['apiVersion', 'kind']);
 const trackedMetadata = new Set(['labels', 'annotations', 'finalizers', 'ownerReferences']);
-const granularMaps = new Set([
+const dottedFields = new Set([
+  'resourceAttributes',
+  'nonResourceAttributes',
   'labels',
   'annotations',
   'data',
@@ -41,7 +43,7 @@ function collect(value: unknown, path: string[], dots: boolean, fields: Fields):
       collect(item, itemPath, dots, fields);
     }
   } else if (isRecord(value) && Object.keys(value).length > 0) {
-    if (dots && granularMaps.has(field)) fields.set(JSON.stringify([...path, '.']), '');
+    if (dots && dottedFields.has(field)) fields.set(JSON.stringify([...path, '.']), '');
     for (const [name, item] of Object.entries(value)) collect(item, [...path, `f:${name}`], dots, fields);
   } else if (value !== undefined) {
     fields.set(JSON.stringify(path), JSON.stringify(value));

@@ -22,12 +22,13 @@ export interface RequestRecord {
   /** Body bytes that have arrived so far, and their SHA-256 in hex. */
   readonly bodyBytes: number;
   readonly sha256: string;
+  /** Set when the answer is complete; an accepted upgrade has none. */
   readonly statusCode: number | undefined;
   /** Milliseconds since the epoch: arrival, last byte of the answer handed over, stream closed. */
   readonly startedAt: number;
   readonly finishedAt: number | undefined;
   readonly closedAt: number | undefined;
-  /** True if the client left before the answer was complete; an upgraded connection never counts as aborted. */
+  /** True if the connection ended before the answer was complete; an upgraded connection never counts as aborted. */
   readonly aborted: boolean;
   /** Settles when the request's stream is closed: after the answer, or when the client left. */
   readonly closed: Promise<void>;

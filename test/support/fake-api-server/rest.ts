@@ -9,11 +9,14 @@ import { methodNotAllowed } from './status-failure.js';
 import { watchObjects } from './watch.js';
 import { createObject, findObject, replaceObject, sendObject } from './write.js';
 
+const collectionVerbs = new Set(['list', 'create', 'deletecollection']);
+
 /** Answers get, list, watch, create, update, patch, delete and deletecollection of an object or its status. */
 export async function serveObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
-  const { verb, subresource } = exchange.attributes;
+  const { verb, subresource, name } = exchange.attributes;
   const verbs = subresource === '' ? type.verbs : (type.subresources.get(subresource) ?? []);
-  if (!verbs.includes(verb)) throw methodNotAllowed();
+  const onCollection = collectionVerbs.has(verb);
+  if (!verbs.includes(verb) || (verb !== 'watch' && onCollection !== (name === ''))) throw methodNotAllowed();
   switch (verb) {
     case 'get':
       sendObject(exchange, type, 200, findObject(cluster, type, exchange));

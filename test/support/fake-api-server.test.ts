@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { type ApiResponse, requestApi } from './api-request.js';
+import type { ProxyEcho } from './fake-api-server/proxy-echo.js';
+import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
+
+interface Stored {
+  metadata: {
+    name: string;
+    resourceVersion: string;
+    generation?: number;
+    labels?: Record<string, string>;
+    deletionTimestamp?: string;
+    managedFields?: { manager: string; operation: string }[];
+  };
+  data?: Record<string, string>;
+  spec?: Record<string, unknown>;
+  status?: Record<string, unknown>;
+}
+
+interface List {
+  metadata: { resourceVersion: string; continue?: string; remainingItemCount?: number };
+  items: Stored[];
+}
+
+interface Status {
+  message: string;
+  reason: string;
+  code: number;
+}
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const json = { 'Content-Type': 'application/json' };
+
+let server: FakeApiServer;
+
+before(async () => {
+  server = await startFakeApiServer();
+});
+
+after(() => server.close());
+
+function create(name: string, more: object = {}): Promise<ApiResponse> {
+  const body = JSON.stringify({ metadata: { name }, ...more });
+  return requestApi(server, { method: 'POST', path: configMaps, headers: json, body });
+}
+
+function patch(name: string, type: string, body: unknown, query = ''): Promise<ApiResponse> {
+  const headers = { 'Content-Type': `application/${type}` };
+  const path = `${configMaps}/${name}${query}`;
+  return requestApi(server, { method: 'PATCH', path, headers, body: JSON.stringify(body) });
+}
+
+test('generateName makes a name of its own each time', async () => {
+  const body = JSON.stringify({ metadata: { generateName: 'gen-' } });
+  const post = () => requestApi(server, { method: 'POST', path: configMaps, headers: json, body });
+  const [first, second] = [(await post()).json<Stored>(), (await post()).json<Stored>()];
+  assert.match(first.metadata.name, /^gen-[0-9a-f]{5}$/);
+  assert.notEqual(first.metadata.name, second.metadata.name);
+});
+
+test('label selectors choose by equality, by set and by presence', async () => {
+  for (const tier of ['front', 'back', 'cache'])
+    await create(`tier-${tier}`, { metadata: { name: `tier-${tier}`, labels: { tier } } });
+  const names = async (selector: string) => {
+    const path = `${configMaps}?labelSelector=${encodeURIComponent(selector)}`;
+    const list = (await requestApi(server, { path })).json<List>();
+    return list.items.map(item => item.metadata.name.slice(5)).join(' ');
+  };
+  assert.equal(await names('tier=front'), 'front');
+  assert.equal(await names('tier!=front,tier'), 'back cache');
+  assert.equal(await names('tier in (back, cache),tier notin (cache)'), 'back');
+  const without = await requestApi(server, { path: `${configMaps}?labelSelector=!tier` });
+  assert.ok(without.json<List>().items.every(item => item.metadata.labels?.['tier'] === undefined));
+  assert.equal((await requestApi(server, { path: `${configMaps}?fieldSelector=data.x=1` })).status, 400);
+  const one = await requestApi(server, {
+    path: `/api/v1/configmaps?fieldSelector=metadata.name=settings,metadata.namespace=team-0`,
+  });
+  assert.equal(one.json<List>().items.length, 1);
+});
+
+test('a limited list goes on where it stopped, until a compaction makes the continuation 410', async () => {
+  const page = async (token: string) =>
+    requestApi(server, { path: `/api/v1/pods?limit=3&continue=${token}` });
+  const first = (await page('')).json<List>();
+  assert.equal(first.items.length, 3);
+  assert.equal(first.metadata.remainingItemCount, 1);
+  const token = first.metadata.continue ?? '';
+  const second = (await page(token)).json<List>();
+  assert.equal(second.items.length, 1);
+  assert.equal(second.metadata.continue, undefined);
+  await create('after-the-list');
+  server.compact();
+  const expired = await page(token);
+  assert.equal(expired.status, 410);
+  assert.equal(expired.json<Status>().reason, 'Expired');
+  assert.equal((await page('garbage')).status, 400);
+});
+
+test('each kind of patch changes what it names and nothing else', async () => {
+  await create('patched', { data: { a: '1', b: '2' } });
+  const merged = await patch('patched', 'merge-patch+json', { data: { a: null, c: '3' } });
+  assert.deepEqual(merged.json<Stored>().data, { b: '2', c: '3' });
+  const operations = [
+    { op: 'test', path: '/data/b', value: '2' },
+    { op: 'move', from: '/data/b', path: '/data/x~1y' },
+    { op: 'add', path: '/metadata/labels', value: { l: '1' } },
+  ];
+  const moved = await patch('patched', 'json-patch+json', operations);
+  assert.deepEqual(moved.json<Stored>().data, { c: '3', 'x/y': '2' });
+  const failed = await patch('patched', 'json-patch+json', [{ op: 'remove', path: '/data/none' }]);
+  assert.equal(failed.status, 422);
+  const strategic = await patch('patched', 'strategic-merge-patch+json', {
+    metadata: { labels: { m: '2' } },
+  });
+  assert.deepEqual(strategic.json<Stored>().metadata.labels, { l: '1', m: '2' });
+  assert.equal((await patch('patched', 'x-patch', {})).status, 415);
+  const stale = { metadata: { resourceVersion: '1' } };
+  assert.equal((await patch('patched', 'merge-patch+json', stale)).status, 409);
+});
+
+test('a strategic merge patch merges containers by name and deletes on $patch', async () => {
+  const container = (name: string, image: string) => ({ name, image });
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  const spec = { template: { spec: { containers: [container('a', 'a:1'), container('b', 'b:1')] } } };
+  const body = JSON.stringify({ metadata: { name: 'merged' }, spec });
+  await requestApi(server, { method: 'POST', path, headers: json, body });
+  const change = {
+    spec: {
+      template: {
+        spec: {
+          containers: [
+            { name: 'a', image: 'a:2' },
+            { name: 'b', $patch: 'delete' },
+          ],
+        },
+      },
+    },
+  };
+  const response = await requestApi(server, {
+    method: 'PATCH',
+    path: `${path}/merged`,
+    headers: { 'Content-Type': 'application/strategic-merge-patch+json' },
+    body: JSON.stringify(change),
+  });
+  const { metadata, spec: after, status } = response.json<Stored>();
+  assert.deepEqual((after as typeof spec).template.spec.containers, [container('a', 'a:2')]);
+  assert.equal(metadata.generation, 2);
+  assert.equal(status?.['observedGeneration'], 2);
+});
+
+test('server-side apply removes what its manager no longer applies and reports conflicts with others', async () => {
+  const apply = (manager: string, data: object | undefined, query = '') =>
+    patch(
+      'applied',
+      'apply-patch+yaml',
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' }, data },
+      `?fieldManager=${manager}${query}`,
+    );
+  assert.equal((await apply('one', { a: '1', b: '1' })).status, 201);
+  assert.equal((await apply('two', { b: '1', c: '1' })).status, 200);
+  const conflict = await apply('two', { b: '2' });
+  assert.equal(conflict.status, 409);
+  assert.match(conflict.json<Status>().message, /conflict with "one": \.data\.b/);
+  const forced = await apply('two', { b: '2' }, '&force=true');
+  assert.deepEqual(forced.json<Stored>().data, { a: '1', b: '2' });
+  const shrunk = await apply('one', undefined);
+  assert.deepEqual(shrunk.json<Stored>().data, { b: '2' });
+  assert.deepEqual(
+    shrunk.json<Stored>().metadata.managedFields?.map(entry => `${entry.manager} ${entry.operation}`),
+    ['two Apply'],
+  );
+});
+
+test('a write that changes nothing keeps its version, and a status write leaves the rest alone', async () => {
+  await create('same', { data: { a: '1' } });
+  const first = await requestApi(server, { path: `${configMaps}/same` });
+  const put = await requestApi(server, {
+    method: 'PUT',
+    path: `${configMaps}/same`,
+    headers: json,
+    body: first.body,
+  });
+  assert.equal(put.body, first.body);
+  const pod = '/api/v1/namespaces/team-0/pods/web-0';
+  const before = (await requestApi(server, { path: pod })).json<Stored>();
+  const change = { metadata: { labels: { x: 'y' } }, status: { phase: 'Failed' } };
+  const headers = { 'Content-Type': 'application/merge-patch+json' };
+  const body = JSON.stringify(change);
+  const after = await requestApi(server, { method: 'PATCH', path: `${pod}/status`, headers, body });
+  assert.equal(after.json<Stored>().status?.['phase'], 'Failed');
+  assert.deepEqual(after.json<Stored>().metadata.labels, before.metadata.labels);
+});
+
+test('an object with finalizers goes when the last one is taken off', async () => {
+  await create('held', { metadata: { name: 'held', finalizers: ['example.com/hold'] } });
+  const deleted = await requestApi(server, { method: 'DELETE', path: `${configMaps}/held` });
+  assert.ok(deleted.json<Stored>().metadata.deletionTimestamp);
+  assert.equal((await requestApi(server, { path: `${configMaps}/held` })).status, 200);
+  await patch('held', 'merge-patch+json', { metadata: { finalizers: null } });
+  assert.equal((await requestApi(server, { path: `${configMaps}/held` })).status, 404);
+});
+
+test('deleting a namespace deletes what is in it', async () => {
+  const body = '{"metadata":{"name":"short"}}';
+  await requestApi(server, { method: 'POST', path: '/api/v1/namespaces', headers: json, body });
+  const inside = '/api/v1/namespaces/short/configmaps';
+  await requestApi(server, {
+    method: 'POST',
+    path: inside,
+    headers: json,
+    body: '{"metadata":{"name":"x"}}',
+  });
+  await requestApi(server, { method: 'DELETE', path: '/api/v1/namespaces/short' });
+  assert.equal((await requestApi(server, { path: `${inside}/x` })).status, 404);
+  const late = await requestApi(server, {
+    method: 'POST',
+    path: inside,
+    headers: json,
+    body: '{"metadata":{"name":"x"}}',
+  });
+  assert.equal(late.json<Status>().message, 'namespaces "short" not found');
+});
+
+test('a verb that a resource does not have is 405, and a form that nobody writes is 406', async () => {
+  const method = await requestApi(server, { method: 'PUT', path: configMaps, body: '{}' });
+  assert.equal(method.json<Status>().reason, 'MethodNotAllowed');
+  assert.equal(method.status, 405);
+  const named = await requestApi(server, { method: 'POST', path: `${configMaps}/settings`, body: '{}' });
+  assert.equal(named.status, 405);
+  const form = await requestApi(server, { path: configMaps, headers: { Accept: 'image/png' } });
+  assert.equal(form.status, 406);
+});
+
+test('strict field validation refuses what the default only warns about', async () => {
+  const post = (query: string) =>
+    requestApi(server, {
+      method: 'POST',
+      path: `${configMaps}?dryRun=All${query}`,
+      headers: json,
+      body: '{"metadata":{"name":"v"},"bogus":1}',
+    });
+  assert.match(
+    (await post('&fieldValidation=Strict')).json<Status>().message,
+    /strict decoding error: unknown field "bogus"/,
+  );
+  assert.equal((await post('')).headers['warning'], '299 - "unknown field \\"bogus\\""');
+  assert.equal((await post('&fieldValidation=Ignore')).headers['warning'], undefined);
+});
+
+test('a body above 3 MiB is 413', async () => {
+  const body = `{"metadata":{"name":"big"},"data":{"a":"${'x'.repeat(3 * 1024 * 1024)}"}}`;
+  assert.equal(
+    (await requestApi(server, { method: 'POST', path: configMaps, headers: json, body })).status,
+    413,
+  );
+});
+
+test('metadata alone can be asked for, of one object and of a list', async () => {
+  const as = (form: string) => ({ Accept: `application/json;as=${form};v=v1;g=meta.k8s.io` });
+  const one = await requestApi(server, {
+    path: `${configMaps}/settings`,
+    headers: as('PartialObjectMetadata'),
+  });
+  assert.deepEqual(Object.keys(one.json()), ['kind', 'apiVersion', 'metadata']);
+  const list = await requestApi(server, { path: configMaps, headers: as('PartialObjectMetadataList') });
+  assert.equal(list.json()['kind'], 'PartialObjectMetadataList');
+});
+
+test('aggregated discovery answers 304 to its own ETag', async () => {
+  const headers = { Accept: 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList' };
+  const first = await requestApi(server, { path: '/apis', headers });
+  const etag = first.headers['etag']?.toString() ?? '';
+  const second = await requestApi(server, { path: '/apis', headers: { ...headers, 'If-None-Match': etag } });
+  assert.equal(second.status, 304);
+  assert.equal(second.body, '');
+});
+
+test('a long answer is compressed for a client that takes gzip', async () => {
+  await create('long', { data: { a: 'x'.repeat(200_000) } });
+  const plain = await requestApi(server, { path: `${configMaps}/long` });
+  assert.equal(plain.headers['content-encoding'], undefined);
+  const chunks: Buffer[] = [];
+  const stop = server.intercept((_request, response) => {
+    const write = response.write.bind(response) as (chunk: Buffer) => boolean;
+    response.write = (chunk: Buffer) => {
+      chunks.push(chunk);
+      return write(chunk);
+    };
+    return false;
+  });
+  const zipped = await requestApi(server, {
+    path: `${configMaps}/long`,
+    headers: { 'Accept-Encoding': 'gzip' },
+  });
+  stop();
+  assert.equal(zipped.headers['content-encoding'], 'gzip');
+  assert.equal(gunzipSync(Buffer.concat(chunks)).toString(), plain.body);
+});
+
+test('a proxied request comes back as it arrived, whatever its method and path', async () => {
+  const path = '/api/v1/namespaces/x/services/https:web:443/proxy/a%2Fb//c?x=&x=1&y';
+  const body = Buffer.from([0, 255, 10]);
+  const response = await requestApi(server, { method: 'PROPFIND', path, headers: { 'X-Odd': 'é' }, body });
+  const echo = response.json<ProxyEcho>();
+  assert.equal(echo.method, 'PROPFIND');
+  assert.equal(echo.rawUrl, path);
+  assert.equal(echo.bodyBytes, 3);
+  assert.equal(echo.sha256, createHash('sha256').update(body).digest('hex'));
+  assert.ok(echo.rawHeaders.includes('X-Odd'));
+});

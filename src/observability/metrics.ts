@@ -3,7 +3,7 @@ import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 
-const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin'] as const;
+const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin', 'impersonation'] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
 export type RejectionReason = (typeof rejectionReasons)[number];
 
@@ -19,6 +19,7 @@ const upstreamErrorReasons = [
   'tls_client_certificate',
   'tls',
   'protocol',
+  'proxy',
   'other',
 ] as const;
 /** What went wrong on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */

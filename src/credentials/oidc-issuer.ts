@@ -1,0 +1,182 @@
+import { Agent, type Dispatcher } from 'undici';
+import type { OidcConfig } from '../kubeconfig/auth-provider.js';
+import { loadCertificateAuthority } from './certificate-authority.js';
+import { CredentialError } from './credential-source.js';
+import { askIssuer, describeIssuer, exchangeTimeout, type IssuerAnswer } from './oidc-request.js';
+
+/** Makes what the issuer's connections go through; undefined stands for the well-known authorities. */
+export type CreateIssuerDispatcher = (certificateAuthority: Buffer | undefined) => Dispatcher;
+
+/** What a refresh gives; not checked. */
+export interface RefreshedTokens {
+  readonly idToken: string;
+  /** Undefined when the old one stays in use. */
+  readonly refreshToken: string | undefined;
+}
+
+/** Where client id and secret stand in the request, RFC 6749, section 2.3.1: HTTP basic authentication or the body. */
+type AuthStyle = 'header' | 'params';
+
+/**
+ * The refresh grant at an OpenID Connect issuer, as client-go and golang.org/x/oauth2 do it: the token endpoint is
+ * discovered and the authority's file read each time, so that both may change; basic authentication is tried first,
+ * then client_secret_post, and what worked at an endpoint is remembered.
+ */
+export class OidcIssuer {
+  readonly #config: OidcConfig;
+  readonly #createDispatcher: CreateIssuerDispatcher;
+  readonly #authStyles = new Map<string, AuthStyle>();
+
+  constructor(config: OidcConfig, createDispatcher: CreateIssuerDispatcher = createAgent) {
+    this.#config = config;
+    this.#createDispatcher = createDispatcher;
+  }
+
+  /** Rejects with a CredentialError that holds no secret, nor anything that the issuer wrote. */
+  async refresh(refreshToken: string, signal: AbortSignal): Promise<RefreshedTokens> {
+    const dispatcher = this.#createDispatcher(await this.#loadAuthority());
+    try {
+      const endpoint = await this.#discover(dispatcher, signal);
+      return await this.#exchange(endpoint, refreshToken, { dispatcher, signal });
+    } finally {
+      void dispatcher.destroy();
+    }
+  }
+
+  async #loadAuthority(): Promise<Buffer | undefined> {
+    const { certificateAuthority } = this.#config;
+    if (certificateAuthority === undefined) return undefined;
+    const loaded = await loadCertificateAuthority(certificateAuthority);
+    if ('certificateAuthority' in loaded) return loaded.certificateAuthority;
+    throw new CredentialError(`the OpenID Connect issuer cannot be verified: ${loaded.problems.join('; ')}`);
+  }
+
+  /** OpenID Connect Discovery 1.0, section 4; that the issuer must be the one asked for is in 4.3. */
+  async #discover(dispatcher: Dispatcher, signal: AbortSignal): Promise<URL> {
+    const issuer = withoutSlash(this.#config.issuer);
+    const url = new URL(`${issuer}/.well-known/openid-configuration`);
+    const answer = await askIssuer(url, { dispatcher, signal });
+    const fail = (reason: string): CredentialError =>
+      new CredentialError(`${describeIssuer(url)} cannot be used: ${reason}`);
+    if (answer.status !== 200) throw fail(`it answered ${answer.status}`);
+    const metadata = parseObject(answer.text);
+    if (metadata === undefined) throw fail('its answer is not a JSON object');
+    const { issuer: named, token_endpoint: endpoint } = metadata;
+    if (typeof named !== 'string' || withoutSlash(named) !== issuer) {
+      throw fail('its discovery document is that of another issuer; check idp-issuer-url');
+    }
+    if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) throw fail('it names no token_endpoint');
+    const tokenUrl = new URL(endpoint);
+    if (tokenUrl.protocol !== 'https:' || tokenUrl.username !== '' || tokenUrl.password !== '') {
+      throw fail('its token_endpoint is not a plain https:// URL');
+    }
+    return tokenUrl;
+  }
+
+  async #exchange(
+    endpoint: URL,
+    refreshToken: string,
+    via: { readonly dispatcher: Dispatcher; readonly signal: AbortSignal },
+  ): Promise<RefreshedTokens> {
+    const known = this.#authStyles.get(endpoint.href);
+    const styles: readonly AuthStyle[] = known === undefined ? ['header', 'params'] : [known];
+    let problem = '';
+    for (const style of styles) {
+      const answer = await askIssuer(endpoint, { ...via, ...this.#grant(style, refreshToken) });
+      const result = readTokens(answer);
+      if ('tokens' in result) {
+        this.#authStyles.set(endpoint.href, style);
+        return result.tokens;
+      }
+      problem = result.problem;
+      // The client was let in, and the refresh token may be spent: only a refusal is a reason to ask in another way.
+      if (!result.isRefused) break;
+    }
+    throw new CredentialError(`${describeIssuer(endpoint)} does not refresh the id-token: ${problem}`);
+  }
+
+  #grant(
+    style: AuthStyle,
+    refreshToken: string,
+  ): { readonly form: URLSearchParams; readonly authorization?: string } {
+    const { clientId, clientSecret } = this.#config;
+    const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refreshToken });
+    if (style === 'header') {
+      const pair = `${formEncode(clientId)}:${formEncode(clientSecret)}`;
+      return { form, authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+    }
+    form.set('client_id', clientId);
+    if (clientSecret !== '') form.set('client_secret', clientSecret);
+    return { form };
+  }
+}
+
+/** A pool for one refresh, which verifies the issuer whatever NODE_TLS_REJECT_UNAUTHORIZED says. */
+function createAgent(certificateAuthority: Buffer | undefined): Dispatcher {
+  return new Agent({
+    connect: {
+      rejectUnauthorized: true,
+      timeout: exchangeTimeout,
+      ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
+    },
+  });
+}
+
+type TokenResult =
+  | { readonly tokens: RefreshedTokens }
+  | { readonly problem: string; readonly isRefused: boolean };
+
+/** Error codes of RFC 6749 (5.2) and OpenID Connect Core (3.1.2.6); others are not repeated, for they could be anything. */
+const knownErrors: ReadonlySet<unknown> = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'access_denied',
+  'server_error',
+  'temporarily_unavailable',
+  'interaction_required',
+  'login_required',
+  'consent_required',
+]);
+
+function readTokens({ status, mediaType, text }: IssuerAnswer): TokenResult {
+  const isForm = mediaType === 'application/x-www-form-urlencoded' || mediaType === 'text/plain';
+  const answer = isForm ? Object.fromEntries(new URLSearchParams(text)) : parseObject(text);
+  const { error, id_token: idToken, refresh_token: refreshToken } = answer ?? {};
+  if (status < 200 || status > 299 || error !== undefined) {
+    const code = knownErrors.has(error) ? ` ${error}` : '';
+    const advice =
+      error === 'invalid_grant' ? ' (the refresh-token is not valid any more; log in again)' : '';
+    return { problem: `it answered ${status}${code}${advice}`, isRefused: true };
+  }
+  if (answer === undefined) return { problem: 'its answer is not a JSON object', isRefused: false };
+  if (typeof idToken !== 'string' || idToken === '') {
+    return {
+      problem: 'its answer has no id_token (was the scope openid asked for at login?)',
+      isRefused: false,
+    };
+  }
+  const isRefreshToken = typeof refreshToken === 'string' && refreshToken !== '';
+  return { tokens: { idToken, refreshToken: isRefreshToken ? refreshToken : undefined } };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutSlash(issuer: string): string {
+  return issuer.replace(/\/$/, '');
+}
+
+/** application/x-www-form-urlencoded, as RFC 6749 (2.3.1) wants id and secret before they go into basic authentication. */
+function formEncode(text: string): string {
+  return new URLSearchParams({ x: text }).toString().slice(2);
+}

@@ -1,0 +1,118 @@
+import { type Dispatcher, request } from 'undici';
+import { CredentialError } from './credential-source.js';
+
+/** Milliseconds for one exchange with the issuer, connecting included. */
+export const exchangeTimeout = 30_000;
+/** Bytes of an answer that are read; golang.org/x/oauth2 reads as many. */
+const maxBytes = 1024 * 1024;
+
+/** What the issuer answered. */
+export interface IssuerAnswer {
+  readonly status: number;
+  /** Media type without parameters, in lower case; empty when there is none. */
+  readonly mediaType: string;
+  readonly text: string;
+}
+
+/**
+ * One exchange with the issuer: a GET, or a POST when there is a form. Redirects are not followed. Rejects with a
+ * CredentialError without a cause, since the errors below may hold bytes of the answer, and so a token.
+ */
+export async function askIssuer(
+  url: URL,
+  {
+    dispatcher,
+    signal,
+    form,
+    authorization,
+  }: {
+    readonly dispatcher: Dispatcher;
+    readonly signal: AbortSignal;
+    readonly form?: URLSearchParams;
+    readonly authorization?: string;
+  },
+): Promise<IssuerAnswer> {
+  try {
+    const { statusCode, headers, body } = await request(url, {
+      dispatcher,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(exchangeTimeout)]),
+      headersTimeout: exchangeTimeout,
+      bodyTimeout: exchangeTimeout,
+      method: form === undefined ? 'GET' : 'POST',
+      body: form === undefined ? null : form.toString(),
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'kube-api-proxy',
+        ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...(authorization === undefined ? {} : { authorization }),
+      },
+    });
+    const [mediaType = ''] = String(headers['content-type'] ?? '').split(';');
+    return {
+      status: statusCode,
+      mediaType: mediaType.trim().toLowerCase(),
+      text: await readText(body),
+    };
+  } catch (error) {
+    throw new CredentialError(`${describeIssuer(url)} cannot be used: ${describeFailure(error)}`);
+  }
+}
+
+/** The issuer's address for a message, without query. */
+export function describeIssuer(url: URL): string {
+  return `the OpenID Connect issuer at ${url.origin}${url.pathname}`;
+}
+
+class TooLarge extends Error {}
+
+async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > maxBytes) throw new TooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const unknownAuthority =
+  'its certificate is signed by an unknown authority; check idp-certificate-authority(-data)';
+const noAnswer = 'it does not answer in time';
+
+const failures: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its host name does not resolve',
+  EAI_AGAIN: 'the DNS server does not answer',
+  ECONNREFUSED: 'connection refused',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+  ETIMEDOUT: noAnswer,
+  UND_ERR_CONNECT_TIMEOUT: noAnswer,
+  UND_ERR_HEADERS_TIMEOUT: noAnswer,
+  UND_ERR_BODY_TIMEOUT: noAnswer,
+  ECONNRESET: 'the connection was closed',
+  EPIPE: 'the connection was closed',
+  UND_ERR_SOCKET: 'the connection was closed',
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
+  CERT_SIGNATURE_FAILURE: unknownAuthority,
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is not for this name',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+};
+
+/** Only what the error's code says, for its text may quote what was received. */
+function describeFailure(error: unknown): string {
+  if (error instanceof TooLarge) return 'its answer is too large';
+  if (!(error instanceof Error)) return 'the connection failed';
+  if (error.name === 'TimeoutError') return noAnswer;
+  if (error.name === 'HTTPParserError') return 'its answer is not valid HTTP/1.1';
+  const code = 'code' in error ? String(error.code) : '';
+  return (
+    failures[code] ??
+    (/^[A-Z_0-9]+$/.test(code) ? `the connection failed (${code})` : 'the connection failed')
+  );
+}

@@ -1,0 +1,111 @@
+import { readIdToken } from './id-token.js';
+import { resolvePemSource } from './pem-source.js';
+import type { PemSource } from './types.js';
+
+/** What the oidc auth provider needs to renew an id-token; texts that were not given are empty. */
+export interface OidcConfig {
+  /** https URL without user name, query or fragment, as it stands in the kubeconfig. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** A JWT, or empty. */
+  readonly idToken: string;
+  readonly refreshToken: string;
+  /** Who may sign the issuer's certificate, instead of the well-known authorities. */
+  readonly certificateAuthority?: PemSource;
+}
+
+/** Auth providers that client-go had once, each with what it says to use now. */
+const removed: Readonly<Record<string, string>> = {
+  gcp: 'install gke-gcloud-auth-plugin and run "gcloud container clusters get-credentials CLUSTER", which writes an exec plugin',
+  azure: 'install kubelogin and run "kubelogin convert-kubeconfig", which writes an exec plugin',
+  openstack: 'configure client-keystone-auth as an exec plugin',
+};
+
+const textFields = [
+  'idp-issuer-url',
+  'client-id',
+  'client-secret',
+  'id-token',
+  'refresh-token',
+  'idp-certificate-authority',
+  'idp-certificate-authority-data',
+  'extra-scopes',
+] as const;
+type Fields = Partial<Record<(typeof textFields)[number], string>>;
+
+/**
+ * Reads a user's auth-provider, of which only oidc is left (client-go's `plugin/pkg/client/auth/oidc`): extra-scopes
+ * is ignored, and idp-certificate-authority is relative to the working folder, as there. Problems begin with `label`,
+ * which says whose it is, and quote no value but the provider's name and the issuer.
+ */
+export function parseOidcConfig(
+  authProvider: Readonly<Record<string, unknown>>,
+  label: string,
+): { readonly config: OidcConfig } | { readonly problems: readonly string[] } {
+  const { name, config: given } = authProvider;
+  if (name !== 'oidc') return { problems: [`${label}: ${whyNot(name)}`] };
+  const config = given ?? {};
+  if (typeof config !== 'object' || Array.isArray(config)) {
+    return { problems: [`${label}: config of the auth-provider is not a mapping`] };
+  }
+  const problems: string[] = [];
+  const report = (problem: string): void => {
+    problems.push(`${label}: ${problem}`);
+  };
+  const fields = readTexts(config as Readonly<Record<string, unknown>>, report);
+  const { 'idp-issuer-url': issuer = '', 'client-id': clientId = '' } = fields;
+  const { 'id-token': idToken = '', 'refresh-token': refreshToken = '' } = fields;
+  checkIssuer(issuer, report);
+  if (clientId === '') report('the oidc auth-provider has no client-id');
+  if (idToken !== '' && readIdToken(idToken) === undefined) report('the id-token is not a JSON Web Token');
+  if (idToken === '' && refreshToken === '') {
+    report('the oidc auth-provider has neither an id-token nor a refresh-token; log in first');
+  }
+  const authority = resolvePemSource(fields, 'idp-certificate-authority', { label, file: undefined });
+  if (authority !== undefined && 'problem' in authority) problems.push(authority.problem);
+  if (problems.length > 0) return { problems };
+  return {
+    config: {
+      issuer,
+      clientId,
+      clientSecret: fields['client-secret'] ?? '',
+      idToken,
+      refreshToken,
+      ...(authority === undefined || 'problem' in authority ? {} : { certificateAuthority: authority }),
+    },
+  };
+}
+
+function whyNot(name: unknown): string {
+  if (typeof name !== 'string' || name === '') return 'the auth-provider has no name';
+  const advice = Object.hasOwn(removed, name) ? removed[name] : undefined;
+  if (advice === undefined) return `no Auth Provider found for name ${JSON.stringify(name)}; there is oidc`;
+  return `the ${name} auth plugin has been removed from Kubernetes' clients; ${advice}`;
+}
+
+function readTexts(config: Readonly<Record<string, unknown>>, report: (problem: string) => void): Fields {
+  const fields: Fields = {};
+  for (const field of textFields) {
+    const value = config[field] ?? '';
+    if (typeof value === 'string') fields[field] = value;
+    else report(`${field} of the auth-provider is not a text`);
+  }
+  return fields;
+}
+
+/** OpenID Connect Discovery 1.0, section 3: https, no query, no fragment. client-go would send the secrets over http. */
+function checkIssuer(issuer: string, report: (problem: string) => void): void {
+  if (issuer === '') {
+    report('the oidc auth-provider has no idp-issuer-url');
+    return;
+  }
+  if (!URL.canParse(issuer)) {
+    report('idp-issuer-url is not a URL');
+    return;
+  }
+  const { protocol, username, password } = new URL(issuer);
+  if (username !== '' || password !== '') report('idp-issuer-url has a user name in it');
+  else if (/[?#]/.test(issuer)) report('idp-issuer-url has a query or a fragment');
+  else if (protocol !== 'https:') report(`idp-issuer-url ${JSON.stringify(issuer)} is not https://`);
+}

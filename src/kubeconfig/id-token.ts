@@ -1,0 +1,16 @@
+import { decodeJwt } from 'jose';
+
+/**
+ * When an OpenID Connect id-token expires, by its own `exp` (not verified: that is for the API server to do); undefined
+ * where it has none. Undefined instead of an object when the text is not a JWT that a header can carry.
+ */
+export function readIdToken(token: string): { readonly expires: Date | undefined } | undefined {
+  if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return undefined;
+  try {
+    const { exp } = decodeJwt(token);
+    const expires = typeof exp === 'number' ? new Date(exp * 1000) : undefined;
+    return { expires: expires === undefined || Number.isNaN(expires.getTime()) ? undefined : expires };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,111 @@
+import type { Impersonation } from '../kubernetes/impersonation.js';
+import { isGiven } from './overrides.js';
+import type { AuthInfo } from './types.js';
+
+/** The flags that win over what the kubeconfig says of impersonation; an empty text or list is the same as none. */
+export interface ImpersonationOverrides {
+  readonly as?: string;
+  readonly asUid?: string;
+  readonly asGroup?: readonly string[];
+  /** `KEY=VALUE`, split at the first `=`; a key that comes again has more than one value. */
+  readonly asUserExtra?: readonly string[];
+}
+
+/** A value with the words that say where it stands. */
+interface Stated<T> {
+  readonly value: T;
+  readonly where: string;
+}
+
+/**
+ * Whom to impersonate, by client-go's rules: --as and --as-uid win over the kubeconfig's, --as-group replaces its list
+ * of groups, --as-user-extra replaces its values key by key. As in client-go anything but a user needs a user; what no
+ * header could carry unchanged is a problem here, where client-go fails per request or trims it.
+ */
+export function resolveImpersonation(
+  user: { readonly label: string; readonly value: AuthInfo },
+  overrides: ImpersonationOverrides,
+): { readonly impersonation: Impersonation | undefined } | { readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  const name = firstGiven(overrides.as, '--as', user.value.as, `as of ${user.label}`);
+  const uid = firstGiven(overrides.asUid, '--as-uid', user.value['as-uid'], `as-uid of ${user.label}`);
+  const groups = resolveGroups(user, overrides);
+  const extra = resolveExtra(user, overrides, problems);
+
+  for (const { value, where } of [name, uid]) checkValue(value, where, problems);
+  for (const value of groups.value) checkValue(value, groups.where, problems);
+  for (const [key, { value: values, where }] of extra) {
+    for (const value of values) checkValue(value, `${where}: a value of ${JSON.stringify(key)}`, problems);
+  }
+  const hasMore = uid.value !== '' || groups.value.length > 0 || extra.size > 0;
+  if (name.value === '' && hasMore) {
+    problems.push(
+      `${user.label} asks for a uid, groups or user-extra without impersonating a user; set as, or pass --as`,
+    );
+  }
+  if (problems.length > 0) return { problems };
+  if (name.value === '') return { impersonation: undefined };
+  return {
+    impersonation: {
+      user: name.value,
+      ...(uid.value === '' ? {} : { uid: uid.value }),
+      groups: groups.value,
+      extra: new Map(Array.from(extra, ([key, { value }]) => [key, value])),
+    },
+  };
+}
+
+function firstGiven(
+  flag: string | undefined,
+  flagName: string,
+  field: string | undefined,
+  fieldName: string,
+): Stated<string> {
+  return isGiven(flag) ? { value: flag, where: flagName } : { value: field ?? '', where: fieldName };
+}
+
+function resolveGroups(
+  user: { readonly label: string; readonly value: AuthInfo },
+  { asGroup = [] }: ImpersonationOverrides,
+): Stated<readonly string[]> {
+  if (asGroup.length > 0) return { value: asGroup, where: '--as-group' };
+  return { value: user.value['as-groups'] ?? [], where: `as-groups of ${user.label}` };
+}
+
+function resolveExtra(
+  user: { readonly label: string; readonly value: AuthInfo },
+  { asUserExtra = [] }: ImpersonationOverrides,
+  problems: string[],
+): Map<string, Stated<readonly string[]>> {
+  const where = `as-user-extra of ${user.label}`;
+  const extra = new Map<string, Stated<readonly string[]>>();
+  for (const [key, value] of Object.entries(user.value['as-user-extra'] ?? {})) {
+    if (key === '') problems.push(`${where} has an empty key`);
+    extra.set(key, { value, where });
+  }
+  const given = new Map<string, string[]>();
+  for (const [index, pair] of asUserExtra.entries()) {
+    const end = pair.indexOf('=');
+    if (end < 1) {
+      problems.push(`--as-user-extra: value ${index + 1} of ${asUserExtra.length} is not KEY=VALUE`);
+      continue;
+    }
+    const key = pair.slice(0, end);
+    given.set(key, [...(given.get(key) ?? []), pair.slice(end + 1)]);
+  }
+  for (const [key, value] of given) extra.set(key, { value, where: '--as-user-extra' });
+  return extra;
+}
+
+/** RFC 9110, section 5.5: no control characters but the tab, and no space at either end, which a receiver takes off. */
+function checkValue(value: string, where: string, problems: string[]): void {
+  if (Array.from(value).some(isControl)) {
+    problems.push(`${where} has a line break or another control character, which a header cannot carry`);
+  } else if (/^[ \t]|[ \t]$/.test(value)) {
+    problems.push(`${where} begins or ends with a space, which a header cannot carry`);
+  }
+}
+
+function isControl(character: string): boolean {
+  return (character < ' ' && character !== '\t') || character === '\x7f';
+}

@@ -1,0 +1,473 @@
+import assert from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { createServer } from 'node:tls';
+import { inspect } from 'node:util';
+import type { Credential } from '../../src/credentials/credential.js';
+import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
+import { createOidcSource, type OidcClock } from '../../src/credentials/oidc.js';
+import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
+
+const authority = await createCertificateAuthority();
+const start = Date.UTC(2030, 0, 1);
+const minute = 60_000;
+
+/** A clock that stands still until it is moved; what falls due meanwhile runs in order. */
+class TestClock implements OidcClock {
+  time = start;
+  #scheduled: { at: number; run: () => void }[] = [];
+
+  now(): number {
+    return this.time;
+  }
+
+  schedule(delay: number, run: () => void): () => void {
+    const entry = { at: this.time + delay, run };
+    this.#scheduled.push(entry);
+    return () => {
+      this.#scheduled = this.#scheduled.filter(other => other !== entry);
+    };
+  }
+
+  get pending(): number {
+    return this.#scheduled.length;
+  }
+
+  advance(milliseconds: number): void {
+    const end = this.time + milliseconds;
+    for (;;) {
+      const [next] = this.#scheduled.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
+      if (next === undefined) break;
+      this.#scheduled = this.#scheduled.filter(entry => entry !== next);
+      this.time = Math.max(this.time, next.at);
+      next.run();
+    }
+    this.time = end;
+  }
+}
+
+class Events {
+  readonly refreshes: string[] = [];
+  readonly expirations: (Date | undefined)[] = [];
+  readonly lines: unknown[][] = [];
+  readonly log = {
+    info: (...line: unknown[]) => void this.lines.push(line),
+    warn: (...line: unknown[]) => void this.lines.push(line),
+  };
+
+  refreshed(_source: string, result: string): void {
+    this.refreshes.push(result);
+  }
+
+  expires(_source: string, at: Date | undefined): void {
+    this.expirations.push(at);
+  }
+}
+
+const secrets = { clientSecret: 'the-client-secret', refreshToken: 'the-refresh-token' };
+
+describe('the oidc credential source', () => {
+  let issuer: OidcIssuer;
+  let clock: TestClock;
+  let events: Events;
+  let source: CredentialSource | undefined;
+
+  beforeEach(async () => {
+    issuer = await startOidcIssuer(authority);
+    clock = new TestClock();
+    events = new Events();
+  });
+  afterEach(async () => {
+    source?.close();
+    source = undefined;
+    await issuer.close();
+  });
+
+  function create(config: Partial<OidcConfig> = {}, base: Credential = {}): CredentialSource {
+    source = createOidcSource({
+      config: {
+        issuer: issuer.url,
+        clientId: 'kubernetes',
+        idToken: '',
+        certificateAuthority: { data: Buffer.from(authority.certificate) },
+        ...secrets,
+        ...config,
+      },
+      base,
+      events,
+      clock,
+    });
+    return source;
+  }
+
+  /** Lets the issuer give a new token at each refresh, valid for so long from then on. */
+  function issueTokens(lifetime: number): string[] {
+    const tokens: string[] = [];
+    issuer.answer = () => {
+      const token = createIdToken(new Date(clock.now() + lifetime));
+      tokens.push(token);
+      return { body: { access_token: 'a', token_type: 'Bearer', id_token: token } };
+    };
+    return tokens;
+  }
+
+  const untilRefreshes = async (count: number): Promise<void> => {
+    while (events.refreshes.length < count) await new Promise(resolve => setTimeout(resolve, 2));
+  };
+
+  it('gives the id-token at once and asks nobody while it is valid', async () => {
+    const token = createIdToken(new Date(start + 60 * minute));
+    const clientCertificate = {
+      certificate: Buffer.from('c'),
+      key: Buffer.from('k'),
+      notAfter: new Date(start),
+    };
+    const oidc = create({ idToken: token }, { clientCertificate });
+    const credential = oidc.get();
+    assert.deepEqual(credential, { clientCertificate, authorization: `Bearer ${token}` });
+    clock.advance(50 * minute);
+    assert.equal(oidc.get(), credential);
+    assert.deepEqual(events.expirations, [new Date(start + 60 * minute)]);
+    assert.equal(issuer.discoveries, 0);
+  });
+
+  it('takes the id-token for expired ten seconds early, and one without exp always', async () => {
+    const tokens = issueTokens(60 * minute);
+    const oidc = create({ idToken: createIdToken(new Date(start + 10_000)) });
+    const credential = await oidc.get();
+    assert.equal(credential.authorization, `Bearer ${tokens[0]}`);
+    oidc.close();
+    const timeless = create({ idToken: createIdToken(undefined) });
+    assert.equal((await timeless.get()).authorization, `Bearer ${tokens[1]}`);
+  });
+
+  it('refreshes once when twenty requests arrive together, and gives all the same credential', async () => {
+    const tokens = issueTokens(60 * minute);
+    const oidc = create();
+    const credentials = await Promise.all(Array.from({ length: 20 }, () => oidc.get()));
+    assert.equal(new Set(credentials).size, 1);
+    assert.equal(credentials[0]?.authorization, `Bearer ${tokens[0]}`);
+    assert.equal(issuer.requests.length, 1);
+    assert.equal(oidc.get(), credentials[0]);
+    assert.deepEqual(events.refreshes, ['success']);
+  });
+
+  it('sends the refresh grant without scopes, and the client in basic authentication first', async () => {
+    issueTokens(60 * minute);
+    await create({ clientId: 'a b:c', clientSecret: 'p+ä' }).get();
+    const pair = Buffer.from('a+b%3Ac:p%2B%C3%A4').toString('base64');
+    assert.deepEqual(issuer.requests, [
+      {
+        authorization: `Basic ${pair}`,
+        form: { grant_type: 'refresh_token', refresh_token: 'the-refresh-token' },
+      },
+    ]);
+  });
+
+  it('falls back to the client in the body, and remembers what the endpoint takes', async () => {
+    issuer.answer = ({ form }) =>
+      form['client_id'] === undefined
+        ? { status: 401, body: { error: 'invalid_client' } }
+        : { body: { id_token: createIdToken(new Date(clock.now() + 60 * minute)) } };
+    const oidc = create();
+    await oidc.get();
+    clock.advance(61 * minute);
+    await untilRefreshes(2);
+    assert.deepEqual(
+      issuer.requests.map(({ authorization, form }) => [authorization !== undefined, form['client_secret']]),
+      [
+        [true, undefined],
+        [false, 'the-client-secret'],
+        [false, 'the-client-secret'],
+      ],
+    );
+  });
+
+  it('renews in the background a minute before, while requests go on with the old token', async () => {
+    const tokens = issueTokens(120 * minute);
+    const old = createIdToken(new Date(start + 60 * minute));
+    const oidc = create({ idToken: old });
+    clock.advance(59 * minute - 10_001);
+    assert.equal(issuer.requests.length, 0);
+    clock.advance(1);
+    assert.equal((oidc.get() as Credential).authorization, `Bearer ${old}`);
+    await untilRefreshes(1);
+    assert.equal((oidc.get() as Credential).authorization, `Bearer ${tokens[0]}`);
+    assert.equal(issuer.requests.length, 1);
+  });
+
+  it('uses the new refresh-token where the issuer gives one', async () => {
+    let count = 0;
+    issuer.answer = () => ({
+      body: {
+        id_token: createIdToken(new Date(clock.now() + 60 * minute)),
+        ...(++count === 1 ? { refresh_token: 'second' } : {}),
+      },
+    });
+    const oidc = create();
+    await oidc.get();
+    for (const refreshes of [2, 3]) {
+      clock.advance(70 * minute);
+      await oidc.get();
+      await untilRefreshes(refreshes);
+    }
+    const sent = issuer.requests.map(({ form }) => form['refresh_token']);
+    assert.deepEqual(sent, ['the-refresh-token', 'second', 'second']);
+  });
+
+  it('reads an answer in form encoding, as some issuers give it', async () => {
+    const token = createIdToken(new Date(start + 60 * minute));
+    issuer.answer = () => ({ contentType: 'text/plain; charset=utf-8', body: `id_token=${token}&x=y` });
+    assert.equal((await create().get()).authorization, `Bearer ${token}`);
+  });
+
+  it('uses a new token for a while even if it is expired by the clock of this machine', async () => {
+    issueTokens(-60 * minute);
+    const oidc = create();
+    const credential = await oidc.get();
+    clock.advance(7_000);
+    assert.equal(oidc.get(), credential);
+    assert.equal(issuer.requests.length, 1);
+  });
+
+  it('waits 1 s after a failure, then twice as long each time up to 30 s', async () => {
+    const oidc = create();
+    const requests = () => issuer.discoveries;
+    await assert.rejects(async () => oidc.get(), CredentialError);
+    for (const pause of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+      const before = requests();
+      clock.advance(pause - 1);
+      await assert.rejects(async () => oidc.get(), /400 invalid_grant/);
+      assert.equal(requests(), before, `after ${pause - 1} ms`);
+      clock.advance(1);
+      await assert.rejects(async () => oidc.get(), /400 invalid_grant/);
+      assert.equal(requests(), before + 1, `after ${pause} ms`);
+    }
+    issueTokens(60 * minute);
+    clock.advance(30_000);
+    await oidc.get();
+    assert.deepEqual(events.refreshes, [...Array(8).fill('failure'), 'success']);
+  });
+
+  it('keeps the old token, and goes on trying, while the background refresh fails', async () => {
+    const old = createIdToken(new Date(start + 60 * minute));
+    const oidc = create({ idToken: old });
+    clock.advance(59 * minute - 10_000);
+    await untilRefreshes(1);
+    assert.equal((oidc.get() as Credential).authorization, `Bearer ${old}`);
+    const tokens = issueTokens(60 * minute);
+    clock.advance(1_000);
+    await untilRefreshes(2);
+    assert.deepEqual(events.refreshes, ['failure', 'success']);
+    assert.equal((oidc.get() as Credential).authorization, `Bearer ${tokens[0]}`);
+  });
+
+  it('leaves the issuer alone once the token has expired, until a request comes', async () => {
+    const oidc = create({ idToken: createIdToken(new Date(start + minute)) });
+    clock.advance(50_000 - 10_000);
+    await untilRefreshes(1);
+    clock.advance(60 * minute);
+    assert.equal(clock.pending, 0);
+    assert.equal(issuer.discoveries, 1);
+    await assert.rejects(async () => oidc.get(), CredentialError);
+    assert.equal(issuer.discoveries, 2);
+  });
+
+  it('says to log in again when the token has expired and there is no refresh-token', async () => {
+    const oidc = create({ idToken: createIdToken(new Date(start + minute)), refreshToken: '' });
+    assert.match(String(events.lines[0]?.[1]), /there is no refresh-token/);
+    const credential = oidc.get() as Credential;
+    assert.equal(await oidc.refused(credential), undefined);
+    clock.advance(minute);
+    await assert.rejects(async () => oidc.get(), /no refresh-token to renew it; log in again/);
+    assert.equal(issuer.discoveries, 0);
+  });
+
+  it('renews a refused credential once for all who were refused, and then ever less often', async () => {
+    issueTokens(24 * 60 * minute);
+    const oidc = create();
+    const first = await oidc.get();
+    const renewed = await Promise.all(Array.from({ length: 20 }, () => oidc.refused(first)));
+    assert.equal(new Set(renewed).size, 1);
+    assert.notEqual(renewed[0], first);
+    assert.equal(issuer.requests.length, 2);
+    assert.equal(await oidc.refused(first), renewed[0], 'a stale refusal gets the one in use');
+    assert.equal(issuer.requests.length, 2);
+
+    const refuse = () => oidc.refused(oidc.get() as Credential);
+    for (const pause of [10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]) {
+      clock.advance(pause - 1);
+      assert.equal(await refuse(), undefined, `after ${pause - 1} ms`);
+      clock.advance(1);
+      assert.notEqual(await refuse(), undefined, `after ${pause} ms`);
+    }
+    clock.advance(10 * minute);
+    assert.notEqual(await refuse(), undefined);
+    clock.advance(10_000);
+    assert.notEqual(await refuse(), undefined, 'a quiet time makes the pause short again');
+  });
+
+  it('has nothing to try again when a refused credential cannot be renewed or comes back the same', async () => {
+    const token = createIdToken(new Date(start + 60 * minute));
+    const oidc = create({ idToken: token });
+    const credential = oidc.get() as Credential;
+    assert.equal(await oidc.refused(credential), undefined);
+    issuer.answer = () => ({ body: { id_token: token } });
+    clock.advance(10_000);
+    assert.equal(await oidc.refused(credential), undefined);
+    assert.deepEqual(events.refreshes, ['failure', 'success']);
+    assert.equal(oidc.get(), credential);
+  });
+
+  it('stops its work when it is closed, and what was given stays usable', async () => {
+    const oidc = create({ idToken: createIdToken(new Date(start + 60 * minute)) });
+    const credential = oidc.get() as Credential;
+    let asked: () => void;
+    const request = new Promise<void>(resolve => {
+      asked = resolve;
+    });
+    issuer.answer = () => {
+      asked();
+      return new Promise(() => {});
+    };
+    const renewal = oidc.refused(credential);
+    await request;
+    oidc.close();
+    assert.equal(await renewal, undefined);
+    assert.equal(clock.pending, 0);
+    assert.deepEqual(events.refreshes, []);
+    assert.equal(oidc.get(), credential);
+    clock.advance(60 * minute);
+    await assert.rejects(async () => oidc.get(), /closing/);
+  });
+
+  describe('refuses', () => {
+    const failWith = async (pattern: RegExp, config: Partial<OidcConfig> = {}): Promise<void> => {
+      await assert.rejects(async () => create(config).get(), pattern);
+    };
+
+    it('an issuer whose certificate another authority signed, or that is for another name', async t => {
+      const stranger = await createCertificateAuthority();
+      const certificateAuthority = { data: Buffer.from(stranger.certificate) };
+      await failWith(/unknown authority; check idp-certificate-authority/, { certificateAuthority });
+      await failWith(/cannot be verified: certificate-authority \/nowhere\/ca.crt: no such file/, {
+        certificateAuthority: { file: '/nowhere/ca.crt' },
+      });
+      const named = await startOidcIssuer({
+        ...authority,
+        server: () => authority.server({ dns: ['issuer.example'] }),
+      });
+      t.after(() => named.close());
+      await failWith(/its certificate is not for this name/, { issuer: named.url });
+      assert.equal(issuer.discoveries + named.discoveries, 0);
+    });
+
+    it('a discovery document that is another issuer’s, names no endpoint, or one without TLS', async () => {
+      const token_endpoint = `${issuer.url}/token`;
+      const bad: [string | Record<string, unknown>, RegExp][] = [
+        [{ issuer: 'https://issuer.example', token_endpoint }, /that of another issuer/],
+        [{ token_endpoint }, /that of another issuer/],
+        [{ issuer: issuer.url }, /names no token_endpoint/],
+        [
+          { issuer: issuer.url, token_endpoint: token_endpoint.replace('https', 'http') },
+          /not a plain https/,
+        ],
+        ['<html>', /not a JSON object/],
+        [`"${'x'.repeat(1024 * 1024)}"`, /its answer is too large/],
+      ];
+      for (const [metadata, pattern] of bad) {
+        issuer.metadata = metadata;
+        await failWith(pattern);
+      }
+      assert.equal(issuer.requests.length, 0);
+    });
+
+    it('an answer without an id_token, or with one that is none', async () => {
+      issuer.answer = () => ({ body: { access_token: 'a' } });
+      await failWith(/has no id_token/);
+      issuer.answer = () => ({ body: { id_token: 'x\r\ny' } });
+      await failWith(/not a JSON Web Token/);
+      assert.equal(issuer.requests.length, 2, 'a token that was given is not asked for again in another way');
+    });
+
+    it('an issuer that is not there', async () => {
+      await issuer.close();
+      await failWith(/connection refused/);
+    });
+  });
+
+  it('shows no secret in an error, in its causes or in the log', async () => {
+    const { url } = issuer;
+    const idToken = createIdToken(new Date(start));
+    const everything = `${secrets.clientSecret} ${secrets.refreshToken} ${idToken}`;
+    const answers: { status?: number; body: string | object }[] = [
+      { status: 400, body: { error: everything, error_description: everything } },
+      { status: 500, body: everything },
+      { status: 200, body: everything },
+      { status: 200, body: { id_token: everything } },
+      { status: 302, body: { refresh_token: everything } },
+    ];
+    const shown: string[] = [];
+    for (const answer of answers) {
+      issuer.answer = () => answer;
+      await assert.rejects(
+        async () => create({ idToken }).get(),
+        (error: CredentialError) => {
+          shown.push(inspect(error, { depth: 20, showHidden: true }), JSON.stringify(error.toStatus()));
+          assert.equal(error.code, 503);
+          return true;
+        },
+      );
+    }
+    shown.push(inspect(events.lines, { depth: 20 }));
+    assert.equal(events.refreshes.length, answers.length);
+    for (const secret of [...Object.values(secrets), idToken, idToken.split('.')[1] as string]) {
+      assert.ok(!shown.join('\n').includes(secret), `${secret} in ${shown.join('\n')}`);
+    }
+    assert.ok(shown.join('\n').includes(url));
+  });
+
+  it('shows nothing of an answer that is not HTTP', async t => {
+    const { certificate, key } = await authority.server();
+    const broken = createServer({ cert: certificate, key }, socket => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n{"id_token": "the-new-token"}\r\n\r\n`));
+    });
+    await new Promise<void>(resolve => broken.listen(0, '127.0.0.1', resolve));
+    t.after(() => broken.close());
+    const { port } = broken.address() as AddressInfo;
+    const token_endpoint = `https://127.0.0.1:${port}/token`;
+    issuer.metadata = { issuer: issuer.url, token_endpoint };
+    await assert.rejects(
+      async () => create().get(),
+      (error: CredentialError) => {
+        assert.match(error.message, /its answer is not valid HTTP/);
+        assert.doesNotMatch(inspect(error, { depth: 20, showHidden: true }), /the-new-token/);
+        return true;
+      },
+    );
+  });
+
+  it('renews by the real clock too', async () => {
+    const idToken = createIdToken(new Date(Date.now() + 12_000));
+    const next = createIdToken(new Date(Date.now() + 3_600_000));
+    issuer.answer = () => ({ body: { id_token: next } });
+    const oidc = createOidcSource({
+      config: {
+        issuer: `${issuer.url}/`,
+        clientId: 'kubernetes',
+        idToken,
+        certificateAuthority: { data: Buffer.from(authority.certificate) },
+        ...secrets,
+      },
+      base: {},
+      events,
+    });
+    source = oidc;
+    assert.equal((oidc.get() as Credential).authorization, `Bearer ${idToken}`);
+    await untilRefreshes(1);
+    assert.equal((oidc.get() as Credential).authorization, `Bearer ${next}`);
+  });
+});

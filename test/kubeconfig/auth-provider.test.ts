@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { describe, it } from 'node:test';
+import { parseOidcConfig } from '../../src/kubeconfig/auth-provider.js';
+import { createIdToken } from '../support/oidc-issuer.js';
+
+const label = 'user "alice" in /home/alice/.kube/config';
+const idToken = createIdToken(new Date());
+const complete = {
+  'idp-issuer-url': 'https://issuer.example/realms/test',
+  'client-id': 'kubernetes',
+  'client-secret': 'the-client-secret',
+  'id-token': idToken,
+  'refresh-token': 'the-refresh-token',
+};
+
+function problemsOf(authProvider: Record<string, unknown>): readonly string[] {
+  const result = parseOidcConfig(authProvider, label);
+  return 'problems' in result ? result.problems : [];
+}
+
+const problemsWith = (config: Record<string, unknown>) =>
+  problemsOf({ name: 'oidc', config: { ...complete, ...config } });
+
+describe('an oidc auth-provider', () => {
+  it('is read with all that client-go knows, and extra-scopes is ignored', () => {
+    const config = {
+      ...complete,
+      'extra-scopes': 'groups',
+      'idp-certificate-authority-data': Buffer.from('pem').toString('base64'),
+    };
+    assert.deepEqual(parseOidcConfig({ name: 'oidc', config }, label), {
+      config: {
+        issuer: 'https://issuer.example/realms/test',
+        clientId: 'kubernetes',
+        clientSecret: 'the-client-secret',
+        idToken,
+        refreshToken: 'the-refresh-token',
+        certificateAuthority: {
+          data: Buffer.from('pem'),
+          origin: `idp-certificate-authority-data of ${label}`,
+        },
+      },
+    });
+  });
+
+  it('needs no secret, and either of the tokens is enough', () => {
+    const { 'client-secret': _, 'id-token': token, ...minimal } = complete;
+    for (const config of [minimal, { ...minimal, 'refresh-token': null, 'id-token': token }]) {
+      assert.ok('config' in parseOidcConfig({ name: 'oidc', config }, label));
+    }
+  });
+
+  it('has its authority relative to the working folder, as in client-go', () => {
+    const config = { ...complete, 'idp-certificate-authority': 'ca.crt' };
+    const result = parseOidcConfig({ name: 'oidc', config }, label);
+    assert.ok('config' in result);
+    assert.deepEqual(result.config.certificateAuthority, { file: resolve('ca.crt') });
+  });
+
+  it('says everything that is missing', () => {
+    assert.deepEqual(problemsOf({ name: 'oidc' }), [
+      `${label}: the oidc auth-provider has no idp-issuer-url`,
+      `${label}: the oidc auth-provider has no client-id`,
+      `${label}: the oidc auth-provider has neither an id-token nor a refresh-token; log in first`,
+    ]);
+  });
+
+  it('is refused where a value cannot be what it is said to be, without a word of the value', () => {
+    const cases: [Record<string, unknown>, string][] = [
+      [{ 'client-id': 12 }, 'client-id of the auth-provider is not a text'],
+      [{ 'id-token': 'se.cr.et' }, 'the id-token is not a JSON Web Token'],
+      [{ 'id-token': `${idToken}\r\nx` }, 'the id-token is not a JSON Web Token'],
+      [{ 'idp-issuer-url': 'issuer.example' }, 'idp-issuer-url is not a URL'],
+      [{ 'idp-issuer-url': 'https://me:secret@issuer.example' }, 'idp-issuer-url has a user name in it'],
+      [{ 'idp-issuer-url': 'https://issuer.example?secret' }, 'idp-issuer-url has a query or a fragment'],
+      [
+        { 'idp-issuer-url': 'http://issuer.example' },
+        'idp-issuer-url "http://issuer.example" is not https://',
+      ],
+    ];
+    for (const [config, problem] of cases)
+      assert.equal(problemsWith(config)[0], `${label}: ${problem}`, problem);
+    assert.deepEqual(problemsWith({ 'idp-certificate-authority-data': '%' }), [
+      `idp-certificate-authority-data of ${label} is not base64`,
+    ]);
+    assert.deepEqual(problemsOf({ name: 'oidc', config: [] }), [
+      `${label}: config of the auth-provider is not a mapping`,
+    ]);
+  });
+});
+
+describe('another auth-provider', () => {
+  it('is answered with the command that replaces it, where client-go once had it', () => {
+    assert.match(
+      String(problemsOf({ name: 'gcp' })),
+      /the gcp auth plugin has been removed .*gke-gcloud-auth-plugin/,
+    );
+    assert.match(
+      String(problemsOf({ name: 'azure' })),
+      /the azure auth plugin has been removed .*kubelogin convert-kubeconfig/,
+    );
+    assert.match(String(problemsOf({ name: 'openstack' })), /client-keystone-auth/);
+  });
+
+  it('is unknown by any other name, also by that of an object’s property', () => {
+    for (const name of ['okta', 'constructor']) {
+      const [problem] = problemsOf({ name });
+      assert.equal(problem, `${label}: no Auth Provider found for name "${name}"; there is oidc`);
+    }
+    assert.deepEqual(problemsOf({}), [`${label}: the auth-provider has no name`]);
+  });
+});

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  type ImpersonationOverrides,
+  resolveImpersonation,
+} from '../../src/kubeconfig/impersonation-config.js';
+import type { AuthInfo } from '../../src/kubeconfig/types.js';
+
+const label = 'user "alice" in FILE';
+const resolved = (value: AuthInfo, overrides: ImpersonationOverrides = {}) => {
+  const result = resolveImpersonation({ label, value }, overrides);
+  assert.ok('impersonation' in result, JSON.stringify(result));
+  return result.impersonation;
+};
+const problems = (value: AuthInfo, overrides: ImpersonationOverrides = {}) => {
+  const result = resolveImpersonation({ label, value }, overrides);
+  assert.ok('problems' in result, JSON.stringify(result));
+  return result.problems;
+};
+
+const full: AuthInfo = {
+  as: 'bob',
+  'as-uid': '42',
+  'as-groups': ['one', 'two'],
+  'as-user-extra': { scopes: ['view'], reason: ['because', 'so'] },
+};
+
+describe('the configured impersonation', () => {
+  it('is none when nothing asks for one, and empty values ask for nothing', () => {
+    assert.equal(resolved({}), undefined);
+    assert.equal(
+      resolved(
+        { as: '', 'as-uid': '', 'as-groups': [], 'as-user-extra': {} },
+        { as: '', asUid: '', asGroup: [] },
+      ),
+      undefined,
+    );
+  });
+
+  it('comes from the kubeconfig', () => {
+    assert.deepEqual(resolved(full), {
+      user: 'bob',
+      uid: '42',
+      groups: ['one', 'two'],
+      extra: new Map([
+        ['scopes', ['view']],
+        ['reason', ['because', 'so']],
+      ]),
+    });
+  });
+
+  it('comes from the flags alone', () => {
+    const overrides = {
+      as: 'carol',
+      asUid: '7',
+      asGroup: ['a,b'],
+      asUserExtra: ['k=1', 'other=x=y', 'k=2', 'e='],
+    };
+    assert.deepEqual(resolved({}, overrides), {
+      user: 'carol',
+      uid: '7',
+      groups: ['a,b'],
+      extra: new Map([
+        ['k', ['1', '2']],
+        ['other', ['x=y']],
+        ['e', ['']],
+      ]),
+    });
+  });
+
+  it('is merged as client-go does it: groups are replaced as a whole, extra key by key', () => {
+    const overrides = { as: 'carol', asGroup: ['three'], asUserExtra: ['scopes=edit'] };
+    assert.deepEqual(resolved(full, overrides), {
+      user: 'carol',
+      uid: '42',
+      groups: ['three'],
+      extra: new Map([
+        ['scopes', ['edit']],
+        ['reason', ['because', 'so']],
+      ]),
+    });
+  });
+
+  it('has no uid, groups or extra without a user', () => {
+    const expected = [
+      `${label} asks for a uid, groups or user-extra without impersonating a user; set as, or pass --as`,
+    ];
+    for (const value of [{ 'as-uid': '1' }, { 'as-groups': ['g'] }, { 'as-user-extra': { k: [] } }]) {
+      assert.deepEqual(problems(value), expected);
+    }
+    for (const overrides of [{ asUid: '1' }, { asGroup: ['g'] }, { asUserExtra: ['k=v'] }]) {
+      assert.deepEqual(problems({}, overrides), expected);
+    }
+  });
+
+  it('takes --as-user-extra as KEY=VALUE only', () => {
+    assert.deepEqual(problems({ as: 'bob' }, { asUserExtra: ['k=v', 'secret', '=v'] }), [
+      '--as-user-extra: value 2 of 3 is not KEY=VALUE',
+      '--as-user-extra: value 3 of 3 is not KEY=VALUE',
+    ]);
+    assert.deepEqual(problems({ as: 'bob', 'as-user-extra': { '': ['v'] } }), [
+      `as-user-extra of ${label} has an empty key`,
+    ]);
+  });
+
+  it('refuses what a header cannot carry, and says where it stands but not what it is', () => {
+    const control = 'has a line break or another control character, which a header cannot carry';
+    const space = 'begins or ends with a space, which a header cannot carry';
+    assert.deepEqual(
+      problems({
+        as: 'bob\r\nImpersonate-Group: system:masters',
+        'as-uid': '\x7f',
+        'as-groups': ['fine', 'bad\0'],
+        'as-user-extra': { scopes: [' view'] },
+      }),
+      [
+        `as of ${label} ${control}`,
+        `as-uid of ${label} ${control}`,
+        `as-groups of ${label} ${control}`,
+        `as-user-extra of ${label}: a value of "scopes" ${space}`,
+      ],
+    );
+    assert.deepEqual(problems({}, { as: 'bob ', asUid: '\n', asGroup: ['\t'], asUserExtra: ['k=\x1b'] }), [
+      `--as ${space}`,
+      `--as-uid ${control}`,
+      `--as-group ${space}`,
+      `--as-user-extra: a value of "k" ${control}`,
+    ]);
+  });
+
+  it('takes any other character', () => {
+    const user = 'Zoë\t漢字 🙂 <"\'>';
+    assert.equal(resolved({ as: user })?.user, user);
+  });
+});

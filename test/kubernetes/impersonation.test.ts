@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+import { Client } from 'undici';
+import { hasImpersonationHeader, impersonationHeaders } from '../../src/kubernetes/impersonation.js';
+
+const extraName = (key: string): string | undefined =>
+  impersonationHeaders({ user: 'u', groups: [], extra: new Map([[key, ['v']]]) })[2];
+
+describe('impersonation headers', () => {
+  it('name the user, the uid, every group and every value of extra, in that order', () => {
+    const headers = impersonationHeaders({
+      user: 'system:serviceaccount:ns:name',
+      uid: '42',
+      groups: ['developers', 'admins'],
+      extra: new Map([
+        ['scopes', ['view', 'edit']],
+        ['reason', ['a, b']],
+      ]),
+    });
+    assert.deepEqual(headers, [
+      'Impersonate-User',
+      'system:serviceaccount:ns:name',
+      'Impersonate-Uid',
+      '42',
+      'Impersonate-Group',
+      'developers',
+      'Impersonate-Group',
+      'admins',
+      'Impersonate-Extra-Scopes',
+      'view',
+      'Impersonate-Extra-Scopes',
+      'edit',
+      'Impersonate-Extra-Reason',
+      'a, b',
+    ]);
+  });
+
+  it('are the user alone when nothing more is configured', () => {
+    const headers = impersonationHeaders({ user: 'alice', groups: [], extra: new Map() });
+    assert.deepEqual(headers, ['Impersonate-User', 'alice']);
+  });
+
+  it('escape in an extra key what a header name cannot have, and the percent sign', () => {
+    assert.equal(extraName('acme.com/project'), 'Impersonate-Extra-Acme.com%2fproject');
+    assert.equal(extraName('100% a:b'), 'Impersonate-Extra-100%25%20a%3ab');
+    assert.equal(extraName('ключ'), 'Impersonate-Extra-%d0%ba%d0%bb%d1%8e%d1%87');
+    const legal = "!#$&'*+-.^_`|~09az";
+    assert.equal(extraName(legal), `Impersonate-Extra-${legal}`);
+    assert.equal(extraName('a\r\nb'), 'Impersonate-Extra-A%0d%0ab');
+  });
+
+  it('spell an extra key as net/http does, whatever its case', () => {
+    assert.equal(extraName('ACME-teamID'), 'Impersonate-Extra-Acme-Teamid');
+    assert.equal(extraName('x--y'), 'Impersonate-Extra-X--Y');
+  });
+
+  it('escape every byte that is not of RFC 9110’s token, and no other', () => {
+    for (let code = 0; code < 128; code++) {
+      const character = String.fromCharCode(code);
+      const isToken = /[!#$&'*+.^_`|~0-9A-Za-z-]/.test(character);
+      const hex = code.toString(16).padStart(2, '0');
+      const expected = isToken ? character.toLowerCase() : `%${hex}`;
+      assert.equal(extraName(`x${character}`), `Impersonate-Extra-X${expected}`, `character ${code}`);
+    }
+  });
+
+  it('reach the server as UTF-8 bytes, by undici and by node:http alike', async () => {
+    const headers = impersonationHeaders({
+      user: 'Zoë 漢字 🙂',
+      groups: ['Müller'],
+      extra: new Map([['ключ', ['значение']]]),
+    });
+    const received: string[][] = [];
+    const server = createServer((request, response) => {
+      received.push(request.rawHeaders.map(text => Buffer.from(text, 'latin1').toString('utf8')));
+      response.end();
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const client = new Client(`http://127.0.0.1:${port}`);
+    const { body } = await client.request({ method: 'GET', path: '/', headers });
+    await body.dump();
+    await client.close();
+    await new Promise<void>((resolve, reject) => {
+      const plain = ['Host', 'x', ...headers];
+      httpRequest({ port, host: '127.0.0.1', headers: plain, agent: false }, response => {
+        response.resume().on('end', resolve);
+      })
+        .on('error', reject)
+        .end();
+    });
+    server.close();
+    assert.equal(received.length, 2);
+    for (const rawHeaders of received) {
+      const value = (name: string) => rawHeaders[rawHeaders.indexOf(name) + 1];
+      assert.equal(value('Impersonate-User'), 'Zoë 漢字 🙂');
+      assert.equal(value('Impersonate-Group'), 'Müller');
+      assert.equal(value('Impersonate-Extra-%d0%ba%d0%bb%d1%8e%d1%87'), 'значение');
+    }
+  });
+});
+
+describe('a request', () => {
+  it('asks for an impersonation by any header of that family, in any case', () => {
+    for (const name of [
+      'Impersonate-User',
+      'impersonate-uid',
+      'IMPERSONATE-GROUP',
+      'iMpErSoNaTe-Extra-x',
+      'Impersonate-Anything-New',
+      'Impersonate-',
+    ]) {
+      assert.equal(hasImpersonationHeader(['Host', 'x', name, '']), true, name);
+    }
+  });
+
+  it('does not ask for one by a value, by a Connection header or by a similar name', () => {
+    assert.equal(hasImpersonationHeader([]), false);
+    for (const [name, value] of [
+      ['Connection', 'Impersonate-User'],
+      ['X-Impersonate-User', 'x'],
+      ['Impersonate', 'x'],
+      ['Impersonate_User', 'x'],
+    ] as const) {
+      assert.equal(hasImpersonationHeader(['Host', 'Impersonate-User', name, value]), false, name);
+    }
+  });
+});

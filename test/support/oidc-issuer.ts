@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { CertificateAuthority } from './certificates.js';
+
+/** What the issuer received at its token endpoint. */
+interface TokenRequest {
+  readonly authorization: string | undefined;
+  readonly form: Readonly<Record<string, string>>;
+}
+
+/** An answer of the token endpoint; an object goes as JSON unless a content type is given. */
+interface TokenAnswer {
+  readonly status?: number;
+  readonly contentType?: string;
+  readonly body: string | object;
+}
+
+/** An OpenID Connect issuer under test control; `answer` and `metadata` may be replaced at any time. */
+export interface OidcIssuer {
+  /** `https://127.0.0.1:PORT/realms/test`. */
+  readonly url: string;
+  readonly requests: TokenRequest[];
+  /** How often the discovery document was asked for. */
+  discoveries: number;
+  /** The discovery document; a text is sent as it is. */
+  metadata: string | Record<string, unknown>;
+  answer(request: TokenRequest): TokenAnswer | Promise<TokenAnswer>;
+  close(): Promise<void>;
+}
+
+const issuerPath = '/realms/test';
+
+/** Starts an issuer with a certificate of the given authority; it refuses every refresh until `answer` is set. */
+export async function startOidcIssuer(authority: CertificateAuthority): Promise<OidcIssuer> {
+  const { certificate, key } = await authority.server();
+  const server = createServer({ cert: certificate, key }, (request, response) => {
+    serve(issuer, request, response).catch((error: unknown) => response.destroy(error as Error));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer: OidcIssuer = {
+    url: origin + issuerPath,
+    requests: [],
+    discoveries: 0,
+    metadata: { issuer: origin + issuerPath, token_endpoint: `${origin}${issuerPath}/token` },
+    answer: () => ({ status: 400, body: { error: 'invalid_grant' } }),
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return issuer;
+}
+
+async function serve(issuer: OidcIssuer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await text(request);
+  if (request.method === 'GET' && request.url === `${issuerPath}/.well-known/openid-configuration`) {
+    issuer.discoveries++;
+    const { metadata } = issuer;
+    response.setHeader('Content-Type', 'application/json');
+    response.end(typeof metadata === 'string' ? metadata : JSON.stringify(metadata));
+    return;
+  }
+  if (request.method !== 'POST' || request.url !== `${issuerPath}/token`) {
+    response.writeHead(404).end();
+    return;
+  }
+  const received = {
+    authorization: request.headers.authorization,
+    form: Object.fromEntries(new URLSearchParams(body)),
+  };
+  issuer.requests.push(received);
+  const { status = 200, contentType, body: answer } = await issuer.answer(received);
+  response.writeHead(status, { 'Content-Type': contentType ?? 'application/json' });
+  response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
+}
+
+let issued = 0;
+
+/** An id-token that expires at that time; each is another, and its signature is none. */
+export function createIdToken(expires: Date | undefined): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = { sub: 'alice', jti: String(++issued) };
+  const exp = expires === undefined ? {} : { exp: Math.floor(expires.getTime() / 1000) };
+  return `${part({ alg: 'RS256' })}.${part({ ...claims, ...exp })}.c2lnbmF0dXJl`;
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { lstat, unlink } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { drain } from './drain.js';
@@ -14,6 +14,9 @@ import { createProgram, type Program } from './start.js';
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+/** What fits into a `sockaddr_un` with its final zero (unix(7)); a longer path would quietly be cut short. */
+const longestSocketPath = 107;
 
 await main();
 
@@ -32,7 +35,7 @@ async function main(): Promise<void> {
   let serving: Program | undefined;
   leaveOnSignal(options, logger, () => serving);
   const program = await createProgram(options, {
-    kubeconfig: process.env['KUBECONFIG'],
+    env: process.env,
     homedir: homedir(),
     version,
     nodeVersion: process.versions.node,
@@ -77,6 +80,9 @@ async function listen(
       const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
       return { address: `${host}:${bound.port}` };
     }
+    if (Buffer.byteLength(unixSocket) > longestSocketPath) {
+      return { problem: `--unix-socket: ${unixSocket} is longer than ${longestSocketPath} bytes` };
+    }
     await removeStaleSocket(unixSocket);
     const mask = process.umask(0o177);
     try {
@@ -86,17 +92,35 @@ async function listen(
     }
     return { address: unixSocket };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const where = unixSocket === '' ? `--port: ${address}:${port}` : `--unix-socket: ${unixSocket}`;
-    const reason = code === 'EADDRINUSE' ? 'is in use already' : `cannot be listened on: ${message}`;
-    return { problem: `${where} ${reason}` };
+    return { problem: listeningProblem(error as NodeJS.ErrnoException, options) };
   }
 }
 
-/** A socket that is left over from an earlier run goes, as kubectl does it; any other file stays, and listening fails. */
+/** What a failure to listen means, in the words of the flag to change. */
+function listeningProblem({ code, message }: NodeJS.ErrnoException, options: Options): string {
+  const { unixSocket, address, port } = options;
+  const inUse = code === 'EADDRINUSE';
+  if (unixSocket !== '') {
+    return `--unix-socket: ${unixSocket} ${inUse ? 'is in use already' : `cannot be listened on: ${message}`}`;
+  }
+  if (inUse) return `--port: ${port} is in use already on ${address}`;
+  if (code === 'EACCES') return `--port: ${port} needs a privilege that this user does not have`;
+  const notHere = ['EADDRNOTAVAIL', 'EINVAL', 'ENOTFOUND', 'EAI_AGAIN'].includes(code ?? '');
+  return `--address: ${address} ${notHere ? 'is not an address of this machine' : `cannot be listened on: ${message}`}`;
+}
+
+/** A socket that is left over from an earlier run goes; one that somebody listens on and any other file stay, and listening fails. */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
-  if (found?.isSocket()) await unlink(path);
+  if (found?.isSocket() && !(await isListenedOn(path))) await unlink(path);
+}
+
+function isListenedOn(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   port,
   regexpList,
   text,
+  texts,
   timeout,
   type ValueType,
 } from './options/value-type.js';
@@ -207,6 +208,30 @@ export const optionTable = {
     default: '',
     group: 'Credentials',
     help: 'Password for basic authentication to the API server.',
+  }),
+  as: define({
+    type: text('USER'),
+    default: '',
+    group: 'Credentials',
+    help: 'User to impersonate with every request; clients cannot impersonate anybody then.',
+  }),
+  asGroup: define({
+    type: texts('GROUP'),
+    default: '',
+    group: 'Credentials',
+    help: 'Group to impersonate; can be repeated.',
+  }),
+  asUid: define({
+    type: text('UID'),
+    default: '',
+    group: 'Credentials',
+    help: 'UID to impersonate.',
+  }),
+  asUserExtra: define({
+    type: texts('KEY=VALUE'),
+    default: '',
+    group: 'Credentials',
+    help: 'Extra user information to impersonate; can be repeated.',
   }),
   logLevel: define({
     type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),

@@ -2,12 +2,13 @@ import './request.js';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { createFilter } from './guard/filter.js';
-import { createHostGuard } from './guard/host.js';
+import { refuseUncertainFraming } from './guard/framing.js';
+import { createHostGuard, refuseUncertainHost } from './guard/host.js';
+import { refuseImpersonation } from './guard/impersonation.js';
 import { Refusal } from './guard/refusal.js';
 import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
 import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from './guard/request-target.js';
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
-import { refuseUpgradeWithBody } from './guard/upgrade-body.js';
 import { parseRequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
 import type { Health } from './observability/health.js';
@@ -16,7 +17,7 @@ import type { Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
 import { RequestRecord, uncounted } from './observability/request-record.js';
 import type { Options } from './options.js';
-import { createDestinationOf, createStripPrefix, ownPrefix } from './proxy/destination.js';
+import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
 import { proxyPlugin } from './proxy/plugin.js';
 import { staticFiles } from './proxy/static-files.js';
@@ -37,10 +38,6 @@ export interface ServerParts {
 /** One judgement on a request, plain or with an upgrade; throws a Refusal. */
 type Guard = (request: FastifyRequest) => void;
 
-/** Internal routes: what a request is rewritten to once `destinationOf` has said where it goes. */
-const apiRoute = `${ownPrefix}api`;
-const noRoute = `${ownPrefix}none`;
-
 /** Slow heads are cut off; bodies and answers may take as long as they like. */
 const headersTimeout = 30_000;
 /** Longer than what load balancers and connection pools in front keep, so that they seldom meet a closed connection. */
@@ -51,7 +48,8 @@ const maxHeaderSize = 128 * 1024;
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, upstream, metrics, health, openStreams } = parts;
-  const serverPath = options.appendServerPath ? '' : upstream.serverPath;
+  // What clients themselves send before every path; a reload may change it.
+  const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
   const filter = createFilter({
     acceptPaths: regexpList(options.acceptPaths),
@@ -62,17 +60,22 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   // The order in which every request is judged, whatever its destination and whether or not it asks for an upgrade.
   const guards: Guard[] = [
+    request => refuseUncertainFraming(request.raw),
     request => refuseAmbiguousTarget(request.target),
-    request => refuseUpgradeWithBody(request.raw),
+    request => refuseUncertainHost(request.raw),
   ];
   if (!options.disableFilter) {
     guards.push(
-      request => hostGuard(request.raw.rawHeaders),
+      request => hostGuard(request.raw),
       request => {
         if (isForApi(request)) filter(request.method, request.target);
       },
     );
   }
+
+  guards.push(request => {
+    if (upstream.impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
+  });
 
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
@@ -83,7 +86,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const target = parseRequestTarget(
       isForApi(request) ? stripPrefix(request.originalUrl) : request.originalUrl,
     );
-    const info = parseRequestInfo(request.method, relativeTo(serverPath, target.path), target.query);
+    const info = parseRequestInfo(request.method, relativeTo(serverPath(), target.path), target.query);
     request.target = target;
     request.record = new RequestRecord(info, isOwn(request) ? uncounted : metrics.requestStarted(info));
     account(parts, request, reply);
@@ -99,6 +102,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.setErrorHandler((error, request, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     request.record.failure = failure;
+    if (failure instanceof Refusal && failure.endsConnection) reply.header('Connection', 'close');
     reply
       .code(failure.code)
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
@@ -110,14 +114,18 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   await app.register(ownEndpoints, { metrics, health, path: ownPrefix });
   if (options.www !== '') {
-    await app.register(staticFiles, { folder: options.www, wwwPrefix: options.wwwPrefix });
+    await app.register(staticFiles, {
+      folder: options.www,
+      wwwPrefix: options.wwwPrefix,
+      route: routes.static,
+    });
   }
   await app.register(proxyPlugin, {
-    route: apiRoute,
-    appendServerPath: options.appendServerPath,
+    route: routes.api,
     context: {
       upstream,
       openStreams,
+      appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
     },
@@ -127,13 +135,28 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);
   });
-  app.addHook('preClose', async () => openStreams.end());
-  app.addHook('onClose', async () => upstream.dispatcher.destroy());
+  const unused = trackUnused(app);
+  app.addHook('preClose', async () => {
+    openStreams.end();
+    for (const socket of unused) socket.destroy();
+  });
+  app.addHook('onClose', async () => upstream.destroy());
   return app;
 }
 
+/** Connections that have sent nothing yet, as browsers keep them in reserve: Node does not count them among the idle ones. */
+function trackUnused(app: FastifyInstance): Set<Socket> {
+  const unused = new Set<Socket>();
+  app.server.on('connection', socket => {
+    unused.add(socket);
+    const forget = () => unused.delete(socket);
+    socket.once('data', forget).once('close', forget);
+  });
+  return unused;
+}
+
 function createApp({ options, metrics }: ServerParts): FastifyInstance {
-  const destinationOf = createDestinationOf({
+  const routeOf = createRouteOf({
     apiPrefix: options.apiPrefix,
     wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
   });
@@ -141,22 +164,10 @@ function createApp({ options, metrics }: ServerParts): FastifyInstance {
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize, headersTimeout },
+    http: { maxHeaderSize, headersTimeout, requireHostHeader: false },
     requestTimeout: 0,
     keepAliveTimeout,
-    rewriteUrl: request => {
-      const url = request.url as string;
-      switch (destinationOf(url)) {
-        case 'api':
-          return apiRoute;
-        case 'static':
-          return url;
-        case 'own':
-          return url.startsWith(apiRoute) ? noRoute : url;
-        case 'none':
-          return noRoute;
-      }
-    },
+    rewriteUrl: request => routeOf(request.url as string),
     clientErrorHandler: (error, socket) => {
       metrics.rejected('bad_request');
       refuseUnparsed(error, socket as Socket);
@@ -166,31 +177,43 @@ function createApp({ options, metrics }: ServerParts): FastifyInstance {
 }
 
 function isForApi(request: FastifyRequest): boolean {
-  return request.raw.url === apiRoute;
+  return request.raw.url === routes.api;
 }
 
-function isOwn({ raw }: FastifyRequest): boolean {
-  return raw.url !== apiRoute && raw.url !== noRoute && raw.url?.startsWith(ownPrefix) === true;
+function isOwn(request: FastifyRequest): boolean {
+  return request.raw.url?.startsWith(ownPrefix) === true;
 }
 
-/** Counts and logs the request when it is over: with its answer, or for an upgrade with its connection. */
+/** Counts and logs the request when it is over: with its answer, or with its connection. */
 function account({ metrics, logger }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
   const { socket, upgrade } = request.raw;
+  // A socket that has ended does not tell any more.
+  const { remoteAddress } = socket;
   const bytesBefore = upgrade ? 0 : socket.bytesWritten;
   const end = () => {
+    socket.off('close', end);
+    reply.raw.off('close', end);
     const { record, target } = request;
     if (record.failure instanceof Refusal) metrics.rejected(record.failure.rejection);
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
     record.end(logger, {
       method: request.method,
-      path: target.rawPath,
-      remoteAddress: socket.remoteAddress,
+      path: loggable(target.rawPath),
+      remoteAddress,
       bytes: socket.bytesWritten - bytesBefore,
     });
+    // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
+    if (!request.server.server.listening) socket.destroySoon();
   };
-  if (upgrade) socket.once('close', end);
-  else reply.raw.once('close', end);
+  // An upgraded connection and a response that waits behind another one hear only of the socket's end.
+  if (upgrade || reply.raw.socket === null) socket.once('close', end);
+  if (!upgrade) reply.raw.once('close', end);
+}
+
+/** What is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */
+function loggable(rawPath: string): string {
+  return rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '';
 }
 
 /** The API server's view of a path, which knows nothing of the path of the server's URL before it. */

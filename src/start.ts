@@ -1,11 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { loadCertificateAuthority } from './credentials/certificate-authority.js';
-import { loadCredential } from './credentials/select.js';
-import { loadKubeconfig } from './kubeconfig/load.js';
-import { resolveClientConfig } from './kubeconfig/resolve.js';
-import type { ClientConfig } from './kubeconfig/types.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
+import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics } from './observability/metrics.js';
@@ -14,12 +10,12 @@ import { OpenStreams } from './proxy/open-streams.js';
 import { buildServer } from './server.js';
 import { get } from './upstream/get.js';
 import { createReachabilityCheck } from './upstream/reachability.js';
-import { createUpstream, type Upstream } from './upstream/upstream.js';
+import { followConfiguration } from './upstream/reload.js';
+import type { Upstream } from './upstream/upstream.js';
 
 /** What the process around the program gives it. */
 export interface Surroundings {
-  /** The environment variable KUBECONFIG. */
-  readonly kubeconfig: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly homedir: string;
   readonly version: string;
   readonly nodeVersion: string;
@@ -41,20 +37,40 @@ export async function createProgram(
   options: Options,
   surroundings: Surroundings,
 ): Promise<Program | { readonly problems: readonly string[] }> {
-  const [connected, folder] = await Promise.all([connect(options, surroundings), findFolder(options.www)]);
-  const problems = [...('problems' in connected ? connected.problems : []), ...folder.problems];
-  if ('problems' in connected || problems.length > 0) return { problems };
-
-  const { upstream } = connected;
+  const { env, homedir, logger } = surroundings;
+  let upstream: Upstream | undefined;
   const knownResources = createKnownResources(async (path, accept) => {
-    const { status, text } = await get(upstream, path, { accept, timeout: discoveryTimeout });
-    return { status, body: JSON.parse(text) as unknown };
+    const answer = await get(upstream as Upstream, path, { accept, timeout: discoveryTimeout });
+    return { status: answer.status, body: JSON.parse(answer.text) as unknown };
   });
   const metrics = createMetrics({ ...surroundings, knownResources });
-  metrics.setClientCertificateExpiration(upstream.credential.clientCertificate?.notAfter);
+  const expiryWarning = createExpiryWarning(logger);
+  const [followed, folder] = await Promise.all([
+    followConfiguration({
+      location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
+      env,
+      overrides: options,
+      keepAlive: options.keepalive,
+      events: { ...metrics.credentials, log: logger },
+      onCertificate: notAfter => {
+        metrics.credentials.clientCertificateExpires(notAfter);
+        expiryWarning.watch(notAfter);
+      },
+      onReload: problems => {
+        metrics.credentials.reloaded(problems.length === 0);
+        if (problems.length === 0) logger.info('configuration reloaded');
+        else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
+      },
+    }),
+    findFolder(options.www),
+  ]);
+  const problems = [...('problems' in followed ? followed.problems : []), ...folder.problems];
+  if ('problems' in followed || problems.length > 0) return { problems };
+  upstream = followed.upstream;
+
   const health = createHealth([
-    { name: 'credentials', check: () => {} },
-    { name: 'upstream', check: createReachabilityCheck(upstream) },
+    { name: 'credentials', check: async () => void (await followed.upstream.session()) },
+    { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
   ]);
   const openStreams = new OpenStreams();
   const app = await buildServer({
@@ -62,42 +78,19 @@ export async function createProgram(
     upstream,
     metrics,
     health,
-    logger: surroundings.logger,
+    logger,
     openStreams,
   });
   app.addHook('onListen', async () => {
+    expiryWarning.start();
     void knownResources.refresh();
     setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
   });
-  return { app, openStreams };
-}
-
-async function connect(
-  options: Options,
-  { kubeconfig: env, homedir }: Surroundings,
-): Promise<{ readonly upstream: Upstream } | { readonly problems: readonly string[] }> {
-  const loaded = loadKubeconfig({ flag: options.kubeconfig, env, homedir });
-  if ('problems' in loaded) return loaded;
-  const resolved = resolveClientConfig(loaded.kubeconfig, options);
-  if ('problems' in resolved) return resolved;
-  const { config } = resolved;
-  const [credential, authority] = await Promise.all([loadCredential(config), loadAuthority(config)]);
-  if ('problems' in credential || 'problems' in authority) {
-    return { problems: [credential, authority].flatMap(part => ('problems' in part ? part.problems : [])) };
-  }
-  const upstream = createUpstream({
-    config,
-    credential: credential.credential,
-    certificateAuthority: authority.certificateAuthority,
-    keepAlive: options.keepalive,
+  app.addHook('onClose', async () => {
+    followed.close();
+    expiryWarning.close();
   });
-  return { upstream };
-}
-
-async function loadAuthority({
-  certificateAuthority: source,
-}: ClientConfig): Promise<{ certificateAuthority: Buffer | undefined } | { problems: readonly string[] }> {
-  return source === undefined ? { certificateAuthority: undefined } : loadCertificateAuthority(source);
+  return { app, openStreams };
 }
 
 async function findFolder(www: string): Promise<{ path: string; problems: readonly string[] }> {

@@ -1,16 +1,36 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describeFileError } from '../kubeconfig/file-problem.js';
+import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { loadClientCertificate } from './client-certificate.js';
 import type { Credential } from './credential.js';
+import type { CredentialEvents, CredentialSource } from './credential-source.js';
+import type { ExecCluster } from './exec-credential.js';
+import { createExecSource } from './exec-plugin.js';
+import { createOidcSource } from './oidc.js';
+import { createStaticSource } from './static-source.js';
+
+/** What a source of credentials is made with, besides the configuration. */
+export interface CredentialSourceOptions {
+  /** PEM of the authorities that the API server's certificate is checked against, for an exec plugin. */
+  readonly certificateAuthority: Buffer | undefined;
+  /** The environment that an exec plugin gets. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly events: CredentialEvents;
+  readonly lookAgain: () => Promise<void>;
+  /** The source that was in use until now: it goes on being used if it would be made again as it is. */
+  readonly before: CredentialSource | undefined;
+}
 
 /**
- * Reads the credentials that the configuration names: a client certificate, and a bearer token (its file before its
- * text) or basic authentication. Problems are one line each and never hold a secret.
+ * The source that the configuration names, with what stands in the kubeconfig and its files: a client certificate, and
+ * a bearer token (its file before its text) or basic authentication. Problems are one line each and never hold a secret.
  */
-export async function loadCredential(
+export async function createCredentialSource(
   config: ClientConfig,
-): Promise<{ readonly credential: Credential } | { readonly problems: readonly string[] }> {
+  options: CredentialSourceOptions,
+): Promise<{ readonly source: CredentialSource } | { readonly problems: readonly string[] }> {
   const { clientCertificate } = config;
   const parts = await Promise.all([
     loadAuthorization(config),
@@ -22,7 +42,54 @@ export async function loadCredential(
     if ('problems' in part) problems.push(...part.problems);
     else credential = { ...credential, ...part };
   }
-  return problems.length > 0 ? { problems } : { credential };
+  return problems.length > 0 ? { problems } : { source: selectSource(config, credential, options) };
+}
+
+/** A token or basic authentication in the kubeconfig wins over what would log in for one, as in client-go. */
+function selectSource(
+  config: ClientConfig,
+  base: Credential,
+  { certificateAuthority, env, events, lookAgain, before }: CredentialSourceOptions,
+): CredentialSource {
+  const { exec, oidc } = config;
+  if (base.authorization === undefined && exec !== undefined) {
+    const cluster = execClusterOf(config, certificateAuthority);
+    const create = () => createExecSource({ config: exec, cluster, base, events, env });
+    return keepUnchanged(before, { exec, cluster, base }, create);
+  }
+  if (base.authorization === undefined && oidc !== undefined) {
+    return keepUnchanged(before, { oidc, base }, () => createOidcSource({ config: oidc, base, events }));
+  }
+  return createStaticSource(base, lookAgain);
+}
+
+/** The cluster as a plugin is told of it. */
+function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | undefined): ExecCluster {
+  const { server, tlsServerName, insecureSkipTlsVerify, proxyUrl, disableCompression = false } = config;
+  return {
+    server: `${server.protocol}//${hostOf(server)}${server.path}`,
+    insecureSkipTlsVerify,
+    disableCompression,
+    config: config.execClusterConfig,
+    ...(tlsServerName === undefined ? {} : { tlsServerName }),
+    ...(certificateAuthority === undefined ? {} : { certificateAuthority }),
+    ...(proxyUrl === undefined ? {} : { proxyUrl: proxyUrl.url }),
+  };
+}
+
+/** What each source was made from, so that a reload that changes nothing of it does not log in anew. */
+const madeFrom = new WeakMap<CredentialSource, string>();
+
+function keepUnchanged(
+  before: CredentialSource | undefined,
+  ingredients: object,
+  create: () => CredentialSource,
+): CredentialSource {
+  const key = createHash('sha256').update(JSON.stringify(ingredients)).digest('base64');
+  if (before !== undefined && madeFrom.get(before) === key) return before;
+  const source = create();
+  madeFrom.set(source, key);
+  return source;
 }
 
 type Authorization = Pick<Credential, 'authorization'> | { readonly problems: readonly string[] };

@@ -11,48 +11,58 @@ export interface FilterRules {
   readonly rejectPaths: RegexpList;
   readonly rejectMethods: RegexpList;
   /** Path of the kubeconfig's server URL, which a client sends itself unless --append-server-path is given. */
-  readonly serverPath: string;
+  readonly serverPath: () => string;
 }
 
 /** Anything by which one path can be spelled in two ways. */
 const respellable = /[%\\]|\/\/|.\/$/;
 
 /**
- * kubectl's path and method filter (`pkg/proxy.FilterServer`), on every reading that the API server, or something behind it,
- * could have of the path: a rule that its plain spelling meets is met by the others too.
+ * kubectl's path and method filter (`pkg/proxy.FilterServer`), on every reading that the API server, or something behind
+ * it, could have of the path: a rule that its plain spelling meets is met by the others too.
  */
 export function createFilter({ acceptPaths, rejectPaths, rejectMethods, serverPath }: FilterRules): Filter {
   return (method, target) => {
     if (rejectMethods.matches(method)) {
       throw new Refusal(403, 'method', `method ${method} is refused by --reject-methods`);
     }
-    const accepted = acceptPaths.matches(target.path);
-    if (!accepted || rejectPaths.matches(target.path)) throw refusal(accepted);
-    if (respellable.test(target.rawPath)) {
-      const collapsed = target.path.replace(/\/{2,}/g, '/');
-      if (!acceptPaths.matches(collapsed)) throw refusal(false);
-      for (const reading of [target.rawPath, collapsed, ...otherReadings(collapsed)]) {
-        if (rejectPaths.matches(reading)) throw refusal(true);
-      }
+    const prefix = serverPath();
+    if (prefix === '' && !respellable.test(target.rawPath)) {
+      if (!acceptPaths.matches(target.path)) throw notAccepted();
+      if (rejectPaths.matches(target.path)) throw rejected();
+      return;
     }
-    if (serverPath !== '' && rejectPaths.matches(relativeTo(serverPath, target.path))) throw refusal(true);
+    const readings = readingsOf(target.path);
+    if (!readings.every(reading => acceptPaths.matches(reading))) throw notAccepted();
+    for (const reading of [target.rawPath, ...readings, ...readings.map(withoutFinalSlash)]) {
+      if (rejectPaths.matches(reading) || rejectPaths.matches(relativeTo(prefix, reading))) throw rejected();
+    }
   };
 }
 
-function otherReadings(path: string): string[] {
-  const trimmed = path.replace(/(.)\/$/, '$1');
-  const slashed = trimmed.replace(/\\/g, '/').replace(/\/{2,}/g, '/');
-  return slashed === trimmed ? [trimmed] : [trimmed, slashed];
+/** The decoded path as it is, with single slashes, and with backslashes for slashes. */
+function readingsOf(path: string): string[] {
+  return [...new Set([path, collapse(path), collapse(path.replaceAll('\\', '/'))])];
+}
+
+function collapse(path: string): string {
+  return path.replace(/\/{2,}/g, '/');
+}
+
+/** The API server does not look at it. */
+function withoutFinalSlash(path: string): string {
+  return path.replace(/(.)\/$/, '$1');
 }
 
 /** What is left of a path below the server's own: where /api begins for the API server behind a path such as Rancher's. */
-function relativeTo(serverPath: string, path: string): string {
-  const collapsed = path.replace(/\/{2,}/g, '/');
-  return collapsed.startsWith(`${serverPath}/`) ? collapsed.slice(serverPath.length) : path;
+function relativeTo(prefix: string, path: string): string {
+  return prefix !== '' && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
 }
 
-function refusal(accepted: boolean): Refusal {
-  return accepted
-    ? new Refusal(403, 'path', 'the path is refused by --reject-paths; change that list to allow it')
-    : new Refusal(403, 'path', 'the path is not in --accept-paths; add it to that list to allow it');
+function rejected(): Refusal {
+  return new Refusal(403, 'path', 'the path is refused by --reject-paths; change that list to allow it');
+}
+
+function notAccepted(): Refusal {
+  return new Refusal(403, 'path', 'the path is not in --accept-paths; add it to that list to allow it');
 }

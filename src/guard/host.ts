@@ -1,22 +1,35 @@
+import type { IncomingMessage } from 'node:http';
 import { Refusal } from './refusal.js';
 import type { RegexpList } from './regexp-list.js';
 
 /** Judges a request by its Host header; throws a Refusal. */
-export type HostGuard = (rawHeaders: readonly string[]) => void;
+export type HostGuard = (request: IncomingMessage) => void;
 
 /** A host name, IPv4 address or bracketed IPv6 address, and a port (RFC 3986, section 3.2, without userinfo). */
 const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
 
+/** Refuses more than one Host header, and none in HTTP/1.1 (RFC 9112, section 3.2). */
+export function refuseUncertainHost({ rawHeaders, httpVersion }: IncomingMessage): void {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts > 1) throw new Refusal(400, 'bad_request', 'the request has more than one Host header');
+  if (hosts === 0 && httpVersion === '1.1') {
+    throw new Refusal(400, 'bad_request', 'the request has no Host header');
+  }
+}
+
 /**
  * Refuses hosts that are not in `--accept-hosts`: it is what keeps a web page, whose own name was pointed at this
- * address (DNS rebinding), out. An expression is tried on the host without its port, an IPv6 address with and without its brackets
- * (kubectl's own default for `[::1]` never matches once there is a port).
+ * address (DNS rebinding), out. An expression is tried on the host without its port, an IPv6 address with and without its
+ * brackets (kubectl's own default for `[::1]` never matches once there is a port).
  */
 export function createHostGuard(accepted: RegexpList): HostGuard {
   // Nearly every request carries the same few hosts; a small set keeps the expressions off the hot path.
   const known = new Set<string>();
-  return rawHeaders => {
-    const host = onlyHost(rawHeaders);
+  return ({ headers: { host = '' } }) => {
     if (known.has(host)) return;
     if (!spellings(host).some(spelling => accepted.matches(spelling))) {
       throw new Refusal(
@@ -29,19 +42,7 @@ export function createHostGuard(accepted: RegexpList): HostGuard {
   };
 }
 
-function onlyHost(rawHeaders: readonly string[]): string {
-  let host: string | undefined;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
-    if (host !== undefined)
-      throw new Refusal(400, 'bad_request', 'the request has more than one Host header');
-    host = rawHeaders[index + 1] as string;
-  }
-  return host ?? '';
-}
-
-/** The forms of one host that an expression may be written for; RFC 4343 and RFC 1034 make case and a final dot mean nothing. */
+/** The forms of one host that an expression may be written for; by RFC 4343 and RFC 1034 case and a final dot mean nothing. */
 function spellings(header: string): string[] {
   if (header === '') return [''];
   const match = hostAndPort.exec(header);
@@ -52,8 +53,9 @@ function spellings(header: string): string[] {
       `Host "${printable(header)}" is not a host name with an optional port`,
     );
   }
-  const host = (match[1] as string).toLowerCase().replace(/\.$/, '');
-  return host.startsWith('[') ? [host, host.slice(1, -1)] : [host];
+  const asSent = match[1] as string;
+  const host = asSent.toLowerCase().replace(/\.$/, '');
+  return host.startsWith('[') ? [host, host.slice(1, -1)] : [host, asSent];
 }
 
 function printable(text: string): string {

@@ -1,10 +1,13 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { createStatus } from '../kubernetes/status.js';
 
-/** Answers on the bare socket what Node's parser did not take for a request, and closes the connection. */
+/**
+ * Answers on the bare socket what Node's parser did not take for a request, and closes the connection. While an earlier
+ * request of the connection is still being answered there is no place for another answer, and the connection is cut.
+ */
 export function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;
   }
@@ -18,6 +21,11 @@ export function refuseUnparsed(error: Error & { code?: string }, socket: Socket)
 export function refuseConnect(socket: Socket): void {
   socket.on('error', () => socket.destroy());
   answer(socket, 405, 'CONNECT is not supported: this is a proxy for one API server, not a forward proxy');
+}
+
+/** Node keeps the response in progress on the socket; its own handler of such errors looks there too. */
+function isAnswering(socket: Socket): boolean {
+  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage != null;
 }
 
 function answer(socket: Socket, code: number, message: string): void {

@@ -1,33 +1,33 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseServerAddress } from './server-address.js';
-import type { ClientConfig } from './types.js';
+import type { Kubeconfig } from './types.js';
 
 /** Where a Pod's service account is mounted. */
-const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
- * The configuration of a process that runs in a Pod, as client-go's `rest.InClusterConfig`: the API server that
+ * The kubeconfig of a process that runs in a Pod, as client-go's `rest.InClusterConfig` has it: the API server that
  * KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name, and token and authority of the service account's mount.
  * Undefined outside of a Pod. Unlike client-go it never trusts the well-known authorities when ca.crt is missing.
  */
-export function inClusterConfig({
-  env,
-  directory = serviceAccount,
-}: {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly directory?: string;
-}): ClientConfig | undefined {
+export function inClusterKubeconfig(
+  env: Readonly<Record<string, string | undefined>>,
+  directory: string,
+): Kubeconfig | undefined {
   const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = env;
   const tokenFile = join(directory, 'token');
   if (host === '' || port === '' || !existsSync(tokenFile)) return undefined;
-  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const parsed = parseServerAddress(`https://${authority}`, 'KUBERNETES_SERVICE_HOST');
-  if ('problem' in parsed) return undefined;
+  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if ('problem' in parseServerAddress(server, 'KUBERNETES_SERVICE_HOST')) return undefined;
+  const named = <T>(value: T) => new Map([[name, { value, file: tokenFile }]]);
+  const name = 'in-cluster';
   return {
-    server: parsed.address,
-    certificateAuthority: { file: join(directory, 'ca.crt') },
-    insecureSkipTlsVerify: false,
-    tokenFile,
+    files: [tokenFile],
+    lookedFor: [tokenFile],
+    currentContext: name,
+    clusters: named({ server, 'certificate-authority': join(directory, 'ca.crt') }),
+    users: named({ tokenFile }),
+    contexts: named({ cluster: name, user: name }),
   };
 }

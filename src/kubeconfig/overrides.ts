@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
+import type { ImpersonationOverrides } from './impersonation-config.js';
 import type { AuthInfo, Cluster } from './types.js';
 
 /** The flags that win over the kubeconfig; an empty text is the same as none, as in client-go. */
-export interface Overrides {
+export interface Overrides extends ImpersonationOverrides {
   readonly context?: string;
   readonly cluster?: string;
   readonly user?: string;

@@ -15,7 +15,8 @@ type FieldShape =
   | 'true or false'
   | 'a mapping'
   | 'a list of texts'
-  | 'a mapping to lists of texts';
+  | 'a mapping to lists of texts'
+  | 'anything';
 
 const clusterFields: Readonly<Record<keyof Cluster, FieldShape>> = {
   server: 'a text',
@@ -25,6 +26,7 @@ const clusterFields: Readonly<Record<keyof Cluster, FieldShape>> = {
   'certificate-authority-data': 'a text',
   'proxy-url': 'a text',
   'disable-compression': 'true or false',
+  extensions: 'anything',
 };
 
 const userFields: Readonly<Record<keyof AuthInfo, FieldShape>> = {
@@ -146,6 +148,7 @@ const hasShape: Readonly<Record<FieldShape, (value: unknown) => boolean>> = {
   'true or false': value => typeof value === 'boolean',
   'a mapping': isMapping,
   'a list of texts': isTextList,
+  anything: () => true,
   'a mapping to lists of texts': value => isMapping(value) && Object.values(value).every(isTextList),
 };
 

@@ -1,9 +1,11 @@
+import { parseOidcConfig } from './auth-provider.js';
+import { parseExecConfig } from './exec-config.js';
+import { resolveImpersonation } from './impersonation-config.js';
 import { isGiven, type Overrides, overrideCluster, overrideUser } from './overrides.js';
 import { resolvePath, resolvePemSource } from './pem-source.js';
 import { type Selected, selectEntries } from './selection.js';
 import { parseServerAddress } from './server-address.js';
 import type { AuthInfo, ClientConfig, Cluster, Kubeconfig, PemSource, ServerAddress } from './types.js';
-import { findUnsupported } from './unsupported.js';
 
 /**
  * Comes down from a kubeconfig and flags to what is needed to reach one API server, by client-go's rules
@@ -31,17 +33,18 @@ export function resolveClientConfig(
     problems.push(`${selection.contextLabel} has no user`);
   }
   const trust = resolveTrust(cluster, isTls, problems);
-  const credentials = resolveCredentials(user, problems);
-  problems.push(
-    ...findUnsupported(
-      { name: user.label, value: user.value },
-      { name: cluster.label, value: cluster.value },
-      isTls,
-    ),
-  );
-  if (server === undefined || problems.length > 0) return { problems };
-  if (!isTls) return { config: { server, insecureSkipTlsVerify: false } };
-  return { config: { server, ...trust, ...credentials } };
+  const credentials = resolveCredentials(user, isTls, problems);
+  const impersonated = resolveImpersonation(user, overrides);
+  if ('problems' in impersonated) problems.push(...impersonated.problems);
+  if (server === undefined || 'problems' in impersonated || problems.length > 0) return { problems };
+  const { impersonation } = impersonated;
+  const proxyUrl = cluster.value['proxy-url'] ?? '';
+  const identity = {
+    ...(impersonation === undefined ? {} : { impersonation }),
+    ...(proxyUrl === '' ? {} : { proxyUrl: { url: proxyUrl, name: `proxy-url of ${cluster.label}` } }),
+  };
+  if (!isTls) return { config: { server, insecureSkipTlsVerify: false, ...identity } };
+  return { config: { server, ...trust, ...credentials, ...identity } };
 }
 
 function resolveServer(
@@ -66,7 +69,14 @@ function resolveTrust(
   cluster: Selected<Cluster>,
   isTls: boolean,
   problems: string[],
-): Pick<ClientConfig, 'certificateAuthority' | 'insecureSkipTlsVerify' | 'tlsServerName'> {
+): Pick<
+  ClientConfig,
+  | 'certificateAuthority'
+  | 'insecureSkipTlsVerify'
+  | 'tlsServerName'
+  | 'disableCompression'
+  | 'execClusterConfig'
+> {
   const certificateAuthority = take(
     resolvePemSource(cluster.value, 'certificate-authority', cluster),
     problems,
@@ -78,8 +88,12 @@ function resolveTrust(
     );
   }
   const tlsServerName = cluster.value['tls-server-name'] ?? '';
+  const disableCompression = cluster.value['disable-compression'] ?? false;
+  const execClusterConfig = execExtension(cluster.value.extensions);
   return {
     insecureSkipTlsVerify,
+    ...(disableCompression ? { disableCompression } : {}),
+    ...(execClusterConfig === undefined ? {} : { execClusterConfig }),
     ...(certificateAuthority === undefined ? {} : { certificateAuthority }),
     ...(tlsServerName === '' ? {} : { tlsServerName }),
   };
@@ -87,8 +101,12 @@ function resolveTrust(
 
 function resolveCredentials(
   user: Selected<AuthInfo>,
+  isTls: boolean,
   problems: string[],
-): Pick<ClientConfig, 'clientCertificate' | 'token' | 'tokenFile' | 'username' | 'password'> {
+): Pick<
+  ClientConfig,
+  'clientCertificate' | 'token' | 'tokenFile' | 'username' | 'password' | 'exec' | 'oidc'
+> {
   const { token = '', tokenFile = '', username = '', password = '' } = user.value;
   if ((token !== '' || tokenFile !== '') && (username !== '' || password !== '')) {
     problems.push(`${user.label}: a token and a user name or password cannot be set at the same time`);
@@ -108,7 +126,32 @@ function resolveCredentials(
     ...(token === '' ? {} : { token }),
     ...(tokenFile === '' ? {} : { tokenFile: resolvePath(tokenFile, user.file) }),
     ...(username === '' && password === '' ? {} : { username, password }),
+    ...(isTls ? resolveLogin(user, problems) : {}),
   };
+}
+
+/** What logs in to get a credential; two of them at once are a mistake, as in client-go's validation. */
+function resolveLogin(user: Selected<AuthInfo>, problems: string[]): Pick<ClientConfig, 'exec' | 'oidc'> {
+  const { exec, 'auth-provider': authProvider } = user.value;
+  if (exec !== undefined && authProvider !== undefined) {
+    problems.push(`${user.label}: exec and auth-provider cannot be set at the same time`);
+  }
+  const parsedExec = exec === undefined ? undefined : parseExecConfig(exec, user);
+  const parsedOidc = authProvider === undefined ? undefined : parseOidcConfig(authProvider, user.label);
+  for (const parsed of [parsedExec, parsedOidc]) {
+    if (parsed !== undefined && 'problems' in parsed) problems.push(...parsed.problems);
+  }
+  return {
+    ...(parsedExec !== undefined && 'config' in parsedExec ? { exec: parsedExec.config } : {}),
+    ...(parsedOidc !== undefined && 'config' in parsedOidc ? { oidc: parsedOidc.config } : {}),
+  };
+}
+
+/** The extension that a cluster's exec plugins are told of (KEP-541). */
+function execExtension(extensions: unknown): unknown {
+  if (!Array.isArray(extensions)) return undefined;
+  const entry: unknown = extensions.find(item => item?.name === 'client.authentication.k8s.io/exec');
+  return (entry as { extension?: unknown } | undefined)?.extension;
 }
 
 /** The source, or undefined after its problem went to `problems`. */

@@ -36,3 +36,9 @@ export function parseServerAddress(
     },
   };
 }
+
+/** The value of the Host header for this server: port left out when it is the scheme's own, IPv6 in brackets. */
+export function hostOf({ protocol, hostname, port }: ServerAddress): string {
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname;
+  return port === defaultPorts[protocol] ? host : `${host}:${port}`;
+}

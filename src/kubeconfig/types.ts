@@ -1,3 +1,7 @@
+import type { Impersonation } from '../kubernetes/impersonation.js';
+import type { OidcConfig } from './auth-provider.js';
+import type { ExecConfig } from './exec-config.js';
+
 /**
  * The kubeconfig as it stands in files, and the one flat configuration that the rest of the program works with.
  * Field names are those of client-go's `clientcmd/api/v1`.
@@ -17,6 +21,8 @@ export interface Cluster {
   'certificate-authority-data'?: string;
   'proxy-url'?: string;
   'disable-compression'?: boolean;
+  /** A list of `{name, extension}`, of whatever shape: those of others are no business of ours. */
+  extensions?: unknown;
 }
 
 export interface AuthInfo {
@@ -81,4 +87,12 @@ export interface ClientConfig {
   readonly tokenFile?: string;
   readonly username?: string;
   readonly password?: string;
+  readonly impersonation?: Impersonation;
+  readonly exec?: ExecConfig;
+  /** What the cluster's extension `client.authentication.k8s.io/exec` holds, for the plugin. */
+  readonly execClusterConfig?: unknown;
+  readonly oidc?: OidcConfig;
+  /** The cluster's proxy-url, and what a message calls it. */
+  readonly proxyUrl?: { readonly url: string; readonly name: string };
+  readonly disableCompression?: boolean;
 }

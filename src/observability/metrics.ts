@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
+import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 
 const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin', 'impersonation'] as const;
@@ -43,8 +44,8 @@ export interface Metrics {
   requestStarted(info: RequestInfo): RequestMetrics;
   rejected(reason: RejectionReason): void;
   upstreamError(reason: UpstreamErrorReason): void;
-  /** When the client certificate in use expires; undefined takes the sample away, for there is no certificate. */
-  setClientCertificateExpiration(date: Date | undefined): void;
+  /** Credentials and the configuration they come from. */
+  readonly credentials: CredentialMetrics;
   /** Of what `render` gives. */
   readonly contentType: string;
   /** Everything in Prometheus' text format 0.0.4. */
@@ -109,11 +110,6 @@ export function createMetrics(options: {
     labelNames: ['reason'],
     registers,
   });
-  const clientCertificateExpiration = new Gauge({
-    name: 'kube_api_proxy_client_certificate_expiration_timestamp_seconds',
-    help: 'When the client certificate in use expires, in seconds since 1970; no sample without a client certificate.',
-    registers,
-  });
   new Gauge({
     name: 'kube_api_proxy_build_info',
     help: 'Always 1; the versions of the program and of Node.js are in the labels.',
@@ -127,7 +123,6 @@ export function createMetrics(options: {
   // At 0 from the start: rate() and increase() do not see a counter's first appearance.
   for (const reason of rejectionReasons) rejections.inc({ reason }, 0);
   for (const reason of upstreamErrorReasons) upstreamErrors.inc({ reason }, 0);
-  clientCertificateExpiration.remove();
 
   const series = createRequestLabels(options.knownResources, labels => {
     const byCode = new Map<number, Counter.Internal>();
@@ -167,10 +162,7 @@ export function createMetrics(options: {
     },
     rejected: reason => rejections.inc({ reason }),
     upstreamError: reason => upstreamErrors.inc({ reason }),
-    setClientCertificateExpiration(date) {
-      if (date === undefined) clientCertificateExpiration.remove();
-      else clientCertificateExpiration.set(date.getTime() / 1000);
-    },
+    credentials: createCredentialMetrics(registry),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

@@ -20,6 +20,8 @@ export class RequestRecord {
   #code = 0;
   /** Why the answer is not the API server's own, or not whole. */
   failure: Error | undefined;
+  /** Called when the request is over, whether its answer is out or the client has gone. */
+  onEnd: (() => void) | undefined;
 
   constructor(info: RequestInfo, metrics: RequestMetrics) {
     this.info = info;
@@ -38,6 +40,7 @@ export class RequestRecord {
 
   /** Counts the request and writes its line; called once, when the last byte is out or the client has gone. */
   end(logger: Logger, line: RequestLine): void {
+    this.onEnd?.();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
     const level = this.#level();

@@ -13,7 +13,8 @@ const parseArgsOptions = Object.fromEntries(
 
 /**
  * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never
- * takes the next argument, `--` ends the flags, the last of several wins, and names are not abbreviated.
+ * takes the next argument, `--` ends the flags, the last of several wins unless it is a list's, and names are not
+ * abbreviated.
  */
 export function parseCommandLine(argv: readonly string[]): Source {
   const given = new Map<OptionKey, Given>();
@@ -41,7 +42,9 @@ export function parseCommandLine(argv: readonly string[]): Source {
       unknownAt = token.index;
     } else if (token.value !== undefined) {
       const text = isLong || token.value.length < 2 ? token.value : token.value.replace(/^=/, '');
-      given.set(key, { text, where: `--${flagName(key)}` });
+      const before = definitionOf(key).type.separator === '\n' ? given.get(key) : undefined;
+      const all = before === undefined ? text : `${before.text}\n${text}`;
+      given.set(key, { text: all, where: `--${flagName(key)}` });
     } else if (definitionOf(key).type.placeholder === undefined) {
       given.set(key, { text: 'true', where: `--${flagName(key)}` });
     } else {

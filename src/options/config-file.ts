@@ -53,13 +53,16 @@ function textOf(node: unknown, key: OptionKey): { readonly text: string } | { re
     return { text: node.source ?? String(node.value) };
   }
   if (!isSeq(node))
-    return { problem: type.list ? 'is not a text or a list of texts' : 'is not a single value' };
-  if (!type.list) return { problem: 'is not a single value' };
+    return { problem: type.separator ? 'is not a text or a list of texts' : 'is not a single value' };
+  if (!type.separator) return { problem: 'is not a single value' };
   const items = node.items.map(item => (isScalar(item) ? item.value : undefined));
   const texts = items.filter(item => typeof item === 'string');
   if (texts.length !== items.length) return { problem: 'is not a list of texts' };
-  const comma = texts.find(item => item.includes(','));
-  if (comma !== undefined)
-    return { problem: `${JSON.stringify(comma)} has a comma, which separates expressions` };
-  return { text: texts.join(',') };
+  const { separator } = type;
+  const divided = texts.find(item => item.includes(separator));
+  if (divided !== undefined) {
+    const what = separator === ',' ? 'a comma' : 'a line break';
+    return { problem: `${JSON.stringify(divided)} has ${what}, which separates items` };
+  }
+  return { text: texts.join(separator) };
 }

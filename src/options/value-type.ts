@@ -7,8 +7,8 @@ type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] 
 /** How an option's text is read. `placeholder` stands for the value in --help; a switch has none and takes no argument. */
 export interface ValueType<T> {
   readonly placeholder: string | undefined;
-  /** True when a YAML list may give the value, joined with commas. */
-  readonly list: boolean;
+  /** What joins the items of a YAML list to a text; undefined for single values. Flags of lists joined with line breaks can be repeated. */
+  readonly separator: ',' | '\n' | undefined;
   /** Problems begin with `where` (a flag, an environment variable, or a file's line and key) and quote the text. */
   parse(text: string, where: string): Parsed<T>;
 }
@@ -20,7 +20,7 @@ function valueType<T>(
 ): ValueType<T> {
   return {
     placeholder,
-    list: false,
+    separator: undefined,
     parse(text, where) {
       const result = read(text);
       return typeof result === 'string'
@@ -33,6 +33,15 @@ function valueType<T>(
 /** Any text, shown in --help as `placeholder`. */
 export function text(placeholder: string): ValueType<string> {
   return valueType(placeholder, value => ({ value }));
+}
+
+/** Texts, one for each time that the flag is given, one a line in the environment, or a YAML list. */
+export function texts(placeholder: string): ValueType<readonly string[]> {
+  return {
+    placeholder,
+    separator: '\n',
+    parse: value => ({ value: value.split('\n').filter(line => line !== '') }),
+  };
 }
 
 const truths = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
@@ -96,7 +105,7 @@ export const address: ValueType<string> = valueType('ADDRESS', value => {
 /** A comma-separated list of Go regular expressions that compile; the value is the text itself. */
 export const regexpList: ValueType<string> = {
   placeholder: 'REGEXPS',
-  list: true,
+  separator: ',',
   parse(value, where) {
     const compiled = compileRegexpList(where, value);
     return 'list' in compiled ? { value } : compiled;

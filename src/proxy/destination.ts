@@ -1,6 +1,3 @@
-/** Who answers a request, as far as its path as sent tells. */
-export type Destination = 'api' | 'own' | 'static' | 'none';
-
 /** The prefixes that divide the paths of the main listener; each begins and ends with a slash. */
 export interface Prefixes {
   readonly apiPrefix: string;
@@ -12,20 +9,31 @@ export interface Prefixes {
 export const ownPrefix = '/-/';
 
 /**
+ * The routes that requests are rewritten to. No client's spelling reaches the router, and so nothing but `routeOf` decides
+ * where a request goes.
+ */
+export const routes = {
+  api: '/api',
+  static: '/static',
+  none: '/none',
+  own: new Map(['metrics', 'livez', 'readyz'].map(name => [ownPrefix + name, ownPrefix + name])),
+} as const;
+
+/**
  * Divides paths as net/http's ServeMux does: the longest prefix wins, and a prefix without its final slash stands for itself.
  * Only the plain spelling of a prefix counts; all others are the API server's to answer.
  */
-export function createDestinationOf({ apiPrefix, wwwPrefix }: Prefixes): (rawUrl: string) => Destination {
+export function createRouteOf({ apiPrefix, wwwPrefix }: Prefixes): (rawUrl: string) => string {
   const isUnder = (rawUrl: string, prefix: string) =>
     rawUrl.startsWith(prefix) || pathOf(rawUrl) === prefix.slice(0, -1);
   return rawUrl => {
-    if (rawUrl.startsWith(ownPrefix)) return 'own';
+    if (rawUrl.startsWith(ownPrefix)) return routes.own.get(pathOf(rawUrl)) ?? routes.none;
     const api = isUnder(rawUrl, apiPrefix);
     if (wwwPrefix !== undefined && isUnder(rawUrl, wwwPrefix)) {
-      return api && apiPrefix.length > wwwPrefix.length ? 'api' : 'static';
+      return api && apiPrefix.length > wwwPrefix.length ? routes.api : routes.static;
     }
     // What is not a path at all goes to the guards, which say so.
-    return api || rawUrl.charCodeAt(0) !== 0x2f ? 'api' : 'none';
+    return api || rawUrl.charCodeAt(0) !== 0x2f ? routes.api : routes.none;
   };
 }
 

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+
 /** Header fields as Node's `rawHeaders` has them: name, value, name, value, … in order, spelled as sent. */
 export type RawHeaders = readonly string[];
 
@@ -7,6 +9,8 @@ export interface Additions {
   readonly host: string;
   /** Value of the Authorization header for a request that has none. */
   readonly authorization: string | undefined;
+  /** Flat list of Impersonate-* fields. */
+  readonly impersonation: readonly string[];
   /** The client's address, for X-Forwarded-For; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
 }
@@ -59,6 +63,7 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
       forwardedFor === '' ? additions.remoteAddress : `${forwardedFor}, ${additions.remoteAddress}`;
   }
   if (forwardedFor !== '') headers.push('X-Forwarded-For', forwardedFor);
+  headers.push(...additions.impersonation);
   return headers;
 }
 
@@ -87,4 +92,39 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     named.delete('content-length');
   }
   return named;
+}
+
+/** Node refuses to send a Trailer field without chunked framing, which it is meaningless without (RFC 9110, section 6.6.2). */
+export function withPossibleTrailer(headers: string[], { req }: ServerResponse): string[] {
+  const trailer = indexOfField(headers, 'trailer');
+  if (trailer === -1) return headers;
+  const possible = req.httpVersion !== '1.0' && req.method !== 'HEAD' && !hasField(headers, 'content-length');
+  if (!possible) headers.splice(trailer, 2);
+  return headers;
+}
+
+/** Whether there is a field of this name, given in lower case. */
+export function hasField(headers: RawHeaders, key: string): boolean {
+  return indexOfField(headers, key) !== -1;
+}
+
+/** Trailers as undici gives them, in the form that Node takes them. */
+export function trailerFields(trailers: readonly (string | Buffer)[]): [string, string][] {
+  const fields: [string, string][] = [];
+  for (let index = 0; index + 1 < trailers.length; index += 2) {
+    fields.push([latin1(trailers[index] as string | Buffer), latin1(trailers[index + 1] as string | Buffer)]);
+  }
+  return fields;
+}
+
+function indexOfField(headers: RawHeaders, key: string): number {
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string;
+    if (name.length === key.length && name.toLowerCase() === key) return index;
+  }
+  return -1;
+}
+
+function latin1(field: string | Buffer): string {
+  return typeof field === 'string' ? field : field.toString('latin1');
 }

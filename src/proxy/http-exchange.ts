@@ -3,30 +3,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { StatusError } from '../kubernetes/status.js';
 import type { UpstreamConnection } from '../upstream/dispatcher.js';
-import type { Upstream } from '../upstream/upstream.js';
+import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError } from '../upstream/upstream-error.js';
-import { inboundHeaders } from './headers.js';
-import type { OpenStream, OpenStreams } from './open-streams.js';
+import { hasField, inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
+import type { OpenStream } from './open-streams.js';
+import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { hasBody, RequestBody } from './request-body.js';
-
-/** What every exchange with the API server has in common. */
-export interface ProxyContext {
-  readonly upstream: Upstream;
-  readonly openStreams: OpenStreams;
-  /** Milliseconds that a request may take that is not long-running; 0 for no limit. */
-  readonly requestTimeout: number;
-  /** TCP keep-alive period of upgraded connections in milliseconds. */
-  readonly keepAlive: number;
-}
-
-/** What is sent upstream for one client request, besides its body. */
-export interface OutboundRequest {
-  readonly path: string;
-  readonly headers: string[];
-}
 
 const clientLeft = new Error('the client left');
 const ended = new Error('ended by this side');
+const replaced = new Error('sent again with another credential');
 
 /**
  * One plain request and its answer: bytes go from undici's parser to the client's socket without a stream in between.
@@ -37,9 +23,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   readonly #reply: FastifyReply;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #outbound: OutboundRequest;
   readonly #longRunning: boolean;
-  readonly #retriable: boolean;
+  readonly #hasBody: boolean;
+  #session: UpstreamSession | undefined;
   #connection: UpstreamConnection | undefined;
   #abort: ((error?: Error) => void) | undefined;
   #resume: (() => void) | undefined;
@@ -47,51 +33,48 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   #aborted: Error | undefined;
   /** Whether a byte of the answer has come from upstream. */
   #answered = false;
+  /** Whether a 401 has been tried again with another credential. */
+  #renewed = false;
   /** Whether a byte of the body has gone to the client. */
   #streaming = false;
   /** Whether the client can tell a complete answer from one that broke off. */
   #delimited = true;
   #done = false;
 
-  constructor(
-    context: ProxyContext,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    outbound: OutboundRequest,
-  ) {
+  constructor(context: ProxyContext, request: FastifyRequest, reply: FastifyReply) {
     this.#context = context;
     this.#reply = reply;
     this.#request = request.raw;
     this.#response = reply.raw;
-    this.#outbound = outbound;
     this.#longRunning = request.record.longRunning;
-    const { method } = request.raw;
-    this.#retriable =
-      (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') && !hasBody(request.raw);
+    this.#hasBody = hasBody(request.raw);
   }
 
   /** Sends the request upstream; everything that follows ends on the reply. */
   start(): void {
-    this.#response.once('close', () => this.#onClientClose());
+    this.#reply.request.record.onEnd = () => this.#onClientClose();
     if (this.#longRunning) this.#context.openStreams.add(this);
     else if (this.#context.requestTimeout > 0) {
       this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
     }
-    this.#dispatch(this.#context.upstream.dispatcher.acquire());
+    const session = this.#context.upstream.session();
+    if (!(session instanceof Promise)) this.#send(session);
+    else session.then(late => this.#send(late)).catch(error => this.#fail(error));
   }
 
-  #dispatch(connection: UpstreamConnection): void {
+  #send(session: UpstreamSession): void {
+    if (this.#done) return;
+    this.#session = session;
+    this.#dispatch(session, session.dispatcher.acquire());
+  }
+
+  #dispatch(session: UpstreamSession, connection: UpstreamConnection): void {
     this.#connection = connection;
-    const { path, headers } = this.#outbound;
-    connection.client.dispatch(
-      {
-        path,
-        method: this.#request.method as Dispatcher.HttpMethod,
-        headers,
-        body: hasBody(this.#request) ? new RequestBody(this.#request) : null,
-      },
-      this,
-    );
+    this.#answered = false;
+    const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
+    const method = this.#request.method as Dispatcher.HttpMethod;
+    const body = this.#hasBody ? new RequestBody(this.#request) : null;
+    connection.client.dispatch({ path, method, headers, body }, this);
   }
 
   onConnect(abort: (error?: Error) => void): void {
@@ -105,18 +88,38 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     // 1xx is between the API server and this program, but for 101, which no plain request asks for.
-    if (statusCode < 200) return true;
+    if (statusCode >= 100 && statusCode < 200) return true;
     this.#resume = resume;
+    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#request)) {
+      const renewal = this.#context.upstream.refused(this.#session as UpstreamSession);
+      this.#renewed = true;
+      if (!this.#hasBody) {
+        void renewal.then(next => {
+          if (next !== undefined) this.#sendAgain(next);
+          else if (!this.#done) {
+            this.#head(statusCode, rawHeaders, statusText);
+            resume();
+          }
+        });
+        return false;
+      }
+    }
+    this.#head(statusCode, rawHeaders, statusText);
+    return true;
+  }
+
+  #head(statusCode: number, rawHeaders: Buffer[], statusText: string): void {
     const response = this.#response;
-    const headers = inboundHeaders(rawHeaders.map(field => field.toString('latin1')));
-    this.#reply.hijack();
+    const headers = inboundHeaders(rawHeaders.map(latin1));
     response.sendDate = false;
+    if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
+    // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.
     response.writeHead(statusCode, statusText, withPossibleTrailer(headers, response));
-    this.#delimited = response.chunkedEncoding || has(headers, 'content-length');
+    this.#reply.hijack();
+    this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
     if (this.#longRunning) response.flushHeaders();
     // A plain head leaves together with its first bytes of body, or after one turn of the event loop without any.
     else setImmediate(flushHeaders, this);
-    return true;
   }
 
   onData(chunk: Buffer): boolean {
@@ -127,28 +130,29 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   }
 
   onComplete(trailers: string[] | null): void {
-    const { dispatcher } = this.#context.upstream;
-    dispatcher.release(this.#connection as UpstreamConnection);
-    this.#connection = undefined;
+    if (this.#connection?.broken) {
+      this.onError(Object.assign(new Error('reset before the end'), { code: 'ECONNRESET' }));
+      return;
+    }
+    this.#release();
     if (this.#done) return;
     if (trailers !== null && trailers.length > 0 && this.#response.chunkedEncoding) {
-      this.#response.addTrailers(pairs(trailers));
+      this.#response.addTrailers(trailerFields(trailers));
     }
     this.#finish();
     this.#response.end();
   }
 
   onError(error: Error): void {
-    const { dispatcher } = this.#context.upstream;
+    const session = this.#session as UpstreamSession;
     const stale = this.#connection?.reused === true && !this.#answered;
-    if (this.#connection !== undefined) dispatcher.discard(this.#connection);
-    this.#connection = undefined;
-    if (this.#done) return;
-    if (stale && this.#retriable && this.#aborted === undefined) {
-      this.#dispatch(dispatcher.connect());
+    this.#discard();
+    if (this.#done || error === replaced) return;
+    if (stale && this.#isRetriable() && this.#aborted === undefined) {
+      this.#dispatch(session, session.dispatcher.connect());
       return;
     }
-    this.#fail(this.#aborted ?? toUpstreamError(error, this.#context.upstream.host));
+    this.#fail(this.#aborted ?? toUpstreamError(error, session.host));
   }
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */
@@ -163,7 +167,25 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   }
 
   destroy(): void {
-    this.#response.destroy();
+    this.#request.socket.destroy();
+  }
+
+  /** Sends a head that has waited for a body in vain. */
+  flush(): void {
+    if (!this.#streaming && !this.#done) this.#response.flushHeaders();
+  }
+
+  /** A request that the API server may get twice: without a body, and changing nothing. */
+  #isRetriable(): boolean {
+    const { method } = this.#request;
+    return !this.#hasBody && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS');
+  }
+
+  /** A request that was refused has changed nothing, whatever its method: it may go again, while its client waits. */
+  #sendAgain(session: UpstreamSession): void {
+    if (this.#done || this.#connection === undefined) return;
+    this.#abort?.(replaced);
+    this.#send(session);
   }
 
   #onClientClose(): void {
@@ -194,14 +216,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
    * Content-Length says, and a reset where the end of the connection would pass for the end of the answer.
    */
   #cut(): void {
-    const { socket } = this.#response;
-    if (this.#delimited) socket?.destroySoon();
-    else socket?.resetAndDestroy();
-  }
-
-  /** Sends a head that has waited for a body in vain. */
-  flush(): void {
-    if (!this.#streaming && !this.#done) this.#response.flushHeaders();
+    const { socket } = this.#request;
+    if (this.#delimited) socket.destroySoon();
+    else socket.resetAndDestroy();
   }
 
   #finish(): void {
@@ -212,7 +229,20 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   #cancel(reason: Error): void {
     this.#aborted = reason;
-    this.#abort?.(reason);
+    if (this.#abort !== undefined) this.#abort(reason);
+    else this.#discard();
+  }
+
+  #release(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.dispatcher.release(connection);
+  }
+
+  #discard(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.dispatcher.discard(connection);
   }
 }
 
@@ -220,35 +250,6 @@ function flushHeaders(exchange: HttpExchange): void {
   exchange.flush();
 }
 
-/** Node refuses to send a Trailer field without chunked framing, which it is meaningless without (RFC 9110, section 6.6.2). */
-function withPossibleTrailer(headers: string[], { req }: ServerResponse): string[] {
-  const trailer = indexOf(headers, 'trailer');
-  if (trailer === -1) return headers;
-  const possible = req.httpVersion !== '1.0' && req.method !== 'HEAD' && !has(headers, 'content-length');
-  if (!possible) headers.splice(trailer, 2);
-  return headers;
-}
-
-function has(headers: readonly string[], key: string): boolean {
-  return indexOf(headers, key) !== -1;
-}
-
-function indexOf(headers: readonly string[], key: string): number {
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] as string;
-    if (name.length === key.length && name.toLowerCase() === key) return index;
-  }
-  return -1;
-}
-
-function pairs(fields: readonly (string | Buffer)[]): [string, string][] {
-  const result: [string, string][] = [];
-  for (let index = 0; index + 1 < fields.length; index += 2) {
-    result.push([latin1(fields[index] as string | Buffer), latin1(fields[index + 1] as string | Buffer)]);
-  }
-  return result;
-}
-
-function latin1(field: string | Buffer): string {
-  return typeof field === 'string' ? field : field.toString('latin1');
+function latin1(field: Buffer): string {
+  return field.toString('latin1');
 }

@@ -9,9 +9,17 @@ export interface OpenStream {
 /** Every open long-running request and upgrade, so that leaving can end them. */
 export class OpenStreams {
   readonly #streams = new Set<OpenStream>();
+  #ending = false;
+
+  /** Whether they have been asked to end: no connection is of use to its client any more. */
+  get ending(): boolean {
+    return this.#ending;
+  }
 
   add(stream: OpenStream): void {
     this.#streams.add(stream);
+    // A connection that is still in use can bring one after all others were asked to end.
+    if (this.#ending) setImmediate(() => stream.end());
   }
 
   delete(stream: OpenStream): void {
@@ -20,6 +28,7 @@ export class OpenStreams {
 
   /** Asks every stream to end. */
   end(): void {
+    this.#ending = true;
     for (const stream of this.#streams) stream.end();
   }
 

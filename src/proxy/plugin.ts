@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import httpProxy from '@fastify/http-proxy';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { outboundHeaders } from './headers.js';
-import { HttpExchange, type OutboundRequest, type ProxyContext } from './http-exchange.js';
+import { HttpExchange } from './http-exchange.js';
+import type { ProxyContext } from './outbound-request.js';
 import { Upgrade } from './upgrade.js';
 
 /** What the leg to the API server needs. */
@@ -11,8 +11,6 @@ export interface ProxyOptions {
   readonly context: ProxyContext;
   /** The route that stands for every request to the API server; its path as sent is in `request.target`. */
   readonly route: string;
-  /** Puts the path of the kubeconfig's server URL before every path. */
-  readonly appendServerPath: boolean;
 }
 
 /** Carries the exchange through @fastify/reply-from, which copies symbols as it copies headers. */
@@ -38,28 +36,14 @@ const transport = {
  */
 export const proxyPlugin = fp(registerProxy, { name: 'kube-api-proxy' });
 
-async function registerProxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { context, route, appendServerPath } = options;
-  const { upstream } = context;
+async function registerProxy(app: FastifyInstance, { context, route }: ProxyOptions): Promise<void> {
   app.decorateRequest('exchange', undefined);
   const httpMethods = METHODS.filter(method => method !== 'CONNECT');
   // Bodies are bytes: without a body of Fastify's own, nothing parses, limits or refuses one.
   for (const method of httpMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
 
-  const outboundRequest = (request: FastifyRequest): OutboundRequest => {
-    const target = request.target.raw;
-    return {
-      path: appendServerPath ? upstream.serverPath + target : target,
-      headers: outboundHeaders(request.raw.rawHeaders, {
-        host: upstream.host,
-        authorization: upstream.credential.authorization,
-        remoteAddress: request.raw.socket.remoteAddress,
-      }),
-    };
-  };
-
   await app.register(httpProxy, {
-    upstream: `http://${upstream.host}`,
+    upstream: `http://${context.upstream.host}`,
     prefix: route,
     routes: ['/'],
     httpMethods,
@@ -70,9 +54,9 @@ async function registerProxy(app: FastifyInstance, options: ProxyOptions): Promi
     undici: transport as never,
     handler: (request, reply, destination, from) => {
       if (request.raw.upgrade) {
-        new Upgrade(context, request, reply).start(outboundRequest(request));
+        new Upgrade(context, request, reply).start();
       } else {
-        request.exchange = new HttpExchange(context, request, reply, outboundRequest(request));
+        request.exchange = new HttpExchange(context, request, reply);
         reply.from(destination, from);
       }
     },

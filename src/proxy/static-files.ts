@@ -1,45 +1,77 @@
-import { realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
-import fastifyStatic from '@fastify/static';
-import type { FastifyInstance } from 'fastify';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { send } from '@fastify/send';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import { StatusError } from '../kubernetes/status.js';
 
-/** The folder of --www and the prefix it is served under. */
+/** The folder of --www and where it is served. */
 export interface StaticFilesOptions {
   /** Absolute path with no symbolic link in it. */
   readonly folder: string;
-  /** With both slashes. */
+  /** With both slashes; the path as sent begins with it. */
   readonly wwwPrefix: string;
+  /** The route that stands for every path below the prefix. */
+  readonly route: string;
 }
 
 /**
- * Serves a folder as kubectl's `--www` does: index.html, else a listing. Nothing outside of the folder is served, also where a symbolic
- * link points there.
+ * Serves a folder as kubectl's `--www` does (net/http's FileServer): index.html, else a listing. Whatever a path says, and wherever symbolic
+ * links lead, what is served lies in the folder.
  */
-export async function staticFiles(
-  app: FastifyInstance,
-  { folder, wwwPrefix }: StaticFilesOptions,
-): Promise<void> {
-  app.addHook('preHandler', async request => {
-    const below = request.target.path.slice(wwwPrefix.length);
-    const file = await realpath(join(folder, below)).catch(() => undefined);
-    if (file !== undefined && file !== folder && !file.startsWith(folder + sep)) {
-      throw new StatusError(404, `${request.target.path} is not served here`);
-    }
+export const staticFiles = fp(registerStaticFiles, { name: 'static-files' });
+
+async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOptions): Promise<void> {
+  const { folder, wwwPrefix, route } = options;
+  app.get(route, async (request, reply) => {
+    const { path } = request.target;
+    const file = await realpath(join(folder, path.slice(wwwPrefix.length))).catch(() => undefined);
+    if (file === undefined || (file !== folder && !file.startsWith(folder + sep))) throw notFound(path);
+    if (!(await stat(file)).isDirectory()) return sendFile(request, reply, folder, file);
+    if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.target), 301);
+    const index = join(file, 'index.html');
+    const hasIndex = await stat(index).then(
+      found => found.isFile(),
+      () => false,
+    );
+    return hasIndex && (await realpath(index)) === index
+      ? sendFile(request, reply, folder, index)
+      : reply.type('text/html; charset=utf-8').send(await listing(file));
   });
-  await app.register(fastifyStatic, {
+}
+
+/** One slash at its beginning, for two would name another host. */
+function withFinalSlash({ raw, rawPath }: FastifyRequest['target']): string {
+  return `${rawPath.replace(/^\/+/, '/')}/${raw.slice(rawPath.length)}`;
+}
+
+async function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  folder: string,
+  file: string,
+): Promise<FastifyReply> {
+  const path = relative(folder, file).split(sep).map(encodeURIComponent).join('/');
+  const { statusCode, headers, stream } = await send(request.raw, path, {
     root: folder,
-    prefix: wwwPrefix,
-    redirect: true,
     dotfiles: 'allow',
-    list: {
-      format: 'html',
-      render: (folders, files) =>
-        `<pre>\n${[...folders.map(({ name }) => `${name}/`), ...files.map(({ name }) => name)]
-          .map(name => `<a href="./${encodeURI(name)}">${escapeHtml(name)}</a>\n`)
-          .join('')}</pre>\n`,
-    },
+    index: false,
   });
+  if (statusCode === 404) throw notFound(request.target.path);
+  return reply.code(statusCode).headers(headers).send(stream);
+}
+
+async function listing(folder: string): Promise<string> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const names = entries.map(entry => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
+  const links = names.map(
+    name => `<a href="./${encodeURIComponent(name).replace(/%2F$/, '/')}">${escapeHtml(name)}</a>\n`,
+  );
+  return `<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n${links.join('')}</pre>\n`;
+}
+
+function notFound(path: string): StatusError {
+  return new StatusError(404, `${path} is not served here`);
 }
 
 function escapeHtml(text: string): string {

@@ -15,7 +15,15 @@ export function listenForUpgrades(app: FastifyInstance): void {
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
-    response.assignSocket(socket);
+    try {
+      response.assignSocket(socket);
+    } catch {
+      // It was pipelined behind a request that has not been answered; no client of an upgrade does that.
+      socket.destroy();
+      return;
+    }
+    // Node has taken its own listener off, without which a large refusal would wait for ever.
+    socket.on('drain', () => response.emit('drain'));
     response.once('finish', () => socket.destroySoon());
     keepSocket(request, socket, head);
     app.routing(request, response);

@@ -3,13 +3,20 @@ import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { StatusError } from '../kubernetes/status.js';
 import { requestUpgrade } from '../upstream/upgrade-connection.js';
-import { toUpstreamError } from '../upstream/upstream-error.js';
+import type { UpstreamSession } from '../upstream/upstream.js';
+import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
 import { inboundHeaders } from './headers.js';
-import type { OutboundRequest, ProxyContext } from './http-exchange.js';
 import type { OpenStream } from './open-streams.js';
+import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
 /** Bytes of a client that sends before it has the 101 are kept, up to here; then its socket waits. */
 const maxEarlyBytes = 64 * 1024;
+
+/**
+ * HTTP/2 in place of HTTP/1.1 on the same connection would carry requests past every guard; RFC 9113 has withdrawn it,
+ * and a server may always answer as if nothing had been asked (RFC 9110, section 7.8).
+ */
+const http2 = /(^|[\s,])h2c?($|[\s,/])/i;
 
 /** The client's socket and what it sent behind its head. */
 interface UpgradeSocket {
@@ -39,6 +46,8 @@ export class Upgrade implements OpenStream {
   #earlyBytes = 0;
   #giveUp: () => void = () => {};
   #upstream: Socket | undefined;
+  /** Whether a 401 has been tried again with another credential. */
+  #renewed = false;
   #done = false;
 
   constructor(context: ProxyContext, request: FastifyRequest, reply: FastifyReply) {
@@ -52,7 +61,7 @@ export class Upgrade implements OpenStream {
   }
 
   /** Sends the request upstream; everything that follows ends on the reply or on the two sockets. */
-  start({ path, headers }: OutboundRequest): void {
+  start(): void {
     const client = this.#client;
     this.#context.openStreams.add(this);
     client.setKeepAlive(true, this.#context.keepAlive);
@@ -61,14 +70,28 @@ export class Upgrade implements OpenStream {
     client.once('close', () => this.#tearDown());
     // Reading now is what tells of a client that leaves before there is an answer.
     client.on('data', this.#keepEarly).once('end', this.#leaveEarly);
+    const session = this.#context.upstream.session();
+    if (!(session instanceof Promise)) this.#send(session);
+    else session.then(late => this.#send(late)).catch(error => this.#fail(error));
+  }
+
+  #send(session: UpstreamSession): void {
+    if (this.#done) return;
+    const { path, headers } = outboundRequest(this.#context, this.#request, session);
+    const { method } = this.#request;
     const protocol = this.#request.raw.headers.upgrade as string;
+    const asks = !http2.test(protocol);
+    if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', protocol);
     this.#giveUp = requestUpgrade(
-      this.#context.upstream.dial,
-      { method: this.#request.method, path, headers: [...headers, 'Connection', 'Upgrade', 'Upgrade', protocol] },
+      session.dial,
+      { method, path, headers },
       {
-        onUpgrade: (answer, socket, head) => this.#splice(answer, socket, head),
-        onResponse: answer => this.#refuse(answer),
-        onError: error => this.#fail(toUpstreamError(error, this.#context.upstream.host)),
+        onUpgrade: (answer, socket, head) => {
+          if (asks) this.#splice(answer, socket, head);
+          else this.#fail(new UpstreamError(502, 'protocol', 'the API server switched protocols unasked'));
+        },
+        onResponse: answer => this.#answer(session, answer),
+        onError: error => this.#fail(toUpstreamError(error, session.host)),
       },
     );
   }
@@ -105,7 +128,23 @@ export class Upgrade implements OpenStream {
     forward(upstream, client);
   }
 
-  #refuse(answer: IncomingMessage): void {
+  #answer(session: UpstreamSession, answer: IncomingMessage): void {
+    if (answer.statusCode !== 401 || this.#renewed || bringsAuthorization(this.#request.raw)) {
+      this.#refuse(session, answer);
+      return;
+    }
+    this.#renewed = true;
+    void this.#context.upstream.refused(session).then(next => {
+      if (next === undefined) {
+        this.#refuse(session, answer);
+        return;
+      }
+      answer.destroy();
+      this.#send(next);
+    });
+  }
+
+  #refuse(session: UpstreamSession, answer: IncomingMessage): void {
     if (this.#done) return;
     const response = this.#response;
     this.#reply.hijack();
@@ -115,7 +154,7 @@ export class Upgrade implements OpenStream {
     response.flushHeaders();
     answer.pipe(response);
     answer.once('error', error => {
-      this.#request.record.failure = toUpstreamError(error, this.#context.upstream.host);
+      this.#request.record.failure = toUpstreamError(error, session.host);
       this.destroy();
     });
   }

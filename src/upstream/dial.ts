@@ -1,6 +1,8 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { ServerAddress } from '../kubeconfig/types.js';
+import { openTunnel } from './proxy-tunnel.js';
+import type { ProxyConfig } from './proxy-url.js';
 import { UpstreamError } from './upstream-error.js';
 
 /** client-go dials for at most 30 s and then shakes hands for at most 10 s (`rest/transport`, net/http's defaults). */
@@ -10,8 +12,11 @@ const handshakeTimeout = 10_000;
 /** What an opened connection is to the one who asked for it: exactly one call, with an error or a ready socket. */
 type DialCallback = (error: Error | null, socket: net.Socket | null) => void;
 
-/** Opens one connection to the API server, TLS handshake and verification of the server included. */
-export type Dial = (callback: DialCallback) => net.Socket;
+/**
+ * Opens one connection to the API server, TLS handshake and verification of the server included. What it returns ends
+ * the connection in any state: the callback gets an error if it had not been called yet.
+ */
+export type Dial = (callback: DialCallback) => { destroy(): void };
 
 /** How the API server is reached and verified, for as long as one set of credentials is in use. */
 export interface DialOptions {
@@ -23,29 +28,65 @@ export interface DialOptions {
   readonly tlsServerName?: string | undefined;
   /** TCP keep-alive period in milliseconds, 0 for none: it is what finds a peer that has silently gone. */
   readonly keepAlive: number;
+  /** The proxy in between, if any. */
+  readonly proxy?: ProxyConfig | undefined;
+  /** PEM of the authorities that an https:// proxy is verified against; undefined means the well-known ones. */
+  readonly proxyAuthority?: string | Buffer | undefined;
 }
 
-/** A dialler that resumes TLS sessions, so that every connection after the first is cheaper. */
+/** Gives a connection its TLS: a new one to an address, or the tunnel that is there already. */
+type StartTls = (
+  over: { readonly host: string; readonly port: number } | { readonly socket: net.Socket },
+) => tls.TLSSocket;
+
+/**
+ * A dialler that resumes TLS sessions, so that every connection after the first is cheaper. Through a proxy every server
+ * is reached by a tunnel, an http:// one too, where net/http would send an HTTP proxy each request in absolute form:
+ * requests and upgrades go one way, and the proxy's credentials never stand among a request's headers.
+ */
 export function createDial(options: DialOptions): Dial {
-  return options.server.protocol === 'https:' ? createTlsDial(options) : createPlainDial(options);
+  const { server, keepAlive, proxy, proxyAuthority } = options;
+  const startTls = server.protocol === 'https:' ? createStartTls(options) : undefined;
+  if (proxy === undefined) return createDirectDial(server, startTls, keepAlive);
+  const tunnel = { proxy, server, keepAlive, timeout: connectTimeout, authority: proxyAuthority };
+  return callback => {
+    let current = openTunnel(tunnel, (error, socket) => {
+      if (socket === null || startTls === undefined) {
+        callback(error, socket);
+        return;
+      }
+      const secure = startTls({ socket });
+      current = secure;
+      secure.setTimeout(handshakeTimeout);
+      settle(secure, 'secureConnect', callback);
+    });
+    return { destroy: () => current.destroy() };
+  };
 }
 
-function createPlainDial({ server, keepAlive }: DialOptions): Dial {
+function createDirectDial(server: ServerAddress, startTls: StartTls | undefined, keepAlive: number): Dial {
+  const address = { host: server.hostname, port: server.port };
+  const ready = startTls === undefined ? 'connect' : 'secureConnect';
   return callback => {
-    const socket = net.connect({ host: server.hostname, port: server.port, allowHalfOpen: true });
-    settle(socket, 'connect', keepAlive, callback);
+    const socket = startTls?.(address) ?? net.connect({ ...address, allowHalfOpen: true });
+    socket.setTimeout(connectTimeout);
+    socket.once('connect', () => {
+      socket.setTimeout(handshakeTimeout);
+      socket.setNoDelay(true);
+      socket.setKeepAlive(keepAlive > 0, keepAlive);
+    });
+    settle(socket, ready, callback);
     return socket;
   };
 }
 
-function createTlsDial(options: DialOptions): Dial {
-  const { server, insecureSkipTlsVerify, tlsServerName, secureContext, keepAlive } = options;
+function createStartTls(options: DialOptions): StartTls {
+  const { server, insecureSkipTlsVerify, tlsServerName, secureContext } = options;
   const name = tlsServerName ?? server.hostname;
   let session: Buffer | undefined;
-  return callback => {
+  return over => {
     const connection: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
-      host: server.hostname,
-      port: server.port,
+      ...over,
       allowHalfOpen: true,
       secureContext,
       // SNI never carries an address (RFC 6066, section 3); verification still wants it.
@@ -56,22 +97,18 @@ function createTlsDial(options: DialOptions): Dial {
     };
     if (session !== undefined) connection.session = session;
     const socket = tls.connect(connection);
+    // A broken record after the handshake is an error that Node leaves the socket open with, and deaf.
+    socket.on('error', () => socket.destroy());
     // Node does not check the name again on a resumed session: only one that passed the check may be resumed.
     socket.on('session', fresh => {
       if (socket.authorized || insecureSkipTlsVerify) session = fresh;
     });
-    settle(socket, 'secureConnect', keepAlive, callback);
     return socket;
   };
 }
 
-/** Calls back once, and takes its own listeners off again before the socket changes hands. */
-function settle(
-  socket: net.Socket,
-  ready: 'connect' | 'secureConnect',
-  keepAlive: number,
-  callback: DialCallback,
-): void {
+/** Calls back once, and takes its own listeners and the socket's time limit off again before it changes hands. */
+function settle(socket: net.Socket, ready: 'connect' | 'secureConnect', callback: DialCallback): void {
   const done = (error: Error | null) => {
     socket.off(ready, onReady).off('error', done).off('timeout', onTimeout).off('close', onClose);
     socket.setTimeout(0);
@@ -85,11 +122,5 @@ function settle(
   const onTimeout = () =>
     done(new UpstreamError(504, 'timeout', 'the API server does not accept the connection in time'));
   const onClose = () => done(Object.assign(new Error('closed while connecting'), { code: 'ECONNRESET' }));
-  socket.setTimeout(connectTimeout);
-  socket.once('connect', () => {
-    socket.setTimeout(ready === 'connect' ? 0 : handshakeTimeout);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(keepAlive > 0, keepAlive);
-  });
   socket.once(ready, onReady).once('error', done).once('timeout', onTimeout).once('close', onClose);
 }

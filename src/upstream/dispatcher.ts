@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import { Client } from 'undici';
+import { hostOf } from '../kubeconfig/server-address.js';
 import type { ServerAddress } from '../kubeconfig/types.js';
 import type { Dial } from './dial.js';
 
@@ -14,6 +16,8 @@ export class UpstreamConnection {
   readonly client: Client;
   /** Whether the socket has carried an exchange before: only then can it have gone stale unnoticed. */
   reused = false;
+  #dialled: { destroy(): void } | undefined;
+  #socket: Socket | null = null;
 
   constructor(
     origin: string,
@@ -29,10 +33,25 @@ export class UpstreamConnection {
       maxHeaderSize,
       connect: (_options, callback) => {
         this.reused = false;
-        dial((error, socket) => (socket === null ? callback(error as Error, null) : callback(null, socket)));
+        this.#dialled = dial((error, socket) => {
+          this.#socket = socket;
+          if (socket === null) callback(error as Error, null);
+          else callback(null, socket);
+        });
       },
     });
     this.client.on('disconnect', () => dispatcher.forget(this));
+  }
+
+  /** Whether the connection was reset, as against ended: what it carried until its end may not be whole. */
+  get broken(): boolean {
+    return this.#socket?.errored != null;
+  }
+
+  /** Ends it now, also while it is being dialled. */
+  destroy(): void {
+    void this.client.destroy();
+    this.#dialled?.destroy();
   }
 }
 
@@ -46,9 +65,10 @@ export class UpstreamDispatcher {
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
   #closed = false;
+  #onEmpty: () => void = () => {};
 
   constructor(server: ServerAddress, dial: Dial) {
-    this.#origin = originOf(server);
+    this.#origin = `${server.protocol}//${hostOf(server)}`;
     this.#dial = dial;
   }
 
@@ -77,7 +97,13 @@ export class UpstreamDispatcher {
   /** Ends a connection whose exchange is not complete, or that is not wanted any more. */
   discard(connection: UpstreamConnection): void {
     this.#open.delete(connection);
-    void connection.client.destroy();
+    connection.destroy();
+    if (this.#closed && this.#open.size === 0) this.#onEmpty();
+  }
+
+  /** Calls once it is closed and its last connection has ended. */
+  whenEmpty(callback: () => void): void {
+    this.#onEmpty = callback;
   }
 
   /** Drops a connection that the API server closed; one that is in use reports to its exchange instead. */
@@ -92,6 +118,7 @@ export class UpstreamDispatcher {
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) this.discard(connection);
+    if (this.#open.size === 0) this.#onEmpty();
   }
 
   /** Ends every connection now, in use or not. */
@@ -99,15 +126,4 @@ export class UpstreamDispatcher {
     this.close();
     for (const connection of this.#open) this.discard(connection);
   }
-}
-
-/** The server as a URL without its path; a default port is left out, so that the Host header reads as in client-go. */
-function originOf(server: ServerAddress): string {
-  return `${server.protocol}//${hostOf(server)}`;
-}
-
-/** The value of the Host header for this server: port left out when it is the scheme's own, IPv6 in brackets. */
-export function hostOf({ protocol, hostname, port }: ServerAddress): string {
-  const host = hostname.includes(':') ? `[${hostname}]` : hostname;
-  return port === (protocol === 'https:' ? 443 : 80) ? host : `${host}:${port}`;
 }

@@ -21,18 +21,17 @@ export async function get(
   path: string,
   { accept = 'application/json', timeout }: { accept?: string; timeout: number },
 ): Promise<OwnAnswer> {
-  const { dispatcher, credential, host, serverPath } = upstream;
+  const { dispatcher, credential, host, serverPath, impersonation } = await upstream.session();
   const connection = dispatcher.acquire();
   try {
     const { statusCode, body } = await connection.client.request({
       path: serverPath + path,
       method: 'GET',
-      headers: {
-        host,
-        accept,
-        'user-agent': 'kube-api-proxy',
-        ...(credential.authorization === undefined ? {} : { authorization: credential.authorization }),
-      },
+      headers: [
+        ...['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy'],
+        ...(credential.authorization === undefined ? [] : ['Authorization', credential.authorization]),
+        ...impersonation,
+      ],
       signal: AbortSignal.timeout(timeout),
     });
     const text = await readText(body);

@@ -77,13 +77,16 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   ],
 };
 
+const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE', 'ERR_ASSERTION']);
+
 function judge(error: Error & { code?: string }): Verdict {
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
-  if (code.startsWith('HPE_')) return notHttp;
+  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return notHttp;
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') return tlsFailed;
-  if (code === 'ERR_INVALID_CHAR' || code === 'ERR_HTTP_INVALID_STATUS_CODE') return notHttp;
+  // undici asserts, and Node's response throws, on what no HTTP/1.1 answer has, such as a status below 100.
+  if (malformed.has(code)) return notHttp;
   return [502, 'other', 'the connection failed'];
 }
 

@@ -1,49 +1,191 @@
 import type { Credential } from '../credentials/credential.js';
+import type { CredentialSource } from '../credentials/credential-source.js';
+import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
+import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import { createDial, type Dial } from './dial.js';
-import { hostOf, UpstreamDispatcher } from './dispatcher.js';
+import { UpstreamDispatcher } from './dispatcher.js';
+import type { ProxyConfig } from './proxy-url.js';
 import { createSecureContext } from './tls.js';
 
-/** The API server as both legs see it: where to send a request, over what, as whom. */
-export interface Upstream {
+/** One API server and one way to authenticate to it, until the configuration changes. */
+export interface Endpoint {
+  readonly config: ClientConfig;
+  /** PEM of the trusted authorities; undefined means the well-known ones. */
+  readonly certificateAuthority: Buffer | undefined;
+  readonly source: CredentialSource;
+  /** The proxy in between, if any. */
+  readonly proxy: ProxyConfig | undefined;
+}
+
+/** What one request goes upstream with: a picture of the moment, which an exchange keeps to its end. */
+export interface UpstreamSession {
   /** Value of the Host header, and the name used in messages. */
   readonly host: string;
   /** Path of the kubeconfig's server URL, without a trailing slash; empty when it has none. */
   readonly serverPath: string;
   readonly credential: Credential;
+  /** Flat list of Impersonate-* fields; empty unless impersonation is configured. */
+  readonly impersonation: readonly string[];
   readonly dispatcher: UpstreamDispatcher;
   readonly dial: Dial;
 }
 
-/** What is needed to reach the API server that is not in the kubeconfig. */
+/** What stays the same whatever is reloaded. */
 export interface UpstreamOptions {
-  readonly config: ClientConfig;
-  readonly credential: Credential;
-  /** PEM of the trusted authorities; undefined means the well-known ones. */
-  readonly certificateAuthority: Buffer | undefined;
   /** TCP keep-alive period in milliseconds, 0 for none. */
   readonly keepAlive: number;
+  /** When the client certificate that new connections present expires; called when that changes. */
+  readonly onCertificate: (notAfter: Date | undefined) => void;
 }
 
-/** Allocates the upstream; nothing is dialled before the first request. */
-export function createUpstream({
-  config,
-  credential,
-  certificateAuthority,
-  keepAlive,
-}: UpstreamOptions): Upstream {
-  const dial = createDial({
-    server: config.server,
-    secureContext: createSecureContext(certificateAuthority, credential),
-    insecureSkipTlsVerify: config.insecureSkipTlsVerify,
-    tlsServerName: config.tlsServerName,
-    keepAlive,
-  });
-  return {
-    host: hostOf(config.server),
-    serverPath: config.server.path,
-    credential,
-    dispatcher: new UpstreamDispatcher(config.server, dial),
-    dial,
-  };
+/** A session and what it was made from. */
+interface Made {
+  readonly endpoint: Endpoint;
+  readonly session: UpstreamSession;
+}
+
+/**
+ * The API server as both legs see it. Sessions change when credentials or the configuration do: new requests take the new
+ * one, open ones end on theirs, and idle connections of the old one are closed.
+ */
+export class Upstream {
+  readonly #options: UpstreamOptions;
+  #endpoint: Endpoint;
+  #made: Made | undefined;
+  readonly #dispatchers = new Set<UpstreamDispatcher>();
+
+  constructor(endpoint: Endpoint, options: UpstreamOptions) {
+    this.#endpoint = endpoint;
+    this.#options = options;
+    this.#takeUp();
+  }
+
+  /** Name of the API server in messages, as in its URL. */
+  get host(): string {
+    return hostOf(this.#endpoint.config.server);
+  }
+
+  /** Path of the kubeconfig's server URL, without a trailing slash; empty when it has none. */
+  get serverPath(): string {
+    return this.#endpoint.config.server.path;
+  }
+
+  /** Whether every request is sent as somebody else, whom clients must not replace. */
+  get impersonates(): boolean {
+    return this.#endpoint.config.impersonation !== undefined;
+  }
+
+  /** What to send a request with now. A promise only while there is no credential; rejects with a CredentialError. */
+  session(): UpstreamSession | Promise<UpstreamSession> {
+    const endpoint = this.#endpoint;
+    const credential = endpoint.source.get();
+    if (!(credential instanceof Promise)) return this.#sessionOf(endpoint, credential);
+    return credential.then(late =>
+      endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session(),
+    );
+  }
+
+  /**
+   * The API server answered 401 to a request of this session. Resolves to a session with another credential, or to undefined when
+   * there is none to try. Never rejects.
+   */
+  async refused(session: UpstreamSession): Promise<UpstreamSession | undefined> {
+    try {
+      await this.#endpoint.source.refused(session.credential);
+      const next = await this.session();
+      return isSame(next.credential, session.credential) ? undefined : next;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** From now on new requests go to this endpoint. */
+  replace(endpoint: Endpoint): void {
+    const before = this.#endpoint;
+    this.#endpoint = endpoint;
+    if (before.source !== endpoint.source) before.source.close();
+    this.#takeUp();
+  }
+
+  /** Makes the session before the first request wants it, where there is a credential already. */
+  #takeUp(): void {
+    const session = this.session();
+    if (session instanceof Promise) session.catch(() => {});
+  }
+
+  /** Ends every connection and the credential source's work. */
+  destroy(): void {
+    this.#endpoint.source.close();
+    for (const dispatcher of this.#dispatchers) dispatcher.destroy();
+  }
+
+  #sessionOf(endpoint: Endpoint, credential: Credential): UpstreamSession {
+    const made = this.#made;
+    if (made !== undefined && made.endpoint === endpoint && made.session.credential === credential) {
+      return made.session;
+    }
+    const session = this.#createSession(endpoint, credential, made);
+    this.#made = { endpoint, session };
+    return session;
+  }
+
+  #createSession(endpoint: Endpoint, credential: Credential, before: Made | undefined): UpstreamSession {
+    const { config, certificateAuthority } = endpoint;
+    const identity = {
+      host: hostOf(config.server),
+      serverPath: config.server.path,
+      credential,
+      impersonation: config.impersonation === undefined ? [] : impersonationHeaders(config.impersonation),
+    };
+    if (before !== undefined && needsSameConnections(before, endpoint, credential)) {
+      const { dispatcher, dial } = before.session;
+      return { ...identity, dispatcher, dial };
+    }
+    before?.session.dispatcher.close();
+    this.#options.onCertificate(credential.clientCertificate?.notAfter);
+    const dial = createDial({
+      server: config.server,
+      secureContext: createSecureContext(certificateAuthority, credential),
+      insecureSkipTlsVerify: config.insecureSkipTlsVerify,
+      tlsServerName: config.tlsServerName,
+      keepAlive: this.#options.keepAlive,
+      proxy: endpoint.proxy,
+    });
+    const dispatcher = new UpstreamDispatcher(config.server, dial);
+    this.#dispatchers.add(dispatcher);
+    dispatcher.whenEmpty(() => this.#dispatchers.delete(dispatcher));
+    return { ...identity, dispatcher, dial };
+  }
+}
+
+/** A new token goes over the connections that are there; a new certificate, authority or address needs new ones. */
+function needsSameConnections(before: Made, endpoint: Endpoint, credential: Credential): boolean {
+  const old = before.endpoint;
+  return (
+    connectionKey(old) === connectionKey(endpoint) &&
+    isSamePem(old.certificateAuthority, endpoint.certificateAuthority) &&
+    isSameCertificate(before.session.credential, credential)
+  );
+}
+
+function connectionKey({ config, proxy }: Endpoint): string {
+  const { server, insecureSkipTlsVerify, tlsServerName } = config;
+  const { protocol, hostname, port } = server;
+  return JSON.stringify([protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy]);
+}
+
+function isSame(one: Credential, other: Credential): boolean {
+  return one.authorization === other.authorization && isSameCertificate(one, other);
+}
+
+function isSameCertificate(one: Credential, other: Credential): boolean {
+  return (
+    isSamePem(one.clientCertificate?.certificate, other.clientCertificate?.certificate) &&
+    isSamePem(one.clientCertificate?.key, other.clientCertificate?.key)
+  );
+}
+
+function isSamePem(one: Buffer | undefined, other: Buffer | undefined): boolean {
+  return one === other || (one !== undefined && other !== undefined && one.equals(other));
 }

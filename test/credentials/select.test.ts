@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
-import { loadCredential } from '../../src/credentials/select.js';
+import type { CredentialEvents } from '../../src/credentials/credential-source.js';
+import { createCredentialSource } from '../../src/credentials/select.js';
 import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
@@ -18,15 +19,24 @@ const tokenFile = join(folder, 'token');
 
 type Given = Partial<ClientConfig>;
 
-function load(given: Given): ReturnType<typeof loadCredential> {
+const events: CredentialEvents = {
+  refreshed: () => {},
+  expires: () => {},
+  log: { info: () => {}, warn: () => {} },
+};
+
+function load(given: Given): ReturnType<typeof createCredentialSource> {
   const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
-  return loadCredential({ server, insecureSkipTlsVerify: false, ...given });
+  return createCredentialSource(
+    { server, insecureSkipTlsVerify: false, ...given },
+    { events, lookAgain: async () => {}, before: undefined, certificateAuthority: undefined, env: {} },
+  );
 }
 
 async function loaded(given: Given): Promise<Credential> {
   const result = await load(given);
-  assert.ok('credential' in result, JSON.stringify(result));
-  return result.credential;
+  assert.ok('source' in result, JSON.stringify(result));
+  return result.source.get();
 }
 
 async function problemsOf(given: Given): Promise<readonly string[]> {

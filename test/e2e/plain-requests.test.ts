@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { send } from '../support/http-client.js';
 import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
-import { type Proxy, startProxy } from '../support/proxy.js';
+import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
 import { connectRaw, exchangeRaw } from '../support/raw-http.js';
 import { type RawUpstream, type RawUpstreamRequest, startRawUpstream } from '../support/raw-upstream.js';
+import { residentBytes } from '../support/resident-memory.js';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
 let upstream: RawUpstream;
-let proxy: Proxy;
-let withToken: Proxy;
+let proxy: RunningProxy;
+let withToken: RunningProxy;
 
 before(async () => {
   upstream = await startRawUpstream(async request => {
@@ -57,7 +57,7 @@ async function forward(
   const head = `${[requestLine, ...host, ...headers, ...close].join('\r\n')}\r\n\r\n`;
   const connection = await connectRaw(port);
   connection.write(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]));
-  const [answer] = await connection.until(/^HTTP\/1\.1 \d+[^]*?\r\n\r\n/);
+  const [answer] = await connection.until(/^HTTP\/1\.1 \d+[\s\S]*?\r\n\r\n/);
   connection.destroy();
   assert.match(answer, /^HTTP\/1\.1 200 /, `${requestLine} was not let through`);
   assert.equal(upstream.requests.length, seen + 1);
@@ -141,7 +141,8 @@ describe('the request body', () => {
     const removal = await forward('DELETE /api/v1/x HTTP/1.1', chunked, '2\r\n{}\r\n0\r\n\r\n');
     assert.equal(decodeChunks(removal.body()), '{}');
     const empty = await forward('POST /api/v1/x HTTP/1.1', chunked, '0\r\n\r\n');
-    assert.equal(decodeChunks(empty.body()), '');
+    const [length] = empty.values('content-length');
+    assert.equal(length ?? decodeChunks(empty.body()).length.toString(), '0');
   });
 
   test('a POST without a body has Content-Length: 0 and a GET has no framing at all', async () => {
@@ -295,7 +296,7 @@ describe('a client connection', () => {
     const connection = await connectRaw(proxy.port);
     for (const turn of [1, 2, 3]) {
       connection.write(`GET /turn-${turn} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-      await connection.until(new RegExp(`(HTTP/1\\.1 200 [^]*?\\r\\n\\r\\nok){${turn}}$`));
+      await connection.until(new RegExp(`(HTTP/1\\.1 200 [\\s\\S]*?\\r\\n\\r\\nok){${turn}}$`));
       assert.equal(last().target, `/turn-${turn}`);
     }
     connection.destroy();
@@ -318,7 +319,7 @@ describe('a client connection', () => {
           'POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody' +
           'GET /c HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
       );
-      const bodies = answers.split(/HTTP\/1\.1 200 OK\r\n[^]*?\r\n\r\n/).slice(1);
+      const bodies = answers.split(/HTTP\/1\.1 200 OK\r\n[\s\S]*?\r\n\r\n/).slice(1);
       assert.deepEqual(bodies, ['/a ', '/b body', '/c ']);
     } finally {
       await own.stop('SIGKILL');
@@ -335,13 +336,13 @@ describe('a client connection', () => {
     await connection.until(/^HTTP\/1\.1 100 Continue\r\n\r\n/);
     connection.write('body');
     const answer = await connection.untilClosed();
-    assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nok$/);
+    assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nok$/);
     assert.equal(last().body().toString(), 'body');
   });
 
   test('of HTTP/1.0 gets an answer without chunks that ends with the connection', async () => {
     const answer = await exchangeRaw(proxy.port, 'GET /old HTTP/1.0\r\nHost: localhost\r\n\r\n');
-    assert.match(answer, /^HTTP\/1\.[01] 200 OK\r\n[^]*\r\n\r\nok$/);
+    assert.match(answer, /^HTTP\/1\.[01] 200 OK\r\n[\s\S]*\r\n\r\nok$/);
     assert.doesNotMatch(answer, /transfer-encoding/i);
     assert.equal(last().head.split('\r\n')[0], 'GET /old HTTP/1.1');
   });
@@ -355,7 +356,7 @@ describe('a client connection', () => {
   test('of HTTP/1.0 that asks for keep-alive is served', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write('GET /old HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n');
-    await connection.until(/^HTTP\/1\.[01] 200 OK\r\n[^]*\r\n\r\nok/);
+    await connection.until(/^HTTP\/1\.[01] 200 OK\r\n[\s\S]*\r\n\r\nok/);
     connection.destroy();
   });
 });
@@ -406,11 +407,6 @@ describe('a body of 100 MB', () => {
     });
   }
 });
-
-function residentBytes(pid: number): number {
-  const [, kilobytes = '0'] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) * 1024;
-}
 
 function decodeChunks(bytes: Buffer): string {
   let rest = bytes.toString('latin1');

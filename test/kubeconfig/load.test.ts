@@ -175,7 +175,7 @@ describe('a kubeconfig file', () => {
     assert.deepEqual(read('users: [{name: a, user: {token: }}]').users.get('a')?.value, {});
   });
 
-  it('has unknown keys and extensions ignored', () => {
+  it('has unknown keys ignored, and extensions kept as they are', () => {
     const text = `
 preferences: {colors: true}
 extensions: [{name: x, extension: {a: 1}}]
@@ -188,7 +188,10 @@ clusters:
     - name: client.authentication.k8s.io/exec
       extension: {audience: x}
 `;
-    assert.deepEqual(read(text).clusters.get('a')?.value, { server: 'https://a' });
+    assert.deepEqual(read(text).clusters.get('a')?.value, {
+      server: 'https://a',
+      extensions: [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'x' } }],
+    });
   });
 
   it('keeps exec plugins and impersonation', () => {

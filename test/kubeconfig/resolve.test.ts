@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Overrides } from '../../src/kubeconfig/overrides.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
@@ -334,20 +334,23 @@ describe('a user', () => {
   });
 });
 
-describe('what is not supported yet', () => {
-  const cases: [string, Kubeconfig, string][] = [
-    ['an exec plugin', withUser({ exec: { command: 'x' } }), 'user "u"'],
-    ['an auth provider', withUser({ 'auth-provider': { name: 'oidc' } }), 'user "u"'],
-    ['impersonation (as, as-uid, as-groups, as-user-extra)', withUser({ token: 't', as: 'x' }), 'user "u"'],
-    ['a proxy (proxy-url)', withCluster({ 'proxy-url': 'http://x' }), 'cluster "k"'],
-  ];
-  for (const [feature, from, subject] of cases) {
-    it(`is refused: ${feature}`, () => {
-      assert.deepEqual(problemsOf(from), [
-        `${subject} in ${file} uses ${feature}, which this version does not support yet`,
-      ]);
-    });
-  }
+describe('what logs in for a credential', () => {
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: './x', interactiveMode: 'Never' };
+
+  it('is taken over, its command and extension included', () => {
+    const extensions = [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'a' } }];
+    const clusters = { k: { server: 'https://h', extensions } };
+    const config = configOf(kubeconfig({ clusters, users: { u: { exec } } }));
+    assert.equal(config.exec?.command, join(dirname(file), 'x'));
+    assert.deepEqual(config.execClusterConfig, { audience: 'a' });
+  });
+
+  it('cannot be two things at once', () => {
+    const from = withUser({ exec, 'auth-provider': { name: 'gcp' } });
+    const problems = problemsOf(from);
+    assert.equal(problems[0], `user "u" in ${file}: exec and auth-provider cannot be set at the same time`);
+    assert.match(problems[1] ?? '', /gke-gcloud-auth-plugin/);
+  });
 
   it('is no matter in an entry that is not chosen', () => {
     const users = { u: { token: 't' }, other: { exec: { command: 'x' } } };
@@ -366,8 +369,8 @@ describe('several mistakes', () => {
       `certificate-authority-data of cluster "k" in ${file} is not base64`,
       `user "u" in ${file}: a token and a user name or password cannot be set at the same time`,
       `user "u" in ${file} has a client-key but no client-certificate`,
-      `user "u" in ${file} uses an exec plugin, which this version does not support yet`,
-      `cluster "k" in ${file} uses a proxy (proxy-url), which this version does not support yet`,
+      `user "u" in ${file}: exec.command must be set: the plugin to run`,
+      `user "u" in ${file}: exec.apiVersion must be set: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1`,
     ]);
   });
 });

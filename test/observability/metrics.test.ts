@@ -45,6 +45,10 @@ describe('metrics', () => {
       kube_api_proxy_upstream_errors_total: 'counter',
       kube_api_proxy_client_certificate_expiration_timestamp_seconds: 'gauge',
       kube_api_proxy_build_info: 'gauge',
+      kube_api_proxy_config_last_reload_successful: 'gauge',
+      kube_api_proxy_config_reloads_total: 'counter',
+      kube_api_proxy_credential_expiration_timestamp_seconds: 'gauge',
+      kube_api_proxy_credential_refreshes_total: 'counter',
     });
     assert.match(metrics.contentType, /^text\/plain; version=0\.0\.4/);
     assert.match(await metrics.render(), /^process_cpu_seconds_total /m);
@@ -172,9 +176,9 @@ describe('metrics', () => {
     const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
     const metrics = create();
     assert.equal((await samples(metrics)).has(name), false);
-    metrics.setClientCertificateExpiration(new Date('2033-05-18T03:33:20Z'));
+    metrics.credentials.clientCertificateExpires(new Date('2033-05-18T03:33:20Z'));
     assert.equal((await samples(metrics)).get(name), 2_000_000_000);
-    metrics.setClientCertificateExpiration(undefined);
+    metrics.credentials.clientCertificateExpires(undefined);
     assert.equal((await samples(metrics)).has(name), false);
   });
 
@@ -224,7 +228,7 @@ describe('metrics', () => {
     const metrics = create();
     metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1')).finished(200, 1);
     metrics.requestStarted(parse('GET', '/api/v1/pods')).finished(0, 1);
-    metrics.setClientCertificateExpiration(new Date());
+    metrics.credentials.clientCertificateExpires(new Date());
     await metrics.render();
     // The collectors of active resources and garbage collection have their first samples by the second scrape.
     const text = await metrics.render();

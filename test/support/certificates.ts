@@ -23,7 +23,7 @@ export interface CertificatePair {
   readonly key: string;
 }
 
-/** What every kind of certificate can be asked for; the window is an hour ago to a day ahead unless told otherwise. */
+/** What every kind of certificate can be asked for; the window is an hour ago to 30 days ahead unless told otherwise. */
 export interface CertificateOptions {
   readonly keyType?: KeyType;
   readonly notBefore?: Date;
@@ -107,7 +107,7 @@ async function sign(
     subject: template.subject,
     issuer: issuer ? issuer.certificate.subjectName : template.subject,
     notBefore: template.notBefore ?? new Date(Date.now() - 3_600_000),
-    notAfter: template.notAfter ?? new Date(Date.now() + 86_400_000),
+    notAfter: template.notAfter ?? new Date(Date.now() + 30 * 86_400_000),
     extensions: template.extensions,
     publicKey: keys.publicKey,
     signingKey: signingKey,

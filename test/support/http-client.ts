@@ -50,7 +50,8 @@ export async function open(
     port,
     path,
     method,
-    headers,
+    // Node frames the body of a DELETE or GET only when it is told to.
+    headers: body === undefined ? headers : { 'content-length': Buffer.byteLength(body), ...headers },
     agent: agent ?? false,
   });
   request.end(body);

@@ -1,11 +1,11 @@
 import type { FakeApiServer, FakeApiServerOptions } from './fake-api-server.js';
 import { startFakeApiServer } from './fake-api-server.js';
-import { type Proxy, startProxy, writeAdminKubeconfig } from './proxy.js';
+import { type ProxyProcess as RunningProxy, startProxy, writeAdminKubeconfig } from './proxy.js';
 
 /** The built program in front of an embedded API server, as its admin. */
 export interface ProxiedApiServer {
   readonly server: FakeApiServer;
-  readonly proxy: Proxy;
+  readonly proxy: RunningProxy;
   /** Stops both. */
   close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ export interface ProxyExit {
 }
 
 /** The built program as a child process, listening on a free port of 127.0.0.1 unless its arguments say otherwise. */
-export interface Proxy {
+export interface ProxyProcess {
   readonly process: ChildProcess;
   readonly pid: number;
   /** What it printed after "Starting to serve on ". */
@@ -36,7 +36,9 @@ export async function runProgram(
   env: Readonly<Record<string, string>> = {},
 ): Promise<ProxyExit & { readonly stdout: string; readonly stderr: string }> {
   const { child, output } = spawnProgram(args, env);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
   const exit = await exitOf(child);
+  clearTimeout(timer);
   return { ...exit, ...output };
 }
 
@@ -44,7 +46,7 @@ export async function runProgram(
 export async function startProxy(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<Proxy> {
+): Promise<ProxyProcess> {
   const hasListener = args.some(arg => /^(-p|--port|-u|--unix-socket)/.test(arg));
   const { child, output } = spawnProgram(hasListener ? args : ['--port=0', ...args], env);
   const exited = exitOf(child);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 
 /** A client that writes and reads bytes as they are. */
 export interface RawConnection {
@@ -40,7 +41,11 @@ export async function connectRaw(port: number): Promise<RawConnection> {
         throw new Error(
           `${what}: nothing within ${timeout} ms; received ${JSON.stringify(text.slice(0, 2000))}`,
         );
-      await Promise.race([once(socket, 'progress'), new Promise(resolve => setTimeout(resolve, left))]);
+      const timer = new AbortController();
+      await Promise.race([
+        once(socket, 'progress', { signal: timer.signal }),
+        setTimeout(left, undefined, { signal: timer.signal }),
+      ]).finally(() => timer.abort());
     }
   };
 

@@ -70,7 +70,7 @@ export async function startRawUpstream(
   server.on('secureConnection', socket => {
     socket.on('error', () => socket.destroy());
     readRequests(socket, request => {
-      if (request.head.includes('\r\nuser-agent: kube-api-proxy\r\n')) {
+      if (request.head.includes('\r\nUser-Agent: kube-api-proxy\r\n')) {
         socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}');
         return;
       }
@@ -119,7 +119,7 @@ export async function startRawUpstream(
 }
 
 function readRequests(socket: tls.TLSSocket, onRequest: (request: RawUpstreamRequest) => void): void {
-  let buffered = Buffer.alloc(0);
+  let buffered: Buffer = Buffer.alloc(0);
   let current: { append(bytes: Buffer): Buffer | undefined } | undefined;
   let turn = 0;
   socket.on('data', (chunk: Buffer) => {
@@ -157,7 +157,7 @@ function startRequest(
       .map(line => line.slice(name.length + 1).trim());
   const chunked = values('transfer-encoding').length > 0;
   const length = Number(values('content-length')[0] ?? 0);
-  let received = Buffer.alloc(0);
+  let received: Buffer = Buffer.alloc(0);
   let complete = () => {};
   const request: RawUpstreamRequest = {
     socket,

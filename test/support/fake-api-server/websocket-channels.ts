@@ -36,12 +36,17 @@ export function acceptWebSocket(
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    handleProtocols: () => chosen ?? false,
   });
+  // `ws` refuses a subprotocol with a slash in it, as SPDY/3.1+portforward.k8s.io has: it is answered past it.
+  delete exchange.request.headers['sec-websocket-protocol'];
+  if (chosen !== undefined) {
+    server.on('headers', headers => void headers.push(`Sec-WebSocket-Protocol: ${chosen}`));
+  }
   exchange.response.detachSocket(exchange.request.socket);
   return new Promise(resolve => {
     server.handleUpgrade(exchange.request, upgrade.socket, upgrade.head, socket => {
       socket.on('error', () => socket.terminate());
+      if (chosen !== undefined) Object.defineProperty(socket, 'protocol', { value: chosen });
       resolve(socket);
     });
   });

@@ -1,0 +1,148 @@
+import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
+import { loadClientCertificate } from './client-certificate.js';
+import type { ClientCertificate } from './credential.js';
+
+/** The cluster as a plugin is told about it with provideClusterInfo (client-go's `clientauthentication.Cluster`). */
+export interface ExecCluster {
+  /** The server's URL as it stands in the kubeconfig. */
+  readonly server: string;
+  readonly tlsServerName?: string;
+  readonly insecureSkipTlsVerify?: boolean;
+  /** PEM. */
+  readonly certificateAuthority?: Buffer;
+  readonly proxyUrl?: string;
+  readonly disableCompression?: boolean;
+  /** What the cluster's extension `client.authentication.k8s.io/exec` holds. */
+  readonly config?: unknown;
+}
+
+/** The JSON that a plugin finds in KUBERNETES_EXEC_INFO: an ExecCredential without its status. */
+export function createExecInfo(
+  { apiVersion, provideClusterInfo }: Pick<ExecConfig, 'apiVersion' | 'provideClusterInfo'>,
+  cluster: ExecCluster,
+): string {
+  const told = provideClusterInfo ? { cluster: describeCluster(cluster) } : {};
+  return JSON.stringify({ kind: 'ExecCredential', apiVersion, spec: { ...told, interactive: false } });
+}
+
+function describeCluster(cluster: ExecCluster): Record<string, unknown> {
+  return {
+    server: cluster.server,
+    'tls-server-name': cluster.tlsServerName || undefined,
+    'insecure-skip-tls-verify': cluster.insecureSkipTlsVerify || undefined,
+    'certificate-authority-data': cluster.certificateAuthority?.toString('base64'),
+    'proxy-url': cluster.proxyUrl || undefined,
+    'disable-compression': cluster.disableCompression || undefined,
+    config: cluster.config,
+  };
+}
+
+/** What a plugin gave: a token, a client certificate, or both. */
+export interface ExecAnswer {
+  /** A bearer token that a header can carry. */
+  readonly token?: string;
+  readonly clientCertificate?: ClientCertificate;
+  /** Milliseconds since 1970; undefined when the plugin does not say. */
+  readonly expirationTimestamp?: number;
+}
+
+/**
+ * Reads the ExecCredential that a plugin wrote to its stdout, as strictly as client-go does. A problem is worded to
+ * follow the plugin's name and quotes nothing but a known apiVersion.
+ */
+export async function parseExecCredential(
+  stdout: Buffer,
+  apiVersion: ExecApiVersion,
+): Promise<{ readonly answer: ExecAnswer } | { readonly problem: string }> {
+  const status = readStatus(stdout, apiVersion);
+  if ('problem' in status) return status;
+  const { token, clientCertificateData: certificate, clientKeyData: key } = status.texts;
+  const { expirationTimestamp } = status.texts;
+  if (token === '' && certificate === '' && key === '') {
+    return { problem: 'did not return a token or a certificate and key' };
+  }
+  if ((certificate === '') !== (key === '')) {
+    return { problem: 'returned only a certificate or a key, not both' };
+  }
+  // RFC 6750 allows fewer characters still.
+  if (token !== '' && !/^[\x21-\x7e]+$/.test(token)) {
+    return {
+      problem: 'returned a token with a space, a line break or another character that it cannot have',
+    };
+  }
+  const expires = expirationTimestamp === '' ? undefined : parseRfc3339(expirationTimestamp);
+  if (Number.isNaN(expires))
+    return { problem: 'returned an expirationTimestamp that is not an RFC 3339 time' };
+  const pair = certificate === '' ? undefined : await readPair(certificate, key);
+  if (pair !== undefined && 'problem' in pair) return pair;
+  return {
+    answer: {
+      ...(token === '' ? {} : { token }),
+      ...pair,
+      ...(expires === undefined ? {} : { expirationTimestamp: expires }),
+    },
+  };
+}
+
+const textFields = ['token', 'clientCertificateData', 'clientKeyData', 'expirationTimestamp'] as const;
+type StatusTexts = Readonly<Record<(typeof textFields)[number], string>>;
+
+/** The status's texts, empty where there are none. */
+function readStatus(
+  stdout: Buffer,
+  apiVersion: ExecApiVersion,
+): { readonly texts: StatusTexts } | { readonly problem: string } {
+  if (stdout.toString().trim() === '') return { problem: 'wrote nothing to its stdout' };
+  const document = parseObject(stdout);
+  if (document === undefined) return { problem: 'did not write a JSON object to its stdout' };
+  if (document['kind'] !== 'ExecCredential') return { problem: 'did not return an ExecCredential' };
+  const returned = document['apiVersion'];
+  if (returned !== apiVersion) {
+    return {
+      problem: `is configured to use API version ${apiVersion}, plugin returned ${nameOfVersion(returned)}`,
+    };
+  }
+  const status = document['status'] ?? undefined;
+  if (status === undefined) return { problem: 'did not return a status field' };
+  if (!isObject(status)) return { problem: 'returned a status that is not an object' };
+  const wrong = textFields.find(field => typeof (status[field] ?? '') !== 'string');
+  if (wrong !== undefined) return { problem: `returned a status.${wrong} that is not a text` };
+  return { texts: Object.fromEntries(textFields.map(field => [field, status[field] ?? ''])) as StatusTexts };
+}
+
+function parseObject(stdout: Buffer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(stdout.toString());
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function nameOfVersion(returned: unknown): string {
+  const known = [...execApiVersions, 'client.authentication.k8s.io/v1alpha1'].find(
+    version => version === returned,
+  );
+  return known === undefined ? 'another version' : `version ${known}`;
+}
+
+function parseRfc3339(text: string): number {
+  const isRfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text);
+  return isRfc3339 ? Date.parse(text) : Number.NaN;
+}
+
+async function readPair(
+  certificate: string,
+  key: string,
+): Promise<{ readonly clientCertificate: ClientCertificate } | { readonly problem: string }> {
+  const result = await loadClientCertificate({
+    certificate: { data: Buffer.from(certificate), origin: 'status.clientCertificateData' },
+    key: { data: Buffer.from(key), origin: 'status.clientKeyData' },
+  });
+  if ('clientCertificate' in result) return result;
+  return { problem: `returned a client certificate that cannot be used: ${result.problems.join('; ')}` };
+}

@@ -1,0 +1,82 @@
+import type { ExecConfig } from '../kubeconfig/exec-config.js';
+import type { Credential } from './credential.js';
+import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
+import { createExecInfo, type ExecAnswer, type ExecCluster, parseExecCredential } from './exec-credential.js';
+import { findExecutable } from './exec-lookup.js';
+import { createRenewedSource, type ObtainedCredential } from './exec-renewal.js';
+import { runExecCommand } from './exec-run.js';
+
+/** What an exec credential plugin needs to run, and whom its source tells. */
+export interface ExecSourceOptions {
+  readonly config: ExecConfig;
+  readonly cluster: ExecCluster;
+  /** What the user has beside the plugin. Each part wins over the plugin's, as in client-go. */
+  readonly base: Credential;
+  readonly events: CredentialEvents;
+  readonly clock?: { now(): number };
+  /** What the plugin's own variables are added to; its PATH is the one that the command is looked up in. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Milliseconds that the plugin may take; 60 s unless given. */
+  readonly timeout?: number;
+}
+
+/**
+ * Credentials of an exec credential plugin (client-go's `plugin/pkg/client/auth/exec`, KEP-541), which first runs when
+ * one is asked for. They expire at the plugin's expirationTimestamp or with its client certificate, whichever is first,
+ * and never when it gives neither. What it writes to its stderr is logged; messages say why there is no credential, and
+ * hold nothing of the plugin's arguments, environment or answer.
+ */
+export function createExecSource(options: ExecSourceOptions): CredentialSource {
+  const { base, events, clock = Date } = options;
+  return createRenewedSource({
+    name: 'exec',
+    events,
+    clock,
+    obtain: async signal => merge(await runPlugin(options, signal), base),
+  });
+}
+
+async function runPlugin(
+  { config, cluster, events, env, timeout = 60_000 }: ExecSourceOptions,
+  signal: AbortSignal,
+): Promise<ExecAnswer> {
+  const { command, args, apiVersion, installHint } = config;
+  const executable = await findExecutable(command, env['PATH']);
+  if ('problem' in executable) {
+    const hint = installHint.trim() === '' ? '' : `\n\n${installHint.trim()}`;
+    throw new CredentialError(`exec: executable ${command} ${executable.problem}${hint}`);
+  }
+  const variables = Object.fromEntries(config.env.map(({ name, value }) => [name, value]));
+  const info = { KUBERNETES_EXEC_INFO: createExecInfo(config, cluster) };
+  const outcome = await runExecCommand(
+    { file: executable.file, name: command, args, env: { ...env, ...variables, ...info } },
+    {
+      timeout,
+      signal,
+      onStderr: line => events.log.info({ source: 'exec', command }, line),
+    },
+  );
+  if ('failure' in outcome) throw new CredentialError(`exec: executable ${command} ${outcome.failure}`);
+  const parsed = await parseExecCredential(outcome.stdout, apiVersion);
+  if ('problem' in parsed) throw new CredentialError(`exec plugin ${command} ${parsed.problem}`);
+  return parsed.answer;
+}
+
+function merge(
+  { token, clientCertificate, expirationTimestamp }: ExecAnswer,
+  base: Credential,
+): ObtainedCredential {
+  const isCertificateUsed = base.clientCertificate === undefined && clientCertificate !== undefined;
+  const ends = [
+    ...(expirationTimestamp === undefined ? [] : [expirationTimestamp]),
+    ...(isCertificateUsed ? [clientCertificate.notAfter.getTime()] : []),
+  ];
+  return {
+    credential: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(clientCertificate === undefined ? {} : { clientCertificate }),
+      ...base,
+    },
+    ...(ends.length === 0 ? {} : { expiresAt: Math.min(...ends) }),
+  };
+}

@@ -1,0 +1,125 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { kill } from 'node:process';
+import { readStderr } from './exec-stderr.js';
+
+/** A program to run without a terminal. */
+interface ExecCommand {
+  readonly file: string;
+  /** What the program sees as its own name. */
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Limits and listeners of one run. */
+interface ExecRunOptions {
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+  onStderr(line: string): void;
+}
+
+const maxStdout = 1024 * 1024;
+const maxStderr = 8 * 1024;
+/** Milliseconds that a program has to leave after SIGTERM, and that its pipes may stay open after it has left. */
+const termGrace = 2_000;
+const pipeGrace = 1_000;
+
+/**
+ * Runs a program in a session of its own, with stdin closed, and gives its stdout when it exits with 0. At the time
+ * limit, on abort, or when stdout grows past 1 MiB, it is stopped with all that it started. A failure is worded to
+ * follow the program's name and holds nothing of its arguments, environment or output. Never rejects.
+ */
+export function runExecCommand(
+  command: ExecCommand,
+  options: ExecRunOptions,
+): Promise<{ readonly stdout: Buffer } | { readonly failure: string }> {
+  return new Promise(resolve => {
+    const child = options.signal.aborted ? { failure: 'was stopped' } : start(command);
+    if ('failure' in child) {
+      resolve(child);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let stopped: string | undefined;
+    let killTimer: NodeJS.Timeout | undefined;
+    let pipeTimer: NodeJS.Timeout | undefined;
+
+    const stop = (reason: string): void => {
+      if (stopped !== undefined) return;
+      stopped = reason;
+      killGroup(child, 'SIGTERM');
+      killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), termGrace).unref();
+    };
+    const onAbort = (): void => stop('was stopped');
+    const timer = setTimeout(
+      () => stop(`did not finish within ${options.timeout / 1000} s`),
+      options.timeout,
+    ).unref();
+    options.signal.addEventListener('abort', onAbort);
+
+    child.stdout?.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxStdout) stop('wrote more than 1 MiB to its stdout');
+      else chunks.push(chunk);
+    });
+    if (child.stderr) readStderr(child.stderr, options.onStderr, maxStderr);
+
+    const finish = (outcome: { readonly stdout: Buffer } | { readonly failure: string }): void => {
+      clearTimeout(timer);
+      clearTimeout(killTimer);
+      clearTimeout(pipeTimer);
+      options.signal.removeEventListener('abort', onAbort);
+      resolve(outcome);
+    };
+    child.on('error', error => {
+      if (child.pid === undefined) finish({ failure: describeSpawnError(error) });
+    });
+    child.on('exit', () => {
+      // What it started ends with it when it was stopped; after a good run a helper of the plugin may live on.
+      if (stopped !== undefined) killGroup(child, 'SIGKILL');
+      clearTimeout(timer);
+      pipeTimer = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, pipeGrace).unref();
+    });
+    child.on('close', (code, signal) => {
+      const failure = stopped ?? describeExit(code, signal);
+      finish(failure === undefined ? { stdout: Buffer.concat(chunks) } : { failure });
+    });
+  });
+}
+
+function start({ file, name, args, env }: ExecCommand): ChildProcess | { readonly failure: string } {
+  // A group of its own can be stopped as a whole, and a new session has no terminal that a plugin could ask at.
+  const options: SpawnOptions = { argv0: name, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
+  try {
+    return spawn(file, args, options);
+  } catch (error) {
+    return { failure: describeSpawnError(error) };
+  }
+}
+
+/** The error itself must go no further: it holds the arguments. */
+function describeSpawnError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (code === 'ENOENT') return 'cannot be run: the interpreter that its first line names is missing';
+  if (code === 'E2BIG') return 'cannot be run: its arguments and environment are too long (E2BIG)';
+  return `cannot be run (${code})`;
+}
+
+function describeExit(code: number | null, signal: NodeJS.Signals | null): string | undefined {
+  if (signal !== null) return `was ended by ${signal}`;
+  return code === 0 ? undefined : `failed with exit code ${code}`;
+}
+
+function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    kill(-pid, signal);
+  } catch {
+    // All of the group have left.
+  }
+}

@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { hasBody } from '../proxy/request-body.js';
+import { Refusal } from './refusal.js';
+
+/** Connections on which it is not certain where a request ended: what came behind it may be part of it. */
+const condemned = new WeakSet<Socket>();
+
+/**
+ * Refuses a request whose end two programs could see in different places, and everything that follows it on its connection:
+ * transfer codings other than chunked alone, any of them in HTTP/1.0 (RFC 9112, section 6.1), and an upgrade that announces a body, whose
+ * bytes belong to the body, or to the new protocol, or to the next request, depending on who reads them.
+ */
+export function refuseUncertainFraming(request: IncomingMessage): void {
+  const { socket, headers, httpVersion } = request;
+  if (condemned.has(socket))
+    throw refusal('the request before this one on its connection had no certain end');
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined) {
+    if (httpVersion === '1.0') throw condemn(socket, 'an HTTP/1.0 request cannot have a Transfer-Encoding');
+    if (coding.toLowerCase() !== 'chunked') {
+      throw condemn(socket, 'no Transfer-Encoding but chunked is supported');
+    }
+  }
+  if (request.upgrade && hasBody(request)) {
+    throw condemn(socket, 'a request with an Upgrade header cannot have a body; send it without Upgrade');
+  }
+}
+
+function condemn(socket: Socket, message: string): Refusal {
+  condemned.add(socket);
+  return refusal(message);
+}
+
+function refusal(message: string): Refusal {
+  return new Refusal(400, 'bad_request', message, { endsConnection: true });
+}

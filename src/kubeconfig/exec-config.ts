@@ -1,0 +1,118 @@
+import { resolvePath } from './pem-source.js';
+
+/** Versions of the exec credential API that client-go still has; a plugin answers in the one it is configured with. */
+export const execApiVersions = [
+  'client.authentication.k8s.io/v1',
+  'client.authentication.k8s.io/v1beta1',
+] as const;
+export type ExecApiVersion = (typeof execApiVersions)[number];
+
+/** A user's exec credential plugin (client-go's `ExecConfig`); `args` and `env` may hold secrets. */
+export interface ExecConfig {
+  readonly apiVersion: ExecApiVersion;
+  /** A name to look up in PATH, or an absolute path. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to the environment; of two equal names the last counts. */
+  readonly env: readonly { readonly name: string; readonly value: string }[];
+  /** What to tell who lacks the command; may be empty and may have several lines. */
+  readonly installHint: string;
+  readonly provideClusterInfo: boolean;
+}
+
+/**
+ * Reads a user's `exec` by client-go's rules (`clientcmd` validation and defaults): a command with a slash is relative
+ * to the kubeconfig's folder. A plugin that must have a terminal is refused, as a proxy has none to give. Problems
+ * begin with `label`, which says whose it is, and quote no argument and no value of a variable.
+ */
+export function parseExecConfig(
+  exec: Readonly<Record<string, unknown>>,
+  { label, file }: { readonly label: string; readonly file: string | undefined },
+): { readonly config: ExecConfig } | { readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  const report = (problem: string): void => {
+    problems.push(`${label}: ${problem}`);
+  };
+  const text = (field: string): string => {
+    const value = exec[field] ?? '';
+    if (isText(value)) return value;
+    report(`exec.${field} is not a text`);
+    return '';
+  };
+  const known = problems.length;
+  const command = text('command');
+  if (command === '' && problems.length === known) report('exec.command must be set: the plugin to run');
+  const apiVersion = readApiVersion(exec['apiVersion'] ?? '', report);
+  checkInteractiveMode(exec['interactiveMode'] ?? '', apiVersion, report);
+  const args = readArgs(exec['args'] ?? [], report);
+  const env = readEnv(exec['env'] ?? [], report);
+  const installHint = text('installHint');
+  const provideClusterInfo = exec['provideClusterInfo'] ?? false;
+  if (typeof provideClusterInfo !== 'boolean') report('exec.provideClusterInfo is not true or false');
+  if (problems.length > 0 || apiVersion === undefined) return { problems };
+  return {
+    config: {
+      apiVersion,
+      command: command.includes('/') ? resolvePath(command, file) : command,
+      args,
+      env,
+      installHint,
+      provideClusterInfo: provideClusterInfo === true,
+    },
+  };
+}
+
+type Report = (problem: string) => void;
+
+function readApiVersion(value: unknown, report: Report): ExecApiVersion | undefined {
+  const apiVersion = execApiVersions.find(version => version === value);
+  if (apiVersion !== undefined) return apiVersion;
+  const wanted = `use ${execApiVersions.join(' or ')}`;
+  if (value === '') report(`exec.apiVersion must be set: ${wanted}`);
+  else if (value === 'client.authentication.k8s.io/v1alpha1') {
+    report(`exec.apiVersion ${value} is no longer supported: ${wanted}, after an update of the plugin`);
+  } else report(`exec.apiVersion ${JSON.stringify(value)} is not known: ${wanted}`);
+  return undefined;
+}
+
+/** `v1` has no default; before it, IfAvailable was one. */
+function checkInteractiveMode(value: unknown, version: ExecApiVersion | undefined, report: Report): void {
+  if (value === 'Never' || value === 'IfAvailable') return;
+  if (value === 'Always') {
+    report(
+      'exec.interactiveMode is Always, but a proxy has no terminal for the plugin: use Never or IfAvailable',
+    );
+  } else if (value !== '') {
+    report(`exec.interactiveMode ${JSON.stringify(value)} is not Never, IfAvailable or Always`);
+  } else if (version === 'client.authentication.k8s.io/v1') {
+    report(`exec.interactiveMode must be set with ${version}: Never or IfAvailable`);
+  }
+}
+
+function readArgs(value: unknown, report: Report): string[] {
+  if (Array.isArray(value) && value.every(isText)) return value;
+  report('exec.args is not a list of texts');
+  return [];
+}
+
+function readEnv(value: unknown, report: Report): { name: string; value: string }[] {
+  if (!Array.isArray(value)) {
+    report('exec.env is not a list');
+    return [];
+  }
+  const variables: { name: string; value: string }[] = [];
+  for (const [index, entry] of value.entries()) {
+    const variable: Readonly<Record<string, unknown>> = Object(entry);
+    const { name, value: content = '' } = variable;
+    if (!isText(name) || name === '' || name.includes('=')) {
+      report(`exec.env[${index}] has no name that a variable can have`);
+    } else if (content !== null && !isText(content)) report(`exec.env[${index}].value is not a text`);
+    else variables.push({ name, value: content ?? '' });
+  }
+  return variables;
+}
+
+/** A program's arguments and environment cannot hold a NUL. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0');
+}

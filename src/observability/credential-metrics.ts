@@ -1,0 +1,65 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What is counted and measured of credentials and of the configuration that they come from. */
+export interface CredentialMetrics {
+  /** A source got another credential, or could not. */
+  refreshed(source: string, result: 'success' | 'failure'): void;
+  /** When the credential in use expires; undefined takes the sample away, for it is not known. */
+  expires(source: string, at: Date | undefined): void;
+  /** When the client certificate in use expires; undefined takes the sample away, for there is none. */
+  clientCertificateExpires(at: Date | undefined): void;
+  /** Changed files were read, and could be used or not. */
+  reloaded(isUsable: boolean): void;
+}
+
+/** Adds the metrics to a registry; the counters whose labels are known are at 0 from the start. */
+export function createCredentialMetrics(registry: Registry): CredentialMetrics {
+  const registers = [registry];
+  const refreshes = new Counter({
+    name: 'kube_api_proxy_credential_refreshes_total',
+    help: 'Times that an exec plugin or an OpenID Connect issuer was asked for another credential.',
+    labelNames: ['source', 'result'],
+    registers,
+  });
+  const expiration = new Gauge({
+    name: 'kube_api_proxy_credential_expiration_timestamp_seconds',
+    help: 'When the credential in use expires, in seconds since 1970; no sample when that is not known.',
+    labelNames: ['source'],
+    registers,
+  });
+  const certificateExpiration = new Gauge({
+    name: 'kube_api_proxy_client_certificate_expiration_timestamp_seconds',
+    help: 'When the client certificate in use expires, in seconds since 1970; no sample without a client certificate.',
+    registers,
+  });
+  const reloads = new Counter({
+    name: 'kube_api_proxy_config_reloads_total',
+    help: 'Times that changed files of the configuration were read, by whether they could be used.',
+    labelNames: ['result'],
+    registers,
+  });
+  const lastReload = new Gauge({
+    name: 'kube_api_proxy_config_last_reload_successful',
+    help: 'Whether the files of the configuration could be used when they were last read: 1 or 0.',
+    registers,
+  });
+  certificateExpiration.remove();
+  lastReload.set(1);
+  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
+
+  return {
+    refreshed: (source, result) => refreshes.inc({ source, result }),
+    expires(source, at) {
+      if (at === undefined) expiration.remove({ source });
+      else expiration.set({ source }, at.getTime() / 1000);
+    },
+    clientCertificateExpires(at) {
+      if (at === undefined) certificateExpiration.remove();
+      else certificateExpiration.set(at.getTime() / 1000);
+    },
+    reloaded(isUsable) {
+      reloads.inc({ result: isUsable ? 'success' : 'failure' });
+      lastReload.set(isUsable ? 1 : 0);
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { Logger } from './logger.js';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+/** Milliseconds left from which on a warning is given, once each for every certificate. */
+const thresholds = [7 * day, day, 0];
+
+/** Warns of a client certificate that is about to expire. */
+export interface ExpiryWarning {
+  /** The certificate in use now expires then; undefined when there is none. */
+  watch(notAfter: Date | undefined): void;
+  /** Begins to look: nothing is said before. */
+  start(): void;
+  close(): void;
+}
+
+/** Looks once an hour, and at once when another certificate comes into use. */
+export function createExpiryWarning(logger: Logger, now: () => number = Date.now): ExpiryWarning {
+  let watched: Date | undefined;
+  let warned = Number.POSITIVE_INFINITY;
+  const look = () => {
+    if (watched === undefined) return;
+    const left = watched.getTime() - now();
+    const passed = Math.min(...thresholds.filter(threshold => left < threshold), Number.POSITIVE_INFINITY);
+    if (passed >= warned) return;
+    warned = passed;
+    const fields = { notAfter: watched.toISOString(), daysLeft: Math.floor(left / day) };
+    logger.warn(
+      fields,
+      left < 0 ? 'the client certificate has expired' : 'the client certificate expires soon',
+    );
+  };
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    watch(notAfter) {
+      if (notAfter?.getTime() !== watched?.getTime()) warned = Number.POSITIVE_INFINITY;
+      watched = notAfter;
+      if (timer !== undefined) look();
+    },
+    start() {
+      timer = setInterval(look, hour).unref();
+      look();
+    },
+    close: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import type { Upstream, UpstreamSession } from '../upstream/upstream.js';
+import { outboundHeaders } from './headers.js';
+import type { OpenStreams } from './open-streams.js';
+
+/** What every exchange with the API server has in common. */
+export interface ProxyContext {
+  readonly upstream: Upstream;
+  readonly openStreams: OpenStreams;
+  /** Puts the path of the kubeconfig's server URL before every path. */
+  readonly appendServerPath: boolean;
+  /** Milliseconds that a request may take that is not long-running; 0 for no limit. */
+  readonly requestTimeout: number;
+  /** TCP keep-alive period of upgraded connections in milliseconds. */
+  readonly keepAlive: number;
+}
+
+/** What is sent upstream for one client request, besides its body. */
+export interface OutboundRequest {
+  readonly path: string;
+  /** Name, value, name, value, … */
+  readonly headers: string[];
+}
+
+/** The request as the API server gets it, on either leg. */
+export function outboundRequest(
+  { appendServerPath }: ProxyContext,
+  { target, raw }: FastifyRequest,
+  { host, serverPath, credential, impersonation }: UpstreamSession,
+): OutboundRequest {
+  return {
+    path: appendServerPath ? serverPath + target.raw : target.raw,
+    headers: outboundHeaders(raw.rawHeaders, {
+      host,
+      authorization: credential.authorization,
+      impersonation,
+      remoteAddress: raw.socket.remoteAddress,
+    }),
+  };
+}
+
+/** Whether the client authenticates itself, so that a 401 says nothing of our credential. */
+export function bringsAuthorization(request: IncomingMessage): boolean {
+  return request.headers.authorization !== undefined;
+}

@@ -1,0 +1,83 @@
+import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
+import type { CredentialEvents } from '../credentials/credential-source.js';
+import { createCredentialSource } from '../credentials/select.js';
+import { inClusterKubeconfig, serviceAccountDirectory } from '../kubeconfig/in-cluster.js';
+import { type KubeconfigLocation, loadKubeconfig } from '../kubeconfig/load.js';
+import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
+import { resolveClientConfig } from '../kubeconfig/resolve.js';
+import type { ClientConfig, PemSource } from '../kubeconfig/types.js';
+import { selectProxy } from './proxy-selection.js';
+import type { Endpoint } from './upstream.js';
+
+/** All that the kubeconfig, the flags and the files they name come down to. */
+export interface Configuration extends Endpoint {
+  /** Every file that was read or looked for: a change of one of them is a change of the configuration. */
+  readonly files: readonly string[];
+}
+
+/** Where a configuration is read from. */
+export interface ConfigurationOptions {
+  readonly location: KubeconfigLocation;
+  /** The process's environment: in a Pod it names the API server. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly overrides: Overrides;
+  readonly events: CredentialEvents;
+  /** Has the files looked at again before their time. */
+  readonly lookAgain: () => Promise<void>;
+}
+
+/**
+ * Reads everything anew. What has a state and has not changed, such as an exec plugin's cached answer, is taken over from
+ * the configuration before. All that is wrong is told at once, one line each.
+ */
+export async function loadConfiguration(
+  { location, env, overrides, events, lookAgain }: ConfigurationOptions,
+  before?: Configuration,
+): Promise<Configuration | { readonly problems: readonly string[] }> {
+  const loaded = loadKubeconfig(location);
+  if ('problems' in loaded) return loaded;
+  const inCluster =
+    loaded.kubeconfig.files.length === 0 && !isGiven(overrides.server)
+      ? inClusterKubeconfig(env, serviceAccountDirectory)
+      : undefined;
+  const kubeconfig = inCluster ?? loaded.kubeconfig;
+  const resolved = resolveClientConfig(kubeconfig, overrides);
+  if ('problems' in resolved) return resolved;
+  const { config } = resolved;
+  const trusted = await loadAuthority(config);
+  const certificateAuthority = 'problems' in trusted ? undefined : trusted.certificateAuthority;
+  const selected = await createCredentialSource(config, {
+    certificateAuthority,
+    env,
+    events,
+    lookAgain,
+    before: before?.source,
+  });
+  const proxied = selectProxy(config.server, {
+    proxyUrl: config.proxyUrl?.url ?? '',
+    name: config.proxyUrl?.name ?? 'proxy-url',
+    environment: env,
+  });
+  if ('problems' in selected || 'problems' in trusted || 'problem' in proxied) {
+    const problems = [selected, trusted].flatMap(part => ('problems' in part ? part.problems : []));
+    return { problems: 'problem' in proxied ? [...problems, proxied.problem] : problems };
+  }
+  const files = [...loaded.kubeconfig.lookedFor, ...kubeconfig.files, ...filesOf(config)];
+  return { config, certificateAuthority, source: selected.source, proxy: proxied.proxy, files };
+}
+
+async function loadAuthority({
+  certificateAuthority: source,
+}: ClientConfig): Promise<{ certificateAuthority: Buffer | undefined } | { problems: readonly string[] }> {
+  return source === undefined ? { certificateAuthority: undefined } : loadCertificateAuthority(source);
+}
+
+function filesOf({ certificateAuthority, clientCertificate, tokenFile }: ClientConfig): string[] {
+  const sources: (PemSource | undefined)[] = [
+    certificateAuthority,
+    clientCertificate?.certificate,
+    clientCertificate?.key,
+    tokenFile === undefined ? undefined : { file: tokenFile },
+  ];
+  return sources.flatMap(source => (source !== undefined && 'file' in source ? [source.file] : []));
+}

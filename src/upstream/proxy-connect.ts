@@ -1,0 +1,47 @@
+import http from 'node:http';
+import { proxyRefused, proxyUnusable } from './proxy-error.js';
+import type { Negotiation } from './proxy-tunnel.js';
+import { authorityOf } from './proxy-url.js';
+
+const maxHeaderSize = 64 * 1024;
+/** A status line is shown up to here; the rest of a longer one is not what the reader needs. */
+const maxReasonLength = 100;
+
+/**
+ * Asks an HTTP proxy for a tunnel (CONNECT, RFC 9110 section 9.3.6). As in net/http only 200 is a yes; bytes that come
+ * right behind it are the API server's, and stay in the socket.
+ */
+export const negotiateConnect: Negotiation = (socket, proxy, server, done) => {
+  const target = authorityOf(server);
+  const outgoing = http.request({
+    method: 'CONNECT',
+    path: target,
+    headers: {
+      Host: target,
+      'User-Agent': 'kube-api-proxy',
+      ...(proxy.credentials === undefined ? {} : { 'Proxy-Authorization': basic(proxy.credentials) }),
+    },
+    maxHeaderSize,
+    createConnection: () => socket,
+  });
+  // Node would say `close`, and there are proxies that take it for the tunnel.
+  outgoing.removeHeader('Connection');
+  outgoing.once('connect', (response, _socket, head) => {
+    if (response.statusCode !== 200) {
+      const reason = `${response.statusCode} ${response.statusMessage ?? ''}`
+        .trim()
+        .slice(0, maxReasonLength);
+      const hint = response.statusCode === 407 ? "; check the user name and password in the proxy's URL" : '';
+      done(proxyRefused(proxy, target, reason + hint));
+      return;
+    }
+    if (head.length > 0) socket.unshift(head);
+    done(null);
+  });
+  outgoing.on('error', error => done(proxyUnusable(proxy, error)));
+  outgoing.end();
+};
+
+function basic({ username, password }: { readonly username: string; readonly password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}

@@ -1,0 +1,44 @@
+import { SocksClient } from 'socks';
+import { proxyRefused } from './proxy-error.js';
+import type { Negotiation } from './proxy-tunnel.js';
+import { authorityOf } from './proxy-url.js';
+
+/**
+ * Asks a SOCKS5 proxy for a tunnel (RFC 1928, user name and password by RFC 1929). A host name goes to the proxy as it is;
+ * bytes that come right behind the proxy's yes are the API server's, and stay in the socket.
+ */
+export const negotiateSocks: Negotiation = (socket, proxy, server, done) => {
+  // The library's errors carry its options, which hold the password: only their text goes on.
+  const refuse = (error: Error) => done(proxyRefused(proxy, authorityOf(server), error.message));
+  try {
+    const client = new SocksClient({
+      proxy: {
+        host: proxy.hostname,
+        port: proxy.port,
+        type: 5,
+        ...(proxy.credentials === undefined
+          ? {}
+          : { userId: proxy.credentials.username, password: proxy.credentials.password }),
+      },
+      command: 'connect',
+      destination: { host: server.hostname, port: server.port },
+    });
+    client.on('error', refuse);
+    client.once('established', () => {
+      const early: Buffer[] = [];
+      const keep = (chunk: Buffer) => early.push(chunk);
+      // An immediate of the library's own, queued before this event, emits what it has read too much and resumes the socket.
+      socket.on('data', keep);
+      setImmediate(() => {
+        socket.off('data', keep);
+        // As Node's http does when it hands a socket on: neither flowing nor paused, so that the next reader starts it.
+        Object.assign(socket, { readableFlowing: null });
+        if (early.length > 0) socket.unshift(Buffer.concat(early));
+        done(null);
+      });
+    });
+    client.connect(socket);
+  } catch (error) {
+    refuse(error as Error);
+  }
+};

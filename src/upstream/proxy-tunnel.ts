@@ -1,0 +1,110 @@
+import net from 'node:net';
+import tls from 'node:tls';
+import { negotiateConnect } from './proxy-connect.js';
+import { proxyUnusable } from './proxy-error.js';
+import { negotiateSocks } from './proxy-socks.js';
+import type { ProxyConfig } from './proxy-url.js';
+
+/** The far end of a tunnel. */
+type Target = { readonly hostname: string; readonly port: number };
+
+/**
+ * Brings a proxy from a fresh connection to one that leads to `server`. It may call `done` more than once, the first
+ * counts; that the socket fails or closes is the caller's to see.
+ */
+export type Negotiation = (
+  socket: net.Socket,
+  proxy: ProxyConfig,
+  server: Target,
+  done: (error: Error | null) => void,
+) => void;
+
+/** Which tunnel, and what it takes to open it. */
+export interface TunnelOptions {
+  readonly proxy: ProxyConfig;
+  readonly server: Target;
+  /** TCP keep-alive period in milliseconds, 0 for none. */
+  readonly keepAlive: number;
+  /** Milliseconds for everything up to the proxy's yes. */
+  readonly timeout: number;
+  /** PEM of the authorities that an https:// proxy is verified against; undefined means the well-known ones. */
+  readonly authority?: string | Buffer | undefined;
+}
+
+/**
+ * Opens a TCP connection to the API server through a proxy. The callback comes later and exactly once, with a socket
+ * that has no listener left on it, or with an UpstreamError that names the proxy; `destroy` ends it in any state.
+ */
+export function openTunnel(
+  { proxy, server, keepAlive, timeout, authority }: TunnelOptions,
+  callback: (error: Error | null, socket: net.Socket | null) => void,
+): { destroy(): void } {
+  const negotiate = proxy.protocol === 'socks5:' ? negotiateSocks : negotiateConnect;
+  const socket = proxy.protocol === 'https:' ? connectTls(proxy, authority) : connectPlain(proxy);
+  const ready = proxy.protocol === 'https:' ? 'secureConnect' : 'connect';
+  let settled = false;
+
+  const release = (): void => {
+    settled = true;
+    clearTimeout(timer);
+    socket.off(ready, onReady).off('error', onError).off('close', onClose).off('end', onClose);
+  };
+  const abandon = (): void => {
+    release();
+    socket.on('error', () => {}).destroy();
+  };
+  const done = (error: Error | null): void => {
+    if (settled) return;
+    if (error === null) {
+      release();
+      callback(null, socket);
+    } else {
+      abandon();
+      callback(error, null);
+    }
+  };
+  const fail = (code: string, message: string) => done(proxyUnusable(proxy, coded(code, message)));
+  const onReady = () => negotiate(socket, proxy, server, done);
+  const onError = (error: Error) => done(proxyUnusable(proxy, error));
+  const onClose = () => fail('ECONNRESET', 'closed while connecting');
+  const timer = setTimeout(() => fail('ETIMEDOUT', `no tunnel within ${timeout} ms`), timeout);
+
+  socket.once('connect', () => {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(keepAlive > 0, keepAlive);
+  });
+  // A half-open socket that the proxy has ended does not close by itself.
+  socket.once(ready, onReady).on('error', onError).once('close', onClose).once('end', onClose);
+  return {
+    destroy() {
+      if (settled) {
+        socket.destroy();
+        return;
+      }
+      abandon();
+      process.nextTick(callback, coded('ECONNRESET', 'given up while connecting'), null);
+    },
+  };
+}
+
+function coded(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+function connectPlain({ hostname, port }: ProxyConfig): net.Socket {
+  return net.connect({ host: hostname, port, allowHalfOpen: true });
+}
+
+function connectTls({ hostname, port }: ProxyConfig, authority: string | Buffer | undefined): net.Socket {
+  const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
+    host: hostname,
+    port,
+    allowHalfOpen: true,
+    // SNI never carries an address (RFC 6066, section 3); without it the host is what is verified.
+    servername: net.isIP(hostname) === 0 ? hostname : '',
+    rejectUnauthorized: true,
+    ALPNProtocols: ['http/1.1'],
+  };
+  if (authority !== undefined) options.ca = authority;
+  return tls.connect(options);
+}

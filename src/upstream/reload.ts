@@ -1,0 +1,54 @@
+import { watchFiles } from '../kubeconfig/file-watch.js';
+import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
+import { Upstream } from './upstream.js';
+
+/** An upstream that follows its files. */
+export interface FollowingUpstream {
+  readonly upstream: Upstream;
+  close(): void;
+}
+
+/** What an upstream that follows its files needs. */
+export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'> {
+  /** TCP keep-alive period in milliseconds, 0 for none. */
+  readonly keepAlive: number;
+  /** When the client certificate that new connections present expires; called when that changes. */
+  readonly onCertificate: (notAfter: Date | undefined) => void;
+  /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
+  readonly onReload: (problems: readonly string[]) => void;
+}
+
+/** Milliseconds between looks: what is rotated is in use within twice that. */
+const interval = 4_000;
+
+/**
+ * Loads the configuration and keeps up with it: a change of any of its files is in use within 10 s, and one that cannot be
+ * used (a certificate whose key has not come yet, a broken edit, an empty file) leaves the last good one in use.
+ */
+export async function followConfiguration(
+  options: FollowOptions,
+): Promise<FollowingUpstream | { readonly problems: readonly string[] }> {
+  let look: () => Promise<void> = async () => {};
+  const configurationOptions = { ...options, lookAgain: () => look() };
+  const first = await loadConfiguration(configurationOptions);
+  if ('problems' in first) return first;
+
+  let current: Configuration = first;
+  const upstream = new Upstream(first, options);
+  const watch = await watchFiles({
+    files: () => current.files,
+    interval,
+    onChange: async () => {
+      const next = await loadConfiguration(configurationOptions, current);
+      if ('problems' in next) {
+        options.onReload(next.problems);
+        return;
+      }
+      current = next;
+      upstream.replace(next);
+      options.onReload([]);
+    },
+  });
+  look = watch.look;
+  return { upstream, close: watch.close };
+}

@@ -1,0 +1,521 @@
+import assert from 'node:assert/strict';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import type { Credential } from '../../src/credentials/credential.js';
+import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
+import { createExecSource, type ExecSourceOptions } from '../../src/credentials/exec-plugin.js';
+import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/exec-plugin.js';
+
+interface Report {
+  readonly refreshes: string[];
+  readonly expirations: (number | undefined)[];
+  readonly lines: string[];
+}
+
+let plugin: ExecPlugin;
+let report: Report;
+const sources: CredentialSource[] = [];
+beforeEach(async () => {
+  plugin = await writeExecPlugin();
+  report = { refreshes: [], expirations: [], lines: [] };
+});
+afterEach(async () => {
+  for (const source of sources.splice(0)) source.close();
+  await plugin.remove();
+});
+
+function createSource(
+  exec: Record<string, unknown> = plugin.exec(),
+  more: Partial<ExecSourceOptions> = {},
+): CredentialSource {
+  const parsed = parseExecConfig(exec, { label: 'user "test"', file: join(plugin.directory, 'config') });
+  assert.ok('config' in parsed, JSON.stringify(parsed));
+  const log = (fields: object, message: string): void => {
+    report.lines.push(`${JSON.stringify(fields)} ${message}`);
+  };
+  const source = createExecSource({
+    config: parsed.config,
+    cluster: { server: 'https://example.test' },
+    base: {},
+    env: process.env,
+    events: {
+      refreshed: (name, result) => report.refreshes.push(`${name} ${result}`),
+      expires: (_, at) => report.expirations.push(at?.getTime()),
+      log: { info: log, warn: log },
+    },
+    ...more,
+  });
+  sources.push(source);
+  return source;
+}
+
+async function errorOf(credential: Credential | Promise<Credential>): Promise<CredentialError> {
+  try {
+    await credential;
+  } catch (error) {
+    assert.ok(error instanceof CredentialError, String(error));
+    return error;
+  }
+  throw assert.fail('no credential was expected');
+}
+
+async function until(condition: () => boolean, limit = 5_000): Promise<void> {
+  const end = Date.now() + limit;
+  while (!condition()) {
+    assert.ok(Date.now() < end, `not within ${limit} ms: ${condition}`);
+    await sleep(10);
+  }
+}
+
+/** A clock that only moves when it is told to. */
+function createClock(): { now(): number; advance(milliseconds: number): void } {
+  let time = Date.now();
+  return {
+    now: () => time,
+    advance: milliseconds => {
+      time += milliseconds;
+    },
+  };
+}
+
+const inFuture = (milliseconds: number, from = Date.now()): string =>
+  new Date(from + milliseconds).toISOString();
+
+describe('the exec plugin', () => {
+  it('runs once when twenty requests arrive together', async () => {
+    await plugin.answer({ token: 't-1' });
+    await plugin.delay(100);
+    const source = createSource();
+    const given = await Promise.all(Array.from({ length: 20 }, () => source.get()));
+    assert.equal(plugin.runs(), 1);
+    assert.deepEqual(given[0], { authorization: 'Bearer t-1' });
+    assert.equal(new Set(given).size, 1);
+    assert.equal(source.get(), given[0]);
+    assert.deepEqual(report.refreshes, ['exec success']);
+    assert.deepEqual(report.expirations, [undefined]);
+  });
+
+  it('runs with its arguments, its variables, the cluster and an empty stdin', async () => {
+    await plugin.answer({ token: 't-1' });
+    const exec = plugin.exec({
+      args: ['get-token', '--flag=a b'],
+      env: [
+        { name: 'GREETING', value: 'first' },
+        { name: 'GREETING', value: 'hello' },
+        { name: 'KUBERNETES_EXEC_INFO', value: 'forged' },
+      ],
+      provideClusterInfo: true,
+      interactiveMode: 'IfAvailable',
+    });
+    await createSource(exec, { env: { PATH: process.env['PATH'], INHERITED: 'yes', GREETING: 'old' } }).get();
+    assert.deepEqual(plugin.args(), ['get-token', '--flag=a b']);
+    const { GREETING, INHERITED } = plugin.env();
+    assert.deepEqual({ GREETING, INHERITED }, { GREETING: 'hello', INHERITED: 'yes' });
+    assert.deepEqual(plugin.infos(), [
+      {
+        kind: 'ExecCredential',
+        apiVersion: 'client.authentication.k8s.io/v1',
+        spec: { cluster: { server: 'https://example.test' }, interactive: false },
+      },
+    ]);
+  });
+
+  it("is found in the proxy's PATH, whatever PATH its own variables name", async () => {
+    await plugin.answer({ token: 't-1' });
+    const env = { PATH: `.:/nowhere:${plugin.directory}:${process.env['PATH']}` };
+    const own = [{ name: 'PATH', value: `${process.env['PATH']}:/own` }];
+    await createSource(plugin.exec({ command: plugin.name, env: own }), { env }).get();
+    assert.equal(plugin.env()['PATH'], own[0]?.value);
+  });
+
+  it("is found in the kubeconfig's folder when its command has a slash", async () => {
+    await plugin.answer({ token: 't-1' });
+    await createSource(plugin.exec({ command: `./${plugin.name}` })).get();
+    assert.equal(plugin.runs(), 1);
+  });
+
+  it('may give a client certificate, whose end counts when it comes before expirationTimestamp', async () => {
+    const ca = await createCertificateAuthority();
+    const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 600_000);
+    const { certificate, key } = await ca.client({ notAfter });
+    await plugin.answer({
+      token: 't-1',
+      clientCertificateData: certificate,
+      clientKeyData: key,
+      expirationTimestamp: inFuture(3_600_000),
+    });
+    const credential = await createSource().get();
+    assert.equal(credential.authorization, 'Bearer t-1');
+    assert.equal(credential.clientCertificate?.certificate.toString(), certificate);
+    assert.deepEqual(report.expirations, [notAfter.getTime()]);
+  });
+
+  it('leaves what the user has beside it, and a certificate that is not used has no say in the end', async () => {
+    const ca = await createCertificateAuthority();
+    const { certificate, key } = await ca.client({ notAfter: new Date(Date.now() + 600_000) });
+    await plugin.answer({ token: 't-1', clientCertificateData: certificate, clientKeyData: key });
+    const clientCertificate = {
+      certificate: Buffer.from('own'),
+      key: Buffer.from('own'),
+      notAfter: new Date(),
+    };
+    const credential = await createSource(plugin.exec(), { base: { clientCertificate } }).get();
+    assert.deepEqual(credential, { authorization: 'Bearer t-1', clientCertificate });
+    assert.deepEqual(report.expirations, [undefined]);
+  });
+});
+
+describe('a credential of the exec plugin', () => {
+  it('is renewed before it expires while nobody waits', async () => {
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(4_000) });
+    const source = createSource();
+    await source.get();
+    await plugin.answer({ token: 't-2', expirationTimestamp: inFuture(3_600_000) });
+    const given = new Set<unknown>();
+    await until(() => {
+      const credential = source.get();
+      assert.ok(!(credential instanceof Promise), 'a request had to wait');
+      given.add(credential.authorization);
+      return given.size === 2;
+    });
+    assert.deepEqual([...given], ['Bearer t-1', 'Bearer t-2']);
+    assert.equal(plugin.runs(), 2);
+  });
+
+  it('is renewed by its timer when no request comes', async () => {
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_500) });
+    await createSource().get();
+    await plugin.answer({ token: 't-2', expirationTimestamp: inFuture(3_600_000) });
+    await until(() => report.refreshes.length === 2);
+    assert.equal(plugin.runs(), 2);
+  });
+
+  it('stays in use while the renewal fails, and the renewal is tried again with pauses', async () => {
+    const clock = createClock();
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(3_600_000, clock.now()) });
+    const source = createSource(plugin.exec(), { clock });
+    const first = await source.get();
+    clock.advance(3_539_000);
+    assert.equal(source.get(), first);
+    assert.equal(plugin.runs(), 1, 'a minute before the end is early enough');
+    await plugin.fail(1);
+    clock.advance(2_000);
+    assert.equal(source.get(), first);
+    await until(() => report.refreshes.length === 2);
+    for (let i = 0; i < 20; i++) assert.equal(source.get(), first);
+    await sleep(100);
+    assert.equal(plugin.runs(), 2, 'within the pause nobody tries again');
+    clock.advance(1_000);
+    assert.equal(source.get(), first);
+    await until(() => report.refreshes.length === 3);
+    await plugin.answer({ token: 't-2', expirationTimestamp: inFuture(3_600_000, clock.now()) });
+    clock.advance(2_000);
+    assert.equal(source.get(), first);
+    await until(() => report.refreshes.length === 4);
+    assert.deepEqual(source.get(), { authorization: 'Bearer t-2' });
+    assert.deepEqual(report.refreshes, ['exec success', 'exec failure', 'exec failure', 'exec success']);
+  });
+
+  it('is not given once it has expired', async () => {
+    const clock = createClock();
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
+    const source = createSource(plugin.exec(), { clock });
+    await source.get();
+    clock.advance(60_000);
+    await plugin.fail(3);
+    const error = await errorOf(source.get());
+    assert.equal(error.message, `exec: executable ${plugin.path} failed with exit code 3`);
+    assert.equal(error.code, 503);
+    await plugin.answer({ token: 't-2' });
+    clock.advance(1_000);
+    assert.deepEqual(await source.get(), { authorization: 'Bearer t-2' });
+  });
+
+  it('that has expired when it comes is used, but does not make the plugin run for every request', async () => {
+    const clock = createClock();
+    await plugin.answer({ token: 't-1', expirationTimestamp: '1970-01-01T00:00:00Z' });
+    const source = createSource(plugin.exec(), { clock });
+    const first = await source.get();
+    assert.deepEqual(first, { authorization: 'Bearer t-1' });
+    assert.equal(source.get(), first);
+    clock.advance(1_000);
+    await plugin.answer({ token: 't-2', expirationTimestamp: '1970-01-01T00:00:00Z' });
+    assert.deepEqual(await source.get(), { authorization: 'Bearer t-2' });
+    assert.equal(plugin.runs(), 2);
+  });
+
+  it('is the same object when the plugin gives the same again', async () => {
+    const clock = createClock();
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
+    const source = createSource(plugin.exec(), { clock });
+    const first = await source.get();
+    clock.advance(60_000);
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
+    assert.equal(await source.get(), first);
+    assert.equal(plugin.runs(), 2);
+  });
+});
+
+describe('a refused credential', () => {
+  it('is renewed once for all who were refused with it', async () => {
+    await plugin.answer({ token: 't-1' });
+    const source = createSource();
+    const first = await source.get();
+    await plugin.answer({ token: 't-2' });
+    await plugin.delay(100);
+    const renewed = await Promise.all(Array.from({ length: 20 }, () => source.refused(first)));
+    assert.deepEqual(new Set(renewed).size, 1);
+    assert.deepEqual(renewed[0], { authorization: 'Bearer t-2' });
+    assert.equal(plugin.runs(), 2);
+  });
+
+  it('that was replaced meanwhile costs no run', async () => {
+    await plugin.answer({ token: 't-1' });
+    const source = createSource();
+    const first = await source.get();
+    await plugin.answer({ token: 't-2' });
+    const second = await source.refused(first);
+    assert.equal(await source.refused(first), second);
+    assert.equal(source.get(), second);
+    assert.equal(plugin.runs(), 2);
+  });
+
+  it('that the plugin gives again is not worth another try', async () => {
+    await plugin.answer({ token: 't-1' });
+    const source = createSource();
+    const first = await source.get();
+    assert.equal(await source.refused(first), undefined);
+    assert.equal(plugin.runs(), 2);
+    assert.equal(await source.refused(first), undefined);
+    assert.equal(plugin.runs(), 2);
+    assert.equal(source.get(), first);
+  });
+
+  it('is renewed ever less often while what replaces it is refused as well', async () => {
+    const clock = createClock();
+    const source = createSource(plugin.exec(), { clock });
+    const renewals: number[] = [];
+    await plugin.answer({ token: 't-0' });
+    await source.get();
+    for (let second = 0; second <= 160; second += 5) {
+      await plugin.answer({ token: `t-${second}` });
+      const given = await source.get();
+      if ((await source.refused(given)) !== undefined || plugin.runs() > renewals.length + 1) {
+        renewals.push(second);
+      }
+      clock.advance(5_000);
+    }
+    assert.deepEqual(renewals, [0, 10, 30, 70, 150]);
+  });
+
+  it('is renewed at once again after one that was accepted for a time', async () => {
+    const clock = createClock();
+    const source = createSource(plugin.exec(), { clock });
+    for (const token of ['t-1', 't-2', 't-3', 't-4']) {
+      await plugin.answer({ token });
+      const given = await source.get();
+      if (token !== 't-1') {
+        assert.deepEqual(await source.refused(given), { authorization: `Bearer ${token}` });
+      }
+      clock.advance(11_000);
+    }
+  });
+
+  it('stays in use when the plugin fails', async () => {
+    await plugin.answer({ token: 't-1' });
+    const source = createSource();
+    const first = await source.get();
+    await plugin.fail(1);
+    assert.equal(await source.refused(first), undefined);
+    assert.equal(await source.refused(first), undefined);
+    assert.equal(source.get(), first);
+    assert.equal(plugin.runs(), 2);
+  });
+});
+
+describe('an exec plugin that fails', () => {
+  it('does not run for every request, and waits ever longer', async () => {
+    const clock = createClock();
+    await plugin.fail(7);
+    const source = createSource(plugin.exec(), { clock });
+    const starts: number[] = [];
+    for (let second = 0; second <= 100; second++) {
+      await errorOf(source.get());
+      if (plugin.runs() > starts.length) starts.push(second);
+      clock.advance(1_000);
+    }
+    assert.deepEqual(starts, [0, 1, 3, 7, 15, 31, 61, 91]);
+    assert.equal(report.refreshes.length, starts.length);
+  });
+
+  it('that is missing is named, with the hint how to install it', async () => {
+    const installHint = 'Install it with:\n  brew install it\n';
+    const { message } = await errorOf(
+      createSource(plugin.exec({ command: 'no-such-plugin', installHint })).get(),
+    );
+    assert.equal(message, 'exec: executable no-such-plugin not found\n\nInstall it with:\n  brew install it');
+    const missing = join(plugin.directory, 'missing');
+    const byPath = await errorOf(createSource(plugin.exec({ command: './missing' })).get());
+    assert.equal(byPath.message, `exec: executable ${missing} not found`);
+  });
+
+  it('that cannot be executed is told from one that is missing', async () => {
+    await chmod(plugin.path, 0o644);
+    const plain = await errorOf(createSource().get());
+    assert.equal(plain.message, `exec: executable ${plugin.path} not executable`);
+    await writeFile(plugin.path, '#!/no/such/interpreter\n');
+    await chmod(plugin.path, 0o755);
+    const script = await errorOf(createSource().get());
+    assert.match(script.message, /cannot be run: the interpreter that its first line names is missing$/);
+  });
+
+  it('that a signal ends is told by the signal', async () => {
+    await writeFile(plugin.path, '#!/bin/sh\nkill -SEGV $$\n');
+    const { message } = await errorOf(createSource().get());
+    assert.equal(message, `exec: executable ${plugin.path} was ended by SIGSEGV`);
+  });
+
+  it('that answers with something else is told so', async () => {
+    await plugin.write('hush');
+    const { message } = await errorOf(createSource().get());
+    assert.equal(message, `exec plugin ${plugin.path} did not write a JSON object to its stdout`);
+  });
+
+  it('that floods its stdout is stopped', async () => {
+    await writeFile(plugin.path, '#!/bin/sh\nexec yes\n');
+    const { message } = await errorOf(createSource().get());
+    assert.equal(message, `exec: executable ${plugin.path} wrote more than 1 MiB to its stdout`);
+  });
+
+  it('has its arguments too long for the system told without them', async () => {
+    const args = ['hush'.repeat(50_000)];
+    const { message } = await errorOf(createSource(plugin.exec({ args })).get());
+    assert.match(message, /cannot be run: its arguments and environment are too long \(E2BIG\)$/);
+  });
+
+  it('shows nothing of its arguments, variables and answer', async () => {
+    const args = ['--secret=hush-1'];
+    const env = [{ name: 'SECRET', value: 'hush-2' }];
+    await plugin.write(
+      JSON.stringify({ kind: 'ExecCredential', apiVersion: 'hush-3', status: { token: 'hush-4' } }),
+    );
+    const errors = [await errorOf(createSource(plugin.exec({ args, env })).get())];
+    await plugin.fail(1);
+    errors.push(await errorOf(createSource(plugin.exec({ args, env })).get()));
+    await plugin.hang();
+    errors.push(await errorOf(createSource(plugin.exec({ args, env }), { timeout: 100 }).get()));
+    await chmod(plugin.path, 0o644);
+    errors.push(await errorOf(createSource(plugin.exec({ args, env })).get()));
+    await writeFile(plugin.path, '#!/no/such/interpreter\n');
+    await chmod(plugin.path, 0o755);
+    errors.push(await errorOf(createSource(plugin.exec({ args, env })).get()));
+    const shown = inspect([errors, report], { depth: null, showHidden: true });
+    assert.equal(errors.length, 5);
+    assert.doesNotMatch(shown, /hush/);
+  });
+});
+
+describe("a plugin's stderr", () => {
+  it('is logged line by line, and its stdout is not', async () => {
+    await plugin.complain('first\r\n\u001b[31msecond\u001b[0m\n\nlast');
+    await plugin.answer({ token: 't-1' });
+    await createSource().get();
+    const fields = JSON.stringify({ source: 'exec', command: plugin.path });
+    const lines = report.lines.filter(line => line.startsWith(fields));
+    assert.deepEqual(lines, [`${fields} first`, `${fields} second`, `${fields} last`]);
+  });
+
+  it('is logged while the plugin runs', async () => {
+    await plugin.complain('open https://login.test and enter ABCD\n');
+    await plugin.hang();
+    const source = createSource();
+    const waiting = errorOf(source.get());
+    await until(() => report.lines.length === 1);
+    source.close();
+    await waiting;
+  });
+
+  it('is logged no further than 8 KiB a run', async () => {
+    await plugin.complain(`${'a line of 32 characters in total\n'.repeat(10_000)}`);
+    await plugin.answer({ token: 't-1' });
+    await createSource().get();
+    const lines = report.lines.filter(line => line.includes(plugin.path));
+    assert.ok(lines.length > 200 && lines.length < 260, String(lines.length));
+    assert.match(lines.at(-1) ?? '', /\(the plugin wrote more, which is left out\)$/);
+  });
+
+  it('has taken out what looks like a credential', async () => {
+    const ca = await createCertificateAuthority();
+    const { key } = await ca.client();
+    const answer = JSON.stringify({ status: { token: 'hush' } });
+    const jwt = `eyJhbGciOiJub25lIn0.${Buffer.from('hush').toString('base64url')}.c2ln`;
+    await plugin.complain(
+      `+ echo '${answer}'\n> Authorization: Bearer hush\nfailed to refresh token: got ${jwt} back\n${key}`,
+    );
+    await plugin.answer({ token: 't-1' });
+    await createSource().get();
+    const log = report.lines.join('\n');
+    assert.doesNotMatch(log, /hush|aHVzaA/);
+    for (const line of key.trim().split('\n')) assert.ok(!log.includes(line), line);
+    assert.match(log, /failed to refresh token: got \*\*\* back/);
+  });
+});
+
+describe('the time limit of a plugin', () => {
+  it('ends it together with what it started', async () => {
+    await plugin.hang();
+    const { message } = await errorOf(createSource(plugin.exec(), { timeout: 300 }).get());
+    assert.equal(message, `exec: executable ${plugin.path} did not finish within 0.3 s`);
+    assert.equal(plugin.pids().length, 2);
+    await until(() => !plugin.pids().some(isAlive));
+  });
+
+  it('ends one that ignores SIGTERM', async () => {
+    await plugin.hang({ stubborn: true });
+    const { message } = await errorOf(createSource(plugin.exec(), { timeout: 300 }).get());
+    assert.match(message, /did not finish within 0\.3 s$/);
+    assert.equal(plugin.pids().length, 2);
+    await until(() => !plugin.pids().some(isAlive));
+  });
+
+  it('does not count a child that outlives a plugin which has answered', async () => {
+    await plugin.leaveChild();
+    await plugin.answer({ token: 't-1' });
+    assert.deepEqual(await createSource(plugin.exec(), { timeout: 10_000 }).get(), {
+      authorization: 'Bearer t-1',
+    });
+    assert.ok(plugin.pids().some(isAlive), 'a helper that the plugin left behind may stay');
+  });
+});
+
+describe('a source that is closed', () => {
+  it('ends the plugin that runs, and who waits for it is told', async () => {
+    await plugin.hang();
+    const source = createSource();
+    const waiting = errorOf(source.get());
+    await until(() => plugin.pids().length === 2);
+    source.close();
+    assert.equal((await waiting).message, `exec: executable ${plugin.path} was stopped`);
+    await until(() => !plugin.pids().some(isAlive));
+    assert.deepEqual(report.refreshes, []);
+    assert.match((await errorOf(source.get())).message, /no longer in use$/);
+    assert.equal(plugin.runs(), 1);
+  });
+
+  it('still gives what it had, but renews it no more', async () => {
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_300) });
+    const source = createSource();
+    const first = await source.get();
+    source.close();
+    assert.equal(source.get(), first);
+    assert.equal(await source.refused(first), undefined);
+    await sleep(1_400);
+    await errorOf(source.get());
+    assert.equal(plugin.runs(), 1);
+  });
+});

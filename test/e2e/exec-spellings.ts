@@ -1,0 +1,128 @@
+const pod = '/api/v1/namespaces/default/pods/web-0';
+
+/** The plain spelling of what the default filter blocks. */
+export const execPath = `${pod}/exec`;
+
+/** Targets that the API server, or something behind it, could read as exec: refused with 403. */
+export const refusedSpellings: readonly string[] = [
+  execPath,
+  `${pod}/attach`,
+  `${pod}/attach?container=web`,
+  `${pod}/exec?command=id&stdout=true`,
+  `${pod}/exec?x#y`,
+  `${pod}/exec?/../../log`,
+  `${pod}/exec/`,
+  `${pod}/exec//`,
+  `${pod}/exec%2f`,
+  `${pod}/%65xec`,
+  `${pod}/e%78ec`,
+  `${pod}/%65%78%65%63`,
+  `${pod}/%61ttach`,
+  `${pod}%2fexec`,
+  `${pod}%2Fexec`,
+  `${pod}//exec`,
+  `${pod}/%2fexec`,
+  `${pod}%2f%2fexec%2f`,
+  `/${execPath}`,
+  `///${execPath}`,
+  `/%2f${execPath}`,
+  '/api//v1/namespaces/default/pods/web-0/exec',
+  '/api/v1//namespaces/default/pods/web-0/exec',
+  '/api/v1/namespaces//default/pods/web-0/exec',
+  '/api/v1/namespaces/default//pods/web-0/exec',
+  '/api/v1/namespaces/default/pods//web-0/exec',
+  '/api%2fv1%2fnamespaces%2fdefault%2fpods%2fweb-0%2fexec',
+  '/%61%70%69/v1/namespaces/default/%70ods/web-0/exec',
+  '//api/%2fv1/namespaces/default//pods%2fweb-0/%65xec//',
+  `${pod}%5cexec`,
+  `${pod}%5Cexec`,
+  `${pod}/%5cexec%5c`,
+  '/api%5cv1%5cnamespaces%5cdefault%5cpods%5cweb-0%5cexec',
+  `/%5c${execPath}`,
+  `${pod}/exec;x`,
+  `${pod}/exec;x=/y`,
+  `${pod}/exec%3bx`,
+  `${pod}/exec%3f`,
+  `${pod}/exec%3fx=y`,
+  `${pod}/exec%23`,
+  `${pod}/exec%20`,
+  `${pod}/exec%2500`,
+  `${pod}/exec%ff`,
+  '/api/v1/namespaces/default/pods/%ff%fe/exec',
+  '/api/v1/namespaces/default/pods/%e2%80%a8/exec',
+  '/api/v1/namespaces/default/pods/%c2%85/exec',
+];
+
+/** Targets that two programs could read differently, or that are none: refused with 400, whatever the filter says. */
+export const ambiguousSpellings: readonly string[] = [
+  `${pod}/./exec`,
+  `${pod}/exec/.`,
+  `${pod}/exec/..`,
+  `${pod}/log/../exec`,
+  `/version/..${execPath}`,
+  `/./${execPath}`,
+  `/..${execPath}`,
+  `${pod}/%2e/exec`,
+  `${pod}/log/%2e%2e/exec`,
+  `${pod}/log/%2E%2E/exec`,
+  `${pod}/log/%2E./exec`,
+  `${pod}/log/.%2e/exec`,
+  `${pod}/log%2f..%2fexec`,
+  `${pod}/log/..%2fexec`,
+  `${pod}/log%2f%2e%2e%2fexec`,
+  `${pod}/log%5c..%5cexec`,
+  `${pod}/log/..%5cexec`,
+  `${pod}\\exec`,
+  `${pod}/log\\..\\exec`,
+  '\\api\\v1\\namespaces\\default\\pods\\web-0\\exec',
+  `\\${execPath}`,
+  `${pod}/exec#`,
+  `${pod}/log#/../exec`,
+  `/#${execPath}`,
+  `${pod}/exec%`,
+  `${pod}/exec%6`,
+  `${pod}/%zzexec`,
+  `${pod}/%u0065xec`,
+  `${pod}/%%36%35xec`,
+  `${pod}/exec%00`,
+  `${pod}/%00exec`,
+  '/api/v1/namespaces/default%0a/pods/web-0/exec',
+  '/api/v1/namespaces/default%0d/pods/web-0/exec',
+  `${pod}%0a/exec`,
+  `${pod}/exec%0d%0aX-Injected:%201`,
+  `${pod}/exec%09`,
+  `${pod}/exec%7f`,
+  `${pod}/exec\xff`,
+  `${pod}/\xc5\xbfexec`,
+  '/api/v1/namespaces/default/pods/\xe9\xa9/exec',
+  `http://127.0.0.1${execPath}`,
+  `HTTP://127.0.0.1${execPath}`,
+  `https://user:secret@127.0.0.1${execPath}`,
+  'http://127.0.0.1/version',
+  '*',
+];
+
+/** Targets that no reading of makes an exec: they may pass, as they came. */
+export const harmlessSpellings: readonly string[] = [
+  `${pod}/%45xec`,
+  `${pod}/EXEC`,
+  `${pod}/%2565xec`,
+  `${pod}/%25%36%35xec`,
+  `${pod}%252fexec`,
+  `${pod}/%c1%a5xec`,
+  `${pod}%c0%afexec`,
+  `${pod}/log/%c0%ae%c0%ae/xec`,
+  `/version?path=${execPath}`,
+  '/version?a=1#/exec',
+  '/version?a=%0d%0aX-Injected:%201',
+];
+
+/** Whether the API server, which decodes once and looks past slashes at the ends, reads the target as exec or attach of a pod. */
+export function isExec(target: string): boolean {
+  const path = target
+    .replace(/\?.*$/, '')
+    .replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return /^\/*api\/+v1\/+namespaces\/+[^/]+\/+pods\/+[^/]+\/+(exec|attach)(\/|$)/.test(
+    path.replace(/\\/g, '/'),
+  );
+}

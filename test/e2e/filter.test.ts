@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import {
+  ambiguousSpellings,
+  execPath,
+  harmlessSpellings,
+  isExec,
+  refusedSpellings,
+} from './exec-spellings.js';
+import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from './leg.js';
+
+const serverPath = '/k8s/clusters/c1';
+
+let server: FakeApiServer;
+let kubeconfigs: KubeconfigFile[];
+let proxies: Record<
+  'standard' | 'below' | 'appending' | 'custom' | 'api' | 'unfiltered' | 'strict',
+  ProxyProcess
+>;
+
+before(async () => {
+  server = await startFakeApiServer();
+  const [plain, below] = await Promise.all([
+    writeAdminKubeconfig(server),
+    writeAdminKubeconfig(server, { server: server.url + serverPath }),
+  ]);
+  kubeconfigs = [plain, below];
+  const start = (file: KubeconfigFile, ...args: string[]) =>
+    startProxy([`--kubeconfig=${file.path}`, ...args]);
+  const [standard, behind, appending, custom, api, unfiltered, strict] = await Promise.all([
+    start(plain),
+    start(below),
+    start(below, '--append-server-path'),
+    start(plain, '--api-prefix=custom'),
+    start(plain, '--api-prefix=/api/'),
+    start(plain, '--disable-filter'),
+    start(
+      plain,
+      '--accept-paths=^/version$,^/api/v1/namespaces/default/',
+      '--reject-paths=^/api/v1/namespaces/[^/]+/secrets$',
+      '--reject-methods=^(POST|PUT|PATCH|DELETE)$',
+    ),
+  ]);
+  proxies = { standard, below: behind, appending, custom, api, unfiltered, strict };
+});
+
+after(async () => {
+  await Promise.all(Object.values(proxies).map(proxy => proxy.stop()));
+  await Promise.all(kubeconfigs.map(file => file.remove()));
+  await server.kill();
+});
+
+/** How many requests had reached the API server before the test, for those that expect none. */
+let seen = 0;
+afterEach(() => {
+  seen = clientRequests(server).length;
+});
+
+function reached(): string[] {
+  return clientRequests(server)
+    .slice(seen)
+    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+}
+
+async function refused(
+  proxy: ProxyProcess,
+  code: number,
+  request: AttackRequest,
+  message: RegExp,
+): Promise<void> {
+  const what = JSON.stringify({ leg: 'plain', ...request });
+  assert.match(assertStatus(await send(proxy.port, request), code, what), message, what);
+  assert.deepEqual(reached(), [], what);
+}
+
+const eachLeg: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+
+for (const leg of eachLeg) {
+  describe(`a request for exec on the ${leg} leg`, () => {
+    it('is refused in every spelling that anything could take for it', async () => {
+      for (const target of refusedSpellings)
+        await refused(proxies.standard, 403, { leg, target }, /--reject-paths/);
+    });
+
+    it('is refused with every method', async () => {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+        await refused(proxies.standard, 403, { leg, method, target: execPath }, /--reject-paths/);
+      }
+    });
+
+    it('is refused as ambiguous in every spelling with more than one reading', async () => {
+      for (const target of ambiguousSpellings) await refused(proxies.standard, 400, { leg, target }, /./);
+    });
+
+    it('is refused as ambiguous without a filter as well', async () => {
+      for (const target of ambiguousSpellings) await refused(proxies.unfiltered, 400, { leg, target }, /./);
+    });
+
+    it('reaches the API server as it came where it reads as something else', async () => {
+      for (const target of harmlessSpellings) {
+        const { code } = await send(proxies.standard.port, { leg, target });
+        assert.notEqual(code, 0, target);
+      }
+      assert.deepEqual(
+        reached(),
+        harmlessSpellings.map(target => `GET ${target}`),
+      );
+      assert.deepEqual(
+        reached().filter(request => isExec(request.slice(4))),
+        [],
+      );
+    });
+
+    it('is no request at all with bytes in its first line that HTTP does not know', async () => {
+      for (const target of [
+        `${execPath}\x00`,
+        `/version\x00${execPath}`,
+        `${execPath}\t`,
+        `/version\r${execPath}`,
+        `/version ${execPath}`,
+        `${execPath}\x7f`,
+        execPath.slice(1),
+        `?${execPath}`,
+        `127.0.0.1:6443${execPath}`,
+        '127.0.0.1:6443',
+        '',
+      ]) {
+        await refused(proxies.standard, 400, { leg, target }, /./);
+      }
+    });
+
+    it('is no request at all with a method in small letters or with bytes beside it', async () => {
+      for (const method of ['get', 'Get', 'gEt', 'GET\x00', 'GET\t', '\x00GET', 'GETX', 'G ET', '']) {
+        await refused(proxies.standard, 400, { leg, method, target: execPath }, /not valid HTTP/);
+      }
+    });
+
+    it('is refused whatever its headers say it is instead', async () => {
+      const headers = [
+        'X-HTTP-Method-Override: DELETE',
+        'X-Original-URL: /version',
+        'X-Rewrite-URL: /version',
+        'X-Forwarded-Uri: /version',
+        'X-Forwarded-Prefix: /version',
+      ];
+      await refused(proxies.standard, 403, { leg, target: execPath, headers }, /--reject-paths/);
+    });
+
+    it('is refused below the path of the API server, in every spelling of that path too', async () => {
+      for (const prefix of [
+        serverPath,
+        `/${serverPath}`,
+        '/k8s//clusters/c1',
+        '/k8s%2fclusters%2fc1',
+        '/%6b8s/clusters/c1/',
+      ]) {
+        for (const target of refusedSpellings.filter(spelling => !/%5c/i.test(spelling))) {
+          await refused(proxies.below, 403, { leg, target: prefix + target }, /--reject-paths/);
+        }
+      }
+      for (const target of refusedSpellings)
+        await refused(proxies.below, 403, { leg, target }, /--reject-paths/);
+    });
+
+    it('is refused below the path of the API server with a backslash for a slash', async () => {
+      for (const target of refusedSpellings.filter(spelling => /%5c/i.test(spelling))) {
+        await refused(proxies.below, 403, { leg, target: serverPath + target }, /--reject-paths/);
+      }
+    });
+
+    it("is refused where the API server's path is put before it", async () => {
+      for (const target of refusedSpellings)
+        await refused(proxies.appending, 403, { leg, target }, /--reject-paths/);
+      await refused(proxies.appending, 400, { leg, target: `/..${execPath}` }, /reading/);
+    });
+
+    it('is refused below an API prefix', async () => {
+      for (const target of refusedSpellings) {
+        await refused(proxies.custom, 403, { leg, target: `/custom${target}` }, /--reject-paths/);
+      }
+      for (const target of ambiguousSpellings.filter(spelling => spelling.startsWith('/'))) {
+        await refused(proxies.custom, 400, { leg, target: `/custom${target}` }, /./);
+      }
+    });
+
+    it('goes nowhere beside an API prefix, or where that is spelled in another way', async () => {
+      for (const target of [
+        execPath,
+        '/',
+        '/version',
+        '/customs/version',
+        '/CUSTOM/version',
+        '/%63ustom/version',
+        '//custom/version',
+      ]) {
+        await refused(proxies.custom, 404, { leg, target }, /not served/);
+      }
+      for (const target of ['/', '/version', '/apis', '//api/v1/pods', '/%61pi/v1/pods', '/api%2fv1']) {
+        await refused(proxies.api, 404, { leg, target }, /not served/);
+      }
+      for (const target of ['/x/../custom/version', '/custom/../version']) {
+        await refused(proxies.custom, 400, { leg, target }, /reading/);
+      }
+    });
+
+    it('passes without a filter', async () => {
+      await send(proxies.unfiltered.port, {
+        leg,
+        target: `${execPath}?command=id`,
+        host: ['Host: evil.example'],
+      });
+      assert.deepEqual(reached(), [`GET ${execPath}?command=id`]);
+    });
+  });
+
+  describe(`a path or method rule on the ${leg} leg`, () => {
+    it('refuses what --accept-paths does not name, in every spelling', async () => {
+      for (const target of [
+        '/',
+        '/versions',
+        '/version/x',
+        '/version%2fx',
+        '//versions',
+        '/api/v1/namespaces/kube-system/pods',
+        '/api/v1/namespaces/default%2d2/pods',
+        '/api/v1/namespaces',
+        '/apis?/api/v1/namespaces/default/',
+        '/apis%3f/version',
+      ]) {
+        await refused(proxies.strict, 403, { leg, target }, /--accept-paths/);
+      }
+      for (const target of [
+        '/api/v1/namespaces/default/../kube-system/pods',
+        '/api/v1/namespaces/default%2f%2e%2e%2fx',
+      ]) {
+        await refused(proxies.strict, 400, { leg, target }, /reading/);
+      }
+    });
+
+    it('refuses what --reject-paths names, in every spelling', async () => {
+      for (const target of [
+        'secrets',
+        'secrets/',
+        '%73ecrets',
+        '/secrets',
+        'secrets//',
+        'secrets%2f',
+        'secrets?watch=1',
+      ]) {
+        await refused(
+          proxies.strict,
+          403,
+          { leg, target: `/api/v1/namespaces/default/${target}` },
+          /--reject-paths/,
+        );
+      }
+    });
+
+    it('refuses what --reject-methods names, by the method alone', async () => {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+        const headers = ['X-HTTP-Method-Override: GET', 'X-HTTP-Method: GET', 'X-Method-Override: GET'];
+        await refused(proxies.strict, 403, { leg, method, target: '/version', headers }, /--reject-methods/);
+      }
+    });
+
+    it('lets the rest pass, with headers that would make another method of it as they are', async () => {
+      await send(proxies.strict.port, {
+        leg,
+        target: '/version',
+        headers: ['X-HTTP-Method-Override: DELETE'],
+      });
+      assert.deepEqual(reached(), ['GET /version']);
+    });
+
+    it("is not got past by the proxy's own paths", async () => {
+      for (const target of [
+        '/-/api',
+        '/-/%61pi',
+        '/-/ap%69?x',
+        '/-/none',
+        '/-/api/v1/pods',
+        '/-/%6eone',
+        '/-/',
+      ]) {
+        await refused(proxies.strict, 404, { leg, target }, /not served/);
+      }
+      for (const target of ['/-/../version', '/-/%2e%2e/api', '/-/\\..\\api', '/-/api#x']) {
+        await refused(proxies.strict, 400, { leg, target }, /reading/);
+      }
+    });
+  });
+}
+
+describe('CONNECT', () => {
+  it('is answered with a Status 405 for any target, filter or not', async () => {
+    for (const proxy of [proxies.standard, proxies.unfiltered]) {
+      for (const target of ['127.0.0.1:6443', '127.0.0.1', execPath, '*', 'http://127.0.0.1/version']) {
+        const rest = 'GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+        const answer = await send(proxy.port, { method: 'CONNECT', target, rest });
+        assert.ok([400, 405].includes(answer.code), target);
+        assertStatus(answer, answer.code, target);
+      }
+    }
+    assert.deepEqual(reached(), []);
+  });
+});
+
+describe('the log', () => {
+  it('does not hold what stood before an @ in a request target or in a query', async () => {
+    await send(proxies.standard.port, { target: `http://someone:hunter2@127.0.0.1${execPath}` });
+    await send(proxies.standard.port, { target: '/version?token=hunter2' });
+    await send(proxies.standard.port, { target: `${execPath}?token=hunter2` });
+    assert.match(proxies.standard.stderr(), /"code":403/);
+    assert.ok(!proxies.standard.stderr().includes('hunter2'), 'the log holds hunter2');
+  });
+});
+
+describe('a filter under attack', () => {
+  it('answers 200 requests of 100 KB, made to hurt regular expressions, within 10 s', async () => {
+    const length = 100_000;
+    const targets = [
+      `/api/${'/pods/'.repeat(length / 6)}`,
+      `/api/v1/exec/attach//${'pods/a/'.repeat(length / 7)}`,
+      `/api//v1${'/exec/attach'.repeat(length / 12)}`,
+      `/api/v1/exec/attach${'%5cpods%2f'.repeat(length / 10)}`,
+      `/api/v1/pods?fieldSelector=${'metadata.name=a\\,'.repeat(length / 17)}`,
+    ];
+    const start = performance.now();
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          send(proxies.standard.port, { target: targets[index % targets.length] as string }),
+        ),
+      );
+      for (const { code } of answers) assert.ok(code >= 200 && code < 600, String(code));
+    }
+    assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
+    assert.equal((await send(proxies.standard.port, { target: '/version' })).code, 200);
+  });
+
+  it('answers a head that is too large with a Status 431', async () => {
+    const answer = await send(proxies.standard.port, { target: `/api?${'x'.repeat(200_000)}` });
+    assertStatus(answer, 431, 'large head');
+  });
+});

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import {
+  type ProxyProcess as Program,
+  runProgram,
+  startProxy,
+  writeAdminKubeconfig,
+} from '../support/proxy.js';
+
+let server: FakeApiServer;
+let admin: KubeconfigFile;
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'listening-'));
+  server = await startFakeApiServer();
+  admin = await writeAdminKubeconfig(server);
+});
+
+after(async () => {
+  await server.kill();
+  await admin.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A proxy that is gone when the test is; by default with the admin's kubeconfig. */
+async function start(t: TestContext, args: readonly string[]): Promise<Program> {
+  const proxy = await startProxy(args, { KUBECONFIG: admin.path });
+  t.after(() => proxy.stop('SIGKILL'));
+  return proxy;
+}
+
+/** The one start-up problem of a program that ends with 1 and says nothing on standard output. */
+async function problemOf(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(args, { KUBECONFIG: admin.path });
+  assert.equal(code, 1, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^[^\n]+\n$/);
+  return stderr;
+}
+
+async function freePort(host = '127.0.0.1'): Promise<number> {
+  const listener = net.createServer().listen(0, host);
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  listener.close();
+  await once(listener, 'close');
+  return port;
+}
+
+async function canListenOn(host: string): Promise<boolean> {
+  return freePort(host).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function getStatus(url: string): Promise<number> {
+  const response = await fetch(url, { redirect: 'manual' });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+async function getOverSocket(path: string, url: string): Promise<number | undefined> {
+  const request = http.get({ socketPath: path, path: url, headers: { Host: 'localhost' }, agent: false });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+  return response.statusCode;
+}
+
+for (const form of ['-pN', '-p=N', '-p N', '--port=N', '--port N']) {
+  test(`the port is read from ${form}`, async t => {
+    const port = await freePort();
+    const proxy = await start(t, form.replace('N', String(port)).split(' '));
+    assert.equal(proxy.address, `127.0.0.1:${port}`);
+    assert.equal(await getStatus(`${proxy.url}/version`), 200);
+  });
+}
+
+test('port 0 picks a free port and prints the one that was bound', async t => {
+  const proxy = await start(t, ['-p0']);
+  assert.notEqual(proxy.port, 0);
+  assert.equal(await getStatus(`http://127.0.0.1:${proxy.port}/version`), 200);
+});
+
+for (const value of ['65536', '-1', '8001x', '']) {
+  test(`the port ${JSON.stringify(value)} is refused by name and value`, async () => {
+    const problem = await problemOf([`--port=${value}`]);
+    assert.match(problem, /--port/);
+    assert.ok(problem.includes(`"${value}"`), problem);
+  });
+}
+
+test('the last of several ports counts', async t => {
+  const port = await freePort();
+  const proxy = await start(t, ['--port=1', `-p${port}`]);
+  assert.equal(proxy.port, port);
+});
+
+for (const address of ['::1', '[::1]']) {
+  test(`--address=${address} serves on the IPv6 loopback and accepts its own name`, async t => {
+    if (!(await canListenOn('::1'))) return t.skip('there is no IPv6 loopback here');
+    const proxy = await start(t, [`--address=${address}`]);
+    assert.match(proxy.address, /^\[::1\]:\d+$/);
+    assert.equal(await getStatus(`${proxy.url}/version`), 200);
+    await assert.rejects(fetch(`http://127.0.0.1:${proxy.port}/version`));
+  });
+}
+
+test('--address=0.0.0.0 serves on every IPv4 address', async t => {
+  const proxy = await start(t, ['--address=0.0.0.0']);
+  assert.equal(await getStatus(`http://127.0.0.1:${proxy.port}/version`), 200);
+  const other = await fetch(`http://127.0.0.2:${proxy.port}/version`);
+  assert.equal(other.status, 403, 'the host filter answers, so the connection was accepted');
+  assert.match(((await other.json()) as { message: string }).message, /--accept-hosts/);
+});
+
+test('--address=127.0.0.1 is not reachable on another address', async t => {
+  const proxy = await start(t, []);
+  await assert.rejects(fetch(`http://127.0.0.2:${proxy.port}/version`));
+});
+
+test('an address that is not of this machine is refused by name and value', async () => {
+  assert.match(await problemOf(['--port=0', '--address=192.0.2.1']), /--address.*192\.0\.2\.1/);
+});
+
+for (const flag of ['-u', '--unix-socket']) {
+  test(`${flag} serves on a Unix socket of mode 0600 and prints its path`, async t => {
+    const path = join(folder, `socket${flag}`);
+    const proxy = await start(t, [flag, path]);
+    assert.equal(proxy.address, path);
+    const found = await stat(path);
+    assert.ok(found.isSocket());
+    assert.equal(found.mode & 0o777, 0o600);
+    assert.equal(await getOverSocket(path, '/version'), 200);
+  });
+}
+
+test('a stale Unix socket is replaced', async t => {
+  const path = join(folder, 'stale');
+  const first = await start(t, ['-u', path]);
+  await first.stop('SIGKILL');
+  assert.ok((await stat(path)).isSocket(), 'a killed program leaves its socket behind');
+  await chmod(path, 0o666);
+  await start(t, ['-u', path]);
+  assert.equal(await getOverSocket(path, '/version'), 200);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+});
+
+test('a regular file in the place of the Unix socket stays as it is', async () => {
+  const path = join(folder, 'regular');
+  await writeFile(path, 'mine');
+  const problem = await problemOf(['-u', path]);
+  assert.match(problem, /--unix-socket/);
+  assert.ok(problem.includes(path), problem);
+  assert.equal(await readFile(path, 'utf8'), 'mine');
+});
+
+test('a symbolic link in the place of the Unix socket stays, and so does what it points to', async () => {
+  const target = join(folder, 'target');
+  const path = join(folder, 'link');
+  await writeFile(target, 'mine');
+  await symlink(target, path);
+  await problemOf(['-u', path]);
+  assert.equal(await readFile(path, 'utf8'), 'mine');
+});
+
+test('a Unix socket and a port exclude each other', async () => {
+  const problem = await problemOf(['-u', join(folder, 'both'), '--port=8002']);
+  assert.match(problem, /--unix-socket/);
+  assert.match(problem, /--port/);
+});

@@ -1,0 +1,546 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startFakeApiServer } from '../support/fake-api-server.js';
+import { open, send } from '../support/http-client.js';
+import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
+import { startProxy } from '../support/proxy.js';
+import { exchangeRaw } from '../support/raw-http.js';
+
+interface Sample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+async function scrape(port: number): Promise<Sample[]> {
+  const { text } = await send(port, '/-/metrics');
+  return text
+    .split('\n')
+    .filter(line => line !== '' && !line.startsWith('#'))
+    .map(line => {
+      const [, name = '', labels = '', value = ''] = /^([a-z0-9_]+)(?:\{(.*)\})? (\S+)$/i.exec(line) ?? [];
+      const pairs = [...labels.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, key, text]) => [key, text]);
+      return { name, labels: Object.fromEntries(pairs), value: Number(value) };
+    });
+}
+
+/** The samples of a metric that have these labels. */
+function matching(samples: readonly Sample[], name: string, labels: Sample['labels'] = {}): Sample[] {
+  const wanted = Object.entries(labels);
+  return samples.filter(
+    sample => sample.name === name && wanted.every(([key, value]) => sample.labels[key] === value),
+  );
+}
+
+function sum(samples: readonly Sample[], name: string, labels: Sample['labels'] = {}): number {
+  return matching(samples, name, labels).reduce((total, { value }) => total + value, 0);
+}
+
+/** Scrapes until the check holds: an answer is counted a moment after its last byte. */
+async function eventually(port: number, check: (samples: Sample[]) => void): Promise<void> {
+  const deadline = Date.now() + 3000;
+  for (;;) {
+    try {
+      check(await scrape(port));
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await delay(50);
+    }
+  }
+}
+
+const requestsTotal = 'kube_api_proxy_requests_total';
+const durationCount = 'kube_api_proxy_request_duration_seconds_count';
+const longRunning = 'kube_api_proxy_longrunning_requests';
+
+let proxied: ProxiedApiServer;
+
+before(async () => {
+  proxied = await startProxiedApiServer();
+  // Labels are known once discovery has been read.
+  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/apis');
+  await delay(300);
+});
+after(() => proxied?.close());
+
+test('promtool finds nothing wrong with the metrics', {
+  skip: findPromtool(),
+}, async () => {
+  await send(proxied.proxy.port, '/api/v1/pods');
+  await send(proxied.proxy.port, '/no/such/path');
+  const { text, headers } = await send(proxied.proxy.port, '/-/metrics');
+  assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4; charset=utf-8/);
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+    input: text,
+    encoding: 'utf8',
+  });
+  assert.equal(`${stdout}${stderr}`, '');
+  assert.equal(status, 0);
+});
+
+/** Why promtool cannot be used, or false; it may not be missing where REQUIRE_PROMTOOL is 1. */
+function findPromtool(): string | false {
+  if (spawnSync('promtool', ['--version']).status === 0) return false;
+  return process.env['REQUIRE_PROMTOOL'] === '1' ? false : 'promtool is not installed';
+}
+
+describe('requests are counted', () => {
+  const json = { 'content-type': 'application/json' };
+  const configMap = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'counted' } });
+  const configMaps = '/api/v1/namespaces/team-0/configmaps';
+  const core = { group: '', version: 'v1', subresource: '' };
+  const cases: readonly (readonly [
+    method: string,
+    path: string,
+    labels: Readonly<Record<string, string>>,
+    question?: Parameters<typeof send>[2],
+  ])[] = [
+    [
+      'GET',
+      '/api/v1/namespaces/default/pods/web-0',
+      { ...core, verb: 'get', resource: 'pods', scope: 'resource', code: '200' },
+    ],
+    [
+      'GET',
+      '/api/v1/namespaces/default/pods/no-such-pod',
+      { ...core, verb: 'get', resource: 'pods', scope: 'resource', code: '404' },
+    ],
+    [
+      'GET',
+      '/api/v1/namespaces/default/pods',
+      { ...core, verb: 'list', resource: 'pods', scope: 'namespace', code: '200' },
+    ],
+    ['GET', '/api/v1/pods', { ...core, verb: 'list', resource: 'pods', scope: 'cluster', code: '200' }],
+    [
+      'GET',
+      '/apis/apps/v1/deployments?limit=1',
+      { group: 'apps', version: 'v1', verb: 'list', resource: 'deployments', scope: 'cluster', code: '200' },
+    ],
+    [
+      'POST',
+      configMaps,
+      { ...core, verb: 'create', resource: 'configmaps', code: '201' },
+      { body: configMap, headers: json },
+    ],
+    [
+      'PUT',
+      `${configMaps}/counted`,
+      { ...core, verb: 'update', resource: 'configmaps', scope: 'resource', code: '200' },
+      { body: configMap, headers: json },
+    ],
+    [
+      'PATCH',
+      `${configMaps}/counted`,
+      { ...core, verb: 'patch', resource: 'configmaps', scope: 'resource', code: '200' },
+      { body: '{"data":{"a":"b"}}', headers: { 'content-type': 'application/merge-patch+json' } },
+    ],
+    [
+      'DELETE',
+      `${configMaps}/counted`,
+      { ...core, verb: 'delete', resource: 'configmaps', scope: 'resource', code: '200' },
+    ],
+    [
+      'DELETE',
+      `${configMaps}?labelSelector=none%3Dmatches`,
+      { ...core, verb: 'deletecollection', resource: 'configmaps', scope: 'namespace', code: '200' },
+    ],
+    [
+      'GET',
+      '/apis/apps/v1/namespaces/default/deployments/web/scale',
+      { group: 'apps', verb: 'get', resource: 'deployments', subresource: 'scale', code: '200' },
+    ],
+    [
+      'GET',
+      '/api/v1/namespaces/default/pods/web-0/log',
+      { ...core, verb: 'get', resource: 'pods', subresource: 'log', code: '200' },
+    ],
+    [
+      'POST',
+      '/api/v1/namespaces/default/services/web/proxy/any/path',
+      { ...core, verb: 'connect', resource: 'services', subresource: 'proxy', code: '200' },
+    ],
+    ['GET', '/version', { verb: 'get', group: '', version: '', resource: '', scope: '', code: '200' }],
+    ['GET', '/readyz?verbose', { verb: 'get', group: '', resource: '', code: '200' }],
+    ['POST', '/version', { verb: 'post', group: '', resource: '', code: '404' }],
+  ];
+  for (const [method, path, labels, question] of cases) {
+    test(`${method} ${path} as ${JSON.stringify(labels)}`, async () => {
+      const { port } = proxied.proxy;
+      const before = sum(await scrape(port), requestsTotal, labels);
+      const answer = await send(port, path, { method, ...question });
+      assert.equal(String(answer.status), labels['code'], answer.text);
+      await eventually(port, samples =>
+        assert.equal(sum(samples, requestsTotal, labels) - before, 1, 'it is counted once'),
+      );
+    });
+  }
+
+  test('with their duration, unless they are long-running', async () => {
+    const { port } = proxied.proxy;
+    const pods = { resource: 'pods', verb: 'list', scope: 'namespace' };
+    const before = await scrape(port);
+    await send(port, '/api/v1/namespaces/default/pods');
+    await send(port, '/api/v1/namespaces/default/pods/web-0/log');
+    await send(port, '/api/v1/namespaces/default/services/web/proxy/');
+    await eventually(port, samples =>
+      assert.equal(sum(samples, durationCount, pods) - sum(before, durationCount, pods), 1),
+    );
+    const now = await scrape(port);
+    assert.equal(sum(now, durationCount, { subresource: 'log' }), 0);
+    assert.equal(sum(now, durationCount, { verb: 'connect' }), 0);
+  });
+
+  test('but not those for the metrics and health of the proxy itself', async () => {
+    const { port } = proxied.proxy;
+    await delay(200);
+    const before = sum(await scrape(port), requestsTotal);
+    for (const path of ['/-/metrics', '/-/livez', '/-/readyz', '/-/readyz?verbose', '/-/missing'])
+      await send(port, path);
+    await delay(200);
+    const grown = sum(await scrape(port), requestsTotal) - before;
+    assert.ok(grown <= 1, `${grown} more requests`);
+  });
+});
+
+test('an open watch is in the long-running gauge while it lasts, and never in the durations', async () => {
+  const { port } = proxied.proxy;
+  const labels = { verb: 'watch', group: '', version: 'v1', resource: 'secrets', scope: 'namespace' };
+  const path = '/api/v1/namespaces/team-0/secrets?watch=true';
+  const responses = await Promise.all([open(port, path), open(port, path)]);
+  await eventually(port, samples => assert.equal(sum(samples, longRunning, labels), 2));
+  assert.equal(sum(await scrape(port), 'kube_api_proxy_inflight_requests'), 0);
+  for (const response of responses) response.on('error', () => {}).destroy();
+  await eventually(port, samples => {
+    assert.equal(sum(samples, longRunning, labels), 0);
+    assert.equal(sum(samples, requestsTotal, { ...labels, code: '200' }), 2);
+  });
+  assert.equal(sum(await scrape(port), durationCount, { verb: 'watch' }), 0);
+});
+
+test('a plain request is in flight while it lasts', async () => {
+  const { port } = proxied.proxy;
+  let answer = () => {};
+  const stop = proxied.server.intercept((request, response) => {
+    if (request.url !== '/in-flight') return false;
+    answer = () => response.end();
+    return true;
+  });
+  const answered = send(port, '/in-flight');
+  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/in-flight');
+  assert.equal(sum(await scrape(port), 'kube_api_proxy_inflight_requests'), 1);
+  answer();
+  await answered;
+  await eventually(port, samples => assert.equal(sum(samples, 'kube_api_proxy_inflight_requests'), 0));
+  stop();
+});
+
+test('paths, methods, codes and names that a client makes up create no series', async () => {
+  const { port } = proxied.proxy;
+  const askFor = async (turn: number) => {
+    const id = `made-up-${turn}`;
+    const paths = [
+      `/${id}`,
+      `/${id}/${id}?${id}`,
+      `/api/${id}`,
+      `/api/${id}/pods`,
+      `/api/v1/${id}`,
+      `/api/v1/${id}/${id}/${id}`,
+      `/api/v1/namespaces/${id}/pods/${id}`,
+      `/api/v1/namespaces/${id}/pods/${id}/${id}`,
+      `/api/v1/namespaces/${id}/${id}/${id}/${id}?watch=true`,
+      `/api/v1/watch/${id}/${id}`,
+      `/api/v1/proxy/${id}/${id}`,
+      `/apis/${id}`,
+      `/apis/${id}/v1/${id}`,
+      `/apis/apps/${id}/deployments`,
+      `/apis/apps/v1/${id}`,
+      `/apis/apps/v1/namespaces/${id}/deployments/${id}/${id}`,
+      `/-/${id}`,
+    ];
+    for (const path of paths) {
+      await send(port, path);
+      await send(port, path, { method: 'DELETE' });
+    }
+    for (const method of ['PROPFIND', 'REPORT', 'TRACE', 'LINK', 'MKCOL'])
+      await send(port, '/api/v1/pods', { method });
+    await exchangeRaw(port, `${id.replaceAll('-', '').toUpperCase()} / HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  };
+  await askFor(0);
+  await delay(200);
+  const before = await scrape(port);
+  await askFor(1);
+  await askFor(2);
+  await delay(200);
+  const now = await scrape(port);
+  const ours = (samples: Sample[]) => samples.filter(({ name }) => name.startsWith('kube_api_proxy_')).length;
+  assert.equal(ours(now), ours(before));
+  assert.doesNotMatch(JSON.stringify(now), /made-?up/i);
+  assert.ok(sum(now, requestsTotal, { resource: 'other' }) > 0);
+});
+
+describe('what the proxy refuses is counted by its reason', () => {
+  const cases: readonly (readonly [reason: string, what: string, request: string, code: number])[] = [
+    ['host', 'a foreign Host', 'GET /api HTTP/1.1\r\nHost: evil.example\r\n', 403],
+    [
+      'path',
+      'an exec',
+      'POST /api/v1/namespaces/default/pods/web-0/exec HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n',
+      403,
+    ],
+    ['bad_request', 'a target with two readings', 'GET /api/../exec HTTP/1.1\r\nHost: localhost\r\n', 400],
+    ['bad_request', 'a head that is no HTTP', 'GET /api\r\nnonsense\r\n', 400],
+  ];
+  for (const [reason, what, request, code] of cases) {
+    test(`${what} as ${reason}`, async () => {
+      const { port } = proxied.proxy;
+      const rejected = 'kube_api_proxy_rejected_requests_total';
+      const before = sum(await scrape(port), rejected, { reason });
+      const seen = proxied.server.requests.length;
+      assert.match(
+        await exchangeRaw(port, `${request}Connection: close\r\n\r\n`),
+        new RegExp(`^HTTP/1\\.1 ${code} `),
+      );
+      await eventually(port, samples => assert.equal(sum(samples, rejected, { reason }) - before, 1));
+      assert.equal(proxied.server.requests.length, seen, 'the API server did not hear of it');
+    });
+  }
+
+  test('a method as method', async t => {
+    const { proxy } = await startOwn(t, ['--reject-methods=DELETE']);
+    const answer = await send(proxy.port, '/api/v1/pods', { method: 'DELETE' });
+    assert.equal(answer.status, 403);
+    await eventually(proxy.port, samples =>
+      assert.equal(sum(samples, 'kube_api_proxy_rejected_requests_total', { reason: 'method' }), 1),
+    );
+  });
+});
+
+async function startOwn(t: TestContext, args: string[] = []): Promise<ProxiedApiServer> {
+  const own = await startProxiedApiServer({}, args);
+  t.after(() => own.close());
+  return own;
+}
+
+test('what the upstream does wrong is counted by its reason, once a request', async t => {
+  const { server, proxy } = await startOwn(t);
+  const errors = 'kube_api_proxy_upstream_errors_total';
+  assert.equal(sum(await scrape(proxy.port), errors), 0);
+  assert.ok(matching(await scrape(proxy.port), errors, { reason: 'refused' }).length === 1);
+  await server.kill();
+  await send(proxy.port, '/version');
+  await send(proxy.port, '/version');
+  await eventually(proxy.port, samples => {
+    assert.equal(sum(samples, errors, { reason: 'refused' }), 2);
+    assert.equal(sum(samples, requestsTotal, { code: '503' }), 2);
+  });
+});
+
+test('a client that leaves is no upstream error', async t => {
+  const { server, proxy } = await startOwn(t);
+  const response = await open(proxy.port, '/api/v1/pods?watch=true');
+  response.on('error', () => {}).destroy();
+  const record = await server.waitForRequest(({ rawUrl }) => rawUrl === '/api/v1/pods?watch=true');
+  await record.closed;
+  await delay(100);
+  assert.equal(sum(await scrape(proxy.port), 'kube_api_proxy_upstream_errors_total'), 0);
+});
+
+test('the expiry of the client certificate is that of the certificate', async () => {
+  const { validTo } = new X509Certificate(proxied.server.clientCertificate.certificate);
+  const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
+  assert.deepEqual(matching(await scrape(proxied.proxy.port), name), [
+    { name, labels: {}, value: Date.parse(validTo) / 1000 },
+  ]);
+});
+
+test('without a client certificate there is no expiry', async t => {
+  const server = await startFakeApiServer({
+    clientCertificates: 'none',
+    tokens: { 'a-token': { username: 'robot', groups: ['system:masters'] } },
+  });
+  t.after(() => server.kill());
+  const kubeconfig = await writeKubeconfig({
+    server: server.url,
+    ca: server.authority.certificate,
+    token: 'a-token',
+  });
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+  t.after(() => proxy.stop('SIGKILL'));
+  const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
+  assert.deepEqual(matching(await scrape(proxy.port), name), []);
+  assert.equal((await send(proxy.port, '/api/v1/pods')).status, 200);
+});
+
+test('build_info has the version of the program and of Node', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const [info] = matching(await scrape(proxied.proxy.port), 'kube_api_proxy_build_info');
+  assert.equal(info?.value, 1);
+  assert.equal(info?.labels['version'], version);
+  assert.ok(JSON.stringify(info?.labels).includes(process.versions.node));
+});
+
+test("Node's own metrics are there", async () => {
+  const samples = await scrape(proxied.proxy.port);
+  for (const name of [
+    'process_resident_memory_bytes',
+    'process_cpu_seconds_total',
+    'nodejs_eventloop_lag_seconds',
+  ])
+    assert.equal(matching(samples, name).length, 1, name);
+});
+
+test("the API server's own metrics and health stay its own", async () => {
+  const { port } = proxied.proxy;
+  assert.match((await send(port, '/metrics')).text, /apiserver_/);
+  assert.doesNotMatch((await send(port, '/metrics')).text, /kube_api_proxy_/);
+  assert.equal((await send(port, '/healthz')).text, 'ok');
+});
+
+describe('livez and readyz', () => {
+  test('say ok, and list their checks when asked, as the API server does', async () => {
+    const { port } = proxied.proxy;
+    for (const path of ['/-/livez', '/-/readyz']) {
+      const answer = await send(port, path);
+      assert.equal(answer.status, 200);
+      assert.equal(answer.text, 'ok');
+      assert.match(answer.headers['content-type'] ?? '', /^text\/plain/);
+      assert.equal((await send(port, path, { method: 'HEAD' })).status, 200);
+    }
+    const livez = await send(port, '/-/livez?verbose');
+    assert.match(livez.text, /^(\[\+\]\S+ ok\n)+livez check passed\n$/);
+    const readyz = await send(port, '/-/readyz?verbose');
+    assert.match(readyz.text, /^(\[\+\]\S+ ok\n){2,}readyz check passed\n$/);
+  });
+
+  test('of a proxy whose API server is away is 500 with the reason until it is back', async t => {
+    const { server, proxy } = await startOwn(t);
+    await server.kill();
+    const away = await send(proxy.port, '/-/readyz');
+    assert.equal(away.status, 500);
+    assert.match(away.text, /^\[\+\]ping ok\n/);
+    assert.match(away.text, /^\[-\]\S+ failed: .*127\.0\.0\.1:\d+.*refused/m);
+    assert.match(away.text, /^readyz check failed\n$/m);
+    assert.equal((await send(proxy.port, '/-/livez')).status, 200, 'a restart would not help');
+    await server.restart();
+    const back = await send(proxy.port, '/-/readyz?verbose');
+    assert.equal(back.status, 200, back.text);
+  });
+
+  test('of a proxy whose credentials are not accepted is 500 with the reason', async t => {
+    const server = await startFakeApiServer({ clientCertificates: 'none' });
+    t.after(() => server.kill());
+    const kubeconfig = await writeKubeconfig({
+      server: server.url,
+      ca: server.authority.certificate,
+      token: 'very-secret-token',
+    });
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    t.after(() => proxy.stop('SIGKILL'));
+    const answer = await send(proxy.port, '/-/readyz');
+    assert.equal(answer.status, 500);
+    assert.match(answer.text, /\[-\]\S+ failed: .*(401|credentials)/);
+    assert.doesNotMatch(answer.text, /very-secret/);
+  });
+
+  test('need no discovery and answer while a watch is open', async () => {
+    const { port } = proxied.proxy;
+    const watch = await open(port, '/api/v1/namespaces/kube-system/pods?watch=true');
+    assert.equal((await send(port, '/-/readyz')).status, 200);
+    watch.on('error', () => {}).destroy();
+  });
+});
+
+describe('the log', () => {
+  test('has one line a request with what it was, its code, duration and bytes', async t => {
+    const { proxy } = await startOwn(t);
+    const size = (await send(proxy.port, '/apis/apps/v1/namespaces/default/deployments/web')).body.length;
+    await delay(200);
+    const lines = proxy.log().filter(({ path }) => String(path).endsWith('/deployments/web'));
+    assert.equal(lines.length, 1);
+    const [line = {}] = lines;
+    assert.equal(line['level'], 30);
+    assert.equal(line['method'], 'GET');
+    assert.equal(line['verb'], 'get');
+    assert.equal(line['apiGroup'], 'apps');
+    assert.equal(line['version'], 'v1');
+    assert.equal(line['resource'], 'deployments');
+    assert.equal(line['namespace'], 'default');
+    assert.equal(line['name'], 'web');
+    assert.equal(line['code'], 200);
+    assert.ok(Number(line['durationMs']) > 0 && Number(line['durationMs']) < 5000);
+    assert.ok(Number(line['bytes']) >= size && Number(line['bytes']) < size + 2000, String(line['bytes']));
+  });
+
+  test('has a line for a watch when it is over, and for a refusal', async t => {
+    const { proxy } = await startOwn(t);
+    const watch = await open(proxy.port, '/api/v1/pods?watch=true');
+    await delay(200);
+    assert.equal(proxy.log().filter(({ verb }) => verb === 'watch').length, 0);
+    watch.on('error', () => {}).destroy();
+    await send(proxy.port, '/api', { headers: { host: 'evil.example' } });
+    await delay(200);
+    const [line = {}] = proxy.log().filter(({ verb }) => verb === 'watch');
+    assert.equal(line['code'], 200);
+    assert.ok(Number(line['durationMs']) >= 150);
+    const refusals = proxy.log().filter(({ code }) => code === 403);
+    assert.equal(refusals.length, 1);
+    assert.match(JSON.stringify(refusals[0]), /evil\.example/);
+  });
+
+  test('has no secret at any level', async t => {
+    const server = await startFakeApiServer({
+      clientCertificates: 'none',
+      tokens: { 'very-secret-configured': { username: 'robot', groups: ['system:masters'] } },
+    });
+    t.after(() => server.kill());
+    const kubeconfig = await writeKubeconfig({
+      server: server.url,
+      ca: server.authority.certificate,
+      token: 'very-secret-configured',
+    });
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-level=trace']);
+    t.after(() => proxy.stop('SIGKILL'));
+    const headers = {
+      authorization: 'Bearer very-secret-header',
+      cookie: 'session=very-secret-cookie',
+      'proxy-authorization': 'Basic very-secret-proxy',
+      'x-api-key': 'very-secret-key',
+    };
+    await send(proxy.port, '/api/v1/pods?token=very-secret-query&access_token=very-secret-access', {
+      headers,
+    });
+    await send(proxy.port, '/api/v1/namespaces/default/secrets', {
+      method: 'POST',
+      body: '{"stringData":{"p":"very-secret-body"}}',
+    });
+    await send(proxy.port, '/api/v1/namespaces/default/secrets/credentials');
+    await send(proxy.port, '/a/../b?token=very-secret-refused', { headers });
+    await send(proxy.port, '/api?token=very-secret-host', {
+      headers: { ...headers, host: 'evil.example' },
+    });
+    await exchangeRaw(proxy.port, 'GET /x?token=very-secret-broken HTTP/9.9\r\nBad\r\n\r\n');
+    await server.kill();
+    await send(proxy.port, '/api/v1/pods?token=very-secret-away', { headers });
+    await send(proxy.port, '/-/readyz?verbose&token=very-secret-own', { headers });
+    await delay(300);
+    assert.ok(proxy.log().length >= 6);
+    assert.doesNotMatch(proxy.stdout() + proxy.stderr(), /very-secret/);
+  });
+
+  test('is lines to read with --log-format=pretty, and nothing with --log-level=silent', async t => {
+    const pretty = await startOwn(t, ['--log-format=pretty']);
+    await send(pretty.proxy.port, '/version');
+    const silent = await startOwn(t, ['--log-level=silent']);
+    await send(silent.proxy.port, '/version');
+    await delay(300);
+    assert.match(pretty.proxy.stderr(), /INFO.*request/);
+    assert.equal(pretty.proxy.log().length, 0);
+    assert.equal(silent.proxy.stderr(), '');
+  });
+});

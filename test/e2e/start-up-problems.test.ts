@@ -1,0 +1,487 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { stringify } from 'yaml';
+import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
+import { runProgram, startProxy } from '../support/proxy.js';
+
+let folder: string;
+let ca: string;
+let client: CertificatePair;
+let stranger: CertificatePair;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'start-up-'));
+  const authority = await createCertificateAuthority();
+  ca = authority.certificate;
+  client = await authority.client();
+  stranger = await authority.client({ commonName: 'stranger' });
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+interface Entries {
+  readonly cluster?: Readonly<Record<string, unknown>>;
+  readonly user?: Readonly<Record<string, unknown>>;
+  readonly context?: Readonly<Record<string, unknown>>;
+  readonly current?: string;
+}
+
+/** A kubeconfig in a folder of its own: right by itself, but for the entries that are given in place of its own. */
+async function writeConfig({ cluster, user, context, current = 'here' }: Entries): Promise<string> {
+  const file = join(await mkdtemp(join(folder, 'kubeconfig-')), 'config');
+  const clusters = cluster ?? {
+    server: 'https://127.0.0.1:6443',
+    'certificate-authority-data': base64(ca),
+  };
+  const users = user ?? {
+    'client-certificate-data': base64(client.certificate),
+    'client-key-data': base64(client.key),
+  };
+  await writeFile(
+    file,
+    stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'the-cluster', cluster: clusters }],
+      users: [{ name: 'the-user', user: users }],
+      contexts: [{ name: 'here', context: context ?? { cluster: 'the-cluster', user: 'the-user' } }],
+      'current-context': current,
+    }),
+  );
+  return file;
+}
+
+/** The lines that the program ends with; it must end with 1, print nothing else, and show neither stack nor secret. */
+async function problems(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
+  const { code, signal, stdout, stderr } = await runProgram(args, { HOME: folder, ...env });
+  assert.equal(code, 1, `ended with ${code ?? signal}: ${stdout}${stderr}`);
+  assert.equal(stdout, '');
+  assert.match(stderr, /\n$/);
+  const lines = stderr.slice(0, -1).split('\n');
+  for (const line of lines) {
+    assert.match(line, /^kube-api-proxy: \S/, 'every line begins with the name of the program');
+    assert.doesNotMatch(line, /^\s+at |\.js:\d+|node:internal|\bError:/);
+    assert.doesNotMatch(line, /BEGIN|PRIVATE KEY|s3cret/);
+    assert.ok(!line.includes(base64(client.key).slice(0, 40)));
+  }
+  return lines;
+}
+
+async function problem(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const lines = await problems(args, env);
+  assert.equal(lines.length, 1, lines.join('\n'));
+  return lines[0] as string;
+}
+
+/** The same where a wrong program would go on running: it is stopped, and the test fails. */
+async function listeningProblem(t: TestContext, args: readonly string[]): Promise<string> {
+  const start = startProxy(args);
+  t.after(() => start.then(proxy => proxy.stop('SIGKILL')).catch(() => {}));
+  const outcome = await start.then(
+    proxy => `it serves on ${proxy.address}`,
+    ({ message }: Error) => message,
+  );
+  assert.match(outcome, /^the program ended with 1: kube-api-proxy: [^\n]+\n$/);
+  return outcome;
+}
+
+function assertNames(line: string, ...texts: string[]): void {
+  for (const text of texts) assert.ok(line.includes(text), `${JSON.stringify(text)} is not in: ${line}`);
+}
+
+// The kubeconfig's files
+
+test('a home without a kubeconfig is told with the file that was looked for', async () => {
+  const home = await mkdtemp(join(folder, 'home-'));
+  const line = await problem([], { HOME: home });
+  assertNames(line, join(home, '.kube', 'config'), '--kubeconfig');
+});
+
+test('a KUBECONFIG list of missing files is told with every one of them', async () => {
+  const [one, other] = [join(folder, 'missing-1'), join(folder, 'missing-2')];
+  assertNames(await problem([], { KUBECONFIG: `${one}:${other}` }), one, other);
+});
+
+test('a missing --kubeconfig is told with flag and file', async () => {
+  const file = join(folder, 'missing');
+  assertNames(await problem(['--kubeconfig', file]), '--kubeconfig', file, 'no such file');
+});
+
+test('a --kubeconfig that is a folder is told with flag and file', async () => {
+  assertNames(await problem(['--kubeconfig', folder]), '--kubeconfig', folder, 'directory');
+});
+
+test('an unreadable --kubeconfig is told with flag and file', async t => {
+  if (process.getuid?.() === 0) return t.skip('root may read everything');
+  const file = await writeConfig({});
+  await chmod(file, 0);
+  assertNames(await problem(['--kubeconfig', file]), '--kubeconfig', file, 'permission denied');
+});
+
+test('a path through a file is told with flag and file', async () => {
+  const file = join(await writeConfig({}), 'below');
+  assertNames(await problem(['--kubeconfig', file]), '--kubeconfig', file);
+});
+
+test('a folder in the KUBECONFIG list is told, though the other file would do', async () => {
+  const file = await writeConfig({});
+  assertNames(await problem([], { KUBECONFIG: `${file}:${folder}` }), folder, 'directory');
+});
+
+test('a YAML error is told with file and line and without the text', async () => {
+  const file = join(folder, 'broken.yaml');
+  await writeFile(file, 'apiVersion: v1\nkind: Config\nusers:\n- name: x\n  user: {token: "s3cret\n');
+  const line = await problem(['--kubeconfig', file]);
+  assert.match(line, /broken\.yaml:[56]\b/);
+});
+
+test('a tab in the indentation is told with its line', async () => {
+  const file = join(folder, 'tab.yaml');
+  await writeFile(file, 'apiVersion: v1\nclusters:\n\t- name: x\n');
+  assert.match(await problem(['--kubeconfig', file]), /tab\.yaml:3\b/);
+});
+
+test('a JSON error is told with file and line', async () => {
+  const file = join(folder, 'broken.json');
+  await writeFile(file, '{\n "apiVersion": "v1",\n "kind": "Config",\n "users": [}\n');
+  assert.match(await problem(['--kubeconfig', file]), /broken\.json:4\b/);
+});
+
+test('a file that is no kubeconfig is told with file and line', async () => {
+  const file = join(folder, 'pod.yaml');
+  await writeFile(file, 'apiVersion: v1\nkind: Pod\n');
+  assert.match(await problem(['--kubeconfig', file]), /pod\.yaml:2\b.*kind/);
+  const list = join(folder, 'list.yaml');
+  await writeFile(list, '- a\n- b\n');
+  assertNames(await problem(['--kubeconfig', list]), list);
+});
+
+test('a field of another shape is told with file, line and field', async () => {
+  const file = join(folder, 'shape.yaml');
+  await writeFile(file, 'clusters:\n- name: x\n  cluster:\n    server: [s3cret]\n');
+  assert.match(await problem(['--kubeconfig', file]), /shape\.yaml:4\b.*server/);
+});
+
+// Context, cluster, user
+
+test('an unknown context is told with flag, name and those that there are', async () => {
+  const file = await writeConfig({});
+  assertNames(
+    await problem(['--kubeconfig', file, '--context=elsewhere']),
+    '--context',
+    '"elsewhere"',
+    file,
+    'here',
+  );
+});
+
+test('a current-context that does not exist is told with name and file', async () => {
+  const file = await writeConfig({ current: 'gone' });
+  assertNames(await problem(['--kubeconfig', file]), 'current-context', '"gone"', file);
+});
+
+test('a kubeconfig without a current-context is told with the flag that would help', async () => {
+  const file = await writeConfig({ current: '' });
+  assertNames(await problem(['--kubeconfig', file]), 'current-context', '--context', file);
+});
+
+test('a context without a cluster or without a user is told with its name and file', async () => {
+  const withoutCluster = await writeConfig({ context: { user: 'the-user' } });
+  assertNames(await problem(['--kubeconfig', withoutCluster]), '"here"', withoutCluster, 'cluster');
+  const withoutUser = await writeConfig({ context: { cluster: 'the-cluster' } });
+  assertNames(await problem(['--kubeconfig', withoutUser]), '"here"', withoutUser, 'user');
+});
+
+test('a context whose cluster and user do not exist is told once for each', async () => {
+  const file = await writeConfig({ context: { cluster: 'no-cluster', user: 'no-user' } });
+  const lines = await problems(['--kubeconfig', file]);
+  assert.equal(lines.length, 2, lines.join('\n'));
+  assertNames(lines[0] as string, '"no-cluster"', '"here"');
+  assertNames(lines[1] as string, '"no-user"', '"here"');
+});
+
+for (const [flag, known] of [
+  ['--cluster', 'the-cluster'],
+  ['--user', 'the-user'],
+] as const) {
+  test(`an unknown name in ${flag} is told with flag, name and those that there are`, async () => {
+    const file = await writeConfig({});
+    assertNames(await problem(['--kubeconfig', file, `${flag}=nobody`]), flag, '"nobody"', known);
+  });
+}
+
+test('a cluster without a server is told with its name and file', async () => {
+  const file = await writeConfig({ cluster: { 'certificate-authority-data': base64(ca) } });
+  assertNames(await problem(['--kubeconfig', file]), '"the-cluster"', file, 'server');
+});
+
+test('a server that is no URL is told with its place and value', async () => {
+  const file = await writeConfig({ cluster: { server: 'ftp://127.0.0.1' } });
+  assertNames(await problem(['--kubeconfig', file]), 'server', '"the-cluster"', 'ftp://127.0.0.1');
+  const right = await writeConfig({});
+  assertNames(await problem(['--kubeconfig', right, '--server=https://']), '--server', '"https://"');
+});
+
+// Certificates, keys and tokens
+
+test('a key that does not match its certificate is told with both', async () => {
+  const file = await writeConfig({
+    user: {
+      'client-certificate-data': base64(client.certificate),
+      'client-key-data': base64(stranger.key),
+    },
+  });
+  assertNames(
+    await problem(['--kubeconfig', file]),
+    'client-key-data',
+    'client-certificate-data',
+    '"the-user"',
+    file,
+    'match',
+  );
+});
+
+test('a key file that does not match its certificate file is told with both files', async () => {
+  const [certificate, key] = [join(folder, 'mine.crt'), join(folder, 'theirs.key')];
+  await writeFile(certificate, client.certificate);
+  await writeFile(key, stranger.key);
+  const file = await writeConfig({});
+  const args = ['--client-certificate', certificate, '--client-key', key];
+  assertNames(await problem(['--kubeconfig', file, ...args]), certificate, key, 'match');
+});
+
+test('a certificate without a key, and a key without a certificate, are told', async () => {
+  const onlyCertificate = await writeConfig({
+    user: { 'client-certificate-data': base64(client.certificate) },
+  });
+  assertNames(await problem(['--kubeconfig', onlyCertificate]), '"the-user"', 'client-key');
+  const onlyKey = await writeConfig({ user: { 'client-key-data': base64(client.key) } });
+  assertNames(await problem(['--kubeconfig', onlyKey]), '"the-user"', 'client-certificate');
+});
+
+for (const field of ['certificate-authority-data', 'client-certificate-data', 'client-key-data'] as const) {
+  test(`a ${field} that is not base64 is told with field, entry and file`, async () => {
+    const cluster = { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64(ca) };
+    const user = {
+      'client-certificate-data': base64(client.certificate),
+      'client-key-data': base64(client.key),
+    };
+    const bad = { [field]: '!s3cret!' };
+    const inCluster = field === 'certificate-authority-data';
+    const file = await writeConfig(
+      inCluster ? { cluster: { ...cluster, ...bad } } : { user: { ...user, ...bad } },
+    );
+    assertNames(await problem(['--kubeconfig', file]), field, file, 'base64');
+  });
+
+  test(`a ${field} that holds no PEM is told with field, entry and file`, async () => {
+    const cluster = { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64(ca) };
+    const user = {
+      'client-certificate-data': base64(client.certificate),
+      'client-key-data': base64(client.key),
+    };
+    const bad = { [field]: base64('s3cret') };
+    const inCluster = field === 'certificate-authority-data';
+    const file = await writeConfig(
+      inCluster ? { cluster: { ...cluster, ...bad } } : { user: { ...user, ...bad } },
+    );
+    assertNames(await problem(['--kubeconfig', file]), field, file);
+  });
+}
+
+for (const [field, flag, entry] of [
+  ['certificate-authority', '--certificate-authority', 'cluster'],
+  ['client-certificate', '--client-certificate', 'user'],
+  ['client-key', '--client-key', 'user'],
+] as const) {
+  test(`a missing ${field} file is told with its field and absolute path`, async () => {
+    const cluster = { server: 'https://127.0.0.1:6443', [field]: 'gone.pem' };
+    const user = {
+      'client-certificate-data': base64(client.certificate),
+      'client-key-data': base64(client.key),
+      [field]: 'gone.pem',
+    };
+    if (entry === 'user') delete (user as Record<string, string>)[`${field}-data`];
+    const file = await writeConfig(entry === 'cluster' ? { cluster } : { user });
+    const gone = join(file, '..', 'gone.pem');
+    assertNames(await problem(['--kubeconfig', file]), field, gone, 'no such file');
+  });
+
+  test(`a missing file in ${flag} is told with it`, async () => {
+    const file = await writeConfig({});
+    const gone = join(folder, 'gone.pem');
+    assertNames(await problem(['--kubeconfig', file, flag, gone]), field, gone, 'no such file');
+  });
+}
+
+test('a missing tokenFile is told with its absolute path', async () => {
+  const file = await writeConfig({ user: { tokenFile: 'token' } });
+  assertNames(await problem(['--kubeconfig', file]), 'tokenFile', join(file, '..', 'token'), 'no such file');
+});
+
+test('an empty tokenFile is told with its path', async () => {
+  const token = join(folder, 'empty-token');
+  await writeFile(token, '\n');
+  const file = await writeConfig({ user: { tokenFile: token } });
+  assertNames(await problem(['--kubeconfig', file]), 'tokenFile', token, 'empty');
+});
+
+test('a token with a line break in it is told without the token', async () => {
+  const file = await writeConfig({ user: { token: 's3cret\nX-Injected: yes' } });
+  assertNames(await problem(['--kubeconfig', file]), 'token');
+});
+
+test('a token and a password together are told with the user', async () => {
+  const file = await writeConfig({ user: { token: 's3cret', username: 'x', password: 's3cret' } });
+  assertNames(await problem(['--kubeconfig', file]), '"the-user"', file);
+});
+
+test('an authority together with insecure-skip-tls-verify is told with the cluster', async () => {
+  const file = await writeConfig({
+    cluster: {
+      server: 'https://127.0.0.1:6443',
+      'certificate-authority-data': base64(ca),
+      'insecure-skip-tls-verify': true,
+    },
+  });
+  assertNames(await problem(['--kubeconfig', file]), '"the-cluster"', file, 'insecure-skip-tls-verify');
+});
+
+// Flags
+
+for (const flag of ['--accept-hosts', '--accept-paths', '--reject-paths', '--reject-methods']) {
+  test(`an expression in ${flag} that does not compile is told with flag and expression`, async () => {
+    const file = await writeConfig({});
+    assertNames(await problem(['--kubeconfig', file, `${flag}=^ok$,a(b`]), flag, 'a(b');
+  });
+}
+
+test("an expression that is JavaScript's and not Go's is refused", async () => {
+  const file = await writeConfig({});
+  assertNames(await problem(['--kubeconfig', file, '--reject-paths=^/api(?=/v1)']), '--reject-paths', '(?=');
+});
+
+test('an unknown flag is told with its name and the one that was meant', async () => {
+  const file = await writeConfig({});
+  assertNames(await problem(['--kubeconfig', file, '--acept-hosts=x']), '--acept-hosts', '--accept-hosts');
+  assertNames(await problem(['--kubeconfig', file, '--nonsense']), '--nonsense');
+  assertNames(await problem(['--kubeconfig', file, '-z']), "'z'");
+  assertNames(await problem(['--kubeconfig', file, '--tokn=s3cret']), '--tokn');
+  assertNames(await problem(['--kubeconfig', file, '--tokn', 's3cret']), '--tokn');
+});
+
+test('a flag without its value is told with its name', async () => {
+  const KUBECONFIG = await writeConfig({});
+  assertNames(await problem(['--context'], { KUBECONFIG }), '--context');
+  assertNames(await problem(['-p'], { KUBECONFIG }), '-p');
+});
+
+test('a port in use is told with address and port', async t => {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  t.after(() => listener.close());
+  const { port } = listener.address() as AddressInfo;
+  const file = await writeConfig({});
+  assertNames(await problem(['--kubeconfig', file, `--port=${port}`]), '--port', String(port), 'in use');
+});
+
+test('a Unix socket that another program listens on is told with its path, and that program keeps it', async t => {
+  const path = join(folder, 'in-use');
+  const listener = net.createServer(socket => socket.on('error', () => {}).end('theirs')).listen(path);
+  await once(listener, 'listening');
+  t.after(() => listener.close());
+  const file = await writeConfig({});
+  const line = await listeningProblem(t, ['--kubeconfig', file, '-u', path]);
+  assertNames(line, '--unix-socket', path, 'in use');
+  const client = net.connect(path);
+  const [data] = (await once(client, 'data')) as [Buffer];
+  assert.equal(data.toString(), 'theirs');
+});
+
+test('a Unix socket in a folder that is missing or closed is told with its path', async t => {
+  const file = await writeConfig({});
+  const missing = join(folder, 'no-such-folder', 'socket');
+  assertNames(await problem(['--kubeconfig', file, '-u', missing]), '--unix-socket', missing);
+  if (process.getuid?.() === 0) return t.skip('root may write everywhere');
+  const closed = join(folder, 'closed');
+  await mkdir(closed, { mode: 0o500 });
+  assertNames(await problem(['--kubeconfig', file, '-u', join(closed, 'socket')]), '--unix-socket', closed);
+});
+
+test('a Unix socket path that is too long for the system is told with it', async t => {
+  const file = await writeConfig({});
+  const path = join(folder, 'x'.repeat(120));
+  const line = await listeningProblem(t, ['--kubeconfig', file, '-u', path]);
+  assertNames(line, '--unix-socket', path);
+});
+
+test('a --www that is missing, or a file, is told with flag and value', async () => {
+  const file = await writeConfig({});
+  for (const www of [join(folder, 'no-www'), file]) {
+    assertNames(await problem(['--kubeconfig', file, '--www', www]), '--www', www);
+  }
+});
+
+test('a missing --config is told with flag and file', async () => {
+  const KUBECONFIG = await writeConfig({});
+  const config = join(folder, 'no-config.yaml');
+  assertNames(await problem(['--config', config], { KUBECONFIG }), '--config', config, 'no such file');
+});
+
+// Several at once
+
+test('mistakes of several flags are told together, one line each', async () => {
+  const file = await writeConfig({});
+  const lines = await problems([
+    ...['--kubeconfig', file, '--port=99999', '--accept-hosts=(', '--reject-paths=ok,[', '--nonsense'],
+    ...['--keepalive=x'],
+  ]);
+  assert.equal(lines.length, 5, lines.join('\n'));
+  for (const name of ['--port', '--accept-hosts', '--reject-paths', '--nonsense', '--keepalive']) {
+    assert.ok(
+      lines.some(line => line.includes(name)),
+      name,
+    );
+  }
+});
+
+test('mistakes of the kubeconfig are told together, one line each', async () => {
+  const file = await writeConfig({
+    cluster: { server: 'https://127.0.0.1:6443', 'certificate-authority': 'gone-ca.pem' },
+    user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' },
+  });
+  const lines = await problems(['--kubeconfig', file, '--www=/nonexistent-folder']);
+  assert.equal(lines.length, 4, lines.join('\n'));
+  for (const name of ['gone-ca.pem', 'gone.crt', 'gone.key', '/nonexistent-folder']) {
+    assert.ok(
+      lines.some(line => line.includes(name)),
+      name,
+    );
+  }
+});
+
+test('a mistake of a flag and one of the kubeconfig are told together', async () => {
+  const file = join(folder, 'gone-kubeconfig');
+  const lines = await problems(['--kubeconfig', file, '--port=99999']);
+  assert.equal(lines.length, 2, lines.join('\n'));
+});
+
+test('mistakes of several files in the KUBECONFIG list are told together', async () => {
+  const [one, other] = [join(folder, 'one.yaml'), join(folder, 'other.yaml')];
+  await writeFile(one, 'clusters: {\n');
+  await writeFile(other, 'kind: Pod\n');
+  const lines = await problems([], { KUBECONFIG: `${one}:${other}` });
+  assert.equal(lines.length, 2, lines.join('\n'));
+  assertNames(lines[0] as string, `${one}:`);
+  assertNames(lines[1] as string, `${other}:1`);
+});

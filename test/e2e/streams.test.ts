@@ -1,0 +1,543 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { open, send } from '../support/http-client.js';
+import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
+import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
+import { connectRaw } from '../support/raw-http.js';
+import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
+import { residentBytes } from '../support/resident-memory.js';
+
+const megabyte = 1e6;
+const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
+const configMaps = '/api/v1/namespaces/kube-system/configmaps';
+
+let proxied: ProxiedApiServer;
+
+before(async () => {
+  proxied = await startProxiedApiServer({}, ['--request-timeout=1s']);
+});
+after(() => proxied?.close());
+
+/** The lines of a streamed answer as they come. */
+function linesOf(response: http.IncomingMessage): { next(timeout?: number): Promise<string> } {
+  let text = '';
+  response.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+    response.emit('lines');
+  });
+  response.on('error', () => {});
+  return {
+    async next(timeout = 5000) {
+      const signal = AbortSignal.timeout(timeout);
+      while (!text.includes('\n')) await once(response, 'lines', { signal });
+      const [line = ''] = text.split('\n', 1);
+      text = text.slice(line.length + 1);
+      return line;
+    },
+  };
+}
+
+async function createConfigMap(name: string): Promise<void> {
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+  const answer = await send(proxied.proxy.port, configMaps, {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+  });
+  assert.equal(answer.status, 201, answer.text);
+}
+
+async function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  try {
+    return await Promise.race([
+      promise,
+      delay(milliseconds, undefined, { signal: timer.signal }).then(() => {
+        throw new Error(`${what}: not within ${milliseconds} ms`);
+      }),
+    ]);
+  } finally {
+    timer.abort();
+  }
+}
+
+describe('a watch', () => {
+  test('has its headers at once although nothing happens, and each event at once', async () => {
+    const response = await within(1000, 'headers', open(proxied.proxy.port, `${configMaps}?watch=1`));
+    assert.equal(response.statusCode, 200);
+    assert.equal(response.headers['transfer-encoding'], 'chunked');
+    const lines = linesOf(response);
+    for (const name of ['first', 'second', 'third']) {
+      const event = lines.next(1000);
+      await createConfigMap(name);
+      const { type, object } = JSON.parse(await event);
+      assert.equal(type, 'ADDED');
+      assert.equal(object.metadata.name, name);
+    }
+    response.destroy();
+  });
+
+  test('that is quiet for longer than --request-timeout stays open and goes on', async () => {
+    const response = await open(proxied.proxy.port, `${configMaps}?watch=1&fieldSelector=metadata.name=late`);
+    const lines = linesOf(response);
+    await delay(4000);
+    assert.equal(response.destroyed, false);
+    const event = lines.next();
+    await createConfigMap('late');
+    assert.equal(JSON.parse(await event).object.metadata.name, 'late');
+    response.destroy();
+  });
+
+  test('streams to an HTTP/1.0 client too', async () => {
+    const connection = await connectRaw(proxied.proxy.port);
+    connection.write(
+      `GET ${configMaps}?watch=1&fieldSelector=metadata.name=old-client HTTP/1.0\r\nHost: localhost\r\n\r\n`,
+    );
+    await connection.until(/\r\n\r\n/, 1000);
+    await createConfigMap('old-client');
+    await connection.until(/"name":"old-client"[\s\S]*\n$/, 1000);
+    assert.doesNotMatch(connection.received(), /transfer-encoding/i);
+    connection.destroy();
+  });
+
+  test('that the API server ends is complete', async () => {
+    const answer = await send(proxied.proxy.port, `${quietWatch}&timeoutSeconds=1`);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.text, '');
+  });
+
+  test('that was asked from a version too old says 410 and is complete', async () => {
+    const answer = await send(proxied.proxy.port, `${configMaps}?watch=true&resourceVersion=1`);
+    assert.equal((answer.json as { object: { code: number } }).object.code, 410);
+  });
+
+  test('below another client connection is not held up by a slow answer there', async () => {
+    const stop = proxied.server.intercept(async (request, response) => {
+      if (request.url !== '/slow') return false;
+      await delay(600);
+      response.end('slow');
+      return true;
+    });
+    const slow = send(proxied.proxy.port, '/slow');
+    const response = await within(500, 'headers', open(proxied.proxy.port, quietWatch));
+    response.destroy();
+    assert.equal((await slow).text, 'slow');
+    stop();
+  });
+});
+
+test('a followed log has its headers at once and each line at once', async () => {
+  const path = '/api/v1/namespaces/default/pods/web-0/log?follow=true&tailLines=0';
+  const response = await within(1000, 'headers', open(proxied.proxy.port, path));
+  const lines = linesOf(response);
+  for (const line of ['one', 'two', 'three']) {
+    const next = lines.next(1000);
+    proxied.server.appendLog('default', 'web-0', line);
+    assert.equal(await next, line);
+  }
+  await delay(1500);
+  proxied.server.appendLog('default', 'web-0', 'after --request-timeout');
+  assert.equal(await lines.next(1000), 'after --request-timeout');
+  response.destroy();
+});
+
+test('a stream through a proxy subresource is passed on byte by byte', async () => {
+  const path = '/api/v1/namespaces/default/services/web/proxy/events';
+  const stop = proxied.server.intercept((request, response) => {
+    if (request.url !== path) return false;
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    let count = 0;
+    const timer = setInterval(() => {
+      count += 1;
+      response.write(`data: ${count}\n`);
+    }, 300);
+    response.once('close', () => clearInterval(timer));
+    return true;
+  });
+  const response = await open(proxied.proxy.port, path);
+  const lines = linesOf(response);
+  const times: number[] = [];
+  for (let count = 1; count <= 6; count += 1) {
+    assert.equal(await lines.next(2000), `data: ${count}`);
+    times.push(Date.now());
+  }
+  const spread = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  assert.ok(spread > 1000, `six events of 300 ms arrived within ${spread} ms`);
+  response.destroy();
+  stop();
+});
+
+describe('a client that leaves', () => {
+  test('a watch ends its upstream request at once', async () => {
+    const path = `${quietWatch}&leaves=watch`;
+    const response = await open(proxied.proxy.port, path);
+    const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === path);
+    response.destroy();
+    await within(1000, 'end of the upstream request', record.closed);
+    assert.equal(record.aborted, true);
+  });
+
+  test('before the first header ends its upstream request at once', async () => {
+    const stop = proxied.server.intercept(request => request.url === '/silence');
+    const connection = await connectRaw(proxied.proxy.port);
+    connection.write('GET /silence HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/silence');
+    connection.destroy();
+    await within(500, 'end of the upstream request', record.closed);
+    stop();
+  });
+
+  test('in the middle of its upload ends its upstream request at once', async () => {
+    const stop = proxied.server.intercept(request => {
+      request.resume();
+      return request.url === '/half';
+    });
+    const connection = await connectRaw(proxied.proxy.port);
+    connection.write('POST /half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf');
+    const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/half');
+    connection.destroy();
+    await within(1000, 'end of the upstream request', record.closed);
+    assert.equal(record.aborted, true);
+    stop();
+  });
+
+  test('in the middle of a download ends its upstream request at once', async () => {
+    const stop = proxied.server.intercept((request, response) => {
+      if (request.url !== '/endless') return false;
+      const timer = setInterval(() => response.write('x'.repeat(1000)), 5);
+      response.once('close', () => clearInterval(timer));
+      return true;
+    });
+    const response = await open(proxied.proxy.port, '/endless');
+    await once(response, 'data');
+    const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/endless');
+    response.destroy();
+    await within(1000, 'end of the upstream request', record.closed);
+    stop();
+  });
+
+  test('while the upstream connection is being dialled ends the dialling at once', async () => {
+    const open = new Set<net.Socket>();
+    const deaf = net.createServer(socket => {
+      open.add(socket);
+      socket.on('error', () => {}).once('close', () => open.delete(socket));
+      socket.resume();
+    });
+    deaf.listen(0, '127.0.0.1');
+    await once(deaf, 'listening');
+    const authority = await createCertificateAuthority();
+    const kubeconfig = await writeKubeconfig({
+      server: `https://127.0.0.1:${(deaf.address() as AddressInfo).port}`,
+      ca: authority.certificate,
+    });
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    try {
+      await delay(300);
+      const own = open.size;
+      const client = await connectRaw(proxy.port);
+      client.write('GET /api/v1/pods HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await delay(300);
+      assert.equal(open.size, own + 1, 'the request is being dialled');
+      client.destroy();
+      await delay(500);
+      assert.equal(open.size, own);
+    } finally {
+      await proxy.stop('SIGKILL');
+      deaf.close();
+      await kubeconfig.remove();
+    }
+  });
+});
+
+describe('backpressure', () => {
+  const size = 200 * megabyte;
+  const readers = 10;
+  const block = Buffer.alloc(megabyte, 'payload ');
+
+  test('ten readers that stall on 200 MB each do not fill the memory, and get all of it later', {
+    timeout: 90_000,
+  }, async () => {
+    let produced = 0;
+    const stop = proxied.server.intercept((request, response) => {
+      if (!request.url?.startsWith('/api/v1/namespaces/default/services/web/proxy/big')) return false;
+      response.writeHead(200, { 'content-type': 'application/octet-stream' });
+      let left = size / block.length;
+      const fill = () => {
+        while (left > 0) {
+          left -= 1;
+          produced += block.length;
+          if (!response.write(block)) {
+            response.once('drain', fill);
+            return;
+          }
+        }
+        response.end();
+      };
+      fill();
+      return true;
+    });
+    const before = residentBytes(proxied.proxy.pid);
+    const responses = await Promise.all(
+      Array.from({ length: readers }, (_, index) =>
+        open(proxied.proxy.port, `/api/v1/namespaces/default/services/web/proxy/big?${index}`),
+      ),
+    );
+    let most = 0;
+    for (let turn = 0; turn < 15; turn += 1) {
+      await delay(200);
+      most = Math.max(most, residentBytes(proxied.proxy.pid) - before);
+    }
+    assert.ok(produced < size, `the API server is held back too, not ${produced / megabyte} MB ahead`);
+    assert.ok(most < 100 * megabyte, `resident memory grew by ${Math.round(most / megabyte)} MB`);
+    const lengths = await Promise.all(
+      responses.map(async response => {
+        let length = 0;
+        response.on('data', (chunk: Buffer) => {
+          length += chunk.length;
+        });
+        await once(response, 'end');
+        return length;
+      }),
+    );
+    assert.deepEqual(
+      lengths,
+      responses.map(() => size),
+    );
+    const after = residentBytes(proxied.proxy.pid) - before;
+    assert.ok(after < 100 * megabyte, `resident memory grew by ${Math.round(after / megabyte)} MB`);
+    stop();
+  });
+
+  test('an API server that reads slowly holds the uploading client back', { timeout: 60_000 }, async () => {
+    let received = 0;
+    const stop = proxied.server.intercept(async (request, response) => {
+      if (request.url !== '/api/v1/namespaces/default/services/web/proxy/slow-reader') return false;
+      request.pause();
+      await delay(2000);
+      request.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+      });
+      request.resume();
+      await once(request, 'end');
+      response.end('read');
+      return true;
+    });
+    const before = residentBytes(proxied.proxy.pid);
+    const request = http.request({
+      host: '127.0.0.1',
+      port: proxied.proxy.port,
+      path: '/api/v1/namespaces/default/services/web/proxy/slow-reader',
+      method: 'POST',
+      agent: false,
+      headers: { 'content-length': size },
+    });
+    const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < size; sent += block.length) {
+        if (!request.write(block)) await once(request, 'drain');
+      }
+      request.end();
+    })();
+    await delay(1800);
+    const grown = residentBytes(proxied.proxy.pid) - before;
+    assert.ok(sent < 60 * megabyte, `the client could send ${sent / megabyte} MB`);
+    assert.ok(grown < 60 * megabyte, `resident memory grew by ${Math.round(grown / megabyte)} MB`);
+    await sending;
+    const [response] = await answered;
+    assert.equal(response.statusCode, 200);
+    response.resume();
+    assert.equal(received, size);
+    stop();
+  });
+});
+
+describe('a thousand watches', () => {
+  const count = 1000;
+
+  test('all get their event, with plain requests answered promptly beside them', {
+    timeout: 60_000,
+  }, async () => {
+    const responses: http.IncomingMessage[] = [];
+    const path = '/api/v1/namespaces/team-0/configmaps?watch=1&fieldSelector=metadata.name=news';
+    for (let started = 0; started < count; started += 50) {
+      const some = Array.from({ length: 50 }, () => open(proxied.proxy.port, path));
+      responses.push(...(await within(10_000, 'headers of 50 watches', Promise.all(some))));
+    }
+    const events = responses.map(response => linesOf(response).next(20_000));
+
+    const times: number[] = [];
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+    const getting = Promise.all(
+      Array.from({ length: 4 }, async () => {
+        for (let turn = 0; turn < 50; turn += 1) {
+          const start = performance.now();
+          const answer = await send(proxied.proxy.port, '/api/v1/namespaces/default/pods', { agent });
+          assert.equal(answer.status, 200);
+          times.push(performance.now() - start);
+        }
+      }),
+    );
+    await send(proxied.proxy.port, '/api/v1/namespaces/team-0/configmaps', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'news' } }),
+    });
+    for (const event of await Promise.all(events)) assert.match(event, /^\{"type":"ADDED".*"name":"news"/);
+    await getting;
+    agent.destroy();
+    times.sort((a, b) => a - b);
+    const p99 = times[Math.floor(times.length * 0.99)] ?? Number.POSITIVE_INFINITY;
+    assert.ok(p99 < 1000, `99 of 100 plain requests took up to ${Math.round(p99)} ms`);
+    for (const response of responses) response.destroy();
+    const gone = async () => {
+      while (proxied.server.connections > 140) await delay(50);
+    };
+    await within(5000, 'the end of the upstream connections', gone());
+  });
+});
+
+describe('connections to the API server', () => {
+  test('are reused', async () => {
+    const { server, proxy } = proxied;
+    await send(proxy.port, '/version');
+    const before = server.connectionsAccepted;
+    for (let turn = 0; turn < 20; turn += 1) await send(proxy.port, '/version');
+    assert.equal(server.connectionsAccepted, before);
+    const ten = () => Promise.all(Array.from({ length: 10 }, () => send(proxy.port, '/version')));
+    for (let turn = 0; turn < 5; turn += 1) await ten();
+    const opened = server.connectionsAccepted - before;
+    assert.ok(opened < 10, `${opened} new connections for ten requests at a time`);
+  });
+
+  test('are reused after answers with errors and without bodies', async () => {
+    const { server, proxy } = proxied;
+    await send(proxy.port, '/version');
+    const before = server.connectionsAccepted;
+    for (const path of ['/no/such/path', '/api/v1/namespaces/default/pods/missing']) {
+      assert.equal((await send(proxy.port, path)).status, 404);
+      await send(proxy.port, '/version', { method: 'HEAD' });
+    }
+    assert.equal(server.connectionsAccepted, before);
+  });
+
+  test('survive a restart of the API server', async () => {
+    const { server, proxy } = proxied;
+    for (let turn = 0; turn < 5; turn += 1) await send(proxy.port, '/version');
+    await server.restart();
+    assert.equal((await send(proxy.port, '/version')).status, 200);
+    await createConfigMap('after-restart');
+    await server.restart();
+    const some = await Promise.all(Array.from({ length: 20 }, () => send(proxy.port, '/version')));
+    assert.deepEqual(
+      some.map(({ status }) => status),
+      some.map(() => 200),
+    );
+  });
+
+  test('that the API server closes when idle do not cost a request', async () => {
+    const { server, proxy } = proxied;
+    for (let turn = 0; turn < 30; turn += 1) {
+      assert.equal((await send(proxy.port, '/version')).status, 200);
+      server.closeIdleConnections();
+    }
+  });
+
+  test('end with the API server: an open watch is cut, not completed', async () => {
+    const { server, proxy } = proxied;
+    const response = await open(proxy.port, quietWatch);
+    await server.restart();
+    const [error] = (await within(2000, 'cut', once(response.resume(), 'error'))) as [Error];
+    assert.match(error.message, /aborted|ECONNRESET/);
+  });
+});
+
+describe('a stale connection', () => {
+  let upstream: RawUpstream;
+  let proxy: RunningProxy;
+
+  before(async () => {
+    upstream = await startRawUpstream(async request => {
+      const { socket, turn, target, complete } = request;
+      await complete;
+      const attempt = upstream.requests.filter(other => other.target === target).length;
+      const ok = `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n${request.method === 'HEAD' ? '' : 'ok'}`;
+      if (target === '/warm') socket.write(ok);
+      else if (target.startsWith('/always-closes')) socket.destroy();
+      else if (target.startsWith('/part')) socket.end('HTTP/1.1 2');
+      else if (target.startsWith('/ends') && turn > 1 && attempt === 1) socket.end();
+      else if (turn > 1 && attempt === 1) socket.destroy();
+      else socket.write(ok);
+    });
+    const kubeconfig = await upstream.writeKubeconfig();
+    proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    await kubeconfig.remove();
+  });
+  after(async () => {
+    await proxy?.stop('SIGKILL');
+    await upstream?.close();
+  });
+
+  const attempts = (target: string) => upstream.requests.filter(request => request.target === target);
+
+  /** Leaves one idle upstream connection that has carried a request, then sends. */
+  async function sendOnReused(target: string, question: Parameters<typeof send>[2] = {}) {
+    assert.equal((await send(proxy.port, '/warm')).status, 200);
+    const answer = await send(proxy.port, target, question);
+    assert.ok((attempts(target)[0]?.turn ?? 0) > 1, 'the first attempt went over the reused connection');
+    return answer;
+  }
+
+  for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+    for (const how of ['resets', 'ends']) {
+      test(`that ${how} when the next ${method} arrives costs no request`, async () => {
+        const target = `/${how}-${method}`;
+        assert.equal((await sendOnReused(target, { method })).status, 200);
+        assert.equal(attempts(target).length, 2);
+        assert.equal(attempts(target)[1]?.turn, 1, 'the second attempt has a connection of its own');
+      });
+    }
+  }
+
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    test(`never sends a ${method} twice`, async () => {
+      for (const body of ['{}', undefined]) {
+        const target = `/write-${method}-${body}`;
+        const answer = await sendOnReused(target, { method, ...(body === undefined ? {} : { body }) });
+        assert.equal(answer.status, 502);
+        assert.equal(attempts(target).length, 1);
+      }
+    });
+  }
+
+  test('never sends a GET with a body twice', async () => {
+    const answer = await sendOnReused('/get-with-body', { body: '{}' });
+    assert.equal(answer.status, 502);
+    assert.equal(attempts('/get-with-body').length, 1);
+  });
+
+  test('that sent a part of its answer gets no second try', async () => {
+    assert.equal((await sendOnReused('/part')).status, 502);
+    assert.equal(attempts('/part').length, 1);
+  });
+
+  test('gets one more try and no more', async () => {
+    assert.equal((await sendOnReused('/always-closes-reused')).status, 502);
+    assert.equal(attempts('/always-closes-reused').length, 2);
+  });
+
+  test('is something else than a fresh one that closes, where nothing is tried again', async () => {
+    // What is idle is used up by the request that does not come back.
+    await send(proxy.port, '/always-closes-first');
+    assert.equal((await send(proxy.port, '/always-closes-fresh')).status, 502);
+    const [first, ...more] = attempts('/always-closes-fresh');
+    assert.equal(first?.turn, 1);
+    assert.equal(more.length, 0);
+  });
+});

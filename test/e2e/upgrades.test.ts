@@ -1,0 +1,763 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TLSSocket } from 'node:tls';
+import WebSocket from 'ws';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { connectRaw, type RawConnection } from '../support/raw-http.js';
+import { residentBytes } from '../support/resident-memory.js';
+
+const MiB = 1024 * 1024;
+
+let server: FakeApiServer;
+let kubeconfig: KubeconfigFile;
+let proxy: Program;
+
+before(async () => {
+  server = await startFakeApiServer();
+  kubeconfig = await writeAdminKubeconfig(server);
+  proxy = await startProxy(['--kubeconfig', kubeconfig.path, '--reject-paths=']);
+});
+
+after(async () => {
+  await proxy.stop('SIGKILL');
+  await server.kill();
+  await kubeconfig.remove();
+});
+
+/** A request for an upgrade to a protocol of the tests' own. */
+function upgradeRequest(path: string, ...headers: string[]): string {
+  const lines = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: test/1', ...headers];
+  return `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
+}
+
+const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test/1\r\n\r\n';
+
+type Accept = (request: IncomingMessage, socket: TLSSocket, head: Buffer) => void;
+
+/** Leaves the upgrades of one path to the test. */
+function serveUpgrade(t: TestContext, path: string, accept: Accept, at: FakeApiServer = server): void {
+  const accepted: Duplex[] = [];
+  const remove = at.interceptUpgrade((request, socket: Duplex, head) => {
+    if (request.url?.split('?')[0] !== path) return false;
+    accepted.push(socket.on('error', () => {}));
+    accept(request, socket as TLSSocket, head);
+    return true;
+  });
+  t.after(() => {
+    remove();
+    for (const socket of accepted) socket.destroy();
+  });
+}
+
+/** An open upgrade: the client's connection after its 101, and the API server's socket. */
+async function openUpgrade(
+  t: TestContext,
+  path: string,
+  through: Program = proxy,
+): Promise<{ readonly client: RawConnection; readonly upstream: TLSSocket }> {
+  const accepted = new Promise<TLSSocket>(resolve => {
+    serveUpgrade(t, path, (_request, socket) => {
+      socket.write(switching);
+      resolve(socket);
+    });
+  });
+  const client = await connect(t, through);
+  client.write(upgradeRequest(path));
+  await client.until(/^HTTP\/1\.1 101 [\s\S]*?\r\n\r\n/);
+  return { client, upstream: await accepted };
+}
+
+async function connect(t: TestContext, through: Program = proxy): Promise<RawConnection> {
+  const client = await connectRaw(through.port);
+  client.socket.on('error', () => {});
+  t.after(() => client.destroy());
+  return client;
+}
+
+/** Waits for it, for a few seconds at most. */
+async function eventually(what: string, holds: () => boolean, timeout = 5000): Promise<void> {
+  const deadline = Date.now() + timeout;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, `${what}: not within ${timeout} ms`);
+    await delay(10);
+  }
+}
+
+async function within<T>(what: string, promise: Promise<T>, timeout = 5000): Promise<T> {
+  const timer = new AbortController();
+  const late = delay(timeout, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`${what}: not within ${timeout} ms`);
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
+
+function bodyOf(answer: string): string {
+  return answer.slice(answer.indexOf('\r\n\r\n') + 4);
+}
+
+/** Waits until the other side of an API server's socket is gone altogether: it has ended, and takes nothing more. */
+async function gone(upstream: TLSSocket, timeout: number): Promise<void> {
+  const deadline = Date.now() + timeout;
+  upstream.resume();
+  if (!upstream.readableEnded && !upstream.destroyed) {
+    await within('the end', Promise.race([once(upstream, 'end'), once(upstream, 'close')]), timeout);
+  }
+  while (!upstream.destroyed) {
+    assert.ok(Date.now() < deadline, `bytes are still taken after ${timeout} ms`);
+    upstream.write('is anybody there?');
+    await delay(20);
+  }
+}
+
+// Refusals
+
+for (const [code, path] of [
+  [404, '/api/v1/namespaces/default/pods/missing/exec?command=true&stdout=true'],
+  [400, '/api/v1/namespaces/default/pods/web-0/exec?stdout=true'],
+] as const) {
+  test(`the API server's ${code} to an upgrade comes back as it is and ends the connection`, async t => {
+    const client = await connect(t);
+    client.write(upgradeRequest(path, 'Upgrade: SPDY/3.1').replace('Upgrade: test/1\r\n', ''));
+    const answer = await client.untilClosed();
+    assert.match(answer, new RegExp(`^HTTP/1\\.1 ${code} `));
+    assert.match(answer, /\r\nAudit-Id: /i);
+    assert.match(answer, /\r\nContent-Type: application\/json\r\n/i);
+    const status = JSON.parse(/\{.*\}/.exec(bodyOf(answer))?.[0] ?? '') as { kind: string; code: number };
+    assert.equal(status.kind, 'Status');
+    assert.equal(status.code, code);
+  });
+}
+
+test('a 403 to an upgrade comes back with its reason phrase, repeated headers and body', async t => {
+  const body = 'x'.repeat(MiB);
+  serveUpgrade(t, '/refused', (_request, socket) => {
+    socket.end(
+      `HTTP/1.1 403 Not For You\r\nWarning: 299 - "a"\r\nWarning: 299 - "b"\r\nX-Case: Kept\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+  });
+  const client = await connect(t);
+  client.write(upgradeRequest('/refused'));
+  const answer = await client.untilClosed();
+  assert.match(answer, /^HTTP\/1\.1 403 Not For You\r\n/);
+  assert.match(answer, /\r\nWarning: 299 - "a"\r\nWarning: 299 - "b"\r\nX-Case: Kept\r\n/);
+  assert.equal(bodyOf(answer), body);
+});
+
+test('what a client sends behind a refused upgrade is not read as another request', async t => {
+  const mark = '/api/v1/namespaces/smuggled';
+  const client = await connect(t);
+  const path = '/api/v1/namespaces/default/pods/missing/exec?command=true&stdout=true';
+  client.write(`${upgradeRequest(path)}GET ${mark} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const answer = await client.untilClosed();
+  assert.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1, answer);
+  assert.equal(
+    server.requests.some(({ rawUrl }) => rawUrl === mark),
+    false,
+  );
+});
+
+test('an upgrade that the filter refuses is a 403 Status, and the API server is not asked', async t => {
+  const filtered = await startProxy(['--kubeconfig', kubeconfig.path]);
+  t.after(() => filtered.stop('SIGKILL'));
+  const path = '/api/v1/namespaces/default/pods/web-0/exec?command=filtered&stdout=true';
+  const client = await connect(t, filtered);
+  client.write(upgradeRequest(path));
+  const answer = await client.untilClosed();
+  assert.match(answer, /^HTTP\/1\.1 403 /);
+  assert.match(bodyOf(answer), /"kind":"Status".*--reject-paths/);
+  assert.equal(
+    server.requests.some(({ rawUrl }) => rawUrl === path),
+    false,
+  );
+  const lines = () => filtered.log().filter(({ path: logged }) => String(logged).endsWith('/exec'));
+  await eventually('its line in the log', () => lines().length === 1);
+  assert.equal(lines()[0]?.['code'], 403);
+  assert.equal(lines()[0]?.['remoteAddress'], '127.0.0.1');
+});
+
+test('an API server that ignores the upgrade answers as always', async t => {
+  const client = await connect(t);
+  client.write(upgradeRequest('/version', 'HTTP2-Settings: AAMAAABk').replace('test/1', 'h2c'));
+  const answer = await client.untilClosed();
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.match(answer, /"gitVersion"/);
+});
+
+test('an upgrade gets a 503 Status when the API server is down, and works when it is back', async t => {
+  const other = await startFakeApiServer();
+  const file = await writeAdminKubeconfig(other);
+  const through = await startProxy(['--kubeconfig', file.path, '--reject-paths=']);
+  t.after(async () => {
+    await through.stop('SIGKILL');
+    await other.kill();
+    await file.remove();
+  });
+  await other.kill();
+  const down = await connect(t, through);
+  down.write(upgradeRequest('/down'));
+  const answer = await down.untilClosed();
+  assert.match(answer, /^HTTP\/1\.1 503 /);
+  assert.match(bodyOf(answer), /"kind":"Status".*"code":503/);
+  await other.restart();
+  serveUpgrade(t, '/down', (_request, socket) => socket.write(switching), other);
+  const up = await connect(t, through);
+  up.write(upgradeRequest('/down'));
+  await up.until(/^HTTP\/1\.1 101 /);
+});
+
+test('an API server that closes instead of answering an upgrade gives a 502 Status', async t => {
+  serveUpgrade(t, '/closes', (_request, socket) => socket.destroy());
+  const client = await connect(t);
+  client.write(upgradeRequest('/closes'));
+  const answer = await client.untilClosed();
+  assert.match(answer, /^HTTP\/1\.1 502 /);
+  assert.match(bodyOf(answer), /"kind":"Status"/);
+});
+
+// The handshake
+
+test("the client gets nothing before the API server's answer, and then the 101 as it is", async t => {
+  let answer = () => {};
+  serveUpgrade(t, '/late', (_request, socket) => {
+    answer = () =>
+      socket.write(
+        'HTTP/1.1 101 Here We Go\r\nUpgrade: test/1\r\nconnection: Upgrade\r\nX-One: 1\r\nX-Two: 2\r\nX-One: 3\r\n\r\n',
+      );
+  });
+  const client = await connect(t);
+  client.write(upgradeRequest('/late'));
+  await server.waitForRequest(({ rawUrl }) => rawUrl === '/late');
+  await delay(200);
+  assert.equal(client.received(), '');
+  answer();
+  const [head] = await client.until(/^[\s\S]*?\r\n\r\n/);
+  assert.match(head, /^HTTP\/1\.1 101 Here We Go\r\n/);
+  assert.match(head, /\r\nUpgrade: test\/1\r\n/i);
+  assert.match(head, /\r\nconnection: Upgrade\r\n/i);
+  assert.match(head, /\r\nX-One: 1\r\n[\s\S]*X-Two: 2\r\n[\s\S]*X-One: 3\r\n/);
+});
+
+test('what a client sends before it has the 101 arrives in order, however much it is', async t => {
+  const early = randomBytes(600 * 1024);
+  const received: Buffer[] = [];
+  let answer = () => {};
+  serveUpgrade(t, '/early', (_request, socket, head) => {
+    received.push(head);
+    answer = () => {
+      socket.write(switching);
+      socket.on('data', (chunk: Buffer) => received.push(chunk));
+    };
+  });
+  const client = await connect(t);
+  client.write(Buffer.concat([Buffer.from(upgradeRequest('/early')), early.subarray(0, 100)]));
+  await delay(50);
+  client.write(early.subarray(100, 1000));
+  await delay(50);
+  client.write(early.subarray(1000));
+  await server.waitForRequest(({ rawUrl }) => rawUrl === '/early');
+  await delay(100);
+  answer();
+  await client.until(/^HTTP\/1\.1 101 /);
+  client.write('behind it');
+  const total = early.length + 'behind it'.length;
+  await eventually('all of it', () => Buffer.concat(received).length >= total);
+  const all = Buffer.concat(received);
+  assert.equal(all.subarray(early.length).toString(), 'behind it');
+  assert.equal(sha256(all.subarray(0, early.length)), sha256(early));
+});
+
+test("bytes in the same packet as the API server's 101 arrive behind it", async t => {
+  const first = randomBytes(9000).toString('latin1');
+  serveUpgrade(t, '/together', (_request, socket) => {
+    socket.write(Buffer.from(switching + first, 'latin1'));
+  });
+  const client = await connect(t);
+  client.write(upgradeRequest('/together'));
+  await eventually('the bytes', () => bodyOf(client.received()).length >= first.length);
+  assert.match(client.received(), /^HTTP\/1\.1 101 /);
+  assert.equal(bodyOf(client.received()), first);
+});
+
+test('the subprotocols and keys of a WebSocket handshake are not touched', async t => {
+  let seen: IncomingMessage | undefined;
+  serveUpgrade(t, '/subprotocols', (request, socket) => {
+    seen = request;
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: aaaa\r\nSec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io\r\n\r\n',
+    );
+  });
+  const offered = ['v5.channel.k8s.io, v4.channel.k8s.io', 'SPDY/3.1+portforward.k8s.io,,odd', ''];
+  const client = await connect(t);
+  client.write(
+    upgradeRequest(
+      '/subprotocols',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Version: 13',
+      ...offered.map(value => `Sec-WebSocket-Protocol: ${value}`),
+      'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
+      'Origin: http://localhost',
+    ).replace('test/1', 'websocket'),
+  );
+  const [head] = await client.until(/^[\s\S]*?\r\n\r\n/);
+  assert.match(head, /\r\nSec-WebSocket-Accept: aaaa\r\n/);
+  assert.match(head, /\r\nSec-WebSocket-Protocol: SPDY\/3\.1\+portforward\.k8s\.io\r\n/);
+  const raw = seen?.rawHeaders ?? [];
+  const values = (name: string) => raw.filter((_, index) => index % 2 === 1 && raw[index - 1] === name);
+  assert.deepEqual(values('Sec-WebSocket-Protocol'), offered);
+  assert.deepEqual(values('Sec-WebSocket-Key'), ['dGhlIHNhbXBsZSBub25jZQ==']);
+  assert.deepEqual(values('Sec-WebSocket-Extensions'), ['permessage-deflate; client_max_window_bits']);
+  assert.equal(seen?.headers.origin, 'http://localhost');
+});
+
+test('path and query of an upgrade arrive byte for byte', async t => {
+  const path = '/api/v1/namespaces/default/pods/web-0/proxy/a%2Fb//c';
+  const target = `${path}?command=a+b&command=%7e&&x=`;
+  serveUpgrade(t, path, (_request, socket) => socket.write(switching));
+  const client = await connect(t);
+  client.write(upgradeRequest(target));
+  await client.until(/^HTTP\/1\.1 101 /);
+  assert.ok(server.requests.some(({ rawUrl, upgrade }) => upgrade && rawUrl === target));
+});
+
+test("an upgrade goes below the path of the server's URL with --append-server-path, as a plain request does", async t => {
+  const file = await writeAdminKubeconfig(server, { server: `${server.url}/base` });
+  const through = await startProxy(['--kubeconfig', file.path, '--append-server-path']);
+  t.after(async () => {
+    await through.stop('SIGKILL');
+    await file.remove();
+  });
+  serveUpgrade(t, '/base/appended', (_request, socket) => socket.write(switching));
+  const client = await connect(t, through);
+  client.write(upgradeRequest('/appended'));
+  await client.until(/^HTTP\/1\.1 101 /);
+});
+
+test('an upgrade carries the credentials and the headers that a plain request carries', async t => {
+  const other = await startFakeApiServer({ clientCertificates: 'optional' });
+  const { certificate, key } = other.clientCertificate;
+  const file = await writeKubeconfig({
+    server: other.url,
+    ca: other.authority.certificate,
+    certificate,
+    key,
+    token: 'configured',
+  });
+  const through = await startProxy(['--kubeconfig', file.path, '--reject-paths=']);
+  t.after(async () => {
+    await through.stop('SIGKILL');
+    await other.kill();
+    await file.remove();
+  });
+  serveUpgrade(t, '/headers', (_request, socket) => socket.end(switching), other);
+  const headers = [
+    'X-Forwarded-For: 192.0.2.7',
+    'Impersonate-User: alice',
+    'X-Named: gone',
+    'Keep-Alive: timeout=5',
+    'Proxy-Authorization: Basic gone',
+    'TE: trailers',
+    'X-Repeated: 1',
+    'X-Repeated: 2',
+  ];
+  const upgrade = await connect(t, through);
+  upgrade.write(
+    upgradeRequest('/headers', ...headers).replace('Connection: Upgrade', 'Connection: Upgrade, X-Named'),
+  );
+  await upgrade.until(/^HTTP\/1\.1 101 /);
+  const plain = await connect(t, through);
+  const lines = ['Host: localhost', 'Connection: close, X-Named', ...headers];
+  plain.write(`GET /version?plain HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  await plain.untilClosed();
+
+  const recordOf = (url: string) => other.requests.find(({ rawUrl }) => rawUrl === url);
+  const seen = recordOf('/headers');
+  const reference = recordOf('/version?plain');
+  assert.ok(seen && reference);
+  const fields = (raw: readonly string[], ...without: string[]) =>
+    raw.flatMap((name, index) =>
+      index % 2 === 0 && !without.includes(name.toLowerCase())
+        ? [`${name.toLowerCase()}: ${raw[index + 1]}`]
+        : [],
+    );
+  assert.deepEqual(
+    fields(seen.rawHeaders, 'connection', 'upgrade').sort(),
+    fields(reference.rawHeaders, 'connection').sort(),
+  );
+  assert.equal(seen.headers['authorization'], 'Bearer configured');
+  assert.equal(seen.headers['x-forwarded-for'], '192.0.2.7, 127.0.0.1');
+  assert.equal(seen.headers['host'], `127.0.0.1:${other.port}`);
+  assert.equal(seen.headers['connection']?.toString().toLowerCase(), 'upgrade');
+  assert.equal(seen.headers['upgrade'], 'test/1');
+  assert.equal(seen.headers['x-named'], undefined);
+  assert.equal(seen.headers['proxy-authorization'], undefined);
+  assert.equal(seen.tlsSubject?.commonName, 'admin');
+
+  const own = await connect(t, through);
+  own.write(upgradeRequest('/headers', 'Authorization: Bearer own'));
+  await own.until(/^HTTP\/1\.1 101 /);
+  assert.equal(other.requests.at(-1)?.headers['authorization'], 'Bearer own');
+});
+
+// Bytes
+
+test('a client that has sent its end still gets the answer to it', async t => {
+  const { client, upstream } = await openUpgrade(t, '/client-half-close');
+  const received: Buffer[] = [];
+  upstream.on('data', (chunk: Buffer) => received.push(chunk));
+  upstream.once('end', () => {
+    setTimeout(() => upstream.end(`you sent ${Buffer.concat(received).length}`), 200);
+  });
+  client.socket.end('x'.repeat(100_000));
+  assert.match(bodyOf(await client.untilClosed()), /^you sent 100000$/);
+});
+
+test("after the API server's end the client can go on sending", async t => {
+  const { client, upstream } = await openUpgrade(t, '/server-half-close');
+  const received: Buffer[] = [];
+  upstream.on('data', (chunk: Buffer) => received.push(chunk));
+  upstream.end('the last word');
+  await once(client.socket, 'end');
+  assert.equal(bodyOf(client.received()), 'the last word');
+  const ended = once(upstream, 'end');
+  client.socket.write('not ');
+  await delay(100);
+  client.socket.end('quite');
+  await within('the end', ended);
+  assert.equal(Buffer.concat(received).toString(), 'not quite');
+});
+
+test('a slow client gets all of 50 MB, though the API server has long gone', async t => {
+  const size = 50 * MiB;
+  const block = randomBytes(MiB);
+  const expected = createHash('sha256');
+  for (let sent = 0; sent < size; sent += block.length) expected.update(block);
+  const { client, upstream } = await openUpgrade(t, '/slow');
+  client.socket.removeAllListeners('data').pause();
+  const hash = createHash('sha256');
+  let received = 0;
+  for (let sent = 0; sent < size; sent += block.length) upstream.write(block);
+  upstream.end();
+  await delay(300);
+  for await (const chunk of client.socket as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    received += chunk.length;
+    if (received < 4 * MiB) await delay(5);
+  }
+  assert.equal(received, size);
+  assert.equal(hash.digest('hex'), expected.digest('hex'));
+});
+
+test('a client that does not read stops the API server, and the program does not grow', async t => {
+  const { client, upstream } = await openUpgrade(t, '/stalled-reader');
+  client.socket.removeAllListeners('data').pause();
+  const baseline = residentBytes(proxy.pid);
+  const block = Buffer.alloc(MiB);
+  let taken = 0;
+  for (let sent = 0; sent < 200; sent += 1) {
+    if (!upstream.write(block) && !(await drained(upstream))) break;
+    taken = sent;
+  }
+  assert.ok(taken < 40, `${taken} MiB were taken from the API server`);
+  const growth = residentBytes(proxy.pid) - baseline;
+  assert.ok(growth < 60 * MiB, `it grew by ${growth} bytes`);
+});
+
+test('an API server that does not read stops the client, and the program does not grow', async t => {
+  const { client, upstream } = await openUpgrade(t, '/stalled-upstream');
+  upstream.pause();
+  const baseline = residentBytes(proxy.pid);
+  const block = Buffer.alloc(MiB);
+  let taken = 0;
+  for (let sent = 0; sent < 200; sent += 1) {
+    if (!client.socket.write(block) && !(await drained(client.socket))) break;
+    taken = sent;
+  }
+  assert.ok(taken < 40, `${taken} MiB were taken from the client`);
+  const growth = residentBytes(proxy.pid) - baseline;
+  assert.ok(growth < 60 * MiB, `it grew by ${growth} bytes`);
+});
+
+/** False when nothing moves for half a second. */
+async function drained(socket: Duplex): Promise<boolean> {
+  const stop = new AbortController();
+  try {
+    return await Promise.race([
+      once(socket, 'drain', { signal: stop.signal }).then(() => true),
+      delay(500, false, { signal: stop.signal }),
+    ]);
+  } finally {
+    stop.abort();
+  }
+}
+
+test('both directions at once carry every byte', async t => {
+  const { client, upstream } = await openUpgrade(t, '/both-ways');
+  client.socket.removeAllListeners('data');
+  const [down, up] = [randomBytes(8 * MiB), randomBytes(8 * MiB + 1)];
+  const collect = async (stream: Duplex) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(stream, 'end');
+    return sha256(Buffer.concat(chunks));
+  };
+  const atClient = collect(client.socket);
+  const atUpstream = collect(upstream);
+  upstream.end(down);
+  client.socket.end(up);
+  assert.equal(await within('the client', atClient, 20_000), sha256(down));
+  assert.equal(await within('the API server', atUpstream, 20_000), sha256(up));
+});
+
+// Ends
+
+test('a client that dies takes its upstream connection with it', async t => {
+  const { client, upstream } = await openUpgrade(t, '/client-dies');
+  client.socket.resetAndDestroy();
+  await gone(upstream, 1000);
+});
+
+test('a client that goes with unread data under way takes its upstream connection with it', async t => {
+  const { client, upstream } = await openUpgrade(t, '/client-goes');
+  client.socket.removeAllListeners('data').pause();
+  const flood = setInterval(() => upstream.write(Buffer.alloc(256 * 1024)), 5);
+  t.after(() => clearInterval(flood));
+  await delay(200);
+  client.socket.destroy();
+  await gone(upstream, 2000);
+});
+
+test('an API server that dies takes the connection of the client with it', async t => {
+  const { client, upstream } = await openUpgrade(t, '/server-dies');
+  upstream.write('the last bytes');
+  await client.until(/the last bytes$/);
+  const closed = once(client.socket, 'close');
+  upstream.destroy();
+  await within('the end', client.untilClosed(1000), 1000);
+  client.socket.end();
+  await within('the close', closed, 1000);
+});
+
+test('a client that leaves before the answer takes its upstream connection with it', async t => {
+  for (const leave of ['destroy', 'resetAndDestroy'] as const) {
+    const path = `/leaves-${leave}`;
+    const asked = new Promise<TLSSocket>(resolve => {
+      serveUpgrade(t, path, (_request, socket) => resolve(socket));
+    });
+    const client = await connect(t);
+    client.write(upgradeRequest(path));
+    const upstream = await asked;
+    client.socket[leave]();
+    await gone(upstream, 2000);
+  }
+});
+
+test('200 upgrades at once each get their own bytes, and leave nothing open', async t => {
+  serveUpgrade(t, '/many', (_request, socket, head) => {
+    socket.write(switching);
+    socket.write(head);
+    socket.pipe(socket);
+  });
+  const before = server.connections;
+  await Promise.all(
+    Array.from({ length: 200 }, async (_, index) => {
+      const client = await connect(t);
+      const text = `${index}:`.repeat(4000);
+      client.write(upgradeRequest('/many'));
+      await client.until(/^HTTP\/1\.1 101 /);
+      client.socket.end(text);
+      assert.equal(bodyOf(await client.untilClosed()), text);
+    }),
+  );
+  await eventually('the upstream connections are gone', () => server.connections <= before + 2);
+  assert.equal((await fetch(`${proxy.url}/version`)).status, 200);
+  const metrics = await (await fetch(`${proxy.url}/-/metrics`)).text();
+  const open = [...metrics.matchAll(/^kube_api_proxy_longrunning_requests\{.*\} (\d+)$/gm)];
+  assert.deepEqual(
+    open.filter(([, count]) => count !== '0').map(([line]) => line),
+    [],
+  );
+});
+
+test('each upgrade is one line in the log, with its code and the address of its client', async t => {
+  const { client } = await openUpgrade(t, '/logged');
+  client.socket.resetAndDestroy();
+  const refused = await connect(t);
+  refused.write(upgradeRequest('/api/v1/namespaces/default/pods/logged/exec?command=x&stdout=1'));
+  await refused.untilClosed();
+  const lines = (end: string) => proxy.log().filter(({ path }) => String(path).endsWith(end));
+  await eventually('both lines', () => lines('/logged').length + lines('/logged/exec').length >= 2);
+  const [opened] = lines('/logged');
+  assert.equal(opened?.['code'], 101);
+  assert.equal(opened?.['remoteAddress'], '127.0.0.1');
+  const [refusal] = lines('/logged/exec');
+  assert.equal(refusal?.['code'], 404);
+  assert.equal(refusal?.['remoteAddress'], '127.0.0.1');
+});
+
+// WebSockets
+
+test('a WebSocket through services/proxy carries text and binary messages both ways', async t => {
+  const url = `ws://127.0.0.1:${proxy.port}/api/v1/namespaces/default/services/web/proxy/socket`;
+  const socket = new WebSocket(url);
+  t.after(() => socket.terminate());
+  await once(socket, 'open');
+  socket.send('hello');
+  const [text, isBinary] = (await once(socket, 'message')) as [Buffer, boolean];
+  assert.equal(text.toString(), 'hello');
+  assert.equal(isBinary, false);
+  const big = randomBytes(3 * MiB);
+  socket.send(big);
+  const [echo] = (await once(socket, 'message')) as [Buffer];
+  assert.equal(sha256(echo), sha256(big));
+  socket.close(4001, 'bye');
+  const [code] = (await once(socket, 'close')) as [number];
+  assert.equal(code, 4001);
+});
+
+test('a WebSocket client gets the refusal of the API server as an answer, not as a close code', async () => {
+  const path = '/api/v1/namespaces/default/pods/missing/exec?command=x&stdout=1';
+  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}${path}`, ['v5.channel.k8s.io']);
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+  assert.equal(response.statusCode, 404);
+  response.resume();
+});
+
+test('exec over WebSocket runs with the subprotocol that the API server chose', async t => {
+  const path = '/api/v1/namespaces/default/pods/web-0/exec?command=echo&command=hello&stdout=true';
+  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}${path}`, [
+    'v5.channel.k8s.io',
+    'v4.channel.k8s.io',
+  ]);
+  t.after(() => socket.terminate());
+  const messages: Buffer[] = [];
+  socket.on('message', (data: Buffer) => messages.push(data));
+  await once(socket, 'close');
+  assert.equal(socket.protocol, 'v5.channel.k8s.io');
+  const stdout = messages.filter(([channel]) => channel === 1).map(data => data.subarray(1).toString());
+  assert.equal(stdout.join(''), 'hello\n');
+  const status =
+    messages
+      .find(([channel]) => channel === 3)
+      ?.subarray(1)
+      .toString() ?? '';
+  assert.match(status, /"status":"Success"/);
+});
+
+// The process
+
+test('SIGTERM leaves an open upgrade a short grace, cuts it, and the program ends with 0 in its time', async t => {
+  const leaving = await startProxy([
+    '--kubeconfig',
+    kubeconfig.path,
+    '--reject-paths=',
+    '--shutdown-grace=3s',
+  ]);
+  t.after(() => leaving.stop('SIGKILL'));
+  const { client, upstream } = await openUpgrade(t, '/leaving', leaving);
+  upstream.pipe(upstream);
+  const signalledAt = Date.now();
+  const exited = leaving.stop('SIGTERM');
+  await delay(300);
+  client.write('still here');
+  await client.until(/still here$/);
+  await assert.rejects(fetch(`${leaving.url}/version`), 'nothing new is accepted');
+  await client.untilClosed(4000);
+  assert.deepEqual(await exited, { code: 0, signal: null });
+  const took = Date.now() - signalledAt;
+  assert.ok(took < 3500, `it took ${took} ms`);
+});
+
+test('SIGTERM ends an upgrade that waits for the API server with a 503', async t => {
+  const leaving = await startProxy([
+    '--kubeconfig',
+    kubeconfig.path,
+    '--reject-paths=',
+    '--shutdown-grace=3s',
+  ]);
+  t.after(() => leaving.stop('SIGKILL'));
+  serveUpgrade(t, '/waiting', () => {});
+  const client = await connect(t, leaving);
+  client.write(upgradeRequest('/waiting'));
+  await server.waitForRequest(({ rawUrl }) => rawUrl === '/waiting');
+  const exited = leaving.stop('SIGTERM');
+  assert.match(await client.untilClosed(4000), /^HTTP\/1\.1 503 /);
+  assert.equal((await exited).code, 0);
+});
+
+/** What `ss` says of the program's established connections, timers included. */
+function connectionsOf(pid: number): string[] {
+  const { stdout } = spawnSync('ss', ['-tnpoH', 'state', 'established'], { encoding: 'utf8' });
+  return stdout.split('\n').filter(line => line.includes(`pid=${pid},`));
+}
+
+/** Seconds until the next keep-alive probe. */
+function probeIn(line: string | undefined): number {
+  const [, minutes = '0', seconds = 'NaN'] =
+    /timer:\(keepalive,(?:(\d+)min)?([\d.]+)?/.exec(line ?? '') ?? [];
+  return Number(minutes) * 60 + Number(seconds);
+}
+
+test('TCP keep-alive is on for both sockets of an upgrade, at the interval of --keepalive', async t => {
+  if (spawnSync('ss', ['-V']).status !== 0) return t.skip('ss is not in PATH');
+  for (const [value, most] of [
+    ['0s', 15],
+    ['40s', 40],
+  ] as const) {
+    const through = await startProxy([
+      ...['--kubeconfig', kubeconfig.path, '--reject-paths=', `--keepalive=${value}`],
+    ]);
+    t.after(() => through.stop('SIGKILL'));
+    const { client } = await openUpgrade(t, `/keepalive-${value}`, through);
+    const clientPort = (client.socket.address() as AddressInfo).port;
+    const lines = connectionsOf(through.pid);
+    if (lines.length === 0) return t.skip('ss shows no processes here');
+    const toClient = lines.find(line => line.includes(`127.0.0.1:${clientPort} `));
+    const upstreams = lines.filter(line => line.includes(`127.0.0.1:${server.port} `));
+    assert.ok(probeIn(toClient) <= most && probeIn(toClient) > most - 10, `client: ${toClient}`);
+    assert.ok(upstreams.length > 0);
+    for (const line of upstreams) {
+      assert.ok(probeIn(line) <= most && probeIn(line) > most - 10, `API server: ${line}`);
+    }
+  }
+});
+
+test('an upgrade over a Unix socket works, and names no client address', async t => {
+  const path = `${kubeconfig.directory}/socket`;
+  const through = await startProxy(['--kubeconfig', kubeconfig.path, '--reject-paths=', '-u', path]);
+  t.after(() => through.stop('SIGKILL'));
+  serveUpgrade(t, '/unix', (_request, socket) => {
+    socket.write(switching);
+    socket.pipe(socket);
+  });
+  const client = net.connect(path);
+  t.after(() => client.destroy());
+  client.write(upgradeRequest('/unix'));
+  let text = '';
+  client.on('data', chunk => {
+    text += chunk.toString('latin1');
+  });
+  await eventually('the 101', () => text.includes('\r\n\r\n'));
+  assert.match(text, /^HTTP\/1\.1 101 /);
+  client.write('ping');
+  await eventually('the echo', () => text.endsWith('ping'));
+  assert.equal(
+    server.requests.find(({ rawUrl }) => rawUrl === '/unix')?.headers['x-forwarded-for'],
+    undefined,
+  );
+});

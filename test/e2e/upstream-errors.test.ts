@@ -1,0 +1,513 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { type HttpAnswer, send } from '../support/http-client.js';
+import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
+import { startRawUpstream } from '../support/raw-upstream.js';
+
+const path = '/api/v1/namespaces/default/pods';
+const secretToken = 'very-secret-token';
+
+async function start(
+  t: TestContext,
+  contents: KubeconfigContents,
+  args: string[] = [],
+): Promise<RunningProxy> {
+  const kubeconfig = await writeKubeconfig(contents);
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...args]);
+  t.after(async () => {
+    await proxy.stop('SIGKILL');
+    await kubeconfig.remove();
+  });
+  return proxy;
+}
+
+async function startServer(
+  t: TestContext,
+  options: Parameters<typeof startFakeApiServer>[0] = {},
+): Promise<FakeApiServer> {
+  const server = await startFakeApiServer(options);
+  t.after(() => server.kill());
+  return server;
+}
+
+/** A kubeconfig that the server accepts; fields given win. */
+function admin(server: FakeApiServer, contents: Partial<KubeconfigContents> = {}): KubeconfigContents {
+  const { certificate, key } = server.clientCertificate;
+  return { server: server.url, ca: server.authority.certificate, certificate, key, ...contents };
+}
+
+/** A TCP server that is no API server. */
+async function startTcp(t: TestContext, onSocket: (socket: net.Socket) => void): Promise<number> {
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer(socket => {
+    sockets.add(socket);
+    socket.on('error', () => {}).once('close', () => sockets.delete(socket));
+    onSocket(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+interface StatusObject {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: object;
+  readonly status: string;
+  readonly message: string;
+  readonly reason: string;
+  readonly code: number;
+}
+
+/** Checks that an answer is a Status as the API server would send one, without anything of the credentials. */
+function checkStatus(answer: HttpAnswer, code: number, message: RegExp): void {
+  assert.equal(answer.status, code, answer.text);
+  assert.match(answer.headers['content-type'] ?? '', /^application\/json/);
+  const { kind, apiVersion, metadata, status, message: text, code: inBody } = answer.json as StatusObject;
+  assert.deepEqual(
+    { kind, apiVersion, metadata, status, code: inBody },
+    { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code },
+  );
+  assert.match(text, message);
+  assertNoSecret(answer.text);
+}
+
+function assertNoSecret(text: string): void {
+  assert.doesNotMatch(text, /very-secret|PRIVATE KEY|BEGIN CERTIFICATE|Bearer|\n\s+at /);
+}
+
+/** The log lines about the path from the given one on, once there are any. */
+async function linesAbout(proxy: RunningProxy, from = 0): Promise<Record<string, unknown>[]> {
+  const about = () =>
+    proxy
+      .log()
+      .slice(from)
+      .filter(line => JSON.stringify(line).includes(path));
+  const deadline = Date.now() + 2000;
+  while (about().length === 0 && Date.now() < deadline) await delay(20);
+  // A second line would come right behind the first.
+  await delay(100);
+  return about();
+}
+
+/** Asks once and expects a Status, one warning in the log about this request, and a counted upstream error. */
+async function checkFailure(
+  proxy: RunningProxy,
+  expected: { code: number; message: RegExp; cause: RegExp; reason: string },
+): Promise<void> {
+  const before = proxy.log().length;
+  checkStatus(await send(proxy.port, path), expected.code, expected.message);
+  const lines = await linesAbout(proxy, before);
+  assert.equal(lines.length, 1, JSON.stringify(lines));
+  const line = lines[0] ?? {};
+  assert.equal(line['code'], expected.code);
+  assert.ok(Number(line['level']) >= 40, 'it is a warning or an error');
+  assert.match(JSON.stringify(line['err']), expected.cause);
+  assertNoSecret(proxy.stderr());
+  const metrics = (await send(proxy.port, '/-/metrics')).text;
+  const counter = `kube_api_proxy_upstream_errors_total{reason="${expected.reason}"} `;
+  assert.ok(metrics.includes(counter), `no ${counter} in the metrics`);
+  assert.notEqual(metrics.split(counter)[1]?.split('\n')[0], '0');
+  const { message } = (await send(proxy.port, path)).json as StatusObject;
+  assert.match(message, expected.message, 'the second request fails alike');
+}
+
+describe('an API server that cannot be reached', () => {
+  test('because the connection is refused is a 503', async t => {
+    const authority = await createCertificateAuthority();
+    const port = await freePort();
+    const proxy = await start(t, {
+      server: `https://127.0.0.1:${port}`,
+      ca: authority.certificate,
+      token: secretToken,
+    });
+    await checkFailure(proxy, {
+      code: 503,
+      message: new RegExp(`127\\.0\\.0\\.1:${port}.*refused`),
+      cause: /ECONNREFUSED/,
+      reason: 'refused',
+    });
+  });
+
+  test('because its name does not resolve is a 503', async t => {
+    const authority = await createCertificateAuthority();
+    const proxy = await start(t, {
+      server: 'https://nonexistent.invalid:6443',
+      ca: authority.certificate,
+      token: secretToken,
+    });
+    await checkFailure(proxy, {
+      code: 503,
+      message: /nonexistent\.invalid.*(resolve|DNS)/,
+      cause: /ENOTFOUND|EAI_AGAIN/,
+      reason: 'dns',
+    });
+  });
+
+  test('is used again as soon as it is there', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, admin(server));
+    assert.equal((await send(proxy.port, path)).status, 200);
+    await server.kill();
+    checkStatus(await send(proxy.port, path), 503, /refused/);
+    checkStatus(await send(proxy.port, path, { method: 'POST', body: '{}' }), 503, /refused/);
+    await server.restart();
+    assert.equal((await send(proxy.port, path)).status, 200);
+  });
+
+  test('is told to a watch too', async t => {
+    const port = await freePort();
+    const proxy = await start(t, { server: `http://127.0.0.1:${port}` });
+    checkStatus(await send(proxy.port, `${path}?watch=true`), 503, /refused/);
+  });
+});
+
+describe('an API server whose certificate', () => {
+  test('is signed by an unknown authority is a 502 that says so', async t => {
+    const server = await startServer(t);
+    const stranger = await createCertificateAuthority();
+    const proxy = await start(t, admin(server, { ca: stranger.certificate }));
+    await checkFailure(proxy, {
+      code: 502,
+      message: /unknown authority.*certificate-authority/,
+      cause: /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED|UNABLE_TO_GET_ISSUER|CERT_SIGNATURE_FAILURE/,
+      reason: 'tls_unknown_authority',
+    });
+    assert.equal(server.requests.length, 0, 'no request went to a stranger');
+  });
+
+  test('is for another name is a 502 that says so', async t => {
+    const authority = await createCertificateAuthority();
+    const serverCertificate = await authority.server({ dns: ['api.example.com'], ip: [] });
+    const server = await startServer(t, { authority, serverCertificate });
+    const proxy = await start(t, admin(server));
+    await checkFailure(proxy, {
+      code: 502,
+      message: /not for this name.*tls-server-name/,
+      cause: /ALTNAME/,
+      reason: 'tls_wrong_name',
+    });
+    assert.equal(server.requests.length, 0);
+  });
+
+  test('has expired is a 502 that says so', async t => {
+    const authority = await createCertificateAuthority();
+    const serverCertificate = await authority.server({
+      notBefore: new Date(Date.now() - 7_200_000),
+      notAfter: new Date(Date.now() - 3_600_000),
+    });
+    const server = await startServer(t, { authority, serverCertificate });
+    const proxy = await start(t, admin(server));
+    await checkFailure(proxy, {
+      code: 502,
+      message: /expired/,
+      cause: /CERT_HAS_EXPIRED/,
+      reason: 'tls_expired',
+    });
+  });
+
+  test('is not valid yet is a 502 that says so', async t => {
+    const authority = await createCertificateAuthority();
+    const serverCertificate = await authority.server({ notBefore: new Date(Date.now() + 3_600_000) });
+    const server = await startServer(t, { authority, serverCertificate });
+    const proxy = await start(t, admin(server));
+    checkStatus(await send(proxy.port, path), 502, /not valid yet/);
+  });
+
+  test('cannot be checked is accepted with insecure-skip-tls-verify alone', async t => {
+    const server = await startServer(t);
+    const { certificate, key } = server.clientCertificate;
+    const insecure = { server: server.url, certificate, key };
+    const inFile = await start(t, { ...insecure, cluster: { 'insecure-skip-tls-verify': true } });
+    assert.equal((await send(inFile.port, path)).status, 200);
+    const byFlag = await start(t, insecure, ['--insecure-skip-tls-verify']);
+    assert.equal((await send(byFlag.port, path)).status, 200);
+    const system = await start(t, insecure);
+    checkStatus(await send(system.port, path), 502, /unknown authority/);
+  });
+
+  test('has another name is accepted where tls-server-name says it', async t => {
+    const authority = await createCertificateAuthority();
+    const serverCertificate = await authority.server({ dns: ['api.example.com'], ip: [] });
+    const server = await startServer(t, { authority, serverCertificate });
+    const inFile = await start(t, admin(server, { cluster: { 'tls-server-name': 'api.example.com' } }));
+    assert.equal((await send(inFile.port, path)).status, 200);
+    const record = await server.waitForRequest(({ rawUrl }) => rawUrl === path);
+    assert.equal(record.tlsServerName, 'api.example.com');
+    assert.equal(record.headers['host'], `127.0.0.1:${server.port}`);
+    const byFlag = await start(t, admin(server), ['--tls-server-name=api.example.com']);
+    assert.equal((await send(byFlag.port, path)).status, 200);
+    const other = await start(t, admin(server), ['--tls-server-name=other.example.com']);
+    checkStatus(await send(other.port, path), 502, /not for this name/);
+  });
+});
+
+describe('a client certificate', () => {
+  const alerts: readonly (readonly [name: string, number: number])[] = [
+    ['bad_certificate', 42],
+    ['unsupported_certificate', 43],
+    ['certificate_revoked', 44],
+    ['certificate_expired', 45],
+    ['certificate_unknown', 46],
+    ['unknown_ca', 48],
+    ['access_denied', 49],
+    ['certificate_required', 116],
+  ];
+  for (const [name, number] of alerts) {
+    test(`that is refused with the alert ${name} is a 502 that says so`, async t => {
+      // RFC 8446, section 6: a fatal alert in a record of its own.
+      const alert = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, number]);
+      const port = await startTcp(t, socket => socket.once('data', () => socket.end(alert)));
+      const authority = await createCertificateAuthority();
+      const pair = await authority.client();
+      const server = `https://127.0.0.1:${port}`;
+      const proxy = await start(t, { server, ca: authority.certificate, ...pair });
+      checkStatus(await send(proxy.port, path), 502, /refused the client certificate/);
+    });
+  }
+
+  for (const version of ['-tls1_2', '-tls1_3']) {
+    test(`that OpenSSL refuses (${version}) is a 502 that says so`, {
+      skip: spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed',
+    }, async t => {
+      const { authority, port } = await startOpenssl(t, version);
+      const stranger = await (await createCertificateAuthority()).client();
+      const server = `https://127.0.0.1:${port}`;
+      const proxy = await start(t, { server, ca: authority.certificate, ...stranger });
+      await checkFailure(proxy, {
+        code: 502,
+        message: /refused the client certificate/,
+        cause: /ERR_SSL_[A-Z0-9_]+/,
+        reason: 'tls_client_certificate',
+      });
+      const post = await send(proxy.port, path, { method: 'POST', body: 'x'.repeat(1_000_000) });
+      checkStatus(post, 502, /refused the client certificate/);
+      checkStatus(await send(proxy.port, `${path}?watch=1`), 502, /refused the client certificate/);
+    });
+  }
+
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    // Node's server closes the connection without an alert, after the handshake.
+    test(`that is refused without a word (${maxVersion}) is a 502`, async t => {
+      const server = await startServer(t, { tls: { maxVersion } });
+      const stranger = await (await createCertificateAuthority()).client();
+      const proxy = await start(t, admin(server, stranger));
+      checkStatus(await send(proxy.port, path), 502, /client certificate|closed/);
+      const post = await send(proxy.port, path, { method: 'POST', body: 'x'.repeat(1_000_000) });
+      checkStatus(post, 502, /client certificate|closed/);
+      checkStatus(await send(proxy.port, `${path}?watch=1`), 502, /client certificate|closed/);
+      assert.equal(server.requests.length, 0);
+    });
+  }
+
+  test('that the API server refuses with a 401 comes back as that', async t => {
+    const server = await startServer(t, { clientCertificates: 'optional' });
+    const stranger = await (await createCertificateAuthority()).client();
+    const proxy = await start(t, admin(server, stranger));
+    const answer = await send(proxy.port, path);
+    assert.equal(answer.status, 401);
+    assert.equal((answer.json as StatusObject).reason, 'Unauthorized');
+  });
+});
+
+/** OpenSSL's own server, which requires a client certificate and sends an alert when it does not like it. */
+async function startOpenssl(t: TestContext, version: string) {
+  const authority = await createCertificateAuthority();
+  const pair = await authority.server();
+  const directory = await mkdtemp(join(tmpdir(), 'openssl-server-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const file = async (name: string, text: string) => {
+    await writeFile(join(directory, name), text);
+    return join(directory, name);
+  };
+  const child = spawn(
+    'openssl',
+    [
+      's_server',
+      '-accept',
+      '127.0.0.1:0',
+      version,
+      '-Verify',
+      '1',
+      '-verify_return_error',
+      '-www',
+      ...['-CAfile', await file('ca.crt', authority.certificate)],
+      ...['-cert', await file('server.crt', pair.certificate)],
+      ...['-key', await file('server.key', pair.key)],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  t.after(() => child.kill());
+  child.stderr.resume();
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += chunk;
+    const port = /^ACCEPT .*:(\d+)$/m.exec(output)?.[1];
+    if (port !== undefined) return { authority, port: Number(port) };
+  }
+  throw new Error(`openssl s_server does not start: ${output}`);
+}
+
+describe('an API server that does not answer', () => {
+  test('within --request-timeout is a 504', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, admin(server), ['--request-timeout=500ms']);
+    server.intercept(request => request.url === '/silent');
+    const started = Date.now();
+    checkStatus(await send(proxy.port, '/silent'), 504, /--request-timeout/);
+    const took = Date.now() - started;
+    assert.ok(took >= 450 && took < 2000, `it took ${took} ms`);
+    const record = await server.waitForRequest(({ rawUrl }) => rawUrl === '/silent');
+    await record.closed;
+    assert.equal((await send(proxy.port, path)).status, 200);
+  });
+
+  test('to the end within --request-timeout is cut', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, admin(server), ['--request-timeout=500ms']);
+    server.intercept((request, response) => {
+      if (request.url !== '/half') return false;
+      response.write('half');
+      return true;
+    });
+    await assert.rejects(send(proxy.port, '/half'), /aborted|ECONNRESET/);
+  });
+
+  test('in the TLS handshake within --request-timeout is a 504', async t => {
+    const port = await startTcp(t, socket => socket.resume());
+    const authority = await createCertificateAuthority();
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate }, [
+      '--request-timeout=700ms',
+    ]);
+    checkStatus(await send(proxy.port, path), 504, /timeout|in time/);
+  });
+
+  test('in the TLS handshake at all is a 504 after some seconds', { timeout: 30_000 }, async t => {
+    const port = await startTcp(t, socket => socket.resume());
+    const authority = await createCertificateAuthority();
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
+    checkStatus(await send(proxy.port, path), 504, /in time|timeout/);
+  });
+});
+
+describe('an API server that is none', () => {
+  test('but plain HTTP behind an https URL is a 502 that says so', async t => {
+    const server = http.createServer((_request, response) => response.end('plain'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const authority = await createCertificateAuthority();
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
+    await checkFailure(proxy, {
+      code: 502,
+      message: /does not speak TLS.*http:/,
+      cause: /ERR_SSL|WRONG_VERSION/,
+      reason: 'tls',
+    });
+  });
+
+  test('but HTTPS behind an http URL fails without harm', async t => {
+    const server = await startServer(t);
+    const proxy = await start(t, { server: `http://127.0.0.1:${server.port}` });
+    const answer = await send(proxy.port, path);
+    // Node's own TLS server closes; Go's answers a 400 in plain text, which would be passed on.
+    assert.ok([400, 502].includes(answer.status), String(answer.status));
+    if (answer.status === 502) checkStatus(answer, 502, /./);
+  });
+
+  test('but closes the connection at once is a 502', async t => {
+    const port = await startTcp(t, socket => socket.destroy());
+    const authority = await createCertificateAuthority();
+    const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
+    await checkFailure(proxy, {
+      code: 502,
+      message: /closed/,
+      cause: /ECONNRESET/,
+      reason: 'reset',
+    });
+  });
+});
+
+describe('an answer', () => {
+  const head = 'HTTP/1.1 200 OK\r\n';
+  const broken: readonly (readonly [what: string, answer: string])[] = [
+    ['that is garbage', '\u0000\u0001\u0002 no HTTP at all\r\n\r\n'],
+    ['of SSH', 'SSH-2.0-OpenSSH_9.6\r\n'],
+    ['with a name that is no header name', `${head}Bad Name: x\r\nContent-Length: 2\r\n\r\nok`],
+    ['with a control character in a header', `${head}X-Bad: a\u0001b\r\nContent-Length: 2\r\n\r\nok`],
+    ['with a lone CR in a header', `${head}X-Bad: a\rb\r\nContent-Length: 2\r\n\r\nok`],
+    ['with a line that is no header', `${head}no colon here\r\nContent-Length: 2\r\n\r\nok`],
+    ['with two lengths', `${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\nok`],
+    ['with a negative length', `${head}Content-Length: -1\r\n\r\nok`],
+    [
+      'with a length and chunks',
+      `${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    ],
+    ['with a status of four digits', 'HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok'],
+    ['with status 000', 'HTTP/1.1 000 Nothing\r\nContent-Length: 2\r\n\r\nok'],
+    ['with status 99', 'HTTP/1.1 099 Low\r\nContent-Length: 2\r\n\r\nok'],
+    ['that switches protocols unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
+    ['of HTTP/2', 'HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+  ];
+  for (const [what, bytes] of broken) {
+    test(`${what} is a 502 and the next request works`, { timeout: 10_000 }, async t => {
+      const upstream = await startRawUpstream(({ socket, target }) => {
+        if (target === path) socket.write(Buffer.from(bytes, 'latin1'));
+        else socket.write(`${head}Content-Length: 2\r\n\r\nok`);
+      });
+      t.after(() => upstream.close());
+      const kubeconfig = await upstream.writeKubeconfig();
+      const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+      t.after(() => proxy.stop('SIGKILL'));
+      t.after(() => kubeconfig.remove());
+      const broke = await Promise.race([send(proxy.port, path), delay(3000)]);
+      assert.ok(broke, 'no answer within 3 s');
+      checkStatus(broke, 502, /not valid HTTP|closed before|protocol/);
+      assert.equal((await send(proxy.port, '/fine')).text, 'ok');
+      assert.equal((await linesAbout(proxy)).length, 1);
+      assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
+      assert.equal(proxy.process.exitCode, null);
+    });
+  }
+
+  test('with a head that is far too large is a 502', async t => {
+    const upstream = await startRawUpstream(({ socket, target }) => {
+      if (target === path)
+        socket.write(`${head}X-Large: ${'x'.repeat(4 << 20)}\r\nContent-Length: 0\r\n\r\n`);
+      else socket.write(`${head}Content-Length: 2\r\n\r\nok`);
+    });
+    t.after(() => upstream.close());
+    const kubeconfig = await upstream.writeKubeconfig();
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    t.after(() => proxy.stop('SIGKILL'));
+    t.after(() => kubeconfig.remove());
+    checkStatus(await send(proxy.port, path), 502, /too large/);
+    assert.equal((await send(proxy.port, '/fine')).text, 'ok');
+  });
+});

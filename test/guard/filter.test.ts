@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createFilter } from '../../src/guard/filter.js';
+import { Refusal } from '../../src/guard/refusal.js';
+import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
+import { parseRequestTarget } from '../../src/guard/request-target.js';
+import { optionTable } from '../../src/options.js';
+
+interface Rules {
+  readonly acceptPaths?: string;
+  readonly rejectPaths?: string;
+  readonly rejectMethods?: string;
+  readonly serverPath?: string;
+}
+
+function compile(source: string): RegexpList {
+  const compiled = compileRegexpList('--flag', source);
+  assert.ok('list' in compiled);
+  return compiled.list;
+}
+
+/** Which rule refuses the request, if any; the default rules unless told otherwise. */
+function judge(rules: Rules, method: string, raw: string): { rule: string; message: string } | undefined {
+  const filter = createFilter({
+    acceptPaths: compile(rules.acceptPaths ?? optionTable.acceptPaths.default),
+    rejectPaths: compile(rules.rejectPaths ?? optionTable.rejectPaths.default),
+    rejectMethods: compile(rules.rejectMethods ?? optionTable.rejectMethods.default),
+    serverPath: () => rules.serverPath ?? '',
+  });
+  const target = parseRequestTarget(raw);
+  assert.equal(target.ambiguity, undefined, raw);
+  try {
+    filter(method, target);
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof Refusal);
+    assert.equal(error.code, 403);
+    return { rule: error.rejection, message: error.message };
+  }
+}
+
+function refuses(rules: Rules, raw: string): void {
+  assert.equal(judge(rules, 'GET', raw)?.rule, 'path', raw);
+}
+
+function passes(rules: Rules, raw: string): void {
+  assert.equal(judge(rules, 'GET', raw), undefined, raw);
+}
+
+const pod = '/api/v1/namespaces/default/pods/web';
+
+describe("the filter with kubectl's defaults", () => {
+  it('refuses exec and attach and nothing else of a pod', () => {
+    refuses({}, `${pod}/exec`);
+    refuses({}, `${pod}/attach`);
+    for (const rest of ['', '/log', '/portforward', '/proxy/', '/proxy/index.html', '/status']) {
+      passes({}, pod + rest);
+    }
+    for (const path of ['/', '/api', '/apis/apps/v1/deployments', '/version', '/openapi/v2'])
+      passes({}, path);
+  });
+
+  it('refuses every other spelling of them', () => {
+    for (const raw of [
+      `${pod}/%65xec`,
+      `${pod}/%65%78%65%63`,
+      `${pod}%2fexec`,
+      `${pod}%5cexec`,
+      `${pod}%5Cexec%5c`,
+      `${pod}/exec/`,
+      `${pod}/exec//`,
+      `${pod}//exec`,
+      `${pod}/exec;x`,
+      `${pod}/exec%3bx`,
+      `${pod}/exec%3fx`,
+      `${pod}/exec%23`,
+      `${pod}/exec%20`,
+      `/${pod}/exec`,
+      `//${pod}/exec`,
+      `/%2f${pod}/exec`,
+      `/%5c${pod}/exec`,
+      `%2f${pod}/exec`.replace(/^%2f/, '/'),
+      '/api//v1/namespaces/default/pods/web/exec',
+      '/api%2f%2fv1%2fnamespaces%2fdefault%2fpods%2fweb%2fexec',
+      '/api%5cv1%5cnamespaces%5cdefault%5cpods%5cweb%5cexec',
+      '/%61pi/v1/namespaces/default/pods/%ff%fe/exec',
+      '/api/v1/namespaces/default/pods/%e2%80%a8/exec',
+      '/api/v1/namespaces/default/pods/\xe9/exec',
+    ]) {
+      refuses({}, raw);
+      refuses({}, raw.replace(/e(?=xec)/, '%65'));
+      refuses({}, `${raw}?command=id`);
+    }
+  });
+
+  it('lets a text pass that only looks like them and that the API server takes for something else', () => {
+    passes({}, `${pod}/%2565xec`);
+    passes({}, `${pod}/EXEC`);
+    passes({}, `/version?path=${pod}/exec`);
+  });
+
+  it('refuses them with every method', () => {
+    for (const method of ['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+      assert.equal(judge({}, method, `${pod}/exec`)?.rule, 'path', method);
+    }
+  });
+
+  it('names the rule and the way out', () => {
+    assert.match(judge({}, 'GET', `${pod}/exec`)?.message ?? '', /--reject-paths.*allow/);
+  });
+});
+
+describe('the filter with rules of its own', () => {
+  it('refuses a method of --reject-methods by its own name, found anywhere unless anchored', () => {
+    const rules = { rejectMethods: '^DELETE$,P' };
+    for (const method of ['DELETE', 'POST', 'PUT', 'PATCH', 'OPTIONS']) {
+      assert.deepEqual(judge(rules, method, '/api')?.rule, 'method', method);
+    }
+    assert.equal(judge(rules, 'GET', '/api'), undefined);
+    assert.match(judge(rules, 'DELETE', '/api')?.message ?? '', /DELETE.*--reject-methods/);
+  });
+
+  it('refuses what is not in --accept-paths, in every spelling', () => {
+    const rules = { acceptPaths: '^/version$,^/api/v1/namespaces/default/' };
+    passes(rules, '/version');
+    passes(rules, '/%76ersion');
+    passes(rules, '/api/v1/namespaces/default/pods?limit=1');
+    for (const raw of [
+      '/',
+      '/versions',
+      '/version/',
+      '/version%2fx',
+      '/api/v1/namespaces/kube-system/pods',
+    ]) {
+      refuses(rules, raw);
+    }
+    assert.match(judge(rules, 'GET', '/apis')?.message ?? '', /--accept-paths.*allow/);
+  });
+
+  it('refuses a path of several segments where --accept-paths allows one, whatever stands for the slash', () => {
+    const rules = { acceptPaths: '^/api/v1/namespaces/[^/]+$' };
+    passes(rules, '/api/v1/namespaces/default');
+    for (const slash of ['/', '//', '%2f', '%2F%2f', '%5c', '%5C', '%5c%5c']) {
+      refuses(rules, `/api/v1/namespaces/default${slash}secrets`);
+    }
+  });
+
+  it('refuses with an empty --accept-paths everything, as an empty list matches nothing', () => {
+    refuses({ acceptPaths: '' }, '/');
+  });
+
+  it('lets --reject-paths win over --accept-paths', () => {
+    refuses({ acceptPaths: '.*', rejectPaths: '/secrets' }, '/api/v1/secrets');
+  });
+
+  it('refuses a rule that ends with $ also with slashes after it', () => {
+    const rules = { rejectPaths: '^/api/v1/secrets$' };
+    for (const raw of [
+      '/api/v1/secrets',
+      '/api/v1/secrets/',
+      '/api/v1/secrets//',
+      '//api/v1/secrets/',
+      '/api/v1/secrets%2f',
+    ]) {
+      refuses(rules, raw);
+    }
+    refuses(rules, '/api/v1%5csecrets%5c');
+    passes(rules, '/api/v1/secrets/a');
+  });
+
+  it('refuses by a rule that is written for the path as it is sent', () => {
+    refuses({ rejectPaths: '%2f' }, '/api%2fv1');
+    refuses({ rejectPaths: '//' }, '/api//v1');
+  });
+
+  it('has nothing to refuse when its lists are empty', () => {
+    passes({ rejectPaths: '', rejectMethods: '' }, `${pod}/exec`);
+  });
+});
+
+describe("the filter below the path of the API server's URL", () => {
+  const rancher = { serverPath: '/k8s/clusters/c1' };
+
+  it('refuses exec where the API server behind that path sees it', () => {
+    for (const prefix of [
+      '/k8s/clusters/c1',
+      '//k8s//clusters/c1',
+      '/k8s/clusters/%631',
+      '/k8s%2fclusters/c1/',
+    ]) {
+      refuses(rancher, `${prefix}${pod}/exec`);
+      refuses(rancher, `${prefix}${pod}/%65xec`);
+      refuses(rancher, `${prefix}${pod}//exec/`);
+      passes(rancher, `${prefix}${pod}/log`);
+    }
+    refuses(rancher, `${pod}/exec`);
+  });
+
+  it('refuses it with a backslash for a slash', () => {
+    refuses(rancher, `/k8s/clusters/c1${pod}%5cexec`);
+    refuses(rancher, `/k8s%5cclusters%5cc1${pod.replaceAll('/', '%5c')}%5cexec`);
+  });
+
+  it('refuses by a rule that ends with $ also with slashes after it', () => {
+    const rules = { ...rancher, rejectPaths: '^/api/v1/secrets$' };
+    refuses(rules, '/k8s/clusters/c1/api/v1/secrets');
+    refuses(rules, '/k8s/clusters/c1//api/v1/secrets');
+    refuses(rules, '/k8s/clusters/c1/api/v1/secrets/');
+    refuses(rules, '/k8s/clusters/c1/api/v1/secrets%2f%2f');
+  });
+
+  it('does not take a longer name for that path', () => {
+    passes({ ...rancher, rejectPaths: '^/api$' }, '/k8s/clusters/c11/api');
+  });
+});
+
+describe('the filter under attack', () => {
+  const length = 100_000;
+  for (const [name, raw] of [
+    ['pods over and over', `/api/${'/pods/'.repeat(length / 6)}`],
+    ['pods over and over before half a match', `/api/v1/exec/attach//${'pods/a/'.repeat(length / 7)}`],
+    ['exec and attach over and over', `/api//v1${'/exec/attach'.repeat(length / 12)}`],
+    ['escapes', `/api/v1/exec/attach${'%5cpods%2f'.repeat(length / 10)}`],
+    ['slashes', '/'.repeat(length)],
+  ] as const) {
+    it(`judges 100 KB of ${name} in less than 100 ms`, () => {
+      const rules = { serverPath: '/k8s/clusters/c1' };
+      judge(rules, 'GET', raw);
+      const start = performance.now();
+      for (let round = 0; round < 5; round++) judge(rules, 'GET', raw);
+      assert.ok((performance.now() - start) / 5 < 100);
+    });
+  }
+});

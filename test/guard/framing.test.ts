@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { refuseUncertainFraming } from '../../src/guard/framing.js';
+import { Refusal } from '../../src/guard/refusal.js';
+
+function request(upgrade: boolean, headers: Record<string, string>): IncomingMessage {
+  return { upgrade, headers, httpVersion: '1.1', socket: {} } as unknown as IncomingMessage;
+}
+
+describe('an upgrade', () => {
+  it('with a body is refused, whichever header announces it', () => {
+    for (const headers of [
+      { 'content-length': '1' },
+      { 'content-length': '00' },
+      { 'content-length': '' },
+      { 'transfer-encoding': 'chunked' },
+      { 'transfer-encoding': '' },
+    ]) {
+      assert.throws(
+        () => refuseUncertainFraming(request(true, headers as Record<string, string>)),
+        (error: unknown) => error instanceof Refusal && error.code === 400,
+        JSON.stringify(headers),
+      );
+    }
+  });
+
+  it('without one passes, an explicit length of 0 included, for kubectl sends that', () => {
+    refuseUncertainFraming(request(true, {}));
+    refuseUncertainFraming(request(true, { 'content-length': '0' }));
+  });
+
+  it('is the only kind of request that may have no body', () => {
+    refuseUncertainFraming(request(false, { 'content-length': '10' }));
+    refuseUncertainFraming(request(false, { 'transfer-encoding': 'chunked' }));
+  });
+});

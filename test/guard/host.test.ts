@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { createHostGuard, refuseUncertainHost } from '../../src/guard/host.js';
+import { Refusal } from '../../src/guard/refusal.js';
+import { compileRegexpList } from '../../src/guard/regexp-list.js';
+import { optionTable } from '../../src/options.js';
+
+function guardFor(
+  source: string,
+): (...rawHeaders: string[]) => { code: number; message: string } | undefined {
+  const compiled = compileRegexpList('--accept-hosts', source);
+  assert.ok('list' in compiled);
+  const guard = createHostGuard(compiled.list);
+  return (...rawHeaders) => {
+    try {
+      const headers = { host: rawHeaders.find((_, index) => /^host$/i.test(rawHeaders[index - 1] ?? '')) };
+      const request = { rawHeaders, headers, httpVersion: '1.0' } as unknown as IncomingMessage;
+      refuseUncertainHost(request);
+      guard(request);
+      return undefined;
+    } catch (error) {
+      assert.ok(error instanceof Refusal);
+      assert.equal(error.rejection, error.code === 400 ? 'bad_request' : 'host');
+      return { code: error.code, message: error.message };
+    }
+  };
+}
+
+const standard = guardFor(optionTable.acceptHosts.default);
+
+describe('the host guard', () => {
+  it('accepts the three names of this machine, with a port or without, in any case, with a final dot', () => {
+    for (const host of [
+      'localhost',
+      'localhost:8001',
+      'LocalHost:8001',
+      'localhost.',
+      'localhost.:8001',
+      'localhost:',
+      '127.0.0.1',
+      '127.0.0.1:8001',
+      '[::1]',
+      '[::1]:8001',
+    ]) {
+      assert.equal(standard('Host', host), undefined, host);
+      assert.equal(standard('Accept', '*/*', 'hOsT', host), undefined, host);
+    }
+  });
+
+  it('refuses names that only resemble them', () => {
+    for (const host of [
+      'evil.example',
+      'localhost.evil.example',
+      '127.0.0.1.evil.example:8001',
+      'xlocalhost',
+      'localhostx',
+      'localhost..',
+      '127.0.0.10',
+      '127x0x0x1',
+      '127.1',
+      '2130706433',
+      '0x7f000001',
+      '0.0.0.0',
+      '[::]',
+      '[::2]',
+      '[0:0:0:0:0:0:0:1]',
+      '[::ffff:127.0.0.1]',
+      '%6cocalhost',
+      '\xe2\x93\x9bocalhost',
+      '-',
+    ]) {
+      assert.equal(standard('Host', host)?.code, 403, host);
+    }
+  });
+
+  it('refuses as malformed what is not one host with an optional port', () => {
+    for (const host of [
+      'user@127.0.0.1',
+      'localhost@evil.example',
+      'localhost:8001@evil.example',
+      'evil.example,localhost',
+      'localhost, evil.example',
+      'localhost evil.example',
+      'localhost\tevil.example',
+      'localhost/evil',
+      'localhost\\evil',
+      'localhost?evil',
+      'localhost#evil',
+      'localhost:80:80',
+      'localhost:http',
+      'localhost:-1',
+      '::1',
+      '[::1',
+      '[::1]x',
+      '[::1].',
+      '[localhost]',
+      '[]',
+      ':8001',
+    ]) {
+      assert.equal(standard('Host', host)?.code, 400, host);
+    }
+  });
+
+  it('refuses two Host headers, the same name twice included', () => {
+    assert.equal(standard('Host', 'localhost', 'Host', 'evil.example')?.code, 400);
+    assert.equal(standard('Host', 'evil.example', 'host', 'localhost')?.code, 400);
+    assert.equal(standard('Host', 'localhost', 'X', 'y', 'HOST', 'localhost')?.code, 400);
+  });
+
+  it('refuses no host and an empty one unless a rule is for it', () => {
+    assert.equal(standard()?.code, 403);
+    assert.equal(standard('Host', '')?.code, 403);
+    assert.equal(guardFor('^$')('Host', ''), undefined);
+    assert.equal(guardFor('.*')(), undefined);
+  });
+
+  it('heeds no other header that names a host', () => {
+    for (const name of ['X-Forwarded-Host', 'X-Host', 'Forwarded', 'X-HTTP-Host-Override', 'Host-']) {
+      assert.equal(standard(name, 'localhost', 'Host', 'evil.example')?.code, 403, name);
+      assert.equal(standard(name, 'evil.example', 'Host', 'localhost'), undefined, name);
+    }
+  });
+
+  it('remembers what it accepted and nothing else', () => {
+    const guard = guardFor('^localhost$');
+    for (let port = 1; port <= 200; port++) assert.equal(guard('Host', `localhost:${port}`), undefined);
+    assert.equal(guard('Host', 'localhost:1'), undefined);
+    assert.equal(guard('Host', 'evil.example')?.code, 403);
+    assert.equal(guard('Host', 'evil.example')?.code, 403);
+    assert.equal(guard('Host', 'localhost:1', 'Host', 'localhost:1')?.code, 400);
+  });
+
+  it('takes an expression for an IPv6 address with its brackets or without', () => {
+    assert.equal(guardFor('^fd00::1$')('Host', '[FD00::1]:8001'), undefined);
+    assert.equal(guardFor('^\\[fd00::1\\]$')('Host', '[fd00::1]'), undefined);
+  });
+
+  it('accepts a name that its rule writes in capitals', () => {
+    assert.equal(guardFor('^Gateway$')('Host', 'Gateway:8001'), undefined);
+  });
+
+  it('names the host and the way out in printable characters', () => {
+    const { message } = standard('Host', 'evil\x80.example') ?? { message: '' };
+    assert.equal(message, 'Host "evil?.example" is not accepted; allow it with --accept-hosts');
+    assert.ok((standard('Host', 'a'.repeat(5000))?.message ?? '').length < 400);
+  });
+
+  it('judges 100 KB in less than 100 ms', () => {
+    const start = performance.now();
+    for (const piece of ['a', ':', '[', 'a:1', '.', '@', ',']) standard('Host', piece.repeat(100_000));
+    assert.ok(performance.now() - start < 700);
+  });
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Refusal } from '../../src/guard/refusal.js';
+import { parseRequestTarget, refuseAmbiguousTarget } from '../../src/guard/request-target.js';
+
+function ambiguous(raw: string): void {
+  const target = parseRequestTarget(raw);
+  assert.equal(target.path, '', JSON.stringify(raw));
+  assert.throws(
+    () => refuseAmbiguousTarget(target),
+    (error: unknown) => error instanceof Refusal && error.code === 400 && error.rejection === 'bad_request',
+    JSON.stringify(raw),
+  );
+}
+
+function reads(raw: string, path: string): void {
+  const target = parseRequestTarget(raw);
+  assert.equal(target.ambiguity, undefined, raw);
+  assert.equal(target.path, path, raw);
+  assert.equal(target.raw, raw);
+  refuseAmbiguousTarget(target);
+}
+
+describe('a request target', () => {
+  it('is divided at its first question mark', () => {
+    const target = parseRequestTarget('/api/v1/pods?limit=1?2&watch=%2e%2e#x');
+    assert.equal(target.rawPath, '/api/v1/pods');
+    assert.equal(target.query, 'limit=1?2&watch=%2e%2e#x');
+    assert.equal(target.ambiguity, undefined);
+  });
+
+  it('is decoded once, whatever the case of its hexadecimal digits', () => {
+    reads('/%65xec', '/exec');
+    reads('/a%2fb%2Fc', '/a/b/c');
+    reads('/a%5cb%5Cc', '/a\\b\\c');
+    reads('/%2565xec', '/%65xec');
+    reads('/%25%36%35xec', '/%65xec');
+    reads('/a%3fb%23c%3bd', '/a?b#c;d');
+    reads('/caf%C3%A9', '/café');
+  });
+
+  it('keeps what means nothing to a path: slashes, semicolons, plus signs, dots within a name', () => {
+    for (const path of [
+      '/',
+      '//',
+      '//api//v1/',
+      '/a;b=c/d',
+      '/a+b',
+      '/...',
+      '/.a/..b/c..',
+      '/a.',
+      '/a:b@c',
+    ]) {
+      reads(path, path);
+    }
+  });
+
+  it('reads bytes that are not UTF-8 as U+FFFD and never as the character they are an overlong form of', () => {
+    reads('/%ff', '/\ufffd');
+    reads('/\xff', '/\ufffd');
+    for (const overlong of ['%c0%ae', '%c0%af', '%c1%a5', '%e0%80%ae', '%f0%80%80%af']) {
+      assert.match(parseRequestTarget(`/${overlong}x`).path, /^\/\ufffd+x$/, overlong);
+    }
+  });
+
+  it('reads bytes as they came on the wire as UTF-8', () => {
+    reads(Buffer.from('/café').toString('latin1'), '/café');
+  });
+
+  it('has more than one reading with a dot segment in any spelling', () => {
+    for (const dots of ['.', '..', '%2e', '%2E', '%2e%2e', '%2E.', '.%2e', '%2e%2E']) {
+      for (const raw of [`/${dots}`, `/${dots}/`, `/a/${dots}`, `/a/${dots}/b`, `/a%2f${dots}%2fb`])
+        ambiguous(raw);
+      for (const raw of [`/a%5c${dots}`, `/a/${dots}%5cb`, `/a%5C${dots}%2Fb`, `/${dots}?x`]) ambiguous(raw);
+    }
+  });
+
+  it('has more than one reading with a backslash, a fragment or a broken escape as sent', () => {
+    for (const raw of [
+      '/a\\b',
+      '\\a',
+      '/a#b',
+      '/#',
+      '/a#?b',
+      '/%',
+      '/a%',
+      '/a%6',
+      '/a%zz',
+      '/%%65',
+      '/%u0065',
+    ]) {
+      ambiguous(raw);
+    }
+  });
+
+  it('has more than one reading with a control character in it', () => {
+    for (let code = 0; code < 0x20; code++) ambiguous(`/a%${code.toString(16).padStart(2, '0')}b`);
+    ambiguous('/a%7fb');
+    ambiguous('/a\x00b');
+    ambiguous('/a\tb');
+  });
+
+  it('is not a path in absolute-form, authority-form or asterisk-form', () => {
+    for (const raw of [
+      'http://127.0.0.1/api',
+      'HTTPS://127.0.0.1/api',
+      '127.0.0.1:443',
+      '*',
+      '',
+      '?a',
+      'api',
+      '%2fapi',
+    ]) {
+      ambiguous(raw);
+    }
+  });
+
+  it('is read in linear time', () => {
+    const start = performance.now();
+    for (const piece of ['%', '%2f', '/.', '.', './', '%2e', '\\', '#', '//', '%5c.', '\xff']) {
+      parseRequestTarget(`/${piece.repeat(200_000)}x`);
+    }
+    assert.ok(performance.now() - start < 3000);
+  });
+});

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ExecConfig, parseExecConfig } from '../../src/kubeconfig/exec-config.js';
+
+const owner = { label: 'user "dev" in /home/dev/.kube/config', file: '/home/dev/.kube/config' };
+const v1 = { apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Never' };
+
+function parsed(exec: Record<string, unknown>): ExecConfig {
+  const result = parseExecConfig({ ...v1, ...exec }, owner);
+  assert.ok('config' in result, JSON.stringify(result));
+  return result.config;
+}
+
+function problemsOf(exec: Record<string, unknown>): string[] {
+  const result = parseExecConfig(exec, owner);
+  assert.ok('problems' in result, 'problems were expected');
+  for (const problem of result.problems) assert.ok(problem.startsWith(`${owner.label}: `), problem);
+  return result.problems.map(problem => problem.slice(owner.label.length + 2));
+}
+
+describe('the exec of a user', () => {
+  it('is read with all its fields', () => {
+    const exec = {
+      command: 'aws',
+      args: ['eks', 'get-token'],
+      env: [{ name: 'AWS_PROFILE', value: 'dev' }, { name: 'EMPTY' }],
+      installHint: 'Install it.',
+      provideClusterInfo: true,
+    };
+    assert.deepEqual(parsed(exec), {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      ...exec,
+      env: [
+        { name: 'AWS_PROFILE', value: 'dev' },
+        { name: 'EMPTY', value: '' },
+      ],
+    });
+  });
+
+  it('needs no more than command, apiVersion and interactiveMode, and null is the same as nothing', () => {
+    const least = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: 'aws',
+      args: [],
+      env: [],
+      installHint: '',
+      provideClusterInfo: false,
+    };
+    assert.deepEqual(parsed({ command: 'aws' }), least);
+    const nulls = { args: null, env: null, installHint: null, provideClusterInfo: null };
+    assert.deepEqual(parsed({ command: 'aws', ...nulls }), least);
+  });
+
+  it("has its command looked up in PATH without a slash, and in the kubeconfig's folder with one", () => {
+    assert.equal(parsed({ command: 'aws' }).command, 'aws');
+    assert.equal(parsed({ command: './aws' }).command, '/home/dev/.kube/aws');
+    assert.equal(parsed({ command: 'bin/aws' }).command, '/home/dev/.kube/bin/aws');
+    assert.equal(parsed({ command: '/usr/bin/aws' }).command, '/usr/bin/aws');
+  });
+
+  it('may be of version v1beta1, where interactiveMode has a default', () => {
+    const config = parsed({
+      apiVersion: 'client.authentication.k8s.io/v1beta1',
+      command: 'aws',
+      interactiveMode: undefined,
+    });
+    assert.equal(config.apiVersion, 'client.authentication.k8s.io/v1beta1');
+  });
+
+  it('of version v1 must have an interactiveMode', () => {
+    assert.deepEqual(problemsOf({ apiVersion: v1.apiVersion, command: 'aws' }), [
+      'exec.interactiveMode must be set with client.authentication.k8s.io/v1: Never or IfAvailable',
+    ]);
+  });
+
+  it('cannot ask for a terminal', () => {
+    assert.deepEqual(problemsOf({ ...v1, command: 'aws', interactiveMode: 'Always' }), [
+      'exec.interactiveMode is Always, but a proxy has no terminal for the plugin: use Never or IfAvailable',
+    ]);
+    assert.deepEqual(problemsOf({ ...v1, command: 'aws', interactiveMode: 'always' }), [
+      'exec.interactiveMode "always" is not Never, IfAvailable or Always',
+    ]);
+  });
+
+  it('of version v1alpha1 is refused with the versions to use', () => {
+    const apiVersion = 'client.authentication.k8s.io/v1alpha1';
+    assert.deepEqual(problemsOf({ ...v1, command: 'aws', apiVersion }), [
+      'exec.apiVersion client.authentication.k8s.io/v1alpha1 is no longer supported: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1, after an update of the plugin',
+    ]);
+    assert.match(problemsOf({ ...v1, command: 'aws', apiVersion: 'v1' })[0] ?? '', /"v1" is not known: use /);
+  });
+
+  it('is refused with one line for each problem', () => {
+    const exec = {
+      args: ['get-token', 1],
+      env: [
+        { value: 'hush' },
+        { name: 'A=B', value: 'hush' },
+        'hush',
+        { name: 'OK', value: 7 },
+        { name: 'NUL', value: 'hush\0' },
+      ],
+      installHint: ['hush'],
+      provideClusterInfo: 'hush',
+    };
+    const problems = problemsOf(exec);
+    assert.deepEqual(problems, [
+      'exec.command must be set: the plugin to run',
+      'exec.apiVersion must be set: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1',
+      'exec.args is not a list of texts',
+      'exec.env[0] has no name that a variable can have',
+      'exec.env[1] has no name that a variable can have',
+      'exec.env[2] has no name that a variable can have',
+      'exec.env[3].value is not a text',
+      'exec.env[4].value is not a text',
+      'exec.installHint is not a text',
+      'exec.provideClusterInfo is not true or false',
+    ]);
+    assert.deepEqual(problemsOf({ ...v1, command: ['aws'], env: {} }), [
+      'exec.command is not a text',
+      'exec.env is not a list',
+    ]);
+  });
+});

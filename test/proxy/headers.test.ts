@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Additions, inboundHeaders, outboundHeaders } from '../../src/proxy/headers.js';
+
+const additions: Additions = {
+  host: 'api.example:6443',
+  authorization: 'Bearer configured',
+  impersonation: [],
+  remoteAddress: '192.0.2.1',
+};
+
+/** Name and value of every field, names in lower case, sorted for comparison of what order means nothing to. */
+function fields(headers: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let index = 0; index < headers.length; index += 2) {
+    result.push([(headers[index] as string).toLowerCase(), headers[index + 1] as string]);
+  }
+  return result;
+}
+
+function valuesOf(headers: readonly string[], name: string): string[] {
+  return fields(headers)
+    .filter(([key]) => key === name)
+    .map(([, value]) => value);
+}
+
+const hopByHop = [
+  ['Connection', 'close'],
+  ['Keep-Alive', 'timeout=5'],
+  ['Proxy-Authenticate', 'Basic'],
+  ['Proxy-Authorization', 'Basic c2VjcmV0'],
+  ['Proxy-Connection', 'keep-alive'],
+  ['TE', 'trailers'],
+  ['Transfer-Encoding', 'chunked'],
+  ['Upgrade', 'websocket'],
+  ['HTTP2-Settings', 'AAMAAABkAAQAAP__'],
+] as const;
+
+describe('the headers of a request on its way upstream', () => {
+  it('are those of the client, in their order and spelling, repeated and empty ones too', () => {
+    const client = [
+      'ACCEPT',
+      'a/b',
+      'x-Y',
+      '1',
+      'X-y',
+      '2',
+      'Empty',
+      '',
+      'Cookie',
+      'a=b; c=d',
+      'X-Bytes',
+      '\xff\xe9',
+    ];
+    const headers = outboundHeaders(client, {
+      ...additions,
+      authorization: undefined,
+      remoteAddress: undefined,
+    });
+    assert.deepEqual(headers, ['Host', 'api.example:6443', ...client]);
+  });
+
+  it("have the upstream's Host, and only that", () => {
+    const headers = outboundHeaders(['Host', 'localhost:8001', 'hOST', 'evil.example'], additions);
+    assert.deepEqual(valuesOf(headers, 'host'), ['api.example:6443']);
+  });
+
+  it('have no hop-by-hop field in any case', () => {
+    for (const [name, value] of hopByHop) {
+      for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
+        assert.deepEqual(
+          valuesOf(outboundHeaders([spelling, value], additions), name.toLowerCase()),
+          [],
+          name,
+        );
+      }
+    }
+    assert.deepEqual(valuesOf(outboundHeaders(['Expect', '100-continue'], additions), 'expect'), []);
+    assert.deepEqual(valuesOf(outboundHeaders(['Trailer', 'X-Sum'], additions), 'trailer'), []);
+  });
+
+  it('have no field that Connection names, in one list or several, in any case and with any space', () => {
+    const headers = outboundHeaders(
+      [
+        'X-One',
+        '1',
+        'Connection',
+        'keep-alive, x-ONE ,\tX-Two',
+        'X-Two',
+        '2',
+        'connection',
+        'X-Three',
+        'X-THREE',
+        '3',
+        'X-Four',
+        '4',
+      ],
+      additions,
+    );
+    const names = fields(headers).map(([name]) => name);
+    assert.deepEqual(names.sort(), ['authorization', 'host', 'x-forwarded-for', 'x-four']);
+  });
+
+  it('keep what frames the body, whatever Connection names', () => {
+    const headers = outboundHeaders(
+      ['Content-Length', '5', 'Connection', 'Content-Length, close'],
+      additions,
+    );
+    assert.deepEqual(valuesOf(headers, 'content-length'), ['5']);
+  });
+
+  it('keep everything that this program adds, whatever Connection names', () => {
+    const headers = outboundHeaders(
+      [
+        'Connection',
+        'X-Forwarded-For, Authorization, Host, Impersonate-User',
+        'X-Forwarded-For',
+        '198.51.100.7',
+        'Authorization',
+        'Bearer client',
+        'Impersonate-User',
+        'root',
+      ],
+      additions,
+    );
+    assert.deepEqual(fields(headers).sort(), [
+      ['authorization', 'Bearer configured'],
+      ['host', 'api.example:6443'],
+      ['x-forwarded-for', '192.0.2.1'],
+    ]);
+  });
+
+  it("carry the client's own Authorization where there is one, also an empty one, and else the configured one", () => {
+    assert.deepEqual(
+      valuesOf(outboundHeaders(['authorization', 'Bearer client'], additions), 'authorization'),
+      ['Bearer client'],
+    );
+    assert.deepEqual(valuesOf(outboundHeaders(['AUTHORIZATION', ''], additions), 'authorization'), ['']);
+    assert.deepEqual(valuesOf(outboundHeaders([], additions), 'authorization'), ['Bearer configured']);
+    assert.deepEqual(
+      valuesOf(outboundHeaders([], { ...additions, authorization: undefined }), 'authorization'),
+      [],
+    );
+    assert.deepEqual(
+      valuesOf(outboundHeaders(['Proxy-Authorization', 'Bearer client'], additions), 'authorization'),
+      ['Bearer configured'],
+    );
+  });
+
+  it("have the client's address at the end of one X-Forwarded-For", () => {
+    const headers = outboundHeaders(
+      ['X-Forwarded-For', '10.0.0.1', 'x-forwarded-for', '10.0.0.2, 10.0.0.3'],
+      additions,
+    );
+    assert.deepEqual(valuesOf(headers, 'x-forwarded-for'), ['10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1']);
+    assert.deepEqual(
+      valuesOf(outboundHeaders([], { ...additions, remoteAddress: undefined }), 'x-forwarded-for'),
+      [],
+    );
+  });
+
+  it('take linear time for a Connection header made to hurt', () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `x-${index}`);
+    const start = performance.now();
+    const headers = outboundHeaders(
+      ['Connection', names.join(' , '), ...names.flatMap(name => [name, '1'])],
+      additions,
+    );
+    outboundHeaders(['Connection', `${' '.repeat(100_000)}x${','.repeat(100_000)}`], additions);
+    assert.ok(performance.now() - start < 500);
+    assert.equal(headers.length, 6);
+  });
+});
+
+describe('the headers of a response on its way to the client', () => {
+  it("are the API server's, in their order and spelling, repeated ones too", () => {
+    const upstream = [
+      'Set-Cookie',
+      'a=1',
+      'set-cookie',
+      'b=2',
+      'Warning',
+      '299 - "x"',
+      'WARNING',
+      '299 - "y"',
+      'Content-Length',
+      '5',
+    ];
+    assert.deepEqual(inboundHeaders(upstream), upstream);
+  });
+
+  it('have no hop-by-hop field and none that Connection names, but keep the length', () => {
+    for (const [name, value] of hopByHop) assert.deepEqual(inboundHeaders([name, value]), [], name);
+    assert.deepEqual(
+      inboundHeaders([
+        'Connection',
+        'X-Hop, content-length',
+        'X-Hop',
+        '1',
+        'Content-Length',
+        '5',
+        'X-End',
+        '2',
+      ]),
+      ['Content-Length', '5', 'X-End', '2'],
+    );
+  });
+
+  it('announce trailers, for those go on to the client too', () => {
+    assert.deepEqual(inboundHeaders(['Trailer', 'X-Sum']), ['Trailer', 'X-Sum']);
+  });
+});

@@ -1,0 +1,150 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The part of an ExecCredential that a plugin fills in. */
+interface ExecStatus {
+  readonly token?: string;
+  readonly clientCertificateData?: string;
+  readonly clientKeyData?: string;
+  readonly expirationTimestamp?: string;
+}
+
+/** A real exec credential plugin: a shell script in a folder of its own, which does as files beside it say. */
+export interface ExecPlugin {
+  /** The script. */
+  readonly path: string;
+  readonly directory: string;
+  /** The file's name, for a lookup in PATH. */
+  readonly name: string;
+  /** The `exec` of a kubeconfig's user that runs it; `more` wins. */
+  exec(more?: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  /** From now on it answers with this status, in the version that it was made for, and exits with 0. */
+  answer(status: ExecStatus): Promise<void>;
+  /** From now on it writes this text. */
+  write(stdout: string): Promise<void>;
+  /** From now on it exits with this code, after its answer. */
+  fail(exitCode: number): Promise<void>;
+  /** From now on it writes this text to its stderr first. */
+  complain(stderr: string): Promise<void>;
+  /** From now on it waits for so many milliseconds before it answers. */
+  delay(milliseconds: number): Promise<void>;
+  /** From now on it starts a child that shares its pipes and waits for it; a stubborn one ignores SIGTERM. */
+  hang(options?: { readonly stubborn?: boolean }): Promise<void>;
+  /** From now on it leaves a child behind that shares its pipes. */
+  leaveChild(): Promise<void>;
+  /** How often it was started. */
+  runs(): number;
+  /** What KUBERNETES_EXEC_INFO was, one a run. */
+  infos(): unknown[];
+  /** The arguments of the last run. */
+  args(): string[];
+  /** The environment of the last run, variables with line breaks left out. */
+  env(): Record<string, string>;
+  /** Process ids of itself and its children, over all runs. */
+  pids(): number[];
+  remove(): Promise<void>;
+}
+
+const script = `#!/bin/sh
+here=\${0%/*}
+echo $$ >> "$here/pids"
+: > "$here/args"
+for arg; do printf '%s\\n' "$arg" >> "$here/args"; done
+cat > "$here/stdin"
+env > "$here/env"
+printf '%s\\n' "$KUBERNETES_EXEC_INFO" >> "$here/infos"
+echo run >> "$here/runs"
+if [ -f "$here/stderr" ]; then cat "$here/stderr" >&2; fi
+if [ -f "$here/stubborn" ]; then trap '' TERM; fi
+if [ -f "$here/hang" ]; then
+  sleep 60 &
+  echo $! >> "$here/pids"
+  wait
+fi
+if [ -f "$here/child" ]; then
+  sleep 60 &
+  echo $! >> "$here/pids"
+fi
+if [ -f "$here/delay" ]; then sleep "$(cat "$here/delay")"; fi
+if [ -f "$here/stdout" ]; then cat "$here/stdout"; fi
+if [ -f "$here/exit" ]; then exit "$(cat "$here/exit")"; fi
+`;
+
+/**
+ * Writes a plugin that has nothing to say yet. `remove` deletes its folder and ends what its runs may have left.
+ */
+export async function writeExecPlugin({
+  apiVersion = 'client.authentication.k8s.io/v1',
+  name = 'get-credential',
+}: {
+  readonly apiVersion?: string;
+  readonly name?: string;
+} = {}): Promise<ExecPlugin> {
+  const directory = await mkdtemp(join(tmpdir(), 'exec-plugin-'));
+  const path = join(directory, name);
+  await writeFile(path, script);
+  await chmod(path, 0o755);
+
+  // Renamed into place, so that a run under way never sees half of it.
+  const put = async (file: string, content: string): Promise<void> => {
+    await writeFile(join(directory, `${file}.new`), content);
+    await rename(join(directory, `${file}.new`), join(directory, file));
+  };
+  const lines = (file: string): string[] => {
+    const target = join(directory, file);
+    return existsSync(target) ? readFileSync(target, 'utf8').split('\n').slice(0, -1) : [];
+  };
+  return {
+    path,
+    directory,
+    name,
+    exec: more => ({ apiVersion, command: path, interactiveMode: 'Never', ...more }),
+    answer: async status => {
+      await put('stdout', JSON.stringify({ kind: 'ExecCredential', apiVersion, status }));
+      await rm(join(directory, 'exit'), { force: true });
+    },
+    write: stdout => put('stdout', stdout),
+    fail: exitCode => put('exit', String(exitCode)),
+    complain: stderr => put('stderr', stderr),
+    delay: milliseconds => put('delay', String(milliseconds / 1000)),
+    hang: async ({ stubborn = false } = {}) => {
+      if (stubborn) await put('stubborn', '');
+      await put('hang', '');
+    },
+    leaveChild: () => put('child', ''),
+    runs: () => lines('runs').length,
+    infos: () => lines('infos').map(line => JSON.parse(line) as unknown),
+    args: () => lines('args'),
+    env: () =>
+      Object.fromEntries(
+        lines('env').flatMap(line => {
+          const [, key, value] = /^([^=]+)=(.*)$/.exec(line) ?? [];
+          return key === undefined || value === undefined ? [] : [[key, value]];
+        }),
+      ),
+    pids: () => lines('pids').map(Number),
+    remove: async () => {
+      for (const pid of lines('pids').map(Number).filter(isAlive)) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has left by itself.
+        }
+      }
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Whether a process still runs; one that has ended and only waits to be reaped does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  const stat = `/proc/${pid}/stat`;
+  return !existsSync(stat) || !/^\d+ \(.*\) [ZX] /.test(readFileSync(stat, 'utf8'));
+}

@@ -2,10 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { StatusError } from '../kubernetes/status.js';
+import type { RequestRecord } from '../observability/request-record.js';
 import type { UpstreamConnection } from '../upstream/dispatcher.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError } from '../upstream/upstream-error.js';
-import { hasField, inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
+import { fieldValue, hasField, inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { hasBody, RequestBody } from './request-body.js';
@@ -25,6 +26,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   readonly #response: ServerResponse;
   readonly #longRunning: boolean;
   readonly #hasBody: boolean;
+  readonly isUpgraded = false;
+  #sentAt = 0;
   #session: UpstreamSession | undefined;
   #connection: UpstreamConnection | undefined;
   #abort: ((error?: Error) => void) | undefined;
@@ -52,7 +55,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   /** Sends the request upstream; everything that follows ends on the reply. */
   start(): void {
-    this.#reply.request.record.onEnd = () => this.#onClientClose();
+    this.#record.onEnd = () => this.#onClientClose();
     if (this.#longRunning) this.#context.openStreams.add(this);
     else if (this.#context.requestTimeout > 0) {
       this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
@@ -60,6 +63,10 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     const session = this.#context.upstream.session();
     if (!(session instanceof Promise)) this.#send(session);
     else session.then(late => this.#send(late)).catch(error => this.#fail(error));
+  }
+
+  get #record(): RequestRecord {
+    return this.#reply.request.record;
   }
 
   #send(session: UpstreamSession): void {
@@ -71,6 +78,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   #dispatch(session: UpstreamSession, connection: UpstreamConnection): void {
     this.#connection = connection;
     this.#answered = false;
+    this.#sentAt = performance.now();
     const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
     const method = this.#request.method as Dispatcher.HttpMethod;
     const body = this.#hasBody ? new RequestBody(this.#request) : null;
@@ -83,6 +91,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   }
 
   onResponseStarted(): void {
+    if (!this.#answered) this.#context.traffic.firstByte(performance.now() - this.#sentAt);
     this.#answered = true;
   }
 
@@ -117,9 +126,14 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     response.writeHead(statusCode, statusText, withPossibleTrailer(headers, response));
     this.#reply.hijack();
     this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
-    if (this.#longRunning) response.flushHeaders();
-    // A plain head leaves together with its first bytes of body, or after one turn of the event loop without any.
-    else setImmediate(flushHeaders, this);
+    this.#record.auditId = fieldValue(headers, 'audit-id');
+    if (this.#longRunning) {
+      this.#record.opened(statusCode);
+      response.flushHeaders();
+    } else {
+      // A plain head leaves together with its first bytes of body, or after one turn of the event loop without any.
+      setImmediate(flushHeaders, this);
+    }
   }
 
   onData(chunk: Buffer): boolean {
@@ -136,6 +150,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     }
     this.#release();
     if (this.#done) return;
+    this.#record.endedBy ??= 'upstream';
     if (trailers !== null && trailers.length > 0 && this.#response.chunkedEncoding) {
       this.#response.addTrailers(trailerFields(trailers));
     }
@@ -157,6 +172,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */
   end(): void {
+    this.#record.endedBy ??= 'shutdown';
     if (!this.#response.headersSent) {
       this.#fail(new StatusError(503, 'kube-api-proxy is shutting down'));
     } else if (!this.#done) {
@@ -167,6 +183,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   }
 
   destroy(): void {
+    this.#record.endedBy ??= 'shutdown';
     this.#request.socket.destroy();
   }
 
@@ -190,6 +207,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   #onClientClose(): void {
     if (this.#done) return;
+    this.#record.endedBy ??= 'client';
     this.#finish();
     this.#cancel(clientLeft);
   }
@@ -203,10 +221,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   /** Answers with a Status while that is possible, else lets the client see that the answer is cut. */
   #fail(error: Error): void {
     if (this.#done) return;
+    this.#record.endedBy ??= 'error';
     this.#finish();
     if (!this.#response.headersSent) this.#reply.send(error);
     else {
-      this.#reply.request.record.failure = error;
+      this.#record.failure = error;
       this.#cut();
     }
   }

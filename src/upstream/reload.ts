@@ -14,6 +14,8 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'> {
   readonly keepAlive: number;
   /** When the client certificate that new connections present expires; called when that changes. */
   readonly onCertificate: (notAfter: Date | undefined) => void;
+  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
+  readonly onConnect: (connect: number, tls: number | undefined) => void;
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
 }

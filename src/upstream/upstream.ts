@@ -37,6 +37,8 @@ export interface UpstreamOptions {
   readonly keepAlive: number;
   /** When the client certificate that new connections present expires; called when that changes. */
   readonly onCertificate: (notAfter: Date | undefined) => void;
+  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
+  readonly onConnect: (connect: number, tls: number | undefined) => void;
 }
 
 /** A session and what it was made from. */
@@ -69,6 +71,17 @@ export class Upstream {
   /** Path of the kubeconfig's server URL, without a trailing slash; empty when it has none. */
   get serverPath(): string {
     return this.#endpoint.config.server.path;
+  }
+
+  /** Connections for plain requests, those of former sessions that are still in use among them. */
+  get connections(): { readonly idle: number; readonly active: number } {
+    let idle = 0;
+    let active = 0;
+    for (const { counts } of this.#dispatchers) {
+      idle += counts.idle;
+      active += counts.active;
+    }
+    return { idle, active };
   }
 
   /** Whether every request is sent as somebody else, whom clients must not replace. */
@@ -151,6 +164,7 @@ export class Upstream {
       tlsServerName: config.tlsServerName,
       keepAlive: this.#options.keepAlive,
       proxy: endpoint.proxy,
+      onConnect: this.#options.onConnect,
     });
     const dispatcher = new UpstreamDispatcher(config.server, dial);
     this.#dispatchers.add(dispatcher);

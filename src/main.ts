@@ -62,7 +62,7 @@ async function main(): Promise<void> {
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
   process.on('SIGUSR2', () => {
     logger.level = nextLevel(logger.level, options.logLevel);
-    logger.warn({ level: logger.level }, 'log level changed by signal');
+    logger.warn({ to: logger.level }, 'log level changed by signal');
   });
   serving = program;
   process.stdout.write(`Starting to serve on ${listening.address}\n`);

@@ -65,7 +65,7 @@ export interface MetricDescription {
 }
 
 /** A scrape's answer. */
-export interface Rendered {
+interface Rendered {
   readonly contentType: string;
   readonly text: string;
 }

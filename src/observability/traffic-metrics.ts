@@ -1,10 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** Which of the two ways to the API server: a request and its answer, or a connection that was switched to another protocol. */
-export type Leg = 'plain' | 'upgrade';
+type Leg = 'plain' | 'upgrade';
 
 /** Who ended a long-running request. */
-export const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
+const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
 export type EndReason = (typeof endReasons)[number];
 
 /** Connections to the API server, by what they are doing. */

@@ -75,10 +75,10 @@ export class RequestRecord {
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;
     const fields = this.#fields();
-    fields['bytes'] = bytes;
-    fields['durationMs'] = Math.round(seconds * 1e6) / 1e3;
-    if (this.longRunning && this.endedBy !== undefined) fields['endedBy'] = this.endedBy;
-    if (this.failure !== undefined) fields['err'] = this.failure;
+    fields.bytes = bytes;
+    fields.durationMs = Math.round(seconds * 1e6) / 1e3;
+    if (this.longRunning) fields.endedBy = this.endedBy;
+    fields.err = this.failure;
     logger[level](fields, 'request');
   }
 
@@ -92,20 +92,46 @@ export class RequestRecord {
     return this.#metrics === uncounted ? 'debug' : 'info';
   }
 
-  #fields(): Record<string, unknown> {
+  /** One shape for every line, which is what makes it cheap; undefined fields are not written. */
+  #fields(): LineFields {
     const { info, origin } = this;
-    const fields: Record<string, unknown> = { ...origin, verb: info.verb };
-    if (info.isResourceRequest) {
-      fields['version'] = info.apiVersion;
-      fields['resource'] = info.resource;
-      for (const key of ['apiGroup', 'subresource', 'namespace', 'name'] as const) {
-        if (info[key] !== '') fields[key] = info[key];
-      }
-    }
-    fields['code'] = this.#code;
-    if (this.auditId !== undefined) fields['auditId'] = this.auditId;
-    return fields;
+    return {
+      method: origin.method,
+      path: origin.path,
+      remoteAddress: origin.remoteAddress,
+      requestId: origin.requestId,
+      traceparent: origin.traceparent,
+      verb: info.verb,
+      apiGroup: info.apiGroup || undefined,
+      version: info.apiVersion || undefined,
+      resource: info.resource || undefined,
+      subresource: info.subresource || undefined,
+      namespace: info.namespace || undefined,
+      name: info.name || undefined,
+      code: this.#code,
+      auditId: this.auditId,
+      bytes: undefined,
+      durationMs: undefined,
+      endedBy: undefined,
+      err: undefined,
+    };
   }
+}
+
+interface LineFields extends RequestOrigin {
+  readonly verb: string;
+  readonly apiGroup: string | undefined;
+  readonly version: string | undefined;
+  readonly resource: string | undefined;
+  readonly subresource: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly code: number;
+  readonly auditId: string | undefined;
+  bytes: number | undefined;
+  durationMs: number | undefined;
+  endedBy: EndReason | undefined;
+  err: Error | undefined;
 }
 
 /** Requests for the proxy's own endpoints are not counted among those to the API server. */

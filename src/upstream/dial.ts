@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { ServerAddress } from '../kubeconfig/types.js';
@@ -123,7 +124,7 @@ function createStartTls(options: DialOptions): StartTls {
       secureContext,
       // SNI never carries an address (RFC 6066, section 3); verification still wants it.
       servername: net.isIP(name) === 0 ? name : '',
-      checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
+      checkServerIdentity: (_host, certificate) => checkIdentity(name, certificate),
       rejectUnauthorized: !insecureSkipTlsVerify,
       ALPNProtocols: ['http/1.1'],
     };
@@ -137,6 +138,15 @@ function createStartTls(options: DialOptions): StartTls {
     });
     return socket;
   };
+}
+
+/** Some releases of Node 22 and 24 find no IPv6 address in any certificate; OpenSSL's own check does. */
+function checkIdentity(name: string, certificate: tls.PeerCertificate): Error | undefined {
+  if (!net.isIPv6(name)) return tls.checkServerIdentity(name, certificate);
+  if (new X509Certificate(certificate.raw).checkIP(name) !== undefined) return undefined;
+  return Object.assign(new Error(`the certificate is not for ${name}`), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  });
 }
 
 /** Calls back once, and takes its own listeners and the socket's time limit off again before it changes hands. */

@@ -16,6 +16,13 @@ const ended = new Error('ended by this side');
 const replaced = new Error('sent again with another credential');
 
 /**
+ * Bytes of an answer that wait for its client before its upstream connection waits too. At Node's own mark of 16 KB every
+ * TLS record stopped the parser, and a 2.9 MB list took twice the CPU time.
+ */
+const maxBuffered = 256 * 1024;
+const batch = 64 * 1024;
+
+/**
  * One plain request and its answer: bytes go from undici's parser to the client's socket without a stream in between.
  * It is undici's dispatch handler, in the form that gets headers as sent.
  */
@@ -40,6 +47,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   #renewed = false;
   /** Whether a byte of the body has gone to the client. */
   #streaming = false;
+  #corked = false;
   /** Whether the client can tell a complete answer from one that broke off. */
   #delimited = true;
   #done = false;
@@ -137,10 +145,28 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   }
 
   onData(chunk: Buffer): boolean {
+    // What undici's parser makes of going on after a pause.
+    if (chunk.length === 0) return true;
     this.#streaming = true;
-    const flowing = this.#response.write(chunk);
-    if (!flowing) this.#response.once('drain', this.#resume as () => void);
-    return flowing;
+    const response = this.#response;
+    if (!this.#corked) {
+      this.#corked = true;
+      response.cork();
+      setImmediate(uncork, this);
+    }
+    response.write(chunk);
+    const waiting = response.writableLength;
+    if (waiting >= batch) this.uncork();
+    if (waiting < maxBuffered) return true;
+    response.once('drain', this.#resume as () => void);
+    return false;
+  }
+
+  /** Sends what came within one turn of the event loop. */
+  uncork(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#response.uncork();
   }
 
   onComplete(trailers: string[] | null): void {
@@ -263,6 +289,10 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     this.#connection = undefined;
     connection?.dispatcher.discard(connection);
   }
+}
+
+function uncork(exchange: HttpExchange): void {
+  exchange.uncork();
 }
 
 function flushHeaders(exchange: HttpExchange): void {

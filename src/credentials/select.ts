@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describeFileError } from '../kubeconfig/file-problem.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
+import { isBearerToken } from './bearer-token.js';
 import { loadClientCertificate } from './client-certificate.js';
 import type { Credential } from './credential.js';
 import type { CredentialEvents, CredentialSource } from './credential-source.js';
@@ -60,7 +61,7 @@ function selectSource(
   if (base.authorization === undefined && oidc !== undefined) {
     return keepUnchanged(before, { oidc, base }, () => createOidcSource({ config: oidc, base, events }));
   }
-  return createStaticSource(base, lookAgain);
+  return createStaticSource(base, { events, lookAgain });
 }
 
 /** The cluster as a plugin is told of it. */
@@ -111,10 +112,7 @@ async function loadTokenFile(file: string): Promise<Authorization> {
   }
 }
 
-/** What a header can carry of a token, less the space that would end it (RFC 6750 allows fewer still). */
-const headerToken = /^[\x21-\x7e]+$/;
-
 function bearer(token: string, name: string): Authorization {
-  if (headerToken.test(token)) return { authorization: `Bearer ${token}` };
+  if (isBearerToken(token)) return { authorization: `Bearer ${token}` };
   return { problems: [`${name} has a space, a line break or another character that a token cannot have`] };
 }

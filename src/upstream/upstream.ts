@@ -1,4 +1,4 @@
-import type { Credential } from '../credentials/credential.js';
+import { type Credential, isSameClientCertificate, isSameCredential } from '../credentials/credential.js';
 import type { CredentialSource } from '../credentials/credential-source.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
@@ -89,13 +89,20 @@ export class Upstream {
     return this.#endpoint.config.impersonation !== undefined;
   }
 
-  /** What to send a request with now. A promise only while there is no credential; rejects with a CredentialError. */
+  /**
+   * What to send a request with now. A promise only while there is no credential, which rejects with a CredentialError;
+   * who waits while the endpoint is replaced gets what the new one has.
+   */
   session(): UpstreamSession | Promise<UpstreamSession> {
     const endpoint = this.#endpoint;
     const credential = endpoint.source.get();
     if (!(credential instanceof Promise)) return this.#sessionOf(endpoint, credential);
-    return credential.then(late =>
-      endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session(),
+    return credential.then(
+      late => (endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session()),
+      (error: unknown) => {
+        if (endpoint === this.#endpoint) throw error;
+        return this.session();
+      },
     );
   }
 
@@ -107,7 +114,7 @@ export class Upstream {
     try {
       await this.#endpoint.source.refused(session.credential);
       const next = await this.session();
-      return isSame(next.credential, session.credential) ? undefined : next;
+      return isSameCredential(next.credential, session.credential) ? undefined : next;
     } catch {
       return undefined;
     }
@@ -179,7 +186,7 @@ function needsSameConnections(before: Made, endpoint: Endpoint, credential: Cred
   return (
     connectionKey(old) === connectionKey(endpoint) &&
     isSamePem(old.certificateAuthority, endpoint.certificateAuthority) &&
-    isSameCertificate(before.session.credential, credential)
+    isSameClientCertificate(before.session.credential, credential)
   );
 }
 
@@ -187,17 +194,6 @@ function connectionKey({ config, proxy }: Endpoint): string {
   const { server, insecureSkipTlsVerify, tlsServerName } = config;
   const { protocol, hostname, port } = server;
   return JSON.stringify([protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy]);
-}
-
-function isSame(one: Credential, other: Credential): boolean {
-  return one.authorization === other.authorization && isSameCertificate(one, other);
-}
-
-function isSameCertificate(one: Credential, other: Credential): boolean {
-  return (
-    isSamePem(one.clientCertificate?.certificate, other.clientCertificate?.certificate) &&
-    isSamePem(one.clientCertificate?.key, other.clientCertificate?.key)
-  );
 }
 
 function isSamePem(one: Buffer | undefined, other: Buffer | undefined): boolean {

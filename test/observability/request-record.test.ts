@@ -4,23 +4,43 @@ import pino from 'pino';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { RequestMetrics } from '../../src/observability/metrics.js';
-import { RequestRecord, uncounted } from '../../src/observability/request-record.js';
+import {
+  type RequestLog,
+  type RequestOrigin,
+  RequestRecord,
+  uncounted,
+} from '../../src/observability/request-record.js';
 
-const line = { method: 'GET', path: '/p', remoteAddress: '192.0.2.1', bytes: 12 };
+const origin: RequestOrigin = {
+  method: 'GET',
+  path: '/p',
+  remoteAddress: '192.0.2.1',
+  requestId: 'the-id',
+  traceparent: undefined,
+};
+const line = { method: 'GET', path: '/p', remoteAddress: '192.0.2.1', requestId: 'the-id', bytes: 12 };
 
-function create(path = '/version', metrics?: RequestMetrics) {
+const written = new WeakMap<RequestRecord, Record<string, unknown>[]>();
+
+function create(
+  path = '/version',
+  metrics?: RequestMetrics,
+  { level = 'trace', which = 'all' }: { level?: string; which?: RequestLog['which'] } = {},
+) {
   const finished: [number, number][] = [];
   const counted = { longRunning: false, finished: (...end: [number, number]) => void finished.push(end) };
-  const record = new RequestRecord(parseRequestInfo('GET', path, ''), metrics ?? counted);
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({ base: null, level }, { write: (text: string) => void lines.push(JSON.parse(text)) });
+  const info = parseRequestInfo('GET', path, '');
+  const record = new RequestRecord(info, origin, metrics ?? counted, { logger, which });
+  written.set(record, lines);
   return { record, finished };
 }
 
-/** Ends a record and gives the line that it wrote, if it did. */
-function linesOf(record: RequestRecord, level = 'trace'): Record<string, unknown>[] {
-  const lines: Record<string, unknown>[] = [];
-  const logger = pino({ base: null, level }, { write: (text: string) => void lines.push(JSON.parse(text)) });
-  record.end(logger, line);
-  return lines;
+/** Ends a record and gives the lines that it wrote. */
+function linesOf(record: RequestRecord): Record<string, unknown>[] {
+  record.end(12);
+  return written.get(record) ?? [];
 }
 
 function lineOf(record: RequestRecord): Record<string, unknown> {
@@ -96,9 +116,9 @@ describe('the record of a request', () => {
       const { record } = create();
       record.answered(code);
       record.failure = failure;
-      const written = lineOf(record);
-      assert.equal(written['level'], level, `${code} ${failure}`);
-      assert.equal('err' in written, failure !== undefined);
+      const found = lineOf(record);
+      assert.equal(found['level'], level, `${code} ${failure}`);
+      assert.equal('err' in found, failure !== undefined);
     }
   });
 
@@ -110,10 +130,37 @@ describe('the record of a request', () => {
   });
 
   it('is counted when its line is not wanted', () => {
-    const { record, finished } = create();
+    const { record, finished } = create('/version', undefined, { level: 'warn' });
     record.answered(200);
-    assert.deepEqual(linesOf(record, 'warn'), []);
+    assert.deepEqual(linesOf(record), []);
     assert.equal(finished.length, 1);
+  });
+
+  it('has no line for what --log-requests leaves out', () => {
+    for (const [which, code, expected] of [
+      ['none', 500, 0],
+      ['errors', 200, 0],
+      ['errors', 404, 1],
+    ] as const) {
+      const { record } = create('/version', undefined, { which });
+      record.answered(code);
+      assert.equal(linesOf(record).length, expected, `${which} ${code}`);
+    }
+  });
+
+  it('has a line when a long-running request opens, and one that says who ended it', () => {
+    const { record } = create('/api/v1/pods', { longRunning: true, finished: () => {} });
+    record.auditId = 'audit';
+    record.opened(200);
+    record.endedBy = 'upstream';
+    const lines = linesOf(record);
+    assert.deepEqual(
+      lines.map(({ msg, code, auditId, endedBy }) => [msg, code, auditId, endedBy]),
+      [
+        ['request open', 200, 'audit', undefined],
+        ['request', 200, 'audit', 'upstream'],
+      ],
+    );
   });
 
   it('knows whether the request is long-running', () => {

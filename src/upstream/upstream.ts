@@ -81,8 +81,13 @@ export class Upstream {
     const endpoint = this.#endpoint;
     const credential = endpoint.source.get();
     if (!(credential instanceof Promise)) return this.#sessionOf(endpoint, credential);
-    return credential.then(late =>
-      endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session(),
+    return credential.then(
+      late => (endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session()),
+      (error: unknown) => {
+        // The source that was waited for has been replaced, and closed.
+        if (endpoint !== this.#endpoint) return this.session();
+        throw error;
+      },
     );
   }
 

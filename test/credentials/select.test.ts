@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
 import type { CredentialEvents } from '../../src/credentials/credential-source.js';
-import { createCredentialSource } from '../../src/credentials/select.js';
+import { prepareCredentialSource } from '../../src/credentials/select.js';
 import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
@@ -25,18 +25,16 @@ const events: CredentialEvents = {
   log: { info: () => {}, warn: () => {} },
 };
 
-function load(given: Given): ReturnType<typeof createCredentialSource> {
+function load(given: Given): ReturnType<typeof prepareCredentialSource> {
   const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
-  return createCredentialSource(
-    { server, insecureSkipTlsVerify: false, ...given },
-    { events, lookAgain: async () => {}, before: undefined, certificateAuthority: undefined, env: {} },
-  );
+  return prepareCredentialSource({ server, insecureSkipTlsVerify: false, ...given });
 }
 
 async function loaded(given: Given): Promise<Credential> {
   const result = await load(given);
-  assert.ok('source' in result, JSON.stringify(result));
-  return result.source.get();
+  assert.ok('create' in result, JSON.stringify(result));
+  const others = { lookAgain: async () => {}, before: undefined, certificateAuthority: undefined, env: {} };
+  return result.create({ events, ...others }).get();
 }
 
 async function problemsOf(given: Given): Promise<readonly string[]> {

@@ -5,7 +5,7 @@ import { inClusterKubeconfig, serviceAccountDirectory } from '../kubeconfig/in-c
 import { type KubeconfigLocation, loadKubeconfig } from '../kubeconfig/load.js';
 import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
-import type { ClientConfig, PemSource } from '../kubeconfig/types.js';
+import type { ClientConfig, Kubeconfig, PemSource } from '../kubeconfig/types.js';
 import { selectProxy } from './proxy-selection.js';
 import type { Endpoint } from './upstream.js';
 
@@ -13,6 +13,8 @@ import type { Endpoint } from './upstream.js';
 export interface Configuration extends Endpoint {
   /** Every file that was read or looked for: a change of one of them is a change of the configuration. */
   readonly files: readonly string[];
+  /** Whether there was a kubeconfig with anything in it, as against flags or a Pod's service account alone. */
+  readonly hasKubeconfig: boolean;
 }
 
 /** What is wrong with it, and the files that may put it right, as far as it could be read. */
@@ -42,6 +44,11 @@ export async function loadConfiguration(
 ): Promise<Configuration | Unusable> {
   const loaded = loadKubeconfig(location);
   if ('problems' in loaded) return loaded;
+  const hasKubeconfig = !isBlank(loaded.kubeconfig);
+  if (before?.hasKubeconfig && !hasKubeconfig) {
+    // One that is being rewritten: without it another identity, or none, would take its place.
+    return { problems: [`nothing is left of the kubeconfig in ${loaded.kubeconfig.lookedFor.join(', ')}`] };
+  }
   const inCluster =
     loaded.kubeconfig.files.length === 0 && !isGiven(overrides.server)
       ? inClusterKubeconfig(env, serviceAccountDirectory)
@@ -64,7 +71,11 @@ export async function loadConfiguration(
   }
   const { certificateAuthority } = trusted;
   const source = prepared.create({ certificateAuthority, env, events, lookAgain, before: before?.source });
-  return { config, certificateAuthority, source, proxy: proxied.proxy, files };
+  return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };
+}
+
+function isBlank({ clusters, users, contexts }: Kubeconfig): boolean {
+  return clusters.size + users.size + contexts.size === 0;
 }
 
 async function loadAuthority({

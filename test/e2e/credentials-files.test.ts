@@ -403,6 +403,24 @@ describe('files that rotate', { concurrency: 12 }, () => {
     await arrivesAs(proxy, server, 'first');
   });
 
+  for (const [how, damage] of [
+    ['is empty', (path: string) => writeFile(path, '')],
+    ['is gone', (path: string) => rm(path)],
+  ] as const) {
+    test(`a kubeconfig that ${how} for a while is not taken for none where --server would do without it`, async t => {
+      const { server, path, start } = await set(t);
+      const args = ['--server', server.url, '--certificate-authority', join(path, '../ca.crt')];
+      const proxy = await start(args, { KUBECONFIG: path });
+      assert.equal((await probe(proxy, server)).commonName, 'first');
+      await damage(path);
+      await eventually('a line in the log', () => complaints(proxy).length > 0, promised);
+      for (const leg of bothLegs) {
+        const { code, commonName } = await probe(proxy, server, leg);
+        assert.deepEqual([code, commonName], [passed(leg), 'first']);
+      }
+    });
+  }
+
   test('files that an edited kubeconfig names may come after it', async t => {
     const { server, directory, certificate, start, edit } = await set(t);
     const proxy = await start();

@@ -12,6 +12,7 @@ import { buildServer } from './server.js';
 import { get } from './upstream/get.js';
 import { createReachabilityCheck } from './upstream/reachability.js';
 import { followConfiguration } from './upstream/reload.js';
+import { sessionWithin } from './upstream/session-within.js';
 import type { Upstream } from './upstream/upstream.js';
 
 /** What the process around the program gives it. */
@@ -36,6 +37,8 @@ export interface Program {
 /** Discovery is read again this often, for resources that were added meanwhile. */
 const discoveryInterval = 10 * 60_000;
 const discoveryTimeout = 30_000;
+/** Milliseconds that a health probe waits for a credential. */
+const probeTimeout = 5_000;
 
 /** Puts the program together from its options; reads files, dials nothing. All that is wrong is told at once. */
 export async function createProgram(
@@ -84,7 +87,7 @@ export async function createProgram(
 
   const shutdown = createShutdownCheck();
   health = createHealth([
-    { name: 'credentials', check: async () => void (await followed.upstream.session()) },
+    { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
     { name: 'shutdown', check: shutdown.check },
   ]);

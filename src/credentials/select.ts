@@ -13,7 +13,7 @@ import { createOidcSource } from './oidc.js';
 import { createStaticSource } from './static-source.js';
 
 /** What a source of credentials is made with, besides the configuration. */
-export interface CredentialSourceOptions {
+interface CredentialSourceOptions {
   /** PEM of the authorities that the API server's certificate is checked against, for an exec plugin. */
   readonly certificateAuthority: Buffer | undefined;
   /** The environment that an exec plugin gets. */
@@ -24,14 +24,19 @@ export interface CredentialSourceOptions {
   readonly before: CredentialSource | undefined;
 }
 
+/** A source whose files are read and can be used. */
+interface PreparedSource {
+  /** Nothing logs in, and no source before is replaced, until this is called. */
+  create(options: CredentialSourceOptions): CredentialSource;
+}
+
 /**
  * The source that the configuration names, with what stands in the kubeconfig and its files: a client certificate, and
  * a bearer token (its file before its text) or basic authentication. Problems are one line each and never hold a secret.
  */
-export async function createCredentialSource(
+export async function prepareCredentialSource(
   config: ClientConfig,
-  options: CredentialSourceOptions,
-): Promise<{ readonly source: CredentialSource } | { readonly problems: readonly string[] }> {
+): Promise<PreparedSource | { readonly problems: readonly string[] }> {
   const { clientCertificate } = config;
   const parts = await Promise.all([
     loadAuthorization(config),
@@ -43,7 +48,8 @@ export async function createCredentialSource(
     if ('problems' in part) problems.push(...part.problems);
     else credential = { ...credential, ...part };
   }
-  return problems.length > 0 ? { problems } : { source: selectSource(config, credential, options) };
+  if (problems.length > 0) return { problems };
+  return { create: options => selectSource(config, credential, options) };
 }
 
 /** A token or basic authentication in the kubeconfig wins over what would log in for one, as in client-go. */

@@ -36,16 +36,20 @@ export async function followConfiguration(
   if ('problems' in first) return first;
 
   let current: Configuration = first;
+  // A configuration that cannot be used yet may name files that are still to come.
+  let awaited: readonly string[] = [];
   const upstream = new Upstream(first, options);
   const watch = await watchFiles({
-    files: () => current.files,
+    files: () => [...current.files, ...awaited],
     interval,
     onChange: async () => {
       const next = await loadConfiguration(configurationOptions, current);
+      awaited = 'problems' in next ? (next.files ?? []) : [];
       if ('problems' in next) {
         options.onReload(next.problems);
         return;
       }
+      if (current.source.name !== next.source.name) options.events.expires(current.source.name, undefined);
       current = next;
       upstream.replace(next);
       options.onReload([]);

@@ -100,8 +100,9 @@ export class Upstream {
     return credential.then(
       late => (endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session()),
       (error: unknown) => {
-        if (endpoint === this.#endpoint) throw error;
-        return this.session();
+        // The source that was waited for has been replaced, and closed.
+        if (endpoint !== this.#endpoint) return this.session();
+        throw error;
       },
     );
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
 import type { CredentialEvents, CredentialSource } from '../../src/credentials/credential-source.js';
-import { createCredentialSource } from '../../src/credentials/select.js';
+import { prepareCredentialSource } from '../../src/credentials/select.js';
 import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
@@ -26,18 +26,21 @@ const events: CredentialEvents = {
   log: { info: () => {}, warn: () => {} },
 };
 
-function load(given: Given, before?: CredentialSource): ReturnType<typeof createCredentialSource> {
+function load(given: Given): ReturnType<typeof prepareCredentialSource> {
   const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
-  return createCredentialSource(
-    { server, insecureSkipTlsVerify: false, ...given },
-    { events, lookAgain: async () => {}, before, certificateAuthority: undefined, env: {} },
-  );
+  return prepareCredentialSource({ server, insecureSkipTlsVerify: false, ...given });
 }
 
 async function sourceOf(given: Given, before?: CredentialSource): Promise<CredentialSource> {
-  const result = await load(given, before);
-  assert.ok('source' in result, JSON.stringify(result));
-  return result.source;
+  const result = await load(given);
+  assert.ok('create' in result, JSON.stringify(result));
+  return result.create({
+    events,
+    lookAgain: async () => {},
+    before,
+    certificateAuthority: undefined,
+    env: {},
+  });
 }
 
 async function loaded(given: Given): Promise<Credential> {

@@ -3,9 +3,11 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TLSSocket } from 'node:tls';
 import { type ExecPlugin, writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
 import {
   bothLegs,
@@ -423,6 +425,32 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
     assert.equal(await sample(proxy, expiry), later.getTime() / 1000);
   });
 
+  for (const leg of bothLegs) {
+    test(`runs once more after a 401 to its client certificate, and the request (${leg}) comes with the new one`, async t => {
+      const { server, plugin, start } = await set(t);
+      const give = async (commonName: string) => {
+        const { certificate, key } = await server.authority.client({ commonName });
+        await plugin.answer({ clientCertificateData: certificate, clientKeyData: key });
+      };
+      await give('first');
+      const proxy = await start();
+      assert.equal((await probe(proxy, server)).commonName, 'first');
+      server.intercept(({ socket }, response) => {
+        if ((socket as TLSSocket).getPeerCertificate().subject.CN !== 'first') return false;
+        response.writeHead(401, { 'Content-Length': 2 }).end('no');
+        return true;
+      });
+      await give('second');
+      const { code, arrived } = await probe(proxy, server, leg);
+      assert.equal(code, passed(leg));
+      assert.deepEqual(
+        arrived.map(({ tlsSubject }) => tlsSubject?.commonName),
+        ['first', 'second'],
+      );
+      assert.equal(plugin.runs(), 2);
+    });
+  }
+
   test('writes its stderr to the log, and never its stdout', async t => {
     const { server, plugin, allow, start } = await set(t);
     allow('token-on-stdout');
@@ -498,4 +526,42 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
     assert.match(stderr, /^kube-api-proxy: .*interactiveMode is Always.*\n$/);
     assert.equal(plugin.runs(), 0);
   });
+});
+
+kubectlTest('kubectl sees nothing of a revoked token, and prints why there is no credential', async () => {
+  const tokens: Record<string, { username: string; groups: string[] }> = {};
+  const server = await startFakeApiServer({ clientCertificates: 'none', tokens });
+  const plugin = await writeExecPlugin();
+  const started: { readonly proxy: Program; readonly kubeconfig: KubeconfigFile }[] = [];
+  const startWith = async (more: Readonly<Record<string, unknown>>): Promise<Program> => {
+    const user = { exec: plugin.exec(more) };
+    const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
+    const proxy = await startProxy(['--kubeconfig', kubeconfig.path, '--reject-paths=']);
+    started.push({ proxy, kubeconfig });
+    return proxy;
+  };
+  try {
+    tokens['one'] = { username: 'one', groups: masters };
+    await plugin.answer({ token: 'one' });
+    const proxy = await startWith({});
+    const first = await kubectl(['-s', proxy.url, 'get', 'pod', 'web-0', '-o', 'name']);
+    assert.equal(first.stdout, 'pod/web-0\n', first.stderr);
+    delete tokens['one'];
+    tokens['two'] = { username: 'two', groups: masters };
+    await plugin.answer({ token: 'two' });
+    const exec = await kubectl(['-s', proxy.url, 'exec', 'web-0', '--', 'echo', 'hello']);
+    assert.deepEqual([exec.code, exec.stdout], [0, 'hello\n'], exec.stderr);
+    assert.equal(plugin.runs(), 2);
+    const without = await startWith({ command: 'no-such-plugin', installHint: 'Install it first.' });
+    const refused = await kubectl(['-s', without.url, 'get', '--raw', '/api/v1/pods']);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.stderr, /executable no-such-plugin not found[\s\S]*Install it first\./);
+  } finally {
+    for (const { proxy, kubeconfig } of started) {
+      await proxy.stop('SIGKILL');
+      await kubeconfig.remove();
+    }
+    await server.kill();
+    await plugin.remove();
+  }
 });

@@ -315,6 +315,29 @@ describe('the oidc auth provider', { concurrency: 4 }, () => {
     assert.doesNotMatch(proxy.stderr(), /refresh-1|secret-of-client/);
   });
 
+  test('of an edited kubeconfig that cannot be used does nothing, and nothing is told of its tokens', async t => {
+    const { server, tokens, issuer, start } = await set(t);
+    const token = issue(tokens, hour);
+    const { proxy, path } = await start({ 'id-token': token });
+    assert.equal((await probe(proxy, server)).code, 200);
+    const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="oidc"}';
+    const before = await sample(proxy, expiration);
+    assert.ok(before);
+    const text = await readFile(path, 'utf8');
+    const other = issue(tokens, 12_000);
+    const edited = text.replace(token, other).replace('refresh-1', 'refresh-2');
+    await writeFile(
+      path,
+      edited.replace(/certificate-authority-data: [A-Za-z0-9+/=]+/, 'certificate-authority: gone.crt'),
+    );
+    const complained = () => /gone\.crt: no such file/.test(proxy.stderr());
+    await eventually('a line in the log', complained, promised);
+    assert.equal(await sample(proxy, expiration), before);
+    await new Promise(resolve => setTimeout(resolve, 3000));
+    assert.equal((await probe(proxy, server)).authorization, `Bearer ${token}`);
+    assert.equal(issuer.requests.length, 0);
+  });
+
   for (const [name, advice] of [
     ['gcp', /gke-gcloud-auth-plugin/],
     ['azure', /kubelogin/],

@@ -12,7 +12,7 @@ import { createOidcSource } from './oidc.js';
 import { createStaticSource } from './static-source.js';
 
 /** What a source of credentials is made with, besides the configuration. */
-export interface CredentialSourceOptions {
+interface CredentialSourceOptions {
   /** PEM of the authorities that the API server's certificate is checked against, for an exec plugin. */
   readonly certificateAuthority: Buffer | undefined;
   /** The environment that an exec plugin gets. */

@@ -510,6 +510,7 @@ describe('files that rotate', { concurrency: 12 }, () => {
       const pair = await certificate(`short-${index}`, new Date(Date.now() + hours * 3_600_000));
       await inPlace(directory, pair);
       await arrivesAs(proxy, server, `short-${index}`);
+      await eventually('the warning', () => warnings(proxy).length > index);
       const found = warnings(proxy);
       assert.equal(found.length, index + 1);
       assert.equal(found[index]?.['daysLeft'], daysLeft);

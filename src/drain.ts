@@ -1,17 +1,32 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Program } from './start.js';
 
+/** How long leaving may take, in milliseconds. */
+export interface DrainTimes {
+  /** readyz fails for so long while everything else goes on, so that load balancers send nothing new. */
+  readonly delay: number;
+  /** What follows takes no longer than this. */
+  readonly grace: number;
+}
+
 /**
- * Leaves within `grace` milliseconds: nothing new is accepted and watches end at once, upgrades after half of the time,
- * and what is still there after most of it is cut off.
+ * Leaves: unready first, then nothing new is accepted and watches end at once, upgrades after half of the grace, and what is
+ * still there after most of it is cut off. The admin listener tells of it to the end.
  */
-export async function drain({ app, openStreams }: Program, grace: number): Promise<void> {
+export async function drain(
+  { app, admin, openStreams, beUnready }: Program,
+  times: DrainTimes,
+): Promise<void> {
+  beUnready();
+  await delay(times.delay);
   const timers = [
-    setTimeout(() => openStreams.destroy(), grace * 0.5),
+    setTimeout(() => openStreams.destroy(), times.grace * 0.5),
     setTimeout(() => {
       openStreams.destroy();
       app.server.closeAllConnections();
-    }, grace * 0.8),
+    }, times.grace * 0.8),
   ];
   await app.close();
   for (const timer of timers) clearTimeout(timer);
+  await admin?.close();
 }

@@ -4,6 +4,7 @@ import { lstat, unlink } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
 import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
 import { drain } from './drain.js';
 import { createLogger, type Logger } from './observability/logger.js';
 import { formatHelp } from './options/help.js';
@@ -53,6 +54,16 @@ async function main(): Promise<void> {
 
   const listening = await listen(program, options);
   if ('problem' in listening) return fail([listening.problem]);
+  const admin = await listenForAdmin(program, options);
+  if (admin !== undefined && 'problem' in admin) {
+    await program.app.close();
+    return fail([admin.problem]);
+  }
+  if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
+  process.on('SIGUSR2', () => {
+    logger.level = nextLevel(logger.level, options.logLevel);
+    logger.warn({ to: logger.level }, 'log level changed by signal');
+  });
   serving = program;
   process.stdout.write(`Starting to serve on ${listening.address}\n`);
 }
@@ -68,17 +79,14 @@ function fail(problems: readonly string[]): void {
   process.exitCode = 1;
 }
 
-async function listen(
-  { app }: Program,
-  options: Options,
-): Promise<{ readonly address: string } | { readonly problem: string }> {
+type Listening = { readonly address: string } | { readonly problem: string };
+
+async function listen({ app }: Program, options: Options): Promise<Listening> {
   const { unixSocket, address, port } = options;
   try {
     if (unixSocket === '') {
       await app.listen({ host: address, port });
-      const bound = app.server.address() as AddressInfo;
-      const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-      return { address: `${host}:${bound.port}` };
+      return { address: addressOf(app) };
     }
     if (Buffer.byteLength(unixSocket) > longestSocketPath) {
       return { problem: `--unix-socket: ${unixSocket} is longer than ${longestSocketPath} bytes` };
@@ -94,6 +102,33 @@ async function listen(
   } catch (error) {
     return { problem: listeningProblem(error as NodeJS.ErrnoException, options) };
   }
+}
+
+async function listenForAdmin(
+  { admin }: Program,
+  { adminAddress: host, adminPort: port = 0 }: Options,
+): Promise<Listening | undefined> {
+  if (admin === undefined) return undefined;
+  try {
+    await admin.listen({ host, port });
+    return { address: addressOf(admin) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'EADDRINUSE' ? 'is in use already' : `cannot be listened on: ${message}`;
+    return { problem: `--admin-port: ${host}:${port} ${reason}` };
+  }
+}
+
+/** `host:port` of a listener, an IPv6 address in brackets. */
+function addressOf({ server }: FastifyInstance): string {
+  const { family, address, port } = server.address() as AddressInfo;
+  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+/** SIGUSR2 goes one step down to trace, and from there back to the configured level. */
+function nextLevel(level: string, configured: string): string {
+  const levels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
+  return levels[levels.indexOf(level) + 1] ?? configured;
 }
 
 /** What a failure to listen means, in the words of the flag to change. */
@@ -127,18 +162,22 @@ function isListenedOn(path: string): Promise<boolean> {
  * Installed before anything else: as process 1 of a container, a program without a handler does not hear SIGTERM. A
  * second signal ends the process at once.
  */
-function leaveOnSignal({ shutdownGrace }: Options, logger: Logger, running: () => Program | undefined): void {
+function leaveOnSignal(
+  { shutdownDelay, shutdownGrace }: Options,
+  logger: Logger,
+  running: () => Program | undefined,
+): void {
   closeWithGrace(
     {
-      delay: shutdownGrace + 1000,
+      delay: shutdownDelay + shutdownGrace + 1000,
       logger: false,
-      skip: ['uncaughtException', 'unhandledRejection', 'beforeExit'],
+      skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', 'SIGUSR2'],
     },
     async ({ signal }) => {
       const program = running();
       if (program === undefined) return;
       logger.info({ signal }, 'leaving');
-      await drain(program, shutdownGrace);
+      await drain(program, { delay: shutdownDelay, grace: shutdownGrace });
       logger.flush();
     },
   );

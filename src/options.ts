@@ -4,6 +4,7 @@ import {
   duration,
   keepAlive,
   oneOf,
+  optionalPort,
   pathPrefix,
   port,
   regexpList,
@@ -75,6 +76,24 @@ export const optionTable = {
     default: '/static/',
     group: 'Listening',
     help: 'Prefix to serve static files under.',
+  }),
+  adminPort: define({
+    type: optionalPort,
+    default: '',
+    group: 'Listening',
+    help: "Port of a second listener with the proxy's own /metrics, /livez and /readyz, and nothing else; none by default.",
+  }),
+  adminAddress: define({
+    type: address,
+    default: '0.0.0.0',
+    group: 'Listening',
+    help: 'IP address that --admin-port listens on.',
+  }),
+  shutdownDelay: define({
+    type: duration,
+    default: '0s',
+    group: 'Listening',
+    help: 'How long /readyz fails after SIGTERM or SIGINT before anything is drained, so that load balancers notice.',
   }),
   shutdownGrace: define({
     type: duration,
@@ -238,6 +257,12 @@ export const optionTable = {
     default: 'info',
     group: 'Logging',
     help: 'Least level that is logged; each request is one line at info.',
+  }),
+  logRequests: define({
+    type: oneOf('all', 'errors', 'none'),
+    default: 'all',
+    group: 'Logging',
+    help: 'Which requests have a line: all, those that failed or ended with 4xx or 5xx, or none.',
   }),
   logFormat: define({
     type: oneOf('auto', 'json', 'pretty'),

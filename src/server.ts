@@ -1,4 +1,5 @@
 import './request.js';
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { createFilter } from './guard/filter.js';
@@ -15,7 +16,7 @@ import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
-import { RequestRecord, uncounted } from './observability/request-record.js';
+import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
 import type { Options } from './options.js';
 import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
@@ -40,6 +41,8 @@ type Guard = (request: FastifyRequest) => void;
 
 /** Slow heads are cut off; bodies and answers may take as long as they like. */
 const headersTimeout = 30_000;
+/** How often Node looks for slow heads. */
+const connectionsCheckingInterval = 2_000;
 /** Longer than what load balancers and connection pools in front keep, so that they seldom meet a closed connection. */
 const keepAliveTimeout = 90_000;
 /** Bytes of a request's head: 8 KB of URL and a large token many times over. */
@@ -47,7 +50,7 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, openStreams } = parts;
+  const { options, upstream, metrics, health, logger, openStreams } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -72,11 +75,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       },
     );
   }
-
   guards.push(request => {
     if (upstream.impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
   });
 
+  const requestLog = { logger, which: options.logRequests };
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);
@@ -88,7 +91,12 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
     const info = parseRequestInfo(request.method, relativeTo(serverPath(), target.path), target.query);
     request.target = target;
-    request.record = new RequestRecord(info, isOwn(request) ? uncounted : metrics.requestStarted(info));
+    request.record = new RequestRecord(
+      info,
+      originOf(request),
+      isOwn(request) ? uncounted : metrics.requestStarted(info),
+      requestLog,
+    );
     account(parts, request, reply);
     try {
       for (const guard of guards) guard(request);
@@ -125,6 +133,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     context: {
       upstream,
       openStreams,
+      traffic: metrics.traffic,
       appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
@@ -135,24 +144,23 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);
   });
-  const unused = trackUnused(app);
+  const connections = trackConnections(app);
   app.addHook('preClose', async () => {
     openStreams.end();
-    for (const socket of unused) socket.destroy();
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   });
   app.addHook('onClose', async () => upstream.destroy());
   return app;
 }
 
-/** Connections that have sent nothing yet, as browsers keep them in reserve: Node does not count them among the idle ones. */
-function trackUnused(app: FastifyInstance): Set<Socket> {
-  const unused = new Set<Socket>();
+/** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
+function trackConnections(app: FastifyInstance): Set<Socket> {
+  const sockets = new Set<Socket>();
   app.server.on('connection', socket => {
-    unused.add(socket);
-    const forget = () => unused.delete(socket);
-    socket.once('data', forget).once('close', forget);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
-  return unused;
+  return sockets;
 }
 
 function createApp({ options, metrics }: ServerParts): FastifyInstance {
@@ -164,7 +172,7 @@ function createApp({ options, metrics }: ServerParts): FastifyInstance {
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize, headersTimeout, requireHostHeader: false },
+    http: { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
     requestTimeout: 0,
     keepAliveTimeout,
     rewriteUrl: request => routeOf(request.url as string),
@@ -185,30 +193,48 @@ function isOwn(request: FastifyRequest): boolean {
 }
 
 /** Counts and logs the request when it is over: with its answer, or with its connection. */
-function account({ metrics, logger }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
+function account({ metrics }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
   const { socket, upgrade } = request.raw;
-  // A socket that has ended does not tell any more.
-  const { remoteAddress } = socket;
-  const bytesBefore = upgrade ? 0 : socket.bytesWritten;
+  const sentBefore = upgrade ? 0 : socket.bytesWritten;
   const end = () => {
     socket.off('close', end);
     reply.raw.off('close', end);
-    const { record, target } = request;
+    const { record } = request;
     if (record.failure instanceof Refusal) metrics.rejected(record.failure.rejection);
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
-    record.end(logger, {
-      method: request.method,
-      path: loggable(target.rawPath),
-      remoteAddress,
-      bytes: socket.bytesWritten - bytesBefore,
-    });
+    const sent = socket.bytesWritten - sentBefore;
+    record.end(sent);
+    if (!isOwn(request)) {
+      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), sent);
+      if (record.longRunning) metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
+    }
     // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
     if (!request.server.server.listening) socket.destroySoon();
   };
   // An upgraded connection and a response that waits behind another one hear only of the socket's end.
   if (upgrade || reply.raw.socket === null) socket.once('close', end);
   if (!upgrade) reply.raw.once('close', end);
+}
+
+const countedBytes = new WeakMap<Socket, number>();
+
+/** Bytes that a connection has received since it was last asked. */
+function receivedBy(socket: Socket): number {
+  const before = countedBytes.get(socket) ?? 0;
+  countedBytes.set(socket, socket.bytesRead);
+  return socket.bytesRead - before;
+}
+
+function originOf({ raw, method, target }: FastifyRequest): RequestOrigin {
+  const { 'x-request-id': requestId, traceparent } = raw.headers;
+  return {
+    method,
+    path: loggable(target.rawPath),
+    remoteAddress: raw.socket.remoteAddress,
+    requestId: typeof requestId === 'string' ? requestId.slice(0, 128) : randomUUID(),
+    traceparent: typeof traceparent === 'string' ? traceparent.slice(0, 128) : undefined,
+  };
 }
 
 /** What is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */

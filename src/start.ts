@@ -1,8 +1,9 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
+import { buildAdminServer } from './admin-server.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
-import { createHealth } from './observability/health.js';
+import { createHealth, type Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics } from './observability/metrics.js';
 import type { Options } from './options.js';
@@ -11,6 +12,7 @@ import { buildServer } from './server.js';
 import { get } from './upstream/get.js';
 import { createReachabilityCheck } from './upstream/reachability.js';
 import { followConfiguration } from './upstream/reload.js';
+import { sessionWithin } from './upstream/session-within.js';
 import type { Upstream } from './upstream/upstream.js';
 
 /** What the process around the program gives it. */
@@ -25,12 +27,18 @@ export interface Surroundings {
 /** A program that is ready to listen. */
 export interface Program {
   readonly app: FastifyInstance;
+  /** The admin listener; undefined unless it has a port. */
+  readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
+  /** From now on readyz fails. */
+  readonly beUnready: () => void;
 }
 
 /** Discovery is read again this often, for resources that were added meanwhile. */
 const discoveryInterval = 10 * 60_000;
 const discoveryTimeout = 30_000;
+/** Milliseconds that a health probe waits for a credential. */
+const probeTimeout = 5_000;
 
 /** Puts the program together from its options; reads files, dials nothing. All that is wrong is told at once. */
 export async function createProgram(
@@ -38,12 +46,20 @@ export async function createProgram(
   surroundings: Surroundings,
 ): Promise<Program | { readonly problems: readonly string[] }> {
   const { env, homedir, logger } = surroundings;
+  // Metrics are there before what they ask at a scrape.
   let upstream: Upstream | undefined;
+  let health: Health | undefined;
+  const openStreams = new OpenStreams();
   const knownResources = createKnownResources(async (path, accept) => {
     const answer = await get(upstream as Upstream, path, { accept, timeout: discoveryTimeout });
     return { status: answer.status, body: JSON.parse(answer.text) as unknown };
   });
-  const metrics = createMetrics({ ...surroundings, knownResources });
+  const metrics = createMetrics({
+    ...surroundings,
+    knownResources,
+    connections: () => ({ idle: 0, active: 0, ...upstream?.connections, upgraded: openStreams.upgraded }),
+    readiness: async () => health?.results() ?? new Map(),
+  });
   const expiryWarning = createExpiryWarning(logger);
   const [followed, folder] = await Promise.all([
     followConfiguration({
@@ -56,6 +72,7 @@ export async function createProgram(
         metrics.credentials.clientCertificateExpires(notAfter);
         expiryWarning.watch(notAfter);
       },
+      onConnect: metrics.traffic.connected,
       onReload: problems => {
         metrics.credentials.reloaded(problems.length === 0);
         if (problems.length === 0) logger.info('configuration reloaded');
@@ -68,11 +85,12 @@ export async function createProgram(
   if ('problems' in followed || problems.length > 0) return { problems };
   upstream = followed.upstream;
 
-  const health = createHealth([
-    { name: 'credentials', check: async () => void (await followed.upstream.session()) },
+  const shutdown = createShutdownCheck();
+  health = createHealth([
+    { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
+    { name: 'shutdown', check: shutdown.check },
   ]);
-  const openStreams = new OpenStreams();
   const app = await buildServer({
     options: { ...options, www: folder.path },
     upstream,
@@ -90,7 +108,21 @@ export async function createProgram(
     followed.close();
     expiryWarning.close();
   });
-  return { app, openStreams };
+  const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
+  return { app, admin, openStreams, beUnready: shutdown.begin };
+}
+
+/** A check that fails once leaving has begun. */
+function createShutdownCheck(): { check: () => void; begin: () => void } {
+  let leaving = false;
+  return {
+    check() {
+      if (leaving) throw new Error('the process is shutting down');
+    },
+    begin() {
+      leaving = true;
+    },
+  };
 }
 
 async function findFolder(www: string): Promise<{ path: string; problems: readonly string[] }> {

@@ -60,6 +60,10 @@ describe('the defaults', () => {
       logLevel: 'info',
       logFormat: 'auto',
       shutdownGrace: 5000,
+      shutdownDelay: 0,
+      adminPort: undefined,
+      adminAddress: '0.0.0.0',
+      logRequests: 'all',
       help: false,
       version: false,
     };
@@ -306,10 +310,11 @@ describe('the environment', () => {
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
       const { default: preset, type } = optionTable[key];
-      const text = type.placeholder === undefined ? 'true' : preset || 'x';
+      const text = type.placeholder === undefined ? 'true' : preset || (key === 'adminPort' ? '8002' : 'x');
       const { [key]: value } = optionsOf([], { [name]: text }, 'port: 8001');
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
+      else if (key === 'adminPort') assert.equal(value, 8002);
       else if (preset === '') assert.deepEqual(value, type.separator === '\n' ? ['x'] : 'x', name);
     }
   });

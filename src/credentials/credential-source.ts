@@ -6,7 +6,8 @@ export type CredentialSourceName = 'static' | 'exec' | 'oidc';
 
 /**
  * Credentials over time. A source renews them by itself and in the background, so that `get` answers at once whenever
- * it has something to answer with; the same object is given for as long as nothing changes.
+ * it has something to answer with; the same object is given for as long as nothing changes. Before the first `get` it
+ * does and reports nothing, so that one that is made and not taken into use leaves no trace.
  */
 export interface CredentialSource {
   readonly name: CredentialSourceName;
@@ -17,11 +18,14 @@ export interface CredentialSource {
   get(): Credential | Promise<Credential>;
   /**
    * The API server answered 401 to a request with this credential. Resolves to one that is worth another try, or to
-   * undefined when there is none. Never rejects. A stale refusal (the credential was replaced meanwhile) costs nothing, and one that stays refused
-   * is renewed ever less often.
+   * undefined when there is none. Never rejects. A stale refusal (the credential was replaced meanwhile) costs nothing,
+   * and one that stays refused is renewed ever less often.
    */
   refused(credential: Credential): Promise<Credential | undefined>;
-  /** Stops timers and running work; what was given stays usable. */
+  /**
+   * Stops timers and running work, and takes back what it reported of its expiry; what was given stays usable. Who
+   * waits for a credential may be told that there is none.
+   */
   close(): void;
 }
 

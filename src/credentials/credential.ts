@@ -14,3 +14,17 @@ export interface Credential {
   readonly authorization?: string;
   readonly clientCertificate?: ClientCertificate;
 }
+
+/** Whether two credentials are the same to the API server. */
+export function isSameCredential(one: Credential, other: Credential): boolean {
+  return one.authorization === other.authorization && isSameClientCertificate(one, other);
+}
+
+/** Whether two credentials present the same client certificate, or none. */
+export function isSameClientCertificate(
+  { clientCertificate: one }: Credential,
+  { clientCertificate: other }: Credential,
+): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.certificate.equals(other.certificate) && one.key.equals(other.key);
+}

@@ -1,4 +1,5 @@
 import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
+import { isBearerToken } from './bearer-token.js';
 import { loadClientCertificate } from './client-certificate.js';
 import type { ClientCertificate } from './credential.js';
 
@@ -64,8 +65,7 @@ export async function parseExecCredential(
   if ((certificate === '') !== (key === '')) {
     return { problem: 'returned only a certificate or a key, not both' };
   }
-  // RFC 6750 allows fewer characters still.
-  if (token !== '' && !/^[\x21-\x7e]+$/.test(token)) {
+  if (token !== '' && !isBearerToken(token)) {
     return {
       problem: 'returned a token with a space, a line break or another character that it cannot have',
     };

@@ -1,10 +1,11 @@
 import type { ExecConfig } from '../kubeconfig/exec-config.js';
+import { type Clock, systemClock } from './clock.js';
 import type { Credential } from './credential.js';
 import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
 import { createExecInfo, type ExecAnswer, type ExecCluster, parseExecCredential } from './exec-credential.js';
 import { findExecutable } from './exec-lookup.js';
-import { createRenewedSource, type ObtainedCredential } from './exec-renewal.js';
 import { runExecCommand } from './exec-run.js';
+import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
 /** What an exec credential plugin needs to run, and whom its source tells. */
 export interface ExecSourceOptions {
@@ -13,7 +14,7 @@ export interface ExecSourceOptions {
   /** What the user has beside the plugin. Each part wins over the plugin's, as in client-go. */
   readonly base: Credential;
   readonly events: CredentialEvents;
-  readonly clock?: { now(): number };
+  readonly clock?: Clock;
   /** What the plugin's own variables are added to; its PATH is the one that the command is looked up in. */
   readonly env: NodeJS.ProcessEnv;
   /** Milliseconds that the plugin may take; 60 s unless given. */
@@ -27,7 +28,7 @@ export interface ExecSourceOptions {
  * hold nothing of the plugin's arguments, environment or answer.
  */
 export function createExecSource(options: ExecSourceOptions): CredentialSource {
-  const { base, events, clock = Date } = options;
+  const { base, events, clock = systemClock } = options;
   return createRenewedSource({
     name: 'exec',
     events,

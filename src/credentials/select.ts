@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { describeFileError } from '../kubeconfig/file-problem.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
+import { isBearerToken } from './bearer-token.js';
 import { loadClientCertificate } from './client-certificate.js';
 import type { Credential } from './credential.js';
 import type { CredentialEvents, CredentialSource } from './credential-source.js';
@@ -12,7 +13,7 @@ import { createOidcSource } from './oidc.js';
 import { createStaticSource } from './static-source.js';
 
 /** What a source of credentials is made with, besides the configuration. */
-export interface CredentialSourceOptions {
+interface CredentialSourceOptions {
   /** PEM of the authorities that the API server's certificate is checked against, for an exec plugin. */
   readonly certificateAuthority: Buffer | undefined;
   /** The environment that an exec plugin gets. */
@@ -23,14 +24,19 @@ export interface CredentialSourceOptions {
   readonly before: CredentialSource | undefined;
 }
 
+/** A source whose files are read and can be used. */
+interface PreparedSource {
+  /** Nothing logs in, and no source before is replaced, until this is called. */
+  create(options: CredentialSourceOptions): CredentialSource;
+}
+
 /**
  * The source that the configuration names, with what stands in the kubeconfig and its files: a client certificate, and
  * a bearer token (its file before its text) or basic authentication. Problems are one line each and never hold a secret.
  */
-export async function createCredentialSource(
+export async function prepareCredentialSource(
   config: ClientConfig,
-  options: CredentialSourceOptions,
-): Promise<{ readonly source: CredentialSource } | { readonly problems: readonly string[] }> {
+): Promise<PreparedSource | { readonly problems: readonly string[] }> {
   const { clientCertificate } = config;
   const parts = await Promise.all([
     loadAuthorization(config),
@@ -42,7 +48,8 @@ export async function createCredentialSource(
     if ('problems' in part) problems.push(...part.problems);
     else credential = { ...credential, ...part };
   }
-  return problems.length > 0 ? { problems } : { source: selectSource(config, credential, options) };
+  if (problems.length > 0) return { problems };
+  return { create: options => selectSource(config, credential, options) };
 }
 
 /** A token or basic authentication in the kubeconfig wins over what would log in for one, as in client-go. */
@@ -60,7 +67,7 @@ function selectSource(
   if (base.authorization === undefined && oidc !== undefined) {
     return keepUnchanged(before, { oidc, base }, () => createOidcSource({ config: oidc, base, events }));
   }
-  return createStaticSource(base, lookAgain);
+  return createStaticSource(base, { events, lookAgain });
 }
 
 /** The cluster as a plugin is told of it. */
@@ -111,10 +118,7 @@ async function loadTokenFile(file: string): Promise<Authorization> {
   }
 }
 
-/** What a header can carry of a token, less the space that would end it (RFC 6750 allows fewer still). */
-const headerToken = /^[\x21-\x7e]+$/;
-
 function bearer(token: string, name: string): Authorization {
-  if (headerToken.test(token)) return { authorization: `Bearer ${token}` };
+  if (isBearerToken(token)) return { authorization: `Bearer ${token}` };
   return { problems: [`${name} has a space, a line break or another character that a token cannot have`] };
 }

@@ -16,6 +16,8 @@ interface HealthAnswer {
 export interface Health {
   /** `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) leaves one out. */
   answer(kind: 'livez' | 'readyz', query: string): Promise<HealthAnswer>;
+  /** Whether each check passes. */
+  results(): Promise<ReadonlyMap<string, boolean>>;
 }
 
 /**
@@ -27,6 +29,12 @@ export function createHealth(checks: readonly HealthCheck[]): Health {
   const readyzChecks = [ping, ...checks];
   return {
     answer: (kind, query) => answer(kind, kind === 'livez' ? [ping] : readyzChecks, query),
+    async results() {
+      const entries = checks.map(async (check): Promise<[string, boolean]> => {
+        return [check.name, (await failureOf(check)) === undefined];
+      });
+      return new Map(await Promise.all(entries));
+    },
   };
 }
 

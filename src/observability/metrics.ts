@@ -2,7 +2,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
+import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
+import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 
 const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin', 'impersonation'] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
@@ -46,10 +48,26 @@ export interface Metrics {
   upstreamError(reason: UpstreamErrorReason): void;
   /** Credentials and the configuration they come from. */
   readonly credentials: CredentialMetrics;
-  /** Of what `render` gives. */
+  /** Bytes and upstream connections. */
+  readonly traffic: TrafficMetrics;
+  /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
+  render(accept: string): Promise<Rendered>;
+  /** What there is, in the order of a scrape. */
+  descriptions(): MetricDescription[];
+}
+
+/** A metric without its samples. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+}
+
+/** A scrape's answer. */
+interface Rendered {
   readonly contentType: string;
-  /** Everything in Prometheus' text format 0.0.4. */
-  render(): Promise<string>;
+  readonly text: string;
 }
 
 // apiserver_request_duration_seconds has these.
@@ -65,12 +83,20 @@ const misnamedDefaultMetrics = [
   'nodejs_active_requests_total',
 ];
 
-/** Metrics in a registry of their own. `version` and `nodeVersion` are the program's and Node's, without a leading `v`. */
-export function createMetrics(options: {
+/** What metrics are made with. */
+export interface MetricsOptions {
+  /** The program's version and Node's, without a leading `v`. */
   readonly version: string;
   readonly nodeVersion: string;
   readonly knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>;
-}): Metrics {
+  /** Asked at every scrape. */
+  readonly connections: () => ConnectionCounts;
+  /** Whether each check of readyz passes; asked at every scrape. */
+  readonly readiness: () => Promise<ReadonlyMap<string, boolean>>;
+}
+
+/** Metrics in a registry of their own. */
+export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
 
@@ -116,6 +142,16 @@ export function createMetrics(options: {
     labelNames: ['version', 'node_version'],
     registers,
   }).set({ version: options.version, node_version: options.nodeVersion }, 1);
+
+  new Gauge({
+    name: 'kube_api_proxy_ready',
+    help: 'Whether a check of readyz passes: 1 or 0.',
+    labelNames: ['check'],
+    registers,
+    async collect() {
+      for (const [check, passes] of await options.readiness()) this.set({ check }, passes ? 1 : 0);
+    },
+  });
 
   collectDefaultMetrics({ register: registry });
   for (const name of misnamedDefaultMetrics) registry.removeSingleMetric(name);
@@ -163,7 +199,19 @@ export function createMetrics(options: {
     rejected: reason => rejections.inc({ reason }),
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
-    contentType: registry.contentType,
-    render: () => registry.metrics(),
+    traffic: createTrafficMetrics(registry, options.connections),
+    descriptions: () => registry.getMetricsAsArray().map(describeMetric),
+    async render(accept) {
+      const text = await registry.metrics();
+      return accept.includes('application/openmetrics-text')
+        ? { contentType: openMetricsType, text: toOpenMetrics(text) }
+        : { contentType: textType, text };
+    },
   };
+}
+
+/** prom-client's types leave out what its metrics are made with. */
+function describeMetric(metric: object): MetricDescription {
+  const { name, help, labelNames } = metric as MetricDescription;
+  return { name, help, labelNames, type: metric.constructor.name.toLowerCase() };
 }

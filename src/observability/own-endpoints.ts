@@ -16,15 +16,25 @@ export const ownEndpoints = fp(registerOwnEndpoints, { name: 'own-endpoints' });
 
 async function registerOwnEndpoints(app: FastifyInstance, options: OwnEndpointsOptions): Promise<void> {
   const { metrics, health, path } = options;
-  app.get(`${path}metrics`, async (_request, reply) => {
-    reply.type(metrics.contentType);
-    return metrics.render();
+  app.get(`${path}metrics`, async (request, reply) => {
+    const { contentType, text } = await metrics.render(request.headers.accept ?? '');
+    reply.type(contentType);
+    return text;
   });
   for (const kind of ['livez', 'readyz'] as const) {
     app.get(`${path}${kind}`, async (request, reply) => {
-      const { code, body } = await health.answer(kind, request.target.query);
-      reply.code(code).type('text/plain; charset=utf-8').header('Cache-Control', 'no-cache, private');
+      const { code, body } = await health.answer(kind, queryOf(request.originalUrl));
+      reply.code(code).headers({
+        'Content-Type': 'text/plain; charset=utf-8',
+        'Cache-Control': 'no-cache, private',
+        'X-Content-Type-Options': 'nosniff',
+      });
       return body;
     });
   }
+}
+
+function queryOf(url: string): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark + 1);
 }

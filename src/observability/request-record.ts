@@ -1,31 +1,48 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { Logger } from './logger.js';
 import type { RequestMetrics } from './metrics.js';
+import type { EndReason } from './traffic-metrics.js';
 
-/** What a request's log line says besides what its record knows. */
-export interface RequestLine {
+/** Where request lines go, and which there are: all, those that failed or ended with 4xx or 5xx, or none. */
+export interface RequestLog {
+  readonly logger: Logger;
+  readonly which: 'all' | 'errors' | 'none';
+}
+
+/** What a request's lines say of it from its beginning. */
+export interface RequestOrigin {
   readonly method: string;
   /** Path as sent, without its query, which may hold a token. */
   readonly path: string;
   readonly remoteAddress: string | undefined;
-  /** Bytes written to the client's connection for this request, heads and framing included. */
-  readonly bytes: number;
+  /** The request's X-Request-Id, its own or the one that it is given. */
+  readonly requestId: string;
+  /** W3C Trace Context, which passes on as it came; undefined without. */
+  readonly traceparent: string | undefined;
 }
 
-/** The course of one request from its head to its last byte: one log line and its metrics come of it. */
+/** The course of one request from its head to its last byte: its log lines and its metrics come of it. */
 export class RequestRecord {
   readonly info: RequestInfo;
+  readonly origin: RequestOrigin;
   readonly #metrics: RequestMetrics;
+  readonly #log: RequestLog;
   readonly #startedAt = performance.now();
   #code = 0;
+  /** The API server's name for the request, from its answer. */
+  auditId: string | undefined;
   /** Why the answer is not the API server's own, or not whole. */
   failure: Error | undefined;
+  /** Who ended it; the first to say so is right. */
+  endedBy: EndReason | undefined;
   /** Called when the request is over, whether its answer is out or the client has gone. */
   onEnd: (() => void) | undefined;
 
-  constructor(info: RequestInfo, metrics: RequestMetrics) {
+  constructor(info: RequestInfo, origin: RequestOrigin, metrics: RequestMetrics, log: RequestLog) {
     this.info = info;
+    this.origin = origin;
     this.#metrics = metrics;
+    this.#log = log;
   }
 
   /** Whether the API server would call the request long-running. */
@@ -38,46 +55,84 @@ export class RequestRecord {
     this.#code = code;
   }
 
-  /** Counts the request and writes its line; called once, when the last byte is out or the client has gone. */
-  end(logger: Logger, line: RequestLine): void {
+  /** A long-running request has its answer's head: that is a line already, for its end can be days away. */
+  opened(code: number): void {
+    this.#code = code;
+    const { logger, which } = this.#log;
+    if (which === 'all' && logger.isLevelEnabled('info')) logger.info(this.#fields(), 'request open');
+  }
+
+  /**
+   * Counts the request and writes its line; called once, when the last byte is out or the client has gone.
+   *
+   * @param bytes Written to the client's connection for this request, heads and framing included.
+   */
+  end(bytes: number): void {
     this.onEnd?.();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
+    const { logger } = this.#log;
     const level = this.#level();
-    if (!logger.isLevelEnabled(level)) return;
-    logger[level](
-      {
-        ...line,
-        ...describe(this.info),
-        code: this.#code,
-        durationMs: Math.round(seconds * 1e6) / 1e3,
-        ...(this.failure === undefined ? {} : { err: this.failure }),
-      },
-      'request',
-    );
+    if (level === undefined || !logger.isLevelEnabled(level)) return;
+    const fields = this.#fields();
+    fields.bytes = bytes;
+    fields.durationMs = Math.round(seconds * 1e6) / 1e3;
+    if (this.longRunning) fields.endedBy = this.endedBy;
+    fields.err = this.failure;
+    logger[level](fields, 'request');
   }
 
   /** A refusal is the client's matter and a line among others; probes and scrapes of the proxy itself are no news at all. */
-  #level(): 'debug' | 'info' | 'warn' {
+  #level(): 'debug' | 'info' | 'warn' | undefined {
+    const { which } = this.#log;
+    const isError = this.failure !== undefined || this.#code >= 400;
+    if (which === 'none' || (which === 'errors' && !isError)) return undefined;
     const refused = this.#code >= 400 && this.#code < 500;
     if (this.failure !== undefined && !refused) return 'warn';
     return this.#metrics === uncounted ? 'debug' : 'info';
   }
+
+  /** One shape for every line, which is what makes it cheap; undefined fields are not written. */
+  #fields(): LineFields {
+    const { info, origin } = this;
+    return {
+      method: origin.method,
+      path: origin.path,
+      remoteAddress: origin.remoteAddress,
+      requestId: origin.requestId,
+      traceparent: origin.traceparent,
+      verb: info.verb,
+      apiGroup: info.apiGroup || undefined,
+      version: info.apiVersion || undefined,
+      resource: info.resource || undefined,
+      subresource: info.subresource || undefined,
+      namespace: info.namespace || undefined,
+      name: info.name || undefined,
+      code: this.#code,
+      auditId: this.auditId,
+      bytes: undefined,
+      durationMs: undefined,
+      endedBy: undefined,
+      err: undefined,
+    };
+  }
+}
+
+interface LineFields extends RequestOrigin {
+  readonly verb: string;
+  readonly apiGroup: string | undefined;
+  readonly version: string | undefined;
+  readonly resource: string | undefined;
+  readonly subresource: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly code: number;
+  readonly auditId: string | undefined;
+  bytes: number | undefined;
+  durationMs: number | undefined;
+  endedBy: EndReason | undefined;
+  err: Error | undefined;
 }
 
 /** Requests for the proxy's own endpoints are not counted among those to the API server. */
 export const uncounted: RequestMetrics = { longRunning: false, finished: () => {} };
-
-/** The fields of RequestInfo that say something about this request. */
-function describe(info: RequestInfo): Record<string, string> {
-  if (!info.isResourceRequest) return { verb: info.verb };
-  const fields: Record<string, string> = {
-    verb: info.verb,
-    version: info.apiVersion,
-    resource: info.resource,
-  };
-  for (const key of ['apiGroup', 'subresource', 'namespace', 'name'] as const) {
-    if (info[key] !== '') fields[key] = info[key];
-  }
-  return fields;
-}

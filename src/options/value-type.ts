@@ -60,6 +60,13 @@ export const port: ValueType<number> = valueType('PORT', value =>
     : 'is not a port (0 to 65535)',
 );
 
+/** A TCP port like `port`, or nothing for no listener. */
+export const optionalPort: ValueType<number | undefined> = {
+  placeholder: 'PORT',
+  separator: undefined,
+  parse: (value, where) => (value === '' ? { value: undefined } : port.parse(value, where)),
+};
+
 const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
 
 function readDuration(value: string): { readonly value: number } | string {

@@ -11,6 +11,8 @@ export interface Additions {
   readonly authorization: string | undefined;
   /** Flat list of Impersonate-* fields. */
   readonly impersonation: readonly string[];
+  /** Value of the X-Request-Id header for a request that has none. */
+  readonly requestId: string;
   /** The client's address, for X-Forwarded-For; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
 }
@@ -42,6 +44,7 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
   const named = namedByConnection(rawHeaders);
   const headers: string[] = ['Host', additions.host];
   let authorized = false;
+  let identified = false;
   let forwardedFor = '';
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
@@ -53,11 +56,13 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
       continue;
     }
     if (key === 'authorization') authorized = true;
+    else if (key === 'x-request-id') identified = true;
     headers.push(name, value);
   }
   if (!authorized && additions.authorization !== undefined) {
     headers.push('Authorization', additions.authorization);
   }
+  if (!identified) headers.push('X-Request-Id', additions.requestId);
   if (additions.remoteAddress !== undefined) {
     forwardedFor =
       forwardedFor === '' ? additions.remoteAddress : `${forwardedFor}, ${additions.remoteAddress}`;
@@ -101,6 +106,12 @@ export function withPossibleTrailer(headers: string[], { req }: ServerResponse):
   const possible = req.httpVersion !== '1.0' && req.method !== 'HEAD' && !hasField(headers, 'content-length');
   if (!possible) headers.splice(trailer, 2);
   return headers;
+}
+
+/** The value of the first field of this name, given in lower case. */
+export function fieldValue(headers: RawHeaders, key: string): string | undefined {
+  const index = indexOfField(headers, key);
+  return index === -1 ? undefined : headers[index + 1];
 }
 
 /** Whether there is a field of this name, given in lower case. */

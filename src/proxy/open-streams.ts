@@ -4,6 +4,8 @@ export interface OpenStream {
   end(): void;
   /** Cuts it off. */
   destroy(): void;
+  /** Whether it is a connection that was switched to another protocol. */
+  readonly isUpgraded: boolean;
 }
 
 /** Every open long-running request and upgrade, so that leaving can end them. */
@@ -24,6 +26,13 @@ export class OpenStreams {
 
   delete(stream: OpenStream): void {
     this.#streams.delete(stream);
+  }
+
+  /** How many connections are switched to another protocol. */
+  get upgraded(): number {
+    let count = 0;
+    for (const { isUpgraded } of this.#streams) if (isUpgraded) count += 1;
+    return count;
   }
 
   /** Asks every stream to end. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
+import type { TrafficMetrics } from '../observability/traffic-metrics.js';
 import type { Upstream, UpstreamSession } from '../upstream/upstream.js';
 import { outboundHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
@@ -12,6 +13,7 @@ export interface ProxyContext {
   readonly appendServerPath: boolean;
   /** Milliseconds that a request may take that is not long-running; 0 for no limit. */
   readonly requestTimeout: number;
+  readonly traffic: TrafficMetrics;
   /** TCP keep-alive period of upgraded connections in milliseconds. */
   readonly keepAlive: number;
 }
@@ -26,7 +28,7 @@ export interface OutboundRequest {
 /** The request as the API server gets it, on either leg. */
 export function outboundRequest(
   { appendServerPath }: ProxyContext,
-  { target, raw }: FastifyRequest,
+  { target, raw, record }: FastifyRequest,
   { host, serverPath, credential, impersonation }: UpstreamSession,
 ): OutboundRequest {
   return {
@@ -35,6 +37,7 @@ export function outboundRequest(
       host,
       authorization: credential.authorization,
       impersonation,
+      requestId: record.origin.requestId,
       remoteAddress: raw.socket.remoteAddress,
     }),
   };

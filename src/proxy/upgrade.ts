@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { StatusError } from '../kubernetes/status.js';
+import type { EndReason } from '../observability/traffic-metrics.js';
 import { requestUpgrade } from '../upstream/upgrade-connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
@@ -60,6 +61,10 @@ export class Upgrade implements OpenStream {
     this.#early = head.length > 0 ? [head] : [];
   }
 
+  get isUpgraded(): boolean {
+    return this.#upstream !== undefined;
+  }
+
   /** Sends the request upstream; everything that follows ends on the reply or on the two sockets. */
   start(): void {
     const client = this.#client;
@@ -67,7 +72,7 @@ export class Upgrade implements OpenStream {
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
     client.setTimeout(0);
-    client.once('close', () => this.#tearDown());
+    client.once('close', () => this.#tearDown('client'));
     // Reading now is what tells of a client that leaves before there is an answer.
     client.on('data', this.#keepEarly).once('end', this.#leaveEarly);
     const session = this.#context.upstream.session();
@@ -102,7 +107,10 @@ export class Upgrade implements OpenStream {
     if (this.#earlyBytes > maxEarlyBytes) this.#client.pause();
   };
 
-  #leaveEarly = (): void => this.destroy();
+  #leaveEarly = (): void => {
+    this.#request.record.endedBy ??= 'client';
+    this.destroy();
+  };
 
   #splice(answer: IncomingMessage, upstream: Socket, head: Buffer): void {
     const client = this.#client;
@@ -114,15 +122,18 @@ export class Upgrade implements OpenStream {
     this.#giveUp = () => {};
     this.#reply.hijack();
     this.#response.detachSocket(client);
-    this.#request.record.answered(101);
+    this.#request.record.auditId = answer.headers['audit-id'] as string | undefined;
+    this.#request.record.opened(101);
+    this.#context.traffic.upgraded(answer.headers.upgrade ?? '');
     this.#stopWaiting();
     client.write(switchingProtocols(answer));
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];
-    upstream.once('close', () => this.#tearDown());
+    upstream.once('close', () => this.#tearDown('upstream'));
     upstream.on('error', error => {
       this.#request.record.failure = error;
+      this.#request.record.endedBy ??= 'error';
     });
     forward(client, upstream);
     forward(upstream, client);
@@ -155,12 +166,14 @@ export class Upgrade implements OpenStream {
     answer.pipe(response);
     answer.once('error', error => {
       this.#request.record.failure = toUpstreamError(error, session.host);
+      this.#request.record.endedBy ??= 'error';
       this.destroy();
     });
   }
 
   #fail(error: Error): void {
     if (this.#done) return;
+    this.#request.record.endedBy ??= 'error';
     this.#done = true;
     this.#context.openStreams.delete(this);
     this.#reply.send(error);
@@ -171,7 +184,8 @@ export class Upgrade implements OpenStream {
   }
 
   /** One side is gone: the other gets what was on its way to it, and then goes too. */
-  #tearDown(): void {
+  #tearDown(endedBy: EndReason): void {
+    this.#request.record.endedBy ??= endedBy;
     this.#done = true;
     this.#context.openStreams.delete(this);
     this.#giveUp();
@@ -188,7 +202,7 @@ export class Upgrade implements OpenStream {
 
   /** Cuts off both sides, whatever was on its way. */
   destroy(): void {
-    this.#tearDown();
+    this.#tearDown('shutdown');
     this.#upstream?.destroy();
     this.#client.destroy();
   }

@@ -1,11 +1,11 @@
 import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
 import type { CredentialEvents } from '../credentials/credential-source.js';
-import { createCredentialSource } from '../credentials/select.js';
+import { prepareCredentialSource } from '../credentials/select.js';
 import { inClusterKubeconfig, serviceAccountDirectory } from '../kubeconfig/in-cluster.js';
 import { type KubeconfigLocation, loadKubeconfig } from '../kubeconfig/load.js';
 import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
-import type { ClientConfig, PemSource } from '../kubeconfig/types.js';
+import type { ClientConfig, Kubeconfig, PemSource } from '../kubeconfig/types.js';
 import { selectProxy } from './proxy-selection.js';
 import type { Endpoint } from './upstream.js';
 
@@ -13,6 +13,14 @@ import type { Endpoint } from './upstream.js';
 export interface Configuration extends Endpoint {
   /** Every file that was read or looked for: a change of one of them is a change of the configuration. */
   readonly files: readonly string[];
+  /** Whether there was a kubeconfig with anything in it, as against flags or a Pod's service account alone. */
+  readonly hasKubeconfig: boolean;
+}
+
+/** What is wrong with it, and the files that may put it right, as far as it could be read. */
+interface Unusable {
+  readonly problems: readonly string[];
+  readonly files?: readonly string[];
 }
 
 /** Where a configuration is read from. */
@@ -33,9 +41,14 @@ export interface ConfigurationOptions {
 export async function loadConfiguration(
   { location, env, overrides, events, lookAgain }: ConfigurationOptions,
   before?: Configuration,
-): Promise<Configuration | { readonly problems: readonly string[] }> {
+): Promise<Configuration | Unusable> {
   const loaded = loadKubeconfig(location);
   if ('problems' in loaded) return loaded;
+  const hasKubeconfig = !isBlank(loaded.kubeconfig);
+  if (before?.hasKubeconfig && !hasKubeconfig) {
+    // One that is being rewritten: without it another identity, or none, would take its place.
+    return { problems: [`nothing is left of the kubeconfig in ${loaded.kubeconfig.lookedFor.join(', ')}`] };
+  }
   const inCluster =
     loaded.kubeconfig.files.length === 0 && !isGiven(overrides.server)
       ? inClusterKubeconfig(env, serviceAccountDirectory)
@@ -45,25 +58,24 @@ export async function loadConfiguration(
   if ('problems' in resolved) return resolved;
   const { config } = resolved;
   const trusted = await loadAuthority(config);
-  const certificateAuthority = 'problems' in trusted ? undefined : trusted.certificateAuthority;
-  const selected = await createCredentialSource(config, {
-    certificateAuthority,
-    env,
-    events,
-    lookAgain,
-    before: before?.source,
-  });
+  const prepared = await prepareCredentialSource(config);
   const proxied = selectProxy(config.server, {
     proxyUrl: config.proxyUrl?.url ?? '',
     name: config.proxyUrl?.name ?? 'proxy-url',
     environment: env,
   });
-  if ('problems' in selected || 'problems' in trusted || 'problem' in proxied) {
-    const problems = [selected, trusted].flatMap(part => ('problems' in part ? part.problems : []));
-    return { problems: 'problem' in proxied ? [...problems, proxied.problem] : problems };
-  }
   const files = [...loaded.kubeconfig.lookedFor, ...kubeconfig.files, ...filesOf(config)];
-  return { config, certificateAuthority, source: selected.source, proxy: proxied.proxy, files };
+  if ('problems' in prepared || 'problems' in trusted || 'problem' in proxied) {
+    const problems = [prepared, trusted].flatMap(part => ('problems' in part ? part.problems : []));
+    return { problems: 'problem' in proxied ? [...problems, proxied.problem] : problems, files };
+  }
+  const { certificateAuthority } = trusted;
+  const source = prepared.create({ certificateAuthority, env, events, lookAgain, before: before?.source });
+  return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };
+}
+
+function isBlank({ clusters, users, contexts }: Kubeconfig): boolean {
+  return clusters.size + users.size + contexts.size === 0;
 }
 
 async function loadAuthority({

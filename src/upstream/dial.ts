@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { ServerAddress } from '../kubeconfig/types.js';
@@ -32,6 +33,30 @@ export interface DialOptions {
   readonly proxy?: ProxyConfig | undefined;
   /** PEM of the authorities that an https:// proxy is verified against; undefined means the well-known ones. */
   readonly proxyAuthority?: string | Buffer | undefined;
+  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
+  readonly onConnect?: (connect: number, tls: number | undefined) => void;
+}
+
+/** Tells how long the two phases of a successful dial took. */
+class DialClock {
+  readonly #onConnect: NonNullable<DialOptions['onConnect']>;
+  readonly #began = performance.now();
+  #connected = 0;
+
+  constructor(onConnect: DialOptions['onConnect'] = () => {}) {
+    this.#onConnect = onConnect;
+  }
+
+  /** TCP, or the tunnel, is there. */
+  connected(): void {
+    this.#connected = performance.now();
+  }
+
+  /** The connection is ready. */
+  ready(hasTls: boolean): void {
+    const tlsTime = hasTls ? performance.now() - this.#connected : undefined;
+    this.#onConnect(this.#connected - this.#began, tlsTime);
+  }
 }
 
 /** Gives a connection its TLS: a new one to an address, or the tunnel that is there already. */
@@ -47,35 +72,43 @@ type StartTls = (
 export function createDial(options: DialOptions): Dial {
   const { server, keepAlive, proxy, proxyAuthority } = options;
   const startTls = server.protocol === 'https:' ? createStartTls(options) : undefined;
-  if (proxy === undefined) return createDirectDial(server, startTls, keepAlive);
+  if (proxy === undefined) return createDirectDial(options, startTls);
   const tunnel = { proxy, server, keepAlive, timeout: connectTimeout, authority: proxyAuthority };
   return callback => {
+    const clock = new DialClock(options.onConnect);
     let current = openTunnel(tunnel, (error, socket) => {
+      clock.connected();
       if (socket === null || startTls === undefined) {
+        if (socket !== null) clock.ready(false);
         callback(error, socket);
         return;
       }
       const secure = startTls({ socket });
       current = secure;
       secure.setTimeout(handshakeTimeout);
-      settle(secure, 'secureConnect', callback);
+      settle(secure, 'secureConnect', clock, callback);
     });
     return { destroy: () => current.destroy() };
   };
 }
 
-function createDirectDial(server: ServerAddress, startTls: StartTls | undefined, keepAlive: number): Dial {
+function createDirectDial(
+  { server, keepAlive, onConnect }: DialOptions,
+  startTls: StartTls | undefined,
+): Dial {
   const address = { host: server.hostname, port: server.port };
   const ready = startTls === undefined ? 'connect' : 'secureConnect';
   return callback => {
+    const clock = new DialClock(onConnect);
     const socket = startTls?.(address) ?? net.connect({ ...address, allowHalfOpen: true });
     socket.setTimeout(connectTimeout);
     socket.once('connect', () => {
+      clock.connected();
       socket.setTimeout(handshakeTimeout);
       socket.setNoDelay(true);
       socket.setKeepAlive(keepAlive > 0, keepAlive);
     });
-    settle(socket, ready, callback);
+    settle(socket, ready, clock, callback);
     return socket;
   };
 }
@@ -91,7 +124,7 @@ function createStartTls(options: DialOptions): StartTls {
       secureContext,
       // SNI never carries an address (RFC 6066, section 3); verification still wants it.
       servername: net.isIP(name) === 0 ? name : '',
-      checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
+      checkServerIdentity: (_host, certificate) => checkIdentity(name, certificate),
       rejectUnauthorized: !insecureSkipTlsVerify,
       ALPNProtocols: ['http/1.1'],
     };
@@ -107,13 +140,29 @@ function createStartTls(options: DialOptions): StartTls {
   };
 }
 
+/** Some releases of Node 22 and 24 find no IPv6 address in any certificate; OpenSSL's own check does. */
+function checkIdentity(name: string, certificate: tls.PeerCertificate): Error | undefined {
+  if (!net.isIPv6(name)) return tls.checkServerIdentity(name, certificate);
+  if (new X509Certificate(certificate.raw).checkIP(name) !== undefined) return undefined;
+  return Object.assign(new Error(`the certificate is not for ${name}`), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  });
+}
+
 /** Calls back once, and takes its own listeners and the socket's time limit off again before it changes hands. */
-function settle(socket: net.Socket, ready: 'connect' | 'secureConnect', callback: DialCallback): void {
+function settle(
+  socket: net.Socket,
+  ready: 'connect' | 'secureConnect',
+  clock: DialClock,
+  callback: DialCallback,
+): void {
   const done = (error: Error | null) => {
     socket.off(ready, onReady).off('error', done).off('timeout', onTimeout).off('close', onClose);
     socket.setTimeout(0);
-    if (error === null) callback(null, socket);
-    else {
+    if (error === null) {
+      clock.ready(ready === 'secureConnect');
+      callback(null, socket);
+    } else {
       socket.on('error', () => {}).destroy();
       callback(error, null);
     }

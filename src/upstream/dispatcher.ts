@@ -72,6 +72,11 @@ export class UpstreamDispatcher {
     this.#dial = dial;
   }
 
+  /** How many connections wait for a request, and how many carry one. */
+  get counts(): { readonly idle: number; readonly active: number } {
+    return { idle: this.#idle.length, active: this.#open.size - this.#idle.length };
+  }
+
   /** An idle connection, or else a new one. */
   acquire(): UpstreamConnection {
     return this.#idle.pop() ?? this.connect();

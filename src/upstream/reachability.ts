@@ -3,6 +3,8 @@ import type { Upstream } from './upstream.js';
 
 /** How long one finding counts: probes of several kubelets and balancers share it. */
 const freshFor = 10_000;
+/** A failure counts for less, so that recovery shows soon. */
+const failedFor = 2_000;
 const timeout = 5_000;
 
 /**
@@ -14,14 +16,13 @@ export function createReachabilityCheck(
   now: () => number = () => performance.now(),
 ): () => Promise<void> {
   let finding: Promise<void> | undefined;
-  let foundAt = 0;
+  let freshUntil = 0;
   return () => {
-    if (finding === undefined || now() - foundAt >= freshFor) {
-      foundAt = now();
+    if (finding === undefined || now() >= freshUntil) {
+      freshUntil = now() + freshFor;
       finding = check(upstream);
-      // A failure is looked at again by the next caller, so that recovery shows at once.
       finding.catch(() => {
-        finding = undefined;
+        freshUntil = now() + failedFor;
       });
     }
     return finding;

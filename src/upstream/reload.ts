@@ -14,6 +14,8 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'> {
   readonly keepAlive: number;
   /** When the client certificate that new connections present expires; called when that changes. */
   readonly onCertificate: (notAfter: Date | undefined) => void;
+  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
+  readonly onConnect: (connect: number, tls: number | undefined) => void;
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
 }
@@ -34,16 +36,20 @@ export async function followConfiguration(
   if ('problems' in first) return first;
 
   let current: Configuration = first;
+  // A configuration that cannot be used yet may name files that are still to come.
+  let awaited: readonly string[] = [];
   const upstream = new Upstream(first, options);
   const watch = await watchFiles({
-    files: () => current.files,
+    files: () => [...current.files, ...awaited],
     interval,
     onChange: async () => {
       const next = await loadConfiguration(configurationOptions, current);
+      awaited = 'problems' in next ? (next.files ?? []) : [];
       if ('problems' in next) {
         options.onReload(next.problems);
         return;
       }
+      if (current.source.name !== next.source.name) options.events.expires(current.source.name, undefined);
       current = next;
       upstream.replace(next);
       options.onReload([]);

@@ -61,15 +61,6 @@ const verdicts: Readonly<Record<string, Verdict>> = {
     'tls_wrong_name',
     'its certificate is not for this name; check the server URL or set tls-server-name',
   ],
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: clientCertificateRefused,
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: clientCertificateRefused,
-  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: clientCertificateRefused,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: clientCertificateRefused,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: clientCertificateRefused,
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: clientCertificateRefused,
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: clientCertificateRefused,
-  ERR_SSL_TLSV1_ALERT_ACCESS_DENIED: clientCertificateRefused,
-  ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: clientCertificateRefused,
   ERR_SSL_WRONG_VERSION_NUMBER: [
     502,
     'tls',
@@ -77,12 +68,17 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   ],
 };
 
+/** OpenSSL's names of the alerts by which a server refuses a certificate, whichever version and release they are from. */
+const refusal =
+  /^ERR_SSL_.*_ALERT_(CERTIFICATE_(REQUIRED|REVOKED|EXPIRED|UNKNOWN)|(BAD|UNSUPPORTED)_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)$/;
+
 const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE', 'ERR_ASSERTION']);
 
 function judge(error: Error & { code?: string }): Verdict {
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
+  if (refusal.test(code)) return clientCertificateRefused;
   if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return notHttp;
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') return tlsFailed;
   // undici asserts, and Node's response throws, on what no HTTP/1.1 answer has, such as a status below 100.

@@ -1,4 +1,4 @@
-import type { Credential } from '../credentials/credential.js';
+import { type Credential, isSameClientCertificate, isSameCredential } from '../credentials/credential.js';
 import type { CredentialSource } from '../credentials/credential-source.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
@@ -37,6 +37,8 @@ export interface UpstreamOptions {
   readonly keepAlive: number;
   /** When the client certificate that new connections present expires; called when that changes. */
   readonly onCertificate: (notAfter: Date | undefined) => void;
+  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
+  readonly onConnect: (connect: number, tls: number | undefined) => void;
 }
 
 /** A session and what it was made from. */
@@ -71,18 +73,37 @@ export class Upstream {
     return this.#endpoint.config.server.path;
   }
 
+  /** Connections for plain requests, those of former sessions that are still in use among them. */
+  get connections(): { readonly idle: number; readonly active: number } {
+    let idle = 0;
+    let active = 0;
+    for (const { counts } of this.#dispatchers) {
+      idle += counts.idle;
+      active += counts.active;
+    }
+    return { idle, active };
+  }
+
   /** Whether every request is sent as somebody else, whom clients must not replace. */
   get impersonates(): boolean {
     return this.#endpoint.config.impersonation !== undefined;
   }
 
-  /** What to send a request with now. A promise only while there is no credential; rejects with a CredentialError. */
+  /**
+   * What to send a request with now. A promise only while there is no credential, which rejects with a CredentialError;
+   * who waits while the endpoint is replaced gets what the new one has.
+   */
   session(): UpstreamSession | Promise<UpstreamSession> {
     const endpoint = this.#endpoint;
     const credential = endpoint.source.get();
     if (!(credential instanceof Promise)) return this.#sessionOf(endpoint, credential);
-    return credential.then(late =>
-      endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session(),
+    return credential.then(
+      late => (endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session()),
+      (error: unknown) => {
+        // The source that was waited for has been replaced, and closed.
+        if (endpoint !== this.#endpoint) return this.session();
+        throw error;
+      },
     );
   }
 
@@ -94,7 +115,7 @@ export class Upstream {
     try {
       await this.#endpoint.source.refused(session.credential);
       const next = await this.session();
-      return isSame(next.credential, session.credential) ? undefined : next;
+      return isSameCredential(next.credential, session.credential) ? undefined : next;
     } catch {
       return undefined;
     }
@@ -151,6 +172,7 @@ export class Upstream {
       tlsServerName: config.tlsServerName,
       keepAlive: this.#options.keepAlive,
       proxy: endpoint.proxy,
+      onConnect: this.#options.onConnect,
     });
     const dispatcher = new UpstreamDispatcher(config.server, dial);
     this.#dispatchers.add(dispatcher);
@@ -165,7 +187,7 @@ function needsSameConnections(before: Made, endpoint: Endpoint, credential: Cred
   return (
     connectionKey(old) === connectionKey(endpoint) &&
     isSamePem(old.certificateAuthority, endpoint.certificateAuthority) &&
-    isSameCertificate(before.session.credential, credential)
+    isSameClientCertificate(before.session.credential, credential)
   );
 }
 
@@ -173,17 +195,6 @@ function connectionKey({ config, proxy }: Endpoint): string {
   const { server, insecureSkipTlsVerify, tlsServerName } = config;
   const { protocol, hostname, port } = server;
   return JSON.stringify([protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy]);
-}
-
-function isSame(one: Credential, other: Credential): boolean {
-  return one.authorization === other.authorization && isSameCertificate(one, other);
-}
-
-function isSameCertificate(one: Credential, other: Credential): boolean {
-  return (
-    isSamePem(one.clientCertificate?.certificate, other.clientCertificate?.certificate) &&
-    isSamePem(one.clientCertificate?.key, other.clientCertificate?.key)
-  );
 }
 
 function isSamePem(one: Buffer | undefined, other: Buffer | undefined): boolean {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import { type Clock, systemClock } from '../../src/credentials/clock.js';
 import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import { createExecSource, type ExecSourceOptions } from '../../src/credentials/exec-plugin.js';
@@ -72,10 +73,11 @@ async function until(condition: () => boolean, limit = 5_000): Promise<void> {
   }
 }
 
-/** A clock that only moves when it is told to. */
-function createClock(): { now(): number; advance(milliseconds: number): void } {
+/** A clock that only moves when it is told to; its timers are real ones. */
+function createClock(): Clock & { advance(milliseconds: number): void } {
   let time = Date.now();
   return {
+    ...systemClock,
     now: () => time,
     advance: milliseconds => {
       time += milliseconds;

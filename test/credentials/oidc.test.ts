@@ -5,48 +5,15 @@ import { createServer } from 'node:tls';
 import { inspect } from 'node:util';
 import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
-import { createOidcSource, type OidcClock } from '../../src/credentials/oidc.js';
+import { createOidcSource } from '../../src/credentials/oidc.js';
 import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 
 const authority = await createCertificateAuthority();
 const start = Date.UTC(2030, 0, 1);
 const minute = 60_000;
-
-/** A clock that stands still until it is moved; what falls due meanwhile runs in order. */
-class TestClock implements OidcClock {
-  time = start;
-  #scheduled: { at: number; run: () => void }[] = [];
-
-  now(): number {
-    return this.time;
-  }
-
-  schedule(delay: number, run: () => void): () => void {
-    const entry = { at: this.time + delay, run };
-    this.#scheduled.push(entry);
-    return () => {
-      this.#scheduled = this.#scheduled.filter(other => other !== entry);
-    };
-  }
-
-  get pending(): number {
-    return this.#scheduled.length;
-  }
-
-  advance(milliseconds: number): void {
-    const end = this.time + milliseconds;
-    for (;;) {
-      const [next] = this.#scheduled.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-      if (next === undefined) break;
-      this.#scheduled = this.#scheduled.filter(entry => entry !== next);
-      this.time = Math.max(this.time, next.at);
-      next.run();
-    }
-    this.time = end;
-  }
-}
 
 class Events {
   readonly refreshes: string[] = [];
@@ -70,13 +37,13 @@ const secrets = { clientSecret: 'the-client-secret', refreshToken: 'the-refresh-
 
 describe('the oidc credential source', () => {
   let issuer: OidcIssuer;
-  let clock: TestClock;
+  let clock: ManualClock;
   let events: Events;
   let source: CredentialSource | undefined;
 
   beforeEach(async () => {
     issuer = await startOidcIssuer(authority);
-    clock = new TestClock();
+    clock = new ManualClock(start);
     events = new Events();
   });
   afterEach(async () => {
@@ -189,6 +156,7 @@ describe('the oidc credential source', () => {
     const tokens = issueTokens(120 * minute);
     const old = createIdToken(new Date(start + 60 * minute));
     const oidc = create({ idToken: old });
+    oidc.get();
     clock.advance(59 * minute - 10_001);
     assert.equal(issuer.requests.length, 0);
     clock.advance(1);
@@ -254,6 +222,7 @@ describe('the oidc credential source', () => {
   it('keeps the old token, and goes on trying, while the background refresh fails', async () => {
     const old = createIdToken(new Date(start + 60 * minute));
     const oidc = create({ idToken: old });
+    oidc.get();
     clock.advance(59 * minute - 10_000);
     await untilRefreshes(1);
     assert.equal((oidc.get() as Credential).authorization, `Bearer ${old}`);
@@ -266,6 +235,7 @@ describe('the oidc credential source', () => {
 
   it('leaves the issuer alone once the token has expired, until a request comes', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + minute)) });
+    oidc.get();
     clock.advance(50_000 - 10_000);
     await untilRefreshes(1);
     clock.advance(60 * minute);
@@ -277,8 +247,8 @@ describe('the oidc credential source', () => {
 
   it('says to log in again when the token has expired and there is no refresh-token', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + minute)), refreshToken: '' });
-    assert.match(String(events.lines[0]?.[1]), /there is no refresh-token/);
     const credential = oidc.get() as Credential;
+    assert.match(String(events.lines[0]?.[1]), /there is no refresh-token/);
     assert.equal(await oidc.refused(credential), undefined);
     clock.advance(minute);
     await assert.rejects(async () => oidc.get(), /no refresh-token to renew it; log in again/);
@@ -340,7 +310,7 @@ describe('the oidc credential source', () => {
     assert.deepEqual(events.refreshes, []);
     assert.equal(oidc.get(), credential);
     clock.advance(60 * minute);
-    await assert.rejects(async () => oidc.get(), /closing/);
+    await assert.rejects(async () => oidc.get(), /no longer in use/);
   });
 
   describe('refuses', () => {

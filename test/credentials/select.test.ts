@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
-import type { CredentialEvents } from '../../src/credentials/credential-source.js';
-import { createCredentialSource } from '../../src/credentials/select.js';
+import type { CredentialEvents, CredentialSource } from '../../src/credentials/credential-source.js';
+import { prepareCredentialSource } from '../../src/credentials/select.js';
+import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
@@ -25,18 +26,25 @@ const events: CredentialEvents = {
   log: { info: () => {}, warn: () => {} },
 };
 
-function load(given: Given): ReturnType<typeof createCredentialSource> {
+function load(given: Given): ReturnType<typeof prepareCredentialSource> {
   const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
-  return createCredentialSource(
-    { server, insecureSkipTlsVerify: false, ...given },
-    { events, lookAgain: async () => {}, before: undefined, certificateAuthority: undefined, env: {} },
-  );
+  return prepareCredentialSource({ server, insecureSkipTlsVerify: false, ...given });
+}
+
+async function sourceOf(given: Given, before?: CredentialSource): Promise<CredentialSource> {
+  const result = await load(given);
+  assert.ok('create' in result, JSON.stringify(result));
+  return result.create({
+    events,
+    lookAgain: async () => {},
+    before,
+    certificateAuthority: undefined,
+    env: {},
+  });
 }
 
 async function loaded(given: Given): Promise<Credential> {
-  const result = await load(given);
-  assert.ok('source' in result, JSON.stringify(result));
-  return result.source.get();
+  return (await sourceOf(given)).get();
 }
 
 async function problemsOf(given: Given): Promise<readonly string[]> {
@@ -113,6 +121,42 @@ describe('a credential', () => {
       'client-certificate /nowhere/c: no such file',
       'client-key /nowhere/k: no such file',
     ]);
+  });
+});
+
+describe('a source that has a state', () => {
+  const oidc = {
+    issuer: 'https://issuer.test',
+    clientId: 'c',
+    clientSecret: '',
+    idToken: '',
+    refreshToken: 'r',
+  };
+  const parsed = parseExecConfig(
+    { apiVersion: 'client.authentication.k8s.io/v1', command: '/bin/login', interactiveMode: 'Never' },
+    { label: 'user "test"', file: '/config' },
+  );
+  assert.ok('config' in parsed);
+  const exec = parsed.config;
+
+  it('is kept by a reload that changes nothing of it', async () => {
+    for (const given of [{ exec }, { oidc }]) {
+      const before = await sourceOf(given);
+      assert.equal(await sourceOf(structuredClone(given), before), before, before.name);
+    }
+  });
+
+  it('is made anew when anything of it changes', async () => {
+    const changes: [Given, Given][] = [
+      [{ exec }, { exec: { ...exec, args: ['--other'] } }],
+      [{ exec }, { exec, disableCompression: true }],
+      [{ oidc }, { oidc: { ...oidc, refreshToken: 'other' } }],
+      [{ exec }, { oidc }],
+    ];
+    for (const [first, second] of changes) {
+      const before = await sourceOf(first);
+      assert.notEqual(await sourceOf(second, before), before);
+    }
   });
 });
 

@@ -7,7 +7,21 @@ import { createMetrics, type Metrics } from '../../src/observability/metrics.js'
 
 function create(): Metrics {
   const knownResources = createKnownResources(async () => ({ status: 404, body: undefined }));
-  return createMetrics({ version: '1.2.3', nodeVersion: '20.18.0', knownResources });
+  return createMetrics({
+    version: '1.2.3',
+    nodeVersion: '20.18.0',
+    knownResources,
+    connections: () => ({ idle: 1, active: 2, upgraded: 3 }),
+    readiness: async () =>
+      new Map([
+        ['credentials', true],
+        ['upstream', false],
+      ]),
+  });
+}
+
+async function render(metrics: Metrics): Promise<string> {
+  return (await metrics.render('')).text;
 }
 
 function parse(method: string, target: string): RequestInfo {
@@ -18,7 +32,7 @@ function parse(method: string, target: string): RequestInfo {
 /** The samples of the proxy's own metrics, as `name{labels}` to value. */
 async function samples(metrics: Metrics): Promise<Map<string, number>> {
   const found = new Map<string, number>();
-  for (const line of (await metrics.render()).split('\n')) {
+  for (const line of (await render(metrics)).split('\n')) {
     const match = /^(kube_api_proxy_\S+?(?:\{.*\})?) (\S+)$/.exec(line);
     if (match?.[1] !== undefined) found.set(match[1], Number(match[2]));
   }
@@ -31,7 +45,7 @@ describe('metrics', () => {
   it('have the documented names and types', async () => {
     const metrics = create();
     const types = Object.fromEntries(
-      [...(await metrics.render()).matchAll(/^# TYPE (kube_api_proxy_\S+) (\S+)$/gm)].map(match => [
+      [...(await render(metrics)).matchAll(/^# TYPE (kube_api_proxy_\S+) (\S+)$/gm)].map(match => [
         match[1],
         match[2],
       ]),
@@ -41,6 +55,14 @@ describe('metrics', () => {
       kube_api_proxy_request_duration_seconds: 'histogram',
       kube_api_proxy_longrunning_requests: 'gauge',
       kube_api_proxy_inflight_requests: 'gauge',
+      kube_api_proxy_longrunning_requests_ended_total: 'counter',
+      kube_api_proxy_ready: 'gauge',
+      kube_api_proxy_request_bytes_total: 'counter',
+      kube_api_proxy_response_bytes_total: 'counter',
+      kube_api_proxy_upgrades_total: 'counter',
+      kube_api_proxy_upstream_connect_duration_seconds: 'histogram',
+      kube_api_proxy_upstream_connections: 'gauge',
+      kube_api_proxy_upstream_first_byte_duration_seconds: 'histogram',
       kube_api_proxy_rejected_requests_total: 'counter',
       kube_api_proxy_upstream_errors_total: 'counter',
       kube_api_proxy_client_certificate_expiration_timestamp_seconds: 'gauge',
@@ -50,9 +72,9 @@ describe('metrics', () => {
       kube_api_proxy_credential_expiration_timestamp_seconds: 'gauge',
       kube_api_proxy_credential_refreshes_total: 'counter',
     });
-    assert.match(metrics.contentType, /^text\/plain; version=0\.0\.4/);
-    assert.match(await metrics.render(), /^process_cpu_seconds_total /m);
-    assert.match(await metrics.render(), /^nodejs_eventloop_lag_seconds /m);
+    assert.match((await metrics.render('')).contentType, /^text\/plain; version=0\.0\.4/);
+    assert.match(await render(metrics), /^process_cpu_seconds_total /m);
+    assert.match(await render(metrics), /^nodejs_eventloop_lag_seconds /m);
   });
 
   it('count a short request by its labels and code, time it, and hold it in flight until then', async () => {
@@ -172,6 +194,26 @@ describe('metrics', () => {
     assert.equal(after.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 1);
   });
 
+  it('say which checks pass and what the upstream connections do, when they are asked', async () => {
+    const found = await samples(create());
+    assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
+    assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
+    assert.equal(found.get('kube_api_proxy_upstream_connections{state="upgraded"}'), 3);
+  });
+
+  it('come as OpenMetrics on request, and as text again after it', async () => {
+    const metrics = create();
+    const [open, text] = await Promise.all([
+      metrics.render('application/openmetrics-text;version=1.0.0,text/plain;q=0.5'),
+      metrics.render('text/plain'),
+    ]);
+    assert.match(open.contentType, /^application\/openmetrics-text/);
+    assert.match(open.text, /# TYPE kube_api_proxy_requests counter\n/);
+    assert.match(open.text, /# EOF\n$/);
+    assert.match(text.contentType, /^text\/plain/);
+    assert.match(text.text, /# TYPE kube_api_proxy_requests_total counter\n/);
+  });
+
   it('have the client certificate’s expiration only while there is a certificate', async () => {
     const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
     const metrics = create();
@@ -217,7 +259,7 @@ describe('metrics', () => {
     for (let index = 1; index <= 1_000; index++) serve(index, index % 2 === 0 ? 404 : 1_000 + index);
     const after = await samples(metrics);
     assert.deepEqual([...after.keys()], [...before.keys()]);
-    const text = await metrics.render();
+    const text = await render(metrics);
     assert.doesNotMatch(text, /made|path\d|METHOD|method\d|sub\d|things/);
   });
 
@@ -229,9 +271,9 @@ describe('metrics', () => {
     metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1')).finished(200, 1);
     metrics.requestStarted(parse('GET', '/api/v1/pods')).finished(0, 1);
     metrics.credentials.clientCertificateExpires(new Date());
-    await metrics.render();
+    await render(metrics);
     // The collectors of active resources and garbage collection have their first samples by the second scrape.
-    const text = await metrics.render();
+    const text = await render(metrics);
     assert.match(text, /^kube_api_proxy_requests_total\{/m);
     const complaints = execFileSync(program, ['check', 'metrics'], { input: text, encoding: 'utf8' });
     assert.equal(complaints, '');

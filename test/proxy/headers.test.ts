@@ -6,6 +6,7 @@ const additions: Additions = {
   host: 'api.example:6443',
   authorization: 'Bearer configured',
   impersonation: [],
+  requestId: 'generated',
   remoteAddress: '192.0.2.1',
 };
 
@@ -57,7 +58,7 @@ describe('the headers of a request on its way upstream', () => {
       authorization: undefined,
       remoteAddress: undefined,
     });
-    assert.deepEqual(headers, ['Host', 'api.example:6443', ...client]);
+    assert.deepEqual(headers, ['Host', 'api.example:6443', ...client, 'X-Request-Id', 'generated']);
   });
 
   it("have the upstream's Host, and only that", () => {
@@ -98,7 +99,7 @@ describe('the headers of a request on its way upstream', () => {
       additions,
     );
     const names = fields(headers).map(([name]) => name);
-    assert.deepEqual(names.sort(), ['authorization', 'host', 'x-forwarded-for', 'x-four']);
+    assert.deepEqual(names.sort(), ['authorization', 'host', 'x-forwarded-for', 'x-four', 'x-request-id']);
   });
 
   it('keep what frames the body, whatever Connection names', () => {
@@ -127,6 +128,7 @@ describe('the headers of a request on its way upstream', () => {
       ['authorization', 'Bearer configured'],
       ['host', 'api.example:6443'],
       ['x-forwarded-for', '192.0.2.1'],
+      ['x-request-id', 'generated'],
     ]);
   });
 
@@ -159,6 +161,13 @@ describe('the headers of a request on its way upstream', () => {
     );
   });
 
+  it("have the client's X-Request-Id where there is one, and else one of our own", () => {
+    assert.deepEqual(valuesOf(outboundHeaders(['x-request-ID', 'mine'], additions), 'x-request-id'), [
+      'mine',
+    ]);
+    assert.deepEqual(valuesOf(outboundHeaders([], additions), 'x-request-id'), ['generated']);
+  });
+
   it('take linear time for a Connection header made to hurt', () => {
     const names = Array.from({ length: 10_000 }, (_, index) => `x-${index}`);
     const start = performance.now();
@@ -168,7 +177,7 @@ describe('the headers of a request on its way upstream', () => {
     );
     outboundHeaders(['Connection', `${' '.repeat(100_000)}x${','.repeat(100_000)}`], additions);
     assert.ok(performance.now() - start < 500);
-    assert.equal(headers.length, 6);
+    assert.equal(headers.length, 8);
   });
 });
 

@@ -41,6 +41,7 @@ function normalize(text: string): string {
   return text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, 'UID')
     .replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'TIME')
+    .replace(/"cells":\["one",1,"\d+s"\]/g, '"cells":["one",1,"AGE"]')
     .replace(/"resourceVersion":"\d+"/g, '"resourceVersion":"VERSION"')
     .replace(/too old resource version: 1 \(\d+\)/, 'too old resource version: 1 (VERSION)')
     .replace(/"f:data":\{"\.":\{\}\}/g, '"f:data":{}')

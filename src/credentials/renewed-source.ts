@@ -1,17 +1,21 @@
-import type { Credential } from './credential.js';
+import type { Clock } from './clock.js';
+import { type Credential, isSameCredential } from './credential.js';
 import {
   CredentialError,
   type CredentialEvents,
   type CredentialSource,
   type CredentialSourceName,
 } from './credential-source.js';
-import { backoffAfter, type Lifetime, planLifetime } from './exec-lifetime.js';
-import { createRefusalLimit } from './exec-refusals.js';
+import { backoffAfter, type Lifetime, planLifetime } from './lifetime.js';
+import { createRefusalLimit } from './refusal-limit.js';
 
-/** A credential with the time at which it expires, in milliseconds since 1970, if that is known. */
+/** A credential and how long it is good for, in milliseconds since 1970. */
 export interface ObtainedCredential {
   readonly credential: Credential;
+  /** When it expires, as it says itself; absent when that is not known. */
   readonly expiresAt?: number;
+  /** When it is no longer given: `expiresAt` unless said otherwise, and never when neither is there. */
+  readonly endsAt?: number;
 }
 
 /** How a source gets its credentials, and whom it tells. */
@@ -19,8 +23,10 @@ interface RenewalOptions {
   readonly name: CredentialSourceName;
   /** Never called again before it has settled. Rejects with a CredentialError, also when the signal stops it. */
   obtain(signal: AbortSignal): Promise<ObtainedCredential>;
+  /** What is there to begin with. */
+  readonly first?: ObtainedCredential | undefined;
   readonly events: CredentialEvents;
-  readonly clock: { now(): number };
+  readonly clock: Clock;
 }
 
 /** What went wrong last, how often in a row, and from when to when nobody tries again. */
@@ -31,36 +37,53 @@ interface Failure {
   readonly until: number;
 }
 
+/** One that has ended when it comes is still given for so long, so that not every request asks for another. */
+const leastUse = 1_000;
 /** Timers are set no further ahead, because they stand still while the machine sleeps. */
 const longestTimer = 60 * 60_000;
 
 /**
- * A source that keeps what it obtained until it expires and renews it in the background before that. A failure is
- * remembered for its backoff, in which nobody tries again: 1 s, doubling to 30 s.
+ * A source that keeps what it obtained until it ends and renews it in the background before that. A failure is
+ * remembered for its backoff, in which nobody tries again: 1 s, doubling to 30 s. Nothing happens before the first `get`.
  */
-export function createRenewedSource({ name, obtain, events, clock }: RenewalOptions): CredentialSource {
+export function createRenewedSource({
+  name,
+  obtain,
+  first,
+  events,
+  clock,
+}: RenewalOptions): CredentialSource {
   const closing = new AbortController();
   const refusals = createRefusalLimit();
+  let unused = first;
   let current: (ObtainedCredential & Lifetime) | undefined;
   let renewal: Promise<Credential> | undefined;
   let failure: Failure | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let cancelTimer = (): void => {};
 
   /** The clock may have been set back. */
   const isBackingOff = (now: number): boolean =>
     failure !== undefined && now >= failure.at && now < failure.until;
 
+  const use = (obtained: ObtainedCredential, lifetime: Lifetime): void => {
+    current = { ...obtained, ...lifetime };
+    // Another source may have the name by now.
+    if (!closing.signal.aborted) events.expires(name, toDate(obtained.expiresAt));
+  };
+
   const keep = (obtained: ObtainedCredential): Credential => {
-    const { credential, expiresAt } = obtained;
-    const kept =
-      current !== undefined && isSame(current.credential, credential) ? current.credential : credential;
-    current = { ...obtained, credential: kept, ...planLifetime(clock.now(), expiresAt) };
+    const { expiresAt, endsAt = expiresAt } = obtained;
+    const before = current?.credential;
+    const credential =
+      before !== undefined && isSameCredential(before, obtained.credential) ? before : obtained.credential;
+    const now = clock.now();
+    const end = endsAt === undefined ? undefined : Math.max(endsAt, now + leastUse);
     failure = undefined;
-    const expires = expiresAt === undefined ? undefined : new Date(expiresAt);
+    use({ ...obtained, credential }, planLifetime(now, end));
+    if (closing.signal.aborted) return credential;
     events.refreshed(name, 'success');
-    events.expires(name, expires);
-    events.log.info({ source: name, expires }, `the ${name} credential was renewed`);
-    return kept;
+    events.log.info({ source: name, expires: toDate(expiresAt) }, `the ${name} credential was renewed`);
+    return credential;
   };
 
   const fail = (cause: unknown): CredentialError => {
@@ -104,18 +127,27 @@ export function createRenewedSource({ name, obtain, events, clock }: RenewalOpti
   };
 
   const schedule = (): void => {
-    clearTimeout(timer);
+    cancelTimer();
     if (current === undefined || closing.signal.aborted) return;
     const at = Math.max(current.renewAt, failure?.until ?? 0);
     if (at >= current.endsAt || at === Infinity) return;
     const delay = Math.min(Math.max(at - clock.now(), 0), longestTimer);
-    timer = setTimeout(() => {
+    cancelTimer = clock.schedule(delay, () => {
       renewInBackground();
       if (renewal === undefined) schedule();
-    }, delay).unref();
+    });
+  };
+
+  const useFirst = (): void => {
+    if (unused === undefined) return;
+    const { expiresAt, endsAt = expiresAt } = unused;
+    use(unused, planLifetime(clock.now(), endsAt));
+    unused = undefined;
+    schedule();
   };
 
   const get = (): Credential | Promise<Credential> => {
+    useFirst();
     const now = clock.now();
     if (current !== undefined && now < current.endsAt) {
       renewInBackground();
@@ -151,18 +183,14 @@ export function createRenewedSource({ name, obtain, events, clock }: RenewalOpti
       }
     },
     close() {
+      if (closing.signal.aborted) return;
       closing.abort();
-      clearTimeout(timer);
+      cancelTimer();
+      events.expires(name, undefined);
     },
   };
 }
 
-function isSame(one: Credential, other: Credential): boolean {
-  const { clientCertificate: mine } = one;
-  const { clientCertificate: theirs } = other;
-  const isSameCertificate =
-    mine === undefined || theirs === undefined
-      ? mine === theirs
-      : mine.certificate.equals(theirs.certificate) && mine.key.equals(theirs.key);
-  return isSameCertificate && one.authorization === other.authorization;
+function toDate(time: number | undefined): Date | undefined {
+  return time === undefined ? undefined : new Date(time);
 }

@@ -1,0 +1,18 @@
+/** Content types of the two formats. */
+export const textType = 'text/plain; version=0.0.4; charset=utf-8';
+export const openMetricsType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+
+/**
+ * OpenMetrics 1.0 from Prometheus' text format 0.0.4: a counter's family has no `_total`, there are no empty lines, and the
+ * end is marked. (prom-client can write it too, but its registry does not find back from it.)
+ */
+export function toOpenMetrics(text: string): string {
+  const counters = new Set([...text.matchAll(/^# TYPE (\S+)_total counter$/gm)].map(match => match[1]));
+  const lines = text.split('\n').filter(line => line !== '');
+  const converted = lines.map(line =>
+    line.replace(/^# (HELP|TYPE) (\S+)_total /, (head, keyword, name) =>
+      counters.has(name) ? `# ${keyword} ${name} ` : head,
+    ),
+  );
+  return `${converted.join('\n')}\n# EOF\n`;
+}

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { metrics, type Sample } from './metrics.js';
+import { cpuSeconds, residentTreeBytes } from './process-usage.js';
+import { formatTable, summarize } from './report.js';
+import { parseSettings } from './settings.js';
+import { findTools } from './tools.js';
+import { createEventReader, watchEvent } from './watch-event.js';
+
+const main = fileURLToPath(new URL('main.ts', import.meta.url));
+const tiny = ['--quick', '--warm-up=0', '--watches=20', '--only=get,watch'];
+
+const skip = (() => {
+  try {
+    findTools();
+    return false;
+  } catch (error) {
+    return (error as Error).message;
+  }
+})();
+
+/** A process whose temporary files, and those of its children, lie in a folder of their own. */
+async function startBench(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-test-'));
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+    env: { ...process.env, TMPDIR: directory, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text;
+  });
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  return { child, directory, output, ended, remove: () => rm(directory, { recursive: true, force: true }) };
+}
+
+/** Command lines of running processes that name this folder. */
+function processesOf(directory: string): string[] {
+  const { stdout } = spawnSync('ps', ['-eo', 'stat=,args='], { encoding: 'utf8' });
+  return stdout.split('\n').filter(line => line.includes(directory) && !line.startsWith('Z'));
+}
+
+async function leftOver(directory: string): Promise<{ processes: string[]; folders: string[] }> {
+  // SIGKILL has been sent; the system may need a moment to carry it out.
+  for (let tries = 0; tries < 40 && processesOf(directory).length > 0; tries += 1) await sleep(50);
+  const folders = (await readdir(directory)).filter(name => name.startsWith('kube-api-proxy-bench-'));
+  return { processes: processesOf(directory), folders };
+}
+
+test('the benchmark measures every program and leaves nothing but its figures', { skip }, async () => {
+  const { directory, output, ended, remove } = await startBench(tiny);
+  try {
+    assert.equal(await ended, 0, output.stdout + output.stderr);
+    const result = JSON.parse(await readFile(join(directory, 'bench-result.json'), 'utf8')) as {
+      samples: Sample[];
+    };
+    const figures = (program: string) =>
+      new Set(result.samples.filter(sample => sample.program === program).map(({ metric }) => metric));
+    const expected = metrics.map(({ id }) => id).filter(id => !/^(large-)?list/.test(id));
+    for (const program of ['kube-api-proxy', 'kubectl', 'nginx']) {
+      assert.deepEqual(figures(program), new Set(expected), program);
+    }
+    const without = expected.filter(id => !id.startsWith('memory') && !id.endsWith('cpu'));
+    assert.deepEqual(figures('direct'), new Set(without));
+    assert.ok(result.samples.every(({ value }) => Number.isFinite(value)));
+    assert.match(output.stdout, /^\| GET 3\.4 KB object: CPU, ms\/request +\| +[\d.]+ \(/m);
+    assert.deepEqual(await leftOver(directory), { processes: [], folders: [] });
+  } finally {
+    await remove();
+  }
+});
+
+test('the benchmark takes its processes and files with it when it is interrupted', { skip }, async () => {
+  const { child, directory, output, ended, remove } = await startBench([...tiny, '--programs=kubectl,nginx']);
+  try {
+    while (!output.stderr.includes('nginx: GET') && child.exitCode === null) await sleep(20);
+    assert.notDeepEqual(processesOf(directory), []);
+    child.kill('SIGINT');
+    assert.equal(await ended, 130, output.stderr);
+    assert.deepEqual(await leftOver(directory), { processes: [], folders: [] });
+  } finally {
+    await remove();
+  }
+});
+
+test('a program that does not start ends the benchmark with a message and without leftovers', {
+  skip,
+}, async () => {
+  const { directory, output, ended, remove } = await startBench([
+    ...tiny,
+    '--programs=kube-api-proxy',
+    '--args=--no-such-flag',
+  ]);
+  try {
+    assert.equal(await ended, 1);
+    assert.match(output.stderr, /--no-such-flag did not start/);
+    assert.deepEqual(await leftOver(directory), { processes: [], folders: [] });
+  } finally {
+    await remove();
+  }
+});
+
+test('a missing tool is named with its Debian package', async () => {
+  const environment = { ...process.env };
+  try {
+    process.env['PATH'] = '/nonexistent';
+    assert.throws(findTools, /^Error: kubectl is not on PATH; Debian has it in package kubernetes-client$/m);
+    assert.throws(findTools, /wrk is not on PATH; Debian has it in package wrk/);
+  } finally {
+    process.env['PATH'] = environment['PATH'];
+  }
+});
+
+test('a wrong option is refused by its name', () => {
+  assert.throws(() => parseSettings(['--rounds=0']), /--rounds: "0" is not a whole number of at least 1/);
+  assert.throws(() => parseSettings(['--only=put']), /--only: "put" is none of get, list, large-list, watch/);
+  assert.throws(() => parseSettings(['--round=1']), /--round/);
+  assert.deepEqual(parseSettings(['--only=watch,get'])?.workloads, ['get', 'watch']);
+});
+
+test('an event is read whole however the stream cuts it', () => {
+  const sent = [1, 22, 333];
+  const bytes = Buffer.from(sent.map(time => watchEvent('MODIFIED', time)).join(''));
+  assert.equal(bytes.length, 1500);
+  for (const size of [1, 7, 499, 501, 1500]) {
+    const seen: number[] = [];
+    const read = createEventReader(time => seen.push(time));
+    for (let start = 0; start < bytes.length; start += size) read(bytes.subarray(start, start + size));
+    assert.deepEqual(seen, sent);
+  }
+});
+
+test('processor time and memory of a process include its children', async () => {
+  const busy = `process.on('disconnect', () => process.exit());
+    const end = Date.now() + 400; while (Date.now() < end);
+    process.send(1); setInterval(() => {}, 1000);`;
+  const parent = `const stdio = ['ignore', 'ignore', 'ignore', 'ipc'];
+    require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(busy)}], { stdio })
+      .on('message', () => process.stdout.write('done'));`;
+  const child = spawn(process.execPath, ['-e', parent], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    await once(child.stdout, 'data');
+    const pid = child.pid as number;
+    assert.ok(cpuSeconds(pid) > 0.2, `${cpuSeconds(pid)} s`);
+    // Two Node processes; one alone has about 40 MB.
+    assert.ok(residentTreeBytes(pid) > 60e6, `${residentTreeBytes(pid)} bytes`);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+test('a ratio is to kubectl proxy in the same round', () => {
+  const sample = (round: number, program: string, value: number): Sample => ({
+    round,
+    program,
+    metric: 'get.cpu',
+    value,
+  });
+  const samples = [
+    ...[sample(1, 'kubectl', 0.1), sample(1, 'kube-api-proxy', 0.08)],
+    ...[sample(2, 'kubectl', 0.2), sample(2, 'kube-api-proxy', 0.1)],
+    ...[sample(3, 'kubectl', 0.1), sample(3, 'kube-api-proxy', 0.06)],
+  ];
+  const programs = ['kube-api-proxy', 'kubectl'] as const;
+  const table = formatTable(summarize(samples, programs), programs);
+  assert.match(table, /0\.0800 \(0\.60: 0\.50-0\.80\) \| +0\.100 \|$/m);
+});

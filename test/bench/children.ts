@@ -1,0 +1,56 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+/** How a child process runs. */
+export interface ChildOptions {
+  /** taskset's path and a list of processors; both or no pinning. */
+  readonly taskset?: string | undefined;
+  readonly processors?: string | undefined;
+  /** The child's home; the developer's own settings and caches stay out. */
+  readonly home: string;
+  readonly stdio: StdioOptions;
+}
+
+const running = new Set<ChildProcess>();
+
+/** Starts a process that `killChildren` ends if nobody else does. Rejects if it cannot be started. */
+export async function startChild(
+  command: string,
+  args: readonly string[],
+  { taskset, processors, home, stdio }: ChildOptions,
+): Promise<ChildProcess> {
+  // taskset replaces itself by the program, which so keeps the process id.
+  const [file, all] =
+    taskset === undefined || processors === undefined
+      ? [command, args]
+      : [taskset, ['--cpu-list', processors, command, ...args]];
+  const child = spawn(file, all, { stdio, env: { PATH: process.env['PATH'] ?? '', HOME: home } });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  await once(child, 'spawn');
+  return child;
+}
+
+/** Asks a process to end, with SIGKILL after five seconds, and waits until it has. */
+export async function endChild(child: ChildProcess): Promise<void> {
+  if (!running.has(child)) return;
+  const closed = once(child, 'close');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  await closed;
+  clearTimeout(timer);
+}
+
+/** Ends every process that still runs, at once: the last thing to do before this one exits. */
+export function killChildren(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Collects what a pipe says; `text()` is that so far. */
+export function collect(stream: NodeJS.ReadableStream | null): { text(): string } {
+  let text = '';
+  stream?.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+  });
+  return { text: () => text };
+}

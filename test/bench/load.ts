@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Bench } from './bench.js';
+import { collect, startChild } from './children.js';
+import type { RequestWorkload } from './workloads.js';
+
+/** What wrk saw; latencies are in milliseconds. */
+export interface LoadResult {
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** Connections that failed, broke off or timed out, and answers of 400 and above. */
+  readonly errors: number;
+}
+
+// wrk's own text rounds; its Lua interface has the figures, and a script with nothing but `done` costs no request time.
+const script = `
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format("\\nresult %d %d %d %d %d\\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
+end
+`;
+
+/** Keeps a program busy for so many whole seconds with one request at a time on each keep-alive connection. */
+export async function runLoad(
+  { directory, tools, placement }: Bench,
+  url: string,
+  { path, connections }: RequestWorkload,
+  seconds: number,
+): Promise<LoadResult> {
+  const scriptFile = join(directory, 'done.lua');
+  await writeFile(scriptFile, script);
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', scriptFile];
+  const headers = ['-H', 'Accept: application/json', '-H', 'User-Agent: bench'];
+  const child = await startChild(tools.wrk, [...args, ...headers, url + path], {
+    taskset: tools.taskset,
+    processors: placement.load,
+    home: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  await once(child, 'close');
+  const match = /^result (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(stdout.text());
+  if (match === null)
+    throw new Error(`wrk has no result for ${url}${path}: ${stdout.text()}${stderr.text()}`);
+  const [requests = 0, microseconds = 1, p50 = 0, p99 = 0, errors = 0] = match.slice(1).map(Number);
+  return {
+    requests,
+    requestsPerSecond: (requests / microseconds) * 1e6,
+    p50: p50 / 1000,
+    p99: p99 / 1000,
+    errors,
+  };
+}

@@ -1,0 +1,102 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bench } from './bench.js';
+import { killChildren } from './children.js';
+import type { Sample } from './metrics.js';
+import { choosePlacement } from './placement.js';
+import { describeMachine, formatTable, summarize } from './report.js';
+import { type Findings, runRequestRound, runWatchRound } from './rounds.js';
+import { parseSettings, type Settings, usage } from './settings.js';
+import { findTools, toolVersions } from './tools.js';
+import { startRequestUpstream, writePemFiles } from './upstream.js';
+import { startWatchUpstream } from './watch-load.js';
+
+try {
+  const settings = parseSettings(process.argv.slice(2));
+  if (settings === null) process.stdout.write(usage);
+  else await bench(settings);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
+// Servers and pipes would keep the process; whatever still runs ends with it.
+process.exit();
+
+async function bench(settings: Settings): Promise<void> {
+  const tools = findTools();
+  if (!existsSync(settings.main)) throw new Error(`${settings.main} is not there: run npm run build first`);
+  const versions = { 'kube-api-proxy': packageVersion(), ...toolVersions(tools, settings.node) };
+  const directory = mkdtempSync(join(tmpdir(), 'kube-api-proxy-bench-'));
+  process.once('exit', () => {
+    killChildren();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
+  const placement = choosePlacement(settings.pin && tools.taskset !== undefined);
+  const run: Bench = { settings, tools, placement, directory };
+  const started = new Date();
+  const found = await runRounds(run);
+
+  const machine = describeMachine();
+  const summary = summarize(found.samples, settings.programs);
+  const notes = [...conditions(run), ...found.notes];
+  const result = { started, machine, versions, settings, placement, notes, doubts: found.doubts, summary };
+  await writeFile(settings.json, `${JSON.stringify({ ...result, samples: found.samples }, null, 2)}\n`);
+
+  const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const lines = [
+    formatTable(summary, settings.programs),
+    '',
+    'Medians; in brackets the ratio to kubectl proxy in the same round: median: least-greatest.',
+    `${machine.processors}, ${machine.kernel}; ${names.join(', ')}.`,
+    ...notes,
+    ...found.doubts.map(doubt => `DOUBTFUL: ${doubt}`),
+    `All samples: ${settings.json}`,
+  ];
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+  if (found.doubts.length > 0) process.exitCode = 1;
+}
+
+async function runRounds(run: Bench) {
+  const samples: Sample[] = [];
+  const doubts: string[] = [];
+  const notes = new Set<string>();
+  const findings: Findings = {
+    add: sample => samples.push(sample),
+    doubt: text => doubts.push(text),
+    note: text => notes.add(`${text}.`),
+    progress: text => process.stderr.write(`${text}\n`),
+  };
+  const pem = await writePemFiles(run);
+  const requests = await startRequestUpstream(run, pem);
+  const watches = await startWatchUpstream(run, pem);
+  for (let round = 1; round <= run.settings.rounds; round += 1) {
+    await runRequestRound(run, requests, round, findings);
+    if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
+  }
+  return { samples, doubts, notes: [...notes] };
+}
+
+/** What a reader must know to judge the figures. */
+function conditions({ settings, placement }: Bench): string[] {
+  const { rounds, seconds, warmUp, watches, rate, http2, chunked } = settings;
+  return [
+    `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${rate} events a second each.`,
+    'CPU and memory are those of the proxy process and its children alone.',
+    'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log, nginx none here.',
+    `The upstream has TLS 1.3, a required client certificate and ${http2 ? 'HTTP/2 beside HTTP/1.1' : 'HTTP/1.1 only'}; its answers come with${chunked ? 'out' : ''} Content-Length.`,
+    'The direct load shows no client certificate for plain requests (wrk has none to show), and shows it for watches.',
+    placement.program === undefined
+      ? 'No process was pinned.'
+      : `The proxy ran on processor ${placement.program}, load and upstream on ${placement.load}.`,
+  ];
+}
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

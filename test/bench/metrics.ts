@@ -1,0 +1,35 @@
+import { requestWorkloads } from './workloads.js';
+
+/** One figure of the table: what it is, and in which unit its samples are. */
+export interface Metric {
+  readonly id: string;
+  readonly title: string;
+  /** Significant digits. */
+  readonly digits: number;
+}
+
+/** One measurement of one program in one round. */
+export interface Sample {
+  readonly round: number;
+  readonly program: string;
+  readonly metric: string;
+  readonly value: number;
+}
+
+/** All figures, in the table's order. */
+export const metrics: readonly Metric[] = [
+  ...requestWorkloads.flatMap(({ name, title }) => [
+    { id: `${name}.cpu`, title: `${title}: CPU, ms/request`, digits: 3 },
+    { id: `${name}.rate`, title: `${title}: requests/s`, digits: 4 },
+    { id: `${name}.p50`, title: `${title}: p50, ms`, digits: 3 },
+    { id: `${name}.p99`, title: `${title}: p99, ms`, digits: 3 },
+  ]),
+  { id: 'watch.cpu', title: 'watch: CPU, µs/event', digits: 3 },
+  { id: 'watch.rate', title: 'watch: events/s', digits: 4 },
+  { id: 'watch.p50', title: 'watch: event p50, ms', digits: 3 },
+  { id: 'watch.p99', title: 'watch: event p99, ms', digits: 3 },
+  { id: 'memory.idle', title: 'memory: idle, MB', digits: 3 },
+  { id: 'memory.watch', title: 'memory: per open watch, KB', digits: 3 },
+  { id: 'memory.busy-watch', title: 'memory: per open watch, events flowing, KB', digits: 3 },
+  { id: 'memory.load', title: 'memory: highest under load, MB', digits: 3 },
+];

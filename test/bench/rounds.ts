@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bench } from './bench.js';
+import { runLoad } from './load.js';
+import type { Sample } from './metrics.js';
+import { cpuSeconds, residentTreeBytes, sampleMemory } from './process-usage.js';
+import { type Program, startProgram } from './programs.js';
+import type { Upstream } from './upstream.js';
+import { runWatches, type WatchUpstream } from './watch-load.js';
+import { answerBody, type RequestWorkload, requestWorkloads } from './workloads.js';
+
+/** Where a round reports to. */
+export interface Findings {
+  add(sample: Sample): void;
+  /** Something that casts doubt on the figures. */
+  doubt(text: string): void;
+  note(text: string): void;
+  progress(text: string): void;
+}
+
+const megabyte = 1e6;
+const kilobyte = 1e3;
+
+/** Runs the plain requests: all programs fresh and warm, then for each workload one after the other. */
+export async function runRequestRound(
+  bench: Bench,
+  upstream: Upstream,
+  round: number,
+  findings: Findings,
+): Promise<void> {
+  const { warmUp, workloads, programs: names } = bench.settings;
+  const chosen = requestWorkloads.filter(({ name }) => workloads.includes(name));
+  const [first] = chosen;
+  if (first === undefined) return;
+
+  const programs: Program[] = [];
+  try {
+    for (const name of rotated(names, round)) {
+      findings.progress(`round ${round}, ${name}: warm-up`);
+      const program = await startProgram(bench, name, upstream);
+      programs.push(program);
+      if (name !== 'direct') for (const workload of chosen) await expectAnswer(program, workload);
+      if (warmUp > 0) await runLoad(bench, program.url, first, warmUp);
+    }
+    const highest = new Map<Program, number>();
+    for (const workload of chosen) {
+      for (const program of programs) {
+        findings.progress(`round ${round}, ${program.name}: ${workload.title}`);
+        const bytes = await measureRequests(bench, program, workload, round, findings);
+        highest.set(program, Math.max(bytes, highest.get(program) ?? 0));
+      }
+    }
+    for (const [{ name, pid }, bytes] of highest) {
+      if (pid === undefined) continue;
+      findings.add({ round, program: name, metric: 'memory.load', value: bytes / megabyte });
+    }
+  } finally {
+    await Promise.all(programs.map(program => program.stop()));
+  }
+}
+
+/** Gives the highest memory seen, in bytes; 0 where there is no process. */
+async function measureRequests(
+  bench: Bench,
+  { name, pid, url }: Program,
+  workload: RequestWorkload,
+  round: number,
+  findings: Findings,
+): Promise<number> {
+  const { seconds, warmUp } = bench.settings;
+  const add = (figure: string, value: number) =>
+    findings.add({ round, program: name, metric: `${workload.name}.${figure}`, value });
+  const memory = pid === undefined ? undefined : sampleMemory(pid);
+  // The programs wait for their turns; the first second after that is not measured.
+  if (warmUp > 0) await runLoad(bench, url, workload, 1);
+  const before = pid === undefined ? 0 : cpuSeconds(pid);
+  const { requests, requestsPerSecond, p50, p99, errors } = await runLoad(bench, url, workload, seconds);
+  if (pid !== undefined) add('cpu', ((cpuSeconds(pid) - before) * 1000) / requests);
+  add('rate', requestsPerSecond);
+  add('p50', p50);
+  add('p99', p99);
+  if (errors > 0) findings.doubt(`round ${round}, ${name}, ${workload.title}: ${errors} errors`);
+  return Math.max(0, ...(memory?.stop() ?? []));
+}
+
+/** Fails unless the program gives the whole answer. */
+async function expectAnswer({ name, url }: Program, workload: RequestWorkload): Promise<void> {
+  const { path } = workload;
+  const bytes = Buffer.byteLength(answerBody(workload));
+  const response = await fetch(url + path);
+  const body = Buffer.from(await response.arrayBuffer());
+  if (response.status === 200 && body.length === bytes) return;
+  const start = body.toString('utf8', 0, 300);
+  throw new Error(
+    `${name} answered ${path} with ${response.status} and ${body.length} of ${bytes} bytes: ${start}`,
+  );
+}
+
+/** Runs the watches: one program after the other, each fresh, so that its memory is its own. */
+export async function runWatchRound(
+  bench: Bench,
+  upstream: WatchUpstream,
+  round: number,
+  findings: Findings,
+): Promise<void> {
+  const { programs: names, settle, watches } = bench.settings;
+  for (const name of rotated(names, round)) {
+    findings.progress(`round ${round}, ${name}: ${watches} watches`);
+    const program = await startProgram(bench, name, upstream);
+    const { pid } = program;
+    const add = (metric: string, value: number) => findings.add({ round, program: name, metric, value });
+    try {
+      if (pid !== undefined) await (await fetch(`${program.url}/version`)).text();
+      await sleep(settle * 1000);
+      const idle = pid === undefined ? 0 : residentTreeBytes(pid);
+      const result = await runWatches(bench, program, upstream);
+      if (result.cpuSecondsPerEvent !== undefined) {
+        add('watch.cpu', result.cpuSecondsPerEvent * 1e6);
+        add('memory.idle', idle / megabyte);
+        add('memory.watch', ((result.quietBytes ?? 0) - idle) / watches / kilobyte);
+        add('memory.busy-watch', ((result.busyBytes ?? 0) - idle) / watches / kilobyte);
+      }
+      add('watch.rate', result.eventsPerSecond);
+      add('watch.p50', result.p50);
+      add('watch.p99', result.p99);
+      findings.note(`${name} holds its watches on the upstream over HTTP/${result.protocols.join(' and ')}`);
+      if (result.errors > 0)
+        findings.doubt(`round ${round}, ${name}: ${result.errors} events or watches lost`);
+      if (result.skipped > 0) {
+        findings.doubt(
+          `round ${round}, ${name}: the server for watches fell ${result.skipped} rounds of events behind`,
+        );
+      }
+    } finally {
+      await program.stop();
+    }
+  }
+}
+
+/** Another program first in each round, so that none always follows the same one. */
+function rotated<T>(names: readonly T[], round: number): T[] {
+  const by = (round - 1) % names.length;
+  return [...names.slice(by), ...names.slice(0, by)];
+}

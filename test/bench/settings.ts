@@ -1,0 +1,128 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type ProgramName, programNames } from './programs.js';
+import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
+
+/** What is measured: one of the request workloads, or open watches. */
+export type WorkloadName = RequestWorkloadName | 'watch';
+
+/** One run of the benchmark, as the command line asked for it; times are in seconds. */
+export interface Settings {
+  readonly rounds: number;
+  /** Of every single measurement; wrk takes whole seconds. */
+  readonly seconds: number;
+  /** Of load before a program's first measurement in a round; 0 leaves the warm-up out. */
+  readonly warmUp: number;
+  /** Of rest before memory is read. */
+  readonly settle: number;
+  readonly watches: number;
+  /** Events a second that each watch receives. */
+  readonly rate: number;
+  readonly workloads: readonly WorkloadName[];
+  readonly programs: readonly ProgramName[];
+  /** The Node binary that runs this program, its own arguments, and the program's main file and flags. */
+  readonly node: string;
+  readonly nodeArgs: readonly string[];
+  readonly main: string;
+  readonly args: readonly string[];
+  /** Whether the upstream offers HTTP/2 beside HTTP/1.1, as an API server does. */
+  readonly http2: boolean;
+  /** Whether the upstream leaves Content-Length out, as an API server does in answers of more than a few kilobytes. */
+  readonly chunked: boolean;
+  readonly pin: boolean;
+  readonly json: string;
+}
+
+const workloadNames: readonly WorkloadName[] = [...requestWorkloads.map(({ name }) => name), 'watch'];
+
+/** The text of --help. */
+export const usage = `Usage: npm run bench -- [options]
+
+  --rounds N        rounds over all programs (3)
+  --seconds N       length of one measurement, whole seconds (5)
+  --warm-up N       seconds of load before a program's first measurement in a round (6)
+  --watches N       open watches (1000)
+  --rate N          events a second on each watch (10)
+  --only LIST       of ${workloadNames.join(',')}
+  --programs LIST   of ${programNames.join(',')}
+  --node PATH       Node binary for this program
+  --node-args=TEXT  arguments of that binary, separated by spaces
+  --main PATH       main file of this program (dist/main.js)
+  --args=TEXT       more flags of this program, separated by spaces
+  --no-http2        the upstream offers HTTP/1.1 only
+  --chunked         the upstream's answers have no Content-Length
+  --no-pin          leave the choice of processors to the system, also where taskset exists
+  --quick           1 round, 1 second, 1 second of warm-up, 100 watches: for a look, not for figures
+  --json FILE       where the figures go (bench-result.json in the temporary folder)
+`;
+
+/** Reads the command line; null stands for --help. Throws an error with a message for the user. */
+export function parseSettings(argv: readonly string[]): Settings | null {
+  const { values } = parseArgs({
+    args: [...argv],
+    allowNegative: true,
+    options: {
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      'warm-up': { type: 'string' },
+      watches: { type: 'string' },
+      rate: { type: 'string', default: '10' },
+      only: { type: 'string', default: workloadNames.join(',') },
+      programs: { type: 'string', default: programNames.join(',') },
+      node: { type: 'string', default: process.execPath },
+      'node-args': { type: 'string', default: '' },
+      main: { type: 'string', default: fileURLToPath(new URL('../../dist/main.js', import.meta.url)) },
+      args: { type: 'string', default: '' },
+      http2: { type: 'boolean', default: true },
+      chunked: { type: 'boolean', default: false },
+      pin: { type: 'boolean', default: true },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string', default: join(tmpdir(), 'bench-result.json') },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return null;
+  const { quick } = values;
+  return {
+    rounds: wholeNumber('rounds', values.rounds ?? (quick ? '1' : '3'), 1),
+    seconds: wholeNumber('seconds', values.seconds ?? (quick ? '1' : '5'), 1),
+    warmUp: wholeNumber('warm-up', values['warm-up'] ?? (quick ? '1' : '6'), 0),
+    settle: quick ? 0.3 : 2,
+    watches: wholeNumber('watches', values.watches ?? (quick ? '100' : '1000'), 1),
+    rate: wholeNumber('rate', values.rate, 1),
+    workloads: listOf('only', values.only, workloadNames),
+    programs: listOf('programs', values.programs, programNames),
+    node: values.node,
+    nodeArgs: words(values['node-args']),
+    main: values.main,
+    args: words(values.args),
+    http2: values.http2,
+    chunked: values.chunked,
+    pin: values.pin,
+    json: values.json,
+  };
+}
+
+function wholeNumber(option: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
+    throw new Error(`--${option}: ${JSON.stringify(text)} is not a whole number of at least ${least}`);
+  }
+  return value;
+}
+
+// In the order of the known names, so that tables of different runs look alike.
+function listOf<T extends string>(option: string, text: string, known: readonly T[]): T[] {
+  const given = text.split(',').map(name => name.trim());
+  const stranger = given.find(name => !known.some(other => other === name));
+  if (stranger !== undefined) {
+    throw new Error(`--${option}: ${JSON.stringify(stranger)} is none of ${known.join(', ')}`);
+  }
+  return known.filter(name => given.includes(name));
+}
+
+function words(text: string): string[] {
+  return text.split(' ').filter(word => word !== '');
+}

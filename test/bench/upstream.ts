@@ -1,0 +1,124 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import type { Bench } from './bench.js';
+import { freePort, startNginx } from './nginx.js';
+import { answerBody, answerFields, requestWorkloads } from './workloads.js';
+
+/** PEM files of one authority, a server on loopback and a client. */
+export interface PemFiles {
+  readonly ca: string;
+  readonly serverCertificate: string;
+  readonly serverKey: string;
+  readonly clientCertificate: string;
+  readonly clientKey: string;
+}
+
+/** A server to put a proxy in front of. */
+export interface Upstream {
+  readonly name: string;
+  /** `https://` and its address; it asks for the client certificate. */
+  readonly url: string;
+  /** Where the load itself can reach it, without a proxy. */
+  readonly straightUrl: string;
+  /** Names it and holds the client certificate. */
+  readonly kubeconfig: string;
+  readonly pem: PemFiles;
+}
+
+/** Issues the certificates of one run (ECDSA on P-256) and writes them to its folder. */
+export async function writePemFiles({ directory }: Bench): Promise<PemFiles> {
+  const authority = await createCertificateAuthority();
+  const server = await authority.server();
+  const client = await authority.client();
+  const put = async (name: string, content: string): Promise<string> => {
+    const file = join(directory, name);
+    await writeFile(file, content, { mode: 0o600 });
+    return file;
+  };
+  return {
+    ca: await put('ca.crt', authority.certificate),
+    serverCertificate: await put('server.crt', server.certificate),
+    serverKey: await put('server.key', server.key),
+    clientCertificate: await put('client.crt', client.certificate),
+    clientKey: await put('client.key', client.key),
+  };
+}
+
+/** Describes a server on this port of loopback, and writes the kubeconfig for it. */
+export async function describeUpstream(
+  { directory }: Bench,
+  {
+    name,
+    port,
+    straightPort = port,
+    pem,
+  }: { name: string; port: number; straightPort?: number; pem: PemFiles },
+): Promise<Upstream> {
+  const folder = join(directory, name);
+  await mkdir(folder, { recursive: true });
+  const url = `https://127.0.0.1:${port}`;
+  const { path } = await writeKubeconfig(
+    {
+      server: url,
+      cluster: { 'certificate-authority': pem.ca },
+      user: { 'client-certificate': pem.clientCertificate, 'client-key': pem.clientKey },
+    },
+    { directory: folder },
+  );
+  return { name, url, straightUrl: `https://127.0.0.1:${straightPort}`, kubeconfig: path, pem };
+}
+
+/**
+ * Starts the API server's stand-in for plain requests: nginx with TLS 1.3 and a required client certificate that
+ * serves the workloads' answers. wrk has no client certificate, so it reaches the same files through a second port that
+ * asks for none; on kept-alive connections that is the same work.
+ */
+export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise<Upstream> {
+  const { directory, settings, placement } = bench;
+  const name = 'request-upstream';
+  const folder = join(directory, name);
+  await mkdir(folder);
+  const locations: string[] = [];
+  for (const workload of requestWorkloads) {
+    const file = join(folder, `${workload.name}.json`);
+    await writeFile(file, answerBody(workload));
+    locations.push(`location = ${workload.path} { alias ${file}; }`);
+  }
+  const [port, straightPort] = [await freePort(), await freePort()];
+  const fields = answerFields().map(([field, value]) => `add_header ${field} "${value}";`);
+  // nginx does not know the length of what it might have to replace something in.
+  const chunked = settings.chunked ? 'sub_filter "no such text" ""; sub_filter_types *;' : '';
+  const server = (listen: number, verify: 'on' | 'off') => `
+  server {
+    listen 127.0.0.1:${listen} ssl${settings.http2 ? ' http2' : ''};
+    ssl_verify_client ${verify};
+    ${locations.join('\n    ')}
+    location = /readyz { return 200 "ok"; }
+    location = /version { return 200 "{}"; }
+  }`;
+  await startNginx(bench, {
+    name,
+    port,
+    processors: placement.load,
+    http: `
+  ssl_protocols TLSv1.3;
+  ssl_certificate ${pem.serverCertificate};
+  ssl_certificate_key ${pem.serverKey};
+  ssl_client_certificate ${pem.ca};
+  http2_max_concurrent_streams 100;
+  open_file_cache max=16;
+  open_file_cache_valid 1h;
+  types {}
+  default_type application/json;
+  etag off;
+  max_ranges 0;
+  ${fields.join('\n  ')}
+  add_header Last-Modified "";
+  ${chunked}
+${server(port, 'on')}
+${server(straightPort, 'off')}`,
+  });
+  return describeUpstream(bench, { name, port, straightPort, pem });
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
+import { get as getSecure } from 'node:https';
+import { createEventReader, now } from './watch-event.js';
+import { answer, type ClientCommand, type ClientState, type ClientTls } from './watch-messages.js';
+import { watchPath } from './workloads.js';
+
+// A process of its own: opens watches, each on its own HTTP/1.1 connection, and notes how old each event is.
+
+/** Watches being opened at a time. */
+const atOnce = 50;
+
+let received = 0;
+let lost = 0;
+let measuring = false;
+let ages: number[] = [];
+
+answer<ClientCommand, ClientState>(async message => {
+  if (message.command === 'open') await openWatches(message);
+  if (message.command === 'begin') {
+    ages = [];
+    measuring = true;
+  }
+  if (message.command === 'end') measuring = false;
+  const sorted = Float64Array.from(ages).sort();
+  const quantile = (part: number) => (sorted[Math.ceil(sorted.length * part) - 1] ?? 0) / 1000;
+  return { events: ages.length, received, lost, p50: quantile(0.5), p99: quantile(0.99) };
+});
+
+async function openWatches({ url, count, tls }: Extract<ClientCommand, { command: 'open' }>): Promise<void> {
+  const pem = tls === null ? null : readPem(tls);
+  let left = count;
+  const openInTurn = async () => {
+    while (left > 0) {
+      left -= 1;
+      await openWatch(url + watchPath, pem);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, openInTurn));
+}
+
+function readPem({ ca, cert, key }: ClientTls) {
+  return { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
+}
+
+/** Resolves with the watch's first event, when it is open all the way to the server. */
+function openWatch(url: string, pem: ReturnType<typeof readPem> | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let first = true;
+    const read = createEventReader(sent => {
+      if (first) {
+        first = false;
+        resolve();
+        return;
+      }
+      received += 1;
+      if (measuring) ages.push(now() - sent);
+    });
+    const onResponse = (response: IncomingMessage) => {
+      if (response.statusCode !== 200) reject(new Error(`a watch was answered ${response.statusCode}`));
+      response.on('data', read).on('error', () => {});
+      response.once('close', () => {
+        lost += 1;
+        reject(new Error('a watch ended before its first event'));
+      });
+    };
+    const headers = { Accept: 'application/json' };
+    const request =
+      pem === null
+        ? get(url, { agent: false, headers }, onResponse)
+        : getSecure(url, { agent: false, headers, ...pem }, onResponse);
+    request.once('error', reject);
+  });
+}

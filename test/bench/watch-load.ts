@@ -1,0 +1,126 @@
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Bench } from './bench.js';
+import { endChild, startChild } from './children.js';
+import { cpuSeconds, residentTreeBytes, sampleMemory } from './process-usage.js';
+import type { Program } from './programs.js';
+import { describeUpstream, type PemFiles, type Upstream } from './upstream.js';
+import {
+  ask,
+  type ClientCommand,
+  type ClientState,
+  type ServerCommand,
+  type ServerState,
+} from './watch-messages.js';
+
+/** The API server's stand-in for watches, in a process of its own. */
+export interface WatchUpstream extends Upstream {
+  readonly server: ChildProcess;
+}
+
+/** What one program's watches cost; the figures about its process are undefined where there is none. */
+export interface WatchResult {
+  /** Bytes with the watches open, before any event and in the median while events flow. */
+  readonly quietBytes: number | undefined;
+  readonly busyBytes: number | undefined;
+  readonly cpuSecondsPerEvent: number | undefined;
+  readonly eventsPerSecond: number;
+  /** Milliseconds from the server's write to the client's read. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Events that did not arrive, and watches that ended. */
+  readonly errors: number;
+  /** Rounds of events that the server could not send in time. */
+  readonly skipped: number;
+  /** HTTP versions towards the server. */
+  readonly protocols: readonly string[];
+}
+
+/** Starts the server for watches. */
+export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<WatchUpstream> {
+  const server = await startScript(bench, 'watch-server.ts');
+  const { http2 } = bench.settings;
+  const { port } = await askServer(server, { command: 'listen', http2, pem: { ...pem } });
+  return { ...(await describeUpstream(bench, { name: 'watch-upstream', port, pem })), server };
+}
+
+/** Opens the watches through a program, lets events flow, and measures once it is warm. */
+export async function runWatches(
+  bench: Bench,
+  { pid, url }: Program,
+  { server, straightUrl, pem }: WatchUpstream,
+): Promise<WatchResult> {
+  const { watches: count, rate, seconds, warmUp, settle } = bench.settings;
+  const before = await askServer(server, { command: 'stop' });
+  const client = await startScript(bench, 'watch-client.ts');
+  try {
+    const tls = { ca: pem.ca, cert: pem.clientCertificate, key: pem.clientKey };
+    await askClient(client, { command: 'open', url, count, tls: url === straightUrl ? tls : null });
+    await sleep(settle * 1000);
+    const quietBytes = pid === undefined ? undefined : residentTreeBytes(pid);
+
+    const { protocols } = await askServer(server, { command: 'start', rate });
+    await sleep(warmUp * 1000);
+    const memory = pid === undefined ? undefined : sampleMemory(pid);
+    await askClient(client, { command: 'begin' });
+    const cpuBefore = pid === undefined ? undefined : cpuSeconds(pid);
+    await sleep(seconds * 1000);
+    const cpuAfter = pid === undefined ? undefined : cpuSeconds(pid);
+    const { events, p50, p99 } = await askClient(client, { command: 'end' });
+    const samples = memory?.stop();
+
+    const { sent, skipped } = await askServer(server, { command: 'stop' });
+    const { received, lost } = await settled(client, sent - before.sent);
+    return {
+      quietBytes,
+      busyBytes: samples === undefined ? undefined : median(samples),
+      cpuSecondsPerEvent:
+        cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / events,
+      eventsPerSecond: events / seconds,
+      p50,
+      p99,
+      errors: sent - before.sent - received + lost,
+      skipped: skipped - before.skipped,
+      protocols,
+    };
+  } finally {
+    await endChild(client);
+  }
+}
+
+/** The client's state when all events have arrived, or after two seconds. */
+async function settled(client: ChildProcess, expected: number): Promise<ClientState> {
+  const deadline = AbortSignal.timeout(2000);
+  for (;;) {
+    const state = await askClient(client, { command: 'end' });
+    if (state.received >= expected || deadline.aborted) return state;
+    await sleep(50);
+  }
+}
+
+/** The middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (index: number) => sorted[index] as number;
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
+}
+
+function startScript({ directory, tools, placement }: Bench, file: string): Promise<ChildProcess> {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  return startChild(process.execPath, ['--import', 'tsx', path], {
+    taskset: tools.taskset,
+    processors: placement.load,
+    home: directory,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+}
+
+function askServer(child: ChildProcess, command: ServerCommand): Promise<ServerState> {
+  return ask(child, command);
+}
+
+function askClient(child: ChildProcess, command: ClientCommand): Promise<ClientState> {
+  return ask(child, command);
+}

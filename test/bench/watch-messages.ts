@@ -1,0 +1,78 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+
+/** What the watch server is asked: each is answered once. */
+export type ServerCommand =
+  | { readonly command: 'listen'; readonly http2: boolean; readonly pem: Readonly<Record<string, string>> }
+  | { readonly command: 'start'; readonly rate: number }
+  | { readonly command: 'stop' };
+
+/** The server's answer to each of its commands. */
+export interface ServerState {
+  readonly port: number;
+  readonly open: number;
+  /** Events written since it started. */
+  readonly sent: number;
+  /** Rounds of events left out because the one before was still being written. */
+  readonly skipped: number;
+  /** HTTP versions of the open watches. */
+  readonly protocols: readonly string[];
+}
+
+/** What the watch client is asked: each is answered once. */
+export type ClientCommand =
+  | { readonly command: 'open'; readonly url: string; readonly count: number; readonly tls: ClientTls | null }
+  | { readonly command: 'begin' }
+  | { readonly command: 'end' };
+
+/** PEM of the server's authority and of a client certificate. */
+export interface ClientTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The client's answer to each of its commands; latencies, in milliseconds, are of the events between begin and end. */
+export interface ClientState {
+  /** Events since `begin`; the first event of each watch is not counted. */
+  readonly events: number;
+  /** Events since the start. */
+  readonly received: number;
+  /** Watches that ended. */
+  readonly lost: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Sends a command to a child process and waits for the answer; throws what the child says went wrong. */
+export async function ask<Command extends { command: string }, State>(
+  child: ChildProcess,
+  command: Command,
+): Promise<State> {
+  const ended = new AbortController();
+  const onExit = () => ended.abort();
+  child.once('exit', onExit);
+  child.send(command);
+  try {
+    const [answer] = (await once(child, 'message', { signal: ended.signal })) as [State & { error?: string }];
+    if (answer.error !== undefined) throw new Error(`${command.command}: ${answer.error}`);
+    return answer;
+  } catch (error) {
+    if (ended.signal.aborted) throw new Error(`the process for watches ended at "${command.command}"`);
+    throw error;
+  } finally {
+    child.off('exit', onExit);
+  }
+}
+
+/** Answers commands from the parent process one after the other, and ends when the parent is gone. */
+export function answer<Command, State>(handle: (command: Command) => Promise<State> | State): void {
+  process.on('disconnect', () => process.exit());
+  process.on('message', async (command: Command) => {
+    try {
+      process.send?.(await handle(command));
+    } catch (error) {
+      process.send?.({ error: (error as Error).message });
+    }
+  });
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { now, watchEvent } from './watch-event.js';
+import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
+
+// A process of its own: the API server's stand-in for watches. TLS with a required client certificate, HTTP/2 and
+// HTTP/1.1; every GET with watch=1 stays open and receives one event at once, then all the same ones.
+
+/** As the API server's own limit, which spreads a client's watches over several connections. */
+const streamsPerConnection = 100;
+/**
+ * Watches written in one turn of the event loop. HTTP/2 sends what one turn wrote at once; eight events are the 4 KB that
+ * the API server (golang.org/x/net/http2) gathers before it writes.
+ */
+const slice = 8;
+
+const open = new Set<Http2ServerResponse>();
+let port = 0;
+let sent = 0;
+let skipped = 0;
+let timer: NodeJS.Timeout | undefined;
+let writing = false;
+
+answer<ServerCommand, ServerState>(async message => {
+  if (message.command === 'listen') port = await listen(message);
+  if (message.command === 'start') timer = setInterval(() => void sendToAll(), 1000 / message.rate);
+  if (message.command === 'stop') {
+    clearInterval(timer);
+    while (writing) await turn();
+  }
+  const protocols = [...new Set([...open].map(({ req }) => req.httpVersion))];
+  return { port, open: open.size, sent, skipped, protocols };
+});
+
+async function listen({ http2, pem }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
+  const file = (name: string) => readFileSync(pem[name] as string);
+  const server = createSecureServer(
+    {
+      ca: file('ca'),
+      cert: file('serverCertificate'),
+      key: file('serverKey'),
+      minVersion: 'TLSv1.3',
+      requestCert: true,
+      rejectUnauthorized: true,
+      allowHTTP1: true,
+      ...(http2 ? {} : { ALPNProtocols: ['http/1.1'] }),
+      settings: { maxConcurrentStreams: streamsPerConnection },
+    },
+    serve,
+  );
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', 4096, resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+function serve(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  response.on('error', () => {});
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
+  if (!request.url.includes('watch=1')) {
+    response.end('{}');
+    return;
+  }
+  response.once('close', () => open.delete(response));
+  open.add(response);
+  response.write(watchEvent('ADDED', now()));
+}
+
+async function sendToAll(): Promise<void> {
+  if (writing) {
+    skipped += 1;
+    return;
+  }
+  writing = true;
+  const targets = [...open];
+  for (let start = 0; start < targets.length; start += slice) {
+    const event = watchEvent('MODIFIED', now());
+    for (const response of targets.slice(start, start + slice)) {
+      if (!open.has(response)) continue;
+      response.write(event);
+      sent += 1;
+    }
+    await turn();
+  }
+  writing = false;
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+
+/** The names of the plain requests, as --only takes them. */
+export type RequestWorkloadName = 'get' | 'list' | 'large-list';
+
+/** One plain request that is sent over and over. */
+export interface RequestWorkload {
+  readonly name: RequestWorkloadName;
+  readonly title: string;
+  readonly path: string;
+  /** Keep-alive connections, with one request under way on each. */
+  readonly connections: number;
+  /** Pods in the answer; undefined is the one pod itself. */
+  readonly items?: number;
+}
+
+/** The plain requests: the sizes of one object, of a namespace's list and of a cluster's list. */
+export const requestWorkloads: readonly RequestWorkload[] = [
+  {
+    name: 'get',
+    title: 'GET 3.4 KB object',
+    path: '/api/v1/namespaces/team-0/pods/web-0',
+    connections: 16,
+  },
+  {
+    name: 'list',
+    title: 'GET 144 KB list',
+    path: '/api/v1/namespaces/team-0/pods',
+    connections: 8,
+    items: 43,
+  },
+  { name: 'large-list', title: 'GET 2.9 MB list', path: '/api/v1/pods', connections: 4, items: 866 },
+];
+
+/** What the watches ask for. */
+export const watchPath = '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true';
+
+interface Exchange {
+  readonly name: string;
+  readonly response: { readonly headers: readonly (readonly [string, string])[]; readonly body: string };
+}
+
+interface Pod {
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+function recordedPod(): Exchange['response'] {
+  const file = new URL('../fixtures/recorded-exchanges.json', import.meta.url);
+  const { exchanges } = JSON.parse(readFileSync(file, 'utf8')) as { readonly exchanges: readonly Exchange[] };
+  const found = exchanges.find(({ name }) => name === 'get a pod');
+  if (found === undefined) throw new Error('the recorded exchanges have no "get a pod"');
+  return found.response;
+}
+
+/** The answer's body, the same in every run: a recorded pod, or a list of copies of it that differ by name. */
+export function answerBody({ items }: RequestWorkload): string {
+  const { body } = recordedPod();
+  if (items === undefined) return body;
+  const pod = JSON.parse(body) as Pod;
+  const pods = Array.from({ length: items }, (_, index) => ({
+    ...pod,
+    metadata: { ...pod.metadata, name: `web-${index}` },
+    kind: undefined,
+    apiVersion: undefined,
+  }));
+  return JSON.stringify({
+    kind: 'PodList',
+    apiVersion: 'v1',
+    metadata: { resourceVersion: '2855' },
+    items: pods,
+  });
+}
+
+/** The recorded header fields of the API server that are not about the answer's length, type or time. */
+export function answerFields(): readonly (readonly [string, string])[] {
+  const own = new Set(['content-type', 'content-length', 'transfer-encoding', 'date']);
+  return recordedPod().headers.filter(([name]) => !own.has(name.toLowerCase()));
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  type Credential,
+  isSameClientCertificate,
+  isSameCredential,
+} from '../../src/credentials/credential.js';
+
+const create = (certificate: string, key: string, authorization?: string): Credential => ({
+  clientCertificate: {
+    certificate: Buffer.from(certificate),
+    key: Buffer.from(key),
+    notAfter: new Date(0),
+  },
+  ...(authorization === undefined ? {} : { authorization }),
+});
+
+describe('two credentials', () => {
+  it('are the same when the API server gets the same from both', () => {
+    assert.ok(isSameCredential({}, {}));
+    assert.ok(isSameCredential(create('c', 'k', 'Bearer t'), create('c', 'k', 'Bearer t')));
+    assert.ok(isSameCredential({ authorization: 'Bearer t' }, { authorization: 'Bearer t' }));
+  });
+
+  it('differ in a token, in a certificate, in its key, or in having one', () => {
+    const one = create('c', 'k', 'Bearer t');
+    const others = [
+      create('c', 'k', 'Bearer u'),
+      create('c', 'k'),
+      create('d', 'k', 'Bearer t'),
+      create('c', 'l', 'Bearer t'),
+      { authorization: 'Bearer t' },
+    ];
+    for (const other of others) {
+      assert.equal(isSameCredential(one, other), false);
+      assert.equal(isSameCredential(other, one), false);
+    }
+  });
+
+  it('have the same client certificate whatever their tokens are', () => {
+    assert.ok(isSameClientCertificate(create('c', 'k', 'Bearer t'), create('c', 'k')));
+    assert.ok(isSameClientCertificate({ authorization: 'Bearer t' }, {}));
+    assert.equal(isSameClientCertificate(create('c', 'k'), {}), false);
+    assert.equal(isSameClientCertificate(create('c', 'k'), create('c', 'l')), false);
+  });
+});

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import type { Credential } from '../../src/credentials/credential.js';
+import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
+import { createRenewedSource, type ObtainedCredential } from '../../src/credentials/renewed-source.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const start = Date.UTC(2030, 0, 1);
+const hour = 3_600_000;
+
+/** Asked for a credential: what it is answered with is the test's to say. */
+interface Question {
+  readonly signal: AbortSignal;
+  give(obtained: ObtainedCredential): void;
+  fail(error: Error): void;
+}
+
+let clock: ManualClock;
+let questions: Question[];
+let refreshes: string[];
+let expirations: (number | undefined)[];
+let lines: unknown[];
+beforeEach(() => {
+  clock = new ManualClock(start);
+  questions = [];
+  refreshes = [];
+  expirations = [];
+  lines = [];
+});
+const sources: CredentialSource[] = [];
+afterEach(() => {
+  for (const source of sources.splice(0)) source.close();
+});
+
+function create(first?: ObtainedCredential): CredentialSource {
+  const source = createRenewedSource({
+    name: 'oidc',
+    first,
+    clock,
+    events: {
+      refreshed: (_, result) => void refreshes.push(result),
+      expires: (_, at) => void expirations.push(at?.getTime()),
+      log: { info: (...line) => void lines.push(line), warn: (...line) => void lines.push(line) },
+    },
+    obtain: signal =>
+      new Promise((give, fail) => {
+        questions.push({ signal, give, fail });
+      }),
+  });
+  sources.push(source);
+  return source;
+}
+
+const bearer = (token: string): Credential => ({ authorization: `Bearer ${token}` });
+const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+describe('a renewed source', () => {
+  it('does and tells nothing before it is first asked', async () => {
+    create({ credential: bearer('a'), expiresAt: start + hour });
+    create();
+    clock.advance(2 * hour);
+    assert.equal(clock.pending, 0);
+    assert.deepEqual([questions.length, expirations.length, lines.length], [0, 0, 0]);
+  });
+
+  it('gives what it has to begin with, and renews it when it is about to end', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    assert.deepEqual(source.get(), bearer('a'));
+    assert.deepEqual(expirations, [start + hour]);
+    clock.advance(hour - 60_000);
+    assert.equal(questions.length, 1);
+    assert.deepEqual(source.get(), bearer('a'));
+    questions[0]?.give({ credential: bearer('b'), expiresAt: start + 2 * hour });
+    await settled();
+    assert.deepEqual(source.get(), bearer('b'));
+    assert.deepEqual(expirations, [start + hour, start + 2 * hour]);
+    assert.deepEqual(refreshes, ['success']);
+  });
+
+  it('does not give a first credential that has ended, even for a second', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start });
+    const waiting = source.get();
+    assert.ok(waiting instanceof Promise);
+    questions[0]?.give({ credential: bearer('b'), expiresAt: start });
+    assert.deepEqual(await waiting, bearer('b'));
+    assert.deepEqual(source.get(), bearer('b'), 'one that has just come is given for a second');
+    clock.advance(1_000);
+    assert.ok(source.get() instanceof Promise);
+  });
+
+  it('tells when a credential expires by its own word, and gives it until it is said to end', async () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour, endsAt: start + hour / 2 });
+    source.get();
+    assert.deepEqual(expirations, [start + hour]);
+    clock.advance(hour / 2);
+    assert.ok(source.get() instanceof Promise);
+  });
+
+  it('gives one whose end is not known for ever', async () => {
+    const source = create({ credential: bearer('a') });
+    source.get();
+    clock.advance(10_000 * hour);
+    assert.deepEqual(source.get(), bearer('a'));
+    assert.deepEqual(expirations, [undefined]);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('looks at the time once an hour at least, for a timer stands still while the machine sleeps', () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + 10 * hour });
+    source.get();
+    // The machine slept: the clock has moved on, the timer has not.
+    clock.time += 10 * hour - 60_000 - hour / 2;
+    clock.advance(hour);
+    assert.equal(questions.length, 1);
+  });
+
+  it('does not try again sooner because the clock was set back, nor wait longer', async () => {
+    const source = create();
+    const first = assert.rejects(async () => source.get(), /no luck/);
+    questions[0]?.fail(new CredentialError('no luck'));
+    await first;
+    clock.time -= hour;
+    assert.ok(source.get() instanceof Promise);
+    assert.equal(questions.length, 2);
+    questions[1]?.give({ credential: bearer('a') });
+    await settled();
+  });
+
+  it('shows nothing of an error that is not its own', async () => {
+    const source = create();
+    const failed = assert.rejects(
+      async () => source.get(),
+      (error: CredentialError) => {
+        assert.equal(error.message, 'the oidc credential cannot be had: internal error');
+        assert.doesNotMatch(inspect(error, { depth: null, showHidden: true }), /hush/);
+        return true;
+      },
+    );
+    questions[0]?.fail(new TypeError('hush'));
+    await failed;
+    assert.doesNotMatch(inspect(lines, { depth: null }), /hush/);
+  });
+});
+
+describe('a renewed source that is closed', () => {
+  it('takes back what it told of its expiry, once', () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    source.get();
+    source.close();
+    source.close();
+    assert.deepEqual(expirations, [start + hour, undefined]);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('tells nothing of a credential that comes too late, but gives it to who waits', async () => {
+    const source = create();
+    const waiting = source.get();
+    source.close();
+    assert.equal(questions[0]?.signal.aborted, true);
+    questions[0]?.give({ credential: bearer('a'), expiresAt: start + hour });
+    assert.deepEqual(await waiting, bearer('a'));
+    assert.deepEqual(expirations, [undefined]);
+    assert.deepEqual([refreshes, lines, clock.pending], [[], [], 0]);
+  });
+
+  it('tells nothing of its first credential any more', () => {
+    const source = create({ credential: bearer('a'), expiresAt: start + hour });
+    source.close();
+    assert.deepEqual(source.get(), bearer('a'));
+    assert.deepEqual(expirations, [undefined]);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('asks for nothing any more', async () => {
+    const source = create();
+    source.close();
+    await assert.rejects(async () => source.get(), /no longer in use$/);
+    assert.equal(questions.length, 0);
+  });
+});

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Credential } from '../../src/credentials/credential.js';
+import { createStaticSource } from '../../src/credentials/static-source.js';
+import { createIdToken } from '../support/oidc-issuer.js';
+
+const early = new Date('2030-01-01T00:00:00Z');
+const late = new Date('2031-01-01T00:00:00Z');
+
+const withCertificate = (notAfter: Date): Credential => ({
+  clientCertificate: { certificate: Buffer.from('c'), key: Buffer.from('k'), notAfter },
+});
+const bearer = (token: string): Credential => ({ authorization: `Bearer ${token}` });
+
+function create(credential: Credential) {
+  const reports: [string, Date | undefined][] = [];
+  let looks = 0;
+  const source = createStaticSource(credential, {
+    events: { expires: (name, at) => void reports.push([name, at]) },
+    lookAgain: async () => void looks++,
+  });
+  return { source, reports, looks: () => looks };
+}
+
+function expiryOf(credential: Credential): Date | undefined {
+  const { source, reports } = create(credential);
+  source.get();
+  assert.equal(reports.length, 1);
+  return reports[0]?.[1];
+}
+
+describe('a static credential', () => {
+  it('expires with its client certificate', () => {
+    assert.deepEqual(expiryOf(withCertificate(early)), early);
+  });
+
+  it('expires with a bearer token that is a JSON Web Token', () => {
+    assert.deepEqual(expiryOf(bearer(createIdToken(early))), early);
+  });
+
+  it('expires with its certificate or its token, whichever is first', () => {
+    const token = (at: Date): Credential => bearer(createIdToken(at));
+    assert.deepEqual(expiryOf({ ...withCertificate(early), ...token(late) }), early);
+    assert.deepEqual(expiryOf({ ...withCertificate(late), ...token(early) }), early);
+    assert.deepEqual(expiryOf({ ...withCertificate(late), ...bearer('opaque') }), late);
+  });
+
+  it('has no known end when nothing in it says one', () => {
+    const basic = `Basic ${Buffer.from(createIdToken(early)).toString('base64')}`;
+    const unknown = [
+      {},
+      bearer('opaque'),
+      bearer('a.b.c'),
+      bearer(createIdToken(undefined)),
+      bearer(`${Buffer.from('{}').toString('base64url')}.!!.x`),
+      { authorization: basic },
+      { authorization: `Basic ${createIdToken(early)}` },
+    ];
+    for (const credential of unknown) assert.equal(expiryOf(credential), undefined);
+  });
+
+  it('is given for ever, and has its end told once', () => {
+    const { source, reports } = create(withCertificate(new Date(0)));
+    assert.equal(source.get(), source.get());
+    assert.deepEqual(reports, [['static', new Date(0)]]);
+  });
+
+  it('has no end told before it is first asked for, nor after it is closed', () => {
+    const { source, reports } = create(withCertificate(early));
+    assert.deepEqual(reports, []);
+    source.close();
+    source.get();
+    assert.deepEqual(reports, [['static', undefined]]);
+  });
+
+  it('has the files looked at once more when it is refused', async () => {
+    const { source, looks } = create(bearer('t'));
+    assert.equal(await source.refused(bearer('t')), undefined);
+    assert.equal(looks(), 1);
+  });
+});

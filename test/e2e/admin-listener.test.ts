@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { send } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { connectRaw, exchangeRaw } from '../support/raw-http.js';
+
+let server: FakeApiServer;
+let kubeconfig: KubeconfigFile;
+const running: ProxyProcess[] = [];
+
+before(async () => {
+  server = await startFakeApiServer();
+  kubeconfig = await writeAdminKubeconfig(server);
+});
+
+after(async () => {
+  for (const proxy of running) await proxy.stop('SIGKILL');
+  await server.kill();
+  await kubeconfig.remove();
+});
+
+async function start(...args: string[]): Promise<{ proxy: ProxyProcess; admin: number }> {
+  const proxy = await startProxy([
+    '--kubeconfig',
+    kubeconfig.path,
+    '--admin-port=0',
+    '--admin-address=127.0.0.1',
+    ...args,
+  ]);
+  running.push(proxy);
+  while (!proxy.log().some(({ msg }) => msg === 'admin listener')) await delay(5);
+  const line = proxy.log().find(({ msg }) => msg === 'admin listener');
+  return { proxy, admin: Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]) };
+}
+
+test('the admin listener has the metrics and the health of the proxy, whatever name it is called by', async () => {
+  const { admin } = await start();
+  const headers = { host: '10.1.2.3:8002' };
+  const metrics = await send(admin, '/metrics', { headers });
+  assert.equal(metrics.status, 200);
+  assert.match(metrics.text, /^kube_api_proxy_ready\{check="upstream"\} 1$/m);
+  assert.match(metrics.text, /^kube_api_proxy_build_info\{/m);
+  assert.equal((await send(admin, '/livez', { headers })).text, 'ok');
+  const ready = await send(admin, '/readyz?verbose', { headers });
+  assert.match(ready.text, /^\[\+\]credentials ok\n\[\+\]upstream ok\n\[\+\]shutdown ok\n/m);
+});
+
+test('the admin listener never has the API, on either leg', async () => {
+  const { admin } = await start();
+  const seen = server.requests.length;
+  for (const path of [
+    '/api',
+    '/api/v1/pods',
+    '/apis',
+    '/version',
+    '/',
+    '/-/metrics',
+    '/healthz',
+    '//api',
+    '/%61pi',
+  ]) {
+    assert.equal((await send(admin, path)).status, 404, path);
+  }
+  const upgrade =
+    'GET /api/v1/namespaces/default/pods/web-0/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const answer = await exchangeRaw(admin, upgrade).catch(() => '');
+  assert.doesNotMatch(answer, /^HTTP\/1\.1 (101|2)/);
+  assert.equal(server.requests.slice(seen).filter(({ rawUrl }) => /exec|pods/.test(rawUrl)).length, 0);
+});
+
+test('the admin listener speaks OpenMetrics to those who ask for it', async () => {
+  const { admin } = await start();
+  const headers = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.3' };
+  const { headers: answered, text } = await send(admin, '/metrics', { headers });
+  assert.match(String(answered['content-type']), /^application\/openmetrics-text; version=1\.0\.0/);
+  assert.match(text, /\n# EOF\n$/);
+});
+
+test('an excluded check does not make the proxy unready', async () => {
+  const { admin, proxy } = await start();
+  const other = await startFakeApiServer();
+  await other.kill();
+  assert.equal((await send(admin, '/readyz?exclude=upstream')).status, 200);
+  assert.equal((await send(proxy.port, '/-/readyz?exclude=upstream&exclude=credentials')).status, 200);
+});
+
+test('a signal makes the proxy unready first, and it serves until the delay is over', async () => {
+  const { proxy, admin } = await start('--shutdown-delay=1s', '--shutdown-grace=2s');
+  const began = Date.now();
+  proxy.process.kill('SIGTERM');
+  await delay(200);
+  const ready = await send(admin, '/readyz');
+  assert.equal(ready.status, 500);
+  assert.match(ready.text, /^\[-\]shutdown failed: the process is shutting down$/m);
+  assert.equal((await send(admin, '/livez')).status, 200);
+  assert.equal((await send(proxy.port, '/version')).status, 200, 'still served');
+  assert.equal((await proxy.exited).code, 0);
+  const took = Date.now() - began;
+  assert.ok(took >= 950 && took < 3000, `it took ${took} ms`);
+});
+
+test('an admin port in use is a start-up problem that names it', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  const { code, stderr } = await runProgram([
+    `--kubeconfig=${kubeconfig.path}`,
+    '--port=0',
+    `--admin-port=${port}`,
+    '--admin-address=127.0.0.1',
+    '--log-level=silent',
+  ]);
+  taken.close();
+  assert.equal(code, 1);
+  assert.equal(stderr, `kube-api-proxy: --admin-port: 127.0.0.1:${port} is in use already\n`);
+});
+
+test('SIGUSR2 goes one log level down, and from trace back to the configured one', async () => {
+  const { proxy } = await start();
+  const levels = () =>
+    proxy
+      .log()
+      .filter(({ msg }) => msg === 'log level changed by signal')
+      .map(line => line['to']);
+  for (const expected of [['debug'], ['debug', 'trace'], ['debug', 'trace', 'info']]) {
+    proxy.process.kill('SIGUSR2');
+    while (levels().length < expected.length) await delay(5);
+    assert.deepEqual(levels(), expected);
+  }
+});
+
+test('a request has an id upstream and in the log, and --log-requests leaves out lines', async () => {
+  const { proxy } = await start('--log-requests=errors');
+  const seen = () => server.requests.find(({ rawUrl }) => rawUrl === '/version?id');
+  await send(proxy.port, '/version?id', {
+    headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+  });
+  const id = seen()?.headers['x-request-id'];
+  assert.match(String(id), /^[0-9a-f-]{36}$/);
+  assert.match(String(seen()?.headers['traceparent']), /^00-0af7651916cd43dd8448eb211c80319c-/);
+  await send(proxy.port, '/nowhere', { headers: { 'x-request-id': 'mine' } });
+  await delay(100);
+  const lines = proxy.log().filter(({ msg }) => msg === 'request');
+  assert.deepEqual(
+    lines.map(({ path, requestId, code }) => [path, requestId, code]),
+    [['/nowhere', 'mine', 404]],
+  );
+  assert.match(String(lines[0]?.['auditId']), /^[0-9a-f-]{36}$/);
+});
+
+test('long-running requests are counted by who ended them, and bytes by leg', async () => {
+  const { proxy, admin } = await start();
+  const watch = await connectRaw(proxy.port);
+  watch.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await watch.until(/200 OK/);
+  watch.destroy();
+  const short = await send(proxy.port, '/api/v1/pods?watch=1&timeoutSeconds=1');
+  assert.equal(short.status, 200);
+  await delay(100);
+  const { text } = await send(admin, '/metrics');
+  assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="client"\} 1$/m);
+  assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="upstream"\} 1$/m);
+  assert.match(text, /^kube_api_proxy_request_bytes_total\{leg="plain"\} [1-9]\d+$/m);
+  assert.match(text, /^kube_api_proxy_response_bytes_total\{leg="plain"\} [1-9]\d+$/m);
+  assert.match(text, /^kube_api_proxy_upstream_connect_duration_seconds_count\{phase="tls"\} [1-9]/m);
+  assert.match(text, /^kube_api_proxy_upstream_first_byte_duration_seconds_count [1-9]/m);
+});

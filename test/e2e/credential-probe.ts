@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TLSSocket } from 'node:tls';
+import WebSocket from 'ws';
+import { requestApi } from '../support/api-request.js';
+import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
+import { open, send as sendPlain } from '../support/http-client.js';
+import type { ProxyProcess } from '../support/proxy.js';
+import { type Answer, send } from './leg.js';
+
+/** A plain request, and an exec over WebSocket. */
+export const bothLegs = ['plain', 'websocket'] as const;
+export type ProbeLeg = (typeof bothLegs)[number];
+
+/** One request that can be told from all others, and what of it reached the API server. */
+export interface Probe {
+  readonly answer: Answer;
+  readonly code: number;
+  /** More than one when it was sent again. */
+  readonly arrived: readonly RequestRecord[];
+  /** Authorization of the last one that arrived. */
+  readonly authorization: string | undefined;
+  /** Common name of the client certificate of the last one that arrived. */
+  readonly commonName: string | undefined;
+}
+
+let probes = 0;
+
+/** Reads a pod, or runs a command in it: both need an identity that the API server knows as one of its masters. */
+export async function probe(
+  proxy: Pick<ProxyProcess, 'port'>,
+  server: FakeApiServer,
+  leg: ProbeLeg = 'plain',
+  question: { readonly method?: string; readonly headers?: readonly string[]; readonly body?: string } = {},
+): Promise<Probe> {
+  probes += 1;
+  const mark = `probe=${probes}.`;
+  const pod = '/api/v1/namespaces/default/pods/web-0';
+  const target = leg === 'plain' ? `${pod}?${mark}` : `${pod}/exec?command=true&stdout=true&${mark}`;
+  const { method = 'GET', headers = [], body } = question;
+  const framing = body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`];
+  const answer = await send(proxy.port, {
+    leg,
+    target,
+    method,
+    headers: [...headers, ...framing],
+    ...(body === undefined ? {} : { rest: body }),
+  });
+  const arrived = server.requests.filter(({ rawUrl }) => rawUrl.endsWith(mark));
+  const last = arrived.at(-1);
+  return {
+    answer,
+    code: answer.code,
+    arrived,
+    authorization: last?.headers['authorization']?.toString(),
+    commonName: last?.tlsSubject?.commonName,
+  };
+}
+
+/** The code of a probe that went through. */
+export function passed(leg: ProbeLeg): number {
+  return leg === 'plain' ? 200 : 101;
+}
+
+/** Waits until it holds, for so many milliseconds at most. */
+export async function eventually(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeout = 5000,
+): Promise<void> {
+  const deadline = Date.now() + timeout;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, `${what}: not within ${timeout} ms`);
+    await delay(50);
+  }
+}
+
+/** The value of one sample of the program's own metrics, undefined when there is none. */
+export async function sample(proxy: Pick<ProxyProcess, 'port'>, name: string): Promise<number | undefined> {
+  const { text } = await sendPlain(proxy.port, '/-/metrics');
+  const line = text.split('\n').find(candidate => candidate.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
+/** The status and the text of a health endpoint of the program's own. */
+export async function health(
+  proxy: Pick<ProxyProcess, 'port'>,
+  endpoint: 'livez' | 'readyz',
+): Promise<{ readonly status: number; readonly text: string }> {
+  const { status, text } = await sendPlain(proxy.port, `/-/${endpoint}?verbose`);
+  return { status, text };
+}
+
+/** A watch or an exec that goes on for as long as a test wants. */
+export interface OpenStream {
+  /** Rejects when nothing gets through any more. */
+  isAlive(): Promise<void>;
+  close(): void;
+}
+
+/** Opens a watch on the config maps of namespace default; it is alive when it tells of a new one. */
+export async function openWatch(
+  proxy: Pick<ProxyProcess, 'port'>,
+  server: FakeApiServer,
+): Promise<OpenStream> {
+  const response = await open(proxy.port, '/api/v1/namespaces/default/configmaps?watch=true');
+  assert.equal(response.statusCode, 200);
+  let text = '';
+  let ended: string | undefined;
+  response.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  response.on('error', error => {
+    ended = String(error);
+  });
+  response.on('close', () => {
+    ended ??= 'closed';
+  });
+  const { localPort } = response.socket;
+  let changes = 0;
+  return {
+    async isAlive() {
+      changes += 1;
+      const name = `seen-on-${localPort}-${changes}`;
+      await createConfigMap(server, name);
+      await eventually(`the event of ${name} (${ended ?? 'open'})`, () => text.includes(name));
+    },
+    close: () => response.destroy(),
+  };
+}
+
+/** Opens an attach over WebSocket to a container that echoes; it is alive when it echoes one line more. */
+export async function openAttach(proxy: Pick<ProxyProcess, 'port'>): Promise<OpenStream> {
+  const path = '/api/v1/namespaces/default/pods/web-0/attach?stdin=true&stdout=true';
+  const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}${path}`, ['v5.channel.k8s.io']);
+  await once(socket, 'open');
+  let text = '';
+  socket.on('message', (data: Buffer) => {
+    if (data[0] === 1) text += data.subarray(1).toString();
+  });
+  socket.on('error', () => {});
+  let lines = 0;
+  return {
+    async isAlive() {
+      lines += 1;
+      const line = `line ${lines} of ${path}\n`;
+      socket.send(Buffer.concat([Buffer.from([0]), Buffer.from(line)]));
+      await eventually(`the echo of line ${lines} (state ${socket.readyState})`, () => text.includes(line));
+    },
+    close: () => socket.terminate(),
+  };
+}
+
+async function createConfigMap(server: FakeApiServer, name: string): Promise<void> {
+  const { status } = await requestApi(server, {
+    method: 'POST',
+    path: '/api/v1/namespaces/default/configmaps',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }),
+  });
+  assert.equal(status, 201);
+}
+
+/** Keeps the socket of each request to the API server, to see which of them are closed. */
+export function keepSockets(server: FakeApiServer): Map<number, TLSSocket> {
+  const sockets = new Map<number, TLSSocket>();
+  server.intercept(({ socket }) => {
+    sockets.set(socket.remotePort ?? 0, socket as TLSSocket);
+    return false;
+  });
+  return sockets;
+}

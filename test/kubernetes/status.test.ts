@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createStatus, StatusError } from '../../src/kubernetes/status.js';
+
+describe('a Status', () => {
+  it("has the shape of the API server's own failures", () => {
+    assert.equal(
+      JSON.stringify(createStatus(403, 'Host "x" is not accepted')),
+      '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",' +
+        '"message":"Host \\"x\\" is not accepted","reason":"Forbidden","code":403}',
+    );
+  });
+
+  it('has the reason that apimachinery has for its code', () => {
+    const reasons = {
+      400: 'BadRequest',
+      401: 'Unauthorized',
+      403: 'Forbidden',
+      404: 'NotFound',
+      405: 'MethodNotAllowed',
+      413: 'RequestEntityTooLarge',
+      429: 'TooManyRequests',
+      500: 'InternalError',
+      503: 'ServiceUnavailable',
+      504: 'Timeout',
+    };
+    for (const [code, reason] of Object.entries(reasons)) {
+      assert.equal(createStatus(Number(code), '').reason, reason, code);
+    }
+  });
+
+  it('has an empty reason when its code has no name', () => {
+    assert.equal(createStatus(418, '').reason, '');
+  });
+});
+
+describe('a StatusError', () => {
+  it('is an Error that becomes a Status with the same code and message', () => {
+    const error = new StatusError(503, 'no credential');
+    assert.ok(error instanceof Error);
+    assert.equal(error.name, 'StatusError');
+    assert.deepEqual(error.toStatus(), createStatus(503, 'no credential'));
+  });
+
+  it('keeps its cause to itself: the Status has the message only', () => {
+    const cause = new Error('hush');
+    const error = new StatusError(502, 'the API server is not reachable', { cause });
+    assert.equal(error.cause, cause);
+    assert.doesNotMatch(JSON.stringify(error.toStatus()), /hush/);
+  });
+});

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import pino from 'pino';
+import { createExpiryWarning } from '../../src/observability/expiry-warning.js';
+
+const start = Date.UTC(2030, 0, 1);
+const hour = 3_600_000;
+const day = 24 * hour;
+
+interface Line {
+  readonly level: number;
+  readonly msg: string;
+  readonly notAfter: string;
+  readonly daysLeft: number;
+}
+
+function create() {
+  const lines: Line[] = [];
+  const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
+  let now = start;
+  const warning = createExpiryWarning(logger, () => now);
+  return {
+    warning,
+    lines,
+    messages: () => lines.map(({ msg, daysLeft }) => `${msg} ${daysLeft}`),
+    /** Time passes without a look: the next `watch` is one. */
+    pass: (milliseconds: number) => {
+      now += milliseconds;
+    },
+  };
+}
+
+const expiring = (left: number): Date => new Date(start + left);
+const soon = 'the client certificate expires soon';
+
+describe('the warning of an expiring client certificate', () => {
+  it('says nothing of one that is good for a week, nor of none', t => {
+    const { warning, lines } = create();
+    t.after(() => warning.close());
+    warning.start();
+    warning.watch(undefined);
+    warning.watch(expiring(7 * day));
+    assert.deepEqual(lines, []);
+  });
+
+  it('names the time and the days left, at the level of a warning', t => {
+    const { warning, lines } = create();
+    t.after(() => warning.close());
+    warning.start();
+    warning.watch(expiring(7 * day - 1));
+    assert.deepEqual(
+      lines.map(({ level, msg, notAfter, daysLeft }) => ({ level, msg, notAfter, daysLeft })),
+      [{ level: 40, msg: soon, notAfter: '2030-01-07T23:59:59.999Z', daysLeft: 6 }],
+    );
+  });
+
+  it('is given once under a week, once under a day, and once when it is over', t => {
+    const { warning, messages, pass } = create();
+    t.after(() => warning.close());
+    warning.start();
+    for (let passed = 0; passed < 10 * day; passed += hour) {
+      warning.watch(expiring(8 * day));
+      pass(hour);
+    }
+    assert.deepEqual(messages(), [`${soon} 6`, `${soon} 0`, 'the client certificate has expired -1']);
+  });
+
+  it('is only the most urgent one when the certificate comes late', t => {
+    const { warning, messages } = create();
+    t.after(() => warning.close());
+    warning.start();
+    warning.watch(expiring(hour));
+    warning.watch(expiring(-hour));
+    assert.deepEqual(messages(), [`${soon} 0`, 'the client certificate has expired -1']);
+  });
+
+  it('is given anew for another certificate, and not for the same one read again', t => {
+    const { warning, messages } = create();
+    t.after(() => warning.close());
+    warning.start();
+    warning.watch(expiring(2 * day));
+    warning.watch(expiring(2 * day));
+    warning.watch(expiring(30 * day));
+    warning.watch(expiring(3 * day));
+    assert.deepEqual(messages(), [`${soon} 2`, `${soon} 3`]);
+  });
+
+  it('waits for the start, and then says what it has seen', t => {
+    const { warning, messages } = create();
+    t.after(() => warning.close());
+    warning.watch(expiring(day / 2));
+    assert.deepEqual(messages(), []);
+    warning.start();
+    assert.deepEqual(messages(), [`${soon} 0`]);
+  });
+
+  it('looks once an hour until it is closed', t => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const { warning, messages, pass } = create();
+    warning.watch(expiring(7 * day + hour / 2));
+    warning.start();
+    const nextHour = (): void => {
+      pass(hour);
+      t.mock.timers.tick(hour);
+    };
+    assert.deepEqual(messages(), []);
+    nextHour();
+    nextHour();
+    assert.deepEqual(messages(), [`${soon} 6`]);
+    warning.close();
+    pass(7 * day);
+    nextHour();
+    assert.equal(messages().length, 1);
+  });
+});

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import pino from 'pino';
+import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+import type { RequestMetrics } from '../../src/observability/metrics.js';
+import {
+  type RequestLog,
+  type RequestOrigin,
+  RequestRecord,
+  uncounted,
+} from '../../src/observability/request-record.js';
+
+const origin: RequestOrigin = {
+  method: 'GET',
+  path: '/p',
+  remoteAddress: '192.0.2.1',
+  requestId: 'the-id',
+  traceparent: undefined,
+};
+const line = { method: 'GET', path: '/p', remoteAddress: '192.0.2.1', requestId: 'the-id', bytes: 12 };
+
+const written = new WeakMap<RequestRecord, Record<string, unknown>[]>();
+
+function create(
+  path = '/version',
+  metrics?: RequestMetrics,
+  { level = 'trace', which = 'all' }: { level?: string; which?: RequestLog['which'] } = {},
+) {
+  const finished: [number, number][] = [];
+  const counted = { longRunning: false, finished: (...end: [number, number]) => void finished.push(end) };
+  const lines: Record<string, unknown>[] = [];
+  const logger = pino({ base: null, level }, { write: (text: string) => void lines.push(JSON.parse(text)) });
+  const info = parseRequestInfo('GET', path, '');
+  const record = new RequestRecord(info, origin, metrics ?? counted, { logger, which });
+  written.set(record, lines);
+  return { record, finished };
+}
+
+/** Ends a record and gives the lines that it wrote. */
+function linesOf(record: RequestRecord): Record<string, unknown>[] {
+  record.end(12);
+  return written.get(record) ?? [];
+}
+
+function lineOf(record: RequestRecord): Record<string, unknown> {
+  const [only, ...more] = linesOf(record);
+  assert.ok(only !== undefined);
+  assert.deepEqual(more, []);
+  return only;
+}
+
+const levels = { debug: 20, info: 30, warn: 40 };
+
+describe('the record of a request', () => {
+  it('counts it with its code and its seconds', async () => {
+    const { record, finished } = create();
+    await new Promise(resolve => setTimeout(resolve, 20));
+    record.answered(201);
+    linesOf(record);
+    assert.equal(finished.length, 1);
+    const [code, seconds] = finished[0] ?? [0, 0];
+    assert.equal(code, 201);
+    assert.ok(seconds >= 0.015 && seconds < 5, String(seconds));
+  });
+
+  it('has the last code that went to the client, and 0 when none did', () => {
+    const { record, finished } = create();
+    record.answered(401);
+    record.answered(200);
+    assert.equal(lineOf(record)['code'], 200);
+    const left = create();
+    assert.equal(lineOf(left.record)['code'], 0);
+    assert.deepEqual([finished[0]?.[0], left.finished[0]?.[0]], [200, 0]);
+  });
+
+  it('is one line that says what was asked for, and nothing that does not apply', () => {
+    const { record } = create('/apis/apps/v1/namespaces/ns/deployments/web/scale');
+    record.answered(200);
+    const { time, durationMs, ...fields } = lineOf(record);
+    assert.ok(typeof time === 'number' && typeof durationMs === 'number' && durationMs >= 0);
+    assert.deepEqual(fields, {
+      level: levels.info,
+      msg: 'request',
+      ...line,
+      verb: 'get',
+      apiGroup: 'apps',
+      version: 'v1',
+      resource: 'deployments',
+      subresource: 'scale',
+      namespace: 'ns',
+      name: 'web',
+      code: 200,
+    });
+    const list = lineOf(create('/api/v1/pods').record);
+    for (const key of ['apiGroup', 'subresource', 'namespace', 'name', 'err']) assert.ok(!(key in list), key);
+  });
+
+  it('says no more than the verb of a path that is no resource', () => {
+    const { level, time, msg, durationMs, code, ...fields } = lineOf(create('/version').record);
+    assert.deepEqual(fields, { ...line, verb: 'get' });
+  });
+
+  it('warns of a failure, with its error, unless it is a refusal of what the client sent', () => {
+    const ends: [number, Error | undefined, number][] = [
+      [200, undefined, levels.info],
+      [404, undefined, levels.info],
+      [500, undefined, levels.info],
+      [403, new StatusError(403, 'no'), levels.info],
+      [502, new StatusError(502, 'no'), levels.warn],
+      [503, new StatusError(503, 'no'), levels.warn],
+      [200, new Error('broke off'), levels.warn],
+      [0, new Error('client left'), levels.warn],
+    ];
+    for (const [code, failure, level] of ends) {
+      const { record } = create();
+      record.answered(code);
+      record.failure = failure;
+      const found = lineOf(record);
+      assert.equal(found['level'], level, `${code} ${failure}`);
+      assert.equal('err' in found, failure !== undefined);
+    }
+  });
+
+  it('is a line for debugging when the request was for the proxy itself, and is not counted', () => {
+    const { record, finished } = create('/-/livez', uncounted);
+    record.answered(200);
+    assert.equal(lineOf(record)['level'], levels.debug);
+    assert.deepEqual(finished, []);
+  });
+
+  it('is counted when its line is not wanted', () => {
+    const { record, finished } = create('/version', undefined, { level: 'warn' });
+    record.answered(200);
+    assert.deepEqual(linesOf(record), []);
+    assert.equal(finished.length, 1);
+  });
+
+  it('has no line for what --log-requests leaves out', () => {
+    for (const [which, code, expected] of [
+      ['none', 500, 0],
+      ['errors', 200, 0],
+      ['errors', 404, 1],
+    ] as const) {
+      const { record } = create('/version', undefined, { which });
+      record.answered(code);
+      assert.equal(linesOf(record).length, expected, `${which} ${code}`);
+    }
+  });
+
+  it('has a line when a long-running request opens, and one that says who ended it', () => {
+    const { record } = create('/api/v1/pods', { longRunning: true, finished: () => {} });
+    record.auditId = 'audit';
+    record.opened(200);
+    record.endedBy = 'upstream';
+    const lines = linesOf(record);
+    assert.deepEqual(
+      lines.map(({ msg, code, auditId, endedBy }) => [msg, code, auditId, endedBy]),
+      [
+        ['request open', 200, 'audit', undefined],
+        ['request', 200, 'audit', 'upstream'],
+      ],
+    );
+  });
+
+  it('knows whether the request is long-running', () => {
+    assert.equal(create().record.longRunning, false);
+    assert.equal(create('/version', { longRunning: true, finished: () => {} }).record.longRunning, true);
+  });
+
+  it('calls who waits for the end before the line is written', () => {
+    const { record, finished } = create();
+    let countedBefore: number | undefined;
+    record.onEnd = () => {
+      countedBefore = finished.length;
+    };
+    record.answered(200);
+    linesOf(record);
+    assert.equal(countedBefore, 0);
+    assert.equal(finished.length, 1);
+  });
+});

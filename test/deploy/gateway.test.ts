@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { createFilter } from '../../src/guard/filter.js';
+import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
+import { parseRequestTarget } from '../../src/guard/request-target.js';
+import { kubectlTest } from '../support/kubectl.js';
+import { only, optionsOf, proxyOf, render } from './manifests.js';
+
+function list(source: string): RegexpList {
+  const compiled = compileRegexpList('list', source);
+  assert.ok('list' in compiled);
+  return compiled.list;
+}
+
+kubectlTest('a Pod of deploy/gateway has the time that its drain takes, and 3 s to spare', async () => {
+  const pod = only(await render('gateway'), 'Deployment').spec.template.spec;
+  const proxy = proxyOf(pod);
+  const { shutdownDelay, shutdownGrace } = optionsOf(proxy);
+  const preStop = proxy.lifecycle?.preStop.sleep.seconds ?? 0;
+  assert.ok(preStop > 0 && shutdownDelay > 0);
+  assert.ok(preStop + (shutdownDelay + shutdownGrace) / 1000 + 3 <= pod.terminationGracePeriodSeconds);
+});
+
+kubectlTest('deploy/gateway leaves the number of replicas to its autoscaler, from two up', async () => {
+  const manifests = await render('gateway');
+  assert.equal(only(manifests, 'Deployment').spec.replicas, undefined);
+  assert.equal(only(manifests, 'HorizontalPodAutoscaler').spec.minReplicas, 2);
+});
+
+kubectlTest('the Service of deploy/gateway leads to ports that the proxy listens on', async () => {
+  const manifests = await render('gateway');
+  const proxy = proxyOf(only(manifests, 'Deployment').spec.template.spec);
+  const options = optionsOf(proxy);
+  assert.equal(options.address, '0.0.0.0');
+  const listening = new Map([
+    ['http', options.port],
+    ['admin', options.adminPort],
+  ]);
+  assert.deepEqual(new Map(proxy.ports?.map(port => [port.name, port.containerPort])), listening);
+  for (const { name, targetPort } of only(manifests, 'Service').spec.ports) {
+    assert.equal(targetPort, name);
+    assert.ok(listening.has(targetPort));
+  }
+});
+
+kubectlTest('deploy/gateway lets nobody to a port without saying from where', async () => {
+  const { ingress } = only(await render('gateway'), 'NetworkPolicy').spec;
+  assert.deepEqual(
+    ingress.map(({ ports }) => ports),
+    [[{ protocol: 'TCP', port: 'http' }], [{ protocol: 'TCP', port: 'admin' }]],
+  );
+  for (const { from } of ingress) {
+    assert.equal(from.length, 1);
+    for (const peer of from) assert.ok('namespaceSelector' in peer);
+  }
+  assert.ok(ingress[0]?.from.every(peer => 'podSelector' in peer));
+});
+
+kubectlTest("the filter of deploy/gateway takes the Service's names and lets reading through", async () => {
+  const options = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
+  const hosts = list(options.acceptHosts);
+  for (const suffix of ['', '.kube-api-proxy', '.kube-api-proxy.svc', '.kube-api-proxy.svc.cluster.local']) {
+    assert.ok(hosts.matches(`kube-api-proxy${suffix}`), suffix);
+  }
+  for (const host of ['kube-api-proxy.example', 'x.kube-api-proxy', 'kube-api-proxyXsvc', 'example']) {
+    assert.ok(!hosts.matches(host), host);
+  }
+  const filter = createFilter({
+    acceptPaths: list(options.acceptPaths),
+    rejectPaths: list(options.rejectPaths),
+    rejectMethods: list(options.rejectMethods),
+    serverPath: () => '',
+  });
+  const judge = (method: string, path: string) => () => filter(method, parseRequestTarget(path));
+  const pod = '/api/v1/namespaces/d/pods/p';
+  for (const path of ['/api/v1/pods', pod, `${pod}/log`, '/apis/apps/v1/deployments', '/metrics']) {
+    assert.doesNotThrow(judge('GET', path), path);
+  }
+  for (const subresource of ['exec', 'attach', 'portforward', 'proxy/', 'proxy/metrics']) {
+    assert.throws(judge('GET', `${pod}/${subresource}`), { code: 403 }, subresource);
+  }
+  assert.throws(judge('GET', '/api/v1/namespaces/d/services/s/proxy/'), { code: 403 });
+  assert.throws(judge('GET', '/api/v1/nodes/n/proxy/run'), { code: 403 });
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    assert.throws(judge(method, '/api/v1/pods'), { code: 403 });
+  }
+});

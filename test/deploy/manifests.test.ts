@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { kubectlTest } from '../support/kubectl.js';
+import { containersOf, type Labels, only, optionsOf, proxyOf, render } from './manifests.js';
+
+function assertIncludes(labels: Labels | undefined, selector: Labels): void {
+  assert.ok(Object.keys(selector).length > 0);
+  assert.deepEqual({ ...labels, ...selector }, labels);
+}
+
+for (const folder of ['sidecar', 'gateway']) {
+  kubectlTest(`every Pod of deploy/${folder} keeps to the restricted Pod Security Standard`, async () => {
+    const manifests = await render(folder);
+    const { labels } = only(manifests, 'Namespace').metadata;
+    assert.equal(labels?.['pod-security.kubernetes.io/enforce'], 'restricted');
+    const pod = only(manifests, 'Deployment').spec.template.spec;
+    assert.equal(pod.securityContext.runAsNonRoot, true);
+    assert.ok(pod.securityContext.runAsUser > 0);
+    assert.deepEqual(pod.securityContext.seccompProfile, { type: 'RuntimeDefault' });
+    for (const { name, securityContext, resources } of containersOf(pod)) {
+      const expected = {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      };
+      assert.deepEqual(securityContext, expected, name);
+      assert.ok(
+        resources.requests['cpu'] && resources.requests['memory'] && resources.limits['memory'],
+        name,
+      );
+    }
+    for (const key of ['hostNetwork', 'hostPID', 'hostIPC']) assert.ok(!(key in pod), key);
+    for (const volume of pod.volumes ?? []) assert.ok(!('hostPath' in volume));
+  });
+
+  kubectlTest(`the proxy of deploy/${folder} is probed and scraped on its admin port`, async () => {
+    const manifests = await render(folder);
+    const proxy = proxyOf(only(manifests, 'Deployment').spec.template.spec);
+    const options = optionsOf(proxy);
+    assert.equal(options.adminPort, 8002);
+    assert.equal(options.adminAddress, '0.0.0.0');
+    const admin = proxy.ports?.find(({ name }) => name === 'admin');
+    assert.equal(admin?.containerPort, options.adminPort);
+    assert.deepEqual(proxy.livenessProbe?.httpGet, { path: '/livez', port: 'admin' });
+    assert.deepEqual(proxy.readinessProbe?.httpGet, { path: '/readyz', port: 'admin' });
+    assert.equal(proxy.startupProbe?.httpGet.port, 'admin');
+  });
+
+  kubectlTest(`what selects the Pods of deploy/${folder} names labels that they have`, async () => {
+    const manifests = await render(folder);
+    const namespace = only(manifests, 'Namespace').metadata.name;
+    const { metadata, spec } = only(manifests, 'Deployment');
+    const { labels } = spec.template.metadata;
+    assertIncludes(labels, spec.selector.matchLabels);
+    for (const { labelSelector } of spec.template.spec.topologySpreadConstraints ?? []) {
+      assertIncludes(labels, labelSelector.matchLabels);
+    }
+    for (const manifest of manifests) {
+      if (manifest.kind === 'Service') assertIncludes(labels, manifest.spec.selector);
+      if (manifest.kind === 'PodDisruptionBudget') assertIncludes(labels, manifest.spec.selector.matchLabels);
+      if (manifest.kind === 'NetworkPolicy') assertIncludes(labels, manifest.spec.podSelector.matchLabels);
+      if (manifest.kind === 'HorizontalPodAutoscaler') {
+        assert.equal(manifest.spec.scaleTargetRef.kind, 'Deployment');
+        assert.equal(manifest.spec.scaleTargetRef.name, metadata.name);
+      }
+      if (!/^(Namespace|ClusterRole|ClusterRoleBinding)$/.test(manifest.kind)) {
+        assert.equal(manifest.metadata.namespace, namespace, manifest.kind);
+      }
+    }
+    const account = only(manifests, 'ServiceAccount').metadata.name;
+    assert.equal(spec.template.spec.serviceAccountName, account);
+    const binding = manifests.find(({ kind }) => kind.endsWith('RoleBinding'));
+    assert.deepEqual(binding?.subjects, [{ kind: 'ServiceAccount', name: account, namespace }]);
+    const role = manifests.find(({ kind }) => kind === binding?.roleRef.kind);
+    assert.equal(binding?.roleRef.name, role?.metadata.name);
+  });
+
+  kubectlTest(
+    `the service account of deploy/${folder} can read what is listed, and nothing else`,
+    async () => {
+      const manifests = await render(folder);
+      const { rules } = only(manifests, folder === 'sidecar' ? 'Role' : 'ClusterRole');
+      for (const { verbs, resources = [] } of rules) {
+        for (const verb of verbs) assert.match(verb, /^(get|list|watch)$/);
+        for (const resource of resources) {
+          assert.doesNotMatch(resource, /\*|^secrets$|^configmaps$|exec|attach|portforward|proxy/);
+        }
+      }
+    },
+  );
+
+  kubectlTest(
+    `the image of deploy/${folder} is the one of deploy/image, in the package's version`,
+    async () => {
+      const { version } = JSON.parse(
+        await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
+      ) as { version: string };
+      const { image } = proxyOf(only(await render(folder), 'Deployment').spec.template.spec);
+      assert.equal(image, `kube-api-proxy:${version}`);
+      const written = await readFile(
+        new URL(`../../deploy/${folder}/deployment.yaml`, import.meta.url),
+        'utf8',
+      );
+      assert.match(written, /^ +image: kube-api-proxy$/m);
+    },
+  );
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { parseOptions } from '../../src/options/parse.js';
+import type { Options } from '../../src/options.js';
+import { kubectl } from '../support/kubectl.js';
+
+/** Labels, or a selector of them. */
+export type Labels = Readonly<Record<string, string>>;
+
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string };
+}
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly args?: readonly string[];
+  readonly restartPolicy?: string;
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly startupProbe?: Probe;
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
+  readonly resources: { readonly requests: Labels; readonly limits: Labels };
+  readonly securityContext: object;
+  readonly volumeMounts?: readonly { readonly mountPath: string }[];
+}
+
+interface PodSpec {
+  readonly serviceAccountName: string;
+  readonly automountServiceAccountToken: boolean;
+  readonly terminationGracePeriodSeconds: number;
+  readonly securityContext: {
+    readonly runAsNonRoot: boolean;
+    readonly runAsUser: number;
+    readonly seccompProfile: object;
+  };
+  readonly hostNetwork?: boolean;
+  readonly initContainers?: readonly Container[];
+  readonly containers: readonly Container[];
+  readonly volumes?: readonly object[];
+  readonly topologySpreadConstraints?: readonly {
+    readonly labelSelector: { readonly matchLabels: Labels };
+  }[];
+}
+
+interface Rule {
+  readonly resources?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** An object of any kind, with the fields that are asked for in tests. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Labels };
+  readonly rules: readonly Rule[];
+  readonly roleRef: { readonly kind: string; readonly name: string };
+  readonly subjects: readonly object[];
+  readonly spec: {
+    readonly replicas?: number;
+    readonly selector: { readonly matchLabels: Labels } & Labels;
+    readonly podSelector: { readonly matchLabels: Labels };
+    readonly template: { readonly metadata: { readonly labels: Labels }; readonly spec: PodSpec };
+    readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string }[];
+    readonly ingress: readonly { readonly from: readonly object[]; readonly ports: readonly object[] }[];
+    readonly scaleTargetRef: { readonly kind: string; readonly name: string };
+    readonly minReplicas: number;
+  };
+}
+
+/** What `kubectl kustomize` makes of a folder of deploy/. */
+export async function render(folder: string): Promise<Manifest[]> {
+  const { code, stdout, stderr } = await kubectl([
+    'kustomize',
+    fileURLToPath(new URL(`../../deploy/${folder}`, import.meta.url)),
+  ]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  return parseAllDocuments(stdout).map(document => document.toJS() as Manifest);
+}
+
+/** The one object of a kind; fails when there are more or none. */
+export function only(manifests: readonly Manifest[], kind: string): Manifest {
+  const found = manifests.filter(manifest => manifest.kind === kind);
+  assert.equal(found.length, 1, `one ${kind}`);
+  return found[0] as Manifest;
+}
+
+/** Containers of both sorts, in the order in which they start. */
+export function containersOf({ initContainers = [], containers }: PodSpec): Container[] {
+  return [...initContainers, ...containers];
+}
+
+/** The container that runs the proxy. */
+export function proxyOf(pod: PodSpec): Container {
+  const found = containersOf(pod).find(({ name }) => name === 'kube-api-proxy');
+  assert.ok(found, 'a container called kube-api-proxy');
+  return found;
+}
+
+/** What the program makes of a container's arguments; fails when it would not start with them. */
+export function optionsOf({ args = [] }: Container): Options {
+  const { options, problems } = parseOptions({ argv: args, env: {} });
+  assert.deepEqual(problems, []);
+  return options;
+}

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { createKnownResources } from '../../src/kubernetes/known-resources.js';
+import { createMetrics } from '../../src/observability/metrics.js';
+import { kubectlTest } from '../support/kubectl.js';
+import { only, render } from './manifests.js';
+import { readExpression } from './promql.js';
+
+interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface RuleFile {
+  readonly groups: readonly { readonly rules: readonly Alert[] }[];
+}
+
+interface Panel {
+  readonly type: string;
+  readonly title: string;
+  readonly id: number;
+  readonly gridPos: { readonly h: number; readonly w: number; readonly x: number; readonly y: number };
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+interface Dashboard {
+  readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly { readonly definition?: string }[] };
+}
+
+function path(file: string): string {
+  return fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url));
+}
+
+async function alerts(): Promise<Alert[]> {
+  const { groups } = parse(await readFile(path('prometheus/alerts.yaml'), 'utf8')) as RuleFile;
+  return groups.flatMap(({ rules }) => rules);
+}
+
+async function dashboard(): Promise<Dashboard> {
+  return JSON.parse(await readFile(path('monitoring/dashboard.json'), 'utf8')) as Dashboard;
+}
+
+function expressionsOf({ panels }: Dashboard): string[] {
+  return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+}
+
+/** Every series that there can be, by name, with its labels; Prometheus adds the target's. */
+function series(): Map<string, Set<string>> {
+  const { descriptions } = createMetrics({
+    version: '',
+    nodeVersion: '',
+    knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
+    connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
+    readiness: async () => new Map(),
+  });
+  const target = ['job', 'instance', 'namespace'];
+  const found = new Map([['up', new Set(target)]]);
+  for (const { name, type, labelNames } of descriptions()) {
+    const labels = [...labelNames, ...target];
+    if (type !== 'histogram') {
+      found.set(name, new Set(labels));
+      continue;
+    }
+    found.set(`${name}_bucket`, new Set([...labels, 'le']));
+    for (const suffix of ['_sum', '_count']) found.set(`${name}${suffix}`, new Set(labels));
+  }
+  return found;
+}
+
+const known = series();
+
+function assertExists(expression: string): void {
+  const { selectors, grouping } = readExpression(expression);
+  assert.ok(selectors.length > 0, expression);
+  const groupable = new Set<string>();
+  for (const { name, labels } of selectors) {
+    const existing = known.get(name);
+    assert.ok(existing, `${name} does not exist: ${expression}`);
+    for (const label of existing) groupable.add(label);
+    for (const label of labels) assert.ok(existing.has(label), `${name} has no label ${label}`);
+  }
+  for (const label of grouping) assert.ok(groupable.has(label), `no label ${label}: ${expression}`);
+}
+
+test('every alert and every panel reads metrics and labels that the proxy has', async () => {
+  for (const { expr } of await alerts()) assertExists(expr);
+  const board = await dashboard();
+  for (const expression of expressionsOf(board)) assertExists(expression);
+  for (const { definition } of board.templating.list) {
+    if (definition === undefined) continue;
+    const [, expression = '', label = ''] = /^label_values\((.*), (\w+)\)$/.exec(definition) ?? [];
+    assertExists(`count by (${label}) (${expression})`);
+  }
+});
+
+test('a metric or label that does not exist would be noticed', () => {
+  assert.throws(() => assertExists('sum(rate(kube_api_proxy_request_total[5m]))'), /does not exist/);
+  assert.throws(() => assertExists('kube_api_proxy_request_duration_seconds'), /does not exist/);
+  assert.throws(() => assertExists('kube_api_proxy_requests_total{user="a"}'), /has no label user/);
+  assert.throws(() => assertExists('sum by (code) (kube_api_proxy_ready)'), /no label code/);
+});
+
+test('every alert has a severity, a summary, a description and a runbook', async () => {
+  const found = await alerts();
+  assert.equal(new Set(found.map(({ alert }) => alert)).size, found.length);
+  for (const { alert, labels, annotations } of found) {
+    assert.match(alert, /^KubeApiProxy[A-Z]/);
+    assert.match(labels.severity, /^(warning|critical)$/, alert);
+    assert.deepEqual(Object.keys(annotations), ['summary', 'description', 'runbook'], alert);
+    assert.ok((annotations['runbook']?.length ?? 0) > 80, alert);
+  }
+});
+
+test('the unit tests of the rules have every alert fire', async () => {
+  const tests = await readFile(path('monitoring/alerts.test.yaml'), 'utf8');
+  for (const { alert, labels } of await alerts()) {
+    assert.ok(tests.includes(`{alertname="${alert}", severity="${labels.severity}"}`), alert);
+  }
+});
+
+test('no two panels of the dashboard lie on each other', async () => {
+  const { panels } = await dashboard();
+  assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
+  const taken = new Set<string>();
+  for (const { title, type, targets = [], gridPos } of panels) {
+    assert.equal(type === 'row', targets.length === 0, title);
+    const { h, w, x, y } = gridPos;
+    assert.ok(x + w <= 24, title);
+    for (let column = x; column < x + w; column++) {
+      for (let line = y; line < y + h; line++) {
+        assert.ok(!taken.has(`${column} ${line}`), title);
+        taken.add(`${column} ${line}`);
+      }
+    }
+  }
+});
+
+kubectlTest('deploy/monitoring has the alerts of deploy/prometheus', async () => {
+  const rule = only(await render('monitoring'), 'PrometheusRule');
+  const plain = parse(await readFile(path('prometheus/alerts.yaml'), 'utf8')) as unknown;
+  assert.deepEqual(rule.spec, plain, 'indent alerts.yaml by two columns and put it after `spec:`');
+});
+
+kubectlTest('the monitors of deploy/monitoring find the gateway and the sidecars', async () => {
+  const monitoring = await render('monitoring');
+  const relabelings = [{ targetLabel: 'job', replacement: 'kube-api-proxy' }];
+  const endpoint = { port: 'admin', path: '/metrics', interval: '30s', relabelings };
+
+  const gateway = await render('gateway');
+  const service = only(gateway, 'Service');
+  assert.deepEqual(only(monitoring, 'ServiceMonitor').spec, {
+    namespaceSelector: { matchNames: [service.metadata.namespace] },
+    selector: { matchLabels: service.metadata.labels },
+    endpoints: [endpoint],
+  });
+  assert.ok(service.spec.ports.some(({ name }) => name === endpoint.port));
+
+  const { labels } = only(await render('sidecar'), 'Deployment').spec.template.metadata;
+  assert.deepEqual(only(monitoring, 'PodMonitor').spec, {
+    namespaceSelector: { any: true },
+    selector: { matchLabels: { 'kube-api-proxy': labels['kube-api-proxy'] } },
+    podMetricsEndpoints: [endpoint],
+  });
+});
+
+const installed = spawnSync('promtool', ['--version']).error === undefined;
+const skip = !installed && process.env['REQUIRE_PROMTOOL'] !== '1' && 'promtool is not installed';
+
+function promtool(args: readonly string[], input = ''): string {
+  return execFileSync('promtool', args, { input, encoding: 'utf8', stdio: 'pipe' });
+}
+
+test('promtool takes the scrape configuration, the rules and their unit tests', { skip }, () => {
+  promtool(['check', 'config', '--lint=all', '--lint-fatal', path('prometheus/prometheus.yaml')]);
+  promtool(['test', 'rules', path('monitoring/alerts.test.yaml')]);
+});
+
+test('every expression of the dashboard is PromQL', { skip }, async () => {
+  const rules = expressionsOf(await dashboard()).map((expression, index) => ({
+    record: `expression:${index}`,
+    expr: expression.replaceAll('$__rate_interval', '5m'),
+  }));
+  promtool(['check', 'rules', '--lint=none'], JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { kubectlTest } from '../support/kubectl.js';
+import { type Manifest, only, render } from './manifests.js';
+
+const compiler = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url));
+
+/** Where the types of Kubernetes 1.30's objects are; undefined when that package is not installed. */
+function typesFolder(): string | undefined {
+  try {
+    return dirname(createRequire(import.meta.url).resolve('kubernetes-types/package.json'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** `kubernetes-types` has a folder for each API group, by its first label; the group without a name is `core`. */
+function moduleOf(apiVersion: string): string {
+  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['core', apiVersion];
+  return `kubernetes-types/${group?.split('.')[0]}/${version}`;
+}
+
+/**
+ * What TypeScript says to the objects written as literals of their types: unknown fields, missing ones, wrong types. That is
+ * what an API server of that version says under strict field validation.
+ */
+async function complaints(manifests: readonly Manifest[], types: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'manifests-'));
+  try {
+    const source = manifests.map(
+      (manifest, index) =>
+        `import type { ${manifest.kind} as T${index} } from '${moduleOf(manifest.apiVersion)}';\n` +
+        `export const m${index}: T${index} = ${JSON.stringify(manifest, null, 1)};\n`,
+    );
+    const config = {
+      compilerOptions: {
+        strict: true,
+        noEmit: true,
+        module: 'esnext',
+        moduleResolution: 'bundler',
+        types: [],
+        paths: { 'kubernetes-types/*': [`${types}/*`] },
+      },
+      files: ['manifests.ts'],
+    };
+    await writeFile(join(folder, 'manifests.ts'), source.join('\n'));
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    const { stdout, error } = spawnSync(compiler, ['-p', folder], { encoding: 'utf8' });
+    assert.equal(error, undefined);
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const types = typesFolder();
+
+for (const folder of ['sidecar', 'gateway']) {
+  kubectlTest(
+    `deploy/${folder} asks for versions of APIs that every Kubernetes from 1.30 on serves`,
+    async () => {
+      const stable = new Set([
+        'v1',
+        'apps/v1',
+        'autoscaling/v2',
+        'networking.k8s.io/v1',
+        'policy/v1',
+        'rbac.authorization.k8s.io/v1',
+      ]);
+      for (const { apiVersion, kind } of await render(folder)) assert.ok(stable.has(apiVersion), kind);
+    },
+  );
+
+  if (types === undefined) {
+    test(`every object of deploy/${folder} is valid`, { skip: 'kubernetes-types is not installed' });
+    continue;
+  }
+  kubectlTest(`every object of deploy/${folder} is valid for Kubernetes 1.30`, async () => {
+    assert.equal(await complaints(await render(folder), types), '');
+  });
+
+  kubectlTest(`a misspelt field of deploy/${folder} would be noticed`, async () => {
+    const manifests = await render(folder);
+    const { spec } = only(manifests, 'Deployment').spec.template;
+    Object.assign(spec, { terminationGracePeriodSecond: 1 });
+    assert.match(await complaints(manifests, types), /terminationGracePeriodSecond/);
+  });
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parse } from 'yaml';
+import { startProxiedApiServer } from '../support/proxied-api-server.js';
+
+interface Configuration {
+  readonly scrape_configs: readonly {
+    readonly job_name: string;
+    readonly static_configs: { targets: string[] }[];
+  }[];
+  readonly global: Record<string, string>;
+}
+
+interface Target {
+  readonly labels: { readonly job: string };
+  readonly health: string;
+  readonly lastError: string;
+}
+
+interface RuleGroup {
+  readonly rules: readonly { readonly name: string; readonly health: string; readonly lastError?: string }[];
+}
+
+const installed = spawnSync('prometheus', ['--version']).error === undefined;
+const skip = !installed && process.env['REQUIRE_PROMTOOL'] !== '1' && 'prometheus is not installed';
+
+function deployed(file: string): URL {
+  return new URL(`../../deploy/prometheus/${file}`, import.meta.url);
+}
+
+/** The configuration of deploy/ with other addresses and shorter intervals, and its rules beside it; gives the file. */
+async function writeConfiguration(
+  folder: string,
+  addresses: Readonly<Record<string, string>>,
+): Promise<string> {
+  const configuration = parse(await readFile(deployed('prometheus.yaml'), 'utf8')) as Configuration;
+  for (const { job_name: job, static_configs: groups } of configuration.scrape_configs) {
+    const address = addresses[job];
+    assert.ok(address, `an address for the job ${job}`);
+    for (const group of groups) group.targets = [address];
+  }
+  Object.assign(configuration.global, {
+    scrape_interval: '1s',
+    scrape_timeout: '1s',
+    evaluation_interval: '1s',
+  });
+  await copyFile(deployed('alerts.yaml'), join(folder, 'alerts.yaml'));
+  const file = join(folder, 'prometheus.yaml');
+  await writeFile(file, JSON.stringify(configuration));
+  return file;
+}
+
+/** Starts Prometheus on a free port and gives its address; rejects with what it wrote when it ends instead. */
+function startPrometheus(file: string, folder: string): { child: ChildProcess; address: Promise<string> } {
+  const child = spawn(
+    'prometheus',
+    [
+      `--config.file=${file}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      '--web.listen-address=127.0.0.1:0',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let written = '';
+  const address = new Promise<string>((resolve, reject) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      written += text;
+      const found = /msg="?Listening on"? address=(127\.0\.0\.1:\d+)/.exec(written)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(written)));
+  });
+  return { child, address };
+}
+
+async function ask<T>(address: string, path: string): Promise<T> {
+  const response = await fetch(`http://${address}/api/v1/${path}`);
+  const { data } = (await response.json()) as { data: T };
+  return data;
+}
+
+/** The result as soon as `enough` is true of it, or the last one after 20 s. */
+async function until<T>(get: () => Promise<T>, enough: (result: T) => boolean): Promise<T> {
+  const end = Date.now() + 20_000;
+  for (;;) {
+    const result = await get();
+    if (enough(result) || Date.now() > end) return result;
+    await delay(100);
+  }
+}
+
+test("Prometheus takes the proxy's metrics, the API server's through it, and the alerts", {
+  skip,
+}, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
+  const { proxy, close } = await startProxiedApiServer({}, ['--admin-port=0', '--admin-address=127.0.0.1']);
+  let child: ChildProcess | undefined;
+  try {
+    const listening = await until(
+      async () => proxy.log().find(({ msg }) => msg === 'admin listener'),
+      line => line !== undefined,
+    );
+    const admin = String(listening?.['address']);
+    const file = await writeConfiguration(folder, { 'kube-api-proxy': admin, apiserver: proxy.address });
+    const prometheus = startPrometheus(file, folder);
+    child = prometheus.child;
+    const address = await prometheus.address;
+
+    const { activeTargets } = await until(
+      () => ask<{ activeTargets: Target[] }>(address, 'targets'),
+      ({ activeTargets: targets }) => targets.length > 1 && targets.every(({ health }) => health === 'up'),
+    );
+    assert.deepEqual(
+      activeTargets.map(({ labels, health, lastError }) => [labels.job, health, lastError]).sort(),
+      [
+        ['apiserver', 'up', ''],
+        ['kube-api-proxy', 'up', ''],
+      ],
+    );
+
+    const query = 'query?query=sum by (job, code) (kube_api_proxy_requests_total) > 0';
+    const { result } = await until(
+      () => ask<{ result: { metric: object }[] }>(address, encodeURI(query)),
+      found => found.result.length > 0,
+    );
+    assert.deepEqual(
+      result.map(({ metric }) => metric),
+      [{ job: 'kube-api-proxy', code: '200' }],
+    );
+
+    const { groups } = await until(
+      () => ask<{ groups: RuleGroup[] }>(address, 'rules'),
+      found =>
+        found.groups.length > 0 &&
+        found.groups.every(({ rules }) => rules.every(({ health }) => health !== 'unknown')),
+    );
+    const rules = groups.flatMap(group => group.rules);
+    assert.ok(rules.length > 0);
+    for (const { name, health, lastError } of rules) {
+      assert.deepEqual([name, health, lastError], [name, 'ok', undefined]);
+    }
+    const { alerts } = await ask<{ alerts: { state: string }[] }>(address, 'alerts');
+    assert.deepEqual(
+      alerts.filter(({ state }) => state === 'firing'),
+      [],
+    );
+  } finally {
+    if (child !== undefined && child.exitCode === null) {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    }
+    await close();
+    await rm(folder, { recursive: true });
+  }
+});

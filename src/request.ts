@@ -1,4 +1,5 @@
 import type { RequestTarget } from './guard/request-target.js';
+import type { UserInfo } from './kubernetes/user-info.js';
 import type { RequestRecord } from './observability/request-record.js';
 
 /** What the chain finds out about a request, for those further down it. */
@@ -6,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** For a request to the API server without --api-prefix, for others as sent. */
     target: RequestTarget;
+    /** Who sends it, once a guard has found out; undefined where nobody is asked who they are. */
+    caller: UserInfo | undefined;
     record: RequestRecord;
   }
 }

@@ -36,8 +36,8 @@ export interface ServerParts {
   readonly openStreams: OpenStreams;
 }
 
-/** One judgement on a request, plain or with an upgrade; throws a Refusal. */
-type Guard = (request: FastifyRequest) => void;
+/** One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. */
+type Guard = (request: FastifyRequest) => void | Promise<void>;
 
 /** Slow heads are cut off; bodies and answers may take as long as they like. */
 const headersTimeout = 30_000;
@@ -83,6 +83,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);
+  app.decorateRequest('caller', undefined);
   app.decorateRequest('record', null as unknown as RequestRecord);
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -98,13 +99,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       requestLog,
     );
     account(parts, request, reply);
-    try {
-      for (const guard of guards) guard(request);
-    } catch (refusal) {
-      done(refusal as Error);
-      return;
-    }
-    done();
+    judge(guards, request, done);
   });
 
   app.setErrorHandler((error, request, reply) => {
@@ -151,6 +146,27 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
   app.addHook('onClose', async () => upstream.destroy());
   return app;
+}
+
+/** Runs the guards in their order, at once as long as none has to wait; `done` gets the first refusal. */
+function judge(
+  guards: readonly Guard[],
+  request: FastifyRequest,
+  done: (refusal?: Error) => void,
+  from = 0,
+): void {
+  try {
+    for (let index = from; index < guards.length; index++) {
+      const verdict = guards[index]?.(request);
+      if (verdict === undefined) continue;
+      verdict.then(() => judge(guards, request, done, index + 1), done);
+      return;
+    }
+  } catch (refusal) {
+    done(refusal as Error);
+    return;
+  }
+  done();
 }
 
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */

@@ -3,6 +3,7 @@ import {
   bool,
   duration,
   keepAlive,
+  names,
   oneOf,
   optionalPort,
   pathPrefix,
@@ -15,7 +16,14 @@ import {
 } from './options/value-type.js';
 
 /** The headings of --help, in its order. */
-export type OptionGroup = 'Listening' | 'Filter' | 'API server' | 'Credentials' | 'Logging' | 'General';
+export type OptionGroup =
+  | 'Listening'
+  | 'Filter'
+  | 'Authentication'
+  | 'API server'
+  | 'Credentials'
+  | 'Logging'
+  | 'General';
 
 /** One option: how its text is read, its default as one would write it, and one sentence about it. */
 export interface OptionDefinition<T> {
@@ -130,6 +138,18 @@ export const optionTable = {
     default: 'false',
     group: 'Filter',
     help: 'Let every request through; any web page can then use a port that its reader can reach.',
+  }),
+  tokenAuthFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Authentication',
+    help: 'Bearer tokens of callers, one a line: token,user,uid,"group1,group2"; requests then act as their caller.',
+  }),
+  allowSystemIdentities: define({
+    type: names,
+    default: '',
+    group: 'Authentication',
+    help: 'Names and groups beginning with system: that callers may have all the same, such as system:masters.',
   }),
   kubeconfig: define({
     type: text('FILE'),

@@ -2,10 +2,12 @@ import './request.js';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Authentication } from './authentication/authentication.js';
+import { createAuthenticationGuard } from './guard/authentication.js';
 import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
-import { refuseImpersonation } from './guard/impersonation.js';
+import { refuseClaimedIdentity, refuseImpersonation } from './guard/impersonation.js';
 import { Refusal } from './guard/refusal.js';
 import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
 import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from './guard/request-target.js';
@@ -34,6 +36,8 @@ export interface ServerParts {
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
+  /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
+  readonly authentication: Authentication | undefined;
 }
 
 /** One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. */
@@ -50,7 +54,7 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, logger, openStreams } = parts;
+  const { options, upstream, metrics, health, logger, openStreams, authentication } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -67,13 +71,18 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     request => refuseAmbiguousTarget(request.target),
     request => refuseUncertainHost(request.raw),
   ];
-  if (!options.disableFilter) {
+  if (!options.disableFilter) guards.push(request => hostGuard(request.raw));
+  if (authentication !== undefined) {
+    const authenticate = createAuthenticationGuard(authentication);
     guards.push(
-      request => hostGuard(request.raw),
-      request => {
-        if (isForApi(request)) filter(request.method, request.target);
-      },
+      request => refuseClaimedIdentity(request.raw.rawHeaders),
+      request => (isProbe(request) ? undefined : authenticate(request)),
     );
+  }
+  if (!options.disableFilter) {
+    guards.push(request => {
+      if (isForApi(request)) filter(request.method, request.target);
+    });
   }
   guards.push(request => {
     if (upstream.impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
@@ -105,7 +114,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.setErrorHandler((error, request, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     request.record.failure = failure;
-    if (failure instanceof Refusal && failure.endsConnection) reply.header('Connection', 'close');
+    if (failure instanceof Refusal) {
+      if (failure.endsConnection) reply.header('Connection', 'close');
+      reply.headers(failure.headers);
+    }
     reply
       .code(failure.code)
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
@@ -129,6 +141,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       upstream,
       openStreams,
       traffic: metrics.traffic,
+      authenticates: authentication !== undefined,
       appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
@@ -159,7 +172,10 @@ function judge(
     for (let index = from; index < guards.length; index++) {
       const verdict = guards[index]?.(request);
       if (verdict === undefined) continue;
-      verdict.then(() => judge(guards, request, done, index + 1), done);
+      verdict.then(() => {
+        // Nobody would hear of it any more when a client leaves that has left already.
+        if (!request.record.isOver) judge(guards, request, done, index + 1);
+      }, done);
       return;
     }
   } catch (refusal) {
@@ -206,6 +222,11 @@ function isForApi(request: FastifyRequest): boolean {
 
 function isOwn(request: FastifyRequest): boolean {
   return request.raw.url?.startsWith(ownPrefix) === true;
+}
+
+/** Kubelet and balancers have no credential. */
+function isProbe({ raw: { url } }: FastifyRequest): boolean {
+  return url === `${ownPrefix}livez` || url === `${ownPrefix}readyz`;
 }
 
 /** Counts and logs the request when it is over: with its answer, or with its connection. */

@@ -1,6 +1,8 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
+import { asksCallers, configureAuthentication } from './authentication/methods.js';
+import type { ClientConfig } from './kubeconfig/types.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
@@ -61,7 +63,7 @@ export async function createProgram(
     readiness: async () => health?.results() ?? new Map(),
   });
   const expiryWarning = createExpiryWarning(logger);
-  const [followed, folder] = await Promise.all([
+  const [followed, configured, folder] = await Promise.all([
     followConfiguration({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -73,16 +75,18 @@ export async function createProgram(
         expiryWarning.watch(notAfter);
       },
       onConnect: metrics.traffic.connected,
+      refuse: config => (asksCallers(options) ? refuseImpersonation(config) : undefined),
       onReload: problems => {
         metrics.credentials.reloaded(problems.length === 0);
         if (problems.length === 0) logger.info('configuration reloaded');
         else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     }),
+    configureAuthentication(options, { metrics: metrics.authentication, logger }),
     findFolder(options.www),
   ]);
-  const problems = [...('problems' in followed ? followed.problems : []), ...folder.problems];
-  if ('problems' in followed || problems.length > 0) return { problems };
+  const problems = [followed, configured, folder].flatMap(part => ('problems' in part ? part.problems : []));
+  if ('problems' in followed || 'problems' in configured || problems.length > 0) return { problems };
   upstream = followed.upstream;
 
   const shutdown = createShutdownCheck();
@@ -98,6 +102,7 @@ export async function createProgram(
     health,
     logger,
     openStreams,
+    authentication: configured.authentication,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
@@ -106,6 +111,7 @@ export async function createProgram(
   });
   app.addHook('onClose', async () => {
     followed.close();
+    configured.close();
     expiryWarning.close();
   });
   const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
@@ -123,6 +129,15 @@ function createShutdownCheck(): { check: () => void; begin: () => void } {
       leaving = true;
     },
   };
+}
+
+/** Two could not both be whom a request acts as. */
+function refuseImpersonation({ impersonation }: ClientConfig): string | undefined {
+  if (impersonation === undefined) return undefined;
+  return (
+    'callers are authenticated and requests act as them, so that --as and as in the kubeconfig cannot be used; ' +
+    'leave out one or the other'
+  );
 }
 
 async function findFolder(www: string): Promise<{ path: string; problems: readonly string[] }> {

@@ -1,12 +1,22 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
+import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 
-const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin', 'impersonation'] as const;
+const rejectionReasons = [
+  'bad_request',
+  'host',
+  'path',
+  'method',
+  'origin',
+  'impersonation',
+  'unauthenticated',
+  'identity',
+] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
 export type RejectionReason = (typeof rejectionReasons)[number];
 
@@ -48,6 +58,8 @@ export interface Metrics {
   upstreamError(reason: UpstreamErrorReason): void;
   /** Credentials and the configuration they come from. */
   readonly credentials: CredentialMetrics;
+  /** Who callers are. */
+  readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
   /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
@@ -199,6 +211,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     rejected: reason => rejections.inc({ reason }),
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
+    authentication: createAuthenticationMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     async render(accept) {

@@ -145,6 +145,24 @@ export const optionTable = {
     group: 'Authentication',
     help: 'Bearer tokens of callers, one a line: token,user,uid,"group1,group2"; requests then act as their caller.',
   }),
+  authenticationTokenWebhook: define({
+    type: bool,
+    default: 'false',
+    group: 'Authentication',
+    help: "Have the API server say whose callers' bearer tokens are (TokenReview), such as those of service accounts.",
+  }),
+  authenticationTokenWebhookCacheTtl: define({
+    type: duration,
+    default: '2m',
+    group: 'Authentication',
+    help: "How long the API server's word on a token counts, though never longer than the token; for a bad one at most 10s.",
+  }),
+  apiAudiences: define({
+    type: names,
+    default: '',
+    group: 'Authentication',
+    help: 'Audiences of which a token must be for one, for --authentication-token-webhook; by default the API server itself.',
+  }),
   allowSystemIdentities: define({
     type: names,
     default: '',

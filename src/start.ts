@@ -11,7 +11,8 @@ import { createMetrics } from './observability/metrics.js';
 import type { Options } from './options.js';
 import { OpenStreams } from './proxy/open-streams.js';
 import { buildServer } from './server.js';
-import { get } from './upstream/get.js';
+import { createImpersonationCheck } from './upstream/impersonation-access.js';
+import { get } from './upstream/own-request.js';
 import { createReachabilityCheck } from './upstream/reachability.js';
 import { followConfiguration } from './upstream/reload.js';
 import { sessionWithin } from './upstream/session-within.js';
@@ -82,17 +83,34 @@ export async function createProgram(
         else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     }),
-    configureAuthentication(options, { metrics: metrics.authentication, logger }),
+    asksCallers(options)
+      ? configureAuthentication(options, {
+          upstream: () => upstream as Upstream,
+          metrics: metrics.authentication,
+          logger,
+        })
+      : undefined,
     findFolder(options.www),
   ]);
-  const problems = [followed, configured, folder].flatMap(part => ('problems' in part ? part.problems : []));
-  if ('problems' in followed || 'problems' in configured || problems.length > 0) return { problems };
+  const problems = [followed, configured, folder].flatMap(part =>
+    part !== undefined && 'problems' in part ? part.problems : [],
+  );
+  if (
+    'problems' in followed ||
+    (configured !== undefined && 'problems' in configured) ||
+    problems.length > 0
+  ) {
+    return { problems };
+  }
   upstream = followed.upstream;
 
   const shutdown = createShutdownCheck();
+  const mayImpersonate =
+    configured && createImpersonationCheck(followed.upstream, () => configured.impersonated());
   health = createHealth([
     { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
+    ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
     { name: 'shutdown', check: shutdown.check },
   ]);
   const app = await buildServer({
@@ -102,16 +120,19 @@ export async function createProgram(
     health,
     logger,
     openStreams,
-    authentication: configured.authentication,
+    authentication: configured?.authentication,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
     void knownResources.refresh();
+    mayImpersonate?.().catch((error: Error) =>
+      logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
+    );
     setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
   });
   app.addHook('onClose', async () => {
     followed.close();
-    configured.close();
+    configured?.close();
     expiryWarning.close();
   });
   const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);

@@ -1,42 +1,55 @@
 import type { AuthenticationMetrics } from '../observability/authentication-metrics.js';
 import type { Logger } from '../observability/logger.js';
+import type { ImpersonationTarget } from '../upstream/impersonation-access.js';
+import type { Upstream } from '../upstream/upstream.js';
 import { Authentication } from './authentication.js';
 import type { TokenAuthenticator } from './token-authenticator.js';
+import { createTokenCache } from './token-cache.js';
 import { followTokenFile } from './token-file.js';
+import { createTokenReview } from './token-review.js';
 
 /** The options that say who may call, by their names in the table of options. */
 export interface AuthenticationOptions {
   readonly tokenAuthFile: string;
+  readonly authenticationTokenWebhook: boolean;
+  /** Milliseconds. */
+  readonly authenticationTokenWebhookCacheTtl: number;
+  readonly apiAudiences: readonly string[];
   readonly allowSystemIdentities: readonly string[];
 }
 
 /** What the methods work with. */
 export interface AuthenticationSurroundings {
+  /** Asked when there is a request, and so a server. */
+  readonly upstream: () => Upstream;
   readonly metrics: AuthenticationMetrics;
   readonly logger: Logger;
 }
 
 /** The methods that the options ask for, ready and followed as their files change. */
 export interface ConfiguredAuthentication {
-  /** Undefined when callers are not asked who they are. */
-  readonly authentication: Authentication | undefined;
+  readonly authentication: Authentication;
+  /** What the proxy's identity must be allowed to impersonate, for the users that can come. */
+  impersonated(): readonly ImpersonationTarget[];
   close(): void;
 }
 
+const failureTtl = 10_000;
+
 /** Whether callers have to say who they are. */
 export function asksCallers(options: AuthenticationOptions): boolean {
-  return options.tokenAuthFile !== '';
+  return options.tokenAuthFile !== '' || options.authenticationTokenWebhook;
 }
 
 /** Makes them; reads files and dials nothing. All that is wrong is told at once. */
 export async function configureAuthentication(
   options: AuthenticationOptions,
-  { metrics, logger }: AuthenticationSurroundings,
+  { upstream, metrics, logger }: AuthenticationSurroundings,
 ): Promise<ConfiguredAuthentication | { readonly problems: readonly string[] }> {
-  if (!asksCallers(options)) return { authentication: undefined, close: () => {} };
   const allowed = new Set(options.allowSystemIdentities);
   const methods: TokenAuthenticator[] = [];
-  const closers: (() => void)[] = [];
+  let hasUids = () => options.authenticationTokenWebhook;
+  let close = () => {};
   if (options.tokenAuthFile !== '') {
     const followed = await followTokenFile({
       file: options.tokenAuthFile,
@@ -51,12 +64,41 @@ export async function configureAuthentication(
     });
     if ('problems' in followed) return followed;
     methods.push(followed.authenticator);
-    closers.push(followed.close);
+    hasUids = () => options.authenticationTokenWebhook || followed.hasUids();
+    close = followed.close;
+  }
+  if (options.authenticationTokenWebhook) {
+    const rules = { allowed, serviceAccounts: true };
+    const successTtl = options.authenticationTokenWebhookCacheTtl;
+    methods.push(
+      createTokenCache({
+        method: 'token_review',
+        judge: createTokenReview({ upstream, audiences: options.apiAudiences, rules, metrics }),
+        successTtl,
+        failureTtl: Math.min(successTtl, failureTtl),
+        metrics,
+      }),
+    );
   }
   return {
     authentication: new Authentication(methods, metrics),
-    close: () => {
-      for (const close of closers) close();
-    },
+    impersonated: () => [
+      ...userTargets,
+      ...(hasUids() ? uidTargets : []),
+      ...(options.authenticationTokenWebhook ? serviceAccountTargets : []),
+    ],
+    close: () => close(),
   };
 }
+
+const userTargets = ['users', 'groups'].map(resource => ({ group: '', resource }));
+const uidTargets = [{ group: 'authentication.k8s.io', resource: 'uids' }];
+/** What the tokens of service accounts bring since Kubernetes 1.30, beside those that say more of a Pod and its node. */
+const serviceAccountTargets = [
+  { group: '', resource: 'serviceaccounts' },
+  {
+    group: 'authentication.k8s.io',
+    resource: 'userextras',
+    subresource: 'authentication.kubernetes.io/credential-id',
+  },
+];

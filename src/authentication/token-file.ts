@@ -24,6 +24,8 @@ export interface TokenFileOptions {
 /** A token file that is followed as it changes. */
 export interface FollowedTokenFile {
   readonly authenticator: TokenAuthenticator;
+  /** Whether any user in it has a uid. */
+  hasUids(): boolean;
   close(): void;
 }
 
@@ -50,6 +52,7 @@ export async function followTokenFile(
   });
   return {
     close: watch.close,
+    hasUids: () => [...users.values()].some(user => 'uid' in user && user.uid !== undefined),
     authenticator: {
       method: 'token_file',
       authenticate({ digest }) {

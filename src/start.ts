@@ -124,6 +124,7 @@ export async function createProgram(
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
+    configured?.start();
     void knownResources.refresh();
     mayImpersonate?.().catch((error: Error) =>
       logger.warn({ reason: error.message }, 'callers cannot be impersonated'),

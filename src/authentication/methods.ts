@@ -3,13 +3,16 @@ import type { Logger } from '../observability/logger.js';
 import type { ImpersonationTarget } from '../upstream/impersonation-access.js';
 import type { Upstream } from '../upstream/upstream.js';
 import { Authentication } from './authentication.js';
+import { createOidcJudge } from './oidc.js';
+import { OidcKeys } from './oidc-keys.js';
+import { claimMappingOf, type OidcOptions, oidcProblems } from './oidc-options.js';
 import type { TokenAuthenticator } from './token-authenticator.js';
 import { createTokenCache } from './token-cache.js';
 import { followTokenFile } from './token-file.js';
 import { createTokenReview } from './token-review.js';
 
 /** The options that say who may call, by their names in the table of options. */
-export interface AuthenticationOptions {
+export interface AuthenticationOptions extends OidcOptions {
   readonly tokenAuthFile: string;
   readonly authenticationTokenWebhook: boolean;
   /** Milliseconds. */
@@ -31,14 +34,19 @@ export interface ConfiguredAuthentication {
   readonly authentication: Authentication;
   /** What the proxy's identity must be allowed to impersonate, for the users that can come. */
   impersonated(): readonly ImpersonationTarget[];
+  /** Begins with what goes on in the background; before it nothing is dialled. */
+  start(): void;
   close(): void;
 }
 
+/** Milliseconds, as in the API server: a key that the issuer took back is good for so long. */
+const oidcTtl = 10_000;
 const failureTtl = 10_000;
 
 /** Whether callers have to say who they are. */
 export function asksCallers(options: AuthenticationOptions): boolean {
-  return options.tokenAuthFile !== '' || options.authenticationTokenWebhook;
+  const { tokenAuthFile, oidcIssuerUrl, oidcClientId, authenticationTokenWebhook } = options;
+  return tokenAuthFile !== '' || oidcIssuerUrl !== '' || oidcClientId !== '' || authenticationTokenWebhook;
 }
 
 /** Makes them; reads files and dials nothing. All that is wrong is told at once. */
@@ -46,10 +54,11 @@ export async function configureAuthentication(
   options: AuthenticationOptions,
   { upstream, metrics, logger }: AuthenticationSurroundings,
 ): Promise<ConfiguredAuthentication | { readonly problems: readonly string[] }> {
+  const problems = oidcProblems(options);
   const allowed = new Set(options.allowSystemIdentities);
   const methods: TokenAuthenticator[] = [];
   let hasUids = () => options.authenticationTokenWebhook;
-  let close = () => {};
+  const closers: (() => void)[] = [];
   if (options.tokenAuthFile !== '') {
     const followed = await followTokenFile({
       file: options.tokenAuthFile,
@@ -62,10 +71,26 @@ export async function configureAuthentication(
         else logger.error({ problems }, 'tokens of callers cannot be used; the last good ones stay in use');
       },
     });
-    if ('problems' in followed) return followed;
+    if ('problems' in followed) return { problems: [...followed.problems, ...problems] };
     methods.push(followed.authenticator);
     hasUids = () => options.authenticationTokenWebhook || followed.hasUids();
-    close = followed.close;
+    closers.push(followed.close);
+  }
+  if (problems.length > 0) {
+    for (const close of closers) close();
+    return { problems };
+  }
+  let start = () => {};
+  if (options.oidcIssuerUrl !== '') {
+    const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
+    const keys = new OidcKeys({ issuer, caFile: options.oidcCaFile, log: logger });
+    const rules = { allowed, serviceAccounts: false };
+    const judge = createOidcJudge({
+      ...{ issuer, clientId, algorithms, mapping: claimMappingOf(options), rules, keys },
+    });
+    methods.push(createTokenCache({ method: 'oidc', judge, successTtl: oidcTtl, failureTtl, metrics }));
+    start = () => keys.start();
+    closers.push(() => keys.close());
   }
   if (options.authenticationTokenWebhook) {
     const rules = { allowed, serviceAccounts: true };
@@ -87,7 +112,10 @@ export async function configureAuthentication(
       ...(hasUids() ? uidTargets : []),
       ...(options.authenticationTokenWebhook ? serviceAccountTargets : []),
     ],
-    close: () => close(),
+    start,
+    close() {
+      for (const close of closers) close();
+    },
   };
 }
 

@@ -56,7 +56,9 @@ export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator
         until: Math.min(until, judgement?.expires ?? until),
       };
     } catch (error) {
-      if (!(error instanceof AuthenticationError || error instanceof IdentityError)) throw error;
+      const isLasting =
+        error instanceof IdentityError || (error instanceof AuthenticationError && !error.isPassing);
+      if (!isLasting) throw error;
       outcome = { error, until: now + failureTtl };
     }
     const isGood = 'user' in outcome && outcome.user !== undefined;

@@ -37,11 +37,10 @@ export function readBearerToken(request: IncomingMessage): BearerToken | undefin
 
 /** RFC 6750, section 2.1. Another scheme is no bearer token, whatever it is. */
 function parseAuthorization(value: string): string | undefined {
-  const match = /^[ \t]*bearer(?:[ \t]+(.*?))?[ \t]*$/is.exec(value);
-  if (match === null) return undefined;
-  const token = match[1] ?? '';
-  if (token === '') throw new AuthenticationError('the bearer token is empty');
-  if (/\s/.test(token)) throw new AuthenticationError('the bearer token holds white space');
+  const [scheme = '', token, ...more] = value.split(/[ \t]+/).filter(word => word !== '');
+  if (scheme.toLowerCase() !== 'bearer') return undefined;
+  if (token === undefined) throw new AuthenticationError('the bearer token is empty');
+  if (more.length > 0) throw new AuthenticationError('the bearer token holds white space');
   return token;
 }
 

@@ -60,6 +60,17 @@ describe('a bearer token', () => {
     }
   });
 
+  it('takes linear time, however it is made to hurt', () => {
+    const start = performance.now();
+    const spaces = ' '.repeat(120_000);
+    assert.throws(() => readBearerToken(request(['Authorization', `Bearer a${spaces}b`])));
+    assert.equal(readBearerToken(request(['Authorization', `${spaces}x`])), undefined);
+    const commas = `${', '.repeat(60_000)}x`;
+    const headers = ['Connection', `${commas}, upgrade`, 'Upgrade', 'websocket'];
+    assert.equal(readBearerToken(request([...headers, 'Sec-WebSocket-Protocol', commas], true)), undefined);
+    assert.ok(performance.now() - start < 2000);
+  });
+
   it('comes as a subprotocol of a WebSocket, beside another', () => {
     for (const protocols of [
       [`v5.channel.k8s.io, ${encoded('one')}`],

@@ -12,7 +12,7 @@ import { runProgram } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startTlsFront } from '../support/tls-front.js';
 import { bothLegs, eventually, passed, probe, sample } from './credential-probe.js';
-import { assertStatus, send as sendRaw } from './leg.js';
+import { assertStatus, legs, send as sendRaw } from './leg.js';
 
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
@@ -267,6 +267,64 @@ describe('callers with a token', { concurrency: 4 }, () => {
     const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer new-token' } });
     for (const result of ['success', 'failure']) {
       assert.ok(text.includes(`kube_api_proxy_token_auth_file_reloads_total{result="${result}"} 1\n`));
+    }
+  });
+});
+
+describe('requests on one connection', () => {
+  test('are asked for their callers one by one, however they follow each other', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const pod = '/api/v1/namespaces/default/pods/web-0';
+    const request = (mark: string, ...headers: string[]) =>
+      `GET ${pod}?mark=${mark} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.map(line => `${line}\r\n`).join('')}\r\n`;
+    const connection = await connectRaw(proxy.port);
+    t.after(() => connection.destroy());
+    connection.write(
+      request('a', alice) +
+        request('b') +
+        request('c', bob) +
+        request('d', alice) +
+        request('e', 'Connection: close'),
+    );
+    const codes = [...(await connection.untilClosed()).matchAll(/HTTP\/1\.1 (\d+) /g)].map(
+      ([, code]) => code,
+    );
+    assert.deepEqual(codes, ['200', '401', '403', '200', '401']);
+    const arrived = server.requests.filter(({ rawUrl }) => rawUrl.includes('mark='));
+    assert.deepEqual(
+      arrived.map(({ rawUrl, headers }) => [rawUrl.at(-1), headers['impersonate-user']]).sort(),
+      [
+        ['a', 'alice'],
+        ['c', 'bob'],
+        ['d', 'alice'],
+      ],
+    );
+  });
+
+  test('do not lend their caller to what follows a refused upgrade or hides in a body', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const hidden = 'GET /api/v1/namespaces/default/pods?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+    const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
+    for (const [what, head] of [
+      [
+        'a refused upgrade',
+        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${bob}\r\n${legs.websocket.join('\r\n')}`,
+      ],
+      [
+        'an upgrade without a caller',
+        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${legs.websocket.join('\r\n')}`,
+      ],
+      [
+        'a body',
+        `POST /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: 127.0.0.1\r\n${alice}\r\nConnection: close\r\n` +
+          `Content-Length: ${hidden.length}`,
+      ],
+    ] as const) {
+      const connection = await connectRaw(proxy.port);
+      connection.write(`${head}\r\n\r\n${hidden}`);
+      const answer = await connection.untilClosed();
+      assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1, what);
+      assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.endsWith('?hidden')).length, 0, what);
     }
   });
 });

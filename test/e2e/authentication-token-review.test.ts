@@ -201,6 +201,26 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     );
   });
 
+  test('are reviewed although the idle connection for it has gone, which is noticed only then', async t => {
+    const { server, tokens, proxy } = await start(t);
+    const used = new WeakSet<object>();
+    let cut = 0;
+    server.intercept(({ url = '', socket }) => {
+      if (url.endsWith('/tokenreviews') && used.has(socket)) {
+        cut += 1;
+        socket.destroy();
+        return true;
+      }
+      used.add(socket);
+      return false;
+    });
+    for (const token of ['one', 'two', 'three']) {
+      tokens[token] = { username: 'alice' };
+      assert.equal((await probe(proxy, server, 'plain', { headers: bearer(token) })).code, 200);
+    }
+    assert.ok(cut > 0);
+  });
+
   test('must be for one of --api-audiences where there are any', async t => {
     const { server, tokens, proxy } = await start(t, { args: ['--api-audiences=gateway,other'] });
     tokens['for-gateway'] = { username: 'alice', audiences: ['gateway'] };

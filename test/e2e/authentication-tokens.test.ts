@@ -379,6 +379,26 @@ describe('two callers on one pool of connections', () => {
   });
 });
 
+describe('two callers with upgrades', () => {
+  test('each act under their own name, over a hundred interleaved ones', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
+    const names = Array.from({ length: 100 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
+    let next = 0;
+    const work = async () => {
+      for (let name = names[next++]; name !== undefined; name = names[next++]) {
+        const headers = [name === 'alice' ? alice : bob];
+        const { code, arrived } = await probe(proxy, server, 'websocket', { headers });
+        assert.equal(code, 101);
+        assert.deepEqual(
+          arrived.map(record => [record.headers['impersonate-user'], record.headers['authorization']]),
+          [[name, `Bearer ${proxyToken}`]],
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, work));
+  });
+});
+
 describe('authentication of callers and impersonation', () => {
   test('cannot both be configured', async t => {
     const { kubeconfig, tokenFile } = await startGateway(t, { tokenFile: twoUsers });

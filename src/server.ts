@@ -11,6 +11,7 @@ import { refuseImpersonation } from './guard/impersonation.js';
 import { createNamespaceGuard } from './guard/namespaces.js';
 import { comesFromBrowser, createOriginGuard } from './guard/origin.js';
 import { compileOriginList, type OriginList } from './guard/origin-list.js';
+import { addAnswerHeaders, answered, answerPreflight } from './guard/preflight.js';
 import { refuseWrite } from './guard/read-only.js';
 import { Refusal } from './guard/refusal.js';
 import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
@@ -48,8 +49,6 @@ export interface ServerParts {
  * answered the request itself says so, and ends the chain.
  */
 type Guard = (request: FastifyRequest, reply: FastifyReply) => void | Promise<void> | typeof answered;
-
-const answered = Symbol('answered');
 
 /** Stands for a request beside the path of the server's URL: what that is about, no rule can tell. */
 const unknown = parseRequestInfo('', '\\', '');
@@ -209,21 +208,6 @@ function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
     return;
   }
   done();
-}
-
-/** Puts fields on whatever the answer will be: one of this program's own, or the API server's, which is written past the reply. */
-function addAnswerHeaders(request: FastifyRequest, reply: FastifyReply, headers: readonly string[]): void {
-  request.answerHeaders = headers;
-  for (let index = 0; index < headers.length; index += 2) {
-    reply.header(headers[index] as string, headers[index + 1]);
-  }
-}
-
-/** A browser's question before a request from another origin: the API server answers it before it asks who is there, and so do we. */
-function answerPreflight(request: FastifyRequest, reply: FastifyReply): typeof answered | undefined {
-  if (request.method !== 'OPTIONS' || !reply.hasHeader('Access-Control-Allow-Origin')) return undefined;
-  reply.code(204).send();
-  return answered;
 }
 
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isConnect, type RequestInfo } from '../kubernetes/request-info.js';
+import type { RequestInfo } from '../kubernetes/request-info.js';
 import { asksForUpgrade } from '../proxy/upgrade.js';
 import { hasCertainFields } from './certain-path.js';
 import { Refusal } from './refusal.js';
@@ -48,7 +48,7 @@ export function isRead(info: RequestInfo, request: IncomingMessage): boolean {
   if (!info.isResourceRequest) return !profiling.test(info.path);
   const { verb } = info;
   if (verb !== 'get' && verb !== 'list' && verb !== 'watch') return false;
-  return !isConnect(info) && !connect.test(info.subresource);
+  return !connect.test(info.subresource);
 }
 
 /**

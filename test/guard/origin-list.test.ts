@@ -62,6 +62,8 @@ describe('a list of allowed origins', () => {
       'https://x.app.example',
     );
     refuses('^https://app\\.example$|https://b', 'https://b.evil');
+    refuses('(^x|app)\\.example$', 'https://evilapp.example', 'https://evil.app.example');
+    allows('(^x|app)\\.example$', 'https://app.example');
     refuses('^https:', 'https://evil.example');
   });
 

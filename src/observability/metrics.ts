@@ -16,6 +16,9 @@ const rejectionReasons = [
   'impersonation',
   'unauthenticated',
   'identity',
+  'read_only',
+  'namespace',
+  'resource',
 ] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
 export type RejectionReason = (typeof rejectionReasons)[number];

@@ -271,6 +271,48 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 });
 
+describe('callers in a browser', () => {
+  test('get preflights answered before anybody is asked who they are, and see why a request is refused', async t => {
+    const { server, proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      args: ['--cors-allowed-origins=^https://app\\.example$'],
+    });
+    const origin = { origin: 'https://app.example' };
+    const preflight = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', {
+      method: 'OPTIONS',
+      headers: {
+        ...origin,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization',
+      },
+    });
+    assert.equal(preflight.status, 204);
+    assert.match(String(preflight.headers['access-control-allow-headers']), /authorization/i);
+    const refused = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', { headers: origin });
+    assert.equal(refused.status, 401);
+    assert.equal(refused.headers['access-control-allow-origin'], 'https://app.example');
+    assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.includes('web-0')).length, 0);
+    // What is no preflight is asked, whatever its method.
+    for (const headers of [{}, { origin: 'https://other.example' }]) {
+      const { status } = await send(proxy.port, '/api', { method: 'OPTIONS', headers });
+      assert.ok(status === 401 || status === 403, String(status));
+    }
+  });
+
+  test('are kept to the rules of the proxy as everyone is, after they are known', async t => {
+    const { server, proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      args: ['--read-only', '--reject-resources=pods/log'],
+    });
+    for (const leg of bothLegs) {
+      const { answer } = await probe(proxy, server, 'websocket', { headers: [alice] });
+      assertStatus(answer, 403, leg);
+      assertStatus((await probe(proxy, server, leg)).answer, 401, leg);
+    }
+    assert.equal((await probe(proxy, server, 'plain', { headers: [alice] })).code, 200);
+  });
+});
+
 describe('requests on one connection', () => {
   test('are asked for their callers one by one, however they follow each other', async t => {
     const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });

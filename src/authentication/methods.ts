@@ -106,6 +106,7 @@ export async function configureAuthentication(
         successTtl,
         failureTtl: Math.min(successTtl, failureTtl),
         metrics,
+        judgedBy: () => upstream().host,
       }),
     );
   }

@@ -414,6 +414,27 @@ test('an upgrade carries the credentials and the headers that a plain request ca
   assert.equal(other.requests.at(-1)?.headers['authorization'], 'Bearer own');
 });
 
+test('an upgrade by POST without a length has none upstream: no byte comes before those of the client', async t => {
+  const early = new Promise<[IncomingMessage, string]>(resolve => {
+    serveUpgrade(t, '/post', (request, socket, head) => {
+      let text = head.toString();
+      socket.on('data', chunk => {
+        text += chunk;
+        if (text.includes('from the client')) resolve([request, text]);
+      });
+      socket.write(switching);
+    });
+  });
+  const client = await connect(t);
+  client.write(upgradeRequest('/post').replace('GET', 'POST'));
+  await client.until(/^HTTP\/1\.1 101 /);
+  client.write('from the client');
+  const [request, text] = await early;
+  assert.equal(text, 'from the client');
+  assert.equal(request.headers['transfer-encoding'], undefined);
+  assert.equal(request.headers['content-length'], '0');
+});
+
 // Bytes
 
 test('a client that has sent its end still gets the answer to it', async t => {

@@ -191,7 +191,15 @@ function createApp({ options, metrics }: ServerParts): FastifyInstance {
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
+    http: {
+      maxHeaderSize,
+      headersTimeout,
+      connectionsCheckingInterval,
+      requireHostHeader: false,
+      // A client that has silently gone would keep its quiet watch open for ever.
+      keepAlive: options.keepalive > 0,
+      keepAliveInitialDelay: options.keepalive,
+    },
     requestTimeout: 0,
     keepAliveTimeout,
     rewriteUrl: request => routeOf(request.url as string),

@@ -6,7 +6,7 @@ import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { residentBytes } from '../support/resident-memory.js';
-import { type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const count = long ? 100_000 : 15_000;
@@ -28,7 +28,7 @@ before(async () => {
       `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`,
     );
     if (request.target.includes('ends')) socket.write('0\r\n\r\n');
-    else if (request.target.includes('breaks')) socket.resetAndDestroy();
+    else if (request.target.includes('breaks')) reset(socket);
   });
   kubeconfig = await upstream.writeKubeconfig();
   proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none']);

@@ -98,7 +98,8 @@ export async function startStrictUpstream(
     stop: async () => {
       if (!server.listening) return;
       server.close();
-      for (const socket of connections) socket.resetAndDestroy();
+      for (const socket of sockets) reset(socket);
+      for (const socket of connections) socket.destroy();
       await once(server, 'close');
     },
     restart: () => listen(port),
@@ -108,4 +109,11 @@ export async function startStrictUpstream(
 /** An answer of 200 with a length. */
 export function ok(text: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+}
+
+/** Ends a connection with a reset, of the TCP connection below it if it has TLS. */
+export function reset(socket: net.Socket): void {
+  const { _parent: below } = socket as net.Socket & { readonly _parent?: net.Socket };
+  (below ?? socket).resetAndDestroy();
+  socket.destroy();
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import tls from 'node:tls';
 import { createCertificateAuthority } from './certificates.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
@@ -99,8 +100,9 @@ export async function startStrictUpstream(
       if (!server.listening) return;
       server.close();
       for (const socket of sockets) reset(socket);
-      for (const socket of connections) socket.destroy();
-      await once(server, 'close');
+      for (const socket of connections) socket.destroy().unref();
+      // Not for its `close`: a TCP connection that was reset below its TLS does not always count as closed.
+      await setImmediate();
     },
     restart: () => listen(port),
   };

@@ -111,7 +111,7 @@ const attacks: Readonly<Record<string, string>> = {
 let server: FakeApiServer;
 let kubeconfig: KubeconfigFile;
 let proxy: ProxyProcess;
-/** What the client received within half a second, by number. */
+/** What the client received within three seconds, by number. */
 let received: string[];
 
 before(async () => {
@@ -123,7 +123,7 @@ before(async () => {
       const connection = await connectRaw(proxy.port);
       // As long as NNN, so that lengths stay what they are.
       connection.write(Buffer.from(bytes.replaceAll('NNN', String(index + 100)), 'latin1'));
-      await connection.untilClosed(700).catch(() => {});
+      await connection.untilClosed(3000).catch(() => {});
       connection.destroy();
       return connection.received();
     }),

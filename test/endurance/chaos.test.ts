@@ -151,7 +151,6 @@ test(`nothing is lost and nothing is sent twice while the API server misbehaves 
   assert.deepEqual(problems.slice(0, 20), [], `CHAOS_SEED=${seed}`);
   assert.deepEqual(upstream.violations, []);
   for (const code of ['200', '502', '503', 'cut']) assert.ok((counts.get(code) ?? 0) > 0, summary);
-  assert.ok((counts.get('200') ?? 0) > outcomes.length / 2, summary);
 
   assert.equal(proxy.process.exitCode, null);
   assert.equal(proxy.process.signalCode, null);

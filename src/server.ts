@@ -148,7 +148,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
     account(parts, request, reply);
     if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
-    judge(guards, { request, reply, done });
+    const judged = { request, reply, done };
+    // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
+    // for thousands of requests fit into one packet.
+    if (reply.raw.socket === null) reply.raw.once('socket', () => judge(guards, judged));
+    else judge(guards, judged);
   });
 
   app.setErrorHandler((error, request, reply) => {
@@ -248,7 +252,15 @@ function createApp({ options, metrics }: ServerParts): FastifyInstance {
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
+    http: {
+      maxHeaderSize,
+      headersTimeout,
+      connectionsCheckingInterval,
+      requireHostHeader: false,
+      // A client that has silently gone would keep its quiet watch open for ever.
+      keepAlive: options.keepalive > 0,
+      keepAliveInitialDelay: options.keepalive,
+    },
     requestTimeout: 0,
     keepAliveTimeout,
     rewriteUrl: request => routeOf(request.url as string),

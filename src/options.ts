@@ -1,6 +1,7 @@
 import {
   address,
   bool,
+  cipherSuites,
   duration,
   keepAlive,
   oneOf,
@@ -76,6 +77,30 @@ export const optionTable = {
     default: '/static/',
     group: 'Listening',
     help: 'Prefix to serve static files under.',
+  }),
+  tlsCertFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Listening',
+    help: 'Certificate to serve HTTPS with, and its chain; HTTP/2 and HTTP/1.1 then, and no plain HTTP.',
+  }),
+  tlsPrivateKeyFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Listening',
+    help: 'Private key of --tls-cert-file.',
+  }),
+  tlsMinVersion: define({
+    type: oneOf('VersionTLS12', 'VersionTLS13'),
+    default: 'VersionTLS12',
+    group: 'Listening',
+    help: 'Least version of TLS to serve.',
+  }),
+  tlsCipherSuites: define({
+    type: cipherSuites,
+    default: '',
+    group: 'Listening',
+    help: "Cipher suites to serve TLS 1.2 with, by Go's names; by default those with ECDHE and GCM or ChaCha20.",
   }),
   adminPort: define({
     type: optionalPort,

@@ -1,5 +1,6 @@
 import './request.js';
 import { randomUUID } from 'node:crypto';
+import { createServer, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { createFilter } from './guard/filter.js';
@@ -12,6 +13,7 @@ import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from '.
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
+import type { Tls } from './listener/tls.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Metrics } from './observability/metrics.js';
@@ -34,6 +36,8 @@ export interface ServerParts {
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
+  /** How the main listener speaks TLS; undefined for plain HTTP. */
+  readonly tls: Tls | undefined;
 }
 
 /** One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. */
@@ -172,25 +176,33 @@ function judge(
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
 function trackConnections(app: FastifyInstance): Set<Socket> {
   const sockets = new Set<Socket>();
-  app.server.on('connection', socket => {
+  const track = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
+  };
+  app.server.on('connection', track).on('secureConnection', track);
   return sockets;
 }
 
-function createApp({ options, metrics }: ServerParts): FastifyInstance {
+function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
   const routeOf = createRouteOf({
     apiPrefix: options.apiPrefix,
     wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
   });
+  const http = { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false };
+  const secureServer = (handler: RequestListener) => {
+    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, handler);
+    tls?.serve(server);
+    return server;
+  };
   const app = fastify({
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
+    http,
     requestTimeout: 0,
     keepAliveTimeout,
+    ...(tls !== undefined && { serverFactory: secureServer }),
     rewriteUrl: request => routeOf(request.url as string),
     clientErrorHandler: (error, socket) => {
       metrics.rejected('bad_request');

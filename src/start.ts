@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
+import { configureTls } from './listener/tls.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
@@ -60,8 +61,8 @@ export async function createProgram(
     connections: () => ({ idle: 0, active: 0, ...upstream?.connections, upgraded: openStreams.upgraded }),
     readiness: async () => health?.results() ?? new Map(),
   });
-  const expiryWarning = createExpiryWarning(logger);
-  const [followed, folder] = await Promise.all([
+  const expiryWarning = createExpiryWarning(logger, 'the client certificate');
+  const [followed, folder, tls] = await Promise.all([
     followConfiguration({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -80,9 +81,14 @@ export async function createProgram(
       },
     }),
     findFolder(options.www),
+    configureTls(options, { metrics: metrics.listener, logger }),
   ]);
-  const problems = [...('problems' in followed ? followed.problems : []), ...folder.problems];
-  if ('problems' in followed || problems.length > 0) return { problems };
+  const problems = [followed, folder, tls].flatMap(part =>
+    part !== undefined && 'problems' in part ? part.problems : [],
+  );
+  if ('problems' in followed || (tls !== undefined && 'problems' in tls) || problems.length > 0) {
+    return { problems };
+  }
   upstream = followed.upstream;
 
   const shutdown = createShutdownCheck();
@@ -98,15 +104,18 @@ export async function createProgram(
     health,
     logger,
     openStreams,
+    tls,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
+    tls?.start();
     void knownResources.refresh();
     setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
   });
   app.addHook('onClose', async () => {
     followed.close();
     expiryWarning.close();
+    tls?.close();
   });
   const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
   return { app, admin, openStreams, beUnready: shutdown.begin };

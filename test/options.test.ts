@@ -64,6 +64,10 @@ describe('the defaults', () => {
       adminPort: undefined,
       adminAddress: '0.0.0.0',
       logRequests: 'all',
+      tlsCertFile: '',
+      tlsPrivateKeyFile: '',
+      tlsMinVersion: 'VersionTLS12',
+      tlsCipherSuites: [],
       help: false,
       version: false,
     };

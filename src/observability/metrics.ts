@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
+import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
@@ -48,6 +49,8 @@ export interface Metrics {
   upstreamError(reason: UpstreamErrorReason): void;
   /** Credentials and the configuration they come from. */
   readonly credentials: CredentialMetrics;
+  /** The TLS listener. */
+  readonly listener: ListenerMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
   /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
@@ -199,6 +202,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     rejected: reason => rejections.inc({ reason }),
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
+    listener: createListenerMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     async render(accept) {

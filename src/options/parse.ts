@@ -64,5 +64,15 @@ function contradictions(options: Options): string[] {
   if (options.www !== '' && options.wwwPrefix === options.apiPrefix) {
     problems.push(`--www-prefix and --api-prefix are both "${options.apiPrefix}"`);
   }
+  if ((options.tlsCertFile === '') !== (options.tlsPrivateKeyFile === '')) {
+    const [given, missing] =
+      options.tlsCertFile === ''
+        ? ['--tls-private-key-file', '--tls-cert-file']
+        : ['--tls-cert-file', '--tls-private-key-file'];
+    problems.push(`${given} needs ${missing} with it`);
+  }
+  if (options.unixSocket !== '' && options.tlsCertFile !== '') {
+    problems.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS is for a port');
+  }
   return problems;
 }

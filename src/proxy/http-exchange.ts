@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { StatusError } from '../kubernetes/status.js';
@@ -263,6 +264,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   #cut(): void {
     const { socket } = this.#request;
     if (this.#delimited) socket.destroySoon();
+    // In TLS that is an end without close_notify.
+    else if (socket instanceof TLSSocket) socket.destroy();
     else socket.resetAndDestroy();
   }
 

@@ -1,0 +1,55 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { TlsFiles } from './tls-files.js';
+
+/** What a listener for TLS is made from. */
+export interface SecureServerOptions {
+  /** Asked at every connection, so that rotated files are in use from then on. */
+  readonly files: { readonly current: TlsFiles };
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL's names, with colons between them. */
+  readonly ciphers: string;
+  /** A connection that did not get as far as a request. */
+  readonly onHandshakeError: (error: Error, remoteAddress: string | undefined) => void;
+}
+
+/** Milliseconds that a handshake may take, as long as a request's head. */
+const handshakeTimeout = 30_000;
+
+/**
+ * Makes a server speak TLS. It stays the one that listens, so that everything which is kept of its connections holds for these too; each
+ * version of the files gets a TLS server of its own, which knows no session of those before it. Emits `secureConnection` as tls.Server does.
+ */
+export function serveTls(server: Server, options: SecureServerOptions): void {
+  const [serveHttp1] = server.listeners('connection') as [(socket: Socket) => void];
+  server.removeAllListeners('connection');
+  let files: TlsFiles | undefined;
+  let current: TlsServer | undefined;
+  server.on('connection', (socket: Socket) => {
+    if (current === undefined || files !== options.files.current) {
+      files = options.files.current;
+      current = createTlsServer(files, options);
+      current.on('secureConnection', secured => {
+        server.emit('secureConnection', secured);
+        serveHttp1.call(server, secured);
+      });
+    }
+    current.emit('connection', socket);
+  });
+}
+
+function createTlsServer({ pair }: TlsFiles, options: SecureServerOptions): TlsServer {
+  const { minVersion, ciphers, onHandshakeError } = options;
+  return createServer({
+    cert: pair.certificate,
+    key: pair.key,
+    minVersion,
+    ciphers,
+    handshakeTimeout,
+    ALPNProtocols: ['http/1.1'],
+  }).on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    onHandshakeError(error, socket.remoteAddress);
+    socket.destroy();
+  });
+}

@@ -1,0 +1,63 @@
+import { type CertificatePair, loadCertificatePair } from '../credentials/certificate-pair.js';
+import { watchFiles } from '../kubeconfig/file-watch.js';
+
+/** What the TLS listener reads from files. */
+export interface TlsFiles {
+  readonly pair: CertificatePair;
+}
+
+/** Where its files are. */
+export interface TlsFileNames {
+  /** --tls-cert-file. */
+  readonly certificate: string;
+  /** --tls-private-key-file. */
+  readonly key: string;
+}
+
+/** The files as they were when they could last be used. */
+export interface FollowedTlsFiles {
+  readonly current: TlsFiles;
+  close(): void;
+}
+
+/** Milliseconds between looks: what is rotated is in use within twice that. */
+const interval = 4_000;
+
+/**
+ * Reads the files of the TLS listener and keeps up with them; what cannot be used (a certificate whose key has not come yet, half
+ * of a file) leaves the last good ones in use.
+ *
+ * @param onReload Changed files were read: no problems, or those for which the last good ones stay in use.
+ */
+export async function followTlsFiles(
+  names: TlsFileNames,
+  onReload: (problems: readonly string[], files: TlsFiles) => void,
+): Promise<FollowedTlsFiles | { readonly problems: readonly string[] }> {
+  const first = await loadTlsFiles(names);
+  if ('problems' in first) return first;
+  let current = first;
+  const watch = await watchFiles({
+    files: () => [names.certificate, names.key],
+    interval,
+    onChange: async () => {
+      const next = await loadTlsFiles(names);
+      if (!('problems' in next)) current = next;
+      onReload('problems' in next ? next.problems : [], current);
+    },
+  });
+  return {
+    get current() {
+      return current;
+    },
+    close: watch.close,
+  };
+}
+
+async function loadTlsFiles(
+  names: TlsFileNames,
+): Promise<TlsFiles | { readonly problems: readonly string[] }> {
+  return loadCertificatePair(
+    { certificate: { file: names.certificate }, key: { file: names.key } },
+    { certificate: '--tls-cert-file', key: '--tls-private-key-file' },
+  );
+}

@@ -1,0 +1,68 @@
+import type { Server } from 'node:http';
+import { createExpiryWarning } from '../observability/expiry-warning.js';
+import type { ListenerMetrics } from '../observability/listener-metrics.js';
+import type { Logger } from '../observability/logger.js';
+import type { Options } from '../options.js';
+import { openSslCiphers } from './cipher-suites.js';
+import { serveTls } from './secure-server.js';
+import { followTlsFiles, type TlsFiles } from './tls-files.js';
+
+/** What the TLS listener tells. */
+export interface TlsSurroundings {
+  readonly metrics: ListenerMetrics;
+  readonly logger: Logger;
+}
+
+/** TLS as the options ask for it, with files that are followed as they change. */
+export interface Tls {
+  /** Makes a server that does not listen yet speak TLS. */
+  serve(server: Server): void;
+  /** Begins to warn of a certificate that expires. */
+  start(): void;
+  close(): void;
+}
+
+/** OpenSSL's names of `--tls-min-version`. */
+const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;
+
+/** Reads the listener's files; undefined without --tls-cert-file. */
+export async function configureTls(
+  options: Options,
+  { metrics, logger }: TlsSurroundings,
+): Promise<Tls | undefined | { readonly problems: readonly string[] }> {
+  if (options.tlsCertFile === '' || options.tlsPrivateKeyFile === '') return undefined;
+  const expiryWarning = createExpiryWarning(logger, 'the certificate of --tls-cert-file');
+  const tell = ({ pair: { notAfter } }: TlsFiles) => {
+    metrics.certificateExpires(notAfter);
+    expiryWarning.watch(notAfter);
+  };
+  const files = await followTlsFiles(
+    { certificate: options.tlsCertFile, key: options.tlsPrivateKeyFile },
+    (problems, current) => {
+      metrics.reloaded(problems.length === 0);
+      if (problems.length > 0) {
+        logger.error({ problems }, 'files of the listener cannot be used; the last good ones stay in use');
+        return;
+      }
+      logger.info('files of the listener reloaded');
+      tell(current);
+    },
+  );
+  if ('problems' in files) return files;
+  tell(files.current);
+  return {
+    serve: server =>
+      serveTls(server, {
+        files,
+        minVersion: versions[options.tlsMinVersion],
+        ciphers: openSslCiphers(options.tlsCipherSuites),
+        onHandshakeError: (err, remoteAddress) =>
+          logger.debug({ err, remoteAddress }, 'a TLS handshake failed'),
+      }),
+    start: expiryWarning.start,
+    close() {
+      files.close();
+      expiryWarning.close();
+    },
+  };
+}

@@ -16,7 +16,14 @@ import {
 } from './options/value-type.js';
 
 /** The headings of --help, in its order. */
-export type OptionGroup = 'Listening' | 'Filter' | 'API server' | 'Credentials' | 'Logging' | 'General';
+export type OptionGroup =
+  | 'Listening'
+  | 'Authentication'
+  | 'Filter'
+  | 'API server'
+  | 'Credentials'
+  | 'Logging'
+  | 'General';
 
 /** One option: how its text is read, its default as one would write it, and one sentence about it. */
 export interface OptionDefinition<T> {
@@ -125,6 +132,12 @@ export const optionTable = {
     default: '5s',
     group: 'Listening',
     help: 'How long requests may take to finish after SIGTERM or SIGINT.',
+  }),
+  insecureAllowUnauthenticated: define({
+    type: bool,
+    default: 'false',
+    group: 'Authentication',
+    help: "Listen beyond loopback although everyone there is the kubeconfig's user.",
   }),
   acceptHosts: define({
     type: regexpList,

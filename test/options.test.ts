@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseOptions } from '../src/options/parse.js';
-import { flagName, type Options, optionKeys, optionTable } from '../src/options.js';
+import { flagName, type OptionKey, type Options, optionKeys, optionTable } from '../src/options.js';
 
 type Env = Record<string, string>;
 
@@ -65,6 +65,7 @@ describe('the defaults', () => {
       adminAddress: '0.0.0.0',
       logRequests: 'all',
       tlsCertFile: '',
+      insecureAllowUnauthenticated: false,
       tlsPrivateKeyFile: '',
       tlsMinVersion: 'VersionTLS12',
       tlsCipherSuites: [],
@@ -275,9 +276,10 @@ describe('a value', () => {
   });
 
   it('of --address may be in brackets, and has no port', () => {
+    const open = '--insecure-allow-unauthenticated';
     assert.equal(optionsOf(['--address=[::1]']).address, '::1');
-    assert.equal(optionsOf(['--address=::']).address, '::');
-    assert.equal(optionsOf(['--address=']).address, '');
+    assert.equal(optionsOf(['--address=::', open]).address, '::');
+    assert.equal(optionsOf(['--address=', open]).address, '');
     assert.equal(problemsOf(['--address=127.0.0.1:8001']).length, 1);
     assert.equal(problemsOf(['--address=http://localhost']).length, 1);
   });
@@ -311,14 +313,18 @@ describe('a repeatable flag', () => {
 
 describe('the environment', () => {
   it('sets every flag but --help and --version', () => {
+    const cipherSuite = 'TLS_AES_128_GCM_SHA256';
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
       const { default: preset, type } = optionTable[key];
-      const text = type.placeholder === undefined ? 'true' : preset || (key === 'adminPort' ? '8002' : 'x');
-      const { [key]: value } = optionsOf([], { [name]: text }, 'port: 8001');
+      const samples: Partial<Record<OptionKey, string>> = { adminPort: '8002', tlsCipherSuites: cipherSuite };
+      const text = type.placeholder === undefined ? 'true' : preset || (samples[key] ?? 'x');
+      // Alone, some are a problem that names another flag.
+      const { [key]: value } = parseOptions({ argv: [], env: { [name]: text } }).options;
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
       else if (key === 'adminPort') assert.equal(value, 8002);
+      else if (key === 'tlsCipherSuites') assert.deepEqual(value, [cipherSuite]);
       else if (preset === '') assert.deepEqual(value, type.separator === '\n' ? ['x'] : 'x', name);
     }
   });
@@ -366,10 +372,10 @@ describe('the configuration file', () => {
   });
 
   it('comes last: a flag wins over the environment, the environment over the file', () => {
-    const text = 'port: 1\naddress: 0.0.0.1\nlog-level: warn\n';
-    const env = { KUBE_API_PROXY_PORT: '2', KUBE_API_PROXY_ADDRESS: '0.0.0.2', KUBE_API_PROXY_CONFIG: 'f' };
+    const text = 'port: 1\naddress: 127.0.0.1\nlog-level: warn\n';
+    const env = { KUBE_API_PROXY_PORT: '2', KUBE_API_PROXY_ADDRESS: '127.0.0.2', KUBE_API_PROXY_CONFIG: 'f' };
     const { port, address, logLevel } = optionsOf(['-p', '3'], env, text);
-    assert.deepEqual({ port, address, logLevel }, { port: 3, address: '0.0.0.2', logLevel: 'warn' });
+    assert.deepEqual({ port, address, logLevel }, { port: 3, address: '127.0.0.2', logLevel: 'warn' });
   });
 
   it('may give expressions as a list', () => {

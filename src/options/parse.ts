@@ -5,6 +5,7 @@ import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import type { Given, Source } from './given.js';
+import { openDoors } from './open-door.js';
 
 /** Where options come from. `argv` has no program name in it; `readFile` reads the file of --config. */
 export interface OptionSources {
@@ -74,5 +75,5 @@ function contradictions(options: Options): string[] {
   if (options.unixSocket !== '' && options.tlsCertFile !== '') {
     problems.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS is for a port');
   }
-  return problems;
+  return [...problems, ...openDoors(options)];
 }

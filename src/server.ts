@@ -13,6 +13,7 @@ import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from '.
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
+import { asHttp2 } from './listener/http2-response.js';
 import type { Tls } from './listener/tls.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
@@ -223,35 +224,46 @@ function isOwn(request: FastifyRequest): boolean {
 /** Counts and logs the request when it is over: with its answer, or with its connection. */
 function account({ metrics }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
   const { socket, upgrade } = request.raw;
+  // Streams of one connection share its socket, and are over each by itself.
+  const http2 = asHttp2(reply.raw);
   const sentBefore = upgrade ? 0 : socket.bytesWritten;
   const end = () => {
     socket.off('close', end);
-    reply.raw.off('close', end);
+    (http2?.stream ?? reply.raw).off('close', end);
     const { record } = request;
     if (record.failure instanceof Refusal) metrics.rejected(record.failure.rejection);
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
-    const sent = socket.bytesWritten - sentBefore;
+    const sent = http2?.bytesSent ?? socket.bytesWritten - sentBefore;
     record.end(sent);
     if (!isOwn(request)) {
-      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), sent);
+      const passed = http2 === undefined ? sent : sentOn(socket);
+      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), passed);
       if (record.longRunning) metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
-    if (!request.server.server.listening) socket.destroySoon();
+    if (!request.server.server.listening && http2 === undefined) socket.destroySoon();
   };
   // An upgraded connection and a response that waits behind another one hear only of the socket's end.
   if (upgrade || reply.raw.socket === null) socket.once('close', end);
-  if (!upgrade) reply.raw.once('close', end);
+  if (!upgrade) (http2?.stream ?? reply.raw).once('close', end);
 }
 
 const countedBytes = new WeakMap<Socket, number>();
+const countedSent = new WeakMap<Socket, number>();
 
 /** Bytes that a connection has received since it was last asked. */
 function receivedBy(socket: Socket): number {
   const before = countedBytes.get(socket) ?? 0;
   countedBytes.set(socket, socket.bytesRead);
   return socket.bytesRead - before;
+}
+
+/** Bytes that a connection has sent since it was last asked: its streams' frames, compressed headers and all. */
+function sentOn(socket: Socket): number {
+  const before = countedSent.get(socket) ?? 0;
+  countedSent.set(socket, socket.bytesWritten);
+  return socket.bytesWritten - before;
 }
 
 function originOf({ raw, method, target }: FastifyRequest): RequestOrigin {

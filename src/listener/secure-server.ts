@@ -1,10 +1,11 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
 import type { TlsFiles } from './tls-files.js';
 
 /** What a listener for TLS is made from. */
-export interface SecureServerOptions {
+export interface SecureServerOptions extends Http2SessionsOptions {
   /** Asked at every connection, so that rotated files are in use from then on. */
   readonly files: { readonly current: TlsFiles };
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
@@ -19,11 +20,12 @@ const handshakeTimeout = 30_000;
 
 /**
  * Makes a server speak TLS. It stays the one that listens, so that everything which is kept of its connections holds for these too; each
- * version of the files gets a TLS server of its own, which knows no session of those before it. Emits `secureConnection` as tls.Server does.
+ * version of the files gets a TLS server of its own, which knows no session of those before it. ALPN chooses between HTTP/2 and HTTP/1.1; connections of the latter are told of with `secureConnection`.
  */
 export function serveTls(server: Server, options: SecureServerOptions): void {
   const [serveHttp1] = server.listeners('connection') as [(socket: Socket) => void];
   server.removeAllListeners('connection');
+  const sessions = new Http2Sessions(server, options);
   let files: TlsFiles | undefined;
   let current: TlsServer | undefined;
   server.on('connection', (socket: Socket) => {
@@ -31,8 +33,12 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
       files = options.files.current;
       current = createTlsServer(files, options);
       current.on('secureConnection', secured => {
-        server.emit('secureConnection', secured);
-        serveHttp1.call(server, secured);
+        if (secured.alpnProtocol === 'h2') {
+          sessions.accept(secured);
+        } else {
+          server.emit('secureConnection', secured);
+          serveHttp1.call(server, secured);
+        }
       });
     }
     current.emit('connection', socket);
@@ -47,7 +53,7 @@ function createTlsServer({ pair }: TlsFiles, options: SecureServerOptions): TlsS
     minVersion,
     ciphers,
     handshakeTimeout,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: ['h2', 'http/1.1'],
   }).on('tlsClientError', (error: Error, socket: TLSSocket) => {
     onHandshakeError(error, socket.remoteAddress);
     socket.destroy();

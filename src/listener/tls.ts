@@ -56,6 +56,13 @@ export async function configureTls(
         files,
         minVersion: versions[options.tlsMinVersion],
         ciphers: openSslCiphers(options.tlsCipherSuites),
+        onAbuse(reason, remoteAddress) {
+          metrics.http2Abused(reason);
+          logger.warn(
+            { reason, remoteAddress },
+            'an HTTP/2 connection was ended because of what its client did',
+          );
+        },
         onHandshakeError: (err, remoteAddress) =>
           logger.debug({ err, remoteAddress }, 'a TLS handshake failed'),
       }),

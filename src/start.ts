@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
+import { createClientCertificateAuthenticator } from './authentication/client-certificate.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
 import { configureTls } from './listener/tls.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
@@ -105,6 +106,8 @@ export async function createProgram(
     logger,
     openStreams,
     tls,
+    authenticator:
+      tls?.clientAuthorities && createClientCertificateAuthenticator(() => tls.clientAuthorities),
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();

@@ -36,6 +36,10 @@ describe('the defaults', () => {
       rejectPaths: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
       rejectMethods: '^$',
       disableFilter: false,
+      readOnly: false,
+      acceptNamespaces: '.*',
+      rejectResources: [],
+      corsAllowedOrigins: '',
       keepalive: 15_000,
       appendServerPath: false,
       kubeconfig: '',
@@ -65,6 +69,7 @@ describe('the defaults', () => {
       adminAddress: '0.0.0.0',
       logRequests: 'all',
       tlsCertFile: '',
+      clientCaFile: '',
       insecureAllowUnauthenticated: false,
       tlsPrivateKeyFile: '',
       tlsMinVersion: 'VersionTLS12',
@@ -313,19 +318,26 @@ describe('a repeatable flag', () => {
 
 describe('the environment', () => {
   it('sets every flag but --help and --version', () => {
-    const cipherSuite = 'TLS_AES_128_GCM_SHA256';
+    // What stands for a text, where not every text will do.
+    const texts: Partial<Record<OptionKey, string>> = {
+      adminPort: '8002',
+      rejectResources: 'secrets',
+      corsAllowedOrigins: '//x$',
+      tlsCipherSuites: 'TLS_AES_128_GCM_SHA256',
+    };
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
       const { default: preset, type } = optionTable[key];
-      const samples: Partial<Record<OptionKey, string>> = { adminPort: '8002', tlsCipherSuites: cipherSuite };
-      const text = type.placeholder === undefined ? 'true' : preset || (samples[key] ?? 'x');
+      const text = type.placeholder === undefined ? 'true' : preset || (texts[key] ?? 'x');
       // Alone, some are a problem that names another flag.
       const { [key]: value } = parseOptions({ argv: [], env: { [name]: text } }).options;
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
       else if (key === 'adminPort') assert.equal(value, 8002);
-      else if (key === 'tlsCipherSuites') assert.deepEqual(value, [cipherSuite]);
-      else if (preset === '') assert.deepEqual(value, type.separator === '\n' ? ['x'] : 'x', name);
+      else if (key === 'tlsCipherSuites') assert.deepEqual(value, [text]);
+      else if (key === 'rejectResources') {
+        assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
+      } else if (preset === '') assert.deepEqual(value, type.separator === '\n' ? ['x'] : text, name);
     }
   });
 

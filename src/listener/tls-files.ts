@@ -1,9 +1,13 @@
+import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
 import { type CertificatePair, loadCertificatePair } from '../credentials/certificate-pair.js';
 import { watchFiles } from '../kubeconfig/file-watch.js';
+import { type ClientAuthorities, toClientAuthorities } from './client-authorities.js';
 
 /** What the TLS listener reads from files. */
 export interface TlsFiles {
   readonly pair: CertificatePair;
+  /** Who may issue client certificates; undefined when none are asked for. */
+  readonly clientAuthorities: ClientAuthorities | undefined;
 }
 
 /** Where its files are. */
@@ -12,6 +16,8 @@ export interface TlsFileNames {
   readonly certificate: string;
   /** --tls-private-key-file. */
   readonly key: string;
+  /** --client-ca-file; empty when no client certificates are asked for. */
+  readonly clientAuthorities: string;
 }
 
 /** The files as they were when they could last be used. */
@@ -37,7 +43,7 @@ export async function followTlsFiles(
   if ('problems' in first) return first;
   let current = first;
   const watch = await watchFiles({
-    files: () => [names.certificate, names.key],
+    files: () => [names.certificate, names.key, names.clientAuthorities].filter(file => file !== ''),
     interval,
     onChange: async () => {
       const next = await loadTlsFiles(names);
@@ -56,8 +62,22 @@ export async function followTlsFiles(
 async function loadTlsFiles(
   names: TlsFileNames,
 ): Promise<TlsFiles | { readonly problems: readonly string[] }> {
-  return loadCertificatePair(
-    { certificate: { file: names.certificate }, key: { file: names.key } },
-    { certificate: '--tls-cert-file', key: '--tls-private-key-file' },
+  const [loaded, authorities] = await Promise.all([
+    loadCertificatePair(
+      { certificate: { file: names.certificate }, key: { file: names.key } },
+      { certificate: '--tls-cert-file', key: '--tls-private-key-file' },
+    ),
+    names.clientAuthorities === ''
+      ? undefined
+      : loadCertificateAuthority({ file: names.clientAuthorities }, '--client-ca-file'),
+  ]);
+  const problems = [loaded, authorities].flatMap(part =>
+    part !== undefined && 'problems' in part ? part.problems : [],
   );
+  if ('problems' in loaded || (authorities !== undefined && 'problems' in authorities)) return { problems };
+  return {
+    pair: loaded.pair,
+    clientAuthorities:
+      authorities === undefined ? undefined : toClientAuthorities(authorities.certificateAuthority),
+  };
 }

@@ -4,6 +4,7 @@ import type { ListenerMetrics } from '../observability/listener-metrics.js';
 import type { Logger } from '../observability/logger.js';
 import type { Options } from '../options.js';
 import { openSslCiphers } from './cipher-suites.js';
+import { type ClientAuthorities, includesAll } from './client-authorities.js';
 import { serveTls } from './secure-server.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
 
@@ -17,6 +18,8 @@ export interface TlsSurroundings {
 export interface Tls {
   /** Makes a server that does not listen yet speak TLS. */
   serve(server: Server): void;
+  /** The authorities of client certificates now; undefined when none are asked for. */
+  readonly clientAuthorities: ClientAuthorities | undefined;
   /** Begins to warn of a certificate that expires. */
   start(): void;
   close(): void;
@@ -36,8 +39,14 @@ export async function configureTls(
     metrics.certificateExpires(notAfter);
     expiryWarning.watch(notAfter);
   };
+  const servers: Server[] = [];
+  let authorities: ClientAuthorities | undefined;
   const files = await followTlsFiles(
-    { certificate: options.tlsCertFile, key: options.tlsPrivateKeyFile },
+    {
+      certificate: options.tlsCertFile,
+      key: options.tlsPrivateKeyFile,
+      clientAuthorities: options.clientCaFile,
+    },
     (problems, current) => {
       metrics.reloaded(problems.length === 0);
       if (problems.length > 0) {
@@ -46,12 +55,18 @@ export async function configureTls(
       }
       logger.info('files of the listener reloaded');
       tell(current);
+      if (authorities !== undefined && !includesAll(current.clientAuthorities, authorities)) {
+        for (const server of servers) server.closeIdleConnections();
+      }
+      authorities = current.clientAuthorities;
     },
   );
   if ('problems' in files) return files;
   tell(files.current);
+  authorities = files.current.clientAuthorities;
   return {
-    serve: server =>
+    serve(server) {
+      servers.push(server);
       serveTls(server, {
         files,
         minVersion: versions[options.tlsMinVersion],
@@ -65,7 +80,11 @@ export async function configureTls(
         },
         onHandshakeError: (err, remoteAddress) =>
           logger.debug({ err, remoteAddress }, 'a TLS handshake failed'),
-      }),
+      });
+    },
+    get clientAuthorities() {
+      return files.current.clientAuthorities;
+    },
     start: expiryWarning.start,
     close() {
       files.close();

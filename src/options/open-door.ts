@@ -10,7 +10,9 @@ interface AuthenticationMethod {
 }
 
 /** Every method, and the seam for more: what turns it on, and whether its credential is a secret on the wire. */
-const methods: readonly (AuthenticationMethod & { readonly isOn: (options: Options) => boolean })[] = [];
+const methods: readonly (AuthenticationMethod & { readonly isOn: (options: Options) => boolean })[] = [
+  { flag: '--client-ca-file', sendsSecret: false, isOn: ({ clientCaFile }) => clientCaFile !== '' },
+];
 
 /** The methods that the options turn on. */
 export function authenticationMethods(options: Options): readonly AuthenticationMethod[] {
@@ -36,8 +38,9 @@ export function openDoors(options: Options): string[] {
   const configured = authenticationMethods(options);
   const problems: string[] = [];
   if (configured.length === 0 && !insecureAllowUnauthenticated) {
+    const ways = methods.map(({ flag }) => flag).join(', ');
     problems.push(
-      `${where}, and everyone there would be the kubeconfig's user; ` +
+      `${where}, and everyone there would be the kubeconfig's user; ask clients who they are (${ways}), ` +
         'listen on 127.0.0.1 or --unix-socket, or accept it with --insecure-allow-unauthenticated',
     );
   }

@@ -75,5 +75,10 @@ function contradictions(options: Options): string[] {
   if (options.unixSocket !== '' && options.tlsCertFile !== '') {
     problems.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS is for a port');
   }
+  if (options.clientCaFile !== '' && options.tlsCertFile === '') {
+    problems.push(
+      '--client-ca-file needs --tls-cert-file and --tls-private-key-file: only TLS has client certificates',
+    );
+  }
   return [...problems, ...openDoors(options)];
 }

@@ -56,6 +56,15 @@ describe('an open door', () => {
     assert.match(String(parse('--address=0.0.0.0', ...tls).problems), /can be reached from other machines/);
   });
 
+  it('is closed by client certificates, which need TLS', () => {
+    const tls = ['--tls-cert-file=c', '--tls-private-key-file=k', '--client-ca-file=ca'];
+    assert.deepEqual(parse('--address=0.0.0.0', ...tls).problems, []);
+    assert.match(
+      String(parse('--address=0.0.0.0', '--client-ca-file=ca').problems),
+      /--client-ca-file needs --tls-cert-file/,
+    );
+  });
+
   it('is told however the address is given', () => {
     const { problems } = parseOptions({ argv: [], env: { KUBE_API_PROXY_ADDRESS: '0.0.0.0' } });
     assert.match(String(problems), /can be reached from other machines/);

@@ -62,8 +62,9 @@ export interface TlsProxy extends ProxiedApiServer {
 export async function startTlsProxy(
   args: readonly string[] = [],
   options: FakeApiServerOptions = {},
+  given?: ServingFiles,
 ): Promise<TlsProxy> {
-  const files = await createServingFiles();
+  const files = given ?? (await createServingFiles());
   const proxied = await startProxiedApiServer(options, [...files.args, ...args]);
   return {
     ...proxied,

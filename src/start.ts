@@ -1,9 +1,11 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
+import { createClientCertificateAuthenticator } from './authentication/client-certificate.js';
 import { asksCallers, configureAuthentication } from './authentication/methods.js';
 import type { ClientConfig } from './kubeconfig/types.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
+import { configureTls, type Tls } from './listener/tls.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
@@ -63,8 +65,9 @@ export async function createProgram(
     connections: () => ({ idle: 0, active: 0, ...upstream?.connections, upgraded: openStreams.upgraded }),
     readiness: async () => health?.results() ?? new Map(),
   });
-  const expiryWarning = createExpiryWarning(logger);
-  const [followed, configured, folder] = await Promise.all([
+  const expiryWarning = createExpiryWarning(logger, 'the client certificate');
+  let listenerTls: Tls | undefined;
+  const [followed, configured, folder, tls] = await Promise.all([
     followConfiguration({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -85,24 +88,30 @@ export async function createProgram(
     }),
     asksCallers(options)
       ? configureAuthentication(options, {
+          ...(options.clientCaFile !== '' && {
+            certificates: createClientCertificateAuthenticator(() => listenerTls?.clientAuthorities),
+          }),
           upstream: () => upstream as Upstream,
           metrics: metrics.authentication,
           logger,
         })
       : undefined,
     findFolder(options.www),
+    configureTls(options, { metrics: metrics.listener, logger }),
   ]);
-  const problems = [followed, configured, folder].flatMap(part =>
+  const problems = [followed, configured, folder, tls].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],
   );
   if (
     'problems' in followed ||
     (configured !== undefined && 'problems' in configured) ||
+    (tls !== undefined && 'problems' in tls) ||
     problems.length > 0
   ) {
     return { problems };
   }
   upstream = followed.upstream;
+  listenerTls = tls;
 
   const shutdown = createShutdownCheck();
   const mayImpersonate =
@@ -120,11 +129,13 @@ export async function createProgram(
     health,
     logger,
     openStreams,
+    tls,
     authentication: configured?.authentication,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
     configured?.start();
+    tls?.start();
     void knownResources.refresh();
     mayImpersonate?.().catch((error: Error) =>
       logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
@@ -135,6 +146,7 @@ export async function createProgram(
     followed.close();
     configured?.close();
     expiryWarning.close();
+    tls?.close();
   });
   const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
   return { app, admin, openStreams, beUnready: shutdown.begin };

@@ -3,6 +3,7 @@ import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
+import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
@@ -61,6 +62,8 @@ export interface Metrics {
   upstreamError(reason: UpstreamErrorReason): void;
   /** Credentials and the configuration they come from. */
   readonly credentials: CredentialMetrics;
+  /** The TLS listener. */
+  readonly listener: ListenerMetrics;
   /** Who callers are. */
   readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
@@ -214,6 +217,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     rejected: reason => rejections.inc({ reason }),
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
+    listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Dispatcher } from 'undici';
 import { StatusError } from '../kubernetes/status.js';
+import { asHttp2 } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
 import type { UpstreamConnection } from '../upstream/dispatcher.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
@@ -212,7 +214,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   destroy(): void {
     this.#record.endedBy ??= 'shutdown';
-    this.#request.socket.destroy();
+    const http2 = asHttp2(this.#response);
+    if (http2 === undefined) this.#request.socket.destroy();
+    else http2.cut();
   }
 
   /** Sends a head that has waited for a body in vain. */
@@ -260,11 +264,16 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   /**
    * Ends the connection in the middle of an answer, what is already written first: no last chunk, fewer bytes than
-   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer.
+   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer. Over HTTP/2 that is
+   * the stream's, not the connection's.
    */
   #cut(): void {
     const { socket } = this.#request;
-    if (this.#delimited) socket.destroySoon();
+    const http2 = asHttp2(this.#response);
+    if (http2 !== undefined) http2.cut();
+    else if (this.#delimited) socket.destroySoon();
+    // In TLS that is an end without close_notify.
+    else if (socket instanceof TLSSocket) socket.destroy();
     else socket.resetAndDestroy();
   }
 

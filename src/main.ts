@@ -11,14 +11,13 @@ import { formatHelp } from './options/help.js';
 import { parseOptions } from './options/parse.js';
 import type { Options } from './options.js';
 import type { ToWorker } from './workers/messages.js';
-import { createPrimary } from './workers/primary.js';
-import { runWorker } from './workers/worker.js';
+import type { createPrimary as CreatePrimary } from './workers/primary.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-if (cluster.isWorker) serve();
+if (cluster.isWorker) await serve();
 else await main();
 
 async function main(): Promise<void> {
@@ -41,7 +40,7 @@ async function main(): Promise<void> {
   const created =
     size === 1
       ? await createFront(options, surroundings)
-      : await createPrimary(options, surroundings, { size, logging, fork: forking() });
+      : await createShared(options, surroundings, { size, logging, fork: forking() });
   if ('problems' in created) return fail([...problems, ...created.problems]);
   if (problems.length > 0) return fail(problems);
   if (options.disableFilter && options.unixSocket === '') {
@@ -72,10 +71,11 @@ async function main(): Promise<void> {
 }
 
 /** A worker: its primary has the command line, and tells it all that it needs. */
-function serve(): void {
+async function serve(): Promise<void> {
   // A signal for the whole process group (Ctrl-C, systemd) is the primary's to hear, which tells its workers.
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const)
     process.on(signal, () => {});
+  const { runWorker } = await import('./workers/worker.js');
   runWorker(
     {
       send: message => process.send?.(message, undefined, undefined, () => {}),
@@ -83,9 +83,19 @@ function serve(): void {
         process.on('message', (message, socket) => listener(message as ToWorker, socket as Socket)),
       surviveErrors,
       exit: code => process.exit(code),
+      fail: error => {
+        process.stderr.write(`${error.stack}\n`);
+        process.exit(1);
+      },
     },
     surroundingsHere(),
   );
+}
+
+/** Loaded for those who use it. */
+async function createShared(...args: Parameters<typeof CreatePrimary>): ReturnType<typeof CreatePrimary> {
+  const { createPrimary } = await import('./workers/primary.js');
+  return createPrimary(...args);
 }
 
 /** Makes workers. The command line and the environment of their primary may hold secrets, which they are told of where they need them. */

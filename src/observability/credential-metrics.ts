@@ -31,7 +31,7 @@ export function createCredentialMetrics(registry: Registry): CredentialMetrics {
   const certificateExpiration = new Gauge({
     name: 'kube_api_proxy_client_certificate_expiration_timestamp_seconds',
     help: 'When the client certificate in use expires, in seconds since 1970; no sample without a client certificate.',
-    aggregator: 'min',
+    aggregator: 'first',
     registers,
   });
   const reloads = new Counter({

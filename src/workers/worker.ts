@@ -15,6 +15,8 @@ export interface Parent {
   /** From now on an error that nobody caught is logged. */
   surviveErrors(logger: Logger): void;
   exit(code: number): void;
+  /** Ends with an error that nobody expected. */
+  fail(error: Error): void;
 }
 
 type WorkerChannel = Channel<ToldByPrimary, ToldByWorker, ToWorker>;
@@ -72,7 +74,7 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
     onMessage(message) {
       switch (message.type) {
         case 'start':
-          void start(message.start);
+          start(message.start).catch((err: Error) => parent.fail(err));
           break;
         case 'endpoint':
           upstream?.replace(message.endpoint);

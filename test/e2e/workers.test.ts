@@ -162,3 +162,20 @@ test("the command line and the environment of workers hold no secret of the prim
     }
   }
 });
+
+test('every worker judges by the same rules', async t => {
+  const { proxy, server } = await start(t, ['--workers=3', '--read-only', '--reject-resources=secrets']);
+  const secrets = '/api/v1/namespaces/default/secrets';
+  const pods = '/api/v1/namespaces/default/pods';
+  await eventually('refusals by each of them', async () => {
+    assert.equal((await send(proxy.port, secrets)).status, 403);
+    assert.equal((await send(proxy.port, pods, { method: 'POST', body: '{}' })).status, 403);
+    return servedBy(proxy, secrets).size === 3 && servedBy(proxy, pods).size === 3;
+  });
+  assert.ok(!server.requests.some(({ rawUrl }) => rawUrl === secrets || rawUrl === pods));
+  const { text } = await send(proxy.port, '/-/metrics');
+  const samples = [...text.matchAll(/^kube_api_proxy_rejected_requests_total\{.*\} (\d+)$/gm)];
+  const counted = samples.reduce((sum, [, value]) => sum + Number(value), 0);
+  const lines = () => proxy.log().filter(({ path }) => path === secrets || path === pods);
+  await eventually('a line for each that was counted', () => lines().length === counted);
+});

@@ -337,4 +337,14 @@ describe('the metrics of several processes', () => {
     assert.match(text, /^kube_api_proxy_inflight_requests 0$/m);
     assert.match(text, /^kube_api_proxy_upstream_connections\{state="active"\} 2$/m);
   });
+
+  it('add up nothing that makes no sense as a sum', async () => {
+    const metrics = (await create().snapshot()) as { name: string; type: string; aggregator?: string }[];
+    const unsummable = /_(timestamp_seconds|info|successful|ready|workers)$|_start_time_|eventloop_lag/;
+    const found = metrics.filter(({ name, type }) => type === 'gauge' && unsummable.test(name));
+    assert.ok(found.length >= 12);
+    for (const { name, aggregator } of found) {
+      assert.ok(['first', 'min', 'max'].includes(aggregator ?? ''), `${name}: ${aggregator}`);
+    }
+  });
 });

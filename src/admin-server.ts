@@ -1,20 +1,20 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { createStatus } from './kubernetes/status.js';
 import type { Health } from './observability/health.js';
-import type { Metrics } from './observability/metrics.js';
+import type { Exposition } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
 
 /**
  * The admin listener: `/metrics`, `/livez` and `/readyz` for kubelet and Prometheus, who come from outside of the Pod and name
  * it by address. It has no filter because it has nothing else: the API is not to be had here.
  */
-export async function buildAdminServer(metrics: Metrics, health: Health): Promise<FastifyInstance> {
+export async function buildAdminServer(exposition: Exposition, health: Health): Promise<FastifyInstance> {
   const app = fastify({ logger: false, forceCloseConnections: true });
   app.setNotFoundHandler((request, reply) => {
     reply
       .code(404)
       .send(createStatus(404, `${request.url.split('?')[0]} is not served by the admin listener`));
   });
-  await app.register(ownEndpoints, { metrics, health, path: '/' });
+  await app.register(ownEndpoints, { exposition, health, path: '/' });
   return app;
 }

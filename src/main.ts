@@ -1,26 +1,25 @@
 #!/usr/bin/env node
+import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import { lstat, unlink } from 'node:fs/promises';
-import { type AddressInfo, connect } from 'node:net';
-import { homedir } from 'node:os';
+import type { Socket } from 'node:net';
+import { availableParallelism, homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
-import type { FastifyInstance } from 'fastify';
-import { drain } from './drain.js';
-import { createLogger, type Logger } from './observability/logger.js';
+import { createFront, type Front } from './front.js';
+import { listen, listenForAdmin } from './listening.js';
+import { createLogger, flushed, type Logger } from './observability/logger.js';
 import { formatHelp } from './options/help.js';
 import { authenticationMethods, isBeyondLoopback } from './options/open-door.js';
 import { parseOptions } from './options/parse.js';
 import type { Options } from './options.js';
-import { createProgram, type Program } from './start.js';
+import type { ToWorker } from './workers/messages.js';
+import type { createPrimary as CreatePrimary } from './workers/primary.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-/** What fits into a `sockaddr_un` with its final zero (unix(7)); a longer path would quietly be cut short. */
-const longestSocketPath = 107;
-
-await main();
+if (cluster.isWorker) await serve();
+else await main();
 
 async function main(): Promise<void> {
   const { options, problems } = parseOptions({ argv: process.argv.slice(2), env: process.env });
@@ -33,31 +32,33 @@ async function main(): Promise<void> {
     return;
   }
 
-  const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
-  let serving: Program | undefined;
-  leaveOnSignal(options, logger, () => serving);
-  const program = await createProgram(options, {
-    env: process.env,
-    homedir: homedir(),
-    version,
-    nodeVersion: process.versions.node,
-    logger,
-  });
-  if ('problems' in program) return fail([...problems, ...program.problems]);
+  const size = options.workers === 0 ? availableParallelism() : options.workers;
+  const logging = { level: options.logLevel, format: logFormat(options) };
+  const logger = createLogger({ ...logging, ...(size > 1 ? { shared: {} } : {}) });
+  let front: Front | undefined;
+  leaveOnSignal(options, logger, () => front);
+  const surroundings = { ...surroundingsHere(), logger };
+  const created =
+    size === 1
+      ? await createFront(options, surroundings)
+      : await createShared(options, surroundings, { size, logging, fork: forking() });
+  if ('problems' in created) return fail([...problems, ...created.problems]);
   if (problems.length > 0) return fail(problems);
   if (options.disableFilter && options.unixSocket === '') {
     logger.warn('the filter is off: any web page that its reader opens can use this port');
   }
+  surviveErrors(logger);
+  process.on('SIGUSR2', () => {
+    logger.level = nextLevel(logger.level, options.logLevel);
+    logger.warn({ to: logger.level }, 'log level changed by signal');
+    created.setLevel(logger.level);
+  });
 
-  // A bug in one request must not end the thousand others that share the process.
-  process.on('uncaughtException', err => logger.error({ err }, 'uncaught exception'));
-  process.on('unhandledRejection', err => logger.error({ err }, 'unhandled rejection'));
-
-  const listening = await listen(program, options);
+  const listening = await listen(created.listener, options, withUmask);
   if ('problem' in listening) return fail([listening.problem]);
-  const admin = await listenForAdmin(program, options);
+  const admin = await listenForAdmin(created.program.admin, options);
   if (admin !== undefined && 'problem' in admin) {
-    await program.app.close();
+    await created.abandon();
     return fail([admin.problem]);
   }
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
@@ -67,12 +68,59 @@ async function main(): Promise<void> {
       "no authentication: everyone who reaches this address is the kubeconfig's user",
     );
   }
-  process.on('SIGUSR2', () => {
-    logger.level = nextLevel(logger.level, options.logLevel);
-    logger.warn({ to: logger.level }, 'log level changed by signal');
-  });
-  serving = program;
+  const late = await created.start();
+  if (late.length > 0) {
+    await created.abandon();
+    return fail(late);
+  }
+  front = created;
   process.stdout.write(`Starting to serve on ${listening.address}\n`);
+}
+
+/** A worker: its primary has the command line, and tells it all that it needs. */
+async function serve(): Promise<void> {
+  // A signal for the whole process group (Ctrl-C, systemd) is the primary's to hear, which tells its workers.
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const)
+    process.on(signal, () => {});
+  const { runWorker } = await import('./workers/worker.js');
+  runWorker(
+    {
+      send: message => process.send?.(message, undefined, undefined, () => {}),
+      onMessage: listener =>
+        process.on('message', (message, socket) => listener(message as ToWorker, socket as Socket)),
+      surviveErrors,
+      exit: code => process.exit(code),
+      fail: error => {
+        process.stderr.write(`${error.stack}\n`);
+        process.exit(1);
+      },
+    },
+    surroundingsHere(),
+  );
+}
+
+/** Loaded for those who use it. */
+async function createShared(...args: Parameters<typeof CreatePrimary>): ReturnType<typeof CreatePrimary> {
+  const { createPrimary } = await import('./workers/primary.js');
+  return createPrimary(...args);
+}
+
+/** Makes workers. The command line and the environment of their primary may hold secrets, which they are told of where they need them. */
+function forking(): () => Worker {
+  cluster.setupPrimary({ args: [], serialization: 'advanced' });
+  const own = Object.keys(process.env).filter(name => name.startsWith('KUBE_API_PROXY_'));
+  const without = Object.fromEntries(own.map(name => [name, undefined]));
+  return () => cluster.fork(without);
+}
+
+function surroundingsHere() {
+  return { env: process.env, homedir: homedir(), version, nodeVersion: process.versions.node };
+}
+
+/** A bug in one request must not end the thousand others that share the process. */
+function surviveErrors(logger: Logger): void {
+  process.on('uncaughtException', err => logger.error({ err }, 'uncaught exception'));
+  process.on('unhandledRejection', err => logger.error({ err }, 'unhandled rejection'));
 }
 
 function logFormat({ logFormat: format }: Options): 'json' | 'pretty' {
@@ -86,83 +134,19 @@ function fail(problems: readonly string[]): void {
   process.exitCode = 1;
 }
 
-type Listening = { readonly address: string } | { readonly problem: string };
-
-async function listen({ app }: Program, options: Options): Promise<Listening> {
-  const { unixSocket, address, port } = options;
+async function withUmask(mask: number, run: () => Promise<unknown>): Promise<void> {
+  const before = process.umask(mask);
   try {
-    if (unixSocket === '') {
-      await app.listen({ host: address, port });
-      return { address: addressOf(app) };
-    }
-    if (Buffer.byteLength(unixSocket) > longestSocketPath) {
-      return { problem: `--unix-socket: ${unixSocket} is longer than ${longestSocketPath} bytes` };
-    }
-    await removeStaleSocket(unixSocket);
-    const mask = process.umask(0o177);
-    try {
-      await app.listen({ path: unixSocket });
-    } finally {
-      process.umask(mask);
-    }
-    return { address: unixSocket };
-  } catch (error) {
-    return { problem: listeningProblem(error as NodeJS.ErrnoException, options) };
+    await run();
+  } finally {
+    process.umask(before);
   }
-}
-
-async function listenForAdmin(
-  { admin }: Program,
-  { adminAddress: host, adminPort: port = 0 }: Options,
-): Promise<Listening | undefined> {
-  if (admin === undefined) return undefined;
-  try {
-    await admin.listen({ host, port });
-    return { address: addressOf(admin) };
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'EADDRINUSE' ? 'is in use already' : `cannot be listened on: ${message}`;
-    return { problem: `--admin-port: ${host}:${port} ${reason}` };
-  }
-}
-
-/** `host:port` of a listener, an IPv6 address in brackets. */
-function addressOf({ server }: FastifyInstance): string {
-  const { family, address, port } = server.address() as AddressInfo;
-  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
 /** SIGUSR2 goes one step down to trace, and from there back to the configured level. */
 function nextLevel(level: string, configured: string): string {
   const levels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
   return levels[levels.indexOf(level) + 1] ?? configured;
-}
-
-/** What a failure to listen means, in the words of the flag to change. */
-function listeningProblem({ code, message }: NodeJS.ErrnoException, options: Options): string {
-  const { unixSocket, address, port } = options;
-  const inUse = code === 'EADDRINUSE';
-  if (unixSocket !== '') {
-    return `--unix-socket: ${unixSocket} ${inUse ? 'is in use already' : `cannot be listened on: ${message}`}`;
-  }
-  if (inUse) return `--port: ${port} is in use already on ${address}`;
-  if (code === 'EACCES') return `--port: ${port} needs a privilege that this user does not have`;
-  const notHere = ['EADDRNOTAVAIL', 'EINVAL', 'ENOTFOUND', 'EAI_AGAIN'].includes(code ?? '');
-  return `--address: ${address} ${notHere ? 'is not an address of this machine' : `cannot be listened on: ${message}`}`;
-}
-
-/** A socket that is left over from an earlier run goes; one that somebody listens on and any other file stay, and listening fails. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found?.isSocket() && !(await isListenedOn(path))) await unlink(path);
-}
-
-function isListenedOn(path: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(path);
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }
 
 /**
@@ -172,7 +156,7 @@ function isListenedOn(path: string): Promise<boolean> {
 function leaveOnSignal(
   { shutdownDelay, shutdownGrace }: Options,
   logger: Logger,
-  running: () => Program | undefined,
+  running: () => Front | undefined,
 ): void {
   closeWithGrace(
     {
@@ -181,11 +165,11 @@ function leaveOnSignal(
       skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', 'SIGUSR2'],
     },
     async ({ signal }) => {
-      const program = running();
-      if (program === undefined) return;
+      const front = running();
+      if (front === undefined) return;
       logger.info({ signal }, 'leaving');
-      await drain(program, { delay: shutdownDelay, grace: shutdownGrace });
-      logger.flush();
+      await front.drain({ delay: shutdownDelay, grace: shutdownGrace });
+      await flushed(logger);
     },
   );
 }

@@ -2,6 +2,7 @@ import {
   address,
   bool,
   cipherSuites,
+  count,
   duration,
   keepAlive,
   names,
@@ -123,6 +124,12 @@ export const optionTable = {
     default: '0.0.0.0',
     group: 'Listening',
     help: 'IP address that --admin-port listens on.',
+  }),
+  workers: define({
+    type: count,
+    default: '1',
+    group: 'Listening',
+    help: 'Processes that share the port and the work; 0 is one for each core.',
   }),
   shutdownDelay: define({
     type: duration,

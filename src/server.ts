@@ -26,7 +26,7 @@ import { asHttp2 } from './listener/http2-response.js';
 import type { Tls } from './listener/tls.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
-import type { Metrics } from './observability/metrics.js';
+import type { Exposition, Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
 import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
 import { type Options, optionTable } from './options.js';
@@ -43,6 +43,8 @@ export interface ServerParts {
   readonly options: Options;
   readonly upstream: Upstream;
   readonly metrics: Metrics;
+  /** What a scrape is answered with: `metrics`, unless there are more processes to speak for. */
+  readonly exposition: Exposition;
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
@@ -72,7 +74,7 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, logger, openStreams, authentication } = parts;
+  const { options, upstream, metrics, exposition, health, logger, openStreams, authentication } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -175,7 +177,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     throw new StatusError(404, `${request.target.path} is not served here`);
   });
 
-  await app.register(ownEndpoints, { metrics, health, path: ownPrefix });
+  await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
   if (options.www !== '') {
     await app.register(staticFiles, {
       folder: options.www,
@@ -298,7 +300,7 @@ function isProbe({ raw: { url } }: FastifyRequest): boolean {
 }
 
 /** Counts and logs the request when it is over: with its answer, or with its connection. */
-function account({ metrics }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
+function account({ metrics, openStreams }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
   const { socket, upgrade } = request.raw;
   // Streams of one connection share its socket, and are over each by itself.
   const http2 = asHttp2(reply.raw);
@@ -318,7 +320,7 @@ function account({ metrics }: ServerParts, request: FastifyRequest, reply: Fasti
       if (record.longRunning) metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
-    if (!request.server.server.listening && http2 === undefined) socket.destroySoon();
+    if (openStreams.ending && http2 === undefined) socket.destroySoon();
   };
   // An upgraded connection and a response that waits behind another one hear only of the socket's end.
   if (upgrade || reply.raw.socket === null) socket.once('close', end);

@@ -4,12 +4,13 @@ import { buildAdminServer } from './admin-server.js';
 import { createClientCertificateAuthenticator } from './authentication/client-certificate.js';
 import { asksCallers, configureAuthentication } from './authentication/methods.js';
 import type { ClientConfig } from './kubeconfig/types.js';
+import type { FetchJson } from './kubernetes/discovery.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
 import { configureTls, type Tls } from './listener/tls.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
-import { createHealth, type Health } from './observability/health.js';
+import { createHealth, type Health, type HealthCheck } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
-import { createMetrics } from './observability/metrics.js';
+import { createMetrics, type Exposition, type Metrics } from './observability/metrics.js';
 import type { Options } from './options.js';
 import { OpenStreams } from './proxy/open-streams.js';
 import { buildServer } from './server.js';
@@ -29,12 +30,33 @@ export interface Surroundings {
   readonly logger: Logger;
 }
 
+/** Where a program that is one process of several differs from one that is alone. */
+export interface Team {
+  /** Gives the upstream, in place of files that are read and followed. */
+  readonly follow?: typeof followConfiguration;
+  /** The upstream, or a credential that it gives, may be another. */
+  readonly onChange?: () => void;
+  readonly fetchDiscovery?: FetchJson;
+  /** Checks of readyz beside the program's own. */
+  readonly checks?: readonly HealthCheck[];
+  /** Answers for all processes, in place of this one. */
+  readonly health?: Health;
+  readonly exposition?: Exposition;
+}
+
 /** A program that is ready to listen. */
 export interface Program {
   readonly app: FastifyInstance;
   /** The admin listener; undefined unless it has a port. */
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
+  readonly upstream: Upstream;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  /** Begins to learn what serving needs to know, which resources there are and an OIDC issuer's keys: dials. */
+  readonly discover: () => void;
+  /** Begins to warn, of certificates that expire and of permissions that the proxy lacks; once for all processes. */
+  readonly startWarnings: () => void;
   /** From now on readyz fails. */
   readonly beUnready: () => void;
 }
@@ -49,16 +71,16 @@ const probeTimeout = 5_000;
 export async function createProgram(
   options: Options,
   surroundings: Surroundings,
+  team: Team = {},
 ): Promise<Program | { readonly problems: readonly string[] }> {
   const { env, homedir, logger } = surroundings;
   // Metrics are there before what they ask at a scrape.
   let upstream: Upstream | undefined;
   let health: Health | undefined;
   const openStreams = new OpenStreams();
-  const knownResources = createKnownResources(async (path, accept) => {
-    const answer = await get(upstream as Upstream, path, { accept, timeout: discoveryTimeout });
-    return { status: answer.status, body: JSON.parse(answer.text) as unknown };
-  });
+  const knownResources = createKnownResources(
+    team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(upstream as Upstream, path, accept)),
+  );
   const metrics = createMetrics({
     ...surroundings,
     knownResources,
@@ -68,12 +90,19 @@ export async function createProgram(
   const expiryWarning = createExpiryWarning(logger, 'the client certificate');
   let listenerTls: Tls | undefined;
   const [followed, configured, folder, tls] = await Promise.all([
-    followConfiguration({
+    (team.follow ?? followConfiguration)({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
       overrides: options,
       keepAlive: options.keepalive,
-      events: { ...metrics.credentials, log: logger },
+      events: {
+        ...metrics.credentials,
+        refreshed(source, result) {
+          metrics.credentials.refreshed(source, result);
+          if (result === 'success') team.onChange?.();
+        },
+        log: logger,
+      },
       onCertificate: notAfter => {
         metrics.credentials.clientCertificateExpires(notAfter);
         expiryWarning.watch(notAfter);
@@ -82,8 +111,10 @@ export async function createProgram(
       refuse: config => (asksCallers(options) ? refuseImpersonation(config) : undefined),
       onReload: problems => {
         metrics.credentials.reloaded(problems.length === 0);
-        if (problems.length === 0) logger.info('configuration reloaded');
-        else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
+        if (problems.length === 0) {
+          logger.info('configuration reloaded');
+          team.onChange?.();
+        } else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     }),
     asksCallers(options)
@@ -117,6 +148,7 @@ export async function createProgram(
   const mayImpersonate =
     configured && createImpersonationCheck(followed.upstream, () => configured.impersonated());
   health = createHealth([
+    ...(team.checks ?? []),
     { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
     ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
@@ -126,21 +158,12 @@ export async function createProgram(
     options: { ...options, www: folder.path },
     upstream,
     metrics,
-    health,
+    exposition: team.exposition ?? metrics,
+    health: team.health ?? health,
     logger,
     openStreams,
     tls,
     authentication: configured?.authentication,
-  });
-  app.addHook('onListen', async () => {
-    expiryWarning.start();
-    configured?.start();
-    tls?.start();
-    void knownResources.refresh();
-    mayImpersonate?.().catch((error: Error) =>
-      logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
-    );
-    setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
   });
   app.addHook('onClose', async () => {
     followed.close();
@@ -148,8 +171,39 @@ export async function createProgram(
     expiryWarning.close();
     tls?.close();
   });
-  const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
-  return { app, admin, openStreams, beUnready: shutdown.begin };
+  const admin =
+    options.adminPort === undefined ? undefined : await buildAdminServer(team.exposition ?? metrics, health);
+  return {
+    app,
+    admin,
+    openStreams,
+    upstream,
+    metrics,
+    health,
+    discover() {
+      configured?.start();
+      void knownResources.refresh();
+      setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
+    },
+    startWarnings() {
+      expiryWarning.start();
+      tls?.start();
+      mayImpersonate?.().catch((error: Error) =>
+        logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
+      );
+    },
+    beUnready: shutdown.begin,
+  };
+}
+
+/** A discovery document, as JSON. */
+export async function fetchDiscovery(
+  upstream: Upstream,
+  path: string,
+  accept: string,
+): ReturnType<FetchJson> {
+  const { status, text } = await get(upstream, path, { accept, timeout: discoveryTimeout });
+  return { status, body: JSON.parse(text) as unknown };
 }
 
 /** A check that fails once leaving has begun. */

@@ -26,6 +26,7 @@ describe('the defaults', () => {
   it("are kubectl proxy's", () => {
     const defaults: Options = {
       port: 8001,
+      workers: 1,
       address: '127.0.0.1',
       unixSocket: '',
       apiPrefix: '/',

@@ -16,6 +16,8 @@ export interface CredentialSource {
    * one has expired; it is shared by all who wait. Rejects with a CredentialError when none can be had.
    */
   get(): Credential | Promise<Credential>;
+  /** When what `get` gives now is no longer given, in milliseconds since 1970; Infinity when nothing says so. */
+  readonly endsAt: number;
   /**
    * The API server answered 401 to a request with this credential. Resolves to one that is worth another try, or to
    * undefined when there is none. Never rejects. A stale refusal (the credential was replaced meanwhile) costs nothing,

@@ -81,6 +81,7 @@ function createLastingSource(
   };
   return {
     name,
+    endsAt: idToken?.endsAt ?? Infinity,
     get() {
       if (idToken !== undefined) report(idToken);
       if (idToken?.endsAt !== undefined && clock.now() < idToken.endsAt) return idToken.credential;

@@ -22,6 +22,7 @@ export function createStaticSource(
   let isReported = false;
   return {
     name,
+    endsAt: Infinity,
     get() {
       if (!isReported) {
         isReported = true;

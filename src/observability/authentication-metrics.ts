@@ -44,6 +44,8 @@ export function createAuthenticationMetrics(registry: Registry): AuthenticationM
     name: 'kube_api_proxy_token_auth_file_reloads_total',
     help: 'Times that the changed file of --token-auth-file was read, by whether it could be used.',
     labelNames: ['result'],
+    // Each process reads it; once is what is told.
+    aggregator: 'first',
     registers,
   });
   const counters = new Map(

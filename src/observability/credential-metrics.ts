@@ -25,11 +25,13 @@ export function createCredentialMetrics(registry: Registry): CredentialMetrics {
     name: 'kube_api_proxy_credential_expiration_timestamp_seconds',
     help: 'When the credential in use expires, in seconds since 1970; no sample when that is not known.',
     labelNames: ['source'],
+    aggregator: 'first',
     registers,
   });
   const certificateExpiration = new Gauge({
     name: 'kube_api_proxy_client_certificate_expiration_timestamp_seconds',
     help: 'When the client certificate in use expires, in seconds since 1970; no sample without a client certificate.',
+    aggregator: 'first',
     registers,
   });
   const reloads = new Counter({
@@ -41,6 +43,7 @@ export function createCredentialMetrics(registry: Registry): CredentialMetrics {
   const lastReload = new Gauge({
     name: 'kube_api_proxy_config_last_reload_successful',
     help: 'Whether the files of the configuration could be used when they were last read: 1 or 0.',
+    aggregator: 'first',
     registers,
   });
   certificateExpiration.remove();

@@ -8,7 +8,7 @@ export interface HealthCheck {
 }
 
 /** An answer in the API server's format, to be sent as text/plain; 500 when a check failed. */
-interface HealthAnswer {
+export interface HealthAnswer {
   readonly code: 200 | 500;
   readonly body: string;
 }

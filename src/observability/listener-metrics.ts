@@ -20,12 +20,15 @@ export function createListenerMetrics(registry: Registry): ListenerMetrics {
   const expiration = new Gauge({
     name: 'kube_api_proxy_serving_certificate_expiration_timestamp_seconds',
     help: 'When the certificate of --tls-cert-file expires, in seconds since 1970; no sample without TLS.',
+    aggregator: 'min',
     registers,
   });
   const reloads = new Counter({
     name: 'kube_api_proxy_tls_reloads_total',
     help: 'Times that changed files of the TLS listener were read, by whether they could be used.',
     labelNames: ['result'],
+    // Each process reads them; once is what is told.
+    aggregator: 'first',
     registers,
   });
   const abuses = new Counter({

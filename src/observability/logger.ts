@@ -8,6 +8,8 @@ export type Logger = pino.Logger;
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
+  /** Several processes write to the same place: lines stay whole, and those of a worker bear its number. */
+  readonly shared?: { readonly worker?: number };
   /** File descriptor to write to; stderr unless a test says otherwise. */
   readonly fd?: number;
 }
@@ -16,12 +18,15 @@ export interface LoggerOptions {
  * A logger that writes one line an event. Nothing here serialises requests, headers or options: a line holds the
  * fields that its caller names, and an error is its type, message and code along its chain of causes.
  */
-export function createLogger({ level, format, fd = 2 }: LoggerOptions): Logger {
+export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): Logger {
   const destination =
     format === 'pretty'
       ? pretty({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' })
-      : createBatches(fd);
-  return pino({ level, base: null, serializers: { err: describe } }, destination);
+      : shared === undefined
+        ? createBatches(fd)
+        : createWholeBatches(fd);
+  const base = shared?.worker === undefined ? null : { worker: shared.worker };
+  return pino({ level, base, serializers: { err: describe } }, destination);
 }
 
 /**
@@ -48,6 +53,53 @@ function createBatches(fd: number): pino.DestinationStream {
       setTimeout(flush, 10).unref();
     },
   };
+}
+
+/** PIPE_BUF on Linux: what several processes write to one pipe is not mixed up to this length (pipe(7)). */
+const atomicBytes = 4096;
+
+/** As `createBatches`, with no more bytes in one system call than stay together (but for a line that is longer by itself). */
+function createWholeBatches(fd: number): pino.DestinationStream & { flush(done: () => void): void } {
+  const destination = pino.destination({ dest: fd, sync: false, maxWrite: atomicBytes });
+  let batch = '';
+  let bytes = 0;
+  let isScheduled = false;
+  let isWriting = false;
+  const pass = () => {
+    isScheduled = false;
+    if (batch === '') return;
+    isWriting = true;
+    destination.write(batch);
+    batch = '';
+    bytes = 0;
+  };
+  destination.on('drain', () => {
+    isWriting = false;
+  });
+  return {
+    write(line) {
+      const length = Buffer.byteLength(line);
+      if (bytes + length > atomicBytes) pass();
+      batch += line;
+      bytes += length;
+      if (isScheduled) return;
+      isScheduled = true;
+      setTimeout(pass, 10);
+    },
+    flush(done) {
+      pass();
+      if (isWriting) destination.once('drain', done);
+      else done();
+    },
+  };
+}
+
+/** Resolves when every line is out, or after a second in which whoever reads them did not. */
+export function flushed(logger: Logger): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, 1000).unref();
+    logger.flush(() => resolve());
+  });
 }
 
 /** An error as a log line has it; the stack only of what nobody expected. */

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
@@ -7,6 +7,7 @@ import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
+import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.js';
 
 const rejectionReasons = [
   'bad_request',
@@ -55,8 +56,14 @@ export interface RequestMetrics {
   finished(code: number, seconds: number): void;
 }
 
+/** What a scrape is answered with. */
+export interface Exposition {
+  /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
+  render(accept: string): Promise<Rendered>;
+}
+
 /** The proxy's own metrics. */
-export interface Metrics {
+export interface Metrics extends Exposition {
   requestStarted(info: RequestInfo): RequestMetrics;
   rejected(reason: RejectionReason): void;
   upstreamError(reason: UpstreamErrorReason): void;
@@ -68,8 +75,10 @@ export interface Metrics {
   readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
-  /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
-  render(accept: string): Promise<Rendered>;
+  /** The processes that share the work. */
+  readonly workers: WorkerMetrics;
+  /** What this process counted and measured, to be added to that of others. */
+  snapshot(): Promise<Snapshot>;
   /** What there is, in the order of a scrape. */
   descriptions(): MetricDescription[];
 }
@@ -82,8 +91,16 @@ export interface MetricDescription {
   readonly labelNames: readonly string[];
 }
 
+/** The metrics of one process with their samples, as prom-client's registries give them. */
+export type Snapshot = readonly SampledMetric[];
+
+interface SampledMetric {
+  readonly name: string;
+  readonly type: string;
+}
+
 /** A scrape's answer. */
-interface Rendered {
+export interface Rendered {
   readonly contentType: string;
   readonly text: string;
 }
@@ -158,6 +175,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: 'kube_api_proxy_build_info',
     help: 'Always 1; the versions of the program and of Node.js are in the labels.',
     labelNames: ['version', 'node_version'],
+    aggregator: 'first',
     registers,
   }).set({ version: options.version, node_version: options.nodeVersion }, 1);
 
@@ -165,6 +183,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: 'kube_api_proxy_ready',
     help: 'Whether a check of readyz passes: 1 or 0.',
     labelNames: ['check'],
+    aggregator: 'first',
     registers,
     async collect() {
       for (const [check, passes] of await options.readiness()) this.set({ check }, passes ? 1 : 0);
@@ -173,6 +192,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   collectDefaultMetrics({ register: registry });
   for (const name of misnamedDefaultMetrics) registry.removeSingleMetric(name);
+  for (const metric of registry.getMetricsAsArray()) {
+    // prom-client leaves it out of a sum; that of the process which holds the workers stands for all.
+    if (metric.name === 'process_start_time_seconds') metric.aggregator = 'first';
+    // An average hides one process that is stuck among others that are idle.
+    if (metric.aggregator === 'average') metric.aggregator = 'max';
+  }
 
   // At 0 from the start: rate() and increase() do not see a counter's first appearance.
   for (const reason of rejectionReasons) rejections.inc({ reason }, 0);
@@ -221,13 +246,32 @@ export function createMetrics(options: MetricsOptions): Metrics {
     authentication: createAuthenticationMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
-    async render(accept) {
-      const text = await registry.metrics();
-      return accept.includes('application/openmetrics-text')
-        ? { contentType: openMetricsType, text: toOpenMetrics(text) }
-        : { contentType: textType, text };
-    },
+    workers: createWorkerMetrics(registry),
+    snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as Snapshot,
+    render: async accept => inFormat(await registry.metrics(), accept),
   };
+}
+
+/**
+ * Several processes' metrics as one, each by its aggregator: the sum unless it says otherwise, and where that is `first` the
+ * value of the first snapshot that has it.
+ */
+export async function renderSum(snapshots: readonly Snapshot[], accept: string): Promise<Rendered> {
+  return inFormat(await AggregatorRegistry.aggregate([...snapshots]).metrics(), accept);
+}
+
+/** What stays of processes that have ended: their counters and histograms, added up. */
+export function addCounters(snapshots: readonly Snapshot[]): Snapshot {
+  const counters = snapshots.map(metrics =>
+    metrics.filter(({ type }) => type === 'counter' || type === 'histogram'),
+  );
+  return AggregatorRegistry.aggregate(counters).getMetricsAsArray() as unknown as Snapshot;
+}
+
+function inFormat(text: string, accept: string): Rendered {
+  return accept.includes('application/openmetrics-text')
+    ? { contentType: openMetricsType, text: toOpenMetrics(text) }
+    : { contentType: textType, text };
 }
 
 /** prom-client's types leave out what its metrics are made with. */

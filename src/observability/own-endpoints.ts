@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Health } from './health.js';
-import type { Metrics } from './metrics.js';
+import type { Exposition } from './metrics.js';
 
 /** What the proxy tells about itself, and under which prefix. */
 export interface OwnEndpointsOptions {
-  readonly metrics: Metrics;
+  readonly exposition: Exposition;
   readonly health: Health;
   /** With both slashes. */
   readonly path: string;
@@ -15,9 +15,9 @@ export interface OwnEndpointsOptions {
 export const ownEndpoints = fp(registerOwnEndpoints, { name: 'own-endpoints' });
 
 async function registerOwnEndpoints(app: FastifyInstance, options: OwnEndpointsOptions): Promise<void> {
-  const { metrics, health, path } = options;
+  const { exposition, health, path } = options;
   app.get(`${path}metrics`, async (request, reply) => {
-    const { contentType, text } = await metrics.render(request.headers.accept ?? '');
+    const { contentType, text } = await exposition.render(request.headers.accept ?? '');
     reply.type(contentType);
     return text;
   });

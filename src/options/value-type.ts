@@ -70,6 +70,11 @@ export const port: ValueType<number> = valueType('PORT', value =>
     : 'is not a port (0 to 65535)',
 );
 
+/** How many of something: a whole number, 0 included. */
+export const count: ValueType<number> = valueType('N', value =>
+  /^\d{1,4}$/.test(value) ? { value: Number(value) } : 'is not a whole number (0 to 9999)',
+);
+
 /** A TCP port like `port`, or nothing for no listener. */
 export const optionalPort: ValueType<number | undefined> = {
   placeholder: 'PORT',

@@ -63,6 +63,11 @@ export class Upstream {
     this.#takeUp();
   }
 
+  /** What new requests go to now. */
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
   /** Name of the API server in messages, as in its URL. */
   get host(): string {
     return hostOf(this.#endpoint.config.server);

@@ -5,8 +5,11 @@ import { collect, endChild, startChild } from './children.js';
 import { freePort, startNginx } from './nginx.js';
 import type { Upstream } from './upstream.js';
 
-/** What is compared; `direct` is the load straight at the upstream. The order is that of the table's columns. */
-export const programNames = ['kube-api-proxy', 'kubectl', 'nginx', 'direct'] as const;
+/**
+ * What is compared; `direct` is the load straight at the upstream, and `two-workers` this program with --workers=2, which is
+ * never pinned. The order is that of the table's columns.
+ */
+export const programNames = ['kube-api-proxy', 'two-workers', 'kubectl', 'nginx', 'direct'] as const;
 export type ProgramName = (typeof programNames)[number];
 
 /** A program in front of an upstream, ready for requests. */
@@ -28,6 +31,12 @@ export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream
       const program = [settings.main, '--port=0', `--kubeconfig=${kubeconfig}`, ...settings.args];
       // Everything at its default, the log too: a line a request, to /dev/null.
       return startAnnounced(bench, name, settings.node, [...settings.nodeArgs, ...program], 'ignore');
+    }
+    case 'two-workers': {
+      const program = [settings.main, '--port=0', '--workers=2', `--kubeconfig=${kubeconfig}`];
+      const free = { ...bench, placement: { ...bench.placement, program: undefined } };
+      const args = [...settings.nodeArgs, ...program, ...settings.args];
+      return startAnnounced(free, name, settings.node, args, 'ignore');
     }
     case 'kubectl':
       return startAnnounced(

@@ -46,7 +46,7 @@ export const usage = `Usage: npm run bench -- [options]
   --watches N       open watches (1000)
   --rate N          events a second on each watch (10)
   --only LIST       of ${workloadNames.join(',')}
-  --programs LIST   of ${programNames.join(',')}
+  --programs LIST   of ${programNames.join(',')} (all but two-workers)
   --node PATH       Node binary for this program
   --node-args=TEXT  arguments of that binary, separated by spaces
   --main PATH       main file of this program (dist/main.js)
@@ -70,7 +70,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       watches: { type: 'string' },
       rate: { type: 'string', default: '10' },
       only: { type: 'string', default: workloadNames.join(',') },
-      programs: { type: 'string', default: programNames.join(',') },
+      programs: { type: 'string', default: 'kube-api-proxy,kubectl,nginx,direct' },
       node: { type: 'string', default: process.execPath },
       'node-args': { type: 'string', default: '' },
       main: { type: 'string', default: fileURLToPath(new URL('../../dist/main.js', import.meta.url)) },

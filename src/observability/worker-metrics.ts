@@ -1,0 +1,41 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What is counted and measured of the processes that share the work. */
+export interface WorkerMetrics {
+  /** So many serve now; 1 from the start, for a program that is one process. */
+  serving(count: number): void;
+  /** One died and is replaced. */
+  restarted(): void;
+  /** So many did not answer this scrape. */
+  unanswered(count: number): void;
+}
+
+/** Adds the metrics to a registry. */
+export function createWorkerMetrics(registry: Registry): WorkerMetrics {
+  // The process that holds the workers says how they are; none of them knows.
+  const aggregator = 'first';
+  const registers = [registry];
+  const serving = new Gauge({
+    name: 'kube_api_proxy_workers',
+    help: 'Processes that serve now.',
+    aggregator,
+    registers,
+  });
+  const restarts = new Counter({
+    name: 'kube_api_proxy_worker_restarts_total',
+    help: 'Workers that died and were replaced.',
+    registers,
+  });
+  const unanswered = new Gauge({
+    name: 'kube_api_proxy_workers_unanswered',
+    help: 'Workers that did not answer this scrape in time; their last known figures stand for them.',
+    aggregator,
+    registers,
+  });
+  serving.set(1);
+  return {
+    serving: count => serving.set(count),
+    restarted: () => restarts.inc(),
+    unanswered: count => unanswered.set(count),
+  };
+}

@@ -1,0 +1,79 @@
+import type { Credential } from '../credentials/credential.js';
+import type { CredentialSourceName } from '../credentials/credential-source.js';
+import type { HealthAnswer } from '../observability/health.js';
+import type { LoggerOptions } from '../observability/logger.js';
+import type { Rendered, Snapshot } from '../observability/metrics.js';
+import type { Options } from '../options.js';
+import type { Endpoint } from '../upstream/upstream.js';
+
+/**
+ * What the primary and its workers say to each other, over the pipe between them and nowhere else: some of it is secret.
+ * It is copied by the structured clone algorithm, so that buffers, dates and Infinity stay what they are.
+ */
+
+/** A credential that a source gives, under a number by which the primary knows it again. */
+export interface GivenCredential {
+  readonly id: number;
+  readonly credential: Credential;
+  /** When it is no longer given: milliseconds since 1970, or Infinity. */
+  readonly endsAt: number;
+}
+
+/** An endpoint whose credential source is in the primary. */
+export interface SharedEndpoint extends Omit<Endpoint, 'source'> {
+  readonly source: {
+    readonly id: number;
+    readonly name: CredentialSourceName;
+    /** What it gives now, if it can without waiting. */
+    readonly given: GivenCredential | undefined;
+  };
+}
+
+/** All that a worker begins with. */
+export interface Start {
+  readonly worker: number;
+  readonly options: Options;
+  readonly logging: Omit<LoggerOptions, 'shared' | 'fd'>;
+  readonly endpoint: SharedEndpoint;
+}
+
+/** What the primary tells a worker. */
+export type ToWorker =
+  | { readonly type: 'start'; readonly start: Start }
+  | { readonly type: 'endpoint'; readonly endpoint: SharedEndpoint }
+  | { readonly type: 'credential'; readonly source: number; readonly given: GivenCredential }
+  | { readonly type: 'level'; readonly level: string }
+  /** Comes with a socket. */
+  | { readonly type: 'connection' }
+  | { readonly type: 'drain'; readonly grace: number };
+
+/** What a worker tells the primary. */
+export type ToPrimary =
+  | { readonly type: 'hello' }
+  | { readonly type: 'failed'; readonly problems: readonly string[] }
+  | { readonly type: 'serving' }
+  /** The connection that was sent last has come. */
+  | { readonly type: 'taken' }
+  /** So many connections have ended. */
+  | { readonly type: 'closed'; readonly count: number };
+
+/** What a worker asks the primary, and what it is answered. */
+export interface ToldByPrimary {
+  /** The credential that the source with this number gives; there may be a login to wait for. */
+  credential: { question: number; answer: GivenCredential };
+  /** The API server refused a credential; answered when there is another, or none to be had. */
+  refused: { question: { readonly source: number; readonly credential: number }; answer: undefined };
+  /** The query of a readyz request. */
+  readyz: { question: string; answer: HealthAnswer };
+  /** The Accept header of a scrape. */
+  metrics: { question: string; answer: Rendered };
+  discovery: {
+    question: { readonly path: string; readonly accept: string };
+    answer: { readonly status: number; readonly body: unknown };
+  };
+}
+
+/** What the primary asks a worker, and what it is answered. */
+export interface ToldByWorker {
+  snapshot: { question: undefined; answer: Snapshot };
+}

@@ -1,0 +1,172 @@
+import type { Worker } from 'node:cluster';
+import { backoffAfter } from '../credentials/lifetime.js';
+import type { Logger } from '../observability/logger.js';
+import { addCounters, type Metrics, type Snapshot } from '../observability/metrics.js';
+import type { Answers } from './channel.js';
+import { Distributor } from './distributor.js';
+import { Member } from './member.js';
+import type { Start, ToldByPrimary, ToPrimary, ToWorker } from './messages.js';
+
+/** What workers are made of and kept with. */
+export interface PoolOptions {
+  readonly size: number;
+  readonly fork: () => Worker;
+  /** What a new worker begins with; asked each time. */
+  readonly start: () => Omit<Start, 'worker'>;
+  readonly answers: Answers<ToldByPrimary>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** One that dies sooner than this did not get on its feet: the next one in its place waits. */
+const soundAfter = 60_000;
+/** Milliseconds that a scrape waits for a worker. */
+const answerTimeout = 2_000;
+/** Milliseconds beyond the grace that workers may take to leave. */
+const leeway = 500;
+
+/** The workers: as many as there should be, each one that dies replaced, ever more slowly when that does not help. */
+export class Pool {
+  readonly distributor = new Distributor(() => this.#members.values());
+  readonly #options: PoolOptions;
+  readonly #members = new Map<number, Member>();
+  /** Deaths in a row of the workers in a place. */
+  readonly #deaths = new Map<number, number>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  /** Counters of those that died. */
+  #retired: Snapshot = [];
+  #isLeaving = false;
+  #started: { resolve: () => void; reject: (problems: readonly string[]) => void } | undefined;
+  #left: (() => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    options.metrics.workers.serving(0);
+  }
+
+  /** How many serve. */
+  get serving(): number {
+    let count = 0;
+    for (const { isServing } of this.#members.values()) if (isServing) count += 1;
+    return count;
+  }
+
+  /** Starts the workers; resolves when all of them serve, and rejects with the problems of the first that does not come to it. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#started = { resolve, reject };
+      for (let number = 1; number <= this.#options.size; number += 1) this.#fork(number);
+    });
+  }
+
+  tell(message: ToWorker): void {
+    for (const member of this.#members.values()) member.tell(message);
+  }
+
+  /** What all workers, those that died included, have counted and measured, as far as they tell within two seconds. */
+  async snapshots(): Promise<Snapshot[]> {
+    const members = [...this.#members.values()].filter(({ isServing }) => isServing);
+    const answered = await Promise.all(members.map(member => member.refreshSnapshot(answerTimeout)));
+    this.#options.metrics.workers.unanswered(answered.filter(isInTime => !isInTime).length);
+    return [...[...this.#members.values()].map(({ snapshot }) => snapshot), this.#retired];
+  }
+
+  /** Has every worker drain; resolves when all have left, those included that had to be ended. */
+  async drain(grace: number): Promise<void> {
+    this.#leave();
+    this.tell({ type: 'drain', grace });
+    for (const member of this.#members.values()) if (!member.isServing) member.kill();
+    const timer = setTimeout(() => this.kill(), grace + leeway);
+    if (this.#members.size > 0) await new Promise<void>(resolve => (this.#left = resolve));
+    clearTimeout(timer);
+  }
+
+  /** Ends every worker at once. */
+  kill(): void {
+    this.#leave();
+    for (const member of this.#members.values()) member.kill();
+  }
+
+  #leave(): void {
+    this.#isLeaving = true;
+    this.distributor.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  #fork(number: number): void {
+    const { fork, answers } = this.#options;
+    const member = new Member(number, fork(), {
+      answers,
+      onMessage: (from, message) => this.#receive(from, message),
+      onExit: (from, code, signal) => this.#exited(from, code, signal),
+    });
+    this.#members.set(number, member);
+  }
+
+  #receive(member: Member, message: ToPrimary): void {
+    const { start, logger } = this.#options;
+    switch (message.type) {
+      case 'hello':
+        member.tell({ type: 'start', start: { ...start(), worker: member.number } });
+        break;
+      case 'failed':
+        if (this.#started === undefined)
+          logger.error({ worker: member.number, ...message }, 'a worker cannot start');
+        else this.#started.reject(message.problems);
+        break;
+      case 'serving':
+        this.#serves(member);
+        break;
+      case 'taken':
+        member.isBusy = false;
+        this.distributor.next();
+        break;
+      case 'closed':
+        member.connections -= message.count;
+        break;
+    }
+  }
+
+  #serves(member: Member): void {
+    const { logger, metrics, size } = this.#options;
+    member.isServing = true;
+    metrics.workers.serving(this.serving);
+    logger.info({ worker: member.number, pid: member.pid }, 'worker serves');
+    this.distributor.next();
+    if (this.serving < size) return;
+    this.#started?.resolve();
+    this.#started = undefined;
+  }
+
+  #exited(member: Member, code: number | null, signal: string | null): void {
+    const { number } = member;
+    const { logger, metrics } = this.#options;
+    this.#members.delete(number);
+    this.#retired = addCounters([this.#retired, member.snapshot]);
+    metrics.workers.serving(this.serving);
+    if (this.#isLeaving) {
+      if (this.#members.size === 0) this.#left?.();
+      return;
+    }
+    const how = signal === null ? `with code ${code}` : `by ${signal}`;
+    if (this.#started !== undefined) {
+      this.#started.reject([`--workers: worker ${number} ended ${how} before it could serve`]);
+      return;
+    }
+    const isSound = performance.now() - member.startedAt >= soundAfter;
+    const deaths = isSound ? 1 : (this.#deaths.get(number) ?? 0) + 1;
+    this.#deaths.set(number, deaths);
+    // One death is an accident.
+    const delay = deaths === 1 ? 0 : backoffAfter(deaths - 1);
+    logger.error(
+      { worker: number, pid: member.pid, code, signal, deaths, restartAfterSeconds: delay / 1000 },
+      'a worker died and is replaced',
+    );
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      metrics.workers.restarted();
+      this.#fork(number);
+    }, delay);
+    this.#timers.add(timer);
+  }
+}

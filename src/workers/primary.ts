@@ -1,0 +1,128 @@
+import type { Worker } from 'node:cluster';
+import type { Front } from '../front.js';
+import { renderSum } from '../observability/metrics.js';
+import type { Options } from '../options.js';
+import { createProgram, fetchDiscovery, type Program, type Surroundings } from '../start.js';
+import { createSharedListener } from './listener.js';
+import type { Start } from './messages.js';
+import { Pool } from './pool.js';
+import { type SharedCredentials, shareCredentials } from './shared-credentials.js';
+
+/** How many workers there are, and how one comes into being. */
+export interface Crew {
+  readonly size: number;
+  readonly fork: () => Worker;
+  readonly logging: Start['logging'];
+}
+
+/** A document of discovery is for all workers that ask within so many milliseconds. */
+const discoveryShared = 10_000;
+
+/**
+ * Puts together a program that serves nothing itself: it has the listener, the credentials, the configuration and what is told
+ * of the whole, and its workers have the requests. All that is wrong is told at once, as for a program that is one process.
+ */
+export async function createPrimary(
+  options: Options,
+  surroundings: Surroundings,
+  { size, fork, logging }: Crew,
+): Promise<Front | { readonly problems: readonly string[] }> {
+  const { logger } = surroundings;
+  let shared: SharedCredentials | undefined;
+  let pool: Pool | undefined;
+  const exposition = {
+    async render(accept: string) {
+      const others = (await pool?.snapshots()) ?? [];
+      return renderSum([await program.metrics.snapshot(), ...others], accept);
+    },
+  };
+  const created = await createProgram(options, surroundings, {
+    onChange: () => shared?.publish(),
+    exposition,
+    checks: [
+      {
+        name: 'workers',
+        check() {
+          if (pool?.serving === 0) throw new Error('no worker serves');
+        },
+      },
+    ],
+  });
+  if ('problems' in created) return created;
+  const program: Program = created;
+  const { upstream, metrics, health } = program;
+  const discover = sharedDiscovery(program);
+  const credentials = shareCredentials(upstream, {
+    onEndpoint: endpoint => workers.tell({ type: 'endpoint', endpoint }),
+    onCredential: (source, given) => workers.tell({ type: 'credential', source, given }),
+  });
+  const workers = new Pool({
+    size,
+    fork,
+    start: () => ({
+      options: withoutSecrets(options),
+      logging: { ...logging, level: logger.level },
+      endpoint: credentials.endpoint(),
+    }),
+    answers: {
+      credential: credentials.credential,
+      refused: async ({ source, credential }) => void (await credentials.refused(source, credential)),
+      readyz: query => health.answer('readyz', query),
+      metrics: exposition.render,
+      discovery: ({ path, accept }) => discover(path, accept),
+    },
+    metrics,
+    logger,
+  });
+  shared = credentials;
+  pool = workers;
+  const listener = createSharedListener(socket => workers.distributor.accept(socket));
+
+  return {
+    program,
+    listener,
+    async start() {
+      try {
+        await workers.start();
+        program.startWarnings();
+        return [];
+      } catch (problems) {
+        return problems as readonly string[];
+      }
+    },
+    setLevel: level => workers.tell({ type: 'level', level }),
+    async drain({ delay, grace }) {
+      program.beUnready();
+      await new Promise(resolve => setTimeout(resolve, delay));
+      listener.close();
+      await workers.drain(grace);
+      await program.app.close();
+      await program.admin?.close();
+    },
+    async abandon() {
+      listener.close();
+      workers.kill();
+      await program.app.close();
+      await program.admin?.close();
+    },
+  };
+}
+
+/** Credentials are the primary's matter, and so is the admin listener. */
+function withoutSecrets(options: Options): Options {
+  return { ...options, token: '', username: '', password: '', adminPort: undefined };
+}
+
+type Discover = (path: string, accept: string) => ReturnType<typeof fetchDiscovery>;
+
+function sharedDiscovery({ upstream }: Program): Discover {
+  const asked = new Map<string, { readonly at: number; readonly answer: ReturnType<Discover> }>();
+  return (path, accept) => {
+    const now = performance.now();
+    for (const [key, { at }] of asked) if (now - at >= discoveryShared) asked.delete(key);
+    const key = `${accept} ${path}`;
+    const answer = asked.get(key)?.answer ?? fetchDiscovery(upstream, path, accept);
+    if (!asked.has(key)) asked.set(key, { at: now, answer });
+    return answer;
+  };
+}

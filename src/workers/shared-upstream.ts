@@ -1,0 +1,51 @@
+import type { FollowingUpstream, FollowOptions } from '../upstream/reload.js';
+import { type Endpoint, Upstream } from '../upstream/upstream.js';
+import type { Channel } from './channel.js';
+import type { GivenCredential, SharedEndpoint, ToldByPrimary, ToldByWorker, ToWorker } from './messages.js';
+import { createRemoteSource, type RemoteSource } from './remote-source.js';
+
+/** A worker's upstream, which follows the primary's. */
+export interface SharedUpstream {
+  /** Makes it; to be called once. */
+  readonly follow: (options: FollowOptions) => Promise<FollowingUpstream>;
+  /** The primary's endpoint is this one now. */
+  replace(endpoint: SharedEndpoint): void;
+  /** One of the primary's sources gives this now. */
+  take(change: { readonly source: number; readonly given: GivenCredential }): void;
+}
+
+/** An upstream from what the primary tells, before it is made and after. */
+export function createSharedUpstream(
+  channel: Channel<ToldByPrimary, ToldByWorker, ToWorker>,
+  first: SharedEndpoint,
+): SharedUpstream {
+  let upstream: Upstream | undefined;
+  let used: { readonly id: number; readonly source: RemoteSource } | undefined;
+
+  const toEndpoint = ({ source: { id, name, given }, ...rest }: SharedEndpoint): Endpoint => {
+    if (used?.id === id && given !== undefined) used.source.take(given);
+    if (used?.id !== id) {
+      const remote = {
+        credential: () => channel.ask('credential', id),
+        refused: (credential: number) => channel.ask('refused', { source: id, credential }),
+      };
+      used = { id, source: createRemoteSource(name, remote, given) };
+    }
+    return { ...rest, source: used.source };
+  };
+  let endpoint = toEndpoint(first);
+
+  return {
+    async follow({ keepAlive, onCertificate, onConnect }) {
+      upstream = new Upstream(endpoint, { keepAlive, onCertificate, onConnect });
+      return { upstream, close: () => {} };
+    },
+    replace(next) {
+      endpoint = toEndpoint(next);
+      upstream?.replace(endpoint);
+    },
+    take({ source, given }) {
+      if (used?.id === source) used.source.take(given);
+    },
+  };
+}

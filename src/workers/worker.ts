@@ -1,0 +1,118 @@
+import type { Socket } from 'node:net';
+import { drain } from '../drain.js';
+import { createHealth } from '../observability/health.js';
+import { createLogger, flushed, type Logger } from '../observability/logger.js';
+import { createProgram, type Program, type Surroundings } from '../start.js';
+import { Channel } from './channel.js';
+import { createIntake, type Intake } from './intake.js';
+import type { Start, ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
+import { createSharedUpstream, type SharedUpstream } from './shared-upstream.js';
+
+/** The pipe to the primary, and how this process ends. */
+export interface Parent {
+  send(message: object): void;
+  onMessage(listener: (message: ToWorker, socket: Socket | undefined) => void): void;
+  /** From now on an error that nobody caught is logged. */
+  surviveErrors(logger: Logger): void;
+  exit(code: number): void;
+  /** Ends with an error that nobody expected. */
+  fail(error: Error): void;
+}
+
+type WorkerChannel = Channel<ToldByPrimary, ToldByWorker, ToWorker>;
+
+/** Milliseconds in which connections that ended are told of together. */
+const closedInterval = 20;
+
+/** Serves what the primary hands over, with the credentials that it gives, until it is told to drain or is gone. */
+export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logger'>): void {
+  const tell = (message: ToPrimary) => parent.send(message);
+  let running: { program: Program; logger: Logger; intake: Intake } | undefined;
+  let upstream: SharedUpstream | undefined;
+
+  const start = async ({ worker, options, logging, endpoint }: Start): Promise<void> => {
+    const logger = createLogger({ ...logging, shared: { worker } });
+    parent.surviveErrors(logger);
+    const shared = createSharedUpstream(channel, endpoint);
+    const own = createHealth([]);
+    upstream = shared;
+    const program = await createProgram(
+      options,
+      { ...surroundings, logger },
+      {
+        follow: shared.follow,
+        fetchDiscovery: (path, accept) => channel.ask('discovery', { path, accept }),
+        exposition: { render: accept => channel.ask('metrics', accept) },
+        health: {
+          ...own,
+          answer: (kind, query) =>
+            kind === 'livez' ? own.answer(kind, query) : channel.ask('readyz', query),
+        },
+      },
+    );
+    if ('problems' in program) {
+      tell({ type: 'failed', problems: program.problems });
+      await flushed(logger);
+      return parent.exit(1);
+    }
+    const intake = createIntake(program.app, noteClosed);
+    await program.app.ready();
+    running = { program, logger, intake };
+    program.discover();
+    tell({ type: 'serving' });
+  };
+
+  const leave = async (grace: number): Promise<void> => {
+    if (running === undefined) return parent.exit(0);
+    await drain(running.program, { delay: 0, grace });
+    await flushed(running.logger);
+    parent.exit(0);
+  };
+
+  const channel: WorkerChannel = new Channel<ToldByPrimary, ToldByWorker, ToWorker>(parent.send, {
+    answers: { snapshot: async () => (await running?.program.metrics.snapshot()) ?? [] },
+    onMessage(message) {
+      switch (message.type) {
+        case 'start':
+          start(message.start).catch((err: Error) => parent.fail(err));
+          break;
+        case 'endpoint':
+          upstream?.replace(message.endpoint);
+          break;
+        case 'credential':
+          upstream?.take(message);
+          break;
+        case 'level':
+          if (running !== undefined) running.logger.level = message.level;
+          break;
+        case 'drain':
+          void leave(message.grace);
+          break;
+        case 'connection':
+          break;
+      }
+    },
+  });
+  const noteClosed = createCounter(count => tell({ type: 'closed', count }));
+  parent.onMessage((message, socket) => {
+    if (message.type !== 'connection') return channel.receive(message);
+    tell({ type: 'taken' });
+    // One that its client has closed meanwhile does not arrive.
+    if (socket === undefined) noteClosed();
+    else running?.intake.take(socket);
+  });
+  tell({ type: 'hello' });
+}
+
+/** Counts calls, and reports how many there were at intervals. */
+function createCounter(report: (count: number) => void): () => void {
+  let count = 0;
+  return () => {
+    count += 1;
+    if (count > 1) return;
+    setTimeout(() => {
+      report(count);
+      count = 0;
+    }, closedInterval);
+  };
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import type { FakeApiServer } from '../support/fake-api-server.js';
+import { send } from '../support/http-client.js';
+import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
+import type { ProxyProcess } from '../support/proxy.js';
+import { eventually, type OpenStream, openWatch } from './credential-probe.js';
+
+/** A proxy with its API server, which end with the test; the log tells of all its workers already. */
+export async function start(t: TestContext, args: readonly string[]): Promise<ProxiedApiServer> {
+  const proxied = await startProxiedApiServer({}, args);
+  t.after(() => proxied.close());
+  const isLogged = () => workersOf(proxied.proxy).size === childrenOf(proxied.proxy.pid).length;
+  if (!args.includes('--log-level=warn')) await eventually('the lines of the workers', isLogged);
+  return proxied;
+}
+
+/** Sends so many requests one after the other, each on a connection of its own. */
+export async function sendMany(port: number, count: number, path: string): Promise<void> {
+  for (let sent = 0; sent < count; sent += 1) assert.equal((await send(port, path)).status, 200);
+}
+
+/** Watches, each on a connection of its own, until every worker has one. */
+export async function openWatches(
+  { proxy, server }: { proxy: ProxyProcess; server: FakeApiServer },
+  workers: number,
+): Promise<Map<number, OpenStream[]>> {
+  const found = new Map<number, OpenStream[]>();
+  const path = '/api/v1/namespaces/default/configmaps';
+  const openLines = () => proxy.log().filter(line => line['path'] === path && line['msg'] === 'request open');
+  for (let count = 1; found.size < workers || count <= 2 * workers; count += 1) {
+    assert.ok(count < 20, 'connections go to every worker');
+    const watch = await openWatch(proxy, server);
+    await eventually('the line', () => openLines().length === count, 20_000);
+    const worker = openLines().at(-1)?.['worker'] as number;
+    found.set(worker, [...(found.get(worker) ?? []), watch]);
+  }
+  return found;
+}
+
+/** The processes that serve now, by their numbers, as the log tells of them. */
+export function workersOf(proxy: Pick<ProxyProcess, 'log'>): Map<number, number> {
+  const workers = new Map<number, number>();
+  for (const { msg, worker, pid } of proxy.log()) {
+    if (msg === 'worker serves') workers.set(worker as number, pid as number);
+    if (msg === 'a worker died and is replaced') workers.delete(worker as number);
+  }
+  return workers;
+}
+
+/** The numbers of the workers that have logged a request for this path. */
+export function servedBy(proxy: Pick<ProxyProcess, 'log'>, path: string): Set<number> {
+  const lines = proxy.log().filter(line => line['path'] === path);
+  return new Set(lines.map(({ worker }) => worker as number));
+}
+
+/** Process ids of a process' children, as the system knows them. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name) && parentOf(name) === pid)
+    .map(Number);
+}
+
+/** proc_pid_stat(5): the fourth field, counted from behind the name, which may hold anything. */
+function parentOf(pid: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}

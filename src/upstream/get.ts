@@ -1,3 +1,4 @@
+import type { ExchangeEvents } from './connection.js';
 import { sessionWithin } from './session-within.js';
 import type { Upstream, UpstreamSession } from './upstream.js';
 import { toUpstreamError } from './upstream-error.js';
@@ -35,41 +36,59 @@ async function ask(
   path: string,
   { accept = 'application/json', timeout }: OwnRequest,
 ): Promise<OwnAnswer> {
+  const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...impersonation];
+  if (credential.authorization !== undefined) headers.push('Authorization', credential.authorization);
   const connection = dispatcher.acquire();
+  const timer = setTimeout(() => answer.onError(tooLate()), timeout);
+  const answer = new AnswerInMemory();
   try {
-    const { statusCode, body } = await connection.client.request({
-      path: serverPath + path,
-      method: 'GET',
-      headers: [
-        ...['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy'],
-        ...(credential.authorization === undefined ? [] : ['Authorization', credential.authorization]),
-        ...impersonation,
-      ],
-      signal: AbortSignal.timeout(timeout),
-    });
-    const text = await readText(body);
-    dispatcher.release(connection);
-    return { status: statusCode, text };
+    connection.send({ method: 'GET', path: serverPath + path, headers }, undefined, answer);
+    return await answer.whole;
   } catch (error) {
     dispatcher.discard(connection);
-    throw toUpstreamError(named(error as Error), host);
+    throw toUpstreamError(error as Error, host);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > maxBytes) throw new Error('the answer is too large');
-    chunks.push(chunk);
+/** An answer that is collected whole. */
+class AnswerInMemory implements ExchangeEvents {
+  readonly whole: Promise<OwnAnswer>;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+  #status = 0;
+  #resolve: (answer: OwnAnswer) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+
+  constructor() {
+    this.whole = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
-  return Buffer.concat(chunks).toString('utf8');
+
+  onHead(statusCode: number): void {
+    this.#status = statusCode;
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#length += chunk.length;
+    if (this.#length > maxBytes) throw new Error('the answer is too large');
+    this.#chunks.push(chunk);
+  }
+
+  onIdle(): void {}
+
+  onEnd(): void {
+    this.#resolve({ status: this.#status, text: Buffer.concat(this.#chunks).toString('utf8') });
+  }
+
+  onError(error: Error): void {
+    this.#reject(error);
+  }
 }
 
-/** AbortSignal.timeout's DOMException has a number for a code; what it means is a timeout. */
-function named(error: Error): Error {
-  return error.name === 'TimeoutError'
-    ? Object.assign(new Error(error.message), { code: 'ETIMEDOUT' })
-    : error;
+function tooLate(): Error {
+  return Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
 }

@@ -10,6 +10,8 @@ declare module 'fastify' {
     /** Who sends it, once a guard has found out; undefined where nobody is asked who they are. */
     caller: UserInfo | undefined;
     record: RequestRecord;
+    /** Fields that its answer gets besides those of the API server: name, value, …; undefined for none. */
+    answerHeaders: readonly string[] | undefined;
   }
 }
 

@@ -6,7 +6,17 @@ import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 
-const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin', 'impersonation'] as const;
+const rejectionReasons = [
+  'bad_request',
+  'host',
+  'path',
+  'method',
+  'origin',
+  'impersonation',
+  'read_only',
+  'namespace',
+  'resource',
+] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
 export type RejectionReason = (typeof rejectionReasons)[number];
 

@@ -175,6 +175,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #head(statusCode: number, statusMessage: string, rawHeaders: string[]): void {
     const response = this.#response;
     const headers = inboundHeaders(rawHeaders);
+    const { answerHeaders } = this.#reply.request;
+    if (answerHeaders !== undefined) headers.push(...answerHeaders);
     response.sendDate = false;
     if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
     // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.

@@ -25,8 +25,8 @@ export function createLogger({ level, format, fd = 2 }: LoggerOptions): Logger {
 }
 
 /** Bytes of lines that wait at most, and milliseconds that they do. */
-const batchSize = 64 * 1024;
-const batchTime = 10;
+const batchSize = 128 * 1024;
+const batchTime = 50;
 
 /**
  * Lines are written some at a time; a system call a line was a quarter of the CPU time of a small GET. They wait as bytes,

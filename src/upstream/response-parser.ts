@@ -37,9 +37,10 @@ const lineFeed = 0x0a;
 const protocol = 'HTTP/1.';
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What no head has, its line ends aside (RFC 9110, section 5.5); RFC 9112, section 2.2, lets a bare CR or LF be refused. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const illegal = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+/** What no head has, its line ends aside (RFC 9110, section 5.5). */
+const illegal = /[^\t\r\n\x20-\x7e\x80-\xff]/;
+/** RFC 9112, section 2.2, lets a bare CR or LF be refused. */
+const lineBreak = /[\r\n]/;
 const digits = /^\d{1,15}$/;
 /** A size of at most 2^52, and extensions (RFC 9112, section 7.1.1), which mean nothing here. */
 const chunkLine = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;.*)?$/;
@@ -195,7 +196,8 @@ export class ResponseParser {
     if (end === incomplete) return incomplete;
     const line = chunk.toString('latin1', at, end);
     const [, size] = chunkLine.exec(line) ?? [];
-    if (size === undefined || illegal.test(line)) throw malformed('the size of a chunk');
+    if (size === undefined || illegal.test(line) || lineBreak.test(line))
+      throw malformed('the size of a chunk');
     this.#left = Number.parseInt(size, 16);
     this.#state = this.#left === 0 ? 'trailers' : 'chunk';
     return end + endOfLine.length;
@@ -270,8 +272,9 @@ function parseFields(lines: readonly string[], from: number): string[] {
     const line = lines[index] as string;
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0));
-    if (!token.test(name)) throw malformed('a header field');
-    fields.push(name, withoutSpace(line, colon + 1));
+    const value = withoutSpace(line, colon + 1);
+    if (!token.test(name) || lineBreak.test(value)) throw malformed('a header field');
+    fields.push(name, value);
   }
   return fields;
 }

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { drain } from './drain.js';
-import { createLogger, type Logger } from './observability/logger.js';
+import { createLogger, flushSync, type Logger } from './observability/logger.js';
 import { formatHelp } from './options/help.js';
 import { parseOptions } from './options/parse.js';
 import type { Options } from './options.js';
@@ -33,6 +33,7 @@ async function main(): Promise<void> {
   }
 
   const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
+  process.on('exit', () => flushSync(logger));
   let serving: Program | undefined;
   leaveOnSignal(options, logger, () => serving);
   const program = await createProgram(options, {
@@ -178,7 +179,7 @@ function leaveOnSignal(
       if (program === undefined) return;
       logger.info({ signal }, 'leaving');
       await drain(program, { delay: shutdownDelay, grace: shutdownGrace });
-      logger.flush();
+      await new Promise<void>(resolve => logger.flush(() => resolve()));
     },
   );
 }

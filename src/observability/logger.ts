@@ -24,6 +24,15 @@ export function createLogger({ level, format, fd = 2 }: LoggerOptions): Logger {
   return pino({ level, base: null, serializers: { err: describe } }, destination);
 }
 
+/**
+ * Writes the lines that wait, and returns when they are written: for the end of the process. What is being written at that
+ * moment cannot be waited for; `logger.flush` does that, in order, where there is time.
+ */
+export function flushSync(logger: Logger): void {
+  const stream = (logger as unknown as Record<symbol, unknown>)[pino.symbols.streamSym];
+  if (stream instanceof Batches) stream.flushSync();
+}
+
 /** Bytes of lines that wait at most, and milliseconds that they do. */
 const batchSize = 128 * 1024;
 const batchTime = 50;
@@ -50,20 +59,32 @@ class Batches implements pino.DestinationStream {
   write(line: string): void {
     // A character is at most three bytes of UTF-8 for each of its UTF-16 units.
     if (this.#length + line.length * 3 > batchSize) this.#hand();
-    if (line.length * 3 > batchSize) this.#destination.write(Buffer.from(line) as never);
-    else this.#length += this.#batch.write(line, this.#length);
-    this.#timer ??= setTimeout(this.#hand, batchTime).unref();
+    if (line.length * 3 > batchSize) {
+      this.#destination.write(Buffer.from(line) as never);
+      return;
+    }
+    this.#length += this.#batch.write(line, this.#length);
+    // It keeps a program alive that has nothing else to do: pino's destination is closed before such a program exits.
+    this.#timer ??= setTimeout(this.#hand, batchTime);
   }
 
   #hand = (): void => {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#length === 0) return;
     this.#destination.write(Buffer.from(this.#batch.subarray(0, this.#length)) as never);
     this.#length = 0;
   };
 
-  /** Writes what waits before it returns. */
+  /** Calls back when everything is written; this is what pino's `logger.flush` does. */
+  flush(callback: () => void): void {
+    this.#hand();
+    this.#destination.flush(callback);
+  }
+
   flushSync(): void {
+    // What is handed over already is pino's to write at exit.
+    if (this.#length === 0) return;
     this.#hand();
     this.#destination.flushSync();
   }

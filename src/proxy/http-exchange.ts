@@ -15,7 +15,6 @@ import { hasBody, RequestBody } from './request-body.js';
  * TLS record stopped the parser, and a 2.9 MB list took twice the CPU time.
  */
 const maxBuffered = 256 * 1024;
-const batch = 64 * 1024;
 
 /** A 401 that is kept back while another credential is looked for; what follows its head is kept as it comes. */
 interface KeptBack {
@@ -46,8 +45,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #keptBack: KeptBack | undefined;
   /** The last part of the body so far: written when it is known whether there is more. */
   #chunk: Buffer | undefined;
-  /** Whether what is written waits for the end of this turn of the event loop. */
-  #corked = false;
+  /** Whether a part of the body has been written. */
+  #streaming = false;
   #turnEnds = false;
   /** Whether the API server waits for the client. */
   #paused = false;
@@ -109,7 +108,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   }
 
   onBody(chunk: Buffer): void {
-    if (this.#keptBack !== undefined) this.#keptBack.chunks.push(chunk);
+    if (this.#keptBack !== undefined) this.#keptBack.chunks.push(Buffer.from(chunk));
     else {
       if (this.#chunk !== undefined) this.#write(this.#chunk);
       this.#chunk = chunk;
@@ -119,8 +118,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   onIdle(): void {
     if (this.#keptBack !== undefined || this.#done || !this.#response.headersSent) return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
+    else if (!this.#streaming) this.#endTurn();
     this.#chunk = undefined;
-    this.#endTurn();
     if (this.#paused || this.#response.writableLength < maxBuffered) return;
     this.#paused = true;
     this.#connection?.pause();
@@ -131,9 +130,14 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   }
 
   onEnd(trailers: string[]): void {
+    const connection = this.#connection;
     this.#connection = undefined;
-    if (this.#keptBack !== undefined) this.#keptBack.end = trailers;
-    else this.#end(trailers);
+    if (this.#keptBack !== undefined) {
+      this.#keptBack.end = trailers;
+      return;
+    }
+    this.#end(trailers);
+    if (this.#response.writableLength > 0) connection?.detach();
   }
 
   onError(error: Error): void {
@@ -190,32 +194,25 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     }
   }
 
+  /** Writes at once: what the client's socket takes without waiting need not be kept. */
   #write(chunk: Buffer): void {
     const response = this.#response;
-    if (!this.#corked) response.cork();
-    this.#corked = true;
+    this.#streaming = true;
     response.write(chunk);
-    if (response.writableLength >= batch) this.#uncork();
+    response.socket?.uncork();
+    if (response.writableLength > 0) this.#connection?.detach();
   }
 
-  /** A plain head leaves together with its first bytes of body, and what comes in one turn of the event loop leaves together. */
+  /** A plain head leaves together with its first bytes of body, or after this turn of the event loop without any. */
   #endTurn(): void {
     if (this.#turnEnds) return;
     this.#turnEnds = true;
     setImmediate(flush, this);
   }
 
-  /** Sends what has come so far. */
+  /** Sends a head that has waited for a body in vain. */
   flush(): void {
-    this.#turnEnds = false;
-    if (this.#done) return;
-    if (this.#corked) this.#uncork();
-    else this.#response.flushHeaders();
-  }
-
-  #uncork(): void {
-    this.#corked = false;
-    this.#response.uncork();
+    if (!this.#done && !this.#streaming) this.#response.flushHeaders();
   }
 
   #end(trailers: string[]): void {

@@ -75,7 +75,7 @@ class AnswerInMemory implements ExchangeEvents {
   onBody(chunk: Buffer): void {
     this.#length += chunk.length;
     if (this.#length > maxBytes) throw new Error('the answer is too large');
-    this.#chunks.push(chunk);
+    this.#chunks.push(Buffer.from(chunk));
   }
 
   onIdle(): void {}

@@ -91,7 +91,12 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
     const body = this.#hasBody ? new RequestBody(this.#request) : undefined;
     if (body?.isChunked) headers.push('Transfer-Encoding', 'chunked');
-    connection.send({ method: this.#request.method as string, path, headers }, body, this);
+    try {
+      connection.send({ method: this.#request.method as string, path, headers }, body, this);
+    } catch (error) {
+      this.#fail(error as Error);
+      this.#cancel();
+    }
   }
 
   onHead(statusCode: number, statusMessage: string, headers: string[]): void {

@@ -137,10 +137,20 @@ export class UpstreamConnection implements ResponseEvents {
     exchange?.onEnd(trailers);
   }
 
-  /** The answer is whole, and nothing came behind it. */
+  /** The answer is whole, and nothing came behind it yet. */
   #settle(): void {
-    if (this.#parser.persistent && this.#body === undefined) this.#dispatcher.release(this);
-    else this.#dispatcher.discard(this);
+    if (!this.#parser.persistent || this.#body !== undefined) {
+      this.#dispatcher.discard(this);
+      return;
+    }
+    this.resume();
+    // Other TLS records of the same packet come in this turn of the event loop, and must not find another exchange here.
+    setImmediate(giveBack, this);
+  }
+
+  /** Is of use to another exchange, unless it has ended in the meantime. */
+  giveBack(): void {
+    if (!this.#ended) this.#dispatcher.release(this);
   }
 
   #onSocketEnd = (): void => {
@@ -197,6 +207,10 @@ export class UpstreamConnection implements ResponseEvents {
     this.#socket?.destroy();
     exchange?.onError(Object.assign(new Error('ended by this side'), { code: 'ECONNRESET' }));
   }
+}
+
+function giveBack(connection: UpstreamConnection): void {
+  connection.giveBack();
 }
 
 function formatHead({ method, path, headers }: OutgoingRequest): string {

@@ -36,15 +36,18 @@ const lineFeed = 0x0a;
 
 const protocol = 'HTTP/1.';
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/.source;
+const fieldName = new RegExp(`^${token}$`);
 /** What no head has, its line ends aside (RFC 9110, section 5.5). */
 const illegal = /[^\t\r\n\x20-\x7e\x80-\xff]/;
 /** RFC 9112, section 2.2, lets a bare CR or LF be refused. */
 const lineBreak = /[\r\n]/;
 const digits = /^\d{1,15}$/;
 /** A size of at most 2^52, and extensions (RFC 9112, section 7.1.1), which mean nothing here. */
-const chunkLine = /^([0-9A-Fa-f]{1,13})[ \t]*(?:;.*)?$/;
+const chunkLine = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;${token}(?:=(?:${token}|"(?:[^"\\\\]|\\\\.)*"))?)*$`);
 const closing = /(?:^|[\s,])close(?:$|[\s,])/i;
+/** What cannot be a trailer (RFC 9110, section 6.5.1): whoever merged it into the head would read another body. */
+const framing = /^(?:content-length|transfer-encoding|trailer)$/i;
 const nothing = Buffer.alloc(0);
 /** What indexOf gives for a terminator that has not come. */
 const incomplete = -1;
@@ -120,6 +123,7 @@ export class ResponseParser {
         this.#events?.onBody(chunk.subarray(at));
         return chunk.length;
       case 'idle':
+        this.#persistent = false;
         throw malformed('bytes that belong to no answer');
     }
   }
@@ -204,21 +208,26 @@ export class ResponseParser {
   }
 
   #readChunkEnd(chunk: Buffer, at: number): number {
-    if (chunk.length - at < endOfLine.length) return incomplete;
-    if (chunk[at] !== carriageReturn || chunk[at + 1] !== lineFeed) throw malformed('the end of a chunk');
-    this.#state = 'chunk-line';
-    return at + endOfLine.length;
+    const next = lineEnd(chunk, at);
+    if (next !== incomplete) this.#state = 'chunk-line';
+    return next;
   }
 
   #readTrailers(chunk: Buffer, at: number): number {
     // Without trailers an empty line follows the last chunk at once.
-    const isEmpty = chunk[at] === carriageReturn;
-    const terminator = isEmpty ? endOfLine : endOfHead;
-    const end = this.#find(terminator, chunk, at, maxHeaderSize);
+    if (chunk[at] === carriageReturn) {
+      const next = lineEnd(chunk, at);
+      if (next !== incomplete) this.#finish([]);
+      return next;
+    }
+    const end = this.#find(endOfHead, chunk, at, maxHeaderSize);
     if (end === incomplete) return incomplete;
-    if (isEmpty && end !== at) throw malformed('a trailer');
-    this.#finish(isEmpty ? [] : parseFields(splitLines(chunk.toString('latin1', at, end)), 0));
-    return end + terminator.length;
+    const trailers = parseFields(splitLines(chunk.toString('latin1', at, end)), 0);
+    for (let index = 0; index < trailers.length; index += 2) {
+      if (framing.test(trailers[index] as string)) throw malformed('a trailer');
+    }
+    this.#finish(trailers);
+    return end + endOfHead.length;
   }
 
   #finish(trailers: string[]): void {
@@ -228,15 +237,18 @@ export class ResponseParser {
     events?.onEnd(trailers);
   }
 
-  /** Where what begins at `at` has its terminator. Throws when it is longer than `limit`. */
+  /** Where what begins at `at` has its terminator. Throws when it is longer than `limit`, or has a line that ends otherwise. */
   #find(terminator: Buffer, chunk: Buffer, at: number, limit: number): number {
     // Held bytes have been searched before, but for what may be the terminator's beginning.
     const from =
       at === 0 && this.#heldLength > 0 ? Math.max(0, this.#heldLength - terminator.length + 1) : at;
     const end = chunk.indexOf(terminator, from);
-    if ((end === -1 ? chunk.length : end) - at > limit) {
+    // The last bytes may be the terminator's beginning.
+    const length = (end === incomplete ? chunk.length - terminator.length + 1 : end) - at;
+    if (length > limit) {
       throw new ResponseError('RESPONSE_HEADERS_TOO_LARGE', 'the head of the answer is too large');
     }
+    if (end === incomplete) refuseBareLineFeed(chunk, from);
     return end;
   }
 
@@ -260,6 +272,21 @@ export class ResponseParser {
   }
 }
 
+/** Behind the CRLF that has to be at `at`; `incomplete` when it has not come. */
+function lineEnd(chunk: Buffer, at: number): number {
+  if (chunk[at] !== carriageReturn) throw malformed('the end of a line');
+  if (at + 1 === chunk.length) return incomplete;
+  if (chunk[at + 1] !== lineFeed) throw malformed('the end of a line');
+  return at + endOfLine.length;
+}
+
+/** Who ends lines with a LF alone has said everything, and would be waited for. */
+function refuseBareLineFeed(chunk: Buffer, from: number): void {
+  for (let at = chunk.indexOf(lineFeed, from); at !== incomplete; at = chunk.indexOf(lineFeed, at + 1)) {
+    if (chunk[at - 1] !== carriageReturn) throw malformed('the end of a line');
+  }
+}
+
 function splitLines(text: string): string[] {
   if (illegal.test(text)) throw malformed('a control character in a head');
   return text.split('\r\n');
@@ -273,7 +300,7 @@ function parseFields(lines: readonly string[], from: number): string[] {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0));
     const value = withoutSpace(line, colon + 1);
-    if (!token.test(name) || lineBreak.test(value)) throw malformed('a header field');
+    if (!fieldName.test(name) || lineBreak.test(value)) throw malformed('a header field');
     fields.push(name, value);
   }
   return fields;

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { StatusError } from '../kubernetes/status.js';
+import { asHttp2, type Http2Response } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
 import type { ExchangeEvents, UpstreamConnection } from '../upstream/connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
@@ -32,6 +34,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   readonly #reply: FastifyReply;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #http2: Http2Response | undefined;
   readonly #longRunning: boolean;
   readonly #hasBody: boolean;
   readonly isUpgraded = false;
@@ -59,6 +62,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#reply = reply;
     this.#request = request.raw;
     this.#response = reply.raw;
+    this.#http2 = asHttp2(reply.raw);
     this.#longRunning = request.record.longRunning;
     this.#hasBody = hasBody(request.raw);
   }
@@ -101,7 +105,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   onHead(statusCode: number, statusMessage: string, headers: string[]): void {
     this.#context.traffic.firstByte(performance.now() - this.#sentAt);
-    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#request)) {
+    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#context, this.#reply.request)) {
       this.#renewed = true;
       const renewal = this.#context.upstream.refused(this.#session as UpstreamSession);
       if (!this.#hasBody) {
@@ -204,7 +208,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     const response = this.#response;
     this.#streaming = true;
     response.write(chunk);
-    response.socket?.uncork();
+    if (this.#http2 === undefined) response.socket?.uncork();
     if (response.writableLength > 0) this.#connection?.detach();
   }
 
@@ -245,7 +249,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   destroy(): void {
     this.#record.endedBy ??= 'shutdown';
-    this.#request.socket.destroy();
+    if (this.#http2 === undefined) this.#request.socket.destroy();
+    else this.#http2.cut();
   }
 
   /** A request that the API server may get twice: without a body, and changing nothing. */
@@ -281,11 +286,15 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   /**
    * Ends the connection in the middle of an answer, what is already written first: no last chunk, fewer bytes than
-   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer.
+   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer. Over HTTP/2 that is
+   * the stream's, not the connection's.
    */
   #cut(): void {
     const { socket } = this.#request;
-    if (this.#delimited) socket.destroySoon();
+    if (this.#http2 !== undefined) this.#http2.cut();
+    else if (this.#delimited) socket.destroySoon();
+    // In TLS that is an end without close_notify.
+    else if (socket instanceof TLSSocket) socket.destroy();
     else socket.resetAndDestroy();
   }
 

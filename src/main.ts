@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import { drain } from './drain.js';
 import { createLogger, flushSync, type Logger } from './observability/logger.js';
 import { formatHelp } from './options/help.js';
+import { authenticationMethods, isBeyondLoopback } from './options/open-door.js';
 import { parseOptions } from './options/parse.js';
 import type { Options } from './options.js';
 import { createProgram, type Program } from './start.js';
@@ -61,6 +62,12 @@ async function main(): Promise<void> {
     return fail([admin.problem]);
   }
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
+  if (isBeyondLoopback(options) && authenticationMethods(options).length === 0) {
+    logger.warn(
+      { address: options.address },
+      "no authentication: everyone who reaches this address is the kubeconfig's user",
+    );
+  }
   process.on('SIGUSR2', () => {
     logger.level = nextLevel(logger.level, options.logLevel);
     logger.warn({ to: logger.level }, 'log level changed by signal');

@@ -1,8 +1,10 @@
 import {
   address,
   bool,
+  cipherSuites,
   duration,
   keepAlive,
+  names,
   oneOf,
   optionalPort,
   originList,
@@ -17,7 +19,14 @@ import {
 } from './options/value-type.js';
 
 /** The headings of --help, in its order. */
-export type OptionGroup = 'Listening' | 'Filter' | 'API server' | 'Credentials' | 'Logging' | 'General';
+export type OptionGroup =
+  | 'Listening'
+  | 'Authentication'
+  | 'Filter'
+  | 'API server'
+  | 'Credentials'
+  | 'Logging'
+  | 'General';
 
 /** One option: how its text is read, its default as one would write it, and one sentence about it. */
 export interface OptionDefinition<T> {
@@ -79,6 +88,30 @@ export const optionTable = {
     group: 'Listening',
     help: 'Prefix to serve static files under.',
   }),
+  tlsCertFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Listening',
+    help: 'Certificate to serve HTTPS with, and its chain; HTTP/2 and HTTP/1.1 then, and no plain HTTP.',
+  }),
+  tlsPrivateKeyFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Listening',
+    help: 'Private key of --tls-cert-file.',
+  }),
+  tlsMinVersion: define({
+    type: oneOf('VersionTLS12', 'VersionTLS13'),
+    default: 'VersionTLS12',
+    group: 'Listening',
+    help: 'Least version of TLS to serve.',
+  }),
+  tlsCipherSuites: define({
+    type: cipherSuites,
+    default: '',
+    group: 'Listening',
+    help: "Cipher suites to serve TLS 1.2 with, by Go's names; by default those with ECDHE and GCM or ChaCha20.",
+  }),
   adminPort: define({
     type: optionalPort,
     default: '',
@@ -102,6 +135,18 @@ export const optionTable = {
     default: '5s',
     group: 'Listening',
     help: 'How long requests may take to finish after SIGTERM or SIGINT.',
+  }),
+  clientCaFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Authentication',
+    help: 'Authorities of client certificates; who presents one is its CN, in the groups of its O. Needs --tls-cert-file.',
+  }),
+  insecureAllowUnauthenticated: define({
+    type: bool,
+    default: 'false',
+    group: 'Authentication',
+    help: "Listen beyond loopback although everyone there is the kubeconfig's user.",
   }),
   acceptHosts: define({
     type: regexpList,
@@ -156,6 +201,90 @@ export const optionTable = {
     default: 'false',
     group: 'Filter',
     help: 'Let every request through; any web page can then use a port that its reader can reach.',
+  }),
+  tokenAuthFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Authentication',
+    help: 'Bearer tokens of callers, one a line: token,user,uid,"group1,group2"; requests then act as their caller.',
+  }),
+  oidcIssuerUrl: define({
+    type: text('URL'),
+    default: '',
+    group: 'Authentication',
+    help: 'OpenID Connect issuer whose id-tokens are taken from callers; https, and exactly as in their iss.',
+  }),
+  oidcClientId: define({
+    type: text('ID'),
+    default: '',
+    group: 'Authentication',
+    help: 'Audience that id-tokens must have.',
+  }),
+  oidcUsernameClaim: define({
+    type: text('CLAIM'),
+    default: 'sub',
+    group: 'Authentication',
+    help: "Claim that is the caller's name.",
+  }),
+  oidcUsernamePrefix: define({
+    type: text('PREFIX'),
+    default: '',
+    group: 'Authentication',
+    help: "What is put in front of names: by default the issuer's URL and #, nothing for emails; - is nothing.",
+  }),
+  oidcGroupsClaim: define({
+    type: text('CLAIM'),
+    default: '',
+    group: 'Authentication',
+    help: "Claim that is the caller's groups, a text or a list of texts.",
+  }),
+  oidcGroupsPrefix: define({
+    type: text('PREFIX'),
+    default: '',
+    group: 'Authentication',
+    help: 'What is put in front of groups.',
+  }),
+  oidcRequiredClaim: define({
+    type: texts('KEY=VALUE'),
+    default: '',
+    group: 'Authentication',
+    help: 'Claim that id-tokens must have, with its value; can be repeated.',
+  }),
+  oidcSigningAlgs: define({
+    type: names,
+    default: 'RS256',
+    group: 'Authentication',
+    help: 'JOSE algorithms that id-tokens may be signed with: RS, ES or PS with 256, 384 or 512.',
+  }),
+  oidcCaFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Authentication',
+    help: "Certificates that the issuer's certificate is checked against; by default the well-known ones.",
+  }),
+  authenticationTokenWebhook: define({
+    type: bool,
+    default: 'false',
+    group: 'Authentication',
+    help: "Have the API server say whose callers' bearer tokens are (TokenReview), such as those of service accounts.",
+  }),
+  authenticationTokenWebhookCacheTtl: define({
+    type: duration,
+    default: '2m',
+    group: 'Authentication',
+    help: "How long the API server's word on a token counts, though never longer than the token; for a bad one at most 10s.",
+  }),
+  apiAudiences: define({
+    type: names,
+    default: '',
+    group: 'Authentication',
+    help: 'Audiences of which a token must be for one, for --authentication-token-webhook; by default the API server itself.',
+  }),
+  allowSystemIdentities: define({
+    type: names,
+    default: '',
+    group: 'Authentication',
+    help: 'Names and groups beginning with system: that callers may have all the same, such as system:masters.',
   }),
   kubeconfig: define({
     type: text('FILE'),

@@ -1,13 +1,15 @@
 import './request.js';
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Authentication } from './authentication/authentication.js';
+import { createAuthenticationGuard } from './guard/authentication.js';
 import { createCorsPolicy } from './guard/cors.js';
 import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
-import { refuseImpersonation } from './guard/impersonation.js';
+import { refuseClaimedIdentity, refuseImpersonation } from './guard/impersonation.js';
 import { createNamespaceGuard } from './guard/namespaces.js';
 import { comesFromBrowser, createOriginGuard } from './guard/origin.js';
 import { compileOriginList, type OriginList } from './guard/origin-list.js';
@@ -20,6 +22,8 @@ import { createResourceGuard } from './guard/resources.js';
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
+import { asHttp2 } from './listener/http2-response.js';
+import type { Tls } from './listener/tls.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Metrics } from './observability/metrics.js';
@@ -43,6 +47,10 @@ export interface ServerParts {
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
+  /** How the main listener speaks TLS; undefined for plain HTTP. */
+  readonly tls: Tls | undefined;
+  /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
+  readonly authentication: Authentication | undefined;
 }
 
 /**
@@ -65,7 +73,7 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, logger, openStreams } = parts;
+  const { options, upstream, metrics, health, logger, openStreams, authentication } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -102,6 +110,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   guards.push(request => {
     if (comesFromBrowser(request.raw) && isForApi(request)) originGuard(request.raw, infoOf(request));
   });
+  if (authentication !== undefined) {
+    const authenticate = createAuthenticationGuard(authentication);
+    guards.push(
+      request => refuseClaimedIdentity(request.raw.rawHeaders),
+      request => (isProbe(request) ? undefined : authenticate(request)),
+    );
+  }
   if (!options.disableFilter) {
     guards.push(request => {
       if (isForApi(request)) filter(request.method, request.target);
@@ -138,13 +153,20 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
     account(parts, request, reply);
     if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
-    judge(guards, { request, reply, done });
+    const judged = { request, reply, done };
+    // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
+    // for thousands of requests fit into one packet.
+    if (reply.raw.socket === null) reply.raw.once('socket', () => judge(guards, judged));
+    else judge(guards, judged);
   });
 
   app.setErrorHandler((error, request, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     request.record.failure = failure;
-    if (failure instanceof Refusal && failure.endsConnection) reply.header('Connection', 'close');
+    if (failure instanceof Refusal) {
+      if (failure.endsConnection) reply.header('Connection', 'close');
+      reply.headers(failure.headers);
+    }
     reply
       .code(failure.code)
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
@@ -168,6 +190,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       upstream,
       openStreams,
       traffic: metrics.traffic,
+      authenticates: authentication !== undefined,
       appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
@@ -201,7 +224,11 @@ function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
     for (let index = from; index < guards.length; index++) {
       const verdict = guards[index]?.(request, reply);
       if (verdict === undefined) continue;
-      if (verdict !== answered) verdict.then(() => judge(guards, judged, index + 1), done);
+      if (verdict === answered) return;
+      verdict.then(() => {
+        // Nobody would hear of it any more when a client leaves that has left already.
+        if (!request.record.isOver) judge(guards, judged, index + 1);
+      }, done);
       return;
     }
   } catch (refusal) {
@@ -214,25 +241,41 @@ function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
 function trackConnections(app: FastifyInstance): Set<Socket> {
   const sockets = new Set<Socket>();
-  app.server.on('connection', socket => {
+  const track = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
+  };
+  app.server.on('connection', track).on('secureConnection', track);
   return sockets;
 }
 
-function createApp({ options, metrics }: ServerParts): FastifyInstance {
+function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
   const routeOf = createRouteOf({
     apiPrefix: options.apiPrefix,
     wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
   });
+  const http = {
+    maxHeaderSize,
+    headersTimeout,
+    connectionsCheckingInterval,
+    requireHostHeader: false,
+    // A client that has silently gone would keep its quiet watch open for ever.
+    keepAlive: options.keepalive > 0,
+    keepAliveInitialDelay: options.keepalive,
+  };
+  const secureServer = (handler: RequestListener) => {
+    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, handler);
+    tls?.serve(server);
+    return server;
+  };
   const app = fastify({
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
+    http,
     requestTimeout: 0,
     keepAliveTimeout,
+    ...(tls !== undefined && { serverFactory: secureServer }),
     rewriteUrl: request => routeOf(request.url as string),
     clientErrorHandler: (error, socket) => {
       metrics.rejected('bad_request');
@@ -250,38 +293,54 @@ function isOwn(request: FastifyRequest): boolean {
   return request.raw.url?.startsWith(ownPrefix) === true;
 }
 
+/** Kubelet and balancers have no credential. */
+function isProbe({ raw: { url } }: FastifyRequest): boolean {
+  return url === `${ownPrefix}livez` || url === `${ownPrefix}readyz`;
+}
+
 /** Counts and logs the request when it is over: with its answer, or with its connection. */
 function account({ metrics }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
   const { socket, upgrade } = request.raw;
+  // Streams of one connection share its socket, and are over each by itself.
+  const http2 = asHttp2(reply.raw);
   const sentBefore = upgrade ? 0 : socket.bytesWritten;
   const end = () => {
     socket.off('close', end);
-    reply.raw.off('close', end);
+    (http2?.stream ?? reply.raw).off('close', end);
     const { record } = request;
     if (record.failure instanceof Refusal) metrics.rejected(record.failure.rejection);
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
-    const sent = socket.bytesWritten - sentBefore;
+    const sent = http2?.bytesSent ?? socket.bytesWritten - sentBefore;
     record.end(sent);
     if (!isOwn(request)) {
-      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), sent);
+      const passed = http2 === undefined ? sent : sentOn(socket);
+      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), passed);
       if (record.longRunning) metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
-    if (!request.server.server.listening) socket.destroySoon();
+    if (!request.server.server.listening && http2 === undefined) socket.destroySoon();
   };
   // An upgraded connection and a response that waits behind another one hear only of the socket's end.
   if (upgrade || reply.raw.socket === null) socket.once('close', end);
-  if (!upgrade) reply.raw.once('close', end);
+  if (!upgrade) (http2?.stream ?? reply.raw).once('close', end);
 }
 
 const countedBytes = new WeakMap<Socket, number>();
+const countedSent = new WeakMap<Socket, number>();
 
 /** Bytes that a connection has received since it was last asked. */
 function receivedBy(socket: Socket): number {
   const before = countedBytes.get(socket) ?? 0;
   countedBytes.set(socket, socket.bytesRead);
   return socket.bytesRead - before;
+}
+
+/** Bytes that a connection has sent since it was last asked: its streams' frames, compressed headers and all. */
+function sentOn(socket: Socket): number {
+  const before = countedSent.get(socket) ?? 0;
+  countedSent.set(socket, socket.bytesWritten);
+  return socket.bytesWritten - before;
 }
 
 function originOf({ raw, method, target }: FastifyRequest): RequestOrigin {

@@ -8,6 +8,7 @@ export interface RequestLineFields {
   readonly remoteAddress: string | undefined;
   readonly requestId: string;
   readonly traceparent: string | undefined;
+  readonly user: string | undefined;
   readonly verb: string;
   readonly apiGroup: string | undefined;
   readonly version: string | undefined;
@@ -38,6 +39,7 @@ export function createRequestLines(
     let line = `{"level":${values[level]},"time":${Date.now()}${bindings},"method":"${fields.method}"`;
     line += `,"path":${quote(fields.path)}`;
     if (remoteAddress !== undefined) line += `,"remoteAddress":"${remoteAddress}"`;
+    if (fields.user !== undefined) line += `,"user":${quote(fields.user)}`;
     line += `,"requestId":${quote(fields.requestId)}`;
     if (traceparent !== undefined) line += `,"traceparent":${quote(traceparent)}`;
     line += `,"verb":"${fields.verb}"`;

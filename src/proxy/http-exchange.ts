@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { StatusError } from '../kubernetes/status.js';
+import { asHttp2, type Http2Response } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
 import type { ExchangeEvents, UpstreamConnection } from '../upstream/connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
@@ -15,7 +17,6 @@ import { hasBody, RequestBody } from './request-body.js';
  * TLS record stopped the parser, and a 2.9 MB list took twice the CPU time.
  */
 const maxBuffered = 256 * 1024;
-const batch = 64 * 1024;
 
 /** A 401 that is kept back while another credential is looked for; what follows its head is kept as it comes. */
 interface KeptBack {
@@ -33,6 +34,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   readonly #reply: FastifyReply;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #http2: Http2Response | undefined;
   readonly #longRunning: boolean;
   readonly #hasBody: boolean;
   readonly isUpgraded = false;
@@ -46,8 +48,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #keptBack: KeptBack | undefined;
   /** The last part of the body so far: written when it is known whether there is more. */
   #chunk: Buffer | undefined;
-  /** Whether what is written waits for the end of this turn of the event loop. */
-  #corked = false;
+  /** Whether a part of the body has been written. */
+  #streaming = false;
   #turnEnds = false;
   /** Whether the API server waits for the client. */
   #paused = false;
@@ -60,6 +62,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#reply = reply;
     this.#request = request.raw;
     this.#response = reply.raw;
+    this.#http2 = asHttp2(reply.raw);
     this.#longRunning = request.record.longRunning;
     this.#hasBody = hasBody(request.raw);
   }
@@ -102,7 +105,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   onHead(statusCode: number, statusMessage: string, headers: string[]): void {
     this.#context.traffic.firstByte(performance.now() - this.#sentAt);
-    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#request)) {
+    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#context, this.#reply.request)) {
       this.#renewed = true;
       const renewal = this.#context.upstream.refused(this.#session as UpstreamSession);
       if (!this.#hasBody) {
@@ -114,7 +117,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   }
 
   onBody(chunk: Buffer): void {
-    if (this.#keptBack !== undefined) this.#keptBack.chunks.push(chunk);
+    if (this.#keptBack !== undefined) this.#keptBack.chunks.push(Buffer.from(chunk));
     else {
       if (this.#chunk !== undefined) this.#write(this.#chunk);
       this.#chunk = chunk;
@@ -124,8 +127,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   onIdle(): void {
     if (this.#keptBack !== undefined || this.#done || !this.#response.headersSent) return;
     if (this.#chunk !== undefined) this.#write(this.#chunk);
+    else if (!this.#streaming) this.#endTurn();
     this.#chunk = undefined;
-    this.#endTurn();
     if (this.#paused || this.#response.writableLength < maxBuffered) return;
     this.#paused = true;
     this.#connection?.pause();
@@ -136,9 +139,14 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   }
 
   onEnd(trailers: string[]): void {
+    const connection = this.#connection;
     this.#connection = undefined;
-    if (this.#keptBack !== undefined) this.#keptBack.end = trailers;
-    else this.#end(trailers);
+    if (this.#keptBack !== undefined) {
+      this.#keptBack.end = trailers;
+      return;
+    }
+    this.#end(trailers);
+    if (this.#response.writableLength > 0) connection?.detach();
   }
 
   onError(error: Error): void {
@@ -195,32 +203,25 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     }
   }
 
+  /** Writes at once: what the client's socket takes without waiting need not be kept. */
   #write(chunk: Buffer): void {
     const response = this.#response;
-    if (!this.#corked) response.cork();
-    this.#corked = true;
+    this.#streaming = true;
     response.write(chunk);
-    if (response.writableLength >= batch) this.#uncork();
+    if (this.#http2 === undefined) response.socket?.uncork();
+    if (response.writableLength > 0) this.#connection?.detach();
   }
 
-  /** A plain head leaves together with its first bytes of body, and what comes in one turn of the event loop leaves together. */
+  /** A plain head leaves together with its first bytes of body, or after this turn of the event loop without any. */
   #endTurn(): void {
     if (this.#turnEnds) return;
     this.#turnEnds = true;
     setImmediate(flush, this);
   }
 
-  /** Sends what has come so far. */
+  /** Sends a head that has waited for a body in vain. */
   flush(): void {
-    this.#turnEnds = false;
-    if (this.#done) return;
-    if (this.#corked) this.#uncork();
-    else this.#response.flushHeaders();
-  }
-
-  #uncork(): void {
-    this.#corked = false;
-    this.#response.uncork();
+    if (!this.#done && !this.#streaming) this.#response.flushHeaders();
   }
 
   #end(trailers: string[]): void {
@@ -248,7 +249,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   destroy(): void {
     this.#record.endedBy ??= 'shutdown';
-    this.#request.socket.destroy();
+    if (this.#http2 === undefined) this.#request.socket.destroy();
+    else this.#http2.cut();
   }
 
   /** A request that the API server may get twice: without a body, and changing nothing. */
@@ -284,11 +286,15 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   /**
    * Ends the connection in the middle of an answer, what is already written first: no last chunk, fewer bytes than
-   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer.
+   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer. Over HTTP/2 that is
+   * the stream's, not the connection's.
    */
   #cut(): void {
     const { socket } = this.#request;
-    if (this.#delimited) socket.destroySoon();
+    if (this.#http2 !== undefined) this.#http2.cut();
+    else if (this.#delimited) socket.destroySoon();
+    // In TLS that is an end without close_notify.
+    else if (socket instanceof TLSSocket) socket.destroy();
     else socket.resetAndDestroy();
   }
 

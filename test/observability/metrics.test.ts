@@ -66,11 +66,18 @@ describe('metrics', () => {
       kube_api_proxy_rejected_requests_total: 'counter',
       kube_api_proxy_upstream_errors_total: 'counter',
       kube_api_proxy_client_certificate_expiration_timestamp_seconds: 'gauge',
+      kube_api_proxy_authentication_attempts_total: 'counter',
+      kube_api_proxy_authentication_token_cache_requests_total: 'counter',
+      kube_api_proxy_token_auth_file_reloads_total: 'counter',
+      kube_api_proxy_token_review_duration_seconds: 'histogram',
       kube_api_proxy_build_info: 'gauge',
       kube_api_proxy_config_last_reload_successful: 'gauge',
       kube_api_proxy_config_reloads_total: 'counter',
       kube_api_proxy_credential_expiration_timestamp_seconds: 'gauge',
       kube_api_proxy_credential_refreshes_total: 'counter',
+      kube_api_proxy_serving_certificate_expiration_timestamp_seconds: 'gauge',
+      kube_api_proxy_tls_reloads_total: 'counter',
+      kube_api_proxy_http2_abuses_total: 'counter',
     });
     assert.match((await metrics.render('')).contentType, /^text\/plain; version=0\.0\.4/);
     assert.match(await render(metrics), /^process_cpu_seconds_total /m);

@@ -3,12 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Authenticator } from './authentication/authenticator.js';
+import type { Authentication } from './authentication/authentication.js';
+import { createAuthenticationGuard } from './guard/authentication.js';
 import { createCorsPolicy } from './guard/cors.js';
 import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
-import { refuseImpersonation } from './guard/impersonation.js';
+import { refuseClaimedIdentity, refuseImpersonation } from './guard/impersonation.js';
 import { createNamespaceGuard } from './guard/namespaces.js';
 import { comesFromBrowser, createOriginGuard } from './guard/origin.js';
 import { compileOriginList, type OriginList } from './guard/origin-list.js';
@@ -47,8 +48,8 @@ export interface ServerParts {
   readonly openStreams: OpenStreams;
   /** How the main listener speaks TLS; undefined for plain HTTP. */
   readonly tls: Tls | undefined;
-  /** Who finds out who sends a request; undefined when nobody is asked. */
-  readonly authenticator: Authenticator | undefined;
+  /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
+  readonly authentication: Authentication | undefined;
 }
 
 /**
@@ -71,7 +72,7 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, logger, openStreams, authenticator } = parts;
+  const { options, upstream, metrics, health, logger, openStreams, authentication } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -105,10 +106,16 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   ];
   if (!options.disableFilter) guards.push(request => hostGuard(request.raw));
   if (cors !== undefined) guards.push(answerPreflight);
-  if (authenticator !== undefined) guards.push(request => authenticate(authenticator, request));
   guards.push(request => {
     if (comesFromBrowser(request.raw) && isForApi(request)) originGuard(request.raw, infoOf(request));
   });
+  if (authentication !== undefined) {
+    const authenticate = createAuthenticationGuard(authentication);
+    guards.push(
+      request => refuseClaimedIdentity(request.raw.rawHeaders),
+      request => (isProbe(request) ? undefined : authenticate(request)),
+    );
+  }
   if (!options.disableFilter) {
     guards.push(request => {
       if (isForApi(request)) filter(request.method, request.target);
@@ -145,13 +152,20 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
     account(parts, request, reply);
     if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
-    judge(guards, { request, reply, done });
+    const judged = { request, reply, done };
+    // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
+    // for thousands of requests fit into one packet.
+    if (reply.raw.socket === null) reply.raw.once('socket', () => judge(guards, judged));
+    else judge(guards, judged);
   });
 
   app.setErrorHandler((error, request, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     request.record.failure = failure;
-    if (failure instanceof Refusal && failure.endsConnection) reply.header('Connection', 'close');
+    if (failure instanceof Refusal) {
+      if (failure.endsConnection) reply.header('Connection', 'close');
+      reply.headers(failure.headers);
+    }
     reply
       .code(failure.code)
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
@@ -175,6 +189,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       upstream,
       openStreams,
       traffic: metrics.traffic,
+      authenticates: authentication !== undefined,
       appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
@@ -208,7 +223,11 @@ function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
     for (let index = from; index < guards.length; index++) {
       const verdict = guards[index]?.(request, reply);
       if (verdict === undefined) continue;
-      if (verdict !== answered) verdict.then(() => judge(guards, judged, index + 1), done);
+      if (verdict === answered) return;
+      verdict.then(() => {
+        // Nobody would hear of it any more when a client leaves that has left already.
+        if (!request.record.isOver) judge(guards, judged, index + 1);
+      }, done);
       return;
     }
   } catch (refusal) {
@@ -216,21 +235,6 @@ function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
     return;
   }
   done();
-}
-
-/** Keeps who sends a request in `caller`; what is wrong with a credential is for the log. */
-async function authenticate(authenticator: Authenticator, request: FastifyRequest): Promise<void> {
-  try {
-    request.caller = await authenticator.authenticate(request.raw);
-  } catch (error) {
-    throw unauthenticated(error);
-  }
-  if (request.caller === undefined) throw unauthenticated(undefined);
-}
-
-function unauthenticated(cause: unknown): Refusal {
-  const message = 'Unauthorized: send a client certificate of an authority in --client-ca-file';
-  return Object.assign(new Refusal(401, 'unauthenticated', message), { cause });
 }
 
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
@@ -249,7 +253,15 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
     apiPrefix: options.apiPrefix,
     wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
   });
-  const http = { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false };
+  const http = {
+    maxHeaderSize,
+    headersTimeout,
+    connectionsCheckingInterval,
+    requireHostHeader: false,
+    // A client that has silently gone would keep its quiet watch open for ever.
+    keepAlive: options.keepalive > 0,
+    keepAliveInitialDelay: options.keepalive,
+  };
   const secureServer = (handler: RequestListener) => {
     const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, handler);
     tls?.serve(server);
@@ -278,6 +290,11 @@ function isForApi(request: FastifyRequest): boolean {
 
 function isOwn(request: FastifyRequest): boolean {
   return request.raw.url?.startsWith(ownPrefix) === true;
+}
+
+/** Kubelet and balancers have no credential. */
+function isProbe({ raw: { url } }: FastifyRequest): boolean {
+  return url === `${ownPrefix}livez` || url === `${ownPrefix}readyz`;
 }
 
 /** Counts and logs the request when it is over: with its answer, or with its connection. */

@@ -2,8 +2,10 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
 import { createClientCertificateAuthenticator } from './authentication/client-certificate.js';
+import { asksCallers, configureAuthentication } from './authentication/methods.js';
+import type { ClientConfig } from './kubeconfig/types.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
-import { configureTls } from './listener/tls.js';
+import { configureTls, type Tls } from './listener/tls.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
@@ -11,7 +13,8 @@ import { createMetrics } from './observability/metrics.js';
 import type { Options } from './options.js';
 import { OpenStreams } from './proxy/open-streams.js';
 import { buildServer } from './server.js';
-import { get } from './upstream/get.js';
+import { createImpersonationCheck } from './upstream/impersonation-access.js';
+import { get } from './upstream/own-request.js';
 import { createReachabilityCheck } from './upstream/reachability.js';
 import { followConfiguration } from './upstream/reload.js';
 import { sessionWithin } from './upstream/session-within.js';
@@ -63,7 +66,8 @@ export async function createProgram(
     readiness: async () => health?.results() ?? new Map(),
   });
   const expiryWarning = createExpiryWarning(logger, 'the client certificate');
-  const [followed, folder, tls] = await Promise.all([
+  let listenerTls: Tls | undefined;
+  const [followed, configured, folder, tls] = await Promise.all([
     followConfiguration({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -75,27 +79,47 @@ export async function createProgram(
         expiryWarning.watch(notAfter);
       },
       onConnect: metrics.traffic.connected,
+      refuse: config => (asksCallers(options) ? refuseImpersonation(config) : undefined),
       onReload: problems => {
         metrics.credentials.reloaded(problems.length === 0);
         if (problems.length === 0) logger.info('configuration reloaded');
         else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     }),
+    asksCallers(options)
+      ? configureAuthentication(options, {
+          ...(options.clientCaFile !== '' && {
+            certificates: createClientCertificateAuthenticator(() => listenerTls?.clientAuthorities),
+          }),
+          upstream: () => upstream as Upstream,
+          metrics: metrics.authentication,
+          logger,
+        })
+      : undefined,
     findFolder(options.www),
     configureTls(options, { metrics: metrics.listener, logger }),
   ]);
-  const problems = [followed, folder, tls].flatMap(part =>
+  const problems = [followed, configured, folder, tls].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],
   );
-  if ('problems' in followed || (tls !== undefined && 'problems' in tls) || problems.length > 0) {
+  if (
+    'problems' in followed ||
+    (configured !== undefined && 'problems' in configured) ||
+    (tls !== undefined && 'problems' in tls) ||
+    problems.length > 0
+  ) {
     return { problems };
   }
   upstream = followed.upstream;
+  listenerTls = tls;
 
   const shutdown = createShutdownCheck();
+  const mayImpersonate =
+    configured && createImpersonationCheck(followed.upstream, () => configured.impersonated());
   health = createHealth([
     { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
+    ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
     { name: 'shutdown', check: shutdown.check },
   ]);
   const app = await buildServer({
@@ -106,17 +130,21 @@ export async function createProgram(
     logger,
     openStreams,
     tls,
-    authenticator:
-      tls?.clientAuthorities && createClientCertificateAuthenticator(() => tls.clientAuthorities),
+    authentication: configured?.authentication,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
+    configured?.start();
     tls?.start();
     void knownResources.refresh();
+    mayImpersonate?.().catch((error: Error) =>
+      logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
+    );
     setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
   });
   app.addHook('onClose', async () => {
     followed.close();
+    configured?.close();
     expiryWarning.close();
     tls?.close();
   });
@@ -135,6 +163,15 @@ function createShutdownCheck(): { check: () => void; begin: () => void } {
       leaving = true;
     },
   };
+}
+
+/** Two could not both be whom a request acts as. */
+function refuseImpersonation({ impersonation }: ClientConfig): string | undefined {
+  if (impersonation === undefined) return undefined;
+  return (
+    'callers are authenticated and requests act as them, so that --as and as in the kubeconfig cannot be used; ' +
+    'leave out one or the other'
+  );
 }
 
 async function findFolder(www: string): Promise<{ path: string; problems: readonly string[] }> {

@@ -1,3 +1,5 @@
+import type { UserInfo } from './user-info.js';
+
 /** Whom requests act as, beside the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
 export interface Impersonation {
   readonly user: string;
@@ -21,6 +23,19 @@ export function impersonationHeaders({ user, uid, groups, extra }: Impersonation
   for (const [key, values] of extra) {
     const name = canonicalName(`Impersonate-Extra-${escapeKey(key)}`);
     for (const value of values) headers.push(name, utf8Bytes(value));
+  }
+  return headers;
+}
+
+const made = new WeakMap<UserInfo, readonly string[]>();
+
+/** The headers that have a request act as this user, made once for each `UserInfo`. */
+export function impersonationOf(user: UserInfo): readonly string[] {
+  let headers = made.get(user);
+  if (headers === undefined) {
+    const { username, uid, groups, extra } = user;
+    headers = impersonationHeaders({ user: username, groups, extra, ...(uid === undefined ? {} : { uid }) });
+    made.set(user, headers);
   }
   return headers;
 }

@@ -60,6 +60,11 @@ export class Http2Request extends Readable {
   }
 }
 
+/** Whether a request came by HTTP/2, and not by HTTP/1.1 with another number in its first line. */
+export function isHttp2(request: unknown): boolean {
+  return request instanceof Http2Request;
+}
+
 /** What HTTP/1.1 would say of a body whose length is not known: that it is there (RFC 9112, section 6.3). */
 function plainHeaders(headers: Http2Headers, complete: boolean): IncomingHttpHeaders {
   const plain: IncomingHttpHeaders = {};

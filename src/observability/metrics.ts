@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
+import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
 import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
@@ -15,6 +16,7 @@ const rejectionReasons = [
   'origin',
   'impersonation',
   'unauthenticated',
+  'identity',
   'read_only',
   'namespace',
   'resource',
@@ -62,6 +64,8 @@ export interface Metrics {
   readonly credentials: CredentialMetrics;
   /** The TLS listener. */
   readonly listener: ListenerMetrics;
+  /** Who callers are. */
+  readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
   /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
@@ -214,6 +218,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
     listener: createListenerMetrics(registry),
+    authentication: createAuthenticationMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     async render(accept) {

@@ -29,6 +29,9 @@ export class RequestRecord {
   readonly #log: RequestLog;
   readonly #startedAt = performance.now();
   #code = 0;
+  #isOver = false;
+  /** Name of who sends it; undefined where nobody is asked, or was not found out. */
+  user: string | undefined;
   /** The API server's name for the request, from its answer. */
   auditId: string | undefined;
   /** Why the answer is not the API server's own, or not whole. */
@@ -50,6 +53,11 @@ export class RequestRecord {
     return this.#metrics.longRunning;
   }
 
+  /** Whether the answer is out or the client has gone. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** The HTTP status code that goes to the client; 0 until then. */
   answered(code: number): void {
     this.#code = code;
@@ -68,6 +76,7 @@ export class RequestRecord {
    * @param bytes Written to the client's connection for this request, heads and framing included.
    */
   end(bytes: number): void {
+    this.#isOver = true;
     this.onEnd?.();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
@@ -99,6 +108,7 @@ export class RequestRecord {
       method: origin.method,
       path: origin.path,
       remoteAddress: origin.remoteAddress,
+      user: this.user,
       requestId: origin.requestId,
       traceparent: origin.traceparent,
       verb: info.verb,
@@ -119,6 +129,7 @@ export class RequestRecord {
 }
 
 interface LineFields extends RequestOrigin {
+  readonly user: string | undefined;
   readonly verb: string;
   readonly apiGroup: string | undefined;
   readonly version: string | undefined;

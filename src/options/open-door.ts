@@ -12,6 +12,13 @@ interface AuthenticationMethod {
 /** Every method, and the seam for more: what turns it on, and whether its credential is a secret on the wire. */
 const methods: readonly (AuthenticationMethod & { readonly isOn: (options: Options) => boolean })[] = [
   { flag: '--client-ca-file', sendsSecret: false, isOn: ({ clientCaFile }) => clientCaFile !== '' },
+  { flag: '--token-auth-file', sendsSecret: true, isOn: ({ tokenAuthFile }) => tokenAuthFile !== '' },
+  { flag: '--oidc-issuer-url', sendsSecret: true, isOn: ({ oidcIssuerUrl }) => oidcIssuerUrl !== '' },
+  {
+    flag: '--authentication-token-webhook',
+    sendsSecret: true,
+    isOn: ({ authenticationTokenWebhook }) => authenticationTokenWebhook,
+  },
 ];
 
 /** The methods that the options turn on. */

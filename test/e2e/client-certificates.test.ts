@@ -33,7 +33,11 @@ after(() => proxied.close());
 async function start(t?: TestContext): Promise<TlsProxy> {
   const files = await createServingFiles();
   const ca = await files.replace('clients.crt', authority.certificate);
-  const own = await startTlsProxy([`--client-ca-file=${ca}`, '--reject-paths='], {}, files);
+  const own = await startTlsProxy(
+    [`--client-ca-file=${ca}`, '--reject-paths='],
+    { allow: () => true },
+    files,
+  );
   t?.after(() => own.close());
   return own;
 }

@@ -6,7 +6,7 @@ import { availableParallelism, homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { createFront, type Front } from './front.js';
 import { listen, listenForAdmin } from './listening.js';
-import { createLogger, flushed, type Logger } from './observability/logger.js';
+import { createLogger, flushed, flushSync, type Logger } from './observability/logger.js';
 import { formatHelp } from './options/help.js';
 import { authenticationMethods, isBeyondLoopback } from './options/open-door.js';
 import { parseOptions } from './options/parse.js';
@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   const size = options.workers === 0 ? availableParallelism() : options.workers;
   const logging = { level: options.logLevel, format: logFormat(options) };
   const logger = createLogger({ ...logging, ...(size > 1 ? { shared: {} } : {}) });
+  process.on('exit', () => flushSync(logger));
   let front: Front | undefined;
   leaveOnSignal(options, logger, () => front);
   const surroundings = { ...surroundingsHere(), logger };
@@ -88,7 +89,10 @@ async function serve(): Promise<void> {
       send: message => process.send?.(message, undefined, undefined, () => {}),
       onMessage: listener =>
         process.on('message', (message, socket) => listener(message as ToWorker, socket as Socket)),
-      surviveErrors,
+      surviveErrors(logger) {
+        process.on('exit', () => flushSync(logger));
+        surviveErrors(logger);
+      },
       exit: code => process.exit(code),
       fail: error => {
         process.stderr.write(`${error.stack}\n`);

@@ -28,6 +28,7 @@ import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Exposition, Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
+import { createRequestLines } from './observability/request-line.js';
 import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
 import { type Options, optionTable } from './options.js';
 import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
@@ -132,7 +133,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   }
   if (options.rejectResources.length > 0) guards.push(forApi(createResourceGuard(options.rejectResources)));
 
-  const requestLog = { logger, which: options.logRequests };
+  const requestLog = { logger, which: options.logRequests, write: createRequestLines(logger) };
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);

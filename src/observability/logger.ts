@@ -22,76 +22,86 @@ export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): 
   const destination =
     format === 'pretty'
       ? pretty({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' })
-      : shared === undefined
-        ? createBatches(fd)
-        : createWholeBatches(fd);
+      : new Batches(fd, shared === undefined ? alone : among);
   const base = shared?.worker === undefined ? null : { worker: shared.worker };
   return pino({ level, base, serializers: { err: describe } }, destination);
 }
 
 /**
- * Lines are written some at a time, 10 ms after the first of them at the latest; pino writes the rest at exit. A system call a
- * line was a quarter of the CPU time of a small GET.
+ * Writes the lines that wait, and returns when they are written: for the end of the process. What is being written at that
+ * moment cannot be waited for; `logger.flush` does that, in order, where there is time.
  */
-function createBatches(fd: number): pino.DestinationStream {
-  const destination = pino.destination({
-    dest: fd,
-    sync: false,
-    minLength: 64 * 1024,
-    maxWrite: 128 * 1024,
-  });
-  let scheduled = false;
-  const flush = () => {
-    scheduled = false;
-    destination.flush();
-  };
-  return {
-    write(line) {
-      destination.write(line);
-      if (scheduled) return;
-      scheduled = true;
-      setTimeout(flush, 10).unref();
-    },
-  };
+export function flushSync(logger: Logger): void {
+  const stream = (logger as unknown as Record<symbol, unknown>)[pino.symbols.streamSym];
+  if (stream instanceof Batches) stream.flushSync();
 }
 
-/** PIPE_BUF on Linux: what several processes write to one pipe is not mixed up to this length (pipe(7)). */
-const atomicBytes = 4096;
+/** Bytes of lines that wait at most and go into one system call, and milliseconds that they wait. */
+interface BatchLimits {
+  readonly size: number;
+  readonly time: number;
+}
 
-/** As `createBatches`, with no more bytes in one system call than stay together (but for a line that is longer by itself). */
-function createWholeBatches(fd: number): pino.DestinationStream & { flush(done: () => void): void } {
-  const destination = pino.destination({ dest: fd, sync: false, maxWrite: atomicBytes });
-  let batch = '';
-  let bytes = 0;
-  let isScheduled = false;
-  let isWriting = false;
-  const pass = () => {
-    isScheduled = false;
-    if (batch === '') return;
-    isWriting = true;
-    destination.write(batch);
-    batch = '';
-    bytes = 0;
+const alone: BatchLimits = { size: 128 * 1024, time: 50 };
+/** PIPE_BUF on Linux: what several processes write to one pipe is not mixed up to this length (pipe(7)); a longer line may be. */
+const among: BatchLimits = { size: 4096, time: 10 };
+
+/**
+ * Lines are written some at a time; a system call a line was a quarter of the CPU time of a small GET. They wait as bytes,
+ * for a line is a tree of short strings until it is written, which the garbage collector would have to carry along.
+ */
+class Batches implements pino.DestinationStream {
+  readonly #destination: ReturnType<typeof pino.destination>;
+  readonly #limits: BatchLimits;
+  readonly #batch: Buffer;
+  #length = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(fd: number, limits: BatchLimits) {
+    this.#limits = limits;
+    this.#batch = Buffer.allocUnsafeSlow(limits.size);
+    this.#destination = pino.destination({
+      dest: fd,
+      sync: false,
+      minLength: 1,
+      maxWrite: limits.size,
+      contentMode: 'buffer',
+    } as never);
+  }
+
+  write(line: string): void {
+    // A character is at most three bytes of UTF-8 for each of its UTF-16 units.
+    const { size, time } = this.#limits;
+    if (this.#length + line.length * 3 > size) this.#hand();
+    if (line.length * 3 > size) {
+      this.#destination.write(Buffer.from(line) as never);
+      return;
+    }
+    this.#length += this.#batch.write(line, this.#length);
+    // It keeps a program alive that has nothing else to do: pino's destination is closed before such a program exits.
+    this.#timer ??= setTimeout(this.#hand, time);
+  }
+
+  #hand = (): void => {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#length === 0) return;
+    this.#destination.write(Buffer.from(this.#batch.subarray(0, this.#length)) as never);
+    this.#length = 0;
   };
-  destination.on('drain', () => {
-    isWriting = false;
-  });
-  return {
-    write(line) {
-      const length = Buffer.byteLength(line);
-      if (bytes + length > atomicBytes) pass();
-      batch += line;
-      bytes += length;
-      if (isScheduled) return;
-      isScheduled = true;
-      setTimeout(pass, 10);
-    },
-    flush(done) {
-      pass();
-      if (isWriting) destination.once('drain', done);
-      else done();
-    },
-  };
+
+  /** Calls back when everything is written; this is what pino's `logger.flush` does. */
+  flush(callback: () => void): void {
+    this.#hand();
+    this.#destination.flush(callback);
+  }
+
+  flushSync(): void {
+    // What is handed over already is pino's to write at exit.
+    if (this.#length === 0) return;
+    this.#hand();
+    this.#destination.flushSync();
+  }
 }
 
 /** Resolves when every line is out, or after a second in which whoever reads them did not. */

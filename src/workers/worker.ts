@@ -12,7 +12,7 @@ import { createSharedUpstream, type SharedUpstream } from './shared-upstream.js'
 export interface Parent {
   send(message: object): void;
   onMessage(listener: (message: ToWorker, socket: Socket | undefined) => void): void;
-  /** From now on an error that nobody caught is logged. */
+  /** From now on an error that nobody caught is logged, and what is logged is written before the end. */
   surviveErrors(logger: Logger): void;
   exit(code: number): void;
   /** Ends with an error that nobody expected. */

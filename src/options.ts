@@ -1,11 +1,13 @@
 import {
   address,
   bool,
+  count,
   duration,
   keepAlive,
   oneOf,
   optionalPort,
   pathPrefix,
+  perSecond,
   port,
   regexpList,
   text,
@@ -15,7 +17,14 @@ import {
 } from './options/value-type.js';
 
 /** The headings of --help, in its order. */
-export type OptionGroup = 'Listening' | 'Filter' | 'API server' | 'Credentials' | 'Logging' | 'General';
+export type OptionGroup =
+  | 'Listening'
+  | 'Filter'
+  | 'Fair shares'
+  | 'API server'
+  | 'Credentials'
+  | 'Logging'
+  | 'General';
 
 /** One option: how its text is read, its default as one would write it, and one sentence about it. */
 export interface OptionDefinition<T> {
@@ -130,6 +139,42 @@ export const optionTable = {
     default: 'false',
     group: 'Filter',
     help: 'Let every request through; any web page can then use a port that its reader can reach.',
+  }),
+  maxRequestsInflight: define({
+    type: count,
+    default: '400',
+    group: 'Fair shares',
+    help: 'Requests that are served at a time, long-running ones not counted; more are answered 429. 0 is no limit.',
+  }),
+  maxLongrunningRequests: define({
+    type: count,
+    default: '5000',
+    group: 'Fair shares',
+    help: 'Long-running requests (watch, exec, logs, …) and upgrades that are open at a time; 0 is no limit.',
+  }),
+  maxRequestsInflightPerUser: define({
+    type: count,
+    default: '0',
+    group: 'Fair shares',
+    help: 'The same as --max-requests-inflight, for each user by itself; 0 is no limit.',
+  }),
+  maxLongrunningRequestsPerUser: define({
+    type: count,
+    default: '0',
+    group: 'Fair shares',
+    help: 'The same as --max-longrunning-requests, for each user by itself; 0 is no limit.',
+  }),
+  rateLimit: define({
+    type: perSecond,
+    default: '0',
+    group: 'Fair shares',
+    help: 'Requests a second that each user may send, of any kind; 0 is no limit.',
+  }),
+  rateLimitBurst: define({
+    type: count,
+    default: '100',
+    group: 'Fair shares',
+    help: 'Requests that a user may send at once after a pause, before --rate-limit counts.',
   }),
   kubeconfig: define({
     type: text('FILE'),

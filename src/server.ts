@@ -2,6 +2,7 @@ import './request.js';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type FairShares, Place } from './guard/fair-shares.js';
 import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
@@ -34,6 +35,7 @@ export interface ServerParts {
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
+  readonly fairShares: FairShares;
 }
 
 /** One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. */
@@ -50,7 +52,7 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, logger, openStreams } = parts;
+  const { options, upstream, metrics, health, logger, openStreams, fairShares } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -79,11 +81,14 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     if (upstream.impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
   });
 
+  guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
+
   const requestLog = { logger, which: options.logRequests };
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('place', undefined);
   app.decorateRequest('record', null as unknown as RequestRecord);
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -106,6 +111,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     request.record.failure = failure;
     if (failure instanceof Refusal && failure.endsConnection) reply.header('Connection', 'close');
+    if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
     reply
       .code(failure.code)
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
@@ -159,7 +165,10 @@ function judge(
     for (let index = from; index < guards.length; index++) {
       const verdict = guards[index]?.(request);
       if (verdict === undefined) continue;
-      verdict.then(() => judge(guards, request, done, index + 1), done);
+      verdict.then(() => {
+        // Who has gone meanwhile gets no place, and nothing goes upstream for them.
+        if (!request.record.isOver) judge(guards, request, done, index + 1);
+      }, done);
       return;
     }
   } catch (refusal) {
@@ -167,6 +176,27 @@ function judge(
     return;
   }
   done();
+}
+
+/**
+ * Users are those that authentication finds, and without it the addresses that requests come from. An upgraded connection stays
+ * open for as long as its client likes, whatever its path.
+ */
+function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<never> | undefined {
+  const { caller, raw, record } = request;
+  const user = caller?.username ?? raw.socket.remoteAddress ?? '';
+  const place = fairShares.take(user, record.longRunning || raw.upgrade ? 'longrunning' : 'inflight');
+  if (place instanceof Place) {
+    request.place = place;
+    return undefined;
+  }
+  const { refusal, held } = place;
+  // It counts for a client that does not wait to hear it, too.
+  record.failure = refusal;
+  if (held === undefined) throw refusal;
+  return held.then(() => {
+    throw refusal;
+  });
 }
 
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
@@ -216,6 +246,7 @@ function account({ metrics }: ServerParts, request: FastifyRequest, reply: Fasti
     socket.off('close', end);
     reply.raw.off('close', end);
     const { record } = request;
+    request.place?.giveBack();
     if (record.failure instanceof Refusal) metrics.rejected(record.failure.rejection);
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);

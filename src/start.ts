@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
+import { FairShares } from './guard/fair-shares.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
@@ -50,6 +51,7 @@ export async function createProgram(
   let upstream: Upstream | undefined;
   let health: Health | undefined;
   const openStreams = new OpenStreams();
+  const fairShares = new FairShares(options);
   const knownResources = createKnownResources(async (path, accept) => {
     const answer = await get(upstream as Upstream, path, { accept, timeout: discoveryTimeout });
     return { status: answer.status, body: JSON.parse(answer.text) as unknown };
@@ -58,6 +60,7 @@ export async function createProgram(
     ...surroundings,
     knownResources,
     connections: () => ({ idle: 0, active: 0, ...upstream?.connections, upgraded: openStreams.upgraded }),
+    shares: () => fairShares.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
   const expiryWarning = createExpiryWarning(logger);
@@ -98,6 +101,7 @@ export async function createProgram(
     health,
     logger,
     openStreams,
+    fairShares,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();

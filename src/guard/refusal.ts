@@ -10,9 +10,9 @@ export class Refusal extends StatusError {
     code: number,
     readonly rejection: RejectionReason,
     message: string,
-    { endsConnection = false }: { endsConnection?: boolean } = {},
+    { endsConnection = false, ...options }: { endsConnection?: boolean; retryAfterSeconds?: number } = {},
   ) {
-    super(code, message);
+    super(code, message, options);
     this.endsConnection = endsConnection;
   }
 }

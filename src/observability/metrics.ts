@@ -6,7 +6,19 @@ import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 
-const rejectionReasons = ['bad_request', 'host', 'path', 'method', 'origin', 'impersonation'] as const;
+const rejectionReasons = [
+  'bad_request',
+  'host',
+  'path',
+  'method',
+  'origin',
+  'impersonation',
+  'max_inflight',
+  'max_longrunning',
+  'user_inflight',
+  'user_longrunning',
+  'rate_limit',
+] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
 export type RejectionReason = (typeof rejectionReasons)[number];
 
@@ -56,6 +68,13 @@ export interface Metrics {
   descriptions(): MetricDescription[];
 }
 
+/** Places of requests that are taken now, and how many users something is remembered of. */
+export interface SharesInUse {
+  readonly inflight: number;
+  readonly longrunning: number;
+  readonly users: number;
+}
+
 /** A metric without its samples. */
 export interface MetricDescription {
   readonly name: string;
@@ -91,6 +110,8 @@ export interface MetricsOptions {
   readonly knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>;
   /** Asked at every scrape. */
   readonly connections: () => ConnectionCounts;
+  /** Asked at every scrape. */
+  readonly shares: () => SharesInUse;
   /** Whether each check of readyz passes; asked at every scrape. */
   readonly readiness: () => Promise<ReadonlyMap<string, boolean>>;
 }
@@ -123,6 +144,25 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: 'kube_api_proxy_inflight_requests',
     help: 'Requests that are being served now, long-running ones not counted.',
     registers,
+  });
+  new Gauge({
+    name: 'kube_api_proxy_places_in_use',
+    help: 'Requests that count towards --max-requests-inflight and --max-longrunning-requests now; refused ones never do.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      const { inflight: plain, longrunning } = options.shares();
+      this.set({ kind: 'inflight' }, plain);
+      this.set({ kind: 'longrunning' }, longrunning);
+    },
+  });
+  new Gauge({
+    name: 'kube_api_proxy_users',
+    help: 'Users with requests or with a rate that count towards a limit of their own now; 0 without such limits.',
+    registers,
+    collect() {
+      this.set(options.shares().users);
+    },
   });
   const rejections = new Counter({
     name: 'kube_api_proxy_rejected_requests_total',

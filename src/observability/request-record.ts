@@ -29,6 +29,7 @@ export class RequestRecord {
   readonly #log: RequestLog;
   readonly #startedAt = performance.now();
   #code = 0;
+  #isOver = false;
   /** The API server's name for the request, from its answer. */
   auditId: string | undefined;
   /** Why the answer is not the API server's own, or not whole. */
@@ -50,6 +51,11 @@ export class RequestRecord {
     return this.#metrics.longRunning;
   }
 
+  /** Whether its answer is out or its client has gone: nobody waits for it any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** The HTTP status code that goes to the client; 0 until then. */
   answered(code: number): void {
     this.#code = code;
@@ -68,6 +74,7 @@ export class RequestRecord {
    * @param bytes Written to the client's connection for this request, heads and framing included.
    */
   end(bytes: number): void {
+    this.#isOver = true;
     this.onEnd?.();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);

@@ -64,8 +64,14 @@ async function main(): Promise<void> {
     logger.level = nextLevel(logger.level, options.logLevel);
     logger.warn({ to: logger.level }, 'log level changed by signal');
   });
+  if (followsHangup(options)) process.on('SIGHUP', () => program.auditLog?.reopen());
   serving = program;
   process.stdout.write(`Starting to serve on ${listening.address}\n`);
+}
+
+/** Whether SIGHUP means that the audit log was moved away; else it means that the terminal is gone. */
+function followsHangup({ auditLogPath }: Options): boolean {
+  return auditLogPath !== '' && auditLogPath !== '-';
 }
 
 function logFormat({ logFormat: format }: Options): 'json' | 'pretty' {
@@ -162,16 +168,14 @@ function isListenedOn(path: string): Promise<boolean> {
  * Installed before anything else: as process 1 of a container, a program without a handler does not hear SIGTERM. A
  * second signal ends the process at once.
  */
-function leaveOnSignal(
-  { shutdownDelay, shutdownGrace }: Options,
-  logger: Logger,
-  running: () => Program | undefined,
-): void {
+function leaveOnSignal(options: Options, logger: Logger, running: () => Program | undefined): void {
+  const { shutdownDelay, shutdownGrace } = options;
+  const others = followsHangup(options) ? (['SIGHUP', 'SIGUSR2'] as const) : (['SIGUSR2'] as const);
   closeWithGrace(
     {
       delay: shutdownDelay + shutdownGrace + 1000,
       logger: false,
-      skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', 'SIGUSR2'],
+      skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', ...others],
     },
     async ({ signal }) => {
       const program = running();

@@ -24,6 +24,7 @@ export type OptionGroup =
   | 'API server'
   | 'Credentials'
   | 'Logging'
+  | 'Audit'
   | 'General';
 
 /** One option: how its text is read, its default as one would write it, and one sentence about it. */
@@ -314,6 +315,24 @@ export const optionTable = {
     default: 'auto',
     group: 'Logging',
     help: 'How log lines look; auto is pretty on a terminal, else json.',
+  }),
+  auditLogPath: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Audit',
+    help: "File that who did what is appended to, one audit.k8s.io/v1 Event a line; '-' is standard output, none by default.",
+  }),
+  auditLogMaxsize: define({
+    type: count,
+    default: '100',
+    group: 'Audit',
+    help: 'Megabytes at which the file is renamed, its name with the time, and another one begun; 0 is never.',
+  }),
+  auditLogMaxbackup: define({
+    type: count,
+    default: '0',
+    group: 'Audit',
+    help: 'Renamed files that are kept, the latest ones; 0 keeps all.',
   }),
   config: define({
     type: text('FILE'),

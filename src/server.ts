@@ -13,10 +13,12 @@ import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from '.
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
+import type { AuditLog } from './observability/audit-log.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
+import { RequestAudit } from './observability/request-audit.js';
 import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
 import type { Options } from './options.js';
 import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
@@ -36,6 +38,8 @@ export interface ServerParts {
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
   readonly fairShares: FairShares;
+  /** Undefined when there is none. */
+  readonly audit: AuditLog | undefined;
 }
 
 /** One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. */
@@ -52,7 +56,7 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, logger, openStreams, fairShares } = parts;
+  const { options, upstream, metrics, health, logger, openStreams, fairShares, audit } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -103,6 +107,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       isOwn(request) ? uncounted : metrics.requestStarted(info),
       requestLog,
     );
+    if (audit !== undefined && !isOwn(request)) request.record.audit = beginAudit(audit, request);
     account(parts, request, reply);
     judge(guards, request, done);
   });
@@ -111,6 +116,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     request.record.failure = failure;
     if (failure instanceof Refusal && failure.endsConnection) reply.header('Connection', 'close');
+    if (request.record.audit !== undefined) reply.header('Audit-ID', request.record.audit.id);
     if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
     reply
       .code(failure.code)
@@ -154,6 +160,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   return app;
 }
 
+function beginAudit(log: AuditLog, request: FastifyRequest): RequestAudit {
+  const { info, longRunning } = request.record;
+  return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
+}
+
 /** Runs the guards in their order, at once as long as none has to wait; `done` gets the first refusal. */
 function judge(
   guards: readonly Guard[],
@@ -175,6 +186,7 @@ function judge(
     done(refusal as Error);
     return;
   }
+  request.record.audit?.received();
   done();
 }
 
@@ -247,7 +259,10 @@ function account({ metrics }: ServerParts, request: FastifyRequest, reply: Fasti
     reply.raw.off('close', end);
     const { record } = request;
     request.place?.giveBack();
-    if (record.failure instanceof Refusal) metrics.rejected(record.failure.rejection);
+    if (record.failure instanceof Refusal) {
+      metrics.rejected(record.failure.rejection);
+      record.audit?.annotate('kube-api-proxy/rejected-by', record.failure.rejection);
+    }
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
     const sent = socket.bytesWritten - sentBefore;

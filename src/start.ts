@@ -2,11 +2,13 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
 import { FairShares } from './guard/fair-shares.js';
+import { describeFileError } from './kubeconfig/file-problem.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics } from './observability/metrics.js';
+import { type OpenAuditLog, openAuditLog } from './observability/open-audit-log.js';
 import type { Options } from './options.js';
 import { OpenStreams } from './proxy/open-streams.js';
 import { buildServer } from './server.js';
@@ -31,6 +33,8 @@ export interface Program {
   /** The admin listener; undefined unless it has a port. */
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
+  /** Undefined unless it has a path. */
+  readonly auditLog: OpenAuditLog | undefined;
   /** From now on readyz fails. */
   readonly beUnready: () => void;
 }
@@ -64,7 +68,7 @@ export async function createProgram(
     readiness: async () => health?.results() ?? new Map(),
   });
   const expiryWarning = createExpiryWarning(logger);
-  const [followed, folder] = await Promise.all([
+  const [followed, folder, audit] = await Promise.all([
     followConfiguration({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -83,8 +87,13 @@ export async function createProgram(
       },
     }),
     findFolder(options.www),
+    findAuditLog(options, { metrics: metrics.audit, logger }),
   ]);
-  const problems = [...('problems' in followed ? followed.problems : []), ...folder.problems];
+  const problems = [
+    ...('problems' in followed ? followed.problems : []),
+    ...folder.problems,
+    ...audit.problems,
+  ];
   if ('problems' in followed || problems.length > 0) return { problems };
   upstream = followed.upstream;
 
@@ -102,6 +111,7 @@ export async function createProgram(
     logger,
     openStreams,
     fairShares,
+    audit: audit.auditLog?.log,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
@@ -113,7 +123,7 @@ export async function createProgram(
     expiryWarning.close();
   });
   const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
-  return { app, admin, openStreams, beUnready: shutdown.begin };
+  return { app, admin, openStreams, auditLog: audit.auditLog, beUnready: shutdown.begin };
 }
 
 /** A check that fails once leaving has begun. */
@@ -127,6 +137,20 @@ function createShutdownCheck(): { check: () => void; begin: () => void } {
       leaving = true;
     },
   };
+}
+
+async function findAuditLog(
+  options: Options,
+  parts: Parameters<typeof openAuditLog>[1],
+): Promise<{ auditLog: OpenAuditLog | undefined; problems: readonly string[] }> {
+  if (options.auditLogPath === '') return { auditLog: undefined, problems: [] };
+  try {
+    return { auditLog: await openAuditLog(options, parts), problems: [] };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);
+    return { auditLog: undefined, problems: [`--audit-log-path: "${options.auditLogPath}": ${reason}`] };
+  }
 }
 
 async function findFolder(www: string): Promise<{ path: string; problems: readonly string[] }> {

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
+import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
@@ -60,6 +61,8 @@ export interface Metrics {
   upstreamError(reason: UpstreamErrorReason): void;
   /** Credentials and the configuration they come from. */
   readonly credentials: CredentialMetrics;
+  /** The audit log. */
+  readonly audit: AuditMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
   /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
@@ -239,6 +242,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     rejected: reason => rejections.inc({ reason }),
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
+    audit: createAuditMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     async render(accept) {

@@ -1,6 +1,7 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { Logger } from './logger.js';
 import type { RequestMetrics } from './metrics.js';
+import type { RequestAudit } from './request-audit.js';
 import type { EndReason } from './traffic-metrics.js';
 
 /** Where request lines go, and which there are: all, those that failed or ended with 4xx or 5xx, or none. */
@@ -21,7 +22,7 @@ export interface RequestOrigin {
   readonly traceparent: string | undefined;
 }
 
-/** The course of one request from its head to its last byte: its log lines and its metrics come of it. */
+/** The course of one request from its head to its last byte: its log lines, its metrics and its audit events come of it. */
 export class RequestRecord {
   readonly info: RequestInfo;
   readonly origin: RequestOrigin;
@@ -32,6 +33,8 @@ export class RequestRecord {
   #isOver = false;
   /** The API server's name for the request, from its answer. */
   auditId: string | undefined;
+  /** Its events for the audit log; undefined without one. */
+  audit: RequestAudit | undefined;
   /** Why the answer is not the API server's own, or not whole. */
   failure: Error | undefined;
   /** Who ended it; the first to say so is right. */
@@ -64,6 +67,7 @@ export class RequestRecord {
   /** A long-running request has its answer's head: that is a line already, for its end can be days away. */
   opened(code: number): void {
     this.#code = code;
+    this.audit?.started(code);
     const { logger, which } = this.#log;
     if (which === 'all' && logger.isLevelEnabled('info')) logger.info(this.#fields(), 'request open');
   }
@@ -78,6 +82,7 @@ export class RequestRecord {
     this.onEnd?.();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
+    this.audit?.completed(this.#code, this.failure);
     const { logger } = this.#log;
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;

@@ -31,16 +31,16 @@ export function outboundRequest(
   { target, raw, record }: FastifyRequest,
   { host, serverPath, credential, impersonation }: UpstreamSession,
 ): OutboundRequest {
-  return {
-    path: appendServerPath ? serverPath + target.raw : target.raw,
-    headers: outboundHeaders(raw.rawHeaders, {
-      host,
-      authorization: credential.authorization,
-      impersonation,
-      requestId: record.origin.requestId,
-      remoteAddress: raw.socket.remoteAddress,
-    }),
-  };
+  const headers = outboundHeaders(raw.rawHeaders, {
+    host,
+    authorization: credential.authorization,
+    impersonation,
+    requestId: record.origin.requestId,
+    auditId: record.audit?.id,
+    remoteAddress: raw.socket.remoteAddress,
+  });
+  record.audit?.sent(headers);
+  return { path: appendServerPath ? serverPath + target.raw : target.raw, headers };
 }
 
 /** Whether the client authenticates itself, so that a 401 says nothing of our credential. */

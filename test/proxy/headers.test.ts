@@ -7,6 +7,7 @@ const additions: Additions = {
   authorization: 'Bearer configured',
   impersonation: [],
   requestId: 'generated',
+  auditId: undefined,
   remoteAddress: '192.0.2.1',
 };
 

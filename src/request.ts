@@ -13,6 +13,8 @@ declare module 'fastify' {
     record: RequestRecord;
     /** What it takes of the places for requests; given back when it is over. */
     place: Place | undefined;
+    /** Fields that its answer gets besides those of the API server: name, value, …; undefined for none. */
+    answerHeaders: readonly string[] | undefined;
   }
 }
 

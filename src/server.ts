@@ -1,17 +1,25 @@
 import './request.js';
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { createCorsPolicy } from './guard/cors.js';
 import { type FairShares, Place } from './guard/fair-shares.js';
 import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
 import { refuseImpersonation } from './guard/impersonation.js';
+import { createNamespaceGuard } from './guard/namespaces.js';
+import { comesFromBrowser, createOriginGuard } from './guard/origin.js';
+import { compileOriginList, type OriginList } from './guard/origin-list.js';
+import { addAnswerHeaders, answered, answerPreflight } from './guard/preflight.js';
+import { refuseWrite } from './guard/read-only.js';
 import { Refusal } from './guard/refusal.js';
 import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
 import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from './guard/request-target.js';
+import { createResourceGuard } from './guard/resources.js';
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
-import { parseRequestInfo } from './kubernetes/request-info.js';
+import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
 import type { AuditLog } from './observability/audit-log.js';
 import type { Health } from './observability/health.js';
@@ -20,7 +28,7 @@ import type { Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
 import { RequestAudit } from './observability/request-audit.js';
 import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
-import type { Options } from './options.js';
+import { type Options, optionTable } from './options.js';
 import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
 import { proxyPlugin } from './proxy/plugin.js';
@@ -42,8 +50,14 @@ export interface ServerParts {
   readonly audit: AuditLog | undefined;
 }
 
-/** One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. */
-type Guard = (request: FastifyRequest) => void | Promise<void>;
+/**
+ * One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. A guard that has
+ * answered the request itself says so, and ends the chain.
+ */
+type Guard = (request: FastifyRequest, reply: FastifyReply) => void | Promise<void> | typeof answered;
+
+/** Stands for a request beside the path of the server's URL: what that is about, no rule can tell. */
+const unknown = parseRequestInfo('', '\\', '');
 
 /** Slow heads are cut off; bodies and answers may take as long as they like. */
 const headersTimeout = 30_000;
@@ -67,25 +81,46 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     serverPath,
   });
 
+  const cors =
+    options.corsAllowedOrigins === '' ? undefined : createCorsPolicy(originList(options.corsAllowedOrigins));
+  const originGuard = createOriginGuard(origin => cors?.isAllowed(origin) === true);
+
+  // What a request is about, as far as a rule can rely on it.
+  const infoOf = ({ target, record }: FastifyRequest) => {
+    const path = serverPath();
+    return path === '' || target.path.startsWith(`${path}/`) ? record.info : unknown;
+  };
+  const forApi =
+    (rule: (info: RequestInfo, request: IncomingMessage) => void): Guard =>
+    request => {
+      if (isForApi(request)) rule(infoOf(request), request.raw);
+    };
+
   // The order in which every request is judged, whatever its destination and whether or not it asks for an upgrade.
   const guards: Guard[] = [
     request => refuseUncertainFraming(request.raw),
     request => refuseAmbiguousTarget(request.target),
     request => refuseUncertainHost(request.raw),
   ];
+  if (!options.disableFilter) guards.push(request => hostGuard(request.raw));
+  if (cors !== undefined) guards.push(answerPreflight);
+  guards.push(request => {
+    if (comesFromBrowser(request.raw) && isForApi(request)) originGuard(request.raw, infoOf(request));
+  });
+  guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
   if (!options.disableFilter) {
-    guards.push(
-      request => hostGuard(request.raw),
-      request => {
-        if (isForApi(request)) filter(request.method, request.target);
-      },
-    );
+    guards.push(request => {
+      if (isForApi(request)) filter(request.method, request.target);
+    });
   }
   guards.push(request => {
     if (upstream.impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
   });
-
-  guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
+  if (options.readOnly) guards.push(forApi(refuseWrite));
+  if (options.acceptNamespaces !== optionTable.acceptNamespaces.default) {
+    guards.push(forApi(createNamespaceGuard(regexpList(options.acceptNamespaces, { whole: true }))));
+  }
+  if (options.rejectResources.length > 0) guards.push(forApi(createResourceGuard(options.rejectResources)));
 
   const requestLog = { logger, which: options.logRequests };
   const app = createApp(parts);
@@ -94,6 +129,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.decorateRequest('caller', undefined);
   app.decorateRequest('place', undefined);
   app.decorateRequest('record', null as unknown as RequestRecord);
+  app.decorateRequest('answerHeaders', undefined);
 
   app.addHook('onRequest', (request, reply, done) => {
     const target = parseRequestTarget(
@@ -109,7 +145,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
     if (audit !== undefined && !isOwn(request)) request.record.audit = beginAudit(audit, request);
     account(parts, request, reply);
-    judge(guards, request, done);
+    if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
+    judge(guards, { request, reply, done });
   });
 
   app.setErrorHandler((error, request, reply) => {
@@ -165,20 +202,24 @@ function beginAudit(log: AuditLog, request: FastifyRequest): RequestAudit {
   return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
 }
 
-/** Runs the guards in their order, at once as long as none has to wait; `done` gets the first refusal. */
-function judge(
-  guards: readonly Guard[],
-  request: FastifyRequest,
-  done: (refusal?: Error) => void,
-  from = 0,
-): void {
+/** A request on its way through the guards; `done` gets the first refusal. */
+interface Judged {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly done: (refusal?: Error) => void;
+}
+
+/** Runs the guards in their order, at once as long as none has to wait. */
+function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
+  const { request, reply, done } = judged;
   try {
     for (let index = from; index < guards.length; index++) {
-      const verdict = guards[index]?.(request);
+      const verdict = guards[index]?.(request, reply);
       if (verdict === undefined) continue;
+      if (verdict === answered) return;
       verdict.then(() => {
         // Who has gone meanwhile gets no place, and nothing goes upstream for them.
-        if (!request.record.isOver) judge(guards, request, done, index + 1);
+        if (!request.record.isOver) judge(guards, judged, index + 1);
       }, done);
       return;
     }
@@ -318,8 +359,15 @@ function toStatusError(error: Error & { statusCode?: number }): StatusError {
 }
 
 /** Options are validated when they are parsed, so a list that does not compile is a bug. */
-function regexpList(source: string): RegexpList {
-  const compiled = compileRegexpList('list', source);
+function regexpList(source: string, how?: { whole: boolean }): RegexpList {
+  return listOf(compileRegexpList('list', source, how));
+}
+
+function originList(source: string): OriginList {
+  return listOf(compileOriginList('list', source));
+}
+
+function listOf<T>(compiled: { readonly list: T } | { readonly problems: readonly string[] }): T {
   if ('problems' in compiled) throw new Error(compiled.problems.join('; '));
   return compiled.list;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parseOptions } from '../src/options/parse.js';
-import { flagName, type Options, optionKeys, optionTable } from '../src/options.js';
+import { flagName, type OptionKey, type Options, optionKeys, optionTable } from '../src/options.js';
 
 type Env = Record<string, string>;
 
@@ -36,6 +36,10 @@ describe('the defaults', () => {
       rejectPaths: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
       rejectMethods: '^$',
       disableFilter: false,
+      readOnly: false,
+      acceptNamespaces: '.*',
+      rejectResources: [],
+      corsAllowedOrigins: '',
       maxRequestsInflight: 400,
       maxLongrunningRequests: 5000,
       maxRequestsInflightPerUser: 0,
@@ -339,15 +343,23 @@ describe('a repeatable flag', () => {
 
 describe('the environment', () => {
   it('sets every flag but --help and --version', () => {
+    // What stands for a text, where not every text will do.
+    const texts: Partial<Record<OptionKey, string>> = {
+      adminPort: '8002',
+      rejectResources: 'secrets',
+      corsAllowedOrigins: '//x$',
+    };
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
       const { default: preset, type } = optionTable[key];
-      const text = type.placeholder === undefined ? 'true' : preset || (key === 'adminPort' ? '8002' : 'x');
+      const text = type.placeholder === undefined ? 'true' : preset || (texts[key] ?? 'x');
       const { [key]: value } = optionsOf([], { [name]: text }, 'port: 8001');
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
       else if (key === 'adminPort') assert.equal(value, 8002);
-      else if (preset === '') assert.deepEqual(value, type.separator === '\n' ? ['x'] : 'x', name);
+      else if (key === 'rejectResources') {
+        assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
+      } else if (preset === '') assert.deepEqual(value, type.separator === '\n' ? ['x'] : text, name);
     }
   });
 

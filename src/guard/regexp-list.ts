@@ -33,7 +33,11 @@ const shortcuts: ReadonlyMap<string, () => Matcher> = new Map([
   ['^/api/.*/pods/.*/attach', () => withLiterals('^/api/.*/pods/.*/attach', '/api/', '/attach')],
 ]);
 
-function compileExpression(expression: string): Matcher {
+function compileExpression(expression: string, whole: boolean): Matcher {
+  if (whole) {
+    const re = RE2JS.compile(expression);
+    return text => re.matches(text);
+  }
   const shortcut = shortcuts.get(expression);
   if (shortcut !== undefined) return shortcut();
   const re = RE2JS.compile(expression);
@@ -42,17 +46,19 @@ function compileExpression(expression: string): Matcher {
 
 /**
  * Compiles `source` as kubectl's `MakeRegexpArray` does: split at every comma, Go syntax, linear time. An empty
- * source is an empty list. Problems name `flag` and the expression, one line each.
+ * source is an empty list. With `whole` an expression has to match the text from its beginning to its end. Problems name `flag` and the
+ * expression, one line each.
  */
 export function compileRegexpList(
   flag: string,
   source: string,
+  { whole = false }: { whole?: boolean } = {},
 ): { readonly list: RegexpList } | { readonly problems: string[] } {
   const matchers: Matcher[] = [];
   const problems: string[] = [];
   for (const expression of source === '' ? [] : source.split(',')) {
     try {
-      matchers.push(compileExpression(expression));
+      matchers.push(compileExpression(expression, whole));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       problems.push(`${flag}: "${expression}" is not a regular expression: ${shorten(reason)}`);

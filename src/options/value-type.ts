@@ -1,4 +1,6 @@
+import { compileOriginList } from '../guard/origin-list.js';
 import { compileRegexpList } from '../guard/regexp-list.js';
+import { parseResourceList, type ResourcePattern } from '../guard/resource-list.js';
 import { parseDuration } from './duration.js';
 
 /** What a text came to: its value, or one line for each thing that is wrong with it. */
@@ -126,6 +128,27 @@ export const regexpList: ValueType<string> = {
   parse(value, where) {
     const compiled = compileRegexpList(where, value);
     return 'list' in compiled ? { value } : compiled;
+  },
+};
+
+/** The same of origins of web pages; each pins both ends of the host. */
+export const originList: ValueType<string> = {
+  placeholder: 'REGEXPS',
+  separator: ',',
+  parse(value, where) {
+    const compiled = compileOriginList(where, value);
+    return 'list' in compiled ? { value } : compiled;
+  },
+};
+
+/** A comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE]. */
+export const resourceList: ValueType<readonly ResourcePattern[]> = {
+  placeholder: 'RESOURCES',
+  separator: ',',
+  parse(value, where) {
+    const parsed = parseResourceList(value);
+    if ('patterns' in parsed) return { value: parsed.patterns };
+    return { problems: parsed.problems.map(problem => `${where}: ${problem}`) };
   },
 };
 

@@ -76,12 +76,17 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
   return headers;
 }
 
-/** The headers of a response on its way to the client: everything but hop-by-hop fields and those that `Connection` names. */
+/**
+ * The headers of a response on its way to the client: everything but hop-by-hop fields, those that `Connection` names, and
+ * `Access-Control-*`. Whom the API server, or a program behind one of its proxy subresources, lets in from a browser brings its
+ * own credential there, but would have this program's here.
+ */
 export function inboundHeaders(rawHeaders: RawHeaders): string[] {
   const named = namedByConnection(rawHeaders);
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
+    if (key.startsWith('access-control-')) continue;
     // Trailer announces what comes after the body, and that goes on to the client as well.
     if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
     headers.push(rawHeaders[index] as string, rawHeaders[index + 1] as string);

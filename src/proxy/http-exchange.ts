@@ -128,6 +128,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
   #head(statusCode: number, rawHeaders: Buffer[], statusText: string): void {
     const response = this.#response;
     const headers = inboundHeaders(rawHeaders.map(latin1));
+    const { answerHeaders } = this.#reply.request;
+    if (answerHeaders !== undefined) headers.push(...answerHeaders);
     response.sendDate = false;
     if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
     // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.

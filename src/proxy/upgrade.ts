@@ -25,6 +25,11 @@ interface UpgradeSocket {
   readonly head: Buffer;
 }
 
+/** Whether a request wants its connection switched to a protocol that it may be switched to. */
+export function asksForUpgrade({ upgrade, headers }: IncomingMessage): boolean {
+  return upgrade === true && !http2.test(headers.upgrade as string);
+}
+
 const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
 
 /** Keeps what Node's `upgrade` event brings until the handler asks for it. */
@@ -84,9 +89,10 @@ export class Upgrade implements OpenStream {
     if (this.#done) return;
     const { path, headers } = outboundRequest(this.#context, this.#request, session);
     const { method } = this.#request;
-    const protocol = this.#request.raw.headers.upgrade as string;
-    const asks = !http2.test(protocol);
-    if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', protocol);
+    const asks = asksForUpgrade(this.#request.raw);
+    if (asks) {
+      headers.push('Connection', 'Upgrade', 'Upgrade', this.#request.raw.headers.upgrade as string);
+    }
     this.#giveUp = requestUpgrade(
       session.dial,
       { method, path, headers },
@@ -161,7 +167,10 @@ export class Upgrade implements OpenStream {
     this.#reply.hijack();
     response.sendDate = false;
     response.shouldKeepAlive = false;
-    response.writeHead(answer.statusCode as number, answer.statusMessage, inboundHeaders(answer.rawHeaders));
+    const headers = inboundHeaders(answer.rawHeaders);
+    const { answerHeaders } = this.#request;
+    if (answerHeaders !== undefined) headers.push(...answerHeaders);
+    response.writeHead(answer.statusCode as number, answer.statusMessage, headers);
     response.flushHeaders();
     answer.pipe(response);
     answer.once('error', error => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { createFilter } from '../../src/guard/filter.js';
+import { refuseWrite } from '../../src/guard/read-only.js';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
-import { parseRequestTarget } from '../../src/guard/request-target.js';
+import { createResourceGuard } from '../../src/guard/resources.js';
+import { infoOf, requestOf } from '../guard/judged-request.js';
 import { kubectlTest } from '../support/kubectl.js';
 import { only, optionsOf, proxyOf, render } from './manifests.js';
 
@@ -55,7 +56,7 @@ kubectlTest('deploy/gateway lets nobody to a port without saying from where', as
   assert.ok(ingress[0]?.from.every(peer => 'podSelector' in peer));
 });
 
-kubectlTest("the filter of deploy/gateway takes the Service's names and lets reading through", async () => {
+kubectlTest("deploy/gateway takes the Service's names", async () => {
   const options = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
   const hosts = list(options.acceptHosts);
   for (const suffix of ['', '.kube-api-proxy', '.kube-api-proxy.svc', '.kube-api-proxy.svc.cluster.local']) {
@@ -64,23 +65,32 @@ kubectlTest("the filter of deploy/gateway takes the Service's names and lets rea
   for (const host of ['kube-api-proxy.example', 'x.kube-api-proxy', 'kube-api-proxyXsvc', 'example']) {
     assert.ok(!hosts.matches(host), host);
   }
-  const filter = createFilter({
-    acceptPaths: list(options.acceptPaths),
-    rejectPaths: list(options.rejectPaths),
-    rejectMethods: list(options.rejectMethods),
-    serverPath: () => '',
-  });
-  const judge = (method: string, path: string) => () => filter(method, parseRequestTarget(path));
-  const pod = '/api/v1/namespaces/d/pods/p';
-  for (const path of ['/api/v1/pods', pod, `${pod}/log`, '/apis/apps/v1/deployments', '/metrics']) {
-    assert.doesNotThrow(judge('GET', path), path);
-  }
-  for (const subresource of ['exec', 'attach', 'portforward', 'proxy/', 'proxy/metrics']) {
-    assert.throws(judge('GET', `${pod}/${subresource}`), { code: 403 }, subresource);
-  }
-  assert.throws(judge('GET', '/api/v1/namespaces/d/services/s/proxy/'), { code: 403 });
-  assert.throws(judge('GET', '/api/v1/nodes/n/proxy/run'), { code: 403 });
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
-    assert.throws(judge(method, '/api/v1/pods'), { code: 403 });
-  }
 });
+
+kubectlTest(
+  'the rules of deploy/gateway let through what its role allows, and nothing that it does not',
+  async () => {
+    const options = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
+    assert.equal(options.readOnly, true);
+    const rejected = createResourceGuard(options.rejectResources);
+    const judge = (line: string) => () => {
+      const info = infoOf(line);
+      refuseWrite(info, requestOf(line));
+      rejected(info);
+    };
+    const pod = '/api/v1/namespaces/d/pods/p';
+    for (const path of ['/api/v1/pods', pod, `${pod}/log`, '/apis/apps/v1/deployments', '/metrics']) {
+      assert.doesNotThrow(judge(`GET ${path}`), path);
+    }
+    for (const line of [
+      ...['exec', 'attach', 'portforward', 'proxy/metrics'].map(name => `GET ${pod}/${name}`),
+      'GET /api/v1/namespaces/d/services/s/proxy/',
+      'GET /api/v1/nodes/n/proxy/run',
+      'GET /api/v1/secrets',
+      'GET /api/v1/namespaces/d/configmaps/c',
+      ...['POST', 'PUT', 'PATCH', 'DELETE'].map(method => `${method} /api/v1/pods`),
+    ]) {
+      assert.throws(judge(line), { code: 403 }, line);
+    }
+  },
+);

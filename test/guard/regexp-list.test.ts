@@ -86,6 +86,14 @@ describe('a list of regular expressions', () => {
     assert.ok(!compile('^exec').matches('/exec'));
   });
 
+  it('can be one of expressions that match from the beginning to the end, whatever alternatives they have', () => {
+    const compiled = compileRegexpList('--flag', 'a|ab,^c$,x.*', { whole: true });
+    assert.ok('list' in compiled);
+    for (const text of ['a', 'ab', 'c', 'x', 'xyz']) assert.ok(compiled.list.matches(text), text);
+    for (const text of ['', 'b', 'aa', 'abc', 'cc', 'ax', 'x\n', 'a\n'])
+      assert.ok(!compiled.list.matches(text), text);
+  });
+
   it('does not let . cross a line break, as Go does not', () => {
     assert.ok(!compile('^/api/.*/exec$').matches('/api/a\nb/exec'));
     assert.ok(!compile('^/api/.*/pods/.*/exec').matches('/api/a\nb/pods/c/exec'));

@@ -183,6 +183,20 @@ describe('the headers of a request on its way upstream', () => {
 });
 
 describe('the headers of a response on its way to the client', () => {
+  it('let nobody in whom the API server lets in from a browser', () => {
+    const headers = inboundHeaders([
+      'Access-Control-Allow-Origin',
+      '*',
+      'ACCESS-CONTROL-ALLOW-CREDENTIALS',
+      'true',
+      'access-control-x',
+      'y',
+      'X-Access-Control-Allow-Origin',
+      'kept',
+    ]);
+    assert.deepEqual(headers, ['X-Access-Control-Allow-Origin', 'kept']);
+  });
+
   it("are the API server's, in their order and spelling, repeated ones too", () => {
     const upstream = [
       'Set-Cookie',

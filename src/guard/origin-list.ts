@@ -1,0 +1,56 @@
+import { RE2JS } from 're2js';
+
+/** The origins that `--cors-allowed-origins` names. */
+export interface OriginList {
+  matches(origin: string): boolean;
+}
+
+/** One origin as RFC 6454, section 6.2 serializes it: no `null`, no list, no path. */
+const serializedOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@,]+$/i;
+/** Nothing of a host: what may stand before a match. */
+const beforeHost = /^(?:[a-z][a-z0-9+.-]*(?::\/{0,2})?)?$/i;
+
+/** Whether a text is one origin, as browsers send it. */
+export function isSerializedOrigin(text: string): boolean {
+  return serializedOrigin.test(text);
+}
+
+/**
+ * Compiles a comma-separated list of Go regular expressions as the API server's flag has them: found in the Origin, with case, and each with
+ * a mark for both ends of the host (`^` or `//`, `$` or `:`). The API server does not look further, so that its `^https://app.example` lets
+ * `https://app.example.evil.example` in; here what is found has to be the whole host besides. Problems name `flag` and the expression.
+ */
+export function compileOriginList(
+  flag: string,
+  source: string,
+): { readonly list: OriginList } | { readonly problems: string[] } {
+  const expressions: RE2JS[] = [];
+  const problems: string[] = [];
+  for (const expression of source === '' ? [] : source.split(',')) {
+    try {
+      if (/\^|\/\//.test(expression) && /[$:]/.test(expression)) expressions.push(RE2JS.compile(expression));
+      else problems.push(`${flag}: ${JSON.stringify(expression)} ${unpinned}`);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : '';
+      problems.push(`${flag}: ${JSON.stringify(expression)} is not a regular expression: ${reason}`);
+    }
+  }
+  if (problems.length > 0) return { problems };
+  const matches = (origin: string) =>
+    isSerializedOrigin(origin) && expressions.some(expression => findsHost(expression, origin));
+  return { list: { matches } };
+}
+
+const unpinned =
+  "does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'";
+
+function findsHost(expression: RE2JS, origin: string): boolean {
+  const found = expression.matcher(origin);
+  if (!found.find()) return false;
+  const end = found.end();
+  const rest = origin.slice(end);
+  return (
+    beforeHost.test(origin.slice(0, found.start())) &&
+    (/^(?::\d+)?$/.test(rest) || (origin[end - 1] === ':' && /^\d+$/.test(rest)))
+  );
+}

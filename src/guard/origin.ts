@@ -1,0 +1,63 @@
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { RequestInfo } from '../kubernetes/request-info.js';
+import { asksForUpgrade } from '../proxy/upgrade.js';
+import { isSerializedOrigin } from './origin-list.js';
+import { isRead } from './read-only.js';
+import { Refusal } from './refusal.js';
+
+/** Judges a request by the web page that it comes from; throws a Refusal. */
+export type OriginGuard = (request: IncomingMessage, info: RequestInfo) => void;
+
+/** Whether a request says which page it comes from; no program but a browser's does. */
+export function comesFromBrowser({ headers }: IncomingMessage): boolean {
+  return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined;
+}
+
+/** What browsers say of requests that no page of another origin had a hand in (Fetch Metadata, `Sec-Fetch-Site`). */
+const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none']);
+
+/**
+ * Refuses upgrades and everything else but reads when they come from a web page of another origin, which browsers send without
+ * asking anybody: a WebSocket, a form, a POST of text/plain. A page is of the same origin if its Origin is this listener's scheme
+ * and the request's own Host; behind something that ends TLS the scheme is another one, and then the browser itself has to say
+ * that it is `same-origin`.
+ */
+export function createOriginGuard(isAllowed: (origin: string) => boolean): OriginGuard {
+  return (request, info) => {
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    if (origin !== undefined && isAllowed(origin)) return;
+    if (isOwn(request, origin, site)) return;
+    if (isRead(info, request) && !asksForUpgrade(request)) return;
+    throw new Refusal(
+      403,
+      'origin',
+      'a web page of another origin may not do this; allow its origin with --cors-allowed-origins, ' +
+        'or use the address that the page itself came from',
+    );
+  };
+}
+
+function isOwn(
+  request: IncomingMessage,
+  origin: string | undefined,
+  site: string | string[] | undefined,
+): boolean {
+  if (site !== undefined && (typeof site !== 'string' || !ownSites.has(site))) return false;
+  if (origin === undefined) return true;
+  const { host } = request.headers;
+  if (host === undefined || !isSerializedOrigin(origin)) return false;
+  const own = (request.socket as TLSSocket).encrypted === true ? 'https' : 'http';
+  const [scheme, authority] = split(origin);
+  if (withoutDefaultPort(scheme, authority) !== withoutDefaultPort(scheme, host.toLowerCase())) return false;
+  return scheme === own || (scheme === 'https' && site === 'same-origin');
+}
+
+function split(origin: string): [scheme: string, authority: string] {
+  const end = origin.indexOf('://');
+  return [origin.slice(0, end).toLowerCase(), origin.slice(end + 3).toLowerCase()];
+}
+
+function withoutDefaultPort(scheme: string, authority: string): string {
+  return authority.replace(scheme === 'https' ? /:443$/ : /:80$/, '');
+}

@@ -1,0 +1,74 @@
+import type { IncomingMessage } from 'node:http';
+import type { RequestInfo } from '../kubernetes/request-info.js';
+import { asksForUpgrade } from '../proxy/upgrade.js';
+import { hasCertainFields } from './certain-path.js';
+import { Refusal } from './refusal.js';
+
+/** Created, answered and forgotten: nothing is stored (authentication.k8s.io and authorization.k8s.io). */
+const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['authentication.k8s.io', new Set(['selfsubjectreviews', 'tokenreviews'])],
+  [
+    'authorization.k8s.io',
+    new Set([
+      'localsubjectaccessreviews',
+      'selfsubjectaccessreviews',
+      'selfsubjectrulesreviews',
+      'subjectaccessreviews',
+    ]),
+  ],
+]);
+
+/** A connect subresource in any case; `pods/EXEC` is nothing to the API server, and nobody's business either. */
+const connect = /^(?:exec|attach|portforward|proxy)$/i;
+/** Profiling is work that the API server is put to, for as long as the client says. */
+const profiling = /^\/*debug\/pprof(?:\/|$)/;
+/** The API server knows no such header; a program in between or an aggregated API server may. */
+const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+
+/**
+ * Refuses for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,
+ * not the HTTP method, for `kubectl exec` is a GET. Throws a Refusal.
+ */
+export function refuseWrite(info: RequestInfo, request: IncomingMessage): void {
+  if (isRead(info, request) || isReview(info, request)) return;
+  throw new Refusal(
+    403,
+    'read_only',
+    'the request is refused by --read-only, which lets get, list, watch and access reviews pass and nothing else: ' +
+      'no write, no exec, attach, port-forward or proxy, and no path that it cannot judge',
+  );
+}
+
+/** Whether a request only reads: get, list or watch without an upgrade, or one of the two that the API server serves over WebSockets. */
+export function isRead(info: RequestInfo, request: IncomingMessage): boolean {
+  const { method } = request;
+  if ((method !== 'GET' && method !== 'HEAD') || !hasCertainFields(info)) return false;
+  for (const name of methodOverrides) if (name in request.headers) return false;
+  if (asksForUpgrade(request)) return isReadOverWebSocket(info, request);
+  if (!info.isResourceRequest) return !profiling.test(info.path);
+  const { verb } = info;
+  if (verb !== 'get' && verb !== 'list' && verb !== 'watch') return false;
+  return !connect.test(info.subresource);
+}
+
+/**
+ * A watch or a Pod's log. Nothing else: an aggregated API may give a console to a GET of any subresource, as KubeVirt's
+ * `virtualmachineinstances/console` does.
+ */
+function isReadOverWebSocket(info: RequestInfo, { headers }: IncomingMessage): boolean {
+  if (headers.upgrade?.toLowerCase() !== 'websocket') return false;
+  if (info.verb === 'watch') return info.subresource === '';
+  return (
+    info.verb === 'get' && info.apiGroup === '' && info.resource === 'pods' && info.subresource === 'log'
+  );
+}
+
+function isReview(info: RequestInfo, request: IncomingMessage): boolean {
+  if (request.method !== 'POST' || info.verb !== 'create' || asksForUpgrade(request)) return false;
+  return (
+    reviews.get(info.apiGroup)?.has(info.resource) === true &&
+    info.name === '' &&
+    info.subresource === '' &&
+    hasCertainFields(info)
+  );
+}

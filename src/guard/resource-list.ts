@@ -1,0 +1,54 @@
+import { builtInResources } from '../kubernetes/built-in-resources.js';
+
+/** One entry of `--reject-resources`; `*` stands for any. */
+export interface ResourcePattern {
+  readonly resource: string;
+  /** `*` in an entry without a group. */
+  readonly group: string;
+  /** Undefined for the resource and all its subresources; `*` for all of them, but not for itself. */
+  readonly subresource: string | undefined;
+}
+
+/** RESOURCE[.GROUP][/SUBRESOURCE], as `kubectl create role --resource` reads it. */
+const pattern = /^(\*|[a-z0-9-]+)(?:\.([a-z0-9.-]+))?(?:\/(\*|[a-z0-9-]+))?$/;
+
+/** What kubectl reads as one of Kubernetes' own resources, and no path has. */
+const shortNames = new Set(
+  `all cm cr crb crd crds cs csr deploy ds ej ep ev hpa ing limits netpol no ns pc pdb po pv pvc quota rc rs sa sc sts
+  svc vap vwc`.split(/\s+/),
+);
+
+const plurals: ReadonlySet<string> = new Set(
+  Object.values(builtInResources)
+    .join(' ')
+    .split(/\s+/)
+    .map(entry => entry.replace(/\/.*/, '')),
+);
+
+/**
+ * Reads a comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE] in any case. Problems are the ends of sentences that begin with the
+ * quoted entry: what names no resource would keep nobody out, and nobody would notice.
+ */
+export function parseResourceList(
+  source: string,
+): { readonly patterns: readonly ResourcePattern[] } | { readonly problems: readonly string[] } {
+  const patterns: ResourcePattern[] = [];
+  const problems: string[] = [];
+  for (const entry of source === '' ? [] : source.split(',')) {
+    const match = pattern.exec(entry.trim().toLowerCase());
+    const [, resource = '', group = '*', subresource] = match ?? [];
+    const plural = group === '*' ? pluralOf(resource) : undefined;
+    if (match === null)
+      problems.push(`"${entry}" is not RESOURCE, RESOURCE.GROUP or either with /SUBRESOURCE`);
+    else if (plural !== undefined) problems.push(`"${entry}" is not how paths name it; write ${plural}`);
+    else patterns.push({ resource, group, subresource });
+  }
+  return problems.length > 0 ? { problems } : { patterns };
+}
+
+/** What a singular or a short name of Kubernetes' own has to be instead. */
+function pluralOf(name: string): string | undefined {
+  if (shortNames.has(name)) return 'the full name, such as pods for po';
+  if (plurals.has(name)) return undefined;
+  return [`${name}s`, `${name}es`, name.replace(/y$/, 'ies')].find(plural => plurals.has(plural));
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { send as sendPlain } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { exchangeRaw } from '../support/raw-http.js';
+import { type Answer, type AttackRequest, assertStatus, clientRequests, send } from './leg.js';
+
+const www = new URL('../fixtures', import.meta.url).pathname;
+const allowed = 'https://app.example';
+const pod = '/api/v1/namespaces/default/pods/web-0';
+
+let server: FakeApiServer;
+let kubeconfig: KubeconfigFile;
+let cors: ProxyProcess;
+let none: ProxyProcess;
+let seen = 0;
+
+before(async () => {
+  server = await startFakeApiServer();
+  // An API server that lets everybody in, and a program behind it that does.
+  server.intercept((_request, response) => {
+    response.setHeader('Access-Control-Allow-Origin', '*');
+    response.setHeader('access-control-allow-credentials', 'true');
+    response.setHeader('Access-Control-Expose-Headers', 'Audit-Id');
+    return false;
+  });
+  kubeconfig = await writeAdminKubeconfig(server);
+  const start = (...args: string[]) =>
+    startProxy([`--kubeconfig=${kubeconfig.path}`, `--www=${www}`, ...args]);
+  [cors, none] = await Promise.all([
+    start('--cors-allowed-origins=^https://app\\.example$,//localhost(:|$)'),
+    start(),
+  ]);
+});
+
+after(async () => {
+  await Promise.all([cors, none].map(proxy => proxy.stop('SIGKILL')));
+  await server.kill();
+  await kubeconfig.remove();
+});
+
+beforeEach(() => {
+  seen = clientRequests(server).length;
+});
+
+function reached(): number {
+  return clientRequests(server).length - seen;
+}
+
+/** Access-Control-* fields of an answer and how often each is there. */
+function corsFields({ raw }: Answer): string[] {
+  const head = raw.slice(0, raw.indexOf('\r\n\r\n'));
+  return head.split('\r\n').filter(line => /^access-control-/i.test(line));
+}
+
+const fieldsFor = (origin: string) => [
+  `Access-Control-Allow-Origin: ${origin}`,
+  'Access-Control-Allow-Credentials: true',
+  'Access-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE, PATCH',
+  'Access-Control-Allow-Headers: Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token, Authorization, X-Requested-With, If-Modified-Since',
+  'Access-Control-Expose-Headers: Date',
+];
+const sorted = (lines: readonly string[]) => lines.map(line => line.toLowerCase()).sort();
+const varies = ({ raw }: Answer) => (raw.match(/^vary: origin\r$/gim) ?? []).length;
+
+/** One answer of every kind that this program or the API server gives. */
+const answers: readonly (readonly [number, AttackRequest])[] = [
+  [200, { target: pod }],
+  [404, { target: `${pod}-none` }],
+  [200, { target: '/api/v1/pods' }],
+  [200, { target: '/api/v1/pods?watch=true&timeoutSeconds=1' }],
+  [200, { method: 'HEAD', target: pod }],
+  [404, { method: 'DELETE', target: `${pod}-none` }],
+  [200, { target: '/static/server-texts.json' }],
+  [200, { target: '/static/' }],
+  [404, { target: '/static/none' }],
+  [200, { target: '/-/livez' }],
+  [404, { target: '/-/none' }],
+  [403, { target: `${pod}/exec` }],
+  [400, { target: `${pod}/../x` }],
+  [403, { target: pod, host: ['Host: evil.example'] }],
+  [403, { leg: 'websocket', target: `${pod}/exec` }],
+  [200, { leg: 'websocket', target: '/version' }],
+];
+
+describe('an allowed origin', () => {
+  it('is told so in every answer, once, in place of what the API server says', async () => {
+    for (const origin of [allowed, 'http://localhost:3000']) {
+      for (const [code, request] of answers) {
+        const what = JSON.stringify(request);
+        const answer = await send(cors.port, { ...request, headers: [`Origin: ${origin}`] });
+        assert.equal(answer.code, code, what);
+        assert.deepEqual(sorted(corsFields(answer)), sorted(fieldsFor(origin)), what);
+        assert.equal(varies(answer), 1, what);
+      }
+    }
+  });
+
+  it('sees errors of the way to the API server as well', async () => {
+    const remove = server.intercept(({ socket, url }) => {
+      if (url !== '/version?broken') return false;
+      socket.destroy();
+      return true;
+    });
+    try {
+      const answer = await send(cors.port, { target: '/version?broken', headers: [`Origin: ${allowed}`] });
+      assertStatus(answer, 502, 'broken');
+      assert.deepEqual(sorted(corsFields(answer)), sorted(fieldsFor(allowed)));
+    } finally {
+      remove();
+    }
+  });
+
+  it('has its preflights answered, for every path, and none of them reaches the API server', async () => {
+    for (const target of [pod, '/version', `${pod}/exec`, '/-/metrics', '/static/']) {
+      for (const leg of ['plain', 'websocket'] as const) {
+        const headers = [
+          `Origin: ${allowed}`,
+          'Access-Control-Request-Method: PATCH',
+          'Access-Control-Request-Headers: content-type',
+          'Sec-Fetch-Site: cross-site',
+        ];
+        const answer = await send(cors.port, { leg, method: 'OPTIONS', target, headers });
+        assert.equal(answer.code, 204, target);
+        assert.equal(answer.body, '');
+        assert.deepEqual(sorted(corsFields(answer)), sorted(fieldsFor(allowed)), target);
+        assert.equal(varies(answer), 1);
+      }
+    }
+    assert.equal(reached(), 0);
+  });
+
+  it('gets no preflight past the host guard or a path with two readings', async () => {
+    const request = {
+      method: 'OPTIONS',
+      headers: [`Origin: ${allowed}`, 'Access-Control-Request-Method: PUT'],
+    };
+    assertStatus(
+      await send(cors.port, { ...request, target: pod, host: ['Host: evil.example'] }),
+      403,
+      'host',
+    );
+    assertStatus(await send(cors.port, { ...request, target: `${pod}/./x` }), 400, 'path');
+    assert.equal(reached(), 0);
+  });
+
+  it('keeps its connection after a preflight', async () => {
+    const preflight = `OPTIONS ${pod} HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: ${allowed}\r\n\r\n`;
+    const rest = `PROPFIND ${pod} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`;
+    assert.match(
+      await exchangeRaw(cors.port, preflight + rest),
+      /^HTTP\/1\.1 204 [\s\S]*\r\n\r\nHTTP\/1\.1 \d{3} /,
+    );
+  });
+});
+
+describe('every other origin', () => {
+  const others = [
+    'https://evil.example',
+    'null',
+    'http://app.example',
+    'https://app.example.evil.example',
+    'https://APP.example',
+  ];
+
+  it('is told nothing, whatever the API server says, and caches are told that answers differ', async () => {
+    for (const origin of others) {
+      for (const [code, request] of answers) {
+        if (request.method === 'DELETE' || request.leg !== undefined) continue;
+        const answer = await send(cors.port, { ...request, headers: [`Origin: ${origin}`] });
+        assert.equal(answer.code, code, request.target);
+        assert.deepEqual(corsFields(answer), [], request.target);
+        assert.equal(varies(answer), 1);
+      }
+    }
+    const twice = await send(cors.port, {
+      target: pod,
+      headers: [`Origin: ${allowed}`, `Origin: ${allowed}`],
+    });
+    assert.deepEqual(corsFields(twice), []);
+    assert.deepEqual(corsFields(await send(cors.port, { target: pod })), []);
+    assert.equal(varies(await send(cors.port, { target: pod })), 1);
+  });
+
+  it('has its preflights refused here', async () => {
+    for (const origin of others) {
+      const headers = [`Origin: ${origin}`, 'Access-Control-Request-Method: DELETE'];
+      const answer = await send(cors.port, { method: 'OPTIONS', target: pod, headers });
+      assertStatus(answer, 403, origin);
+      assert.deepEqual(corsFields(answer), []);
+    }
+    assert.equal(reached(), 0);
+  });
+});
+
+describe('without --cors-allowed-origins', () => {
+  it('no answer has a word of CORS, not even that of the API server', async () => {
+    for (const headers of [[], [`Origin: ${allowed}`]]) {
+      for (const target of [pod, '/static/server-texts.json', '/-/livez', `${pod}/exec`]) {
+        const answer = await send(none.port, { target, headers });
+        assert.deepEqual(corsFields(answer), [], target);
+        assert.equal(varies(answer), 0, target);
+      }
+    }
+    const preflight = { method: 'OPTIONS', target: pod, headers: [`Origin: ${allowed}`] };
+    assertStatus(await send(none.port, preflight), 403, 'preflight');
+    assert.equal((await sendPlain(none.port, pod)).rawHeaders.includes('Access-Control-Allow-Origin'), false);
+  });
+});

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { fetch } from 'undici';
+import { type ClientOptions, WebSocket } from 'ws';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { send as sendPlain } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from './leg.js';
+
+let server: FakeApiServer;
+let kubeconfig: KubeconfigFile;
+let open: ProxyProcess;
+let unfiltered: ProxyProcess;
+let seen = 0;
+
+before(async () => {
+  server = await startFakeApiServer();
+  kubeconfig = await writeAdminKubeconfig(server);
+  const start = (...args: string[]) =>
+    startProxy([
+      `--kubeconfig=${kubeconfig.path}`,
+      '--reject-paths=',
+      '--cors-allowed-origins=^https://app\\.example$',
+      ...args,
+    ]);
+  [open, unfiltered] = await Promise.all([
+    start('--accept-hosts=^127\\.0\\.0\\.1$,^gw\\.example$'),
+    start('--disable-filter'),
+  ]);
+});
+
+after(async () => {
+  await Promise.all([open, unfiltered].map(proxy => proxy.stop('SIGKILL')));
+  await server.kill();
+  await kubeconfig.remove();
+});
+
+beforeEach(() => {
+  seen = clientRequests(server).length;
+});
+
+function reached(): string[] {
+  return clientRequests(server)
+    .slice(seen)
+    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+}
+
+const pod = '/api/v1/namespaces/default/pods/web-0';
+const own = 'Host: 127.0.0.1:8001';
+const sameOrigin = 'Origin: http://127.0.0.1:8001';
+
+/** Header lines by which a request is known to come from a page that has no business here. */
+const foreign: readonly (readonly string[])[] = [
+  ['Origin: https://evil.example'],
+  ['Origin: http://127.0.0.1:9001'],
+  ['Origin: http://localhost:8001'],
+  ['Origin: https://127.0.0.1:8001'],
+  ['Origin: https://app.example.evil.example'],
+  ['Origin: http://127.0.0.1:8001.evil.example'],
+  ['Origin: null'],
+  ['Origin:'],
+  ['Origin: http://127.0.0.1:8001/'],
+  ['Origin: http://127.0.0.1:8001 https://evil.example'],
+  [sameOrigin, 'Origin: https://evil.example'],
+  [sameOrigin, sameOrigin],
+  ['Origin: https://app.example', 'Origin: https://app.example'],
+  ['oRiGiN: https://evil.example'],
+  ['Origin: https://evil.example', 'Sec-Fetch-Site: same-origin'],
+  ['Sec-Fetch-Site: cross-site'],
+  ['Sec-Fetch-Site: same-site'],
+  ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'],
+  [sameOrigin, 'Sec-Fetch-Site: cross-site'],
+];
+/** And by which it is known that it may. */
+const friendly: readonly (readonly string[])[] = [
+  [],
+  [sameOrigin],
+  [sameOrigin, 'Sec-Fetch-Site: same-origin'],
+  ['Sec-Fetch-Site: none'],
+  ['Sec-Fetch-Site: same-origin'],
+  ['Origin: https://app.example', 'Sec-Fetch-Site: cross-site'],
+];
+
+const writes: readonly AttackRequest[] = [
+  {
+    method: 'POST',
+    target: '/api/v1/namespaces/default/pods',
+    headers: ['Content-Type: text/plain', 'Content-Length: 0'],
+  },
+  { method: 'DELETE', target: `${pod}-none` },
+  { method: 'PATCH', target: `${pod}-none`, headers: ['Content-Length: 0'] },
+  { method: 'POST', target: '/version', headers: ['Content-Length: 0'] },
+  { target: '/api/v1/namespaces/default/services/web/proxy/delete' },
+  { target: `${pod}/exec?command=id` },
+  { target: `${pod}/%65xec?command=id` },
+];
+const upgrades: readonly AttackRequest[] = [
+  { target: `${pod}/exec?command=id` },
+  { method: 'POST', target: `${pod}/exec?command=id` },
+  { target: `${pod}/attach` },
+  { target: `${pod}/portforward?ports=80` },
+  { target: `${pod}/log?follow=true` },
+  { target: '/api/v1/pods?watch=true' },
+  { target: '/version' },
+];
+
+const byLeg: readonly (readonly [Leg, readonly AttackRequest[]])[] = [
+  ['plain', writes],
+  ['websocket', upgrades],
+  ['spdy', upgrades],
+];
+
+for (const [leg, requests] of byLeg) {
+  describe(`a web page on the ${leg} leg`, () => {
+    it('of another origin is refused, with the filter and without it', async () => {
+      for (const proxy of [open, unfiltered]) {
+        for (const headers of foreign) {
+          for (const request of requests) {
+            const all = { leg, ...request, host: [own], headers: [...(request.headers ?? []), ...headers] };
+            const message = assertStatus(await send(proxy.port, all), 403, JSON.stringify(all));
+            assert.match(message, /another origin.*--cors-allowed-origins/);
+          }
+        }
+      }
+      assert.deepEqual(reached(), []);
+    });
+
+    it('of the same origin or an allowed one passes, as programs do that are no browser', async () => {
+      for (const headers of friendly) {
+        for (const request of requests) {
+          const before = reached().length;
+          const all = { leg, ...request, host: [own], headers: [...(request.headers ?? []), ...headers] };
+          const connection = send(open.port, all);
+          while (reached().length === before) await new Promise(resolve => setTimeout(resolve, 2));
+          void connection.catch(() => {});
+          if (!/watch|follow|exec|attach|portforward/.test(request.target)) await connection;
+        }
+      }
+      assert.equal(reached().length, friendly.length * requests.length);
+    });
+  });
+}
+
+describe('a web page', () => {
+  it('may send reads from anywhere, whose answers its browser keeps from it', async () => {
+    for (const headers of foreign) {
+      const answer = await send(open.port, { target: pod, host: [own], headers });
+      assert.equal(answer.code, 200, headers.join());
+      assert.doesNotMatch(answer.raw, /access-control/i);
+    }
+  });
+
+  it('behind something that ends TLS is of the same origin when its browser says so', async () => {
+    const request = { method: 'DELETE', target: `${pod}-none`, host: ['Host: gw.example'] };
+    const https = 'Origin: https://gw.example';
+    assert.equal(
+      (await send(open.port, { ...request, headers: [https, 'Sec-Fetch-Site: same-origin'] })).code,
+      404,
+    );
+    for (const headers of [[https], [https, 'Sec-Fetch-Site: cross-site'], [https, 'Sec-Fetch-Site: none']]) {
+      assertStatus(await send(open.port, { ...request, headers }), 403, headers.join());
+    }
+    const evil = [
+      'Origin: https://evil.example',
+      'Sec-Fetch-Site: same-origin',
+      'X-Forwarded-Host: evil.example',
+    ];
+    assertStatus(await send(open.port, { ...request, headers: evil }), 403, 'evil');
+  });
+
+  it('whose own name was pointed here is refused by its host, for its origin is the same', async () => {
+    const request = {
+      target: `${pod}/exec`,
+      host: ['Host: evil.example:8001'],
+      headers: ['Origin: http://evil.example:8001'],
+    };
+    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
+      assert.match(assertStatus(await send(open.port, { leg, ...request }), 403, leg), /--accept-hosts/);
+    }
+  });
+
+  it('is counted when it is refused', async () => {
+    const count = async () => {
+      const { text } = await sendPlain(open.port, '/-/metrics');
+      return Number(/rejected_requests_total\{reason="origin"\} (\d+)/.exec(text)?.[1]);
+    };
+    const before = await count();
+    for (const leg of ['plain', 'websocket'] as const) {
+      await send(open.port, { leg, target: `${pod}/exec`, headers: ['Origin: https://evil.example'] });
+    }
+    assert.equal(await count(), before + 2);
+  });
+});
+
+/** Opens a WebSocket for a shell, as a page of this origin would; gives what came of it. */
+async function openShell(proxy: ProxyProcess, origin: string | undefined): Promise<string> {
+  const options: ClientOptions = origin === undefined ? {} : { origin };
+  const url = `${proxy.url.replace('http', 'ws')}${pod}/exec?command=echo&command=hello&stdout=true`;
+  const socket = new WebSocket(url, ['v5.channel.k8s.io'], options);
+  try {
+    return await new Promise(resolve => {
+      socket.once('open', () => resolve('open')).once('error', error => resolve(error.message));
+    });
+  } finally {
+    socket.terminate();
+  }
+}
+
+it('a WebSocket opens a shell for pages of the same origin, allowed ones and programs, and for nobody else', async () => {
+  for (const proxy of [open, unfiltered]) {
+    for (const origin of [undefined, proxy.url, 'https://app.example']) {
+      assert.equal(await openShell(proxy, origin), 'open', origin);
+    }
+    for (const origin of [
+      'https://evil.example',
+      'null',
+      `${proxy.url}0`,
+      proxy.url.replace('127.0.0.1', 'localhost'),
+    ]) {
+      assert.match(await openShell(proxy, origin), /403/, origin);
+    }
+  }
+});
+
+it("a POST of text/plain, for which browsers ask nobody, does not reach the API server from another origin's page", async () => {
+  const post = (origin: string) =>
+    fetch(`${open.url}/api/v1/namespaces/default/configmaps`, {
+      method: 'POST',
+      body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'from-a-page' } }),
+      headers: { 'content-type': 'text/plain', origin },
+    });
+  assert.equal((await post('https://evil.example')).status, 403);
+  assert.deepEqual(reached(), []);
+  await post(open.url);
+  assert.equal(reached().length, 1);
+});

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
+import { uncertainSpellings } from '../guard/uncertain-spellings.js';
+import { send as sendPlain } from '../support/http-client.js';
+import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
+import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
+import { ambiguousSpellings, refusedSpellings } from './exec-spellings.js';
+import { assertStatus, clientRequests, type Leg, send } from './leg.js';
+
+let api: ProxiedApiServer;
+let folder: string;
+let seen = 0;
+
+before(async () => {
+  // exec and the rest are what --read-only itself has to refuse.
+  api = await startProxiedApiServer({}, ['--read-only', '--reject-paths=']);
+  folder = await mkdtemp(join(tmpdir(), 'read-only-'));
+});
+
+after(async () => {
+  await api.close();
+  await rm(folder, { recursive: true });
+});
+
+beforeEach(() => {
+  seen = clientRequests(api.server).length;
+});
+
+function reached(): string[] {
+  return clientRequests(api.server)
+    .slice(seen)
+    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+}
+
+async function rejections(): Promise<number> {
+  const { text } = await sendPlain(api.proxy.port, '/-/metrics');
+  return Number(/kube_api_proxy_rejected_requests_total\{reason="read_only"\} (\d+)/.exec(text)?.[1]);
+}
+
+function run(...args: string[]): Promise<KubectlResult> {
+  return kubectl(['-s', api.proxy.url, ...args], { env: { HOME: folder, KUBECONFIG: '' } });
+}
+
+const pod = '/api/v1/namespaces/default/pods/web-0';
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+
+kubectlTest('kubectl reads through a read-only proxy as it does without one', async () => {
+  for (const [args, pattern] of [
+    [['get', 'pods'], /web-0 +1\/1/],
+    [['get', 'pods', '-A', '-o', 'yaml'], /name: web-1/],
+    [['get', 'pod', 'web-0', '--watch', '--request-timeout=1'], /web-0/],
+    [['describe', 'pod', 'web-0'], /Name: +web-0/],
+    [['logs', 'web-0'], /./],
+    [['api-resources'], /deployments/],
+    [['version'], /Server Version/],
+    [['get', '--raw', '/metrics'], /./],
+    [['auth', 'can-i', 'create', 'pods'], /yes/],
+    [['auth', 'whoami'], /admin/],
+    [['explain', 'pod'], /KIND: +Pod/],
+  ] as const) {
+    const { stdout, stderr } = await run(...args);
+    assert.match(stdout, pattern, `${args.join(' ')}: ${stderr}`);
+  }
+});
+
+kubectlTest(
+  'kubectl changes nothing through a read-only proxy, and says which flag is in its way',
+  async () => {
+    const manifest = join(folder, 'configmap.yaml');
+    await writeFile(manifest, 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\n');
+    await writeFile(join(folder, 'file'), 'x');
+    const before = await rejections();
+    const commands = [
+      ['apply', '-f', manifest, '--validate=false'],
+      ['apply', '--server-side', '-f', manifest, '--validate=false'],
+      ['create', '-f', manifest, '--validate=false'],
+      ['create', '--dry-run=server', '-f', manifest, '--validate=false'],
+      ['delete', 'pod', 'web-0', '--wait=false'],
+      ['delete', 'pods', '--all', '--wait=false'],
+      ['exec', 'web-0', '--', 'id'],
+      ['attach', 'web-0'],
+      ['cp', join(folder, 'file'), 'web-0:/tmp/file'],
+      ['port-forward', 'web-0', '0:80'],
+      ['create', 'token', 'default'],
+      ['scale', 'deployment', 'web', '--replicas=7'],
+      ['patch', 'pod', 'web-0', '-p', '{"metadata":{"labels":{"x":"y"}}}'],
+      ['label', 'pod', 'web-0', 'x=y'],
+      ['drain', 'node-0', '--ignore-daemonsets', '--force'],
+      ['debug', 'web-0', '--image=busybox'],
+      ['get', '--raw', `${pod}/proxy/`],
+    ];
+    for (const args of commands) {
+      const { code, stderr } = await run(...args);
+      assert.notEqual(code, 0, args.join(' '));
+      assert.match(stderr, /--read-only|[Ff]orbidden/, args.join(' '));
+    }
+    assert.ok((await rejections()) >= before + commands.length);
+    const changes = clientRequests(api.server)
+      .slice(seen)
+      .filter(({ method, upgrade }) => method !== 'GET' || upgrade);
+    assert.deepEqual(changes, []);
+  },
+);
+
+for (const leg of legs) {
+  describe(`--read-only on the ${leg} leg`, () => {
+    it('refuses writes, connects and unknown methods', async () => {
+      const before = await rejections();
+      const requests = [
+        ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'].map(method => ({ method, target: pod })),
+        ...['GET', 'POST', 'HEAD', 'PUT'].flatMap(method =>
+          ['exec', 'attach', 'portforward', 'proxy', 'proxy/x', 'EXEC'].map(name => ({
+            method,
+            target: `${pod}/${name}`,
+          })),
+        ),
+        { target: '/api/v1/proxy/nodes/node-0/metrics' },
+        { target: '/api/v1/watch/namespaces/default/pods/web-0/exec' },
+        { method: 'POST', target: '/api/v1/watch/pods' },
+        { method: 'POST', target: '/api/v1/namespaces/default/serviceaccounts/default/token' },
+        { method: 'POST', target: '/version' },
+        { target: '/debug/pprof/profile' },
+        { target: pod, headers: ['X-HTTP-Method-Override: DELETE'] },
+      ];
+      for (const request of requests) {
+        const what = JSON.stringify(request);
+        const answer = await send(api.proxy.port, { leg, ...request });
+        if ('method' in request && request.method === 'HEAD') assert.equal(answer.code, 403, what);
+        else assert.match(assertStatus(answer, 403, what), /--read-only/, what);
+      }
+      assert.deepEqual(reached(), []);
+      assert.equal(await rejections(), before + requests.length);
+    });
+
+    it('refuses every spelling of exec and whatever it cannot judge', async () => {
+      for (const target of [...refusedSpellings, ...uncertainSpellings]) {
+        assert.match(assertStatus(await send(api.proxy.port, { leg, target }), 403, target), /--read-only/);
+      }
+      for (const target of ambiguousSpellings) {
+        assertStatus(await send(api.proxy.port, { leg, target }), 400, target);
+      }
+      assert.deepEqual(reached(), []);
+    });
+  });
+}
+
+for (const leg of ['websocket', 'spdy'] as const) {
+  it(`a read-only proxy upgrades nothing but watches and logs on the ${leg} leg`, async () => {
+    for (const target of [pod, '/version', '/api/v1/pods', `${pod}?watch=true`]) {
+      assertStatus(await send(api.proxy.port, { leg, target }), 403, target);
+    }
+    assert.deepEqual(reached(), []);
+    const target = '/api/v1/pods?watch=true&timeoutSeconds=1';
+    const { code } = await send(api.proxy.port, { leg, target });
+    assert.equal(
+      code,
+      leg === 'spdy' ? 403 : 200,
+      'the embedded API server does not serve watches over WebSockets',
+    );
+    assert.deepEqual(reached(), leg === 'spdy' ? [] : [`GET ${target}`]);
+  });
+}
+
+it('a review is created through a read-only proxy', async () => {
+  const body = JSON.stringify({
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: { resourceAttributes: { verb: 'get', resource: 'pods' } },
+  });
+  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const headers = { 'content-type': 'application/json' };
+  const answer = await sendPlain(api.proxy.port, path, { method: 'POST', headers, body });
+  assert.equal(answer.status, 201, answer.text);
+});
+
+it('a WebSocket watches through a read-only proxy where the API server agrees, and gets no shell', async () => {
+  const remove = api.server.interceptUpgrade((_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    return true;
+  });
+  try {
+    for (const target of ['/api/v1/pods?watch=true', `${pod}/log?follow=true`]) {
+      assert.equal((await send(api.proxy.port, { leg: 'websocket', target })).code, 101);
+    }
+    const shell = new WebSocket(`${api.proxy.url.replace('http', 'ws')}${pod}/exec?command=id`);
+    const [error] = (await once(shell, 'error')) as [Error];
+    assert.match(error.message, /403/);
+  } finally {
+    remove();
+  }
+});

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { uncertainSpellings } from '../guard/uncertain-spellings.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { send as sendPlain } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
+import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { assertStatus, clientRequests, type Leg, send } from './leg.js';
+
+let server: FakeApiServer;
+let kubeconfig: KubeconfigFile;
+/** --accept-namespaces, --reject-resources, and both with --read-only for a server URL that has a path. */
+let confined: ProxyProcess;
+let without: ProxyProcess;
+let behindPath: ProxyProcess;
+let pathKubeconfig: KubeconfigFile;
+let home: string;
+let seen = 0;
+
+before(async () => {
+  home = await mkdtemp(join(tmpdir(), 'resource-rules-'));
+  server = await startFakeApiServer();
+  kubeconfig = await writeAdminKubeconfig(server);
+  pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
+  const start = (file: KubeconfigFile, ...args: string[]) =>
+    startProxy([`--kubeconfig=${file.path}`, '--reject-paths=', ...args]);
+  [confined, without, behindPath] = await Promise.all([
+    // The rules of other flags stay when kubectl's filter goes.
+    start(kubeconfig, '--accept-namespaces=team-0,dev-.*', '--disable-filter'),
+    start(kubeconfig, '--reject-resources=secrets,pods/exec,deployments.apps'),
+    start(pathKubeconfig, '--reject-resources=secrets', '--accept-namespaces=team-0', '--read-only'),
+  ]);
+});
+
+after(async () => {
+  await Promise.all([confined, without, behindPath].map(proxy => proxy.stop('SIGKILL')));
+  await server.kill();
+  await kubeconfig.remove();
+  await pathKubeconfig.remove();
+  await rm(home, { recursive: true });
+});
+
+beforeEach(() => {
+  seen = clientRequests(server).length;
+});
+
+function reached(): string[] {
+  return clientRequests(server)
+    .slice(seen)
+    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+}
+
+async function rejections(proxy: ProxyProcess, reason: string): Promise<number> {
+  const { text } = await sendPlain(proxy.port, '/-/metrics');
+  return Number(new RegExp(`rejected_requests_total\\{reason="${reason}"\\} (\\d+)`).exec(text)?.[1]);
+}
+
+function run(proxy: ProxyProcess, ...args: string[]): Promise<KubectlResult> {
+  return kubectl(['-s', proxy.url, ...args], { env: { HOME: home, KUBECONFIG: '' } });
+}
+
+const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+for (const leg of legs) {
+  describe(`--accept-namespaces on the ${leg} leg`, () => {
+    it('refuses other namespaces and what has none, in every spelling, and counts it', async () => {
+      const before = await rejections(confined, 'namespace');
+      const targets = [
+        '/api/v1/namespaces/default/pods',
+        '/api/v1/namespaces/default',
+        '/api/v1/namespaces/team-01/pods',
+        '/api/v1/namespaces/xteam-0/pods',
+        '/api/v1/namespaces/default/pods/web-0/exec?command=id',
+        '/api/v1/namespaces/%64efault/pods',
+        '/api/v1/watch/namespaces/default/secrets',
+        '/api/v1/proxy/namespaces/default/pods/web-0',
+        '/apis/apps/v1/namespaces/default/deployments',
+        '/api/v1/pods',
+        '/api/v1/pods?fieldSelector=metadata.namespace%3Dteam-0',
+        '/api/v1/namespaces',
+        '/api/v1/nodes/node-0/proxy/exec/team-0/web/c',
+        '/apis/example.com/v1/unknowns',
+        '/metrics',
+        ...uncertainSpellings,
+      ];
+      for (const target of targets) {
+        for (const method of methods) {
+          const answer = await send(confined.port, { leg, method, target });
+          assert.match(assertStatus(answer, 403, `${method} ${target}`), /--accept-namespaces/);
+        }
+      }
+      assert.deepEqual(reached(), []);
+      assert.equal(await rejections(confined, 'namespace'), before + targets.length * methods.length);
+    });
+
+    it('lets the accepted ones, discovery and version pass', async () => {
+      const targets = ['/api/v1/namespaces/team-0/pods', '/api/v1/namespaces/team-0', '/apis', '/version'];
+      for (const target of targets) {
+        assert.equal((await send(confined.port, { leg, target })).code, 200, target);
+      }
+      assert.deepEqual(
+        reached(),
+        targets.map(target => `GET ${target}`),
+      );
+    });
+  });
+
+  describe(`--reject-resources on the ${leg} leg`, () => {
+    it('refuses a resource whatever the method, version, namespace and spelling, and counts it', async () => {
+      const before = await rejections(without, 'resource');
+      const targets = [
+        '/api/v1/secrets',
+        '/api/v1/secrets?watch=true',
+        '/api/v1/secrets?fieldSelector=metadata.name%3Dx',
+        '/api/v1/namespaces/default/secrets/',
+        '/api/v1/namespaces/default/secrets/token',
+        '/api/v1/namespaces/default/%73ecrets/token',
+        '/api/v1/namespaces/default/Secrets/token',
+        '/api/v1/watch/secrets',
+        '/api/v1/watch/namespaces/default/secrets/token',
+        '/api/v2/secrets',
+        '//api/v1/secrets',
+        '/api/v1/namespaces/default/pods/web-0/exec?command=id',
+        '/api/v1/namespaces/default/pods/web-0/%65xec',
+        '/apis/apps/v1beta2/deployments',
+        '/apis/apps/v1/namespaces/default/deployments/web/scale',
+        ...uncertainSpellings,
+      ];
+      for (const target of targets) {
+        for (const method of methods) {
+          const answer = await send(without.port, { leg, method, target });
+          assert.match(assertStatus(answer, 403, `${method} ${target}`), /--reject-resources/);
+        }
+      }
+      assert.deepEqual(reached(), []);
+      assert.equal(await rejections(without, 'resource'), before + targets.length * methods.length);
+    });
+
+    it('lets the others pass', async () => {
+      const targets = ['/api/v1/namespaces/default/pods/web-0', '/api/v1/namespaces/secrets', '/version'];
+      for (const target of targets) await send(without.port, { leg, target });
+      assert.deepEqual(
+        reached(),
+        targets.map(target => `GET ${target}`),
+      );
+    });
+  });
+
+  it(`behind a server URL with a path, nothing beside that path passes the rules on the ${leg} leg`, async () => {
+    const [namespace, prefix] = ['/api/v1/namespaces/team-0', '/k8s/clusters/c1'];
+    for (const target of [
+      `${prefix}/api/v1/secrets`,
+      `${prefix}${namespace}/secrets/x`,
+      `${prefix}${namespace}/pods/web-1/exec`,
+      `/k8s/clusters/c2${namespace}/pods`,
+      `${namespace}/pods`,
+      `/${prefix}${namespace}/secrets`,
+      '/version',
+      '/',
+    ]) {
+      assertStatus(await send(behindPath.port, { leg, target }), 403, target);
+    }
+    assert.deepEqual(reached(), []);
+    const target = `${prefix}${namespace}/pods`;
+    await send(behindPath.port, { target });
+    assert.deepEqual(reached(), [`GET ${target}`]);
+  });
+}
+
+kubectlTest('kubectl works in an accepted namespace and is refused elsewhere', async () => {
+  assert.match((await run(confined, '-n', 'team-0', 'get', 'pods')).stdout, /web-1/);
+  assert.equal((await run(confined, '-n', 'team-0', 'exec', 'web-1', '--', 'true')).code, 0);
+  for (const args of [
+    ['get', 'pods'],
+    ['get', 'pods', '-A'],
+    ['get', 'nodes'],
+    ['exec', 'web-0', '--', 'true'],
+  ]) {
+    const { code, stderr } = await run(confined, ...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(stderr, /--accept-namespaces/);
+  }
+});
+
+kubectlTest('kubectl sees no rejected resource and gets no shell where pods/exec is rejected', async () => {
+  assert.match((await run(without, 'get', 'pods')).stdout, /web-0/);
+  for (const args of [
+    ['get', 'secrets', '-A'],
+    ['exec', 'web-0', '--', 'true'],
+    ['get', 'deployments'],
+  ]) {
+    const { code, stderr } = await run(without, ...args);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(stderr, /--reject-resources/);
+  }
+});
+
+it('lists that cannot be right end the start, one line each', async () => {
+  const { code, stderr } = await runProgram([
+    `--kubeconfig=${kubeconfig.path}`,
+    '--accept-namespaces=a,(',
+    '--reject-resources=secret,a/b/c',
+    '--cors-allowed-origins=.*',
+  ]);
+  assert.equal(code, 1);
+  assert.deepEqual(stderr.trimEnd().split('\n'), [
+    'kube-api-proxy: --accept-namespaces: "(" is not a regular expression: missing closing ): `(`',
+    'kube-api-proxy: --reject-resources: "secret" is not how paths name it; write secrets',
+    'kube-api-proxy: --reject-resources: "a/b/c" is not RESOURCE, RESOURCE.GROUP or either with /SUBRESOURCE',
+    `kube-api-proxy: --cors-allowed-origins: ".*" does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'`,
+  ]);
+});

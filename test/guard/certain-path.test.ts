@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { hasCertainFields } from '../../src/guard/certain-path.js';
+import { infoOf } from './judged-request.js';
+import { uncertainSpellings } from './uncertain-spellings.js';
+
+describe('the fields of a request', () => {
+  it('are certain in the plain form of every kind of path, and where the API server itself looks past a spelling', () => {
+    for (const target of [
+      '/',
+      '/api',
+      '/api/',
+      '/apis/apps',
+      '/apis/apps/v1',
+      '/version/',
+      '/openapi/v3/apis/apps/v1?hash=A%2F',
+      '/.well-known/openid-configuration',
+      '/logs/kube-apiserver.log',
+      '/readyz/poststarthook/rbac/bootstrap-roles',
+      '/api/v1/namespaces',
+      '/api/v1/namespaces/a/',
+      '//api/v1/namespaces/a/pods//',
+      '/api/v1/namespaces/a/%70ods',
+      '/api%2fv1%2fnamespaces%2fa%2fpods',
+      '/api/v1/watch/namespaces/a/pods/web',
+      '/apis/rbac.authorization.k8s.io/v1/clusterroles/system:node',
+      '/apis/rbac.authorization.k8s.io/v1/clusterroles/caf%c3%a9;x',
+      '/apis/custom.metrics.k8s.io/v1beta1/namespaces/a/pods/*/http_requests',
+      '/apis/external.metrics.k8s.io/v1beta1/namespaces/a/s0-Queue_depth',
+      '/api/v1/namespaces/a/services/https:web:443/proxy/x//y;z=1/%5c%252f',
+      '/api/v1/proxy/namespaces/a/services/web//x',
+      '/api/v1/namespaces/a/pods?fieldSelector=metadata.name%3Dweb%2F%2F',
+    ]) {
+      assert.equal(hasCertainFields(infoOf(`GET ${target}`)), true, target);
+    }
+  });
+
+  it('are not certain where slashes may be merged, parameters cut off, a path decoded twice or case ignored', () => {
+    for (const target of uncertainSpellings) {
+      assert.equal(hasCertainFields(infoOf(`GET ${target}`)), false, target);
+    }
+  });
+
+  it('are judged in linear time', () => {
+    const start = performance.now();
+    for (const piece of ['/', 'a/', '/a', 'a//']) hasCertainFields(infoOf(`GET /${piece.repeat(50_000)}!`));
+    assert.ok(performance.now() - start < 1000);
+  });
+});

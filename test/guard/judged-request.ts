@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from '../../src/guard/refusal.js';
+import { parseRequestTarget } from '../../src/guard/request-target.js';
+import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
+
+/** A RequestInfo as the server makes it of a request's first line, `METHOD target`. */
+export function infoOf(line: string): RequestInfo {
+  const [method = '', raw = ''] = line.split(' ');
+  const target = parseRequestTarget(raw);
+  assert.equal(target.ambiguity, undefined, line);
+  return parseRequestInfo(method, target.path, target.query);
+}
+
+/** As much of a request as guards look at; header names in lower case. An Upgrade header makes it an upgrade. */
+export function requestOf(line: string, headers: Readonly<Record<string, string>> = {}): IncomingMessage {
+  const [method] = line.split(' ');
+  return { method, headers, upgrade: 'upgrade' in headers, socket: {} } as unknown as IncomingMessage;
+}
+
+/** The refusal that `judge` throws, undefined if it lets the request pass. */
+export function refusalOf(judge: () => void): Refusal | undefined {
+  try {
+    judge();
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof Refusal, String(error));
+    assert.equal(error.code, 403);
+    assert.equal(error.toStatus().reason, 'Forbidden');
+    return error;
+  }
+}

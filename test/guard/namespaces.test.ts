@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createNamespaceGuard } from '../../src/guard/namespaces.js';
+import { compileRegexpList } from '../../src/guard/regexp-list.js';
+import { infoOf, refusalOf } from './judged-request.js';
+import { uncertainSpellings } from './uncertain-spellings.js';
+
+function guardFor(source: string) {
+  const compiled = compileRegexpList('--accept-namespaces', source, { whole: true });
+  assert.ok('list' in compiled);
+  const guard = createNamespaceGuard(compiled.list);
+  return {
+    passes(line: string): void {
+      for (let round = 0; round < 2; round++)
+        assert.equal(refusalOf(() => guard(infoOf(line)))?.message, undefined, line);
+    },
+    refuses(line: string): void {
+      const refusal = refusalOf(() => guard(infoOf(line)));
+      assert.equal(refusal?.rejection, 'namespace', line);
+      assert.match(refusal.message, /--accept-namespaces/);
+    },
+  };
+}
+
+const { passes, refuses } = guardFor('team-a,b-.*');
+
+describe('--accept-namespaces', () => {
+  it('lets requests in the namespaces pass, and for the Namespace itself', () => {
+    for (const line of [
+      'GET /api/v1/namespaces/team-a/pods',
+      'GET /api/v1/namespaces/b-1/pods?watch=true',
+      'POST /api/v1/namespaces/team-a/pods/web/exec',
+      'DELETE /api/v1/namespaces/team-a/secrets',
+      'GET /api/v1/watch/namespaces/team-a/pods',
+      'GET /api/v1/proxy/namespaces/team-a/services/web//x',
+      'GET /api/v1/namespaces/team-a/services/web/proxy/x//y',
+      'GET /api/v1/namespaces/team-a',
+      'PUT /api/v1/namespaces/team-a/finalize',
+      'GET /api/v1/namespaces/team-a/status',
+      'GET /apis/example.com/v1/namespaces/team-a/widgets/w',
+      'POST /apis/authorization.k8s.io/v1/namespaces/team-a/localsubjectaccessreviews',
+      'GET /api/v1/namespaces/te%61m-a/pods',
+      'OPTIONS /api/v1/namespaces/team-a/pods',
+    ]) {
+      passes(line);
+    }
+  });
+
+  it('refuses other namespaces, and those that only hold an accepted name', () => {
+    for (const namespace of [
+      'kube-system',
+      'team-ab',
+      'xteam-a',
+      'team-a.b',
+      'team-',
+      'TEAM-A',
+      '*',
+      'team-a%20',
+    ]) {
+      for (const line of [
+        `GET /api/v1/namespaces/${namespace}/pods`,
+        `GET /api/v1/namespaces/${namespace}`,
+        `GET /api/v1/watch/namespaces/${namespace}/pods`,
+        `GET /api/v1/proxy/namespaces/${namespace}/pods/p`,
+        `GET /apis/example.com/v1/namespaces/${namespace}/widgets`,
+      ]) {
+        refuses(line);
+      }
+    }
+  });
+
+  it('refuses what has no namespace: lists across all, cluster-scoped objects, unknown ones', () => {
+    for (const line of [
+      'GET /api/v1/pods',
+      'GET /api/v1/pods?watch=true',
+      'GET /api/v1/watch/pods',
+      'GET /api/v1/pods?fieldSelector=metadata.namespace%3Dteam-a',
+      'GET /api/v1/pods?namespace=team-a',
+      'DELETE /api/v1/pods',
+      'GET /api/v1/namespaces',
+      'GET /api/v1/namespaces/',
+      'GET /api/v1/namespaces?fieldSelector=metadata.name%3Dteam-a',
+      'POST /api/v1/namespaces',
+      'GET /api/v1/nodes',
+      'GET /api/v1/nodes/n/proxy/pods',
+      'GET /api/v1/persistentvolumes',
+      'GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+      'GET /apis/example.com/v1/unknowns/team-a',
+      'GET /apis/rbac.authorization.k8s.io/v1/clusterroles',
+      'POST /apis/authorization.k8s.io/v1/subjectaccessreviews',
+      'POST /apis/authorization.k8s.io/v1/localsubjectaccessreviews',
+      'POST /apis/authentication.k8s.io/v1/tokenreviews',
+      'GET /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews/x',
+      'POST /apis/example.com/v1/selfsubjectreviews',
+    ]) {
+      refuses(line);
+    }
+  });
+
+  it('keeps discovery, version, OpenAPI, health and reviews of oneself', () => {
+    for (const line of [
+      'GET /',
+      'GET /api',
+      'GET /api/',
+      'GET /api/v1',
+      'GET /apis',
+      'GET /apis/apps/v1',
+      'GET /version',
+      'GET /version/',
+      'GET /openapi/v3/apis/apps/v1',
+      'GET /healthz',
+      'GET /livez/ping',
+      'GET /readyz?verbose',
+      'GET /.well-known/openid-configuration',
+      'GET /openid/v1/jwks',
+      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      'POST /apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+      'POST /apis/authentication.k8s.io/v1/selfsubjectreviews',
+    ]) {
+      passes(line);
+    }
+  });
+
+  it('refuses other paths, which tell of the whole cluster', () => {
+    for (const path of [
+      '/metrics',
+      '/metrics/slis',
+      '/logs/audit.log',
+      '/debug/pprof/',
+      '/versions',
+      '/x',
+      '/.well-known/x',
+    ]) {
+      refuses(`GET ${path}`);
+    }
+  });
+
+  it('refuses what it cannot judge, even if every namespace is accepted', () => {
+    for (const target of uncertainSpellings) guardFor('.+').refuses(`GET ${target}`);
+  });
+
+  it('accepts nothing when the list is empty', () => {
+    guardFor('').refuses('GET /api/v1/namespaces/a/pods');
+    guardFor('').passes('GET /api');
+  });
+
+  it('takes an expression with alternatives for whole names as well', () => {
+    const { passes, refuses } = guardFor('a|b|^c$');
+    for (const namespace of ['a', 'b', 'c']) passes(`GET /api/v1/namespaces/${namespace}/pods`);
+    for (const namespace of ['ax', 'xb', 'xax', 'cc']) refuses(`GET /api/v1/namespaces/${namespace}/pods`);
+  });
+});

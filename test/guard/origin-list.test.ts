@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compileOriginList } from '../../src/guard/origin-list.js';
+
+function list(source: string) {
+  const compiled = compileOriginList('--cors-allowed-origins', source);
+  assert.ok('list' in compiled, JSON.stringify(compiled));
+  return compiled.list;
+}
+
+function allows(source: string, ...origins: string[]): void {
+  for (const origin of origins) assert.equal(list(source).matches(origin), true, `${source} ${origin}`);
+}
+
+function refuses(source: string, ...origins: string[]): void {
+  for (const origin of origins) assert.equal(list(source).matches(origin), false, `${source} ${origin}`);
+}
+
+describe('a list of allowed origins', () => {
+  it('allows what the same expressions allow at the API server', () => {
+    allows('^https://app\\.example$', 'https://app.example');
+    allows('//app\\.example(:|$)', 'https://app.example', 'http://app.example', 'https://app.example:8443');
+    allows('://app\\.example$', 'http://app.example');
+    allows('^https?://(a|b)\\.example(:\\d+)?$', 'http://a.example', 'https://b.example:1');
+    allows('^https://[a-z]+\\.app\\.example$', 'https://x.app.example');
+    allows('^http://localhost:', 'http://localhost:3000');
+    allows('^http://localhost:3000,^https://app\\.example$', 'http://localhost:3000', 'https://app.example');
+    allows('(?i)^https://app\\.example$', 'https://APP.example');
+    allows('^.*$', 'https://anything.example', 'http://[::1]:8001', 'chrome-extension://abcdefgh');
+    allows('//\\[::1\\](:|$)', 'http://[::1]:8001');
+  });
+
+  it('refuses all others, with case', () => {
+    refuses(
+      '^https://app\\.example$',
+      'http://app.example',
+      'https://app.example:8443',
+      'https://APP.example',
+    );
+    refuses(
+      '^https://app\\.example$',
+      'https://x.app.example',
+      'https://app.example.evil',
+      'https://app-example',
+    );
+    refuses('', 'https://app.example');
+  });
+
+  it('refuses hosts that only begin or end like an allowed one, where the API server would not', () => {
+    refuses(
+      '^https://app\\.example',
+      'https://app.example.evil',
+      'https://app.examplevil',
+      'https://app.example@evil',
+    );
+    allows('^https://app\\.example', 'https://app.example', 'https://app.example:8443');
+    refuses('//10\\.0\\.0\\.1(:|)', 'http://10.0.0.12', 'http://10.0.0.1.evil');
+    refuses(
+      '^http|app\\.example$',
+      'https://evil.example',
+      'https://evilapp.example',
+      'https://x.app.example',
+    );
+    refuses('^https://app\\.example$|https://b', 'https://b.evil');
+    refuses('(^x|app)\\.example$', 'https://evilapp.example', 'https://evil.app.example');
+    allows('(^x|app)\\.example$', 'https://app.example');
+    refuses('^https:', 'https://evil.example');
+  });
+
+  it('refuses null and what is not one origin, whatever the expressions', () => {
+    refuses(
+      '^.*$',
+      'null',
+      '',
+      'https://',
+      'app.example',
+      'https://a.example, https://b.example',
+      'https://a b',
+    );
+    refuses(
+      '^.*$',
+      'https://a.example/',
+      'https://a.example/path',
+      'https://u@a.example',
+      'https:a.example',
+      '*',
+    );
+    refuses('^null$', 'null');
+  });
+
+  it('takes linear time', () => {
+    const start = performance.now();
+    refuses('^https://(a+)+$', `https://${'a'.repeat(20_000)}!`);
+    assert.ok(performance.now() - start < 2000);
+  });
+
+  it('has no expression that the API server refuses: each has a mark for both ends of the host', () => {
+    for (const expression of [
+      '.*',
+      'app.example',
+      'app\\.example$',
+      '^app\\.example',
+      '//app\\.example',
+      '',
+    ]) {
+      const compiled = compileOriginList('--cors-allowed-origins', `^https://fine\\.example$,${expression}`);
+      assert.ok('problems' in compiled, expression);
+      assert.equal(compiled.problems.length, 1);
+      assert.match(
+        compiled.problems[0] ?? '',
+        /^--cors-allowed-origins: ".*" does not pin both ends of the host/,
+      );
+    }
+    assert.deepEqual(compileOriginList('--cors-allowed-origins', '^(:$'), {
+      problems: ['--cors-allowed-origins: "^(:$" is not a regular expression: missing closing ): `^(:$`'],
+    });
+  });
+});

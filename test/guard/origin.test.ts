@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { comesFromBrowser, createOriginGuard } from '../../src/guard/origin.js';
+import { infoOf, refusalOf, requestOf } from './judged-request.js';
+
+type Headers = Readonly<Record<string, string>>;
+
+const guard = createOriginGuard(origin => origin === 'https://app.example');
+const host = '127.0.0.1:8001';
+const pod = '/api/v1/namespaces/a/pods/web';
+const upgrade = { upgrade: 'websocket' };
+
+/** Everything that a page could do harm with: writes of all kinds, connects, upgrades. */
+const harmful: readonly (readonly [string, Headers])[] = [
+  ['POST /api/v1/namespaces/a/pods', { 'content-type': 'text/plain' }],
+  ['POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {}],
+  [`DELETE ${pod}`, {}],
+  [`OPTIONS ${pod}`, {}],
+  [`GET ${pod}/exec?command=id`, upgrade],
+  [`GET ${pod}/exec?command=id`, {}],
+  ['GET /api/v1/namespaces/a/services/web/proxy/delete-all', {}],
+  ['GET /api/v1/pods?watch=true', upgrade],
+  [`GET ${pod}/log?follow=true`, upgrade],
+  ['GET /version', upgrade],
+  ['GET /api/v1//pods', {}],
+];
+const reads = [`GET ${pod}`, `HEAD ${pod}`, 'GET /api/v1/pods?watch=true', 'GET /version', `GET ${pod}/log`];
+
+function judge(line: string, headers: Headers, socket: object = {}) {
+  const request = { ...requestOf(line, { host, ...headers }), socket } as unknown as IncomingMessage;
+  assert.equal(comesFromBrowser(request), 'origin' in headers || 'sec-fetch-site' in headers);
+  return refusalOf(() => guard(request, infoOf(line)));
+}
+
+function passes(headers: Headers, socket?: object): void {
+  for (const [line, more] of [...harmful, ...reads.map(line => [line, {}] as const)]) {
+    assert.equal(
+      judge(line, { ...more, ...headers }, socket)?.message,
+      undefined,
+      `${line} ${JSON.stringify(headers)}`,
+    );
+  }
+}
+
+function refuses(headers: Headers, socket?: object): void {
+  for (const [line, more] of harmful) {
+    const refusal = judge(line, { ...more, ...headers }, socket);
+    assert.equal(refusal?.rejection, 'origin', `${line} ${JSON.stringify(headers)}`);
+    assert.match(refusal.message, /--cors-allowed-origins/);
+  }
+  for (const line of reads) assert.equal(judge(line, headers, socket), undefined, line);
+}
+
+describe('the origin guard', () => {
+  it('lets a page of the same origin do everything', () => {
+    passes({ origin: `http://${host}` });
+    passes({ origin: `http://${host}`, 'sec-fetch-site': 'same-origin' });
+    passes({ origin: 'HTTP://LOCALHOST:8001', host: 'LocalHost:8001' });
+    passes({ origin: 'http://[::1]:8001', host: '[::1]:8001' });
+    passes({ origin: 'http://gw.example', host: 'gw.example' });
+    passes({ origin: 'http://gw.example', host: 'gw.example:80' });
+    passes({ origin: 'https://gw.example', host: 'gw.example:443' }, { encrypted: true });
+  });
+
+  it('lets a browser do what no page asked for, and an allowed page everything', () => {
+    passes({ 'sec-fetch-site': 'none' });
+    passes({ 'sec-fetch-site': 'same-origin' });
+    for (const site of ['cross-site', 'same-site', 'same-origin', 'none', 'x']) {
+      passes({ origin: 'https://app.example', 'sec-fetch-site': site });
+    }
+  });
+
+  it('refuses upgrades, writes and connects to pages of other origins, and lets them send reads, whose answers they do not see', () => {
+    for (const origin of [
+      'http://evil.example',
+      'https://evil.example',
+      'http://127.0.0.1',
+      'http://127.0.0.1:8002',
+      'http://localhost:8001',
+      'http://127.0.0.1.evil.example:8001',
+      'http://evil.example:8001',
+      'https://127.0.0.1:8001',
+      'ws://127.0.0.1:8001',
+      'null',
+      '',
+      'file://',
+      'chrome-extension://abcdefgh',
+      '127.0.0.1:8001',
+      'http:127.0.0.1:8001',
+      'http://127.0.0.1:8001/',
+      'http://127.0.0.1:8001/path',
+      'http://127.0.0.1:8001 http://evil.example',
+      'http://127.0.0.1:8001, http://127.0.0.1:8001',
+      'https://app.example, http://127.0.0.1:8001',
+      'http://u@127.0.0.1:8001',
+      'http://127.0.0.1:8001\\@evil.example',
+      'http://127.0.0.1:08001',
+      'http://127.1:8001',
+      '*',
+    ]) {
+      refuses({ origin });
+      for (const site of ['none', 'cross-site', 'same-site']) refuses({ origin, 'sec-fetch-site': site });
+    }
+    refuses({ origin: 'http://evil.example', 'sec-fetch-site': 'same-origin' });
+  });
+
+  it('believes a browser that says that the page is another one', () => {
+    for (const site of [
+      'cross-site',
+      'same-site',
+      '',
+      'None',
+      'none, none',
+      'same-origin, cross-site',
+      'x',
+    ]) {
+      refuses({ 'sec-fetch-site': site });
+      refuses({ origin: `http://${host}`, 'sec-fetch-site': site });
+    }
+  });
+
+  it('knows a page by the scheme of the listener', () => {
+    refuses({ origin: 'https://gw.example', host: 'gw.example' });
+    refuses({ origin: 'http://gw.example', host: 'gw.example' }, { encrypted: true });
+    refuses(
+      { origin: 'http://gw.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' },
+      { encrypted: true },
+    );
+  });
+
+  it('takes a page by https behind something that ends TLS, if the browser says that its origin is the same', () => {
+    passes({ origin: 'https://gw.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' });
+    passes({ origin: 'https://gw.example:8443', host: 'gw.example:8443', 'sec-fetch-site': 'same-origin' });
+    refuses({ origin: 'https://gw.example', host: 'gw.example:80', 'sec-fetch-site': 'same-origin' });
+    refuses({ origin: 'https://evil.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' });
+  });
+
+  it('knows no page by a request without a Host', () => {
+    const request = requestOf('POST /api/v1/pods', { origin: 'http://' });
+    assert.equal(refusalOf(() => guard(request, infoOf('POST /api/v1/pods')))?.rejection, 'origin');
+  });
+});

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { refuseWrite } from '../../src/guard/read-only.js';
+import { infoOf, refusalOf, requestOf } from './judged-request.js';
+import { uncertainSpellings } from './uncertain-spellings.js';
+
+type Headers = Readonly<Record<string, string>>;
+
+function passes(line: string, headers: Headers = {}): void {
+  assert.equal(
+    refusalOf(() => refuseWrite(infoOf(line), requestOf(line, headers))),
+    undefined,
+    `${line} ${JSON.stringify(headers)}`,
+  );
+}
+
+function refuses(line: string, headers: Headers = {}): void {
+  const refusal = refusalOf(() => refuseWrite(infoOf(line), requestOf(line, headers)));
+  assert.equal(refusal?.rejection, 'read_only', `${line} ${JSON.stringify(headers)}`);
+  assert.match(refusal.message, /--read-only/);
+}
+
+const pod = '/api/v1/namespaces/a/pods/web';
+const authentication = '/apis/authentication.k8s.io/v1';
+const authorization = '/apis/authorization.k8s.io/v1';
+const websocket = { upgrade: 'websocket' };
+
+describe('--read-only', () => {
+  it('lets get, list and watch of every resource pass, aggregated and custom ones too, with GET and HEAD', () => {
+    for (const target of [
+      pod,
+      '/api/v1/namespaces/a/pods',
+      '/api/v1/pods?watch=true',
+      '/api/v1/watch/namespaces/a/pods/web',
+      '/api/v1/watch/pods',
+      '/api/v1/namespaces/a',
+      '/api/v1/namespaces/a/status',
+      `${pod}/log?follow=true`,
+      `${pod}/status`,
+      `${pod}/ephemeralcontainers`,
+      '/apis/apps/v1/namespaces/a/deployments/web/scale',
+      '/apis/example.com/v1/namespaces/a/widgets/w/anything',
+      '/apis/metrics.k8s.io/v1beta1/nodes',
+      '/apis/custom.metrics.k8s.io/v1beta1/namespaces/a/pods/*/http_requests',
+    ]) {
+      passes(`GET ${target}`);
+      passes(`HEAD ${target}`);
+    }
+  });
+
+  it('lets GET and HEAD of other paths pass, but for profiling', () => {
+    for (const path of ['/', '/api', '/apis/apps/v1', '/version', '/openapi/v2', '/metrics', '/logs/x.log']) {
+      passes(`GET ${path}`);
+      passes(`HEAD ${path}`);
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'])
+        refuses(`${method} ${path}`);
+    }
+    for (const path of ['/debug/pprof', '/debug/pprof/profile?seconds=600', '//debug/pprof/trace']) {
+      refuses(`GET ${path}`);
+    }
+    refuses('PUT /debug/flags/v');
+  });
+
+  it('lets access reviews be created, and nothing else of their groups', () => {
+    for (const path of [
+      `${authorization}/selfsubjectaccessreviews`,
+      `${authorization}/selfsubjectrulesreviews`,
+      `${authorization}/subjectaccessreviews`,
+      `${authorization}/namespaces/a/localsubjectaccessreviews`,
+      `${authentication}/selfsubjectreviews`,
+      `${authentication}/tokenreviews`,
+      '/apis/authentication.k8s.io/v1beta1/selfsubjectreviews?dryRun=All',
+    ]) {
+      passes(`POST ${path}`);
+      for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS']) refuses(`${method} ${path}`);
+      refuses(`POST ${path}`, websocket);
+    }
+    for (const path of [
+      `${authorization}/tokenreviews`,
+      `${authorization}/selfsubjectaccessreviews/name`,
+      `${authorization}/selfsubjectaccessreviews/name/status`,
+      `${authorization}/watch/selfsubjectaccessreviews`,
+      `${authorization}/SelfSubjectAccessReviews`,
+      `${authorization}//selfsubjectaccessreviews`,
+      '/apis/authorization.example.com/v1/selfsubjectaccessreviews',
+      '/apis/example.com/v1/tokenreviews',
+      '/api/v1/tokenreviews',
+    ]) {
+      refuses(`POST ${path}`);
+    }
+  });
+
+  it('refuses every write, dry runs and subresources too', () => {
+    for (const line of [
+      'POST /api/v1/namespaces/a/pods',
+      'POST /api/v1/namespaces/a/pods?dryRun=All',
+      'POST /api/v1/namespaces',
+      `PUT ${pod}`,
+      `PATCH ${pod}`,
+      `DELETE ${pod}`,
+      'DELETE /api/v1/namespaces/a/pods',
+      `POST ${pod}/binding`,
+      'POST /api/v1/namespaces/a/bindings',
+      `POST ${pod}/eviction`,
+      `PATCH ${pod}/ephemeralcontainers`,
+      `PATCH ${pod}/resize`,
+      'POST /api/v1/namespaces/a/serviceaccounts/default/token',
+      'PUT /apis/apps/v1/namespaces/a/deployments/web/scale',
+      'PUT /api/v1/namespaces/a/finalize',
+      'PUT /apis/certificates.k8s.io/v1/certificatesigningrequests/c/approval',
+      'POST /apis/example.com/v1/namespaces/a/widgets/w/start',
+    ]) {
+      refuses(line);
+    }
+  });
+
+  it('refuses methods that RequestInfo does not know', () => {
+    for (const method of ['OPTIONS', 'TRACE', 'COPY', 'PROPFIND', 'QUERY', 'LINK', 'M-SEARCH', 'get']) {
+      refuses(`${method} ${pod}`);
+      refuses(`${method} /api/v1/watch/pods`);
+    }
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+      refuses(`${method} /api/v1/watch/namespaces/a/pods`);
+  });
+
+  it('refuses to connect to exec, attach, port-forward and proxy, whatever the method, upgrade, case and place', () => {
+    for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      for (const path of [
+        `${pod}/exec?command=id`,
+        `${pod}/attach`,
+        `${pod}/portforward`,
+        `${pod}/proxy`,
+        `${pod}/proxy/index.html`,
+        `${pod}/EXEC`,
+        `${pod}/Proxy/x`,
+        `${pod}/%65xec`,
+        `${pod}%2fexec`,
+        `/${pod}/exec/`,
+        '/api/v1/pods/web/exec',
+        '/api/v1/namespaces/a/services/web/proxy/',
+        '/api/v1/nodes/n/proxy/run/a/web/c',
+        '/api/v1/proxy/nodes/n/metrics',
+        '/api/v1/proxy/namespaces/a/services/web',
+        '/api/v1/proxy/namespaces/a/pods/web/log',
+        '/api/v1/watch/namespaces/a/pods/web/exec',
+        '/apis/example.com/v1/namespaces/a/machines/m/portforward',
+        `${pod}/exec?watch=true`,
+      ]) {
+        for (const upgrade of [{}, websocket, { upgrade: 'SPDY/3.1' }]) refuses(`${method} ${path}`, upgrade);
+      }
+    }
+  });
+
+  it('lets a WebSocket read a watch or a log, and nothing else be upgraded', () => {
+    for (const target of [
+      '/api/v1/pods?watch=1',
+      '/api/v1/watch/pods',
+      '/api/v1/watch/namespaces/a/pods/web',
+      '/apis/example.com/v1/widgets?watch=true&fieldSelector=metadata.name%3Dw',
+      `${pod}/log?follow=true`,
+    ]) {
+      passes(`GET ${target}`, websocket);
+      passes(`GET ${target}`, { upgrade: 'WebSocket' });
+      for (const upgrade of ['SPDY/3.1', 'websocket, x', 'x, websocket', 'tcp', '']) {
+        refuses(`GET ${target}`, { upgrade });
+      }
+      refuses(`POST ${target}`, websocket);
+    }
+    for (const target of [
+      pod,
+      `${pod}?watch=true`,
+      '/api/v1/pods',
+      '/api/v1/pods?watch=false',
+      '/version',
+      '/api/v1/pods;watch=true',
+      '/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/vm/console',
+      '/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/vm/console?watch=true',
+      '/apis/subresources.kubevirt.io/v1/watch/namespaces/a/virtualmachineinstances/vm/vnc',
+      '/apis/subresources.kubevirt.io/v1/namespaces/a/virtualmachineinstances/vm/log',
+      '/apis/example.com/v1/namespaces/a/pods/p/log',
+    ]) {
+      refuses(`GET ${target}`, websocket);
+    }
+  });
+
+  it('takes the offer of HTTP/2 in the clear, which is never taken up, for the plain request that it is', () => {
+    passes(`GET ${pod}`, { upgrade: 'h2c' });
+    refuses(`DELETE ${pod}`, { upgrade: 'h2c' });
+    refuses(`GET ${pod}/exec`, { upgrade: 'h2c' });
+  });
+
+  it('refuses headers that stand for another method to some program', () => {
+    for (const name of ['x-http-method-override', 'x-http-method', 'x-method-override']) {
+      refuses(`GET ${pod}`, { [name]: 'DELETE' });
+      refuses('GET /version', { [name]: '' });
+    }
+  });
+
+  it('refuses what it cannot judge', () => {
+    for (const target of uncertainSpellings) {
+      refuses(`GET ${target}`);
+      refuses(`GET ${target}`, websocket);
+    }
+  });
+});

@@ -431,6 +431,30 @@ describe("over a user's own limit", () => {
   });
 });
 
+test('requests that the filter refuses count towards the rate as well, and a client that does not wait for a held refusal leaves nothing behind', async t => {
+  const proxied = await startProxiedApiServer({}, ['--rate-limit=1', '--rate-limit-burst=5']);
+  t.after(() => proxied.close());
+  const { port } = proxied.proxy;
+  const exec = '/api/v1/namespaces/default/pods/web-0/exec';
+  const statuses: number[] = [];
+  for (let turn = 0; turn < 20; turn++) statuses.push((await send(port, exec)).status);
+  assert.deepEqual(new Set(statuses), new Set([403, 429]));
+  const before = (await ownMetric(port, rejected('rate_limit'))) ?? 0;
+  // Beyond fifty within a second, refusals are held back.
+  const connections = await Promise.all(Array.from({ length: 100 }, () => connect(t, port)));
+  for (const connection of connections) connection.write(toBytes({ target: exec }));
+  const heard = connections.filter(connection => connection.received() !== '').length;
+  for (const connection of connections) connection.destroy();
+  assert.ok(heard < 100);
+  const deadline = Date.now() + 10_000;
+  while (((await ownMetric(port, rejected('rate_limit'))) ?? 0) < before + 90 && Date.now() < deadline)
+    await delay(50);
+  assert.ok(((await ownMetric(port, rejected('rate_limit'))) ?? 0) >= before + 90, 'they are counted');
+  await untilOwnMetric(port, inflight, 0);
+  await untilOwnMetric(port, 'kube_api_proxy_inflight_requests', 0);
+  await untilOwnMetric(port, 'kube_api_proxy_users', 0);
+});
+
 /** Latencies of some fifty requests a second, one after the other, for some seconds, in milliseconds: the median and the 99th percentile. */
 async function latencies(port: number, agent: http.Agent, seconds: number): Promise<Latencies> {
   const took: number[] = [];

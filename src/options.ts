@@ -4,6 +4,7 @@ import {
   count,
   duration,
   keepAlive,
+  names,
   oneOf,
   optionalPort,
   originList,
@@ -22,6 +23,7 @@ import {
 export type OptionGroup =
   | 'Listening'
   | 'Filter'
+  | 'Authentication'
   | 'Fair shares'
   | 'API server'
   | 'Credentials'
@@ -166,6 +168,90 @@ export const optionTable = {
     default: 'false',
     group: 'Filter',
     help: 'Let every request through; any web page can then use a port that its reader can reach.',
+  }),
+  tokenAuthFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Authentication',
+    help: 'Bearer tokens of callers, one a line: token,user,uid,"group1,group2"; requests then act as their caller.',
+  }),
+  oidcIssuerUrl: define({
+    type: text('URL'),
+    default: '',
+    group: 'Authentication',
+    help: 'OpenID Connect issuer whose id-tokens are taken from callers; https, and exactly as in their iss.',
+  }),
+  oidcClientId: define({
+    type: text('ID'),
+    default: '',
+    group: 'Authentication',
+    help: 'Audience that id-tokens must have.',
+  }),
+  oidcUsernameClaim: define({
+    type: text('CLAIM'),
+    default: 'sub',
+    group: 'Authentication',
+    help: "Claim that is the caller's name.",
+  }),
+  oidcUsernamePrefix: define({
+    type: text('PREFIX'),
+    default: '',
+    group: 'Authentication',
+    help: "What is put in front of names: by default the issuer's URL and #, nothing for emails; - is nothing.",
+  }),
+  oidcGroupsClaim: define({
+    type: text('CLAIM'),
+    default: '',
+    group: 'Authentication',
+    help: "Claim that is the caller's groups, a text or a list of texts.",
+  }),
+  oidcGroupsPrefix: define({
+    type: text('PREFIX'),
+    default: '',
+    group: 'Authentication',
+    help: 'What is put in front of groups.',
+  }),
+  oidcRequiredClaim: define({
+    type: texts('KEY=VALUE'),
+    default: '',
+    group: 'Authentication',
+    help: 'Claim that id-tokens must have, with its value; can be repeated.',
+  }),
+  oidcSigningAlgs: define({
+    type: names,
+    default: 'RS256',
+    group: 'Authentication',
+    help: 'JOSE algorithms that id-tokens may be signed with: RS, ES or PS with 256, 384 or 512.',
+  }),
+  oidcCaFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Authentication',
+    help: "Certificates that the issuer's certificate is checked against; by default the well-known ones.",
+  }),
+  authenticationTokenWebhook: define({
+    type: bool,
+    default: 'false',
+    group: 'Authentication',
+    help: "Have the API server say whose callers' bearer tokens are (TokenReview), such as those of service accounts.",
+  }),
+  authenticationTokenWebhookCacheTtl: define({
+    type: duration,
+    default: '2m',
+    group: 'Authentication',
+    help: "How long the API server's word on a token counts, though never longer than the token; for a bad one at most 10s.",
+  }),
+  apiAudiences: define({
+    type: names,
+    default: '',
+    group: 'Authentication',
+    help: 'Audiences of which a token must be for one, for --authentication-token-webhook; by default the API server itself.',
+  }),
+  allowSystemIdentities: define({
+    type: names,
+    default: '',
+    group: 'Authentication',
+    help: 'Names and groups beginning with system: that callers may have all the same, such as system:masters.',
   }),
   maxRequestsInflight: define({
     type: count,

@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Authentication } from './authentication/authentication.js';
+import { createAuthenticationGuard } from './guard/authentication.js';
 import { createCorsPolicy } from './guard/cors.js';
 import { type FairShares, Place } from './guard/fair-shares.js';
 import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
-import { refuseImpersonation } from './guard/impersonation.js';
+import { refuseClaimedIdentity, refuseImpersonation } from './guard/impersonation.js';
 import { createNamespaceGuard } from './guard/namespaces.js';
 import { comesFromBrowser, createOriginGuard } from './guard/origin.js';
 import { compileOriginList, type OriginList } from './guard/origin-list.js';
@@ -45,6 +47,8 @@ export interface ServerParts {
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
+  /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
+  readonly authentication: Authentication | undefined;
   readonly fairShares: FairShares;
   /** Undefined when there is none. */
   readonly audit: AuditLog | undefined;
@@ -70,7 +74,8 @@ const maxHeaderSize = 128 * 1024;
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, health, logger, openStreams, fairShares, audit } = parts;
+  const { options, upstream, metrics, health, logger, openStreams, authentication, fairShares, audit } =
+    parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -107,6 +112,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   guards.push(request => {
     if (comesFromBrowser(request.raw) && isForApi(request)) originGuard(request.raw, infoOf(request));
   });
+  if (authentication !== undefined) {
+    const authenticate = createAuthenticationGuard(authentication);
+    guards.push(
+      request => refuseClaimedIdentity(request.raw.rawHeaders),
+      request => (isProbe(request) ? undefined : authenticate(request)),
+    );
+  }
   guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
   if (!options.disableFilter) {
     guards.push(request => {
@@ -152,7 +164,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.setErrorHandler((error, request, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     request.record.failure = failure;
-    if (failure instanceof Refusal && failure.endsConnection) reply.header('Connection', 'close');
+    if (failure instanceof Refusal) {
+      if (failure.endsConnection) reply.header('Connection', 'close');
+      reply.headers(failure.headers);
+    }
     if (request.record.audit !== undefined) reply.header('Audit-ID', request.record.audit.id);
     if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
     reply
@@ -178,6 +193,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       upstream,
       openStreams,
       traffic: metrics.traffic,
+      authenticates: authentication !== undefined,
       appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
@@ -218,7 +234,7 @@ function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
       if (verdict === undefined) continue;
       if (verdict === answered) return;
       verdict.then(() => {
-        // Who has gone meanwhile gets no place, and nothing goes upstream for them.
+        // Nobody would hear of it any more when a client leaves that has left already, nor give back its place.
         if (!request.record.isOver) judge(guards, judged, index + 1);
       }, done);
       return;
@@ -289,6 +305,11 @@ function isForApi(request: FastifyRequest): boolean {
 
 function isOwn(request: FastifyRequest): boolean {
   return request.raw.url?.startsWith(ownPrefix) === true;
+}
+
+/** Kubelet and balancers have no credential. */
+function isProbe({ raw: { url } }: FastifyRequest): boolean {
+  return url === `${ownPrefix}livez` || url === `${ownPrefix}readyz`;
 }
 
 /** Counts and logs the request when it is over: with its answer, or with its connection. */

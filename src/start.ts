@@ -1,8 +1,10 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
+import { asksCallers, configureAuthentication } from './authentication/methods.js';
 import { FairShares } from './guard/fair-shares.js';
 import { describeFileError } from './kubeconfig/file-problem.js';
+import type { ClientConfig } from './kubeconfig/types.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
@@ -12,7 +14,8 @@ import { type OpenAuditLog, openAuditLog } from './observability/open-audit-log.
 import type { Options } from './options.js';
 import { OpenStreams } from './proxy/open-streams.js';
 import { buildServer } from './server.js';
-import { get } from './upstream/get.js';
+import { createImpersonationCheck } from './upstream/impersonation-access.js';
+import { get } from './upstream/own-request.js';
 import { createReachabilityCheck } from './upstream/reachability.js';
 import { followConfiguration } from './upstream/reload.js';
 import { sessionWithin } from './upstream/session-within.js';
@@ -68,7 +71,7 @@ export async function createProgram(
     readiness: async () => health?.results() ?? new Map(),
   });
   const expiryWarning = createExpiryWarning(logger);
-  const [followed, folder, audit] = await Promise.all([
+  const [followed, configured, folder, audit] = await Promise.all([
     followConfiguration({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -80,27 +83,42 @@ export async function createProgram(
         expiryWarning.watch(notAfter);
       },
       onConnect: metrics.traffic.connected,
+      refuse: config => (asksCallers(options) ? refuseImpersonation(config) : undefined),
       onReload: problems => {
         metrics.credentials.reloaded(problems.length === 0);
         if (problems.length === 0) logger.info('configuration reloaded');
         else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     }),
+    asksCallers(options)
+      ? configureAuthentication(options, {
+          upstream: () => upstream as Upstream,
+          metrics: metrics.authentication,
+          logger,
+        })
+      : undefined,
     findFolder(options.www),
     findAuditLog(options, { metrics: metrics.audit, logger }),
   ]);
-  const problems = [
-    ...('problems' in followed ? followed.problems : []),
-    ...folder.problems,
-    ...audit.problems,
-  ];
-  if ('problems' in followed || problems.length > 0) return { problems };
+  const problems = [followed, configured, folder, audit].flatMap(part =>
+    part !== undefined && 'problems' in part ? part.problems : [],
+  );
+  if (
+    'problems' in followed ||
+    (configured !== undefined && 'problems' in configured) ||
+    problems.length > 0
+  ) {
+    return { problems };
+  }
   upstream = followed.upstream;
 
   const shutdown = createShutdownCheck();
+  const mayImpersonate =
+    configured && createImpersonationCheck(followed.upstream, () => configured.impersonated());
   health = createHealth([
     { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
+    ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
     { name: 'shutdown', check: shutdown.check },
   ]);
   const app = await buildServer({
@@ -110,16 +128,22 @@ export async function createProgram(
     health,
     logger,
     openStreams,
+    authentication: configured?.authentication,
     fairShares,
     audit: audit.auditLog?.log,
   });
   app.addHook('onListen', async () => {
     expiryWarning.start();
+    configured?.start();
     void knownResources.refresh();
+    mayImpersonate?.().catch((error: Error) =>
+      logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
+    );
     setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
   });
   app.addHook('onClose', async () => {
     followed.close();
+    configured?.close();
     expiryWarning.close();
   });
   const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
@@ -151,6 +175,15 @@ async function findAuditLog(
     const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);
     return { auditLog: undefined, problems: [`--audit-log-path: "${options.auditLogPath}": ${reason}`] };
   }
+}
+
+/** Two could not both be whom a request acts as. */
+function refuseImpersonation({ impersonation }: ClientConfig): string | undefined {
+  if (impersonation === undefined) return undefined;
+  return (
+    'callers are authenticated and requests act as them, so that --as and as in the kubeconfig cannot be used; ' +
+    'leave out one or the other'
+  );
 }
 
 async function findFolder(www: string): Promise<{ path: string; problems: readonly string[] }> {

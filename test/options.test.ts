@@ -40,6 +40,20 @@ describe('the defaults', () => {
       acceptNamespaces: '.*',
       rejectResources: [],
       corsAllowedOrigins: '',
+      tokenAuthFile: '',
+      oidcIssuerUrl: '',
+      oidcClientId: '',
+      oidcUsernameClaim: 'sub',
+      oidcUsernamePrefix: '',
+      oidcGroupsClaim: '',
+      oidcGroupsPrefix: '',
+      oidcRequiredClaim: [],
+      oidcSigningAlgs: ['RS256'],
+      oidcCaFile: '',
+      authenticationTokenWebhook: false,
+      authenticationTokenWebhookCacheTtl: 120_000,
+      apiAudiences: [],
+      allowSystemIdentities: [],
       maxRequestsInflight: 400,
       maxLongrunningRequests: 5000,
       maxRequestsInflightPerUser: 0,
@@ -359,7 +373,7 @@ describe('the environment', () => {
       else if (key === 'adminPort') assert.equal(value, 8002);
       else if (key === 'rejectResources') {
         assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
-      } else if (preset === '') assert.deepEqual(value, type.separator === '\n' ? ['x'] : text, name);
+      } else if (preset === '') assert.deepEqual([value].flat(), [text], name);
     }
   });
 

@@ -1,11 +1,15 @@
-import { Agent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { OidcConfig } from '../kubeconfig/auth-provider.js';
 import { loadCertificateAuthority } from './certificate-authority.js';
 import { CredentialError } from './credential-source.js';
-import { askIssuer, describeIssuer, exchangeTimeout, type IssuerAnswer } from './oidc-request.js';
-
-/** Makes what the issuer's connections go through; undefined stands for the well-known authorities. */
-export type CreateIssuerDispatcher = (certificateAuthority: Buffer | undefined) => Dispatcher;
+import {
+  askIssuer,
+  type CreateIssuerDispatcher,
+  createIssuerAgent,
+  describeIssuer,
+  type IssuerAnswer,
+  parseObject,
+} from './oidc-request.js';
 
 /** What a refresh gives; not checked. */
 export interface RefreshedTokens {
@@ -27,7 +31,7 @@ export class OidcIssuer {
   readonly #createDispatcher: CreateIssuerDispatcher;
   readonly #authStyles = new Map<string, AuthStyle>();
 
-  constructor(config: OidcConfig, createDispatcher: CreateIssuerDispatcher = createAgent) {
+  constructor(config: OidcConfig, createDispatcher: CreateIssuerDispatcher = createIssuerAgent) {
     this.#config = config;
     this.#createDispatcher = createDispatcher;
   }
@@ -111,17 +115,6 @@ export class OidcIssuer {
   }
 }
 
-/** A pool for one refresh, which verifies the issuer whatever NODE_TLS_REJECT_UNAUTHORIZED says. */
-function createAgent(certificateAuthority: Buffer | undefined): Dispatcher {
-  return new Agent({
-    connect: {
-      rejectUnauthorized: true,
-      timeout: exchangeTimeout,
-      ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
-    },
-  });
-}
-
 type TokenResult =
   | { readonly tokens: RefreshedTokens }
   | { readonly problem: string; readonly isRefused: boolean };
@@ -161,15 +154,6 @@ function readTokens({ status, mediaType, text }: IssuerAnswer): TokenResult {
   }
   const isRefreshToken = typeof refreshToken === 'string' && refreshToken !== '';
   return { tokens: { idToken, refreshToken: isRefreshToken ? refreshToken : undefined } };
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function withoutSlash(issuer: string): string {

@@ -1,8 +1,11 @@
-import { type Dispatcher, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import { CredentialError } from './credential-source.js';
 
+/** Makes what the issuer's connections go through; undefined stands for the well-known authorities. */
+export type CreateIssuerDispatcher = (certificateAuthority: Buffer | undefined) => Dispatcher;
+
 /** Milliseconds for one exchange with the issuer, connecting included. */
-export const exchangeTimeout = 30_000;
+const exchangeTimeout = 30_000;
 /** Bytes of an answer that are read; golang.org/x/oauth2 reads as many. */
 const maxBytes = 1024 * 1024;
 
@@ -25,11 +28,14 @@ export async function askIssuer(
     signal,
     form,
     authorization,
+    authorityName = 'idp-certificate-authority(-data)',
   }: {
     readonly dispatcher: Dispatcher;
     readonly signal: AbortSignal;
     readonly form?: URLSearchParams;
     readonly authorization?: string;
+    /** What names the certificates that the issuer's one is checked against. */
+    readonly authorityName?: string;
   },
 ): Promise<IssuerAnswer> {
   try {
@@ -54,13 +60,36 @@ export async function askIssuer(
       text: await readText(body),
     };
   } catch (error) {
-    throw new CredentialError(`${describeIssuer(url)} cannot be used: ${describeFailure(error)}`);
+    const failure = describeFailure(error);
+    const advice = failure === unknownAuthority ? `; check ${authorityName}` : '';
+    throw new CredentialError(`${describeIssuer(url)} cannot be used: ${failure}${advice}`);
   }
 }
 
 /** The issuer's address for a message, without query. */
 export function describeIssuer(url: URL): string {
   return `the OpenID Connect issuer at ${url.origin}${url.pathname}`;
+}
+
+/** A pool for few exchanges, which verifies the issuer whatever NODE_TLS_REJECT_UNAUTHORIZED says. */
+export function createIssuerAgent(certificateAuthority: Buffer | undefined): Dispatcher {
+  return new Agent({
+    connect: {
+      rejectUnauthorized: true,
+      timeout: exchangeTimeout,
+      ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
+    },
+  });
+}
+
+/** The JSON object that a text is; undefined when it is none. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 class TooLarge extends Error {}
@@ -76,8 +105,7 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-const unknownAuthority =
-  'its certificate is signed by an unknown authority; check idp-certificate-authority(-data)';
+const unknownAuthority = 'its certificate is signed by an unknown authority';
 const noAnswer = 'it does not answer in time';
 
 const failures: Readonly<Record<string, string>> = {

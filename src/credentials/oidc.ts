@@ -3,7 +3,8 @@ import { readIdToken } from '../kubeconfig/id-token.js';
 import { type Clock, systemClock } from './clock.js';
 import type { Credential } from './credential.js';
 import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
-import { type CreateIssuerDispatcher, OidcIssuer } from './oidc-issuer.js';
+import { OidcIssuer } from './oidc-issuer.js';
+import type { CreateIssuerDispatcher } from './oidc-request.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
 /** Milliseconds before its expiry from which client-go takes an id-token for expired. */

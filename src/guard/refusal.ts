@@ -1,18 +1,28 @@
 import { StatusError } from '../kubernetes/status.js';
 import type { RejectionReason } from '../observability/metrics.js';
 
+/** What else there is to a refusal. */
+interface RefusalOptions extends ErrorOptions {
+  readonly endsConnection?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly retryAfterSeconds?: number;
+}
+
 /** A request that a guard does not let pass: answered with a Status that names the rule and the way out. */
 export class Refusal extends StatusError {
   /** Whether nothing more is read from the connection that it came on. */
   readonly endsConnection: boolean;
+  /** What goes with the answer beside its body. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     code: number,
     readonly rejection: RejectionReason,
     message: string,
-    { endsConnection = false, ...options }: { endsConnection?: boolean; retryAfterSeconds?: number } = {},
+    { endsConnection = false, headers = {}, ...options }: RefusalOptions = {},
   ) {
     super(code, message, options);
     this.endsConnection = endsConnection;
+    this.headers = headers;
   }
 }

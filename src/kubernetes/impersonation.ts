@@ -28,6 +28,19 @@ export function impersonationHeaders({ user, uid, groups, extra }: Impersonation
   return headers;
 }
 
+const made = new WeakMap<UserInfo, readonly string[]>();
+
+/** The headers that have a request act as this user, made once for each `UserInfo`. */
+export function impersonationOf(user: UserInfo): readonly string[] {
+  let headers = made.get(user);
+  if (headers === undefined) {
+    const { username, uid, groups, extra } = user;
+    headers = impersonationHeaders({ user: username, groups, extra, ...(uid === undefined ? {} : { uid }) });
+    made.set(user, headers);
+  }
+  return headers;
+}
+
 /** Whether a request, by its headers as Node's `rawHeaders` has them, asks for any kind of impersonation. */
 export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {

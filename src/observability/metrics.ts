@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
+import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
@@ -14,6 +15,8 @@ const rejectionReasons = [
   'method',
   'origin',
   'impersonation',
+  'unauthenticated',
+  'identity',
   'read_only',
   'namespace',
   'resource',
@@ -66,6 +69,8 @@ export interface Metrics {
   readonly credentials: CredentialMetrics;
   /** The audit log. */
   readonly audit: AuditMetrics;
+  /** Who callers are. */
+  readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
   /** Everything, as an Accept header wants it: OpenMetrics 1.0 if it is asked for, else Prometheus' text format 0.0.4. */
@@ -246,6 +251,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
     audit: createAuditMetrics(registry),
+    authentication: createAuthenticationMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     async render(accept) {

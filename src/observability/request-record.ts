@@ -31,6 +31,8 @@ export class RequestRecord {
   readonly #startedAt = performance.now();
   #code = 0;
   #isOver = false;
+  /** Name of who sends it; undefined where nobody is asked, or was not found out. */
+  user: string | undefined;
   /** The API server's name for the request, from its answer. */
   auditId: string | undefined;
   /** Its events for the audit log; undefined without one. */
@@ -55,6 +57,7 @@ export class RequestRecord {
   }
 
   /** Whether its answer is out or its client has gone: nobody waits for it any more. */
+  /** Whether the answer is out or the client has gone. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -111,6 +114,7 @@ export class RequestRecord {
       method: origin.method,
       path: origin.path,
       remoteAddress: origin.remoteAddress,
+      user: this.user,
       requestId: origin.requestId,
       traceparent: origin.traceparent,
       verb: info.verb,
@@ -131,6 +135,7 @@ export class RequestRecord {
 }
 
 interface LineFields extends RequestOrigin {
+  readonly user: string | undefined;
   readonly verb: string;
   readonly apiGroup: string | undefined;
   readonly version: string | undefined;

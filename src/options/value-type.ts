@@ -46,6 +46,13 @@ export function texts(placeholder: string): ValueType<readonly string[]> {
   };
 }
 
+/** Names with commas between them. */
+export const names: ValueType<readonly string[]> = {
+  placeholder: 'NAMES',
+  separator: ',',
+  parse: value => ({ value: value.split(',').filter(name => name !== '') }),
+};
+
 const truths = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const falsehoods = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 

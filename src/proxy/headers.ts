@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 
 /** Header fields as Node's `rawHeaders` has them: name, value, name, value, … in order, spelled as sent. */
 export type RawHeaders = readonly string[];
@@ -9,6 +10,11 @@ export interface Additions {
   readonly host: string;
   /** Value of the Authorization header for a request that has none. */
   readonly authorization: string | undefined;
+  /**
+   * Whether the client's own credentials were for this program: none of them goes on, neither an Authorization header of any scheme
+   * nor a bearer token among WebSocket subprotocols.
+   */
+  readonly dropsCredentials: boolean;
   /** Flat list of Impersonate-* fields. */
   readonly impersonation: readonly string[];
   /** Value of the X-Request-Id header for a request that has none. */
@@ -40,7 +46,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 /**
  * The headers of a request on its way upstream, for plain requests and upgrades alike: hop-by-hop fields and those that
  * `Connection` names are taken off first, then ours are put on, so that a client can strip nothing of ours. A client's own
- * Authorization wins over the configured one, as in client-go's round trippers.
+ * Authorization wins over the configured one, as in client-go's round trippers, unless it was for this program.
  */
 export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
   const named = namedByConnection(rawHeaders);
@@ -58,8 +64,16 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
       continue;
     }
     if (key === 'audit-id' && additions.auditId !== undefined) continue;
-    if (key === 'authorization') authorized = true;
-    else if (key === 'x-request-id') identified = true;
+    if (key === 'authorization') {
+      if (additions.dropsCredentials) continue;
+      authorized = true;
+    } else if (key === 'x-request-id') {
+      identified = true;
+    } else if (additions.dropsCredentials && key === 'sec-websocket-protocol') {
+      const protocols = withoutBearerProtocol(value);
+      if (protocols !== undefined) headers.push(name, protocols);
+      continue;
+    }
     headers.push(name, value);
   }
   if (!authorized && additions.authorization !== undefined) {

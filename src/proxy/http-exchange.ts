@@ -107,7 +107,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     // 1xx is between the API server and this program, but for 101, which no plain request asks for.
     if (statusCode >= 100 && statusCode < 200) return true;
     this.#resume = resume;
-    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#request)) {
+    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#context, this.#reply.request)) {
       const renewal = this.#context.upstream.refused(this.#session as UpstreamSession);
       this.#renewed = true;
       if (!this.#hasBody) {

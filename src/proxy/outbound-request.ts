@@ -1,5 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
+import { impersonationOf } from '../kubernetes/impersonation.js';
+import { StatusError } from '../kubernetes/status.js';
 import type { TrafficMetrics } from '../observability/traffic-metrics.js';
 import type { Upstream, UpstreamSession } from '../upstream/upstream.js';
 import { outboundHeaders } from './headers.js';
@@ -9,6 +10,8 @@ import type { OpenStreams } from './open-streams.js';
 export interface ProxyContext {
   readonly upstream: Upstream;
   readonly openStreams: OpenStreams;
+  /** Whether callers are authenticated: every request then acts as its caller, and none of their credentials goes upstream. */
+  readonly authenticates: boolean;
   /** Puts the path of the kubeconfig's server URL before every path. */
   readonly appendServerPath: boolean;
   /** Milliseconds that a request may take that is not long-running; 0 for no limit. */
@@ -27,14 +30,17 @@ export interface OutboundRequest {
 
 /** The request as the API server gets it, on either leg. */
 export function outboundRequest(
-  { appendServerPath }: ProxyContext,
-  { target, raw, record }: FastifyRequest,
+  { appendServerPath, authenticates }: ProxyContext,
+  { target, raw, record, caller }: FastifyRequest,
   { host, serverPath, credential, impersonation }: UpstreamSession,
 ): OutboundRequest {
+  // It would act as the proxy itself, who may become anybody.
+  if (authenticates && caller === undefined) throw new StatusError(500, 'nobody has asked who the caller is');
   const headers = outboundHeaders(raw.rawHeaders, {
     host,
     authorization: credential.authorization,
-    impersonation,
+    dropsCredentials: authenticates,
+    impersonation: caller === undefined ? impersonation : impersonationOf(caller),
     requestId: record.origin.requestId,
     auditId: record.audit?.id,
     remoteAddress: raw.socket.remoteAddress,
@@ -43,7 +49,7 @@ export function outboundRequest(
   return { path: appendServerPath ? serverPath + target.raw : target.raw, headers };
 }
 
-/** Whether the client authenticates itself, so that a 401 says nothing of our credential. */
-export function bringsAuthorization(request: IncomingMessage): boolean {
-  return request.headers.authorization !== undefined;
+/** Whether it is the client's own credential that goes upstream, so that a 401 says nothing of ours. */
+export function bringsAuthorization({ authenticates }: ProxyContext, { raw }: FastifyRequest): boolean {
+  return !authenticates && raw.headers.authorization !== undefined;
 }

@@ -146,7 +146,7 @@ export class Upgrade implements OpenStream {
   }
 
   #answer(session: UpstreamSession, answer: IncomingMessage): void {
-    if (answer.statusCode !== 401 || this.#renewed || bringsAuthorization(this.#request.raw)) {
+    if (answer.statusCode !== 401 || this.#renewed || bringsAuthorization(this.#context, this.#request)) {
       this.#refuse(session, answer);
       return;
     }

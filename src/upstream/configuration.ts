@@ -30,6 +30,8 @@ export interface ConfigurationOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly overrides: Overrides;
   readonly events: CredentialEvents;
+  /** What about it does not go with the rest of the program; undefined when it does. */
+  readonly refuse?: (config: ClientConfig) => string | undefined;
   /** Has the files looked at again before their time. */
   readonly lookAgain: () => Promise<void>;
 }
@@ -39,7 +41,7 @@ export interface ConfigurationOptions {
  * the configuration before. All that is wrong is told at once, one line each.
  */
 export async function loadConfiguration(
-  { location, env, overrides, events, lookAgain }: ConfigurationOptions,
+  { location, env, overrides, events, lookAgain, refuse }: ConfigurationOptions,
   before?: Configuration,
 ): Promise<Configuration | Unusable> {
   const loaded = loadKubeconfig(location);
@@ -65,9 +67,11 @@ export async function loadConfiguration(
     environment: env,
   });
   const files = [...loaded.kubeconfig.lookedFor, ...kubeconfig.files, ...filesOf(config)];
-  if ('problems' in prepared || 'problems' in trusted || 'problem' in proxied) {
+  const refusal = refuse?.(config);
+  if ('problems' in prepared || 'problems' in trusted || 'problem' in proxied || refusal !== undefined) {
     const problems = [prepared, trusted].flatMap(part => ('problems' in part ? part.problems : []));
-    return { problems: 'problem' in proxied ? [...problems, proxied.problem] : problems, files };
+    if ('problem' in proxied) problems.push(proxied.problem);
+    return { problems: refusal === undefined ? problems : [...problems, refusal], files };
   }
   const { certificateAuthority } = trusted;
   const source = prepared.create({ certificateAuthority, env, events, lookAgain, before: before?.source });

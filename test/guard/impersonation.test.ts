@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { refuseImpersonation } from '../../src/guard/impersonation.js';
+import { refuseClaimedIdentity, refuseImpersonation } from '../../src/guard/impersonation.js';
 import { Refusal } from '../../src/guard/refusal.js';
 
 describe('a proxy that impersonates', () => {
@@ -27,5 +27,64 @@ describe('a proxy that impersonates', () => {
 
   it('lets a request without them pass', () => {
     refuseImpersonation(['Host', 'x', 'Connection', 'Impersonate-User', 'Accept', '*/*']);
+  });
+});
+
+describe('a proxy that authenticates its callers', () => {
+  it('refuses a request that says itself who it is from, in every spelling that some server reads so', () => {
+    for (const name of [
+      'Impersonate-User',
+      'iMPERSONATE-gROUP',
+      'Impersonate-Uid',
+      'Impersonate-Extra-Scopes',
+      'Impersonate-Extra-',
+      'Impersonate-Anything-New',
+      'Impersonate_User',
+      'impersonate_extra_scopes',
+      'Impersonate.User',
+      'Impersonate--User',
+      'Impersonate-_User',
+      'Impersonate',
+      'X-Remote-User',
+      'x-remote-group',
+      'X-REMOTE-GROUPS',
+      'X-Remote-Uid',
+      'X-Remote-Extra-Scopes',
+      'X-Remote-Extra-',
+      'X_Remote_User',
+      'X-Remote_User',
+      'x.remote.extra.scopes',
+    ]) {
+      assert.throws(
+        () => refuseClaimedIdentity(['Host', 'x', name, 'system:admin']),
+        (error: unknown) => {
+          assert.ok(error instanceof Refusal);
+          assert.equal(error.code, 403);
+          assert.equal(error.rejection, 'impersonation');
+          assert.match(error.message, /Impersonate-\* and X-Remote-\* headers are not accepted/);
+          return true;
+        },
+        name,
+      );
+    }
+  });
+
+  it('refuses a second Authorization header, whatever the two are', () => {
+    for (const [one, other] of [
+      ['Authorization', 'Authorization'],
+      ['authorization', 'AUTHORIZATION'],
+    ] as const) {
+      assert.throws(
+        () => refuseClaimedIdentity([one, 'Bearer a', 'Accept', '*/*', other, 'Bearer a']),
+        (error: unknown) => error instanceof Refusal && error.code === 400,
+      );
+    }
+  });
+
+  it('lets other headers pass, those that begin like them among them', () => {
+    refuseClaimedIdentity([
+      ...['Host', 'x', 'Authorization', 'Bearer a', 'Connection', 'Impersonate-User', 'X-Remote-Addr', '::1'],
+      ...['X-Remote-Username-Hint', 'a', 'If-Match', 'b', 'X-Forwarded-User', 'c', 'Impersonator', 'd'],
+    ]);
   });
 });

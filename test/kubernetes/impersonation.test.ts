@@ -3,7 +3,11 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { Client } from 'undici';
-import { hasImpersonationHeader, impersonationHeaders } from '../../src/kubernetes/impersonation.js';
+import {
+  hasImpersonationHeader,
+  impersonationHeaders,
+  impersonationOf,
+} from '../../src/kubernetes/impersonation.js';
 
 const extraName = (key: string): string | undefined =>
   impersonationHeaders({ user: 'u', groups: [], extra: new Map([[key, ['v']]]) })[2];
@@ -126,5 +130,18 @@ describe('a request', () => {
     ] as const) {
       assert.equal(hasImpersonationHeader(['Host', 'Impersonate-User', name, value]), false, name);
     }
+  });
+});
+
+describe('the impersonation of a caller', () => {
+  it('is made once for each, and is of that one only', () => {
+    const alice = { username: 'alice', uid: '7', groups: ['dev'], extra: new Map([['scopes', ['a']]]) };
+    const bob = { username: 'bob', uid: undefined, groups: [], extra: new Map() };
+    assert.deepEqual(impersonationOf(alice), [
+      ...['Impersonate-User', 'alice', 'Impersonate-Uid', '7', 'Impersonate-Group', 'dev'],
+      ...['Impersonate-Extra-Scopes', 'a'],
+    ]);
+    assert.equal(impersonationOf(alice), impersonationOf(alice));
+    assert.deepEqual(impersonationOf(bob), ['Impersonate-User', 'bob']);
   });
 });

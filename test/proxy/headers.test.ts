@@ -5,6 +5,7 @@ import { type Additions, inboundHeaders, outboundHeaders } from '../../src/proxy
 const additions: Additions = {
   host: 'api.example:6443',
   authorization: 'Bearer configured',
+  dropsCredentials: false,
   impersonation: [],
   requestId: 'generated',
   auditId: undefined,
@@ -167,6 +168,30 @@ describe('the headers of a request on its way upstream', () => {
       'mine',
     ]);
     assert.deepEqual(valuesOf(outboundHeaders([], additions), 'x-request-id'), ['generated']);
+  });
+
+  it('have nothing of the credentials that the client had for this program', () => {
+    const own = { ...additions, dropsCredentials: true };
+    const client = [
+      ...['Authorization', 'Bearer secret', 'AUTHORIZATION', 'Basic c2VjcmV0', 'authorization', 'secret'],
+      ...['Sec-WebSocket-Protocol', 'v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.c2VjcmV0'],
+      ...['sec-websocket-protocol', 'BASE64URL.bearer.authorization.k8s.io.c2VjcmV0'],
+      ...['Sec-Websocket-Protocol', 'base64url.bearer.authorization.k8s.io.c2VjcmV0,v4.channel.k8s.io'],
+      ...['Cookie', 'kept=1'],
+    ];
+    const headers = outboundHeaders(client, own);
+    assert.deepEqual(valuesOf(headers, 'authorization'), ['Bearer configured']);
+    assert.deepEqual(valuesOf(headers, 'sec-websocket-protocol'), ['v5.channel.k8s.io', 'v4.channel.k8s.io']);
+    assert.deepEqual(valuesOf(headers, 'cookie'), ['kept=1']);
+    assert.doesNotMatch(headers.join(), /secret|c2VjcmV0/);
+    const none = outboundHeaders(client, { ...own, authorization: undefined });
+    assert.deepEqual(valuesOf(none, 'authorization'), []);
+    const named = outboundHeaders([...client, 'Connection', 'Authorization, Impersonate-User'], {
+      ...own,
+      impersonation: ['Impersonate-User', 'alice'],
+    });
+    assert.deepEqual(valuesOf(named, 'authorization'), ['Bearer configured']);
+    assert.deepEqual(valuesOf(named, 'impersonate-user'), ['alice']);
   });
 
   it('take linear time for a Connection header made to hurt', () => {

@@ -26,6 +26,10 @@ export interface OidcIssuer {
   discoveries: number;
   /** The discovery document; a text is sent as it is. */
   metadata: string | Record<string, unknown>;
+  /** The keys at its jwks_uri; a text is sent as it is. */
+  jwks: string | { readonly keys: readonly object[] };
+  /** How often the keys were asked for. */
+  keyRequests: number;
   answer(request: TokenRequest): TokenAnswer | Promise<TokenAnswer>;
   close(): Promise<void>;
 }
@@ -33,18 +37,24 @@ export interface OidcIssuer {
 const issuerPath = '/realms/test';
 
 /** Starts an issuer with a certificate of the given authority; it refuses every refresh until `answer` is set. */
-export async function startOidcIssuer(authority: CertificateAuthority): Promise<OidcIssuer> {
+export async function startOidcIssuer(authority: CertificateAuthority, port = 0): Promise<OidcIssuer> {
   const { certificate, key } = await authority.server();
   const server = createServer({ cert: certificate, key }, (request, response) => {
     serve(issuer, request, response).catch((error: unknown) => response.destroy(error as Error));
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
   const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const issuer: OidcIssuer = {
     url: origin + issuerPath,
     requests: [],
     discoveries: 0,
-    metadata: { issuer: origin + issuerPath, token_endpoint: `${origin}${issuerPath}/token` },
+    metadata: {
+      issuer: origin + issuerPath,
+      token_endpoint: `${origin}${issuerPath}/token`,
+      jwks_uri: `${origin}${issuerPath}/keys`,
+    },
+    jwks: { keys: [] },
+    keyRequests: 0,
     answer: () => ({ status: 400, body: { error: 'invalid_grant' } }),
     close: () =>
       new Promise(resolve => {
@@ -62,6 +72,12 @@ async function serve(issuer: OidcIssuer, request: IncomingMessage, response: Ser
     const { metadata } = issuer;
     response.setHeader('Content-Type', 'application/json');
     response.end(typeof metadata === 'string' ? metadata : JSON.stringify(metadata));
+    return;
+  }
+  if (request.method === 'GET' && request.url === `${issuerPath}/keys`) {
+    issuer.keyRequests++;
+    response.setHeader('Content-Type', 'application/json');
+    response.end(typeof issuer.jwks === 'string' ? issuer.jwks : JSON.stringify(issuer.jwks));
     return;
   }
   if (request.method !== 'POST' || request.url !== `${issuerPath}/token`) {

@@ -14,7 +14,7 @@ import {
 import { createRenewedSource } from '../../src/credentials/renewed-source.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { createCredentialMetrics } from '../../src/observability/credential-metrics.js';
-import { get } from '../../src/upstream/get.js';
+import { get } from '../../src/upstream/own-request.js';
 import { type Endpoint, Upstream, type UpstreamSession } from '../../src/upstream/upstream.js';
 import type { CertificatePair } from '../support/certificates.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';

@@ -17,6 +17,9 @@ export interface KnownUser {
   readonly username: string;
   readonly uid?: string;
   readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+  /** Audiences of its token; the API server itself unless given. */
+  readonly audiences?: readonly string[];
 }
 
 /** Credentials that the server accepts beside client certificates. */
@@ -26,6 +29,9 @@ export interface KnownCredentials {
   /** `username:password` to user. */
   readonly basic: Readonly<Record<string, KnownUser>>;
 }
+
+/** The audience of tokens that are for the API server itself. */
+export const apiServerAudience = 'https://kubernetes.default.svc';
 
 const anonymous: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
 
@@ -46,7 +52,12 @@ export function certificateSubject(socket: TLSSocket): CertificateSubject | unde
 /** The user that a token or password names, with the group that every authenticated user is in. */
 export function toUserInfo(user: KnownUser): UserInfo {
   const groups = [...(user.groups ?? []), 'system:authenticated'];
-  return { username: user.username, ...(user.uid === undefined ? {} : { uid: user.uid }), groups };
+  return {
+    username: user.username,
+    ...(user.uid === undefined ? {} : { uid: user.uid }),
+    groups,
+    ...(user.extra === undefined ? {} : { extra: user.extra }),
+  };
 }
 
 function fromCertificate(socket: TLSSocket): UserInfo | undefined {
@@ -73,7 +84,9 @@ export function authenticate(request: IncomingMessage, known: KnownCredentials):
   const table = scheme.toLowerCase() === 'basic' ? known.basic : known.tokens;
   const key = scheme.toLowerCase() === 'basic' ? Buffer.from(value, 'base64').toString() : value;
   const found = Object.hasOwn(table, key) ? table[key] : undefined;
-  if (!found) throw new StatusFailure(401, 'Unauthorized', 'Unauthorized');
+  if (!found || found.audiences?.includes(apiServerAudience) === false) {
+    throw new StatusFailure(401, 'Unauthorized', 'Unauthorized');
+  }
   return toUserInfo(found);
 }
 
@@ -105,19 +118,23 @@ function readImpersonation(request: IncomingMessage): UserInfo | undefined {
   };
 }
 
-type Question = Pick<RequestAttributes, 'group' | 'resource' | 'subresource' | 'name'>;
+type Question = Pick<RequestAttributes, 'group' | 'resource' | 'subresource' | 'name' | 'namespace'>;
 
 /** What impersonation asks the authorizer, one question each for the user, its groups, uid and extra fields. */
 function impersonationQuestions(target: UserInfo): Question[] {
-  const core = (resource: string, name: string) => ({ group: '', resource, subresource: '', name });
+  const core = (resource: string, name: string, namespace = '') => ({
+    ...{ group: '', resource, subresource: '', name, namespace },
+  });
   const other = (resource: string, subresource: string, name: string) => ({
     group: 'authentication.k8s.io',
     resource,
     subresource,
     name,
+    namespace: '',
   });
+  const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(target.username) ?? [];
   return [
-    core('users', target.username),
+    account === undefined ? core('users', target.username) : core('serviceaccounts', account, namespace),
     ...target.groups.map(name => core('groups', name)),
     ...(target.uid === undefined ? [] : [other('uids', '', target.uid)]),
     ...Object.entries(target.extra ?? {}).flatMap(([key, values]) =>
@@ -138,8 +155,7 @@ export function impersonate(
   const target = readImpersonation(request);
   if (!target) return user;
   for (const question of impersonationQuestions(target)) {
-    const base = { verb: 'impersonate', isResourceRequest: true, path: '', version: 'v1' };
-    may({ ...base, namespace: '', ...question });
+    may({ verb: 'impersonate', isResourceRequest: true, path: '', version: 'v1', ...question });
   }
   const authenticated = target.username === 'system:anonymous' ? [] : ['system:authenticated'];
   return { ...target, groups: [...new Set([...target.groups, ...authenticated])] };

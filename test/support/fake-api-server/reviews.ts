@@ -1,4 +1,4 @@
-import { toUserInfo, type UserInfo } from './authentication.js';
+import { apiServerAudience, toUserInfo, type UserInfo } from './authentication.js';
 import { defaultPolicy, isAllowed } from './authorization.js';
 import type { Cluster } from './cluster.js';
 import { groupVersion, type ResourceType } from './discovery.js';
@@ -37,7 +37,10 @@ function reviewToken(cluster: Cluster, spec: Record<string, unknown>): unknown {
     ? cluster.credentials.tokens[token]
     : undefined;
   if (!known) return { user: {}, error: 'invalid bearer token' };
-  const audiences = ['https://kubernetes.default.svc'];
+  const itself = [apiServerAudience];
+  const wanted = Array.isArray(spec['audiences']) ? spec['audiences'].map(String) : itself;
+  const audiences = (known.audiences ?? itself).filter(audience => wanted.includes(audience));
+  if (audiences.length === 0) return { user: {}, error: 'token audiences do not match' };
   return { authenticated: true, user: toUserInfo(known), audiences };
 }
 

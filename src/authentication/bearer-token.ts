@@ -1,0 +1,78 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { hasBearerProtocolPrefix, parseBearerProtocol } from '../kubernetes/bearer-protocol.js';
+import { AuthenticationError } from './authentication-error.js';
+
+/** A bearer token that a client sent. */
+export interface BearerToken {
+  /** One char a byte, as Node has header values. */
+  readonly text: string;
+  /** What it is looked up by: two tokens with the same digest are the same token. */
+  readonly digest: string;
+}
+
+/** Another one in every process, so that digests say nothing of tokens, nor how long a look-up takes. */
+const digestKey = randomBytes(32);
+
+/** The digest of a token, one char a byte. */
+export function digestOf(text: string): string {
+  return createHmac('sha256', digestKey).update(text, 'latin1').digest('base64');
+}
+
+/**
+ * The bearer token of a request: of its Authorization header, or on a WebSocket, where browsers can set no other header, of its
+ * subprotocols (k8s.io/apiserver `request/bearertoken` and `request/websocket`). Undefined without one. Throws an AuthenticationError
+ * for one that is not well-formed, and for two.
+ */
+export function readBearerToken(request: IncomingMessage): BearerToken | undefined {
+  const { authorization } = request.headers;
+  const fromHeader = authorization === undefined ? undefined : parseAuthorization(authorization);
+  const fromProtocol = isWebSocket(request) ? parseProtocols(request.rawHeaders) : undefined;
+  if (fromHeader !== undefined && fromProtocol !== undefined) {
+    throw new AuthenticationError('a bearer token both in Authorization and as a subprotocol');
+  }
+  const text = fromHeader ?? fromProtocol;
+  return text === undefined ? undefined : { text, digest: digestOf(text) };
+}
+
+/** RFC 6750, section 2.1. Another scheme is no bearer token, whatever it is. */
+function parseAuthorization(value: string): string | undefined {
+  const [scheme = '', token, ...more] = value.split(/[ \t]+/).filter(word => word !== '');
+  if (scheme.toLowerCase() !== 'bearer') return undefined;
+  if (token === undefined) throw new AuthenticationError('the bearer token is empty');
+  if (more.length > 0) throw new AuthenticationError('the bearer token holds white space');
+  return token;
+}
+
+function isWebSocket({ upgrade, headers }: IncomingMessage): boolean {
+  return (
+    upgrade === true &&
+    headers.upgrade?.toLowerCase() === 'websocket' &&
+    /(?:^|,)\s*upgrade\s*(?:$|,)/i.test(headers.connection ?? '')
+  );
+}
+
+function parseProtocols(rawHeaders: readonly string[]): string | undefined {
+  let token: string | undefined;
+  let others = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if ((rawHeaders[index] as string).toLowerCase() !== 'sec-websocket-protocol') continue;
+    for (const protocol of (rawHeaders[index + 1] as string).split(',')) {
+      const name = protocol.trim();
+      if (name === '') continue;
+      if (!hasBearerProtocolPrefix(name)) {
+        others += 1;
+        continue;
+      }
+      if (token !== undefined) throw new AuthenticationError('more than one bearer token as a subprotocol');
+      token = parseBearerProtocol(name);
+      if (token === undefined)
+        throw new AuthenticationError('the subprotocol is not a base64url bearer token');
+    }
+  }
+  // The server answers with one of the protocols, and it must not be the token.
+  if (token !== undefined && others === 0) {
+    throw new AuthenticationError('the bearer token is the only subprotocol');
+  }
+  return token;
+}

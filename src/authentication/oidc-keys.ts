@@ -1,0 +1,137 @@
+import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { JWKSNoMatchingKey } from 'jose/errors';
+import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
+import { type Clock, systemClock } from '../credentials/clock.js';
+import { askIssuer, createIssuerAgent, parseObject } from '../credentials/oidc-request.js';
+import { AuthenticationError } from './authentication-error.js';
+
+/** Where an issuer's keys are had from. */
+export interface OidcKeysOptions {
+  readonly issuer: string;
+  /** PEM file of the authorities that its certificate is checked against; empty for the well-known ones. */
+  readonly caFile: string;
+  readonly clock?: Clock;
+  readonly log: { info(message: string): void; warn(fields: object, message: string): void };
+}
+
+/** Milliseconds to the next try while there are no keys, as the API server has it. */
+const retryInterval = 10_000;
+/** Milliseconds between two looks for a key that is not there, whatever tokens name. */
+const cooldown = 5_000;
+/** Keys of this age are looked at anew, so that those that the issuer took back are forgotten. */
+const freshFor = 10 * 60_000;
+
+const flags = { issuer: '--oidc-issuer-url', ca: '--oidc-ca-file' };
+
+/**
+ * The public keys of an OpenID Connect issuer, by OpenID Connect Discovery 1.0. They are fetched in the background, again and again until
+ * it works; an issuer that is away later leaves the last keys in use.
+ */
+export class OidcKeys {
+  readonly #options: OidcKeysOptions;
+  readonly #clock: Clock;
+  readonly #closed = new AbortController();
+  #keys: JWTVerifyGetKey | undefined;
+  #fetching: Promise<void> | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #cancelRetry = () => {};
+
+  constructor(options: OidcKeysOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Begins to fetch; does not wait, nor fail. */
+  start(): void {
+    void this.#fetch();
+  }
+
+  close(): void {
+    this.#cancelRetry();
+    this.#closed.abort();
+  }
+
+  /** The key for a token's header: jose's `JWTVerifyGetKey`. A key that is not there is looked for once more at the issuer. */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const keys = this.#keys;
+    if (keys === undefined) {
+      const message = 'the keys of the OpenID Connect issuer have not been had yet';
+      throw new AuthenticationError(message, { isPassing: true });
+    }
+    if (this.#clock.now() - this.#askedAt >= freshFor) void this.#fetch();
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (!(error instanceof JWKSNoMatchingKey)) throw error;
+      if (this.#fetching === undefined && this.#clock.now() - this.#askedAt < cooldown) {
+        throw new AuthenticationError('the issuer has no such key', { isPassing: true });
+      }
+      await this.#fetch();
+      return (this.#keys ?? keys)(header, token);
+    }
+  };
+
+  /** Never rejects; those who ask at the same time share one. */
+  #fetch(): Promise<void> {
+    this.#fetching ??= this.#fetchOnce().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #fetchOnce(): Promise<void> {
+    const { issuer, log } = this.#options;
+    this.#askedAt = this.#clock.now();
+    try {
+      const isFirst = this.#keys === undefined;
+      this.#keys = createLocalJWKSet(await this.#load());
+      if (isFirst) log.info(`the keys of the OpenID Connect issuer ${issuer} are there`);
+    } catch (error) {
+      if (this.#closed.signal.aborted) return;
+      const reason = error instanceof Error ? error.message : 'unknown';
+      if (this.#keys !== undefined) {
+        log.warn(
+          { reason },
+          'the keys of the OpenID Connect issuer cannot be renewed; the last ones stay in use',
+        );
+        return;
+      }
+      log.warn({ reason }, 'the keys of the OpenID Connect issuer cannot be had yet; its tokens are refused');
+      this.#cancelRetry = this.#clock.schedule(retryInterval, () => void this.#fetch());
+    }
+  }
+
+  async #load(): Promise<JSONWebKeySet> {
+    const { issuer, caFile } = this.#options;
+    const dispatcher = createIssuerAgent(await loadAuthority(caFile));
+    const get = async (url: URL) => {
+      const { signal } = this.#closed;
+      const answer = await askIssuer(url, { dispatcher, signal, authorityName: flags.ca });
+      const object = answer.status === 200 ? parseObject(answer.text) : undefined;
+      if (object === undefined)
+        throw new Error(`${url.origin}${url.pathname} answered ${answer.status}, no JSON object`);
+      return object;
+    };
+    try {
+      const discovery = await get(new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`));
+      // OpenID Connect Discovery 1.0, section 4.3: to the letter.
+      if (discovery['issuer'] !== issuer) {
+        throw new Error(`the discovery document is that of another issuer; check ${flags.issuer}`);
+      }
+      const { jwks_uri: uri } = discovery;
+      if (typeof uri !== 'string' || !URL.canParse(uri) || new URL(uri).protocol !== 'https:') {
+        throw new Error('the discovery document names no jwks_uri that is an https:// URL');
+      }
+      return (await get(new URL(uri))) as unknown as JSONWebKeySet;
+    } finally {
+      void dispatcher.destroy();
+    }
+  }
+}
+
+async function loadAuthority(file: string): Promise<Buffer | undefined> {
+  if (file === '') return undefined;
+  const loaded = await loadCertificateAuthority({ file });
+  if ('problems' in loaded) throw new Error(`${flags.ca}: ${loaded.problems.join('; ')}`);
+  return loaded.certificateAuthority;
+}

@@ -1,0 +1,76 @@
+import type { ClaimMapping } from './oidc-claims.js';
+
+/** The options for an OpenID Connect issuer, by their names in the table of options; with the API server's meanings. */
+export interface OidcOptions {
+  readonly oidcIssuerUrl: string;
+  readonly oidcClientId: string;
+  readonly oidcUsernameClaim: string;
+  readonly oidcUsernamePrefix: string;
+  readonly oidcGroupsClaim: string;
+  readonly oidcGroupsPrefix: string;
+  /** `KEY=VALUE`. */
+  readonly oidcRequiredClaim: readonly string[];
+  readonly oidcSigningAlgs: readonly string[];
+  readonly oidcCaFile: string;
+}
+
+/** RFC 7518, section 3.1, without HMAC, whose key is no secret here, and without `none`. */
+const allowedAlgorithms: ReadonlySet<string> = new Set(
+  ['RS', 'ES', 'PS'].flatMap(family => ['256', '384', '512'].map(bits => family + bits)),
+);
+
+/** What is wrong with the options, one line each; none when no issuer is asked for. */
+export function oidcProblems(options: OidcOptions): string[] {
+  const { oidcIssuerUrl, oidcClientId, oidcRequiredClaim, oidcSigningAlgs } = options;
+  const problems: string[] = [];
+  if (oidcIssuerUrl === '' && oidcClientId === '') return problems;
+  if (oidcIssuerUrl === '' || oidcClientId === '') {
+    problems.push('--oidc-issuer-url and --oidc-client-id must be set together');
+  }
+  if (oidcIssuerUrl !== '' && !isIssuer(oidcIssuerUrl)) {
+    problems.push(
+      `--oidc-issuer-url: ${JSON.stringify(oidcIssuerUrl)} is not an https:// URL without user, query and fragment`,
+    );
+  }
+  for (const [index, claim] of oidcRequiredClaim.entries()) {
+    if (claim.indexOf('=') < 1) {
+      problems.push(
+        `--oidc-required-claim: value ${index + 1} of ${oidcRequiredClaim.length} is not KEY=VALUE`,
+      );
+    }
+  }
+  for (const algorithm of oidcSigningAlgs) {
+    if (!allowedAlgorithms.has(algorithm)) {
+      problems.push(
+        `--oidc-signing-algs: ${JSON.stringify(algorithm)} is not one of ${[...allowedAlgorithms].join(', ')}`,
+      );
+    }
+  }
+  if (oidcSigningAlgs.length === 0) problems.push('--oidc-signing-algs is empty');
+  return problems;
+}
+
+function isIssuer(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return protocol === 'https:' && username === '' && password === '' && !/[?#\s]/.test(text);
+}
+
+/** How claims become users: names have the issuer's URL and `#` in front unless they are emails, or the options say otherwise. */
+export function claimMappingOf(options: OidcOptions): ClaimMapping {
+  const { oidcIssuerUrl, oidcUsernameClaim: usernameClaim, oidcUsernamePrefix } = options;
+  const preset = usernameClaim === 'email' ? '' : `${oidcIssuerUrl}#`;
+  const usernamePrefix = oidcUsernamePrefix === '-' ? '' : oidcUsernamePrefix || preset;
+  return {
+    usernameClaim,
+    usernamePrefix,
+    groupsClaim: options.oidcGroupsClaim,
+    groupsPrefix: options.oidcGroupsPrefix,
+    requiredClaims: new Map(options.oidcRequiredClaim.map(splitPair)),
+  };
+}
+
+function splitPair(pair: string): [string, string] {
+  const end = pair.indexOf('=');
+  return [pair.slice(0, end), pair.slice(end + 1)];
+}

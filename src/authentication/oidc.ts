@@ -1,0 +1,87 @@
+import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
+import { JWKSMultipleMatchingKeys, JWSSignatureVerificationFailed } from 'jose/errors';
+import { type Clock, systemClock } from '../credentials/clock.js';
+import { AuthenticationError } from './authentication-error.js';
+import type { BearerToken } from './bearer-token.js';
+import { admitUser, type IdentityRules } from './identity.js';
+import { type ClaimMapping, userOfClaims } from './oidc-claims.js';
+import type { OidcKeys } from './oidc-keys.js';
+import type { Judgement } from './token-cache.js';
+
+/** Which tokens of an issuer are taken, and for whom. */
+export interface OidcVerification {
+  readonly issuer: string;
+  /** The audience that a token must have. */
+  readonly clientId: string;
+  /** JOSE algorithms, none of them symmetric. */
+  readonly algorithms: readonly string[];
+  readonly mapping: ClaimMapping;
+  readonly rules: IdentityRules;
+  readonly keys: Pick<OidcKeys, 'find'>;
+  readonly clock?: Clock;
+}
+
+/** Seconds that `nbf` may lie ahead: the API server's own. There is none for `exp`. */
+const notBeforeLeeway = 60;
+
+/**
+ * Judges the id-tokens of one issuer; tokens of others, and what is no JSON Web Token, are not its to judge. Rejects with an
+ * AuthenticationError for a bad one.
+ */
+export function createOidcJudge(
+  verification: OidcVerification,
+): (token: BearerToken) => Promise<Judgement | undefined> {
+  const { issuer, mapping, rules, clock = systemClock } = verification;
+  const issuers = issuer === 'https://accounts.google.com' ? [issuer, 'accounts.google.com'] : [issuer];
+  return async ({ text }) => {
+    if (!issuers.includes(issuerOf(text) ?? '')) return undefined;
+    const claims = await verify(text, issuers, verification);
+    const expires = (claims.exp as number) * 1000;
+    if (expires <= clock.now()) throw new AuthenticationError('the token has expired');
+    return { user: admitUser(userOfClaims(claims, mapping), rules), expires };
+  };
+}
+
+/** What the token says of its issuer, not verified. */
+function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
+}
+
+async function verify(
+  token: string,
+  issuer: string[],
+  { clientId, algorithms, keys, clock = systemClock }: OidcVerification,
+): Promise<JWTPayload> {
+  const options = {
+    issuer,
+    audience: clientId,
+    algorithms: [...algorithms],
+    requiredClaims: ['exp'],
+    currentDate: new Date(clock.now()),
+    clockTolerance: notBeforeLeeway,
+  };
+  try {
+    return (await jwtVerify(token, keys.find, options)).payload;
+  } catch (error) {
+    // A token without a key's name, of an issuer with more than one key.
+    const candidates = error instanceof JWKSMultipleMatchingKeys ? error : [];
+    for await (const key of candidates) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (failure) {
+        if (!(failure instanceof JWSSignatureVerificationFailed)) throw toAuthenticationError(failure);
+      }
+    }
+    throw toAuthenticationError(error);
+  }
+}
+
+/** jose's messages name claims and header parameters, and nothing of a token. */
+function toAuthenticationError(error: unknown): AuthenticationError {
+  if (error instanceof AuthenticationError) return error;
+  return new AuthenticationError('the token is not valid', { cause: error });
+}

@@ -1,0 +1,87 @@
+import { readIdToken } from '../kubeconfig/id-token.js';
+import { StatusError } from '../kubernetes/status.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
+import type { AuthenticationMetrics } from '../observability/authentication-metrics.js';
+import { postReview } from '../upstream/own-request.js';
+import type { Upstream } from '../upstream/upstream.js';
+import { AuthenticationError } from './authentication-error.js';
+import type { BearerToken } from './bearer-token.js';
+import { admitUser, type IdentityRules } from './identity.js';
+import type { Judgement } from './token-cache.js';
+
+/** What a review is made with. */
+export interface TokenReviewOptions {
+  readonly upstream: () => Upstream;
+  /** For whom a token must be; none stands for the API server itself. */
+  readonly audiences: readonly string[];
+  readonly rules: IdentityRules;
+  readonly metrics: Pick<AuthenticationMetrics, 'reviewed'>;
+}
+
+const apiVersion = 'authentication.k8s.io/v1';
+const timeout = 10_000;
+
+/** `TokenReviewStatus` of authentication.k8s.io/v1, as far as it goes. */
+interface ReviewStatus {
+  readonly authenticated?: boolean;
+  readonly error?: string;
+  readonly audiences?: readonly string[];
+  readonly user?: {
+    readonly username?: string;
+    readonly uid?: string;
+    readonly groups?: readonly string[];
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+}
+
+/**
+ * Asks the API server whose a token is, with the proxy's own identity (k8s.io/apiserver `token/webhook`). Rejects with an
+ * AuthenticationError when it is nobody's, and with a StatusError of 500 or more when the API server does not say.
+ */
+export function createTokenReview(options: TokenReviewOptions): (token: BearerToken) => Promise<Judgement> {
+  const { upstream, audiences, rules, metrics } = options;
+  return async ({ text }) => {
+    const spec = {
+      token: Buffer.from(text, 'latin1').toString('utf8'),
+      ...(audiences.length === 0 ? {} : { audiences }),
+    };
+    const start = performance.now();
+    const path = `/apis/${apiVersion}/tokenreviews`;
+    const answer = await postReview(upstream(), path, {
+      ...{ apiVersion, kind: 'TokenReview', spec, timeout },
+    }).finally(() => metrics.reviewed((performance.now() - start) / 1000));
+    const status = readStatus(answer);
+    if (status.authenticated !== true)
+      throw new AuthenticationError('the API server does not know the token');
+    if (audiences.length > 0 && !status.audiences?.some(audience => audiences.includes(audience))) {
+      throw new AuthenticationError('the token is for another audience than --api-audiences');
+    }
+    return {
+      user: admitUser(toUserInfo(status.user), rules),
+      expires: readIdToken(text)?.expires?.getTime(),
+    };
+  };
+}
+
+function readStatus({ status, text }: { readonly status: number; readonly text: string }): ReviewStatus {
+  if (status !== 201 && status !== 200) {
+    // What it says would name the proxy's own identity.
+    const isForbidden = status === 401 || status === 403;
+    throw new StatusError(
+      isForbidden ? 500 : 503,
+      `callers cannot be authenticated: the API server answers ${status} to a TokenReview` +
+        (isForbidden ? "; the proxy's identity needs the verb create on tokenreviews" : ''),
+    );
+  }
+  try {
+    const review = JSON.parse(text) as { status?: ReviewStatus };
+    if (typeof review.status === 'object' && review.status !== null) return review.status;
+  } catch {
+    // Told below.
+  }
+  throw new StatusError(503, 'callers cannot be authenticated: the API server answers no TokenReview');
+}
+
+function toUserInfo({ username = '', uid, groups = [], extra = {} }: ReviewStatus['user'] = {}): UserInfo {
+  return { username, uid, groups, extra: new Map(Object.entries(extra)) };
+}

@@ -1,0 +1,53 @@
+import type { FastifyRequest } from 'fastify';
+import type { Authentication } from '../authentication/authentication.js';
+import { IdentityError } from '../authentication/identity.js';
+import { StatusError } from '../kubernetes/status.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
+import { Refusal } from './refusal.js';
+
+const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
+
+/**
+ * Asks every request who sends it, and keeps the answer in `caller`. Throws, or rejects, with a Refusal: 401 without a good
+ * credential, 403 for who may not act here; and with another StatusError when nobody can tell.
+ */
+export function createAuthenticationGuard(
+  authentication: Authentication,
+): (request: FastifyRequest) => void | Promise<void> {
+  return request => {
+    let found: UserInfo | Promise<UserInfo>;
+    try {
+      found = authentication.authenticate(request.raw);
+    } catch (error) {
+      throw toRefusal(error);
+    }
+    if (!(found instanceof Promise)) {
+      accept(request, found);
+      return;
+    }
+    return found.then(
+      user => accept(request, user),
+      error => {
+        throw toRefusal(error);
+      },
+    );
+  };
+}
+
+function accept(request: FastifyRequest, user: UserInfo): void {
+  request.caller = user;
+  request.record.user = user.username;
+}
+
+/** What the credential lacks stays in the log; a client that guesses learns nothing of it. */
+function toRefusal(error: unknown): Error {
+  if (error instanceof IdentityError) return new Refusal(403, 'identity', error.message);
+  if (error instanceof StatusError && error.code >= 500) return error;
+  return new Refusal(
+    401,
+    'unauthenticated',
+    'Unauthorized: this proxy takes no request without a credential that it knows; ' +
+      'send "Authorization: Bearer TOKEN" with a token that is valid',
+    { headers: challenge, cause: error },
+  );
+}

@@ -1,0 +1,68 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+const methods = ['client_certificate', 'token_file', 'oidc', 'token_review', 'none'] as const;
+/** What found out who a caller is, or that they are not; `none` for no credential that any method knows. */
+export type AuthenticationMethod = (typeof methods)[number];
+
+const results = ['success', 'failure', 'error'] as const;
+/** `error` when nobody could tell. */
+type AuthenticationResult = (typeof results)[number];
+
+/** What is counted and measured of callers' authentication. */
+export interface AuthenticationMetrics {
+  attempted(method: AuthenticationMethod, result: AuthenticationResult): void;
+  /** A token was looked up among those that were judged lately. */
+  cacheAsked(isHit: boolean): void;
+  /** The API server was asked for a TokenReview, for so many seconds. */
+  reviewed(seconds: number): void;
+  /** The file of --token-auth-file changed and was read. */
+  tokenFileReloaded(isUsable: boolean): void;
+}
+
+/** Adds the metrics to a registry, at 0 from the start. */
+export function createAuthenticationMetrics(registry: Registry): AuthenticationMetrics {
+  const registers = [registry];
+  const attempts = new Counter({
+    name: 'kube_api_proxy_authentication_attempts_total',
+    help: 'Requests whose caller was asked for, by the method that knew the credential and what came of it.',
+    labelNames: ['method', 'result'],
+    registers,
+  });
+  const cache = new Counter({
+    name: 'kube_api_proxy_authentication_token_cache_requests_total',
+    help: 'Tokens that were looked up among those that OpenID Connect or the API server judged lately.',
+    labelNames: ['status'],
+    registers,
+  });
+  const reviews = new Histogram({
+    name: 'kube_api_proxy_token_review_duration_seconds',
+    help: 'Time that the API server took for a TokenReview of a caller.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const reloads = new Counter({
+    name: 'kube_api_proxy_token_auth_file_reloads_total',
+    help: 'Times that the changed file of --token-auth-file was read, by whether it could be used.',
+    labelNames: ['result'],
+    registers,
+  });
+  const counters = new Map(
+    methods.map(method => [
+      method,
+      Object.fromEntries(results.map(result => [result, attempts.labels(method, result)])),
+    ]),
+  );
+  for (const method of methods) for (const result of results) attempts.inc({ method, result }, 0);
+  for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
+  const hits = cache.labels('hit');
+  const misses = cache.labels('miss');
+  hits.inc(0);
+  misses.inc(0);
+
+  return {
+    attempted: (method, result) => counters.get(method)?.[result]?.inc(),
+    cacheAsked: isHit => (isHit ? hits : misses).inc(),
+    reviewed: seconds => reviews.observe(seconds),
+    tokenFileReloaded: isUsable => reloads.inc({ result: isUsable ? 'success' : 'failure' }),
+  };
+}

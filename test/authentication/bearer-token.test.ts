@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import { digestOf, readBearerToken } from '../../src/authentication/bearer-token.js';
+
+const prefix = 'base64url.bearer.authorization.k8s.io.';
+
+function request(rawHeaders: readonly string[], upgrade = false): IncomingMessage {
+  const headers: Record<string, string> = {};
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    headers[(rawHeaders[index] as string).toLowerCase()] ??= rawHeaders[index + 1] as string;
+  }
+  return { headers, rawHeaders, upgrade } as unknown as IncomingMessage;
+}
+
+function webSocket(...protocols: string[]): IncomingMessage {
+  const headers = protocols.flatMap(protocol => ['Sec-WebSocket-Protocol', protocol]);
+  return request(['Connection', 'keep-alive, Upgrade', 'Upgrade', 'WebSocket', ...headers], true);
+}
+
+function encoded(text: string): string {
+  return prefix + Buffer.from(text).toString('base64url');
+}
+
+describe('a bearer token', () => {
+  it('comes in the Authorization header, its scheme in any case', () => {
+    for (const value of ['Bearer one', 'bearer one', 'BEARER  one', ' Bearer\tone ']) {
+      assert.deepEqual(readBearerToken(request(['Authorization', value])), {
+        text: 'one',
+        digest: digestOf('one'),
+      });
+    }
+    assert.notEqual(digestOf('one'), digestOf('One'));
+  });
+
+  it('is not there without one, nor in another scheme or another place', () => {
+    for (const headers of [
+      [],
+      ['Authorization', ''],
+      ['Authorization', 'Basic b25lOnR3bw=='],
+      ['Authorization', 'one'],
+      ['Authorization', 'Bearerone'],
+      ['Authorization', 'XBearer one'],
+      ['Proxy-Authorization', 'Bearer one'],
+      ['Cookie', 'token=one'],
+      ['Sec-WebSocket-Protocol', `v5.channel.k8s.io, ${encoded('one')}`],
+    ]) {
+      assert.equal(readBearerToken(request(headers)), undefined, headers.join());
+    }
+  });
+
+  it('is bad when it is empty or more than one word', () => {
+    for (const value of ['Bearer', 'Bearer ', 'bearer \t ', 'Bearer one two', 'Bearer one,\ttwo']) {
+      assert.throws(
+        () => readBearerToken(request(['Authorization', value])),
+        (error: unknown) => error instanceof AuthenticationError && !error.message.includes('one '),
+        value,
+      );
+    }
+  });
+
+  it('takes linear time, however it is made to hurt', () => {
+    const start = performance.now();
+    const spaces = ' '.repeat(120_000);
+    assert.throws(() => readBearerToken(request(['Authorization', `Bearer a${spaces}b`])));
+    assert.equal(readBearerToken(request(['Authorization', `${spaces}x`])), undefined);
+    const commas = `${', '.repeat(60_000)}x`;
+    const headers = ['Connection', `${commas}, upgrade`, 'Upgrade', 'websocket'];
+    assert.equal(readBearerToken(request([...headers, 'Sec-WebSocket-Protocol', commas], true)), undefined);
+    assert.ok(performance.now() - start < 2000);
+  });
+
+  it('comes as a subprotocol of a WebSocket, beside another', () => {
+    for (const protocols of [
+      [`v5.channel.k8s.io, ${encoded('one')}`],
+      [`${encoded('one')},v5.channel.k8s.io`],
+      ['v5.channel.k8s.io', encoded('one')],
+    ]) {
+      assert.equal(readBearerToken(webSocket(...protocols))?.text, 'one', protocols.join());
+    }
+    assert.equal(readBearerToken(webSocket('v5.channel.k8s.io')), undefined);
+    assert.equal(readBearerToken(webSocket('x', encoded('\u00e9')))?.text, '\xc3\xa9');
+    const spdy = ['Connection', 'Upgrade', 'Upgrade', 'SPDY/3.1'];
+    const headers = [...spdy, 'Sec-WebSocket-Protocol', `x, ${encoded('one')}`];
+    assert.equal(readBearerToken(request(headers, true)), undefined);
+  });
+
+  it('is bad as a subprotocol when it is alone, twice there, beside Authorization, or not base64url of UTF-8', () => {
+    for (const protocols of [
+      [encoded('one')],
+      [`${encoded('one')}, `],
+      ['x', encoded('one'), encoded('one')],
+      ['x', encoded('one'), encoded('two')],
+      ['x', prefix],
+      ['x', `${encoded('one')}=`],
+      ['x', `${prefix}b25l*`],
+      ['x', `${prefix}b25lb`],
+      ['x', `${prefix}_w`],
+      ['x', encoded('one').toUpperCase()],
+    ]) {
+      assert.throws(() => readBearerToken(webSocket(...protocols)), AuthenticationError, protocols.join());
+    }
+    const both = webSocket('x', encoded('one'));
+    both.headers.authorization = 'Bearer one';
+    assert.throws(() => readBearerToken(both), AuthenticationError);
+  });
+});

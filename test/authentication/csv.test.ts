@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CsvError, parseCsv } from '../../src/authentication/csv.js';
+
+describe('CSV', () => {
+  it('is read as encoding/csv does: quotes, doubled quotes, line breaks inside of them, empty lines', () => {
+    assert.deepEqual(parseCsv('a,b,"c,d"\r\n\r\n"e ""f""\ng",,\n\nh'), [
+      ['a', 'b', 'c,d'],
+      ['e "f"\ng', '', ''],
+      ['h'],
+    ]);
+    assert.deepEqual(parseCsv(''), []);
+    assert.deepEqual(parseCsv('\n\n'), []);
+    assert.deepEqual(parseCsv('a,'), [['a', '']]);
+    assert.deepEqual(parseCsv('""'), [['']]);
+    assert.deepEqual(parseCsv(' a , b\n# no comment'), [[' a ', ' b'], ['# no comment']]);
+  });
+
+  it('with a quote in a wrong place is an error that names the line and quotes nothing', () => {
+    for (const [text, line] of [
+      ['a,b\nsecret"c,d', 2],
+      ['a\n\n"secret', 3],
+      ['"secret"x,b', 1],
+      ['a, "secret"', 1],
+    ] as const) {
+      assert.throws(
+        () => parseCsv(text),
+        (error: unknown) =>
+          error instanceof CsvError && error.line === line && !error.message.includes('secret'),
+        text,
+      );
+    }
+  });
+
+  it('takes linear time for a long file of quotes', () => {
+    const start = performance.now();
+    assert.equal(parseCsv(`"${'""'.repeat(300_000)}"`)[0]?.[0]?.length, 300_000);
+    assert.throws(() => parseCsv(`"${'""'.repeat(100_000)}x`));
+    assert.ok(performance.now() - start < 2000);
+  });
+});

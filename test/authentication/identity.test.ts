@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import { admitUser, IdentityError } from '../../src/authentication/identity.js';
+
+const nobody = { allowed: new Set<string>(), serviceAccounts: false };
+const cluster = { allowed: new Set<string>(), serviceAccounts: true };
+const robot = 'system:serviceaccount:shop:robot';
+
+function user(username: string, groups: readonly string[] = [], more: object = {}) {
+  return { username, uid: undefined, groups, extra: new Map<string, string[]>(), ...more };
+}
+
+describe('a user who is found', () => {
+  it('is in system:authenticated, once, and in no group without a name', () => {
+    assert.deepEqual(admitUser(user('alice', ['dev', '', 'dev'], { uid: '' }), nobody), {
+      username: 'alice',
+      uid: undefined,
+      groups: ['dev', 'system:authenticated'],
+      extra: new Map(),
+    });
+    const groups = ['system:authenticated', 'dev'];
+    assert.deepEqual(admitUser(user('alice', groups), nobody).groups, ['dev', 'system:authenticated']);
+  });
+
+  it('may not be one of those that Kubernetes keeps for itself', () => {
+    for (const [name, ...groups] of [
+      ['system:admin'],
+      ['system:kube-controller-manager'],
+      ['system:node:worker-1', 'system:nodes'],
+      ['alice', 'dev', 'system:masters'],
+      ['alice', 'system:nodes'],
+      ['alice', 'system:'],
+      [robot],
+      ['alice', 'system:serviceaccounts'],
+    ] as const) {
+      assert.throws(
+        () => admitUser(user(name, groups), nobody),
+        (error: unknown) =>
+          error instanceof IdentityError &&
+          error.code === 403 &&
+          /--allow-system-identities/.test(error.message),
+        [name, ...groups].join(),
+      );
+    }
+  });
+
+  it('may be a service account with its own groups, where the cluster itself says so', () => {
+    const groups = ['system:serviceaccounts', 'system:serviceaccounts:shop', 'system:authenticated'];
+    assert.deepEqual(admitUser(user(robot, groups), cluster).groups, groups);
+    for (const [name, group] of [
+      [robot, 'system:masters'],
+      [robot, 'system:nodes'],
+      [robot, 'system:serviceaccounts:kube-system'],
+      ['system:serviceaccount:shop', 'dev'],
+      ['system:serviceaccount:shop:', 'dev'],
+      ['system:serviceaccount::robot', 'dev'],
+      ['system:serviceaccount:shop:robot:x', 'dev'],
+      ['system:serviceaccounts:shop:robot', 'dev'],
+      ['alice', 'system:serviceaccounts'],
+      ['system:node:worker-1', 'system:nodes'],
+    ] as const) {
+      assert.throws(() => admitUser(user(name, [group]), cluster), IdentityError, `${name} ${group}`);
+    }
+  });
+
+  it('may be one of those that the options name, to the letter', () => {
+    const rules = { allowed: new Set(['system:masters', 'system:admin']), serviceAccounts: false };
+    assert.equal(admitUser(user('system:admin', ['system:masters']), rules).username, 'system:admin');
+    assert.throws(() => admitUser(user('system:admin2'), rules), IdentityError);
+    assert.throws(() => admitUser(user('alice', ['system:masters:x']), rules), IdentityError);
+  });
+
+  it('is nobody when it is anonymous, even if the options name it', () => {
+    const allowed = new Set(['system:anonymous', 'system:unauthenticated']);
+    const rules = { allowed, serviceAccounts: true };
+    assert.throws(() => admitUser(user('system:anonymous'), rules), AuthenticationError);
+    assert.throws(() => admitUser(user('alice', ['system:unauthenticated']), rules), AuthenticationError);
+  });
+
+  it('may not have a name, group, uid or field that a header would carry as another', () => {
+    const bad = [' system:masters', 'system:masters ', '\tsystem:masters', 'a\r\nb', 'a\0', 'a\x7f', ' '];
+    for (const value of bad) {
+      const what = JSON.stringify(value);
+      assert.throws(() => admitUser(user(value), nobody), IdentityError, what);
+      assert.throws(() => admitUser(user('alice', [value]), nobody), IdentityError, what);
+      assert.throws(() => admitUser(user('alice', [], { uid: value }), nobody), IdentityError, what);
+      const extra = new Map([['scopes', [value]]]);
+      assert.throws(() => admitUser(user('alice', [], { extra }), nobody), IdentityError, what);
+    }
+    assert.throws(() => admitUser(user(''), nobody), IdentityError, 'no name: the proxy itself');
+    const extra = new Map([['', ['x']]]);
+    assert.throws(() => admitUser(user('alice', [], { extra }), nobody), IdentityError);
+  });
+});

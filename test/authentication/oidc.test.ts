@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import { digestOf } from '../../src/authentication/bearer-token.js';
+import { IdentityError } from '../../src/authentication/identity.js';
+import { createOidcJudge } from '../../src/authentication/oidc.js';
+import { OidcKeys } from '../../src/authentication/oidc-keys.js';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
+import { compactJwt, createOidcSigner, type OidcSigner } from '../support/oidc-signer.js';
+
+const now = 1_700_000_000_000;
+const seconds = now / 1000;
+
+let authority: CertificateAuthority;
+let folder: string;
+let caFile: string;
+let signer: OidcSigner;
+let other: OidcSigner;
+
+before(async () => {
+  authority = await createCertificateAuthority();
+  folder = await mkdtemp(join(tmpdir(), 'oidc-'));
+  caFile = join(folder, 'ca.crt');
+  await writeFile(caFile, authority.certificate);
+  signer = createOidcSigner('one');
+  other = createOidcSigner('two');
+});
+
+after(() => rm(folder, { recursive: true }));
+
+interface Setting {
+  readonly issuer: OidcIssuer;
+  readonly clock: ManualClock;
+  readonly log: string[];
+  judge(token: string): Promise<string | undefined>;
+  claims(more?: object): Record<string, unknown>;
+}
+
+async function set(
+  t: TestContext,
+  more: { algorithms?: string[]; issuer?: OidcIssuer; caFile?: string } = {},
+): Promise<Setting> {
+  const issuer = more.issuer ?? (await startOidcIssuer(authority));
+  t.after(() => issuer.close());
+  issuer.jwks = { keys: [signer.jwk] };
+  const clock = new ManualClock(now);
+  const log: string[] = [];
+  const keys = new OidcKeys({
+    issuer: issuer.url,
+    caFile: more.caFile ?? caFile,
+    clock,
+    log: {
+      info: message => log.push(message),
+      warn: (fields, message) => log.push(message, JSON.stringify(fields)),
+    },
+  });
+  t.after(() => keys.close());
+  keys.start();
+  await until(() => log.length > 0);
+  const judge = createOidcJudge({
+    issuer: issuer.url,
+    clientId: 'gateway',
+    algorithms: more.algorithms ?? ['RS256'],
+    mapping: {
+      ...{ usernameClaim: 'sub', usernamePrefix: '', groupsClaim: 'groups', groupsPrefix: '' },
+      requiredClaims: new Map(),
+    },
+    rules: { allowed: new Set(), serviceAccounts: false },
+    keys,
+    clock,
+  });
+  return {
+    issuer,
+    clock,
+    log,
+    judge: async text => (await judge({ text, digest: digestOf(text) }))?.user.username,
+    claims: claims => ({ iss: issuer.url, aud: 'gateway', sub: 'alice', exp: seconds + 60, ...claims }),
+  };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    assert.ok(tries < 500, 'not within 5 s');
+    await delay(10);
+  }
+}
+
+describe('an id-token', () => {
+  it('is taken when the issuer signed it for this client and it is valid now', async t => {
+    const { judge, claims } = await set(t);
+    assert.equal(await judge(signer.sign(claims())), 'alice');
+    assert.equal(await judge(signer.sign(claims({ aud: ['other', 'gateway'] }))), 'alice');
+  });
+
+  it('expires at the second, and begins up to a minute early', async t => {
+    const { judge, claims, clock } = await set(t);
+    const token = signer.sign(claims({ exp: seconds + 60 }));
+    clock.advance(59_999);
+    assert.equal(await judge(token), 'alice');
+    clock.advance(1);
+    await assert.rejects(judge(token), /the token has expired/);
+    clock.advance(60_000);
+    await assert.rejects(judge(token), AuthenticationError);
+    const later = claims({ exp: seconds + 9999 });
+    const early = (ahead: number) => signer.sign({ ...later, nbf: seconds + 120 + ahead });
+    assert.equal(await judge(early(60)), 'alice');
+    await assert.rejects(judge(early(61)), AuthenticationError);
+    for (const exp of [undefined, String(seconds + 9999), null, Number.NaN]) {
+      await assert.rejects(judge(signer.sign(claims({ exp }))), AuthenticationError);
+    }
+  });
+
+  it('is refused for another audience, and left to others when it is of another issuer or no JWT', async t => {
+    const { judge, claims, issuer } = await set(t);
+    for (const aud of ['other', ['other'], '', undefined, 'gateway2', 'Gateway', [], [['gateway']]]) {
+      await assert.rejects(judge(signer.sign(claims({ aud }))), AuthenticationError, String(aud));
+    }
+    for (const iss of ['https://other.example', `${issuer.url}/`, issuer.url.toUpperCase(), undefined, '']) {
+      assert.equal(await judge(signer.sign(claims({ iss }))), undefined, String(iss));
+    }
+    for (const text of ['', 'opaque', 'a.b.c', 'a.b', '....', `${issuer.url}.x.y`]) {
+      assert.equal(await judge(text), undefined, text);
+    }
+    // A list of issuers is none.
+    assert.equal(await judge(signer.sign(claims({ iss: [issuer.url] }))), undefined);
+  });
+
+  it('is refused without a signature, or with one that anybody could make', async t => {
+    const { judge, claims } = await set(t, { algorithms: ['RS256', 'ES256', 'PS256'] });
+    const token = signer.sign(claims());
+    const [head = '', body = '', signature = ''] = token.split('.');
+    const byPublicKey = (alg: string, secret: string | Buffer) => {
+      const hash = alg.replace('HS', 'sha');
+      const input = compactJwt({ alg, kid: 'one' }, claims(), '').slice(0, -1);
+      return `${input}.${createHmac(hash, secret).update(input).digest('base64url')}`;
+    };
+    const forged = Buffer.from(JSON.stringify(claims({ sub: 'mallory' }))).toString('base64url');
+    for (const [what, text] of [
+      ['alg none', compactJwt({ alg: 'none' }, claims(), '')],
+      ['alg None', compactJwt({ alg: 'None', kid: 'one' }, claims(), '')],
+      ['alg nOnE with the signature', compactJwt({ alg: 'nOnE', kid: 'one' }, claims(), signature)],
+      ['no alg', compactJwt({ kid: 'one' }, claims(), signature)],
+      ['alg a list', compactJwt({ alg: ['RS256'], kid: 'one' }, claims(), signature)],
+      ['HS256 by the public key', byPublicKey('HS256', signer.publicPem)],
+      ['HS256 by the modulus', byPublicKey('HS256', Buffer.from(String(signer.jwk['n']), 'base64url'))],
+      ['HS512 by the JWK', byPublicKey('HS512', JSON.stringify(signer.jwk))],
+      ['HS256 by nothing', byPublicKey('HS256', '')],
+      ['no signature', `${head}.${body}.`],
+      ['other claims', `${head}.${forged}.${signature}`],
+      ['half a signature', `${head}.${body}.${signature.slice(0, 100)}`],
+      ['another key under this name', other.sign(claims(), { kid: 'one' })],
+      ['PS256 under this name', compactJwt({ alg: 'PS256', kid: 'one' }, claims(), signature)],
+    ] as const) {
+      await assert.rejects(judge(text), AuthenticationError, what);
+    }
+  });
+
+  it('cannot bring its own key, nor have one fetched from elsewhere', async t => {
+    const { judge, claims, issuer } = await set(t);
+    const elsewhere = await startOidcIssuer(authority);
+    t.after(() => elsewhere.close());
+    elsewhere.jwks = { keys: [other.jwk] };
+    for (const header of [
+      { kid: 'two', jwk: other.jwk },
+      { kid: 'two', jku: `${elsewhere.url}/keys` },
+      { kid: 'two', x5u: `${elsewhere.url}/keys` },
+      { kid: '../../../dev/null' },
+      { kid: `${elsewhere.url}/keys` },
+      { kid: '' },
+      { kid: 7 },
+      { kid: 'one', jwk: other.jwk, crit: ['jwk'] },
+      { kid: '__proto__' },
+    ]) {
+      await assert.rejects(judge(other.sign(claims(), header)), AuthenticationError, JSON.stringify(header));
+    }
+    assert.equal(elsewhere.keyRequests + elsewhere.discoveries, 0);
+    assert.equal(issuer.keyRequests, 1, 'within the time to cool down');
+  });
+
+  it('is refused when its name or a group is Kubernetes’ own', async t => {
+    const { judge, claims } = await set(t);
+    for (const more of [
+      { sub: 'system:admin' },
+      { groups: ['dev', 'system:masters'] },
+      { groups: 'system:masters' },
+      { groups: [' system:masters'] },
+      { sub: 'system:serviceaccount:kube-system:default' },
+      { sub: 'a\r\nImpersonate-Group: system:masters' },
+    ]) {
+      await assert.rejects(judge(signer.sign(claims(more))), IdentityError, JSON.stringify(more));
+    }
+  });
+
+  it('without a key’s name is tried with every key of the issuer', async t => {
+    const { judge, claims, issuer, clock } = await set(t);
+    issuer.jwks = { keys: [other.jwk, signer.jwk] };
+    clock.advance(5_000);
+    assert.equal(await judge(other.sign(claims())), 'alice');
+    const withoutKid = signer.sign(claims(), { kid: undefined });
+    assert.equal(await judge(withoutKid), 'alice');
+    const stranger = createOidcSigner('three');
+    await assert.rejects(judge(stranger.sign(claims(), { kid: undefined })), AuthenticationError);
+    await assert.rejects(
+      judge(signer.sign(claims({ aud: 'other' }), { kid: undefined })),
+      AuthenticationError,
+    );
+  });
+
+  it('may be signed with the algorithms that are allowed, and no others', async t => {
+    const elliptic = createOidcSigner('ec', 'ES256');
+    const { judge, claims, issuer, clock } = await set(t, { algorithms: ['ES256'] });
+    issuer.jwks = { keys: [elliptic.jwk, signer.jwk] };
+    clock.advance(5_000);
+    assert.equal(await judge(elliptic.sign(claims())), 'alice');
+    await assert.rejects(judge(signer.sign(claims())), AuthenticationError);
+  });
+});
+
+describe('the keys of an issuer', () => {
+  it('are fetched anew for a key that is not there, once for all and not again until it has cooled down', async t => {
+    const { judge, claims, issuer, clock } = await set(t);
+    issuer.jwks = { keys: [signer.jwk, other.jwk] };
+    const token = other.sign(claims());
+    await assert.rejects(judge(token), (error: AuthenticationError) => error.isPassing);
+    assert.equal(issuer.keyRequests, 1);
+    clock.advance(5_000);
+    const names = await Promise.all(Array.from({ length: 20 }, () => judge(token)));
+    assert.ok(names.every(name => name === 'alice'));
+    assert.equal(issuer.keyRequests, 2);
+    await assert.rejects(judge(other.sign(claims(), { kid: 'three' })), AuthenticationError);
+    assert.equal(issuer.keyRequests, 2);
+  });
+
+  it('are looked at after ten minutes, and one that the issuer took back is forgotten', async t => {
+    const { judge, claims, issuer, clock } = await set(t);
+    const token = signer.sign(claims({ exp: seconds + 9999 }));
+    issuer.jwks = { keys: [other.jwk] };
+    clock.advance(599_999);
+    assert.equal(await judge(token), 'alice');
+    clock.advance(1);
+    await judge(token).catch(() => {});
+    await until(() => issuer.keyRequests === 2);
+    clock.advance(5_000);
+    await assert.rejects(judge(token), AuthenticationError);
+  });
+
+  it('stay in use while the issuer is away', async t => {
+    const { judge, claims, issuer, clock, log } = await set(t);
+    const token = signer.sign(claims({ exp: seconds + 9999 }));
+    await issuer.close();
+    clock.advance(600_000);
+    assert.equal(await judge(token), 'alice');
+    await until(() => log.some(line => /cannot be renewed; the last ones stay in use/.test(line)));
+    assert.equal(await judge(token), 'alice');
+  });
+
+  it('are waited for when the issuer is away at start: its tokens are refused until then, and not for longer', async t => {
+    const probe = await startOidcIssuer(authority);
+    const port = Number(new URL(probe.url).port);
+    await probe.close();
+    const away: OidcIssuer = { ...probe, close: async () => {} };
+    const { judge, claims, clock, log } = await set(t, { issuer: away });
+    assert.match(log.join('\n'), /cannot be had yet.*\n.*connection refused/);
+    const token = signer.sign(claims());
+    await assert.rejects(judge(token), (error: AuthenticationError) => error.isPassing);
+    const issuer = await startOidcIssuer(authority, port);
+    t.after(() => issuer.close());
+    issuer.jwks = { keys: [signer.jwk] };
+    clock.advance(10_000);
+    await until(() => log.some(line => /are there/.test(line)));
+    assert.equal(await judge(token), 'alice');
+  });
+
+  for (const [what, spoil, reason] of [
+    [
+      'a discovery document of another issuer',
+      (i: OidcIssuer) => ({ ...(i.metadata as object), issuer: `${i.url}/` }),
+      /another issuer; check --oidc-issuer-url/,
+    ],
+    [
+      'a jwks_uri without TLS',
+      (i: OidcIssuer) => ({ ...(i.metadata as object), jwks_uri: 'http://127.0.0.1/keys' }),
+      /no jwks_uri that is an https/,
+    ],
+    ['no jwks_uri', (i: OidcIssuer) => ({ issuer: i.url }), /no jwks_uri/],
+    ['a discovery document that is none', () => 'x', /no JSON object/],
+  ] as const) {
+    it(`are not taken with ${what}`, async t => {
+      const issuer = await startOidcIssuer(authority);
+      issuer.metadata = spoil(issuer);
+      const { log } = await set(t, { issuer });
+      assert.match(log.join('\n'), reason);
+    });
+  }
+
+  it('are not taken from an issuer whose certificate is another authority’s', async t => {
+    const stranger = join(folder, 'stranger.crt');
+    await writeFile(stranger, (await createCertificateAuthority()).certificate);
+    const { log } = await set(t, { caFile: stranger });
+    assert.match(log.join('\n'), /unknown authority; check --oidc-ca-file/);
+    const missing = await set(t, { caFile: join(folder, 'missing.crt') });
+    assert.match(missing.log.join('\n'), /--oidc-ca-file: .*missing\.crt: no such file/);
+  });
+});

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import { digestOf } from '../../src/authentication/bearer-token.js';
+import { IdentityError } from '../../src/authentication/identity.js';
+import { createTokenCache, type Judgement } from '../../src/authentication/token-cache.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const start = 1_700_000_000_000;
+
+function judgementOf(username: string, expires?: number): Judgement {
+  return { user: { username, uid: undefined, groups: [], extra: new Map() }, expires };
+}
+
+function setUp(judge: (token: string) => Judgement | undefined | Promise<Judgement | undefined>) {
+  const clock = new ManualClock(start);
+  const asked: string[] = [];
+  const hits: boolean[] = [];
+  const cache = createTokenCache({
+    method: 'token_review',
+    async judge({ text }) {
+      asked.push(text);
+      return judge(text);
+    },
+    successTtl: 120_000,
+    failureTtl: 10_000,
+    metrics: { cacheAsked: isHit => hits.push(isHit) },
+    clock,
+  });
+  const authenticate = async (text: string) =>
+    (await cache.authenticate({ text, digest: digestOf(text) }))?.username;
+  return { clock, asked, hits, authenticate };
+}
+
+describe('a token that is remembered', () => {
+  it('is judged again when its time is over, to the millisecond', async () => {
+    const { clock, asked, hits, authenticate } = setUp(text => judgementOf(text));
+    assert.equal(await authenticate('alice'), 'alice');
+    clock.advance(119_999);
+    assert.equal(await authenticate('alice'), 'alice');
+    assert.equal(asked.length, 1);
+    clock.advance(1);
+    assert.equal(await authenticate('alice'), 'alice');
+    assert.equal(asked.length, 2);
+    assert.deepEqual(hits, [false, true, false]);
+  });
+
+  it('is never good beyond its own expiry, whatever the time to remember', async () => {
+    let isRevoked = false;
+    const { clock, authenticate } = setUp(() => {
+      if (isRevoked) throw new AuthenticationError('expired');
+      return judgementOf('alice', start + 5_000);
+    });
+    assert.equal(await authenticate('t'), 'alice');
+    isRevoked = true;
+    clock.advance(4_999);
+    assert.equal(await authenticate('t'), 'alice');
+    clock.advance(1);
+    await assert.rejects(authenticate('t'), AuthenticationError);
+  });
+
+  it('that has expired by this clock is judged every time', async () => {
+    const { asked, authenticate } = setUp(() => judgementOf('alice', start));
+    assert.equal(await authenticate('t'), 'alice');
+    assert.equal(await authenticate('t'), 'alice');
+    assert.equal(asked.length, 2);
+  });
+
+  it('is remembered as bad, refused or not ours for ten seconds', async () => {
+    for (const outcome of [new AuthenticationError('no'), new IdentityError('system:masters'), undefined]) {
+      const { clock, asked, authenticate } = setUp(() => {
+        if (outcome !== undefined) throw outcome;
+        return undefined;
+      });
+      const check = async () => {
+        if (outcome === undefined) assert.equal(await authenticate('t'), undefined);
+        else await assert.rejects(authenticate('t'), outcome);
+      };
+      await check();
+      clock.advance(9_999);
+      await check();
+      assert.equal(asked.length, 1);
+      clock.advance(1);
+      await check();
+      assert.equal(asked.length, 2);
+    }
+  });
+
+  it('is not remembered when nobody could tell', async () => {
+    let isDown = true;
+    const { asked, authenticate } = setUp(() => {
+      if (isDown) throw new StatusError(503, 'down');
+      return judgementOf('alice');
+    });
+    await assert.rejects(authenticate('t'), { code: 503 });
+    isDown = false;
+    assert.equal(await authenticate('t'), 'alice');
+    assert.equal(asked.length, 2);
+  });
+
+  it('is judged once for all who come with it at the same time, and each token by itself', async () => {
+    const waiting = new Map<string, (judgement: Judgement) => void>();
+    const { asked, authenticate } = setUp(text => new Promise(resolve => waiting.set(text, resolve)));
+    const many = Array.from({ length: 50 }, (_, index) => authenticate(index % 2 === 0 ? 'a' : 'b'));
+    assert.deepEqual(asked, ['a', 'b']);
+    waiting.get('b')?.(judgementOf('bob'));
+    waiting.get('a')?.(judgementOf('alice'));
+    const names = await Promise.all(many);
+    assert.ok(names.every((name, index) => name === (index % 2 === 0 ? 'alice' : 'bob')));
+  });
+
+  it('stays while any number of bad ones pass, and is forgotten for newer good ones', async () => {
+    const { asked, authenticate } = setUp(text => {
+      if (text.startsWith('bad')) throw new AuthenticationError('no');
+      return judgementOf(text);
+    });
+    await authenticate('alice');
+    for (let index = 0; index < 10_000; index++) {
+      await assert.rejects(authenticate(`bad-${index}`), AuthenticationError);
+    }
+    asked.length = 0;
+    await authenticate('alice');
+    await assert.rejects(authenticate('bad-9999'), AuthenticationError);
+    assert.deepEqual(asked, []);
+    await assert.rejects(authenticate('bad-0'), AuthenticationError);
+    assert.deepEqual(asked, ['bad-0']);
+    for (let index = 0; index < 4_095; index++) await authenticate(`good-${index}`);
+    asked.length = 0;
+    await authenticate('alice');
+    assert.deepEqual(asked, []);
+    await authenticate('good-new');
+    await authenticate('good-0');
+    assert.deepEqual(asked, ['good-new', 'good-0'], 'the one that was longest unused is gone');
+  });
+
+  it('is not judged at all while too many are, and a remembered one is served all the same', async () => {
+    const { authenticate } = setUp(text =>
+      text === 'alice' ? judgementOf('alice') : new Promise<Judgement>(() => {}),
+    );
+    await authenticate('alice');
+    for (let index = 0; index < 128; index++) void authenticate(`slow-${index}`);
+    await assert.rejects(authenticate('one-more'), { code: 503 });
+    assert.equal(await authenticate('alice'), 'alice');
+  });
+});

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { digestOf } from '../../src/authentication/bearer-token.js';
+import { IdentityError } from '../../src/authentication/identity.js';
+import { followTokenFile, parseTokenFile } from '../../src/authentication/token-file.js';
+
+const rules = { allowed: new Set<string>(), serviceAccounts: false };
+
+function parse(text: string) {
+  const warnings: string[] = [];
+  const parsed = parseTokenFile(text, {
+    label: 'tokens.csv',
+    rules,
+    onWarning: warning => warnings.push(warning),
+  });
+  const find = (token: string) => {
+    assert.ok('users' in parsed, JSON.stringify(parsed));
+    return parsed.users.get(digestOf(Buffer.from(token).toString('latin1')));
+  };
+  return { parsed, warnings, find };
+}
+
+describe('a token file', () => {
+  it('has token, user, uid and groups, as for the API server', () => {
+    const { find, warnings } = parse('t1,alice,4-2,"dev,ops"\nt2,bob,\nt\u00e9,carol,7,dev,more\n');
+    assert.deepEqual(find('t1'), {
+      username: 'alice',
+      uid: '4-2',
+      groups: ['dev', 'ops', 'system:authenticated'],
+      extra: new Map(),
+    });
+    assert.deepEqual(find('t2'), {
+      username: 'bob',
+      uid: undefined,
+      groups: ['system:authenticated'],
+      extra: new Map(),
+    });
+    const carol = find('t\u00e9');
+    assert.deepEqual(carol !== undefined && 'username' in carol && carol.username, 'carol');
+    for (const other of ['', 't', 't1 ', 'T1', 'alice', 't3']) assert.equal(find(other), undefined, other);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('counts the later line for a token that is there twice, and leaves out an empty one, with warnings', () => {
+    const { find, warnings } = parse('t1,alice,1\nt1,bob,2\n,mallory,3\n');
+    const found = find('t1');
+    assert.equal(found !== undefined && 'username' in found && found.username, 'bob');
+    assert.equal(find(''), undefined);
+    assert.equal(warnings.length, 2);
+    assert.doesNotMatch(warnings.join(), /t1/);
+  });
+
+  it('refuses the users whom Kubernetes keeps for itself, and says so when it is read', () => {
+    const { find, warnings } = parse('t1,alice,1,"dev,system:masters"\nt2,system:admin,\n');
+    assert.ok(find('t1') instanceof IdentityError);
+    assert.ok(find('t2') instanceof IdentityError);
+    assert.match(warnings.join('\n'), /record 1 is refused: group "system:masters"/);
+    assert.match(warnings.join('\n'), /record 2 is refused: user "system:admin"/);
+  });
+
+  it('cannot be used with too few columns, no name or broken quotes; the problem says where, and no token', () => {
+    for (const [text, problem] of [
+      ['secret,alice', /tokens\.csv: record 1 has less than 3 columns/],
+      ['a,b,c\nsecret', /record 2 has less than 3 columns/],
+      ['secret,,1', /record 1 has no user name/],
+      ['a,b,c\n"secret,alice,1', /tokens\.csv:2: a quote/],
+    ] as const) {
+      const { parsed } = parse(text);
+      assert.ok('problems' in parsed, text);
+      assert.match(parsed.problems.join(), problem);
+      assert.doesNotMatch(parsed.problems.join(), /secret/);
+    }
+  });
+});
+
+async function follow(t: TestContext, text: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'tokens-'));
+  const file = join(folder, 'tokens.csv');
+  await writeFile(file, text);
+  const reloads: (readonly string[])[] = [];
+  const followed = await followTokenFile({
+    file,
+    flag: '--token-auth-file',
+    rules,
+    interval: 10,
+    onWarning: () => {},
+    onReload: problems => reloads.push(problems),
+  });
+  assert.ok('authenticator' in followed);
+  t.after(async () => {
+    followed.close();
+    await rm(folder, { recursive: true });
+  });
+  const nameOf = async (token: string) => {
+    const user = await followed.authenticator.authenticate({ text: token, digest: digestOf(token) });
+    return user?.username;
+  };
+  return { file, reloads, nameOf };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    assert.ok(tries < 500, 'not within 5 s');
+    await delay(10);
+  }
+}
+
+describe('a token file that is followed', () => {
+  it('is in use as it changes, and a bad one leaves the last good one in use', async t => {
+    const { file, reloads, nameOf } = await follow(t, 't1,alice,1\n');
+    assert.equal(await nameOf('t1'), 'alice');
+    await writeFile(`${file}.new`, 't2,bob,2\n');
+    await rename(`${file}.new`, file);
+    await until(() => reloads.length === 1);
+    assert.deepEqual([await nameOf('t1'), await nameOf('t2')], [undefined, 'bob']);
+    await writeFile(`${file}.new`, 'secret\n');
+    await rename(`${file}.new`, file);
+    await until(() => reloads.length === 2);
+    assert.match(reloads[1]?.join() ?? '', /record 1 has less than 3 columns/);
+    await rm(file);
+    await until(() => reloads.length === 3);
+    assert.match(reloads[2]?.join() ?? '', /--token-auth-file: .*: no such file/);
+    assert.equal(await nameOf('t2'), 'bob');
+    await writeFile(`${file}.new`, 't3,carol,2\n');
+    await rename(`${file}.new`, file);
+    await until(() => reloads.length === 4);
+    assert.deepEqual([await nameOf('t2'), await nameOf('t3')], [undefined, 'carol']);
+  });
+
+  it('that cannot be read is a problem that names the flag', async () => {
+    const followed = await followTokenFile({
+      file: '/nonexistent/tokens.csv',
+      flag: '--token-auth-file',
+      rules,
+      onWarning: () => {},
+      onReload: () => {},
+    });
+    assert.deepEqual(followed, {
+      problems: ['--token-auth-file: /nonexistent/tokens.csv: no such file'],
+    });
+  });
+});

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { createCertificateAuthority } from '../support/certificates.js';
+import type { RequestRecord } from '../support/fake-api-server.js';
+import { startGateway, twoUsersPolicy } from '../support/gateway.js';
+import { startOidcIssuer } from '../support/oidc-issuer.js';
+import { compactJwt, createOidcSigner } from '../support/oidc-signer.js';
+import { runProgram } from '../support/proxy.js';
+import { bothLegs, eventually, health, passed, probe } from './credential-probe.js';
+import { assertStatus } from './leg.js';
+
+async function start(t: TestContext, args: readonly string[] = [], tokenFile?: string) {
+  const authority = await createCertificateAuthority();
+  const folder = await mkdtemp(join(tmpdir(), 'oidc-ca-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const caFile = join(folder, 'ca.crt');
+  await writeFile(caFile, authority.certificate);
+  const signer = createOidcSigner('one');
+  const issuer = await startOidcIssuer(authority);
+  t.after(() => issuer.close());
+  issuer.jwks = { keys: [signer.jwk] };
+  const gateway = await startGateway(t, {
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    args: [
+      ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
+      ...args,
+    ],
+    server: {
+      allow: (user, attributes) =>
+        twoUsersPolicy({ ...user, username: user.username.replace(/^.*#/, '') }, attributes),
+    },
+  });
+  const claims = (more: object = {}) => ({
+    iss: issuer.url,
+    aud: 'gateway',
+    sub: 'alice',
+    exp: Math.floor(Date.now() / 1000) + 300,
+    ...more,
+  });
+  return { ...gateway, issuer, signer, claims, authority };
+}
+
+function bearer(token: string): string[] {
+  return [`Authorization: Bearer ${token}`];
+}
+
+describe('callers with an id-token', { concurrency: 3 }, () => {
+  test('act under the name and groups of its claims', async t => {
+    const { server, proxy, signer, claims, issuer } = await start(t, [
+      ...['--oidc-groups-claim=groups', '--oidc-groups-prefix=oidc:', '--oidc-required-claim=hd=example.com'],
+    ]);
+    await eventually('the keys', () => /keys of the OpenID Connect issuer .* are there/.test(proxy.stderr()));
+    const good = signer.sign(claims({ groups: ['dev', 'system:masters'], hd: 'example.com' }));
+    for (const leg of bothLegs) {
+      const { code, arrived, answer } = await probe(proxy, server, leg, { headers: bearer(good) });
+      assert.equal(code, passed(leg), answer.raw);
+      const { headers, rawHeaders } = arrived.at(-1) as RequestRecord;
+      assert.equal(headers['impersonate-user'], `${issuer.url}#alice`);
+      assert.equal(headers['impersonate-group'], 'oidc:dev, oidc:system:masters, system:authenticated');
+      assert.ok(!rawHeaders.join().includes(good));
+      for (const [what, token, expected] of [
+        ['another client', signer.sign(claims({ aud: 'other', hd: 'example.com' })), 401],
+        ['a claim that is missing', signer.sign(claims()), 401],
+        ['expired', signer.sign(claims({ hd: 'example.com', exp: Math.floor(Date.now() / 1000) - 1 })), 401],
+        ['another issuer', signer.sign(claims({ hd: 'example.com', iss: 'https://x.example' })), 401],
+        ['alg none', compactJwt({ alg: 'none' }, claims({ hd: 'example.com' }), ''), 401],
+        ['not even a JWT', 'opaque', 401],
+      ] as const) {
+        const found = await probe(proxy, server, leg, { headers: bearer(token) });
+        assert.match(assertStatus(found.answer, expected, what), /^Unauthorized: /);
+        assert.equal(found.arrived.length, 0, what);
+        assert.ok(!proxy.stderr().includes(token));
+      }
+    }
+    assert.ok(!proxy.stderr().includes(good));
+    assert.match(proxy.stderr(), /unexpected \\"aud\\" claim value/);
+  });
+
+  test('in a group of Kubernetes’ own get a 403', async t => {
+    const { server, proxy, signer, claims } = await start(t, ['--oidc-groups-claim=groups']);
+    await eventually('the keys', () => /are there/.test(proxy.stderr()));
+    const token = signer.sign(claims({ groups: ['system:masters'] }));
+    for (const leg of bothLegs) {
+      const { answer, arrived } = await probe(proxy, server, leg, { headers: bearer(token) });
+      assert.match(assertStatus(answer, 403, leg), /group "system:masters" is Kubernetes' own/);
+      assert.equal(arrived.length, 0);
+    }
+  });
+
+  test('come beside other tokens: those of another issuer fall through to the cluster', async t => {
+    const args = ['--authentication-token-webhook', '--oidc-username-prefix=-'];
+    const { server, tokens, proxy, signer, claims } = await start(t, args, 'file-token,alice,,\n');
+    await eventually('the keys', () => /are there/.test(proxy.stderr()));
+    const ofCluster = signer.sign(claims({ iss: 'https://kubernetes.default.svc' }));
+    tokens[ofCluster] = { username: 'alice' };
+    const expired = signer.sign(claims({ exp: 1 }));
+    tokens[expired] = { username: 'alice' };
+    for (const leg of bothLegs) {
+      for (const token of ['file-token', ofCluster, signer.sign(claims())]) {
+        const { code, arrived } = await probe(proxy, server, leg, { headers: bearer(token) });
+        assert.equal(code, passed(leg));
+        assert.equal(arrived.at(-1)?.headers['impersonate-user'], 'alice');
+      }
+      // A bad one of this issuer is bad, whatever others would say.
+      assertStatus((await probe(proxy, server, leg, { headers: bearer(expired) })).answer, 401, leg);
+    }
+  });
+
+  test('are refused until the issuer is there, which does not keep the program from starting', async t => {
+    const { server, proxy, signer, claims, issuer, authority } = await start(t, [], 'file-token,alice,,\n');
+    const port = Number(new URL(issuer.url).port);
+    await issuer.close();
+    const again = await startGateway(t, {
+      tokenFile: 'file-token,alice,,\n',
+      args: [`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway'],
+    });
+    await eventually('the line', () => /cannot be had yet/.test(again.proxy.stderr()));
+    const token = signer.sign(claims());
+    const as = (text: string) => probe(again.proxy, again.server, 'plain', { headers: bearer(text) });
+    assert.equal((await as(token)).code, 401);
+    assert.equal((await as('file-token')).code, 200);
+    assert.equal((await health(again.proxy, 'readyz')).status, 200);
+    // The first one had the keys before, or gets them when the issuer is back.
+    const back = await startOidcIssuer(authority, port);
+    t.after(() => back.close());
+    back.jwks = { keys: [signer.jwk] };
+    await eventually(
+      'the keys',
+      async () => (await probe(proxy, server, 'plain', { headers: bearer(token) })).code === 200,
+      20_000,
+    );
+  });
+});
+
+describe('options for an issuer that cannot be right', () => {
+  test('are told at start, all at once', async () => {
+    const { code, stderr } = await runProgram([
+      ...[
+        '--server=https://127.0.0.1:1',
+        '--oidc-issuer-url=http://issuer.example',
+        '--oidc-signing-algs=HS256',
+      ],
+      ...['--token-auth-file=/nonexistent/tokens.csv'],
+    ]);
+    assert.equal(code, 1);
+    assert.match(stderr, /--oidc-issuer-url and --oidc-client-id must be set together/);
+    assert.match(stderr, /--oidc-issuer-url: "http:\/\/issuer\.example" is not an https/);
+    assert.match(stderr, /--oidc-signing-algs: "HS256" is not one of/);
+    assert.match(stderr, /--token-auth-file: \/nonexistent\/tokens\.csv: no such file/);
+  });
+});

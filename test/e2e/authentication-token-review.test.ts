@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import type { FakeApiServer } from '../support/fake-api-server.js';
+import { type GatewayOptions, proxyToken, startGateway } from '../support/gateway.js';
+import { open, send } from '../support/http-client.js';
+import { createIdToken } from '../support/oidc-issuer.js';
+import { bothLegs, eventually, health, passed, probe } from './credential-probe.js';
+import { assertStatus } from './leg.js';
+
+const robot = {
+  username: 'system:serviceaccount:shop:robot',
+  uid: '4-2',
+  groups: ['system:serviceaccounts', 'system:serviceaccounts:shop'],
+  extra: {
+    'authentication.kubernetes.io/credential-id': ['JTI=1'],
+    'authentication.kubernetes.io/pod-name': ['web-0'],
+  },
+};
+
+function start(t: TestContext, options: GatewayOptions = {}) {
+  const { args = [], ...others } = options;
+  return startGateway(t, { args: ['--authentication-token-webhook', ...args], ...others });
+}
+
+function bearer(token: string): string[] {
+  return [`Authorization: Bearer ${token}`];
+}
+
+function reviews(server: FakeApiServer): number {
+  return server.requests.filter(({ rawUrl }) => rawUrl.endsWith('/tokenreviews')).length;
+}
+
+describe('the cluster’s own tokens', { concurrency: 4 }, () => {
+  test('are asked of the API server once for two minutes, and act as whom it says', async t => {
+    const { server, tokens, proxy } = await start(t, {
+      server: { allow: user => user.username === 'proxy' || user.username === robot.username },
+    });
+    tokens['sa-token'] = robot;
+    for (const leg of bothLegs) {
+      const { code, arrived, answer } = await probe(proxy, server, leg, { headers: bearer('sa-token') });
+      assert.equal(code, passed(leg), answer.raw);
+      const { rawHeaders = [] } = arrived.at(-1) ?? {};
+      const identity = rawHeaders.filter((_, index) =>
+        /^(impersonate-|authorization)/i.test(rawHeaders[index - (index % 2)] ?? ''),
+      );
+      assert.deepEqual(identity, [
+        ...['Authorization', `Bearer ${proxyToken}`, 'Impersonate-User', robot.username],
+        ...['Impersonate-Uid', '4-2', 'Impersonate-Group', 'system:serviceaccounts'],
+        ...['Impersonate-Group', 'system:serviceaccounts:shop', 'Impersonate-Group', 'system:authenticated'],
+        ...['Impersonate-Extra-Authentication.kubernetes.io%2fcredential-Id', 'JTI=1'],
+        ...['Impersonate-Extra-Authentication.kubernetes.io%2fpod-Name', 'web-0'],
+      ]);
+    }
+    assert.equal(reviews(server), 1);
+    const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer sa-token' } });
+    for (const line of [
+      'kube_api_proxy_authentication_attempts_total{method="token_review",result="success"} 3',
+      'kube_api_proxy_authentication_token_cache_requests_total{status="hit"} 2',
+      'kube_api_proxy_authentication_token_cache_requests_total{status="miss"} 1',
+      'kube_api_proxy_token_review_duration_seconds_count 1',
+    ]) {
+      assert.ok(text.includes(`${line}\n`), line);
+    }
+    assert.doesNotMatch(proxy.stderr(), /sa-token|token-of-the-proxy/);
+  });
+
+  test('that it does not know are 401, and those of its own users 403', async t => {
+    const { server, tokens, proxy } = await start(t);
+    Object.assign(tokens, {
+      admin: { username: 'admin', groups: ['system:masters'] },
+      node: { username: 'system:node:worker', groups: ['system:nodes'] },
+      anonymous: { username: 'system:anonymous' },
+      imposter: { ...robot, groups: ['system:serviceaccounts:kube-system'] },
+      space: { username: ' system:admin' },
+      nameless: { username: '' },
+      alice: { username: 'alice', groups: ['dev'] },
+    });
+    for (const leg of bothLegs) {
+      for (const [token, code] of [
+        ['unknown', 401],
+        ['anonymous', 401],
+        ['admin', 403],
+        ['node', 403],
+        ['imposter', 403],
+        ['space', 403],
+        ['nameless', 403],
+      ] as const) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers: bearer(token) });
+        assertStatus(answer, code, token);
+        assert.equal(arrived.length, 0, token);
+      }
+      assert.equal((await probe(proxy, server, leg, { headers: bearer('alice') })).code, passed(leg));
+    }
+    assert.equal(reviews(server), 8, 'failures are remembered too');
+  });
+
+  test('are reviewed once for forty requests that come together; one that leaves does not fail the others', async t => {
+    const { server, tokens, proxy } = await start(t, {
+      args: ['--admin-port=0', '--admin-address=127.0.0.1'],
+    });
+    // Metrics that need no caller.
+    await eventually('the admin listener', () => proxy.log().some(({ msg }) => msg === 'admin listener'));
+    const { address } = proxy.log().find(({ msg }) => msg === 'admin listener') ?? {};
+    const metric = async (line: string) => {
+      const text = await (await fetch(`http://${address}/metrics`)).text();
+      return text.split('\n').includes(line);
+    };
+    const watches = 'kube_api_proxy_longrunning_requests{verb="watch",group="",version="v1",resource="pods"';
+    const openWatches = `${watches},subresource="",scope="namespace"}`;
+    tokens['alice-token'] = { username: 'alice' };
+    let release = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    server.intercept(async ({ url = '' }) => {
+      if (url.endsWith('/tokenreviews')) await held;
+      return false;
+    });
+    const first = open(proxy.port, '/api/v1/namespaces/default/pods/web-0', {
+      headers: { authorization: 'Bearer alice-token' },
+    });
+    const leaving = first.then(
+      () => 'answered',
+      () => 'gone',
+    );
+    await eventually('the review', () => reviews(server) === 1);
+    const others = Array.from({ length: 40 }, (_, index) =>
+      probe(proxy, server, bothLegs[index % 2] ?? 'plain', { headers: bearer('alice-token') }),
+    );
+    // One leaves that asked for a watch, which must not be opened upstream for nobody.
+    const left = new AbortController();
+    const watch = fetch(`${proxy.url}/api/v1/namespaces/default/pods?watch=true&left=1`, {
+      headers: { authorization: 'Bearer alice-token' },
+      signal: left.signal,
+    }).catch(() => {});
+    const joined = 'kube_api_proxy_authentication_token_cache_requests_total{status="hit"} 41';
+    await eventually('all to wait', () => metric(joined));
+    assert.ok(await metric(`${openWatches} 1`));
+    left.abort();
+    await watch;
+    await eventually('its leaving', () => metric(`${openWatches} 0`));
+    release();
+    for (const [index, { code }] of (await Promise.all(others)).entries()) {
+      assert.equal(code, passed(bothLegs[index % 2] ?? 'plain'));
+    }
+    assert.equal(await leaving, 'answered');
+    assert.equal(reviews(server), 1);
+    assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.includes('left=1')).length, 0);
+  });
+
+  test('never outlive their own expiry, which the cache cannot stretch', async t => {
+    const { server, tokens, proxy } = await start(t);
+    const token = createIdToken(new Date(Date.now() + 3_000));
+    tokens[token] = { username: 'alice' };
+    assert.equal((await probe(proxy, server, 'plain', { headers: bearer(token) })).code, 200);
+    delete tokens[token];
+    assert.equal((await probe(proxy, server, 'plain', { headers: bearer(token) })).code, 200);
+    await eventually('the expiry', async () => {
+      const { code } = await probe(proxy, server, 'plain', { headers: bearer(token) });
+      return code === 401;
+    });
+  });
+
+  test('cannot be judged while the API server is away or refuses: 50x, never a yes, and not remembered', async t => {
+    const { server, tokens, proxy } = await start(t);
+    tokens['alice-token'] = { username: 'alice' };
+    let answer: number | undefined = 500;
+    server.intercept(({ url = '' }, response) => {
+      if (answer === undefined || !url.endsWith('/tokenreviews')) return false;
+      response.writeHead(answer, { 'Content-Type': 'application/json' }).end('{"status":{}}');
+      return true;
+    });
+    for (const leg of bothLegs) {
+      for (const [status, code] of [
+        [500, 503],
+        [429, 503],
+        [403, 500],
+        [302, 503],
+        [201, 401],
+      ] as const) {
+        answer = status;
+        const token = `${leg}-${status}`;
+        tokens[token] = { username: 'alice' };
+        const { answer: got, arrived } = await probe(proxy, server, leg, { headers: bearer(token) });
+        assertStatus(got, code, `${status}`);
+        assert.equal(arrived.length, 0);
+        answer = undefined;
+        if (code !== 401) {
+          assert.equal((await probe(proxy, server, leg, { headers: bearer(token) })).code, passed(leg));
+        }
+      }
+    }
+    await server.kill();
+    for (const leg of bothLegs) {
+      assertStatus((await probe(proxy, server, leg, { headers: bearer('fresh') })).answer, 503, leg);
+    }
+    await server.restart();
+    await eventually(
+      'the way back',
+      async () => (await probe(proxy, server, 'plain', { headers: bearer('alice-token') })).code === 200,
+    );
+  });
+
+  test('are reviewed although the idle connection for it has gone, which is noticed only then', async t => {
+    const { server, tokens, proxy } = await start(t);
+    const used = new WeakSet<object>();
+    let cut = 0;
+    server.intercept(({ url = '', socket }) => {
+      if (url.endsWith('/tokenreviews') && used.has(socket)) {
+        cut += 1;
+        socket.destroy();
+        return true;
+      }
+      used.add(socket);
+      return false;
+    });
+    for (const token of ['one', 'two', 'three']) {
+      tokens[token] = { username: 'alice' };
+      assert.equal((await probe(proxy, server, 'plain', { headers: bearer(token) })).code, 200);
+    }
+    assert.ok(cut > 0);
+  });
+
+  test('must be for one of --api-audiences where there are any', async t => {
+    const { server, tokens, proxy } = await start(t, { args: ['--api-audiences=gateway,other'] });
+    tokens['for-gateway'] = { username: 'alice', audiences: ['gateway'] };
+    tokens['for-api'] = { username: 'alice' };
+    const codeOf = async (token: string) =>
+      (await probe(proxy, server, 'plain', { headers: bearer(token) })).code;
+    assert.equal(await codeOf('for-gateway'), 200);
+    assert.equal(await codeOf('for-api'), 401);
+    server.intercept(({ url = '' }, response) => {
+      if (!url.endsWith('/tokenreviews')) return false;
+      // A server that knows nothing of audiences.
+      const status = { authenticated: true, user: { username: 'alice' } };
+      response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
+      return true;
+    });
+    assert.equal(await codeOf('unaware'), 401);
+  });
+
+  test('come after those of the token file', async t => {
+    const { server, tokens, proxy } = await start(t, { tokenFile: 'known,alice,,\n' });
+    Object.assign(tokens, { known: { username: 'bob' }, own: { username: 'alice' } });
+    for (const token of ['known', 'own']) {
+      assert.equal((await probe(proxy, server, 'plain', { headers: bearer(token) })).code, 200);
+    }
+    assert.equal(reviews(server), 1);
+  });
+});
+
+describe('the permission to impersonate', () => {
+  test('is a check of readyz, which says what is missing, as the log does at start', async t => {
+    let may: readonly string[] = ['users', 'groups'];
+    const { server, proxy } = await start(t, {
+      server: {
+        allow: ({ username }, { verb, resource }) =>
+          /^self/.test(resource) ||
+          (username === 'proxy' && verb === 'impersonate' && may.includes(resource)),
+      },
+    });
+    await eventually('the warning', () => /callers cannot be impersonated/.test(proxy.stderr()));
+    const first = await health(proxy, 'readyz');
+    assert.equal(first.status, 500);
+    assert.match(
+      first.text,
+      /\[-\]impersonation failed: the proxy's identity may not impersonate uids \(authentication\.k8s\.io\), serviceaccounts, userextras\/authentication\.kubernetes\.io\/credential-id/,
+    );
+    may = ['users', 'groups', 'uids', 'serviceaccounts', 'userextras'];
+    await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200, 10_000);
+    const asked = server.requests.length;
+    for (let index = 0; index < 20; index++) await health(proxy, 'readyz');
+    const reviewsOfAccess = server.requests.slice(asked).filter(({ rawUrl }) => /selfsubject/.test(rawUrl));
+    assert.equal(reviewsOfAccess.length, 0, 'the finding is shared');
+  });
+
+  test('may be for some names only', async t => {
+    const { server, proxy } = await startGateway(t, {
+      tokenFile: 'alice-token,alice,,dev\n',
+      server: {
+        allow: (user, { verb, resource, name }) =>
+          /^self/.test(resource) ||
+          user.username === 'alice' ||
+          (verb === 'impersonate' && ['alice', 'dev', 'system:authenticated'].includes(name)),
+      },
+    });
+    server.intercept(({ url = '' }, response) => {
+      if (!url.endsWith('/selfsubjectrulesreviews')) return false;
+      const rule = { verbs: ['impersonate'], apiGroups: [''], resources: ['users', 'groups'] };
+      const status = { resourceRules: [{ ...rule, resourceNames: ['alice', 'dev'] }], incomplete: false };
+      response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
+      return true;
+    });
+    await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200, 10_000);
+    const { code } = await probe(proxy, server, 'plain', { headers: bearer('alice-token') });
+    assert.equal(code, 200);
+  });
+
+  test('is not asked for where callers are not authenticated', async t => {
+    const { server, proxy } = await startGateway(t, { server: { allow: () => false } });
+    assert.doesNotMatch((await health(proxy, 'readyz')).text, /impersonation/);
+    assert.equal(server.requests.filter(({ rawUrl }) => /selfsubject/.test(rawUrl)).length, 0);
+  });
+});

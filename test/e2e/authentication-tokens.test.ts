@@ -1,0 +1,528 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { proxyToken, startGateway, twoUsers } from '../support/gateway.js';
+import { send } from '../support/http-client.js';
+import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { runProgram } from '../support/proxy.js';
+import { connectRaw } from '../support/raw-http.js';
+import { startTlsFront } from '../support/tls-front.js';
+import { bothLegs, eventually, passed, probe, sample } from './credential-probe.js';
+import { assertStatus, legs, send as sendRaw } from './leg.js';
+
+const alice = 'Authorization: Bearer alice-token';
+const bob = 'Authorization: Bearer bob-token';
+
+function encoded(token: string): string {
+  return `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
+}
+
+function identityHeaders(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, index) =>
+    /^(impersonate-|authorization|x-remote)/i.test(rawHeaders[index - (index % 2)] ?? ''),
+  );
+}
+
+describe('callers with a token', { concurrency: 4 }, () => {
+  test('act under their own name, and the API server decides what they may', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    for (const leg of bothLegs) {
+      const allowed = await probe(proxy, server, leg, { headers: [alice] });
+      assert.equal(allowed.code, passed(leg), allowed.answer.raw);
+      assert.deepEqual(identityHeaders(allowed.arrived.at(-1)?.rawHeaders ?? []), [
+        ...['Authorization', `Bearer ${proxyToken}`],
+        ...[
+          'Impersonate-User',
+          'alice',
+          'Impersonate-Group',
+          'dev',
+          'Impersonate-Group',
+          'system:authenticated',
+        ],
+      ]);
+      const refused = await probe(proxy, server, leg, { headers: [bob] });
+      assert.match(assertStatus(refused.answer, 403, leg), /^pods "web-0" is forbidden: User "bob" cannot /);
+    }
+    const lines = proxy.log().filter(({ msg, resource }) => msg === 'request' && resource === 'pods');
+    await eventually('the lines', () => proxy.log().some(({ user }) => user === 'bob'));
+    assert.ok(lines.every(({ user }) => user === 'alice' || user === 'bob'));
+    assert.doesNotMatch(proxy.stderr(), /alice-token|bob-token/);
+    const success = 'kube_api_proxy_authentication_attempts_total{method="token_file",result="success"}';
+    const { text } = await send(proxy.port, '/-/metrics', {
+      headers: { authorization: 'Bearer bob-token' },
+    });
+    assert.ok(text.includes(`${success} 5`));
+  });
+
+  test('get 401 without a good one, with a challenge, and nothing goes upstream', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const attempts = [
+      [],
+      ['Authorization:'],
+      ['Authorization: Bearer'],
+      ['Authorization: Bearer '],
+      ['Authorization: alice-token'],
+      ['Authorization: Bearer alice-token2'],
+      ['Authorization: Bearer alice-toke'],
+      ['Authorization: Bearer Alice-token'],
+      ['Authorization: Bearer alice-token bob-token'],
+      ['Authorization: Bearer alice-token,bob-token'],
+      ['Authorization: Bearer alice'],
+      [`Authorization: Bearer ${proxyToken}`],
+      [`Authorization: Basic ${Buffer.from('alice:alice-token').toString('base64')}`],
+      ['Authorization: Token alice-token'],
+      ['Proxy-Authorization: Bearer alice-token'],
+      ['X-Authorization: Bearer alice-token'],
+      ['Cookie: token=alice-token; Authorization=Bearer alice-token'],
+      ['Bearer: alice-token'],
+    ];
+    for (const leg of bothLegs) {
+      for (const headers of attempts) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers });
+        assert.match(
+          assertStatus(answer, 401, headers.join()),
+          /^Unauthorized: .*Authorization: Bearer TOKEN/,
+        );
+        assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="kube-api-proxy"');
+        assert.equal(arrived.length, 0);
+      }
+      for (const query of ['access_token=alice-token', 'token=alice-token']) {
+        const target = `/api/v1/namespaces/default/pods?${query}`;
+        assertStatus(await sendRaw(proxy.port, { leg, target }), 401, query);
+      }
+      for (const [one, other] of [
+        [alice, alice],
+        [alice, bob],
+        [bob.toUpperCase(), alice],
+        ['Authorization: Basic eDp5', alice],
+      ] as const) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers: [one, 'Accept: */*', other] });
+        assertStatus(answer, 400, `${one} ${other}`);
+        assert.equal(arrived.length, 0);
+      }
+    }
+    const metrics = await send(proxy.port, '/-/metrics', {
+      headers: { authorization: 'Bearer alice-token' },
+    });
+    const rejected = 2 * (attempts.length + 2);
+    const reason = 'kube_api_proxy_rejected_requests_total{reason="unauthenticated"}';
+    assert.ok(metrics.text.includes(`${reason} ${rejected}\n`), metrics.text);
+  });
+
+  test('are asked for it everywhere but at the probes, and after the host', async t => {
+    const { proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      args: ['--www=src', '--www-prefix=/app/'],
+    });
+    for (const target of ['/-/livez', '/-/readyz', '/-/readyz?verbose', '/-/livez?x=/-/metrics']) {
+      assert.equal((await send(proxy.port, target)).status, 200, target);
+    }
+    for (const target of [
+      '/-/metrics',
+      '/-/metrics?/-/livez',
+      '/-/livez/',
+      '/-/livez/../metrics',
+      '/-/nothing',
+      '/-//livez',
+      '/-/Livez',
+      '/-/%6civez',
+      '/app/',
+      '/app/options.ts',
+      '/app/-/livez',
+      '/',
+      '/version',
+      '/livez',
+      '/healthz',
+      '/api/-/livez',
+      '//-/livez',
+    ]) {
+      const { status } = await send(proxy.port, target);
+      assert.ok(status === 401 || (status === 400 && target.includes('..')), `${target}: ${status}`);
+    }
+    const asAlice = { headers: { authorization: 'Bearer alice-token' } };
+    for (const target of ['/-/metrics', '/app/options.ts', '/version']) {
+      assert.equal((await send(proxy.port, target, asAlice)).status, 200, target);
+    }
+    for (const headers of [{ host: 'evil.example' }, { host: 'evil.example', ...asAlice.headers }]) {
+      assert.equal((await send(proxy.port, '/api', { headers })).status, 403);
+    }
+  });
+
+  test('cannot become somebody else: identity headers of their own get a 403 on both legs', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const attempts = [
+      ['Impersonate-User: bob'],
+      ['IMPERSONATE-USER: bob'],
+      ['impersonate-group: system:masters'],
+      ['Impersonate-Uid: 0'],
+      ['Impersonate-Extra-Scopes: all'],
+      ['Impersonate_User: bob'],
+      ['impersonate.group: system:masters'],
+      ['Impersonate-User:'],
+      ['Connection: Impersonate-User', 'Impersonate-User: bob'],
+      ['X-Remote-User: bob'],
+      ['x-remote-group: system:masters'],
+      ['X_Remote_User: bob'],
+      ['X-Remote-Extra-Scopes: all'],
+      ['X-Remote-Uid: 0'],
+      ['Connection: X-Remote-User', 'X-Remote-User: bob'],
+    ];
+    for (const leg of bothLegs) {
+      for (const headers of attempts) {
+        const { answer, arrived } = await probe(proxy, server, leg, { headers: [alice, ...headers] });
+        assert.match(assertStatus(answer, 403, headers.join()), /Impersonate-\* and X-Remote-\* headers/);
+        assert.equal(arrived.length, 0);
+      }
+      // Names in Connection alone take nothing of ours away.
+      const named = ['Connection: Impersonate-User, Impersonate-Group, Authorization, X-Remote-User'];
+      const { arrived } = await probe(proxy, server, leg, { headers: [alice, ...named] });
+      assert.deepEqual(identityHeaders(arrived.at(-1)?.rawHeaders ?? []).slice(0, 4), [
+        ...['Authorization', `Bearer ${proxyToken}`, 'Impersonate-User', 'alice'],
+      ]);
+    }
+  });
+
+  test('may send it as a subprotocol of a WebSocket, which does not go upstream', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const attach = async (protocols: readonly string[], more: readonly string[] = []) => {
+      const connection = await connectRaw(proxy.port);
+      const path = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
+      const lines = [
+        ...[`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket'],
+        ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...more],
+        ...protocols.map(protocol => `Sec-WebSocket-Protocol: ${protocol}`),
+      ];
+      connection.write(`${lines.join('\r\n')}\r\n\r\n`);
+      const [head] = await connection.until(/^HTTP\/1\.1 [\s\S]*?\r\n\r\n/);
+      connection.destroy();
+      return head;
+    };
+    for (const protocols of [
+      [`v5.channel.k8s.io, ${encoded('alice-token')}`],
+      [`${encoded('alice-token')},v5.channel.k8s.io`],
+      [encoded('alice-token'), 'v5.channel.k8s.io'],
+    ]) {
+      const head = await attach(protocols);
+      assert.match(head, /^HTTP\/1\.1 101 /);
+      assert.match(head, /Sec-WebSocket-Protocol: v5\.channel\.k8s\.io\r\n/i);
+      const { rawHeaders } = server.requests.at(-1) ?? { rawHeaders: [] };
+      assert.doesNotMatch(rawHeaders.join(), /base64url\.bearer|YWxpY2U/);
+      assert.ok(identityHeaders(rawHeaders).includes('alice'));
+    }
+    const before = server.requests.length;
+    for (const protocols of [
+      [encoded('alice-token')],
+      [`v5.channel.k8s.io, ${encoded('wrong')}`],
+      [`v5.channel.k8s.io, ${encoded('alice-token')}, ${encoded('alice-token')}`],
+      ['v5.channel.k8s.io', encoded('alice-token'), encoded('bob-token')],
+      [`v5.channel.k8s.io, ${encoded('alice-token')}=`],
+      [`v5.channel.k8s.io, ${encoded('alice-token').toUpperCase()}`],
+    ]) {
+      assert.match(await attach(protocols), /^HTTP\/1\.1 401 /, protocols.join());
+    }
+    assert.match(await attach([`v5.channel.k8s.io, ${encoded('alice-token')}`], [bob]), /^HTTP\/1\.1 401 /);
+    assert.equal(server.requests.length, before);
+    const plain = { 'sec-websocket-protocol': `x, ${encoded('alice-token')}` };
+    assert.equal((await send(proxy.port, '/api', { headers: plain })).status, 401);
+    assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
+  });
+
+  test('who are Kubernetes’ own, by name or group, get a 403, unless the options allow them', async t => {
+    const file = 'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n';
+    const { server, proxy } = await startGateway(t, { tokenFile: file });
+    for (const leg of bothLegs) {
+      for (const token of ['m', 'a', 'r']) {
+        const headers = [`Authorization: Bearer ${token}`];
+        const { answer, arrived } = await probe(proxy, server, leg, { headers });
+        assert.match(assertStatus(answer, 403, token), /Kubernetes' own .* --allow-system-identities/);
+        assert.equal(arrived.length, 0);
+      }
+    }
+    const allowing = await startGateway(t, {
+      tokenFile: file,
+      args: ['--allow-system-identities=system:masters'],
+    });
+    const as = (token: string) =>
+      probe(allowing.proxy, allowing.server, 'plain', { headers: [`Authorization: Bearer ${token}`] });
+    assert.equal((await as('r')).code, 200);
+    assert.equal((await as('a')).code, 403);
+  });
+
+  test('are known by the file as it changes, and by the last good one while it is bad', async t => {
+    const { server, proxy, writeTokens } = await startGateway(t, { tokenFile: twoUsers });
+    const codeOf = async (token: string) =>
+      (await probe(proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] })).code;
+    assert.equal(await codeOf('alice-token'), 200);
+    await writeTokens('bob-token,bob,,\nnew-token,alice,,\n');
+    await eventually('the new token', async () => (await codeOf('new-token')) === 200, 12_000);
+    assert.equal(await codeOf('alice-token'), 401);
+    await writeTokens('secret-token\n');
+    await eventually('the error line', () => /less than 3 columns/.test(proxy.stderr()), 12_000);
+    assert.equal(await codeOf('new-token'), 200);
+    assert.doesNotMatch(proxy.stderr(), /secret-token/);
+    const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer new-token' } });
+    for (const result of ['success', 'failure']) {
+      assert.ok(text.includes(`kube_api_proxy_token_auth_file_reloads_total{result="${result}"} 1\n`));
+    }
+  });
+});
+
+describe('callers in a browser', () => {
+  test('get preflights answered before anybody is asked who they are, and see why a request is refused', async t => {
+    const { server, proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      args: ['--cors-allowed-origins=^https://app\\.example$'],
+    });
+    const origin = { origin: 'https://app.example' };
+    const preflight = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', {
+      method: 'OPTIONS',
+      headers: {
+        ...origin,
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'authorization',
+      },
+    });
+    assert.equal(preflight.status, 204);
+    assert.match(String(preflight.headers['access-control-allow-headers']), /authorization/i);
+    const refused = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', { headers: origin });
+    assert.equal(refused.status, 401);
+    assert.equal(refused.headers['access-control-allow-origin'], 'https://app.example');
+    assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.includes('web-0')).length, 0);
+    // What is no preflight is asked, whatever its method.
+    for (const headers of [{}, { origin: 'https://other.example' }]) {
+      const { status } = await send(proxy.port, '/api', { method: 'OPTIONS', headers });
+      assert.ok(status === 401 || status === 403, String(status));
+    }
+  });
+
+  test('are kept to the rules of the proxy as everyone is, after they are known', async t => {
+    const { server, proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      args: ['--read-only', '--reject-resources=pods/log'],
+    });
+    for (const leg of bothLegs) {
+      const { answer } = await probe(proxy, server, 'websocket', { headers: [alice] });
+      assertStatus(answer, 403, leg);
+      assertStatus((await probe(proxy, server, leg)).answer, 401, leg);
+    }
+    assert.equal((await probe(proxy, server, 'plain', { headers: [alice] })).code, 200);
+  });
+});
+
+describe('requests on one connection', () => {
+  test('are asked for their callers one by one, however they follow each other', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const pod = '/api/v1/namespaces/default/pods/web-0';
+    const request = (mark: string, ...headers: string[]) =>
+      `GET ${pod}?mark=${mark} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.map(line => `${line}\r\n`).join('')}\r\n`;
+    const connection = await connectRaw(proxy.port);
+    t.after(() => connection.destroy());
+    connection.write(
+      request('a', alice) +
+        request('b') +
+        request('c', bob) +
+        request('d', alice) +
+        request('e', 'Connection: close'),
+    );
+    const codes = [...(await connection.untilClosed()).matchAll(/HTTP\/1\.1 (\d+) /g)].map(
+      ([, code]) => code,
+    );
+    assert.deepEqual(codes, ['200', '401', '403', '200', '401']);
+    const arrived = server.requests.filter(({ rawUrl }) => rawUrl.includes('mark='));
+    assert.deepEqual(
+      arrived.map(({ rawUrl, headers }) => [rawUrl.at(-1), headers['impersonate-user']]).sort(),
+      [
+        ['a', 'alice'],
+        ['c', 'bob'],
+        ['d', 'alice'],
+      ],
+    );
+  });
+
+  test('do not lend their caller to what follows a refused upgrade or hides in a body', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const hidden = 'GET /api/v1/namespaces/default/pods?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+    const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
+    for (const [what, head] of [
+      [
+        'a refused upgrade',
+        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${bob}\r\n${legs.websocket.join('\r\n')}`,
+      ],
+      [
+        'an upgrade without a caller',
+        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${legs.websocket.join('\r\n')}`,
+      ],
+      [
+        'a body',
+        `POST /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: 127.0.0.1\r\n${alice}\r\nConnection: close\r\n` +
+          `Content-Length: ${hidden.length}`,
+      ],
+    ] as const) {
+      const connection = await connectRaw(proxy.port);
+      connection.write(`${head}\r\n\r\n${hidden}`);
+      const answer = await connection.untilClosed();
+      assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1, what);
+      assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.endsWith('?hidden')).length, 0, what);
+    }
+  });
+});
+
+describe('two callers on one pool of connections', () => {
+  test('never get what is the other’s, over hundreds of interleaved requests', async t => {
+    const { server, proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      server: { allow: () => true },
+    });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+    t.after(() => agent.destroy());
+    const review = async (name: string) => {
+      const { status, json } = await send(proxy.port, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${name}-token`, 'content-type': 'application/json' },
+        body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+        agent,
+      });
+      assert.equal(status, 201);
+      return (json as { status: { userInfo: { username: string } } }).status.userInfo.username;
+    };
+    const echo = async (name: string, index: number) => {
+      const path = `/api/v1/namespaces/default/services/web/proxy/${name}/${index}`;
+      const { json } = await send(proxy.port, path, {
+        headers: { authorization: `Bearer ${name}-token`, 'x-mark': `${name}-${index}` },
+        agent,
+      });
+      return JSON.stringify(json);
+    };
+    const none = (index: number) => send(proxy.port, `/version?none=${index}`, { agent });
+    const names = Array.from({ length: 600 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
+    await Promise.all(
+      names.map(async (name, index) => {
+        assert.equal(await review(name), name);
+        const other = name === 'alice' ? 'bob' : 'alice';
+        const echoed = await echo(name, index);
+        assert.ok(echoed.includes(`${name}-${index}`) && !echoed.includes(other), echoed);
+        if (index % 10 === 0) assert.equal((await none(index)).status, 401);
+      }),
+    );
+    const own = server.requests.filter(({ headers }) => headers['user-agent'] !== 'kube-api-proxy');
+    assert.equal(own.length, 2 * names.length);
+    for (const { rawHeaders, rawUrl } of own) {
+      const identity = identityHeaders(rawHeaders).join();
+      assert.doesNotMatch(identity, /alice-token|bob-token/);
+      const [, name] = /proxy\/(\w+)\//.exec(rawUrl) ?? [];
+      if (name !== undefined) assert.match(identity, new RegExp(`Impersonate-User,${name},`));
+      assert.equal(identity.match(/impersonate-user/gi)?.length, 1);
+    }
+    assert.ok(server.connectionsAccepted < 100, 'connections are used again');
+  });
+});
+
+describe('two callers with upgrades', () => {
+  test('each act under their own name, over a hundred interleaved ones', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
+    const names = Array.from({ length: 100 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
+    let next = 0;
+    const work = async () => {
+      for (let name = names[next++]; name !== undefined; name = names[next++]) {
+        const headers = [name === 'alice' ? alice : bob];
+        const { code, arrived } = await probe(proxy, server, 'websocket', { headers });
+        assert.equal(code, 101);
+        assert.deepEqual(
+          arrived.map(record => [record.headers['impersonate-user'], record.headers['authorization']]),
+          [[name, `Bearer ${proxyToken}`]],
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, work));
+  });
+});
+
+describe('authentication of callers and impersonation', () => {
+  test('cannot both be configured', async t => {
+    const { kubeconfig, tokenFile } = await startGateway(t, { tokenFile: twoUsers });
+    const flags = [`--kubeconfig=${kubeconfig}`, `--token-auth-file=${tokenFile}`, '--port=0'];
+    const byFlag = await runProgram([...flags, '--as=jane']);
+    assert.equal(byFlag.code, 1);
+    assert.match(byFlag.stderr, /callers are authenticated .* --as .* cannot be used/);
+  });
+
+  test('cannot both come of an edit of the kubeconfig: the last good one stays in use', async t => {
+    const { server, proxy, kubeconfig } = await startGateway(t, { tokenFile: twoUsers });
+    const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
+    Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
+    await writeFile(kubeconfig, stringify(edited));
+    await eventually('the error line', () => /callers are authenticated/.test(proxy.stderr()), 12_000);
+    for (const leg of bothLegs) {
+      const { code, arrived } = await probe(proxy, server, leg, { headers: [alice] });
+      assert.equal(code, passed(leg));
+      assert.ok(identityHeaders(arrived.at(-1)?.rawHeaders ?? []).includes('alice'));
+    }
+  });
+});
+
+describe('without authentication', () => {
+  test('a client’s own Authorization goes upstream as ever, and livez is not the only open path', async t => {
+    const { server, tokens, proxy } = await startGateway(t);
+    tokens['own'] = { username: 'alice' };
+    for (const leg of bothLegs) {
+      const found = await probe(proxy, server, leg, { headers: ['Authorization: Bearer own'] });
+      assert.deepEqual([found.code, found.authorization], [passed(leg), 'Bearer own']);
+    }
+    assert.equal(await sample(proxy, 'kube_api_proxy_rejected_requests_total{reason="unauthenticated"}'), 0);
+  });
+});
+
+describe('a 401 of the API server', () => {
+  test('is about the proxy’s credential when callers are authenticated: it is renewed, and the request sent again', async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'proxy-token-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'token');
+    await writeFile(file, proxyToken);
+    const { server, tokens, proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      user: { tokenFile: file },
+    });
+    let current = proxyToken;
+    for (const [index, leg] of bothLegs.entries()) {
+      assert.equal((await probe(proxy, server, leg, { headers: [alice] })).code, passed(leg));
+      delete tokens[current];
+      current = `renewed-${index}`;
+      tokens[current] = { username: 'proxy' };
+      await writeFile(file, current);
+      const found = await probe(proxy, server, leg, { headers: [alice] });
+      assert.equal(found.code, passed(leg), found.answer.raw);
+      assert.equal(found.authorization, `Bearer ${current}`);
+    }
+  });
+});
+
+describe('kubectl', () => {
+  const cleanups: (() => unknown)[] = [];
+  after(async () => {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+  });
+
+  kubectlTest('auth whoami prints the caller, and a refusal names it', async () => {
+    const { server, proxy } = await startGateway(
+      { after: (cleanup: () => unknown) => void cleanups.push(cleanup) },
+      { tokenFile: twoUsers },
+    );
+    // kubectl sends no token without TLS.
+    const front = await startTlsFront(server.authority, proxy.port);
+    cleanups.push(() => front.close());
+    const args = ['--server', front.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
+    const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /Username +alice\nGroups +\[dev system:authenticated\]/);
+    const refused = await kubectl(['get', 'configmaps', ...args]);
+    assert.match(refused.stderr, /Forbidden\): configmaps is forbidden: User "alice" cannot list/);
+    const ran = await kubectl(['exec', 'web-0', ...args, '--', 'echo', 'hello']);
+    assert.equal(ran.stdout, 'hello\n', ran.stderr);
+    const unknown = await kubectl(['get', 'pods', ...args.with(3, 'wrong')]);
+    assert.match(unknown.stderr, /You must be logged in to the server/);
+  });
+});

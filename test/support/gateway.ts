@@ -1,0 +1,86 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KnownUser } from './fake-api-server/authentication.js';
+import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+import { writeKubeconfig } from './kubeconfig-file.js';
+import { type ProxyProcess as RunningProxy, startProxy } from './proxy.js';
+
+/** A token of the proxy's own identity: it may impersonate and review tokens, and nothing else. */
+export const proxyToken = 'token-of-the-proxy';
+
+/** The built program as a gateway in front of an embedded API server. */
+export interface Gateway {
+  readonly server: FakeApiServer;
+  /** What the API server knows; may be added to. */
+  readonly tokens: Record<string, KnownUser>;
+  readonly proxy: RunningProxy;
+  /** The program's kubeconfig. */
+  readonly kubeconfig: string;
+  /** The file of --token-auth-file. */
+  readonly tokenFile: string;
+  /** Replaces its content in one step. */
+  writeTokens(content: string): Promise<void>;
+}
+
+/** What differs from gateway to gateway. */
+export interface GatewayOptions {
+  /** Content of --token-auth-file; without it there is no such flag. */
+  readonly tokenFile?: string;
+  readonly args?: readonly string[];
+  readonly server?: FakeApiServerOptions;
+  /** Fields of the kubeconfig's user. */
+  readonly user?: Readonly<Record<string, unknown>>;
+}
+
+/** Users of the tests: alice-token is alice's, in group dev, and bob-token is bob's. */
+export const twoUsers = 'alice-token,alice,,"dev"\nbob-token,bob,,\n';
+
+/** What alice and bob may do: pods are hers, config maps his; the proxy may only act as others. */
+export const twoUsersPolicy: NonNullable<FakeApiServerOptions['allow']> = (user, attributes) => {
+  const { verb, resource, isResourceRequest } = attributes;
+  if (!isResourceRequest) return attributes.verb === 'get';
+  if (/^self/.test(resource)) return true;
+  if (user.username === 'proxy') return verb === 'impersonate' || resource === 'tokenreviews';
+  if (user.username === 'alice') return resource === 'pods';
+  return user.username === 'bob' && resource === 'configmaps';
+};
+
+/** Starts both, and stops them after the test. */
+export async function startGateway(
+  t: { after(cleanup: () => unknown): void },
+  options: GatewayOptions = {},
+): Promise<Gateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const tokens: Record<string, KnownUser> = { [proxyToken]: { username: 'proxy' } };
+  const server = await startFakeApiServer({
+    clientCertificates: 'optional',
+    tokens,
+    allow: twoUsersPolicy,
+    ...options.server,
+  });
+  t.after(() => server.kill());
+  const { path: kubeconfig } = await writeKubeconfig(
+    {
+      server: server.url,
+      ca: server.authority.certificate,
+      user: options.user ?? { token: proxyToken },
+    },
+    { directory: folder },
+  );
+  const tokenFile = join(folder, 'tokens.csv');
+  const writeTokens = async (content: string) => {
+    await writeFile(`${tokenFile}.new`, content);
+    await rename(`${tokenFile}.new`, tokenFile);
+  };
+  if (options.tokenFile !== undefined) await writeTokens(options.tokenFile);
+  const proxy = await startProxy([
+    `--kubeconfig=${kubeconfig}`,
+    '--reject-paths=',
+    ...(options.tokenFile === undefined ? [] : [`--token-auth-file=${tokenFile}`]),
+    ...(options.args ?? []),
+  ]);
+  t.after(() => proxy.stop('SIGKILL'));
+  return { server, tokens, proxy, kubeconfig, tokenFile, writeTokens };
+}

@@ -1,0 +1,36 @@
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { createServer } from 'node:tls';
+import type { CertificateAuthority } from './certificates.js';
+
+/** What ends TLS in front of a plain port, as a balancer does. */
+export interface TlsFront {
+  /** `https://127.0.0.1:PORT`. */
+  readonly url: string;
+  close(): void;
+}
+
+/** Starts one with a certificate of the given authority. */
+export async function startTlsFront(authority: CertificateAuthority, port: number): Promise<TlsFront> {
+  const { certificate, key } = await authority.server();
+  const sockets = new Set<Socket>();
+  const server = createServer({ cert: certificate, key }, client => {
+    const upstream = connect(port, '127.0.0.1');
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => other.destroy());
+      one.once('close', () => sockets.delete(one));
+      one.pipe(other);
+    }
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

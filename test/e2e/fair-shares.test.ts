@@ -455,25 +455,31 @@ test('requests that the filter refuses count towards the rate as well, and a cli
   await untilOwnMetric(port, 'kube_api_proxy_users', 0);
 });
 
-/** Latencies of some fifty requests a second, one after the other, for some seconds, in milliseconds: the median and the 99th percentile. */
-async function latencies(port: number, agent: http.Agent, seconds: number): Promise<Latencies> {
-  const took: number[] = [];
-  const end = performance.now() + seconds * 1000;
-  while (performance.now() < end) {
-    const started = performance.now();
-    const { status } = await send(port, '/api/v1/namespaces/default/pods/web-0', { agent });
-    took.push(performance.now() - started);
-    assert.equal(status, 200);
-    await delay(15);
-  }
-  took.sort((one, other) => one - other);
-  const at = (part: number) => Math.round((took[Math.floor((took.length - 1) * part)] as number) * 10) / 10;
-  return { p50: at(0.5), p99: at(0.99) };
-}
-
 interface Latencies {
   readonly p50: number;
   readonly p99: number;
+}
+
+/**
+ * Latencies in milliseconds of some requests one after the other, to several proxies in turn: what else the machine does holds up all of
+ * them alike.
+ */
+async function latencies(ports: readonly number[], agent: http.Agent, count: number): Promise<Latencies[]> {
+  const took = ports.map((): number[] => []);
+  for (let turn = 0; turn < count; turn++) {
+    for (const [index, port] of ports.entries()) {
+      const started = performance.now();
+      const { status } = await send(port, '/api/v1/namespaces/default/pods/web-0', { agent });
+      took[index]?.push(performance.now() - started);
+      assert.equal(status, 200);
+    }
+    await delay(15);
+  }
+  return took.map(times => {
+    times.sort((one, other) => one - other);
+    const at = (part: number) => Math.round((times[Math.floor(times.length * part)] ?? 0) * 10) / 10;
+    return { p50: at(0.5), p99: at(0.99) };
+  });
 }
 
 /** Another user's requests as fast as they are answered, from a process of its own; `perSecond` has the statuses of the last second. */
@@ -493,7 +499,7 @@ async function startFlood(t: TestContext, port: number, connections: number, pat
   };
 }
 
-describe("one user's flood leaves another user's latency near what it was", () => {
+describe("one user's flood leaves another user's latency near what it is without", () => {
   for (const [what, args, path] of [
     ['that takes every place it can get', ['--max-requests-inflight-per-user=20'], slowPath],
     ['that is as fast as it can be', ['--rate-limit=100'], '/version'],
@@ -502,21 +508,24 @@ describe("one user's flood leaves another user's latency near what it was", () =
       const proxied = await startProxiedApiServer({}, ['--log-requests=none', ...args]);
       t.after(() => proxied.close());
       const { port } = proxied.proxy;
+      const quiet = await startProxiedApiServer({}, ['--log-requests=none', ...args]);
+      t.after(() => quiet.close());
       const slow = holdSlowPath(proxied.server);
       const release = setInterval(slow.release, 100);
       t.after(() => clearInterval(release));
-      const quiet = agentOf(t, '127.0.0.1');
-      await latencies(port, quiet, 1);
-      const before = await latencies(port, quiet, 2);
+      const agent = agentOf(t, '127.0.0.1');
+      const ports = [quiet.proxy.port, port];
+      await latencies(ports, agent, 100);
       const flood = await startFlood(t, port, 200, path);
-      const during = await latencies(port, quiet, 3);
+      const [without, during] = await latencies(ports, agent, 200);
       const perSecond = flood.perSecond();
       flood.stop();
-      t.diagnostic(JSON.stringify({ before, during, floodPerSecond: perSecond }));
-      assert.ok((perSecond['429'] ?? 0) > 50, JSON.stringify(perSecond));
-      // Answered one by one as fast as they come, such a flood makes the median some 50 ms. Of the slowest the machine has its share.
-      assert.ok(during.p50 < before.p50 * 5 + 15, JSON.stringify({ before, during }));
-      assert.ok(during.p99 < before.p99 * 10 + 1000, JSON.stringify({ before, during }));
+      t.diagnostic(JSON.stringify({ without, during, floodPerSecond: perSecond }));
+      assert.ok(without !== undefined && during !== undefined);
+      assert.ok((perSecond['429'] ?? 0) > 10, JSON.stringify(perSecond));
+      // Refused one by one as fast as they come, such a flood adds some 50 ms to each. Of the slowest the machine has its share.
+      assert.ok(during.p50 < without.p50 * 3 + 15, JSON.stringify({ without, during }));
+      assert.ok(during.p99 < without.p99 * 10 + 500, JSON.stringify({ without, during }));
       await untilOwnMetric(port, inflight, 0);
     });
   }

@@ -3,38 +3,85 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { AuthenticationMethod, AuthenticationMetrics } from '../observability/authentication-metrics.js';
 import { AuthenticationError } from './authentication-error.js';
+import type { Authenticator } from './authenticator.js';
 import { type BearerToken, readBearerToken } from './bearer-token.js';
 import type { TokenAuthenticator } from './token-authenticator.js';
 
-/** Finds out who sends a request, by the first method that knows its credential; counts each attempt once. */
-export class Authentication {
-  readonly #methods: readonly TokenAuthenticator[];
-  readonly #metrics: AuthenticationMetrics;
+/** The ways to find out, in the order in which they are asked: the API server's. */
+export interface AuthenticationMethods {
+  /** Client certificates, whose users have been admitted. */
+  readonly certificates?: Authenticator | undefined;
+  readonly tokens: readonly TokenAuthenticator[];
+}
 
-  /** @param methods In the order in which they are asked. */
-  constructor(methods: readonly TokenAuthenticator[], metrics: AuthenticationMetrics) {
-    this.#methods = methods;
+/** Finds out who sends a request, by the first method that knows its credential; counts each attempt once. */
+export class Authentication implements Authenticator {
+  readonly #certificates: Authenticator | undefined;
+  readonly #tokens: readonly TokenAuthenticator[];
+  readonly #metrics: Pick<AuthenticationMetrics, 'attempted'>;
+
+  constructor(
+    { certificates, tokens }: AuthenticationMethods,
+    metrics: Pick<AuthenticationMetrics, 'attempted'>,
+  ) {
+    this.#certificates = certificates;
+    this.#tokens = tokens;
     this.#metrics = metrics;
   }
 
   /**
-   * The user, at once where nobody has to be asked. Throws, or rejects: an AuthenticationError without a good credential, an
-   * IdentityError for a user who may not act here, a StatusError of 500 and more when nobody can tell.
+   * The user, at once where nobody has to be asked. Throws, or rejects: an IdentityError for a user who may not act here, a
+   * StatusError of 500 and more when nobody can tell, another error without a good credential.
    */
   authenticate(request: IncomingMessage): UserInfo | Promise<UserInfo> {
-    let token: BearerToken | undefined;
+    if (this.#certificates === undefined) return this.#authenticateToken(request);
+    let found: UserInfo | undefined | Promise<UserInfo | undefined>;
     try {
-      token = readBearerToken(request);
+      found = this.#certificates.authenticate(request);
     } catch (error) {
-      throw this.#failed('none', error);
+      return this.#authenticateWithout(error, request);
     }
+    if (found instanceof Promise) {
+      return found.then(
+        user => this.#certified(user, request),
+        error => this.#authenticateWithout(error, request),
+      );
+    }
+    return this.#certified(found, request);
+  }
+
+  #certified(user: UserInfo | undefined, request: IncomingMessage): UserInfo | Promise<UserInfo> {
+    return user === undefined
+      ? this.#authenticateToken(request)
+      : this.#succeeded('client_certificate', user);
+  }
+
+  /** A certificate that is not good for anything takes nothing from a token beside it, such as one that a browser presents everywhere. */
+  #authenticateWithout(error: unknown, request: IncomingMessage): UserInfo | Promise<UserInfo> {
+    const failure = this.#failed('client_certificate', error);
+    if (!(failure instanceof StatusError) && this.#readToken(request) !== undefined) {
+      return this.#authenticateToken(request);
+    }
+    throw failure;
+  }
+
+  #authenticateToken(request: IncomingMessage): UserInfo | Promise<UserInfo> {
+    const token = this.#readToken(request);
     if (token === undefined) throw this.#failed('none', new AuthenticationError('no credential'));
     return this.#ask(token, 0);
   }
 
+  #readToken(request: IncomingMessage): BearerToken | undefined {
+    try {
+      return readBearerToken(request);
+    } catch (error) {
+      throw this.#failed('none', error);
+    }
+  }
+
   #ask(token: BearerToken, from: number): UserInfo | Promise<UserInfo> {
-    for (let index = from; index < this.#methods.length; index++) {
-      const authenticator = this.#methods[index] as TokenAuthenticator;
+    for (let index = from; index < this.#tokens.length; index++) {
+      const authenticator = this.#tokens[index] as TokenAuthenticator;
       const { method } = authenticator;
       let found: UserInfo | undefined | Promise<UserInfo | undefined>;
       try {

@@ -2,7 +2,9 @@ import type { AuthenticationMetrics } from '../observability/authentication-metr
 import type { Logger } from '../observability/logger.js';
 import type { ImpersonationTarget } from '../upstream/impersonation-access.js';
 import type { Upstream } from '../upstream/upstream.js';
+import { admitUsersOf } from './admitted-users.js';
 import { Authentication } from './authentication.js';
+import type { Authenticator } from './authenticator.js';
 import { createOidcJudge } from './oidc.js';
 import { OidcKeys } from './oidc-keys.js';
 import { claimMappingOf, type OidcOptions, oidcProblems } from './oidc-options.js';
@@ -27,6 +29,8 @@ export interface AuthenticationSurroundings {
   readonly upstream: () => Upstream;
   readonly metrics: AuthenticationMetrics;
   readonly logger: Logger;
+  /** Who presents a client certificate; undefined where none is asked for. */
+  readonly certificates?: Authenticator;
 }
 
 /** The methods that the options ask for, ready and followed as their files change. */
@@ -52,7 +56,7 @@ export function asksCallers(options: AuthenticationOptions): boolean {
 /** Makes them; reads files and dials nothing. All that is wrong is told at once. */
 export async function configureAuthentication(
   options: AuthenticationOptions,
-  { upstream, metrics, logger }: AuthenticationSurroundings,
+  { upstream, metrics, logger, certificates }: AuthenticationSurroundings,
 ): Promise<ConfiguredAuthentication | { readonly problems: readonly string[] }> {
   const problems = oidcProblems(options);
   const allowed = new Set(options.allowSystemIdentities);
@@ -102,11 +106,18 @@ export async function configureAuthentication(
         successTtl,
         failureTtl: Math.min(successTtl, failureTtl),
         metrics,
+        judgedBy: () => upstream().host,
       }),
     );
   }
   return {
-    authentication: new Authentication(methods, metrics),
+    authentication: new Authentication(
+      {
+        certificates: certificates && admitUsersOf(certificates, { allowed, serviceAccounts: false }),
+        tokens: methods,
+      },
+      metrics,
+    ),
     impersonated: () => [
       ...userTargets,
       ...(hasUids() ? uidTargets : []),

@@ -22,6 +22,8 @@ export interface TokenCacheOptions {
   readonly successTtl: number;
   readonly failureTtl: number;
   readonly metrics: Pick<AuthenticationMetrics, 'cacheAsked'>;
+  /** Who judges: what another one said is forgotten. */
+  readonly judgedBy?: () => string;
   readonly clock?: Clock;
 }
 
@@ -40,13 +42,22 @@ const maxPending = 128;
  * not remembered (k8s.io/apiserver `token/cache`).
  */
 export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator {
-  const { method, judge, successTtl, failureTtl, metrics, clock = systemClock } = options;
+  const { method, judge, successTtl, failureTtl, metrics, judgedBy, clock = systemClock } = options;
   const good = new Map<string, Outcome>();
   const others = new Map<string, Outcome>();
   const pending = new Map<string, Promise<UserInfo | undefined>>();
+  let judgeName: string | undefined;
+
+  const forgetFormerJudge = (): void => {
+    const name = judgedBy?.();
+    if (name === judgeName) return;
+    judgeName = name;
+    for (const map of [good, others, pending]) map.clear();
+  };
 
   const ask = async (token: BearerToken): Promise<UserInfo | undefined> => {
     const now = clock.now();
+    const asked = judgeName;
     let outcome: Outcome;
     try {
       const judgement = await judge(token);
@@ -62,6 +73,8 @@ export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator
       outcome = { error, until: now + failureTtl };
     }
     const isGood = 'user' in outcome && outcome.user !== undefined;
+    if (asked !== judgedBy?.())
+      throw new StatusError(503, 'the API server was replaced by another; try again');
     if (clock.now() < outcome.until) remember(isGood ? good : others, token.digest, outcome);
     return resultOf(outcome);
   };
@@ -70,6 +83,7 @@ export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator
     method,
     authenticate(token) {
       const { digest } = token;
+      if (judgedBy !== undefined) forgetFormerJudge();
       const outcome = recall(good, digest, clock) ?? recall(others, digest, clock);
       const asked = outcome === undefined ? pending.get(digest) : undefined;
       metrics.cacheAsked(outcome !== undefined || asked !== undefined);
@@ -78,7 +92,9 @@ export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator
       if (pending.size >= maxPending) {
         throw new StatusError(503, 'too many tokens are being checked at this moment; try again');
       }
-      const asking = ask(token).finally(() => pending.delete(digest));
+      const asking = ask(token).finally(() => {
+        if (pending.get(digest) === asking) pending.delete(digest);
+      });
       pending.set(digest, asking);
       return asking;
     },

@@ -16,6 +16,7 @@ function judgementOf(username: string, expires?: number): Judgement {
 function setUp(judge: (token: string) => Judgement | undefined | Promise<Judgement | undefined>) {
   const clock = new ManualClock(start);
   const asked: string[] = [];
+  const server = { name: 'one' };
   const hits: boolean[] = [];
   const cache = createTokenCache({
     method: 'token_review',
@@ -26,11 +27,12 @@ function setUp(judge: (token: string) => Judgement | undefined | Promise<Judgeme
     successTtl: 120_000,
     failureTtl: 10_000,
     metrics: { cacheAsked: isHit => hits.push(isHit) },
+    judgedBy: () => server.name,
     clock,
   });
   const authenticate = async (text: string) =>
     (await cache.authenticate({ text, digest: digestOf(text) }))?.username;
-  return { clock, asked, hits, authenticate };
+  return { clock, asked, hits, authenticate, server };
 }
 
 describe('a token that is remembered', () => {
@@ -132,6 +134,25 @@ describe('a token that is remembered', () => {
     await authenticate('good-new');
     await authenticate('good-0');
     assert.deepEqual(asked, ['good-new', 'good-0'], 'the one that was longest unused is gone');
+  });
+
+  it('is judged anew when it is for another to judge, one that is being judged among them', async () => {
+    const waiting: ((judgement: Judgement) => void)[] = [];
+    const { asked, authenticate, server } = setUp(text =>
+      text === 'slow' ? new Promise(resolve => waiting.push(resolve)) : judgementOf(text),
+    );
+    await authenticate('alice');
+    const before = authenticate('slow');
+    server.name = 'two';
+    await authenticate('alice');
+    assert.deepEqual(asked, ['alice', 'slow', 'alice']);
+    const after = authenticate('slow');
+    waiting[0]?.(judgementOf('old'));
+    await assert.rejects(before, { code: 503 });
+    waiting[1]?.(judgementOf('new'));
+    assert.equal(await after, 'new');
+    assert.equal(await authenticate('slow'), 'new');
+    assert.equal(asked.length, 4);
   });
 
   it('is not judged at all while too many are, and a remembered one is served all the same', async () => {

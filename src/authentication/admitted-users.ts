@@ -1,0 +1,23 @@
+import type { UserInfo } from '../kubernetes/user-info.js';
+import type { Authenticator } from './authenticator.js';
+import { admitUser, type IdentityRules } from './identity.js';
+
+/** An authenticator whose users are admitted, once for each `UserInfo` that it gives; throws as `admitUser` does. */
+export function admitUsersOf(authenticator: Authenticator, rules: IdentityRules): Authenticator {
+  const admitted = new WeakMap<UserInfo, UserInfo>();
+  const admit = (user: UserInfo | undefined): UserInfo | undefined => {
+    if (user === undefined) return undefined;
+    let known = admitted.get(user);
+    if (known === undefined) {
+      known = admitUser(user, rules);
+      admitted.set(user, known);
+    }
+    return known;
+  };
+  return {
+    authenticate(request) {
+      const found = authenticator.authenticate(request);
+      return found instanceof Promise ? found.then(admit) : admit(found);
+    },
+  };
+}

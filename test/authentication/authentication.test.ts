@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { admitUsersOf } from '../../src/authentication/admitted-users.js';
+import { Authentication } from '../../src/authentication/authentication.js';
+import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import type { Authenticator } from '../../src/authentication/authenticator.js';
+import { IdentityError } from '../../src/authentication/identity.js';
+import type { TokenAuthenticator } from '../../src/authentication/token-authenticator.js';
+import { StatusError } from '../../src/kubernetes/status.js';
+import type { UserInfo } from '../../src/kubernetes/user-info.js';
+
+function user(username: string, groups: readonly string[] = []): UserInfo {
+  return { username, uid: undefined, groups, extra: new Map() };
+}
+
+/** Knows the tokens that begin with its letter, at once or later; `x` in one makes it bad, `?` one that nobody can judge. */
+function method(name: 'token_file' | 'token_review', letter: string): TokenAuthenticator {
+  const judge = (text: string) => {
+    if (!text.startsWith(letter)) return undefined;
+    if (text.includes('x')) throw new AuthenticationError('bad');
+    if (text.includes('?')) throw new StatusError(503, 'away');
+    return user(text);
+  };
+  return {
+    method: name,
+    authenticate: ({ text }) => (name === 'token_review' ? Promise.resolve(text).then(judge) : judge(text)),
+  };
+}
+
+function setUp(certificates?: Authenticator) {
+  const attempts: string[] = [];
+  const authentication = new Authentication(
+    { certificates, tokens: [method('token_file', 'f'), method('token_review', 'r')] },
+    { attempted: (name, result) => attempts.push(`${name} ${result}`) },
+  );
+  const authenticate = async (token?: string) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return (await authentication.authenticate({ headers, rawHeaders: [] } as unknown as IncomingMessage))
+      .username;
+  };
+  return { attempts, authenticate };
+}
+
+describe('the methods of authentication', () => {
+  it('are asked in their order until one knows the credential, and one attempt is counted', async () => {
+    for (const [token, result, attempt] of [
+      ['f1', 'f1', 'token_file success'],
+      ['r1', 'r1', 'token_review success'],
+      ['fx', AuthenticationError, 'token_file failure'],
+      ['rx', AuthenticationError, 'token_review failure'],
+      ['f?', StatusError, 'token_file error'],
+      ['r?', StatusError, 'token_review error'],
+      ['other', AuthenticationError, 'none failure'],
+      [undefined, AuthenticationError, 'none failure'],
+      ['', AuthenticationError, 'none failure'],
+      ['two words', AuthenticationError, 'none failure'],
+    ] as const) {
+      const { attempts, authenticate } = setUp();
+      if (typeof result === 'string') assert.equal(await authenticate(token), result);
+      else await assert.rejects(async () => authenticate(token), result, token);
+      assert.deepEqual(attempts, [attempt], token);
+    }
+  });
+
+  it('answer at once where nobody has to be asked', () => {
+    const authentication = new Authentication(
+      { tokens: [method('token_file', 'f')] },
+      { attempted: () => {} },
+    );
+    const request = { headers: { authorization: 'Bearer f1' }, rawHeaders: [] } as unknown as IncomingMessage;
+    assert.ok(!(authentication.authenticate(request) instanceof Promise));
+  });
+
+  it('begin with the client certificate, which wins over a token', async () => {
+    for (const found of [user('carol'), Promise.resolve(user('carol'))]) {
+      const { attempts, authenticate } = setUp({ authenticate: () => found });
+      assert.equal(await authenticate('f1'), 'carol');
+      assert.equal(await authenticate(), 'carol');
+      assert.deepEqual(attempts, ['client_certificate success', 'client_certificate success']);
+    }
+    const none = setUp({ authenticate: async () => undefined });
+    assert.equal(await none.authenticate('r1'), 'r1');
+    await assert.rejects(async () => none.authenticate(), /no credential/);
+  });
+
+  it('leave a bad certificate to its token, and refuse it without one', async () => {
+    const bad = new Error('signed by a stranger');
+    for (const certificates of [
+      {
+        authenticate: () => {
+          throw bad;
+        },
+      },
+      { authenticate: () => Promise.reject(bad) },
+    ]) {
+      const { attempts, authenticate } = setUp(certificates);
+      assert.equal(await authenticate('f1'), 'f1');
+      await assert.rejects(async () => authenticate(), bad);
+      await assert.rejects(async () => authenticate('fx'), AuthenticationError);
+      assert.deepEqual(attempts.slice(0, 3), [
+        ...['client_certificate failure', 'token_file success', 'client_certificate failure'],
+      ]);
+    }
+  });
+
+  it('do not let a user whom a certificate names and who may not act here be another by a token', async () => {
+    const certificates = admitUsersOf(
+      { authenticate: () => user('root', ['system:masters']) },
+      { allowed: new Set(), serviceAccounts: false },
+    );
+    const { authenticate } = setUp(certificates);
+    await assert.rejects(async () => authenticate('f1'), IdentityError);
+    await assert.rejects(async () => authenticate(), IdentityError);
+  });
+});
+
+describe('the users of client certificates', () => {
+  it('are admitted once for each connection, and are the same object then', () => {
+    const carol = user('carol', ['dev']);
+    const rules = { allowed: new Set<string>(), serviceAccounts: false };
+    const { authenticate } = admitUsersOf({ authenticate: () => carol }, rules);
+    const request = {} as IncomingMessage;
+    const first = authenticate(request) as UserInfo;
+    assert.deepEqual(first.groups, ['dev', 'system:authenticated']);
+    assert.equal(authenticate(request), first);
+  });
+});

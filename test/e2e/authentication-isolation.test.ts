@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { describe, test } from 'node:test';
+import { proxyToken, startGateway, twoUsers } from '../support/gateway.js';
+import { send } from '../support/http-client.js';
+import { connectRaw } from '../support/raw-http.js';
+import { probe } from './credential-probe.js';
+import { legs } from './leg.js';
+
+const alice = 'Authorization: Bearer alice-token';
+const bob = 'Authorization: Bearer bob-token';
+
+function identityHeaders(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, index) =>
+    /^(impersonate-|authorization|x-remote)/i.test(rawHeaders[index - (index % 2)] ?? ''),
+  );
+}
+
+describe('requests on one connection', () => {
+  test('are asked for their callers one by one, however they follow each other', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const pod = '/api/v1/namespaces/default/pods/web-0';
+    const request = (mark: string, ...headers: string[]) =>
+      `GET ${pod}?mark=${mark} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.map(line => `${line}\r\n`).join('')}\r\n`;
+    const connection = await connectRaw(proxy.port);
+    t.after(() => connection.destroy());
+    connection.write(
+      request('a', alice) +
+        request('b') +
+        request('c', bob) +
+        request('d', alice) +
+        request('e', 'Connection: close'),
+    );
+    const codes = [...(await connection.untilClosed()).matchAll(/HTTP\/1\.1 (\d+) /g)].map(
+      ([, code]) => code,
+    );
+    assert.deepEqual(codes, ['200', '401', '403', '200', '401']);
+    const arrived = server.requests.filter(({ rawUrl }) => rawUrl.includes('mark='));
+    assert.deepEqual(
+      arrived.map(({ rawUrl, headers }) => [rawUrl.at(-1), headers['impersonate-user']]).sort(),
+      [
+        ['a', 'alice'],
+        ['c', 'bob'],
+        ['d', 'alice'],
+      ],
+    );
+  });
+
+  test('do not lend their caller to what follows a refused upgrade or hides in a body', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const hidden = 'GET /api/v1/namespaces/default/pods?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+    const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
+    for (const [what, head] of [
+      [
+        'a refused upgrade',
+        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${bob}\r\n${legs.websocket.join('\r\n')}`,
+      ],
+      [
+        'an upgrade without a caller',
+        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${legs.websocket.join('\r\n')}`,
+      ],
+      [
+        'a body',
+        `POST /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: 127.0.0.1\r\n${alice}\r\nConnection: close\r\n` +
+          `Content-Length: ${hidden.length}`,
+      ],
+    ] as const) {
+      const connection = await connectRaw(proxy.port);
+      connection.write(`${head}\r\n\r\n${hidden}`);
+      const answer = await connection.untilClosed();
+      assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1, what);
+      assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.endsWith('?hidden')).length, 0, what);
+    }
+  });
+});
+
+describe('two callers on one pool of connections', () => {
+  test('never get what is the other’s, over hundreds of interleaved requests', async t => {
+    const { server, proxy } = await startGateway(t, {
+      tokenFile: twoUsers,
+      server: { allow: () => true },
+    });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+    t.after(() => agent.destroy());
+    const review = async (name: string) => {
+      const { status, json } = await send(proxy.port, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${name}-token`, 'content-type': 'application/json' },
+        body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+        agent,
+      });
+      assert.equal(status, 201);
+      return (json as { status: { userInfo: { username: string } } }).status.userInfo.username;
+    };
+    const echo = async (name: string, index: number) => {
+      const path = `/api/v1/namespaces/default/services/web/proxy/${name}/${index}`;
+      const { json } = await send(proxy.port, path, {
+        headers: { authorization: `Bearer ${name}-token`, 'x-mark': `${name}-${index}` },
+        agent,
+      });
+      return JSON.stringify(json);
+    };
+    const none = (index: number) => send(proxy.port, `/version?none=${index}`, { agent });
+    const names = Array.from({ length: 300 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
+    await Promise.all(
+      names.map(async (name, index) => {
+        assert.equal(await review(name), name);
+        const other = name === 'alice' ? 'bob' : 'alice';
+        const echoed = await echo(name, index);
+        assert.ok(echoed.includes(`${name}-${index}`) && !echoed.includes(other), echoed);
+        if (index % 10 === 0) assert.equal((await none(index)).status, 401);
+      }),
+    );
+    const own = server.requests.filter(({ headers }) => headers['user-agent'] !== 'kube-api-proxy');
+    assert.equal(own.length, 2 * names.length);
+    for (const { rawHeaders, rawUrl } of own) {
+      const identity = identityHeaders(rawHeaders).join();
+      assert.doesNotMatch(identity, /alice-token|bob-token/);
+      const [, name] = /proxy\/(\w+)\//.exec(rawUrl) ?? [];
+      if (name !== undefined) assert.match(identity, new RegExp(`Impersonate-User,${name},`));
+      assert.equal(identity.match(/impersonate-user/gi)?.length, 1);
+    }
+    assert.ok(server.connectionsAccepted < 100, 'connections are used again');
+  });
+});
+
+describe('two callers with upgrades', () => {
+  test('each act under their own name, over a hundred interleaved ones', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
+    const names = Array.from({ length: 100 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
+    let next = 0;
+    const work = async () => {
+      for (let name = names[next++]; name !== undefined; name = names[next++]) {
+        const headers = [name === 'alice' ? alice : bob];
+        const { code, arrived } = await probe(proxy, server, 'websocket', { headers });
+        assert.equal(code, 101);
+        assert.deepEqual(
+          arrived.map(record => [record.headers['impersonate-user'], record.headers['authorization']]),
+          [[name, `Bearer ${proxyToken}`]],
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, work));
+  });
+});

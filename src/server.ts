@@ -158,7 +158,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     if (audit !== undefined && !isOwn(request)) request.record.audit = beginAudit(audit, request);
     account(parts, request, reply);
     if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
-    judge(guards, { request, reply, done });
+    const judged = { request, reply, done };
+    // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
+    // for thousands of requests fit into one packet.
+    if (reply.raw.socket === null) reply.raw.once('socket', () => judge(guards, judged));
+    else judge(guards, judged);
   });
 
   app.setErrorHandler((error, request, reply) => {
@@ -228,15 +232,14 @@ interface Judged {
 /** Runs the guards in their order, at once as long as none has to wait. */
 function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
   const { request, reply, done } = judged;
+  // Nobody would hear of it any more when a client leaves that has left already, nor give back its place.
+  if (request.record.isOver) return;
   try {
     for (let index = from; index < guards.length; index++) {
       const verdict = guards[index]?.(request, reply);
       if (verdict === undefined) continue;
       if (verdict === answered) return;
-      verdict.then(() => {
-        // Nobody would hear of it any more when a client leaves that has left already, nor give back its place.
-        if (!request.record.isOver) judge(guards, judged, index + 1);
-      }, done);
+      verdict.then(() => judge(guards, judged, index + 1), done);
       return;
     }
   } catch (refusal) {
@@ -287,7 +290,15 @@ function createApp({ options, metrics }: ServerParts): FastifyInstance {
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize, headersTimeout, connectionsCheckingInterval, requireHostHeader: false },
+    http: {
+      maxHeaderSize,
+      headersTimeout,
+      connectionsCheckingInterval,
+      requireHostHeader: false,
+      // A client that has silently gone would keep its quiet watch open for ever.
+      keepAlive: options.keepalive > 0,
+      keepAliveInitialDelay: options.keepalive,
+    },
     requestTimeout: 0,
     keepAliveTimeout,
     rewriteUrl: request => routeOf(request.url as string),

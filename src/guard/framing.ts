@@ -8,13 +8,17 @@ const condemned = new WeakSet<Socket>();
 
 /**
  * Refuses a request whose end two programs could see in different places, and everything that follows it on its connection:
- * transfer codings other than chunked alone, any of them in HTTP/1.0 (RFC 9112, section 6.1), and an upgrade that announces a body, whose
+ * a version other than HTTP/1.0 and HTTP/1.1, which Node's parser takes and frames as if it were one (and so does for a request line
+ * without a version, whose target may hold what was meant to be one), transfer codings other than chunked alone, any of them in HTTP/1.0 (RFC 9112, section 6.1), and an upgrade that announces a body, whose
  * bytes belong to the body, or to the new protocol, or to the next request, depending on who reads them.
  */
 export function refuseUncertainFraming(request: IncomingMessage): void {
   const { socket, headers, httpVersion } = request;
   if (condemned.has(socket))
     throw refusal('the request before this one on its connection had no certain end');
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
+    throw condemn(socket, `HTTP/${httpVersion} is not supported; send HTTP/1.1`);
+  }
   const coding = headers['transfer-encoding'];
   if (coding !== undefined) {
     if (httpVersion === '1.0') throw condemn(socket, 'an HTTP/1.0 request cannot have a Transfer-Encoding');

@@ -6,7 +6,7 @@ import type { EndReason } from '../observability/traffic-metrics.js';
 import { requestUpgrade } from '../upstream/upgrade-connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
-import { inboundHeaders } from './headers.js';
+import { hasField, inboundHeaders } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -93,6 +93,8 @@ export class Upgrade implements OpenStream {
     if (asks) {
       headers.push('Connection', 'Upgrade', 'Upgrade', this.#request.raw.headers.upgrade as string);
     }
+    // Else Node announces chunks for a POST, and the last of them could be read as the first bytes of the new protocol.
+    if (method !== 'GET' && !hasField(headers, 'content-length')) headers.push('Content-Length', '0');
     this.#giveUp = requestUpgrade(
       session.dial,
       { method, path, headers },

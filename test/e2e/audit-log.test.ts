@@ -47,12 +47,12 @@ function folder(t: TestContext): string {
 async function start(
   t: TestContext,
   args: readonly string[] = [],
-  { path = join(folder(t), 'audit.log'), limits }: { path?: string; limits?: string } = {},
+  { path = join(folder(t), 'audit.log'), under }: { path?: string; under?: readonly string[] } = {},
 ): Promise<{ proxy: ProxyProcess; port: number; path: string; events: () => Event[] }> {
   const proxy = await startProxy(
     [`--kubeconfig=${kubeconfig.path}`, `--audit-log-path=${path}`, '--reject-paths=/attach', ...args],
     {},
-    limits,
+    under,
   );
   t.after(() => proxy.stop('SIGKILL'));
   return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
@@ -554,7 +554,9 @@ describe('the file', () => {
 
   test('on a full disk stops no request, is counted and logged, and goes on where there is room again', async t => {
     // A file that may not grow further is as good as a disk that is full.
-    const { proxy, port, path, events } = await start(t, [], { limits: 'trap "" XFSZ; ulimit -f 32' });
+    const { proxy, port, path, events } = await start(t, [], {
+      under: ['sh', '-c', 'trap "" XFSZ; ulimit -f 32; exec "$@"', 'sh'],
+    });
     const agent = new http.Agent({ keepAlive: true });
     t.after(() => agent.destroy());
     let count = 0;

@@ -328,6 +328,42 @@ describe('a client connection', () => {
     }
   });
 
+  test('has one request under way, however many are pipelined', async () => {
+    const answer = (socket: RawUpstreamRequest['socket']) =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    const first: RawUpstreamRequest['socket'][] = [];
+    const slow = await startRawUpstream(({ target, socket }) => {
+      if (target === '/first') first.push(socket);
+      else answer(socket);
+    });
+    const kubeconfig = await slow.writeKubeconfig();
+    const own = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    const connection = await connectRaw(own.port);
+    try {
+      const count = 1000;
+      connection.write(
+        'PUT /first HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n' +
+          'GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(count) +
+          'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      );
+      await slow.waitForRequest(({ target }) => target === '/first');
+      // Another connection is not held up, and is behind what could have come before it.
+      assert.equal((await send(own.port, '/other')).text, 'ok');
+      assert.deepEqual(
+        slow.requests.map(({ target }) => target),
+        ['/first', '/other'],
+      );
+      for (const socket of first) answer(socket);
+      assert.equal((await connection.untilClosed()).split('\r\n\r\nok').length - 1, count + 2);
+      assert.equal(new Set(slow.requests.map(({ socket }) => socket)).size, 2);
+    } finally {
+      connection.destroy();
+      await own.stop('SIGKILL');
+      await slow.close();
+      await kubeconfig.remove();
+    }
+  });
+
   test('that expects 100-continue gets it before its body, and the answer after it', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write(

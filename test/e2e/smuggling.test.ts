@@ -84,6 +84,18 @@ const attacks: Readonly<Record<string, string>> = {
   'a version of HTTP/2.0': `${first.replace('HTTP/1.1', 'HTTP/2.0')}Content-Length: 0\r\n\r\n${smuggled}`,
   'no version at all': `GET ${echo}/first-NNN\r\n${smuggled}`,
   'the preface of HTTP/2': `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${smuggled}`,
+  'a version of HTTP/0.9': `${first.replace('HTTP/1.1', 'HTTP/0.9')}Content-Length: 0\r\n\r\n${smuggled}`,
+  'a target that ends where the version should begin': `${first.replace(' HTTP/1.1', '')}Content-Length: 0\r\n\r\n${smuggled}`,
+  'an absolute-form target': `${first.replace(echo, `http://127.0.0.1${echo}`)}Content-Length: ${behindChunks.length}\r\nTransfer-Encoding: chunked\r\n\r\n${behindChunks}`,
+  'an upgrade with a length': `${first}Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n\r\n${smuggled}`,
+  'an upgrade with chunks': `${first}Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n${behindChunks}`,
+  'an upgrade to HTTP/2': `${first}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n${smuggled}`,
+  'an upgrade that is not asked for in Connection, behind a length': `${first}Upgrade: websocket\r\nContent-Length: ${smuggledLength}\r\n\r\n${smuggled}`,
+  'a Content-Length in HTTP/1.0 that is twice there': `${first.replace('HTTP/1.1', 'HTTP/1.0')}Content-Length: 0\r\nContent-Length: ${smuggledLength}\r\n\r\n${smuggled}`,
+  'a Content-Length with a list of the same': `${first}Content-Length: ${smuggledLength}, ${smuggledLength}\r\n\r\n${smuggled}`,
+  'a chunk size with trailing blanks': `${first}Transfer-Encoding: chunked\r\n\r\n0 \r\n\r\n${smuggled}`,
+  'a chunk extension with a bare CR': `${first}Transfer-Encoding: chunked\r\n\r\n0;a\r${smuggled}\r\n\r\n`,
+  'a chunk extension in quotes that holds a line end': `${first}Transfer-Encoding: chunked\r\n\r\n0;a="\r\n\r\n${smuggled}"\r\n\r\n`,
   'something behind the version': `${first.replace('HTTP/1.1', 'HTTP/1.1 x')}Content-Length: 0\r\n\r\n${smuggled}`,
   'a body behind a GET': `${first.replace('POST', 'GET')}Content-Length: ${smuggledLength}\r\n\r\n${smuggled}`,
   'a body behind a HEAD': `${first.replace('POST', 'HEAD')}Content-Length: ${smuggledLength}\r\n\r\n${smuggled}`,
@@ -99,7 +111,7 @@ const attacks: Readonly<Record<string, string>> = {
 let server: FakeApiServer;
 let kubeconfig: KubeconfigFile;
 let proxy: ProxyProcess;
-/** What the client received within half a second, by number. */
+/** What the client received within three seconds, by number. */
 let received: string[];
 
 before(async () => {
@@ -111,7 +123,7 @@ before(async () => {
       const connection = await connectRaw(proxy.port);
       // As long as NNN, so that lengths stay what they are.
       connection.write(Buffer.from(bytes.replaceAll('NNN', String(index + 100)), 'latin1'));
-      await connection.untilClosed(700).catch(() => {});
+      await connection.untilClosed(3000).catch(() => {});
       connection.destroy();
       return connection.received();
     }),
@@ -139,6 +151,15 @@ describe('a request smuggled by', () => {
       else assert.equal(count, 1);
     });
   }
+
+  it('a version that is not known does not reach it either, nor does the request that has it', () => {
+    const urls = clientRequests(server).map(({ rawUrl }) => rawUrl);
+    for (const [index, name] of Object.keys(attacks).entries()) {
+      if (!/version|preface/.test(name)) continue;
+      assert.ok(!urls.some(url => url.includes(`-${index + 100}`)), name);
+      assert.match(received[index] as string, /^HTTP\/1\.1 400 /, name);
+    }
+  });
 
   it('nothing but a head of its own is a second request, which arrives', async () => {
     const connection = await connectRaw(proxy.port);

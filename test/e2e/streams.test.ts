@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
@@ -8,7 +9,7 @@ import { createCertificateAuthority } from '../support/certificates.js';
 import { open, send } from '../support/http-client.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
-import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
+import { type ProxyProcess as RunningProxy, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
 import { residentBytes } from '../support/resident-memory.js';
@@ -259,13 +260,17 @@ describe('backpressure', () => {
   const size = 200 * megabyte;
   const readers = 10;
   const block = Buffer.alloc(megabyte, 'payload ');
+  // Half of them are watches.
+  const paths = Array.from({ length: readers }, (_, index) =>
+    index % 2 === 0 ? `/api/v1/events?watch=1&big=${index}` : `/api/v1/events?big=${index}`,
+  );
 
   test('ten readers that stall on 200 MB each do not fill the memory, and get all of it later', {
     timeout: 90_000,
-  }, async () => {
+  }, async t => {
     let produced = 0;
     const stop = proxied.server.intercept((request, response) => {
-      if (!request.url?.startsWith('/api/v1/namespaces/default/services/web/proxy/big')) return false;
+      if (!paths.includes(request.url ?? '')) return false;
       response.writeHead(200, { 'content-type': 'application/octet-stream' });
       let left = size / block.length;
       const fill = () => {
@@ -282,16 +287,19 @@ describe('backpressure', () => {
       fill();
       return true;
     });
-    const before = residentBytes(proxied.proxy.pid);
-    const responses = await Promise.all(
-      Array.from({ length: readers }, (_, index) =>
-        open(proxied.proxy.port, `/api/v1/namespaces/default/services/web/proxy/big?${index}`),
-      ),
-    );
+    // A list may not take longer than --request-timeout, and these do.
+    const kubeconfig = await writeAdminKubeconfig(proxied.server);
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    t.after(async () => {
+      await proxy.stop('SIGKILL');
+      await kubeconfig.remove();
+    });
+    const before = residentBytes(proxy.pid);
+    const responses = await Promise.all(paths.map(path => open(proxy.port, path)));
     let most = 0;
     for (let turn = 0; turn < 15; turn += 1) {
       await delay(200);
-      most = Math.max(most, residentBytes(proxied.proxy.pid) - before);
+      most = Math.max(most, residentBytes(proxy.pid) - before);
     }
     assert.ok(produced < size, `the API server is held back too, not ${produced / megabyte} MB ahead`);
     assert.ok(most < 100 * megabyte, `resident memory grew by ${Math.round(most / megabyte)} MB`);
@@ -310,19 +318,22 @@ describe('backpressure', () => {
       responses.map(() => size),
     );
     // 2 GB have passed; what is left of them is garbage that nobody has asked back yet, more of it with each release of Node.
-    const after = residentBytes(proxied.proxy.pid) - before;
+    const after = residentBytes(proxy.pid) - before;
     assert.ok(after < 250 * megabyte, `resident memory grew by ${Math.round(after / megabyte)} MB`);
     stop();
   });
 
   test('an API server that reads slowly holds the uploading client back', { timeout: 60_000 }, async () => {
     let received = 0;
+    const hash = createHash('sha256');
+    const expected = createHash('sha256');
     const stop = proxied.server.intercept(async (request, response) => {
       if (request.url !== '/api/v1/namespaces/default/services/web/proxy/slow-reader') return false;
       request.pause();
       await delay(2000);
       request.on('data', (chunk: Buffer) => {
         received += chunk.length;
+        hash.update(chunk);
       });
       request.resume();
       await once(request, 'end');
@@ -342,7 +353,10 @@ describe('backpressure', () => {
     let sent = 0;
     const sending = (async () => {
       for (; sent < size; sent += block.length) {
-        if (!request.write(block)) await once(request, 'drain');
+        // Each has its number in it, for what comes twice or in another order.
+        const part = Buffer.concat([Buffer.from(String(sent).padStart(12)), block.subarray(12)]);
+        expected.update(part);
+        if (!request.write(part)) await once(request, 'drain');
       }
       request.end();
     })();
@@ -355,6 +369,9 @@ describe('backpressure', () => {
     assert.equal(response.statusCode, 200);
     response.resume();
     assert.equal(received, size);
+    assert.equal(hash.digest('hex'), expected.digest('hex'));
+    const after = residentBytes(proxied.proxy.pid) - before;
+    assert.ok(after < 150 * megabyte, `resident memory grew by ${Math.round(after / megabyte)} MB`);
     stop();
   });
 });

@@ -414,6 +414,27 @@ test('an upgrade carries the credentials and the headers that a plain request ca
   assert.equal(other.requests.at(-1)?.headers['authorization'], 'Bearer own');
 });
 
+test('an upgrade by POST without a length has none upstream: no byte comes before those of the client', async t => {
+  const early = new Promise<[IncomingMessage, string]>(resolve => {
+    serveUpgrade(t, '/post', (request, socket, head) => {
+      let text = head.toString();
+      socket.on('data', chunk => {
+        text += chunk;
+        if (text.includes('from the client')) resolve([request, text]);
+      });
+      socket.write(switching);
+    });
+  });
+  const client = await connect(t);
+  client.write(upgradeRequest('/post').replace('GET', 'POST'));
+  await client.until(/^HTTP\/1\.1 101 /);
+  client.write('from the client');
+  const [request, text] = await early;
+  assert.equal(text, 'from the client');
+  assert.equal(request.headers['transfer-encoding'], undefined);
+  assert.equal(request.headers['content-length'], '0');
+});
+
 // Bytes
 
 test('a client that has sent its end still gets the answer to it', async t => {
@@ -714,7 +735,7 @@ function probeIn(line: string | undefined): number {
   return Number(minutes) * 60 + Number(seconds);
 }
 
-test('TCP keep-alive is on for both sockets of an upgrade, at the interval of --keepalive', async t => {
+test('TCP keep-alive is on for both sockets of an upgrade and of a watch, at the interval of --keepalive', async t => {
   if (spawnSync('ss', ['-V']).status !== 0) return t.skip('ss is not in PATH');
   for (const [value, most] of [
     ['0s', 15],
@@ -725,13 +746,20 @@ test('TCP keep-alive is on for both sockets of an upgrade, at the interval of --
     ]);
     t.after(() => through.stop('SIGKILL'));
     const { client } = await openUpgrade(t, `/keepalive-${value}`, through);
-    const clientPort = (client.socket.address() as AddressInfo).port;
+    const watch = await connect(t, through);
+    watch.write('GET /api/v1/namespaces/kube-system/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await watch.until(/\r\n\r\n/);
     const lines = connectionsOf(through.pid);
     if (lines.length === 0) return t.skip('ss shows no processes here');
-    const toClient = lines.find(line => line.includes(`127.0.0.1:${clientPort} `));
+    const clients = [client, watch].map(({ socket }) => {
+      const { port } = socket.address() as AddressInfo;
+      return lines.find(line => line.includes(`127.0.0.1:${port} `));
+    });
     const upstreams = lines.filter(line => line.includes(`127.0.0.1:${server.port} `));
-    assert.ok(probeIn(toClient) <= most && probeIn(toClient) > most - 10, `client: ${toClient}`);
-    assert.ok(upstreams.length > 0);
+    for (const line of clients) {
+      assert.ok(probeIn(line) <= most && probeIn(line) > most - 10, `client: ${line}`);
+    }
+    assert.ok(upstreams.length > 1);
     for (const line of upstreams) {
       assert.ok(probeIn(line) <= most && probeIn(line) > most - 10, `API server: ${line}`);
     }

@@ -8,6 +8,18 @@ function request(upgrade: boolean, headers: Record<string, string>): IncomingMes
   return { upgrade, headers, httpVersion: '1.1', socket: {} } as unknown as IncomingMessage;
 }
 
+describe('a version', () => {
+  it('other than 1.0 and 1.1 is refused, with what follows on its connection', () => {
+    for (const httpVersion of ['0.9', '2.0']) {
+      const strange = { ...request(false, {}), httpVersion } as IncomingMessage;
+      assert.throws(() => refuseUncertainFraming(strange), Refusal, httpVersion);
+      const next = { ...strange, httpVersion: '1.1' } as IncomingMessage;
+      assert.throws(() => refuseUncertainFraming(next), /before this one/);
+    }
+    refuseUncertainFraming({ ...request(false, {}), httpVersion: '1.0' } as IncomingMessage);
+  });
+});
+
 describe('an upgrade', () => {
   it('with a body is refused, whichever header announces it', () => {
     for (const headers of [

@@ -43,16 +43,16 @@ export async function runProgram(
 }
 
 /**
- * Starts the built program and waits until it serves; rejects with what it printed when it ends instead. `limits` is what the shell that
- * becomes the program is told before, such as `ulimit -f 8`.
+ * Starts the built program and waits until it serves; rejects with what it printed when it ends instead. `under` is a command that
+ * executes it, such as `prlimit --nofile=64`.
  */
 export async function startProxy(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  limits?: string,
+  under: readonly string[] = [],
 ): Promise<ProxyProcess> {
   const hasListener = args.some(arg => /^(-p|--port|-u|--unix-socket)/.test(arg));
-  const { child, output } = spawnProgram(hasListener ? args : ['--port=0', ...args], env, limits);
+  const { child, output } = spawnProgram(hasListener ? args : ['--port=0', ...args], env, under);
   const exited = exitOf(child);
   const address = await new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', () => {
@@ -93,14 +93,15 @@ export function writeAdminKubeconfig(
   return writeKubeconfig({ server: server.url, ca: server.authority.certificate, certificate, key, cluster });
 }
 
-function spawnProgram(args: readonly string[], env: Readonly<Record<string, string>>, limits?: string) {
+function spawnProgram(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  under: readonly string[] = [],
+) {
   // The surroundings' own KUBECONFIG and KUBE_API_PROXY_* must not leak into a test.
   const { PATH = '', HOME = '' } = process.env;
-  const [file, before] =
-    limits === undefined
-      ? [process.execPath, []]
-      : ['sh', ['-c', `${limits}; exec "$0" "$@"`, process.execPath]];
-  const child = spawn(file, [...before, program, ...args], {
+  const [command = process.execPath, ...rest] = [...under, process.execPath, program, ...args];
+  const child = spawn(command, rest, {
     env: { PATH, HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

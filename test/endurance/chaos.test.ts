@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { send } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { openDescriptors, settled } from '../support/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { createRandom, type Random } from '../support/random.js';
+import type { StrictRequest } from '../support/strict-http.js';
+import { ok, reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+
+const long = process.env['ENDURANCE'] !== undefined;
+const seconds = long ? 300 : 12;
+const seed = Number(process.env['CHAOS_SEED'] ?? 7);
+const clients = 50;
+
+let upstream: StrictUpstream;
+let kubeconfig: KubeconfigFile;
+let proxy: ProxyProcess;
+/** Targets whose answers were written whole. */
+const answered = new Set<string>();
+/** Without it the API server is a good one. */
+let chaos = true;
+
+before(async () => {
+  const random = createRandom(seed);
+  upstream = await startStrictUpstream((request, socket) => misbehave(random, request, socket), {
+    scheme: 'https',
+  });
+  kubeconfig = await upstream.writeKubeconfig({ token: 'token' });
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none']);
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.stop();
+  await kubeconfig?.remove();
+});
+
+const watchHead = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+const watchEvent = '5\r\nevent\r\n';
+
+/** Answers most requests well, at once or late, and does something else to the others. */
+function misbehave(random: Random, { target }: StrictRequest, socket: Socket): void {
+  const body = target.repeat(random.below(200));
+  const whole = target.includes('watch')
+    ? `${watchHead}${watchEvent.repeat(random.below(20))}0\r\n\r\n`
+    : ok(`${target} ${body}`);
+  const answer = () => {
+    answered.add(target);
+    socket.write(whole);
+  };
+  const choice = chaos ? random.below(100) : 0;
+  if (choice < 50) answer();
+  else if (choice < 70) setTimeout(answer, random.below(100));
+  else if (choice < 76) {
+    // The next request on this connection is on its way when it is closed.
+    answer();
+    setTimeout(() => socket.destroy(), random.below(4));
+  } else if (choice < 82) {
+    answer();
+    socket.end();
+  } else if (choice < 88) reset(socket);
+  else if (choice < 94) {
+    socket.write(whole.slice(0, random.below(whole.length)), () => socket.destroy());
+  } else if (choice < 97) {
+    socket.write(whole.slice(0, random.below(whole.length)));
+    setTimeout(() => reset(socket), random.below(50));
+  } else {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: garbage\r\n\r\n');
+  }
+}
+
+interface Outcome {
+  readonly target: string;
+  readonly method: string;
+  /** Code and body of a complete answer; undefined when it was cut. */
+  readonly answer: { readonly code: number; readonly text: string } | undefined;
+}
+
+async function ask(agent: http.Agent, method: string, target: string): Promise<Outcome> {
+  const question = { method, agent, ...(method === 'GET' ? {} : { body: target.repeat(20) }) };
+  // A client that goes as its connection is closed is this test's own and has no answer either.
+  const answer = await send(proxy.port, target, question).then(
+    ({ status, text }) => ({ code: status, text }),
+    () => undefined,
+  );
+  return { target, method, answer };
+}
+
+function problemOf(
+  { target, method, answer }: Outcome,
+  seen: ReadonlyMap<string, number>,
+): string | undefined {
+  const times = seen.get(target) ?? 0;
+  if (times > (method === 'GET' ? 2 : 1)) return `came ${times} times`;
+  if (answer === undefined) return undefined;
+  if (answer.code === 200) {
+    if (!answered.has(target)) return 'is answered although the API server has not';
+    return target.includes('watch') || answer.text.startsWith(`${target} `)
+      ? undefined
+      : 'has the answer of another';
+  }
+  if (![502, 503, 504].includes(answer.code)) return `is answered ${answer.code}`;
+  const { kind, code } = JSON.parse(answer.text) as { kind?: string; code?: number };
+  return kind === 'Status' && code === answer.code ? undefined : `is answered ${answer.text}`;
+}
+
+test(`nothing is lost and nothing is sent twice while the API server misbehaves (seed ${seed})`, {
+  timeout: (seconds + 60) * 1000,
+}, async t => {
+  await send(proxy.port, '/warm');
+  const descriptors = openDescriptors(proxy.pid);
+  const outcomes: Outcome[] = [];
+  const end = Date.now() + seconds * 1000;
+  const client = async (number: number) => {
+    const random = createRandom(seed * 1000 + number);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    for (let turn = 0; Date.now() < end; turn += 1) {
+      const method = random.pick(['GET', 'GET', 'POST', 'PUT', 'watch']);
+      const target = `/api/v1/pods?${method === 'watch' ? 'watch=1&' : ''}id=${number}-${turn}`;
+      outcomes.push(await ask(agent, method === 'watch' ? 'GET' : method, target));
+      if (outcomes.at(-1)?.answer?.code === 503) await delay(50);
+    }
+    agent.destroy();
+  };
+  const working = Promise.all(Array.from({ length: clients }, (_, number) => client(number)));
+  for (let restart = 1; restart <= 2; restart += 1) {
+    await delay((seconds * 1000) / 3);
+    await upstream.stop();
+    await delay(500);
+    await upstream.restart();
+  }
+  await working;
+
+  const seen = new Map<string, number>();
+  for (const { target } of upstream.requests) seen.set(target, (seen.get(target) ?? 0) + 1);
+  const problems = outcomes.flatMap(outcome => {
+    const problem = problemOf(outcome, seen);
+    return problem === undefined ? [] : [`${outcome.method} ${outcome.target} ${problem}`];
+  });
+  const counts = new Map<string, number>();
+  for (const { answer } of outcomes) {
+    const code = String(answer?.code ?? 'cut');
+    counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  const summary = JSON.stringify(Object.fromEntries(counts));
+  t.diagnostic(`${outcomes.length} requests: ${summary}`);
+  assert.deepEqual(problems.slice(0, 20), [], `CHAOS_SEED=${seed}`);
+  assert.deepEqual(upstream.violations, []);
+  for (const code of ['200', '502', '503', 'cut']) assert.ok((counts.get(code) ?? 0) > 0, summary);
+
+  assert.equal(proxy.process.exitCode, null);
+  assert.equal(proxy.process.signalCode, null);
+  assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
+  chaos = false;
+  for (let turn = 0; turn < 100; turn += 1)
+    assert.equal((await send(proxy.port, `/after-${turn}`)).status, 200);
+  const left = await settled(() => openDescriptors(proxy.pid) - descriptors - upstream.sockets.size, 2);
+  assert.ok(left <= 2, `${left} descriptors too many are open`);
+});

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { rename, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { send } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { settled } from '../support/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { valuesOf } from '../support/strict-http.js';
+import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+
+/** Node itself needs some twenty. */
+const limit = 64;
+const skip = spawnSync('prlimit', ['--version']).status === 0 ? false : 'prlimit is not in PATH';
+
+let upstream: StrictUpstream;
+let kubeconfig: KubeconfigFile;
+let tokenFile: string;
+let proxy: ProxyProcess;
+/** What came back to connections of `exhaust`. */
+const answers: string[] = [];
+
+before(async () => {
+  upstream = await startStrictUpstream(
+    (request, socket) => {
+      if (request.target.includes('watch'))
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      else socket.write(ok('ok'));
+    },
+    { scheme: 'https' },
+  );
+  kubeconfig = await upstream.writeKubeconfig({ user: { tokenFile: 'token' } });
+  tokenFile = join(kubeconfig.directory, 'token');
+  await writeFile(tokenFile, 'first');
+  if (skip === false) {
+    proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`], {}, ['prlimit', `--nofile=${limit}`]);
+  }
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.stop();
+  await kubeconfig?.remove();
+});
+
+/** Opens connections until the program has no descriptor for another one, which it closes at once. */
+async function exhaust(request = ''): Promise<net.Socket[]> {
+  const sockets: net.Socket[] = [];
+  let refused = 0;
+  while (refused < 5) {
+    assert.ok(sockets.length < 3 * limit, 'connections without end');
+    const socket = net.connect({ host: '127.0.0.1', port: proxy.port });
+    sockets.push(
+      socket
+        .on('error', () => {})
+        .once('close', () => {
+          refused += 1;
+        }),
+    );
+    socket.on('data', bytes => answers.push(bytes.toString('latin1')));
+    socket.write(request);
+    await delay(20);
+  }
+  return sockets;
+}
+
+function warnings(): string[] {
+  return proxy
+    .log()
+    .filter(({ level }) => Number(level) >= 40)
+    .map(line => JSON.stringify(line));
+}
+
+/** Waits until requests are answered as if nothing had been. */
+async function recovered(): Promise<void> {
+  const failed = async () => {
+    const { status } = await send(proxy.port, '/version').catch(() => ({ status: 0 }));
+    return status === 200 ? 0 : 1;
+  };
+  assert.equal(await settled(failed, 0, 10_000), 0, 'requests are answered again');
+  assert.equal(proxy.process.exitCode, null);
+  assert.equal(proxy.process.signalCode, null);
+  assert.deepEqual(
+    warnings().filter(line => /uncaught|unhandled/.test(line)),
+    [],
+  );
+}
+
+describe('a program without a file descriptor left', { skip, timeout: 60_000 }, () => {
+  test('because of its clients closes new connections, says why in its log, and takes them when others have gone', async () => {
+    assert.equal((await send(proxy.port, '/version')).status, 200);
+    const sockets = await exhaust();
+    await assert.rejects(send(proxy.port, '/version'), /ECONNRESET|socket hang up/);
+    // Those that were taken are served over the upstream connections that are there already; for more there is no descriptor.
+    for (const socket of sockets) {
+      if (!socket.destroyed) socket.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    }
+    const answered = (pattern: RegExp) => () => (answers.some(text => pattern.test(text)) ? 0 : 1);
+    assert.equal(await settled(answered(/^HTTP\/1\.1 200 /), 0), 0, answers.join());
+    const refused = /^HTTP\/1\.1 503 [\s\S]*"kind":"Status"[\s\S]*no file descriptor left/;
+    assert.equal(await settled(answered(refused), 0), 0, answers.join());
+    // The files of the configuration are looked at every four seconds.
+    const told = () => (warnings().some(line => line.includes('EMFILE')) ? 0 : 1);
+    assert.equal(await settled(told, 0), 0, proxy.stderr());
+    for (const socket of sockets) socket.destroy();
+    await recovered();
+  });
+
+  test('because of its watches answers others 503, and goes on with those that are open', async () => {
+    answers.length = 0;
+    const sockets = await exhaust('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const heads = answers.map(text => text.slice(0, 12));
+    assert.ok(heads.filter(head => head === 'HTTP/1.1 200').length > 5, heads.join());
+    assert.deepEqual(
+      heads.filter(head => !/^HTTP\/1\.1 (200|503)/.test(head)),
+      [],
+    );
+    for (const text of answers) {
+      if (text.startsWith('HTTP/1.1 503'))
+        assert.match(text, /"kind":"Status"[\s\S]*no file descriptor left/);
+    }
+    for (const socket of upstream.sockets) socket.write('5\r\nevent\r\n');
+    const open = () => answers.filter(text => text.includes('event')).length;
+    const watches = heads.filter(head => head === 'HTTP/1.1 200').length;
+    assert.equal(await settled(() => watches - open(), 0), 0, 'watches that go on');
+    for (const socket of sockets) socket.destroy();
+    await recovered();
+  });
+
+  test('still follows its credential files, then or as soon as it has one again', async () => {
+    const sockets = await exhaust();
+    await writeFile(`${tokenFile}.new`, 'second');
+    await rename(`${tokenFile}.new`, tokenFile);
+    // Files are looked at every four seconds.
+    await delay(5000);
+    for (const socket of sockets) socket.destroy();
+    const before = upstream.requests.length;
+    const old = async () => {
+      await recovered();
+      const seen = upstream.requests
+        .slice(before)
+        .some(request => valuesOf(request, 'authorization')[0] === 'Bearer second');
+      return seen ? 0 : 1;
+    };
+    assert.equal(await settled(old, 0, 12_000), 0, 'the new token is in use');
+    const first = upstream.requests.at(-1);
+    assert.ok(first);
+    assert.deepEqual(valuesOf(first, 'authorization'), ['Bearer second']);
+  });
+});

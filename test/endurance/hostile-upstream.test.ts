@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { open, send } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { openDescriptors, settled } from '../support/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { connectRaw } from '../support/raw-http.js';
+import { residentBytes } from '../support/resident-memory.js';
+import type { StrictRequest } from '../support/strict-http.js';
+import { ok, reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+
+const poison = ok('poison');
+const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n';
+
+/** Writes the same again and again, as fast as it is taken. */
+function flood(socket: Socket, text: string): void {
+  const more = () => {
+    while (!socket.destroyed && socket.write(text));
+    if (!socket.destroyed) socket.once('drain', more);
+  };
+  more();
+}
+
+const answers: Readonly<Record<string, (socket: Socket, request: StrictRequest) => void>> = {
+  '/more-than-its-length': socket => socket.write(`${ok('ok')}${poison}`),
+  // When nothing is under way; at any other time it is the next answer to everybody.
+  '/late-more': socket => {
+    socket.write(ok('ok'));
+    setTimeout(() => socket.write(poison), 20);
+    socket.once('close', () => {
+      lateMoreClosed += 1;
+    });
+  },
+  '/head-with-a-body': socket =>
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${poison.length}\r\n\r\n${poison}`),
+  '/204-with-a-body': socket => socket.write(`HTTP/1.1 204 No Content\r\n\r\n${poison}`),
+  '/304-with-a-body': socket =>
+    socket.write(`HTTP/1.1 304 Not Modified\r\nContent-Length: ${poison.length}\r\n\r\n${poison}`),
+  '/chunks-and-more': socket =>
+    socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n${poison}`),
+  '/100-hints': socket => socket.write(hint.repeat(100) + ok('ok')),
+  '/hints-for-ever': socket => flood(socket, hint.repeat(100)),
+  '/head-for-ever': socket => {
+    socket.write('HTTP/1.1 200 OK\r\n');
+    flood(socket, `X: ${'y'.repeat(1000)}\r\n`);
+  },
+  '/trailers-for-ever': socket => {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n');
+    flood(socket, `X: ${'y'.repeat(1000)}\r\n`);
+  },
+  '/chunk-extension-for-ever': socket => {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=');
+    flood(socket, 'y'.repeat(1000));
+  },
+  '/half-a-head': socket => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Le');
+    setTimeout(() => reset(socket), 20);
+  },
+};
+
+let lateMoreClosed = 0;
+let upstream: StrictUpstream;
+let kubeconfig: KubeconfigFile;
+let proxy: ProxyProcess;
+
+before(async () => {
+  upstream = await startStrictUpstream(
+    (request, socket) => {
+      const answer = answers[request.target];
+      if (answer !== undefined) answer(socket, request);
+      else if (request.target.startsWith('/upload')) setTimeout(() => reset(socket), 100);
+      else if (request.method === 'HEAD') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n');
+      else socket.write(ok('fine'));
+    },
+    { when: 'head' },
+  );
+  kubeconfig = await upstream.writeKubeconfig();
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.stop();
+  await kubeconfig?.remove();
+});
+
+async function isFine(): Promise<void> {
+  assert.equal((await send(proxy.port, '/fine')).text, 'fine');
+  assert.equal(proxy.process.exitCode, null);
+  assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
+}
+
+describe('an answer with more behind it', () => {
+  for (const [target, method, status] of [
+    ['/more-than-its-length', 'GET', [200, 502]],
+    ['/late-more', 'GET', [200]],
+    ['/head-with-a-body', 'HEAD', [200, 502]],
+    ['/204-with-a-body', 'GET', [204, 502]],
+    ['/304-with-a-body', 'GET', [304, 502]],
+    ['/chunks-and-more', 'GET', [200, 502]],
+  ] as const) {
+    test(`(${target}) leaves nothing to the next request, which others send`, async () => {
+      for (let turn = 0; turn < 10; turn += 1) {
+        const first = await send(proxy.port, target, { method }).catch(() => undefined);
+        if (first !== undefined) {
+          assert.ok((status as readonly number[]).includes(first.status), String(first.status));
+          assert.doesNotMatch(first.text, /poison/);
+        }
+        if (target === '/late-more') assert.equal(await settled(() => turn + 1 - lateMoreClosed, 0), 0);
+        else if (turn % 2 === 0) await delay(turn * 3);
+        assert.equal((await send(proxy.port, '/fine')).text, 'fine');
+      }
+      await isFine();
+    });
+  }
+});
+
+describe('an API server that never comes to the point', () => {
+  test('but sends a hundred hints first is waited for', async () => {
+    assert.equal((await send(proxy.port, '/100-hints')).text, 'ok');
+  });
+
+  for (const [target, expected] of [
+    ['/hints-for-ever', undefined],
+    ['/head-for-ever', 502],
+    ['/trailers-for-ever', 'cut'],
+    ['/chunk-extension-for-ever', 'cut'],
+  ] as const) {
+    test(`(${target}) fills no memory, and is left with its client at the latest`, {
+      timeout: 30_000,
+    }, async () => {
+      const memory = residentBytes(proxy.pid);
+      const connection = await connectRaw(proxy.port);
+      connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+      await connection.untilClosed(1500).catch(() => {});
+      if (expected === 502) assert.match(connection.received(), /^HTTP\/1\.1 502 [\s\S]*too large/);
+      const other = Date.now();
+      await isFine();
+      assert.ok(Date.now() - other < 10_000, 'others are served meanwhile');
+      const growth = residentBytes(proxy.pid) - memory;
+      assert.ok(growth < 100e6, `it grew by ${Math.round(growth / 1e6)} MB`);
+      connection.destroy();
+      const busy = () => [...upstream.sockets].filter(socket => socket.writableLength > 0).length;
+      assert.equal(await settled(busy, 0, 5000), 0, 'the upstream connection is still read');
+    });
+  }
+
+  test('and resets half-way through its head is a 502', async () => {
+    assert.equal((await send(proxy.port, '/half-a-head')).status, 502);
+    await isFine();
+  });
+});
+
+describe('an upload', () => {
+  for (const framing of ['length', 'chunks']) {
+    test(`(${framing}) that is reset half-way fails once, and is never sent again`, async () => {
+      const target = `/upload-${framing}`;
+      for (let turn = 0; turn < 5; turn += 1) {
+        await send(proxy.port, '/fine');
+        const before = upstream.requests.length;
+        const upload = http.request({
+          ...{ host: '127.0.0.1', port: proxy.port, path: target, method: 'POST', agent: false },
+          headers: framing === 'length' ? { 'content-length': 50e6 } : {},
+        });
+        upload.on('error', () => {});
+        const answered = once(upload, 'response').then(
+          ([response]) => response as http.IncomingMessage,
+          () => undefined,
+        );
+        const timer = setInterval(() => upload.write(Buffer.alloc(100_000)), 10);
+        const answer = await answered;
+        clearInterval(timer);
+        // The answer, or the reset of a connection on which more was under way than anybody reads.
+        if (answer !== undefined) assert.equal(answer.resume().statusCode, 502);
+        upload.destroy();
+        assert.equal(upstream.requests.slice(before).filter(request => request.target === target).length, 1);
+      }
+      await isFine();
+    });
+  }
+});
+
+test('nothing of all that is left open', async () => {
+  const left = await settled(() => openDescriptors(proxy.pid) - upstream.sockets.size, 30);
+  assert.ok(left <= 30, `${left} descriptors`);
+  const watch = await open(proxy.port, '/fine');
+  watch.resume();
+});

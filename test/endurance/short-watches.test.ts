@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, before, test } from 'node:test';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { residentBytes } from '../support/resident-memory.js';
+import { reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+
+const long = process.env['ENDURANCE'] !== undefined;
+const count = long ? 100_000 : 15_000;
+/** The first of them fill caches and pools. */
+const warmUp = 5000;
+const parallel = 50;
+
+const event =
+  '{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"1"}}}\n';
+const chunk = `${event.length.toString(16)}\r\n${event}\r\n`;
+
+let upstream: StrictUpstream;
+let kubeconfig: KubeconfigFile;
+let proxy: ProxyProcess;
+
+before(async () => {
+  upstream = await startStrictUpstream((request, socket) => {
+    socket.write(
+      `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`,
+    );
+    if (request.target.includes('ends')) socket.write('0\r\n\r\n');
+    else if (request.target.includes('breaks')) reset(socket);
+  });
+  kubeconfig = await upstream.writeKubeconfig();
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none']);
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.stop();
+  await kubeconfig?.remove();
+});
+
+/** One watch on a connection of its own, until its end or until this side leaves. */
+async function watch(how: 'leaves' | 'ends' | 'breaks'): Promise<string> {
+  const socket = net.connect({ host: '127.0.0.1', port: proxy.port });
+  let received = '';
+  socket.on('error', () => {});
+  socket.on('data', bytes => {
+    received += bytes.toString('latin1');
+    if (how === 'leaves' && received.includes('BOOKMARK')) socket.destroy();
+    if (how === 'ends' && received.endsWith('\r\n0\r\n\r\n')) socket.destroy();
+  });
+  socket.write(`GET /api/v1/pods?watch=1&${how} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await once(socket, 'close');
+  return received;
+}
+
+/** Gives the least heap that was in use meanwhile, which is what a collection of garbage leaves. */
+async function watchMany(total: number): Promise<number> {
+  let started = 0;
+  let least = Number.POSITIVE_INFINITY;
+  const timer = setInterval(async () => {
+    const metrics = await ownMetrics(proxy.port).catch(() => undefined);
+    least = Math.min(least, metrics?.get('nodejs_heap_size_used_bytes') ?? least);
+  }, 50);
+  const one = async () => {
+    while (started < total) {
+      started += 1;
+      const how = started % 10 === 0 ? 'breaks' : started % 2 === 0 ? 'leaves' : 'ends';
+      const received = await watch(how);
+      if (how !== 'breaks') assert.match(received, /BOOKMARK/);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, one));
+  clearInterval(timer);
+  return least;
+}
+
+/** What is open once all is quiet: descriptors, without the upstream connections that are kept; handles; memory. */
+async function measure() {
+  const descriptors = await settled(() => openDescriptors(proxy.pid) - upstream.sockets.size, 0, 1000);
+  const metrics = await ownMetrics(proxy.port);
+  return {
+    descriptors,
+    resources: (metrics.get('nodejs_active_resources') ?? Number.NaN) - upstream.sockets.size,
+    resident: residentBytes(proxy.pid),
+    open: metrics.get('kube_api_proxy_longrunning_requests') ?? Number.NaN,
+  };
+}
+
+test(`${count} short watches leave no descriptor, no timer and no memory behind`, {
+  timeout: 600_000,
+}, async t => {
+  const heapBefore = await watchMany(warmUp);
+  const before = await measure();
+  const began = Date.now();
+  await watchMany(count / 2);
+  const heap = await watchMany(count / 2);
+  const now = await measure();
+  t.diagnostic(`${Math.round((count * 1000) / (Date.now() - began))} watches a second`);
+  t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(now)}; heap ${heapBefore}, ${heap}`);
+  assert.equal(now.open, 0);
+  assert.ok(
+    now.descriptors <= before.descriptors + 3,
+    `${now.descriptors} descriptors, ${before.descriptors} before`,
+  );
+  assert.ok(now.resources <= before.resources + 5, `${now.resources} resources, ${before.resources} before`);
+  // A kilobyte a watch would be 15 MB.
+  assert.ok(heap - heapBefore < 12e6, `the heap grew by ${(heap - heapBefore) / 1e6} MB`);
+  assert.ok(now.resident - before.resident < 60e6, `it grew by ${(now.resident - before.resident) / 1e6} MB`);
+  assert.equal(upstream.requests.length, count + warmUp);
+});

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { connectRaw, type RawConnection } from '../support/raw-http.js';
+import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+
+/** Heads have 30 s, and are looked at every 2 s. */
+const least = 29_000;
+const most = 36_000;
+/** What is slower than that has to go on. */
+const longer = 37_000;
+
+let upstream: StrictUpstream;
+let kubeconfig: KubeconfigFile;
+let proxy: ProxyProcess;
+
+before(async () => {
+  upstream = await startStrictUpstream((request, socket) => {
+    if (request.target !== '/slow-answer') {
+      socket.write(ok(request.body));
+      return;
+    }
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 37\r\n\r\n');
+    const timer = setInterval(() => socket.write('x'), longer / 37);
+    socket.once('close', () => clearInterval(timer));
+  });
+  kubeconfig = await upstream.writeKubeconfig();
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.stop();
+  await kubeconfig?.remove();
+});
+
+/** Writes a byte at a time until all is written or nobody takes it any more. */
+async function trickle(connection: RawConnection, bytes: string, interval: number): Promise<void> {
+  for (const byte of bytes) {
+    if (connection.socket.destroyed || connection.socket.readableEnded) return;
+    connection.write(byte);
+    await delay(interval);
+  }
+}
+
+/** Waits for the end of a connection, and gives what it brought and how long it took. */
+async function cutAfter(connection: RawConnection): Promise<{ answer: string; took: number }> {
+  const began = Date.now();
+  const answer = await connection.untilClosed(most + 5000);
+  connection.destroy();
+  return { answer, took: Date.now() - began };
+}
+
+// At the same time, for they wait most of theirs.
+describe('a client', { concurrency: true, timeout: 60_000 }, () => {
+  const slowHeads: Readonly<Record<string, (connection: RawConnection) => void | Promise<void>>> = {
+    'sends nothing': () => {},
+    'sends half of a head and no more': connection => connection.write('GET /version HTTP/1.1\r\nHost: loc'),
+    'sends a head a byte at a time': connection =>
+      void trickle(connection, `GET /version HTTP/1.1\r\nHost: localhost\r\nX: ${'y'.repeat(200)}`, 250),
+    'sends a head a line at a time': async connection => {
+      connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n');
+      void (async () => {
+        for (let line = 0; !connection.socket.readableEnded && line < 45; line += 1) {
+          connection.write(`X-${line}: y\r\n`);
+          await delay(1000);
+        }
+      })();
+    },
+    'sends a slow head behind a request that was answered': async connection => {
+      connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await connection.until(/200 OK/);
+      void trickle(connection, `GET /version HTTP/1.1\r\nHost: localhost\r\nX: ${'y'.repeat(200)}`, 250);
+    },
+  };
+  for (const [what, begin] of Object.entries(slowHeads)) {
+    test(`that ${what} is cut off after 30 s`, async () => {
+      const connection = await connectRaw(proxy.port);
+      await begin(connection);
+      const { answer, took } = await cutAfter(connection);
+      assert.ok(took >= least && took <= most, `${took} ms`);
+      assert.match(
+        answer,
+        /HTTP\/1\.1 408 Request Timeout\r\n[\s\S]*"kind":"Status"[\s\S]*did not come in time/,
+      );
+      assert.equal(upstream.requests.filter(({ target }) => target === '/version').length, 1);
+    });
+  }
+
+  for (const [framing, header, body] of [
+    ['with a length', `Content-Length: ${longer / 1000}`, 'x'.repeat(longer / 1000)],
+    ['in chunks', 'Transfer-Encoding: chunked', `${'1\r\nx\r\n'.repeat(5)}0\r\n\r\n`],
+  ] as const) {
+    test(`that sends a body ${framing} a byte at a time, for longer than a head may take, is answered`, async () => {
+      const connection = await connectRaw(proxy.port);
+      connection.write(
+        `POST /slow-body HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${header}\r\n\r\n`,
+      );
+      await trickle(connection, body, longer / body.length);
+      assert.match(await connection.untilClosed(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nx+$/);
+    });
+  }
+
+  test('that pauses in its body for longer than that is answered', async () => {
+    const connection = await connectRaw(proxy.port);
+    connection.write(
+      'POST /pause HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nx',
+    );
+    await delay(longer);
+    connection.write('x');
+    assert.match(await connection.untilClosed(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nxx$/);
+  });
+
+  test('that gets its answer more slowly than that gets all of it', async () => {
+    const connection = await connectRaw(proxy.port);
+    connection.write('GET /slow-answer HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await connection.until(/\r\n\r\nx{37}$/, longer + 10_000);
+    connection.destroy();
+  });
+});

@@ -1,0 +1,25 @@
+/** Numbers that look random and come in the same order for the same seed. */
+export interface Random {
+  /** An integer from 0 to below the limit. */
+  below(limit: number): number;
+  /** One of them. */
+  pick<T>(choices: readonly T[]): T;
+  /** Whether something of this probability, 0 to 1, happens. */
+  chance(probability: number): boolean;
+}
+
+/** mulberry32: a 32-bit state, plenty for tests. */
+export function createRandom(seed: number): Random {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return {
+    below: limit => Math.floor(next() * limit),
+    pick: choices => choices[Math.floor(next() * choices.length)] as never,
+    chance: probability => next() < probability,
+  };
+}

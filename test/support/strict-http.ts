@@ -1,0 +1,172 @@
+/** A request as RFC 9112 reads it, one char a byte. */
+export interface StrictRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly version: string;
+  /** Name in lower case and value of each field, in order. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  /** The content so far, its transfer coding undone. */
+  body: string;
+  /** Whether the body has come to its end. */
+  complete: boolean;
+  /** Whether it asks for another protocol, to which everything behind it belongs. */
+  readonly upgrade: boolean;
+}
+
+const requestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~\x80-\xff]+) HTTP\/(1\.[01])$/;
+/** What a server may take for one: RFC 9112, section 3, on blanks; the other protocols are those of Node's parser. */
+const laxRequestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) +([!-~\x80-\xff]+) +(?:HTTP|RTSP|ICE)\/(1\.[01])$/;
+const field = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*$/;
+const chunkSize = /^([0-9a-fA-F]{1,13})[ \t]*(;[\t -~\x80-\xff]*)?$/;
+
+/** The values of a field, its name in lower case. */
+export function valuesOf({ fields }: Pick<StrictRequest, 'fields'>, name: string): string[] {
+  return fields.filter(([key]) => key === name).map(([, value]) => value);
+}
+
+/** How bytes are read; all fields can be left out. */
+export interface ReaderOptions {
+  readonly onHead?: (request: StrictRequest) => void;
+  readonly onComplete?: (request: StrictRequest) => void;
+  /** Also takes what a server may forgive in and before a request line, and nothing else. */
+  readonly lax?: boolean;
+}
+
+/** What a server may do with bytes: the requests in them, and why the rest is none. */
+export class StrictReader {
+  readonly requests: StrictRequest[] = [];
+  /** Why nothing behind the last request can be read. */
+  violation: string | undefined;
+  readonly #options: ReaderOptions;
+  #rest = '';
+  #state: 'head' | 'length' | 'size' | 'chunk' | 'trailer' | 'opaque' = 'head';
+  #left = 0;
+
+  constructor(options: ReaderOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Reads on. */
+  push(bytes: string): void {
+    this.#rest += bytes;
+    while (this.violation === undefined && this.#step());
+  }
+
+  /** One step; false when there are not enough bytes for it. */
+  #step(): boolean {
+    switch (this.#state) {
+      case 'head':
+        return this.#head();
+      case 'length':
+      case 'chunk':
+        return this.#content();
+      case 'size':
+        return this.#size();
+      case 'trailer':
+        return this.#trailer();
+      default:
+        return false;
+    }
+  }
+
+  #head(): boolean {
+    // RFC 9112, section 2.2: empty lines before a request are to be ignored.
+    this.#rest = this.#rest.replace(this.#options.lax ? /^[\r\n]+/ : /^(\r\n)+/, '');
+    const end = this.#rest.indexOf('\r\n\r\n');
+    if (end === -1) return false;
+    const [first = '', ...lines] = this.#rest.slice(0, end).split('\r\n');
+    this.#rest = this.#rest.slice(end + 4);
+    const start = (this.#options.lax ? laxRequestLine : requestLine).exec(first);
+    if (start === null) return this.#stop(`request line ${JSON.stringify(first)}`);
+    const fields: (readonly [string, string])[] = [];
+    for (const line of lines) {
+      const found = field.exec(line);
+      if (found === null) return this.#stop(`field line ${JSON.stringify(line)}`);
+      fields.push([(found[1] as string).toLowerCase(), found[2] as string]);
+    }
+    const [, method = '', target = '', version = ''] = start;
+    const tokens = valuesOf({ fields }, 'connection').flatMap(value => value.toLowerCase().split(/[ \t,]+/));
+    const upgrade = valuesOf({ fields }, 'upgrade').length > 0 && tokens.includes('upgrade');
+    const request: StrictRequest = { method, target, version, fields, body: '', complete: false, upgrade };
+    const framed = this.#frame(request);
+    if (framed === undefined) return false;
+    this.requests.push(request);
+    this.#options.onHead?.(request);
+    if (this.#state === 'head' || this.#state === 'opaque') this.#complete(request);
+    return true;
+  }
+
+  #frame(request: StrictRequest): true | undefined {
+    const lengths = valuesOf(request, 'content-length');
+    const codings = valuesOf(request, 'transfer-encoding');
+    const stop = (why: string): undefined => void this.#stop(why);
+    if (lengths.length > 1) return stop('two lengths');
+    if (codings.length > 0) {
+      if (lengths.length > 0) return stop('a length and a transfer coding');
+      if (codings.length > 1 || codings[0]?.toLowerCase() !== 'chunked') return stop(`coding ${codings}`);
+      if (request.version === '1.0') return stop('a transfer coding in HTTP/1.0');
+      this.#state = 'size';
+    } else if (lengths.length > 0) {
+      if (!/^\d{1,15}$/.test(lengths[0] as string)) return stop(`length ${lengths[0]}`);
+      this.#left = Number(lengths[0]);
+      this.#state = this.#left > 0 ? 'length' : 'head';
+    }
+    if (request.upgrade) {
+      if (this.#state !== 'head') return stop('an upgrade with a body');
+      this.#state = 'opaque';
+    }
+    return true;
+  }
+
+  #content(): boolean {
+    const request = this.requests.at(-1) as StrictRequest;
+    const taken = this.#rest.slice(0, this.#left);
+    this.#rest = this.#rest.slice(taken.length);
+    request.body += taken;
+    this.#left -= taken.length;
+    if (this.#left > 0) return false;
+    if (this.#state === 'length') return this.#complete(request);
+    if (this.#rest.length < 2) return false;
+    if (!this.#rest.startsWith('\r\n')) return this.#stop('a chunk longer than its size');
+    this.#rest = this.#rest.slice(2);
+    this.#state = 'size';
+    return true;
+  }
+
+  #size(): boolean {
+    const line = this.#line();
+    if (line === undefined) return false;
+    const found = chunkSize.exec(line);
+    if (found === null) return this.#stop(`chunk size ${JSON.stringify(line)}`);
+    this.#left = Number.parseInt(found[1] as string, 16);
+    this.#state = this.#left === 0 ? 'trailer' : 'chunk';
+    return true;
+  }
+
+  #trailer(): boolean {
+    const line = this.#line();
+    if (line === undefined) return false;
+    if (line === '') return this.#complete(this.requests.at(-1) as StrictRequest);
+    return field.test(line) || this.#stop(`trailer ${JSON.stringify(line)}`);
+  }
+
+  #line(): string | undefined {
+    const end = this.#rest.indexOf('\r\n');
+    if (end === -1) return undefined;
+    const line = this.#rest.slice(0, end);
+    this.#rest = this.#rest.slice(end + 2);
+    return line;
+  }
+
+  #complete(request: StrictRequest): true {
+    request.complete = true;
+    if (this.#state !== 'opaque') this.#state = 'head';
+    this.#options.onComplete?.(request);
+    return true;
+  }
+
+  #stop(why: string): false {
+    this.violation = why;
+    return false;
+  }
+}

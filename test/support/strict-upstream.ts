@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import tls from 'node:tls';
+import { createCertificateAuthority } from './certificates.js';
+import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
+import { StrictReader, type StrictRequest } from './strict-http.js';
+
+/** An API server that reads strictly, answers as its caller says, and can go away and come back. */
+export interface StrictUpstream {
+  readonly port: number;
+  /** Requests whose head has come, but for the program's own. */
+  readonly requests: StrictRequest[];
+  /** What came that no strict reader takes for a request. */
+  readonly violations: string[];
+  /** Open connections. */
+  readonly sockets: ReadonlySet<net.Socket>;
+  /** Connections that were taken so far. */
+  readonly accepted: () => number;
+  /** A kubeconfig of its address and authority; fields given win. */
+  writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
+  /** Stops listening and resets every connection. */
+  stop(): Promise<void>;
+  /** Listens again, on the port of before. */
+  restart(): Promise<void>;
+}
+
+/** Answers a request, as soon as its head is there or once its body is complete. */
+export type StrictAnswer = (request: StrictRequest, socket: net.Socket) => void;
+
+/** What the program itself asks for, discovery and version, gets a 404 and is not on record. */
+export async function startStrictUpstream(
+  answer: StrictAnswer,
+  {
+    when = 'complete',
+    scheme = 'http',
+  }: { readonly when?: 'head' | 'complete'; readonly scheme?: 'http' | 'https' } = {},
+): Promise<StrictUpstream> {
+  const requests: StrictRequest[] = [];
+  const violations: string[] = [];
+  const sockets = new Set<net.Socket>();
+  let accepted = 0;
+  const connections = new Set<net.Socket>();
+  const authority = scheme === 'https' ? await createCertificateAuthority() : undefined;
+  const serve = (socket: net.Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket)).on('error', () => socket.destroy());
+    const own = ({ fields }: StrictRequest) =>
+      fields.some(([name, value]) => name === 'user-agent' && value === 'kube-api-proxy');
+    const onHead = (request: StrictRequest) => {
+      if (own(request)) return;
+      requests.push(request);
+      if (when === 'head') answer(request, socket);
+    };
+    const onComplete = (request: StrictRequest) => {
+      if (own(request)) socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}');
+      else if (when === 'complete') answer(request, socket);
+    };
+    const reader = new StrictReader({ onHead, onComplete });
+    socket.on('data', chunk => {
+      reader.push(chunk.toString('latin1'));
+      if (reader.violation === undefined) return;
+      violations.push(reader.violation);
+      socket.destroy();
+    });
+    // Without an error, so that an end in the middle of an answer stays the answer's business.
+    socket.once('end', () => socket.end());
+  };
+  const options = { allowHalfOpen: true, noDelay: true };
+  let server: net.Server;
+  if (authority === undefined) server = net.createServer(options, serve);
+  else {
+    const { certificate: cert, key } = await authority.server();
+    server = tls.createServer({ ...options, cert, key }, serve);
+  }
+  server.on('connection', (socket: net.Socket) => {
+    accepted += 1;
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket)).on('error', () => socket.destroy());
+  });
+  const listen = async (port: number) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    requests,
+    violations,
+    sockets,
+    accepted: () => accepted,
+    writeKubeconfig: (contents = {}) =>
+      writeKubeconfig({
+        server: `${scheme}://127.0.0.1:${port}`,
+        ...(authority === undefined ? {} : { ca: authority.certificate }),
+        ...contents,
+      }),
+    stop: async () => {
+      if (!server.listening) return;
+      server.close();
+      for (const socket of sockets) reset(socket);
+      for (const socket of connections) socket.destroy().unref();
+      // Not for its `close`: a TCP connection that was reset below its TLS does not always count as closed.
+      await setImmediate();
+    },
+    restart: () => listen(port),
+  };
+}
+
+/** An answer of 200 with a length. */
+export function ok(text: string): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+}
+
+/** Ends a connection with a reset, of the TCP connection below it if it has TLS. */
+export function reset(socket: net.Socket): void {
+  const { _parent: below } = socket as net.Socket & { readonly _parent?: net.Socket };
+  (below ?? socket).resetAndDestroy();
+  socket.destroy();
+}

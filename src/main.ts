@@ -6,8 +6,9 @@ import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { drain } from './drain.js';
-import { createLogger, type Logger } from './observability/logger.js';
+import { createLogger, flushSync, type Logger } from './observability/logger.js';
 import { formatHelp } from './options/help.js';
+import { authenticationMethods, isBeyondLoopback } from './options/open-door.js';
 import { parseOptions } from './options/parse.js';
 import type { Options } from './options.js';
 import { createProgram, type Program } from './start.js';
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
   }
 
   const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
+  process.on('exit', () => flushSync(logger));
   let serving: Program | undefined;
   leaveOnSignal(options, logger, () => serving);
   const program = await createProgram(options, {
@@ -60,6 +62,12 @@ async function main(): Promise<void> {
     return fail([admin.problem]);
   }
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
+  if (isBeyondLoopback(options) && authenticationMethods(options).length === 0) {
+    logger.warn(
+      { address: options.address },
+      "no authentication: everyone who reaches this address is the kubeconfig's user",
+    );
+  }
   process.on('SIGUSR2', () => {
     logger.level = nextLevel(logger.level, options.logLevel);
     logger.warn({ to: logger.level }, 'log level changed by signal');
@@ -182,7 +190,7 @@ function leaveOnSignal(options: Options, logger: Logger, running: () => Program 
       if (program === undefined) return;
       logger.info({ signal }, 'leaving');
       await drain(program, { delay: shutdownDelay, grace: shutdownGrace });
-      logger.flush();
+      await new Promise<void>(resolve => logger.flush(() => resolve()));
     },
   );
 }

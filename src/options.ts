@@ -1,6 +1,7 @@
 import {
   address,
   bool,
+  cipherSuites,
   count,
   duration,
   keepAlive,
@@ -22,8 +23,8 @@ import {
 /** The headings of --help, in its order. */
 export type OptionGroup =
   | 'Listening'
-  | 'Filter'
   | 'Authentication'
+  | 'Filter'
   | 'Fair shares'
   | 'API server'
   | 'Credentials'
@@ -91,6 +92,30 @@ export const optionTable = {
     group: 'Listening',
     help: 'Prefix to serve static files under.',
   }),
+  tlsCertFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Listening',
+    help: 'Certificate to serve HTTPS with, and its chain; HTTP/2 and HTTP/1.1 then, and no plain HTTP.',
+  }),
+  tlsPrivateKeyFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Listening',
+    help: 'Private key of --tls-cert-file.',
+  }),
+  tlsMinVersion: define({
+    type: oneOf('VersionTLS12', 'VersionTLS13'),
+    default: 'VersionTLS12',
+    group: 'Listening',
+    help: 'Least version of TLS to serve.',
+  }),
+  tlsCipherSuites: define({
+    type: cipherSuites,
+    default: '',
+    group: 'Listening',
+    help: "Cipher suites to serve TLS 1.2 with, by Go's names; by default those with ECDHE and GCM or ChaCha20.",
+  }),
   adminPort: define({
     type: optionalPort,
     default: '',
@@ -114,6 +139,18 @@ export const optionTable = {
     default: '5s',
     group: 'Listening',
     help: 'How long requests may take to finish after SIGTERM or SIGINT.',
+  }),
+  clientCaFile: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Authentication',
+    help: 'Authorities of client certificates; who presents one is its CN, in the groups of its O. Needs --tls-cert-file.',
+  }),
+  insecureAllowUnauthenticated: define({
+    type: bool,
+    default: 'false',
+    group: 'Authentication',
+    help: "Listen beyond loopback although everyone there is the kubeconfig's user.",
   }),
   acceptHosts: define({
     type: regexpList,

@@ -1,6 +1,6 @@
 import './request.js';
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Authentication } from './authentication/authentication.js';
@@ -23,12 +23,15 @@ import { createResourceGuard } from './guard/resources.js';
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
+import { asHttp2 } from './listener/http2-response.js';
+import type { Tls } from './listener/tls.js';
 import type { AuditLog } from './observability/audit-log.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
 import { RequestAudit } from './observability/request-audit.js';
+import { createRequestLines } from './observability/request-line.js';
 import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
 import { type Options, optionTable } from './options.js';
 import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
@@ -47,6 +50,8 @@ export interface ServerParts {
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
+  /** How the main listener speaks TLS; undefined for plain HTTP. */
+  readonly tls: Tls | undefined;
   /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
   readonly authentication: Authentication | undefined;
   readonly fairShares: FairShares;
@@ -134,7 +139,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   }
   if (options.rejectResources.length > 0) guards.push(forApi(createResourceGuard(options.rejectResources)));
 
-  const requestLog = { logger, which: options.logRequests };
+  const requestLog = { logger, which: options.logRequests, write: createRequestLines(logger) };
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);
@@ -274,33 +279,41 @@ function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<nev
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
 function trackConnections(app: FastifyInstance): Set<Socket> {
   const sockets = new Set<Socket>();
-  app.server.on('connection', socket => {
+  const track = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
+  };
+  app.server.on('connection', track).on('secureConnection', track);
   return sockets;
 }
 
-function createApp({ options, metrics }: ServerParts): FastifyInstance {
+function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
   const routeOf = createRouteOf({
     apiPrefix: options.apiPrefix,
     wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
   });
+  const http = {
+    maxHeaderSize,
+    headersTimeout,
+    connectionsCheckingInterval,
+    requireHostHeader: false,
+    // A client that has silently gone would keep its quiet watch open for ever.
+    keepAlive: options.keepalive > 0,
+    keepAliveInitialDelay: options.keepalive,
+  };
+  const secureServer = (handler: RequestListener) => {
+    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, handler);
+    tls?.serve(server);
+    return server;
+  };
   const app = fastify({
     logger: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: {
-      maxHeaderSize,
-      headersTimeout,
-      connectionsCheckingInterval,
-      requireHostHeader: false,
-      // A client that has silently gone would keep its quiet watch open for ever.
-      keepAlive: options.keepalive > 0,
-      keepAliveInitialDelay: options.keepalive,
-    },
+    http,
     requestTimeout: 0,
     keepAliveTimeout,
+    ...(tls !== undefined && { serverFactory: secureServer }),
     rewriteUrl: request => routeOf(request.url as string),
     clientErrorHandler: (error, socket) => {
       metrics.rejected('bad_request');
@@ -326,10 +339,12 @@ function isProbe({ raw: { url } }: FastifyRequest): boolean {
 /** Counts and logs the request when it is over: with its answer, or with its connection. */
 function account({ metrics }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
   const { socket, upgrade } = request.raw;
+  // Streams of one connection share its socket, and are over each by itself.
+  const http2 = asHttp2(reply.raw);
   const sentBefore = upgrade ? 0 : socket.bytesWritten;
   const end = () => {
     socket.off('close', end);
-    reply.raw.off('close', end);
+    (http2?.stream ?? reply.raw).off('close', end);
     const { record } = request;
     request.place?.giveBack();
     if (record.failure instanceof Refusal) {
@@ -338,27 +353,36 @@ function account({ metrics }: ServerParts, request: FastifyRequest, reply: Fasti
     }
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
-    const sent = socket.bytesWritten - sentBefore;
+    const sent = http2?.bytesSent ?? socket.bytesWritten - sentBefore;
     record.end(sent);
     if (!isOwn(request)) {
-      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), sent);
+      const passed = http2 === undefined ? sent : sentOn(socket);
+      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), passed);
       if (record.longRunning) metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
-    if (!request.server.server.listening) socket.destroySoon();
+    if (!request.server.server.listening && http2 === undefined) socket.destroySoon();
   };
   // An upgraded connection and a response that waits behind another one hear only of the socket's end.
   if (upgrade || reply.raw.socket === null) socket.once('close', end);
-  if (!upgrade) reply.raw.once('close', end);
+  if (!upgrade) (http2?.stream ?? reply.raw).once('close', end);
 }
 
 const countedBytes = new WeakMap<Socket, number>();
+const countedSent = new WeakMap<Socket, number>();
 
 /** Bytes that a connection has received since it was last asked. */
 function receivedBy(socket: Socket): number {
   const before = countedBytes.get(socket) ?? 0;
   countedBytes.set(socket, socket.bytesRead);
   return socket.bytesRead - before;
+}
+
+/** Bytes that a connection has sent since it was last asked: its streams' frames, compressed headers and all. */
+function sentOn(socket: Socket): number {
+  const before = countedSent.get(socket) ?? 0;
+  countedSent.set(socket, socket.bytesWritten);
+  return socket.bytesWritten - before;
 }
 
 function originOf({ raw, method, target }: FastifyRequest): RequestOrigin {

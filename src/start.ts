@@ -1,11 +1,13 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
+import { createClientCertificateAuthenticator } from './authentication/client-certificate.js';
 import { asksCallers, configureAuthentication } from './authentication/methods.js';
 import { FairShares } from './guard/fair-shares.js';
 import { describeFileError } from './kubeconfig/file-problem.js';
 import type { ClientConfig } from './kubeconfig/types.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
+import { configureTls, type Tls } from './listener/tls.js';
 import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
@@ -70,8 +72,9 @@ export async function createProgram(
     shares: () => fairShares.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
-  const expiryWarning = createExpiryWarning(logger);
-  const [followed, configured, folder, audit] = await Promise.all([
+  const expiryWarning = createExpiryWarning(logger, 'the client certificate');
+  let listenerTls: Tls | undefined;
+  const [followed, configured, folder, tls, audit] = await Promise.all([
     followConfiguration({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -92,25 +95,31 @@ export async function createProgram(
     }),
     asksCallers(options)
       ? configureAuthentication(options, {
+          ...(options.clientCaFile !== '' && {
+            certificates: createClientCertificateAuthenticator(() => listenerTls?.clientAuthorities),
+          }),
           upstream: () => upstream as Upstream,
           metrics: metrics.authentication,
           logger,
         })
       : undefined,
     findFolder(options.www),
+    configureTls(options, { metrics: metrics.listener, logger }),
     findAuditLog(options, { metrics: metrics.audit, logger }),
   ]);
-  const problems = [followed, configured, folder, audit].flatMap(part =>
+  const problems = [followed, configured, folder, tls, audit].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],
   );
   if (
     'problems' in followed ||
     (configured !== undefined && 'problems' in configured) ||
+    (tls !== undefined && 'problems' in tls) ||
     problems.length > 0
   ) {
     return { problems };
   }
   upstream = followed.upstream;
+  listenerTls = tls;
 
   const shutdown = createShutdownCheck();
   const mayImpersonate =
@@ -128,6 +137,7 @@ export async function createProgram(
     health,
     logger,
     openStreams,
+    tls,
     authentication: configured?.authentication,
     fairShares,
     audit: audit.auditLog?.log,
@@ -135,6 +145,7 @@ export async function createProgram(
   app.addHook('onListen', async () => {
     expiryWarning.start();
     configured?.start();
+    tls?.start();
     void knownResources.refresh();
     mayImpersonate?.().catch((error: Error) =>
       logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
@@ -145,6 +156,7 @@ export async function createProgram(
     followed.close();
     configured?.close();
     expiryWarning.close();
+    tls?.close();
   });
   const admin = options.adminPort === undefined ? undefined : await buildAdminServer(metrics, health);
   return { app, admin, openStreams, auditLog: audit.auditLog, beUnready: shutdown.begin };

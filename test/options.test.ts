@@ -91,6 +91,12 @@ describe('the defaults', () => {
       adminPort: undefined,
       adminAddress: '0.0.0.0',
       logRequests: 'all',
+      tlsCertFile: '',
+      clientCaFile: '',
+      insecureAllowUnauthenticated: false,
+      tlsPrivateKeyFile: '',
+      tlsMinVersion: 'VersionTLS12',
+      tlsCipherSuites: [],
       help: false,
       version: false,
     };
@@ -314,9 +320,10 @@ describe('a value', () => {
   });
 
   it('of --address may be in brackets, and has no port', () => {
+    const open = '--insecure-allow-unauthenticated';
     assert.equal(optionsOf(['--address=[::1]']).address, '::1');
-    assert.equal(optionsOf(['--address=::']).address, '::');
-    assert.equal(optionsOf(['--address=']).address, '');
+    assert.equal(optionsOf(['--address=::', open]).address, '::');
+    assert.equal(optionsOf(['--address=', open]).address, '');
     assert.equal(problemsOf(['--address=127.0.0.1:8001']).length, 1);
     assert.equal(problemsOf(['--address=http://localhost']).length, 1);
   });
@@ -362,15 +369,18 @@ describe('the environment', () => {
       adminPort: '8002',
       rejectResources: 'secrets',
       corsAllowedOrigins: '//x$',
+      tlsCipherSuites: 'TLS_AES_128_GCM_SHA256',
     };
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
       const { default: preset, type } = optionTable[key];
       const text = type.placeholder === undefined ? 'true' : preset || (texts[key] ?? 'x');
-      const { [key]: value } = optionsOf([], { [name]: text }, 'port: 8001');
+      // Alone, some are a problem that names another flag.
+      const { [key]: value } = parseOptions({ argv: [], env: { [name]: text } }).options;
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
       else if (key === 'adminPort') assert.equal(value, 8002);
+      else if (key === 'tlsCipherSuites') assert.deepEqual(value, [text]);
       else if (key === 'rejectResources') {
         assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
       } else if (preset === '') assert.deepEqual([value].flat(), [text], name);
@@ -420,10 +430,10 @@ describe('the configuration file', () => {
   });
 
   it('comes last: a flag wins over the environment, the environment over the file', () => {
-    const text = 'port: 1\naddress: 0.0.0.1\nlog-level: warn\n';
-    const env = { KUBE_API_PROXY_PORT: '2', KUBE_API_PROXY_ADDRESS: '0.0.0.2', KUBE_API_PROXY_CONFIG: 'f' };
+    const text = 'port: 1\naddress: 127.0.0.1\nlog-level: warn\n';
+    const env = { KUBE_API_PROXY_PORT: '2', KUBE_API_PROXY_ADDRESS: '127.0.0.2', KUBE_API_PROXY_CONFIG: 'f' };
     const { port, address, logLevel } = optionsOf(['-p', '3'], env, text);
-    assert.deepEqual({ port, address, logLevel }, { port: 3, address: '0.0.0.2', logLevel: 'warn' });
+    assert.deepEqual({ port, address, logLevel }, { port: 3, address: '127.0.0.2', logLevel: 'warn' });
   });
 
   it('may give expressions as a list', () => {

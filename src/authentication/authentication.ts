@@ -29,6 +29,14 @@ export class Authentication implements Authenticator {
     this.#metrics = metrics;
   }
 
+  get takesTokens(): boolean {
+    return this.#tokens.length > 0;
+  }
+
+  get takesCertificates(): boolean {
+    return this.#certificates !== undefined;
+  }
+
   /**
    * The user, at once where nobody has to be asked. Throws, or rejects: an IdentityError for a user who may not act here, a
    * StatusError of 500 and more when nobody can tell, another error without a good credential.

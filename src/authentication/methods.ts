@@ -15,6 +15,7 @@ import { createTokenReview } from './token-review.js';
 
 /** The options that say who may call, by their names in the table of options. */
 export interface AuthenticationOptions extends OidcOptions {
+  readonly clientCaFile: string;
   readonly tokenAuthFile: string;
   readonly authenticationTokenWebhook: boolean;
   /** Milliseconds. */
@@ -49,8 +50,14 @@ const failureTtl = 10_000;
 
 /** Whether callers have to say who they are. */
 export function asksCallers(options: AuthenticationOptions): boolean {
-  const { tokenAuthFile, oidcIssuerUrl, oidcClientId, authenticationTokenWebhook } = options;
-  return tokenAuthFile !== '' || oidcIssuerUrl !== '' || oidcClientId !== '' || authenticationTokenWebhook;
+  const { clientCaFile, tokenAuthFile, oidcIssuerUrl, oidcClientId, authenticationTokenWebhook } = options;
+  return (
+    authenticationTokenWebhook || [clientCaFile, tokenAuthFile, oidcIssuerUrl, oidcClientId].some(isGiven)
+  );
+}
+
+function isGiven(text: string): boolean {
+  return text !== '';
 }
 
 /** Makes them; reads files and dials nothing. All that is wrong is told at once. */

@@ -3,13 +3,14 @@ import type { PemSource } from '../kubeconfig/types.js';
 import { readPem } from './pem.js';
 
 /**
- * Reads the certificates that the API server's one is checked against, as PEM. What is not a certificate is left out,
+ * Reads the certificates that others are checked against, as PEM; `field` says in a message what they are for. What is not a certificate is left out,
  * as Go's `AppendCertsFromPEM` does; none at all is a problem.
  */
 export async function loadCertificateAuthority(
   source: PemSource,
+  field = 'certificate-authority',
 ): Promise<{ readonly certificateAuthority: Buffer } | { readonly problems: readonly string[] }> {
-  const document = await readPem(source, 'certificate-authority');
+  const document = await readPem(source, field);
   if ('problem' in document) return { problems: [document.problem] };
   const certificates = document.blocks.filter(
     ({ type, text }) => type === 'CERTIFICATE' && isCertificate(text),

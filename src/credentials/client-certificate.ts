@@ -1,78 +1,12 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import type { PemSource } from '../kubeconfig/types.js';
+import { loadCertificatePair } from './certificate-pair.js';
 import type { ClientCertificate } from './credential.js';
-import { type PemDocument, readPem } from './pem.js';
 
-type Result<T> = { readonly value: T } | { readonly problem: string };
-
-/**
- * Reads a client certificate with its chain, and its key (RSA, EC or Ed25519; PKCS#1, SEC1 or PKCS#8), which must
- * match the first certificate. One file may hold both. An expired certificate is no problem here: see `notAfter`.
- */
+/** Reads the client certificate of a kubeconfig's user, and its key. */
 export async function loadClientCertificate(sources: {
   readonly certificate: PemSource;
   readonly key: PemSource;
 }): Promise<{ readonly clientCertificate: ClientCertificate } | { readonly problems: readonly string[] }> {
-  const [certificatePem, keyPem] = await Promise.all([
-    readPem(sources.certificate, 'client-certificate'),
-    readPem(sources.key, 'client-key'),
-  ]);
-  const chain = 'problem' in certificatePem ? certificatePem : readChain(certificatePem);
-  const key = 'problem' in keyPem ? keyPem : readKey(keyPem);
-  if ('problem' in chain || 'problem' in key || 'problem' in certificatePem || 'problem' in keyPem) {
-    return { problems: [chain, key].flatMap(result => ('problem' in result ? [result.problem] : [])) };
-  }
-  const { leaf, pem } = chain.value;
-  if (!leaf.checkPrivateKey(key.value.key)) {
-    return { problems: [`${keyPem.name} does not match the certificate in ${certificatePem.name}`] };
-  }
-  const clientCertificate = {
-    certificate: Buffer.from(pem),
-    key: Buffer.from(key.value.pem),
-    notAfter: new Date(leaf.validTo),
-  };
-  const refusal = whyTlsRefuses(clientCertificate);
-  if (refusal !== undefined)
-    return { problems: [`${certificatePem.name} cannot be used for TLS: ${refusal}`] };
-  return { clientCertificate };
-}
-
-function readChain(document: PemDocument): Result<{ readonly leaf: X509Certificate; readonly pem: string }> {
-  const blocks = document.blocks.filter(({ type }) => type === 'CERTIFICATE');
-  const certificates: X509Certificate[] = [];
-  for (const [index, { text }] of blocks.entries()) {
-    try {
-      certificates.push(new X509Certificate(text));
-    } catch {
-      return { problem: `${document.name}: certificate ${index + 1} of ${blocks.length} is malformed` };
-    }
-  }
-  const [leaf] = certificates;
-  if (leaf === undefined) return { problem: `${document.name} has no certificate` };
-  return { value: { leaf, pem: blocks.map(({ text }) => text).join('') } };
-}
-
-function readKey(document: PemDocument): Result<{ readonly key: KeyObject; readonly pem: string }> {
-  const block = document.blocks.find(({ type }) => type === 'PRIVATE KEY' || type.endsWith(' PRIVATE KEY'));
-  if (block === undefined) return { problem: `${document.name} has no private key` };
-  if (block.type === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type:.*ENCRYPTED/m.test(block.text)) {
-    return { problem: `${document.name} is encrypted; store the key without a passphrase` };
-  }
-  try {
-    return { value: { key: createPrivateKey(block.text), pem: block.text } };
-  } catch {
-    return { problem: `${document.name}: the private key is malformed` };
-  }
-}
-
-/** OpenSSL has rules of its own, such as a least length of RSA keys; undefined when it takes the pair. */
-function whyTlsRefuses({ certificate, key }: ClientCertificate): string | undefined {
-  try {
-    createSecureContext({ cert: certificate, key });
-    return undefined;
-  } catch (error) {
-    const reason = error instanceof Error && 'reason' in error ? error.reason : undefined;
-    return typeof reason === 'string' ? reason : 'OpenSSL refuses it';
-  }
+  const loaded = await loadCertificatePair(sources, { certificate: 'client-certificate', key: 'client-key' });
+  return 'problems' in loaded ? loaded : { clientCertificate: loaded.pair };
 }

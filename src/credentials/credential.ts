@@ -1,12 +1,7 @@
-/** A client certificate whose key is known to match it. */
-export interface ClientCertificate {
-  /** PEM: the certificate first, then its chain. */
-  readonly certificate: Buffer;
-  /** PEM, not encrypted. */
-  readonly key: Buffer;
-  /** When the first certificate expires, which may have passed already. */
-  readonly notAfter: Date;
-}
+import type { CertificatePair } from './certificate-pair.js';
+
+/** How this program shows itself to the API server in TLS. */
+export type ClientCertificate = CertificatePair;
 
 /** What a source of credentials gives: how requests to the API server authenticate from now on. */
 export interface Credential {

@@ -14,6 +14,17 @@ const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
 export function createAuthenticationGuard(
   authentication: Authentication,
 ): (request: FastifyRequest) => void | Promise<void> {
+  const ways = [
+    ...(authentication.takesTokens ? ['send "Authorization: Bearer TOKEN" with a token that is valid'] : []),
+    ...(authentication.takesCertificates ? ['present a client certificate of --client-ca-file'] : []),
+  ];
+  const message = `Unauthorized: this proxy takes no request without a credential that it knows; ${ways.join(', or ')}`;
+  const toRefusal = (error: unknown): Error => {
+    if (error instanceof IdentityError) return new Refusal(403, 'identity', error.message);
+    if (error instanceof StatusError && error.code >= 500) return error;
+    // What the credential lacks stays in the log; a client that guesses learns nothing of it.
+    return new Refusal(401, 'unauthenticated', message, { headers: challenge, cause: error });
+  };
   return request => {
     let found: UserInfo | Promise<UserInfo>;
     try {
@@ -37,17 +48,4 @@ export function createAuthenticationGuard(
 function accept(request: FastifyRequest, user: UserInfo): void {
   request.caller = user;
   request.record.user = user.username;
-}
-
-/** What the credential lacks stays in the log; a client that guesses learns nothing of it. */
-function toRefusal(error: unknown): Error {
-  if (error instanceof IdentityError) return new Refusal(403, 'identity', error.message);
-  if (error instanceof StatusError && error.code >= 500) return error;
-  return new Refusal(
-    401,
-    'unauthenticated',
-    'Unauthorized: this proxy takes no request without a credential that it knows; ' +
-      'send "Authorization: Bearer TOKEN" with a token that is valid',
-    { headers: challenge, cause: error },
-  );
 }

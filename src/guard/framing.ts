@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { isHttp2 } from '../listener/http2-request.js';
 import { hasBody } from '../proxy/request-body.js';
 import { Refusal } from './refusal.js';
 
@@ -16,7 +17,7 @@ export function refuseUncertainFraming(request: IncomingMessage): void {
   const { socket, headers, httpVersion } = request;
   if (condemned.has(socket))
     throw refusal('the request before this one on its connection had no certain end');
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0' && !isHttp2(request)) {
     throw condemn(socket, `HTTP/${httpVersion} is not supported; send HTTP/1.1`);
   }
   const coding = headers['transfer-encoding'];

@@ -8,15 +8,18 @@ export type HostGuard = (request: IncomingMessage) => void;
 /** A host name, IPv4 address or bracketed IPv6 address, and a port (RFC 3986, section 3.2, without userinfo). */
 const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
 
-/** Refuses more than one Host header, and none in HTTP/1.1 (RFC 9112, section 3.2). */
+/** Refuses more than one Host header, among which HTTP/2's `:authority` counts, and none but in HTTP/1.0 (RFC 9112, section 3.2). */
 export function refuseUncertainHost({ rawHeaders, httpVersion }: IncomingMessage): void {
   let hosts = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
   }
-  if (hosts > 1) throw new Refusal(400, 'bad_request', 'the request has more than one Host header');
-  if (hosts === 0 && httpVersion === '1.1') {
+  if (hosts > 1) {
+    const what = httpVersion === '2.0' ? ':authority and Host that differ' : 'more than one Host header';
+    throw new Refusal(400, 'bad_request', `the request has ${what}`);
+  }
+  if (hosts === 0 && httpVersion !== '1.0') {
     throw new Refusal(400, 'bad_request', 'the request has no Host header');
   }
 }

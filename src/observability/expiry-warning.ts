@@ -5,7 +5,7 @@ const day = 24 * hour;
 /** Milliseconds left from which on a warning is given, once each for every certificate. */
 const thresholds = [7 * day, day, 0];
 
-/** Warns of a client certificate that is about to expire. */
+/** Warns of a certificate that is about to expire. */
 export interface ExpiryWarning {
   /** The certificate in use now expires then; undefined when there is none. */
   watch(notAfter: Date | undefined): void;
@@ -14,8 +14,16 @@ export interface ExpiryWarning {
   close(): void;
 }
 
-/** Looks once an hour, and at once when another certificate comes into use. */
-export function createExpiryWarning(logger: Logger, now: () => number = Date.now): ExpiryWarning {
+/**
+ * Looks once an hour, and at once when another certificate comes into use.
+ *
+ * @param name What the log calls it, such as `the client certificate`.
+ */
+export function createExpiryWarning(
+  logger: Logger,
+  name: string,
+  now: () => number = Date.now,
+): ExpiryWarning {
   let watched: Date | undefined;
   let warned = Number.POSITIVE_INFINITY;
   const look = () => {
@@ -25,10 +33,7 @@ export function createExpiryWarning(logger: Logger, now: () => number = Date.now
     if (passed >= warned) return;
     warned = passed;
     const fields = { notAfter: watched.toISOString(), daysLeft: Math.floor(left / day) };
-    logger.warn(
-      fields,
-      left < 0 ? 'the client certificate has expired' : 'the client certificate expires soon',
-    );
+    logger.warn(fields, `${name} ${left < 0 ? 'has expired' : 'expires soon'}`);
   };
   let timer: NodeJS.Timeout | undefined;
   return {

@@ -20,34 +20,74 @@ export function createLogger({ level, format, fd = 2 }: LoggerOptions): Logger {
   const destination =
     format === 'pretty'
       ? pretty({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' })
-      : createBatches(fd);
+      : new Batches(fd);
   return pino({ level, base: null, serializers: { err: describe } }, destination);
 }
 
 /**
- * Lines are written some at a time, 10 ms after the first of them at the latest; pino writes the rest at exit. A system call a
- * line was a quarter of the CPU time of a small GET.
+ * Writes the lines that wait, and returns when they are written: for the end of the process. What is being written at that
+ * moment cannot be waited for; `logger.flush` does that, in order, where there is time.
  */
-function createBatches(fd: number): pino.DestinationStream {
-  const destination = pino.destination({
-    dest: fd,
-    sync: false,
-    minLength: 64 * 1024,
-    maxWrite: 128 * 1024,
-  });
-  let scheduled = false;
-  const flush = () => {
-    scheduled = false;
-    destination.flush();
+export function flushSync(logger: Logger): void {
+  const stream = (logger as unknown as Record<symbol, unknown>)[pino.symbols.streamSym];
+  if (stream instanceof Batches) stream.flushSync();
+}
+
+/** Bytes of lines that wait at most, and milliseconds that they do. */
+const batchSize = 128 * 1024;
+const batchTime = 50;
+
+/**
+ * Lines are written some at a time; a system call a line was a quarter of the CPU time of a small GET. They wait as bytes,
+ * for a line is a tree of short strings until it is written, which the garbage collector would have to carry along.
+ */
+class Batches implements pino.DestinationStream {
+  readonly #destination: ReturnType<typeof pino.destination>;
+  #batch = Buffer.allocUnsafeSlow(batchSize);
+  #length = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(fd: number) {
+    this.#destination = pino.destination({
+      dest: fd,
+      sync: false,
+      minLength: 1,
+      contentMode: 'buffer',
+    } as never);
+  }
+
+  write(line: string): void {
+    // A character is at most three bytes of UTF-8 for each of its UTF-16 units.
+    if (this.#length + line.length * 3 > batchSize) this.#hand();
+    if (line.length * 3 > batchSize) {
+      this.#destination.write(Buffer.from(line) as never);
+      return;
+    }
+    this.#length += this.#batch.write(line, this.#length);
+    // It keeps a program alive that has nothing else to do: pino's destination is closed before such a program exits.
+    this.#timer ??= setTimeout(this.#hand, batchTime);
+  }
+
+  #hand = (): void => {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#length === 0) return;
+    this.#destination.write(Buffer.from(this.#batch.subarray(0, this.#length)) as never);
+    this.#length = 0;
   };
-  return {
-    write(line) {
-      destination.write(line);
-      if (scheduled) return;
-      scheduled = true;
-      setTimeout(flush, 10).unref();
-    },
-  };
+
+  /** Calls back when everything is written; this is what pino's `logger.flush` does. */
+  flush(callback: () => void): void {
+    this.#hand();
+    this.#destination.flush(callback);
+  }
+
+  flushSync(): void {
+    // What is handed over already is pino's to write at exit.
+    if (this.#length === 0) return;
+    this.#hand();
+    this.#destination.flushSync();
+  }
 }
 
 /** An error as a log line has it; the stack only of what nobody expected. */

@@ -4,8 +4,10 @@ import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
+import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
+import { Tally } from './tally.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 
 const rejectionReasons = [
@@ -69,6 +71,8 @@ export interface Metrics {
   readonly credentials: CredentialMetrics;
   /** The audit log. */
   readonly audit: AuditMetrics;
+  /** The TLS listener. */
+  readonly listener: ListenerMetrics;
   /** Who callers are. */
   readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
@@ -132,11 +136,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
 
+  const ended: Tally[] = [];
   const requests = new Counter({
     name: 'kube_api_proxy_requests_total',
     help: 'Requests that ended, by what they asked of the API server and the HTTP status code of the answer; code 0 is no answer.',
     labelNames: [...requestLabelNames, 'code'],
     registers,
+    collect() {
+      for (const tally of ended) tally.hand();
+    },
   });
   const durations = new Histogram({
     name: 'kube_api_proxy_request_duration_seconds',
@@ -151,10 +159,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
     labelNames: requestLabelNames,
     registers,
   });
-  const inflight = new Gauge({
+  let inflight = 0;
+  new Gauge({
     name: 'kube_api_proxy_inflight_requests',
     help: 'Requests that are being served now, long-running ones not counted.',
     registers,
+    collect() {
+      this.set(inflight);
+    },
   });
   new Gauge({
     name: 'kube_api_proxy_places_in_use',
@@ -212,38 +224,42 @@ export function createMetrics(options: MetricsOptions): Metrics {
   for (const reason of upstreamErrorReasons) upstreamErrors.inc({ reason }, 0);
 
   const series = createRequestLabels(options.knownResources, labels => {
-    const byCode = new Map<number, Counter.Internal>();
+    const byCode = new Map<number, Tally>();
     return {
       duration: durations.labels(labels),
       longRunning: longRunning.labels(labels),
       ended(code: number): void {
         const valid = code === 0 || (Number.isInteger(code) && code >= 100 && code <= 599);
         const key = valid ? code : -1;
-        let counter = byCode.get(key);
-        if (counter === undefined) {
-          counter = requests.labels({ ...labels, code: valid ? String(code) : other });
-          byCode.set(key, counter);
+        let tally = byCode.get(key);
+        if (tally === undefined) {
+          tally = new Tally(requests.labels({ ...labels, code: valid ? String(code) : other }));
+          byCode.set(key, tally);
+          ended.push(tally);
         }
-        counter.inc();
+        tally.add(1);
       },
     };
   });
 
   return {
     requestStarted(info) {
-      const { duration, longRunning: open, ended } = series(info);
+      const labelled = series(info);
       const lasting = isLongRunning(info);
       let over = false;
-      const running = lasting ? open : inflight;
-      running.inc();
+      if (lasting) labelled.longRunning.inc();
+      else inflight += 1;
       return {
         longRunning: lasting,
         finished(code, seconds) {
           if (over) return;
           over = true;
-          running.dec();
-          ended(code);
-          if (!lasting) duration.observe(seconds);
+          labelled.ended(code);
+          if (lasting) labelled.longRunning.dec();
+          else {
+            inflight -= 1;
+            labelled.duration.observe(seconds);
+          }
         },
       };
     },
@@ -251,6 +267,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
     audit: createAuditMetrics(registry),
+    listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),

@@ -2,12 +2,15 @@ import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { Logger } from './logger.js';
 import type { RequestMetrics } from './metrics.js';
 import type { RequestAudit } from './request-audit.js';
+import type { createRequestLines, RequestLineFields } from './request-line.js';
 import type { EndReason } from './traffic-metrics.js';
 
 /** Where request lines go, and which there are: all, those that failed or ended with 4xx or 5xx, or none. */
 export interface RequestLog {
   readonly logger: Logger;
   readonly which: 'all' | 'errors' | 'none';
+  /** Writes the lines of requests that have not failed, to the same place. */
+  readonly write: ReturnType<typeof createRequestLines>;
 }
 
 /** What a request's lines say of it from its beginning. */
@@ -71,8 +74,8 @@ export class RequestRecord {
   opened(code: number): void {
     this.#code = code;
     this.audit?.started(code);
-    const { logger, which } = this.#log;
-    if (which === 'all' && logger.isLevelEnabled('info')) logger.info(this.#fields(), 'request open');
+    const { logger, which, write } = this.#log;
+    if (which === 'all' && logger.isLevelEnabled('info')) write('info', this.#fields(), 'request open');
   }
 
   /**
@@ -86,15 +89,12 @@ export class RequestRecord {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
     this.audit?.completed(this.#code, this.failure);
-    const { logger } = this.#log;
+    const { logger, write } = this.#log;
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;
-    const fields = this.#fields();
-    fields.bytes = bytes;
-    fields.durationMs = Math.round(seconds * 1e6) / 1e3;
-    if (this.longRunning) fields.endedBy = this.endedBy;
-    fields.err = this.failure;
-    logger[level](fields, 'request');
+    const fields = this.#fields(bytes, Math.round(seconds * 1e6) / 1e3);
+    if (this.failure === undefined) write(level, fields, 'request');
+    else logger[level]({ ...fields, err: this.failure }, 'request');
   }
 
   /** A refusal is the client's matter and a line among others; probes and scrapes of the proxy itself are no news at all. */
@@ -107,8 +107,7 @@ export class RequestRecord {
     return this.#metrics === uncounted ? 'debug' : 'info';
   }
 
-  /** One shape for every line, which is what makes it cheap; undefined fields are not written. */
-  #fields(): LineFields {
+  #fields(bytes?: number, durationMs?: number): RequestLineFields {
     const { info, origin } = this;
     return {
       method: origin.method,
@@ -126,29 +125,11 @@ export class RequestRecord {
       name: info.name || undefined,
       code: this.#code,
       auditId: this.auditId,
-      bytes: undefined,
-      durationMs: undefined,
-      endedBy: undefined,
-      err: undefined,
+      bytes,
+      durationMs,
+      endedBy: bytes !== undefined && this.longRunning ? this.endedBy : undefined,
     };
   }
-}
-
-interface LineFields extends RequestOrigin {
-  readonly user: string | undefined;
-  readonly verb: string;
-  readonly apiGroup: string | undefined;
-  readonly version: string | undefined;
-  readonly resource: string | undefined;
-  readonly subresource: string | undefined;
-  readonly namespace: string | undefined;
-  readonly name: string | undefined;
-  readonly code: number;
-  readonly auditId: string | undefined;
-  bytes: number | undefined;
-  durationMs: number | undefined;
-  endedBy: EndReason | undefined;
-  err: Error | undefined;
 }
 
 /** Requests for the proxy's own endpoints are not counted among those to the API server. */

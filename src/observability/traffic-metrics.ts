@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Tally } from './tally.js';
 
 /** Which of the two ways to the API server: a request and its answer, or a connection that was switched to another protocol. */
 type Leg = 'plain' | 'upgrade';
@@ -43,12 +44,20 @@ export function createTrafficMetrics(
     help: 'Bytes received from clients, heads and framing included; counted when a request ends.',
     labelNames: ['leg'],
     registers,
+    collect() {
+      legs.plain.received.hand();
+      legs.upgrade.received.hand();
+    },
   });
   const sent = new Counter({
     name: 'kube_api_proxy_response_bytes_total',
     help: 'Bytes sent to clients, heads and framing included; counted when a request ends.',
     labelNames: ['leg'],
     registers,
+    collect() {
+      legs.plain.sent.hand();
+      legs.upgrade.sent.hand();
+    },
   });
   new Gauge({
     name: 'kube_api_proxy_upstream_connections',
@@ -88,15 +97,15 @@ export function createTrafficMetrics(
   for (const protocol of ['websocket', 'spdy', 'other']) upgrades.inc({ protocol }, 0);
 
   const legs = {
-    plain: { received: received.labels('plain'), sent: sent.labels('plain') },
-    upgrade: { received: received.labels('upgrade'), sent: sent.labels('upgrade') },
+    plain: { received: new Tally(received.labels('plain')), sent: new Tally(sent.labels('plain')) },
+    upgrade: { received: new Tally(received.labels('upgrade')), sent: new Tally(sent.labels('upgrade')) },
   };
   const connectPhase = connectDurations.labels('connect');
   const tlsPhase = connectDurations.labels('tls');
   return {
     transferred(leg, bytesReceived, bytesSent) {
-      legs[leg].received.inc(bytesReceived);
-      legs[leg].sent.inc(bytesSent);
+      legs[leg].received.add(bytesReceived);
+      legs[leg].sent.add(bytesSent);
     },
     connected(connect, tls) {
       connectPhase.observe(connect / 1000);

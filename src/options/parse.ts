@@ -5,6 +5,7 @@ import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import type { Given, Source } from './given.js';
+import { openDoors } from './open-door.js';
 
 /** Where options come from. `argv` has no program name in it; `readFile` reads the file of --config. */
 export interface OptionSources {
@@ -67,5 +68,20 @@ function contradictions(options: Options): string[] {
   if (options.rateLimit > 0 && options.rateLimitBurst === 0) {
     problems.push('--rate-limit-burst is 0, which lets no request pass while --rate-limit is set');
   }
-  return problems;
+  if ((options.tlsCertFile === '') !== (options.tlsPrivateKeyFile === '')) {
+    const [given, missing] =
+      options.tlsCertFile === ''
+        ? ['--tls-private-key-file', '--tls-cert-file']
+        : ['--tls-cert-file', '--tls-private-key-file'];
+    problems.push(`${given} needs ${missing} with it`);
+  }
+  if (options.unixSocket !== '' && options.tlsCertFile !== '') {
+    problems.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS is for a port');
+  }
+  if (options.clientCaFile !== '' && options.tlsCertFile === '') {
+    problems.push(
+      '--client-ca-file needs --tls-cert-file and --tls-private-key-file: only TLS has client certificates',
+    );
+  }
+  return [...problems, ...openDoors(options)];
 }

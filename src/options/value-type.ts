@@ -1,6 +1,7 @@
 import { compileOriginList } from '../guard/origin-list.js';
 import { compileRegexpList } from '../guard/regexp-list.js';
 import { parseResourceList, type ResourcePattern } from '../guard/resource-list.js';
+import { isCipherSuite } from '../listener/cipher-suites.js';
 import { parseDuration } from './duration.js';
 
 /** What a text came to: its value, or one line for each thing that is wrong with it. */
@@ -166,3 +167,19 @@ export function oneOf<const T extends string>(...values: T[]): ValueType<T> {
     return known === undefined ? `is not one of ${values.join(', ')}` : { value: known };
   });
 }
+
+/** A comma-separated list of cipher suites by Go's names. */
+export const cipherSuites: ValueType<readonly string[]> = {
+  placeholder: 'NAMES',
+  separator: ',',
+  parse(value, where) {
+    const names = value.split(',').filter(name => name !== '');
+    const unknown = names.filter(name => !isCipherSuite(name));
+    if (unknown.length === 0) return { value: names };
+    return {
+      problems: unknown.map(
+        name => `${where}: ${JSON.stringify(name)} is not a cipher suite that is offered here`,
+      ),
+    };
+  },
+};

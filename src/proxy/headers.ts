@@ -142,11 +142,11 @@ export function hasField(headers: RawHeaders, key: string): boolean {
   return indexOfField(headers, key) !== -1;
 }
 
-/** Trailers as undici gives them, in the form that Node takes them. */
-export function trailerFields(trailers: readonly (string | Buffer)[]): [string, string][] {
+/** Trailers in the form that Node takes them. */
+export function trailerFields(trailers: readonly string[]): [string, string][] {
   const fields: [string, string][] = [];
   for (let index = 0; index + 1 < trailers.length; index += 2) {
-    fields.push([latin1(trailers[index] as string | Buffer), latin1(trailers[index + 1] as string | Buffer)]);
+    fields.push([trailers[index] as string, trailers[index + 1] as string]);
   }
   return fields;
 }
@@ -157,8 +157,4 @@ function indexOfField(headers: RawHeaders, key: string): number {
     if (name.length === key.length && name.toLowerCase() === key) return index;
   }
   return -1;
-}
-
-function latin1(field: string | Buffer): string {
-  return typeof field === 'string' ? field : field.toString('latin1');
 }

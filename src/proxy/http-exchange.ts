@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Dispatcher } from 'undici';
 import { StatusError } from '../kubernetes/status.js';
+import { asHttp2, type Http2Response } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
-import type { UpstreamConnection } from '../upstream/dispatcher.js';
+import type { ExchangeEvents, UpstreamConnection } from '../upstream/connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError } from '../upstream/upstream-error.js';
 import { fieldValue, hasField, inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
@@ -11,43 +12,47 @@ import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { hasBody, RequestBody } from './request-body.js';
 
-const clientLeft = new Error('the client left');
-const ended = new Error('ended by this side');
-const replaced = new Error('sent again with another credential');
-
 /**
  * Bytes of an answer that wait for its client before its upstream connection waits too. At Node's own mark of 16 KB every
  * TLS record stopped the parser, and a 2.9 MB list took twice the CPU time.
  */
 const maxBuffered = 256 * 1024;
-const batch = 64 * 1024;
 
-/**
- * One plain request and its answer: bytes go from undici's parser to the client's socket without a stream in between.
- * It is undici's dispatch handler, in the form that gets headers as sent.
- */
-export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
+/** A 401 that is kept back while another credential is looked for; what follows its head is kept as it comes. */
+interface KeptBack {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  readonly headers: string[];
+  readonly chunks: Buffer[];
+  /** How it ended, if it has: with trailers or with an error. */
+  end?: string[] | Error;
+}
+
+/** One plain request and its answer: bytes go from the parser to the client's socket without a stream in between. */
+export class HttpExchange implements ExchangeEvents, OpenStream {
   readonly #context: ProxyContext;
   readonly #reply: FastifyReply;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #http2: Http2Response | undefined;
   readonly #longRunning: boolean;
   readonly #hasBody: boolean;
   readonly isUpgraded = false;
   #sentAt = 0;
   #session: UpstreamSession | undefined;
+  /** The connection that the answer comes from; undefined before, between and after tries. */
   #connection: UpstreamConnection | undefined;
-  #abort: ((error?: Error) => void) | undefined;
-  #resume: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #aborted: Error | undefined;
-  /** Whether a byte of the answer has come from upstream. */
-  #answered = false;
   /** Whether a 401 has been tried again with another credential. */
   #renewed = false;
-  /** Whether a byte of the body has gone to the client. */
+  #keptBack: KeptBack | undefined;
+  /** The last part of the body so far: written when it is known whether there is more. */
+  #chunk: Buffer | undefined;
+  /** Whether a part of the body has been written. */
   #streaming = false;
-  #corked = false;
+  #turnEnds = false;
+  /** Whether the API server waits for the client. */
+  #paused = false;
   /** Whether the client can tell a complete answer from one that broke off. */
   #delimited = true;
   #done = false;
@@ -57,6 +62,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     this.#reply = reply;
     this.#request = request.raw;
     this.#response = reply.raw;
+    this.#http2 = asHttp2(reply.raw);
     this.#longRunning = request.record.longRunning;
     this.#hasBody = hasBody(request.raw);
   }
@@ -85,117 +91,148 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   #dispatch(session: UpstreamSession, connection: UpstreamConnection): void {
     this.#connection = connection;
-    this.#answered = false;
     this.#sentAt = performance.now();
     const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
-    const method = this.#request.method as Dispatcher.HttpMethod;
-    const body = this.#hasBody ? new RequestBody(this.#request) : null;
-    connection.client.dispatch({ path, method, headers, body }, this);
+    const body = this.#hasBody ? new RequestBody(this.#request) : undefined;
+    if (body?.isChunked) headers.push('Transfer-Encoding', 'chunked');
+    try {
+      connection.send({ method: this.#request.method as string, path, headers }, body, this);
+    } catch (error) {
+      this.#fail(error as Error);
+      this.#cancel();
+    }
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    this.#abort = abort;
-    if (this.#aborted !== undefined) abort(this.#aborted);
-  }
-
-  onResponseStarted(): void {
-    if (!this.#answered) this.#context.traffic.firstByte(performance.now() - this.#sentAt);
-    this.#answered = true;
-  }
-
-  onHeaders(statusCode: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
-    // 1xx is between the API server and this program, but for 101, which no plain request asks for.
-    if (statusCode >= 100 && statusCode < 200) return true;
-    this.#resume = resume;
+  onHead(statusCode: number, statusMessage: string, headers: string[]): void {
+    this.#context.traffic.firstByte(performance.now() - this.#sentAt);
     if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#context, this.#reply.request)) {
-      const renewal = this.#context.upstream.refused(this.#session as UpstreamSession);
       this.#renewed = true;
+      const renewal = this.#context.upstream.refused(this.#session as UpstreamSession);
       if (!this.#hasBody) {
-        void renewal.then(next => {
-          if (next !== undefined) this.#sendAgain(next);
-          else if (!this.#done) {
-            this.#head(statusCode, rawHeaders, statusText);
-            resume();
-          }
-        });
-        return false;
+        this.#keepBack(renewal, { statusCode, statusMessage, headers, chunks: [] });
+        return;
       }
     }
-    this.#head(statusCode, rawHeaders, statusText);
-    return true;
+    this.#head(statusCode, statusMessage, headers);
   }
 
-  #head(statusCode: number, rawHeaders: Buffer[], statusText: string): void {
+  onBody(chunk: Buffer): void {
+    if (this.#keptBack !== undefined) this.#keptBack.chunks.push(Buffer.from(chunk));
+    else {
+      if (this.#chunk !== undefined) this.#write(this.#chunk);
+      this.#chunk = chunk;
+    }
+  }
+
+  onIdle(): void {
+    if (this.#keptBack !== undefined || this.#done || !this.#response.headersSent) return;
+    if (this.#chunk !== undefined) this.#write(this.#chunk);
+    else if (!this.#streaming) this.#endTurn();
+    this.#chunk = undefined;
+    if (this.#paused || this.#response.writableLength < maxBuffered) return;
+    this.#paused = true;
+    this.#connection?.pause();
+    this.#response.once('drain', () => {
+      this.#paused = false;
+      this.#connection?.resume();
+    });
+  }
+
+  onEnd(trailers: string[]): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (this.#keptBack !== undefined) {
+      this.#keptBack.end = trailers;
+      return;
+    }
+    this.#end(trailers);
+    if (this.#response.writableLength > 0) connection?.detach();
+  }
+
+  onError(error: Error): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (this.#done || connection === undefined) return;
+    const session = this.#session as UpstreamSession;
+    if (this.#keptBack !== undefined) this.#keptBack.end = error;
+    else if (connection.stale && this.#isRetriable()) this.#dispatch(session, session.dispatcher.connect());
+    else this.#fail(toUpstreamError(error, session.host));
+  }
+
+  #keepBack(renewal: Promise<UpstreamSession | undefined>, answer: KeptBack): void {
+    this.#keptBack = answer;
+    this.#connection?.pause();
+    void renewal.then(next => {
+      this.#keptBack = undefined;
+      if (this.#done) return;
+      if (next === undefined) this.#giveOut(answer);
+      else {
+        // A request that was refused has changed nothing, whatever its method: it may go again, while its client waits.
+        this.#cancel();
+        this.#send(next);
+      }
+    });
+  }
+
+  #giveOut({ statusCode, statusMessage, headers, chunks, end }: KeptBack): void {
+    this.#head(statusCode, statusMessage, headers);
+    for (const chunk of chunks) this.onBody(chunk);
+    if (Array.isArray(end)) this.#end(end);
+    else if (end !== undefined) this.#fail(toUpstreamError(end, (this.#session as UpstreamSession).host));
+    else {
+      this.onIdle();
+      this.#connection?.resume();
+    }
+  }
+
+  #head(statusCode: number, statusMessage: string, rawHeaders: string[]): void {
     const response = this.#response;
-    const headers = inboundHeaders(rawHeaders.map(latin1));
+    const headers = inboundHeaders(rawHeaders);
     const { answerHeaders } = this.#reply.request;
     if (answerHeaders !== undefined) headers.push(...answerHeaders);
     response.sendDate = false;
     if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
     // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.
-    response.writeHead(statusCode, statusText, withPossibleTrailer(headers, response));
-    this.#reply.hijack();
+    response.writeHead(statusCode, statusMessage, withPossibleTrailer(headers, response));
+    if (!this.#reply.sent) this.#reply.hijack();
     this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
     this.#record.auditId = fieldValue(headers, 'audit-id');
     if (this.#longRunning) {
       this.#record.opened(statusCode);
       response.flushHeaders();
-    } else {
-      // A plain head leaves together with its first bytes of body, or after one turn of the event loop without any.
-      setImmediate(flushHeaders, this);
     }
   }
 
-  onData(chunk: Buffer): boolean {
-    // What undici's parser makes of going on after a pause.
-    if (chunk.length === 0) return true;
-    this.#streaming = true;
+  /** Writes at once: what the client's socket takes without waiting need not be kept. */
+  #write(chunk: Buffer): void {
     const response = this.#response;
-    if (!this.#corked) {
-      this.#corked = true;
-      response.cork();
-      setImmediate(uncork, this);
-    }
+    this.#streaming = true;
     response.write(chunk);
-    const waiting = response.writableLength;
-    if (waiting >= batch) this.uncork();
-    if (waiting < maxBuffered) return true;
-    response.once('drain', this.#resume as () => void);
-    return false;
+    if (this.#http2 === undefined) response.socket?.uncork();
+    if (response.writableLength > 0) this.#connection?.detach();
   }
 
-  /** Sends what came within one turn of the event loop. */
-  uncork(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
-    this.#response.uncork();
+  /** A plain head leaves together with its first bytes of body, or after this turn of the event loop without any. */
+  #endTurn(): void {
+    if (this.#turnEnds) return;
+    this.#turnEnds = true;
+    setImmediate(flush, this);
   }
 
-  onComplete(trailers: string[] | null): void {
-    if (this.#connection?.broken) {
-      this.onError(Object.assign(new Error('reset before the end'), { code: 'ECONNRESET' }));
-      return;
-    }
-    this.#release();
+  /** Sends a head that has waited for a body in vain. */
+  flush(): void {
+    if (!this.#done && !this.#streaming) this.#response.flushHeaders();
+  }
+
+  #end(trailers: string[]): void {
     if (this.#done) return;
     this.#record.endedBy ??= 'upstream';
-    if (trailers !== null && trailers.length > 0 && this.#response.chunkedEncoding) {
+    if (trailers.length > 0 && this.#response.chunkedEncoding) {
       this.#response.addTrailers(trailerFields(trailers));
     }
     this.#finish();
-    this.#response.end();
-  }
-
-  onError(error: Error): void {
-    const session = this.#session as UpstreamSession;
-    const stale = this.#connection?.reused === true && !this.#answered;
-    this.#discard();
-    if (this.#done || error === replaced) return;
-    if (stale && this.#isRetriable() && this.#aborted === undefined) {
-      this.#dispatch(session, session.dispatcher.connect());
-      return;
-    }
-    this.#fail(this.#aborted ?? toUpstreamError(error, session.host));
+    if (this.#chunk === undefined) this.#response.end();
+    else this.#response.end(this.#chunk);
   }
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */
@@ -207,17 +244,13 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
       this.#finish();
       this.#response.end();
     }
-    this.#cancel(ended);
+    this.#cancel();
   }
 
   destroy(): void {
     this.#record.endedBy ??= 'shutdown';
-    this.#request.socket.destroy();
-  }
-
-  /** Sends a head that has waited for a body in vain. */
-  flush(): void {
-    if (!this.#streaming && !this.#done) this.#response.flushHeaders();
+    if (this.#http2 === undefined) this.#request.socket.destroy();
+    else this.#http2.cut();
   }
 
   /** A request that the API server may get twice: without a body, and changing nothing. */
@@ -226,24 +259,17 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     return !this.#hasBody && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS');
   }
 
-  /** A request that was refused has changed nothing, whatever its method: it may go again, while its client waits. */
-  #sendAgain(session: UpstreamSession): void {
-    if (this.#done || this.#connection === undefined) return;
-    this.#abort?.(replaced);
-    this.#send(session);
-  }
-
   #onClientClose(): void {
     if (this.#done) return;
     this.#record.endedBy ??= 'client';
     this.#finish();
-    this.#cancel(clientLeft);
+    this.#cancel();
   }
 
   #onTimeout(): void {
     const seconds = this.#context.requestTimeout / 1000;
     this.#fail(new StatusError(504, `the API server did not answer within --request-timeout (${seconds}s)`));
-    this.#cancel(ended);
+    this.#cancel();
   }
 
   /** Answers with a Status while that is possible, else lets the client see that the answer is cut. */
@@ -260,11 +286,15 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
 
   /**
    * Ends the connection in the middle of an answer, what is already written first: no last chunk, fewer bytes than
-   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer.
+   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer. Over HTTP/2 that is
+   * the stream's, not the connection's.
    */
   #cut(): void {
     const { socket } = this.#request;
-    if (this.#delimited) socket.destroySoon();
+    if (this.#http2 !== undefined) this.#http2.cut();
+    else if (this.#delimited) socket.destroySoon();
+    // In TLS that is an end without close_notify.
+    else if (socket instanceof TLSSocket) socket.destroy();
     else socket.resetAndDestroy();
   }
 
@@ -274,33 +304,13 @@ export class HttpExchange implements Dispatcher.DispatchHandler, OpenStream {
     if (this.#longRunning) this.#context.openStreams.delete(this);
   }
 
-  #cancel(reason: Error): void {
-    this.#aborted = reason;
-    if (this.#abort !== undefined) this.#abort(reason);
-    else this.#discard();
-  }
-
-  #release(): void {
+  #cancel(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    connection?.dispatcher.release(connection);
-  }
-
-  #discard(): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    connection?.dispatcher.discard(connection);
+    if (connection !== undefined) this.#session?.dispatcher.discard(connection);
   }
 }
 
-function uncork(exchange: HttpExchange): void {
-  exchange.uncork();
-}
-
-function flushHeaders(exchange: HttpExchange): void {
+function flush(exchange: HttpExchange): void {
   exchange.flush();
-}
-
-function latin1(field: Buffer): string {
-  return field.toString('latin1');
 }

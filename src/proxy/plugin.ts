@@ -13,31 +13,15 @@ export interface ProxyOptions {
   readonly route: string;
 }
 
-/** Carries the exchange through @fastify/reply-from, which copies symbols as it copies headers. */
-const exchangeKey = Symbol('exchange');
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    exchange: HttpExchange | undefined;
-  }
-}
-
-/** What @fastify/reply-from calls in place of undici: the exchange does the rest itself, so that there is nothing to call back. */
-const transport = {
-  request({ headers }: { headers: { [exchangeKey]: HttpExchange } }): void {
-    headers[exchangeKey].start();
-  },
-};
-
 /**
- * Every request to the API server, plain or with an upgrade. Routing, hooks and the reply are @fastify/http-proxy's; the
- * transport is ours, because bytes must stay as they are: it takes the target as sent instead of a parsed URL, repeated headers
- * instead of an object, and writes the answer straight to the client.
+ * Every request to the API server, plain or with an upgrade. Routes, methods and bodies are @fastify/http-proxy's matter; the
+ * request is carried from its preHandler, before its own handler would parse the target three times as a URL, copy the
+ * headers into an object and hand both to its client. That cost 0.02 ms a request, a fifth of all that kubectl proxy
+ * takes for a small one; and bytes must stay as they are.
  */
 export const proxyPlugin = fp(registerProxy, { name: 'kube-api-proxy' });
 
 async function registerProxy(app: FastifyInstance, { context, route }: ProxyOptions): Promise<void> {
-  app.decorateRequest('exchange', undefined);
   const httpMethods = METHODS.filter(method => method !== 'CONNECT');
   // Bodies are bytes: without a body of Fastify's own, nothing parses, limits or refuses one.
   for (const method of httpMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
@@ -48,20 +32,11 @@ async function registerProxy(app: FastifyInstance, { context, route }: ProxyOpti
     routes: ['/'],
     httpMethods,
     proxyPayloads: false,
-    retryMethods: [],
     disableRequestLogging: true,
-    internalRewriteLocationHeader: false,
-    undici: transport as never,
-    handler: (request, reply, destination, from) => {
-      if (request.raw.upgrade) {
-        new Upgrade(context, request, reply).start();
-      } else {
-        request.exchange = new HttpExchange(context, request, reply);
-        reply.from(destination, from);
-      }
-    },
-    replyOptions: {
-      rewriteRequestHeaders: request => ({ [exchangeKey]: request.exchange }) as never,
+    // What it starts ends on the reply; the hook itself never calls on.
+    preHandler: (request, reply) => {
+      if (request.raw.upgrade) new Upgrade(context, request, reply).start();
+      else new HttpExchange(context, request, reply).start();
     },
   });
 }

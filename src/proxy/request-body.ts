@@ -1,43 +1,61 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { OutgoingBody } from '../upstream/connection.js';
 
-/**
- * A client's request body on its way upstream. undici destroys a body once it has no more use for it; destroying this one
- * leaves the client's connection alone, so that an early answer (413, 401, a failed dial) still reaches the client.
- */
-export class RequestBody extends Readable {
+/** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
+export class RequestBody implements OutgoingBody {
+  /** Whether it has no length that is known beforehand. */
+  readonly isChunked: boolean;
   readonly #request: IncomingMessage;
-  readonly #onData = (chunk: Buffer) => {
-    if (!this.push(chunk)) this.#request.pause();
-  };
-  readonly #onEnd = () => this.push(null);
-  readonly #onClose = () => {
-    if (!this.#request.complete) this.destroy(new Error('the client left before its request was complete'));
-  };
+  #socket: Socket | undefined;
+  #onSent: () => void = () => {};
 
   constructor(request: IncomingMessage) {
-    super();
     this.#request = request;
-    // Its failure is the exchange's business, which hears of it from undici or from the client's connection.
-    this.on('error', () => {});
-    request.on('error', this.#onClose);
-    request.on('close', this.#onClose);
-    request.on('end', this.#onEnd);
-    request.on('data', this.#onData);
-    request.pause();
+    this.isChunked = request.headers['content-length'] === undefined;
   }
 
-  override _read(): void {
+  start(socket: Socket, onSent: () => void): void {
+    this.#socket = socket;
+    this.#onSent = onSent;
+    socket.on('drain', this.#onDrain);
+    this.#request.on('data', this.#onData).on('end', this.#onEnd);
+  }
+
+  /** What is left of it is read and dropped: the client may only read its answer after it has sent everything. */
+  stop(): void {
+    this.#leave();
     this.#request.resume();
   }
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    const request = this.#request;
-    request.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    // What is left of it is read and dropped, for the client may only read its answer after it has sent everything.
-    request.resume();
-    callback(error);
+  #leave(): void {
+    this.#socket?.off('drain', this.#onDrain);
+    this.#request.off('data', this.#onData).off('end', this.#onEnd);
   }
+
+  #onData = (chunk: Buffer): void => {
+    const socket = this.#socket as Socket;
+    if (!this.isChunked) {
+      if (!socket.write(chunk)) this.#request.pause();
+      return;
+    }
+    socket.cork();
+    socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+    socket.write(chunk);
+    const goesOn = socket.write('\r\n', 'latin1');
+    socket.uncork();
+    if (!goesOn) this.#request.pause();
+  };
+
+  #onDrain = (): void => {
+    this.#request.resume();
+  };
+
+  #onEnd = (): void => {
+    this.#leave();
+    if (this.isChunked) this.#socket?.write('0\r\n\r\n', 'latin1');
+    this.#onSent();
+  };
 }
 
 /** Whether a request announces a body (RFC 9112, section 6): `Content-Length: 0` is none. */

@@ -15,9 +15,10 @@ type DialCallback = (error: Error | null, socket: net.Socket | null) => void;
 
 /**
  * Opens one connection to the API server, TLS handshake and verification of the server included. What it returns ends
- * the connection in any state: the callback gets an error if it had not been called yet.
+ * the connection in any state: the callback gets an error if it had not been called yet. With `onRead`, bytes are put into
+ * its buffers instead of new ones; where there is a tunnel they come as `data` events all the same.
  */
-export type Dial = (callback: DialCallback) => { destroy(): void };
+export type Dial = (callback: DialCallback, onRead?: net.OnReadOpts) => { destroy(): void };
 
 /** How the API server is reached and verified, for as long as one set of credentials is in use. */
 export interface DialOptions {
@@ -61,7 +62,9 @@ class DialClock {
 
 /** Gives a connection its TLS: a new one to an address, or the tunnel that is there already. */
 type StartTls = (
-  over: { readonly host: string; readonly port: number } | { readonly socket: net.Socket },
+  over:
+    | { readonly host: string; readonly port: number; readonly onread?: net.OnReadOpts }
+    | { readonly socket: net.Socket },
 ) => tls.TLSSocket;
 
 /**
@@ -98,9 +101,11 @@ function createDirectDial(
 ): Dial {
   const address = { host: server.hostname, port: server.port };
   const ready = startTls === undefined ? 'connect' : 'secureConnect';
-  return callback => {
+  return (callback, onread) => {
     const clock = new DialClock(onConnect);
-    const socket = startTls?.(address) ?? net.connect({ ...address, allowHalfOpen: true });
+    const reads = onread === undefined ? {} : { onread };
+    const socket =
+      startTls?.({ ...address, ...reads }) ?? net.connect({ ...address, ...reads, allowHalfOpen: true });
     socket.setTimeout(connectTimeout);
     socket.once('connect', () => {
       clock.connected();

@@ -1,74 +1,25 @@
-import type { Socket } from 'node:net';
-import { Client } from 'undici';
-import { hostOf } from '../kubeconfig/server-address.js';
-import type { ServerAddress } from '../kubeconfig/types.js';
+import { UpstreamConnection } from './connection.js';
 import type { Dial } from './dial.js';
 
 /** Under the 60 s of common load balancers and the 90 s of the API server, so that they seldom close first. */
 const idleTimeout = 55_000;
-/** Response headers of the API server's own limit for requests (net/http's DefaultMaxHeaderBytes). */
-const maxHeaderSize = 1 << 20;
+const sweepInterval = 5_000;
 /** Idle connections kept: a burst's worth of handshakes is not paid twice, and no more is held open. */
 const maxIdle = 128;
-
-/** One HTTP/1.1 connection to the API server, carrying one request at a time. */
-export class UpstreamConnection {
-  readonly client: Client;
-  /** Whether the socket has carried an exchange before: only then can it have gone stale unnoticed. */
-  reused = false;
-  #dialled: { destroy(): void } | undefined;
-  #socket: Socket | null = null;
-
-  constructor(
-    origin: string,
-    dial: Dial,
-    readonly dispatcher: UpstreamDispatcher,
-  ) {
-    this.client = new Client(origin, {
-      pipelining: 1,
-      // Watches and logs are quiet for as long as they like; --request-timeout is for those who want a limit.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: idleTimeout,
-      maxHeaderSize,
-      connect: (_options, callback) => {
-        this.reused = false;
-        this.#dialled = dial((error, socket) => {
-          this.#socket = socket;
-          if (socket === null) callback(error as Error, null);
-          else callback(null, socket);
-        });
-      },
-    });
-    this.client.on('disconnect', () => dispatcher.forget(this));
-  }
-
-  /** Whether the connection was reset, as against ended: what it carried until its end may not be whole. */
-  get broken(): boolean {
-    return this.#socket?.errored != null;
-  }
-
-  /** Ends it now, also while it is being dialled. */
-  destroy(): void {
-    void this.client.destroy();
-    this.#dialled?.destroy();
-  }
-}
 
 /**
  * Hands out connections: the one used last first, a new one when all are busy. There is no upper limit and no queue, so
  * that any number of watches leaves room for a plain request, as net/http's Transport does it.
  */
 export class UpstreamDispatcher {
-  readonly #origin: string;
   readonly #dial: Dial;
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
   #closed = false;
+  #sweep: NodeJS.Timeout | undefined;
   #onEmpty: () => void = () => {};
 
-  constructor(server: ServerAddress, dial: Dial) {
-    this.#origin = `${server.protocol}//${hostOf(server)}`;
+  constructor(dial: Dial) {
     this.#dial = dial;
   }
 
@@ -84,7 +35,7 @@ export class UpstreamDispatcher {
 
   /** A new connection, whatever is idle: for the second try after a stale one. */
   connect(): UpstreamConnection {
-    const connection = new UpstreamConnection(this.#origin, this.#dial, this);
+    const connection = new UpstreamConnection(this.#dial, this);
     this.#open.add(connection);
     return connection;
   }
@@ -96,12 +47,16 @@ export class UpstreamDispatcher {
       return;
     }
     connection.reused = true;
+    connection.idleSince = performance.now();
     this.#idle.push(connection);
+    this.#sweep ??= setInterval(() => this.#endIdle(), sweepInterval).unref();
   }
 
-  /** Ends a connection whose exchange is not complete, or that is not wanted any more. */
+  /** Ends a connection, whatever its state. */
   discard(connection: UpstreamConnection): void {
-    this.#open.delete(connection);
+    if (!this.#open.delete(connection)) return;
+    const index = this.#idle.lastIndexOf(connection);
+    if (index !== -1) this.#idle.splice(index, 1);
     connection.destroy();
     if (this.#closed && this.#open.size === 0) this.#onEmpty();
   }
@@ -111,18 +66,11 @@ export class UpstreamDispatcher {
     this.#onEmpty = callback;
   }
 
-  /** Drops a connection that the API server closed; one that is in use reports to its exchange instead. */
-  forget(connection: UpstreamConnection): void {
-    const index = this.#idle.lastIndexOf(connection);
-    if (index === -1) return;
-    this.#idle.splice(index, 1);
-    this.discard(connection);
-  }
-
   /** Ends idle connections now and those in use when their exchange ends. */
   close(): void {
     this.#closed = true;
-    for (const connection of this.#idle.splice(0)) this.discard(connection);
+    clearInterval(this.#sweep);
+    for (const connection of [...this.#idle]) this.discard(connection);
     if (this.#open.size === 0) this.#onEmpty();
   }
 
@@ -130,5 +78,14 @@ export class UpstreamDispatcher {
   destroy(): void {
     this.close();
     for (const connection of this.#open) this.discard(connection);
+  }
+
+  /** Those that have waited longest stand first. */
+  #endIdle(): void {
+    const limit = performance.now() - idleTimeout;
+    for (const connection of [...this.#idle]) if (connection.idleSince < limit) this.discard(connection);
+    if (this.#idle.length > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
   }
 }

@@ -1,4 +1,4 @@
-import type { UpstreamConnection } from './dispatcher.js';
+import type { ExchangeEvents, OutgoingBody, UpstreamConnection } from './connection.js';
 import { sessionWithin } from './session-within.js';
 import type { Upstream, UpstreamSession } from './upstream.js';
 import { toUpstreamError } from './upstream-error.js';
@@ -11,6 +11,7 @@ export interface OwnAnswer {
 
 /** Discovery of a cluster with hundreds of custom resources is a few MB; more than this is not read. */
 const maxBytes = 32 * 1024 * 1024;
+const tooLate = Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
 
 /** What it asks for, and how long it may take. */
 interface OwnRequest {
@@ -59,55 +60,84 @@ async function ask(session: UpstreamSession, question: Question): Promise<OwnAns
   try {
     return await exchange(connection, session, question);
   } catch (error) {
-    const isStale = connection.reused && (error as Error).name !== 'TimeoutError';
-    if (!isStale) throw toUpstreamError(named(error as Error), session.host);
+    if (!connection.stale || error === tooLate) throw toUpstreamError(error as Error, session.host);
   }
   return exchange(session.dispatcher.connect(), session, question).catch(error => {
-    throw toUpstreamError(named(error as Error), session.host);
+    throw toUpstreamError(error as Error, session.host);
   });
 }
 
 async function exchange(
   connection: UpstreamConnection,
   { dispatcher, credential, host, serverPath, impersonation }: UpstreamSession,
-  { path, body: sent, accept = 'application/json', timeout }: Question,
+  { path, body, accept = 'application/json', timeout }: Question,
 ): Promise<OwnAnswer> {
+  const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...impersonation];
+  if (credential.authorization !== undefined) headers.push('Authorization', credential.authorization);
+  if (body !== undefined) {
+    headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));
+  }
+  const method = body === undefined ? 'GET' : 'POST';
+  const answer = new AnswerInMemory();
+  const timer = setTimeout(() => answer.onError(tooLate), timeout);
   try {
-    const { statusCode, body } = await connection.client.request({
-      path: serverPath + path,
-      method: sent === undefined ? 'GET' : 'POST',
-      body: sent ?? null,
-      headers: [
-        ...['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy'],
-        ...(sent === undefined ? [] : ['Content-Type', 'application/json']),
-        ...(credential.authorization === undefined ? [] : ['Authorization', credential.authorization]),
-        ...impersonation,
-      ],
-      signal: AbortSignal.timeout(timeout),
-    });
-    const text = await readText(body);
-    dispatcher.release(connection);
-    return { status: statusCode, text };
+    connection.send(
+      { method, path: serverPath + path, headers },
+      body === undefined ? undefined : textBody(body),
+      answer,
+    );
+    return await answer.whole;
   } catch (error) {
     dispatcher.discard(connection);
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > maxBytes) throw new Error('the answer is too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function textBody(text: string): OutgoingBody {
+  return {
+    start(socket, onEnd) {
+      socket.write(text);
+      onEnd();
+    },
+    stop() {},
+  };
 }
 
-/** AbortSignal.timeout's DOMException has a number for a code; what it means is a timeout. */
-function named(error: Error): Error {
-  return error.name === 'TimeoutError'
-    ? Object.assign(new Error(error.message), { code: 'ETIMEDOUT' })
-    : error;
+/** An answer that is collected whole. */
+class AnswerInMemory implements ExchangeEvents {
+  readonly whole: Promise<OwnAnswer>;
+  readonly #chunks: Buffer[] = [];
+  #length = 0;
+  #status = 0;
+  #resolve: (answer: OwnAnswer) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+
+  constructor() {
+    this.whole = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  onHead(statusCode: number): void {
+    this.#status = statusCode;
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#length += chunk.length;
+    if (this.#length > maxBytes) throw new Error('the answer is too large');
+    this.#chunks.push(Buffer.from(chunk));
+  }
+
+  onIdle(): void {}
+
+  onEnd(): void {
+    this.#resolve({ status: this.#status, text: Buffer.concat(this.#chunks).toString('utf8') });
+  }
+
+  onError(error: Error): void {
+    this.#reject(error);
+  }
 }

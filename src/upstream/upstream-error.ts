@@ -29,7 +29,7 @@ const brokeOff: Verdict = [502, 'reset', 'the connection was closed before the a
 const notHttp: Verdict = [502, 'protocol', 'its answer is not valid HTTP/1.1'];
 const tlsFailed: Verdict = [502, 'tls', 'the TLS handshake failed'];
 
-/** Node's, OpenSSL's and undici's error codes, and what each of them means to somebody who runs a proxy. */
+/** Node's, OpenSSL's and our parser's error codes, and what each of them means to somebody who runs a proxy. */
 const verdicts: Readonly<Record<string, Verdict>> = {
   ENOTFOUND: [503, 'dns', 'its host name does not resolve'],
   EAI_AGAIN: [503, 'dns', 'the DNS server does not answer'],
@@ -39,13 +39,10 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   EADDRNOTAVAIL: [503, 'unreachable', 'no local address is free for another connection'],
   EMFILE: [503, 'other', 'this process has no file descriptor left for another connection'],
   ETIMEDOUT: [504, 'timeout', 'it does not answer'],
-  UND_ERR_CONNECT_TIMEOUT: [504, 'timeout', 'it does not accept the connection in time'],
   ECONNRESET: brokeOff,
   EPIPE: brokeOff,
-  UND_ERR_SOCKET: brokeOff,
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: brokeOff,
-  UND_ERR_HEADERS_OVERFLOW: [502, 'protocol', 'its response headers are too large'],
-  UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: [502, 'protocol', 'the request body is not as long as announced'],
+  MALFORMED_RESPONSE: notHttp,
+  RESPONSE_HEADERS_TOO_LARGE: [502, 'protocol', 'its response headers are too large'],
   DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
   SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
   UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
@@ -72,16 +69,16 @@ const verdicts: Readonly<Record<string, Verdict>> = {
 const refusal =
   /^ERR_SSL_.*_ALERT_(CERTIFICATE_(REQUIRED|REVOKED|EXPIRED|UNKNOWN)|(BAD|UNSUPPORTED)_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)$/;
 
-const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE', 'ERR_ASSERTION']);
+const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE']);
 
 function judge(error: Error & { code?: string }): Verdict {
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
   if (refusal.test(code)) return clientCertificateRefused;
-  if (code.startsWith('HPE_') || error.name === 'HTTPParserError') return notHttp;
+  if (code.startsWith('HPE_')) return notHttp;
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') return tlsFailed;
-  // undici asserts, and Node's response throws, on what no HTTP/1.1 answer has, such as a status below 100.
+  // Node's parser of upgrades and its responses throw on what no HTTP/1.1 answer has.
   if (malformed.has(code)) return notHttp;
   return [502, 'other', 'the connection failed'];
 }

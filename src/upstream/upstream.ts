@@ -174,7 +174,7 @@ export class Upstream {
       proxy: endpoint.proxy,
       onConnect: this.#options.onConnect,
     });
-    const dispatcher = new UpstreamDispatcher(config.server, dial);
+    const dispatcher = new UpstreamDispatcher(dial);
     this.#dispatchers.add(dispatcher);
     dispatcher.whenEmpty(() => this.#dispatchers.delete(dispatcher));
     return { ...identity, dispatcher, dial };

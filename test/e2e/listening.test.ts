@@ -117,7 +117,7 @@ for (const address of ['::1', '[::1]']) {
 }
 
 test('--address=0.0.0.0 serves on every IPv4 address', async t => {
-  const proxy = await start(t, ['--address=0.0.0.0']);
+  const proxy = await start(t, ['--address=0.0.0.0', '--insecure-allow-unauthenticated']);
   assert.equal(await getStatus(`http://127.0.0.1:${proxy.port}/version`), 200);
   const other = await fetch(`http://127.0.0.2:${proxy.port}/version`);
   assert.equal(other.status, 403, 'the host filter answers, so the connection was accepted');
@@ -130,7 +130,10 @@ test('--address=127.0.0.1 is not reachable on another address', async t => {
 });
 
 test('an address that is not of this machine is refused by name and value', async () => {
-  assert.match(await problemOf(['--port=0', '--address=192.0.2.1']), /--address.*192\.0\.2\.1/);
+  assert.match(
+    await problemOf(['--port=0', '--address=192.0.2.1', '--insecure-allow-unauthenticated']),
+    /--address.*192\.0\.2\.1/,
+  );
 });
 
 for (const flag of ['-u', '--unix-socket']) {

@@ -38,6 +38,32 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+for (const format of ['json', 'pretty'] as const) {
+  test(`the program leaves no line of its ${format} log unwritten, be it the last`, async t => {
+    const proxied = await start(t, [`--log-format=${format}`]);
+    for (let count = 0; count < 50; count++) await send(proxied.proxy.port, `/last/${count}`);
+    const { code } = await leave(proxied);
+    assert.equal(code, 0);
+    const stderr = proxied.proxy.stderr();
+    for (let count = 0; count < 50; count++) assert.match(stderr, new RegExp(`"?/last/${count}"`));
+    assert.match(stderr, /leaving[^\n]*\n/);
+  });
+}
+
+test('a second signal does not cost a line of the log either', async t => {
+  const proxied = await start(t, ['--shutdown-delay=10s']);
+  const exited = leave(proxied);
+  while ((await send(proxied.proxy.port, '/-/readyz')).status === 200);
+  await send(proxied.proxy.port, '/last');
+  assert.equal((await proxied.proxy.stop('SIGTERM')).code, 1);
+  await exited;
+  const lines = proxied.proxy.log();
+  assert.deepEqual(
+    lines.filter(({ path, msg }) => path === '/last' || msg === 'leaving').map(({ msg }) => msg),
+    ['leaving', 'request'],
+  );
+});
+
 test('an open watch ends with its last chunk, and the API server is told', async t => {
   const proxied = await start(t);
   const connection = await connectRaw(proxied.proxy.port);

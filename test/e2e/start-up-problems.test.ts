@@ -485,3 +485,23 @@ test('mistakes of several files in the KUBECONFIG list are told together', async
   assertNames(lines[0] as string, `${one}:`);
   assertNames(lines[1] as string, `${other}:1`);
 });
+
+// An open door
+
+test('listening beyond loopback without authentication does not start, and says the ways out', async () => {
+  const file = await writeConfig({});
+  const line = await problem(['--kubeconfig', file, '--port=0', '--address=0.0.0.0']);
+  assertNames(line, '--address', '"0.0.0.0"', '--unix-socket', '--insecure-allow-unauthenticated');
+});
+
+test('what is meant to be open starts with --insecure-allow-unauthenticated, and is logged', async t => {
+  const file = await writeConfig({});
+  const proxy = await startProxy([
+    ...['--kubeconfig', file, '--address=0.0.0.0'],
+    '--insecure-allow-unauthenticated',
+  ]);
+  t.after(() => proxy.stop('SIGKILL'));
+  assert.match(proxy.address, /^0\.0\.0\.0:\d+$/);
+  await proxy.stop();
+  assert.match(proxy.stderr(), /no authentication: everyone who reaches this address/);
+});

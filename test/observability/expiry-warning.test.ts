@@ -18,7 +18,7 @@ function create() {
   const lines: Line[] = [];
   const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
   let now = start;
-  const warning = createExpiryWarning(logger, () => now);
+  const warning = createExpiryWarning(logger, 'the client certificate', () => now);
   return {
     warning,
     lines,

@@ -4,6 +4,7 @@ import pino from 'pino';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { RequestMetrics } from '../../src/observability/metrics.js';
+import { createRequestLines } from '../../src/observability/request-line.js';
 import {
   type RequestLog,
   type RequestOrigin,
@@ -32,7 +33,11 @@ function create(
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ base: null, level }, { write: (text: string) => void lines.push(JSON.parse(text)) });
   const info = parseRequestInfo('GET', path, '');
-  const record = new RequestRecord(info, origin, metrics ?? counted, { logger, which });
+  const record = new RequestRecord(info, origin, metrics ?? counted, {
+    logger,
+    which,
+    write: createRequestLines(logger),
+  });
   written.set(record, lines);
   return { record, finished };
 }

@@ -6,6 +6,7 @@ import {
   ExtendedKeyUsageExtension,
   type Extension,
   type JsonGeneralNames,
+  type JsonName,
   KeyUsageFlags,
   KeyUsagesExtension,
   Name,
@@ -41,6 +42,10 @@ export interface ServerCertificateOptions extends CertificateOptions {
 export interface ClientCertificateOptions extends CertificateOptions {
   readonly commonName?: string;
   readonly organizations?: readonly string[];
+  /** The whole subject instead: RDNs in order, each with one attribute or more. */
+  readonly subject?: readonly object[];
+  /** The certificate's only extended key usage, by OID; none when empty. */
+  readonly usage?: string;
 }
 
 /** Issues certificates. `certificate` is the authority's own PEM; what an intermediate issues carries its chain. */
@@ -121,11 +126,11 @@ async function issue(template: Template, issuer: Issuer): Promise<CertificatePai
   return { certificate: toPem(certificate) + issuer.chain, key: await exportKey(keys.privateKey) };
 }
 
-function leafExtensions(usage: ExtendedKeyUsage): Extension[] {
+function leafExtensions(usage: string): Extension[] {
   return [
     new BasicConstraintsExtension(false, undefined, true),
     new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-    new ExtendedKeyUsageExtension([usage]),
+    ...(usage === '' ? [] : [new ExtendedKeyUsageExtension([usage])]),
   ];
 }
 
@@ -164,8 +169,12 @@ async function authority(
       );
     },
     client: (client = {}) => {
-      const subject = name(client.commonName ?? 'admin', client.organizations ?? ['system:masters']);
-      return issue({ ...client, subject, extensions: leafExtensions(ExtendedKeyUsage.clientAuth) }, issuer);
+      const subject =
+        client.subject === undefined
+          ? name(client.commonName ?? 'admin', client.organizations ?? ['system:masters'])
+          : new Name(client.subject as JsonName);
+      const extensions = leafExtensions(client.usage ?? ExtendedKeyUsage.clientAuth);
+      return issue({ ...client, subject, extensions }, issuer);
     },
     intermediate: (intermediate = {}) =>
       authority(intermediate.commonName ?? 'intermediate', intermediate, issuer),

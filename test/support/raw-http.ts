@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 
-/** A client that writes and reads bytes as they are. */
+/** One end of a connection that writes and reads bytes as they are. */
 export interface RawConnection {
   readonly socket: net.Socket;
   write(data: string | Buffer): void;
@@ -19,6 +19,11 @@ export interface RawConnection {
 export async function connectRaw(port: number): Promise<RawConnection> {
   const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   await once(socket, 'connect');
+  return watchRaw(socket);
+}
+
+/** Reads what comes over a connection that is open. */
+export function watchRaw(socket: net.Socket): RawConnection {
   let text = '';
   let ended = false;
   const finish = () => {

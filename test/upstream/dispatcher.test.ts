@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { createDial } from '../../src/upstream/dial.js';
 import { UpstreamDispatcher } from '../../src/upstream/dispatcher.js';
 import { createSecureContext } from '../../src/upstream/tls.js';
+import { type RecordedExchange, sendOn } from '../support/recorded-exchange.js';
 
 let server: Server;
 let connections: Set<net.Socket>;
@@ -47,25 +47,25 @@ function create(
   const address = { protocol, hostname: '127.0.0.1', port, path: '' };
   const secureContext = createSecureContext(undefined, {});
   const dial = createDial({ server: address, secureContext, insecureSkipTlsVerify: false, keepAlive: 0 });
-  const dispatcher = new UpstreamDispatcher(address, dial);
+  const dispatcher = new UpstreamDispatcher(dial);
   ends.push(() => dispatcher.destroy());
   return dispatcher;
 }
 
 type Connection = ReturnType<UpstreamDispatcher['acquire']>;
 
-/** One whole exchange; gives the port that the server saw it come from. */
-async function exchange({ client }: Connection): Promise<string> {
-  const { body } = await client.request({ path: '/', method: 'GET' });
-  return body.text();
+/** One whole exchange, after which the connection gives itself back; gives the port that the server saw it come from. */
+async function exchange(connection: Connection): Promise<string> {
+  const { text, error } = await sendOn(connection).over;
+  if (error !== undefined) throw error;
+  // It is given back at the end of this turn of the event loop.
+  await turn();
+  return text;
 }
 
-/** An exchange that has its head and goes on until the server or this side ends it; gives its body's text. */
-async function hold({ client }: Connection): Promise<{ readonly text: Promise<string> }> {
-  const { body } = await client.request({ path: '/hold', method: 'GET' });
-  const text = body.text();
-  text.catch(() => {});
-  return { text };
+/** An exchange that has its head and goes on until the server or this side ends it. */
+function hold(connection: Connection): Promise<RecordedExchange> {
+  return sendOn(connection, '/hold').begun;
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -98,122 +98,108 @@ describe('a dispatcher', () => {
     );
   });
 
-  it('uses a released connection again, and says so', async () => {
+  it('uses a connection again that gave itself back, and says so', async () => {
     const dispatcher = create();
     const connection = dispatcher.acquire();
     const first = await exchange(connection);
-    assert.equal(connection.reused, false);
-    dispatcher.release(connection);
     assert.equal(dispatcher.acquire(), connection);
     assert.equal(connection.reused, true);
     assert.equal(await exchange(connection), first);
     assert.equal(accepted, 1);
+    assert.equal(dispatcher.connect().reused, false);
   });
 
   it('makes a new connection for a second try, whatever is idle', async () => {
     const dispatcher = create();
     const idle = dispatcher.acquire();
     await exchange(idle);
-    dispatcher.release(idle);
     const fresh = dispatcher.connect();
     assert.notEqual(fresh, idle);
     await exchange(fresh);
     assert.equal(accepted, 2);
+    assert.equal(dispatcher.acquire(), fresh);
     assert.equal(dispatcher.acquire(), idle);
+  });
+
+  it('counts those that are idle and those that are in use', async () => {
+    const dispatcher = create();
+    const [one, two] = [dispatcher.acquire(), dispatcher.acquire()];
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 2 });
+    await exchange(one);
+    assert.deepEqual(dispatcher.counts, { idle: 1, active: 1 });
+    dispatcher.discard(two);
+    assert.deepEqual(dispatcher.counts, { idle: 1, active: 0 });
+    dispatcher.discard(one);
+    dispatcher.discard(one);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
   });
 
   it('ends a discarded connection, and its exchange with it', async () => {
     const dispatcher = create();
     const connection = dispatcher.acquire();
-    const { text } = await hold(connection);
+    const open = await hold(connection);
     dispatcher.discard(connection);
-    await assert.rejects(text);
+    assert.equal(open.error?.code, 'ECONNRESET');
     await until(() => connections.size === 0);
     assert.notEqual(dispatcher.acquire(), connection);
   });
 
   it('drops an idle connection that the server closes', async () => {
     const dispatcher = create();
-    const [one, two] = [dispatcher.acquire(), dispatcher.acquire()];
-    await Promise.all([exchange(one), exchange(two)]);
+    const all = [dispatcher.acquire(), dispatcher.acquire()];
     const busy = dispatcher.acquire();
-    const { text } = await hold(busy);
-    dispatcher.release(one);
-    dispatcher.release(two);
+    const open = await hold(busy);
+    await Promise.all(all.map(exchange));
     server.closeIdleConnections();
-    await until(() => one.client.destroyed && two.client.destroyed);
-    assert.ok(![one, two].includes(dispatcher.acquire()));
+    await until(() => dispatcher.counts.idle === 0);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 1 });
+    assert.ok(!all.includes(dispatcher.acquire()));
     held[0]?.end('whole');
-    assert.equal(await text, 'whole', 'the one in use is left alone');
+    assert.equal((await open.over).text, 'whole', 'the one in use is left alone');
   });
 
-  it('leaves a broken connection in use to its exchange', async () => {
+  it('drops a connection in use that breaks, and its exchange hears of it', async () => {
     const dispatcher = create();
-    const connection = dispatcher.acquire();
-    const { text } = await hold(connection);
+    const open = await hold(dispatcher.acquire());
     for (const socket of connections) socket.resetAndDestroy();
-    await assert.rejects(text);
-    assert.equal(connection.broken, true);
-    assert.equal(connection.client.destroyed, false, 'it is the exchange that gives it up');
-    dispatcher.discard(connection);
-    assert.equal(connection.client.destroyed, true);
-  });
-
-  it('calls a connection that comes again after its socket was closed not reused', async () => {
-    const dispatcher = create();
-    const connection = dispatcher.acquire();
-    const first = await exchange(connection);
-    // As when the answer to its last exchange said Connection: close.
-    const disconnected = once(connection.client, 'disconnect');
-    server.closeIdleConnections();
-    await disconnected;
-    dispatcher.release(connection);
-    assert.equal(dispatcher.acquire(), connection);
-    assert.notEqual(await exchange(connection), first);
-    assert.equal(connection.reused, false);
+    assert.equal((await open.over).error?.code, 'ECONNRESET');
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
   });
 
   it('keeps 128 idle connections and no more', () => {
     const dispatcher = create();
     const all = Array.from({ length: 130 }, () => dispatcher.acquire());
     for (const connection of all) dispatcher.release(connection);
-    assert.deepEqual(
-      all.flatMap(({ client }, index) => (client.destroyed ? [index] : [])),
-      [128, 129],
-    );
+    assert.deepEqual(dispatcher.counts, { idle: 128, active: 0 });
     const again = Array.from({ length: 128 }, () => dispatcher.acquire());
     assert.deepEqual(again.reverse(), all.slice(0, 128));
   });
 });
 
 describe('a dispatcher that is closed', () => {
-  it('ends idle connections at once and those in use when they are released', async () => {
+  it('ends idle connections at once and those in use when their exchange is over', async () => {
     const dispatcher = create();
     const [idle, busy] = [dispatcher.acquire(), dispatcher.acquire()];
     let empty = 0;
     dispatcher.whenEmpty(() => empty++);
-    const { text } = await hold(busy);
+    const open = await hold(busy);
     await exchange(idle);
-    dispatcher.release(idle);
     dispatcher.close();
     await until(() => connections.size === 1);
     assert.equal(empty, 0);
     held[0]?.end('whole');
-    assert.equal(await text, 'whole');
-    dispatcher.release(busy);
-    assert.equal(empty, 1);
+    assert.equal((await open.over).text, 'whole');
     await until(() => connections.size === 0);
-    assert.equal(busy.client.destroyed, true);
+    assert.equal(empty, 1);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
   });
 
   it('still serves who holds its session, and keeps nothing', async () => {
     const dispatcher = create();
     dispatcher.close();
-    const connection = dispatcher.acquire();
-    await exchange(connection);
-    dispatcher.release(connection);
+    assert.notEqual(await exchange(dispatcher.acquire()), '');
     await until(() => connections.size === 0);
-    assert.equal(connection.client.destroyed, true);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
   });
 
   it('is empty at once when it has no connection', () => {
@@ -229,15 +215,26 @@ describe('a dispatcher that is destroyed', () => {
   it('ends connections in use', async () => {
     const dispatcher = create();
     const idle = dispatcher.acquire();
+    const open = await hold(dispatcher.acquire());
     await exchange(idle);
-    const { text } = await hold(dispatcher.acquire());
-    dispatcher.release(idle);
     let empty = 0;
     dispatcher.whenEmpty(() => empty++);
     dispatcher.destroy();
-    await assert.rejects(text);
+    assert.equal(open.error?.code, 'ECONNRESET');
     await until(() => connections.size === 0);
     assert.ok(empty > 0);
+  });
+
+  it('ends a connection that is made for the exchange of one that it ends', async () => {
+    const dispatcher = create();
+    const open = await hold(dispatcher.acquire());
+    let again: RecordedExchange | undefined;
+    open.onEvent = event => {
+      if (event === 'error') again = sendOn(dispatcher.connect());
+    };
+    dispatcher.destroy();
+    assert.equal(again?.error?.code, 'ECONNRESET');
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
   });
 
   it('ends a connection whose TLS handshake hangs', async () => {
@@ -246,28 +243,26 @@ describe('a dispatcher that is destroyed', () => {
     const port = await listen(mute);
     ends.push(() => mute.close());
     const dispatcher = create('https:', port);
-    const failed = assert.rejects(exchange(dispatcher.acquire()));
+    const hanging = sendOn(dispatcher.acquire());
     await until(() => sockets.length === 1);
     dispatcher.destroy();
-    await failed;
+    assert.equal(hanging.error?.code, 'ECONNRESET');
     sockets[0]?.resume();
     await until(() => sockets[0]?.closed === true || sockets[0]?.readableEnded === true);
     sockets[0]?.destroy();
   });
 
-  it('ends a connection that is being dialled', async () => {
+  it('ends a connection that is being dialled', () => {
     const destroyed: boolean[] = [];
-    const address = { protocol: 'http:', hostname: '127.0.0.1', port: 1, path: '' } as const;
-    const dispatcher = new UpstreamDispatcher(address, callback => ({
+    const dispatcher = new UpstreamDispatcher(callback => ({
       destroy: () => {
         destroyed.push(true);
         callback(new Error('given up'), null);
       },
     }));
-    const failed = assert.rejects(exchange(dispatcher.acquire()));
-    await sleep(5);
+    const dialling = sendOn(dispatcher.acquire());
     dispatcher.destroy();
-    await failed;
+    assert.equal(dialling.error?.code, 'ECONNRESET');
     assert.deepEqual(destroyed, [true]);
   });
 });

@@ -17,6 +17,7 @@ import {
   startConnectProxy,
   startSocksProxy,
 } from '../support/forward-proxy.js';
+import { sendOn } from '../support/recorded-exchange.js';
 
 const authority = await createCertificateAuthority();
 const serverPair = await authority.server();
@@ -121,12 +122,11 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         t.after(() => proxy.close());
         const api = await startApiServer(t, protocol);
         const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
-        const dispatcher = new UpstreamDispatcher(options.server, createDial(options));
+        const dispatcher = new UpstreamDispatcher(createDial(options));
         for (const path of ['/one', '/two']) {
-          const connection = dispatcher.acquire();
-          const { body } = await connection.client.request({ method: 'GET', path });
-          assert.equal(await body.text(), `path ${path}`);
-          dispatcher.release(connection);
+          const { text } = await sendOn(dispatcher.acquire(), path).over;
+          assert.equal(text, `path ${path}`);
+          while (dispatcher.counts.idle === 0) await sleep(1);
         }
         assert.equal(proxy.requests.length, 1);
         dispatcher.destroy();

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../src/credentials/clock.js';
 import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
@@ -18,6 +17,7 @@ import { get } from '../../src/upstream/own-request.js';
 import { type Endpoint, Upstream, type UpstreamSession } from '../../src/upstream/upstream.js';
 import type { CertificatePair } from '../support/certificates.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
+import { sendOn } from '../support/recorded-exchange.js';
 
 const groups = ['system:masters'];
 const hour = 3_600_000;
@@ -108,6 +108,8 @@ function sessionOf(of: Upstream): UpstreamSession {
 async function request(of: Upstream, to = server): Promise<RequestRecord> {
   const { status } = await get(of, '/version', { timeout: 5_000 });
   assert.equal(status, 200);
+  // The connection is given back at the end of this turn of the event loop.
+  await turn();
   const record = to.requests.at(-1);
   assert.ok(record !== undefined);
   return record;
@@ -185,13 +187,11 @@ describe('a session', () => {
         return true;
       }),
     );
-    const connection = dispatcher.acquire();
-    const { body } = await connection.client.request({ path: '/watch', method: 'GET' });
+    const watch = await sendOn(dispatcher.acquire(), '/watch').begun;
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     assert.equal((await request(one)).tlsSubject?.commonName, 'bob');
     response?.end('last');
-    assert.equal(await body.text(), 'first last');
-    dispatcher.release(connection);
+    assert.equal((await watch.over).text, 'first last');
     await until(() => server.connections === 1);
   });
 
@@ -403,14 +403,12 @@ describe('the end of an upstream', () => {
         return incoming.url === '/watch';
       }),
     );
-    const { client } = sessionOf(one).dispatcher.acquire();
-    const { body } = await client.request({ path: '/watch', method: 'GET' });
-    const broken = once(body, 'error');
+    const watch = await sendOn(sessionOf(one).dispatcher.acquire(), '/watch').begun;
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     await request(one);
     await until(() => server.connections === 2);
     one.destroy();
-    await broken;
+    assert.equal((await watch.over).error?.code, 'ECONNRESET');
     await until(() => server.connections === 0);
     assert.deepEqual(await expirySamples(), {});
   });

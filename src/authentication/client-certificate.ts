@@ -1,0 +1,97 @@
+import { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { DetailedPeerCertificate } from 'node:tls';
+import type { UserInfo } from '../kubernetes/user-info.js';
+import { type ClientAuthorities, includesAll } from '../listener/client-authorities.js';
+import { type Peer, peerOf } from '../listener/peer.js';
+import { AuthenticationError } from './authentication-error.js';
+import type { Authenticator } from './authenticator.js';
+
+/** RFC 5280, section 4.2.1.12: id-kp-clientAuth. */
+const clientAuth = '1.3.6.1.5.5.7.3.2';
+
+/** What a certificate says, whatever the time. */
+interface Identity {
+  readonly user: UserInfo;
+  /** Milliseconds since 1970 in which every certificate of the chain is valid. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/**
+ * Users by their client certificates, as k8s.io/apiserver's `x509` request authenticator with `CommonNameUserConversion` has them: CN
+ * is the name and every O is a group. The connection's handshake has verified the chain; that it holds now, by its dates and by who
+ * is trusted, is judged at every request.
+ *
+ * @param authorities Who may issue certificates now.
+ * @param now Milliseconds since 1970.
+ */
+export function createClientCertificateAuthenticator(
+  authorities: () => ClientAuthorities | undefined,
+  now: () => number = Date.now,
+): Authenticator {
+  const identities = new WeakMap<Socket, Identity | AuthenticationError>();
+  return {
+    authenticate({ socket }) {
+      const peer = peerOf(socket);
+      if (peer === undefined) return undefined;
+      let identity = identities.get(socket);
+      if (identity === undefined) {
+        identity = identify(peer);
+        identities.set(socket, identity);
+      }
+      if (identity instanceof AuthenticationError) throw identity;
+      if (!includesAll(authorities(), peer.authorities)) {
+        throw new AuthenticationError(
+          'authorities were taken out of --client-ca-file since the client certificate was verified',
+        );
+      }
+      const at = now();
+      // Said so that a date which cannot be read is none that holds.
+      if (!(at >= identity.notBefore && at <= identity.notAfter)) {
+        throw new AuthenticationError('the client certificate, or one of its issuers, is not valid now');
+      }
+      return identity.user;
+    },
+  };
+}
+
+function identify({ certificate, problem }: Peer): Identity | AuthenticationError {
+  if (problem !== undefined) return new AuthenticationError(`the client certificate is refused: ${problem}`);
+  const chain = chainOf(certificate).map(({ raw }) => new X509Certificate(raw));
+  // The list is called so in node:crypto; a certificate without it may not be used as if it had it.
+  if (!(chain[0]?.keyUsage ?? []).includes(clientAuth)) {
+    return new AuthenticationError('the client certificate is not for client authentication');
+  }
+  // OpenSSL's reading of the DER, value by value and without escapes; the text forms of a subject have more than one reading.
+  const { CN, O } = certificate.subject as unknown as Readonly<Record<string, unknown>>;
+  const names = toList(CN);
+  const groups = toList(O);
+  const username = names.at(-1);
+  if (![...names, ...groups].every(value => typeof value === 'string')) {
+    return new AuthenticationError('the subject of the client certificate cannot be read');
+  }
+  if (username === undefined || username === '') {
+    return new AuthenticationError('the client certificate has no CN');
+  }
+  return {
+    user: { username: username as string, uid: undefined, groups: groups as string[], extra: new Map() },
+    notBefore: Math.max(...chain.map(({ validFrom }) => Date.parse(validFrom))),
+    notAfter: Math.min(...chain.map(({ validTo }) => Date.parse(validTo))),
+  };
+}
+
+function chainOf(leaf: DetailedPeerCertificate): DetailedPeerCertificate[] {
+  const chain = [leaf];
+  for (let issuer = leaf.issuerCertificate; issuer !== undefined && !chain.includes(issuer); ) {
+    chain.push(issuer);
+    issuer = issuer.issuerCertificate;
+  }
+  return chain;
+}
+
+/** One value is itself, several are a list, in the order of the certificate. */
+function toList(value: unknown): readonly unknown[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}

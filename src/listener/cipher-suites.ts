@@ -1,0 +1,46 @@
+/**
+ * Go's names of cipher suites (crypto/tls, as `--tls-cipher-suites` of the API server has them) and OpenSSL's. Those of TLS 1.3
+ * have no OpenSSL name here: they cannot be chosen, in Go neither, and naming one changes nothing.
+ */
+const openSslNames: ReadonlyMap<string, string | undefined> = new Map([
+  ['TLS_AES_128_GCM_SHA256', undefined],
+  ['TLS_AES_256_GCM_SHA384', undefined],
+  ['TLS_CHACHA20_POLY1305_SHA256', undefined],
+  ['TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+  ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'ECDHE-ECDSA-AES256-GCM-SHA384'],
+  ['TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ['TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305', 'ECDHE-ECDSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256', 'ECDHE-RSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256', 'ECDHE-ECDSA-AES128-SHA256'],
+  ['TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256', 'ECDHE-RSA-AES128-SHA256'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA', 'ECDHE-ECDSA-AES128-SHA'],
+  ['TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA', 'ECDHE-RSA-AES128-SHA'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA', 'ECDHE-ECDSA-AES256-SHA'],
+  ['TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA', 'ECDHE-RSA-AES256-SHA'],
+  ['TLS_RSA_WITH_AES_128_GCM_SHA256', 'AES128-GCM-SHA256'],
+  ['TLS_RSA_WITH_AES_256_GCM_SHA384', 'AES256-GCM-SHA384'],
+  ['TLS_RSA_WITH_AES_128_CBC_SHA256', 'AES128-SHA256'],
+  ['TLS_RSA_WITH_AES_128_CBC_SHA', 'AES128-SHA'],
+  ['TLS_RSA_WITH_AES_256_CBC_SHA', 'AES256-SHA'],
+]);
+
+/** Authenticated encryption and forward secrecy, which every client of HTTP/2 has (RFC 9113, section 9.2.2). */
+const defaultSuites = [...openSslNames.values()]
+  .filter(name => name !== undefined && /^ECDHE-.*(GCM|POLY1305)/.test(name))
+  .filter((name, index, all) => all.indexOf(name) === index);
+
+const tls13Suites = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
+
+/** Whether a suite can be offered; those that crypto/tls knows and OpenSSL has given up (RC4, 3DES) cannot. */
+export function isCipherSuite(goName: string): boolean {
+  return openSslNames.has(goName);
+}
+
+/** The suites as OpenSSL takes them; without any, good ones. Names have to be known. */
+export function openSslCiphers(goNames: readonly string[]): string {
+  const chosen = goNames.flatMap(name => openSslNames.get(name) ?? []);
+  return [tls13Suites, ...(chosen.length === 0 ? defaultSuites : chosen)].join(':');
+}

@@ -1,0 +1,118 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { constants, Http2ServerResponse } from 'node:http2';
+import type { Http2Request } from './http2-request.js';
+
+/** RFC 9113, section 8.2.2: what is of a connection has no place in HTTP/2. */
+const connectionSpecific: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Fields that node:http2 sends one value of and throws at two. */
+const singleValue: ReadonlySet<string> = new Set([
+  'access-control-allow-credentials',
+  'access-control-max-age',
+  'access-control-request-method',
+  'age',
+  'authorization',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-md5',
+  'content-range',
+  'content-type',
+  'date',
+  'dnt',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'range',
+  'referer',
+  'retry-after',
+  'tk',
+  'upgrade-insecure-requests',
+  'user-agent',
+  'x-content-type-options',
+]);
+
+/** The answer of an HTTP/2 stream, with what a `ServerResponse` is asked for here: flat lists of headers, trailers, an end in the middle. */
+export class Http2Response extends Http2ServerResponse {
+  /** HTTP/2 tells a whole answer from one that breaks off, and can have trailers, whatever its length. */
+  readonly chunkedEncoding = true;
+  /** Bytes of header fields and body so far; frames and compression belong to the connection. */
+  bytesSent = 0;
+  /** Whether it was ended from here, and not by its client. */
+  wasCut = false;
+
+  constructor(request: Http2Request) {
+    super(request.stream);
+    Object.assign(this, { req: request });
+  }
+
+  override writeHead(statusCode: number, ...rest: unknown[]): this {
+    const headers = toFields(rest.at(-1));
+    for (const [name, value] of Object.entries(headers)) this.bytesSent += name.length + String(value).length;
+    return super.writeHead(statusCode, headers);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: Writable's own overloads
+  override write(chunk: any, ...rest: any[]): boolean {
+    this.bytesSent += Buffer.byteLength(chunk);
+    return super.write(chunk, ...rest);
+  }
+
+  override addTrailers(trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[]): void {
+    const fields: OutgoingHttpHeaders = {};
+    for (const [name, value] of Array.isArray(trailers) ? trailers : Object.entries(trailers)) {
+      if (!connectionSpecific.has(name.toLowerCase())) fields[name] = value;
+    }
+    super.addTrailers(fields);
+  }
+
+  /** Resets the stream in the middle of its answer, what is already written first; the connection goes on. */
+  cut(): void {
+    this.wasCut = true;
+    const { stream } = this;
+    const close = () => stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    while (stream.writableCorked > 0) stream.uncork();
+    if (stream.writableLength === 0) close();
+    else stream.write('', close);
+  }
+}
+
+/** The HTTP/2 answer that a reply's raw one is; undefined over HTTP/1.1. */
+export function asHttp2(response: ServerResponse): Http2Response | undefined {
+  const raw: unknown = response;
+  return raw instanceof Http2Response ? raw : undefined;
+}
+
+/** Headers as node:http2 takes them, from an object or from name, value, name, value, …, in lower case. */
+function toFields(given: unknown): OutgoingHttpHeaders {
+  const fields: OutgoingHttpHeaders = Object.create(null);
+  const flat = Array.isArray(given) ? given : Object.entries(given ?? {}).flat(1);
+  for (let index = 0; index < flat.length; index += 2) {
+    const name = String(flat[index]).toLowerCase();
+    const value = flat[index + 1] as string | string[];
+    const before = fields[name] as string | string[] | undefined;
+    if (connectionSpecific.has(name)) continue;
+    if (before === undefined) fields[name] = value;
+    else if (!singleValue.has(name)) fields[name] = [before, value].flat();
+    else if (before !== value) fields[name] = `${before}, ${value}`;
+  }
+  return fields;
+}

@@ -1,0 +1,154 @@
+import type { Server } from 'node:http';
+import {
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import type { AbuseReason } from '../observability/listener-metrics.js';
+import { Allowance } from './allowance.js';
+import { Http2Request } from './http2-request.js';
+import { Http2Response } from './http2-response.js';
+
+/** Streams that a client resets before their answer is whole: a page that is left, at once, and a slow rate from then on (CVE-2023-44487). */
+const resets = { most: 500, perSecond: 20 };
+/** PING and SETTINGS frames, which are answered each. */
+const controls = { most: 500, perSecond: 20 };
+
+/** Bytes that one stream may send before they are read on. */
+const streamWindow = 256 * 1024;
+const connectionWindow = 1024 * 1024;
+
+/** Bytes of a head, as with HTTP/1.1. */
+const maxHeaderListSize = 128 * 1024;
+
+/**
+ * What nghttp2 and Node bound beside this: CONTINUATION frames of a head (8), bytes of one field (64 KB), streams past the limit (100 in a
+ * row), malformed heads and empty DATA frames (1,000 on a connection), acknowledgements that a client does not read (1,000).
+ */
+const sessionOptions = {
+  settings: {
+    // The API server's.
+    maxConcurrentStreams: 250,
+    initialWindowSize: streamWindow,
+    maxHeaderListSize,
+  },
+  maxHeaderListPairs: 1000,
+  maxSessionRejectedStreams: 100,
+  maxSendHeaderBlockLength: 256 * 1024,
+  // Megabytes; the default of 10 is less than 250 slow readers of large lists keep waiting.
+  maxSessionMemory: 128,
+};
+
+/** One connection that speaks HTTP/2. Its requests are events of the server, as those of HTTP/1.1 are. */
+export class Http2Session {
+  readonly #session: ServerHttp2Session;
+  readonly #socket: TLSSocket;
+  readonly #server: Server;
+  readonly #onAbuse: (reason: AbuseReason, socket: TLSSocket) => void;
+  readonly #resets = new Allowance(resets.most, resets.perSecond);
+  readonly #controls = new Allowance(controls.most, controls.perSecond);
+  #openStreams = 0;
+  #idleSince = performance.now();
+  #used = false;
+
+  constructor(server: Server, socket: TLSSocket, onAbuse: (reason: AbuseReason, socket: TLSSocket) => void) {
+    this.#server = server;
+    this.#socket = socket;
+    this.#onAbuse = onAbuse;
+    // A server of HTTP/1.1 accepts connections that are half open; here nobody would hear of a client that has left.
+    socket.allowHalfOpen = false;
+    this.#session = performServerHandshake(socket, sessionOptions);
+    this.#session.setLocalWindowSize(connectionWindow);
+    const onControl = () => {
+      if (!this.#controls.take()) this.#endForAbuse('controls');
+    };
+    this.#session
+      // It ends the session, whose streams are told.
+      .on('error', () => {})
+      .on('ping', onControl)
+      .on('remoteSettings', onControl)
+      .on('stream', this.#onStream);
+  }
+
+  get socket(): TLSSocket {
+    return this.#socket;
+  }
+
+  onClose(listener: () => void): void {
+    this.#session.once('close', listener);
+  }
+
+  /** How long there has been no request, in milliseconds, and whether there ever was one; undefined while there is one. */
+  get idle(): { readonly time: number; readonly used: boolean } | undefined {
+    if (this.#openStreams > 0) return undefined;
+    return { time: performance.now() - this.#idleSince, used: this.#used };
+  }
+
+  /** Takes no more requests and goes when those that it has are answered (GOAWAY). */
+  close(): void {
+    if (!this.#session.closed) this.#session.close();
+  }
+
+  /** Cuts it off with all its streams. */
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  #onStream = (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    _flags: number,
+    rawHeaders: readonly string[] = [],
+  ): void => {
+    // Without a listener, a reset by the client would end the process.
+    stream.on('error', () => {});
+    this.#used = true;
+    if (stream.closed || stream.destroyed) {
+      this.#countReset();
+      return;
+    }
+    this.#openStreams += 1;
+    const request = new Http2Request(stream, this.#socket, headers, rawHeaders);
+    const response = new Http2Response(request);
+    stream.once('close', () => {
+      this.#openStreams -= 1;
+      this.#idleSince = performance.now();
+      const isBroken = !response.writableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+      if (isBroken && !response.wasCut) this.#countReset();
+    });
+    // nghttp2 keeps to the limit only once the client has acknowledged it.
+    if (sizeOf(rawHeaders) > maxHeaderListSize) {
+      response.writeHead(431);
+      response.end();
+      return;
+    }
+    if (headers.expect?.toLowerCase() === '100-continue') {
+      stream.additionalHeaders({ ':status': 100 });
+    } else if (headers.expect !== undefined) {
+      response.writeHead(417);
+      response.end();
+      return;
+    }
+    this.#server.emit('request', request, response);
+  };
+
+  #countReset(): void {
+    if (!this.#resets.take()) this.#endForAbuse('resets');
+  }
+
+  #endForAbuse(reason: AbuseReason): void {
+    if (this.#session.destroyed) return;
+    this.#onAbuse(reason, this.#socket);
+    this.#session.destroy(new Error(`too many ${reason}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}
+
+/** The size of a head without compression (RFC 9113, section 6.5.2). */
+function sizeOf(rawHeaders: readonly string[]): number {
+  let size = rawHeaders.length * 16;
+  for (const text of rawHeaders) size += text.length;
+  return size;
+}

@@ -1,0 +1,86 @@
+import { constants } from 'node:crypto';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { includesAll } from './client-authorities.js';
+import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
+import { keepPeer, peerOf } from './peer.js';
+import type { TlsFiles } from './tls-files.js';
+
+/** What a listener for TLS is made from. */
+export interface SecureServerOptions extends Http2SessionsOptions {
+  /** Asked at every connection, so that rotated files are in use from then on. */
+  readonly files: { readonly current: TlsFiles };
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL's names, with colons between them. */
+  readonly ciphers: string;
+  /** A connection that did not get as far as a request. */
+  readonly onHandshakeError: (error: Error, remoteAddress: string | undefined) => void;
+}
+
+/** Milliseconds that a handshake may take, as long as a request's head. */
+const handshakeTimeout = 30_000;
+
+/**
+ * Makes a server speak TLS. It stays the one that listens, so that everything which is kept of its connections holds for these too; each
+ * version of the files gets a TLS server of its own, which knows no session of those before it. ALPN chooses between HTTP/2 and HTTP/1.1; connections of the latter are told of with `secureConnection`.
+ */
+export function serveTls(server: Server, options: SecureServerOptions): void {
+  const [serveHttp1] = server.listeners('connection') as [(socket: Socket) => void];
+  server.removeAllListeners('connection');
+  const sessions = new Http2Sessions(server, options);
+  if (options.files.current.clientAuthorities !== undefined) {
+    // A client whose certificate was verified against others than now has to show it again.
+    server.prependListener('request', ({ socket }, response) => {
+      const peer = peerOf(socket);
+      if (peer === undefined) return;
+      if (!includesAll(options.files.current.clientAuthorities, peer.authorities)) {
+        response.shouldKeepAlive = false;
+      }
+    });
+  }
+  let files: TlsFiles | undefined;
+  let current: TlsServer | undefined;
+  server.on('connection', (socket: Socket) => {
+    if (current === undefined || files !== options.files.current) {
+      files = options.files.current;
+      const { clientAuthorities } = files;
+      current = createTlsServer(files, options);
+      current.on('secureConnection', secured => {
+        if (clientAuthorities !== undefined) keepPeer(secured, clientAuthorities);
+        if (secured.alpnProtocol === 'h2') {
+          sessions.accept(secured);
+        } else {
+          server.emit('secureConnection', secured);
+          serveHttp1.call(server, secured);
+        }
+      });
+    }
+    current.emit('connection', socket);
+  });
+}
+
+function createTlsServer({ pair, clientAuthorities }: TlsFiles, options: SecureServerOptions): TlsServer {
+  const { minVersion, ciphers, onHandshakeError } = options;
+  return createServer({
+    cert: pair.certificate,
+    key: pair.key,
+    minVersion,
+    ciphers,
+    handshakeTimeout,
+    // Whatever a second handshake on a connection would say, of its client for one.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    // Asked for, not required: there are other ways to authenticate. Node's own roots are not among the authorities.
+    ...(clientAuthorities !== undefined && {
+      requestCert: true,
+      rejectUnauthorized: false,
+      ca: clientAuthorities.pem,
+      // As Go's pool: an intermediate in the file is trusted by itself.
+      allowPartialTrustChain: true,
+    }),
+    ALPNProtocols: ['h2', 'http/1.1'],
+  }).on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    onHandshakeError(error, socket.remoteAddress);
+    socket.destroy();
+  });
+}

@@ -1,0 +1,66 @@
+import pino from 'pino';
+import type { Logger } from './logger.js';
+
+/** What a line about a request can say, in the order in which it says it; undefined fields are left out. */
+export interface RequestLineFields {
+  readonly method: string;
+  readonly path: string;
+  readonly remoteAddress: string | undefined;
+  readonly requestId: string;
+  readonly traceparent: string | undefined;
+  readonly user: string | undefined;
+  readonly verb: string;
+  readonly apiGroup: string | undefined;
+  readonly version: string | undefined;
+  readonly resource: string | undefined;
+  readonly subresource: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly code: number;
+  readonly auditId: string | undefined;
+  readonly bytes: number | undefined;
+  readonly durationMs: number | undefined;
+  readonly endedBy: string | undefined;
+}
+
+/**
+ * Writes lines as pino would, to where pino writes. pino walks an object it knows nothing about, with serialisers looked
+ * up by key; that took a fifth of the CPU time of a small GET, and these lines have one shape.
+ */
+export function createRequestLines(
+  logger: Logger,
+): (level: 'debug' | 'info' | 'warn', fields: RequestLineFields, message: string) => void {
+  const inside = logger as unknown as Record<symbol, unknown>;
+  const stream = inside[pino.symbols.streamSym] as pino.DestinationStream;
+  const bindings = inside[pino.symbols.chindingsSym] as string;
+  const { values } = logger.levels;
+  return (level, fields, message) => {
+    const { remoteAddress, traceparent, auditId, bytes, durationMs, endedBy } = fields;
+    let line = `{"level":${values[level]},"time":${Date.now()}${bindings},"method":"${fields.method}"`;
+    line += `,"path":${quote(fields.path)}`;
+    if (remoteAddress !== undefined) line += `,"remoteAddress":"${remoteAddress}"`;
+    if (fields.user !== undefined) line += `,"user":${quote(fields.user)}`;
+    line += `,"requestId":${quote(fields.requestId)}`;
+    if (traceparent !== undefined) line += `,"traceparent":${quote(traceparent)}`;
+    line += `,"verb":"${fields.verb}"`;
+    if (fields.apiGroup !== undefined) line += `,"apiGroup":${quote(fields.apiGroup)}`;
+    if (fields.version !== undefined) line += `,"version":${quote(fields.version)}`;
+    if (fields.resource !== undefined) line += `,"resource":${quote(fields.resource)}`;
+    if (fields.subresource !== undefined) line += `,"subresource":${quote(fields.subresource)}`;
+    if (fields.namespace !== undefined) line += `,"namespace":${quote(fields.namespace)}`;
+    if (fields.name !== undefined) line += `,"name":${quote(fields.name)}`;
+    line += `,"code":${fields.code}`;
+    if (auditId !== undefined) line += `,"auditId":${quote(auditId)}`;
+    if (bytes !== undefined) line += `,"bytes":${bytes}`;
+    if (durationMs !== undefined) line += `,"durationMs":${durationMs}`;
+    if (endedBy !== undefined) line += `,"endedBy":"${endedBy}"`;
+    stream.write(`${line},"msg":"${message}"}\n`);
+  };
+}
+
+/** What JSON cannot hold as it is, and what UTF-8 cannot. */
+const special = /[^ !#-[\]-~]/;
+
+function quote(text: string): string {
+  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
+}

@@ -1,0 +1,225 @@
+import type { Socket } from 'node:net';
+import type { Dial } from './dial.js';
+import type { UpstreamDispatcher } from './dispatcher.js';
+import { type ResponseEvents, ResponseParser } from './response-parser.js';
+
+/**
+ * What an exchange hears of its answer; after `onEnd` or `onError` no more. The bytes of a body are good until the call
+ * returns: who still needs them then, calls `detach` on the connection.
+ */
+export interface ExchangeEvents extends ResponseEvents {
+  /** All bytes that are there have been given on. */
+  onIdle(): void;
+  /** There will be no whole answer. */
+  onError(error: Error): void;
+}
+
+/** The body of a request, which sends itself. */
+export interface OutgoingBody {
+  /** Writes to the socket until the body ends, and then calls back. */
+  start(socket: Socket, onEnd: () => void): void;
+  /** Nothing more of it is wanted. */
+  stop(): void;
+}
+
+/** A request without its body. */
+export interface OutgoingRequest {
+  readonly method: string;
+  /** Request target in origin-form. */
+  readonly path: string;
+  /** Name, value, name, value, …; framing fields among them. */
+  readonly headers: readonly string[];
+}
+
+/** What no field value has (RFC 9110, section 5.5): it would end the field, or become another character as a byte. */
+const illegalValue = /[^\t\x20-\x7e\x80-\xff]/;
+const illegalTarget = /[^\x21-\x7e\x80-\xff]/;
+
+/** Bytes of a connection's first buffer, and of those that follow once it has been full: as many as a TLS record has. */
+const firstBuffer = 4 * 1024;
+const fullBuffer = 16 * 1024;
+
+/** One HTTP/1.1 connection to the API server, carrying one request at a time. */
+export class UpstreamConnection implements ResponseEvents {
+  /** Whether it has carried an exchange before: only then can it have gone stale unnoticed. */
+  reused = false;
+  /** When it was last given back, on the clock of `performance.now()`. */
+  idleSince = 0;
+  readonly #dispatcher: UpstreamDispatcher;
+  readonly #parser = new ResponseParser();
+  #dialled: { destroy(): void } | undefined;
+  #socket: Socket | undefined;
+  #exchange: ExchangeEvents | undefined;
+  /** What waits for the connection to open. */
+  #head: string | undefined;
+  #body: OutgoingBody | undefined;
+  /** Whether a byte of the answer has come. */
+  #answered = false;
+  #ended = false;
+  #paused = false;
+  /** What bytes are read into; each read would cost a buffer otherwise, and collecting them a third of the CPU time of large lists. */
+  #buffer = Buffer.allocUnsafeSlow(firstBuffer);
+
+  constructor(dial: Dial, dispatcher: UpstreamDispatcher) {
+    this.#dispatcher = dispatcher;
+    this.#dialled = dial(
+      (error, socket) => {
+        if (socket === null) this.#fail(error as Error);
+        else this.#open(socket);
+      },
+      { buffer: this.#nextBuffer, callback: this.#onRead },
+    );
+  }
+
+  /** Whether the API server had closed it before it could see the request that is on it: one that it may get again. */
+  get stale(): boolean {
+    return this.reused && !this.#answered;
+  }
+
+  /**
+   * Sends a request; what comes of it, its failure included, goes to the exchange. It gives itself back to the dispatcher
+   * when the exchange is over. Throws a TypeError when the request would not be HTTP/1.1.
+   */
+  send(request: OutgoingRequest, body: OutgoingBody | undefined, exchange: ExchangeEvents): void {
+    const head = formatHead(request);
+    this.#exchange = exchange;
+    this.#body = body;
+    this.#answered = false;
+    this.#parser.expect(this, { withoutBody: request.method === 'HEAD' });
+    if (this.#socket !== undefined) this.#write(this.#socket, head);
+    else this.#head = head;
+  }
+
+  #open(socket: Socket): void {
+    this.#socket = socket;
+    this.#dialled = undefined;
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onSocketEnd);
+    socket.on('error', this.#onSocketError);
+    socket.on('close', this.#onSocketClose);
+    if (this.#head !== undefined) this.#write(socket, this.#head);
+    this.#head = undefined;
+  }
+
+  #write(socket: Socket, head: string): void {
+    socket.write(head, 'latin1');
+    this.#body?.start(socket, this.#onBodySent);
+  }
+
+  #onBodySent = (): void => {
+    this.#body = undefined;
+  };
+
+  #onData = (chunk: Buffer): void => {
+    if (this.#ended) return;
+    this.#answered = true;
+    try {
+      this.#parser.push(chunk);
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    if (this.#exchange !== undefined) this.#exchange.onIdle();
+    else this.#settle();
+  };
+
+  onHead(statusCode: number, statusMessage: string, headers: string[]): void {
+    this.#exchange?.onHead(statusCode, statusMessage, headers);
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#exchange?.onBody(chunk);
+  }
+
+  onEnd(trailers: string[]): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.onEnd(trailers);
+  }
+
+  /** The answer is whole, and nothing came behind it yet. */
+  #settle(): void {
+    if (!this.#parser.persistent || this.#body !== undefined) {
+      this.#dispatcher.discard(this);
+      return;
+    }
+    this.resume();
+    // Other TLS records of the same packet come in this turn of the event loop, and must not find another exchange here.
+    setImmediate(giveBack, this);
+  }
+
+  /** Is of use to another exchange, unless it has ended in the meantime. */
+  giveBack(): void {
+    if (!this.#ended) this.#dispatcher.release(this);
+  }
+
+  #onSocketEnd = (): void => {
+    if (this.#parser.close()) this.#dispatcher.discard(this);
+    else
+      this.#fail(Object.assign(new Error('closed before the answer was complete'), { code: 'ECONNRESET' }));
+  };
+
+  #onSocketError = (error: Error): void => this.#fail(error);
+
+  #onSocketClose = (): void => {
+    this.#fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
+  };
+
+  #fail(error: Error): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#dispatcher.discard(this);
+    exchange?.onError(error);
+  }
+
+  /** Stops reading; at most what is on its way already is given on. */
+  pause(): void {
+    this.#paused = true;
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#socket?.resume();
+  }
+
+  /** The bytes that were given on last are still in use: the next ones go elsewhere. */
+  detach(): void {
+    this.#buffer = Buffer.allocUnsafeSlow(fullBuffer);
+  }
+
+  #nextBuffer = (): Buffer => this.#buffer;
+
+  #onRead = (length: number): boolean => {
+    this.#onData(this.#buffer.subarray(0, length));
+    if (length === firstBuffer && this.#buffer.length === firstBuffer) this.detach();
+    return !this.#paused;
+  };
+
+  /** Ends it now, also while it is being dialled, and the exchange that is on it. */
+  destroy(): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#ended = true;
+    this.#body?.stop();
+    this.#body = undefined;
+    this.#dialled?.destroy();
+    this.#socket?.destroy();
+    exchange?.onError(Object.assign(new Error('ended by this side'), { code: 'ECONNRESET' }));
+  }
+}
+
+function giveBack(connection: UpstreamConnection): void {
+  connection.giveBack();
+}
+
+function formatHead({ method, path, headers }: OutgoingRequest): string {
+  if (illegalTarget.test(path)) throw new TypeError('the request target cannot be sent');
+  let head = `${method} ${path} HTTP/1.1\r\n`;
+  for (let index = 0; index < headers.length; index += 2) {
+    const value = headers[index + 1] as string;
+    if (illegalValue.test(value)) throw new TypeError(`the value of ${headers[index]} cannot be sent`);
+    head += `${headers[index]}: ${value}\r\n`;
+  }
+  return `${head}\r\n`;
+}

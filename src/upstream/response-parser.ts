@@ -1,0 +1,324 @@
+/** What comes of an answer's bytes, in this order; chunks are parts of the buffers that were given. */
+export interface ResponseEvents {
+  /**
+   * The final answer's head; informational ones (1xx) are left out.
+   *
+   * @param headers Name, value, name, value, … in order, spelled as sent, a character a byte.
+   */
+  onHead(statusCode: number, statusMessage: string, headers: string[]): void;
+  /** A part of the body, without its framing; never empty. */
+  onBody(chunk: Buffer): void;
+  /** The answer is whole. Trailers are as headers, and empty unless the answer was chunked. */
+  onEnd(trailers: string[]): void;
+}
+
+/** What is wrong with an answer: its bytes are not HTTP/1.1, or there are too many of them. */
+export class ResponseError extends Error {
+  override readonly name = 'ResponseError';
+
+  constructor(
+    readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Bytes of a head, and again of trailers: net/http's DefaultMaxHeaderBytes. */
+const maxHeaderSize = 1 << 20;
+/** Bytes of a chunk's size and its extensions. */
+const maxChunkLine = 16 * 1024;
+
+const endOfHead = Buffer.from('\r\n\r\n');
+const endOfLine = Buffer.from('\r\n');
+const carriageReturn = 0x0d;
+const lineFeed = 0x0a;
+
+const protocol = 'HTTP/1.';
+const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
+const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/.source;
+const fieldName = new RegExp(`^${token}$`);
+/** What no head has, its line ends aside (RFC 9110, section 5.5). */
+const illegal = /[^\t\r\n\x20-\x7e\x80-\xff]/;
+/** RFC 9112, section 2.2, lets a bare CR or LF be refused. */
+const lineBreak = /[\r\n]/;
+const digits = /^\d{1,15}$/;
+/** A size of at most 2^52, and extensions (RFC 9112, section 7.1.1), which mean nothing here. */
+const chunkLine = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;${token}(?:=(?:${token}|"(?:[^"\\\\]|\\\\.)*"))?)*$`);
+const closing = /(?:^|[\s,])close(?:$|[\s,])/i;
+/** What cannot be a trailer (RFC 9110, section 6.5.1): whoever merged it into the head would read another body. */
+const framing = /^(?:content-length|transfer-encoding|trailer)$/i;
+const nothing = Buffer.alloc(0);
+/** What indexOf gives for a terminator that has not come. */
+const incomplete = -1;
+
+/** What the next byte belongs to; a sized body is as long as Content-Length says, an open one ends with the connection. */
+type State = 'idle' | 'head' | 'sized' | 'open' | 'chunk-line' | 'chunk' | 'chunk-end' | 'trailers';
+
+/**
+ * Reads the answers on one connection, one after the other (RFC 9112). It is strict: what net/http would not send is not
+ * guessed at, because a wrong guess at where an answer ends would give one client what belongs to another.
+ */
+export class ResponseParser {
+  #state: State = 'idle';
+  #events: ResponseEvents | undefined;
+  #withoutBody = false;
+  #persistent = false;
+  /** Bytes of the body, or of the chunk, that are still to come. */
+  #left = 0;
+  /** The start of something whose end has not come yet: the first `#heldLength` bytes, and room for more. */
+  #held = nothing;
+  #heldLength = 0;
+
+  /** Whether the last answer is whole, and ended in a way that lets the connection carry another. */
+  get persistent(): boolean {
+    return this.#persistent && this.#state === 'idle';
+  }
+
+  /** From now on bytes are the answer to a request. `withoutBody` is for the answer to a HEAD. */
+  expect(events: ResponseEvents, { withoutBody }: { readonly withoutBody: boolean }): void {
+    this.#events = events;
+    this.#withoutBody = withoutBody;
+    this.#state = 'head';
+    this.#persistent = false;
+  }
+
+  /** Reads on. Throws a ResponseError, after which the connection is of no more use. */
+  push(bytes: Buffer): void {
+    const chunk = this.#heldLength === 0 ? bytes : this.#joinHeld(bytes);
+    let at = 0;
+    while (at < chunk.length) {
+      const next = this.#read(chunk, at);
+      if (next === incomplete) {
+        this.#hold(chunk, at);
+        return;
+      }
+      at = next;
+    }
+    this.#held = nothing;
+    this.#heldLength = 0;
+  }
+
+  /** The other side has ended the connection. Gives false when that leaves an answer cut short. */
+  close(): boolean {
+    if (this.#state === 'open') this.#finish([]);
+    return this.#state === 'idle';
+  }
+
+  /** Reads what begins at `at`, and gives where the next begins; `incomplete` when its end has not come. */
+  #read(chunk: Buffer, at: number): number {
+    switch (this.#state) {
+      case 'sized':
+      case 'chunk':
+        return this.#readBody(chunk, at);
+      case 'head':
+        return this.#readHead(chunk, at);
+      case 'chunk-line':
+        return this.#readChunkLine(chunk, at);
+      case 'chunk-end':
+        return this.#readChunkEnd(chunk, at);
+      case 'trailers':
+        return this.#readTrailers(chunk, at);
+      case 'open':
+        this.#events?.onBody(chunk.subarray(at));
+        return chunk.length;
+      case 'idle':
+        this.#persistent = false;
+        throw malformed('bytes that belong to no answer');
+    }
+  }
+
+  #readHead(chunk: Buffer, at: number): number {
+    const end = this.#find(endOfHead, chunk, at, maxHeaderSize);
+    if (end === incomplete) {
+      // A server of another protocol may say something short, and then wait for ever.
+      const start = chunk.toString('latin1', at, at + protocol.length);
+      if (!protocol.startsWith(start)) throw malformed('a status line');
+      return incomplete;
+    }
+    const lines = splitLines(chunk.toString('latin1', at, end));
+    const [, minor, code, message = ''] = statusLine.exec(lines[0] as string) ?? [];
+    if (code === undefined) throw malformed('a status line');
+    const statusCode = Number(code);
+    const next = end + endOfHead.length;
+    if (statusCode === 101) throw malformed('a switch of protocols that was not asked for');
+    const headers = parseFields(lines, 1);
+    if (statusCode < 200) return next;
+    this.#frame(statusCode, headers, { isOld: minor === '0' });
+    this.#events?.onHead(statusCode, message, headers);
+    if (this.#state === 'idle') this.#finish([]);
+    return next;
+  }
+
+  /** Where the answer will end: RFC 9112, section 6.3. */
+  #frame(statusCode: number, headers: readonly string[], { isOld }: { readonly isOld: boolean }): void {
+    let length: string | undefined;
+    let isChunked = false;
+    this.#persistent = !isOld;
+    for (let index = 0; index < headers.length; index += 2) {
+      const name = headers[index] as string;
+      // Few other names are as long as one of the three.
+      if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue;
+      const value = headers[index + 1] as string;
+      switch (name.toLowerCase()) {
+        case 'connection':
+          if (value !== 'keep-alive' && closing.test(value)) this.#persistent = false;
+          break;
+        case 'content-length':
+          if (length !== undefined || !digits.test(value)) throw malformed('a Content-Length');
+          length = value;
+          break;
+        case 'transfer-encoding':
+          if (isChunked || isOld || value.toLowerCase() !== 'chunked') throw malformed('a Transfer-Encoding');
+          isChunked = true;
+          break;
+      }
+    }
+    if (isChunked && length !== undefined) throw malformed('a Content-Length beside a Transfer-Encoding');
+    this.#left = Number(length ?? 0);
+    if (this.#withoutBody || statusCode === 204 || statusCode === 304) this.#state = 'idle';
+    else if (isChunked) this.#state = 'chunk-line';
+    else if (length !== undefined) this.#state = this.#left === 0 ? 'idle' : 'sized';
+    else {
+      this.#state = 'open';
+      this.#persistent = false;
+    }
+  }
+
+  #readBody(chunk: Buffer, at: number): number {
+    const end = Math.min(at + this.#left, chunk.length);
+    this.#left -= end - at;
+    this.#events?.onBody(end - at === chunk.length ? chunk : chunk.subarray(at, end));
+    if (this.#left > 0) return end;
+    if (this.#state === 'chunk') this.#state = 'chunk-end';
+    else this.#finish([]);
+    return end;
+  }
+
+  #readChunkLine(chunk: Buffer, at: number): number {
+    const end = this.#find(endOfLine, chunk, at, maxChunkLine);
+    if (end === incomplete) return incomplete;
+    const line = chunk.toString('latin1', at, end);
+    const [, size] = chunkLine.exec(line) ?? [];
+    if (size === undefined || illegal.test(line) || lineBreak.test(line))
+      throw malformed('the size of a chunk');
+    this.#left = Number.parseInt(size, 16);
+    this.#state = this.#left === 0 ? 'trailers' : 'chunk';
+    return end + endOfLine.length;
+  }
+
+  #readChunkEnd(chunk: Buffer, at: number): number {
+    const next = lineEnd(chunk, at);
+    if (next !== incomplete) this.#state = 'chunk-line';
+    return next;
+  }
+
+  #readTrailers(chunk: Buffer, at: number): number {
+    // Without trailers an empty line follows the last chunk at once.
+    if (chunk[at] === carriageReturn) {
+      const next = lineEnd(chunk, at);
+      if (next !== incomplete) this.#finish([]);
+      return next;
+    }
+    const end = this.#find(endOfHead, chunk, at, maxHeaderSize);
+    if (end === incomplete) return incomplete;
+    const trailers = parseFields(splitLines(chunk.toString('latin1', at, end)), 0);
+    for (let index = 0; index < trailers.length; index += 2) {
+      if (framing.test(trailers[index] as string)) throw malformed('a trailer');
+    }
+    this.#finish(trailers);
+    return end + endOfHead.length;
+  }
+
+  #finish(trailers: string[]): void {
+    const events = this.#events;
+    this.#events = undefined;
+    this.#state = 'idle';
+    events?.onEnd(trailers);
+  }
+
+  /** Where what begins at `at` has its terminator. Throws when it is longer than `limit`, or has a line that ends otherwise. */
+  #find(terminator: Buffer, chunk: Buffer, at: number, limit: number): number {
+    // Held bytes have been searched before, but for what may be the terminator's beginning.
+    const from =
+      at === 0 && this.#heldLength > 0 ? Math.max(0, this.#heldLength - terminator.length + 1) : at;
+    const end = chunk.indexOf(terminator, from);
+    // The last bytes may be the terminator's beginning.
+    const length = (end === incomplete ? chunk.length - terminator.length + 1 : end) - at;
+    if (length > limit) {
+      throw new ResponseError('RESPONSE_HEADERS_TOO_LARGE', 'the head of the answer is too large');
+    }
+    if (end === incomplete) refuseBareLineFeed(chunk, from);
+    return end;
+  }
+
+  /** The held bytes and those behind them. They may be given away as parts of a body, so they are not written to again. */
+  #joinHeld(bytes: Buffer): Buffer {
+    const length = this.#heldLength + bytes.length;
+    if (length > this.#held.length) {
+      const larger = Buffer.allocUnsafeSlow(length * 2);
+      this.#held.copy(larger, 0, 0, this.#heldLength);
+      this.#held = larger;
+    }
+    bytes.copy(this.#held, this.#heldLength);
+    return this.#held.subarray(0, length);
+  }
+
+  #hold(chunk: Buffer, at: number): void {
+    this.#heldLength = chunk.length - at;
+    if (at === 0 && chunk.buffer === this.#held.buffer) return;
+    this.#held = Buffer.allocUnsafeSlow(this.#heldLength * 2);
+    chunk.copy(this.#held, 0, at);
+  }
+}
+
+/** Behind the CRLF that has to be at `at`; `incomplete` when it has not come. */
+function lineEnd(chunk: Buffer, at: number): number {
+  if (chunk[at] !== carriageReturn) throw malformed('the end of a line');
+  if (at + 1 === chunk.length) return incomplete;
+  if (chunk[at + 1] !== lineFeed) throw malformed('the end of a line');
+  return at + endOfLine.length;
+}
+
+/** Who ends lines with a LF alone has said everything, and would be waited for. */
+function refuseBareLineFeed(chunk: Buffer, from: number): void {
+  for (let at = chunk.indexOf(lineFeed, from); at !== incomplete; at = chunk.indexOf(lineFeed, at + 1)) {
+    if (chunk[at - 1] !== carriageReturn) throw malformed('the end of a line');
+  }
+}
+
+function splitLines(text: string): string[] {
+  if (illegal.test(text)) throw malformed('a control character in a head');
+  return text.split('\r\n');
+}
+
+/** Fields from a line on: name, value, name, value, …. A folded line has no name of its own, and is refused. */
+function parseFields(lines: readonly string[], from: number): string[] {
+  const fields: string[] = [];
+  for (let index = from; index < lines.length; index++) {
+    const line = lines[index] as string;
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(colon, 0));
+    const value = withoutSpace(line, colon + 1);
+    if (!fieldName.test(name) || lineBreak.test(value)) throw malformed('a header field');
+    fields.push(name, value);
+  }
+  return fields;
+}
+
+/** What stands from `from` to the end of the line, without spaces and tabs around it. */
+function withoutSpace(line: string, from: number): string {
+  let start = from;
+  let end = line.length;
+  while (start < end && isSpace(line.charCodeAt(start))) start++;
+  while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
+  return line.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+function malformed(what: string): ResponseError {
+  return new ResponseError('MALFORMED_RESPONSE', `${what} is not HTTP/1.1`);
+}

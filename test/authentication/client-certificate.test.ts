@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { createClientCertificateAuthenticator } from '../../src/authentication/client-certificate.js';
+import type { UserInfo } from '../../src/kubernetes/user-info.js';
+import { openSslCiphers } from '../../src/listener/cipher-suites.js';
+import { toClientAuthorities } from '../../src/listener/client-authorities.js';
+import { serveTls } from '../../src/listener/secure-server.js';
+import type { TlsFiles } from '../../src/listener/tls-files.js';
+import {
+  type CertificateAuthority,
+  type CertificatePair,
+  type ClientCertificateOptions,
+  createCertificateAuthority,
+} from '../support/certificates.js';
+import { ask, connectHttp2 } from '../support/http2-client.js';
+
+const day = 86_400_000;
+
+let serving: CertificateAuthority;
+let authority: CertificateAuthority;
+let server: Server;
+let port: number;
+let files: { current: TlsFiles };
+let now = Date.now();
+
+before(async () => {
+  serving = await createCertificateAuthority();
+  authority = await createCertificateAuthority({
+    commonName: 'clients',
+    notAfter: new Date(now + 100 * day),
+  });
+  const pair = await serving.server();
+  files = {
+    current: {
+      pair: {
+        certificate: Buffer.from(pair.certificate),
+        key: Buffer.from(pair.key),
+        notAfter: new Date(now + day),
+      },
+      clientAuthorities: toClientAuthorities(Buffer.from(authority.certificate)),
+    },
+  };
+  const authenticator = createClientCertificateAuthenticator(
+    () => files.current.clientAuthorities,
+    () => now,
+  );
+  server = createServer((request, response) => {
+    try {
+      const user = authenticator.authenticate(request) as UserInfo | undefined;
+      response.end(JSON.stringify(user === undefined ? null : [user.username, user.groups]));
+    } catch (error) {
+      response.end(JSON.stringify((error as Error).message));
+    }
+  });
+  serveTls(server, {
+    files,
+    minVersion: 'TLSv1.2',
+    ciphers: openSslCiphers([]),
+    onHandshakeError: () => {},
+    onAbuse: () => {},
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  port = (server.address() as AddressInfo).port;
+});
+
+after(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+async function whoIs(pair: CertificatePair | undefined, agent?: https.Agent): Promise<unknown> {
+  const request = https.get({
+    port,
+    ca: serving.certificate,
+    agent: agent ?? false,
+    ...(pair !== undefined && { cert: pair.certificate, key: pair.key }),
+  });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  return JSON.parse(text);
+}
+
+async function whoHas(options: ClientCertificateOptions): Promise<unknown> {
+  return whoIs(await authority.client(options));
+}
+
+describe('a client certificate', () => {
+  it('says who its owner is: CN is the name, every O a group, in order and with repetitions', async () => {
+    assert.deepEqual(await whoHas({ commonName: 'jane', organizations: ['b', 'a', 'b'] }), [
+      'jane',
+      ['b', 'a', 'b'],
+    ]);
+    assert.deepEqual(await whoHas({ commonName: 'jane', organizations: [] }), ['jane', []]);
+    assert.deepEqual(await whoHas({ commonName: 'jane', organizations: ['one'] }), ['jane', ['one']]);
+  });
+
+  it('says so over HTTP/2 as well', async () => {
+    const pair = await authority.client({ commonName: 'jane', organizations: ['dev'] });
+    const session = await connectHttp2(port, serving.certificate, { cert: pair.certificate, key: pair.key });
+    assert.deepEqual((await ask(session, '/')).json, ['jane', ['dev']]);
+    session.destroy();
+  });
+
+  it('is no credential where there is none', async () => {
+    assert.equal(await whoIs(undefined), null);
+  });
+
+  const hostile = [
+    'x/O=system:masters',
+    'x,O=system:masters',
+    'x+O=system:masters',
+    'x\nO=system:masters',
+    'x\r\nO=system:masters\r\n',
+    'x\u0000O=system:masters',
+    'x\\nO=system:masters',
+    '"x", O="system:masters"',
+    'CN=admin\nO=system:masters',
+    '\nO=system:masters',
+    '#0c0e73797374656d3a6d617374657273',
+    'Ünïcödé 日本',
+    '__proto__',
+  ];
+  for (const text of hostile) {
+    it(`whose CN or O is ${JSON.stringify(text)} makes one name or one group of it`, async () => {
+      assert.deepEqual(await whoHas({ commonName: text, organizations: ['g'] }), [text, ['g']]);
+      assert.deepEqual(await whoHas({ commonName: 'x', organizations: [text] }), ['x', [text]]);
+    });
+  }
+
+  it('with attributes in one RDN, in other string types and several CNs is read as Go reads it', async () => {
+    const subject = [
+      { O: [{ printableString: 'one' }], CN: [{ utf8String: 'first' }] },
+      { OU: [{ utf8String: 'unit' }], L: [{ utf8String: 'O=system:masters' }] },
+      { O: [{ bmpString: 'two' }] },
+      { CN: [{ ia5String: 'last' }] },
+    ];
+    assert.deepEqual(await whoHas({ subject }), ['last', ['one', 'two']]);
+  });
+
+  it('without a CN, or with an empty one, stands for nobody', async () => {
+    assert.match(String(await whoHas({ subject: [{ O: ['system:masters'] }] })), /has no CN/);
+    assert.match(String(await whoHas({ commonName: '' })), /has no CN/);
+  });
+
+  it('has to be for client authentication', async () => {
+    for (const usage of ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0', '']) {
+      assert.match(
+        String(await whoHas({ commonName: 'x', usage })),
+        /refused|not for client authentication/,
+        usage,
+      );
+    }
+  });
+
+  it('of another authority is refused, by the same name too', async () => {
+    const other = await createCertificateAuthority({ commonName: 'clients' });
+    assert.match(String(await whoIs(await other.client())), /^the client certificate is refused/);
+    const self = await createCertificateAuthority({ commonName: 'admin' });
+    assert.match(String(await whoIs(self)), /^the client certificate is refused/);
+  });
+
+  it('of the authority that has issued the certificate of the listener is refused', async () => {
+    assert.match(String(await whoIs(await serving.client())), /^the client certificate is refused/);
+  });
+
+  it('of an intermediate is taken with its chain, and refused without', async () => {
+    const intermediate = await authority.intermediate();
+    const pair = await intermediate.client({ commonName: 'below', organizations: [] });
+    assert.deepEqual(await whoIs(pair), ['below', []]);
+    const [leaf = ''] = pair.certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
+    assert.match(String(await whoIs({ ...pair, certificate: leaf })), /is refused/);
+  });
+
+  it('of somebody who is no authority is refused', async () => {
+    const leaf = await authority.client({ commonName: 'leaf' });
+    const forged = await createCertificateAuthority({ commonName: 'leaf' });
+    const below = await forged.client({ commonName: 'system:admin' });
+    const chain = { ...below, certificate: below.certificate + leaf.certificate + authority.certificate };
+    assert.match(String(await whoIs(chain)), /is refused/);
+  });
+
+  it('that has expired or is not valid yet is refused', async () => {
+    const expired = { notBefore: new Date(now - 2 * day), notAfter: new Date(now - day) };
+    assert.match(String(await whoHas({ commonName: 'x', ...expired })), /refused: CERT_HAS_EXPIRED/);
+    const future = { notBefore: new Date(now + day), notAfter: new Date(now + 2 * day) };
+    assert.match(String(await whoHas({ commonName: 'x', ...future })), /refused: CERT_NOT_YET_VALID/);
+  });
+
+  it('stops to authenticate when it expires, on a connection that is open', async () => {
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const pair = await authority.client({
+      commonName: 'x',
+      organizations: [],
+      notAfter: new Date(now + day),
+    });
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    now += day + 1000;
+    assert.match(String(await whoIs(pair, agent)), /is not valid now/);
+    now -= day + 1000;
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    agent.destroy();
+  });
+
+  it('stops to authenticate when its intermediate expires', async () => {
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
+    const pair = await intermediate.client({ commonName: 'x', organizations: [] });
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    now += 2 * day;
+    assert.match(String(await whoIs(pair, agent)), /is not valid now/);
+    now -= 2 * day;
+    agent.destroy();
+  });
+
+  it('holds while authorities are added, and no longer when its own is taken out', async () => {
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const first = files.current;
+    const other = await createCertificateAuthority({ commonName: 'other' });
+    const pair = await authority.client({ commonName: 'x', organizations: [] });
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    const both = toClientAuthorities(Buffer.from(authority.certificate + other.certificate));
+    files.current = { ...first, clientAuthorities: both };
+    assert.deepEqual(await whoIs(pair, agent), ['x', []]);
+    files.current = { ...first, clientAuthorities: toClientAuthorities(Buffer.from(other.certificate)) };
+    assert.match(String(await whoIs(pair, agent)), /taken out of --client-ca-file/);
+    // That answer has ended the connection; the next one is verified anew.
+    assert.match(String(await whoIs(pair, agent)), /is refused/);
+    assert.match(String(await whoIs(pair)), /is refused/);
+    files.current = first;
+    assert.deepEqual(await whoIs(pair), ['x', []]);
+    agent.destroy();
+  });
+});

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
+import { twoUsers, twoUsersPolicy } from '../support/gateway.js';
+import { ask, connectHttp2 } from '../support/http2-client.js';
+import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { runProgram } from '../support/proxy.js';
+import { createServingFiles, startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+
+const pod = '/api/v1/namespaces/default/pods/web-0';
+const configMap = '/api/v1/namespaces/default/configmaps/settings';
+
+let authority: CertificateAuthority;
+let proxied: TlsProxy;
+
+before(async () => {
+  authority = await createCertificateAuthority({ commonName: 'clients' });
+  const files = await createServingFiles();
+  const ca = await files.replace('clients.crt', authority.certificate);
+  const tokens = await files.replace('tokens.csv', twoUsers);
+  proxied = await startTlsProxy(
+    [`--client-ca-file=${ca}`, `--token-auth-file=${tokens}`, '--reject-paths='],
+    { allow: twoUsersPolicy },
+    files,
+  );
+});
+
+after(() => proxied.close());
+
+/** A connection that presents a certificate of this subject, or none. */
+async function connect(commonName?: string, organizations: readonly string[] = []) {
+  const pair =
+    commonName === undefined
+      ? undefined
+      : await authority.client({ commonName, organizations: [...organizations] });
+  return connectHttp2(proxied.proxy.port, proxied.ca, {
+    ...(pair && { cert: pair.certificate, key: pair.key }),
+  });
+}
+
+function token(name: string) {
+  return { headers: { authorization: `Bearer ${name}-token` } };
+}
+
+function arrived(mark: string) {
+  return proxied.server.requests.filter(({ rawUrl }) => rawUrl.endsWith(mark));
+}
+
+describe('callers over HTTP/2', () => {
+  test('with tokens share one connection, and each request acts as its own caller', async t => {
+    const session = await connect();
+    t.after(() => session.destroy());
+    const names = Array.from({ length: 300 }, (_, index) => ['alice', 'bob', 'nobody'][index % 3] as string);
+    const answers = await Promise.all(
+      names.map((name, index) => ask(session, `${pod}?h2=${index}.`, name === 'nobody' ? {} : token(name))),
+    );
+    for (const [index, { status, text }] of answers.entries()) {
+      const name = names[index];
+      assert.equal(status, { alice: 200, bob: 403, nobody: 401 }[name as string], text);
+      if (name === 'bob') assert.match(text, /User \\"bob\\" cannot get/);
+      const identities = arrived(`?h2=${index}.`).map(({ headers }) => headers['impersonate-user']);
+      assert.deepEqual(identities, name === 'nobody' ? [] : [name]);
+    }
+  });
+
+  test('cannot say themselves who they are', async t => {
+    const session = await connect();
+    t.after(() => session.destroy());
+    for (const header of [
+      'impersonate-user',
+      'impersonate-group',
+      'impersonate-extra-scopes',
+      'impersonate_user',
+      'x-remote-user',
+      'x_remote_group',
+      'x-remote-extra-scopes',
+    ]) {
+      const headers = { ...token('alice').headers, [header]: 'bob' };
+      const { status, text } = await ask(session, `${pod}?claimed=${header}`, { headers });
+      assert.equal(status, 403, header);
+      assert.match(text, /Impersonate-\* and X-Remote-\*/);
+      assert.equal(arrived(`?claimed=${header}`).length, 0);
+    }
+  });
+});
+
+describe('callers with a client certificate', () => {
+  test('act under its CN and groups, whatever token comes beside it', async t => {
+    const session = await connect('bob', ['ops']);
+    t.after(() => session.destroy());
+    for (const [index, question] of [{}, token('alice'), token('wrong')].entries()) {
+      const mark = `?certified=${index}`;
+      assert.equal((await ask(session, configMap + mark, question)).status, 200);
+      const [request] = arrived(mark);
+      assert.equal(request?.headers['impersonate-user'], 'bob');
+      assert.equal(request?.headers['impersonate-group'], 'ops, system:authenticated');
+      assert.equal(request?.headers['authorization'], undefined);
+      assert.equal((await ask(session, pod, question)).status, 403);
+    }
+  });
+
+  test('of Kubernetes’ own names and groups are refused', async t => {
+    for (const [name, group] of [
+      ['system:admin', 'dev'],
+      ['alice', 'system:masters'],
+      ['system:serviceaccount:kube-system:default', 'system:serviceaccounts'],
+      ['system:node:worker', 'system:nodes'],
+      ['alice', ' system:masters'],
+    ] as const) {
+      const session = await connect(name, [group]);
+      t.after(() => session.destroy());
+      const mark = `?own=${encodeURIComponent(name + group)}`;
+      for (const question of [{}, token('alice')]) {
+        assert.equal((await ask(session, pod + mark, question)).status, 403, `${name} ${group}`);
+      }
+      assert.equal(arrived(mark).length, 0);
+    }
+  });
+
+  test('that is a stranger’s are judged by their token, if there is one', async t => {
+    const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client({
+      commonName: 'bob',
+    });
+    const session = await connectHttp2(proxied.proxy.port, proxied.ca, {
+      cert: stranger.certificate,
+      key: stranger.key,
+    });
+    t.after(() => session.destroy());
+    assert.equal((await ask(session, pod)).status, 401);
+    assert.equal((await ask(session, pod, token('alice'))).status, 200);
+    assert.equal((await ask(session, configMap, token('alice'))).status, 403);
+  });
+});
+
+describe('kubectl over TLS', () => {
+  kubectlTest('is who its token says', async () => {
+    const ca = await proxied.files.replace('ca.crt', proxied.ca);
+    const server = `--server=https://127.0.0.1:${proxied.proxy.port}`;
+    const args = [server, `--certificate-authority=${ca}`, '--token=alice-token'];
+    const { stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
+    assert.match(stdout, /Username +alice/, stderr);
+    const executed = await kubectl(['exec', 'web-0', ...args, '--', 'echo', 'hello']);
+    assert.equal(executed.stdout, 'hello\n', executed.stderr);
+  });
+});
+
+describe('tokens of callers', () => {
+  test('are not taken beyond loopback without TLS', async () => {
+    const { code, stderr } = await runProgram([
+      ...[
+        '--server=https://127.0.0.1:1',
+        '--address=0.0.0.0',
+        '--port=0',
+        '--token-auth-file=/nonexistent/t.csv',
+      ],
+    ]);
+    assert.equal(code, 1);
+    assert.match(stderr, /the tokens of --token-auth-file would pass there unencrypted/);
+  });
+});

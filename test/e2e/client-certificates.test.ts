@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
+import {
+  type CertificateAuthority,
+  type CertificatePair,
+  createCertificateAuthority,
+} from '../support/certificates.js';
+import { ask, connectHttp2 } from '../support/http2-client.js';
+import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { runProgram } from '../support/proxy.js';
+import { createServingFiles, startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+
+let authority: CertificateAuthority;
+let jane: CertificatePair;
+let stranger: CertificatePair;
+let proxied: TlsProxy;
+
+before(async () => {
+  authority = await createCertificateAuthority({ commonName: 'clients' });
+  jane = await authority.client({ commonName: 'jane', organizations: ['dev'] });
+  stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client();
+  proxied = await start();
+});
+
+after(() => proxied.close());
+
+async function start(t?: TestContext): Promise<TlsProxy> {
+  const files = await createServingFiles();
+  const ca = await files.replace('clients.crt', authority.certificate);
+  const own = await startTlsProxy(
+    [`--client-ca-file=${ca}`, '--reject-paths='],
+    { allow: () => true },
+    files,
+  );
+  t?.after(() => own.close());
+  return own;
+}
+
+/** Sends a head over TLS and gives everything until the connection ends, or until the head of a 101. */
+async function exchange(
+  { proxy, ca }: TlsProxy,
+  pair: CertificatePair | undefined,
+  head: string,
+): Promise<string> {
+  const socket = tls.connect({
+    port: proxy.port,
+    ca,
+    ...(pair && { cert: pair.certificate, key: pair.key }),
+  });
+  await once(socket, 'secureConnect');
+  let received = '';
+  socket.on('error', () => {});
+  socket.on('data', chunk => {
+    received += chunk.toString('latin1');
+    if (received.startsWith('HTTP/1.1 101')) socket.destroy();
+  });
+  socket.write(head);
+  if (!socket.closed) await once(socket, 'close');
+  return received;
+}
+
+const plain = 'GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+const exec =
+  'GET /api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true HTTP/1.1\r\nHost: localhost\r\n' +
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n';
+
+for (const [leg, head, code] of [
+  ['plain', plain, 200],
+  ['upgrade', exec, 101],
+] as const) {
+  test(`a ${leg} request with a certificate of --client-ca-file passes, and without one or with another is a 401`, async () => {
+    assert.match(await exchange(proxied, jane, head), new RegExp(`^HTTP/1\\.1 ${code} `));
+    const before = proxied.server.requests.length;
+    for (const pair of [undefined, stranger]) {
+      const answer = await exchange(proxied, pair, head);
+      assert.match(answer, /^HTTP\/1\.1 401 [\s\S]*"kind":"Status"[\s\S]*"reason":"Unauthorized"/);
+    }
+    assert.equal(proxied.server.requests.length, before);
+  });
+}
+
+test('requests over HTTP/2 are judged by the certificate of their connection', async () => {
+  for (const [pair, status] of [
+    [jane, 200],
+    [stranger, 401],
+    [undefined, 401],
+  ] as const) {
+    const session = await connectHttp2(proxied.proxy.port, proxied.ca, {
+      ...(pair && { cert: pair.certificate, key: pair.key }),
+    });
+    for (const path of ['/version', '/-/metrics'])
+      assert.equal((await ask(session, path)).status, status, path);
+    session.destroy();
+  }
+});
+
+kubectlTest('kubectl passes with its client certificate', async () => {
+  const { files, proxy } = proxied;
+  const ca = await files.replace('ca.crt', proxied.ca);
+  const certificate = await files.replace('jane.crt', jane.certificate);
+  const key = await files.replace('jane.key', jane.key);
+  const server = [`--server=https://127.0.0.1:${proxy.port}`, `--certificate-authority=${ca}`];
+  const credential = [`--client-certificate=${certificate}`, `--client-key=${key}`];
+  const { code, stdout, stderr } = await kubectl([...server, ...credential, 'get', 'pods', '--output=name']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /pod\/web-0/);
+  const executed = await kubectl([...server, ...credential, 'exec', 'web-0', '--', 'echo', 'hello']);
+  assert.equal(executed.stdout, 'hello\n', executed.stderr);
+  const refused = await kubectl([...server, '--token=unused', 'get', 'pods']);
+  assert.match(refused.stderr, /Unauthorized/);
+});
+
+async function until(what: string, look: () => Promise<boolean>, timeout = 12_000): Promise<void> {
+  const deadline = Date.now() + timeout;
+  while (!(await look())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeout} ms`);
+    await delay(200);
+  }
+}
+
+for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`a resumed ${maxVersion} session carries no identity past a change of --client-ca-file`, async t => {
+    const own = await start(t);
+    const connect = async (session?: Buffer) => {
+      const socket = tls.connect({
+        ...{ port: own.proxy.port, ca: own.ca, cert: jane.certificate, key: jane.key, maxVersion },
+        ...(session && { session }),
+      });
+      let ticket: Buffer | undefined;
+      let received = '';
+      socket.on('session', got => {
+        ticket = got;
+      });
+      socket.on('data', chunk => {
+        received += chunk;
+      });
+      await once(socket, 'secureConnect');
+      const reused = socket.isSessionReused();
+      socket.write(plain);
+      if (!socket.closed) await once(socket, 'close');
+      return { reused, ticket, code: received.slice(9, 12) };
+    };
+    const { ticket, code } = await connect();
+    assert.equal(code, '200');
+    assert.ok(ticket);
+    const resumed = await connect(ticket);
+    assert.deepEqual([resumed.reused, resumed.code], [true, '200']);
+    const other = await createCertificateAuthority({ commonName: 'clients' });
+    await own.files.replace('clients.crt', other.certificate);
+    await until('the new authority', async () =>
+      (await exchange(own, jane, plain)).startsWith('HTTP/1.1 401'),
+    );
+    const late = await connect(ticket);
+    assert.deepEqual([late.reused, late.code], [false, '401']);
+  });
+}
+
+test('an open HTTP/2 connection is told to go when its authority is taken out, and its watch goes on', async t => {
+  const own = await start(t);
+  const session = await connectHttp2(own.proxy.port, own.ca, { cert: jane.certificate, key: jane.key });
+  t.after(() => session.destroy());
+  const watch = session.request({ ':path': '/api/v1/pods?watch=1' });
+  await once(
+    watch.on('error', () => {}),
+    'response',
+  );
+  const goaway = once(session, 'goaway');
+  const other = await createCertificateAuthority();
+  await own.files.replace('clients.crt', other.certificate);
+  await Promise.race([goaway, delay(15_000, undefined, { ref: false }).then(() => assert.fail('no GOAWAY'))]);
+  assert.equal(watch.closed, false);
+});
+
+test('a broken --client-ca-file keeps the last good one', async t => {
+  const own = await start(t);
+  await writeFile(join(own.files.folder, 'clients.crt'), 'nothing of use');
+  await until('the log line', async () => /--client-ca-file \S+ has no certificate/.test(own.proxy.stderr()));
+  assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
+  assert.match(await exchange(own, stranger, plain), /^HTTP\/1\.1 401 /);
+});
+
+test('a client cannot renegotiate, with another certificate or at all', async () => {
+  const client = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${proxied.proxy.port}`, '-tls1_2']);
+  let output = '';
+  for (const stream of [client.stdout, client.stderr]) {
+    stream.on('data', chunk => {
+      output += chunk;
+    });
+  }
+  await until('the handshake', async () => /Verify return code/.test(output));
+  client.stdin.write('R\n');
+  await until('the refusal', async () => /no renegotiation/.test(output));
+  client.kill('SIGKILL');
+});
+
+test('--client-ca-file needs TLS, and is told with its name when it is no use', async t => {
+  const files = await createServingFiles();
+  t.after(() => files.remove());
+  const run = async (...args: string[]) =>
+    (await runProgram(['--port=0', '--server=http://127.0.0.1:1', ...args])).stderr;
+  assert.match(await run(`--client-ca-file=${files.certificate}`), /--client-ca-file needs --tls-cert-file/);
+  const nowhere = join(files.folder, 'nowhere.crt');
+  const missing = await run(...files.args, `--client-ca-file=${nowhere}`);
+  assert.ok(missing.includes(`--client-ca-file ${nowhere}: no such file`), missing);
+  const key = await run(...files.args, `--client-ca-file=${files.key}`);
+  assert.ok(key.includes(`--client-ca-file ${files.key} has no certificate`), key);
+});
+
+test('a gateway with client certificates may listen beyond loopback', async t => {
+  const files = await createServingFiles();
+  const ca = await files.replace('clients.crt', authority.certificate);
+  const own = await startTlsProxy([`--client-ca-file=${ca}`, '--address=0.0.0.0'], {}, files);
+  t.after(() => own.close());
+  assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
+  assert.doesNotMatch(own.proxy.stderr(), /no authentication/);
+});

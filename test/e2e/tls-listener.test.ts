@@ -1,0 +1,343 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import https from 'node:https';
+import net from 'node:net';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
+import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { runProgram } from '../support/proxy.js';
+import { createServingFiles, type ServingFiles, startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+
+let shared: TlsProxy;
+
+before(async () => {
+  shared = await startTlsProxy(['--reject-paths=']);
+});
+
+after(() => shared.close());
+
+async function start(t: TestContext, args: readonly string[] = []): Promise<TlsProxy> {
+  const proxied = await startTlsProxy(args);
+  t.after(() => proxied.close());
+  return proxied;
+}
+
+function get(
+  { proxy, ca }: TlsProxy,
+  path: string,
+  options: https.RequestOptions = {},
+): Promise<{ status: number | undefined; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = https.get({ host: '127.0.0.1', port: proxy.port, path, ca, agent: false, ...options });
+    request.once('error', reject).once('response', response => {
+      let text = '';
+      response
+        .setEncoding('utf8')
+        .on('data', chunk => {
+          text += chunk;
+        })
+        .once('end', () => resolve({ status: response.statusCode, text }));
+    });
+  });
+}
+
+/** Opens a connection that has finished its handshake, or rejects. */
+async function connect({ proxy, ca }: TlsProxy, options: tls.ConnectionOptions = {}): Promise<tls.TLSSocket> {
+  const socket = tls.connect({ host: '127.0.0.1', port: proxy.port, ca, ...options });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+async function serialOf(proxied: TlsProxy, ca = proxied.ca): Promise<string> {
+  const socket = await connect(proxied, { ca });
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy();
+  return serialNumber;
+}
+
+async function until(what: string, look: () => Promise<boolean> | boolean, timeout = 10_000): Promise<void> {
+  const deadline = Date.now() + timeout;
+  while (!(await look())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeout} ms`);
+    await delay(100);
+  }
+}
+
+/** Writes to a TLS connection and reads until it ends. */
+async function exchange(proxied: TlsProxy, text: string | Buffer): Promise<string> {
+  const socket = await connect(proxied);
+  let received = '';
+  socket.on('data', chunk => {
+    received += chunk.toString('latin1');
+  });
+  socket.on('error', () => {});
+  socket.write(text);
+  if (!socket.closed) await once(socket, 'close');
+  return received;
+}
+
+test('a listener with a certificate serves HTTPS, and prints the same line as without', async () => {
+  assert.match(shared.proxy.stdout(), /^Starting to serve on 127\.0\.0\.1:\d+\n$/);
+  const { status, text } = await get(shared, '/version');
+  assert.equal(status, 200);
+  assert.match(text, /gitVersion/);
+});
+
+test('plain HTTP gets no answer from a TLS listener, which serves on', async () => {
+  const socket = net.connect({ host: '127.0.0.1', port: shared.proxy.port });
+  let received = '';
+  socket.on('data', chunk => {
+    received += chunk.toString('latin1');
+  });
+  socket.on('error', () => {});
+  socket.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(socket, 'close');
+  assert.doesNotMatch(received, /HTTP\/1\.1/);
+  assert.equal((await get(shared, '/version')).status, 200);
+});
+
+kubectlTest("kubectl's exec works over TLS", async () => {
+  const { files, proxy } = shared;
+  const ca = await files.replace('ca.crt', files.authority.certificate);
+  // Without any credential kubectl asks for a password.
+  const args = [
+    '--server',
+    `https://127.0.0.1:${proxy.port}`,
+    '--certificate-authority',
+    ca,
+    '--token=unused',
+  ];
+  const { stdout, stderr } = await kubectl([...args, 'exec', 'web-0', '--', 'echo', 'over', 'tls']);
+  assert.equal(stdout, 'over tls\n', stderr);
+});
+
+test('what is not HTTP gets a 400 over TLS, and too large a head a 431', async () => {
+  assert.match(await exchange(shared, 'nonsense\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*"kind":"Status"/);
+  const bomb = `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(200_000)}\r\n\r\n`;
+  assert.match(await exchange(shared, bomb), /^HTTP\/1\.1 431 [\s\S]*"kind":"Status"/);
+});
+
+test('the host guard holds over TLS', async () => {
+  const { status, text } = await get(shared, '/version', {
+    servername: 'localhost',
+    headers: { Host: 'evil.example' },
+  });
+  assert.equal(status, 403);
+  assert.match(text, /--accept-hosts/);
+});
+
+test('an answer that breaks off with nothing to tell its length ends without close_notify', async () => {
+  shared.server.intercept((request, response) => {
+    if (request.url !== '/cut') return false;
+    response.write('half');
+    setTimeout(() => response.socket?.destroy(), 200);
+    return true;
+  });
+  const socket = await connect(shared);
+  const args = ['s_client', '-connect', `127.0.0.1:${shared.proxy.port}`, '-quiet', '-no_ign_eof'];
+  socket.destroy();
+  const client = execFile('openssl', args);
+  let output = '';
+  client.stdout?.on('data', chunk => {
+    output += chunk;
+  });
+  client.stderr?.on('data', chunk => {
+    output += chunk;
+  });
+  client.stdin?.write('GET /cut HTTP/1.0\r\nHost: localhost\r\n\r\n');
+  await once(client, 'close');
+  assert.match(output, /half/);
+  assert.match(output, /unexpected eof while reading/);
+});
+
+test('TLS 1.2 is the least version by default', async () => {
+  const socket = await connect(shared, { maxVersion: 'TLSv1.2' });
+  assert.equal(socket.getProtocol(), 'TLSv1.2');
+  socket.destroy();
+  await assert.rejects(
+    connect(shared, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' }),
+  );
+});
+
+test('--tls-min-version=VersionTLS13 refuses TLS 1.2', async t => {
+  const proxied = await start(t, ['--tls-min-version=VersionTLS13']);
+  const socket = await connect(proxied);
+  assert.equal(socket.getProtocol(), 'TLSv1.3');
+  socket.destroy();
+  await assert.rejects(connect(proxied, { maxVersion: 'TLSv1.2' }));
+});
+
+test('--tls-cipher-suites offers those suites of TLS 1.2 and no other', async t => {
+  const proxied = await start(t, [
+    '--tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384',
+  ]);
+  const socket = await connect(proxied, { maxVersion: 'TLSv1.2' });
+  assert.equal(socket.getCipher().name, 'ECDHE-ECDSA-AES256-GCM-SHA384');
+  socket.destroy();
+  const ciphers = 'ECDHE-ECDSA-AES128-GCM-SHA256';
+  await assert.rejects(connect(proxied, { maxVersion: 'TLSv1.2', ciphers }));
+  const withTls13 = await connect(proxied);
+  assert.equal(withTls13.getProtocol(), 'TLSv1.3');
+  withTls13.destroy();
+});
+
+test('without --tls-cipher-suites no suite without forward secrecy is offered', async () => {
+  for (const ciphers of ['AES128-GCM-SHA256', 'ECDHE-ECDSA-AES128-SHA']) {
+    await assert.rejects(connect(shared, { maxVersion: 'TLSv1.2', ciphers }), ciphers);
+  }
+});
+
+test('a rotated certificate is served within 10 s, and open connections go on', async t => {
+  const proxied = await start(t);
+  const { files, proxy } = proxied;
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  await get(proxied, '/version', { agent });
+  const watch = await connect(proxied);
+  watch.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(watch, 'data');
+  let closed = false;
+  watch.once('close', () => {
+    closed = true;
+  });
+  const before = await serialOf(proxied);
+  await files.write(await files.authority.server({ notAfter: new Date('2040-01-01T00:00:00Z') }));
+  await until('the new certificate', async () => (await serialOf(proxied)) !== before);
+  assert.equal(closed, false);
+  const request = https.get({ host: '127.0.0.1', port: proxy.port, path: '/version', ca: proxied.ca, agent });
+  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  response.resume();
+  assert.equal(request.reusedSocket, true);
+  watch.destroy();
+  const { text } = await get(proxied, '/-/metrics');
+  assert.match(
+    text,
+    new RegExp(
+      `serving_certificate_expiration_timestamp_seconds ${Date.parse('2040-01-01T00:00:00Z') / 1000}\n`,
+    ),
+  );
+  assert.match(text, /kube_api_proxy_tls_reloads_total\{result="success"\} [1-9]/);
+});
+
+test('a half-written pair keeps the last good one and is logged, and the whole one is taken', async t => {
+  const proxied = await start(t);
+  const { files, proxy } = proxied;
+  const before = await serialOf(proxied);
+  const next = await files.authority.server();
+  for (const half of [next.certificate.slice(0, 200), next.certificate, '']) {
+    const told = proxy.log().length;
+    await writeFile(files.certificate, half);
+    await until('the log line', () =>
+      proxy
+        .log()
+        .slice(told)
+        .some(({ msg }) => /last good ones stay in use/.test(String(msg))),
+    );
+    assert.equal(await serialOf(proxied), before);
+  }
+  assert.match(
+    proxy.stderr(),
+    /--tls-private-key-file \S+ does not match the certificate in --tls-cert-file/,
+  );
+  assert.doesNotMatch(proxy.stderr(), /BEGIN|PRIVATE KEY-/);
+  await files.write(next);
+  await until('the new certificate', async () => (await serialOf(proxied)) !== before);
+  assert.match((await get(proxied, '/-/metrics')).text, /tls_reloads_total\{result="failure"\} [1-9]/);
+});
+
+test('a connection that never finishes its handshake is cut off after 30 s', async () => {
+  const silent = net.connect({ host: '127.0.0.1', port: shared.proxy.port });
+  const begun = Date.now();
+  // The head of a TLS record that announces more than ever comes.
+  silent.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
+  silent.on('error', () => {}).resume();
+  await once(silent, 'close');
+  const took = Date.now() - begun;
+  assert.ok(took > 25_000 && took < 40_000, `it took ${took} ms`);
+});
+
+test('SIGTERM ends connections that have sent nothing since their handshake', async t => {
+  const proxied = await start(t);
+  const idle = await connect(proxied);
+  idle.on('error', () => {}).resume();
+  const begun = Date.now();
+  const { code } = await proxied.proxy.stop();
+  assert.equal(code, 0);
+  assert.ok(Date.now() - begun < 2000, `it took ${Date.now() - begun} ms`);
+  idle.destroy();
+});
+
+// Start-up problems
+
+async function problemsOf(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(['--port=0', '--server=http://127.0.0.1:1', ...args]);
+  assert.equal(code, 1, stderr);
+  assert.equal(stdout, '');
+  assert.doesNotMatch(stderr, /BEGIN|\n\s+at /);
+  return stderr;
+}
+
+async function withFiles(t: TestContext): Promise<ServingFiles> {
+  const files = await createServingFiles();
+  t.after(() => files.remove());
+  return files;
+}
+
+test('a certificate without its key, and a key without its certificate, are told', async t => {
+  const { args } = await withFiles(t);
+  assert.match(await problemsOf(args.slice(0, 1)), /--tls-cert-file needs --tls-private-key-file/);
+  assert.match(await problemsOf(args.slice(1)), /--tls-private-key-file needs --tls-cert-file/);
+});
+
+test('files that cannot be read are told with flag and name', async t => {
+  const { folder } = await withFiles(t);
+  const problems = await problemsOf([
+    `--tls-cert-file=${folder}/no.crt`,
+    `--tls-private-key-file=${folder}/no.key`,
+  ]);
+  assert.ok(problems.includes(`--tls-cert-file ${folder}/no.crt: no such file`), problems);
+  assert.ok(problems.includes(`--tls-private-key-file ${folder}/no.key: no such file`), problems);
+});
+
+test('files that are not PEM are told with flag and name', async t => {
+  const { args, certificate, key } = await withFiles(t);
+  await writeFile(certificate, 'not PEM');
+  await writeFile(key, 'not PEM');
+  const problems = await problemsOf(args);
+  assert.ok(problems.includes(`--tls-cert-file ${certificate} has no certificate`), problems);
+  assert.ok(problems.includes(`--tls-private-key-file ${key} has no private key`), problems);
+});
+
+test('a key that does not fit the certificate is told with both files', async t => {
+  const { args, authority, replace, certificate, key } = await withFiles(t);
+  await replace('tls.key', (await authority.server()).key);
+  const problems = await problemsOf(args);
+  assert.ok(
+    problems.includes(
+      `--tls-private-key-file ${key} does not match the certificate in --tls-cert-file ${certificate}`,
+    ),
+    problems,
+  );
+});
+
+test('unknown cipher suites and versions are told by name', async t => {
+  const { args } = await withFiles(t);
+  const problems = await problemsOf([
+    ...args,
+    '--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_RC4_128_SHA,NULL-SHA',
+    '--tls-min-version=VersionTLS11',
+  ]);
+  assert.match(problems, /--tls-cipher-suites: "TLS_RSA_WITH_RC4_128_SHA"/);
+  assert.match(problems, /--tls-cipher-suites: "NULL-SHA"/);
+  assert.match(problems, /--tls-min-version: "VersionTLS11" is not one of VersionTLS12, VersionTLS13/);
+});
+
+test('a Unix socket and a certificate exclude each other', async t => {
+  const { args, folder } = await withFiles(t);
+  const { code, stderr } = await runProgram([...args, `--unix-socket=${folder}/socket`]);
+  assert.equal(code, 1);
+  assert.match(stderr, /--unix-socket and --tls-cert-file/);
+});

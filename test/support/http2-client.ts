@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import http2, {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionOptions,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+  type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
+} from 'node:http2';
+
+type AnswerHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
+
+/** An answer over HTTP/2 with its body read to the end, or to the reset. */
+export interface Http2Answer {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  readonly text: string;
+  readonly json: unknown;
+  readonly trailers: IncomingHttpHeaders;
+  /** Code of the RST_STREAM; 0 is none. */
+  readonly rstCode: number;
+}
+
+/** What to send. */
+export interface Http2Question {
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: string | Buffer;
+}
+
+/** Opens an HTTP/2 connection to a port of 127.0.0.1 that is trusted by its authority's PEM. */
+export async function connectHttp2(
+  port: number,
+  ca: string,
+  options: ClientSessionOptions & SecureClientSessionOptions = {},
+): Promise<ClientHttp2Session> {
+  const session = http2.connect(`https://127.0.0.1:${port}`, { ca, ...options });
+  session.on('error', () => {});
+  await once(session, 'connect');
+  return session;
+}
+
+/** Opens a stream; its errors are told by its end alone. */
+export function openStream(
+  session: ClientHttp2Session,
+  path: string,
+  headers: OutgoingHttpHeaders = {},
+  endStream = true,
+): ClientHttp2Stream {
+  const stream = session.request({ ':path': path, ...headers }, { endStream });
+  stream.on('error', () => {});
+  return stream;
+}
+
+/** The head of an answer. */
+export async function headOf(stream: ClientHttp2Stream): Promise<AnswerHeaders> {
+  const [headers] = (await once(stream, 'response')) as [AnswerHeaders];
+  return headers;
+}
+
+/** Sends one request and reads its whole answer. */
+export async function ask(
+  session: ClientHttp2Session,
+  path: string,
+  { headers = {}, body }: Http2Question = {},
+): Promise<Http2Answer> {
+  const stream = openStream(session, path, headers, body === undefined);
+  if (body !== undefined) stream.end(body);
+  let head: AnswerHeaders = {};
+  let trailers: IncomingHttpHeaders = {};
+  const chunks: Buffer[] = [];
+  stream.on('response', got => {
+    head = got;
+  });
+  stream.on('trailers', got => {
+    trailers = got;
+  });
+  stream.on('data', chunk => chunks.push(chunk));
+  await new Promise<void>(resolve => stream.once('close', resolve));
+  const text = Buffer.concat(chunks).toString();
+  return {
+    status: head[':status'] ?? 0,
+    headers: head,
+    text,
+    get json() {
+      return JSON.parse(text) as unknown;
+    },
+    trailers,
+    rstCode: stream.rstCode ?? 0,
+  };
+}

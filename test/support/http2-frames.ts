@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import tls from 'node:tls';
+
+/** Types of frames (RFC 9113, section 6). */
+export const frameTypes = {
+  data: 0,
+  headers: 1,
+  priority: 2,
+  rstStream: 3,
+  settings: 4,
+  pushPromise: 5,
+  ping: 6,
+  goaway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+} as const;
+
+/** Flags of frames; the first has two meanings. */
+export const flags = { endStream: 1, ack: 1, endHeaders: 4 } as const;
+
+/** A frame as received. */
+export interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
+
+/** A frame's bytes. */
+export function frame(type: number, flag: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flag, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** Header fields as HPACK literals that are never indexed and never compressed (RFC 7541, section 6.2.3). */
+export function headerBlock(fields: readonly (readonly [name: string, value: string])[]): Buffer {
+  const parts = fields.flatMap(([name, value]) => [Buffer.from([0x10]), literal(name), literal(value)]);
+  return Buffer.concat(parts);
+}
+
+function literal(text: string): Buffer {
+  const bytes = Buffer.from(text, 'latin1');
+  if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+  const length: number[] = [127];
+  let left = bytes.length - 127;
+  for (; left >= 128; left = Math.floor(left / 128)) length.push((left % 128) + 128);
+  return Buffer.concat([Buffer.from([...length, left]), bytes]);
+}
+
+/** The pseudo-header fields of a GET. */
+export function get(path: string): [string, string][] {
+  return [
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':authority', 'localhost'],
+    [':path', path],
+  ];
+}
+
+/** A connection that sends frames as they are given, right or wrong. */
+export interface FrameConnection {
+  readonly socket: tls.TLSSocket;
+  /** All frames received so far. */
+  readonly frames: readonly Frame[];
+  send(...frames: Buffer[]): void;
+  /** HEADERS of a whole head. */
+  head(stream: number, fields: readonly (readonly [string, string])[], endStream?: boolean): void;
+  /** Waits for a frame; rejects when the connection ends before it. */
+  until(what: string, matches: (frame: Frame) => boolean, timeout?: number): Promise<Frame>;
+  /** Waits for the end of the connection, in milliseconds from now. */
+  closed(timeout?: number): Promise<void>;
+}
+
+/** Opens one to a port of 127.0.0.1 and sends the preface and empty SETTINGS, unless told otherwise. */
+export async function connectFrames(
+  port: number,
+  ca: string,
+  { preface = true }: { readonly preface?: boolean } = {},
+): Promise<FrameConnection> {
+  const socket = tls.connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h2'] });
+  await once(socket, 'secureConnect');
+  const frames: Frame[] = [];
+  let bytes = Buffer.alloc(0);
+  socket.on('data', chunk => {
+    bytes = Buffer.concat([bytes, chunk]);
+    while (bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
+      const length = bytes.readUIntBE(0, 3);
+      frames.push({
+        type: bytes.readUInt8(3),
+        flags: bytes.readUInt8(4),
+        stream: bytes.readUInt32BE(5) & 0x7fffffff,
+        payload: bytes.subarray(9, 9 + length),
+      });
+      bytes = bytes.subarray(9 + length);
+    }
+    socket.emit('progress');
+  });
+  let ended = false;
+  const finish = () => {
+    ended = true;
+    socket.emit('progress');
+  };
+  socket.on('end', finish).on('close', finish).on('error', finish);
+
+  const waitFor = async <T>(what: string, timeout: number, look: () => T | undefined): Promise<T> => {
+    const signal = AbortSignal.timeout(timeout);
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
+      await once(socket, 'progress', { signal }).catch(() => {
+        throw new Error(`${what}: not within ${timeout} ms`);
+      });
+    }
+  };
+  const connection: FrameConnection = {
+    socket,
+    frames,
+    send: (...parts) => void socket.write(Buffer.concat(parts)),
+    head: (stream, fields, endStream = true) =>
+      connection.send(
+        frame(
+          frameTypes.headers,
+          flags.endHeaders + (endStream ? flags.endStream : 0),
+          stream,
+          headerBlock(fields),
+        ),
+      ),
+    until: (what, matches, timeout = 10_000) =>
+      waitFor(what, timeout, () => {
+        const found = frames.find(matches);
+        if (found === undefined && ended) throw new Error(`${what}: the connection ended before`);
+        return found;
+      }),
+    closed: async (timeout = 10_000) => {
+      await waitFor('the end of the connection', timeout, () => (ended ? true : undefined));
+    },
+  };
+  if (preface) {
+    connection.send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(frameTypes.settings, 0, 0));
+  }
+  return connection;
+}

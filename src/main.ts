@@ -54,6 +54,7 @@ async function main(): Promise<void> {
     logger.warn({ to: logger.level }, 'log level changed by signal');
     created.setLevel(logger.level);
   });
+  if (followsHangup(options)) process.on('SIGHUP', () => created.program.auditLog?.reopen());
 
   const listening = await listen(created.listener, options, withUmask);
   if ('problem' in listening) return fail([listening.problem]);
@@ -127,6 +128,11 @@ function surviveErrors(logger: Logger): void {
   process.on('unhandledRejection', err => logger.error({ err }, 'unhandled rejection'));
 }
 
+/** Whether SIGHUP means that the audit log was moved away; else it means that the terminal is gone. */
+function followsHangup({ auditLogPath }: Options): boolean {
+  return auditLogPath !== '' && auditLogPath !== '-';
+}
+
 function logFormat({ logFormat: format }: Options): 'json' | 'pretty' {
   if (format === 'auto') return process.stderr.isTTY ? 'pretty' : 'json';
   return format;
@@ -157,16 +163,14 @@ function nextLevel(level: string, configured: string): string {
  * Installed before anything else: as process 1 of a container, a program without a handler does not hear SIGTERM. A
  * second signal ends the process at once.
  */
-function leaveOnSignal(
-  { shutdownDelay, shutdownGrace }: Options,
-  logger: Logger,
-  running: () => Front | undefined,
-): void {
+function leaveOnSignal(options: Options, logger: Logger, running: () => Front | undefined): void {
+  const { shutdownDelay, shutdownGrace } = options;
+  const others = followsHangup(options) ? (['SIGHUP', 'SIGUSR2'] as const) : (['SIGUSR2'] as const);
   closeWithGrace(
     {
       delay: shutdownDelay + shutdownGrace + 1000,
       logger: false,
-      skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', 'SIGUSR2'],
+      skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', ...others],
     },
     async ({ signal }) => {
       const front = running();

@@ -10,7 +10,9 @@ import {
   optionalPort,
   originList,
   pathPrefix,
+  perSecond,
   port,
+  processCount,
   regexpList,
   resourceList,
   text,
@@ -24,9 +26,11 @@ export type OptionGroup =
   | 'Listening'
   | 'Authentication'
   | 'Filter'
+  | 'Fair shares'
   | 'API server'
   | 'Credentials'
   | 'Logging'
+  | 'Audit'
   | 'General';
 
 /** One option: how its text is read, its default as one would write it, and one sentence about it. */
@@ -126,7 +130,7 @@ export const optionTable = {
     help: 'IP address that --admin-port listens on.',
   }),
   workers: define({
-    type: count,
+    type: processCount,
     default: '1',
     group: 'Listening',
     help: 'Processes that share the port and the work; 0 is one for each core.',
@@ -293,6 +297,42 @@ export const optionTable = {
     group: 'Authentication',
     help: 'Names and groups beginning with system: that callers may have all the same, such as system:masters.',
   }),
+  maxRequestsInflight: define({
+    type: count,
+    default: '400',
+    group: 'Fair shares',
+    help: 'Requests that are served at a time, long-running ones not counted; more are answered 429. 0 is no limit.',
+  }),
+  maxLongrunningRequests: define({
+    type: count,
+    default: '5000',
+    group: 'Fair shares',
+    help: 'Long-running requests (watch, exec, logs, …) and upgrades that are open at a time; 0 is no limit.',
+  }),
+  maxRequestsInflightPerUser: define({
+    type: count,
+    default: '0',
+    group: 'Fair shares',
+    help: 'The same as --max-requests-inflight, for each user by itself; 0 is no limit.',
+  }),
+  maxLongrunningRequestsPerUser: define({
+    type: count,
+    default: '0',
+    group: 'Fair shares',
+    help: 'The same as --max-longrunning-requests, for each user by itself; 0 is no limit.',
+  }),
+  rateLimit: define({
+    type: perSecond,
+    default: '0',
+    group: 'Fair shares',
+    help: 'Requests a second that each user may send, of any kind; 0 is no limit.',
+  }),
+  rateLimitBurst: define({
+    type: count,
+    default: '100',
+    group: 'Fair shares',
+    help: 'Requests that a user may send at once after a pause, before --rate-limit counts.',
+  }),
   kubeconfig: define({
     type: text('FILE'),
     default: '',
@@ -431,6 +471,24 @@ export const optionTable = {
     default: 'auto',
     group: 'Logging',
     help: 'How log lines look; auto is pretty on a terminal, else json.',
+  }),
+  auditLogPath: define({
+    type: text('FILE'),
+    default: '',
+    group: 'Audit',
+    help: "File that who did what is appended to, one audit.k8s.io/v1 Event a line; '-' is standard output, none by default.",
+  }),
+  auditLogMaxsize: define({
+    type: count,
+    default: '100',
+    group: 'Audit',
+    help: 'Megabytes at which the file is renamed, its name with the time, and another one begun; 0 is never.',
+  }),
+  auditLogMaxbackup: define({
+    type: count,
+    default: '0',
+    group: 'Audit',
+    help: 'Renamed files that are kept, the latest ones; 0 keeps all.',
   }),
   config: define({
     type: text('FILE'),

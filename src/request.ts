@@ -1,3 +1,4 @@
+import type { Place } from './guard/fair-shares.js';
 import type { RequestTarget } from './guard/request-target.js';
 import type { UserInfo } from './kubernetes/user-info.js';
 import type { RequestRecord } from './observability/request-record.js';
@@ -10,6 +11,8 @@ declare module 'fastify' {
     /** Who sends it, once a guard has found out; undefined where nobody is asked who they are. */
     caller: UserInfo | undefined;
     record: RequestRecord;
+    /** What it takes of the places for requests; given back when it is over. */
+    place: Place | undefined;
     /** Fields that its answer gets besides those of the API server: name, value, …; undefined for none. */
     answerHeaders: readonly string[] | undefined;
   }

@@ -6,6 +6,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Authentication } from './authentication/authentication.js';
 import { createAuthenticationGuard } from './guard/authentication.js';
 import { createCorsPolicy } from './guard/cors.js';
+import { type FairShares, Place } from './guard/fair-shares.js';
 import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
@@ -24,10 +25,12 @@ import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js
 import { StatusError } from './kubernetes/status.js';
 import { asHttp2 } from './listener/http2-response.js';
 import type { Tls } from './listener/tls.js';
+import type { AuditLog } from './observability/audit-log.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Exposition, Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
+import { RequestAudit } from './observability/request-audit.js';
 import { createRequestLines } from './observability/request-line.js';
 import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
 import { type Options, optionTable } from './options.js';
@@ -53,6 +56,9 @@ export interface ServerParts {
   readonly tls: Tls | undefined;
   /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
   readonly authentication: Authentication | undefined;
+  readonly fairShares: FairShares;
+  /** Undefined when there is none. */
+  readonly audit: AuditLog | undefined;
 }
 
 /**
@@ -76,6 +82,7 @@ const maxHeaderSize = 128 * 1024;
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, upstream, metrics, exposition, health, logger, openStreams, authentication } = parts;
+  const { fairShares, audit } = parts;
   // What clients themselves send before every path; a reload may change it.
   const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
@@ -119,6 +126,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       request => (isProbe(request) ? undefined : authenticate(request)),
     );
   }
+  guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
   if (!options.disableFilter) {
     guards.push(request => {
       if (isForApi(request)) filter(request.method, request.target);
@@ -138,6 +146,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('place', undefined);
   app.decorateRequest('record', null as unknown as RequestRecord);
   app.decorateRequest('answerHeaders', undefined);
 
@@ -153,6 +162,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       isOwn(request) ? uncounted : metrics.requestStarted(info),
       requestLog,
     );
+    if (audit !== undefined && !isOwn(request)) request.record.audit = beginAudit(audit, request);
     account(parts, request, reply);
     if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
     const judged = { request, reply, done };
@@ -169,6 +179,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       if (failure.endsConnection) reply.header('Connection', 'close');
       reply.headers(failure.headers);
     }
+    if (request.record.audit !== undefined) reply.header('Audit-ID', request.record.audit.id);
+    if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
     reply
       .code(failure.code)
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
@@ -212,6 +224,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   return app;
 }
 
+function beginAudit(log: AuditLog, request: FastifyRequest): RequestAudit {
+  const { info, longRunning } = request.record;
+  return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
+}
+
 /** A request on its way through the guards; `done` gets the first refusal. */
 interface Judged {
   readonly request: FastifyRequest;
@@ -222,22 +239,43 @@ interface Judged {
 /** Runs the guards in their order, at once as long as none has to wait. */
 function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
   const { request, reply, done } = judged;
+  // Nobody would hear of it any more when a client leaves that has left already, nor give back its place.
+  if (request.record.isOver) return;
   try {
     for (let index = from; index < guards.length; index++) {
       const verdict = guards[index]?.(request, reply);
       if (verdict === undefined) continue;
       if (verdict === answered) return;
-      verdict.then(() => {
-        // Nobody would hear of it any more when a client leaves that has left already.
-        if (!request.record.isOver) judge(guards, judged, index + 1);
-      }, done);
+      verdict.then(() => judge(guards, judged, index + 1), done);
       return;
     }
   } catch (refusal) {
     done(refusal as Error);
     return;
   }
+  request.record.audit?.received();
   done();
+}
+
+/**
+ * Users are those that authentication finds, and without it the addresses that requests come from. An upgraded connection stays
+ * open for as long as its client likes, whatever its path.
+ */
+function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<never> | undefined {
+  const { caller, raw, record } = request;
+  const user = caller?.username ?? raw.socket.remoteAddress ?? '';
+  const place = fairShares.take(user, record.longRunning || raw.upgrade ? 'longrunning' : 'inflight');
+  if (place instanceof Place) {
+    request.place = place;
+    return undefined;
+  }
+  const { refusal, held } = place;
+  // It counts for a client that does not wait to hear it, too.
+  record.failure = refusal;
+  if (held === undefined) throw refusal;
+  return held.then(() => {
+    throw refusal;
+  });
 }
 
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
@@ -310,7 +348,11 @@ function account({ metrics, openStreams }: ServerParts, request: FastifyRequest,
     socket.off('close', end);
     (http2?.stream ?? reply.raw).off('close', end);
     const { record } = request;
-    if (record.failure instanceof Refusal) metrics.rejected(record.failure.rejection);
+    request.place?.giveBack();
+    if (record.failure instanceof Refusal) {
+      metrics.rejected(record.failure.rejection);
+      record.audit?.annotate('kube-api-proxy/rejected-by', record.failure.rejection);
+    }
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
     const sent = http2?.bytesSent ?? socket.bytesWritten - sentBefore;

@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { buildAdminServer } from './admin-server.js';
 import { createClientCertificateAuthenticator } from './authentication/client-certificate.js';
 import { asksCallers, configureAuthentication } from './authentication/methods.js';
+import { FairShares } from './guard/fair-shares.js';
+import { describeFileError } from './kubeconfig/file-problem.js';
 import type { ClientConfig } from './kubeconfig/types.js';
 import type { FetchJson } from './kubernetes/discovery.js';
 import { createKnownResources } from './kubernetes/known-resources.js';
@@ -11,6 +13,7 @@ import { createExpiryWarning } from './observability/expiry-warning.js';
 import { createHealth, type Health, type HealthCheck } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import { createMetrics, type Exposition, type Metrics } from './observability/metrics.js';
+import { type OpenAuditLog, openAuditLog } from './observability/open-audit-log.js';
 import type { Options } from './options.js';
 import { OpenStreams } from './proxy/open-streams.js';
 import { buildServer } from './server.js';
@@ -42,6 +45,8 @@ export interface Team {
   /** Answers for all processes, in place of this one. */
   readonly health?: Health;
   readonly exposition?: Exposition;
+  /** Opens the audit log, in place of a file. */
+  readonly openAudit?: typeof openAuditLog;
 }
 
 /** A program that is ready to listen. */
@@ -57,6 +62,8 @@ export interface Program {
   readonly discover: () => void;
   /** Begins to warn, of certificates that expire and of permissions that the proxy lacks; once for all processes. */
   readonly startWarnings: () => void;
+  /** Undefined unless it has a path. */
+  readonly auditLog: OpenAuditLog | undefined;
   /** From now on readyz fails. */
   readonly beUnready: () => void;
 }
@@ -81,15 +88,17 @@ export async function createProgram(
   const knownResources = createKnownResources(
     team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(upstream as Upstream, path, accept)),
   );
+  const fairShares = new FairShares(options);
   const metrics = createMetrics({
     ...surroundings,
     knownResources,
     connections: () => ({ idle: 0, active: 0, ...upstream?.connections, upgraded: openStreams.upgraded }),
+    shares: () => fairShares.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
   const expiryWarning = createExpiryWarning(logger, 'the client certificate');
   let listenerTls: Tls | undefined;
-  const [followed, configured, folder, tls] = await Promise.all([
+  const [followed, configured, folder, tls, audit] = await Promise.all([
     (team.follow ?? followConfiguration)({
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
@@ -129,8 +138,9 @@ export async function createProgram(
       : undefined,
     findFolder(options.www),
     configureTls(options, { metrics: metrics.listener, logger }),
+    findAuditLog(options, team.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
   ]);
-  const problems = [followed, configured, folder, tls].flatMap(part =>
+  const problems = [followed, configured, folder, tls, audit].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],
   );
   if (
@@ -164,6 +174,8 @@ export async function createProgram(
     openStreams,
     tls,
     authentication: configured?.authentication,
+    fairShares,
+    audit: audit.auditLog?.log,
   });
   app.addHook('onClose', async () => {
     followed.close();
@@ -180,6 +192,7 @@ export async function createProgram(
     upstream,
     metrics,
     health,
+    auditLog: audit.auditLog,
     discover() {
       configured?.start();
       void knownResources.refresh();
@@ -217,6 +230,21 @@ function createShutdownCheck(): { check: () => void; begin: () => void } {
       leaving = true;
     },
   };
+}
+
+async function findAuditLog(
+  options: Options,
+  open: typeof openAuditLog,
+  parts: Parameters<typeof openAuditLog>[1],
+): Promise<{ auditLog: OpenAuditLog | undefined; problems: readonly string[] }> {
+  if (options.auditLogPath === '') return { auditLog: undefined, problems: [] };
+  try {
+    return { auditLog: await open(options, parts), problems: [] };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);
+    return { auditLog: undefined, problems: [`--audit-log-path: "${options.auditLogPath}": ${reason}`] };
+  }
 }
 
 /** Two could not both be whom a request acts as. */

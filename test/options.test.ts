@@ -55,6 +55,15 @@ describe('the defaults', () => {
       authenticationTokenWebhookCacheTtl: 120_000,
       apiAudiences: [],
       allowSystemIdentities: [],
+      maxRequestsInflight: 400,
+      maxLongrunningRequests: 5000,
+      maxRequestsInflightPerUser: 0,
+      maxLongrunningRequestsPerUser: 0,
+      rateLimit: 0,
+      rateLimitBurst: 100,
+      auditLogPath: '',
+      auditLogMaxsize: 100,
+      auditLogMaxbackup: 0,
       keepalive: 15_000,
       appendServerPath: false,
       kubeconfig: '',
@@ -277,6 +286,22 @@ describe('a value', () => {
     assert.equal(problemsOf(['--keepalive=5']).length, 1);
   });
 
+  it('of a limit is a number from 0 up, with a fraction only where it is a rate', () => {
+    assert.equal(optionsOf(['--max-requests-inflight=0']).maxRequestsInflight, 0);
+    assert.equal(optionsOf(['--max-requests-inflight-per-user=20']).maxRequestsInflightPerUser, 20);
+    assert.equal(optionsOf(['--rate-limit=0.5']).rateLimit, 0.5);
+    for (const text of ['-1', '1.5', '', 'many', '1e3', '0x10', '12345678901']) {
+      assert.deepEqual(problemsOf([`--max-longrunning-requests=${text}`]), [
+        `--max-longrunning-requests: ${JSON.stringify(text)} is not a whole number from 0 up`,
+      ]);
+    }
+    for (const text of ['-1', '.5', '', 'Infinity']) {
+      assert.deepEqual(problemsOf([`--rate-limit=${text}`]), [
+        `--rate-limit: ${JSON.stringify(text)} is not a number from 0 up`,
+      ]);
+    }
+  });
+
   for (const [text, prefix] of [
     ['', '/'],
     ['/', '/'],
@@ -316,6 +341,13 @@ describe('options together', () => {
   it('refuse one prefix for files and API', () => {
     assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
     assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
+  });
+
+  it('refuse a rate whose burst lets nothing pass', () => {
+    assert.deepEqual(problemsOf(['--rate-limit=5', '--rate-limit-burst=0']), [
+      '--rate-limit-burst is 0, which lets no request pass while --rate-limit is set',
+    ]);
+    assert.equal(optionsOf(['--rate-limit-burst=0']).rateLimitBurst, 0);
   });
 });
 

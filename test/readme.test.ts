@@ -39,6 +39,7 @@ test('the README lists every metric with its type, labels and meaning', async ()
     nodeVersion: '',
     knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
     connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
+    shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
     readiness: async () => new Map(),
   });
   assert.equal(written, metricTable(descriptions()));

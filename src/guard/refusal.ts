@@ -5,6 +5,7 @@ import type { RejectionReason } from '../observability/metrics.js';
 interface RefusalOptions extends ErrorOptions {
   readonly endsConnection?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly retryAfterSeconds?: number;
 }
 
 /** A request that a guard does not let pass: answered with a Status that names the rule and the way out. */
@@ -18,9 +19,9 @@ export class Refusal extends StatusError {
     code: number,
     readonly rejection: RejectionReason,
     message: string,
-    { endsConnection = false, headers = {}, cause }: RefusalOptions = {},
+    { endsConnection = false, headers = {}, ...options }: RefusalOptions = {},
   ) {
-    super(code, message, { cause });
+    super(code, message, options);
     this.endsConnection = endsConnection;
     this.headers = headers;
   }

@@ -10,6 +10,7 @@ export interface Impersonation {
 }
 
 const prefix = 'impersonate-';
+const extraPrefix = 'impersonate-extra-';
 
 /**
  * The headers that ask for an impersonation, as a flat list of names and values (client-go's
@@ -47,6 +48,45 @@ export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
     if (name.length >= prefix.length && name.slice(0, prefix.length).toLowerCase() === prefix) return true;
   }
   return false;
+}
+
+/** Whom a request with these headers acts as, read as the API server reads them; undefined when it is nobody else. */
+export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | undefined {
+  let username: string | undefined;
+  let uid: string | undefined;
+  const groups: string[] = [];
+  const extra = new Map<string, string[]>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.charCodeAt(0) !== 0x49 && name.charCodeAt(0) !== 0x69) continue;
+    const key = name.toLowerCase();
+    if (!key.startsWith(prefix)) continue;
+    const value = utf8Text(rawHeaders[index + 1] as string);
+    if (key === 'impersonate-user') username ??= value;
+    else if (key === 'impersonate-uid') uid ??= value;
+    else if (key === 'impersonate-group') groups.push(value);
+    else if (key.startsWith(extraPrefix)) {
+      const field = unescapeKey(key.slice(extraPrefix.length));
+      extra.set(field, [...(extra.get(field) ?? []), value]);
+    }
+  }
+  return username === undefined ? undefined : { username, uid, groups, extra };
+}
+
+/** The text of a header's value, whose characters are bytes. */
+function utf8Text(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+/** The reverse of `escapeKey`; what is not an escape stays, as in the API server. */
+function unescapeKey(key: string): string {
+  return /%(?![0-9a-f]{2})/.test(key)
+    ? key
+    : utf8Text(
+        key.replace(/%([0-9a-f]{2})/g, (_escape, hex: string) =>
+          String.fromCharCode(Number.parseInt(hex, 16)),
+        ),
+      );
 }
 
 function utf8Bytes(text: string): string {

@@ -34,12 +34,21 @@ export interface Status {
   readonly status: 'Failure';
   readonly message: string;
   readonly reason: StatusReason | '';
+  readonly details?: StatusDetails;
   readonly code: number;
+}
+
+/** The one of `StatusDetails`' fields that a proxy has something to say in. */
+interface StatusDetails {
+  /** When the client may try again; the Retry-After header says the same. */
+  readonly retryAfterSeconds: number;
 }
 
 /** A failure that this program answers by itself: thrown anywhere in a request, written by one handler. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
+  /** Seconds after which the client may try again; undefined where nobody knows. */
+  readonly retryAfterSeconds: number | undefined;
 
   /**
    * @param code HTTP status code.
@@ -48,19 +57,21 @@ export class StatusError extends Error {
   constructor(
     readonly code: number,
     message: string,
-    options?: ErrorOptions,
+    { retryAfterSeconds, ...options }: ErrorOptions & { readonly retryAfterSeconds?: number } = {},
   ) {
     super(message, options);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 
   /** The object for the response's body. */
   toStatus(): Status {
-    return createStatus(this.code, this.message);
+    const { code, message, retryAfterSeconds } = this;
+    return createStatus(code, message, retryAfterSeconds === undefined ? undefined : { retryAfterSeconds });
   }
 }
 
 /** A `Status` for an HTTP status code; an unnamed code has an empty reason, as `metav1.StatusReasonUnknown`. */
-export function createStatus(code: number, message: string): Status {
+export function createStatus(code: number, message: string, details?: StatusDetails): Status {
   return {
     kind: 'Status',
     apiVersion: 'v1',
@@ -68,6 +79,7 @@ export function createStatus(code: number, message: string): Status {
     status: 'Failure',
     message,
     reason: reasons[code] ?? '',
+    ...(details === undefined ? {} : { details }),
     code,
   };
 }

@@ -1,6 +1,7 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
+import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
 import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
@@ -22,6 +23,11 @@ const rejectionReasons = [
   'read_only',
   'namespace',
   'resource',
+  'max_inflight',
+  'max_longrunning',
+  'user_inflight',
+  'user_longrunning',
+  'rate_limit',
 ] as const;
 /** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
 export type RejectionReason = (typeof rejectionReasons)[number];
@@ -70,6 +76,8 @@ export interface Metrics extends Exposition {
   upstreamError(reason: UpstreamErrorReason): void;
   /** Credentials and the configuration they come from. */
   readonly credentials: CredentialMetrics;
+  /** The audit log. */
+  readonly audit: AuditMetrics;
   /** The TLS listener. */
   readonly listener: ListenerMetrics;
   /** Who callers are. */
@@ -82,6 +90,13 @@ export interface Metrics extends Exposition {
   snapshot(): Promise<Snapshot>;
   /** What there is, in the order of a scrape. */
   descriptions(): MetricDescription[];
+}
+
+/** Places of requests that are taken now, and how many users something is remembered of. */
+export interface SharesInUse {
+  readonly inflight: number;
+  readonly longrunning: number;
+  readonly users: number;
 }
 
 /** A metric without its samples. */
@@ -127,6 +142,8 @@ export interface MetricsOptions {
   readonly knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>;
   /** Asked at every scrape. */
   readonly connections: () => ConnectionCounts;
+  /** Asked at every scrape. */
+  readonly shares: () => SharesInUse;
   /** Whether each check of readyz passes; asked at every scrape. */
   readonly readiness: () => Promise<ReadonlyMap<string, boolean>>;
 }
@@ -166,6 +183,25 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers,
     collect() {
       this.set(inflight);
+    },
+  });
+  new Gauge({
+    name: 'kube_api_proxy_places_in_use',
+    help: 'Requests that count towards --max-requests-inflight and --max-longrunning-requests now; refused ones never do.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      const { inflight: plain, longrunning } = options.shares();
+      this.set({ kind: 'inflight' }, plain);
+      this.set({ kind: 'longrunning' }, longrunning);
+    },
+  });
+  new Gauge({
+    name: 'kube_api_proxy_users',
+    help: 'Users with requests or with a rate that count towards a limit of their own now; 0 without such limits.',
+    registers,
+    collect() {
+      this.set(options.shares().users);
     },
   });
   const rejections = new Counter({
@@ -255,6 +291,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     rejected: reason => rejections.inc({ reason }),
     upstreamError: reason => upstreamErrors.inc({ reason }),
     credentials: createCredentialMetrics(registry),
+    audit: createAuditMetrics(registry),
     listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry),
     traffic: createTrafficMetrics(registry, options.connections),

@@ -1,6 +1,7 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { Logger } from './logger.js';
 import type { RequestMetrics } from './metrics.js';
+import type { RequestAudit } from './request-audit.js';
 import type { createRequestLines, RequestLineFields } from './request-line.js';
 import type { EndReason } from './traffic-metrics.js';
 
@@ -24,7 +25,7 @@ export interface RequestOrigin {
   readonly traceparent: string | undefined;
 }
 
-/** The course of one request from its head to its last byte: its log lines and its metrics come of it. */
+/** The course of one request from its head to its last byte: its log lines, its metrics and its audit events come of it. */
 export class RequestRecord {
   readonly info: RequestInfo;
   readonly origin: RequestOrigin;
@@ -37,6 +38,8 @@ export class RequestRecord {
   user: string | undefined;
   /** The API server's name for the request, from its answer. */
   auditId: string | undefined;
+  /** Its events for the audit log; undefined without one. */
+  audit: RequestAudit | undefined;
   /** Why the answer is not the API server's own, or not whole. */
   failure: Error | undefined;
   /** Who ended it; the first to say so is right. */
@@ -69,6 +72,7 @@ export class RequestRecord {
   /** A long-running request has its answer's head: that is a line already, for its end can be days away. */
   opened(code: number): void {
     this.#code = code;
+    this.audit?.started(code);
     const { logger, which, write } = this.#log;
     if (which === 'all' && logger.isLevelEnabled('info')) write('info', this.#fields(), 'request open');
   }
@@ -83,6 +87,7 @@ export class RequestRecord {
     this.onEnd?.();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
+    this.audit?.completed(this.#code, this.failure);
     const { logger, write } = this.#log;
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;

@@ -65,6 +65,9 @@ function contradictions(options: Options): string[] {
   if (options.www !== '' && options.wwwPrefix === options.apiPrefix) {
     problems.push(`--www-prefix and --api-prefix are both "${options.apiPrefix}"`);
   }
+  if (options.rateLimit > 0 && options.rateLimitBurst === 0) {
+    problems.push('--rate-limit-burst is 0, which lets no request pass while --rate-limit is set');
+  }
   if ((options.tlsCertFile === '') !== (options.tlsPrivateKeyFile === '')) {
     const [given, missing] =
       options.tlsCertFile === ''

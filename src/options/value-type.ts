@@ -70,8 +70,8 @@ export const port: ValueType<number> = valueType('PORT', value =>
     : 'is not a port (0 to 65535)',
 );
 
-/** How many of something: a whole number, 0 included. */
-export const count: ValueType<number> = valueType('N', value =>
+/** How many processes: few, for each is one. */
+export const processCount: ValueType<number> = valueType('N', value =>
   /^\d{1,4}$/.test(value) ? { value: Number(value) } : 'is not a whole number (0 to 9999)',
 );
 
@@ -81,6 +81,16 @@ export const optionalPort: ValueType<number | undefined> = {
   separator: undefined,
   parse: (value, where) => (value === '' ? { value: undefined } : port.parse(value, where)),
 };
+
+/** A whole number from 0 up, as a count of something; shown in --help as N. */
+export const count: ValueType<number> = valueType('N', value =>
+  /^\d{1,9}$/.test(value) ? { value: Number(value) } : 'is not a whole number from 0 up',
+);
+
+/** So many in a second: a number from 0 up, with a fraction if need be. */
+export const perSecond: ValueType<number> = valueType('N', value =>
+  /^\d{1,9}(\.\d{1,9})?$/.test(value) ? { value: Number(value) } : 'is not a number from 0 up',
+);
 
 const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
 

@@ -19,6 +19,8 @@ export interface Additions {
   readonly impersonation: readonly string[];
   /** Value of the X-Request-Id header for a request that has none. */
   readonly requestId: string;
+  /** Value of the Audit-ID header, whatever the client sends; undefined leaves that to the client. */
+  readonly auditId: string | undefined;
   /** The client's address, for X-Forwarded-For; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
 }
@@ -61,6 +63,7 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
       forwardedFor = forwardedFor === '' ? value : `${forwardedFor}, ${value}`;
       continue;
     }
+    if (key === 'audit-id' && additions.auditId !== undefined) continue;
     if (key === 'authorization') {
       if (additions.dropsCredentials) continue;
       authorized = true;
@@ -77,6 +80,7 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
     headers.push('Authorization', additions.authorization);
   }
   if (!identified) headers.push('X-Request-Id', additions.requestId);
+  if (additions.auditId !== undefined) headers.push('Audit-ID', additions.auditId);
   if (additions.remoteAddress !== undefined) {
     forwardedFor =
       forwardedFor === '' ? additions.remoteAddress : `${forwardedFor}, ${additions.remoteAddress}`;

@@ -36,17 +36,17 @@ export function outboundRequest(
 ): OutboundRequest {
   // It would act as the proxy itself, who may become anybody.
   if (authenticates && caller === undefined) throw new StatusError(500, 'nobody has asked who the caller is');
-  return {
-    path: appendServerPath ? serverPath + target.raw : target.raw,
-    headers: outboundHeaders(raw.rawHeaders, {
-      host,
-      authorization: credential.authorization,
-      dropsCredentials: authenticates,
-      impersonation: caller === undefined ? impersonation : impersonationOf(caller),
-      requestId: record.origin.requestId,
-      remoteAddress: raw.socket.remoteAddress,
-    }),
-  };
+  const headers = outboundHeaders(raw.rawHeaders, {
+    host,
+    authorization: credential.authorization,
+    dropsCredentials: authenticates,
+    impersonation: caller === undefined ? impersonation : impersonationOf(caller),
+    requestId: record.origin.requestId,
+    auditId: record.audit?.id,
+    remoteAddress: raw.socket.remoteAddress,
+  });
+  record.audit?.sent(headers);
+  return { path: appendServerPath ? serverPath + target.raw : target.raw, headers };
 }
 
 /** Whether it is the client's own credential that goes upstream, so that a 401 says nothing of ours. */

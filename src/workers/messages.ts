@@ -55,7 +55,9 @@ export type ToPrimary =
   /** The connection that was sent last has come. */
   | { readonly type: 'taken' }
   /** So many connections have ended. */
-  | { readonly type: 'closed'; readonly count: number };
+  | { readonly type: 'closed'; readonly count: number }
+  /** Whole lines for the audit log. */
+  | { readonly type: 'audit'; readonly lines: string };
 
 /** What a worker asks the primary, and what it is answered. */
 export interface ToldByPrimary {
@@ -67,6 +69,8 @@ export interface ToldByPrimary {
   readyz: { question: string; answer: HealthAnswer };
   /** The Accept header of a scrape. */
   metrics: { question: string; answer: Rendered };
+  /** Answered when everything that was told before has been heard. */
+  heard: { question: undefined; answer: undefined };
   discovery: {
     question: { readonly path: string; readonly accept: string };
     answer: { readonly status: number; readonly body: unknown };

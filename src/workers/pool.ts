@@ -14,6 +14,8 @@ export interface PoolOptions {
   /** What a new worker begins with; asked each time. */
   readonly start: () => Omit<Start, 'worker'>;
   readonly answers: Answers<ToldByPrimary>;
+  /** Lines for the audit log have come. */
+  readonly onAudit: (lines: string) => void;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -104,7 +106,7 @@ export class Pool {
   }
 
   #receive(member: Member, message: ToPrimary): void {
-    const { start, logger } = this.#options;
+    const { start, onAudit, logger } = this.#options;
     switch (message.type) {
       case 'hello':
         member.tell({ type: 'start', start: { ...start(), worker: member.number } });
@@ -123,6 +125,9 @@ export class Pool {
         break;
       case 'closed':
         member.connections -= message.count;
+        break;
+      case 'audit':
+        onAudit(message.lines);
         break;
     }
   }

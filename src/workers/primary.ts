@@ -60,7 +60,7 @@ export async function createPrimary(
     size,
     fork,
     start: () => ({
-      options: withoutSecrets(options),
+      options: withoutSecrets({ ...options, workers: size }),
       logging: { ...logging, level: logger.level },
       endpoint: credentials.endpoint(),
     }),
@@ -69,8 +69,10 @@ export async function createPrimary(
       refused: async ({ source, credential }) => void (await credentials.refused(source, credential)),
       readyz: query => health.answer('readyz', query),
       metrics: exposition.render,
+      heard: async () => undefined,
       discovery: ({ path, accept }) => discover(path, accept),
     },
+    onAudit: lines => program.auditLog?.take(lines),
     metrics,
     logger,
   });
@@ -97,6 +99,7 @@ export async function createPrimary(
       listener.close();
       await workers.drain(grace);
       await program.app.close();
+      await program.auditLog?.close();
       await program.admin?.close();
     },
     async abandon() {

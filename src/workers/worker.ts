@@ -6,6 +6,7 @@ import { createProgram, type Program, type Surroundings } from '../start.js';
 import { Channel } from './channel.js';
 import { createIntake, type Intake } from './intake.js';
 import type { Start, ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
+import { createRemoteAuditLog } from './remote-audit-log.js';
 import { createSharedUpstream, type SharedUpstream } from './shared-upstream.js';
 
 /** The pipe to the primary, and how this process ends. */
@@ -42,6 +43,11 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
       {
         follow: shared.follow,
         fetchDiscovery: (path, accept) => channel.ask('discovery', { path, accept }),
+        openAudit: async (_options, { metrics }) =>
+          createRemoteAuditLog(
+            { tell: lines => tell({ type: 'audit', lines }), heard: () => channel.ask('heard', undefined) },
+            metrics,
+          ),
         exposition: { render: accept => channel.ask('metrics', accept) },
         health: {
           ...own,

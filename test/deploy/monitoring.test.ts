@@ -58,6 +58,7 @@ function series(): Map<string, Set<string>> {
     nodeVersion: '',
     knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
     connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
+    shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
     readiness: async () => new Map(),
   });
   const target = ['job', 'instance', 'namespace'];

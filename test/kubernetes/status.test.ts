@@ -11,6 +11,14 @@ describe('a Status', () => {
     );
   });
 
+  it('says when to try again where it is known, as NewTooManyRequests of apimachinery does', () => {
+    assert.equal(
+      JSON.stringify(new StatusError(429, 'too many', { retryAfterSeconds: 1 }).toStatus()),
+      '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",' +
+        '"message":"too many","reason":"TooManyRequests","details":{"retryAfterSeconds":1},"code":429}',
+    );
+  });
+
   it('has the reason that apimachinery has for its code', () => {
     const reasons = {
       400: 'BadRequest',

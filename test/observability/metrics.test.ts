@@ -12,6 +12,7 @@ function create(): Metrics {
     nodeVersion: '20.18.0',
     knownResources,
     connections: () => ({ idle: 1, active: 2, upgraded: 3 }),
+    shares: () => ({ inflight: 4, longrunning: 5, users: 6 }),
     readiness: async () =>
       new Map([
         ['credentials', true],
@@ -55,6 +56,11 @@ describe('metrics', () => {
       kube_api_proxy_request_duration_seconds: 'histogram',
       kube_api_proxy_longrunning_requests: 'gauge',
       kube_api_proxy_inflight_requests: 'gauge',
+      kube_api_proxy_audit_dropped_events_total: 'counter',
+      kube_api_proxy_audit_errors_total: 'counter',
+      kube_api_proxy_audit_events_total: 'counter',
+      kube_api_proxy_places_in_use: 'gauge',
+      kube_api_proxy_users: 'gauge',
       kube_api_proxy_longrunning_requests_ended_total: 'counter',
       kube_api_proxy_ready: 'gauge',
       kube_api_proxy_request_bytes_total: 'counter',
@@ -204,11 +210,14 @@ describe('metrics', () => {
     assert.equal(after.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 1);
   });
 
-  it('say which checks pass and what the upstream connections do, when they are asked', async () => {
+  it('say which checks pass, what the upstream connections do and what is taken, when they are asked', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
     assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
     assert.equal(found.get('kube_api_proxy_upstream_connections{state="upgraded"}'), 3);
+    assert.equal(found.get('kube_api_proxy_places_in_use{kind="inflight"}'), 4);
+    assert.equal(found.get('kube_api_proxy_places_in_use{kind="longrunning"}'), 5);
+    assert.equal(found.get('kube_api_proxy_users'), 6);
   });
 
   it('come as OpenMetrics on request, and as text again after it', async () => {

@@ -8,6 +8,7 @@ const additions: Additions = {
   dropsCredentials: false,
   impersonation: [],
   requestId: 'generated',
+  auditId: undefined,
   remoteAddress: '192.0.2.1',
 };
 

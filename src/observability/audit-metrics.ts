@@ -1,0 +1,36 @@
+import { Counter, type Registry } from 'prom-client';
+
+/** What is counted of the audit log. */
+export interface AuditMetrics {
+  /** An event was made. */
+  recorded(): void;
+  /** The file could not be written, rotated or opened again; it is tried again. */
+  failed(): void;
+  /** So many events were given up, because too many waited for the file. */
+  dropped(events: number): void;
+}
+
+/** Adds the metrics to a registry, at 0 from the start. */
+export function createAuditMetrics(registry: Registry): AuditMetrics {
+  const registers = [registry];
+  const events = new Counter({
+    name: 'kube_api_proxy_audit_events_total',
+    help: 'Events for the audit log, those that were dropped among them.',
+    registers,
+  });
+  const errors = new Counter({
+    name: 'kube_api_proxy_audit_errors_total',
+    help: 'Times that the audit log could not be written, rotated or opened again; it is tried again every second.',
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'kube_api_proxy_audit_dropped_events_total',
+    help: 'Events that are missing in the audit log, because it could not be written for too long.',
+    registers,
+  });
+  return {
+    recorded: () => events.inc(),
+    failed: () => errors.inc(),
+    dropped: count => dropped.inc(count),
+  };
+}

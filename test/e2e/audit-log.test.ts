@@ -1,0 +1,635 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { open, send } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { ownMetric, untilOwnMetric } from '../support/own-metric.js';
+import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { connectRaw } from '../support/raw-http.js';
+import { clientRequests, toBytes } from './leg.js';
+
+type Event = Record<string, unknown> & {
+  readonly auditID: string;
+  readonly stage: string;
+  readonly requestURI: string;
+  readonly verb: string;
+  readonly responseStatus?: { readonly code?: number; readonly message?: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+};
+
+const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
+const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=id&stdout=true';
+
+let server: FakeApiServer;
+let kubeconfig: KubeconfigFile;
+
+before(async () => {
+  server = await startFakeApiServer();
+  kubeconfig = await writeAdminKubeconfig(server);
+});
+after(async () => {
+  await server.kill();
+  await kubeconfig.remove();
+});
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'audit-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** The program with an audit log in a folder of its own. */
+async function start(
+  t: TestContext,
+  args: readonly string[] = [],
+  { path = join(folder(t), 'audit.log'), under }: { path?: string; under?: readonly string[] } = {},
+): Promise<{ proxy: ProxyProcess; port: number; path: string; events: () => Event[] }> {
+  const proxy = await startProxy(
+    [`--kubeconfig=${kubeconfig.path}`, `--audit-log-path=${path}`, '--reject-paths=/attach', ...args],
+    {},
+    under,
+  );
+  t.after(() => proxy.stop('SIGKILL'));
+  return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
+}
+
+/** Every line has to be a whole Event. */
+function parse(text: string): Event[] {
+  assert.ok(
+    text === '' || text.endsWith('\n'),
+    `the last line is whole: ${JSON.stringify(text.slice(-200))}`,
+  );
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as Event);
+}
+
+/** Waits until so many events are there. */
+async function untilEvents(events: () => Event[], count: number): Promise<Event[]> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    let found: Event[] = [];
+    try {
+      found = events();
+    } catch (error) {
+      // What is read while it is written ends anywhere.
+      if (Date.now() > deadline) throw error;
+    }
+    if (found.length >= count) return found;
+    assert.ok(Date.now() < deadline, `${count} events: ${JSON.stringify(found)}`);
+    await delay(20);
+  }
+}
+
+const text = (value: unknown) => typeof value === 'string';
+const texts = (value: unknown) => Array.isArray(value) && value.every(text);
+const microTime = (value: unknown) =>
+  text(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(value as string);
+const one =
+  (...values: string[]) =>
+  (value: unknown) =>
+    values.includes(value as string);
+const map = (isValue: (value: unknown) => boolean) => (value: unknown) =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isValue);
+
+type Shape = Readonly<Record<string, (value: unknown) => boolean>>;
+
+const userInfo: Shape = { username: text, uid: text, groups: texts, extra: map(texts) };
+/** `Event` of k8s.io/apiserver/pkg/apis/audit/v1: field names, types, and which are always there. */
+const shapes: Shape = {
+  kind: one('Event'),
+  apiVersion: one('audit.k8s.io/v1'),
+  level: one('None', 'Metadata', 'Request', 'RequestResponse'),
+  auditID: text,
+  stage: one('RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'),
+  requestURI: text,
+  verb: text,
+  user: has(userInfo),
+  impersonatedUser: has(userInfo),
+  sourceIPs: texts,
+  userAgent: text,
+  objectRef: has({
+    resource: text,
+    namespace: text,
+    name: text,
+    uid: text,
+    apiGroup: text,
+    apiVersion: text,
+    resourceVersion: text,
+    subresource: text,
+  }),
+  responseStatus: has({
+    metadata: map(() => false),
+    status: one('Success', 'Failure'),
+    message: text,
+    reason: text,
+    details: map(() => true),
+    code: Number.isInteger,
+  }),
+  requestReceivedTimestamp: microTime,
+  stageTimestamp: microTime,
+  annotations: map(text),
+};
+const required = ['kind', 'apiVersion', 'level', 'auditID', 'stage', 'requestURI', 'verb', 'user'];
+
+function has(shape: Shape): (value: unknown) => boolean {
+  return value =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(value).every(([key, field]) => shape[key]?.(field) === true);
+}
+
+function assertEvent(event: Event): void {
+  for (const [key, value] of Object.entries(event)) {
+    assert.ok(shapes[key]?.(value), `${key} in ${JSON.stringify(event)}`);
+  }
+  for (const key of [...required, 'requestReceivedTimestamp', 'stageTimestamp']) assert.ok(key in event, key);
+}
+
+test('a plain request is one event that says who asked for what and what came of it', async t => {
+  const { port, events, path } = await start(t);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const started = Date.now();
+  await send(port, '/apis/apps/v1/namespaces/default/deployments/web?pretty=true', {
+    headers: { 'user-agent': 'kubectl/v1.32.0', 'x-forwarded-for': '198.51.100.7, 127.0.0.9' },
+  });
+  const [event, ...more] = await untilEvents(events, 1);
+  assert.ok(event !== undefined);
+  assert.deepEqual(more, []);
+  assertEvent(event);
+  const { auditID, requestReceivedTimestamp, stageTimestamp, ...rest } = event;
+  assert.deepEqual(rest, {
+    kind: 'Event',
+    apiVersion: 'audit.k8s.io/v1',
+    level: 'Metadata',
+    stage: 'ResponseComplete',
+    requestURI: '/apis/apps/v1/namespaces/default/deployments/web?pretty=true',
+    verb: 'get',
+    user: {},
+    sourceIPs: ['198.51.100.7', '127.0.0.9', '127.0.0.1'],
+    userAgent: 'kubectl/v1.32.0',
+    objectRef: {
+      resource: 'deployments',
+      namespace: 'default',
+      name: 'web',
+      apiGroup: 'apps',
+      apiVersion: 'v1',
+    },
+    responseStatus: { metadata: {}, code: 200 },
+  });
+  const received = Date.parse(requestReceivedTimestamp as string);
+  assert.ok(received >= started - 5 && received <= Date.parse(stageTimestamp as string));
+  const [sent] = clientRequests(server).slice(-1);
+  assert.equal(sent?.headers['audit-id'], auditID, 'the API server has it under the same id');
+});
+
+test('every kind of request is in it once, and the requests for the proxy itself are not', async t => {
+  const { proxy, port, path } = await start(t);
+  const json = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'audited' } });
+  const configMaps = '/api/v1/namespaces/team-0/configmaps';
+  await send(port, configMaps, { method: 'POST', body, headers: json });
+  await send(port, `${configMaps}?limit=1`);
+  await send(port, `${configMaps}/audited`, { method: 'DELETE' });
+  await send(port, '/version', { method: 'POST' });
+  await send(port, '/api/v1/namespaces/default/pods/none');
+  await send(port, '/-/livez');
+  await send(port, '/-/metrics');
+  await proxy.stop();
+  const events = parse(readFileSync(path, 'utf8'));
+  events.forEach(assertEvent);
+  assert.deepEqual(
+    events.map(({ verb, requestURI, stage, responseStatus }) => [
+      verb,
+      requestURI,
+      stage,
+      responseStatus?.code,
+    ]),
+    [
+      ['create', configMaps, 'ResponseComplete', 201],
+      ['list', `${configMaps}?limit=1`, 'ResponseComplete', 200],
+      ['delete', `${configMaps}/audited`, 'ResponseComplete', 200],
+      ['post', '/version', 'ResponseComplete', 404],
+      ['get', '/api/v1/namespaces/default/pods/none', 'ResponseComplete', 404],
+    ],
+  );
+  assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 5);
+});
+
+for (const leg of ['spdy', 'websocket'] as const) {
+  test(`an exec over ${leg} has an event when it comes, when it is open and when it is over`, async t => {
+    const { port, events } = await start(t);
+    const connection = await connectRaw(port);
+    t.after(() => connection.destroy());
+    connection.write(toBytes({ leg, target: exec }));
+    await connection.until(/^HTTP\/1\.1 101 /);
+    const opened = await untilEvents(events, 2);
+    assert.deepEqual(
+      opened.map(({ stage }) => stage),
+      ['RequestReceived', 'ResponseStarted'],
+    );
+    connection.socket.end();
+    const all = await untilEvents(events, 3);
+    all.forEach(assertEvent);
+    assert.deepEqual(
+      all.map(({ stage, responseStatus, verb, requestURI }) => [
+        stage,
+        responseStatus?.code,
+        verb,
+        requestURI,
+      ]),
+      [
+        ['RequestReceived', undefined, 'get', exec],
+        ['ResponseStarted', 101, 'get', exec],
+        ['ResponseComplete', 101, 'get', exec],
+      ],
+    );
+    assert.equal(new Set(all.map(({ auditID }) => auditID)).size, 1);
+    assert.deepEqual(all[2]?.['objectRef'], {
+      resource: 'pods',
+      namespace: 'default',
+      name: 'web-0',
+      apiVersion: 'v1',
+      subresource: 'exec',
+    });
+    const sent = clientRequests(server).at(-1);
+    assert.equal(sent?.headers['audit-id'], all[0]?.auditID);
+  });
+}
+
+test('a watch has three events, whoever ends it, and a clean exit loses none', async t => {
+  const { proxy, port, path, events } = await start(t);
+  (await open(port, quietWatch)).destroy();
+  await untilEvents(events, 3);
+  await send(port, `${quietWatch}&timeoutSeconds=1`);
+  const watch = await open(port, quietWatch);
+  watch.on('error', () => {});
+  const upgrade = await connectRaw(port);
+  t.after(() => upgrade.destroy());
+  upgrade.write(toBytes({ leg: 'spdy', target: exec.replace('command=id', 'command=sh') }));
+  await upgrade.until(/ 101 /);
+  assert.equal((await proxy.stop()).code, 0);
+  const all = parse(readFileSync(path, 'utf8'));
+  all.forEach(assertEvent);
+  const stages = byRequest(all);
+  assert.equal(stages.size, 4);
+  for (const course of stages.values()) {
+    assert.deepEqual(
+      course.map(({ stage }) => stage),
+      ['RequestReceived', 'ResponseStarted', 'ResponseComplete'],
+    );
+  }
+});
+
+function byRequest(events: readonly Event[]): Map<string, Event[]> {
+  const groups = new Map<string, Event[]>();
+  for (const event of events) groups.set(event.auditID, [...(groups.get(event.auditID) ?? []), event]);
+  return groups;
+}
+
+test('what is refused is in it with the rule and the Status, on every leg', async t => {
+  const { port, events } = await start(t, ['--max-longrunning-requests=1']);
+  const attach = '/api/v1/namespaces/default/pods/web-0/attach';
+  const answers = new Map<string, string>();
+  for (const leg of ['plain', 'spdy', 'websocket'] as const) {
+    const connection = await connectRaw(port);
+    connection.write(toBytes({ leg, target: attach }));
+    answers.set(leg, await connection.untilClosed());
+    connection.destroy();
+  }
+  await send(port, '/api/v1/%2e%2e/pods');
+  await send(port, '/api/v1/pods', { headers: { host: 'evil.example' } });
+  const watch = await open(port, quietWatch);
+  assert.equal((await send(port, quietWatch)).status, 429);
+  watch.destroy();
+  const all = await untilEvents(events, 3 * 2 + 2 + 3 + 2);
+  all.forEach(assertEvent);
+  const complete = all.filter(({ stage }) => stage === 'ResponseComplete');
+  const rules = complete.map(({ annotations, responseStatus }) => [
+    annotations?.['kube-api-proxy/rejected-by'],
+    responseStatus?.code,
+  ]);
+  assert.deepEqual(
+    rules.sort(),
+    [
+      ...Array.from({ length: 3 }, () => ['path', 403]),
+      ['bad_request', 400],
+      ['host', 403],
+      ['max_longrunning', 429],
+      [undefined, 200],
+    ].sort(),
+  );
+  for (const { requestURI, responseStatus } of complete.filter(event => event.requestURI === attach)) {
+    assert.deepEqual(
+      responseStatus,
+      {
+        metadata: {},
+        status: 'Failure',
+        message: 'the path is refused by --reject-paths; change that list to allow it',
+        reason: 'Forbidden',
+        code: 403,
+      },
+      requestURI,
+    );
+  }
+  for (const [leg, answer] of answers) {
+    const id = /^audit-id: (.*)\r$/im.exec(answer)?.[1];
+    assert.ok(
+      complete.some(({ auditID }) => auditID === id),
+      `${leg}: the client is told the id`,
+    );
+  }
+});
+
+test('a client that leaves before there is an answer is in it, with no code', async t => {
+  const { port, events } = await start(t);
+  const seen = new Promise<void>(resolve => {
+    t.after(
+      server.intercept(request => {
+        if (request.url !== '/slow') return false;
+        resolve();
+        return true;
+      }),
+    );
+  });
+  const connection = await connectRaw(port);
+  connection.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await seen;
+  connection.destroy();
+  const [event] = await untilEvents(events, 1);
+  assert.ok(event !== undefined);
+  assertEvent(event);
+  assert.equal(event.responseStatus?.code, undefined);
+  assert.match(event.responseStatus?.message ?? '', /ended before there was an answer/);
+});
+
+test('an API server that is away is in it with the Status that the client gets', async t => {
+  const { port, events } = await start(t);
+  t.after(
+    server.intercept((request, response) => {
+      if (request.url !== '/reset') return false;
+      response.socket?.destroy();
+      return true;
+    }),
+  );
+  const { json } = await send(port, '/reset');
+  const [event] = await untilEvents(events, 1);
+  const { message, reason, code } = json as Record<string, unknown>;
+  assert.deepEqual(event?.responseStatus, { metadata: {}, status: 'Failure', message, reason, code });
+});
+
+test('a request keeps the Audit-ID that it brings, and another is given in place of what is none', async t => {
+  const { port, events } = await start(t);
+  await send(port, '/version', { headers: { 'audit-id': 'given-1' } });
+  await send(port, '/version', { headers: { 'Audit-ID': ['given-2', 'given-3'] } });
+  await send(port, '/version', { headers: { 'audit-id': 'not "one"', connection: 'audit-id' } });
+  const ids = (await untilEvents(events, 3)).map(({ auditID }) => auditID);
+  assert.equal(ids[0], 'given-1');
+  const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  assert.match(ids[1] ?? '', uuid);
+  assert.match(ids[2] ?? '', uuid);
+  const sent = clientRequests(server).slice(-3);
+  assert.deepEqual(
+    sent.map(({ rawHeaders }) =>
+      rawHeaders.filter(
+        (_value, index) => rawHeaders[index - 1]?.toLowerCase() === 'audit-id' && index % 2 === 1,
+      ),
+    ),
+    ids.map(id => [id]),
+  );
+});
+
+test('without an audit log the Audit-ID is between the client and the API server', async t => {
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+  t.after(() => proxy.stop('SIGKILL'));
+  await send(proxy.port, '/version', { headers: { 'audit-id': 'not "one"' } });
+  await send(proxy.port, '/version');
+  const [first, second] = clientRequests(server).slice(-2);
+  assert.equal(first?.headers['audit-id'], 'not "one"');
+  assert.equal(second?.headers['audit-id'], undefined);
+  assert.equal(await ownMetric(proxy.port, 'kube_api_proxy_audit_events_total'), 0);
+});
+
+test('whom requests act as is in it, from the kubeconfig or from the client', async t => {
+  const configured = await start(t, [
+    '--as=jane',
+    '--as-group=dev',
+    '--as-uid=42',
+    '--as-user-extra=scopes=a',
+  ]);
+  await send(configured.port, '/version');
+  const [event] = await untilEvents(configured.events, 1);
+  assert.ok(event !== undefined);
+  assertEvent(event);
+  assert.deepEqual(event['impersonatedUser'], {
+    username: 'jane',
+    uid: '42',
+    groups: ['dev'],
+    extra: { scopes: ['a'] },
+  });
+  assert.deepEqual(event['user'], {});
+  const open = await start(t);
+  await send(open.port, '/version', { headers: { 'Impersonate-User': 'ann' } });
+  const [asked] = await untilEvents(open.events, 1);
+  assert.deepEqual(asked?.['impersonatedUser'], { username: 'ann' });
+});
+
+test('no token is in it, wherever a client puts one', async t => {
+  const { port, path, events, proxy } = await start(t, ['--token=S3CRET-configured']);
+  const secret = 'S3CRET';
+  await send(port, `/version?access_token=${secret}&a=b`, { headers: { authorization: `Bearer ${secret}` } });
+  await send(port, `/version?ACCESS%5FTOKEN=${secret}`, { headers: { cookie: secret } });
+  for (const target of [`/version?x;access_token=${secret}`, `http://user:${secret}@localhost/version`]) {
+    const connection = await connectRaw(port);
+    connection.write(toBytes({ target, headers: [`Authorization: Basic ${secret}`] }));
+    await connection.untilClosed();
+  }
+  const upgrade = await connectRaw(port);
+  upgrade.write(
+    toBytes({
+      leg: 'websocket',
+      target: `${exec}&token=${secret}`,
+      headers: [`Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.${secret}`],
+    }),
+  );
+  await upgrade.until(/^HTTP\/1\.1 \d{3} /);
+  upgrade.destroy();
+  await untilEvents(events, 6);
+  await proxy.stop();
+  const lines = readFileSync(path, 'utf8');
+  assert.doesNotMatch(lines, /S3CRET/);
+  assert.match(lines, /access_token=REDACTED&a=b/);
+});
+
+test('a line is a line, whatever a client writes', async t => {
+  const { port, events } = await start(t);
+  const agents = ['"}\\n{"kind":"Event"', 'a\tb', '\u2028', 'x'.repeat(20_000)];
+  for (const agent of agents) {
+    const connection = await connectRaw(port);
+    connection.write(toBytes({ target: '/version?a="\\', headers: [`User-Agent: ${agent}`] }));
+    await connection.untilClosed();
+    connection.destroy();
+  }
+  const all = await untilEvents(events, agents.length);
+  assert.equal(all.length, agents.length);
+  all.forEach(assertEvent);
+});
+
+describe('the file', () => {
+  /** Asks again and again on some connections, until it is stopped; gives how many answers there were. */
+  function keepAsking(t: TestContext, port: number): { stop: () => Promise<number> } {
+    const agent = new http.Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    let isStopped = false;
+    let count = 0;
+    const loops = Array.from({ length: 8 }, async () => {
+      while (!isStopped) {
+        const number = count++;
+        await send(port, `/version?number=${number}&filler=${'x'.repeat(4000)}`, { agent });
+      }
+    });
+    return {
+      stop: async () => {
+        isStopped = true;
+        await Promise.all(loops);
+        return count;
+      },
+    };
+  }
+
+  function assertAll(events: readonly Event[], count: number): void {
+    const numbers = events.map(({ requestURI }) => Number(/number=(\d+)/.exec(requestURI)?.[1]));
+    assert.equal(numbers.length, count);
+    assert.equal(new Set(numbers).size, count);
+    events.forEach(assertEvent);
+  }
+
+  test('is rotated under load without losing or tearing a line', async t => {
+    const { proxy, port, path } = await start(t, ['--audit-log-maxsize=1']);
+    const parent = join(path, '..');
+    const load = keepAsking(t, port);
+    const deadline = Date.now() + 60_000;
+    while (readdirSync(parent).length < 4 && Date.now() < deadline) await delay(50);
+    const count = await load.stop();
+    await proxy.stop();
+    const files = readdirSync(parent).sort();
+    assert.ok(files.length >= 4, files.join(' '));
+    for (const name of files) {
+      assert.match(name, /^audit(-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3})?\.log$/);
+      const { size, mode } = statSync(join(parent, name));
+      assert.ok(size <= 1024 * 1024, `${name} has ${size} bytes`);
+      assert.equal(mode & 0o777, 0o600);
+    }
+    assertAll(
+      files.flatMap(name => parse(readFileSync(join(parent, name), 'utf8'))),
+      count,
+    );
+  });
+
+  test('that is moved away is opened again on SIGHUP, and no line is lost', async t => {
+    const { proxy, port, path } = await start(t);
+    const load = keepAsking(t, port);
+    const parts: string[] = [];
+    for (let turn = 1; turn <= 5; turn++) {
+      while (!readdirSync(join(path, '..')).includes('audit.log') || statSync(path).size < 50_000)
+        await delay(10);
+      parts.push(`${path}.${turn}`);
+      renameSync(path, `${path}.${turn}`);
+      proxy.process.kill('SIGHUP');
+    }
+    while (!readdirSync(join(path, '..')).includes('audit.log')) await delay(10);
+    const count = await load.stop();
+    assert.equal((await proxy.stop()).code, 0);
+    assertAll(
+      [...parts, path].flatMap(part => parse(readFileSync(part, 'utf8'))),
+      count,
+    );
+  });
+
+  test('on a full disk stops no request, is counted and logged, and goes on where there is room again', async t => {
+    // A file that may not grow further is as good as a disk that is full.
+    const { proxy, port, path, events } = await start(t, [], {
+      under: ['sh', '-c', 'trap "" XFSZ; ulimit -f 32; exec "$@"', 'sh'],
+    });
+    const agent = new http.Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    let count = 0;
+    const ask = async () => {
+      const { status } = await send(port, `/version?number=${count}&filler=${'x'.repeat(300)}`, { agent });
+      assert.equal(status, 200);
+      count += 1;
+    };
+    const errors = () => ownMetric(port, 'kube_api_proxy_audit_errors_total');
+    while ((await errors()) === 0) await ask();
+    for (let more = 0; more < 5; more++) await ask();
+    while (((await errors()) ?? 0) < 3) await delay(50);
+    const written = events().length;
+    assert.ok(written > 0 && written < count, `${written} whole lines, and no part of one`);
+    const told = proxy.log().filter(({ msg }) => /^audit log cannot be written/.test(String(msg)));
+    assert.equal(told.length, 1, 'it is said once');
+    assert.equal((told[0]?.['err'] as { code: string } | undefined)?.code, 'EFBIG');
+    renameSync(path, `${path}.1`);
+    proxy.process.kill('SIGHUP');
+    while (!proxy.log().some(({ msg }) => msg === 'audit log is written again')) await delay(50);
+    await proxy.stop();
+    assertAll([...parse(readFileSync(`${path}.1`, 'utf8')), ...events()], count);
+    assert.equal(proxy.log().filter(({ msg }) => /lost/.test(String(msg))).length, 0);
+  });
+
+  test('that can never be written is no reason to stop, to wait or to grow', async t => {
+    const { proxy, port } = await start(t, [], { path: '/dev/full' });
+    for (let number = 0; number < 20; number++) assert.equal((await send(port, '/version')).status, 200);
+    await untilOwnMetric(port, 'kube_api_proxy_audit_events_total', 20);
+    while (((await ownMetric(port, 'kube_api_proxy_audit_errors_total')) ?? 0) < 1) await delay(50);
+    const { code } = await proxy.stop();
+    assert.equal(code, 0);
+    assert.ok(
+      proxy.log().some(({ msg, events }) => /^audit events are lost/.test(String(msg)) && events === 20),
+    );
+  });
+
+  test('is standard output when it is called -, beside the line that says where it serves', async t => {
+    const { proxy, port } = await start(t, [], { path: '-' });
+    await send(port, '/version');
+    assert.equal((await proxy.stop()).code, 0);
+    const [first, ...lines] = proxy.stdout().split('\n');
+    assert.match(first ?? '', /^Starting to serve on /);
+    assertEvent(JSON.parse(lines[0] ?? '') as Event);
+    assert.deepEqual(lines.slice(1), ['']);
+  });
+
+  test('that cannot be opened is a start-up problem beside the others', async t => {
+    const parent = folder(t);
+    writeFileSync(join(parent, 'file'), '');
+    for (const [path, reason] of [
+      [parent, 'is a directory'],
+      [join(parent, 'none', 'audit.log'), 'its folder does not exist'],
+      [join(parent, 'file', 'audit.log'), 'part of its path is not a folder'],
+    ] as const) {
+      const { code, stderr, stdout } = await runProgram([
+        `--kubeconfig=${kubeconfig.path}`,
+        '--port=0',
+        '--www=/none',
+        `--audit-log-path=${path}`,
+      ]);
+      assert.equal(code, 1);
+      assert.equal(stdout, '');
+      assert.deepEqual(stderr.trim().split('\n'), [
+        'kube-api-proxy: --www: "/none" is not a folder',
+        `kube-api-proxy: --audit-log-path: "${path}": ${reason}`,
+      ]);
+    }
+  });
+
+  test('without one SIGHUP ends the program, as before', async t => {
+    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    t.after(() => proxy.stop('SIGKILL'));
+    assert.equal((await proxy.stop('SIGHUP')).code, 0);
+  });
+});

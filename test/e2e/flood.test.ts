@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { send } from '../support/http-client.js';
+import { untilOwnMetric } from '../support/own-metric.js';
+import { startProxiedApiServer } from '../support/proxied-api-server.js';
+
+const slowPath = '/api/v1/namespaces/default/slow';
+
+interface Latencies {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/**
+ * Latencies in milliseconds of some requests one after the other, to several proxies in turn: what else the machine does holds up all of
+ * them alike.
+ */
+async function latencies(ports: readonly number[], agent: http.Agent, count: number): Promise<Latencies[]> {
+  const took = ports.map((): number[] => []);
+  for (let turn = 0; turn < count; turn++) {
+    for (const [index, port] of ports.entries()) {
+      const started = performance.now();
+      const { status } = await send(port, '/api/v1/namespaces/default/pods/web-0', { agent });
+      took[index]?.push(performance.now() - started);
+      assert.equal(status, 200);
+    }
+    await delay(15);
+  }
+  return took.map(times => {
+    times.sort((one, other) => one - other);
+    const at = (part: number) => Math.round((times[Math.floor(times.length * part)] ?? 0) * 10) / 10;
+    return { p50: at(0.5), p99: at(0.99) };
+  });
+}
+
+/** Another user's requests as fast as they are answered, from a process of its own; `perSecond` has the statuses of the last second. */
+async function startFlood(t: TestContext, port: number, connections: number, path: string) {
+  const script = fileURLToPath(new URL('../support/flood.ts', import.meta.url));
+  const args = ['--import', 'tsx', script, String(port), '127.0.0.2', String(connections), path];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  t.after(() => child.kill('SIGKILL'));
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  while (!/"429"/.test(printed)) await once(child.stdout, 'data', { signal: AbortSignal.timeout(20_000) });
+  return {
+    perSecond: () => JSON.parse(printed.trim().split('\n').at(-1) ?? '{}') as Record<string, number>,
+    stop: () => child.kill('SIGKILL'),
+  };
+}
+
+describe("one user's flood leaves another user's latency near what it is without", () => {
+  for (const [what, args, path] of [
+    ['that takes every place it can get', ['--max-requests-inflight-per-user=20'], slowPath],
+    ['that is as fast as it can be', ['--rate-limit=100'], '/version'],
+  ] as const) {
+    test(`a flood ${what}`, async t => {
+      const proxied = await startProxiedApiServer({}, ['--log-requests=none', ...args]);
+      t.after(() => proxied.close());
+      const { port } = proxied.proxy;
+      const quiet = await startProxiedApiServer({}, ['--log-requests=none', ...args]);
+      t.after(() => quiet.close());
+      proxied.server.intercept((request, response) => {
+        if (request.url !== slowPath) return false;
+        setTimeout(() => response.end('done'), 100);
+        return true;
+      });
+      const agent = new http.Agent({ keepAlive: true });
+      t.after(() => agent.destroy());
+      const ports = [quiet.proxy.port, port];
+      await latencies(ports, agent, 100);
+      const flood = await startFlood(t, port, 200, path);
+      const [without, during] = await latencies(ports, agent, 200);
+      const perSecond = flood.perSecond();
+      flood.stop();
+      t.diagnostic(JSON.stringify({ without, during, floodPerSecond: perSecond }));
+      assert.ok(without !== undefined && during !== undefined);
+      assert.ok((perSecond['429'] ?? 0) > 10, JSON.stringify(perSecond));
+      // Refused one by one as fast as they come, such a flood adds some 50 ms to each. Of the slowest the machine has its share.
+      assert.ok(during.p50 < without.p50 * 3 + 15, JSON.stringify({ without, during }));
+      assert.ok(during.p99 < without.p99 * 10 + 500, JSON.stringify({ without, during }));
+      await untilOwnMetric(port, 'kube_api_proxy_places_in_use{kind="inflight"}', 0);
+    });
+  }
+});

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { ClientHttp2Session } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ask, connectHttp2, headOf, openStream } from '../support/http2-client.js';
+import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { clientRequests } from './leg.js';
+
+const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
+const slowPath = '/api/v1/namespaces/default/slow';
+const folder = mkdtempSync(join(tmpdir(), 'audit-'));
+const auditLog = join(folder, 'audit.log');
+
+let proxied: TlsProxy;
+let observer: ClientHttp2Session;
+
+before(async () => {
+  proxied = await startTlsProxy([
+    '--max-requests-inflight-per-user=3',
+    '--max-longrunning-requests-per-user=3',
+    `--audit-log-path=${auditLog}`,
+  ]);
+  proxied.server.intercept(({ url }) => url === slowPath);
+  observer = await connectHttp2(proxied.proxy.port, proxied.ca);
+});
+after(async () => {
+  observer?.destroy();
+  await proxied?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function connect(t: TestContext): Promise<ClientHttp2Session> {
+  const session = await connectHttp2(proxied.proxy.port, proxied.ca);
+  t.after(() => session.destroy());
+  return session;
+}
+
+/** Waits until so many places are taken. */
+async function untilTaken(inflight: number, longrunning: number): Promise<void> {
+  const expected = `${inflight} ${longrunning}`;
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const { text } = await ask(observer, '/-/metrics');
+    const of = (kind: string) =>
+      new RegExp(`^kube_api_proxy_places_in_use\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(text)?.[1];
+    const found = `${of('inflight')} ${of('longrunning')}`;
+    if (found === expected) return;
+    assert.ok(Date.now() < deadline, `${found}, not ${expected}`);
+    await delay(20);
+  }
+}
+
+const ways: Record<string, (session: ClientHttp2Session) => Promise<void>> = {
+  'when its answer is complete': async session => {
+    const answers = await Promise.all([1, 2, 3].map(() => ask(session, '/version')));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+    );
+  },
+  'when it is reset before there is an answer': async session => {
+    const streams = [1, 2, 3].map(() => openStream(session, slowPath));
+    await untilTaken(3, 0);
+    const { status, headers, json } = await ask(session, '/version');
+    assert.equal(status, 429);
+    assert.equal(headers['retry-after'], '1');
+    assert.deepEqual((json as Record<string, unknown>)['details'], { retryAfterSeconds: 1 });
+    for (const stream of streams) stream.close(8);
+  },
+  'when a watch is reset': async session => {
+    const streams = [1, 2, 3].map(() => openStream(session, quietWatch));
+    await Promise.all(streams.map(headOf));
+    await untilTaken(0, 3);
+    assert.equal((await ask(session, quietWatch)).status, 429);
+    for (const stream of streams) stream.close(8);
+  },
+  'when its connection goes': async session => {
+    openStream(session, slowPath);
+    await headOf(openStream(session, quietWatch));
+    await untilTaken(1, 1);
+    session.destroy();
+  },
+  'when it is reset as soon as it is sent': async session => {
+    for (let stream = 0; stream < 20; stream++) openStream(session, slowPath).close(8);
+    // The answer to this comes when all of that has been seen.
+    assert.equal((await ask(session, '/-/livez')).status, 200);
+  },
+};
+
+for (const [way, go] of Object.entries(ways)) {
+  test(`a place of a request over HTTP/2 is given back ${way}`, async t => {
+    for (let turn = 0; turn < 2; turn++) {
+      await go(await connect(t));
+      await untilTaken(0, 0);
+    }
+  });
+}
+
+test('requests over HTTP/2 are in the audit log like all others', async t => {
+  const session = await connect(t);
+  const headers = { 'user-agent': 'h2', 'x-forwarded-for': '198.51.100.1', 'audit-id': 'over-http2' };
+  await ask(session, `/version?access_token=S3CRET`, { headers });
+  const watch = openStream(session, quietWatch, { 'user-agent': 'h2' });
+  await headOf(watch);
+  watch.close(8);
+  const read = () => readFileSync(auditLog, 'utf8');
+  const deadline = Date.now() + 10_000;
+  while (read().split('"userAgent":"h2"').length < 5 && Date.now() < deadline) await delay(20);
+  assert.doesNotMatch(read(), /S3CRET/);
+  const events = read()
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ userAgent }) => userAgent === 'h2');
+  assert.deepEqual(
+    events.map(({ auditID, stage, requestURI, sourceIPs, responseStatus }) => [
+      auditID === 'over-http2',
+      stage,
+      requestURI,
+      sourceIPs,
+      (responseStatus as { code?: number } | undefined)?.code,
+    ]),
+    [
+      [true, 'ResponseComplete', '/version?access_token=REDACTED', ['198.51.100.1', '127.0.0.1'], 200],
+      [false, 'RequestReceived', quietWatch, ['127.0.0.1'], undefined],
+      [false, 'ResponseStarted', quietWatch, ['127.0.0.1'], 200],
+      [false, 'ResponseComplete', quietWatch, ['127.0.0.1'], 200],
+    ],
+  );
+  const sent = clientRequests(proxied.server).find(({ rawUrl }) =>
+    rawUrl.startsWith('/version?access_token'),
+  );
+  assert.equal(sent?.headers['audit-id'], 'over-http2');
+});

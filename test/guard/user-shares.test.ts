@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { UserShares } from '../../src/guard/user-shares.js';
+
+const none = { rate: 0, burst: 0 };
+
+/** Takes tokens until there is none, and says how many there were. */
+function drain(shares: UserShares, user: string, now: number): number {
+  const share = shares.of(user, now);
+  let taken = 0;
+  while (share.hasToken(now)) {
+    share.takeToken();
+    taken += 1;
+  }
+  return taken;
+}
+
+describe('a token bucket', () => {
+  it('has its burst at first, and then as many tokens as its rate gives', () => {
+    const shares = new UserShares({ rate: 50, burst: 10 });
+    assert.equal(drain(shares, 'jane', 0), 10);
+    assert.equal(drain(shares, 'jane', 19), 0);
+    assert.equal(drain(shares, 'jane', 20), 1);
+    assert.equal(drain(shares, 'jane', 120), 5);
+  });
+
+  it('never holds more than its burst, however long nobody comes', () => {
+    const shares = new UserShares({ rate: 50, burst: 10 });
+    drain(shares, 'jane', 0);
+    assert.equal(drain(shares, 'jane', 1e9), 10);
+  });
+
+  it('keeps fractions, so that a rate below one a second is kept as well', () => {
+    const shares = new UserShares({ rate: 0.1, burst: 1 });
+    assert.equal(drain(shares, 'jane', 0), 1);
+    for (let now = 1000; now < 10_000; now += 1000) assert.equal(drain(shares, 'jane', now), 0, String(now));
+    assert.equal(drain(shares, 'jane', 10_001), 1);
+  });
+
+  it("is one user's own", () => {
+    const shares = new UserShares({ rate: 1, burst: 5 });
+    assert.equal(drain(shares, 'jane', 0), 5);
+    assert.equal(drain(shares, 'joe', 0), 5);
+  });
+});
+
+describe('the shares of users', () => {
+  it('stay the same for as long as a request is being served', () => {
+    const shares = new UserShares(none);
+    const share = shares.of('jane', 0);
+    share.taken.longrunning += 1;
+    for (let user = 0; user < 20_000; user++) shares.of(`user-${user}`, user);
+    assert.equal(shares.of('jane', 20_000), share);
+    shares.forgetGone(20_000);
+    assert.equal(shares.count, 1);
+  });
+
+  it('are forgotten once they are idle and their buckets are full', () => {
+    const shares = new UserShares({ rate: 10, burst: 10 });
+    drain(shares, 'jane', 0);
+    shares.of('joe', 0);
+    shares.forgetGone(999);
+    assert.equal(shares.count, 1);
+    shares.forgetGone(1000);
+    assert.equal(shares.count, 0);
+  });
+
+  it('are bounded, whatever the number of users that came once', () => {
+    const shares = new UserShares({ rate: 0.001, burst: 1 });
+    let most = 0;
+    for (let user = 0; user < 100_000; user++) {
+      drain(shares, `user-${user}`, user);
+      most = Math.max(most, shares.count);
+    }
+    assert.ok(most <= 10_000, `${most} were remembered`);
+  });
+
+  it('of those who came last are still known when the others are forgotten', () => {
+    const shares = new UserShares({ rate: 0.001, burst: 1 });
+    for (let user = 0; user < 100_000; user++) drain(shares, `user-${user}`, 0);
+    assert.equal(drain(shares, 'user-99999', 0), 0);
+    assert.equal(drain(shares, 'user-0', 0), 1);
+  });
+
+  it('take no time to speak of for a hundred thousand users that all stay', () => {
+    const shares = new UserShares({ rate: 0.001, burst: 1 });
+    const started = performance.now();
+    for (let user = 0; user < 100_000; user++) shares.of(`user-${user}`, 0).taken.inflight += 1;
+    assert.ok(performance.now() - started < 5000);
+    assert.equal(shares.count, 100_000);
+  });
+});

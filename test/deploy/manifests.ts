@@ -24,7 +24,7 @@ interface Container {
   readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
   readonly resources: { readonly requests: Labels; readonly limits: Labels };
   readonly securityContext: object;
-  readonly volumeMounts?: readonly { readonly mountPath: string }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
 interface PodSpec {
@@ -39,14 +39,17 @@ interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
-  readonly volumes?: readonly object[];
+  readonly volumes?: readonly { readonly name: string; readonly secret?: { readonly secretName: string } }[];
   readonly topologySpreadConstraints?: readonly {
     readonly labelSelector: { readonly matchLabels: Labels };
   }[];
 }
 
-interface Rule {
+/** What a role allows. */
+export interface Rule {
+  readonly apiGroups?: readonly string[];
   readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
   readonly verbs: readonly string[];
 }
 

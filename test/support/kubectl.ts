@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 
 /** How a kubectl process ended and what it wrote; `code` is -1 if it was killed. */
 export interface KubectlResult {
@@ -57,7 +57,7 @@ const available = spawnSync('kubectl', ['version', '--client'], { env: environme
 const required = process.env['REQUIRE_KUBECTL'] === '1';
 
 /** A test that needs kubectl: skipped with a message where there is none, failed instead if REQUIRE_KUBECTL=1. */
-export function kubectlTest(name: string, run: () => void | Promise<void>): void {
+export function kubectlTest(name: string, run: (t: TestContext) => void | Promise<void>): void {
   if (!available && required) {
     test(name, () => {
       throw new Error('kubectl is not in PATH, and REQUIRE_KUBECTL=1 does not let this test be skipped');

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { eventually } from '../e2e/credential-probe.js';
+import type { Policy } from '../support/fake-api-server/authorization.js';
+import { proxyToken, startGateway } from '../support/gateway.js';
+import { send } from '../support/http-client.js';
+import { ask, connectHttp2 } from '../support/http2-client.js';
+import { kubectlTest } from '../support/kubectl.js';
+import { createServingFiles } from '../support/tls-proxy.js';
+import { type Manifest, only, optionsOf, proxyOf, type Rule, render } from './manifests.js';
+
+const gateway = 'system:serviceaccount:kube-api-proxy:kube-api-proxy';
+const dashboard = 'system:serviceaccount:dashboards:dashboard';
+const pods = '/api/v1/namespaces/default/pods';
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+type Attributes = Parameters<Policy>[1];
+
+/** RBAC's RuleAllows: a rule for some names allows nothing without a name. */
+function allows(rules: readonly Rule[], asked: Partial<Attributes>): boolean {
+  const { verb = '', group = '', resource = '', subresource = '', name = '' } = asked;
+  const wanted = subresource === '' ? resource : `${resource}/${subresource}`;
+  return rules.some(
+    ({ verbs, apiGroups = [], resources = [], resourceNames = [] }) =>
+      verbs.includes(verb) &&
+      apiGroups.includes(group) &&
+      resources.includes(wanted) &&
+      (resourceNames.length === 0 || resourceNames.includes(name)),
+  );
+}
+
+function serviceAccount(namespace: string, name: string) {
+  return {
+    username: `system:serviceaccount:${namespace}:${name}`,
+    uid: '4-2',
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+    extra: {
+      'authentication.kubernetes.io/credential-id': ['JTI=1'],
+      'authentication.kubernetes.io/node-name': ['node-1'],
+      'authentication.kubernetes.io/node-uid': ['5'],
+      'authentication.kubernetes.io/pod-name': ['web-0'],
+      'authentication.kubernetes.io/pod-uid': ['6'],
+    },
+  };
+}
+
+async function rulesOf(manifests: readonly Manifest[]): Promise<readonly Rule[]> {
+  return only(manifests, 'ClusterRole').rules;
+}
+
+kubectlTest('the identity of deploy/gateway may act as those who are listed, and nothing else', async () => {
+  const rules = await rulesOf(await render('gateway'));
+  for (const { verbs, resources = [], resourceNames = [] } of rules) {
+    assert.doesNotMatch([...verbs, ...resources, ...resourceNames].join(), /\*/);
+    assert.deepEqual(verbs, [resources.includes('tokenreviews') ? 'create' : 'impersonate']);
+    if (resources.some(resource => /^(users|groups|serviceaccounts)$/.test(resource))) {
+      assert.ok(resourceNames.length > 0, resources.join());
+    }
+  }
+  for (const asked of [
+    { resource: 'groups', name: 'system:masters' },
+    { resource: 'groups', name: 'system:nodes' },
+    { resource: 'groups', name: 'system:serviceaccounts:kube-system' },
+    { resource: 'users', name: 'system:admin' },
+    { resource: 'users', name: 'system:kube-controller-manager' },
+    { resource: 'serviceaccounts', name: 'clusterrole-aggregation-controller' },
+  ]) {
+    assert.ok(!allows(rules, { verb: 'impersonate', group: '', ...asked }), asked.name);
+  }
+});
+
+kubectlTest(
+  'deploy/gateway asks callers who they are, over TLS, and starts without leave to be open',
+  async () => {
+    const pod = only(await render('gateway'), 'Deployment').spec.template.spec;
+    const proxy = proxyOf(pod);
+    const options = optionsOf(proxy);
+    assert.equal(options.insecureAllowUnauthenticated, false);
+    assert.equal(options.authenticationTokenWebhook, true);
+    const mount = proxy.volumeMounts?.find(({ name }) => name === 'tls');
+    assert.ok(pod.volumes?.some(({ name, secret }) => name === 'tls' && secret !== undefined));
+    assert.equal(options.tlsCertFile, `${mount?.mountPath}/tls.crt`);
+    assert.equal(options.tlsPrivateKeyFile, `${mount?.mountPath}/tls.key`);
+    assert.ok(options.maxRequestsInflightPerUser > 0 && options.rateLimit > 0);
+    assert.equal(options.auditLogPath, '-');
+  },
+);
+
+kubectlTest(
+  'with the arguments and the role of deploy/gateway everyone is themselves, and who is not listed cannot come',
+  async t => {
+    const manifests = await render('gateway');
+    const rules = await rulesOf(manifests);
+    const { args = [] } = proxyOf(only(manifests, 'Deployment').spec.template.spec);
+    const files = await createServingFiles();
+    t.after(() => files.remove());
+    const tokens = {
+      [proxyToken]: serviceAccount('kube-api-proxy', 'kube-api-proxy'),
+      dashboard: serviceAccount('dashboards', 'dashboard'),
+      other: serviceAccount('kube-system', 'dashboard'),
+      another: serviceAccount('dashboards', 'builder'),
+      alice: { username: 'alice@example.com', groups: ['developers'] },
+      dave: { username: 'dave@example.com', groups: ['developers'] },
+      admin: { username: 'alice@example.com', groups: ['system:masters'] },
+    };
+    const allow: Policy = (user, asked) => {
+      if (!asked.isResourceRequest) return asked.verb === 'get';
+      if (/^self/.test(asked.resource)) return true;
+      if (user.username === gateway) return allows(rules, asked);
+      if (user.username === dashboard) return asked.resource === 'pods' && asked.subresource !== 'exec';
+      return user.groups.includes('developers') && asked.resource === 'configmaps';
+    };
+    const { proxy, server } = await startGateway(t, {
+      server: { tokens, allow },
+      args: [
+        ...args
+          .filter(arg => !/^--(address|port|admin-port)=/.test(arg))
+          .map(arg => arg.replace('/etc/kube-api-proxy/tls', files.folder)),
+        ...['--admin-port=0', '--admin-address=127.0.0.1'],
+      ],
+    });
+    server.intercept(({ url = '' }, response) => {
+      if (!url.endsWith('/selfsubjectrulesreviews')) return false;
+      response.writeHead(201, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify({ status: { resourceRules: rules, incomplete: false } }));
+      return true;
+    });
+    const session = await connectHttp2(proxy.port, files.authority.certificate);
+    t.after(() => session.destroy());
+    const as = (token: string, path: string) =>
+      ask(session, path, { headers: { authorization: `Bearer ${token}` } });
+
+    const listener = () => proxy.log().find(({ msg }) => msg === 'admin listener')?.['address'] as string;
+    await eventually('the admin listener', () => listener() !== undefined);
+    const adminPort = Number(/\d+$/.exec(listener())?.[0]);
+    await eventually('readyz', async () => (await send(adminPort, '/readyz')).status === 200, 20_000);
+
+    assert.equal((await ask(session, pods)).status, 401);
+    assert.equal((await as('unknown', pods)).status, 401);
+    assert.equal((await as('dashboard', pods)).status, 200);
+    assert.equal(server.requests.at(-1)?.headers['impersonate-user'], dashboard);
+    assert.equal((await as('alice', configMaps)).status, 200);
+    for (const [token, path, reason] of [
+      ['dashboard', configMaps, /User \\"system:serviceaccount:dashboards:dashboard\\" cannot list/],
+      ['dashboard', `${pods}/web-0/exec?command=id`, /system:serviceaccount:dashboards:dashboard\\" cannot/],
+      ['alice', pods, /User \\"alice@example\.com\\" cannot list/],
+      ['dave', configMaps, /cannot impersonate resource \\"users\\"/],
+      ['other', pods, /cannot impersonate resource \\"groups\\"/],
+      ['another', pods, /cannot impersonate resource \\"serviceaccounts\\"/],
+      ['admin', configMaps, /group \\"system:masters\\" is Kubernetes' own/],
+    ] as const) {
+      const { status, text } = await as(token, path);
+      assert.equal(status, 403, `${token} ${path}: ${text}`);
+      assert.match(text, reason);
+    }
+    await proxy.stop();
+    const [, ...events] = proxy.stdout().trimEnd().split('\n');
+    const users = events.map(line => (JSON.parse(line) as { user: { username?: string } }).user.username);
+    assert.deepEqual(
+      [...new Set(users)].sort(),
+      [undefined, dashboard, 'alice@example.com', 'dave@example.com']
+        .concat([tokens.other.username, tokens.another.username])
+        .sort(),
+    );
+  },
+);

@@ -143,9 +143,11 @@ export class UpstreamConnection implements ResponseEvents {
       this.#dispatcher.discard(this);
       return;
     }
+    // What came with the answer, in other TLS records or behind where reading stopped, must not find another exchange here. It
+    // is read in this turn of the event loop, or in the next.
+    if (this.#paused) setImmediate(() => setImmediate(giveBack, this));
+    else setImmediate(giveBack, this);
     this.resume();
-    // Other TLS records of the same packet come in this turn of the event loop, and must not find another exchange here.
-    setImmediate(giveBack, this);
   }
 
   /** Is of use to another exchange, unless it has ended in the meantime. */
@@ -190,8 +192,8 @@ export class UpstreamConnection implements ResponseEvents {
 
   #nextBuffer = (): Buffer => this.#buffer;
 
-  #onRead = (length: number): boolean => {
-    this.#onData(this.#buffer.subarray(0, length));
+  #onRead = (length: number, buffer: Uint8Array): boolean => {
+    this.#onData((buffer as Buffer).subarray(0, length));
     if (length === firstBuffer && this.#buffer.length === firstBuffer) this.detach();
     return !this.#paused;
   };

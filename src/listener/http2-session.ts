@@ -21,19 +21,25 @@ const controls = { most: 500, perSecond: 20 };
 const streamWindow = 256 * 1024;
 const connectionWindow = 1024 * 1024;
 
+/** Bytes of a head, as with HTTP/1.1. */
+const maxHeaderListSize = 128 * 1024;
+
+/**
+ * What nghttp2 and Node bound beside this: CONTINUATION frames of a head (8), bytes of one field (64 KB), streams past the limit (100 in a
+ * row), malformed heads and empty DATA frames (1,000 on a connection), acknowledgements that a client does not read (1,000).
+ */
 const sessionOptions = {
   settings: {
     // The API server's.
     maxConcurrentStreams: 250,
     initialWindowSize: streamWindow,
-    maxHeaderListSize: 128 * 1024,
+    maxHeaderListSize,
   },
-  maxHeaderListPairs: 2000,
+  maxHeaderListPairs: 1000,
+  maxSessionRejectedStreams: 100,
   maxSendHeaderBlockLength: 256 * 1024,
   // Megabytes; the default of 10 is less than 250 slow readers of large lists keep waiting.
   maxSessionMemory: 128,
-  maxSessionInvalidFrames: 100,
-  maxSessionRejectedStreams: 100,
 };
 
 /** One connection that speaks HTTP/2. Its requests are events of the server, as those of HTTP/1.1 are. */
@@ -52,6 +58,8 @@ export class Http2Session {
     this.#server = server;
     this.#socket = socket;
     this.#onAbuse = onAbuse;
+    // A server of HTTP/1.1 accepts connections that are half open; here nobody would hear of a client that has left.
+    socket.allowHalfOpen = false;
     this.#session = performServerHandshake(socket, sessionOptions);
     this.#session.setLocalWindowSize(connectionWindow);
     const onControl = () => {
@@ -111,6 +119,12 @@ export class Http2Session {
       const isBroken = !response.writableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
       if (isBroken && !response.wasCut) this.#countReset();
     });
+    // nghttp2 keeps to the limit only once the client has acknowledged it.
+    if (sizeOf(rawHeaders) > maxHeaderListSize) {
+      response.writeHead(431);
+      response.end();
+      return;
+    }
     if (headers.expect?.toLowerCase() === '100-continue') {
       stream.additionalHeaders({ ':status': 100 });
     } else if (headers.expect !== undefined) {
@@ -128,6 +142,13 @@ export class Http2Session {
   #endForAbuse(reason: AbuseReason): void {
     if (this.#session.destroyed) return;
     this.#onAbuse(reason, this.#socket);
-    this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.destroy(new Error(`too many ${reason}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
+}
+
+/** The size of a head without compression (RFC 9113, section 6.5.2). */
+function sizeOf(rawHeaders: readonly string[]): number {
+  let size = rawHeaders.length * 16;
+  for (const text of rawHeaders) size += text.length;
+  return size;
 }

@@ -35,9 +35,11 @@ export interface OutgoingRequest {
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]/;
 const illegalTarget = /[^\x21-\x7e\x80-\xff]/;
 
-/** Bytes of a connection's first buffer, and of those that follow once it has been full: as many as a TLS record has. */
+/** Bytes of a connection's first buffer: a watch seldom needs more. */
 const firstBuffer = 4 * 1024;
-const fullBuffer = 16 * 1024;
+/** Bytes that are read at a time, as many as a TLS record has, and of a buffer for several reads. */
+const fullRead = 16 * 1024;
+const fullBuffer = 4 * fullRead;
 
 /** One HTTP/1.1 connection to the API server, carrying one request at a time. */
 export class UpstreamConnection implements ResponseEvents {
@@ -58,7 +60,15 @@ export class UpstreamConnection implements ResponseEvents {
   #ended = false;
   #paused = false;
   /** What bytes are read into; each read would cost a buffer otherwise, and collecting them a third of the CPU time of large lists. */
-  #buffer = Buffer.allocUnsafeSlow(firstBuffer);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(firstBuffer);
+  /** Where in it the last read began, and how many bytes it brought. */
+  #offset = 0;
+  #length = 0;
+  /** Whether bytes that were given on are still needed, by a part of `#buffer` or of `#former`. */
+  #inUse = false;
+  /** The buffer before this one, and one that nobody needs. */
+  #former: Buffer | undefined;
+  #spare: Buffer | undefined;
 
   constructor(dial: Dial, dispatcher: UpstreamDispatcher) {
     this.#dispatcher = dispatcher;
@@ -185,16 +195,44 @@ export class UpstreamConnection implements ResponseEvents {
     this.#socket?.resume();
   }
 
-  /** The bytes that were given on last are still in use: the next ones go elsewhere. */
+  /** The bytes of the read that goes on are needed longer than it: the next ones go behind them, or elsewhere. */
   detach(): void {
-    this.#buffer = Buffer.allocUnsafeSlow(fullBuffer);
+    this.#inUse = true;
   }
 
-  #nextBuffer = (): Buffer => this.#buffer;
+  /** Nobody needs bytes that have been given on any more. */
+  reclaim(): void {
+    this.#inUse = false;
+    this.#spare = this.#former ?? this.#spare;
+    this.#former = undefined;
+  }
+
+  /** The bytes that have been given on are needed longer than the exchange: whoever comes next cannot tell when they are not. */
+  abandon(): void {
+    this.#buffer = Buffer.allocUnsafeSlow(firstBuffer);
+    this.#offset = 0;
+    this.#length = 0;
+    this.#inUse = false;
+    this.#former = undefined;
+  }
+
+  /** Asked for after every read. */
+  #nextBuffer = (): Buffer => {
+    const isTooSmall = this.#buffer.length === firstBuffer && (this.#inUse || this.#length === firstBuffer);
+    this.#offset = this.#inUse ? this.#offset + this.#length : 0;
+    this.#length = 0;
+    if (isTooSmall || this.#offset + fullRead > Math.max(this.#buffer.length, fullRead)) {
+      if (this.#buffer.length === fullBuffer) this.#former = this.#buffer;
+      this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(fullBuffer);
+      this.#spare = undefined;
+      this.#offset = 0;
+    }
+    return this.#buffer.subarray(this.#offset, this.#offset + fullRead);
+  };
 
   #onRead = (length: number, buffer: Uint8Array): boolean => {
+    this.#length = length;
     this.#onData((buffer as Buffer).subarray(0, length));
-    if (length === firstBuffer && this.#buffer.length === firstBuffer) this.detach();
     return !this.#paused;
   };
 

@@ -61,7 +61,8 @@ export class UpstreamConnection implements ResponseEvents {
   #paused = false;
   /** What bytes are read into; each read would cost a buffer otherwise, and collecting them a third of the CPU time of large lists. */
   #buffer: Buffer = Buffer.allocUnsafeSlow(firstBuffer);
-  /** Where in it the last read began, and how many bytes it brought. */
+  /** Where in it the next read goes, or the last one went, and how many bytes that brought. */
+  #free = this.#buffer;
   #offset = 0;
   #length = 0;
   /** Whether bytes that were given on are still needed, by a part of `#buffer` or of `#former`. */
@@ -155,8 +156,8 @@ export class UpstreamConnection implements ResponseEvents {
     }
     // What came with the answer, in other TLS records or behind where reading stopped, must not find another exchange here. It
     // is read in this turn of the event loop, or in the next.
-    if (this.#paused) setImmediate(() => setImmediate(giveBack, this));
-    else setImmediate(giveBack, this);
+    if (this.#paused) setImmediate(giveBackLater, this);
+    else giveBackLater(this);
     this.resume();
   }
 
@@ -209,8 +210,7 @@ export class UpstreamConnection implements ResponseEvents {
 
   /** The bytes that have been given on are needed longer than the exchange: whoever comes next cannot tell when they are not. */
   abandon(): void {
-    this.#buffer = Buffer.allocUnsafeSlow(firstBuffer);
-    this.#offset = 0;
+    this.#takeUp(Buffer.allocUnsafeSlow(firstBuffer));
     this.#length = 0;
     this.#inUse = false;
     this.#former = undefined;
@@ -219,16 +219,24 @@ export class UpstreamConnection implements ResponseEvents {
   /** Asked for after every read. */
   #nextBuffer = (): Buffer => {
     const isTooSmall = this.#buffer.length === firstBuffer && (this.#inUse || this.#length === firstBuffer);
-    this.#offset = this.#inUse ? this.#offset + this.#length : 0;
+    const offset = this.#inUse ? this.#offset + this.#length : 0;
     this.#length = 0;
-    if (isTooSmall || this.#offset + fullRead > Math.max(this.#buffer.length, fullRead)) {
+    if (isTooSmall || offset + fullRead > Math.max(this.#buffer.length, fullRead)) {
       if (this.#buffer.length === fullBuffer) this.#former = this.#buffer;
-      this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(fullBuffer);
+      this.#takeUp(this.#spare ?? Buffer.allocUnsafeSlow(fullBuffer));
       this.#spare = undefined;
-      this.#offset = 0;
+    } else if (offset !== this.#offset) {
+      this.#offset = offset;
+      this.#free = this.#buffer.subarray(offset, offset + fullRead);
     }
-    return this.#buffer.subarray(this.#offset, this.#offset + fullRead);
+    return this.#free;
   };
+
+  #takeUp(buffer: Buffer): void {
+    this.#buffer = buffer;
+    this.#offset = 0;
+    this.#free = buffer.subarray(0, fullRead);
+  }
 
   #onRead = (length: number, buffer: Uint8Array): boolean => {
     this.#length = length;
@@ -249,8 +257,15 @@ export class UpstreamConnection implements ResponseEvents {
   }
 }
 
-function giveBack(connection: UpstreamConnection): void {
-  connection.giveBack();
+/** Those whose exchange is over in this turn of the event loop. */
+const over: UpstreamConnection[] = [];
+
+function giveBackLater(connection: UpstreamConnection): void {
+  if (over.push(connection) === 1) setImmediate(giveBackAll);
+}
+
+function giveBackAll(): void {
+  for (const connection of over.splice(0)) connection.giveBack();
 }
 
 function formatHead({ method, path, headers }: OutgoingRequest): string {

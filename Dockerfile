@@ -23,6 +23,6 @@ COPY --from=build /app/dist ./dist
 # By number, so that Kubernetes can verify runAsNonRoot. Nothing is written: a read-only root file system is fine.
 USER 65532:65532
 EXPOSE 8001
-# Node itself is process 1: it handles SIGTERM, and no shell or init stands before it. One process, one core: scale by replicas
-# rather than by --workers.
-ENTRYPOINT ["node", "/app/dist/main.js"]
+# Node itself is process 1: it handles SIGTERM, and no shell or init stands before it. What lives as long as a request is collected
+# a tenth cheaper with more room for it, in megabytes. One process, one core: scale by replicas rather than by --workers.
+ENTRYPOINT ["node", "--max-semi-space-size=32", "/app/dist/main.js"]

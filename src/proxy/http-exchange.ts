@@ -17,6 +17,10 @@ import { hasBody, RequestBody } from './request-body.js';
  * TLS record stopped the parser, and a 2.9 MB list took twice the CPU time.
  */
 const maxBuffered = 256 * 1024;
+/** Bytes that wait for the end of a turn of the event loop at most. */
+const batch = 64 * 1024;
+/** Bytes of a part of a long-running answer that go to the client as text, with their framing. */
+const maxEvent = 8 * 1024;
 
 /** A 401 that is kept back while another credential is looked for; what follows its head is kept as it comes. */
 interface KeptBack {
@@ -48,6 +52,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #keptBack: KeptBack | undefined;
   /** The last part of the body so far: written when it is known whether there is more. */
   #chunk: Buffer | undefined;
+  /** Whether what is written waits for the end of this turn of the event loop. */
+  #corked = false;
   /** Whether a part of the body has been written. */
   #streaming = false;
   #turnEnds = false;
@@ -132,7 +138,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     if (this.#paused || this.#response.writableLength < maxBuffered) return;
     this.#paused = true;
     this.#connection?.pause();
-    this.#response.once('drain', () => {
+    const client = this.#http2 ?? this.#response.socket ?? this.#response;
+    client.once('drain', () => {
       this.#paused = false;
       this.#connection?.resume();
     });
@@ -146,7 +153,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
       return;
     }
     this.#end(trailers);
-    if (this.#response.writableLength > 0) connection?.detach();
+    if (this.#response.writableLength > 0) connection?.abandon();
+    else connection?.reclaim();
   }
 
   onError(error: Error): void {
@@ -203,25 +211,45 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     }
   }
 
-  /** Writes at once: what the client's socket takes without waiting need not be kept. */
   #write(chunk: Buffer): void {
     const response = this.#response;
     this.#streaming = true;
+    if (this.#longRunning && chunk.length <= maxEvent && this.#http2 === undefined) {
+      const { socket } = response;
+      if (socket !== null && response.chunkedEncoding) {
+        // As Node would frame it, but in one piece: a watch event cost a third more in four.
+        const size = chunk.length.toString(16);
+        socket.write(`${size}\r\n${chunk.toString('latin1')}\r\n`, 'latin1');
+        return;
+      }
+    }
+    if (!this.#corked) response.cork();
+    this.#corked = true;
     response.write(chunk);
-    if (this.#http2 === undefined) response.socket?.uncork();
-    if (response.writableLength > 0) this.#connection?.detach();
+    this.#connection?.detach();
+    if (response.writableLength >= batch) this.#uncork();
+    else this.#endTurn();
   }
 
-  /** A plain head leaves together with its first bytes of body, or after this turn of the event loop without any. */
+  /** A plain head leaves together with its first bytes of body, and what comes in one turn of the event loop leaves together. */
   #endTurn(): void {
     if (this.#turnEnds) return;
     this.#turnEnds = true;
     setImmediate(flush, this);
   }
 
-  /** Sends a head that has waited for a body in vain. */
+  /** Sends what has come so far. */
   flush(): void {
-    if (!this.#done && !this.#streaming) this.#response.flushHeaders();
+    this.#turnEnds = false;
+    if (this.#done) return;
+    if (this.#corked) this.#uncork();
+    else if (!this.#streaming) this.#response.flushHeaders();
+  }
+
+  #uncork(): void {
+    this.#corked = false;
+    this.#response.uncork();
+    if (this.#response.writableLength === 0) this.#connection?.reclaim();
   }
 
   #end(trailers: string[]): void {

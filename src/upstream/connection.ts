@@ -35,9 +35,11 @@ export interface OutgoingRequest {
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]/;
 const illegalTarget = /[^\x21-\x7e\x80-\xff]/;
 
-/** Bytes of a connection's first buffer, and of those that follow once it has been full: as many as a TLS record has. */
+/** Bytes of a connection's first buffer: a watch seldom needs more. */
 const firstBuffer = 4 * 1024;
-const fullBuffer = 16 * 1024;
+/** Bytes that are read at a time, as many as a TLS record has, and of a buffer for several reads. */
+const fullRead = 16 * 1024;
+const fullBuffer = 4 * fullRead;
 
 /** One HTTP/1.1 connection to the API server, carrying one request at a time. */
 export class UpstreamConnection implements ResponseEvents {
@@ -58,7 +60,16 @@ export class UpstreamConnection implements ResponseEvents {
   #ended = false;
   #paused = false;
   /** What bytes are read into; each read would cost a buffer otherwise, and collecting them a third of the CPU time of large lists. */
-  #buffer = Buffer.allocUnsafeSlow(firstBuffer);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(firstBuffer);
+  /** Where in it the next read goes, or the last one went, and how many bytes that brought. */
+  #free = this.#buffer;
+  #offset = 0;
+  #length = 0;
+  /** Whether bytes that were given on are still needed, by a part of `#buffer` or of `#former`. */
+  #inUse = false;
+  /** The buffer before this one, and one that nobody needs. */
+  #former: Buffer | undefined;
+  #spare: Buffer | undefined;
 
   constructor(dial: Dial, dispatcher: UpstreamDispatcher) {
     this.#dispatcher = dispatcher;
@@ -143,9 +154,11 @@ export class UpstreamConnection implements ResponseEvents {
       this.#dispatcher.discard(this);
       return;
     }
+    // What came with the answer, in other TLS records or behind where reading stopped, must not find another exchange here. It
+    // is read in this turn of the event loop, or in the next.
+    if (this.#paused) setImmediate(giveBackLater, this);
+    else giveBackLater(this);
     this.resume();
-    // Other TLS records of the same packet come in this turn of the event loop, and must not find another exchange here.
-    setImmediate(giveBack, this);
   }
 
   /** Is of use to another exchange, unless it has ended in the meantime. */
@@ -183,16 +196,51 @@ export class UpstreamConnection implements ResponseEvents {
     this.#socket?.resume();
   }
 
-  /** The bytes that were given on last are still in use: the next ones go elsewhere. */
+  /** The bytes of the read that goes on are needed longer than it: the next ones go behind them, or elsewhere. */
   detach(): void {
-    this.#buffer = Buffer.allocUnsafeSlow(fullBuffer);
+    this.#inUse = true;
   }
 
-  #nextBuffer = (): Buffer => this.#buffer;
+  /** Nobody needs bytes that have been given on any more. */
+  reclaim(): void {
+    this.#inUse = false;
+    this.#spare = this.#former ?? this.#spare;
+    this.#former = undefined;
+  }
 
-  #onRead = (length: number): boolean => {
-    this.#onData(this.#buffer.subarray(0, length));
-    if (length === firstBuffer && this.#buffer.length === firstBuffer) this.detach();
+  /** The bytes that have been given on are needed longer than the exchange: whoever comes next cannot tell when they are not. */
+  abandon(): void {
+    this.#takeUp(Buffer.allocUnsafeSlow(firstBuffer));
+    this.#length = 0;
+    this.#inUse = false;
+    this.#former = undefined;
+  }
+
+  /** Asked for after every read. */
+  #nextBuffer = (): Buffer => {
+    const isTooSmall = this.#buffer.length === firstBuffer && (this.#inUse || this.#length === firstBuffer);
+    const offset = this.#inUse ? this.#offset + this.#length : 0;
+    this.#length = 0;
+    if (isTooSmall || offset + fullRead > Math.max(this.#buffer.length, fullRead)) {
+      if (this.#buffer.length === fullBuffer) this.#former = this.#buffer;
+      this.#takeUp(this.#spare ?? Buffer.allocUnsafeSlow(fullBuffer));
+      this.#spare = undefined;
+    } else if (offset !== this.#offset) {
+      this.#offset = offset;
+      this.#free = this.#buffer.subarray(offset, offset + fullRead);
+    }
+    return this.#free;
+  };
+
+  #takeUp(buffer: Buffer): void {
+    this.#buffer = buffer;
+    this.#offset = 0;
+    this.#free = buffer.subarray(0, fullRead);
+  }
+
+  #onRead = (length: number, buffer: Uint8Array): boolean => {
+    this.#length = length;
+    this.#onData((buffer as Buffer).subarray(0, length));
     return !this.#paused;
   };
 
@@ -209,8 +257,15 @@ export class UpstreamConnection implements ResponseEvents {
   }
 }
 
-function giveBack(connection: UpstreamConnection): void {
-  connection.giveBack();
+/** Those whose exchange is over in this turn of the event loop. */
+const over: UpstreamConnection[] = [];
+
+function giveBackLater(connection: UpstreamConnection): void {
+  if (over.push(connection) === 1) setImmediate(giveBackAll);
+}
+
+function giveBackAll(): void {
+  for (const connection of over.splice(0)) connection.giveBack();
 }
 
 function formatHead({ method, path, headers }: OutgoingRequest): string {

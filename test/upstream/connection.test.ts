@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Duplex } from 'node:stream';
+import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { OutgoingBody } from '../../src/upstream/connection.js';
 import { createDial, type Dial } from '../../src/upstream/dial.js';
@@ -390,6 +391,49 @@ describe('a connection', () => {
   });
 });
 
+describe('the bytes of a body', () => {
+  it('stay as they are for whom detaches the connection, and are used again else', async () => {
+    for (const detaches of [true, false]) {
+      const index = accepted.length;
+      const connection = dispatcher.acquire();
+      const exchange = sendOn(connection);
+      const chunks: Buffer[] = [];
+      exchange.onBody = chunk => {
+        chunks.push(chunk);
+        if (detaches) connection.detach();
+      };
+      const other = await peer(index);
+      other.write('HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n');
+      for (const [count, letter] of ['a', 'b', 'c'].entries()) {
+        await until(() => exchange.idles === count + 1);
+        other.write(letter.repeat(20));
+      }
+      await exchange.over;
+      const text = Buffer.concat(chunks).toString();
+      assert.equal(
+        text,
+        detaches ? 'aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbcccccccccccccccccccc' : 'c'.repeat(60),
+      );
+      dispatcher.discard(connection);
+    }
+  });
+
+  it('are the ones that came, also after it was detached while nothing was read', async () => {
+    const connection = dispatcher.acquire();
+    const exchange = sendOn(connection);
+    const other = await peer();
+    other.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab');
+    await until(() => exchange.text === 'ab');
+    connection.detach();
+    other.write('cd');
+    await until(() => exchange.text.length === 4);
+    connection.detach();
+    connection.detach();
+    other.write('ef');
+    assert.equal((await exchange.over).text, 'abcdef');
+  });
+});
+
 describe('a second answer that nobody asked for', () => {
   it('never reaches the next exchange where it comes with the first', async () => {
     const connection = dispatcher.acquire();
@@ -402,6 +446,52 @@ describe('a second answer that nobody asked for', () => {
     const next = dispatcher.acquire();
     assert.notEqual(next, connection);
     dispatcher.discard(next);
+  });
+
+  /** Takes the connection at the very moment in which it is given back; gives what was sent then. */
+  function takeAtOnce(t: TestContext, from: UpstreamDispatcher): () => ReturnType<typeof sendOn> | undefined {
+    const release = from.release.bind(from);
+    let next: ReturnType<typeof sendOn> | undefined;
+    t.mock.method(from, 'release', (given: ReturnType<typeof from.acquire>) => {
+      release(given);
+      next = sendOn(from.acquire());
+    });
+    return () => next;
+  }
+
+  it('never reaches who waits for the connection where the first fills a read', async t => {
+    const first = sendOn(dispatcher.acquire());
+    const next = takeAtOnce(t, dispatcher);
+    const other = await peer();
+    await other.until(/\r\n\r\n$/);
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 4000\r\nX: ';
+    other.write(`${head.padEnd(92, 'x')}\r\n\r\n${'a'.repeat(4_000)}${unasked}`);
+    assert.equal((await first.over).text.length, 4_000);
+    await other.untilClosed();
+    assert.equal(next(), undefined);
+  });
+
+  it('never reaches who waits for the connection where reading had stopped before it', async t => {
+    // As a socket whose first read has all of the first answer: what is behind it is read when somebody wants more.
+    const reads = [hi, unasked];
+    const socket = new Duplex({
+      read() {
+        setImmediate(() => reads.length > 0 && this.push(reads.shift()));
+      },
+      write: (_chunk, _encoding, callback) => callback(),
+      readableHighWaterMark: 1,
+    });
+    const over = new UpstreamDispatcher(callback => {
+      process.nextTick(callback, null, socket);
+      return { destroy: () => {} };
+    });
+    const connection = over.acquire();
+    const first = sendOn(connection);
+    first.onEvent = event => event === 'head' && connection.pause();
+    const next = takeAtOnce(t, over);
+    assert.equal((await first.over).text, 'hi');
+    await until(() => socket.destroyed || next() !== undefined);
+    assert.equal(next(), undefined);
   });
 
   it('ends the connection where it comes while that is idle', async () => {

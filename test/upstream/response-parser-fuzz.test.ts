@@ -3,26 +3,10 @@ import http from 'node:http';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
 import { cut, type ReadAnswer, readAnswers } from '../support/answer-reader.js';
-
-/** A number from 0 up to but without the limit; the same ones again for the same seed (mulberry32). */
-type Random = (limit: number) => number;
-
-function createRandom(seed: number): Random {
-  let state = seed;
-  return limit => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  };
-}
-
-function pick<T>(random: Random, values: readonly T[]): T {
-  return values[random(values.length)] as T;
-}
+import { createRandom, type Random } from '../support/random.js';
 
 function some<T>(random: Random, most: number, make: () => T): T[] {
-  return Array.from({ length: random(most + 1) }, make);
+  return Array.from({ length: random.below(most + 1) }, make);
 }
 
 const statuses = ['200 OK', '200', '404 Not Found', '503 \xe9', '204 No Content', '304 Not Modified'];
@@ -73,51 +57,51 @@ const troublesome = [
 ];
 
 function makeFields(random: Random, most: number): string[] {
-  return some(random, most, () => `${pick(random, names)}: ${pick(random, values)}`);
+  return some(random, most, () => `${random.pick(names)}: ${random.pick(values)}`);
 }
 
 function makeText(random: Random): string {
-  return some(random, 12, () => pick(random, ['a', '{}', '\r\n', '\0', '0', '\xff'])).join('');
+  return some(random, 12, () => random.pick(['a', '{}', '\r\n', '\0', '0', '\xff'])).join('');
 }
 
 /** An answer as servers send them. */
 function makeAnswer(random: Random): string {
-  const informational = random(6) === 0 ? 'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' : '';
-  const framing = random(8);
-  const minor = framing >= 4 && random(6) === 0 ? 0 : 1;
-  const status = `HTTP/1.${minor} ${pick(random, statuses)}`;
+  const informational = random.below(6) === 0 ? 'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' : '';
+  const framing = random.below(8);
+  const minor = framing >= 4 && random.below(6) === 0 ? 0 : 1;
+  const status = `HTTP/1.${minor} ${random.pick(statuses)}`;
   const fields = makeFields(random, 3);
   let body = '';
   if (framing < 4) {
     const chunks = some(random, 3, () => makeText(random)).filter(text => text !== '');
     body = chunks
-      .map(text => `${text.length.toString(16)}${pick(random, extensions)}\r\n${text}\r\n`)
+      .map(text => `${text.length.toString(16)}${random.pick(extensions)}\r\n${text}\r\n`)
       .join('');
-    const trailers = makeFields(random, random(3)).filter(field => !field.startsWith('Trailer'));
-    body += `0${pick(random, extensions)}\r\n${trailers.map(field => `${field}\r\n`).join('')}\r\n`;
+    const trailers = makeFields(random, random.below(3)).filter(field => !field.startsWith('Trailer'));
+    body += `0${random.pick(extensions)}\r\n${trailers.map(field => `${field}\r\n`).join('')}\r\n`;
     fields.push('Transfer-Encoding: chunked');
   } else if (framing < 7) {
     body = makeText(random);
     fields.push(`Content-Length: ${body.length}`);
   } else body = makeText(random);
   const last = fields.pop();
-  if (last !== undefined) fields.splice(random(fields.length + 1), 0, last);
+  if (last !== undefined) fields.splice(random.below(fields.length + 1), 0, last);
   return `${informational}${[status, ...fields, '', body].join('\r\n')}`;
 }
 
 /** The answer with a few bytes of it put in, taken out, changed, doubled or cut off. */
 function spoil(random: Random, text: string): string {
   let spoilt = text;
-  for (let count = random(3); count >= 0; count--) {
-    const at = random(spoilt.length + 1);
-    const to = Math.min(at + 1 + random(3), spoilt.length);
+  for (let count = random.below(3); count >= 0; count--) {
+    const at = random.below(spoilt.length + 1);
+    const to = Math.min(at + 1 + random.below(3), spoilt.length);
     const [before, between, behind] = [spoilt.slice(0, at), spoilt.slice(at, to), spoilt.slice(to)];
-    const change = random(6);
+    const change = random.below(6);
     if (change === 0) spoilt = before + behind;
     else if (change === 1) spoilt = before + between + between + behind;
-    else if (change === 2) spoilt = before + pick(random, troublesome) + behind;
-    else if (change === 3 && random(4) === 0) spoilt = before;
-    else spoilt = before + pick(random, troublesome) + between + behind;
+    else if (change === 2) spoilt = before + random.pick(troublesome) + behind;
+    else if (change === 3 && random.below(4) === 0) spoilt = before;
+    else spoilt = before + random.pick(troublesome) + between + behind;
   }
   return spoilt;
 }
@@ -187,14 +171,16 @@ describe('answers that are made up, and then spoilt', () => {
       const random = createRandom(seed);
       const counts = { same: 0, refused: 0, stricter: 0 };
       for (let round = 0; round < rounds; round++) {
-        const method = random(8) === 0 ? 'HEAD' : 'GET';
+        const method = random.below(8) === 0 ? 'HEAD' : 'GET';
         const sound = makeAnswer(random);
-        const text = random(4) === 0 ? sound : spoil(random, sound);
+        const text = random.below(4) === 0 ? sound : spoil(random, sound);
         const what = `${method}, ${JSON.stringify(text)}`;
         const bytes = Buffer.from(text, 'latin1');
         const options = { methods: [method], ends: true };
         const reading = readAnswers([bytes], options);
-        const places = some(random, 6, () => random(bytes.length + 1)).sort((one, other) => one - other);
+        const places = some(random, 6, () => random.below(bytes.length + 1)).sort(
+          (one, other) => one - other,
+        );
         assert.deepEqual(readAnswers(cut(bytes, places), options), reading, `${what}, cut at ${places}`);
 
         const ours = reading.answers[0]?.trailers === undefined ? undefined : reading.answers[0];

@@ -215,7 +215,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);
   });
-  const connections = trackConnections(app);
+  const connections = trackConnections(app, openStreams);
   app.addHook('preClose', async () => {
     openStreams.end();
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
@@ -279,9 +279,11 @@ function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<nev
 }
 
 /** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
-function trackConnections(app: FastifyInstance): Set<Socket> {
+function trackConnections(app: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
+    // A handshake that was on its way when leaving began.
+    if (openStreams.ending) socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   };

@@ -119,6 +119,15 @@ export class Http2Session {
       const isBroken = !response.writableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
       if (isBroken && !response.wasCut) this.#countReset();
     });
+    // RFC 9113, section 8.1: what is left of a body is not wanted any more; else its client would keep the request open.
+    const refuseRest = () => {
+      if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+    };
+    // Every answer with a body ends with trailers, which may be none.
+    stream.once('wantTrailers', () => setImmediate(refuseRest));
+    stream.once('finish', () => {
+      if (stream.state.localClose === 1) refuseRest();
+    });
     // nghttp2 keeps to the limit only once the client has acknowledged it.
     if (sizeOf(rawHeaders) > maxHeaderListSize) {
       response.writeHead(431);

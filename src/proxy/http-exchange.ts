@@ -78,7 +78,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#record.onEnd = () => this.#onClientClose();
     if (this.#longRunning) this.#context.openStreams.add(this);
     else if (this.#context.requestTimeout > 0) {
-      this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
+      this.#startTimer();
     }
     const session = this.#context.upstream.session();
     if (!(session instanceof Promise)) this.#send(session);
@@ -288,16 +288,26 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   }
 
   #onClientClose(): void {
+    clearTimeout(this.#timer);
     if (this.#done) return;
     this.#record.endedBy ??= 'client';
     this.#finish();
     this.#cancel();
   }
 
+  /** It runs until the client has its answer: one that does not read would keep its place among the requests for ever. */
+  #startTimer(): void {
+    this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
+  }
+
   #onTimeout(): void {
     const seconds = this.#context.requestTimeout / 1000;
+    const hasHead = this.#response.headersSent;
     this.#fail(new StatusError(504, `the API server did not answer within --request-timeout (${seconds}s)`));
     this.#cancel();
+    if (!hasHead) this.#startTimer();
+    else if (this.#http2 === undefined) this.#request.socket.destroy();
+    else this.#http2.drop();
   }
 
   /** Answers with a Status while that is possible, else lets the client see that the answer is cut. */
@@ -328,7 +338,6 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   #finish(): void {
     this.#done = true;
-    clearTimeout(this.#timer);
     if (this.#longRunning) this.#context.openStreams.delete(this);
   }
 

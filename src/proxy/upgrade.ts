@@ -134,7 +134,7 @@ export class Upgrade implements OpenStream {
     this.#request.record.opened(101);
     this.#context.traffic.upgraded(answer.headers.upgrade ?? '');
     this.#stopWaiting();
-    client.write(switchingProtocols(answer));
+    client.write(switchingProtocols(answer), 'latin1');
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];

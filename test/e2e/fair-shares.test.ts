@@ -218,6 +218,21 @@ describe('a place is given back', () => {
       t.after(holdSlowPath(proxied.server).remove);
       assert.equal((await send(port, slowPath)).status, 504);
     },
+    'when --request-timeout has passed for a client that does not read its answer': async t => {
+      const answer = Buffer.alloc(32 << 20);
+      t.after(
+        proxied.server.intercept((request, response) => {
+          if (request.url !== '/unread') return false;
+          response.end(answer);
+          return true;
+        }),
+      );
+      const connection = await connect(t, port);
+      connection.write(plain('/unread'));
+      await connection.until(/\r\n\r\n/);
+      connection.socket.pause();
+      await untilOwnMetric(port, inflight, 0);
+    },
     'when the client leaves before there is an answer': async t => {
       t.after(holdSlowPath(proxied.server).remove);
       const connection = await connect(t, port);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { ClientHttp2Session } from 'node:http2';
+import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
@@ -11,6 +12,10 @@ import { clientRequests } from './leg.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const slowPath = '/api/v1/namespaces/default/slow';
+const earlyPath = '/api/v1/namespaces/default/early';
+const emptyPath = '/api/v1/namespaces/default/empty';
+const unreadPath = '/api/v1/namespaces/default/unread';
+const unread = Buffer.alloc(1 << 20);
 const folder = mkdtempSync(join(tmpdir(), 'audit-'));
 const auditLog = join(folder, 'audit.log');
 
@@ -21,9 +26,28 @@ before(async () => {
   proxied = await startTlsProxy([
     '--max-requests-inflight-per-user=3',
     '--max-longrunning-requests-per-user=3',
+    '--request-timeout=5s',
     `--audit-log-path=${auditLog}`,
   ]);
   proxied.server.intercept(({ url }) => url === slowPath);
+  proxied.server.intercept(({ url }, response) => {
+    if (url !== earlyPath) return false;
+    response.writeHead(413, { Trailer: 'X-Why' });
+    response.write('too large');
+    response.addTrailers({ 'X-Why': 'too large' });
+    response.end();
+    return true;
+  });
+  proxied.server.intercept(({ url }, response) => {
+    if (url !== emptyPath) return false;
+    response.writeHead(204).end();
+    return true;
+  });
+  proxied.server.intercept(({ url }, response) => {
+    if (url !== unreadPath) return false;
+    response.end(unread);
+    return true;
+  });
   observer = await connectHttp2(proxied.proxy.port, proxied.ca);
 });
 after(async () => {
@@ -60,6 +84,43 @@ const ways: Record<string, (session: ClientHttp2Session) => Promise<void>> = {
       answers.map(({ status }) => status),
       [200, 200, 200],
     );
+  },
+  'when its answer is complete before its body': async session => {
+    const stream = openStream(session, earlyPath, { ':method': 'POST' }, false);
+    stream.write('the beginning of something long');
+    let text = '';
+    let trailers: IncomingHttpHeaders = {};
+    stream.on('data', chunk => {
+      text += chunk;
+    });
+    stream.on('trailers', got => {
+      trailers = got;
+    });
+    assert.equal((await headOf(stream))[':status'], 413);
+    await untilTaken(0, 0);
+    if (!stream.closed) await once(stream, 'close');
+    assert.equal(text, 'too large');
+    assert.equal(trailers['x-why'], 'too large');
+    assert.equal(stream.rstCode, 0);
+    assert.equal((await ask(session, '/version')).status, 200, 'the connection goes on');
+  },
+  'when its answer without a body is complete before its own': async session => {
+    const stream = openStream(session, emptyPath, { ':method': 'POST' }, false);
+    stream.write('the beginning of something long');
+    assert.equal((await headOf(stream))[':status'], 204);
+    await untilTaken(0, 0);
+  },
+  'when --request-timeout has passed in the middle of its body': async session => {
+    const stream = openStream(session, slowPath, { ':method': 'POST' }, false);
+    stream.write('the beginning of something long');
+    assert.equal((await headOf(stream))[':status'], 504);
+    await untilTaken(0, 0);
+  },
+  'when --request-timeout has passed for an answer that is not read': async session => {
+    const streams = [1, 2, 3].map(() => openStream(session, unreadPath));
+    await Promise.all(streams.map(headOf));
+    await untilTaken(0, 0);
+    assert.equal((await ask(session, '/version')).status, 200, 'the connection goes on');
   },
   'when it is reset before there is an answer': async session => {
     const streams = [1, 2, 3].map(() => openStream(session, slowPath));

@@ -237,7 +237,8 @@ test("the client gets nothing before the API server's answer, and then the 101 a
   serveUpgrade(t, '/late', (_request, socket) => {
     answer = () =>
       socket.write(
-        'HTTP/1.1 101 Here We Go\r\nUpgrade: test/1\r\nconnection: Upgrade\r\nX-One: 1\r\nX-Two: 2\r\nX-One: 3\r\n\r\n',
+        'HTTP/1.1 101 Here We Go\r\nUpgrade: test/1\r\nconnection: Upgrade\r\nX-One: 1\r\nX-Two: 2\r\nX-One: 3\r\nX-Name: caf\xe9\r\n\r\n',
+        'latin1',
       );
   });
   const client = await connect(t);
@@ -251,6 +252,7 @@ test("the client gets nothing before the API server's answer, and then the 101 a
   assert.match(head, /\r\nUpgrade: test\/1\r\n/i);
   assert.match(head, /\r\nconnection: Upgrade\r\n/i);
   assert.match(head, /\r\nX-One: 1\r\n[\s\S]*X-Two: 2\r\n[\s\S]*X-One: 3\r\n/);
+  assert.match(head, /\r\nX-Name: caf\xe9\r\n/);
 });
 
 test('what a client sends before it has the 101 arrives in order, however much it is', async t => {

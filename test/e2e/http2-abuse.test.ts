@@ -107,7 +107,8 @@ describe('resets', () => {
       connection.send(reset(stream, stream % 4 === 1 ? cancel : 0));
       if (connection.frames.some(isGoaway(enhanceYourCalm))) break;
     }
-    await connection.until('GOAWAY', isGoaway(enhanceYourCalm));
+    // What was sent after the end may have reset the connection, and the GOAWAY with it.
+    await connection.closed();
     assert.ok(stream < 3_000, `${stream / 2} resets were taken`);
     await assertServing();
   });

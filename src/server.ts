@@ -345,7 +345,7 @@ function account({ metrics, openStreams }: ServerParts, request: FastifyRequest,
   const { socket, upgrade } = request.raw;
   // Streams of one connection share its socket, and are over each by itself.
   const http2 = asHttp2(reply.raw);
-  const sentBefore = upgrade ? 0 : socket.bytesWritten;
+  const writtenBefore = upgrade ? 0 : socket.bytesWritten;
   const end = () => {
     socket.off('close', end);
     (http2?.stream ?? reply.raw).off('close', end);
@@ -357,11 +357,13 @@ function account({ metrics, openStreams }: ServerParts, request: FastifyRequest,
     }
     if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
     if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
-    const sent = http2?.bytesSent ?? socket.bytesWritten - sentBefore;
+    const sent = http2?.bytesSent ?? socket.bytesWritten - writtenBefore;
     record.end(sent);
     if (!isOwn(request)) {
-      const passed = http2 === undefined ? sent : sentOn(socket);
-      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', receivedBy(socket), passed);
+      const received = growth(receivedBefore, socket, socket.bytesRead);
+      // Of HTTP/2 frames, compressed heads and all.
+      const passed = http2 === undefined ? sent : growth(sentBefore, socket, socket.bytesWritten);
+      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', received, passed);
       if (record.longRunning) metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
@@ -372,21 +374,15 @@ function account({ metrics, openStreams }: ServerParts, request: FastifyRequest,
   if (!upgrade) (http2?.stream ?? reply.raw).once('close', end);
 }
 
-const countedBytes = new WeakMap<Socket, number>();
-const countedSent = new WeakMap<Socket, number>();
+/** What a connection had received, and sent, when it was last asked. */
+const receivedBefore = new WeakMap<Socket, number>();
+const sentBefore = new WeakMap<Socket, number>();
 
-/** Bytes that a connection has received since it was last asked. */
-function receivedBy(socket: Socket): number {
-  const before = countedBytes.get(socket) ?? 0;
-  countedBytes.set(socket, socket.bytesRead);
-  return socket.bytesRead - before;
-}
-
-/** Bytes that a connection has sent since it was last asked: its streams' frames, compressed headers and all. */
-function sentOn(socket: Socket): number {
-  const before = countedSent.get(socket) ?? 0;
-  countedSent.set(socket, socket.bytesWritten);
-  return socket.bytesWritten - before;
+/** What a count of a connection has grown by since it was last asked. */
+function growth(before: WeakMap<Socket, number>, socket: Socket, count: number): number {
+  const grown = count - (before.get(socket) ?? 0);
+  before.set(socket, count);
+  return grown;
 }
 
 function originOf({ raw, method, target }: FastifyRequest): RequestOrigin {

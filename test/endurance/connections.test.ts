@@ -23,7 +23,11 @@ before(async () => {
     else answer();
   });
   kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none']);
+  proxy = await startProxy([
+    `--kubeconfig=${kubeconfig.path}`,
+    '--log-requests=none',
+    '--max-requests-inflight=0',
+  ]);
 });
 
 after(async () => {

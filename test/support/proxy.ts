@@ -44,7 +44,7 @@ export async function runProgram(
 
 /**
  * Starts the built program and waits until it serves; rejects with what it printed when it ends instead. `under` is a command that
- * executes it, such as `prlimit --nofile=64`.
+ * executes it, such as `ip netns exec NAME`.
  */
 export async function startProxy(
   args: readonly string[],

@@ -113,8 +113,15 @@ export function ok(text: string): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
 }
 
-/** Ends a connection with a reset, of the TCP connection below it if it has TLS. */
+/**
+ * Ends a connection with a reset, of the TCP connection below it if it has TLS. One that was ended already is only closed: libuv
+ * refuses a reset while a shutdown is pending, and the handle would stay open for ever.
+ */
 export function reset(socket: net.Socket): void {
+  if (socket.writableEnded) {
+    socket.destroy();
+    return;
+  }
   const { _parent: below } = socket as net.Socket & { readonly _parent?: net.Socket };
   (below ?? socket).resetAndDestroy();
   socket.destroy();

@@ -50,13 +50,14 @@ test('every worker serves on the one port that was picked, which is told of once
   assert.deepEqual([...workersOf(proxy).values()].sort(), childrenOf(proxy.pid).sort());
 });
 
-test('connections that stay open are spread evenly', async t => {
+test('connections that stay open are spread over the workers', async t => {
   const proxied = await start(t, ['--workers=2']);
   const connections: RawConnection[] = [];
   t.after(() => {
     for (const connection of connections) connection.destroy();
   });
-  // A connection that ends at once between those that stay must not send them all to the same worker.
+  // A connection that ends at once between those that stay must not send them all to the same worker. A worker that is slow at
+  // the moment gets fewer.
   for (let count = 0; count < 10; count += 1) {
     const connection = await connectRaw(proxied.proxy.port);
     connections.push(connection);
@@ -69,7 +70,7 @@ test('connections that stay open are spread evenly', async t => {
     return [1, 2].map(number => open.filter(({ worker }) => worker === number).length);
   };
   await eventually('ten lines', () => byWorker().reduce((sum, count) => sum + count) === 10);
-  assert.ok(Math.min(...byWorker()) >= 4, byWorker().join(' and '));
+  assert.ok(Math.min(...byWorker()) >= 2, byWorker().join(' and '));
 });
 
 test("workers serve on a Unix socket that is its owner's alone, after a stale one and until they leave", async t => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
+import { heapInUse, inspected } from '../support/garbage.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
@@ -31,7 +32,7 @@ before(async () => {
     else if (request.target.includes('breaks')) reset(socket);
   });
   kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none']);
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none'], inspected);
 });
 
 after(async () => {
@@ -55,14 +56,8 @@ async function watch(how: 'leaves' | 'ends' | 'breaks'): Promise<string> {
   return received;
 }
 
-/** Gives the least heap that was in use meanwhile, which is what a collection of garbage leaves. */
-async function watchMany(total: number): Promise<number> {
+async function watchMany(total: number): Promise<void> {
   let started = 0;
-  let least = Number.POSITIVE_INFINITY;
-  const timer = setInterval(async () => {
-    const metrics = await ownMetrics(proxy.port).catch(() => undefined);
-    least = Math.min(least, metrics?.get('nodejs_heap_size_used_bytes') ?? least);
-  }, 50);
   const one = async () => {
     while (started < total) {
       started += 1;
@@ -72,8 +67,6 @@ async function watchMany(total: number): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: parallel }, one));
-  clearInterval(timer);
-  return least;
 }
 
 /** What is open once all is quiet: descriptors, without the upstream connections that are kept; handles; memory. */
@@ -85,28 +78,28 @@ async function measure() {
     resources: (metrics.get('nodejs_active_resources') ?? Number.NaN) - upstream.sockets.size,
     resident: residentBytes(proxy.pid),
     open: metrics.get('kube_api_proxy_longrunning_requests') ?? Number.NaN,
+    heap: await heapInUse(proxy),
   };
 }
 
 test(`${count} short watches leave no descriptor, no timer and no memory behind`, {
   timeout: 600_000,
 }, async t => {
-  const heapBefore = await watchMany(warmUp);
+  await watchMany(warmUp);
   const before = await measure();
   const began = Date.now();
-  await watchMany(count / 2);
-  const heap = await watchMany(count / 2);
+  await watchMany(count);
   const now = await measure();
   t.diagnostic(`${Math.round((count * 1000) / (Date.now() - began))} watches a second`);
-  t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(now)}; heap ${heapBefore}, ${heap}`);
+  t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(now)}`);
   assert.equal(now.open, 0);
   assert.ok(
     now.descriptors <= before.descriptors + 3,
     `${now.descriptors} descriptors, ${before.descriptors} before`,
   );
   assert.ok(now.resources <= before.resources + 5, `${now.resources} resources, ${before.resources} before`);
-  // A kilobyte a watch would be 15 MB.
-  assert.ok(heap - heapBefore < 12e6, `the heap grew by ${(heap - heapBefore) / 1e6} MB`);
+  // A hundred bytes a watch would be 1.5 MB.
+  assert.ok(now.heap - before.heap < 1e6, `the heap grew by ${(now.heap - before.heap) / 1e6} MB`);
   assert.ok(now.resident - before.resident < 60e6, `it grew by ${(now.resident - before.resident) / 1e6} MB`);
   assert.equal(upstream.requests.length, count + warmUp);
 });

@@ -1,0 +1,19 @@
+import { once } from 'node:events';
+import WebSocket from 'ws';
+import { ownMetrics } from './process-state.js';
+import type { ProxyProcess } from './proxy.js';
+
+/** The environment in which the program's garbage can be collected from outside. */
+export const inspected: Readonly<Record<string, string>> = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
+
+/** Has a program that was started with `inspected` collect its garbage, and gives the bytes of heap that are in use then. */
+export async function heapInUse(proxy: ProxyProcess): Promise<number> {
+  const [, url] = /Debugger listening on (ws:\S+)/.exec(proxy.stderr()) ?? [];
+  if (url === undefined) throw new Error('the program has no inspector');
+  const inspector = new WebSocket(url);
+  await once(inspector, 'open');
+  inspector.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }));
+  await once(inspector, 'message');
+  inspector.terminate();
+  return (await ownMetrics(proxy.port)).get('nodejs_heap_size_used_bytes') ?? Number.NaN;
+}

@@ -1,5 +1,9 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import tls from 'node:tls';
+
+/** What stands before a client's first frame. */
+export const connectionPreface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 /** Types of frames (RFC 9113, section 6). */
 export const frameTypes = {
@@ -16,7 +20,7 @@ export const frameTypes = {
 } as const;
 
 /** Flags of frames; the first has two meanings. */
-export const flags = { endStream: 1, ack: 1, endHeaders: 4 } as const;
+export const flags = { endStream: 1, ack: 1, endHeaders: 4, padded: 8, priority: 0x20 } as const;
 
 /** A frame as received. */
 export interface Frame {
@@ -51,6 +55,19 @@ function literal(text: string): Buffer {
   return Buffer.concat([Buffer.from([...length, left]), bytes]);
 }
 
+/** A number as frames have it. */
+export function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** SETTINGS of identifiers and values in turn. */
+export function settingsFrame(...settings: readonly (readonly [id: number, value: number])[]): Buffer {
+  const parts = settings.flatMap(([id, value]) => [Buffer.from([id >> 8, id & 255]), uint32(value)]);
+  return frame(frameTypes.settings, 0, 0, Buffer.concat(parts));
+}
+
 /** The pseudo-header fields of a GET. */
 export function get(path: string): [string, string][] {
   return [
@@ -62,8 +79,8 @@ export function get(path: string): [string, string][] {
 }
 
 /** A connection that sends frames as they are given, right or wrong. */
-export interface FrameConnection {
-  readonly socket: tls.TLSSocket;
+export interface FrameConnection<S extends Socket = tls.TLSSocket> {
+  readonly socket: S;
   /** All frames received so far. */
   readonly frames: readonly Frame[];
   send(...frames: Buffer[]): void;
@@ -83,10 +100,19 @@ export async function connectFrames(
 ): Promise<FrameConnection> {
   const socket = tls.connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h2'] });
   await once(socket, 'secureConnect');
+  const connection = watchFrames(socket);
+  if (preface) connection.send(Buffer.from(connectionPreface), frame(frameTypes.settings, 0, 0));
+  return connection;
+}
+
+/** Reads the frames that come over a socket, behind so many bytes that are none. */
+export function watchFrames<S extends Socket>(socket: S, skipped = 0): FrameConnection<S> {
   const frames: Frame[] = [];
   let bytes = Buffer.alloc(0);
+  let left = skipped;
   socket.on('data', chunk => {
-    bytes = Buffer.concat([bytes, chunk]);
+    bytes = Buffer.concat([bytes, chunk.subarray(left)]);
+    left = Math.max(0, left - chunk.length);
     while (bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
       const length = bytes.readUIntBE(0, 3);
       frames.push({
@@ -116,7 +142,7 @@ export async function connectFrames(
       });
     }
   };
-  const connection: FrameConnection = {
+  const connection: FrameConnection<S> = {
     socket,
     frames,
     send: (...parts) => void socket.write(Buffer.concat(parts)),
@@ -139,8 +165,5 @@ export async function connectFrames(
       await waitFor('the end of the connection', timeout, () => (ended ? true : undefined));
     },
   };
-  if (preface) {
-    connection.send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(frameTypes.settings, 0, 0));
-  }
   return connection;
 }

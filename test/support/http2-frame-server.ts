@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import tls from 'node:tls';
+import { decodeHeaderBlock } from '../../src/upstream/http2/hpack.js';
+import type { CertificateAuthority } from './certificates.js';
+import {
+  connectionPreface,
+  type Frame,
+  type FrameConnection,
+  flags,
+  frame,
+  frameTypes,
+  settingsFrame,
+  uint32,
+  watchFrames,
+} from './http2-frames.js';
+
+/** A client's connection, to be answered by hand. */
+export interface ServedConnection extends FrameConnection<Socket> {
+  /** The stream of the first request for this path, past or coming. */
+  request(path: string): Promise<number>;
+  /** Bytes of a body, in as many frames as they take. */
+  data(stream: number, body: string | Buffer, endStream?: boolean): void;
+  reset(stream: number, code: number): void;
+  goaway(last: number, code?: number): void;
+  /** Frames of a type that came for a stream. */
+  of(type: number, stream?: number): Frame[];
+}
+
+/** A server of HTTP/2 that sends frames as they are given, right or wrong. */
+export interface FrameServer {
+  readonly port: number;
+  readonly accepted: readonly ServedConnection[];
+  /** The connection that was or will be accepted as the so-manyth. */
+  peer(index?: number): Promise<ServedConnection>;
+  close(): void;
+}
+
+/** How it greets, and what its connections are. */
+export interface FrameServerOptions {
+  /** Settings that each connection is greeted with; undefined to send nothing. */
+  readonly settings?: readonly (readonly [id: number, value: number])[] | undefined;
+  /** Serves TLS with a certificate of this authority; those who pick HTTP/1.1 there get a 404 for everything. */
+  readonly authority?: CertificateAuthority;
+  readonly onConnection?: (connection: ServedConnection) => void;
+}
+
+/** Starts one on a free port of 127.0.0.1. */
+export async function startFrameServer(options: FrameServerOptions = {}): Promise<FrameServer> {
+  const { settings = [], authority, onConnection } = options;
+  const greets = !('settings' in options) || options.settings !== undefined;
+  const accepted: ServedConnection[] = [];
+  const sockets = new Set<Socket>();
+  let wake = () => {};
+  const serve = (socket: Socket) => {
+    const connection = serveFrames(socket);
+    if (greets) connection.send(settingsFrame(...settings));
+    accepted.push(connection);
+    onConnection?.(connection);
+    wake();
+  };
+  const server = await createListener(authority, serve);
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).once('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    accepted,
+    async peer(index = 0) {
+      while (accepted[index] === undefined) {
+        await new Promise<void>(resolve => {
+          const before = wake;
+          wake = () => {
+            before();
+            resolve();
+          };
+        });
+      }
+      return accepted[index] as ServedConnection;
+    },
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+async function createListener(
+  authority: CertificateAuthority | undefined,
+  serve: (socket: Socket) => void,
+): Promise<net.Server> {
+  if (authority === undefined) return net.createServer({ allowHalfOpen: true, noDelay: true }, serve);
+  const { certificate: cert, key } = await authority.server();
+  return tls.createServer({ cert, key, ALPNProtocols: ['h2', 'http/1.1'] }, socket => {
+    socket.on('error', () => {});
+    if (socket.alpnProtocol === 'h2') serve(socket);
+    else socket.on('data', () => socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}'));
+  });
+}
+
+function serveFrames(socket: Socket): ServedConnection {
+  const connection = watchFrames(socket, connectionPreface.length);
+  return {
+    ...connection,
+    async request(path) {
+      const { stream } = await connection.until(`the request for ${path}`, each => pathOf(each) === path);
+      return stream;
+    },
+    data(stream, body, endStream = false) {
+      const bytes = Buffer.from(body as string, 'latin1');
+      for (let at = 0; at === 0 || at < bytes.length; at += 16_384) {
+        const isLast = endStream && at + 16_384 >= bytes.length;
+        const part = bytes.subarray(at, at + 16_384);
+        connection.send(frame(frameTypes.data, isLast ? flags.endStream : 0, stream, part));
+      }
+    },
+    reset: (stream, code) => connection.send(frame(frameTypes.rstStream, 0, stream, uint32(code))),
+    goaway: (last, code = 0) =>
+      connection.send(frame(frameTypes.goaway, 0, 0, Buffer.concat([uint32(last), uint32(code)]))),
+    of: (type, stream) =>
+      connection.frames.filter(each => each.type === type && (stream ?? each.stream) === each.stream),
+  };
+}
+
+/** The header fields of a HEADERS frame: name, value, name, value, … */
+export function fieldsOf({ type, payload }: Frame): string[] {
+  return type === frameTypes.headers ? decodeHeaderBlock(payload, 1 << 20) : [];
+}
+
+function pathOf(request: Frame): string | undefined {
+  const fields = fieldsOf(request);
+  const index = fields.indexOf(':path');
+  return index === -1 ? undefined : fields[index + 1];
+}

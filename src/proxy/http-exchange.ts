@@ -117,10 +117,10 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #dispatch(session: UpstreamSession, connection: Carrier): void {
     this.#connection = connection;
     this.#sentAt = performance.now();
-    const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
-    const body = this.#hasBody ? new RequestBody(this.#request) : undefined;
-    if (body?.isChunked) headers.push('Transfer-Encoding', 'chunked');
     try {
+      const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
+      const body = this.#hasBody ? new RequestBody(this.#request) : undefined;
+      if (body?.isChunked) headers.push('Transfer-Encoding', 'chunked');
       connection.send({ method: this.#request.method as string, path, headers }, body, this);
     } catch (error) {
       this.#fail(error as Error);

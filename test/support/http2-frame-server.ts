@@ -102,6 +102,7 @@ async function createListener(
 }
 
 function serveFrames(socket: Socket): ServedConnection {
+  socket.setMaxListeners(0);
   const connection = watchFrames(socket, connectionPreface.length);
   return {
     ...connection,

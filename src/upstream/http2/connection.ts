@@ -16,7 +16,7 @@ import {
   settingsFrame,
   windowUpdateFrame,
 } from './frames.js';
-import { HeaderBlock } from './header-block.js';
+import { HeaderBlock, type HeaderFields } from './header-block.js';
 import { encodeHeaders } from './hpack.js';
 import { Http2Error } from './http2-error.js';
 import { ReadBuffer } from './read-buffer.js';
@@ -30,6 +30,8 @@ const initialWindow = 65_535;
 const assumedStreams = 100;
 const mostStreams = 250;
 const lastStreamId = 0x7fffffff;
+/** Bytes that may wait for an API server which has something answered and does not read. */
+const maxUnread = 1 << 20;
 /** Looks without anything heard after which a PING is sent, and after which the connection is given up: client-go's 30 s and 45 s. */
 const looksUntilPing = 6;
 const looksUntilEnd = 9;
@@ -70,14 +72,15 @@ export class Http2Connection {
   #socket: Socket | undefined;
   #isReady = false;
   #isEnded = false;
-  /** Whether no stream can begin any more. */
-  #isLeaving = false;
+  /** Whether the API server takes no new stream, and whether this side gives none out any more. */
+  #isRefused = false;
+  #isClosing = false;
   #nextId = 1;
   /** Streams that were given out and not sent yet. */
   #places = 0;
   #maxStreams = assumedStreams;
-  /** Bytes that the API server may still send, over all streams. */
-  #window = connectionWindow;
+  /** Bytes that have come, over all streams, and that the API server has not been told of. */
+  #untold = 0;
   /** Whether something came since the last look, and looks without. */
   #wasHeard = true;
   #quietLooks = 0;
@@ -112,9 +115,13 @@ export class Http2Connection {
   }
 
   get hasRoom(): boolean {
+    return !this.#isClosing && this.#takesMore;
+  }
+
+  get #takesMore(): boolean {
     return (
       !this.#isEnded &&
-      !this.#isLeaving &&
+      !this.#isRefused &&
       this.#nextId < lastStreamId &&
       this.#streams.size + this.#places < this.#maxStreams
     );
@@ -122,7 +129,10 @@ export class Http2Connection {
 
   /** A stream to send a request on; undefined when there is no room for one. */
   open(): Http2Stream | undefined {
-    if (!this.hasRoom) return undefined;
+    return this.hasRoom ? this.#giveOut() : undefined;
+  }
+
+  #giveOut(): Http2Stream {
     this.#places += 1;
     return new Http2Stream(this);
   }
@@ -133,7 +143,8 @@ export class Http2Connection {
     const how = await this.negotiated.finally(() => {
       this.#places -= 1;
     });
-    const stream = how === 'h2' ? this.open() : undefined;
+    // Who came before it was closed has a stream of it.
+    const stream = how === 'h2' && this.#takesMore ? this.#giveOut() : undefined;
     this.#endIfLeft();
     return stream ?? how;
   }
@@ -141,7 +152,7 @@ export class Http2Connection {
   /** To be called by a stream: sends its request. Throws a TypeError when it would not be HTTP. */
   start(stream: Http2Stream, request: OutgoingRequest): void {
     refuseIllegal(request);
-    if (this.#isEnded || this.#isLeaving) {
+    if (this.#isEnded || this.#isRefused) {
       const gone = Object.assign(new Error('the connection ended before the request'), {
         code: 'ECONNRESET',
       });
@@ -165,7 +176,7 @@ export class Http2Connection {
   }
 
   #endIfLeft(): void {
-    if (this.#isLeaving && this.isIdle) this.destroy();
+    if ((this.#isClosing || this.#isRefused) && this.isIdle) this.destroy();
   }
 
   /** Tells the API server that a stream is given up. */
@@ -185,7 +196,7 @@ export class Http2Connection {
 
   /** Takes no new stream, and ends with the last one. */
   close(): void {
-    this.#isLeaving = true;
+    this.#isClosing = true;
     this.#endIfLeft();
   }
 
@@ -254,7 +265,7 @@ export class Http2Connection {
         break;
       case frameType.ping:
         requireLength(payload, 8);
-        if ((flags & flag.ack) === 0) this.#socket?.write(frame(frameType.ping, flag.ack, 0, payload));
+        if ((flags & flag.ack) === 0) this.#answer(frame(frameType.ping, flag.ack, 0, payload));
         break;
       case frameType.goaway:
         this.#onGoaway(payload);
@@ -271,11 +282,10 @@ export class Http2Connection {
 
   #onDataFrame(flags: number, streamId: number, payload: Buffer): void {
     this.#requireBegun(streamId);
-    this.#window -= payload.length;
-    if (this.#window < 0) throw new Http2Error(errorCode.flowControlError, 'the API server sends too much');
-    if (this.#window < connectionWindow / 2) {
-      this.widen(0, connectionWindow - this.#window);
-      this.#window = connectionWindow;
+    this.#untold += payload.length;
+    if (this.#untold >= connectionWindow / 2) {
+      this.widen(0, this.#untold);
+      this.#untold = 0;
     }
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return;
@@ -287,7 +297,7 @@ export class Http2Connection {
     }
   }
 
-  #onHeaders(streamId: number, isEnd: boolean, fields: readonly string[]): void {
+  #onHeaders(streamId: number, isEnd: boolean, fields: HeaderFields): void {
     this.#requireBegun(streamId);
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return;
@@ -320,17 +330,25 @@ export class Http2Connection {
         this.#maxStreams = Math.min(payload.readUInt32BE(at + 2), mostStreams);
       }
     }
-    this.#socket?.write(settingsAck);
+    this.#answer(settingsAck);
     if (this.#isReady) return;
     this.#isReady = true;
     this.#settle?.resolve(this.#maxStreams === 0 ? 'http/1.1' : 'h2');
+  }
+
+  /** Sends what the API server is owed for a frame: it must read that before it may have more. */
+  #answer(bytes: Buffer): void {
+    if ((this.#socket?.writableLength ?? 0) > maxUnread) {
+      throw new Http2Error(errorCode.enhanceYourCalm, 'the API server does not read what it has answered');
+    }
+    this.#socket?.write(bytes);
   }
 
   /** What was sent behind the last one that the API server will answer goes elsewhere. */
   #onGoaway(payload: Buffer): void {
     if (payload.length < 8) requireLength(payload, 8);
     const last = payload.readUInt32BE() & lastStreamId;
-    this.#isLeaving = true;
+    this.#isRefused = true;
     const error = Object.assign(new Error('the API server takes no more requests here'), {
       code: 'ECONNRESET',
     });

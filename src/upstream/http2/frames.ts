@@ -22,6 +22,7 @@ export const errorCode = {
   frameSizeError: 6,
   refusedStream: 7,
   cancel: 8,
+  enhanceYourCalm: 11,
 } as const;
 
 /** Identifiers of settings (RFC 9113, section 6.5.2). */

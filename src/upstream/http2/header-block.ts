@@ -1,5 +1,5 @@
 import { errorCode, flag, frameType } from './frames.js';
-import { decodeHeaderBlock } from './hpack.js';
+import { decodeHeaderBlock, HpackError } from './hpack.js';
 import { Http2Error } from './http2-error.js';
 import { malformed } from './response-head.js';
 
@@ -8,7 +8,9 @@ const maxSize = 1 << 20;
 /** Frames of a block: empty ones would not add to its bytes. */
 const maxFrames = 256;
 
-type OnBlock = (streamId: number, isEnd: boolean, fields: readonly string[]) => void;
+/** Name, value, name, value, …; or that they are too many, which is one stream's matter: no table is behind from then on. */
+export type HeaderFields = readonly string[] | HpackError;
+type OnBlock = (streamId: number, isEnd: boolean, fields: HeaderFields) => void;
 
 /** Puts the HEADERS frame and the CONTINUATION frames of a header block together, and reads it. */
 export class HeaderBlock {
@@ -59,7 +61,16 @@ export class HeaderBlock {
     if (!isWhole) return;
     const block = this.#parts.length === 1 ? fragment : Buffer.concat(this.#parts);
     this.#parts = [];
-    this.#onBlock(this.#streamId, this.#isEnd, decodeHeaderBlock(block, maxSize));
+    this.#onBlock(this.#streamId, this.#isEnd, decode(block));
+  }
+}
+
+function decode(block: Buffer): HeaderFields {
+  try {
+    return decodeHeaderBlock(block, maxSize);
+  } catch (error) {
+    if (error instanceof HpackError && error.code === 'RESPONSE_HEADERS_TOO_LARGE') return error;
+    throw error;
   }
 }
 

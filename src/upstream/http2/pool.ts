@@ -46,10 +46,19 @@ export class Http2Pool {
 
   async #acquireLater(connection: Http2Connection): Promise<Carrier> {
     const stream = await connection.openLater();
-    if (stream === 'h2') return this.acquire();
-    if (stream !== 'http/1.1') return stream;
-    this.#speaksHttp2 = false;
-    return this.#options.plain();
+    if (stream === 'h2') return this.#acquireAgain();
+    if (stream === 'http/1.1') this.#speaksHttp2 = false;
+    return typeof stream === 'string' ? this.#options.plain() : stream;
+  }
+
+  /**
+   * For who found no place on a connection that has just been opened: another one may have some. Not a third, or an API server that
+   * lets few share, or sends each of them away, would have connections opened for ever.
+   */
+  async #acquireAgain(): Promise<Carrier> {
+    if (!this.#speaksHttp2) return this.#options.plain();
+    const stream = await (this.#withRoom() ?? this.#connect()).openLater();
+    return typeof stream === 'string' ? this.#options.plain() : stream;
   }
 
   #withRoom(): Http2Connection | undefined {

@@ -1,6 +1,7 @@
 import type { Carrier, ExchangeEvents, OutgoingBody, OutgoingRequest } from '../carrier.js';
 import type { Http2Connection } from './connection.js';
 import { errorCode } from './frames.js';
+import type { HeaderFields } from './header-block.js';
 import { Http2Error } from './http2-error.js';
 import { malformed, readHead, readTrailers } from './response-head.js';
 
@@ -33,7 +34,7 @@ export class Http2Stream implements Carrier {
   }
 
   get stale(): boolean {
-    return this.#refused || !(this.#answered || this.#isFirst);
+    return !this.#answered && (this.#refused || !this.#isFirst);
   }
 
   send(request: OutgoingRequest, body: OutgoingBody | undefined, exchange: ExchangeEvents): void {
@@ -43,9 +44,10 @@ export class Http2Stream implements Carrier {
     this.#connection.start(this, request);
   }
 
-  /** A head, an informational one too, or trailers. Throws an Http2Error when it can be neither. */
-  onHeaders(fields: readonly string[], isEnd: boolean): void {
+  /** A head, an informational one too, or trailers. Throws when it can be neither. */
+  onHeaders(fields: HeaderFields, isEnd: boolean): void {
     this.#answered = true;
+    if (fields instanceof Error) throw fields;
     if (this.#hasHead) {
       if (!isEnd) throw malformed('a second head');
       this.#end(readTrailers(fields));
@@ -69,6 +71,7 @@ export class Http2Stream implements Carrier {
    * @param length Bytes that count towards the window: padding too.
    */
   onData(chunk: Buffer, length: number, isEnd: boolean): void {
+    this.#answered = true;
     if (!this.#hasHead) throw malformed('a body without a head');
     this.#window -= length;
     if (this.#window < 0)

@@ -79,8 +79,13 @@ export class Listener {
     const [serveHttp1] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
     server.removeAllListeners('secureConnection');
     server.on('secureConnection', (socket: TLSSocket) => {
-      if (socket.alpnProtocol === 'h2') streams.emit('connection', socket);
-      else serveHttp1?.call(server, socket);
+      if (socket.alpnProtocol !== 'h2') {
+        serveHttp1?.call(server, socket);
+        return;
+      }
+      // Nothing is half-closed in HTTP/2: the end of a connection is the end of its streams.
+      socket.once('end', () => socket.destroySoon());
+      streams.emit('connection', socket);
     });
   }
 

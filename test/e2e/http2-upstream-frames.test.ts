@@ -1,0 +1,314 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { heapInUse, inspected } from '../support/garbage.js';
+import { open } from '../support/http-client.js';
+import {
+  type FrameServer,
+  fieldsOf,
+  type ServedConnection,
+  startFrameServer,
+} from '../support/http2-frame-server.js';
+import { flags, frame, frameTypes, headerBlock } from '../support/http2-frames.js';
+import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { untilOwnMetric } from '../support/own-metric.js';
+import { openDescriptors, ownMetrics } from '../support/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { connectRaw, type RawConnection } from '../support/raw-http.js';
+import { eventually } from './credential-probe.js';
+
+const { data, headers, rstStream, windowUpdate } = frameTypes;
+const ok = [[':status', '200']] as const;
+const cancelled = 8;
+const refusedStream = 7;
+const streamWindow = 256 * 1024;
+const active = 'kube_api_proxy_upstream_connections{state="active"}';
+
+let server: FrameServer;
+let kubeconfig: KubeconfigFile;
+let proxy: ProxyProcess;
+/** Answers what tests do not answer by hand. */
+let onConnection: (connection: ServedConnection) => void = () => {};
+
+before(async () => {
+  const authority = await createCertificateAuthority();
+  server = await startFrameServer({
+    authority,
+    settings: [[3, 250]],
+    onConnection: connection => onConnection(connection),
+  });
+  kubeconfig = await writeKubeconfig({
+    server: `https://127.0.0.1:${server.port}`,
+    ca: authority.certificate,
+    token: 'secret-of-the-proxy',
+  });
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none'], inspected);
+});
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  server?.close();
+  await kubeconfig?.remove();
+});
+
+let watches = 0;
+
+/** A watch of a client that reads bytes, and its stream at the other end. */
+async function watch(): Promise<{ client: RawConnection; peer: ServedConnection; id: number }> {
+  watches += 1;
+  const path = `/api/v1/pods?watch=true&number=${watches}.`;
+  const client = await connectRaw(proxy.port);
+  client.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const find = () =>
+    server.accepted.flatMap(peer =>
+      peer.frames.filter(each => fieldsOf(each).includes(path)).map(({ stream }) => ({ peer, id: stream })),
+    );
+  await eventually('the request', () => find().length > 0);
+  const [found] = find();
+  assert.ok(found !== undefined);
+  return { client, ...found };
+}
+
+describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
+  const injected = '\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\ninjected';
+  const heads: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+    'a value with a line break': [...ok, ['x', `y${injected}`]],
+    'a value with LF': [...ok, ['x', 'y\nset-cookie: injected']],
+    'a value with CR': [...ok, ['x', 'y\rset-cookie: injected']],
+    'a value with NUL': [...ok, ['x', 'y\0injected']],
+    'a name with a line break': [...ok, [`x: y${injected}`, 'z']],
+    'a name with a colon': [...ok, ['content-length: 0', 'z']],
+    'a name with a blank': [...ok, ['content-length ', '0']],
+    'a name in capitals': [...ok, ['Content-Length', '0']],
+    'no name': [...ok, ['', 'injected']],
+    'a status with a line break': [[':status', `200${injected}`]],
+    'a status of four digits': [[':status', '2000']],
+    'two statuses': [...ok, ...ok],
+    'transfer-encoding': [...ok, ['transfer-encoding', 'chunked']],
+    connection: [...ok, ['connection', 'close']],
+    upgrade: [...ok, ['upgrade', 'injected']],
+    '101': [[':status', '101']],
+    'two lengths': [...ok, ['content-length', '1'], ['content-length', '2']],
+    'a length that is none': [...ok, ['content-length', '0x1']],
+  };
+  for (const [what, fields] of Object.entries(heads)) {
+    test(`is one with ${what}: 502, and others go on`, async () => {
+      const other = await watch();
+      const { client, peer, id } = await watch();
+      peer.head(id, fields, false);
+      peer.data(id, 'injected', true);
+      const [head] = await client.until(/^HTTP\/1\.1 502 [\s\S]*"code":502\}/);
+      assert.doesNotMatch(head, /injected/);
+      assert.match(head, /not valid HTTP\/2/);
+      await peer.until('RST_STREAM', each => each.type === rstStream && each.stream === id);
+      // The connection is good for another one.
+      client.write('GET /-/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      assert.match((await client.untilClosed()).slice(head.length), /^\s*HTTP\/1\.1 200 /);
+      other.peer.head(other.id, ok, false);
+      other.peer.data(other.id, 'goes on', true);
+      await other.client.until(/7\r\ngoes on\r\n0\r\n\r\n$/);
+      other.client.destroy();
+    });
+  }
+
+  for (const [what, send] of Object.entries<(peer: ServedConnection, id: number) => void>({
+    'a trailer with a line break': (peer, id) => peer.head(id, [['x', `y${injected}`]], true),
+    'a trailer that frames': (peer, id) => peer.head(id, [['transfer-encoding', 'injected']], true),
+    'a trailer with a length': (peer, id) => peer.head(id, [['content-length', '8']], true),
+    'a second head': (peer, id) => peer.head(id, ok, false),
+    'a reset': (peer, id) => peer.reset(id, 2),
+    'a refusal': (peer, id) => peer.reset(id, refusedStream),
+  })) {
+    test(`is one that has ${what} behind its body: it is cut`, async () => {
+      const { client, peer, id } = await watch();
+      peer.head(id, ok, false);
+      peer.data(id, 'body');
+      await client.until(/4\r\nbody\r\n$/);
+      send(peer, id);
+      const text = await client.untilClosed();
+      assert.match(text, /4\r\nbody\r\n$/);
+      assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1);
+    });
+  }
+
+  for (const [what, body] of [
+    ['longer', 'abcdHTTP/1.1 200 injected'],
+    ['shorter', 'ab'],
+  ] as const) {
+    test(`is one with a body ${what} than its length: it is cut`, async () => {
+      const { client, peer, id } = await watch();
+      peer.head(id, [...ok, ['content-length', '3']], false);
+      peer.data(id, body, true);
+      const text = await client.untilClosed();
+      assert.match(text, /^HTTP\/1\.1 (200|502) /);
+      assert.doesNotMatch(text, /injected/);
+    });
+  }
+
+  test('is none for whom its trailers are whole', async () => {
+    const { client, peer, id } = await watch();
+    peer.head(id, [...ok, ['trailer', 'x-sum']], false);
+    peer.data(id, 'body');
+    peer.head(id, [['x-sum', '1']], true);
+    await client.until(/4\r\nbody\r\n0\r\nX-Sum: 1\r\n\r\n$/i);
+    client.destroy();
+  });
+});
+
+describe('streams of one connection', () => {
+  test('are given up one by one, when their clients leave', async () => {
+    const open = await Promise.all(Array.from({ length: 10 }, watch));
+    for (const { peer, id } of open) peer.head(id, ok, false);
+    for (const { client } of open.slice(0, 5)) client.destroy();
+    for (const { peer, id } of open.slice(0, 5)) {
+      const { payload } = await peer.until(
+        'RST_STREAM',
+        each => each.type === rstStream && each.stream === id,
+      );
+      assert.equal(payload.readUInt32BE(), cancelled);
+    }
+    for (const { client, peer, id } of open.slice(5)) {
+      assert.equal(peer.of(rstStream, id).length, 0);
+      peer.data(id, 'still here', true);
+      await client.until(/still here\r\n0\r\n\r\n$/);
+      client.destroy();
+    }
+    await untilOwnMetric(proxy.port, active, 0);
+  });
+
+  test('that are refused are asked for again, elsewhere', async () => {
+    const one = await watch();
+    one.peer.reset(one.id, refusedStream);
+    // The server has 404 for whatever is asked over HTTP/1.1.
+    await one.client.until(/^HTTP\/1\.1 404 /);
+    one.client.destroy();
+  });
+
+  test('do not wait for one that is not read, of which all comes once it is', async () => {
+    const stalled = await watch();
+    const fast = await watch();
+    assert.equal(stalled.peer, fast.peer);
+    stalled.client.socket.pause();
+    const total = 24 * 1024 * 1024;
+    const sender = (each: typeof stalled) => {
+      each.peer.head(each.id, ok, false);
+      let sent = 0;
+      const step = () => {
+        const told = each.peer
+          .of(windowUpdate, each.id)
+          .reduce((sum, { payload }) => sum + payload.readUInt32BE(), 0);
+        while (sent < total && streamWindow + told - sent >= 16_384) {
+          each.peer.data(each.id, Buffer.alloc(16_384, String.fromCharCode(97 + ((sent / 16_384) % 26))));
+          sent += 16_384;
+        }
+        return sent;
+      };
+      return step;
+    };
+    const [toStalled, toFast] = [sender(stalled), sender(fast)];
+    const fastHasAll = () => {
+      toStalled();
+      return toFast() === total && fast.client.received().length > total;
+    };
+    await eventually('all for the fast one', fastHasAll, 20_000);
+    const before = toStalled();
+    await delay(200);
+    assert.equal(toStalled(), before);
+    assert.ok(before < total, `${before} bytes for one that does not read`);
+    stalled.client.socket.resume();
+    await eventually('all for the other one', () => toStalled() === total, 20_000);
+    for (const { client, peer, id } of [stalled, fast]) {
+      peer.data(id, '', true);
+      await client.until(/0\r\n\r\n$/);
+      const body = unchunk(client.received());
+      assert.equal(body.length, total);
+      for (let at = 0; at < total; at += 16_384) {
+        assert.equal(body[at], 97 + ((at / 16_384) % 26));
+        assert.equal(body[at + 16_383], body[at]);
+      }
+      client.destroy();
+    }
+  });
+
+  test('leave nothing behind, be they 5000', { timeout: 120_000 }, async t => {
+    const event = Buffer.from('{"type":"BOOKMARK","object":{}}\n');
+    const answer = (connection: ServedConnection) => {
+      let looked = 0;
+      connection.socket.on('progress', () => {
+        for (; looked < connection.frames.length; looked++) {
+          const request = connection.frames[looked];
+          if (request?.type !== headers) continue;
+          const id = request.stream;
+          const ends = fieldsOf(request).some(field => field.includes('ends'));
+          connection.send(
+            frame(headers, flags.endHeaders, id, headerBlock(ok)),
+            frame(data, ends ? flags.endStream : 0, id, event),
+          );
+        }
+      });
+    };
+    onConnection = answer;
+    // Those that are open do not answer by themselves.
+    for (const { socket } of server.accepted) socket.destroy();
+    const one = async (how: string) => {
+      const socket = net.connect({ host: '127.0.0.1', port: proxy.port });
+      socket.on('error', () => {});
+      let received = '';
+      socket.on('data', bytes => {
+        received += bytes.toString('latin1');
+        if (received.includes(how === 'ends' ? '\r\n0\r\n\r\n' : 'BOOKMARK')) socket.destroy();
+      });
+      socket.write(`GET /api/v1/pods?watch=true&${how} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await once(socket, 'close');
+      assert.match(received, /BOOKMARK/);
+    };
+    const many = async (count: number) => {
+      let left = count;
+      const worker = async () => {
+        while (left-- > 0) await one(left % 2 === 0 ? 'ends' : 'leaves');
+      };
+      await Promise.all(Array.from({ length: 30 }, worker));
+      await untilOwnMetric(proxy.port, active, 0);
+    };
+    const measure = async () => ({
+      heap: await heapInUse(proxy),
+      descriptors: openDescriptors(proxy.pid),
+      open: (await ownMetrics(proxy.port)).get('kube_api_proxy_longrunning_requests'),
+    });
+    await many(2000);
+    const before = await measure();
+    const connections = server.accepted.length;
+    await many(5000);
+    const now = await measure();
+    t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(now)}`);
+    assert.equal(now.open, 0);
+    assert.equal(server.accepted.length, connections);
+    assert.ok(now.descriptors <= before.descriptors + 3);
+    // A hundred bytes a watch would be half a megabyte.
+    assert.ok(now.heap - before.heap < 500_000, `the heap grew by ${now.heap - before.heap} bytes`);
+  });
+});
+
+test('an idle connection does not keep the program from leaving', async () => {
+  const response = await open(proxy.port, '/api/v1/pods?watch=true&ends');
+  response.resume();
+  await once(response, 'end');
+  const began = Date.now();
+  assert.equal((await proxy.stop()).code, 0);
+  assert.ok(Date.now() - began < 3000);
+});
+
+/** The body of a chunked answer. */
+function unchunk(answer: string): Buffer {
+  const parts: string[] = [];
+  let at = answer.indexOf('\r\n\r\n') + 4;
+  for (;;) {
+    const end = answer.indexOf('\r\n', at);
+    const size = Number.parseInt(answer.slice(at, end), 16);
+    if (size === 0) return Buffer.from(parts.join(''), 'latin1');
+    parts.push(answer.slice(end + 2, end + 2 + size));
+    at = end + 2 + size + 2;
+  }
+}

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type OutgoingRequest, refuseIllegal } from '../carrier.js';
 import type { Dial } from '../dial.js';
-import { FrameReader } from './frame-reader.js';
 import {
   connectionPreface,
   errorCode,
@@ -16,9 +15,10 @@ import {
   settingsFrame,
   windowUpdateFrame,
 } from './frames.js';
-import { HeaderBlock, type HeaderFields } from './header-block.js';
+import type { HeaderFields } from './header-block.js';
 import { encodeHeaders } from './hpack.js';
 import { Http2Error } from './http2-error.js';
+import { Inbound, type InboundEvents } from './inbound.js';
 import { ReadBuffer } from './read-buffer.js';
 import { malformed } from './response-head.js';
 import { Http2Stream, streamWindow } from './stream.js';
@@ -55,15 +55,12 @@ export type Negotiated = 'h2' | 'http/1.1';
  * One HTTP/2 connection to the API server (RFC 9113), for requests without a body that stay open. Such a request costs a TLS
  * connection of its own otherwise, and each event a read of its own; Node's client costs more for an event than that read.
  */
-export class Http2Connection {
+export class Http2Connection implements InboundEvents {
   /** Rejects with the error of dialling. Over HTTP/1.1 the connection has ended. */
   readonly negotiated: Promise<Negotiated>;
   readonly #onEnd: (connection: Http2Connection) => void;
   readonly #streams = new Map<number, Http2Stream>();
-  readonly #reader = new FrameReader((type, flags, streamId, payload) =>
-    this.#onFrame(type, flags, streamId, payload),
-  );
-  readonly #headers = new HeaderBlock((streamId, isEnd, fields) => this.#onHeaders(streamId, isEnd, fields));
+  readonly #inbound = new Inbound(this);
   readonly #buffer = new ReadBuffer();
   readonly #dialled: { destroy(): void };
   #settle:
@@ -218,7 +215,7 @@ export class Http2Connection {
 
   #open(socket: Socket): void {
     this.#socket = socket;
-    socket.on('error', this.#onSocketError).on('data', this.#onData);
+    socket.on('error', this.#onSocketError).on('data', this.#onBytes);
     socket.on('end', this.#onSocketClose).on('close', this.#onSocketClose);
     if ((socket as TLSSocket).alpnProtocol === 'h2') socket.write(hello);
     else {
@@ -235,71 +232,37 @@ export class Http2Connection {
 
   #onRead = (length: number, buffer: Uint8Array): boolean => {
     this.#buffer.wasRead(length);
-    this.#onData((buffer as Buffer).subarray(0, length));
+    this.#onBytes((buffer as Buffer).subarray(0, length));
     return true;
   };
 
-  #onData = (chunk: Buffer): void => {
+  #onBytes = (chunk: Buffer): void => {
     if (this.#isEnded) return;
     this.#wasHeard = true;
     try {
-      this.#reader.push(chunk);
+      this.#inbound.push(chunk);
     } catch (error) {
       this.#fail(error as Error, error instanceof Http2Error ? error.wireCode : errorCode.protocolError);
     }
   };
 
-  #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (this.#isEnded) return;
-    if (type === frameType.data && !this.#headers.isOpen) this.#onDataFrame(flags, streamId, payload);
-    else if (this.#headers.take(type, flags, streamId, payload)) return;
-    else if (!this.#isReady && type !== frameType.settings) throw malformed('the first frame');
-    else if (isAboutConnection(type) && streamId !== 0) throw malformed('the stream of a frame');
-    else this.#onControlFrame(type, flags, streamId, payload);
-  }
-
-  #onControlFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    switch (type) {
-      case frameType.settings:
-        this.#onSettings(flags, payload);
-        break;
-      case frameType.ping:
-        requireLength(payload, 8);
-        if ((flags & flag.ack) === 0) this.#answer(frame(frameType.ping, flag.ack, 0, payload));
-        break;
-      case frameType.goaway:
-        this.#onGoaway(payload);
-        break;
-      case frameType.rstStream:
-        requireLength(payload, 4);
-        this.#requireBegun(streamId);
-        this.#streams.get(streamId)?.onReset(payload.readUInt32BE());
-        break;
-      case frameType.pushPromise:
-        throw malformed('a push promise');
-    }
-  }
-
-  #onDataFrame(flags: number, streamId: number, payload: Buffer): void {
-    this.#requireBegun(streamId);
-    this.#untold += payload.length;
+  onData(streamId: number, chunk: Buffer, length: number, isEnd: boolean): void {
+    const stream = this.#streamOf(streamId);
+    this.#untold += length;
     if (this.#untold >= connectionWindow / 2) {
       this.widen(0, this.#untold);
       this.#untold = 0;
     }
-    const stream = this.#streams.get(streamId);
     if (stream === undefined) return;
-    const chunk = (flags & flag.padded) === 0 ? payload : withoutPadding(payload);
     try {
-      stream.onData(chunk, payload.length, (flags & flag.endStream) !== 0);
+      stream.onData(chunk, length, isEnd);
     } catch (error) {
       this.#failStream(stream, error as Error);
     }
   }
 
-  #onHeaders(streamId: number, isEnd: boolean, fields: HeaderFields): void {
-    this.#requireBegun(streamId);
-    const stream = this.#streams.get(streamId);
+  onHeaders(streamId: number, fields: HeaderFields, isEnd: boolean): void {
+    const stream = this.#streamOf(streamId);
     if (stream === undefined) return;
     try {
       stream.onHeaders(fields, isEnd);
@@ -308,32 +271,34 @@ export class Http2Connection {
     }
   }
 
+  onReset(streamId: number, code: number): void {
+    this.#streamOf(streamId)?.onReset(code);
+  }
+
   /** What is wrong with one answer is not the others' matter. */
   #failStream(stream: Http2Stream, error: Error): void {
     this.reset(stream.id, error instanceof Http2Error ? error.wireCode : errorCode.cancel);
     stream.fail(error, { isUnseen: false });
   }
 
-  #requireBegun(streamId: number): void {
-    if (streamId === 0 || streamId % 2 === 0 || streamId >= this.#nextId)
+  /** Undefined for one that is over. Throws an Http2Error for one that has never begun. */
+  #streamOf(streamId: number): Http2Stream | undefined {
+    if (streamId === 0 || streamId % 2 === 0 || streamId >= this.#nextId) {
       throw malformed('the stream of a frame');
+    }
+    return this.#streams.get(streamId);
   }
 
-  #onSettings(flags: number, payload: Buffer): void {
-    if ((flags & flag.ack) !== 0) {
-      requireLength(payload, 0);
-      return;
-    }
-    if (payload.length % 6 !== 0) requireLength(payload, -1);
-    for (let at = 0; at < payload.length; at += 6) {
-      if (payload.readUInt16BE(at) === setting.maxConcurrentStreams) {
-        this.#maxStreams = Math.min(payload.readUInt32BE(at + 2), mostStreams);
-      }
-    }
+  onSettings(maxStreams: number | undefined): void {
+    if (maxStreams !== undefined) this.#maxStreams = Math.min(maxStreams, mostStreams);
     this.#answer(settingsAck);
     if (this.#isReady) return;
     this.#isReady = true;
     this.#settle?.resolve(this.#maxStreams === 0 ? 'http/1.1' : 'h2');
+  }
+
+  onPing(payload: Buffer): void {
+    this.#answer(frame(frameType.ping, flag.ack, 0, payload));
   }
 
   /** Sends what the API server is owed for a frame: it must read that before it may have more. */
@@ -345,9 +310,7 @@ export class Http2Connection {
   }
 
   /** What was sent behind the last one that the API server will answer goes elsewhere. */
-  #onGoaway(payload: Buffer): void {
-    if (payload.length < 8) requireLength(payload, 8);
-    const last = payload.readUInt32BE() & lastStreamId;
+  onGoaway(last: number): void {
     this.#isRefused = true;
     const error = Object.assign(new Error('the API server takes no more requests here'), {
       code: 'ECONNRESET',
@@ -359,6 +322,7 @@ export class Http2Connection {
   #fail(error: Error, wireCode?: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#inbound.stop();
     this.#settle?.reject(error);
     if (wireCode !== undefined && this.#isReady) this.#socket?.write(goawayFrame(wireCode));
     this.#socket?.destroy();
@@ -366,21 +330,6 @@ export class Http2Connection {
     for (const stream of [...this.#streams.values()]) stream.fail(error, { isUnseen: false });
     this.#onEnd(this);
   }
-}
-
-function isAboutConnection(type: number): boolean {
-  return type === frameType.settings || type === frameType.ping || type === frameType.goaway;
-}
-
-function requireLength(payload: Buffer, length: number): void {
-  if (payload.length !== length)
-    throw new Http2Error(errorCode.frameSizeError, 'the length of a frame is wrong');
-}
-
-function withoutPadding(payload: Buffer): Buffer {
-  const padding = payload[0] ?? 0;
-  if (padding >= payload.length) throw malformed('the padding of a frame');
-  return payload.subarray(1, payload.length - padding);
 }
 
 /** A request's fields as HTTP/2 has them (RFC 9113, section 8.3.1). */

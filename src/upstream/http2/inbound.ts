@@ -1,0 +1,108 @@
+import { FrameReader } from './frame-reader.js';
+import { errorCode, flag, frameType, setting } from './frames.js';
+import { HeaderBlock, type HeaderFields } from './header-block.js';
+import { Http2Error } from './http2-error.js';
+import { malformed } from './response-head.js';
+
+/** What an API server says. Whether a stream has begun is for the listener to know. */
+export interface InboundEvents {
+  /** Its settings, first of all; `maxStreams` is undefined when they leave that as it was. */
+  onSettings(maxStreams: number | undefined): void;
+  /** To be answered with the same bytes. */
+  onPing(payload: Buffer): void;
+  /** It takes no stream behind this one. */
+  onGoaway(lastStreamId: number): void;
+  onHeaders(streamId: number, fields: HeaderFields, isEnd: boolean): void;
+  /** @param length Bytes that count towards windows: padding too. */
+  onData(streamId: number, chunk: Buffer, length: number, isEnd: boolean): void;
+  onReset(streamId: number, code: number): void;
+}
+
+/** Reads what comes from an API server, and knows which frames may come where (RFC 9113, section 6). */
+export class Inbound {
+  readonly #events: InboundEvents;
+  readonly #reader = new FrameReader((type, flags, streamId, payload) =>
+    this.#onFrame(type, flags, streamId, payload),
+  );
+  readonly #headers: HeaderBlock;
+  #isGreeted = false;
+  #isStopped = false;
+
+  constructor(events: InboundEvents) {
+    this.#events = events;
+    this.#headers = new HeaderBlock((streamId, isEnd, fields) => events.onHeaders(streamId, fields, isEnd));
+  }
+
+  /** Throws for what is not HTTP/2, and whatever the events throw. */
+  push(chunk: Buffer): void {
+    this.#reader.push(chunk);
+  }
+
+  /** Nothing more is told. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (this.#isStopped) return;
+    if (type === frameType.data && !this.#headers.isOpen) {
+      const chunk = (flags & flag.padded) === 0 ? payload : withoutPadding(payload);
+      this.#events.onData(streamId, chunk, payload.length, (flags & flag.endStream) !== 0);
+    } else if (!this.#headers.take(type, flags, streamId, payload)) {
+      this.#onControlFrame(type, flags, streamId, payload);
+    }
+  }
+
+  #onControlFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (!this.#isGreeted && type !== frameType.settings) throw malformed('the first frame');
+    if (isAboutConnection(type) && streamId !== 0) throw malformed('the stream of a frame');
+    switch (type) {
+      case frameType.settings:
+        this.#onSettings(flags, payload);
+        break;
+      case frameType.ping:
+        requireLength(payload.length === 8);
+        if ((flags & flag.ack) === 0) this.#events.onPing(payload);
+        break;
+      case frameType.goaway:
+        requireLength(payload.length >= 8);
+        this.#events.onGoaway(payload.readUInt32BE() & 0x7fffffff);
+        break;
+      case frameType.rstStream:
+        requireLength(payload.length === 4);
+        this.#events.onReset(streamId, payload.readUInt32BE());
+        break;
+      case frameType.pushPromise:
+        throw malformed('a push promise');
+    }
+  }
+
+  #onSettings(flags: number, payload: Buffer): void {
+    if ((flags & flag.ack) !== 0) {
+      requireLength(payload.length === 0);
+      return;
+    }
+    requireLength(payload.length % 6 === 0);
+    this.#isGreeted = true;
+    let maxStreams: number | undefined;
+    for (let at = 0; at < payload.length; at += 6) {
+      if (payload.readUInt16BE(at) === setting.maxConcurrentStreams)
+        maxStreams = payload.readUInt32BE(at + 2);
+    }
+    this.#events.onSettings(maxStreams);
+  }
+}
+
+function isAboutConnection(type: number): boolean {
+  return type === frameType.settings || type === frameType.ping || type === frameType.goaway;
+}
+
+function requireLength(isRight: boolean): void {
+  if (!isRight) throw new Http2Error(errorCode.frameSizeError, 'the length of a frame is wrong');
+}
+
+function withoutPadding(payload: Buffer): Buffer {
+  const padding = payload[0] ?? 0;
+  if (padding >= payload.length) throw malformed('the padding of a frame');
+  return payload.subarray(1, payload.length - padding);
+}

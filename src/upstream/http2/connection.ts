@@ -16,10 +16,12 @@ import {
   windowUpdateFrame,
 } from './frames.js';
 import type { HeaderFields } from './header-block.js';
+import { Heartbeat } from './heartbeat.js';
 import { encodeHeaders } from './hpack.js';
 import { Http2Error } from './http2-error.js';
 import { Inbound, type InboundEvents } from './inbound.js';
 import { ReadBuffer } from './read-buffer.js';
+import { requestFields } from './request-head.js';
 import { malformed } from './response-head.js';
 import { Http2Stream, streamWindow } from './stream.js';
 
@@ -32,9 +34,6 @@ const mostStreams = 250;
 const lastStreamId = 0x7fffffff;
 /** Bytes that may wait for an API server which has something answered and does not read. */
 const maxUnread = 1 << 20;
-/** Looks without anything heard after which a PING is sent, and after which the connection is given up: client-go's 30 s and 45 s. */
-const looksUntilPing = 6;
-const looksUntilEnd = 9;
 
 const hello = Buffer.concat([
   Buffer.from(connectionPreface),
@@ -62,6 +61,7 @@ export class Http2Connection implements InboundEvents {
   readonly #streams = new Map<number, Http2Stream>();
   readonly #inbound = new Inbound(this);
   readonly #buffer = new ReadBuffer();
+  readonly #heartbeat = new Heartbeat();
   readonly #dialled: { destroy(): void };
   #settle:
     | { readonly resolve: (how: Negotiated) => void; readonly reject: (error: Error) => void }
@@ -78,9 +78,6 @@ export class Http2Connection implements InboundEvents {
   #maxStreams = assumedStreams;
   /** Bytes that have come, over all streams, and that the API server has not been told of. */
   #untold = 0;
-  /** Whether something came since the last look, and looks without. */
-  #wasHeard = true;
-  #quietLooks = 0;
 
   constructor(dial: Dial, onEnd: (connection: Http2Connection) => void) {
     this.#onEnd = onEnd;
@@ -112,38 +109,35 @@ export class Http2Connection implements InboundEvents {
   }
 
   get hasRoom(): boolean {
-    return !this.#isClosing && this.#takesMore;
+    return !this.#isClosing && this.#takesStreams && this.#streams.size + this.#places < this.#maxStreams;
   }
 
-  get #takesMore(): boolean {
-    return (
-      !this.#isEnded &&
-      !this.#isRefused &&
-      this.#nextId < lastStreamId &&
-      this.#streams.size + this.#places < this.#maxStreams
-    );
+  get #takesStreams(): boolean {
+    return !this.#isEnded && !this.#isRefused && this.#nextId < lastStreamId;
   }
 
   /** A stream to send a request on; undefined when there is no room for one. */
   open(): Http2Stream | undefined {
-    return this.hasRoom ? this.#giveOut() : undefined;
-  }
-
-  #giveOut(): Http2Stream {
+    if (!this.hasRoom) return undefined;
     this.#places += 1;
     return new Http2Stream(this);
   }
 
-  /** Keeps a place until it is known what the connection is, and then has a stream for it if there still is one. */
+  /**
+   * Keeps a place until it is known what the connection is, and then has a stream for it unless the API server allows fewer than
+   * are kept. Who came before the connection was closed has one too.
+   */
   async openLater(): Promise<Http2Stream | Negotiated> {
     this.#places += 1;
-    const how = await this.negotiated.finally(() => {
+    const how = await this.negotiated.catch((error: unknown) => {
       this.#places -= 1;
+      throw error;
     });
-    // Who came before it was closed has a stream of it.
-    const stream = how === 'h2' && this.#takesMore ? this.#giveOut() : undefined;
+    const isAllowed = this.#streams.size + this.#places <= this.#maxStreams;
+    if (how === 'h2' && this.#takesStreams && isAllowed) return new Http2Stream(this);
+    this.#places -= 1;
     this.#endIfLeft();
-    return stream ?? how;
+    return how;
   }
 
   /** To be called by a stream: sends its request. Throws a TypeError when it would not be HTTP. */
@@ -160,7 +154,7 @@ export class Http2Connection implements InboundEvents {
     stream.id = this.#nextId;
     this.#nextId += 2;
     this.#streams.set(stream.id, stream);
-    this.#socket?.write(headersFrames(stream.id, encodeHeaders(fieldsOf(request))));
+    this.#socket?.write(headersFrames(stream.id, encodeHeaders(requestFields(request))));
   }
 
   /** A stream is over, or will not be sent. */
@@ -204,11 +198,9 @@ export class Http2Connection implements InboundEvents {
 
   /** To be called every 5 s: finds out whether the API server is still there. */
   look(): void {
-    this.#quietLooks = this.#wasHeard ? 0 : this.#quietLooks + 1;
-    this.#wasHeard = false;
-    if (this.#quietLooks === looksUntilPing) {
-      this.#socket?.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
-    } else if (this.#quietLooks >= looksUntilEnd) {
+    const due = this.#heartbeat.look();
+    if (due === 'ping') this.#socket?.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
+    else if (due === 'end') {
       this.#fail(Object.assign(new Error('no answer to a PING'), { code: 'ETIMEDOUT' }), errorCode.noError);
     }
   }
@@ -238,7 +230,7 @@ export class Http2Connection implements InboundEvents {
 
   #onBytes = (chunk: Buffer): void => {
     if (this.#isEnded) return;
-    this.#wasHeard = true;
+    this.#heartbeat.heard();
     try {
       this.#inbound.push(chunk);
     } catch (error) {
@@ -330,14 +322,4 @@ export class Http2Connection implements InboundEvents {
     for (const stream of [...this.#streams.values()]) stream.fail(error, { isUnseen: false });
     this.#onEnd(this);
   }
-}
-
-/** A request's fields as HTTP/2 has them (RFC 9113, section 8.3.1). */
-function fieldsOf({ method, path, headers }: OutgoingRequest): string[] {
-  const [, authority = ''] = headers;
-  const fields = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path];
-  for (let index = 2; index < headers.length; index += 2) {
-    fields.push((headers[index] as string).toLowerCase(), headers[index + 1] as string);
-  }
-  return fields;
 }

@@ -7,7 +7,7 @@ export class HpackError extends Error {
 
   constructor(
     message: string,
-    readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE' = 'MALFORMED_RESPONSE',
+    readonly code: 'MALFORMED_HTTP2' | 'RESPONSE_HEADERS_TOO_LARGE' = 'MALFORMED_HTTP2',
   ) {
     super(message);
   }
@@ -145,13 +145,15 @@ function malformed(what: string): HpackError {
 
 /**
  * A whole header block that needs no dynamic table and adds nothing to it: what is not in the static table is never
- * indexed, by nobody on the way either (RFC 7541, section 7.1.3).
+ * indexed, by nobody on the way either (RFC 7541, section 7.1.3). It begins with a size update to 0, which whoever allows less than
+ * 4096 octets of table is owed in the first block (section 4.2), and may have in each.
  *
  * @param fields Name, value, name, value, … a character an octet; names in lower case, pseudo-header fields first.
  */
 export function encodeHeaders(fields: readonly string[]): Buffer {
   const block = Buffer.allocUnsafe(maxBlockLength(fields));
-  let at = 0;
+  block[0] = sizeUpdate;
+  let at = 1;
   for (let each = 0; each < fields.length; each += 2) {
     at = writeField(block, at, fields[each] as string, fields[each + 1] as string);
   }
@@ -159,7 +161,7 @@ export function encodeHeaders(fields: readonly string[]): Buffer {
 }
 
 function maxBlockLength(fields: readonly string[]): number {
-  return fields.reduce((length, text) => length + text.length, (fields.length / 2) * maxIntegers);
+  return fields.reduce((length, text) => length + text.length, 1 + (fields.length / 2) * maxIntegers);
 }
 
 /** Writes at `at`, as the other writers do, and gives where the next may be written. */

@@ -24,7 +24,7 @@ function bytes(...parts: (string | Buffer)[]): Buffer {
 function assertMalformed(what: string, ...parts: (string | Buffer)[]): void {
   assert.throws(
     () => decode(...parts),
-    { name: 'HpackError', code: 'MALFORMED_RESPONSE', message: `${what} of the header block is not HPACK` },
+    { name: 'HpackError', code: 'MALFORMED_HTTP2', message: `${what} of the header block is not HPACK` },
     bytes(...parts).toString('hex'),
   );
 }
@@ -283,7 +283,7 @@ describe('encodeHeaders', () => {
     assert.deepEqual(
       encodeHeaders([...fields, ':method', 'PUT', 'authorization', 'b', 'x-a', '']),
       bytes(
-        '82 87 11',
+        '20 82 87 11',
         plain('api'),
         '84 14',
         plain('/x'),
@@ -296,13 +296,13 @@ describe('encodeHeaders', () => {
         '00',
       ),
     );
-    assert.deepEqual(encodeHeaders([]), Buffer.alloc(0));
+    assert.deepEqual(encodeHeaders([]), bytes('20'));
   });
 
   it('writes lengths of one to five octets, and octets as they are', () => {
     for (const length of [126, 127, 128, 254, 255, 16_510, 16_511, 2 ** 21 + 126, 2 ** 21 + 127]) {
       const text = 'x'.repeat(length);
-      assert.ok(encodeHeaders(['a', text]).equals(bytes('10', plain('a'), plain(text))), String(length));
+      assert.ok(encodeHeaders(['a', text]).equals(bytes('20 10', plain('a'), plain(text))), String(length));
       assert.deepEqual(decode(encodeHeaders([text, 'a', text, ''])), [text, 'a', text, '']);
     }
     assert.deepEqual(decode(encodeHeaders([everyOctet, everyOctet])), [everyOctet, everyOctet]);
@@ -315,7 +315,7 @@ describe('encodeHeaders', () => {
       assert.deepEqual(decode(encodeHeaders(fields)), fields);
     }
     for (let index = 1; index <= 61; index++) {
-      const block = Buffer.from([0x80 | index]);
+      const block = Buffer.from([0x20, 0x80 | index]);
       assert.deepEqual(encodeHeaders(decode(block)), block);
     }
   });

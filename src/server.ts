@@ -37,7 +37,6 @@ import { type Options, optionTable } from './options.js';
 import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
 import { proxyPlugin } from './proxy/plugin.js';
-import { staticFiles } from './proxy/static-files.js';
 import { listenForUpgrades } from './proxy/upgrade-listener.js';
 import type { Upstream } from './upstream/upstream.js';
 import { UpstreamError } from './upstream/upstream-error.js';
@@ -192,6 +191,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
   if (options.www !== '') {
+    const { staticFiles } = await import('./proxy/static-files.js');
     await app.register(staticFiles, {
       folder: options.www,
       wwwPrefix: options.wwwPrefix,

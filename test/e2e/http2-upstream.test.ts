@@ -187,6 +187,23 @@ describe('an API server that speaks HTTP/2', () => {
     for (const { response } of staying) response.destroy();
   });
 
+  test('does not take it out on others when one client opens watches and leaves, again and again', async t => {
+    const { server, proxy } = await start(t);
+    const patient = await watch(proxy.port, `${configMaps}?watch=true`);
+    let left = 3000;
+    const restless = async () => {
+      for (; left > 0; left--) (await open(proxy.port, quiet)).destroy();
+    };
+    await Promise.all(Array.from({ length: 20 }, restless));
+    await createConfigMap(server, 'seen-by-the-patient');
+    await eventually('the event', () => patient.text.includes('"seen-by-the-patient"'));
+    const ports = portsOf(watchesAt(server));
+    assert.ok(ports.size < 20, `${ports.size} connections`);
+    patient.response.destroy();
+    await untilOwnMetric(proxy.port, active, 0);
+    await eventually('few connections', () => server.connections < 30);
+  });
+
   for (const how of ['kill', 'close'] as const) {
     test(`ends 200 watches when it goes (${how}), and has new ones when it is back`, async t => {
       const { server, proxy } = await start(t);

@@ -32,6 +32,11 @@ const initialWindow = 65_535;
 const assumedStreams = 100;
 const mostStreams = 250;
 const lastStreamId = 0x7fffffff;
+/**
+ * Streams given up after which a connection takes no new one: servers and balancers cut the connections of who gives up many (500 in
+ * Envoy, 1000 in Node), for it is an attack on them, and a client that does so must not cost others theirs.
+ */
+const mostResets = 200;
 /** Bytes that may wait for an API server which has something answered and does not read. */
 const maxUnread = 1 << 20;
 
@@ -73,6 +78,7 @@ export class Http2Connection implements InboundEvents {
   #isRefused = false;
   #isClosing = false;
   #nextId = 1;
+  #resets = 0;
   /** Streams that were given out and not sent yet. */
   #places = 0;
   #maxStreams = assumedStreams;
@@ -173,6 +179,8 @@ export class Http2Connection implements InboundEvents {
   /** Tells the API server that a stream is given up. */
   reset(streamId: number, code: number): void {
     this.#socket?.write(rstStreamFrame(streamId, code));
+    this.#resets += 1;
+    if (this.#resets >= mostResets) this.#isClosing = true;
   }
 
   /** Lets the API server send more on a stream. */

@@ -577,11 +577,15 @@ describe('a stream', () => {
     const pair = await ready();
     const random = createRandom(3);
     const open: Http2Stream[] = [];
+    let sent = 0;
     for (let count = 0; count < 10_000; count++) {
       if (open.length < 90) open.push(openOn(pair.connection));
       const [stream] = open.splice(random.below(open.length), random.chance(0.6) ? 1 : 0);
       if (stream === undefined) continue;
-      if (random.chance(0.5)) sendOn(stream, '/');
+      if (sent < 150 && random.chance(0.1)) {
+        sent += 1;
+        sendOn(stream, '/');
+      }
       stream.cancel();
       if (random.chance(0.1)) stream.cancel();
       if (random.chance(0.01)) await turn();
@@ -589,7 +593,8 @@ describe('a stream', () => {
     for (const stream of open) stream.cancel();
     assert.ok(pair.connection.isIdle);
     await settle(pair);
-    assert.equal(pair.peer.of(headers).length, pair.peer.of(rstStream).length);
+    assert.equal(pair.peer.of(headers).length, sent);
+    assert.equal(pair.peer.of(rstStream).length, sent);
     assert.ok((await begun(pair, '/last')).id > 1);
   });
 });
@@ -718,6 +723,21 @@ describe('the places of an HTTP/2 connection', () => {
     await settle(pair, Buffer.from('no limit'));
     for (let count = 0; count < 250; count++) openOn(connection);
     assert.equal(connection.open(), undefined);
+  });
+
+  it('are not to be had when many streams were given up, and the others go on', async () => {
+    const pair = await ready();
+    const staying = await begun(pair, '/staying');
+    for (let count = 0; count < 200; count++) {
+      assert.ok(pair.connection.hasRoom);
+      const stream = openOn(pair.connection);
+      sendOn(stream, '/leaving');
+      stream.cancel();
+    }
+    assert.equal(pair.connection.hasRoom, false);
+    pair.peer.data(staying.id, 'x', true);
+    assert.ok((await staying.exchange.over).whole);
+    assert.equal(pair.ended(), 1);
   });
 
   it('are not to be had where the API server allows none', async () => {

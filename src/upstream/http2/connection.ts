@@ -322,7 +322,6 @@ export class Http2Connection implements InboundEvents {
   #fail(error: Error, wireCode?: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#inbound.stop();
     this.#settle?.reject(error);
     if (wireCode !== undefined && this.#isReady) this.#socket?.write(goawayFrame(wireCode));
     this.#socket?.destroy();

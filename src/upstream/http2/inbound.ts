@@ -26,7 +26,6 @@ export class Inbound {
   );
   readonly #headers: HeaderBlock;
   #isGreeted = false;
-  #isStopped = false;
 
   constructor(events: InboundEvents) {
     this.#events = events;
@@ -38,13 +37,7 @@ export class Inbound {
     this.#reader.push(chunk);
   }
 
-  /** Nothing more is told. */
-  stop(): void {
-    this.#isStopped = true;
-  }
-
   #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (this.#isStopped) return;
     if (type === frameType.data && !this.#headers.isOpen) {
       const chunk = (flags & flag.padded) === 0 ? payload : withoutPadding(payload);
       this.#events.onData(streamId, chunk, payload.length, (flags & flag.endStream) !== 0);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, it } from 'node:test';
+import { afterEach, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Carrier } from '../../../src/upstream/carrier.js';
 import type { Dial } from '../../../src/upstream/dial.js';
@@ -9,6 +9,7 @@ import { dialPlain } from '../../support/http2-dial.js';
 import {
   type FrameServer,
   type FrameServerOptions,
+  type ServedConnection,
   startFrameServer,
 } from '../../support/http2-frame-server.js';
 import { frame, frameTypes, settingsFrame } from '../../support/http2-frames.js';
@@ -236,29 +237,41 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(empties(), 1);
   });
 
-  it('ends what is idle for a minute, and looks no more when nothing is open', async t => {
+  /** A look of the pool at an API server that is there. */
+  async function look(t: TestContext, peer: ServedConnection, number: number): Promise<void> {
+    const mark = Buffer.from(`look ${number}`.padEnd(8));
+    peer.send(frame(frameTypes.ping, 0, 0, mark));
+    await peer.until('the answer', each => each.payload.equals(mark));
+    t.mock.timers.tick(5_000);
+  }
+
+  it('ends what is idle for a minute', async t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const server = await start();
     const { pool, empties } = poolOf(dialPlain(server.port));
     const carrier = await pool.acquire();
     const peer = await server.peer();
-    let looks = 0;
-    const look = async () => {
-      looks += 1;
-      const mark = Buffer.from(`look ${looks}`.padEnd(8));
-      peer.send(frame(frameTypes.ping, 0, 0, mark));
-      await peer.until('the answer', each => each.payload.equals(mark));
-      t.mock.timers.tick(5_000);
-    };
-    while (looks < 15) await look();
+    for (let count = 0; count < 15; count++) await look(t, peer, count);
     carrier.cancel();
-    while (looks < 15 + 11) await look();
+    for (let count = 15; count < 15 + 11; count++) await look(t, peer, count);
     assert.deepEqual(pool.counts, { idle: 1, active: 0 });
-    await look();
+    await look(t, peer, 15 + 11);
     assert.ok(pool.isEmpty);
     assert.equal(empties(), 1);
-    (await pool.acquire()).cancel();
-    assert.deepEqual(pool.counts, { idle: 1, active: 0 });
+  });
+
+  it('looks no more when nothing is open, and as often as before when something is again', async t => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const server = await start();
+    const { pool } = poolOf(dialPlain(server.port));
+    for (let index = 0; index < 3; index++) {
+      (await pool.acquire()).cancel();
+      const peer = await server.peer(index);
+      for (let count = 0; count < 11; count++) await look(t, peer, count);
+      assert.deepEqual(pool.counts, { idle: 1, active: 0 });
+      peer.goaway(0);
+      await until(() => pool.isEmpty);
+    }
   });
 });
 

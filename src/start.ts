@@ -104,6 +104,8 @@ export async function createProgram(
       env,
       overrides: options,
       keepAlive: options.keepalive,
+      // client-go's own switch.
+      http2: (env['DISABLE_HTTP2'] ?? '') === '',
       events: {
         ...metrics.credentials,
         refreshed(source, result) {

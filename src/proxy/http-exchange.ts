@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { StatusError } from '../kubernetes/status.js';
 import { asHttp2, type Http2Response } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
-import type { ExchangeEvents, UpstreamConnection } from '../upstream/connection.js';
+import type { Carrier, ExchangeEvents } from '../upstream/carrier.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError } from '../upstream/upstream-error.js';
 import { fieldValue, hasField, inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
@@ -45,7 +45,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #sentAt = 0;
   #session: UpstreamSession | undefined;
   /** The connection that the answer comes from; undefined before, between and after tries. */
-  #connection: UpstreamConnection | undefined;
+  #connection: Carrier | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Whether a 401 has been tried again with another credential. */
   #renewed = false;
@@ -92,10 +92,29 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #send(session: UpstreamSession): void {
     if (this.#done) return;
     this.#session = session;
-    this.#dispatch(session, session.dispatcher.acquire());
+    const { dispatcher } = session;
+    const carrier = this.#mayShare() ? dispatcher.acquireShared() : dispatcher.acquire();
+    if (carrier instanceof Promise) this.#dispatchLater(session, carrier);
+    else this.#dispatch(session, carrier);
   }
 
-  #dispatch(session: UpstreamSession, connection: UpstreamConnection): void {
+  /** Answers that the API server itself makes up as it goes; what a program behind it sends stays as it is, to the byte. */
+  #mayShare(): boolean {
+    const { verb, subresource } = this.#record.info;
+    return (verb === 'watch' || subresource === 'log') && this.#request.method === 'GET' && !this.#hasBody;
+  }
+
+  #dispatchLater(session: UpstreamSession, carrier: Promise<Carrier>): void {
+    carrier.then(
+      late => {
+        if (this.#done) late.cancel();
+        else this.#dispatch(session, late);
+      },
+      error => this.#fail(toUpstreamError(error, session.host)),
+    );
+  }
+
+  #dispatch(session: UpstreamSession, connection: Carrier): void {
     this.#connection = connection;
     this.#sentAt = performance.now();
     const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
@@ -344,7 +363,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #cancel(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) this.#session?.dispatcher.discard(connection);
+    connection?.cancel();
   }
 }
 

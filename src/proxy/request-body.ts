@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { OutgoingBody } from '../upstream/connection.js';
+import type { OutgoingBody } from '../upstream/carrier.js';
 
 /** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
 export class RequestBody implements OutgoingBody {

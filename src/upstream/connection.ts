@@ -1,39 +1,14 @@
 import type { Socket } from 'node:net';
+import {
+  type Carrier,
+  type ExchangeEvents,
+  type OutgoingBody,
+  type OutgoingRequest,
+  refuseIllegal,
+} from './carrier.js';
 import type { Dial } from './dial.js';
 import type { UpstreamDispatcher } from './dispatcher.js';
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
-
-/**
- * What an exchange hears of its answer; after `onEnd` or `onError` no more. The bytes of a body are good until the call
- * returns: who still needs them then, calls `detach` on the connection.
- */
-export interface ExchangeEvents extends ResponseEvents {
-  /** All bytes that are there have been given on. */
-  onIdle(): void;
-  /** There will be no whole answer. */
-  onError(error: Error): void;
-}
-
-/** The body of a request, which sends itself. */
-export interface OutgoingBody {
-  /** Writes to the socket until the body ends, and then calls back. */
-  start(socket: Socket, onEnd: () => void): void;
-  /** Nothing more of it is wanted. */
-  stop(): void;
-}
-
-/** A request without its body. */
-export interface OutgoingRequest {
-  readonly method: string;
-  /** Request target in origin-form. */
-  readonly path: string;
-  /** Name, value, name, value, …; framing fields among them. */
-  readonly headers: readonly string[];
-}
-
-/** What no field value has (RFC 9110, section 5.5): it would end the field, or become another character as a byte. */
-const illegalValue = /[^\t\x20-\x7e\x80-\xff]/;
-const illegalTarget = /[^\x21-\x7e\x80-\xff]/;
 
 /** Bytes of a connection's first buffer: a watch seldom needs more. */
 const firstBuffer = 4 * 1024;
@@ -42,7 +17,7 @@ const fullRead = 16 * 1024;
 const fullBuffer = 4 * fullRead;
 
 /** One HTTP/1.1 connection to the API server, carrying one request at a time. */
-export class UpstreamConnection implements ResponseEvents {
+export class UpstreamConnection implements Carrier, ResponseEvents {
   /** Whether it has carried an exchange before: only then can it have gone stale unnoticed. */
   reused = false;
   /** When it was last given back, on the clock of `performance.now()`. */
@@ -82,15 +57,11 @@ export class UpstreamConnection implements ResponseEvents {
     );
   }
 
-  /** Whether the API server had closed it before it could see the request that is on it: one that it may get again. */
   get stale(): boolean {
     return this.reused && !this.#answered;
   }
 
-  /**
-   * Sends a request; what comes of it, its failure included, goes to the exchange. It gives itself back to the dispatcher
-   * when the exchange is over. Throws a TypeError when the request would not be HTTP/1.1.
-   */
+  /** It gives itself back to the dispatcher when the exchange is over. */
   send(request: OutgoingRequest, body: OutgoingBody | undefined, exchange: ExchangeEvents): void {
     const head = formatHead(request);
     this.#exchange = exchange;
@@ -185,7 +156,6 @@ export class UpstreamConnection implements ResponseEvents {
     exchange?.onError(error);
   }
 
-  /** Stops reading; at most what is on its way already is given on. */
   pause(): void {
     this.#paused = true;
     this.#socket?.pause();
@@ -196,19 +166,18 @@ export class UpstreamConnection implements ResponseEvents {
     this.#socket?.resume();
   }
 
-  /** The bytes of the read that goes on are needed longer than it: the next ones go behind them, or elsewhere. */
+  /** The next bytes go behind those of the read that goes on, or elsewhere. */
   detach(): void {
     this.#inUse = true;
   }
 
-  /** Nobody needs bytes that have been given on any more. */
   reclaim(): void {
     this.#inUse = false;
     this.#spare = this.#former ?? this.#spare;
     this.#former = undefined;
   }
 
-  /** The bytes that have been given on are needed longer than the exchange: whoever comes next cannot tell when they are not. */
+  /** Whoever comes next cannot tell when the bytes are not needed any more. */
   abandon(): void {
     this.#takeUp(Buffer.allocUnsafeSlow(firstBuffer));
     this.#length = 0;
@@ -244,6 +213,10 @@ export class UpstreamConnection implements ResponseEvents {
     return !this.#paused;
   };
 
+  cancel(): void {
+    this.#dispatcher.discard(this);
+  }
+
   /** Ends it now, also while it is being dialled, and the exchange that is on it. */
   destroy(): void {
     const exchange = this.#exchange;
@@ -268,13 +241,11 @@ function giveBackAll(): void {
   for (const connection of over.splice(0)) connection.giveBack();
 }
 
-function formatHead({ method, path, headers }: OutgoingRequest): string {
-  if (illegalTarget.test(path)) throw new TypeError('the request target cannot be sent');
+function formatHead(request: OutgoingRequest): string {
+  refuseIllegal(request);
+  const { method, path, headers } = request;
   let head = `${method} ${path} HTTP/1.1\r\n`;
-  for (let index = 0; index < headers.length; index += 2) {
-    const value = headers[index + 1] as string;
-    if (illegalValue.test(value)) throw new TypeError(`the value of ${headers[index]} cannot be sent`);
-    head += `${headers[index]}: ${value}\r\n`;
-  }
+  for (let index = 0; index < headers.length; index += 2)
+    head += `${headers[index]}: ${headers[index + 1]}\r\n`;
   return `${head}\r\n`;
 }

@@ -28,6 +28,8 @@ export interface DialOptions {
   readonly insecureSkipTlsVerify: boolean;
   /** Name to ask for and to verify instead of the host name. */
   readonly tlsServerName?: string | undefined;
+  /** What the API server may choose from in the TLS handshake (ALPN). */
+  readonly protocols?: readonly ('h2' | 'http/1.1')[];
   /** TCP keep-alive period in milliseconds, 0 for none: it is what finds a peer that has silently gone. */
   readonly keepAlive: number;
   /** The proxy in between, if any. */
@@ -119,7 +121,7 @@ function createDirectDial(
 }
 
 function createStartTls(options: DialOptions): StartTls {
-  const { server, insecureSkipTlsVerify, tlsServerName, secureContext } = options;
+  const { server, insecureSkipTlsVerify, tlsServerName, secureContext, protocols = ['http/1.1'] } = options;
   const name = tlsServerName ?? server.hostname;
   let session: Buffer | undefined;
   return over => {
@@ -131,7 +133,7 @@ function createStartTls(options: DialOptions): StartTls {
       servername: net.isIP(name) === 0 ? name : '',
       checkServerIdentity: (_host, certificate) => checkIdentity(name, certificate),
       rejectUnauthorized: !insecureSkipTlsVerify,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...protocols],
     };
     if (session !== undefined) connection.session = session;
     const socket = tls.connect(connection);

@@ -1,5 +1,7 @@
+import type { Carrier } from './carrier.js';
 import { UpstreamConnection } from './connection.js';
 import type { Dial } from './dial.js';
+import { Http2Pool } from './http2/pool.js';
 
 /** Under the 60 s of common load balancers and the 90 s of the API server, so that they seldom close first. */
 const idleTimeout = 55_000;
@@ -13,19 +15,43 @@ const maxIdle = 128;
  */
 export class UpstreamDispatcher {
   readonly #dial: Dial;
+  /** For requests that may share a connection; undefined where none is shared. */
+  readonly #shared: Http2Pool | undefined;
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
   #closed = false;
   #sweep: NodeJS.Timeout | undefined;
   #onEmpty: () => void = () => {};
 
-  constructor(dial: Dial) {
+  /**
+   * @param dial Opens a connection of HTTP/1.1.
+   * @param http2Dial Opens one for HTTP/2, if the API server speaks it; undefined to use HTTP/1.1 for everything.
+   */
+  constructor(dial: Dial, http2Dial?: Dial) {
     this.#dial = dial;
+    if (http2Dial === undefined) return;
+    this.#shared = new Http2Pool({
+      dial: http2Dial,
+      plain: () => this.acquire(),
+      onEmpty: () => this.#tellIfEmpty(),
+    });
   }
 
   /** How many connections wait for a request, and how many carry one. */
   get counts(): { readonly idle: number; readonly active: number } {
-    return { idle: this.#idle.length, active: this.#open.size - this.#idle.length };
+    const shared = this.#shared?.counts ?? { idle: 0, active: 0 };
+    return {
+      idle: this.#idle.length + shared.idle,
+      active: this.#open.size - this.#idle.length + shared.active,
+    };
+  }
+
+  /**
+   * For a long-running request without a body: a stream of a connection that others share, where the API server speaks HTTP/2. A
+   * promise while a connection is being opened, which rejects with its error.
+   */
+  acquireShared(): Carrier | Promise<Carrier> {
+    return this.#shared === undefined ? this.acquire() : this.#shared.acquire();
   }
 
   /** An idle connection, or else a new one. */
@@ -58,7 +84,11 @@ export class UpstreamDispatcher {
     const index = this.#idle.lastIndexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
     connection.destroy();
-    if (this.#closed && this.#open.size === 0) this.#onEmpty();
+    this.#tellIfEmpty();
+  }
+
+  #tellIfEmpty(): void {
+    if (this.#closed && this.#open.size === 0 && (this.#shared?.isEmpty ?? true)) this.#onEmpty();
   }
 
   /** Calls once it is closed and its last connection has ended. */
@@ -71,12 +101,14 @@ export class UpstreamDispatcher {
     this.#closed = true;
     clearInterval(this.#sweep);
     for (const connection of [...this.#idle]) this.discard(connection);
-    if (this.#open.size === 0) this.#onEmpty();
+    this.#shared?.close();
+    this.#tellIfEmpty();
   }
 
   /** Ends every connection now, in use or not. */
   destroy(): void {
     this.close();
+    this.#shared?.destroy();
     for (const connection of this.#open) this.discard(connection);
   }
 

@@ -1,4 +1,4 @@
-import type { ExchangeEvents, OutgoingBody, UpstreamConnection } from './connection.js';
+import type { Carrier, ExchangeEvents, OutgoingBody } from './carrier.js';
 import { sessionWithin } from './session-within.js';
 import type { Upstream, UpstreamSession } from './upstream.js';
 import { toUpstreamError } from './upstream-error.js';
@@ -68,8 +68,8 @@ async function ask(session: UpstreamSession, question: Question): Promise<OwnAns
 }
 
 async function exchange(
-  connection: UpstreamConnection,
-  { dispatcher, credential, host, serverPath, impersonation }: UpstreamSession,
+  connection: Carrier,
+  { credential, host, serverPath, impersonation }: UpstreamSession,
   { path, body, accept = 'application/json', timeout }: Question,
 ): Promise<OwnAnswer> {
   const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...impersonation];
@@ -88,7 +88,7 @@ async function exchange(
     );
     return await answer.whole;
   } catch (error) {
-    dispatcher.discard(connection);
+    connection.cancel();
     throw error;
   } finally {
     clearTimeout(timer);

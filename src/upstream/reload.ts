@@ -1,6 +1,6 @@
 import { watchFiles } from '../kubeconfig/file-watch.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
-import { Upstream } from './upstream.js';
+import { Upstream, type UpstreamOptions } from './upstream.js';
 
 /** An upstream that follows its files. */
 export interface FollowingUpstream {
@@ -9,13 +9,7 @@ export interface FollowingUpstream {
 }
 
 /** What an upstream that follows its files needs. */
-export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'> {
-  /** TCP keep-alive period in milliseconds, 0 for none. */
-  readonly keepAlive: number;
-  /** When the client certificate that new connections present expires; called when that changes. */
-  readonly onCertificate: (notAfter: Date | undefined) => void;
-  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
-  readonly onConnect: (connect: number, tls: number | undefined) => void;
+export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, UpstreamOptions {
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
 }

@@ -42,6 +42,7 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   ECONNRESET: brokeOff,
   EPIPE: brokeOff,
   MALFORMED_RESPONSE: notHttp,
+  MALFORMED_HTTP2: [502, 'protocol', 'its answer is not valid HTTP/2'],
   RESPONSE_HEADERS_TOO_LARGE: [502, 'protocol', 'its response headers are too large'],
   DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
   SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,

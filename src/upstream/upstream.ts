@@ -35,6 +35,8 @@ export interface UpstreamSession {
 export interface UpstreamOptions {
   /** TCP keep-alive period in milliseconds, 0 for none. */
   readonly keepAlive: number;
+  /** Whether long-running requests may share connections of HTTP/2. */
+  readonly http2: boolean;
   /** When the client certificate that new connections present expires; called when that changes. */
   readonly onCertificate: (notAfter: Date | undefined) => void;
   /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
@@ -170,7 +172,7 @@ export class Upstream {
     }
     before?.session.dispatcher.close();
     this.#options.onCertificate(credential.clientCertificate?.notAfter);
-    const dial = createDial({
+    const options = {
       server: config.server,
       secureContext: createSecureContext(certificateAuthority, credential),
       insecureSkipTlsVerify: config.insecureSkipTlsVerify,
@@ -178,8 +180,13 @@ export class Upstream {
       keepAlive: this.#options.keepAlive,
       proxy: endpoint.proxy,
       onConnect: this.#options.onConnect,
-    });
-    const dispatcher = new UpstreamDispatcher(dial);
+    };
+    const dial = createDial(options);
+    const sharesConnections = this.#options.http2 && config.server.protocol === 'https:';
+    const dispatcher = new UpstreamDispatcher(
+      dial,
+      sharesConnections ? createDial({ ...options, protocols: ['h2', 'http/1.1'] }) : undefined,
+    );
     this.#dispatchers.add(dispatcher);
     dispatcher.whenEmpty(() => this.#dispatchers.delete(dispatcher));
     return { ...identity, dispatcher, dial };

@@ -36,8 +36,8 @@ export function createSharedUpstream(
   let endpoint = toEndpoint(first);
 
   return {
-    async follow({ keepAlive, onCertificate, onConnect }) {
-      upstream = new Upstream(endpoint, { keepAlive, onCertificate, onConnect });
+    async follow({ keepAlive, http2, onCertificate, onConnect }) {
+      upstream = new Upstream(endpoint, { keepAlive, http2, onCertificate, onConnect });
       return { upstream, close: () => {} };
     },
     replace(next) {

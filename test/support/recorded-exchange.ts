@@ -1,4 +1,4 @@
-import type { ExchangeEvents, OutgoingBody, UpstreamConnection } from '../../src/upstream/connection.js';
+import type { Carrier, ExchangeEvents, OutgoingBody } from '../../src/upstream/carrier.js';
 
 /** An exchange that only writes down what it hears. */
 export class RecordedExchange implements ExchangeEvents {
@@ -70,7 +70,7 @@ export class RecordedExchange implements ExchangeEvents {
 
 /** Sends a GET, unless told otherwise, for the host `api`. */
 export function sendOn(
-  connection: UpstreamConnection,
+  connection: Carrier,
   path = '/',
   {
     method = 'GET',

@@ -4,7 +4,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import type { OutgoingBody } from '../../src/upstream/connection.js';
+import type { OutgoingBody } from '../../src/upstream/carrier.js';
 import { createDial, type Dial } from '../../src/upstream/dial.js';
 import { UpstreamDispatcher } from '../../src/upstream/dispatcher.js';
 import { createSecureContext } from '../../src/upstream/tls.js';

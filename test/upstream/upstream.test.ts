@@ -91,6 +91,7 @@ function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = 
 function start(source: CredentialSource): Upstream {
   upstream = new Upstream(endpoint(source), {
     keepAlive: 0,
+    http2: true,
     onConnect: () => {},
     onCertificate: notAfter => certificates.push(notAfter?.toISOString().slice(0, 4)),
   });

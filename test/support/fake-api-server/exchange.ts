@@ -43,6 +43,13 @@ export function setFlowHeaders(response: ServerResponse, groups: readonly string
   response.setHeader('X-Kubernetes-Pf-Prioritylevel-Uid', level);
 }
 
+/** Sends the head of an answer whose end is open, which only HTTP/1.1 has a field for. */
+export function startStream({ request, response }: Pick<Exchange, 'request' | 'response'>): void {
+  if (request.httpVersion === '1.1') response.setHeader('Transfer-Encoding', 'chunked');
+  response.writeHead(200);
+  response.flushHeaders();
+}
+
 /** Writes a whole answer with Content-Length, chunked coding or gzip as the API server chooses between them. */
 export function sendBody(exchange: Pick<Exchange, 'request' | 'response'>, code: number, body: string): void {
   const { request, response } = exchange;

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import http2 from 'node:http2';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 
 /** Where a listener hands what arrives. */
 export interface ListenerHandlers {
@@ -33,6 +35,7 @@ export class Listener {
   /** Listens on the port, or on a free one for 0, and gives the port. */
   async listen(port: number, options: ServerOptions): Promise<number> {
     const server = createServer({
+      ALPNProtocols: ['h2', 'http/1.1'],
       ...options,
       allowHalfOpen: true,
       requestTimeout: 0,
@@ -50,6 +53,7 @@ export class Listener {
       else socket.destroy();
     });
     server.on('request', this.#handlers.request);
+    this.#serveHttp2(server);
     server.on('upgrade', (request, socket, head) => {
       this.#upgraded.add(socket);
       socket.on('error', () => socket.destroy());
@@ -60,6 +64,24 @@ export class Listener {
     await once(server, 'listening');
     this.#server = server;
     return (server.address() as AddressInfo).port;
+  }
+
+  /** Takes the connections that speak HTTP/2 out of the hands of the server for HTTP/1.1. */
+  #serveHttp2(server: Server): void {
+    const streams = http2.createServer({ settings: { maxConcurrentStreams: 100 } });
+    streams.on('request', (request, response) => {
+      const fields = plainFields(request.rawHeaders);
+      const headers: Record<string, unknown> = { ...request.headers, host: request.authority };
+      Object.defineProperties(request, { rawHeaders: { value: fields }, headers: { value: headers } });
+      this.#handlers.request(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    });
+    streams.on('session', session => session.on('error', () => session.destroy()));
+    const [serveHttp1] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+    server.removeAllListeners('secureConnection');
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol === 'h2') streams.emit('connection', socket);
+      else serveHttp1?.call(server, socket);
+    });
   }
 
   /** Closes connections that wait for a next request. */
@@ -94,4 +116,16 @@ export class Listener {
     socket.on('error', () => socket.destroy());
     socket.once('close', () => this.#sockets.delete(socket));
   }
+}
+
+/** A request's fields as HTTP/1.1 would have them. */
+function plainFields(rawHeaders: readonly string[]): string[] {
+  const fields: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    const value = rawHeaders[index + 1] as string;
+    if (name === ':authority') fields.push('host', value);
+    else if (!name.startsWith(':')) fields.push(name, value);
+  }
+  return fields;
 }

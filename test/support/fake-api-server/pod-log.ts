@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, startStream } from './exchange.js';
 import { isTrue } from './request-attributes.js';
 import { badRequest } from './status-failure.js';
 import { findObject } from './write.js';
@@ -19,9 +19,7 @@ export function servePodLog(cluster: Cluster, type: ResourceType, exchange: Exch
   response.removeHeader('X-Kubernetes-Pf-Flowschema-Uid');
   response.removeHeader('X-Kubernetes-Pf-Prioritylevel-Uid');
   response.setHeader('Content-Type', 'text/plain');
-  response.setHeader('Transfer-Encoding', 'chunked');
-  response.writeHead(200);
-  response.flushHeaders();
+  startStream(exchange);
   const limit = Number(query.get('limitBytes') ?? Number.POSITIVE_INFINITY);
   const text = shown.map(line => `${prefix()}${line}\n`).join('');
   if (text !== '') response.write(Buffer.from(text).subarray(0, limit));

@@ -84,7 +84,8 @@ class LiveRecord implements RequestRecord {
     this.closed = new Promise(resolve => {
       (upgrade ? socket : response).once('close', () => {
         this.closedAt = Date.now();
-        this.aborted = !upgrade && !response.writableFinished;
+        // Over HTTP/2 every answer is called finished in the end.
+        this.aborted = !upgrade && (request.aborted || !response.writableFinished);
         resolve();
       });
     });

@@ -1,6 +1,6 @@
 import type { Cluster } from './cluster.js';
 import { groupVersion, type ResourceType } from './discovery.js';
-import type { Exchange } from './exchange.js';
+import { type Exchange, startStream } from './exchange.js';
 import type { KubeObject } from './objects.js';
 import { negotiate, representObject } from './representation.js';
 import { isTrue } from './request-attributes.js';
@@ -46,9 +46,7 @@ export function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exc
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
 
   response.setHeader('Content-Type', 'application/json');
-  response.setHeader('Transfer-Encoding', 'chunked');
-  response.writeHead(200);
-  response.flushHeaders();
+  startStream(exchange);
 
   const send = (eventType: string, object: unknown) =>
     response.write(`${JSON.stringify({ type: eventType, object })}\n`);

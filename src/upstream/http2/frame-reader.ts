@@ -1,0 +1,76 @@
+import { errorCode, frameHeaderLength, maxFrameLength } from './frames.js';
+import { Http2Error } from './http2-error.js';
+
+/** Gets every frame in order; the payload is a part of what was read. */
+export type OnFrame = (type: number, flags: number, streamId: number, payload: Buffer) => void;
+
+/** Cuts what comes over a connection into frames. */
+export class FrameReader {
+  readonly #onFrame: OnFrame;
+  /** A frame that was cut by the end of a read, and how much of it is there: in a buffer of its own, which is given away. */
+  #held: Buffer = Buffer.alloc(0);
+  #heldLength = 0;
+
+  constructor(onFrame: OnFrame) {
+    this.#onFrame = onFrame;
+  }
+
+  /** Throws an Http2Error for a frame that is too large, and whatever `onFrame` throws. */
+  push(chunk: Buffer): void {
+    let at = this.#heldLength === 0 ? 0 : this.#complete(chunk);
+    while (chunk.length - at >= frameHeaderLength) {
+      const end = at + frameHeaderLength + payloadLength(chunk, at);
+      if (end > chunk.length) break;
+      this.#give(chunk, at, end);
+      at = end;
+    }
+    if (at < chunk.length) this.#hold(chunk, at);
+  }
+
+  #give(bytes: Buffer, at: number, end: number): void {
+    const streamId = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+    const payload = bytes.subarray(at + frameHeaderLength, end);
+    this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, streamId, payload);
+  }
+
+  /** Adds to the held frame what belongs to it, and tells where the next one begins. */
+  #complete(chunk: Buffer): number {
+    let at = 0;
+    if (this.#heldLength < frameHeaderLength) {
+      at = this.#fill(chunk, 0, frameHeaderLength);
+      if (this.#heldLength < frameHeaderLength) return at;
+    }
+    const length = frameHeaderLength + payloadLength(this.#held, 0);
+    at = this.#fill(chunk, at, length);
+    if (this.#heldLength < length) return at;
+    const whole = this.#held;
+    this.#heldLength = 0;
+    this.#give(whole, 0, length);
+    return at;
+  }
+
+  #fill(chunk: Buffer, at: number, length: number): number {
+    if (this.#held.length < length) {
+      const larger = Buffer.allocUnsafe(length);
+      this.#held.copy(larger, 0, 0, this.#heldLength);
+      this.#held = larger;
+    }
+    const copied = chunk.copy(this.#held, this.#heldLength, at, at + length - this.#heldLength);
+    this.#heldLength += copied;
+    return at + copied;
+  }
+
+  #hold(chunk: Buffer, at: number): void {
+    const rest = chunk.length - at;
+    const length =
+      rest < frameHeaderLength ? frameHeaderLength : frameHeaderLength + payloadLength(chunk, at);
+    this.#held = Buffer.allocUnsafe(length);
+    this.#heldLength = chunk.copy(this.#held, 0, at);
+  }
+}
+
+function payloadLength(bytes: Buffer, at: number): number {
+  const length = bytes.readUIntBE(at, 3);
+  if (length > maxFrameLength) throw new Http2Error(errorCode.frameSizeError, 'a frame is too large');
+  return length;
+}

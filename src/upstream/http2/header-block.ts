@@ -1,0 +1,73 @@
+import { errorCode, flag, frameType } from './frames.js';
+import { decodeHeaderBlock } from './hpack.js';
+import { Http2Error } from './http2-error.js';
+import { malformed } from './response-head.js';
+
+/** Bytes of a header block and of what it decodes to, as net/http's DefaultMaxHeaderBytes. */
+const maxSize = 1 << 20;
+/** Frames of a block: empty ones would not add to its bytes. */
+const maxFrames = 256;
+
+type OnBlock = (streamId: number, isEnd: boolean, fields: readonly string[]) => void;
+
+/** Puts the HEADERS frame and the CONTINUATION frames of a header block together, and reads it. */
+export class HeaderBlock {
+  readonly #onBlock: OnBlock;
+  #streamId = 0;
+  #isEnd = false;
+  #parts: Buffer[] = [];
+  #size = 0;
+
+  constructor(onBlock: OnBlock) {
+    this.#onBlock = onBlock;
+  }
+
+  /** Whether a block has begun and its end has not come: no other frame may stand in between. */
+  get isOpen(): boolean {
+    return this.#parts.length > 0;
+  }
+
+  /** Whether the frame is part of a block. Throws an Http2Error, or an error of HPACK, for one that can not be. */
+  take(type: number, flags: number, streamId: number, payload: Buffer): boolean {
+    if (this.isOpen) {
+      if (type !== frameType.continuation || streamId !== this.#streamId)
+        throw malformed('a frame inside a head');
+      this.#add(flags, payload);
+      return true;
+    }
+    if (type === frameType.continuation) throw malformed('a continuation of nothing');
+    if (type !== frameType.headers) return false;
+    this.#streamId = streamId;
+    this.#isEnd = (flags & flag.endStream) !== 0;
+    this.#size = 0;
+    this.#add(flags, fragmentOf(flags, payload));
+    return true;
+  }
+
+  #add(flags: number, fragment: Buffer): void {
+    const isWhole = (flags & flag.endHeaders) !== 0;
+    this.#size += fragment.length;
+    if (this.#size > maxSize || this.#parts.length >= maxFrames) {
+      throw new Http2Error(
+        errorCode.protocolError,
+        'the head of an answer is too large',
+        'RESPONSE_HEADERS_TOO_LARGE',
+      );
+    }
+    // What is kept for the next read must be a copy.
+    this.#parts.push(isWhole ? fragment : Buffer.from(fragment));
+    if (!isWhole) return;
+    const block = this.#parts.length === 1 ? fragment : Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#onBlock(this.#streamId, this.#isEnd, decodeHeaderBlock(block, maxSize));
+  }
+}
+
+/** What stands in a HEADERS frame besides padding and priority (RFC 9113, section 6.2). */
+function fragmentOf(flags: number, payload: Buffer): Buffer {
+  const isPadded = (flags & flag.padded) !== 0;
+  const start = (isPadded ? 1 : 0) + ((flags & flag.priority) === 0 ? 0 : 5);
+  const end = payload.length - (isPadded ? (payload[0] ?? 0) : 0);
+  if (start > end) throw malformed('the padding of a frame');
+  return payload.subarray(start, end);
+}

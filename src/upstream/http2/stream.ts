@@ -1,0 +1,151 @@
+import type { Carrier, ExchangeEvents, OutgoingBody, OutgoingRequest } from '../carrier.js';
+import type { Http2Connection } from './connection.js';
+import { errorCode } from './frames.js';
+import { Http2Error } from './http2-error.js';
+import { malformed, readHead, readTrailers } from './response-head.js';
+
+/**
+ * Bytes that the API server may send before it hears that they have been taken. A client that does not read has as many waiting here,
+ * and others on the connection are not kept waiting.
+ */
+export const streamWindow = 256 * 1024;
+
+/** One request without a body on a connection that others share, and its answer. */
+export class Http2Stream implements Carrier {
+  /** 0 until it is sent. */
+  id = 0;
+  readonly #connection: Http2Connection;
+  /** What the answer goes to; undefined before and after. */
+  #exchange: ExchangeEvents | undefined;
+  #isFirst = false;
+  #answered = false;
+  #refused = false;
+  #hasHead = false;
+  /** Bytes of the body that are still to come; undefined when that is left open. */
+  #left: number | undefined;
+  /** Bytes that the API server may still send, and those that it has not been told of. */
+  #window = streamWindow;
+  #untold = 0;
+  #paused = false;
+
+  constructor(connection: Http2Connection) {
+    this.#connection = connection;
+  }
+
+  get stale(): boolean {
+    return this.#refused || !(this.#answered || this.#isFirst);
+  }
+
+  send(request: OutgoingRequest, body: OutgoingBody | undefined, exchange: ExchangeEvents): void {
+    if (body !== undefined) throw new TypeError('a stream carries no body');
+    this.#isFirst = this.#connection.isFresh;
+    this.#exchange = exchange;
+    this.#connection.start(this, request);
+  }
+
+  /** A head, an informational one too, or trailers. Throws an Http2Error when it can be neither. */
+  onHeaders(fields: readonly string[], isEnd: boolean): void {
+    this.#answered = true;
+    if (this.#hasHead) {
+      if (!isEnd) throw malformed('a second head');
+      this.#end(readTrailers(fields));
+      return;
+    }
+    const { statusCode, statusMessage, headers, contentLength } = readHead(fields);
+    if (statusCode < 200) {
+      if (isEnd || statusCode === 101) throw malformed('an informational answer');
+      return;
+    }
+    this.#hasHead = true;
+    const hasNoBody = statusCode === 204 || statusCode === 304;
+    this.#left = hasNoBody ? 0 : contentLength;
+    this.#exchange?.onHead(statusCode, statusMessage, headers);
+    if (isEnd) this.#end([]);
+  }
+
+  /**
+   * A part of the body.
+   *
+   * @param length Bytes that count towards the window: padding too.
+   */
+  onData(chunk: Buffer, length: number, isEnd: boolean): void {
+    if (!this.#hasHead) throw malformed('a body without a head');
+    this.#window -= length;
+    if (this.#window < 0)
+      throw new Http2Error(errorCode.flowControlError, 'an answer is more than was asked for');
+    if (this.#left !== undefined) {
+      this.#left -= chunk.length;
+      if (this.#left < 0) throw malformed('a body longer than its content-length');
+    }
+    if (chunk.length > 0) this.#exchange?.onBody(chunk);
+    if (isEnd) {
+      this.#end([]);
+      return;
+    }
+    this.#exchange?.onIdle();
+    this.#untold += length;
+    if (!this.#paused) this.#tell();
+  }
+
+  #end(trailers: string[]): void {
+    if (this.#left !== undefined && this.#left > 0) throw malformed('a body shorter than its content-length');
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#connection.leave(this);
+    exchange?.onEnd(trailers);
+  }
+
+  /** The API server gives it up. */
+  onReset(code: number): void {
+    this.fail(
+      Object.assign(new Error(`the API server reset the stream (code ${code})`), { code: 'ECONNRESET' }),
+      {
+        isUnseen: code === errorCode.refusedStream,
+      },
+    );
+  }
+
+  /** There will be no whole answer; `isUnseen` when the API server says that it has not even looked at the request. */
+  fail(error: Error, { isUnseen }: { readonly isUnseen: boolean }): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#refused = isUnseen;
+    this.#connection.leave(this);
+    exchange?.onError(error);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#tell();
+  }
+
+  /** Has the API server send on: seldom, a frame for half a window. */
+  #tell(): void {
+    if (this.#untold < streamWindow / 2 || this.#exchange === undefined) return;
+    this.#connection.widen(this.id, this.#untold);
+    this.#window += this.#untold;
+    this.#untold = 0;
+  }
+
+  detach(): void {
+    this.#connection.detach();
+  }
+
+  /** Others may need bytes of the same buffer. */
+  reclaim(): void {}
+
+  abandon(): void {
+    this.#connection.detach();
+  }
+
+  cancel(): void {
+    const isOpen = this.#exchange !== undefined && this.id !== 0;
+    this.#exchange = undefined;
+    if (isOpen) this.#connection.reset(this.id, errorCode.cancel);
+    this.#connection.leave(this);
+  }
+}

@@ -29,7 +29,7 @@ export interface Additions {
  * RFC 9110, section 7.6.1, and net/http/httputil's list. `Expect` is between the client and this program, which
  * answers it; `Content-Length` may not be taken away by naming it in `Connection`, for it frames the body.
  */
-const hopByHop = [
+const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'expect',
   'http2-settings',
@@ -41,11 +41,7 @@ const hopByHop = [
   'trailer',
   'transfer-encoding',
   'upgrade',
-];
-
-const isHopByHop = nameIsAmong(hopByHop);
-/** Trailer announces what comes after the body, and that goes on to the client as well. */
-const endsWithAnswer = nameIsAmong(hopByHop.filter(name => name !== 'trailer'));
+]);
 
 /**
  * The headers of a request on its way upstream, for plain requests and upgrades alike: hop-by-hop fields and those that
@@ -62,7 +58,7 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
     const name = rawHeaders[index] as string;
     const value = rawHeaders[index + 1] as string;
     const key = name.toLowerCase();
-    if (key === 'host' || isHopByHop(name) || named?.has(key)) continue;
+    if (key === 'host' || hopByHop.has(key) || named?.has(key)) continue;
     if (key === 'x-forwarded-for') {
       forwardedFor = forwardedFor === '' ? value : `${forwardedFor}, ${value}`;
       continue;
@@ -103,23 +99,13 @@ export function inboundHeaders(rawHeaders: RawHeaders): string[] {
   const named = namedByConnection(rawHeaders);
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (endsWithAnswer(name) || isAccessControl(name) || named?.has(name.toLowerCase())) continue;
-    headers.push(name, rawHeaders[index + 1] as string);
+    const key = (rawHeaders[index] as string).toLowerCase();
+    if (key.startsWith('access-control-')) continue;
+    // Trailer announces what comes after the body, and that goes on to the client as well.
+    if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
+    headers.push(rawHeaders[index] as string, rawHeaders[index + 1] as string);
   }
   return headers;
-}
-
-function isAccessControl(name: string): boolean {
-  return name.length >= 15 && name.toLowerCase().startsWith('access-control-');
-}
-
-/** Few other names are as long as one of those: most are neither spelled in lower case nor looked for. */
-function nameIsAmong(keys: readonly string[]): (name: string) => boolean {
-  const known = new Set(keys);
-  const longest = Math.max(...keys.map(key => key.length));
-  const lengths = Array.from({ length: longest + 1 }, (_, length) => keys.some(key => key.length === length));
-  return name => lengths[name.length] === true && known.has(name.toLowerCase());
 }
 
 function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {

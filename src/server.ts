@@ -42,7 +42,6 @@ import {
 } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
 import { proxyPlugin } from './proxy/plugin.js';
-import { staticFiles } from './proxy/static-files.js';
 import { listenForUpgrades } from './proxy/upgrade-listener.js';
 import type { Upstream } from './upstream/upstream.js';
 
@@ -195,6 +194,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
   if (options.www !== '') {
+    const { staticFiles } = await import('./proxy/static-files.js');
     await app.register(staticFiles, {
       folder: options.www,
       wwwPrefix: options.wwwPrefix,

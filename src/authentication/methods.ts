@@ -5,8 +5,6 @@ import type { Upstream } from '../upstream/upstream.js';
 import { admitUsersOf } from './admitted-users.js';
 import { Authentication } from './authentication.js';
 import type { Authenticator } from './authenticator.js';
-import { createOidcJudge } from './oidc.js';
-import { OidcKeys } from './oidc-keys.js';
 import { claimMappingOf, type OidcOptions, oidcProblems } from './oidc-options.js';
 import type { TokenAuthenticator } from './token-authenticator.js';
 import { createTokenCache } from './token-cache.js';
@@ -94,6 +92,11 @@ export async function configureAuthentication(
   let start = () => {};
   if (options.oidcIssuerUrl !== '') {
     const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
+    // Loaded for those who use it, jose above all.
+    const [{ createOidcJudge }, { OidcKeys }] = await Promise.all([
+      import('./oidc.js'),
+      import('./oidc-keys.js'),
+    ]);
     const keys = new OidcKeys({ issuer, caFile: options.oidcCaFile, log: logger });
     const rules = { allowed, serviceAccounts: false };
     const judge = createOidcJudge({

@@ -1,4 +1,4 @@
-import { decodeJwt } from 'jose';
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * When an OpenID Connect id-token expires, by its own `exp` (not verified: that is for the API server to do); undefined
@@ -7,7 +7,9 @@ import { decodeJwt } from 'jose';
 export function readIdToken(token: string): { readonly expires: Date | undefined } | undefined {
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return undefined;
   try {
-    const { exp } = decodeJwt(token);
+    const claims: unknown = JSON.parse(utf8.decode(Buffer.from(token.split('.')[1] ?? '', 'base64url')));
+    if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
+    const { exp } = claims as { exp?: unknown };
     const expires = typeof exp === 'number' ? new Date(exp * 1000) : undefined;
     return { expires: expires === undefined || Number.isNaN(expires.getTime()) ? undefined : expires };
   } catch {

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import pino from 'pino';
-import pretty from 'pino-pretty';
+import type pretty from 'pino-pretty';
 
 /** The program's log; pino's interface is used as it is. */
 export type Logger = pino.Logger;
@@ -21,10 +22,15 @@ export interface LoggerOptions {
 export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): Logger {
   const destination =
     format === 'pretty'
-      ? pretty({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' })
+      ? loadPretty()({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' })
       : new Batches(fd, shared === undefined ? alone : among);
   const base = shared?.worker === undefined ? null : { worker: shared.worker };
   return pino({ level, base, serializers: { err: describe } }, destination);
+}
+
+/** For a terminal alone: what nobody uses is not loaded. */
+function loadPretty(): typeof pretty {
+  return createRequire(import.meta.url)('pino-pretty') as typeof pretty;
 }
 
 /**

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { ServerAddress } from '../kubeconfig/types.js';
+import { loadSocks } from './proxy-socks.js';
 import { openTunnel } from './proxy-tunnel.js';
 import type { ProxyConfig } from './proxy-url.js';
 import { UpstreamError } from './upstream-error.js';
@@ -78,6 +79,7 @@ export function createDial(options: DialOptions): Dial {
   const { server, keepAlive, proxy, proxyAuthority } = options;
   const startTls = server.protocol === 'https:' ? createStartTls(options) : undefined;
   if (proxy === undefined) return createDirectDial(options, startTls);
+  if (proxy.protocol === 'socks5:') loadSocks();
   const tunnel = { proxy, server, keepAlive, timeout: connectTimeout, authority: proxyAuthority };
   return callback => {
     const clock = new DialClock(options.onConnect);

@@ -1,7 +1,16 @@
-import { SocksClient } from 'socks';
+import { createRequire } from 'node:module';
+import type Socks from 'socks';
 import { proxyRefused } from './proxy-error.js';
 import type { Negotiation } from './proxy-tunnel.js';
 import { authorityOf } from './proxy-url.js';
+
+/**
+ * Gives the library, which few need: it is 5 MB of an idle process. Called before there is a connection to make, as one that has
+ * no file descriptors left can load nothing.
+ */
+export function loadSocks(): typeof Socks {
+  return createRequire(import.meta.url)('socks') as typeof Socks;
+}
 
 /**
  * Asks a SOCKS5 proxy for a tunnel (RFC 1928, user name and password by RFC 1929). A host name goes to the proxy as it is;
@@ -11,6 +20,7 @@ export const negotiateSocks: Negotiation = (socket, proxy, server, done) => {
   // The library's errors carry its options, which hold the password: only their text goes on.
   const refuse = (error: Error) => done(proxyRefused(proxy, authorityOf(server), error.message));
   try {
+    const { SocksClient } = loadSocks();
     const client = new SocksClient({
       proxy: {
         host: proxy.hostname,

@@ -84,6 +84,28 @@ describe('a watch', () => {
     response.destroy();
   });
 
+  test('of large and small events in one go has them in order, to the byte', async () => {
+    const sizes = [12_000, 20, 20_000, 1, 9_000, 8_192, 8_193, 3];
+    const turns = Array.from({ length: 50 }, (_, turn) =>
+      sizes.map((size, index) => String.fromCharCode(97 + ((turn + index) % 26)).repeat(size)),
+    );
+    const path = `${configMaps}?watch=1&sizes`;
+    const stop = proxied.server.intercept(async (request, response) => {
+      if (request.url !== path) return false;
+      response.writeHead(200);
+      for (const events of turns) {
+        for (const event of events) response.write(event);
+        await delay(1);
+      }
+      response.end();
+      return true;
+    });
+    const parts: Buffer[] = [];
+    for await (const part of await open(proxied.proxy.port, path)) parts.push(part as Buffer);
+    stop();
+    assert.ok(Buffer.concat(parts).equals(Buffer.from(turns.flat().join(''))));
+  });
+
   test('that is quiet for longer than --request-timeout stays open and goes on', async () => {
     const response = await open(proxied.proxy.port, `${configMaps}?watch=1&fieldSelector=metadata.name=late`);
     const lines = linesOf(response);

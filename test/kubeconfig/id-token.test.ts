@@ -29,6 +29,8 @@ describe('an id-token', () => {
       `${token}.x`,
       withClaims('[]'),
       withClaims('x'),
+      withClaims('null'),
+      `e30.${Buffer.from('{"a":"\xff"}', 'latin1').toString('base64url')}.c2ln`,
       `${header}\r\nX: y.${payload}.${signature}`,
     ]) {
       assert.equal(readIdToken(text), undefined, text);

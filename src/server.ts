@@ -1,8 +1,8 @@
 import './request.js';
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { Accounting, requestIdOf } from './accounting.js';
 import type { Authentication } from './authentication/authentication.js';
 import { createAuthenticationGuard } from './guard/authentication.js';
 import { createCorsPolicy } from './guard/cors.js';
@@ -23,23 +23,27 @@ import { createResourceGuard } from './guard/resources.js';
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
-import { asHttp2 } from './listener/http2-response.js';
 import type { Tls } from './listener/tls.js';
 import type { AuditLog } from './observability/audit-log.js';
 import type { Health } from './observability/health.js';
 import type { Logger } from './observability/logger.js';
 import type { Exposition, Metrics } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
-import { RequestAudit } from './observability/request-audit.js';
-import { createRequestLines } from './observability/request-line.js';
-import { type RequestOrigin, RequestRecord, uncounted } from './observability/request-record.js';
+import type { RequestRecord } from './observability/request-record.js';
 import { type Options, optionTable } from './options.js';
-import { createRouteOf, createStripPrefix, ownPrefix, routes } from './proxy/destination.js';
+import {
+  createRouteOf,
+  createStripPrefix,
+  isForApi,
+  isOwn,
+  isProbe,
+  ownPrefix,
+  routes,
+} from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
 import { proxyPlugin } from './proxy/plugin.js';
 import { listenForUpgrades } from './proxy/upgrade-listener.js';
 import type { Upstream } from './upstream/upstream.js';
-import { UpstreamError } from './upstream/upstream-error.js';
 
 /** Everything that a server is built from; the same for the program and for tests. */
 export interface ServerParts {
@@ -140,7 +144,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   }
   if (options.rejectResources.length > 0) guards.push(forApi(createResourceGuard(options.rejectResources)));
 
-  const requestLog = { logger, which: options.logRequests, write: createRequestLines(logger) };
+  const accounting = new Accounting({
+    metrics,
+    openStreams,
+    audit,
+    logger,
+    logRequests: options.logRequests,
+  });
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);
@@ -155,14 +165,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
     const info = parseRequestInfo(request.method, relativeTo(serverPath(), target.path), target.query);
     request.target = target;
-    request.record = new RequestRecord(
-      info,
-      originOf(request),
-      isOwn(request) ? uncounted : metrics.requestStarted(info),
-      requestLog,
-    );
-    if (audit !== undefined && !isOwn(request)) request.record.audit = beginAudit(audit, request);
-    account(parts, request, reply);
+    accounting.begin(request, reply, info);
     if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
     const judged = { request, reply, done };
     // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
@@ -222,11 +225,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
   app.addHook('onClose', async () => upstream.destroy());
   return app;
-}
-
-function beginAudit(log: AuditLog, request: FastifyRequest): RequestAudit {
-  const { info, longRunning } = request.record;
-  return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
 }
 
 /** A request on its way through the guards; `done` gets the first refusal. */
@@ -312,6 +310,7 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
   };
   const app = fastify({
     logger: false,
+    genReqId: requestIdOf,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     http,
@@ -325,80 +324,6 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
     },
   });
   return app;
-}
-
-function isForApi(request: FastifyRequest): boolean {
-  return request.raw.url === routes.api;
-}
-
-function isOwn(request: FastifyRequest): boolean {
-  return request.raw.url?.startsWith(ownPrefix) === true;
-}
-
-/** Kubelet and balancers have no credential. */
-function isProbe({ raw: { url } }: FastifyRequest): boolean {
-  return url === `${ownPrefix}livez` || url === `${ownPrefix}readyz`;
-}
-
-/** Counts and logs the request when it is over: with its answer, or with its connection. */
-function account({ metrics, openStreams }: ServerParts, request: FastifyRequest, reply: FastifyReply): void {
-  const { socket, upgrade } = request.raw;
-  // Streams of one connection share its socket, and are over each by itself.
-  const http2 = asHttp2(reply.raw);
-  const writtenBefore = upgrade ? 0 : socket.bytesWritten;
-  const end = () => {
-    socket.off('close', end);
-    (http2?.stream ?? reply.raw).off('close', end);
-    const { record } = request;
-    request.place?.giveBack();
-    if (record.failure instanceof Refusal) {
-      metrics.rejected(record.failure.rejection);
-      record.audit?.annotate('kube-api-proxy/rejected-by', record.failure.rejection);
-    }
-    if (record.failure instanceof UpstreamError) metrics.upstreamError(record.failure.reason);
-    if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
-    const sent = http2?.bytesSent ?? socket.bytesWritten - writtenBefore;
-    record.end(sent);
-    if (!isOwn(request)) {
-      const received = growth(receivedBefore, socket, socket.bytesRead);
-      // Of HTTP/2 frames, compressed heads and all.
-      const passed = http2 === undefined ? sent : growth(sentBefore, socket, socket.bytesWritten);
-      metrics.traffic.transferred(upgrade ? 'upgrade' : 'plain', received, passed);
-      if (record.longRunning) metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
-    }
-    // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
-    if (openStreams.ending && http2 === undefined) socket.destroySoon();
-  };
-  // An upgraded connection and a response that waits behind another one hear only of the socket's end.
-  if (upgrade || reply.raw.socket === null) socket.once('close', end);
-  if (!upgrade) (http2?.stream ?? reply.raw).once('close', end);
-}
-
-/** What a connection had received, and sent, when it was last asked. */
-const receivedBefore = new WeakMap<Socket, number>();
-const sentBefore = new WeakMap<Socket, number>();
-
-/** What a count of a connection has grown by since it was last asked. */
-function growth(before: WeakMap<Socket, number>, socket: Socket, count: number): number {
-  const grown = count - (before.get(socket) ?? 0);
-  before.set(socket, count);
-  return grown;
-}
-
-function originOf({ raw, method, target }: FastifyRequest): RequestOrigin {
-  const { 'x-request-id': requestId, traceparent } = raw.headers;
-  return {
-    method,
-    path: loggable(target.rawPath),
-    remoteAddress: raw.socket.remoteAddress,
-    requestId: typeof requestId === 'string' ? requestId.slice(0, 128) : randomUUID(),
-    traceparent: typeof traceparent === 'string' ? traceparent.slice(0, 128) : undefined,
-  };
-}
-
-/** What is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */
-function loggable(rawPath: string): string {
-  return rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '';
 }
 
 /** The API server's view of a path, which knows nothing of the path of the server's URL before it. */

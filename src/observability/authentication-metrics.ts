@@ -1,4 +1,5 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
+import { Histogram } from './histogram.js';
 
 const methods = ['client_certificate', 'token_file', 'oidc', 'token_review', 'none'] as const;
 /** What found out who a caller is, or that they are not; `none` for no credential that any method knows. */
@@ -38,8 +39,8 @@ export function createAuthenticationMetrics(registry: Registry): AuthenticationM
     name: 'kube_api_proxy_token_review_duration_seconds',
     help: 'Time that the API server took for a TokenReview of a caller.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers,
-  });
+    registry,
+  }).labels({});
   const reloads = new Counter({
     name: 'kube_api_proxy_token_auth_file_reloads_total',
     help: 'Times that the changed file of --token-auth-file was read, by whether it could be used.',

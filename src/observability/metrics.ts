@@ -1,9 +1,10 @@
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type KnownResources, other } from '../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
+import { Histogram } from './histogram.js';
 import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
 import { createRequestLabels, requestLabelNames } from './request-labels.js';
@@ -168,7 +169,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     help: 'Time from the request to the end of its answer; long-running requests (watch, exec, logs, …) are not in it.',
     labelNames: requestLabelNames,
     buckets: durationBuckets,
-    registers,
+    registry,
   });
   const longRunning = new Gauge({
     name: 'kube_api_proxy_longrunning_requests',

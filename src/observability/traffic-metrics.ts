@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { Histogram } from './histogram.js';
 import { Tally } from './tally.js';
 
 /** Which of the two ways to the API server: a request and its answer, or a connection that was switched to another protocol. */
@@ -73,14 +74,14 @@ export function createTrafficMetrics(
     help: 'Time to open a connection to the API server: TCP (with a proxy: the tunnel through it), then TLS.',
     labelNames: ['phase'],
     buckets: latencyBuckets,
-    registers,
+    registry,
   });
   const firstBytes = new Histogram({
     name: 'kube_api_proxy_upstream_first_byte_duration_seconds',
     help: 'Time from sending a request to the first byte of its answer.',
     buckets: firstByteBuckets,
-    registers,
-  });
+    registry,
+  }).labels({});
   const ended = new Counter({
     name: 'kube_api_proxy_longrunning_requests_ended_total',
     help: 'Long-running requests that ended, by who ended them.',
@@ -100,8 +101,8 @@ export function createTrafficMetrics(
     plain: { received: new Tally(received.labels('plain')), sent: new Tally(sent.labels('plain')) },
     upgrade: { received: new Tally(received.labels('upgrade')), sent: new Tally(sent.labels('upgrade')) },
   };
-  const connectPhase = connectDurations.labels('connect');
-  const tlsPhase = connectDurations.labels('tls');
+  const connectPhase = connectDurations.labels({ phase: 'connect' });
+  const tlsPhase = connectDurations.labels({ phase: 'tls' });
   return {
     transferred(leg, bytesReceived, bytesSent) {
       legs[leg].received.add(bytesReceived);

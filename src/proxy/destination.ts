@@ -19,6 +19,25 @@ export const routes = {
   own: new Map(['metrics', 'livez', 'readyz'].map(name => [ownPrefix + name, ownPrefix + name])),
 } as const;
 
+/** What a request's target has been rewritten to, by `routeOf`. */
+interface Routed {
+  readonly raw: { readonly url?: string | undefined };
+}
+
+export function isForApi({ raw: { url } }: Routed): boolean {
+  return url === routes.api;
+}
+
+/** Whether a request is for the proxy itself. */
+export function isOwn({ raw: { url } }: Routed): boolean {
+  return url?.startsWith(ownPrefix) === true;
+}
+
+/** Kubelet and balancers have no credential. */
+export function isProbe({ raw: { url } }: Routed): boolean {
+  return url === `${ownPrefix}livez` || url === `${ownPrefix}readyz`;
+}
+
 /**
  * Divides paths as net/http's ServeMux does: the longest prefix wins, and a prefix without its final slash stands for itself.
  * Only the plain spelling of a prefix counts; all others are the API server's to answer.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { rename, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-
 
 /** Node itself needs some twenty. */
 const limit = 64;
+const watchRequest = 'GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const skip = spawnSync('prlimit', ['--version']).status === 0 ? false : 'prlimit is not in PATH';
 
 let upstream: StrictUpstream;
@@ -37,6 +39,8 @@ before(async () => {
   await writeFile(tokenFile, 'first');
   if (skip === false) {
     proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    // A watch finds out what the API server speaks, which takes a connection of its own.
+    await startWatch();
     // Not before it runs: Node opens many of a program's modules at a time.
     const { status } = spawnSync('prlimit', [`--pid=${proxy.pid}`, `--nofile=${limit}`]);
     assert.equal(status, 0);
@@ -48,6 +52,15 @@ after(async () => {
   await upstream?.stop();
   await kubeconfig?.remove();
 });
+
+/** Opens a watch and leaves it. */
+async function startWatch(): Promise<void> {
+  const socket = net.connect({ host: '127.0.0.1', port: proxy.port });
+  socket.write(watchRequest);
+  const [head] = await once(socket, 'data');
+  socket.destroy();
+  assert.match(String(head), /^HTTP\/1\.1 200 /);
+}
 
 /** Opens connections until the program has no descriptor for another one, which it closes at once. */
 async function exhaust(request = ''): Promise<net.Socket[]> {
@@ -99,7 +112,7 @@ describe('a program without a file descriptor left', { skip, timeout: 60_000 }, 
     await assert.rejects(send(proxy.port, '/version'), /ECONNRESET|socket hang up/);
     // Those that were taken are served over the upstream connections that are there already; for more there is no descriptor.
     for (const socket of sockets) {
-      if (!socket.destroyed) socket.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      if (!socket.destroyed) socket.write(watchRequest);
     }
     const answered = (pattern: RegExp) => () => (answers.some(text => pattern.test(text)) ? 0 : 1);
     assert.equal(await settled(answered(/^HTTP\/1\.1 200 /), 0), 0, answers.join());
@@ -114,7 +127,7 @@ describe('a program without a file descriptor left', { skip, timeout: 60_000 }, 
 
   test('because of its watches answers others 503, and goes on with those that are open', async () => {
     answers.length = 0;
-    const sockets = await exhaust('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const sockets = await exhaust(watchRequest);
     const heads = answers.map(text => text.slice(0, 12));
     assert.ok(heads.filter(head => head === 'HTTP/1.1 200').length > 5, heads.join());
     assert.deepEqual(

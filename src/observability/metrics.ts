@@ -4,6 +4,7 @@ import { isLongRunning, type RequestInfo } from '../kubernetes/request-info.js';
 import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
+import { replaceEventLoopLag, unread } from './event-loop-lag.js';
 import { Histogram } from './histogram.js';
 import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { openMetricsType, textType, toOpenMetrics } from './openmetrics.js';
@@ -236,8 +237,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
   });
 
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: unread });
   for (const name of misnamedDefaultMetrics) registry.removeSingleMetric(name);
+  replaceEventLoopLag(registry);
   for (const metric of registry.getMetricsAsArray()) {
     // prom-client leaves it out of a sum; that of the process which holds the workers stands for all.
     if (metric.name === 'process_start_time_seconds') metric.aggregator = 'first';

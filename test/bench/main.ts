@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
@@ -38,6 +39,10 @@ async function bench(settings: Settings): Promise<void> {
   }
   const placement = choosePlacement(settings.pin && tools.taskset !== undefined);
   const run: Bench = { settings, tools, placement, directory };
+  if (tools.taskset !== undefined && placement.load !== undefined) {
+    // It reads /proc now and then, which is not to take the program's processor or cache.
+    execFileSync(tools.taskset, ['--all-tasks', '--cpu-list', '--pid', placement.load, String(process.pid)]);
+  }
   const started = new Date();
   const found = await runRounds(run);
 

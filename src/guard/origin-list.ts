@@ -1,4 +1,5 @@
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { compileRe2 } from './re2.js';
 
 /** The origins that `--cors-allowed-origins` names. */
 export interface OriginList {
@@ -28,7 +29,7 @@ export function compileOriginList(
   const problems: string[] = [];
   for (const expression of source === '' ? [] : source.split(',')) {
     try {
-      if (/\^|\/\//.test(expression) && /[$:]/.test(expression)) expressions.push(RE2JS.compile(expression));
+      if (/\^|\/\//.test(expression) && /[$:]/.test(expression)) expressions.push(compileRe2(expression));
       else problems.push(`${flag}: ${JSON.stringify(expression)} ${unpinned}`);
     } catch (error) {
       const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : '';

@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js';
+import { compileRe2 } from './re2.js';
 
 /** A comma-separated list of Go regular expressions, as kubectl proxy's filter flags take it. */
 export interface RegexpList {
@@ -13,10 +13,15 @@ function equals(literal: string): Matcher {
   return text => text === literal;
 }
 
-/** Runs `expression` only on text that holds every literal of it. */
-function withLiterals(expression: string, prefix: string, literal: string): Matcher {
-  const re = RE2JS.compile(expression);
-  return text => text.startsWith(prefix) && text.includes(literal) && re.test(text);
+/** `^prefix.*first.*second`: the first match ends before all others, so only that one can be free of line feeds. */
+function inOrder(prefix: string, first: string, second: string): Matcher {
+  return text => {
+    if (!text.startsWith(prefix)) return false;
+    const middle = text.indexOf(first, prefix.length);
+    const last = middle === -1 ? -1 : text.indexOf(second, middle + first.length);
+    const lineFeed = last === -1 ? -1 : text.indexOf('\n', prefix.length);
+    return last !== -1 && (lineFeed === -1 || lineFeed > last);
+  };
 }
 
 /** The defaults and the usual "anything" run on every request, so they must not cost an automaton. */
@@ -29,18 +34,18 @@ const shortcuts: ReadonlyMap<string, () => Matcher> = new Map([
   ['^localhost$', () => equals('localhost')],
   ['^127\\.0\\.0\\.1$', () => equals('127.0.0.1')],
   ['^\\[::1\\]$', () => equals('[::1]')],
-  ['^/api/.*/pods/.*/exec', () => withLiterals('^/api/.*/pods/.*/exec', '/api/', '/exec')],
-  ['^/api/.*/pods/.*/attach', () => withLiterals('^/api/.*/pods/.*/attach', '/api/', '/attach')],
+  ['^/api/.*/pods/.*/exec', () => inOrder('/api/', '/pods/', '/exec')],
+  ['^/api/.*/pods/.*/attach', () => inOrder('/api/', '/pods/', '/attach')],
 ]);
 
 function compileExpression(expression: string, whole: boolean): Matcher {
   if (whole) {
-    const re = RE2JS.compile(expression);
+    const re = compileRe2(expression);
     return text => re.matches(text);
   }
   const shortcut = shortcuts.get(expression);
   if (shortcut !== undefined) return shortcut();
-  const re = RE2JS.compile(expression);
+  const re = compileRe2(expression);
   return text => re.test(text);
 }
 

@@ -136,6 +136,7 @@ export async function createProgram(
           upstream: () => upstream as Upstream,
           metrics: metrics.authentication,
           logger,
+          env,
         })
       : undefined,
     findFolder(options.www),

@@ -1,6 +1,7 @@
 import type { AuthenticationMetrics } from '../observability/authentication-metrics.js';
 import type { Logger } from '../observability/logger.js';
 import type { ImpersonationTarget } from '../upstream/impersonation-access.js';
+import { createIssuerDispatcher } from '../upstream/issuer-dispatcher.js';
 import type { Upstream } from '../upstream/upstream.js';
 import { admitUsersOf } from './admitted-users.js';
 import { Authentication } from './authentication.js';
@@ -28,6 +29,8 @@ export interface AuthenticationSurroundings {
   readonly upstream: () => Upstream;
   readonly metrics: AuthenticationMetrics;
   readonly logger: Logger;
+  /** The process's environment: it may name a proxy on the way to an OpenID Connect issuer. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Who presents a client certificate; undefined where none is asked for. */
   readonly certificates?: Authenticator;
 }
@@ -61,7 +64,7 @@ function isGiven(text: string): boolean {
 /** Makes them; reads files and dials nothing. All that is wrong is told at once. */
 export async function configureAuthentication(
   options: AuthenticationOptions,
-  { upstream, metrics, logger, certificates }: AuthenticationSurroundings,
+  { upstream, metrics, logger, env, certificates }: AuthenticationSurroundings,
 ): Promise<ConfiguredAuthentication | { readonly problems: readonly string[] }> {
   const problems = oidcProblems(options);
   const allowed = new Set(options.allowSystemIdentities);
@@ -97,7 +100,10 @@ export async function configureAuthentication(
       import('./oidc.js'),
       import('./oidc-keys.js'),
     ]);
-    const keys = new OidcKeys({ issuer, caFile: options.oidcCaFile, log: logger });
+    const keys = new OidcKeys({
+      ...{ issuer, caFile: options.oidcCaFile, log: logger },
+      createDispatcher: createIssuerDispatcher(env),
+    });
     const rules = { allowed, serviceAccounts: false };
     const judge = createOidcJudge({
       ...{ issuer, clientId, algorithms, mapping: claimMappingOf(options), rules, keys },

@@ -2,7 +2,7 @@ import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jos
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
 import { type Clock, systemClock } from '../credentials/clock.js';
-import { askIssuer, createIssuerAgent, parseObject } from '../credentials/oidc-request.js';
+import { askIssuer, type CreateIssuerDispatcher, parseObject } from '../credentials/oidc-request.js';
 import { AuthenticationError } from './authentication-error.js';
 
 /** Where an issuer's keys are had from. */
@@ -10,6 +10,8 @@ export interface OidcKeysOptions {
   readonly issuer: string;
   /** PEM file of the authorities that its certificate is checked against; empty for the well-known ones. */
   readonly caFile: string;
+  /** Connections to the issuer: made and destroyed each time that keys are fetched. */
+  readonly createDispatcher: CreateIssuerDispatcher;
   readonly clock?: Clock;
   readonly log: { info(message: string): void; warn(fields: object, message: string): void };
 }
@@ -102,8 +104,8 @@ export class OidcKeys {
   }
 
   async #load(): Promise<JSONWebKeySet> {
-    const { issuer, caFile } = this.#options;
-    const dispatcher = createIssuerAgent(await loadAuthority(caFile));
+    const { issuer, caFile, createDispatcher } = this.#options;
+    const dispatcher = createDispatcher(await loadAuthority(caFile));
     const get = async (url: URL) => {
       const { signal } = this.#closed;
       const answer = await askIssuer(url, { dispatcher, signal, authorityName: flags.ca });

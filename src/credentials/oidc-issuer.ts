@@ -5,7 +5,6 @@ import { CredentialError } from './credential-source.js';
 import {
   askIssuer,
   type CreateIssuerDispatcher,
-  createIssuerAgent,
   describeIssuer,
   type IssuerAnswer,
   parseObject,
@@ -31,7 +30,7 @@ export class OidcIssuer {
   readonly #createDispatcher: CreateIssuerDispatcher;
   readonly #authStyles = new Map<string, AuthStyle>();
 
-  constructor(config: OidcConfig, createDispatcher: CreateIssuerDispatcher = createIssuerAgent) {
+  constructor(config: OidcConfig, createDispatcher: CreateIssuerDispatcher) {
     this.#config = config;
     this.#createDispatcher = createDispatcher;
   }

@@ -1,7 +1,10 @@
-import { Agent, type Dispatcher, request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import { CredentialError } from './credential-source.js';
 
-/** Makes what the issuer's connections go through; undefined stands for the well-known authorities. */
+/**
+ * Makes what the issuer's connections go through; undefined stands for the well-known authorities. A CredentialError of it is told by
+ * its message.
+ */
 export type CreateIssuerDispatcher = (certificateAuthority: Buffer | undefined) => Dispatcher;
 
 /** Milliseconds for one exchange with the issuer, connecting included. */
@@ -71,17 +74,6 @@ export function describeIssuer(url: URL): string {
   return `the OpenID Connect issuer at ${url.origin}${url.pathname}`;
 }
 
-/** A pool for few exchanges, which verifies the issuer whatever NODE_TLS_REJECT_UNAUTHORIZED says. */
-export function createIssuerAgent(certificateAuthority: Buffer | undefined): Dispatcher {
-  return new Agent({
-    connect: {
-      rejectUnauthorized: true,
-      timeout: exchangeTimeout,
-      ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
-    },
-  });
-}
-
 /** The JSON object that a text is; undefined when it is none. */
 export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
@@ -134,6 +126,7 @@ const failures: Readonly<Record<string, string>> = {
 
 /** Only what the error's code says, for its text may quote what was received. */
 function describeFailure(error: unknown): string {
+  if (error instanceof CredentialError) return error.message;
   if (error instanceof TooLarge) return 'its answer is too large';
   if (!(error instanceof Error)) return 'the connection failed';
   if (error.name === 'TimeoutError') return noAnswer;

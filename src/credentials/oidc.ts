@@ -19,8 +19,8 @@ interface OidcSourceOptions {
   readonly base: Omit<Credential, 'authorization'>;
   readonly events: CredentialEvents;
   readonly clock?: Clock;
-  /** Connections to the issuer, for a proxy on the way; direct ones unless given. One is made and destroyed a refresh. */
-  readonly createDispatcher?: CreateIssuerDispatcher;
+  /** Connections to the issuer: made and destroyed a refresh. */
+  readonly createDispatcher: CreateIssuerDispatcher;
 }
 
 /**

@@ -10,6 +10,7 @@ import type { CredentialEvents, CredentialSource } from './credential-source.js'
 import type { ExecCluster } from './exec-credential.js';
 import { createExecSource } from './exec-plugin.js';
 import { createOidcSource } from './oidc.js';
+import type { CreateIssuerDispatcher } from './oidc-request.js';
 import { createStaticSource } from './static-source.js';
 
 /** What a source of credentials is made with, besides the configuration. */
@@ -20,6 +21,8 @@ interface CredentialSourceOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly events: CredentialEvents;
   readonly lookAgain: () => Promise<void>;
+  /** Connections to an OpenID Connect issuer. */
+  readonly createIssuerDispatcher: CreateIssuerDispatcher;
   /** The source that was in use until now: it goes on being used if it would be made again as it is. */
   readonly before: CredentialSource | undefined;
 }
@@ -56,7 +59,7 @@ export async function prepareCredentialSource(
 function selectSource(
   config: ClientConfig,
   base: Credential,
-  { certificateAuthority, env, events, lookAgain, before }: CredentialSourceOptions,
+  { certificateAuthority, env, events, lookAgain, createIssuerDispatcher, before }: CredentialSourceOptions,
 ): CredentialSource {
   const { exec, oidc } = config;
   if (base.authorization === undefined && exec !== undefined) {
@@ -65,7 +68,8 @@ function selectSource(
     return keepUnchanged(before, { exec, cluster, base }, create);
   }
   if (base.authorization === undefined && oidc !== undefined) {
-    return keepUnchanged(before, { oidc, base }, () => createOidcSource({ config: oidc, base, events }));
+    const options = { config: oidc, base, events, createDispatcher: createIssuerDispatcher };
+    return keepUnchanged(before, { oidc, base }, () => createOidcSource(options));
   }
   return createStaticSource(base, { events, lookAgain });
 }

@@ -6,6 +6,7 @@ import { type KubeconfigLocation, loadKubeconfig } from '../kubeconfig/load.js';
 import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig, Kubeconfig, PemSource } from '../kubeconfig/types.js';
+import { createIssuerDispatcher } from './issuer-dispatcher.js';
 import { selectProxy } from './proxy-selection.js';
 import type { Endpoint } from './upstream.js';
 
@@ -74,7 +75,10 @@ export async function loadConfiguration(
     return { problems: refusal === undefined ? problems : [...problems, refusal], files };
   }
   const { certificateAuthority } = trusted;
-  const source = prepared.create({ certificateAuthority, env, events, lookAgain, before: before?.source });
+  const source = prepared.create({
+    ...{ certificateAuthority, env, events, lookAgain, before: before?.source },
+    createIssuerDispatcher: createIssuerDispatcher(env),
+  });
   return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };
 }
 

@@ -10,6 +10,7 @@ import { digestOf } from '../../src/authentication/bearer-token.js';
 import { IdentityError } from '../../src/authentication/identity.js';
 import { createOidcJudge } from '../../src/authentication/oidc.js';
 import { OidcKeys } from '../../src/authentication/oidc-keys.js';
+import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
@@ -55,6 +56,7 @@ async function set(
   const keys = new OidcKeys({
     issuer: issuer.url,
     caFile: more.caFile ?? caFile,
+    createDispatcher: createIssuerDispatcher({}),
     clock,
     log: {
       info: message => log.push(message),
@@ -270,7 +272,7 @@ describe('the keys of an issuer', () => {
     assert.match(log.join('\n'), /cannot be had yet.*\n.*connection refused/);
     const token = signer.sign(claims());
     await assert.rejects(judge(token), (error: AuthenticationError) => error.isPassing);
-    const issuer = await startOidcIssuer(authority, port);
+    const issuer = await startOidcIssuer(authority, { port });
     t.after(() => issuer.close());
     issuer.jwks = { keys: [signer.jwk] };
     clock.advance(10_000);

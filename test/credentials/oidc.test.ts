@@ -7,6 +7,7 @@ import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import { createOidcSource } from '../../src/credentials/oidc.js';
 import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
+import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
@@ -65,6 +66,7 @@ describe('the oidc credential source', () => {
       base,
       events,
       clock,
+      createDispatcher: createIssuerDispatcher({}),
     });
     return source;
   }
@@ -434,6 +436,7 @@ describe('the oidc credential source', () => {
       },
       base: {},
       events,
+      createDispatcher: createIssuerDispatcher({}),
     });
     source = oidc;
     assert.equal((oidc.get() as Credential).authorization, `Bearer ${idToken}`);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createCertificateAuthority } from '../support/certificates.js';
 import type { RequestRecord } from '../support/fake-api-server.js';
+import { startNamingProxy } from '../support/forward-proxy.js';
 import { startGateway, twoUsersPolicy } from '../support/gateway.js';
 import { startOidcIssuer } from '../support/oidc-issuer.js';
 import { compactJwt, createOidcSigner } from '../support/oidc-signer.js';
@@ -12,18 +13,25 @@ import { runProgram } from '../support/proxy.js';
 import { bothLegs, eventually, health, passed, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 
-async function start(t: TestContext, args: readonly string[] = [], tokenFile?: string) {
+async function start(
+  t: TestContext,
+  args: readonly string[] = [],
+  { tokenFile, host }: { readonly tokenFile?: string; readonly host?: string } = {},
+) {
   const authority = await createCertificateAuthority();
   const folder = await mkdtemp(join(tmpdir(), 'oidc-ca-'));
   t.after(() => rm(folder, { recursive: true }));
   const caFile = join(folder, 'ca.crt');
   await writeFile(caFile, authority.certificate);
   const signer = createOidcSigner('one');
-  const issuer = await startOidcIssuer(authority);
+  const issuer = await startOidcIssuer(authority, host === undefined ? {} : { host });
   t.after(() => issuer.close());
+  const naming = host === undefined ? undefined : await startNamingProxy(Number(new URL(issuer.url).port));
+  t.after(() => naming?.close());
   issuer.jwks = { keys: [signer.jwk] };
   const gateway = await startGateway(t, {
     ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(naming === undefined ? {} : { env: { HTTPS_PROXY: `http://127.0.0.1:${naming.port}` } }),
     args: [
       ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
       ...args,
@@ -79,6 +87,16 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     assert.match(proxy.stderr(), /unexpected \\"aud\\" claim value/);
   });
 
+  test('of an issuer that only HTTPS_PROXY leads to are taken', async t => {
+    const { server, proxy, signer, claims } = await start(t, [], { host: 'issuer.example.test' });
+    await eventually('the keys', () => /are there/.test(proxy.stderr()));
+    const token = signer.sign(claims());
+    for (const leg of bothLegs) {
+      const { code, answer } = await probe(proxy, server, leg, { headers: bearer(token) });
+      assert.equal(code, passed(leg), answer.raw);
+    }
+  });
+
   test('in a group of Kubernetes’ own get a 403', async t => {
     const { server, proxy, signer, claims } = await start(t, ['--oidc-groups-claim=groups']);
     await eventually('the keys', () => /are there/.test(proxy.stderr()));
@@ -92,7 +110,9 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
 
   test('come beside other tokens: those of another issuer fall through to the cluster', async t => {
     const args = ['--authentication-token-webhook', '--oidc-username-prefix=-'];
-    const { server, tokens, proxy, signer, claims } = await start(t, args, 'file-token,alice,,\n');
+    const { server, tokens, proxy, signer, claims } = await start(t, args, {
+      tokenFile: 'file-token,alice,,\n',
+    });
     await eventually('the keys', () => /are there/.test(proxy.stderr()));
     const ofCluster = signer.sign(claims({ iss: 'https://kubernetes.default.svc' }));
     tokens[ofCluster] = { username: 'alice' };
@@ -110,7 +130,9 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
   });
 
   test('are refused until the issuer is there, which does not keep the program from starting', async t => {
-    const { server, proxy, signer, claims, issuer, authority } = await start(t, [], 'file-token,alice,,\n');
+    const { server, proxy, signer, claims, issuer, authority } = await start(t, [], {
+      tokenFile: 'file-token,alice,,\n',
+    });
     const port = Number(new URL(issuer.url).port);
     await issuer.close();
     const again = await startGateway(t, {
@@ -124,7 +146,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     assert.equal((await as('file-token')).code, 200);
     assert.equal((await health(again.proxy, 'readyz')).status, 200);
     // The first one had the keys before, or gets them when the issuer is back.
-    const back = await startOidcIssuer(authority, port);
+    const back = await startOidcIssuer(authority, { port });
     t.after(() => back.close());
     back.jwks = { keys: [signer.jwk] };
     await eventually(

@@ -9,6 +9,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { startNamingProxy } from '../support/forward-proxy.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
@@ -44,10 +45,11 @@ async function startAs(
   server: FakeApiServer,
   user: Readonly<Record<string, unknown>>,
   args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ proxy: Program; path: string }> {
   const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
   t.after(() => kubeconfig.remove());
-  const proxy = await startProxy(['--kubeconfig', kubeconfig.path, '--reject-paths=', ...args]);
+  const proxy = await startProxy(['--kubeconfig', kubeconfig.path, '--reject-paths=', ...args], env);
   t.after(() => proxy.stop('SIGKILL'));
   return { proxy, path: kubeconfig.path };
 }
@@ -189,10 +191,13 @@ describe('the oidc auth provider', { concurrency: 4 }, () => {
     start(config: Readonly<Record<string, string>>): Promise<{ proxy: Program; path: string }>;
   }
 
-  async function set(t: TestContext): Promise<Setting> {
+  async function set(t: TestContext, { host }: { readonly host?: string } = {}): Promise<Setting> {
     const { server, tokens } = await startServer(t);
-    const issuer = await startOidcIssuer(server.authority);
+    const issuer = await startOidcIssuer(server.authority, host === undefined ? {} : { host });
     t.after(() => issuer.close());
+    const naming = host === undefined ? undefined : await startNamingProxy(Number(new URL(issuer.url).port));
+    t.after(() => naming?.close());
+    const env = naming === undefined ? {} : { HTTPS_PROXY: `http://127.0.0.1:${naming.port}` };
     const authority = Buffer.from(server.authority.certificate).toString('base64');
     return {
       server,
@@ -207,7 +212,7 @@ describe('the oidc auth provider', { concurrency: 4 }, () => {
           'refresh-token': 'refresh-1',
           ...config,
         };
-        return startAs(t, server, { 'auth-provider': { name: 'oidc', config: given } });
+        return startAs(t, server, { 'auth-provider': { name: 'oidc', config: given } }, [], env);
       },
     };
   }
@@ -228,6 +233,18 @@ describe('the oidc auth provider', { concurrency: 4 }, () => {
       assert.deepEqual([code, authorization], [passed(leg), `Bearer ${token}`]);
     }
     assert.equal(issuer.requests.length, 0);
+  });
+
+  test('refreshes at an issuer that only HTTPS_PROXY leads to', async t => {
+    const { server, tokens, issuer, start } = await set(t, { host: 'issuer.example.test' });
+    const fresh = issue(tokens, hour);
+    issuer.answer = () => ({ body: { id_token: fresh } });
+    const { proxy } = await start({ 'id-token': issue({}, -hour) });
+    for (const leg of bothLegs) {
+      const { code, authorization } = await probe(proxy, server, leg);
+      assert.deepEqual([code, authorization], [passed(leg), `Bearer ${fresh}`]);
+    }
+    assert.equal(issuer.requests.length, 1);
   });
 
   test('refreshes an expired id-token once for twenty requests, and writes nothing to the kubeconfig', async t => {

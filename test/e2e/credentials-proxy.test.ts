@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import net, { type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
@@ -9,6 +9,7 @@ import {
   type ForwardProxy,
   type ForwardProxyOptions,
   startConnectProxy,
+  startNamingProxy,
   startSocksProxy,
 } from '../support/forward-proxy.js';
 import { send } from '../support/http-client.js';
@@ -85,19 +86,6 @@ async function set(
 function closeAfter(t: TestContext, proxy: ForwardProxy): ForwardProxy {
   t.after(() => proxy.close());
   return proxy;
-}
-
-/** A CONNECT proxy for names that exist nowhere: every one of them is this port here. */
-async function startNamingProxy(t: TestContext, port: number): Promise<ForwardProxy> {
-  const answer: ForwardProxyOptions['answer'] = (client: Socket) => {
-    const upstream = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true }, () => {
-      client.write('HTTP/1.1 200 OK\r\n\r\n');
-      client.pipe(upstream).pipe(client);
-    });
-    upstream.on('error', () => client.destroy());
-    client.once('close', () => upstream.destroy());
-  };
-  return closeAfter(t, await startConnectProxy({ answer }));
 }
 
 type Start = (setting: {
@@ -238,7 +226,7 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
     test(`of ${name} carries requests, watches and upgrades`, async t => {
       const host = 'api.cluster.test';
       const { server, start } = await set(t, { host });
-      const proxy = await startNamingProxy(t, server.port);
+      const proxy = closeAfter(t, await startNamingProxy(server.port));
       const program = await start({ [name]: `http://team:${encoded}@127.0.0.1:${proxy.port}` });
       // The restart with another certificate has counted no connection.
       await everythingGoesThrough(t, program, server, proxy);
@@ -257,7 +245,7 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
   ]) {
     test(`of HTTPS_PROXY is not asked for what NO_PROXY=${noProxy} excludes`, async t => {
       const { server, start } = await set(t, { host: 'api.cluster.test' });
-      const proxy = await startNamingProxy(t, server.port);
+      const proxy = closeAfter(t, await startNamingProxy(server.port));
       const program = await start({
         HTTPS_PROXY: `127.0.0.1:${proxy.port}`,
         NO_PROXY: noProxy.replace('PORT', String(server.port)),
@@ -272,7 +260,7 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
 
   test('of HTTPS_PROXY is asked for what NO_PROXY does not exclude', async t => {
     const { server, start } = await set(t, { host: 'api.cluster.test' });
-    const proxy = await startNamingProxy(t, server.port);
+    const proxy = closeAfter(t, await startNamingProxy(server.port));
     const env = {
       HTTPS_PROXY: `127.0.0.1:${proxy.port}`,
       NO_PROXY: 'i.cluster.test,api.cluster.test:1,10.0.0.0/8',

@@ -63,6 +63,20 @@ export async function startConnectProxy(
   return listen(server, requests);
 }
 
+/** A CONNECT proxy for names that exist nowhere: every one of them is this port here. */
+export function startNamingProxy(port: number): Promise<ForwardProxy> {
+  return startConnectProxy({
+    answer(client) {
+      const upstream = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true }, () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        client.pipe(upstream).pipe(client);
+      });
+      upstream.on('error', () => client.destroy());
+      client.once('close', () => upstream.destroy());
+    },
+  });
+}
+
 /** A SOCKS5 proxy (RFC 1928, RFC 1929) that knows CONNECT. */
 export async function startSocksProxy(options: ForwardProxyOptions = {}): Promise<ForwardProxy> {
   const requests: TunnelRequest[] = [];

@@ -29,6 +29,8 @@ export interface GatewayOptions {
   readonly tokenFile?: string;
   readonly args?: readonly string[];
   readonly server?: FakeApiServerOptions;
+  /** More of the program's environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Fields of the kubeconfig's user. */
   readonly user?: Readonly<Record<string, unknown>>;
 }
@@ -75,12 +77,13 @@ export async function startGateway(
     await rename(`${tokenFile}.new`, tokenFile);
   };
   if (options.tokenFile !== undefined) await writeTokens(options.tokenFile);
-  const proxy = await startProxy([
+  const args = [
     `--kubeconfig=${kubeconfig}`,
     '--reject-paths=',
     ...(options.tokenFile === undefined ? [] : [`--token-auth-file=${tokenFile}`]),
     ...(options.args ?? []),
-  ]);
+  ];
+  const proxy = await startProxy(args, options.env);
   t.after(() => proxy.stop('SIGKILL'));
   return { server, tokens, proxy, kubeconfig, tokenFile, writeTokens };
 }

@@ -19,7 +19,7 @@ interface TokenAnswer {
 
 /** An OpenID Connect issuer under test control; `answer` and `metadata` may be replaced at any time. */
 export interface OidcIssuer {
-  /** `https://127.0.0.1:PORT/realms/test`. */
+  /** `https://127.0.0.1:PORT/realms/test`, unless it has another name. */
   readonly url: string;
   readonly requests: TokenRequest[];
   /** How often the discovery document was asked for. */
@@ -36,14 +36,21 @@ export interface OidcIssuer {
 
 const issuerPath = '/realms/test';
 
-/** Starts an issuer with a certificate of the given authority; it refuses every refresh until `answer` is set. */
-export async function startOidcIssuer(authority: CertificateAuthority, port = 0): Promise<OidcIssuer> {
-  const { certificate, key } = await authority.server();
+/**
+ * Starts an issuer on 127.0.0.1 with a certificate of the given authority; it refuses every refresh until `answer` is set.
+ *
+ * @param host A name for it that only a proxy knows.
+ */
+export async function startOidcIssuer(
+  authority: CertificateAuthority,
+  { port = 0, host }: { readonly port?: number; readonly host?: string } = {},
+): Promise<OidcIssuer> {
+  const { certificate, key } = await authority.server(host === undefined ? {} : { dns: [host] });
   const server = createServer({ cert: certificate, key }, (request, response) => {
     serve(issuer, request, response).catch((error: unknown) => response.destroy(error as Error));
   });
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
-  const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `https://${host ?? '127.0.0.1'}:${(server.address() as AddressInfo).port}`;
   const issuer: OidcIssuer = {
     url: origin + issuerPath,
     requests: [],

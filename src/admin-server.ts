@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { createStatus } from './kubernetes/status.js';
+import { schemaless } from './listener/schemaless.js';
 import type { Health } from './observability/health.js';
 import type { Exposition } from './observability/metrics.js';
 import { ownEndpoints } from './observability/own-endpoints.js';
@@ -9,7 +10,7 @@ import { ownEndpoints } from './observability/own-endpoints.js';
  * it by address. It has no filter because it has nothing else: the API is not to be had here.
  */
 export async function buildAdminServer(exposition: Exposition, health: Health): Promise<FastifyInstance> {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+  const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });
   app.setNotFoundHandler((request, reply) => {
     reply
       .code(404)

@@ -23,6 +23,7 @@ import { createResourceGuard } from './guard/resources.js';
 import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
+import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
 import type { AuditLog } from './observability/audit-log.js';
 import type { Health } from './observability/health.js';
@@ -310,6 +311,7 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
   };
   const app = fastify({
     logger: false,
+    schemaController: schemaless,
     genReqId: requestIdOf,
     return503OnClosing: false,
     forceCloseConnections: 'idle',

@@ -1,5 +1,5 @@
 import './request.js';
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, METHODS, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { Accounting, requestIdOf } from './accounting.js';
@@ -20,7 +20,7 @@ import { Refusal } from './guard/refusal.js';
 import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
 import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from './guard/request-target.js';
 import { createResourceGuard } from './guard/resources.js';
-import { refuseConnect, refuseUnparsed } from './guard/unparsed.js';
+import { refuseConnect, refuseUnknownMethod, refuseUnparsed } from './guard/unparsed.js';
 import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
 import { schemaless } from './listener/schemaless.js';
@@ -82,6 +82,9 @@ const connectionsCheckingInterval = 2_000;
 const keepAliveTimeout = 90_000;
 /** Bytes of a request's head: 8 KB of URL and a large token many times over. */
 const maxHeaderSize = 128 * 1024;
+
+/** Those that have a route. Over HTTP/1.1 Node's parser knows no others, and tells of CONNECT by itself. */
+const methods: ReadonlySet<string> = new Set(METHODS.filter(method => method !== 'CONNECT'));
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
@@ -305,7 +308,14 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
     keepAliveInitialDelay: options.keepalive,
   };
   const secureServer = (handler: RequestListener) => {
-    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, handler);
+    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, (request, response) => {
+      if (methods.has(request.method as string)) {
+        handler(request, response);
+        return;
+      }
+      metrics.rejected('bad_request');
+      refuseUnknownMethod(response);
+    });
     tls?.serve(server);
     return server;
   };

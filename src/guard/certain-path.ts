@@ -7,6 +7,10 @@ const plainPath = /^\/*(?:[\w.~:-]+(?:\/[\w.~:-]+)*\/*)?$/;
 const apiInAnyCase = /^\/*apis?(?:\/|$)/i;
 const api = /^\/*apis?(?:\/|$)/;
 const emptySegment = /[^/]\/\/+[^/]/;
+/** Without it, what is read as the resource is the namespace, and what is read as the name is the resource. */
+const emptyNamespace = /^\/*apis?\/(?:[^/]+\/){1,2}(?:(?:watch|proxy)\/)?namespaces\/\//;
+/** Kubernetes has no % in names (ValidatePathSegmentName), and nothing of its own a backslash, or `..` with parameters. */
+const uncertainSegment = /[%\\]|(?:^|\/)\.\.?;/;
 
 /**
  * Whether the fields of a RequestInfo are all that anybody could make of its path. An API server takes a path by the letter;
@@ -20,8 +24,8 @@ export function hasCertainFields(info: RequestInfo): boolean {
   if (info.apiPrefix === 'apis' && !field.test(info.apiGroup)) return false;
   if (info.namespace !== '' && !field.test(info.namespace)) return false;
   if (info.subresource !== '' && !field.test(info.subresource)) return false;
-  // Kubernetes has no % in names (ValidatePathSegmentName), and nothing of its own a backslash.
-  if (/[%\\]/.test(info.name)) return false;
+  if (uncertainSegment.test(info.name)) return false;
   const isProxied = info.name !== '' && (info.subresource === 'proxy' || info.verb === 'proxy');
-  return isProxied || !emptySegment.test(path);
+  if (isProxied) return !emptyNamespace.test(path);
+  return !emptySegment.test(path) && !uncertainSegment.test(path);
 }

@@ -22,8 +22,8 @@ const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 const connect = /^(?:exec|attach|portforward|proxy)$/i;
 /** Profiling is work that the API server is put to, for as long as the client says. */
 const profiling = /^\/*debug\/pprof(?:\/|$)/;
-/** The API server knows no such header; a program in between or an aggregated API server may. */
-const methodOverrides = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+/** The API server knows no such header; a program in between or an aggregated API server may, with underscores as well. */
+const methodOverride = /^x[^a-z0-9]+(?:http[^a-z0-9]+)?method(?:[^a-z0-9]+override)?$/;
 
 /**
  * Refuses for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,
@@ -43,7 +43,7 @@ export function refuseWrite(info: RequestInfo, request: IncomingMessage): void {
 export function isRead(info: RequestInfo, request: IncomingMessage): boolean {
   const { method } = request;
   if ((method !== 'GET' && method !== 'HEAD') || !hasCertainFields(info)) return false;
-  for (const name of methodOverrides) if (name in request.headers) return false;
+  for (const name in request.headers) if (methodOverride.test(name)) return false;
   if (asksForUpgrade(request)) return isReadOverWebSocket(info, request);
   if (!info.isResourceRequest) return !profiling.test(info.path);
   const { verb } = info;

@@ -23,6 +23,13 @@ export function refuseConnect(socket: Socket): void {
   answer(socket, 405, 'CONNECT is not supported: this is a proxy for one API server, not a forward proxy');
 }
 
+/** Answers a request over HTTP/2 with a method that no route has. */
+export function refuseUnknownMethod(response: ServerResponse): void {
+  const body = JSON.stringify(createStatus(400, 'the request has a method that is not served here'));
+  response.writeHead(400, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
 /** Node keeps the response in progress on the socket; its own handler of such errors looks there too. */
 function isAnswering(socket: Socket): boolean {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage != null;

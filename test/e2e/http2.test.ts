@@ -185,11 +185,28 @@ test('the filter and the path rules hold as over HTTP/1.1', async () => {
   }
 });
 
+test('a method that HTTP/1.1 could not bring is refused with a Status, counted, and goes nowhere', async t => {
+  const own = await start(t);
+  const client = await connect(t, own);
+  for (const method of ['FOO', 'get']) {
+    for (const path of ['/api/v1/namespaces/default/secrets', '/-/metrics']) {
+      const stream = openStream(client, path, { ':method': method });
+      assert.equal((await headOf(stream))[':status'], 400, method);
+      const { kind, message } = JSON.parse(await rest(stream)) as { kind: string; message: string };
+      assert.equal(kind, 'Status');
+      assert.match(message, /a method that is not served/);
+    }
+  }
+  assert.ok(own.server.requests.every(({ rawUrl }) => !rawUrl.includes('secrets')));
+  const { text } = await ask(client, '/-/metrics');
+  assert.match(text, /^kube_api_proxy_rejected_requests_total\{reason="bad_request"\} 4$/m);
+});
+
 test('CONNECT is refused, and extended CONNECT is off', async t => {
   const own = await connect(t);
   const plain = own.request({ ':method': 'CONNECT', ':authority': 'localhost:80' });
   plain.on('error', () => {});
-  assert.equal((await headOf(plain))[':status'], 404);
+  assert.equal((await headOf(plain))[':status'], 400);
   assert.ok(!own.remoteSettings.enableConnectProtocol);
 });
 

@@ -190,7 +190,10 @@ describe('--read-only', () => {
   });
 
   it('refuses headers that stand for another method to some program', () => {
-    for (const name of ['x-http-method-override', 'x-http-method', 'x-method-override']) {
+    for (const name of [
+      ...['x-http-method-override', 'x-http-method', 'x-method-override'],
+      ...['x_http_method_override', 'x-http_method', 'x_method-override'],
+    ]) {
       refuses(`GET ${pod}`, { [name]: 'DELETE' });
       refuses('GET /version', { [name]: '' });
     }

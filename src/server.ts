@@ -1,5 +1,5 @@
 import './request.js';
-import { createServer, type IncomingMessage, METHODS, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { Accounting, requestIdOf } from './accounting.js';
@@ -42,7 +42,7 @@ import {
   routes,
 } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
-import { proxyPlugin } from './proxy/plugin.js';
+import { proxyPlugin, routedMethods } from './proxy/plugin.js';
 import { listenForUpgrades } from './proxy/upgrade-listener.js';
 import type { Upstream } from './upstream/upstream.js';
 
@@ -83,8 +83,8 @@ const keepAliveTimeout = 90_000;
 /** Bytes of a request's head: 8 KB of URL and a large token many times over. */
 const maxHeaderSize = 128 * 1024;
 
-/** Those that have a route. Over HTTP/1.1 Node's parser knows no others, and tells of CONNECT by itself. */
-const methods: ReadonlySet<string> = new Set(METHODS.filter(method => method !== 'CONNECT'));
+/** Over HTTP/2 there may be others. */
+const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {

@@ -6,6 +6,9 @@ import { HttpExchange } from './http-exchange.js';
 import type { ProxyContext } from './outbound-request.js';
 import { Upgrade } from './upgrade.js';
 
+/** The methods that the API server can be asked with: all that Node's parser knows but CONNECT, which it tells of by itself. */
+export const routedMethods = METHODS.filter(method => method !== 'CONNECT');
+
 /** What the leg to the API server needs. */
 export interface ProxyOptions {
   readonly context: ProxyContext;
@@ -22,15 +25,14 @@ export interface ProxyOptions {
 export const proxyPlugin = fp(registerProxy, { name: 'kube-api-proxy' });
 
 async function registerProxy(app: FastifyInstance, { context, route }: ProxyOptions): Promise<void> {
-  const httpMethods = METHODS.filter(method => method !== 'CONNECT');
   // Bodies are bytes: without a body of Fastify's own, nothing parses, limits or refuses one.
-  for (const method of httpMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  for (const method of routedMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
 
   await app.register(httpProxy, {
     upstream: `http://${context.upstream.host}`,
     prefix: route,
     routes: ['/'],
-    httpMethods,
+    httpMethods: routedMethods,
     proxyPayloads: false,
     disableRequestLogging: true,
     // What it starts ends on the reply; the hook itself never calls on.

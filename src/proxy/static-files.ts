@@ -27,11 +27,14 @@ async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOpt
     const { path } = request.target;
     const file = await realpath(join(folder, path.slice(wwwPrefix.length))).catch(() => undefined);
     if (file === undefined || (file !== folder && !file.startsWith(folder + sep))) throw notFound(path);
-    if (!(await stat(file)).isDirectory()) return sendFile(request, reply, folder, file);
+    const found = await stat(file);
+    if (found.isFile()) return sendFile(request, reply, folder, file);
+    // To open a FIFO blocks one of the four threads that all files share, a device may have no end, and a socket cannot be opened.
+    if (!found.isDirectory()) throw notFound(path);
     if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.target), 301);
     const index = join(file, 'index.html');
     const hasIndex = await stat(index).then(
-      found => found.isFile(),
+      entry => entry.isFile(),
       () => false,
     );
     return hasIndex && (await realpath(index)) === index

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -12,6 +15,7 @@ const secret = 'secret outside of the folder';
 const evilName = `<img src=x onerror=alert(1)>"'&.txt`;
 
 let server: FakeApiServer;
+let socket: net.Server;
 let kubeconfig: KubeconfigFile;
 let directory: string;
 let proxies: Record<'standard' | 'root' | 'nested', ProxyProcess>;
@@ -55,6 +59,11 @@ before(async () => {
   await symlink('loop', join(www, 'loop'));
   await symlink('nothing', join(www, 'dangling'));
   await symlink(www, join(directory, 'www-link'));
+  await mkdir(join(www, 'special'));
+  execFileSync('mkfifo', [join(www, 'special', 'fifo'), join(www, 'special', 'index.html')]);
+  await symlink('fifo', join(www, 'special', 'alias'));
+  socket = net.createServer().listen(join(www, 'special', 'socket'));
+  await once(socket, 'listening');
 
   server = await startFakeApiServer();
   kubeconfig = await writeAdminKubeconfig(server);
@@ -71,6 +80,7 @@ after(async () => {
   await Promise.all(Object.values(proxies).map(proxy => proxy.stop()));
   await kubeconfig.remove();
   await server.kill();
+  socket.close();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -335,6 +345,22 @@ describe('a folder of static files', () => {
         `${target}: ${answer.raw}`,
       );
     }
+  });
+});
+
+describe('what is no regular file', () => {
+  it('is not served, and does not stop those that are', async () => {
+    const names = ['fifo', 'alias', 'index.html', 'socket'];
+    const requests = ['GET', 'HEAD', 'GET'].flatMap(method =>
+      names.map(name => get(`/static/special/${name}`, { method })),
+    );
+    // More than the four threads that libuv opens files on.
+    assert.deepEqual(new Set((await Promise.all(requests)).map(({ code }) => code)), new Set([404]));
+    await gives('/static/hello.txt', 'hello world');
+  });
+
+  it('is listed with the others, and is no index', async () => {
+    await gives('/static/special/', '>fifo</a>');
   });
 });
 

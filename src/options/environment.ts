@@ -1,26 +1,38 @@
 import { definitionOf, flagName, type OptionKey, optionKeys } from '../options.js';
 import type { Given, Source } from './given.js';
+import { isServiceVariable } from './service-variable.js';
+import { suggest } from './suggestion.js';
+
+const prefix = 'KUBE_API_PROXY_';
 
 /** The environment variable that sets the option. */
 export function environmentName(key: OptionKey): string {
-  return `KUBE_API_PROXY_${flagName(key).replaceAll('-', '_').toUpperCase()}`;
+  return `${prefix}${flagName(key).replaceAll('-', '_').toUpperCase()}`;
 }
 
-/**
- * What kubelet writes for a Service called kube-api-proxy (`tcp://10.0.0.1:8001` in KUBE_API_PROXY_PORT), which
- * nobody meant as an option.
- */
-const serviceLink = /^(tcp|udp|sctp):\/\//;
+const keysByVariable: ReadonlyMap<string, OptionKey> = new Map(
+  [...optionKeys.values()].map(key => [environmentName(key), key]),
+);
 
-/** Reads KUBE_API_PROXY_FLAG_NAME for every flag; a variable that is set and empty counts, other names do not. */
+/**
+ * Reads KUBE_API_PROXY_FLAG_NAME for every flag; a variable that is set and empty counts. Other names with the prefix are problems, for
+ * a misspelt rule would protect nothing. What the kubelet writes for Services is neither.
+ */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
   const given = new Map<OptionKey, Given>();
-  for (const key of optionKeys.values()) {
-    const name = environmentName(key);
-    const text = env[name];
-    if (text === undefined || definitionOf(key).flagOnly === true) continue;
-    if (key === 'port' && serviceLink.test(text)) continue;
-    given.set(key, { text, where: name });
+  const problems: string[] = [];
+  for (const [name, text] of Object.entries(env)) {
+    if (text === undefined || !name.startsWith(prefix) || isServiceVariable(name, text)) continue;
+    const key = keysByVariable.get(name);
+    if (key === undefined) problems.push(unknownVariable(name));
+    // An image may well say its version in KUBE_API_PROXY_VERSION.
+    else if (definitionOf(key).flagOnly !== true) given.set(key, { text, where: name });
   }
-  return { given, problems: [] };
+  return { given, problems };
+}
+
+function unknownVariable(name: string): string {
+  const flag = name.slice(prefix.length).toLowerCase().replaceAll('_', '-');
+  const key = optionKeys.get(suggest(flag, optionKeys.keys()) ?? '');
+  return `unknown variable: ${name}${key === undefined ? '' : ` (did you mean ${environmentName(key)}?)`}`;
 }

@@ -49,7 +49,7 @@ test('the compose file starts a proxy that may do nothing to its machine and is 
   const { options } = parseOptions({ argv: proxy.command, env: {} });
   assert.deepEqual([options.address, options.adminAddress], ['127.0.0.1', '127.0.0.1']);
   assert.ok(services['prometheus']?.command.includes('--web.listen-address=127.0.0.1:9090'));
-  assert.equal(proxy.image, ['$', '{KUBE_API_PROXY_IMAGE:-kube-api-proxy}'].join(''));
+  assert.equal(proxy.image, ['$', '{PROXY_IMAGE:-kube-api-proxy}'].join(''));
 });
 
 test('the compose file has options that the proxy takes, and time for its drain', async () => {

@@ -1,0 +1,37 @@
+import { isIP } from 'node:net';
+
+/**
+ * What the kubelet's `envvars.FromServices` calls the variables of one Service, behind the Service's own name in capitals with
+ * underscores: the two of Kubernetes, then those of Docker's links, `PORT` being the first port.
+ */
+const shapes: readonly (readonly [name: RegExp, isValue: (value: string) => boolean])[] = [
+  [/_SERVICE_HOST$/, isAddress],
+  [/_SERVICE_PORT(?:_[A-Z0-9_]+)?$/, isPort],
+  [/_PORT$/, isLink],
+  [/_PORT_\d{1,5}_(?:TCP|UDP|SCTP)$/, isLink],
+  [/_PORT_\d{1,5}_(?:TCP|UDP|SCTP)_PROTO$/, value => /^(?:tcp|udp|sctp)$/.test(value)],
+  [/_PORT_\d{1,5}_(?:TCP|UDP|SCTP)_PORT$/, isPort],
+  [/_PORT_\d{1,5}_(?:TCP|UDP|SCTP)_ADDR$/, isAddress],
+];
+
+/**
+ * Whether a variable is one that the kubelet writes into every container for a Service of the Pod's namespace, by its name and its
+ * value: `KUBE_API_PROXY_ADMIN_PORT=tcp://10.0.0.1:80` is one for the Service kube-api-proxy-admin, `…=8002` is not.
+ */
+export function isServiceVariable(name: string, value: string): boolean {
+  return shapes.some(([shape, isValue]) => shape.test(name) && isValue(value));
+}
+
+function isAddress(value: string): boolean {
+  return isIP(value) !== 0;
+}
+
+function isPort(value: string): boolean {
+  return /^\d{1,5}$/.test(value);
+}
+
+/** `tcp://10.0.0.1:80`; an IPv6 address is in brackets, though older kubelets wrote it without. */
+function isLink(value: string): boolean {
+  const [, address = ''] = /^(?:tcp|udp|sctp):\/\/(.+):\d{1,5}$/.exec(value) ?? [];
+  return isAddress(address.replace(/^\[(.*)\]$/, '$1'));
+}

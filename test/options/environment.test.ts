@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseOptions } from '../../src/options/parse.js';
+
+type Env = Readonly<Record<string, string>>;
+
+function problemsOf(env: Env): readonly string[] {
+  return parseOptions({ argv: [], env }).problems;
+}
+
+/** What the kubelet writes for a Service (pkg/kubelet/envvars): the first of its ports has the short names. */
+function serviceVariables(
+  service: string,
+  address: string,
+  ports: readonly [string, number, string?][],
+): Env {
+  const upper = (name: string) => name.toUpperCase().replaceAll('-', '_');
+  const name = upper(service);
+  const host = address.includes(':') ? `[${address}]` : address;
+  const [[protocol, first]] = ports as [[string, number]];
+  const env: Record<string, string> = {
+    [`${name}_SERVICE_HOST`]: address,
+    [`${name}_SERVICE_PORT`]: String(first),
+    [`${name}_PORT`]: `${protocol}://${host}:${first}`,
+  };
+  for (const [proto, port, portName] of ports) {
+    const link = `${name}_PORT_${port}_${proto.toUpperCase()}`;
+    if (portName !== undefined) env[`${name}_SERVICE_PORT_${upper(portName)}`] = String(port);
+    env[link] = `${proto}://${host}:${port}`;
+    env[`${link}_PROTO`] = proto;
+    env[`${link}_PORT`] = String(port);
+    env[`${link}_ADDR`] = address;
+  }
+  return env;
+}
+
+describe('a variable of the environment', () => {
+  for (const [name, meant] of [
+    ['READONLY', 'READ_ONLY'],
+    ['REJECT_RESOURCE', 'REJECT_RESOURCES'],
+    ['read_only', 'READ_ONLY'],
+    ['ACCEPT-HOSTS', 'ACCEPT_HOSTS'],
+  ] as const) {
+    it(`called KUBE_API_PROXY_${name} is a problem that names KUBE_API_PROXY_${meant}`, () => {
+      assert.deepEqual(problemsOf({ [`KUBE_API_PROXY_${name}`]: 'true' }), [
+        `unknown variable: KUBE_API_PROXY_${name} (did you mean KUBE_API_PROXY_${meant}?)`,
+      ]);
+    });
+  }
+
+  it('that is like no flag is a problem without a suggestion, and never shows its value', () => {
+    assert.deepEqual(problemsOf({ KUBE_API_PROXY_XYZZY: 'hunter2', KUBE_API_PROXY_: '' }), [
+      'unknown variable: KUBE_API_PROXY_XYZZY',
+      'unknown variable: KUBE_API_PROXY_',
+    ]);
+  });
+
+  it('of another program is ignored', () => {
+    assert.deepEqual(
+      problemsOf({ KUBE_API_PROXYREADONLY: '1', KUBE_API: '1', MY_KUBE_API_PROXY_X: '1' }),
+      [],
+    );
+  });
+});
+
+describe('what the kubelet writes for a Service', () => {
+  for (const service of [
+    'kube-api-proxy',
+    'kube-api-proxy-admin',
+    'kube-api-proxy-read-only',
+    'kube-api-proxy-port',
+    'kube-api-proxy-service',
+    'kube-api-proxy-2',
+  ]) {
+    it(`called ${service} is no mistake and no flag, whatever its ports and addresses`, () => {
+      for (const address of ['10.96.0.1', 'fd00::1']) {
+        for (const ports of [
+          [['tcp', 8001]],
+          [
+            ['tcp', 443, 'https'],
+            ['tcp', 8002, 'admin'],
+          ],
+          [
+            ['udp', 53, 'dns'],
+            ['tcp', 53, 'dns-tcp'],
+          ],
+          [['sctp', 36412]],
+        ] as [string, number, string?][][]) {
+          const env = serviceVariables(service, address, ports);
+          const { options, problems } = parseOptions({ argv: [], env });
+          assert.deepEqual(problems, [], JSON.stringify(env));
+          assert.deepEqual([options.port, options.adminPort], [8001, undefined]);
+        }
+      }
+    });
+  }
+
+  it('leaves the flag of that name to the other sources', () => {
+    const env = {
+      ...serviceVariables('kube-api-proxy-admin', '10.96.0.1', [['tcp', 80]]),
+      KUBE_API_PROXY_CONFIG: 'f',
+    };
+    const { options } = parseOptions({ argv: [], env, readFile: () => 'admin-port: 9002' });
+    assert.equal(options.adminPort, 9002);
+  });
+
+  it('is not whatever resembles it', () => {
+    for (const [name, value] of [
+      ['KUBE_API_PROXY_PORT', 'tcp://'],
+      ['KUBE_API_PROXY_PORT', 'tcp://example:80'],
+      ['KUBE_API_PROXY_PORT', 'http://10.0.0.1:80'],
+      ['KUBE_API_PROXY_SERVICE_HOST', 'example'],
+      ['KUBE_API_PROXY_SERVICE_PORT', 'http'],
+      ['KUBE_API_PROXY_PORT_80', 'tcp://10.0.0.1:80'],
+      ['KUBE_API_PROXY_PORT_80_HTTP', 'tcp://10.0.0.1:80'],
+      ['KUBE_API_PROXY_PORT_80_TCP_PROTO', 'true'],
+      ['KUBE_API_PROXY_PORT_80_TCP_ADDR', 'true'],
+      ['KUBE_API_PROXY_READONLY', 'tcp://10.0.0.1:80'],
+    ] as const) {
+      assert.equal(problemsOf({ [name]: value }).length, 1, `${name}=${value}`);
+    }
+  });
+});

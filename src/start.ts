@@ -4,6 +4,7 @@ import { buildAdminServer } from './admin-server.js';
 import { createClientCertificateAuthenticator } from './authentication/client-certificate.js';
 import { asksCallers, configureAuthentication } from './authentication/methods.js';
 import { FairShares } from './guard/fair-shares.js';
+import { UnknownResources } from './guard/unknown-resources.js';
 import { describeFileError } from './kubeconfig/file-problem.js';
 import type { ClientConfig } from './kubeconfig/types.js';
 import type { FetchJson } from './kubernetes/discovery.js';
@@ -60,7 +61,7 @@ export interface Program {
   readonly health: Health;
   /** Begins to learn what serving needs to know, which resources there are and an OIDC issuer's keys: dials. */
   readonly discover: () => void;
-  /** Begins to warn, of certificates that expire and of permissions that the proxy lacks; once for all processes. */
+  /** Begins to warn, of certificates that expire, permissions that the proxy lacks and rules that reject nothing; once for all processes. */
   readonly startWarnings: () => void;
   /** Undefined unless it has a path. */
   readonly auditLog: OpenAuditLog | undefined;
@@ -85,9 +86,10 @@ export async function createProgram(
   let upstream: Upstream | undefined;
   let health: Health | undefined;
   const openStreams = new OpenStreams();
-  const knownResources = createKnownResources(
-    team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(upstream as Upstream, path, accept)),
-  );
+  const discovery: FetchJson =
+    team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(upstream as Upstream, path, accept));
+  const knownResources = createKnownResources(discovery);
+  const unknownResources = new UnknownResources(options.rejectResources, discovery, logger);
   const fairShares = new FairShares(options);
   const metrics = createMetrics({
     ...surroundings,
@@ -160,13 +162,14 @@ export async function createProgram(
   const shutdown = createShutdownCheck();
   const mayImpersonate =
     configured && createImpersonationCheck(followed.upstream, () => configured.impersonated());
-  health = createHealth([
+  const checks = [
     ...(team.checks ?? []),
     { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
     ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
     { name: 'shutdown', check: shutdown.check },
-  ]);
+  ];
+  health = createHealth(checks, () => unknownResources.warnings());
   const app = await buildServer({
     options: { ...options, www: folder.path },
     upstream,
@@ -184,6 +187,7 @@ export async function createProgram(
     followed.close();
     configured?.close();
     expiryWarning.close();
+    unknownResources.close();
     tls?.close();
   });
   const admin =
@@ -203,6 +207,7 @@ export async function createProgram(
     },
     startWarnings() {
       expiryWarning.start();
+      void unknownResources.start();
       tls?.start();
       mayImpersonate?.().catch((error: Error) =>
         logger.warn({ reason: error.message }, 'callers cannot be impersonated'),

@@ -52,3 +52,28 @@ function pluralOf(name: string): string | undefined {
   if (plurals.has(name)) return undefined;
   return [`${name}s`, `${name}es`, name.replace(/y$/, 'ies')].find(plural => plurals.has(plural));
 }
+
+/** A resource, or a subresource of it where that is not empty; all in lower case. */
+interface Resource {
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource: string;
+}
+
+/** Whether the entry names this resource or subresource. */
+export function isAbout(pattern: ResourcePattern, { group, resource, subresource }: Resource): boolean {
+  return isAny(pattern.resource, resource) && isAny(pattern.group, group) && covers(pattern, subresource);
+}
+
+/** The entry as one would write it. */
+export function nameOf({ resource, group, subresource }: ResourcePattern): string {
+  return `${resource}${group === '*' ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
+}
+
+function isAny(pattern: string, text: string): boolean {
+  return pattern === '*' || pattern === text;
+}
+
+function covers({ subresource: pattern }: ResourcePattern, subresource: string): boolean {
+  return pattern === undefined || (subresource !== '' && isAny(pattern, subresource));
+}

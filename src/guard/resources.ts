@@ -1,7 +1,7 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { hasCertainFields } from './certain-path.js';
 import { Refusal } from './refusal.js';
-import type { ResourcePattern } from './resource-list.js';
+import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
 
 /** Judges a request by the resource that it is about; throws a Refusal. */
 export type ResourceGuard = (info: RequestInfo) => void;
@@ -25,7 +25,7 @@ export function createResourceGuard(rejected: readonly ResourcePattern[]): Resou
     // /api/v1/proxy/… is the subresource's old place.
     const subresource = info.verb === 'proxy' ? 'proxy' : info.subresource.toLowerCase();
     for (const pattern of rejected) {
-      if (isAny(pattern.resource, resource) && isAny(pattern.group, group) && covers(pattern, subresource)) {
+      if (isAbout(pattern, { group, resource, subresource })) {
         throw new Refusal(
           403,
           'resource',
@@ -34,16 +34,4 @@ export function createResourceGuard(rejected: readonly ResourcePattern[]): Resou
       }
     }
   };
-}
-
-function isAny(pattern: string, text: string): boolean {
-  return pattern === '*' || pattern === text;
-}
-
-function covers({ subresource: pattern }: ResourcePattern, subresource: string): boolean {
-  return pattern === undefined || (subresource !== '' && isAny(pattern, subresource));
-}
-
-function nameOf({ resource, group, subresource }: ResourcePattern): string {
-  return `${resource}${group === '*' ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
 }

@@ -23,12 +23,17 @@ export interface Health {
 /**
  * Answers as k8s.io/apiserver's healthz does, with the reason of a failure where that withholds it. `checks` are for readyz;
  * livez says that the process answers (`ping`) and nothing more, for a restart does not mend an API server that is away.
+ * `warnings` are lines of readyz beside the checks, which fail nothing.
  */
-export function createHealth(checks: readonly HealthCheck[]): Health {
+export function createHealth(
+  checks: readonly HealthCheck[],
+  warnings: () => readonly string[] = () => [],
+): Health {
   const ping: HealthCheck = { name: 'ping', check: () => undefined };
   const readyzChecks = [ping, ...checks];
   return {
-    answer: (kind, query) => answer(kind, kind === 'livez' ? [ping] : readyzChecks, query),
+    answer: (kind, query) =>
+      kind === 'livez' ? answer(kind, [ping], query) : answer(kind, readyzChecks, query, warnings()),
     async results() {
       const entries = checks.map(async (check): Promise<[string, boolean]> => {
         return [check.name, (await failureOf(check)) === undefined];
@@ -38,7 +43,12 @@ export function createHealth(checks: readonly HealthCheck[]): Health {
   };
 }
 
-async function answer(kind: string, checks: readonly HealthCheck[], query: string): Promise<HealthAnswer> {
+async function answer(
+  kind: string,
+  checks: readonly HealthCheck[],
+  query: string,
+  warnings: readonly string[] = [],
+): Promise<HealthAnswer> {
   const excluded = new Set(queryValues(query, 'exclude'));
   const unmatched = new Set(excluded);
   for (const { name } of checks) unmatched.delete(name);
@@ -56,6 +66,7 @@ async function answer(kind: string, checks: readonly HealthCheck[], query: strin
     const names = [...unmatched].sort().map(name => JSON.stringify(name));
     lines += `warn: some health checks cannot be excluded: no matches for ${names.join(',')}\n`;
   }
+  for (const warning of warnings) lines += `warn: ${warning}\n`;
   if (failures.some(failure => failure !== undefined)) {
     return { code: 500, body: `${lines}${kind} check failed\n` };
   }

@@ -1,0 +1,71 @@
+import { type Clock, systemClock } from '../credentials/clock.js';
+import { discover, type FetchJson } from '../kubernetes/discovery.js';
+import type { Logger } from '../observability/logger.js';
+import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
+
+/** Milliseconds until discovery is read again: while it is not complete, and while it lacks something. */
+const intervals = { incomplete: 60_000, lacking: 10 * 60_000 };
+
+/**
+ * Finds the entries of `--reject-resources` that name nothing the API server has, for a misspelt one rejects nothing. They are warned
+ * of and no error: a custom resource may be named before it is installed.
+ */
+export class UnknownResources {
+  /** What discovery has not shown yet. */
+  readonly #unknown: Set<ResourcePattern>;
+  readonly #warned = new Set<ResourcePattern>();
+  readonly #fetchJson: FetchJson;
+  readonly #logger: Pick<Logger, 'warn'>;
+  readonly #clock: Clock;
+  #isCompared = false;
+  #cancel: () => void = () => {};
+
+  constructor(
+    rejected: readonly ResourcePattern[],
+    fetchJson: FetchJson,
+    logger: Pick<Logger, 'warn'>,
+    clock: Clock = systemClock,
+  ) {
+    this.#unknown = new Set(rejected);
+    this.#fetchJson = fetchJson;
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  /** Reads discovery until it has shown every entry; never rejects. Resolves when it was read once. */
+  async start(): Promise<void> {
+    if (this.#unknown.size === 0) return;
+    const isComplete = await discover(this.#fetchJson, (group, _version, resource, subresource) => {
+      for (const pattern of this.#unknown) {
+        if (isAbout(pattern, { group, resource, subresource })) this.#unknown.delete(pattern);
+      }
+    }).catch(() => false);
+    if (isComplete) this.#compared();
+    if (this.#unknown.size === 0) return;
+    const delay = isComplete ? intervals.lacking : intervals.incomplete;
+    this.#cancel = this.#clock.schedule(delay, () => void this.start());
+  }
+
+  /** A line for each entry that rejects nothing, for readyz. */
+  warnings(): readonly string[] {
+    const names = [...this.#unknown].map(nameOf);
+    if (names.length === 0) return [];
+    if (this.#isCompared) return names.map(name => `--reject-resources: the API server has no ${name}`);
+    return [`--reject-resources: not found in the API server's discovery so far: ${names.join(', ')}`];
+  }
+
+  close(): void {
+    this.#cancel();
+    this.#unknown.clear();
+  }
+
+  #compared(): void {
+    this.#isCompared = true;
+    for (const pattern of this.#unknown) {
+      if (this.#warned.has(pattern)) continue;
+      this.#warned.add(pattern);
+      const message = '--reject-resources names what the API server does not have, which rejects nothing';
+      this.#logger.warn({ resource: nameOf(pattern) }, message);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { send } from '../support/http-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { eventually } from './credential-probe.js';
+
+let server: FakeApiServer;
+let admin: KubeconfigFile;
+
+before(async () => {
+  server = await startFakeApiServer();
+  admin = await writeAdminKubeconfig(server);
+});
+
+after(async () => {
+  await server.kill();
+  await admin.remove();
+});
+
+for (const workers of [1, 2]) {
+  test(`the log and readyz name misspelt entries of --reject-resources, and readyz passes (workers: ${workers})`, async t => {
+    const proxy = await startProxy([
+      `--kubeconfig=${admin.path}`,
+      `--workers=${workers}`,
+      '--reject-resources=secretz,pods/exce,configmaps',
+    ]);
+    t.after(() => proxy.stop('SIGKILL'));
+    const warned = () => proxy.log().filter(({ msg }) => /--reject-resources/.test(String(msg)));
+    await eventually('the warnings', () => warned().length >= 2);
+    assert.deepEqual(
+      warned().map(({ level, resource }) => [level, resource]),
+      [
+        [40, 'secretz'],
+        [40, 'pods/exce'],
+      ],
+    );
+    const { status, text } = await send(proxy.port, '/-/readyz?verbose');
+    assert.equal(status, 200);
+    assert.match(
+      text,
+      /\nwarn: --reject-resources: the API server has no secretz\nwarn: --reject-resources: the API server has no pods\/exce\nreadyz check passed\n$/,
+    );
+    assert.equal((await send(proxy.port, '/-/readyz')).text, 'ok');
+  });
+}

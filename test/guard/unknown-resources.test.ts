@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseResourceList } from '../../src/guard/resource-list.js';
+import { UnknownResources } from '../../src/guard/unknown-resources.js';
+import type { FetchJson } from '../../src/kubernetes/discovery.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const widgets = {
+  metadata: { name: 'example.com' },
+  versions: [{ version: 'v1', resources: [{ resource: 'widgets' }] }],
+};
+const core = {
+  metadata: {},
+  versions: [
+    {
+      version: 'v1',
+      resources: [{ resource: 'pods', subresources: [{ subresource: 'exec' }] }, { resource: 'secrets' }],
+    },
+  ],
+};
+
+/** What is warned of an API server with these groups; `groups` can be changed, undefined is an API server that is away. */
+function watch(list: string, groups: readonly object[] | undefined) {
+  const state = { groups, asked: 0 };
+  const fetchJson: FetchJson = async path => {
+    state.asked += 1;
+    if (state.groups === undefined) throw new Error('away');
+    return {
+      status: 200,
+      body: { kind: 'APIGroupDiscoveryList', items: path === '/api' ? [core] : state.groups },
+    };
+  };
+  const logged: unknown[] = [];
+  const logger = { warn: (fields: { resource: string }) => logged.push(fields.resource) };
+  const clock = new ManualClock(0);
+  const parsed = parseResourceList(list);
+  assert.ok('patterns' in parsed);
+  const unknown = new UnknownResources(parsed.patterns, fetchJson, logger as never, clock);
+  return { state, logged, clock, unknown };
+}
+
+/** Lets what has fallen due run to its next wait. */
+const turn = () => new Promise(resolve => setImmediate(resolve));
+
+describe('--reject-resources', () => {
+  it('has each entry warned of that discovery does not have, once in the log', async () => {
+    const list =
+      'secretz,secrets,pods/exec,pods/exce,pods.apps,widgets.example.com,*.example.com,*.example.org';
+    const { logged, unknown, clock } = watch(list, [widgets]);
+    await unknown.start();
+    const misspelt = ['secretz', 'pods/exce', 'pods.apps', '*.example.org'];
+    assert.deepEqual(logged, misspelt);
+    clock.advance(3_600_000);
+    await turn();
+    assert.deepEqual(logged, misspelt);
+    assert.deepEqual(
+      unknown.warnings(),
+      misspelt.map(name => `--reject-resources: the API server has no ${name}`),
+    );
+  });
+
+  it('finds any subresource for *, and asks no more once all is found', async () => {
+    const { logged, unknown, clock } = watch('*/exec,pods/*,*', []);
+    await unknown.start();
+    assert.deepEqual([logged, unknown.warnings(), clock.pending], [[], [], 0]);
+    assert.deepEqual(watch('secrets/*', []).unknown.warnings().length, 1);
+  });
+
+  it('is not warned of any more once the resource is there', async () => {
+    const { state, unknown, clock } = watch('widgets.example.com', []);
+    await unknown.start();
+    assert.equal(unknown.warnings().length, 1);
+    state.groups = [widgets];
+    clock.advance(10 * 60_000);
+    await turn();
+    assert.deepEqual([unknown.warnings(), clock.pending], [[], 0]);
+  });
+
+  it('is compared later while the API server is away, and readyz says that it has not been', async () => {
+    const { state, logged, unknown, clock } = watch('secretz', undefined);
+    await unknown.start();
+    const pending = "--reject-resources: not found in the API server's discovery so far: secretz";
+    assert.deepEqual([logged, unknown.warnings()], [[], [pending]]);
+    state.groups = [];
+    clock.advance(60_000);
+    await turn();
+    assert.deepEqual(logged, ['secretz']);
+  });
+
+  it('asks nothing when it is empty, or when the program has ended', async () => {
+    const none = watch('', []);
+    await none.unknown.start();
+    assert.equal(none.state.asked, 0);
+    const ended = watch('secretz', []);
+    await ended.unknown.start();
+    ended.unknown.close();
+    assert.equal(ended.clock.pending, 0);
+    const ending = watch('secretz', []);
+    const started = ending.unknown.start();
+    ending.unknown.close();
+    await started;
+    assert.deepEqual([ending.logged, ending.clock.pending], [[], 0]);
+  });
+});

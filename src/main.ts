@@ -1,4 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=32 --v8-pool-size=1
+import './no-inspector.js';
 import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -112,7 +113,11 @@ async function createShared(...args: Parameters<typeof CreatePrimary>): ReturnTy
 
 /** Makes workers. The command line and the environment of their primary may hold secrets, which they are told of where they need them. */
 function forking(): () => Worker {
-  cluster.setupPrimary({ args: [], serialization: 'advanced' });
+  const flag = '--disable-sigusr1';
+  const execArgv = process.allowedNodeEnvironmentFlags.has(flag)
+    ? [...process.execArgv, flag]
+    : process.execArgv;
+  cluster.setupPrimary({ args: [], serialization: 'advanced', execArgv });
   const own = Object.keys(process.env).filter(name => name.startsWith('KUBE_API_PROXY_'));
   const without = Object.fromEntries(own.map(name => [name, undefined]));
   return () => cluster.fork(without);

@@ -1,5 +1,5 @@
 # The base is pinned here and nowhere else; add a digest (node:…@sha256:…) to pin it to the byte.
-ARG NODE_IMAGE=node:22.21.1-bookworm-slim
+ARG NODE_IMAGE=node:22.23.3-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app

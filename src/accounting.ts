@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from './guard/refusal.js';
+import { fieldValue } from './http/header-fields.js';
 import type { RequestInfo } from './kubernetes/request-info.js';
 import { asHttp2 } from './listener/http2-response.js';
 import type { AuditLog } from './observability/audit-log.js';
@@ -95,19 +96,17 @@ export class Accounting {
 }
 
 /** The name of a request in logs, here and upstream: the one that it came with, or a new one. */
-export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
-  const { 'x-request-id': given } = headers;
-  return typeof given === 'string' ? given.slice(0, 128) : randomUUID();
+export function requestIdOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): string {
+  return fieldValue(rawHeaders, 'x-request-id')?.slice(0, 128) ?? randomUUID();
 }
 
 function originOf({ id, raw, method, target }: FastifyRequest): RequestOrigin {
-  const { traceparent } = raw.headers;
   return {
     method,
     path: loggable(target.rawPath),
     remoteAddress: raw.socket.remoteAddress,
     requestId: id,
-    traceparent: typeof traceparent === 'string' ? traceparent.slice(0, 128) : undefined,
+    traceparent: fieldValue(raw.rawHeaders, 'traceparent')?.slice(0, 128),
   };
 }
 

@@ -21,6 +21,7 @@ import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
 import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from './guard/request-target.js';
 import { createResourceGuard } from './guard/resources.js';
 import { refuseConnect, refuseUnknownMethod, refuseUnparsed } from './guard/unparsed.js';
+import { fieldValue } from './http/header-fields.js';
 import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
 import { schemaless } from './listener/schemaless.js';
@@ -170,7 +171,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const info = parseRequestInfo(request.method, relativeTo(serverPath(), target.path), target.query);
     request.target = target;
     accounting.begin(request, reply, info);
-    if (cors !== undefined) addAnswerHeaders(request, reply, cors.answerHeaders(request.headers.origin));
+    if (cors !== undefined)
+      addAnswerHeaders(request, reply, cors.answerHeaders(fieldValue(request.raw.rawHeaders, 'origin')));
     const judged = { request, reply, done };
     // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
     // for thousands of requests fit into one packet.

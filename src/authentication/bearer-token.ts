@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { fieldValue } from '../http/header-fields.js';
 import { hasBearerProtocolPrefix, parseBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import { AuthenticationError } from './authentication-error.js';
 
@@ -25,7 +26,7 @@ export function digestOf(text: string): string {
  * for one that is not well-formed, and for two.
  */
 export function readBearerToken(request: IncomingMessage): BearerToken | undefined {
-  const { authorization } = request.headers;
+  const authorization = fieldValue(request.rawHeaders, 'authorization');
   const fromHeader = authorization === undefined ? undefined : parseAuthorization(authorization);
   const fromProtocol = isWebSocket(request) ? parseProtocols(request.rawHeaders) : undefined;
   if (fromHeader !== undefined && fromProtocol !== undefined) {
@@ -44,11 +45,11 @@ function parseAuthorization(value: string): string | undefined {
   return token;
 }
 
-function isWebSocket({ upgrade, headers }: IncomingMessage): boolean {
+function isWebSocket({ upgrade, rawHeaders }: IncomingMessage): boolean {
   return (
     upgrade === true &&
-    headers.upgrade?.toLowerCase() === 'websocket' &&
-    /(?:^|,)\s*upgrade\s*(?:$|,)/i.test(headers.connection ?? '')
+    fieldValue(rawHeaders, 'upgrade')?.toLowerCase() === 'websocket' &&
+    /(?:^|,)\s*upgrade\s*(?:$|,)/i.test(fieldValue(rawHeaders, 'connection') ?? '')
   );
 }
 

@@ -1,8 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { fieldValue } from '../http/header-fields.js';
 import { isHttp2 } from '../listener/http2-request.js';
 import { hasBody } from '../proxy/request-body.js';
 import { Refusal } from './refusal.js';
+
+/**
+ * Node's own limit, by default. Before 22.23.3 and 24.21.0 it lets 23 more through, which its `headers` does not have, and drops
+ * all behind them without a word, `Content-Length` too.
+ */
+const maxFields = 1000;
 
 /** Connections on which it is not certain where a request ended: what came behind it may be part of it. */
 const condemned = new WeakSet<Socket>();
@@ -14,13 +21,16 @@ const condemned = new WeakSet<Socket>();
  * bytes belong to the body, or to the new protocol, or to the next request, depending on who reads them.
  */
 export function refuseUncertainFraming(request: IncomingMessage): void {
-  const { socket, headers, httpVersion } = request;
+  const { socket, rawHeaders, httpVersion } = request;
   if (condemned.has(socket))
     throw refusal('the request before this one on its connection had no certain end');
+  if (rawHeaders.length > 2 * maxFields) {
+    throw condemn(socket, `the request has more than ${maxFields} header fields`, 431);
+  }
   if (httpVersion !== '1.1' && httpVersion !== '1.0' && !isHttp2(request)) {
     throw condemn(socket, `HTTP/${httpVersion} is not supported; send HTTP/1.1`);
   }
-  const coding = headers['transfer-encoding'];
+  const coding = fieldValue(rawHeaders, 'transfer-encoding');
   if (coding !== undefined) {
     if (httpVersion === '1.0') throw condemn(socket, 'an HTTP/1.0 request cannot have a Transfer-Encoding');
     if (coding.toLowerCase() !== 'chunked') {
@@ -32,11 +42,11 @@ export function refuseUncertainFraming(request: IncomingMessage): void {
   }
 }
 
-function condemn(socket: Socket, message: string): Refusal {
+function condemn(socket: Socket, message: string, code = 400): Refusal {
   condemned.add(socket);
-  return refusal(message);
+  return refusal(message, code);
 }
 
-function refusal(message: string): Refusal {
-  return new Refusal(400, 'bad_request', message, { endsConnection: true });
+function refusal(message: string, code = 400): Refusal {
+  return new Refusal(code, 'bad_request', message, { endsConnection: true });
 }

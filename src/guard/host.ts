@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { fieldValue } from '../http/header-fields.js';
 import { Refusal } from './refusal.js';
 import type { RegexpList } from './regexp-list.js';
 
@@ -32,7 +33,8 @@ export function refuseUncertainHost({ rawHeaders, httpVersion }: IncomingMessage
 export function createHostGuard(accepted: RegexpList): HostGuard {
   // Nearly every request carries the same few hosts; a small set keeps the expressions off the hot path.
   const known = new Set<string>();
-  return ({ headers: { host = '' } }) => {
+  return ({ rawHeaders }) => {
+    const host = fieldValue(rawHeaders, 'host') ?? '';
     if (known.has(host)) return;
     if (!spellings(host).some(spelling => accepted.matches(spelling))) {
       throw new Refusal(

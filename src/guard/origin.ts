@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { fieldValue, hasField } from '../http/header-fields.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { asksForUpgrade } from '../proxy/upgrade.js';
 import { isSerializedOrigin } from './origin-list.js';
@@ -10,8 +11,8 @@ import { Refusal } from './refusal.js';
 export type OriginGuard = (request: IncomingMessage, info: RequestInfo) => void;
 
 /** Whether a request says which page it comes from; no program but a browser's does. */
-export function comesFromBrowser({ headers }: IncomingMessage): boolean {
-  return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined;
+export function comesFromBrowser({ rawHeaders }: IncomingMessage): boolean {
+  return hasField(rawHeaders, 'origin') || hasField(rawHeaders, 'sec-fetch-site');
 }
 
 /** What browsers say of requests that no page of another origin had a hand in (Fetch Metadata, `Sec-Fetch-Site`). */
@@ -25,7 +26,8 @@ const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none']);
  */
 export function createOriginGuard(isAllowed: (origin: string) => boolean): OriginGuard {
   return (request, info) => {
-    const { origin, 'sec-fetch-site': site } = request.headers;
+    const origin = fieldValue(request.rawHeaders, 'origin');
+    const site = fieldValue(request.rawHeaders, 'sec-fetch-site');
     if (origin !== undefined && isAllowed(origin)) return;
     if (isOwn(request, origin, site)) return;
     if (isRead(info, request) && !asksForUpgrade(request)) return;
@@ -38,14 +40,10 @@ export function createOriginGuard(isAllowed: (origin: string) => boolean): Origi
   };
 }
 
-function isOwn(
-  request: IncomingMessage,
-  origin: string | undefined,
-  site: string | string[] | undefined,
-): boolean {
-  if (site !== undefined && (typeof site !== 'string' || !ownSites.has(site))) return false;
+function isOwn(request: IncomingMessage, origin: string | undefined, site: string | undefined): boolean {
+  if (site !== undefined && !ownSites.has(site)) return false;
   if (origin === undefined) return true;
-  const { host } = request.headers;
+  const host = fieldValue(request.rawHeaders, 'host');
   if (host === undefined || !isSerializedOrigin(origin)) return false;
   const own = (request.socket as TLSSocket).encrypted === true ? 'https' : 'http';
   const [scheme, authority] = split(origin);

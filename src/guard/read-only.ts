@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { asksForUpgrade } from '../proxy/upgrade.js';
 import { hasCertainFields } from './certain-path.js';
@@ -23,7 +24,7 @@ const connect = /^(?:exec|attach|portforward|proxy)$/i;
 /** Profiling is work that the API server is put to, for as long as the client says. */
 const profiling = /^\/*debug\/pprof(?:\/|$)/;
 /** The API server knows no such header; a program in between or an aggregated API server may, with underscores as well. */
-const methodOverride = /^x[^a-z0-9]+(?:http[^a-z0-9]+)?method(?:[^a-z0-9]+override)?$/;
+const methodOverride = /^x[^a-z0-9]+(?:http[^a-z0-9]+)?method(?:[^a-z0-9]+override)?$/i;
 
 /**
  * Refuses for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,
@@ -43,7 +44,7 @@ export function refuseWrite(info: RequestInfo, request: IncomingMessage): void {
 export function isRead(info: RequestInfo, request: IncomingMessage): boolean {
   const { method } = request;
   if ((method !== 'GET' && method !== 'HEAD') || !hasCertainFields(info)) return false;
-  for (const name in request.headers) if (methodOverride.test(name)) return false;
+  if (overridesMethod(request.rawHeaders)) return false;
   if (asksForUpgrade(request)) return isReadOverWebSocket(info, request);
   if (!info.isResourceRequest) return !profiling.test(info.path);
   const { verb } = info;
@@ -51,12 +52,19 @@ export function isRead(info: RequestInfo, request: IncomingMessage): boolean {
   return !connect.test(info.subresource);
 }
 
+function overridesMethod(rawHeaders: RawHeaders): boolean {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (methodOverride.test(rawHeaders[index] as string)) return true;
+  }
+  return false;
+}
+
 /**
  * A watch or a Pod's log. Nothing else: an aggregated API may give a console to a GET of any subresource, as KubeVirt's
  * `virtualmachineinstances/console` does.
  */
-function isReadOverWebSocket(info: RequestInfo, { headers }: IncomingMessage): boolean {
-  if (headers.upgrade?.toLowerCase() !== 'websocket') return false;
+function isReadOverWebSocket(info: RequestInfo, { rawHeaders }: IncomingMessage): boolean {
+  if (fieldValue(rawHeaders, 'upgrade')?.toLowerCase() !== 'websocket') return false;
   if (info.verb === 'watch') return info.subresource === '';
   return (
     info.verb === 'get' && info.apiGroup === '' && info.resource === 'pods' && info.subresource === 'log'

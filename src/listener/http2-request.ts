@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { hasField } from '../http/header-fields.js';
 
 /**
  * The request of an HTTP/2 stream as HTTP/1.1 would have brought it, so that one chain judges and forwards both: the part of
@@ -37,8 +38,8 @@ export class Http2Request extends Readable {
     this.method = headers[':method'] ?? '';
     this.url = headers[':path'] ?? '';
     this.complete = stream.endAfterHeaders;
-    this.headers = plainHeaders(headers, this.complete);
-    this.rawHeaders = plainRawHeaders(headers, rawHeaders);
+    this.headers = plainHeaders(headers);
+    this.rawHeaders = plainRawHeaders(headers, rawHeaders, this.complete);
     stream.once('close', () => this.destroy());
   }
 
@@ -65,16 +66,15 @@ export function isHttp2(request: unknown): boolean {
   return request instanceof Http2Request;
 }
 
-/** What HTTP/1.1 would say of a body whose length is not known: that it is there (RFC 9112, section 6.3). */
-function plainHeaders(headers: Http2Headers, complete: boolean): IncomingHttpHeaders {
+function plainHeaders(headers: Http2Headers): IncomingHttpHeaders {
   const plain: IncomingHttpHeaders = {};
   for (const name of Object.keys(headers)) if (!name.startsWith(':')) plain[name] = headers[name];
   if (headers[':authority'] !== undefined) plain.host = headers[':authority'];
-  if (!complete && plain['content-length'] === undefined) plain['transfer-encoding'] = 'chunked';
   return plain;
 }
 
-function plainRawHeaders(headers: Http2Headers, rawHeaders: readonly string[]): string[] {
+/** As HTTP/1.1 does, they say of a body whose length is not known that it is there (RFC 9112, section 6.3). */
+function plainRawHeaders(headers: Http2Headers, rawHeaders: readonly string[], complete: boolean): string[] {
   const authority = headers[':authority'];
   const plain = authority === undefined ? [] : ['host', authority];
   let cookie = false;
@@ -90,5 +90,6 @@ function plainRawHeaders(headers: Http2Headers, rawHeaders: readonly string[]): 
       plain.push(name, value);
     }
   }
+  if (!complete && !hasField(plain, 'content-length')) plain.push('transfer-encoding', 'chunked');
   return plain;
 }

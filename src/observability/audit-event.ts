@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
+import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
@@ -101,16 +101,15 @@ export function responseStatus(code: number, failure: Error | undefined): Respon
  * client writes into the headers, the last address is the peer's; on a Unix socket, whose peers have none, there are no addresses.
  */
 export function sourceIPs(
-  headers: IncomingHttpHeaders,
+  rawHeaders: RawHeaders,
   remoteAddress: string | undefined,
 ): readonly string[] | undefined {
   const peer = ipOf(remoteAddress);
   if (peer === undefined) return undefined;
-  const { 'x-forwarded-for': forwardedFor, 'x-real-ip': realIp } = headers;
+  const forwardedFor = fieldValue(rawHeaders, 'x-forwarded-for');
+  const realIp = fieldValue(rawHeaders, 'x-real-ip');
   if (forwardedFor === undefined && realIp === undefined) return [peer];
-  const found = String(forwardedFor ?? '')
-    .split(',')
-    .map(ipOf);
+  const found = (forwardedFor ?? '').split(',').map(ipOf);
   const addresses = found.filter(address => address !== undefined);
   const real = ipOf(realIp);
   if (real !== undefined && !addresses.includes(real)) addresses.push(real);
@@ -119,8 +118,8 @@ export function sourceIPs(
 }
 
 /** The address without spaces and without the IPv6 form of an IPv4 address; undefined for what is none. */
-function ipOf(text: string | string[] | undefined): string | undefined {
-  const address = String(text ?? '').trim();
+function ipOf(text: string | undefined): string | undefined {
+  const address = (text ?? '').trim();
   if (isIP(address) === 0) return undefined;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
@@ -129,14 +128,16 @@ function ipOf(text: string | string[] | undefined): string | undefined {
 const auditId = /^[\w.:-]{1,128}$/;
 
 /** The Audit-ID that a client or a proxy in front has given the request, which the API server takes as well. */
-export function givenAuditId({ 'audit-id': given }: IncomingHttpHeaders): string | undefined {
-  return typeof given === 'string' && auditId.test(given) ? given : undefined;
+export function givenAuditId(rawHeaders: RawHeaders): string | undefined {
+  const given = fieldValue(rawHeaders, 'audit-id');
+  return given !== undefined && auditId.test(given) ? given : undefined;
 }
 
 const maxUserAgent = 1024;
 
 /** As the API server writes it: what is longer is cut. */
-export function auditUserAgent({ 'user-agent': userAgent }: IncomingHttpHeaders): string | undefined {
+export function auditUserAgent(rawHeaders: RawHeaders): string | undefined {
+  const userAgent = fieldValue(rawHeaders, 'user-agent');
   if (userAgent === undefined || userAgent === '') return undefined;
   const text = Buffer.from(userAgent, 'latin1').toString();
   return text.length > maxUserAgent ? `${text.slice(0, maxUserAgent)}...TRUNCATED` : text;

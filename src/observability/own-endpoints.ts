@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { fieldValue } from '../http/header-fields.js';
 import type { Health } from './health.js';
 import type { Exposition } from './metrics.js';
 
@@ -17,7 +18,7 @@ export const ownEndpoints = fp(registerOwnEndpoints, { name: 'own-endpoints' });
 async function registerOwnEndpoints(app: FastifyInstance, options: OwnEndpointsOptions): Promise<void> {
   const { exposition, health, path } = options;
   app.get(`${path}metrics`, async (request, reply) => {
-    const { contentType, text } = await exposition.render(request.headers.accept ?? '');
+    const { contentType, text } = await exposition.render(fieldValue(request.raw.rawHeaders, 'accept') ?? '');
     reply.type(contentType);
     return text;
   });

@@ -45,15 +45,15 @@ export class RequestAudit {
     info: RequestInfo,
     { longRunning, log }: { longRunning: boolean; log: Pick<AuditLog, 'begin' | 'append'> },
   ) {
-    const { headers, socket } = request.raw;
-    this.id = givenAuditId(headers) ?? randomUUID();
+    const { rawHeaders, socket } = request.raw;
+    this.id = givenAuditId(rawHeaders) ?? randomUUID();
     this.#log = log;
     log.begin();
     this.#request = request;
     this.#info = info;
     this.#longRunning = longRunning;
     // A connection that has ended does not know its peer any more.
-    this.#sourceIPs = sourceIPs(headers, socket.remoteAddress);
+    this.#sourceIPs = sourceIPs(rawHeaders, socket.remoteAddress);
   }
 
   /** Who sends the request has been asked, so that a long-running one can be told of; later calls do nothing. */
@@ -100,7 +100,7 @@ export class RequestAudit {
       user,
       impersonatedUser: another(user, this.#impersonated),
       sourceIPs: this.#sourceIPs,
-      userAgent: auditUserAgent(raw.headers),
+      userAgent: auditUserAgent(raw.rawHeaders),
       objectRef: objectReference(this.#info),
       responseStatus: code === undefined ? undefined : responseStatus(code, failure),
       requestReceivedTimestamp: formatMicroTime(this.#receivedAt),

@@ -1,8 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import { hasField, indexOfField, type RawHeaders } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
-
-/** Header fields as Node's `rawHeaders` has them: name, value, name, value, … in order, spelled as sent. */
-export type RawHeaders = readonly string[];
 
 /** What a request is given on its way to the API server, besides the client's own headers. */
 export interface Additions {
@@ -27,7 +25,7 @@ export interface Additions {
 
 /**
  * RFC 9110, section 7.6.1, and net/http/httputil's list. `Expect` is between the client and this program, which
- * answers it; `Content-Length` may not be taken away by naming it in `Connection`, for it frames the body.
+ * answers it.
  */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
@@ -46,7 +44,8 @@ const hopByHop: ReadonlySet<string> = new Set([
 /**
  * The headers of a request on its way upstream, for plain requests and upgrades alike: hop-by-hop fields and those that
  * `Connection` names are taken off first, then ours are put on, so that a client can strip nothing of ours. A client's own
- * Authorization wins over the configured one, as in client-go's round trippers, unless it was for this program.
+ * Authorization wins over the configured one, as in client-go's round trippers, unless it was for this program. Content-Length
+ * is left out: only the sender of the body adds it, so that no length goes upstream without its body.
  */
 export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
   const named = namedByConnection(rawHeaders);
@@ -58,7 +57,7 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
     const name = rawHeaders[index] as string;
     const value = rawHeaders[index + 1] as string;
     const key = name.toLowerCase();
-    if (key === 'host' || hopByHop.has(key) || named?.has(key)) continue;
+    if (key === 'host' || key === 'content-length' || hopByHop.has(key) || named?.has(key)) continue;
     if (key === 'x-forwarded-for') {
       forwardedFor = forwardedFor === '' ? value : `${forwardedFor}, ${value}`;
       continue;
@@ -117,6 +116,7 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     if (value === 'keep-alive' || value === 'close') continue;
     named ??= new Set();
     for (const token of value.split(',')) named.add(token.trim().toLowerCase());
+    // Content-Length frames the body, so that naming it removes nothing.
     named.delete('content-length');
   }
   return named;
@@ -131,17 +131,6 @@ export function withPossibleTrailer(headers: string[], { req }: ServerResponse):
   return headers;
 }
 
-/** The value of the first field of this name, given in lower case. */
-export function fieldValue(headers: RawHeaders, key: string): string | undefined {
-  const index = indexOfField(headers, key);
-  return index === -1 ? undefined : headers[index + 1];
-}
-
-/** Whether there is a field of this name, given in lower case. */
-export function hasField(headers: RawHeaders, key: string): boolean {
-  return indexOfField(headers, key) !== -1;
-}
-
 /** Trailers in the form that Node takes them. */
 export function trailerFields(trailers: readonly string[]): [string, string][] {
   const fields: [string, string][] = [];
@@ -149,12 +138,4 @@ export function trailerFields(trailers: readonly string[]): [string, string][] {
     fields.push([trailers[index] as string, trailers[index + 1] as string]);
   }
   return fields;
-}
-
-function indexOfField(headers: RawHeaders, key: string): number {
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] as string;
-    if (name.length === key.length && name.toLowerCase() === key) return index;
-  }
-  return -1;
 }

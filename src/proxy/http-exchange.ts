@@ -2,13 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { fieldValue, hasField } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { asHttp2, type Http2Response } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
 import type { Carrier, ExchangeEvents } from '../upstream/carrier.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError } from '../upstream/upstream-error.js';
-import { fieldValue, hasField, inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
+import { inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { hasBody, RequestBody } from './request-body.js';
@@ -128,7 +129,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     try {
       const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
       const body = this.#hasBody ? new RequestBody(this.#request) : undefined;
-      if (body?.isChunked) headers.push('Transfer-Encoding', 'chunked');
+      if (body !== undefined) headers.push(...body.framing);
+      else if (hasField(this.#request.rawHeaders, 'content-length')) headers.push('Content-Length', '0');
       connection.send({ method: this.#request.method as string, path, headers }, body, this);
     } catch (error) {
       this.#fail(error as Error);

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { TrafficMetrics } from '../observability/traffic-metrics.js';
@@ -51,5 +52,5 @@ export function outboundRequest(
 
 /** Whether it is the client's own credential that goes upstream, so that a 401 says nothing of ours. */
 export function bringsAuthorization({ authenticates }: ProxyContext, { raw }: FastifyRequest): boolean {
-  return !authenticates && raw.headers.authorization !== undefined;
+  return !authenticates && hasField(raw.rawHeaders, 'authorization');
 }

@@ -1,18 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { fieldValue, hasField } from '../http/header-fields.js';
 import type { OutgoingBody } from '../upstream/carrier.js';
 
 /** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
 export class RequestBody implements OutgoingBody {
-  /** Whether it has no length that is known beforehand. */
-  readonly isChunked: boolean;
+  /** The field that frames it: name, value. */
+  readonly framing: readonly [string, string];
+  readonly #isChunked: boolean;
   readonly #request: IncomingMessage;
   #socket: Socket | undefined;
   #onSent: () => void = () => {};
 
   constructor(request: IncomingMessage) {
     this.#request = request;
-    this.isChunked = request.headers['content-length'] === undefined;
+    const length = fieldValue(request.rawHeaders, 'content-length');
+    this.#isChunked = length === undefined;
+    this.framing = length === undefined ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', length];
   }
 
   start(socket: Socket, onSent: () => void): void {
@@ -35,7 +39,7 @@ export class RequestBody implements OutgoingBody {
 
   #onData = (chunk: Buffer): void => {
     const socket = this.#socket as Socket;
-    if (!this.isChunked) {
+    if (!this.#isChunked) {
       if (!socket.write(chunk)) this.#request.pause();
       return;
     }
@@ -53,14 +57,13 @@ export class RequestBody implements OutgoingBody {
 
   #onEnd = (): void => {
     this.#leave();
-    if (this.isChunked) this.#socket?.write('0\r\n\r\n', 'latin1');
+    if (this.#isChunked) this.#socket?.write('0\r\n\r\n', 'latin1');
     this.#onSent();
   };
 }
 
 /** Whether a request announces a body (RFC 9112, section 6): `Content-Length: 0` is none. */
-export function hasBody(request: IncomingMessage): boolean {
-  const { headers } = request;
-  const length = headers['content-length'];
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+export function hasBody({ rawHeaders }: IncomingMessage): boolean {
+  const length = fieldValue(rawHeaders, 'content-length');
+  return hasField(rawHeaders, 'transfer-encoding') || (length !== undefined && length !== '0');
 }

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { EndReason } from '../observability/traffic-metrics.js';
 import { requestUpgrade } from '../upstream/upgrade-connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
-import { hasField, inboundHeaders } from './headers.js';
+import { inboundHeaders } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -26,8 +27,13 @@ interface UpgradeSocket {
 }
 
 /** Whether a request wants its connection switched to a protocol that it may be switched to. */
-export function asksForUpgrade({ upgrade, headers }: IncomingMessage): boolean {
-  return upgrade === true && !http2.test(headers.upgrade as string);
+export function asksForUpgrade({ upgrade, rawHeaders }: IncomingMessage): boolean {
+  return upgrade === true && !http2.test(protocolOf(rawHeaders));
+}
+
+/** What the request asks to switch to. */
+function protocolOf(rawHeaders: RawHeaders): string {
+  return fieldValue(rawHeaders, 'upgrade') ?? '';
 }
 
 const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
@@ -90,11 +96,9 @@ export class Upgrade implements OpenStream {
     const { path, headers } = outboundRequest(this.#context, this.#request, session);
     const { method } = this.#request;
     const asks = asksForUpgrade(this.#request.raw);
-    if (asks) {
-      headers.push('Connection', 'Upgrade', 'Upgrade', this.#request.raw.headers.upgrade as string);
-    }
+    if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', protocolOf(this.#request.raw.rawHeaders));
     // Else Node announces chunks for a POST, and the last of them could be read as the first bytes of the new protocol.
-    if (method !== 'GET' && !hasField(headers, 'content-length')) headers.push('Content-Length', '0');
+    if (method !== 'GET') headers.push('Content-Length', '0');
     this.#giveUp = requestUpgrade(
       session.dial,
       { method, path, headers },
@@ -130,9 +134,9 @@ export class Upgrade implements OpenStream {
     this.#giveUp = () => {};
     this.#reply.hijack();
     this.#response.detachSocket(client);
-    this.#request.record.auditId = answer.headers['audit-id'] as string | undefined;
+    this.#request.record.auditId = fieldValue(answer.rawHeaders, 'audit-id');
     this.#request.record.opened(101);
-    this.#context.traffic.upgraded(answer.headers.upgrade ?? '');
+    this.#context.traffic.upgraded(protocolOf(answer.rawHeaders));
     this.#stopWaiting();
     client.write(switchingProtocols(answer), 'latin1');
     if (head.length > 0) client.write(head);

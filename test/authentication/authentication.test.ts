@@ -35,9 +35,8 @@ function setUp(certificates?: Authenticator) {
     { attempted: (name, result) => attempts.push(`${name} ${result}`) },
   );
   const authenticate = async (token?: string) => {
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    return (await authentication.authenticate({ headers, rawHeaders: [] } as unknown as IncomingMessage))
-      .username;
+    const rawHeaders = token === undefined ? [] : ['Authorization', `Bearer ${token}`];
+    return (await authentication.authenticate({ rawHeaders } as unknown as IncomingMessage)).username;
   };
   return { attempts, authenticate };
 }
@@ -68,7 +67,7 @@ describe('the methods of authentication', () => {
       { tokens: [method('token_file', 'f')] },
       { attempted: () => {} },
     );
-    const request = { headers: { authorization: 'Bearer f1' }, rawHeaders: [] } as unknown as IncomingMessage;
+    const request = { rawHeaders: ['Authorization', 'Bearer f1'] } as unknown as IncomingMessage;
     assert.ok(!(authentication.authenticate(request) instanceof Promise));
   });
 

@@ -56,5 +56,7 @@ test('the image runs as a numbered user without a shell', async () => {
   const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
   assert.match(lastStage, /^USER \d+:\d+$/m);
   assert.doesNotMatch(lastStage, /^(RUN|CMD|SHELL)/m);
-  assert.match(dockerfile, /^ARG NODE_IMAGE=node:\d+\.\d+\.\d+/m);
+  const [, major, minor, patch] = /^ARG NODE_IMAGE=node:(\d+)\.(\d+)\.(\d+)/m.exec(dockerfile) ?? [];
+  // Node 22 before 22.23.3 passes header fields on that it does not count.
+  assert.ok(Number(major) > 22 || (Number(major) === 22 && Number(minor) * 100 + Number(patch) >= 2303));
 });

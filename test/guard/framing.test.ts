@@ -5,7 +5,8 @@ import { refuseUncertainFraming } from '../../src/guard/framing.js';
 import { Refusal } from '../../src/guard/refusal.js';
 
 function request(upgrade: boolean, headers: Record<string, string>): IncomingMessage {
-  return { upgrade, headers, httpVersion: '1.1', socket: {} } as unknown as IncomingMessage;
+  const rawHeaders = Object.entries(headers).flat();
+  return { upgrade, rawHeaders, httpVersion: '1.1', socket: {} } as unknown as IncomingMessage;
 }
 
 describe('a version', () => {

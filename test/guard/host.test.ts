@@ -14,8 +14,7 @@ function guardFor(
   const guard = createHostGuard(compiled.list);
   return (...rawHeaders) => {
     try {
-      const headers = { host: rawHeaders.find((_, index) => /^host$/i.test(rawHeaders[index - 1] ?? '')) };
-      const request = { rawHeaders, headers, httpVersion: '1.0' } as unknown as IncomingMessage;
+      const request = { rawHeaders, httpVersion: '1.0' } as unknown as IncomingMessage;
       refuseUncertainHost(request);
       guard(request);
       return undefined;

@@ -15,7 +15,8 @@ export function infoOf(line: string): RequestInfo {
 /** As much of a request as guards look at; header names in lower case. An Upgrade header makes it an upgrade. */
 export function requestOf(line: string, headers: Readonly<Record<string, string>> = {}): IncomingMessage {
   const [method] = line.split(' ');
-  return { method, headers, upgrade: 'upgrade' in headers, socket: {} } as unknown as IncomingMessage;
+  const rawHeaders = Object.entries(headers).flat();
+  return { method, rawHeaders, upgrade: 'upgrade' in headers, socket: {} } as unknown as IncomingMessage;
 }
 
 /** The refusal that `judge` throws, undefined if it lets the request pass. */

@@ -17,7 +17,10 @@ const jane: UserInfo = { username: 'jane', uid: undefined, groups: ['dev'], extr
 function create(longRunning: boolean, headers: Record<string, string> = {}) {
   const events: AuditEvent[] = [];
   const request = {
-    raw: { headers, socket: { remoteAddress: '192.0.2.1' } } as unknown as IncomingMessage,
+    raw: {
+      rawHeaders: Object.entries(headers).flat(),
+      socket: { remoteAddress: '192.0.2.1' },
+    } as unknown as IncomingMessage,
     originalUrl: '/api/v1/pods?watch=1',
     caller: undefined as UserInfo | undefined,
   };

@@ -14,7 +14,6 @@ function request(caller: FastifyRequest['caller']): FastifyRequest {
     target: { raw: '/api' },
     raw: {
       rawHeaders: ['Authorization', 'Bearer theirs'],
-      headers: { authorization: 'Bearer theirs' },
       socket: { remoteAddress: '192.0.2.1' },
     },
     record: { origin: { requestId: '1' } },

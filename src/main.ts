@@ -23,7 +23,7 @@ if (cluster.isWorker) await serve();
 else await main();
 
 async function main(): Promise<void> {
-  const { options, problems } = parseOptions({ argv: process.argv.slice(2), env: process.env });
+  const { options, problems, ignored } = parseOptions({ argv: process.argv.slice(2), env: process.env });
   if (options.help) {
     process.stdout.write(formatHelp());
     return;
@@ -46,6 +46,8 @@ async function main(): Promise<void> {
       : await createShared(options, surroundings, { size, logging, fork: forking() });
   if ('problems' in created) return fail([...problems, ...created.problems]);
   if (problems.length > 0) return fail(problems);
+  if (ignored.length > 0)
+    logger.warn({ flags: ignored }, 'flags of kubectl that mean nothing here are ignored');
   if (options.disableFilter && options.unixSocket === '') {
     logger.warn('the filter is off: any web page that its reader opens can use this port');
   }

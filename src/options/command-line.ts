@@ -1,24 +1,39 @@
 import { parseArgs } from 'node:util';
 import { definitionOf, flagName, type OptionKey, optionKeys } from '../options.js';
 import type { Given, Source } from './given.js';
+import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
 import { suggest } from './suggestion.js';
 
+/** What the command line says, and which flags of kubectl are on it that mean nothing here. */
+export interface CommandLine extends Source {
+  /** With their dashes, each once. */
+  readonly ignored: readonly string[];
+}
+
+const ownFlags = [...optionKeys].map(([flag, key]) => {
+  const { short, type } = definitionOf(key);
+  const kind = type.placeholder === undefined ? ('boolean' as const) : ('string' as const);
+  return [flag, short === undefined ? { type: kind } : { type: kind, short }] as const;
+});
+
+// kubectl takes an underscore for a dash in names (component-base's WordSepNormalizeFunc).
 const parseArgsOptions = Object.fromEntries(
-  [...optionKeys].map(([flag, key]) => {
-    const { short, type } = definitionOf(key);
-    const kind = type.placeholder === undefined ? ('boolean' as const) : ('string' as const);
-    return [flag, short === undefined ? { type: kind } : { type: kind, short }];
-  }),
+  [...ownFlags, ...kubectlFlags].flatMap(([flag, { type, ...short }]) => [
+    [flag.replaceAll('-', '_'), { type }],
+    [flag, { type, ...short }],
+  ]),
 );
 
 /**
  * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never
  * takes the next argument, `--` ends the flags, the last of several wins unless it is a list's, and names are not
- * abbreviated.
+ * abbreviated. kubectl's verbosity is a --log-level, which wins beside it.
  */
-export function parseCommandLine(argv: readonly string[]): Source {
+export function parseCommandLine(argv: readonly string[]): CommandLine {
   const given = new Map<OptionKey, Given>();
   const problems: string[] = [];
+  const ignored = new Set<string>();
+  let verbose: string | undefined;
   const { tokens } = parseArgs({
     args: [...argv],
     options: parseArgsOptions,
@@ -35,23 +50,40 @@ export function parseCommandLine(argv: readonly string[]): Source {
       continue;
     }
     const isLong = token.rawName.startsWith('--');
-    const key = optionKeys.get(token.name);
-    if (key === undefined) {
+    const name = token.name.replaceAll('_', '-');
+    const key = optionKeys.get(name);
+    const text = isLong || (token.value?.length ?? 0) < 2 ? token.value : token.value?.replace(/^=/, '');
+    const kubectlFlag = kubectlFlags.get(name);
+    if (kubectlFlag !== undefined) {
+      if (kubectlFlag.type === 'string' && text === undefined) problems.push(needsArgument(token.rawName));
+      else if (name === verbosity) verbose = text;
+      else ignored.add(`--${name}`);
+    } else if (key === undefined) {
       // One argument can hold many letters; the first unknown one says enough.
       if (token.index !== unknownAt) problems.push(unknownFlag(token.rawName, argv[token.index] ?? ''));
       unknownAt = token.index;
-    } else if (token.value !== undefined) {
-      const text = isLong || token.value.length < 2 ? token.value : token.value.replace(/^=/, '');
+    } else if (text !== undefined) {
       const before = definitionOf(key).type.separator === '\n' ? given.get(key) : undefined;
       const all = before === undefined ? text : `${before.text}\n${text}`;
       given.set(key, { text: all, where: `--${flagName(key)}` });
     } else if (definitionOf(key).type.placeholder === undefined) {
       given.set(key, { text: 'true', where: `--${flagName(key)}` });
     } else {
-      problems.push(`flag needs an argument: ${token.rawName}`);
+      problems.push(needsArgument(token.rawName));
     }
   }
-  return { given, problems };
+  if (verbose !== undefined) {
+    const read = logLevelOf(verbose, '--v');
+    if ('problem' in read) problems.push(read.problem);
+    else if (read.level !== undefined && !given.has('logLevel')) {
+      given.set('logLevel', { text: read.level, where: '--v' });
+    }
+  }
+  return { given, problems, ignored: [...ignored] };
+}
+
+function needsArgument(rawName: string): string {
+  return `flag needs an argument: ${rawName}`;
 }
 
 function unknownFlag(rawName: string, argument: string): string {

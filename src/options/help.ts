@@ -1,7 +1,7 @@
 import { definitionOf, flagName, type OptionGroup, optionKeys } from '../options.js';
+import { kubectlFlags, verbosity } from './kubectl-flags.js';
 
 const width = 100;
-const indent = 6;
 
 const introduction = `An always-on kubectl proxy: plain HTTP in, a kubeconfig's credentials out to the API server.
 
@@ -32,6 +32,13 @@ const sources = `Environment and file:
   between them; a list means whatever any of its expressions is found in, an empty list nothing.
 `;
 
+const ignoredFlags = [...kubectlFlags.keys()].filter(name => name !== verbosity).map(name => `--${name}`);
+
+const kubectlText =
+  '-v=6 and higher is --log-level=debug, unless --log-level is given as well. These mean nothing here and are ' +
+  `ignored, with one line in the log: ${ignoredFlags.join(', ')}. They are flags alone: neither the environment ` +
+  'nor the file has them.';
+
 /** The text of --help: every option with its default, in groups, lines of at most 100 columns. */
 export function formatHelp(): string {
   const groups = new Map<OptionGroup, string[]>();
@@ -40,7 +47,7 @@ export function formatHelp(): string {
     groups.set(group, [...(groups.get(group) ?? []), formatOption(flag)]);
   }
   const sections = [...groups].map(([group, options]) => `${group}:\n${options.join('')}`);
-  return [introduction, ...sections, sources].join('\n');
+  return [introduction, ...sections, sources, `Flags of kubectl:\n${wrap(kubectlText, 2)}`].join('\n');
 }
 
 function formatOption(flag: string): string {
@@ -52,10 +59,10 @@ function formatOption(flag: string): string {
   const isQuoted = type.placeholder !== undefined && !/^[\w.]+$/.test(value);
   const preset =
     type.placeholder === undefined || value === '' ? '' : ` (default ${isQuoted ? `'${value}'` : value})`;
-  return `  ${letter}--${flagName(key)}${argument}\n${wrap(`${help}${preset}`)}`;
+  return `  ${letter}--${flagName(key)}${argument}\n${wrap(`${help}${preset}`, 6)}`;
 }
 
-function wrap(sentence: string): string {
+function wrap(sentence: string, indent: number): string {
   const lines: string[] = [];
   let line = '';
   for (const word of sentence.split(' ')) {

@@ -22,8 +22,11 @@ export interface OptionSources {
 export function parseOptions({ argv, env, readFile = file => readFileSync(file, 'utf8') }: OptionSources): {
   readonly options: Options;
   readonly problems: readonly string[];
+  /** Flags of kubectl that mean nothing here, with their dashes. */
+  readonly ignored: readonly string[];
 } {
   const flags = parseCommandLine(argv);
+  const { ignored } = flags;
   const environment = readEnvironment(env);
   const file = readConfigFile(flags.given.get('config') ?? environment.given.get('config'), readFile);
   const sources = [flags, environment, file];
@@ -42,8 +45,8 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
     }
   }
   const options = Object.fromEntries(values) as Options;
-  if (options.help || options.version) return { options, problems: [] };
-  return { options, problems: [...problems, ...contradictions(options)] };
+  if (options.help || options.version) return { options, problems: [], ignored };
+  return { options, problems: [...problems, ...contradictions(options)], ignored };
 }
 
 function readConfigFile(config: Given | undefined, readFile: (file: string) => string): Source {

@@ -16,6 +16,7 @@ import {
   startProxy,
   writeAdminKubeconfig,
 } from '../support/proxy.js';
+import { eventually } from './credential-probe.js';
 
 let server: FakeApiServer;
 let admin: KubeconfigFile;
@@ -394,6 +395,16 @@ for (const [flag, value] of [
     assert.ok(problem.includes(flag) && problem.includes(`"${value}"`), problem);
   });
 }
+
+test("kubectl's global flags are taken: -v=6 logs more, and one line names those that are ignored", async t => {
+  const proxy = await start(t, ['-v=6', '-n', 'team-a', '--cache_dir', folder, '--match-server-version']);
+  assert.equal(await getStatus(`${proxy.url}/-/livez`), 200);
+  await eventually('a line of level debug', () => proxy.log().some(({ level }) => level === 20));
+  assert.deepEqual(
+    proxy.log().flatMap(({ level, flags }) => (flags === undefined ? [] : [[level, flags]])),
+    [[40, ['--namespace', '--cache-dir', '--match-server-version']]],
+  );
+});
 
 // Environment and file
 

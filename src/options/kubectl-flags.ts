@@ -1,0 +1,38 @@
+/** How a flag is written: `--name VALUE`, or as a switch. */
+interface KubectlFlag {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+}
+
+/** kubectl's verbosity, by its name. */
+export const verbosity = 'v';
+
+/**
+ * The global flags of kubectl (`kubectl options` of 1.32, and --kuberc of 1.33) that are no options here, so that a command line works as
+ * it stands. Of these only the verbosity means something to a proxy that stays.
+ */
+export const kubectlFlags: ReadonlyMap<string, KubectlFlag> = new Map<string, KubectlFlag>([
+  [verbosity, { type: 'string', short: 'v' }],
+  ['cache-dir', { type: 'string' }],
+  ['disable-compression', { type: 'boolean' }],
+  ['kuberc', { type: 'string' }],
+  ['log-flush-frequency', { type: 'string' }],
+  ['match-server-version', { type: 'boolean' }],
+  ['namespace', { type: 'string', short: 'n' }],
+  ['profile', { type: 'string' }],
+  ['profile-output', { type: 'string' }],
+  ['vmodule', { type: 'string' }],
+  ['warnings-as-errors', { type: 'boolean' }],
+]);
+
+/** From here on kubectl logs each request. */
+const requestsLogged = 6;
+
+/** The log level for a `-v`: debug from 6 up, else undefined for the usual one. A line with `where` if it is not a number. */
+export function logLevelOf(
+  text: string,
+  where: string,
+): { readonly level: 'debug' | undefined } | { readonly problem: string } {
+  if (!/^[+-]?\d{1,9}$/.test(text)) return { problem: `${where}: ${JSON.stringify(text)} is not a number` };
+  return { level: Number(text) >= requestsLogged ? 'debug' : undefined };
+}

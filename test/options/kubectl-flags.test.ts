@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseOptions } from '../../src/options/parse.js';
+import { kubectl, kubectlTest } from '../support/kubectl.js';
+
+function parse(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return parseOptions({ argv, env, readFile: () => 'log-level: warn' });
+}
+
+describe("kubectl's verbosity", () => {
+  for (const argv of [['-v=6'], ['-v', '6'], ['-v6'], ['--v=8'], ['--v', '10'], ['-v=1', '-v=9']]) {
+    it(`is the log level debug as ${argv.join(' ')}`, () => {
+      const { options, problems, ignored } = parse(argv);
+      assert.deepEqual([options.logLevel, problems, ignored], ['debug', [], []]);
+    });
+  }
+
+  for (const argv of [['-v=5'], ['-v', '0'], ['--v=-1'], ['-v=9', '-v=2']]) {
+    it(`leaves the log level alone as ${argv.join(' ')}`, () => {
+      const { options, problems } = parse(argv);
+      assert.deepEqual([options.logLevel, problems], ['info', []]);
+    });
+  }
+
+  it('wins over the environment and the file, as a flag does, and gives way to --log-level', () => {
+    assert.equal(parse(['-v=6'], { KUBE_API_PROXY_LOG_LEVEL: 'error' }).options.logLevel, 'debug');
+    assert.equal(parse(['-v=6', '--config=f']).options.logLevel, 'debug');
+    assert.equal(parse(['-v=2', '--config=f']).options.logLevel, 'warn');
+    assert.equal(parse(['--log-level=error', '-v=6']).options.logLevel, 'error');
+  });
+
+  it('is a number', () => {
+    assert.deepEqual(parse(['-v=debug']).problems, ['--v: "debug" is not a number']);
+    assert.deepEqual(parse(['-v']).problems, ['flag needs an argument: -v']);
+  });
+
+  it('is no variable and no key of the file', () => {
+    assert.equal(parse([], { KUBE_API_PROXY_V: '6' }).problems.length, 1);
+    assert.equal(parseOptions({ argv: ['--config=f'], env: {}, readFile: () => 'v: 6' }).problems.length, 1);
+  });
+});
+
+describe('a flag of kubectl that means nothing here', () => {
+  it('is ignored, and named once', () => {
+    const argv = [
+      '-n',
+      'team-a',
+      '--namespace=b',
+      '-nc',
+      '--cache-dir',
+      '/tmp',
+      '--match-server-version',
+      '--port=9',
+    ];
+    const { options, problems, ignored } = parse(argv);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(ignored, ['--namespace', '--cache-dir', '--match-server-version']);
+    assert.equal(options.port, 9);
+  });
+
+  it('takes its argument with it, and a switch does not', () => {
+    assert.equal(parse(['--vmodule', '--port=9']).options.port, 8001);
+    assert.equal(parse(['--warnings-as-errors', '--port=9']).options.port, 9);
+    assert.deepEqual(parse(['--disable-compression=true', '--kuberc=', '--profile', 'cpu']).problems, []);
+    assert.deepEqual(parse(['--cache-dir']).problems, ['flag needs an argument: --cache-dir']);
+  });
+
+  it('is no variable, so that nobody takes KUBE_API_PROXY_NAMESPACE for a rule', () => {
+    assert.equal(parse([], { KUBE_API_PROXY_NAMESPACE: 'team-a' }).problems.length, 1);
+  });
+});
+
+it('a flag may have underscores for its dashes, as with kubectl', () => {
+  const { options, problems, ignored } = parse([
+    '--api_prefix',
+    '/x',
+    '--reject_paths=',
+    '--cache_dir',
+    '/tmp',
+  ]);
+  assert.deepEqual([problems, ignored], [[], ['--cache-dir']]);
+  assert.deepEqual([options.apiPrefix, options.rejectPaths], ['/x/', '']);
+});
+
+kubectlTest(
+  'every flag of the installed kubectl proxy is accepted, with its short form and its default',
+  async () => {
+    const texts = await Promise.all([kubectl(['options']), kubectl(['proxy', '--help'])]);
+    const flags = texts.flatMap(({ stdout }) => [...stdout.matchAll(/^ {4}(?:-(\w), )?--([\w-]+)=(.*):$/gm)]);
+    assert.ok(flags.length > 30, String(flags.length));
+    for (const [, short, name, preset = ''] of flags) {
+      const value = preset.replace(/^'(.*)'$|^\[\]$/, '$1');
+      const argv = [`--${name}=${value}`, ...(short === undefined ? [] : [`-${short}=${value}`])];
+      assert.deepEqual(parse(argv).problems, [], argv.join(' '));
+    }
+  },
+);

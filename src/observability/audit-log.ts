@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AuditEvent } from './audit-event.js';
 import type { AuditMetrics } from './audit-metrics.js';
+import { escapeControls } from './control-characters.js';
 
 /** Where the lines of an audit log go: a file, or another process that has it. */
 export interface AuditSink {
@@ -36,7 +37,7 @@ export class AuditLog {
   append(event: AuditEvent): void {
     this.#metrics.recorded();
     if (event.stage === 'ResponseComplete') this.#open -= 1;
-    this.#lines += `${JSON.stringify(event)}\n`;
+    this.#lines += `${escapeControls(JSON.stringify(event))}\n`;
     if (this.#lines.length >= maxBatch) this.flush();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import pino from 'pino';
 import type pretty from 'pino-pretty';
+import { escapeControls, spellOutControls } from './control-characters.js';
 
 /** The program's log; pino's interface is used as it is. */
 export type Logger = pino.Logger;
@@ -17,15 +18,20 @@ export interface LoggerOptions {
 
 /**
  * A logger that writes one line an event. Nothing here serialises requests, headers or options: a line holds the
- * fields that its caller names, and an error is its type, message and code along its chain of causes.
+ * fields that its caller names, and an error is its type, message and code along its chain of causes. Whatever a text
+ * holds, it begins no line of its own and tells a terminal nothing.
  */
 export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): Logger {
   const destination =
-    format === 'pretty'
-      ? loadPretty()({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' })
-      : new Batches(fd, shared === undefined ? alone : among);
+    format === 'pretty' ? createPretty(fd) : new Batches(fd, shared === undefined ? alone : among);
   const base = shared?.worker === undefined ? null : { worker: shared.worker };
-  return pino({ level, base, serializers: { err: describe } }, destination);
+  const hooks = { streamWrite: escapeControls };
+  return pino({ level, base, serializers: { err: describe }, hooks }, destination);
+}
+
+function createPretty(fd: number): pino.DestinationStream {
+  const stream = loadPretty()({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' });
+  return { write: line => void stream.write(spellOutControls(line)) };
 }
 
 /** For a terminal alone: what nobody uses is not loaded. */

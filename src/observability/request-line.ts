@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { escapeControls } from './control-characters.js';
 import type { Logger } from './logger.js';
 
 /** What a line about a request can say, in the order in which it says it; undefined fields are left out. */
@@ -15,7 +16,8 @@ export interface RequestLineFields {
   readonly resource: string | undefined;
   readonly subresource: string | undefined;
   readonly namespace: string | undefined;
-  readonly name: string | undefined;
+  /** Not `name`, which tools that print pino's lines take for the logger's. */
+  readonly resourceName: string | undefined;
   readonly code: number;
   readonly auditId: string | undefined;
   readonly bytes: number | undefined;
@@ -32,7 +34,7 @@ export function createRequestLines(
 ): (level: 'debug' | 'info' | 'warn', fields: RequestLineFields, message: string) => void {
   const inside = logger as unknown as Record<symbol, unknown>;
   const stream = inside[pino.symbols.streamSym] as pino.DestinationStream;
-  const bindings = inside[pino.symbols.chindingsSym] as string;
+  const bindings = escapeControls(inside[pino.symbols.chindingsSym] as string);
   const { values } = logger.levels;
   return (level, fields, message) => {
     const { remoteAddress, traceparent, auditId, bytes, durationMs, endedBy } = fields;
@@ -48,7 +50,7 @@ export function createRequestLines(
     if (fields.resource !== undefined) line += `,"resource":${quote(fields.resource)}`;
     if (fields.subresource !== undefined) line += `,"subresource":${quote(fields.subresource)}`;
     if (fields.namespace !== undefined) line += `,"namespace":${quote(fields.namespace)}`;
-    if (fields.name !== undefined) line += `,"name":${quote(fields.name)}`;
+    if (fields.resourceName !== undefined) line += `,"resourceName":${quote(fields.resourceName)}`;
     line += `,"code":${fields.code}`;
     if (auditId !== undefined) line += `,"auditId":${quote(auditId)}`;
     if (bytes !== undefined) line += `,"bytes":${bytes}`;
@@ -62,5 +64,5 @@ export function createRequestLines(
 const special = /[^ !#-[\]-~]/;
 
 function quote(text: string): string {
-  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
+  return special.test(text) ? escapeControls(JSON.stringify(text)) : `"${text}"`;
 }

@@ -121,7 +121,7 @@ export class RequestRecord {
       resource: info.resource || undefined,
       subresource: info.subresource || undefined,
       namespace: info.namespace || undefined,
-      name: info.name || undefined,
+      resourceName: info.name || undefined,
       code: this.#code,
       auditId: this.auditId,
       bytes,

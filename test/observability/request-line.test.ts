@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import pino from 'pino';
+import { escapeControls } from '../../src/observability/control-characters.js';
 import { createRequestLines, type RequestLineFields } from '../../src/observability/request-line.js';
 
 const every: RequestLineFields = {
@@ -16,7 +17,7 @@ const every: RequestLineFields = {
   resource: 'pods',
   subresource: 'log',
   namespace: 'default',
-  name: 'web-0',
+  resourceName: 'web-0',
   code: 200,
   auditId: 'a-1',
   bytes: 1234,
@@ -29,7 +30,7 @@ const necessary = ['method', 'path', 'requestId', 'verb', 'code'];
 /** The fields whose text comes from outside. */
 const texts = [
   ...(['path', 'user', 'requestId', 'traceparent', 'apiGroup', 'version'] as const),
-  ...(['resource', 'subresource', 'namespace', 'name', 'auditId'] as const),
+  ...(['resource', 'subresource', 'namespace', 'resourceName', 'auditId'] as const),
 ];
 
 /** The line that pino writes for the fields and ours, without their times. */
@@ -42,7 +43,9 @@ function bothLines(
   } = {},
 ): { readonly theirs: string; readonly ours: string } {
   const written: string[] = [];
-  const logger = prepare(pino({ base: null, level: 'trace' }, { write: line => void written.push(line) }));
+  const hooks = { streamWrite: escapeControls };
+  const options = { base: null, level: 'trace', hooks };
+  const logger = prepare(pino(options, { write: line => void written.push(line) }));
   logger[level](fields, message);
   createRequestLines(logger)(level, fields, message);
   const [theirs = '', ours = ''] = written.map(line => line.replace(/"time":\d+/, '"time":0'));

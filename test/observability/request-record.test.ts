@@ -94,11 +94,12 @@ describe('the record of a request', () => {
       resource: 'deployments',
       subresource: 'scale',
       namespace: 'ns',
-      name: 'web',
+      resourceName: 'web',
       code: 200,
     });
     const list = lineOf(create('/api/v1/pods').record);
-    for (const key of ['apiGroup', 'subresource', 'namespace', 'name', 'err']) assert.ok(!(key in list), key);
+    for (const key of ['apiGroup', 'subresource', 'namespace', 'resourceName', 'name', 'err'])
+      assert.ok(!(key in list), key);
   });
 
   it('says no more than the verb of a path that is no resource', () => {

@@ -1,0 +1,25 @@
+/**
+ * What a terminal may act on, and what JSON lets stand as it is: DEL and C1 (0x9b begins a command as ESC [ does), line and paragraph separators,
+ * and the marks that change the direction of the text around them (CVE-2021-42574).
+ */
+const raw = '\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069';
+const rawOnly = new RegExp(`[${raw}]`, 'g');
+/** The same, and every escape of JSON, so that `\\n` is told from a backslash before an n. */
+const rawOrEscape = new RegExp(`\\\\.|[${raw}]`, 'g');
+
+/** The same JSON, without a character in it that a terminal may act on. */
+export function escapeControls(json: string): string {
+  return json.replace(rawOnly, unicodeEscape);
+}
+
+/** JSON whose texts hold, in the place of each such character, C0 included, the escape that JSON has for it: what is printed from it is safe. */
+export function spellOutControls(json: string): string {
+  return json.replace(rawOrEscape, found => {
+    if (found.length === 1) return `\\${unicodeEscape(found)}`;
+    return '\\"/'.includes(found.charAt(1)) ? found : `\\${found}`;
+  });
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import tls from 'node:tls';
+import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
+import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { eventually } from './credential-probe.js';
+import { legs, toBytes } from './leg.js';
+
+/** A line break and what looks like a line of the log; commands to a terminal by ESC and by C1; text that runs backwards. */
+const forged = '\n[23:59:59.000] INFO: request\r\x1b[2J\x9b2J\x7f\u2028\u202e';
+/** The API server takes the name of a list with this selector from it. */
+const target = `/api/v1/namespaces/default/pods?fieldSelector=metadata.name%3Dweb-0${encodeURIComponent(forged)}`;
+/** Bytes of a header field are one character each. */
+const requestId = 'id\x9b2J\x85[23:59:59.000] INFO: request';
+
+let proxied: TlsProxy;
+
+before(async () => {
+  proxied = await startTlsProxy(['--log-format=pretty', '--log-level=debug', '--reject-paths=']);
+});
+
+after(() => proxied.close());
+
+async function sendTls(bytes: Buffer): Promise<void> {
+  const socket = tls.connect({ port: proxied.proxy.port, host: '127.0.0.1', ca: proxied.ca });
+  socket.on('error', () => {});
+  socket.write(bytes);
+  await once(socket, 'data');
+  socket.destroy();
+}
+
+/** How many requests the log tells of. */
+function logged(): number {
+  return proxied.proxy.stderr().match(/durationMs/g)?.length ?? 0;
+}
+
+test('nothing that a client sends begins a line of the log for people, or tells a terminal anything', async () => {
+  let sent = 0;
+  for (const leg of Object.keys(legs) as (keyof typeof legs)[]) {
+    await sendTls(toBytes({ leg, target, headers: [`X-Request-Id: ${requestId}`] }));
+    sent += 1;
+    await eventually(`the line of ${leg}`, () => logged() >= sent);
+  }
+  const session = await connectHttp2(proxied.proxy.port, proxied.ca);
+  await headOf(openStream(session, target, { 'x-request-id': requestId }));
+  await eventually('the line of HTTP/2', () => logged() > sent);
+  session.destroy();
+  const text = proxied.proxy.stderr();
+  for (const line of text.trimEnd().split('\n')) assert.match(line, /^(\[\d\d:\d\d:\d\d\.\d+\] [A-Z]+:| )/);
+  assert.doesNotMatch(text, /^\[23:59:59/m);
+  assert.doesNotMatch(text, /(?!\n)[\p{Cc}\p{Zl}\u202e]/u);
+  assert.match(text, /\\n\[23:59:59\.000\] INFO: request\\r\\u001b\[2J\\u009b2J\\u007f\\u2028\\u202e/);
+});

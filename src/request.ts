@@ -2,12 +2,15 @@ import type { Place } from './guard/fair-shares.js';
 import type { RequestTarget } from './guard/request-target.js';
 import type { UserInfo } from './kubernetes/user-info.js';
 import type { RequestRecord } from './observability/request-record.js';
+import type { Endpoint } from './upstream/upstream.js';
 
 /** What the chain finds out about a request, for those further down it. */
 declare module 'fastify' {
   interface FastifyRequest {
     /** For a request to the API server without --api-prefix, for others as sent. */
     target: RequestTarget;
+    /** By what every rule judges it, whatever the API server is meanwhile. */
+    endpoint: Endpoint;
     /** Who sends it, once a guard has found out; undefined where nobody is asked who they are. */
     caller: UserInfo | undefined;
     record: RequestRecord;

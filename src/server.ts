@@ -11,6 +11,7 @@ import { createFilter } from './guard/filter.js';
 import { refuseUncertainFraming } from './guard/framing.js';
 import { createHostGuard, refuseUncertainHost } from './guard/host.js';
 import { refuseClaimedIdentity, refuseImpersonation } from './guard/impersonation.js';
+import { judgeAgain } from './guard/judge-again.js';
 import { createNamespaceGuard } from './guard/namespaces.js';
 import { comesFromBrowser, createOriginGuard } from './guard/origin.js';
 import { compileOriginList, type OriginList } from './guard/origin-list.js';
@@ -45,7 +46,7 @@ import {
 import type { OpenStreams } from './proxy/open-streams.js';
 import { proxyPlugin, routedMethods } from './proxy/plugin.js';
 import { listenForUpgrades } from './proxy/upgrade-listener.js';
-import type { Upstream } from './upstream/upstream.js';
+import type { Endpoint, Upstream } from './upstream/upstream.js';
 
 /** Everything that a server is built from; the same for the program and for tests. */
 export interface ServerParts {
@@ -91,14 +92,13 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, upstream, metrics, exposition, health, logger, openStreams, authentication } = parts;
   const { fairShares, audit } = parts;
-  // What clients themselves send before every path; a reload may change it.
-  const serverPath = () => (options.appendServerPath ? '' : upstream.serverPath);
+  // What clients themselves send before every path.
+  const serverPathOf = (endpoint: Endpoint) => (options.appendServerPath ? '' : endpoint.config.server.path);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
   const filter = createFilter({
     acceptPaths: regexpList(options.acceptPaths),
     rejectPaths: regexpList(options.rejectPaths),
     rejectMethods: regexpList(options.rejectMethods),
-    serverPath,
   });
 
   const cors =
@@ -106,8 +106,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const originGuard = createOriginGuard(origin => cors?.isAllowed(origin) === true);
 
   // What a request is about, as far as a rule can rely on it.
-  const infoOf = ({ target, record }: FastifyRequest) => {
-    const path = serverPath();
+  const infoOf = ({ target, record, endpoint }: FastifyRequest) => {
+    const path = serverPathOf(endpoint);
     return path === '' || target.path.startsWith(`${path}/`) ? record.info : unknown;
   };
   const forApi =
@@ -137,11 +137,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
   if (!options.disableFilter) {
     guards.push(request => {
-      if (isForApi(request)) filter(request.method, request.target);
+      const { method, target, endpoint } = request;
+      if (isForApi(request)) filter(method, target, serverPathOf(endpoint));
     });
   }
   guards.push(request => {
-    if (upstream.impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
+    const impersonates = request.endpoint.config.impersonation !== undefined;
+    if (impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
   });
   if (options.readOnly) guards.push(forApi(refuseWrite));
   if (options.acceptNamespaces !== optionTable.acceptNamespaces.default) {
@@ -159,6 +161,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);
   app.decorateRequest('target', null as unknown as RequestTarget);
+  app.decorateRequest('endpoint', null as unknown as Endpoint);
   app.decorateRequest('caller', undefined);
   app.decorateRequest('place', undefined);
   app.decorateRequest('record', null as unknown as RequestRecord);
@@ -168,8 +171,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const target = parseRequestTarget(
       isForApi(request) ? stripPrefix(request.originalUrl) : request.originalUrl,
     );
-    const info = parseRequestInfo(request.method, relativeTo(serverPath(), target.path), target.query);
+    const { endpoint } = upstream;
+    const path = relativeTo(serverPathOf(endpoint), target.path);
+    const info = parseRequestInfo(request.method, path, target.query);
     request.target = target;
+    request.endpoint = endpoint;
     accounting.begin(request, reply, info);
     if (cors !== undefined)
       addAnswerHeaders(request, reply, cors.answerHeaders(fieldValue(request.raw.rawHeaders, 'origin')));
@@ -214,6 +220,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       openStreams,
       traffic: metrics.traffic,
       authenticates: authentication !== undefined,
+      judgeAgain,
       appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,

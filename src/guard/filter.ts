@@ -2,16 +2,17 @@ import { Refusal } from './refusal.js';
 import type { RegexpList } from './regexp-list.js';
 import type { RequestTarget } from './request-target.js';
 
-/** Judges a request by its method and path; throws a Refusal. */
-export type Filter = (method: string, target: RequestTarget) => void;
+/**
+ * Judges a request by its method and path; throws a Refusal. `serverPath` is that of the kubeconfig's server URL, which a client sends itself
+ * unless --append-server-path is given.
+ */
+export type Filter = (method: string, target: RequestTarget, serverPath: string) => void;
 
 /** kubectl proxy's four lists, less the hosts. */
 export interface FilterRules {
   readonly acceptPaths: RegexpList;
   readonly rejectPaths: RegexpList;
   readonly rejectMethods: RegexpList;
-  /** Path of the kubeconfig's server URL, which a client sends itself unless --append-server-path is given. */
-  readonly serverPath: () => string;
 }
 
 /** Anything by which one path can be spelled in two ways. */
@@ -21,13 +22,12 @@ const respellable = /[%\\]|\/\/|.\/$/;
  * kubectl's path and method filter (`pkg/proxy.FilterServer`), on every reading that the API server, or something behind
  * it, could have of the path: a rule that its plain spelling meets is met by the others too.
  */
-export function createFilter({ acceptPaths, rejectPaths, rejectMethods, serverPath }: FilterRules): Filter {
-  return (method, target) => {
+export function createFilter({ acceptPaths, rejectPaths, rejectMethods }: FilterRules): Filter {
+  return (method, target, serverPath) => {
     if (rejectMethods.matches(method)) {
       throw new Refusal(403, 'method', `method ${method} is refused by --reject-methods`);
     }
-    const prefix = serverPath();
-    if (prefix === '' && !respellable.test(target.rawPath)) {
+    if (serverPath === '' && !respellable.test(target.rawPath)) {
       if (!acceptPaths.matches(target.path)) throw notAccepted();
       if (rejectPaths.matches(target.path)) throw rejected();
       return;
@@ -35,7 +35,8 @@ export function createFilter({ acceptPaths, rejectPaths, rejectMethods, serverPa
     const readings = readingsOf(target.path);
     if (!readings.every(reading => acceptPaths.matches(reading))) throw notAccepted();
     for (const reading of [target.rawPath, ...readings, ...readings.map(withoutFinalSlash)]) {
-      if (rejectPaths.matches(reading) || rejectPaths.matches(relativeTo(prefix, reading))) throw rejected();
+      if (rejectPaths.matches(reading) || rejectPaths.matches(relativeTo(serverPath, reading)))
+        throw rejected();
     }
   };
 }

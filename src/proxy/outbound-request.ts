@@ -3,7 +3,7 @@ import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { TrafficMetrics } from '../observability/traffic-metrics.js';
-import type { Upstream, UpstreamSession } from '../upstream/upstream.js';
+import type { Endpoint, Upstream, UpstreamSession } from '../upstream/upstream.js';
 import { outboundHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 
@@ -13,6 +13,8 @@ export interface ProxyContext {
   readonly openStreams: OpenStreams;
   /** Whether callers are authenticated: every request then acts as its caller, and none of their credentials goes upstream. */
   readonly authenticates: boolean;
+  /** Judges a request again whose endpoint was replaced by this one while it waited; throws when it may not be sent there. */
+  readonly judgeAgain: (request: FastifyRequest, endpoint: Endpoint) => void;
   /** Puts the path of the kubeconfig's server URL before every path. */
   readonly appendServerPath: boolean;
   /** Milliseconds that a request may take that is not long-running; 0 for no limit. */
@@ -29,12 +31,14 @@ export interface OutboundRequest {
   readonly headers: string[];
 }
 
-/** The request as the API server gets it, on either leg. */
+/** The request as the API server gets it, on either leg; throws a StatusError for one that must not be sent. */
 export function outboundRequest(
-  { appendServerPath, authenticates }: ProxyContext,
-  { target, raw, record, caller }: FastifyRequest,
-  { host, serverPath, credential, impersonation }: UpstreamSession,
+  { appendServerPath, authenticates, judgeAgain }: ProxyContext,
+  request: FastifyRequest,
+  { endpoint, host, serverPath, credential, impersonation }: UpstreamSession,
 ): OutboundRequest {
+  const { target, raw, record, caller } = request;
+  if (endpoint !== request.endpoint) judgeAgain(request, endpoint);
   // It would act as the proxy itself, who may become anybody.
   if (authenticates && caller === undefined) throw new StatusError(500, 'nobody has asked who the caller is');
   const headers = outboundHeaders(raw.rawHeaders, {

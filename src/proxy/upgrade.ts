@@ -157,14 +157,17 @@ export class Upgrade implements OpenStream {
       return;
     }
     this.#renewed = true;
-    void this.#context.upstream.refused(session).then(next => {
-      if (next === undefined) {
-        this.#refuse(session, answer);
-        return;
-      }
-      answer.destroy();
-      this.#send(next);
-    });
+    this.#context.upstream
+      .refused(session)
+      .then(next => {
+        if (next === undefined) {
+          this.#refuse(session, answer);
+          return;
+        }
+        answer.destroy();
+        this.#send(next);
+      })
+      .catch(error => this.#fail(error));
   }
 
   #refuse(session: UpstreamSession, answer: IncomingMessage): void {

@@ -20,6 +20,8 @@ export interface Endpoint {
 
 /** What one request goes upstream with: a picture of the moment, which an exchange keeps to its end. */
 export interface UpstreamSession {
+  /** What it was made of: a request that was judged by another one is judged again before it is sent. */
+  readonly endpoint: Endpoint;
   /** Value of the Host header, and the name used in messages. */
   readonly host: string;
   /** Path of the kubeconfig's server URL, without a trailing slash; empty when it has none. */
@@ -75,11 +77,6 @@ export class Upstream {
     return hostOf(this.#endpoint.config.server);
   }
 
-  /** Path of the kubeconfig's server URL, without a trailing slash; empty when it has none. */
-  get serverPath(): string {
-    return this.#endpoint.config.server.path;
-  }
-
   /** Connections for plain requests, those of former sessions that are still in use among them. */
   get connections(): { readonly idle: number; readonly active: number } {
     let idle = 0;
@@ -89,11 +86,6 @@ export class Upstream {
       active += counts.active;
     }
     return { idle, active };
-  }
-
-  /** Whether every request is sent as somebody else, whom clients must not replace. */
-  get impersonates(): boolean {
-    return this.#endpoint.config.impersonation !== undefined;
   }
 
   /**
@@ -161,6 +153,7 @@ export class Upstream {
   #createSession(endpoint: Endpoint, credential: Credential, before: Made | undefined): UpstreamSession {
     const { config, certificateAuthority } = endpoint;
     const identity = {
+      endpoint,
       host: hostOf(config.server),
       serverPath: config.server.path,
       credential,
@@ -191,6 +184,16 @@ export class Upstream {
     dispatcher.whenEmpty(() => this.#dispatchers.delete(dispatcher));
     return { ...identity, dispatcher, dial };
   }
+}
+
+/** Whether both are one API server that is reached in one way: a path means the same at both, and so does what one says of a caller. */
+export function isSameServer(one: Endpoint, other: Endpoint): boolean {
+  if (one === other) return true;
+  return (
+    connectionKey(one) === connectionKey(other) &&
+    one.config.server.path === other.config.server.path &&
+    isSamePem(one.certificateAuthority, other.certificateAuthority)
+  );
 }
 
 /** A new token goes over the connections that are there; a new certificate, authority or address needs new ones. */

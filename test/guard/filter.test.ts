@@ -25,12 +25,11 @@ function judge(rules: Rules, method: string, raw: string): { rule: string; messa
     acceptPaths: compile(rules.acceptPaths ?? optionTable.acceptPaths.default),
     rejectPaths: compile(rules.rejectPaths ?? optionTable.rejectPaths.default),
     rejectMethods: compile(rules.rejectMethods ?? optionTable.rejectMethods.default),
-    serverPath: () => rules.serverPath ?? '',
   });
   const target = parseRequestTarget(raw);
   assert.equal(target.ambiguity, undefined, raw);
   try {
-    filter(method, target);
+    filter(method, target, rules.serverPath ?? '');
     return undefined;
   } catch (error) {
     assert.ok(error instanceof Refusal);

@@ -30,6 +30,8 @@ export interface ExecPlugin {
   complain(stderr: string): Promise<void>;
   /** From now on it waits for so many milliseconds before it answers. */
   delay(milliseconds: number): Promise<void>;
+  /** From now on it waits, before its answer, until it is released; returns what releases it. */
+  hold(): Promise<() => Promise<void>>;
   /** From now on it starts a child that shares its pipes and waits for it; a stubborn one ignores SIGTERM. */
   hang(options?: { readonly stubborn?: boolean }): Promise<void>;
   /** From now on it leaves a child behind that shares its pipes. */
@@ -68,6 +70,7 @@ if [ -f "$here/child" ]; then
   echo $! >> "$here/pids"
 fi
 if [ -f "$here/delay" ]; then sleep "$(cat "$here/delay")"; fi
+while [ -f "$here/held" ]; do sleep 0.05; done
 if [ -f "$here/stdout" ]; then cat "$here/stdout"; fi
 if [ -f "$here/exit" ]; then exit "$(cat "$here/exit")"; fi
 `;
@@ -109,6 +112,10 @@ export async function writeExecPlugin({
     fail: exitCode => put('exit', String(exitCode)),
     complain: stderr => put('stderr', stderr),
     delay: milliseconds => put('delay', String(milliseconds / 1000)),
+    hold: async () => {
+      await put('held', '');
+      return () => rm(join(directory, 'held'), { force: true });
+    },
     hang: async ({ stubborn = false } = {}) => {
       if (stubborn) await put('stubborn', '');
       await put('hang', '');

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { createKnownResources } from '../src/kubernetes/known-resources.js';
 import { createMetrics, type MetricDescription } from '../src/observability/metrics.js';
 import { definitionOf, flagName, optionKeys } from '../src/options.js';
+import { projectFile } from './support/project.js';
 
 function flagTable(): string {
   const rows = [...optionKeys.values()].map(key => {
@@ -16,7 +17,7 @@ function flagTable(): string {
 }
 
 test('the README lists every flag with its default and what it is for', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const readme = await readFile(projectFile('README.md'), 'utf8');
   const written = /<!-- flags -->\n([\s\S]*?)<!-- \/flags -->/.exec(readme)?.[1];
   assert.equal(written, flagTable());
 });
@@ -32,7 +33,7 @@ function metricTable(metrics: readonly MetricDescription[]): string {
 }
 
 test('the README lists every metric with its type, labels and meaning', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const readme = await readFile(projectFile('README.md'), 'utf8');
   const written = /<!-- metrics -->\n([\s\S]*?)<!-- \/metrics -->/.exec(readme)?.[1];
   const { descriptions } = createMetrics({
     version: '',

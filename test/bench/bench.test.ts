@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { scriptArguments } from '../support/project.js';
 import { metrics, type Sample } from './metrics.js';
 import { cpuSeconds, residentTreeBytes } from './process-usage.js';
 import { formatTable, summarize } from './report.js';
@@ -14,7 +14,7 @@ import { parseSettings } from './settings.js';
 import { findTools } from './tools.js';
 import { createEventReader, watchEvent } from './watch-event.js';
 
-const main = fileURLToPath(new URL('main.ts', import.meta.url));
+const main = scriptArguments('bench/main');
 const tiny = ['--quick', '--warm-up=0', '--watches=20', '--only=get,watch'];
 
 const skip = (() => {
@@ -29,7 +29,7 @@ const skip = (() => {
 /** A process whose temporary files, and those of its children, lie in a folder of their own. */
 async function startBench(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'bench-test-'));
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+  const child = spawn(process.execPath, [...main, ...args], {
     env: { ...process.env, TMPDIR: directory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { projectFile } from '../support/project.js';
 import type { Bench } from './bench.js';
 import { killChildren } from './children.js';
 import type { Sample } from './metrics.js';
@@ -102,6 +103,6 @@ function conditions({ settings, placement }: Bench): string[] {
 }
 
 function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
+  const file = projectFile('package.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

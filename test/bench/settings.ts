@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames } from './programs.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
@@ -73,7 +73,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       programs: { type: 'string', default: 'kube-api-proxy,kubectl,nginx,direct' },
       node: { type: 'string', default: process.execPath },
       'node-args': { type: 'string', default: '--max-semi-space-size=32 --v8-pool-size=1' },
-      main: { type: 'string', default: fileURLToPath(new URL('../../dist/main.js', import.meta.url)) },
+      main: { type: 'string', default: projectFile('dist/main.js') },
       args: { type: 'string', default: '' },
       http2: { type: 'boolean', default: true },
       chunked: { type: 'boolean', default: false },

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { scriptArguments } from '../support/project.js';
 import type { Bench } from './bench.js';
 import { endChild, startChild } from './children.js';
 import { cpuSeconds, residentTreeBytes, sampleMemory } from './process-usage.js';
@@ -39,7 +39,7 @@ export interface WatchResult {
 
 /** Starts the server for watches. */
 export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<WatchUpstream> {
-  const server = await startScript(bench, 'watch-server.ts');
+  const server = await startScript(bench, 'bench/watch-server');
   const { http2 } = bench.settings;
   const { port } = await askServer(server, { command: 'listen', http2, pem: { ...pem } });
   return { ...(await describeUpstream(bench, { name: 'watch-upstream', port, pem })), server };
@@ -53,7 +53,7 @@ export async function runWatches(
 ): Promise<WatchResult> {
   const { watches: count, rate, seconds, warmUp, settle } = bench.settings;
   const before = await askServer(server, { command: 'stop' });
-  const client = await startScript(bench, 'watch-client.ts');
+  const client = await startScript(bench, 'bench/watch-client');
   try {
     const tls = { ca: pem.ca, cert: pem.clientCertificate, key: pem.clientKey };
     await askClient(client, { command: 'open', url, count, tls: url === straightUrl ? tls : null });
@@ -107,9 +107,8 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
 }
 
-function startScript({ directory, tools, placement }: Bench, file: string): Promise<ChildProcess> {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  return startChild(process.execPath, ['--import', 'tsx', path], {
+function startScript({ directory, tools, placement }: Bench, script: string): Promise<ChildProcess> {
+  return startChild(process.execPath, scriptArguments(script), {
     taskset: tools.taskset,
     processors: placement.load,
     home: directory,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { projectFile } from '../support/project.js';
 
 /** The names of the plain requests, as --only takes them. */
 export type RequestWorkloadName = 'get' | 'list' | 'large-list';
@@ -45,7 +46,7 @@ interface Pod {
 }
 
 function recordedPod(): Exchange['response'] {
-  const file = new URL('../fixtures/recorded-exchanges.json', import.meta.url);
+  const file = projectFile('test/fixtures/recorded-exchanges.json');
   const { exchanges } = JSON.parse(readFileSync(file, 'utf8')) as { readonly exchanges: readonly Exchange[] };
   const found = exchanges.find(({ name }) => name === 'get a pod');
   if (found === undefined) throw new Error('the recorded exchanges have no "get a pod"');

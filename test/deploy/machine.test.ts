@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { parseDuration } from '../../src/options/duration.js';
 import { parseOptions } from '../../src/options/parse.js';
+import { projectFile } from '../support/project.js';
 
 interface ComposeService {
   readonly image: string;
@@ -19,7 +20,7 @@ interface ComposeService {
 }
 
 function read(file: string): Promise<string> {
-  return readFile(new URL(`../../deploy/${file}`, import.meta.url), 'utf8');
+  return readFile(projectFile(`deploy/${file}`), 'utf8');
 }
 
 async function composeServices(): Promise<Readonly<Record<string, ComposeService>>> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { kubectlTest } from '../support/kubectl.js';
+import { projectFile } from '../support/project.js';
 import { containersOf, type Labels, only, optionsOf, proxyOf, render } from './manifests.js';
 
 function assertIncludes(labels: Labels | undefined, selector: Labels): void {
@@ -78,15 +79,12 @@ for (const folder of ['sidecar', 'gateway']) {
   kubectlTest(
     `the image of deploy/${folder} is the one of deploy/image, in the package's version`,
     async () => {
-      const { version } = JSON.parse(
-        await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
-      ) as { version: string };
+      const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
+        version: string;
+      };
       const { image } = proxyOf(only(await render(folder), 'Deployment').spec.template.spec);
       assert.equal(image, `kube-api-proxy:${version}`);
-      const written = await readFile(
-        new URL(`../../deploy/${folder}/deployment.yaml`, import.meta.url),
-        'utf8',
-      );
+      const written = await readFile(projectFile(`deploy/${folder}/deployment.yaml`), 'utf8');
       assert.match(written, /^ +image: kube-api-proxy$/m);
     },
   );

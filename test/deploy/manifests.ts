@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { parseOptions } from '../../src/options/parse.js';
 import type { Options } from '../../src/options.js';
 import { kubectl } from '../support/kubectl.js';
+import { projectFile } from '../support/project.js';
 
 /** Labels, or a selector of them. */
 export type Labels = Readonly<Record<string, string>>;
@@ -75,10 +75,7 @@ export interface Manifest {
 
 /** What `kubectl kustomize` makes of a folder of deploy/. */
 export async function render(folder: string): Promise<Manifest[]> {
-  const { code, stdout, stderr } = await kubectl([
-    'kustomize',
-    fileURLToPath(new URL(`../../deploy/${folder}`, import.meta.url)),
-  ]);
+  const { code, stdout, stderr } = await kubectl(['kustomize', projectFile(`deploy/${folder}`)]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
   return parseAllDocuments(stdout).map(document => document.toJS() as Manifest);
 }

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { createKnownResources } from '../../src/kubernetes/known-resources.js';
 import { createMetrics } from '../../src/observability/metrics.js';
 import { kubectlTest } from '../support/kubectl.js';
+import { projectFile } from '../support/project.js';
 import { only, render } from './manifests.js';
 import { readExpression } from './promql.js';
 
@@ -35,7 +35,7 @@ interface Dashboard {
 }
 
 function path(file: string): string {
-  return fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url));
+  return projectFile(`deploy/${file}`);
 }
 
 async function alerts(): Promise<Alert[]> {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
+import { projectFile } from '../support/project.js';
 import { startProxiedApiServer } from '../support/proxied-api-server.js';
 
 interface Configuration {
@@ -30,8 +31,8 @@ interface RuleGroup {
 const installed = spawnSync('prometheus', ['--version']).error === undefined;
 const skip = !installed && process.env['REQUIRE_PROMTOOL'] !== '1' && 'prometheus is not installed';
 
-function deployed(file: string): URL {
-  return new URL(`../../deploy/prometheus/${file}`, import.meta.url);
+function deployed(file: string): string {
+  return projectFile(`deploy/prometheus/${file}`);
 }
 
 /** The configuration of deploy/ with other addresses and shorter intervals, and its rules beside it; gives the file. */

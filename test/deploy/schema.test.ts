@@ -5,11 +5,11 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { kubectlTest } from '../support/kubectl.js';
+import { projectFile } from '../support/project.js';
 import { type Manifest, only, render } from './manifests.js';
 
-const compiler = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url));
+const compiler = projectFile('node_modules/.bin/tsc');
 
 /** Where the types of Kubernetes 1.30's objects are; undefined when that package is not installed. */
 function typesFolder(): string | undefined {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { projectFile } from '../support/project.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from './leg.js';
 
-const www = new URL('../fixtures', import.meta.url).pathname;
+const www = projectFile('test/fixtures');
 
 let server: FakeApiServer;
 let kubeconfig: KubeconfigFile;

@@ -10,6 +10,7 @@ import { createCertificateAuthority } from '../support/certificates.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { projectFile } from '../support/project.js';
 import {
   type ProxyProcess as Program,
   runProgram,
@@ -537,7 +538,7 @@ test('--help and --version win over whatever else is wrong', async () => {
 });
 
 test('--version prints the version of package.json', async () => {
-  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
     version: string;
   };
   const { code, stdout, stderr } = await runProgram(['--version']);

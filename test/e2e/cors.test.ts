@@ -3,11 +3,12 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { projectFile } from '../support/project.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { exchangeRaw } from '../support/raw-http.js';
 import { type Answer, type AttackRequest, assertStatus, clientRequests, send } from './leg.js';
 
-const www = new URL('../fixtures', import.meta.url).pathname;
+const www = projectFile('test/fixtures');
 const allowed = 'https://app.example';
 const pod = '/api/v1/namespaces/default/pods/web-0';
 

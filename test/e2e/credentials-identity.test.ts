@@ -6,12 +6,12 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { startNamingProxy } from '../support/forward-proxy.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
+import { program } from '../support/project.js';
 import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
 import {
   bothLegs,
@@ -391,8 +391,6 @@ describe('in a Pod', {
   concurrency: 4,
   skip: canMount ? false : 'no file system can be mounted here',
 }, () => {
-  const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-
   /** A folder as the kubelet fills it for a service account. */
   async function createMount(t: TestContext, server: FakeApiServer, token: string) {
     const directory = await mkdtemp(join(tmpdir(), 'service-account-'));

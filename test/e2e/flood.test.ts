@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { send } from '../support/http-client.js';
 import { untilOwnMetric } from '../support/own-metric.js';
+import { scriptArguments } from '../support/project.js';
 import { startProxiedApiServer } from '../support/proxied-api-server.js';
 
 const slowPath = '/api/v1/namespaces/default/slow';
@@ -40,8 +40,7 @@ async function latencies(ports: readonly number[], agent: http.Agent, count: num
 
 /** Another user's requests as fast as they are answered, from a process of its own; `perSecond` has the statuses of the last second. */
 async function startFlood(t: TestContext, port: number, connections: number, path: string) {
-  const script = fileURLToPath(new URL('../support/flood.ts', import.meta.url));
-  const args = ['--import', 'tsx', script, String(port), '127.0.0.2', String(connections), path];
+  const args = [...scriptArguments('support/flood'), String(port), '127.0.0.2', String(connections), path];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   t.after(() => child.kill('SIGKILL'));
   let printed = '';

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { createIdToken } from '../support/oidc-issuer.js';
+import { projectFile } from '../support/project.js';
 import { startProxy } from '../support/proxy.js';
 
 /** What most processes never need, some megabytes of resident memory together; and the arguments of those that do. */
@@ -32,7 +33,7 @@ after(() => kubeconfig.remove());
 test('what few need is not loaded', async t => {
   const loaded = await loadedPackages(t, {});
   for (const expected of ['fastify', 'pino', 'yaml']) assert.ok(loaded.has(expected), expected);
-  for (const unexpected of [...Object.keys(seldom), 'ajv', 'dist/workers'])
+  for (const unexpected of [...Object.keys(seldom), 'ajv', 'src/workers'])
     assert.ok(!loaded.has(unexpected), unexpected);
 });
 
@@ -42,7 +43,10 @@ for (const [name, settings] of Object.entries(seldom)) {
   });
 }
 
-/** The packages, and the folders of dist, of which something ran until the program served: V8's coverage names every script. */
+/**
+ * The packages, and the folders of src, of which something ran until the program served. V8's coverage names every script that was
+ * loaded; the bundle's metafile names the modules in it, and a CommonJS module in the bundle is a function with the module's name.
+ */
 async function loadedPackages(
   t: TestContext,
   { args = [], env = {} }: { readonly args?: string[]; readonly env?: Record<string, string> },
@@ -57,10 +61,23 @@ async function loadedPackages(
   const [file, ...others] = await readdir(directory);
   assert.deepEqual(others, []);
   const { result } = JSON.parse(await readFile(join(directory, file ?? ''), 'utf8')) as {
-    result: { url: string }[];
+    result: { url: string; functions: { functionName: string; ranges: { count: number }[] }[] }[];
   };
-  const names = result.map(
-    ({ url }) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? /dist\/[^/]+/.exec(url)?.[0],
+  const { inputs, outputs } = JSON.parse(await readFile(projectFile('build/bundle.json'), 'utf8')) as {
+    inputs: Record<string, { format?: 'cjs' | 'esm' }>;
+    outputs: Record<string, { inputs: Record<string, unknown> }>;
+  };
+  const modules = result.flatMap(({ url, functions }) => {
+    const bundled = Object.keys(outputs[`dist/${basename(url)}`]?.inputs ?? {});
+    const ran = functions.filter(({ ranges }) => ranges.some(({ count }) => count > 0));
+    return [
+      url,
+      ...bundled.filter(module => inputs[module]?.format === 'esm'),
+      ...ran.map(({ functionName }) => functionName),
+    ];
+  });
+  const names = modules.map(
+    name => /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(name)?.[1] ?? /^src\/[^/]+/.exec(name)?.[0],
   );
   return new Set(names.filter(name => name !== undefined));
 }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startFakeApiServer } from '../support/fake-api-server.js';
 import { open, send } from '../support/http-client.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { projectFile } from '../support/project.js';
 import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
 import { startProxy } from '../support/proxy.js';
 import { exchangeRaw } from '../support/raw-http.js';
@@ -378,7 +379,7 @@ test('without a client certificate there is no expiry', async t => {
 });
 
 test('build_info has the version of the program and of Node', async () => {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const { version } = JSON.parse(readFileSync(projectFile('package.json'), 'utf8'));
   const [info] = matching(await scrape(proxied.proxy.port), 'kube_api_proxy_build_info');
   assert.equal(info?.value, 1);
   assert.equal(info?.labels['version'], version);

@@ -4,11 +4,11 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { projectFile } from '../support/project.js';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = projectFile('');
 
 /** What the image's last stages do: the JSON form of the instruction, and no shell. */
 function instruction(dockerfile: string, pattern: RegExp): string[] {

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { FetchJson } from '../../src/kubernetes/discovery.js';
 import { createKnownResources } from '../../src/kubernetes/known-resources.js';
 import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
+import { projectFile } from '../support/project.js';
 
 interface GroupVersionResources {
   readonly version: string;
@@ -21,7 +22,7 @@ interface GroupDiscoveryList {
 }
 
 const recorded: { core: GroupDiscoveryList; groups: GroupDiscoveryList } = JSON.parse(
-  await readFile(new URL('../fixtures/discovery.json', import.meta.url), 'utf8'),
+  await readFile(projectFile('test/fixtures/discovery.json'), 'utf8'),
 );
 
 const ok = (body: unknown) => ({ status: 200, body });

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { createLogger, flushSync, type Logger } from '../../src/observability/logger.js';
+import { scriptArguments } from '../support/project.js';
 
-const writer = fileURLToPath(new URL('../support/log-writer.ts', import.meta.url));
+const writer = scriptArguments('support/log-writer');
 
 interface Line {
   readonly level: number;
@@ -57,7 +57,7 @@ async function runWriter(
   way: 'end' | 'exit' | 'throw' | 'flush',
   { readAfter = 0 }: { readonly readAfter?: number } = {},
 ): Promise<{ readonly code: number | null; readonly stderr: string }> {
-  const args = ['--import', 'tsx', writer, String(count), String(size), way];
+  const args = [...writer, String(count), String(size), way];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const closed = new Promise<number | null>(resolve => child.once('close', resolve));
   let stderr = '';

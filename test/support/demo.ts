@@ -2,13 +2,11 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startFakeApiServer } from './fake-api-server.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
+import { program } from './project.js';
 
 // The program itself, as `npm start` runs it, in front of an API server that lives in this process.
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-
 const server = await startFakeApiServer({ clientCertificates: 'required' });
 const directory = await mkdtemp(join(tmpdir(), 'kube-api-proxy-demo-'));
 const { path: kubeconfig } = await writeKubeconfig(

@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { FakeApiServer } from './fake-api-server.js';
 import { type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
-
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+import { program } from './project.js';
 
 /** How the built program was left. */
 export interface ProxyExit {

@@ -79,7 +79,13 @@ async function main(): Promise<void> {
     return fail(late);
   }
   front = created;
-  process.stdout.write(`Starting to serve on ${listening.address}\n`);
+  announce(`Starting to serve on ${listening.address}`, options, logger);
+}
+
+/** The one line that kubectl proxy prints. Where stdout is the audit log it is a line of the log, so that both have one format each. */
+function announce(line: string, { auditLogPath }: Options, logger: Logger): void {
+  if (auditLogPath === '-') logger.info(line);
+  else process.stdout.write(`${line}\n`);
 }
 
 /** A worker: its primary has the command line, and tells it all that it needs. */

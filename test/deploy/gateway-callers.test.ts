@@ -153,7 +153,7 @@ kubectlTest(
       assert.match(text, reason);
     }
     await proxy.stop();
-    const [, ...events] = proxy.stdout().trimEnd().split('\n');
+    const events = proxy.stdout().trimEnd().split('\n');
     const users = events.map(line => (JSON.parse(line) as { user: { username?: string } }).user.username);
     assert.deepEqual(
       [...new Set(users)].sort(),

@@ -53,6 +53,19 @@ kubectlTest('deploy/gateway lets nobody to a port without saying from where', as
   assert.ok(ingress[0]?.from.every(peer => 'podSelector' in peer));
 });
 
+kubectlTest('deploy/gateway reaches the API server, an issuer and DNS, over UDP and TCP', async () => {
+  const { egress } = only(await render('gateway'), 'NetworkPolicy').spec;
+  assert.deepEqual(
+    egress.flatMap(({ ports }) => ports),
+    [
+      { protocol: 'TCP', port: 443 },
+      { protocol: 'TCP', port: 6443 },
+      { protocol: 'UDP', port: 53 },
+      { protocol: 'TCP', port: 53 },
+    ],
+  );
+});
+
 kubectlTest("deploy/gateway takes the Service's names", async () => {
   const options = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
   const hosts = list(options.acceptHosts);

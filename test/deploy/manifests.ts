@@ -68,6 +68,7 @@ export interface Manifest {
     readonly template: { readonly metadata: { readonly labels: Labels }; readonly spec: PodSpec };
     readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string }[];
     readonly ingress: readonly { readonly from: readonly object[]; readonly ports: readonly object[] }[];
+    readonly egress: readonly { readonly ports: readonly object[] }[];
     readonly scaleTargetRef: { readonly kind: string; readonly name: string };
     readonly minReplicas: number;
   };

@@ -594,14 +594,19 @@ describe('the file', () => {
     );
   });
 
-  test('is standard output when it is called -, beside the line that says where it serves', async t => {
+  test('is all of standard output when it is called -; the log says where it serves', async t => {
     const { proxy, port } = await start(t, [], { path: '-' });
     await send(port, '/version');
     assert.equal((await proxy.stop()).code, 0);
-    const [first, ...lines] = proxy.stdout().split('\n');
-    assert.match(first ?? '', /^Starting to serve on /);
-    assertEvent(JSON.parse(lines[0] ?? '') as Event);
-    assert.deepEqual(lines.slice(1), ['']);
+    const [first = '', ...lines] = proxy.stdout().split('\n');
+    assertEvent(JSON.parse(first) as Event);
+    assert.deepEqual(lines, ['']);
+    for (const line of proxy.stderr().trimEnd().split('\n')) JSON.parse(line);
+    const told = proxy.log().filter(({ msg }) => msg === `Starting to serve on 127.0.0.1:${port}`);
+    assert.deepEqual(
+      told.map(({ level }) => level),
+      [30],
+    );
   });
 
   test('that cannot be opened is a start-up problem beside the others', async t => {

@@ -14,7 +14,7 @@ export interface ProxyExit {
 export interface ProxyProcess {
   readonly process: ChildProcess;
   readonly pid: number;
-  /** What it printed after "Starting to serve on ". */
+  /** What it printed after "Starting to serve on ", or logged where its standard output is the audit log. */
   readonly address: string;
   /** `http://` and the address. */
   readonly url: string;
@@ -53,10 +53,16 @@ export async function startProxy(
   const { child, output } = spawnProgram(hasListener ? args : ['--port=0', ...args], env, under);
   const exited = exitOf(child);
   const address = await new Promise<string>((resolve, reject) => {
-    child.stdout?.on('data', () => {
-      const line = /^Starting to serve on (.*)\n/.exec(output.stdout);
-      if (line !== null) resolve(line[1] as string);
-    });
+    const look = () => {
+      const line =
+        /^Starting to serve on (.*)\n/.exec(output.stdout) ??
+        /"msg":"Starting to serve on (.*)"\}\n/.exec(output.stderr);
+      if (line === null) return;
+      child.stderr?.off('data', look);
+      resolve(line[1] as string);
+    };
+    child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
     void exited.then(({ code }) =>
       reject(new Error(`the program ended with ${code}: ${output.stdout}${output.stderr}`)),
     );

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { parseOptions } from '../../src/options/parse.js';
+
+const root = new URL('../../', import.meta.url);
+const readme = await readFile(new URL('README.md', root), 'utf8');
+
+/** The README's blocks of code in a language; '' for those without one. */
+function blocksOf(language: string): string[] {
+  return [...readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, named, block = '']) =>
+    named === language ? [block] : [],
+  );
+}
+
+interface Named {
+  readonly kind?: string;
+  readonly metadata?: { readonly name: string };
+}
+
+/** `ClusterRole kube-api-proxy` for each manifest of the text. */
+function namesOf(yaml: string): string[] {
+  return parseAllDocuments(yaml)
+    .map(document => document.toJS() as Named | null)
+    .flatMap(manifest =>
+      manifest?.metadata === undefined ? [] : [`${manifest.kind} ${manifest.metadata.name}`],
+    );
+}
+
+test('no manifest of the README replaces one of deploy/ that has the same name', async () => {
+  const files = await readdir(new URL('deploy/', root), { recursive: true });
+  const deployed = new Set<string>();
+  for (const file of files.filter(name => name.endsWith('.yaml'))) {
+    for (const name of namesOf(await readFile(new URL(`deploy/${file}`, root), 'utf8'))) deployed.add(name);
+  }
+  assert.ok(deployed.has('ClusterRole kube-api-proxy-gateway'));
+  const shown = [...readme.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+    namesOf(block),
+  );
+  assert.ok(shown.length >= 2, shown.join());
+  assert.deepEqual(
+    shown.filter(name => deployed.has(name)),
+    [],
+  );
+});
+
+/** The words of a shell command, without the quotes round them. */
+function wordsOf(command: string): string[] {
+  return (command.replaceAll('\\\n', ' ').match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []).map(word =>
+    word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'),
+  );
+}
+
+test('every command line of the README is one that the program takes, and its callers use its port', () => {
+  let calls = 0;
+  for (const block of blocksOf('')) {
+    const [whole = '', command] = /^kube-api-proxy(|(?: (?:.*\\\n)*.*))$/m.exec(block) ?? [];
+    if (command === undefined) continue;
+    const { options, problems } = parseOptions({ argv: wordsOf(command), env: {} });
+    assert.deepEqual(problems, [], command);
+    if (options.unixSocket !== '') continue;
+    const callers = block.replace(whole, '');
+    for (const [, scheme, port] of callers.matchAll(/(https?):\/\/[\w.]+(?::(\d+))?/g)) {
+      calls += 1;
+      assert.equal(Number(port ?? (scheme === 'https' ? 443 : 80)), options.port, block);
+    }
+  }
+  assert.ok(calls >= 4, String(calls));
+});

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { describeFileError } from '../kubeconfig/file-problem.js';
 import { watchFiles } from '../kubeconfig/file-watch.js';
+import { readWhole } from '../kubeconfig/read-file.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { digestOf } from './bearer-token.js';
 import { CsvError, parseCsv } from './csv.js';
@@ -71,7 +71,11 @@ async function read({
   onWarning,
 }: TokenFileOptions): Promise<{ readonly users: Users } | { readonly problems: readonly string[] }> {
   try {
-    return parseTokenFile(await readFile(file, 'utf8'), { label: `${flag}: ${file}`, rules, onWarning });
+    return parseTokenFile((await readWhole(file)).toString(), {
+      label: `${flag}: ${file}`,
+      rules,
+      onWarning,
+    });
   } catch (error) {
     return { problems: [`${flag}: ${file}: ${describeFileError(error)}`] };
   }

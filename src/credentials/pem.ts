@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { describeFileError } from '../kubeconfig/file-problem.js';
+import { readWhole } from '../kubeconfig/read-file.js';
 import type { PemSource } from '../kubeconfig/types.js';
 
 /** One block of a PEM document (RFC 7468), `text` with its BEGIN and END lines. */
@@ -24,7 +24,7 @@ export async function readPem(
   if ('data' in source) return { name: source.origin ?? field, blocks: blocksOf(source.data) };
   const name = `${field} ${source.file}`;
   try {
-    return { name, blocks: blocksOf(await readFile(source.file)) };
+    return { name, blocks: blocksOf(await readWhole(source.file)) };
   } catch (error) {
     return { problem: `${name}: ${describeFileError(error)}` };
   }

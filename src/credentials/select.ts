@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { describeFileError } from '../kubeconfig/file-problem.js';
+import { readWhole } from '../kubeconfig/read-file.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { isBearerToken } from './bearer-token.js';
@@ -115,7 +115,7 @@ async function loadAuthorization(config: ClientConfig): Promise<Authorization> {
 
 async function loadTokenFile(file: string): Promise<Authorization> {
   try {
-    const token = (await readFile(file, 'utf8')).trim();
+    const token = (await readWhole(file)).toString().trim();
     return token === '' ? { problems: [`tokenFile ${file} is empty`] } : bearer(token, `tokenFile ${file}`);
   } catch (error) {
     return { problems: [`tokenFile ${file}: ${describeFileError(error)}`] };

@@ -3,6 +3,9 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'is a directory',
   EACCES: 'permission denied',
   ENOTDIR: 'part of its path is not a folder',
+  ETIMEDOUT: 'its content does not come',
+  ENODATA: 'is a pipe that nothing is written to',
+  EFBIG: 'is too large',
 };
 
 /** Why a file could not be read, in words that follow its name; never the content. */

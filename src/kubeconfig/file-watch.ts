@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readRegular } from './read-file.js';
 
 /** A watch on the content of files. */
 export interface FileWatch {
@@ -45,8 +45,16 @@ type Fingerprints = ReadonlyMap<string, string>;
 
 async function fingerprints(files: readonly string[]): Promise<Fingerprints> {
   const entries = files.map(async (file): Promise<[string, string]> => {
-    const content = await readFile(file).catch(() => undefined);
-    return [file, content === undefined ? 'missing' : createHash('sha256').update(content).digest('base64')];
+    try {
+      return [
+        file,
+        createHash('sha256')
+          .update(await readRegular(file))
+          .digest('base64'),
+      ];
+    } catch (error) {
+      return [file, `unreadable: ${(error as NodeJS.ErrnoException).code}`];
+    }
   });
   return new Map(await Promise.all(entries));
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describeFileError } from './file-problem.js';
 import { parseKubeconfig } from './parse.js';
@@ -13,15 +12,19 @@ export interface KubeconfigLocation {
   readonly homedir: string;
 }
 
+/** The text of a file; throws the system's error. */
+export type ReadText = (file: string) => string;
+
 /**
- * Reads and merges kubeconfig files by client-go's loading rules: the file that --kubeconfig names, which must exist;
+ * Merges kubeconfig files by client-go's loading rules: the file that --kubeconfig names, which must exist;
  * else the KUBECONFIG list; else ~/.kube/config. In a list missing files are skipped, and the first file wins per
  * name and for the current context. Problems name the file, and the line where there is one.
  */
 export function loadKubeconfig(
   location: KubeconfigLocation,
+  readText: ReadText,
 ): { readonly kubeconfig: Kubeconfig } | { readonly problems: readonly string[] } {
-  const lookedFor = filesOf(location);
+  const lookedFor = kubeconfigFiles(location);
   const problems: string[] = [];
   const files: string[] = [];
   let currentContext: string | undefined;
@@ -29,7 +32,7 @@ export function loadKubeconfig(
   const users = new Map<string, Named<AuthInfo>>();
   const contexts = new Map<string, Named<Context>>();
   for (const file of lookedFor) {
-    const read = readKubeconfig(file, location.flag !== '');
+    const read = readKubeconfig(file, location.flag !== '', readText);
     if (read === undefined) continue;
     const parsed = 'text' in read ? parseKubeconfig(file, read.text) : read;
     if ('problems' in parsed) {
@@ -52,7 +55,8 @@ function addMissing<T>(into: Map<string, Named<T>>, entries: ReadonlyMap<string,
   }
 }
 
-function filesOf({ flag, env, homedir }: KubeconfigLocation): string[] {
+/** The files that may hold a kubeconfig, in the order in which they count. */
+export function kubeconfigFiles({ flag, env, homedir }: KubeconfigLocation): string[] {
   if (flag !== '') return [resolve(flag)];
   if (env === undefined || env === '') return [join(homedir, '.kube', 'config')];
   return [...new Set(env.split(':').filter(file => file !== ''))].map(file => resolve(file));
@@ -62,9 +66,10 @@ function filesOf({ flag, env, homedir }: KubeconfigLocation): string[] {
 function readKubeconfig(
   file: string,
   isRequired: boolean,
+  readText: ReadText,
 ): { readonly text: string } | { readonly problems: readonly string[] } | undefined {
   try {
-    return { text: readFileSync(file, 'utf8') };
+    return { text: readText(file) };
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (isMissing && !isRequired) return undefined;

@@ -27,7 +27,7 @@ export interface FollowedTlsFiles {
 }
 
 /** Milliseconds between looks: what is rotated is in use within twice that. */
-const interval = 4_000;
+const defaultInterval = 4_000;
 
 /**
  * Reads the files of the TLS listener and keeps up with them; what cannot be used (a certificate whose key has not come yet, half
@@ -38,6 +38,7 @@ const interval = 4_000;
 export async function followTlsFiles(
   names: TlsFileNames,
   onReload: (problems: readonly string[], files: TlsFiles) => void,
+  interval = defaultInterval,
 ): Promise<FollowedTlsFiles | { readonly problems: readonly string[] }> {
   const first = await loadTlsFiles(names);
   if ('problems' in first) return first;

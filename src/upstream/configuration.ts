@@ -2,8 +2,14 @@ import { loadCertificateAuthority } from '../credentials/certificate-authority.j
 import type { CredentialEvents } from '../credentials/credential-source.js';
 import { prepareCredentialSource } from '../credentials/select.js';
 import { inClusterKubeconfig, serviceAccountDirectory } from '../kubeconfig/in-cluster.js';
-import { type KubeconfigLocation, loadKubeconfig } from '../kubeconfig/load.js';
+import {
+  type KubeconfigLocation,
+  kubeconfigFiles,
+  loadKubeconfig,
+  type ReadText,
+} from '../kubeconfig/load.js';
 import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
+import { readWhole } from '../kubeconfig/read-file.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig, Kubeconfig, PemSource } from '../kubeconfig/types.js';
 import { createIssuerDispatcher } from './issuer-dispatcher.js';
@@ -45,7 +51,7 @@ export async function loadConfiguration(
   { location, env, overrides, events, lookAgain, refuse }: ConfigurationOptions,
   before?: Configuration,
 ): Promise<Configuration | Unusable> {
-  const loaded = loadKubeconfig(location);
+  const loaded = loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
   if ('problems' in loaded) return loaded;
   const hasKubeconfig = !isBlank(loaded.kubeconfig);
   if (before?.hasKubeconfig && !hasKubeconfig) {
@@ -80,6 +86,17 @@ export async function loadConfiguration(
     createIssuerDispatcher: createIssuerDispatcher(env),
   });
   return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };
+}
+
+/** Reads files before they are asked for, so that none keeps the process from everything else. */
+async function readTexts(files: readonly string[]): Promise<ReadText> {
+  const read = await Promise.allSettled(files.map(file => readWhole(file)));
+  const results = new Map(files.map((file, index) => [file, read[index]]));
+  return file => {
+    const result = results.get(file);
+    if (result?.status === 'fulfilled') return result.value.toString();
+    throw result?.reason;
+  };
 }
 
 function isBlank({ clusters, users, contexts }: Kubeconfig): boolean {

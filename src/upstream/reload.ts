@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { watchFiles } from '../kubeconfig/file-watch.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
 import { Upstream, type UpstreamOptions } from './upstream.js';
@@ -16,6 +17,8 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, 
 
 /** Milliseconds between looks: what is rotated is in use within twice that. */
 const interval = 4_000;
+/** Milliseconds that a request which was answered 401 waits for files to be looked at, longer than which takes only one that cannot be read. */
+const lookTimeout = 1_000;
 
 /**
  * Loads the configuration and keeps up with it: a change of any of its files is in use within 10 s, and one that cannot be
@@ -25,7 +28,8 @@ export async function followConfiguration(
   options: FollowOptions,
 ): Promise<FollowingUpstream | { readonly problems: readonly string[] }> {
   let look: () => Promise<void> = async () => {};
-  const configurationOptions = { ...options, lookAgain: () => look() };
+  const lookAgain = () => Promise.race([look(), sleep(lookTimeout, undefined, { ref: false })]);
+  const configurationOptions = { ...options, lookAgain };
   const first = await loadConfiguration(configurationOptions);
   if ('problems' in first) return first;
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -171,7 +171,9 @@ describe('the credential of a kubeconfig', () => {
         const contents = { server: 'https://localhost:6443', ca: ca.certificate, certificate, key };
         const file = await writeKubeconfig(contents, { format, credentials });
         try {
-          const read = loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' });
+          const read = loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' }, path =>
+            readFileSync(path, 'utf8'),
+          );
           assert.ok('kubeconfig' in read, JSON.stringify(read));
           const resolved = resolveClientConfig(read.kubeconfig, {});
           assert.ok('config' in resolved, JSON.stringify(resolved));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -18,7 +18,9 @@ function write(text: string): string {
 }
 
 function load(location: Partial<KubeconfigLocation>): ReturnType<typeof loadKubeconfig> {
-  return loadKubeconfig({ flag: '', env: undefined, homedir: join(folder, 'nobody'), ...location });
+  return loadKubeconfig({ flag: '', env: undefined, homedir: join(folder, 'nobody'), ...location }, file =>
+    readFileSync(file, 'utf8'),
+  );
 }
 
 function kubeconfigOf(location: Partial<KubeconfigLocation>): Kubeconfig {

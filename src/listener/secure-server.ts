@@ -1,10 +1,11 @@
 import { constants } from 'node:crypto';
-import type { Server } from 'node:http';
+import { IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { includesAll } from './client-authorities.js';
 import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
 import { keepPeer, peerOf } from './peer.js';
+import { readThroughStream } from './pipelining.js';
 import type { TlsFiles } from './tls-files.js';
 
 /** What a listener for TLS is made from. */
@@ -29,6 +30,9 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
   const [serveHttp1] = server.listeners('connection') as [(socket: Socket) => void];
   server.removeAllListeners('connection');
   const sessions = new Http2Sessions(server, options);
+  server.prependListener('request', (request, response) => {
+    if (response.socket === null && request instanceof IncomingMessage) readThroughStream(request.socket);
+  });
   if (options.files.current.clientAuthorities !== undefined) {
     // A client whose certificate was verified against others than now has to show it again.
     server.prependListener('request', ({ socket }, response) => {

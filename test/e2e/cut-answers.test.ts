@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { connectRaw } from '../support/raw-http.js';
+import { reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+
+/** How often each is tried: without the check a fifth of them passed for whole, or more. */
+const tries = 20;
+const text = 'x'.repeat(100);
+
+/** What a client receives, and whether its connection was reset. */
+interface Received {
+  readonly text: string;
+  readonly wasReset: boolean;
+}
+
+async function receive(port: number, request: string): Promise<Received> {
+  const connection = await connectRaw(port);
+  let wasReset = false;
+  const { socket } = connection;
+  socket.once('error', () => {
+    wasReset = true;
+  });
+  // Node tells of a reset right behind bytes as of an end.
+  socket.once('end', () => {
+    wasReset ||= socket.remoteAddress === undefined;
+  });
+  connection.write(request);
+  const received = await connection.untilClosed();
+  connection.destroy();
+  return { text: received, wasReset };
+}
+
+for (const scheme of ['http', 'https'] as const) {
+  describe(`an ${scheme} API server that resets its connection right behind an answer without a length`, () => {
+    let upstream: StrictUpstream;
+    let kubeconfig: KubeconfigFile;
+    let proxy: ProxyProcess;
+
+    before(async () => {
+      upstream = await startStrictUpstream(
+        (_request, socket) => {
+          socket.write(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n${text}`);
+          reset(socket);
+        },
+        { scheme },
+      );
+      kubeconfig = await upstream.writeKubeconfig();
+      proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+    });
+
+    after(async () => {
+      await proxy?.stop('SIGKILL');
+      await upstream?.stop();
+      await kubeconfig?.remove();
+    });
+
+    test('gives an HTTP/1.1 client an answer without its last chunk', async () => {
+      for (let turn = 0; turn < tries; turn += 1) {
+        const received = await receive(proxy.port, 'GET /cut HTTP/1.1\r\nHost: localhost\r\n\r\n');
+        assert.doesNotMatch(received.text, /\r\n0\r\n\r\n$/, `turn ${turn}`);
+      }
+    });
+
+    test('gives an HTTP/1.0 client a reset', async () => {
+      for (let turn = 0; turn < tries; turn += 1) {
+        const received = await receive(proxy.port, 'GET /cut HTTP/1.0\r\nHost: localhost\r\n\r\n');
+        assert.ok(received.wasReset || received.text.startsWith('HTTP/1.1 502 '), `turn ${turn}`);
+      }
+    });
+  });
+}

@@ -18,8 +18,9 @@ import {
   RequestRecord,
   uncounted,
 } from './observability/request-record.js';
-import { isOwn } from './proxy/destination.js';
+import { isForApi, isOwn } from './proxy/destination.js';
 import type { OpenStreams } from './proxy/open-streams.js';
+import { bringsAuthorization } from './proxy/outbound-request.js';
 import { UpstreamError } from './upstream/upstream-error.js';
 
 /** Where requests are accounted for. */
@@ -30,6 +31,8 @@ export interface AccountingParts {
   readonly audit: AuditLog | undefined;
   readonly logger: Logger;
   readonly logRequests: RequestLog['which'];
+  /** Whether callers are authenticated. */
+  readonly authenticates: boolean;
 }
 
 /** Counts, logs and audits requests: each has a record from its head to its end, be that its answer's or its connection's. */
@@ -38,11 +41,13 @@ export class Accounting {
   readonly #openStreams: OpenStreams;
   readonly #audit: AuditLog | undefined;
   readonly #log: RequestLog;
+  readonly #authenticates: boolean;
 
-  constructor({ metrics, openStreams, audit, logger, logRequests }: AccountingParts) {
+  constructor({ metrics, openStreams, audit, logger, logRequests, authenticates }: AccountingParts) {
     this.#metrics = metrics;
     this.#openStreams = openStreams;
     this.#audit = audit;
+    this.#authenticates = authenticates;
     this.#log = { logger, which: logRequests, write: createRequestLines(logger) };
   }
 
@@ -79,12 +84,21 @@ export class Accounting {
     // Of HTTP/2 what has passed is frames, compressed heads and all.
     const { received, sent } = passedSince(socket);
     record.end(http2?.bytesSent ?? sent);
+    if (record.code === 401) this.#countUnauthorized(request);
     if (!isOwn(request)) {
       this.#metrics.traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
       if (record.longRunning) this.#metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
     if (this.#openStreams.ending && http2 === undefined) socket.destroySoon();
+  }
+
+  /** A 401 that is the API server's own, about our credential: what is behind a proxy subresource answers for itself. */
+  #countUnauthorized(request: FastifyRequest): void {
+    const { failure, info } = request.record;
+    if (failure !== undefined || !isForApi(request) || info.subresource === 'proxy') return;
+    if (bringsAuthorization({ authenticates: this.#authenticates }, request)) return;
+    this.#metrics.credentials.unauthorized();
   }
 
   #countFailure({ failure, audit }: RequestRecord): void {

@@ -157,6 +157,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     audit,
     logger,
     logRequests: options.logRequests,
+    authenticates: authentication !== undefined,
   });
   const app = createApp(parts);
   const stripPrefix = createStripPrefix(options.apiPrefix);

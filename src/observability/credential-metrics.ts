@@ -4,6 +4,8 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export interface CredentialMetrics {
   /** A source got another credential, or could not. */
   refreshed(source: string, result: 'success' | 'failure'): void;
+  /** The API server answered a request with 401 that bore the proxy's own credential. */
+  unauthorized(): void;
   /** When the credential in use expires; undefined takes the sample away, for it is not known. */
   expires(source: string, at: Date | undefined): void;
   /** When the client certificate in use expires; undefined takes the sample away, for there is none. */
@@ -19,6 +21,11 @@ export function createCredentialMetrics(registry: Registry): CredentialMetrics {
     name: 'kube_api_proxy_credential_refreshes_total',
     help: 'Times that an exec plugin or an OpenID Connect issuer was asked for another credential.',
     labelNames: ['source', 'result'],
+    registers,
+  });
+  const unauthorized = new Counter({
+    name: 'kube_api_proxy_upstream_unauthorized_total',
+    help: "Requests that the API server answered 401 with the proxy's own credential; not those with a client's, nor those to proxy subresources.",
     registers,
   });
   const expiration = new Gauge({
@@ -52,6 +59,7 @@ export function createCredentialMetrics(registry: Registry): CredentialMetrics {
 
   return {
     refreshed: (source, result) => refreshes.inc({ source, result }),
+    unauthorized: () => unauthorized.inc(),
     expires(source, at) {
       if (at === undefined) expiration.remove({ source });
       else expiration.set({ source }, at.getTime() / 1000);

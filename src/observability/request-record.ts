@@ -64,6 +64,11 @@ export class RequestRecord {
     return this.#isOver;
   }
 
+  /** The HTTP status code of the answer; 0 while there is none. */
+  get code(): number {
+    return this.#code;
+  }
+
   /** The HTTP status code that goes to the client; 0 until then. */
   answered(code: number): void {
     this.#code = code;

@@ -55,6 +55,9 @@ export function outboundRequest(
 }
 
 /** Whether it is the client's own credential that goes upstream, so that a 401 says nothing of ours. */
-export function bringsAuthorization({ authenticates }: ProxyContext, { raw }: FastifyRequest): boolean {
+export function bringsAuthorization(
+  { authenticates }: Pick<ProxyContext, 'authenticates'>,
+  { raw }: FastifyRequest,
+): boolean {
   return !authenticates && hasField(raw.rawHeaders, 'authorization');
 }

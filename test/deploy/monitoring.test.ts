@@ -31,7 +31,9 @@ interface Panel {
 
 interface Dashboard {
   readonly panels: readonly Panel[];
-  readonly templating: { readonly list: readonly { readonly definition?: string }[] };
+  readonly templating: {
+    readonly list: readonly { readonly definition?: string; readonly allValue?: string }[];
+  };
 }
 
 function path(file: string): string {
@@ -51,19 +53,20 @@ function expressionsOf({ panels }: Dashboard): string[] {
   return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 }
 
+const metrics = createMetrics({
+  version: '',
+  nodeVersion: '',
+  knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
+  connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
+  shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
+  readiness: async () => new Map(),
+});
+
 /** Every series that there can be, by name, with its labels; Prometheus adds the target's. */
 function series(): Map<string, Set<string>> {
-  const { descriptions } = createMetrics({
-    version: '',
-    nodeVersion: '',
-    knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
-    connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
-    shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
-    readiness: async () => new Map(),
-  });
   const target = ['job', 'instance', 'namespace'];
   const found = new Map([['up', new Set(target)]]);
-  for (const { name, type, labelNames } of descriptions()) {
+  for (const { name, type, labelNames } of metrics.descriptions()) {
     const labels = [...labelNames, ...target];
     if (type !== 'histogram') {
       found.set(name, new Set(labels));
@@ -99,6 +102,36 @@ test('every alert and every panel reads metrics and labels that the proxy has', 
     const [, expression = '', label = ''] = /^label_values\((.*), (\w+)\)$/.exec(definition) ?? [];
     assertExists(`count by (${label}) (${expression})`);
   }
+});
+
+test('every metric of the proxy has a panel or an alert', async () => {
+  const expressions = [...expressionsOf(await dashboard()), ...(await alerts()).map(({ expr }) => expr)];
+  const read = new Set(
+    expressions.flatMap(expression => readExpression(expression).selectors.map(({ name }) => name)),
+  );
+  const missing = metrics
+    .descriptions()
+    .filter(({ name }) => name.startsWith('kube_api_proxy_'))
+    .filter(({ name }) => !['', '_bucket', '_count', '_sum'].some(suffix => read.has(`${name}${suffix}`)));
+  assert.deepEqual(
+    missing.map(({ name }) => name),
+    [],
+  );
+});
+
+test("the dashboard's All is the jobs and instances that the proxy has, not every job of Prometheus", async () => {
+  for (const { definition, allValue } of (await dashboard()).templating.list) {
+    assert.equal(allValue, undefined, definition);
+  }
+});
+
+test('the runbook of refused requests explains every reason', async () => {
+  const spike = (await alerts()).find(({ alert }) => alert === 'KubeApiProxyRejectedRequestsSpike');
+  const runbook = spike?.annotations['runbook'] ?? '';
+  const { text } = await metrics.render('');
+  const reasons = [...text.matchAll(/^kube_api_proxy_rejected_requests_total\{reason="(\w+)"\}/gm)];
+  assert.ok(reasons.length > 10);
+  for (const [, reason = ''] of reasons) assert.match(runbook, new RegExp(`\\b${reason}\\b`));
 });
 
 test('a metric or label that does not exist would be noticed', () => {

@@ -35,9 +35,7 @@ test('no manifest of the README replaces one of deploy/ that has the same name',
     for (const name of namesOf(await readFile(new URL(`deploy/${file}`, root), 'utf8'))) deployed.add(name);
   }
   assert.ok(deployed.has('ClusterRole kube-api-proxy-gateway'));
-  const shown = [...readme.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
-    namesOf(block),
-  );
+  const shown = blocksOf('yaml').flatMap(namesOf);
   assert.ok(shown.length >= 2, shown.join());
   assert.deepEqual(
     shown.filter(name => deployed.has(name)),

@@ -478,7 +478,7 @@ describe('the log', () => {
     assert.equal(line['version'], 'v1');
     assert.equal(line['resource'], 'deployments');
     assert.equal(line['namespace'], 'default');
-    assert.equal(line['name'], 'web');
+    assert.equal(line['resourceName'], 'web');
     assert.equal(line['code'], 200);
     assert.ok(Number(line['durationMs']) > 0 && Number(line['durationMs']) < 5000);
     assert.ok(Number(line['bytes']) >= size && Number(line['bytes']) < size + 2000, String(line['bytes']));

@@ -84,6 +84,7 @@ describe('metrics', () => {
       kube_api_proxy_config_reloads_total: 'counter',
       kube_api_proxy_credential_expiration_timestamp_seconds: 'gauge',
       kube_api_proxy_credential_refreshes_total: 'counter',
+      kube_api_proxy_upstream_unauthorized_total: 'counter',
       kube_api_proxy_serving_certificate_expiration_timestamp_seconds: 'gauge',
       kube_api_proxy_tls_reloads_total: 'counter',
       kube_api_proxy_http2_abuses_total: 'counter',

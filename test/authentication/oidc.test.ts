@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { AuthenticationError } from '../../src/authentication/authentication-error.js';
 import { digestOf } from '../../src/authentication/bearer-token.js';
 import { IdentityError } from '../../src/authentication/identity.js';
@@ -12,6 +11,7 @@ import { createOidcJudge } from '../../src/authentication/oidc.js';
 import { OidcKeys } from '../../src/authentication/oidc-keys.js';
 import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
+import { until } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 import { compactJwt, createOidcSigner, type OidcSigner } from '../support/oidc-signer.js';
@@ -85,13 +85,6 @@ async function set(
     judge: async text => (await judge({ text, digest: digestOf(text) }))?.user.username,
     claims: claims => ({ iss: issuer.url, aud: 'gateway', sub: 'alice', exp: seconds + 60, ...claims }),
   };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 500, 'not within 5 s');
-    await delay(10);
-  }
 }
 
 describe('an id-token', () => {

@@ -3,10 +3,10 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { digestOf } from '../../src/authentication/bearer-token.js';
 import { IdentityError } from '../../src/authentication/identity.js';
 import { followTokenFile, parseTokenFile } from '../../src/authentication/token-file.js';
+import { until } from '../support/eventually.js';
 
 const rules = { allowed: new Set<string>(), serviceAccounts: false };
 
@@ -100,13 +100,6 @@ async function follow(t: TestContext, text: string) {
     return user?.username;
   };
   return { file, reloads, nameOf };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    assert.ok(tries < 500, 'not within 5 s');
-    await delay(10);
-  }
 }
 
 describe('a token file that is followed', () => {

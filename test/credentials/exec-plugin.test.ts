@@ -10,6 +10,7 @@ import { CredentialError, type CredentialSource } from '../../src/credentials/cr
 import { createExecSource, type ExecSourceOptions } from '../../src/credentials/exec-plugin.js';
 import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { until } from '../support/eventually.js';
 import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/exec-plugin.js';
 
 interface Report {
@@ -63,14 +64,6 @@ async function errorOf(credential: Credential | Promise<Credential>): Promise<Cr
     return error;
   }
   throw assert.fail('no credential was expected');
-}
-
-async function until(condition: () => boolean, limit = 5_000): Promise<void> {
-  const end = Date.now() + limit;
-  while (!condition()) {
-    assert.ok(Date.now() < end, `not within ${limit} ms: ${condition}`);
-    await sleep(10);
-  }
 }
 
 /** A clock that only moves when it is told to; its timers are real ones. */

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import type { RequestRecord } from '../support/fake-api-server.js';
 import { startNamingProxy } from '../support/forward-proxy.js';
 import { startGateway, twoUsersPolicy } from '../support/gateway.js';
 import { startOidcIssuer } from '../support/oidc-issuer.js';
 import { compactJwt, createOidcSigner } from '../support/oidc-signer.js';
 import { runProgram } from '../support/proxy.js';
-import { bothLegs, eventually, health, passed, probe } from './credential-probe.js';
+import { bothLegs, health, passed, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 
 async function start(

@@ -5,7 +5,8 @@ import { twoUsers, twoUsersPolicy } from '../support/gateway.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
-import { createServingFiles, startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { createServingFiles } from '../support/serving-files.js';
+import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const configMap = '/api/v1/namespaces/default/configmaps/settings';

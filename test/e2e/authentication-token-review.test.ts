@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { type GatewayOptions, proxyToken, startGateway } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { createIdToken } from '../support/oidc-issuer.js';
-import { bothLegs, eventually, health, passed, probe } from './credential-probe.js';
+import { bothLegs, health, passed, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 
 const robot = {

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { eventually } from '../support/eventually.js';
 import { proxyToken, startGateway, twoUsers } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startTlsFront } from '../support/tls-front.js';
-import { bothLegs, eventually, passed, probe, sample } from './credential-probe.js';
+import { bothLegs, passed, probe, sample } from './credential-probe.js';
 import { assertStatus, send as sendRaw } from './leg.js';
 
 const alice = 'Authorization: Bearer alice-token';

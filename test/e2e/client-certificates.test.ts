@@ -14,7 +14,8 @@ import {
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
-import { createServingFiles, startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { createServingFiles } from '../support/serving-files.js';
+import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
 
 let authority: CertificateAuthority;
 let jane: CertificatePair;
@@ -207,9 +208,9 @@ test('--client-ca-file needs TLS, and is told with its name when it is no use', 
     (await runProgram(['--port=0', '--server=http://127.0.0.1:1', ...args])).stderr;
   assert.match(await run(`--client-ca-file=${files.certificate}`), /--client-ca-file needs --tls-cert-file/);
   const nowhere = join(files.folder, 'nowhere.crt');
-  const missing = await run(...files.args, `--client-ca-file=${nowhere}`);
+  const missing = await run(...files.flags, `--client-ca-file=${nowhere}`);
   assert.ok(missing.includes(`--client-ca-file ${nowhere}: no such file`), missing);
-  const key = await run(...files.args, `--client-ca-file=${files.key}`);
+  const key = await run(...files.flags, `--client-ca-file=${files.key}`);
   assert.ok(key.includes(`--client-ca-file ${files.key} has no certificate`), key);
 });
 

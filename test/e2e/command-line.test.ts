@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
@@ -17,7 +18,6 @@ import {
   startProxy,
   writeAdminKubeconfig,
 } from '../support/proxy.js';
-import { eventually } from './credential-probe.js';
 
 let server: FakeApiServer;
 let admin: KubeconfigFile;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
 import { requestApi } from '../support/api-request.js';
+import { eventually } from '../support/eventually.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
 import { open, send as sendPlain } from '../support/http-client.js';
 import type { ProxyProcess } from '../support/proxy.js';
@@ -61,19 +61,6 @@ export async function probe(
 /** The code of a probe that went through. */
 export function passed(leg: ProbeLeg): number {
   return leg === 'plain' ? 200 : 101;
-}
-
-/** Waits until it holds, for so many milliseconds at most. */
-export async function eventually(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  timeout = 5000,
-): Promise<void> {
-  const deadline = Date.now() + timeout;
-  while (!(await holds())) {
-    assert.ok(Date.now() < deadline, `${what}: not within ${timeout} ms`);
-    await delay(50);
-  }
 }
 
 /** The value of one sample of the program's own metrics, undefined when there is none. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
+import { eventually } from '../support/eventually.js';
 import { type ExecPlugin, writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
@@ -11,7 +12,6 @@ import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
 import {
   bothLegs,
-  eventually,
   health,
   keepSockets,
   openAttach,

@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import {
   type FakeApiServer,
@@ -15,7 +16,6 @@ import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-
 import { type ProxyProcess as Program, startProxy } from '../support/proxy.js';
 import {
   bothLegs,
-  eventually,
   health,
   keepSockets,
   openAttach,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { eventually } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { startNamingProxy } from '../support/forward-proxy.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
@@ -15,7 +16,6 @@ import { program } from '../support/project.js';
 import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
 import {
   bothLegs,
-  eventually,
   health,
   openAttach,
   openWatch,

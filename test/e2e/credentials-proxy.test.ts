@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { eventually } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import {
   type ForwardProxy,
@@ -15,16 +16,7 @@ import {
 import { send } from '../support/http-client.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
-import {
-  bothLegs,
-  eventually,
-  health,
-  openAttach,
-  openWatch,
-  passed,
-  probe,
-  sample,
-} from './credential-probe.js';
+import { bothLegs, health, openAttach, openWatch, passed, probe, sample } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 
 const password = 'p@ss/word: of proxy';

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
+import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { startConnectProxy } from '../support/forward-proxy.js';
 import { startProxy } from '../support/proxy.js';
 import {
   bothLegs,
-  eventually,
   health,
   type OpenStream,
   openAttach,

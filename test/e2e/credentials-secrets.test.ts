@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
@@ -9,7 +10,7 @@ import { type KubeconfigContents, type KubeconfigForm, writeKubeconfig } from '.
 import { createIdToken, startOidcIssuer } from '../support/oidc-issuer.js';
 import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
 import { exchangeRaw } from '../support/raw-http.js';
-import { bothLegs, eventually, probe } from './credential-probe.js';
+import { bothLegs, probe } from './credential-probe.js';
 import { send } from './leg.js';
 
 const masters = ['system:masters'];

@@ -7,7 +7,7 @@ import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw, watchRaw } from '../support/raw-http.js';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
-import { createServingFiles, type ServingFiles } from '../support/tls-proxy.js';
+import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
 import { assertStatus, type Leg, legs, parseAnswer, send, toBytes } from './leg.js';
 
 /** Node's own limit. Node before 22.23.3 and 24.21.0 lets 23 fields more through, and drops what is behind them. */
@@ -27,7 +27,7 @@ before(async () => {
   kubeconfig = await upstream.writeKubeconfig();
   files = await createServingFiles();
   const args = [`--kubeconfig=${kubeconfig.path}`, '--read-only', '--reject-paths='];
-  [proxy, secure] = await Promise.all([startProxy(args), startProxy([...args, ...files.args])]);
+  [proxy, secure] = await Promise.all([startProxy(args), startProxy([...args, ...files.flags])]);
 });
 
 after(async () => {

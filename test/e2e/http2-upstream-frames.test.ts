@@ -4,6 +4,7 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import { heapInUse, inspected } from '../support/garbage.js';
 import { open } from '../support/http-client.js';
 import {
@@ -18,7 +19,6 @@ import { untilOwnMetric } from '../support/own-metric.js';
 import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
-import { eventually } from './credential-probe.js';
 
 const { data, headers, rstStream, windowUpdate } = frameTypes;
 const ok = [[':status', '200']] as const;

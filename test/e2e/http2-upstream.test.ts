@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { requestApi } from '../support/api-request.js';
+import { eventually } from '../support/eventually.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
 import { startConnectProxy } from '../support/forward-proxy.js';
 import { startGateway, twoUsers } from '../support/gateway.js';
@@ -16,7 +17,7 @@ import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied
 import { startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startTlsProxy } from '../support/tls-proxy.js';
-import { eventually, openWatch } from './credential-probe.js';
+import { openWatch } from './credential-probe.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 /** Sends nothing of itself. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
-import { eventually } from './credential-probe.js';
+
 import { childrenOf, start } from './worker-probe.js';
 
 test("SIGUSR1 opens no process's inspector, and ends none", async t => {

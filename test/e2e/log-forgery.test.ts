@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
+import { eventually } from '../support/eventually.js';
 import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
 import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
-import { eventually } from './credential-probe.js';
+
 import { legs, toBytes } from './leg.js';
 
 /** A line break and what looks like a line of the log; commands to a terminal by ESC and by C1; text that runs backwards. */

@@ -2,19 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import { startFakeApiServer } from '../support/fake-api-server.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { startProxy } from '../support/proxy.js';
-import {
-  bothLegs,
-  eventually,
-  type Probe,
-  type ProbeLeg,
-  passed,
-  probe,
-  sample,
-} from './credential-probe.js';
+import { bothLegs, type Probe, type ProbeLeg, passed, probe, sample } from './credential-probe.js';
 import { assertStatus, send } from './leg.js';
 
 const groups = ['system:masters'];

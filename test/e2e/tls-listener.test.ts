@@ -9,7 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
-import { createServingFiles, type ServingFiles, startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
+import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
 
 let shared: TlsProxy;
 
@@ -272,8 +273,8 @@ test('SIGTERM ends connections that have sent nothing since their handshake', as
 
 // Start-up problems
 
-async function problemsOf(args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await runProgram(['--port=0', '--server=http://127.0.0.1:1', ...args]);
+async function problemsOf(flags: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runProgram(['--port=0', '--server=http://127.0.0.1:1', ...flags]);
   assert.equal(code, 1, stderr);
   assert.equal(stdout, '');
   assert.doesNotMatch(stderr, /BEGIN|\n\s+at /);
@@ -287,9 +288,9 @@ async function withFiles(t: TestContext): Promise<ServingFiles> {
 }
 
 test('a certificate without its key, and a key without its certificate, are told', async t => {
-  const { args } = await withFiles(t);
-  assert.match(await problemsOf(args.slice(0, 1)), /--tls-cert-file needs --tls-private-key-file/);
-  assert.match(await problemsOf(args.slice(1)), /--tls-private-key-file needs --tls-cert-file/);
+  const { flags } = await withFiles(t);
+  assert.match(await problemsOf(flags.slice(0, 1)), /--tls-cert-file needs --tls-private-key-file/);
+  assert.match(await problemsOf(flags.slice(1)), /--tls-private-key-file needs --tls-cert-file/);
 });
 
 test('files that cannot be read are told with flag and name', async t => {
@@ -303,18 +304,18 @@ test('files that cannot be read are told with flag and name', async t => {
 });
 
 test('files that are not PEM are told with flag and name', async t => {
-  const { args, certificate, key } = await withFiles(t);
+  const { flags, certificate, key } = await withFiles(t);
   await writeFile(certificate, 'not PEM');
   await writeFile(key, 'not PEM');
-  const problems = await problemsOf(args);
+  const problems = await problemsOf(flags);
   assert.ok(problems.includes(`--tls-cert-file ${certificate} has no certificate`), problems);
   assert.ok(problems.includes(`--tls-private-key-file ${key} has no private key`), problems);
 });
 
 test('a key that does not fit the certificate is told with both files', async t => {
-  const { args, authority, replace, certificate, key } = await withFiles(t);
+  const { flags, authority, replace, certificate, key } = await withFiles(t);
   await replace('tls.key', (await authority.server()).key);
-  const problems = await problemsOf(args);
+  const problems = await problemsOf(flags);
   assert.ok(
     problems.includes(
       `--tls-private-key-file ${key} does not match the certificate in --tls-cert-file ${certificate}`,
@@ -324,9 +325,9 @@ test('a key that does not fit the certificate is told with both files', async t 
 });
 
 test('unknown cipher suites and versions are told by name', async t => {
-  const { args } = await withFiles(t);
+  const { flags } = await withFiles(t);
   const problems = await problemsOf([
-    ...args,
+    ...flags,
     '--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_RSA_WITH_RC4_128_SHA,NULL-SHA',
     '--tls-min-version=VersionTLS11',
   ]);
@@ -336,8 +337,8 @@ test('unknown cipher suites and versions are told by name', async t => {
 });
 
 test('a Unix socket and a certificate exclude each other', async t => {
-  const { args, folder } = await withFiles(t);
-  const { code, stderr } = await runProgram([...args, `--unix-socket=${folder}/socket`]);
+  const { flags, folder } = await withFiles(t);
+  const { code, stderr } = await runProgram([...flags, `--unix-socket=${folder}/socket`]);
   assert.equal(code, 1);
   assert.match(stderr, /--unix-socket and --tls-cert-file/);
 });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { startProxy, writeAdminKubeconfig } from '../support/proxy.js';
-import { eventually } from './credential-probe.js';
 
 let server: FakeApiServer;
 let admin: KubeconfigFile;

@@ -9,6 +9,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
+import { eventually, within } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
@@ -81,28 +82,6 @@ async function connect(t: TestContext, through: Program = proxy): Promise<RawCon
   client.socket.on('error', () => {});
   t.after(() => client.destroy());
   return client;
-}
-
-/** Waits for it, for a few seconds at most. */
-async function eventually(what: string, holds: () => boolean, timeout = 5000): Promise<void> {
-  const deadline = Date.now() + timeout;
-  while (!holds()) {
-    assert.ok(Date.now() < deadline, `${what}: not within ${timeout} ms`);
-    await delay(10);
-  }
-}
-
-async function within<T>(what: string, promise: Promise<T>, timeout = 5000): Promise<T> {
-  const timer = new AbortController();
-  const late = delay(timeout, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`${what}: not within ${timeout} ms`);
-  });
-  late.catch(() => {});
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    timer.abort();
-  }
 }
 
 const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
 import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
 import type { ProxyProcess } from '../support/proxy.js';
-import { eventually, type OpenStream, openWatch } from './credential-probe.js';
+import { type OpenStream, openWatch } from './credential-probe.js';
 
 /** A proxy with its API server, which end with the test; the log tells of all its workers already. */
 export async function start(t: TestContext, args: readonly string[]): Promise<ProxiedApiServer> {

@@ -3,13 +3,14 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { type ExecPlugin, writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { startOidcIssuer } from '../support/oidc-issuer.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
-import { bothLegs, eventually, health, openWatch, passed, probe, sample } from './credential-probe.js';
+import { bothLegs, health, openWatch, passed, probe, sample } from './credential-probe.js';
 import { servedBy, workersOf } from './worker-probe.js';
 
 type Tokens = Record<string, { username: string; groups: string[] }>;

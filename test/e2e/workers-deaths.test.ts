@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { isAlive } from '../support/exec-plugin.js';
 import { open, send } from '../support/http-client.js';
-import { eventually, health, openAttach, sample } from './credential-probe.js';
+import { health, openAttach, sample } from './credential-probe.js';
 import { childrenOf, openWatches, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 
 test('a worker that is killed takes its own connections with it and is replaced; all others go on', async t => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
-import { eventually, sample } from './credential-probe.js';
+import { sample } from './credential-probe.js';
 import { openWatches, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 
 test('a scrape of any worker or of the admin listener tells of all of them, in both formats', async t => {

@@ -4,10 +4,11 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { startGateway, twoUsers } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { type ProxyProcess, runProgram } from '../support/proxy.js';
-import { eventually } from './credential-probe.js';
+
 import { workersOf } from './worker-probe.js';
 
 const users = ['alice', 'bob'] as const;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { isAlive } from '../support/exec-plugin.js';
 import { send } from '../support/http-client.js';
 import { connectRaw } from '../support/raw-http.js';
-import { eventually, health } from './credential-probe.js';
+import { health } from './credential-probe.js';
 import { childrenOf, openWatches, servedBy, start, workersOf } from './worker-probe.js';
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import { proxyToken, startGateway, twoUsers, twoUsersPolicy } from '../support/gateway.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { runProgram } from '../support/proxy.js';
-import { createServingFiles, startTlsProxy } from '../support/tls-proxy.js';
-import { eventually } from './credential-probe.js';
+import { createServingFiles } from '../support/serving-files.js';
+import { startTlsProxy } from '../support/tls-proxy.js';
+
 import { servedBy } from './worker-probe.js';
 
 const pod = '/api/v1/namespaces/default/pods/web-0';

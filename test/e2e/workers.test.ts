@@ -7,11 +7,12 @@ import net, { type AddressInfo } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
 import { runProgram, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
-import { eventually, sample } from './credential-probe.js';
+import { sample } from './credential-probe.js';
 import { childrenOf, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 
 test('one worker is one process, with no children and no word of workers in its log', async t => {

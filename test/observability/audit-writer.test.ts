@@ -9,6 +9,7 @@ import { backupName, deleteOldBackups } from '../../src/observability/audit-back
 import type { AuditFileOptions } from '../../src/observability/audit-file.js';
 import { AuditLog } from '../../src/observability/audit-log.js';
 import { AuditWriter } from '../../src/observability/audit-writer.js';
+import { eventually } from '../support/eventually.js';
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'audit-'));
@@ -32,14 +33,6 @@ async function open(t: TestContext, options: Partial<AuditFileOptions> = {}) {
     },
   );
   return { path, writer, told };
-}
-
-async function eventually(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
-    assert.ok(Date.now() < deadline, what);
-    await delay(10);
-  }
 }
 
 function read(path: string): string {

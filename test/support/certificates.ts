@@ -1,19 +1,6 @@
-import 'reflect-metadata';
-import { createPrivateKey, webcrypto } from 'node:crypto';
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  type Extension,
-  type JsonGeneralNames,
-  type JsonName,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  Name,
-  SubjectAlternativeNameExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+import { createPrivateKey } from 'node:crypto';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { projectFile } from './project.js';
 
 /** Kinds of key that a kubeconfig's client certificate may have: RSA 2048, ECDSA on P-256, Ed25519. */
 export type KeyType = 'rsa2048' | 'ec' | 'ed25519';
@@ -57,135 +44,72 @@ export interface CertificateAuthority extends CertificatePair {
   ): Promise<CertificateAuthority>;
 }
 
-interface Issuer {
-  readonly certificate: X509Certificate;
-  readonly keys: webcrypto.CryptoKeyPair;
-  /** PEM of the intermediates from this issuer up to, but without, the root. */
-  readonly chain: string;
+/** What an embedded API server is known by, and one client that it trusts. */
+export interface ServerIdentity {
+  readonly authority: CertificateAuthority;
+  /** For localhost, 127.0.0.1 and ::1. */
+  readonly serverCertificate: CertificatePair;
+  /** User admin in group system:masters. */
+  readonly clientCertificate: CertificatePair;
 }
 
-interface Template extends CertificateOptions {
-  readonly subject: Name;
-  readonly extensions: Extension[];
-}
-
-const keyAlgorithms = {
-  rsa2048: {
-    name: 'RSASSA-PKCS1-v1_5',
-    hash: 'SHA-256',
-    modulusLength: 2048,
-    publicExponent: new Uint8Array([1, 0, 1]),
-  },
-  ec: { name: 'ECDSA', namedCurve: 'P-256' },
-  ed25519: { name: 'Ed25519' },
-} as const;
-
-async function generateKeys(keyType: KeyType = 'ec'): Promise<webcrypto.CryptoKeyPair> {
-  const keys = await webcrypto.subtle.generateKey(keyAlgorithms[keyType], true, ['sign', 'verify']);
-  return keys as webcrypto.CryptoKeyPair;
-}
-
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString();
-}
-
-// Given as an object, a value is taken as it is; a plain string would be read for quotes and escapes.
-function name(commonName: string, organizations: readonly string[] = []): Name {
-  const groups = organizations.map(organization => ({ O: [{ utf8String: organization }] }));
-  return new Name([...groups, { CN: [{ utf8String: commonName }] }]);
-}
-
-function toPem(certificate: X509Certificate): string {
-  return `${certificate.toString('pem')}\n`;
-}
-
-async function sign(
-  template: Template,
-  keys: webcrypto.CryptoKeyPair,
-  issuer?: Issuer,
-): Promise<X509Certificate> {
-  const signingKey = issuer?.keys.privateKey ?? keys.privateKey;
-  return X509CertificateGenerator.create({
-    subject: template.subject,
-    issuer: issuer ? issuer.certificate.subjectName : template.subject,
-    notBefore: template.notBefore ?? new Date(Date.now() - 3_600_000),
-    notAfter: template.notAfter ?? new Date(Date.now() + 30 * 86_400_000),
-    extensions: template.extensions,
-    publicKey: keys.publicKey,
-    signingKey: signingKey,
-    signingAlgorithm: { name: signingKey.algorithm.name, hash: 'SHA-256' },
-  });
-}
-
-async function issue(template: Template, issuer: Issuer): Promise<CertificatePair> {
-  const keys = await generateKeys(template.keyType);
-  const certificate = await sign(template, keys, issuer);
-  return { certificate: toPem(certificate) + issuer.chain, key: await exportKey(keys.privateKey) };
-}
-
-function leafExtensions(usage: string): Extension[] {
-  return [
-    new BasicConstraintsExtension(false, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-    ...(usage === '' ? [] : [new ExtendedKeyUsageExtension([usage])]),
-  ];
-}
-
-function alternativeNames(options: ServerCertificateOptions): JsonGeneralNames {
-  const named = options.dns !== undefined || options.ip !== undefined;
-  const dns = options.dns ?? (named ? [] : ['localhost']);
-  const ip = options.ip ?? (named ? [] : ['127.0.0.1', '::1']);
-  return [
-    ...dns.map(value => ({ type: 'dns' as const, value })),
-    ...ip.map(value => ({ type: 'ip' as const, value })),
-  ];
-}
-
-async function authority(
-  commonName: string,
-  options: CertificateOptions,
-  parent?: Issuer,
-): Promise<CertificateAuthority> {
-  const keys = await generateKeys(options.keyType);
-  const extensions = [
-    new BasicConstraintsExtension(true, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-  ];
-  const certificate = await sign({ ...options, subject: name(commonName), extensions }, keys, parent);
-  const pem = toPem(certificate);
-  const issuer: Issuer = { certificate, keys, chain: parent ? pem + parent.chain : '' };
-  return {
-    certificate: pem,
-    key: await exportKey(keys.privateKey),
-    server: (server = {}) => {
-      const names = new SubjectAlternativeNameExtension(alternativeNames(server));
-      const subject = name(server.commonName ?? 'kube-apiserver');
-      return issue(
-        { ...server, subject, extensions: [...leafExtensions(ExtendedKeyUsage.serverAuth), names] },
-        issuer,
-      );
-    },
-    client: (client = {}) => {
-      const subject =
-        client.subject === undefined
-          ? name(client.commonName ?? 'admin', client.organizations ?? ['system:masters'])
-          : new Name(client.subject as JsonName);
-      const extensions = leafExtensions(client.usage ?? ExtendedKeyUsage.clientAuth);
-      return issue({ ...client, subject, extensions }, issuer);
-    },
-    intermediate: (intermediate = {}) =>
-      authority(intermediate.commonName ?? 'intermediate', intermediate, issuer),
-  };
-}
-
-/** A new self-signed authority; two authorities with the same name are still strangers to each other. */
-export function createCertificateAuthority(
+/**
+ * Makes a new self-signed authority; two authorities with the same name are still strangers to each other. The library that issues
+ * certificates takes 0.1 s to load, so it is loaded for the first one.
+ */
+export async function createCertificateAuthority(
   options: CertificateOptions & { readonly commonName?: string } = {},
 ): Promise<CertificateAuthority> {
-  return authority(options.commonName ?? 'kubernetes', options);
+  const { createAuthority } = await import('./certificate-issuing.js');
+  return createAuthority(options);
+}
+
+/** One identity for all servers of a test run that need none of their own: the first process that asks makes it. */
+export async function sharedIdentity(): Promise<ServerIdentity> {
+  const file = projectFile('build/identity.json');
+  const made = await readIdentity(file);
+  if (made !== undefined) return made;
+  const authority = await createCertificateAuthority();
+  const identity = {
+    authority: { certificate: authority.certificate, key: authority.key },
+    serverCertificate: await authority.server(),
+    clientCertificate: await authority.client(),
+  };
+  await mkdir(projectFile('build'), { recursive: true });
+  const own = `${file}.${process.pid}`;
+  await writeFile(own, JSON.stringify(identity), { mode: 0o600 });
+  // Another process may have been first: its identity is the one that all use.
+  await link(own, file).catch(() => {});
+  await rm(own);
+  return (await readIdentity(file)) ?? { ...identity, authority };
+}
+
+async function readIdentity(file: string): Promise<ServerIdentity | undefined> {
+  try {
+    // Certificates are valid for 30 days.
+    if (Date.now() - (await stat(file)).mtimeMs > 86_400_000) {
+      await rm(file, { force: true });
+      return undefined;
+    }
+    const identity = JSON.parse(await readFile(file, 'utf8')) as ServerIdentity;
+    return { ...identity, authority: issuingLater(identity.authority) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** An authority that loads what issues certificates when it has to issue one. */
+function issuingLater(own: CertificatePair): CertificateAuthority {
+  const restored = async () => {
+    const { restoreAuthority } = await import('./certificate-issuing.js');
+    return restoreAuthority(own);
+  };
+  return {
+    ...own,
+    server: async options => (await restored()).server(options),
+    client: async options => (await restored()).client(options),
+    intermediate: async options => (await restored()).intermediate(options),
+  };
 }
 
 /**

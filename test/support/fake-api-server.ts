@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream';
 import {
   type CertificateAuthority,
   type CertificatePair,
-  createCertificateAuthority,
+  type ServerIdentity,
+  sharedIdentity,
 } from './certificates.js';
 import { authenticate, impersonate } from './fake-api-server/authentication.js';
 import { defaultPolicy, forbidden, isAllowed } from './fake-api-server/authorization.js';
@@ -29,12 +30,6 @@ export type Interceptor = (request: IncomingMessage, response: ServerResponse) =
 /** The same for a request with an Upgrade header; the socket is the interceptor's own if it returns true. */
 export type UpgradeInterceptor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
 
-interface Identity {
-  readonly authority: CertificateAuthority;
-  readonly serverCertificate: CertificatePair;
-  readonly clientCertificate: CertificatePair;
-}
-
 const firstVersion = 1000;
 
 /** A Kubernetes API server in this process: TLS on 127.0.0.1, objects in memory, every request on record. */
@@ -52,7 +47,7 @@ export class FakeApiServer {
   #serverCertificate: CertificatePair;
   #port: number;
 
-  private constructor(options: FakeApiServerOptions, identity: Identity) {
+  private constructor(options: FakeApiServerOptions, identity: ServerIdentity) {
     this.authority = identity.authority;
     this.clientCertificate = identity.clientCertificate;
     this.#serverCertificate = identity.serverCertificate;
@@ -78,9 +73,7 @@ export class FakeApiServer {
 
   /** Use startFakeApiServer. */
   static async start(options: FakeApiServerOptions): Promise<FakeApiServer> {
-    const authority = options.authority ?? (await createCertificateAuthority());
-    const serverCertificate = options.serverCertificate ?? (await authority.server());
-    const identity = { authority, serverCertificate, clientCertificate: await authority.client() };
+    const identity = await identityOf(options);
     const server = new FakeApiServer(options, identity);
     await server.#listen();
     return server;
@@ -244,6 +237,19 @@ function addFirst<T>(list: T[], item: T): () => void {
   return () => {
     const index = list.indexOf(item);
     if (index >= 0) list.splice(index, 1);
+  };
+}
+
+/** One of its own where the options name an authority, else the one that servers share. */
+async function identityOf({ authority, serverCertificate }: FakeApiServerOptions): Promise<ServerIdentity> {
+  if (authority === undefined) {
+    const shared = await sharedIdentity();
+    return { ...shared, serverCertificate: serverCertificate ?? shared.serverCertificate };
+  }
+  return {
+    authority,
+    serverCertificate: serverCertificate ?? (await authority.server()),
+    clientCertificate: await authority.client(),
   };
 }
 

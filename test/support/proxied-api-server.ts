@@ -1,11 +1,8 @@
-import type { FakeApiServer, FakeApiServerOptions } from './fake-api-server.js';
-import { startFakeApiServer } from './fake-api-server.js';
-import { type ProxyProcess as RunningProxy, startProxy, writeAdminKubeconfig } from './proxy.js';
+import type { FakeApiServerOptions } from './fake-api-server.js';
+import { type Stack, startStack } from './stack.js';
 
-/** The built program in front of an embedded API server, as its admin. */
-export interface ProxiedApiServer {
-  readonly server: FakeApiServer;
-  readonly proxy: RunningProxy;
+/** A stack that is closed by hand. */
+export interface ProxiedApiServer extends Stack {
   /** Stops both. */
   close(): Promise<void>;
 }
@@ -13,19 +10,20 @@ export interface ProxiedApiServer {
 /** Starts an embedded API server and the built program in front of it; `cluster` adds to the kubeconfig's cluster. */
 export async function startProxiedApiServer(
   options: FakeApiServerOptions = {},
-  args: readonly string[] = [],
+  flags: readonly string[] = [],
   cluster: Readonly<Record<string, unknown>> = {},
 ): Promise<ProxiedApiServer> {
-  const server = await startFakeApiServer(options);
-  const kubeconfig = await writeAdminKubeconfig(server, cluster);
-  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...args]);
+  let close: () => unknown = () => {};
+  const scope = {
+    after(cleanup: () => unknown) {
+      close = cleanup;
+    },
+  };
+  const stack = await startStack(scope, { server: options, flags, cluster });
   return {
-    server,
-    proxy,
-    close: async () => {
-      await proxy.stop('SIGKILL');
-      await server.kill();
-      await kubeconfig.remove();
+    ...stack,
+    async close() {
+      await close();
     },
   };
 }

@@ -8,6 +8,7 @@ import type { OutgoingBody } from '../../src/upstream/carrier.js';
 import { createDial, type Dial } from '../../src/upstream/dial.js';
 import { UpstreamDispatcher } from '../../src/upstream/dispatcher.js';
 import { createSecureContext } from '../../src/upstream/tls.js';
+import { until } from '../support/eventually.js';
 import { startPackingServer } from '../support/packing-server.js';
 import { type RawConnection, watchRaw } from '../support/raw-http.js';
 import { sendOn } from '../support/recorded-exchange.js';
@@ -62,14 +63,6 @@ async function peer(index = 0): Promise<RawConnection> {
     });
   }
   return accepted[index];
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    assert.ok(Date.now() < end, `not in time: ${condition}`);
-    await sleep(2);
-  }
 }
 
 /** One whole exchange on the only connection, which is idle afterwards. */

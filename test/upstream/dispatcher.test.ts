@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createDial } from '../../src/upstream/dial.js';
 import { UpstreamDispatcher } from '../../src/upstream/dispatcher.js';
 import { createSecureContext } from '../../src/upstream/tls.js';
+import { until } from '../support/eventually.js';
 import { type RecordedExchange, sendOn } from '../support/recorded-exchange.js';
 
 let server: Server;
@@ -66,14 +67,6 @@ async function exchange(connection: Connection): Promise<string> {
 /** An exchange that has its head and goes on until the server or this side ends it. */
 function hold(connection: Connection): Promise<RecordedExchange> {
   return sendOn(connection, '/hold').begun;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    assert.ok(Date.now() < end, `not in time: ${condition}`);
-    await sleep(5);
-  }
 }
 
 describe('a dispatcher', () => {

@@ -11,6 +11,7 @@ import { UpstreamDispatcher } from '../../src/upstream/dispatcher.js';
 import { requestUpgrade } from '../../src/upstream/upgrade-connection.js';
 import { toUpstreamError } from '../../src/upstream/upstream-error.js';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
@@ -106,12 +107,8 @@ function connect(dial: Dial): Promise<Socket> {
   });
 }
 
-async function untilClosed(proxy: ForwardProxy): Promise<void> {
-  const deadline = performance.now() + 2000;
-  while (proxy.openConnections() > 0) {
-    assert.ok(performance.now() < deadline, 'the connection to the proxy is still open');
-    await sleep(5);
-  }
+function untilClosed(proxy: ForwardProxy): Promise<void> {
+  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
 }
 
 for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)) {

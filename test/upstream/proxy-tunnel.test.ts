@@ -8,6 +8,7 @@ import { openTunnel, type TunnelOptions } from '../../src/upstream/proxy-tunnel.
 import type { ProxyConfig } from '../../src/upstream/proxy-url.js';
 import { UpstreamError } from '../../src/upstream/upstream-error.js';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
@@ -94,12 +95,8 @@ async function failure(
   return error;
 }
 
-async function untilClosed(proxy: ForwardProxy): Promise<void> {
-  const deadline = performance.now() + 2000;
-  while (proxy.openConnections() > 0) {
-    assert.ok(performance.now() < deadline, 'the connection to the proxy is still open');
-    await sleep(5);
-  }
+function untilClosed(proxy: ForwardProxy): Promise<void> {
+  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
 }
 
 function through(proxy: ForwardProxy, protocol: ProxyConfig['protocol'], auth = false): ProxyConfig {

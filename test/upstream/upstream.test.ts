@@ -16,6 +16,7 @@ import { createCredentialMetrics } from '../../src/observability/credential-metr
 import { get } from '../../src/upstream/own-request.js';
 import { type Endpoint, Upstream, type UpstreamSession } from '../../src/upstream/upstream.js';
 import type { CertificatePair } from '../support/certificates.js';
+import { until } from '../support/eventually.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
 import { sendOn } from '../support/recorded-exchange.js';
 
@@ -121,14 +122,6 @@ async function expirySamples(): Promise<Record<string, number>> {
   const name = 'kube_api_proxy_credential_expiration_timestamp_seconds';
   const { values } = (await registry.getSingleMetric(name)?.get()) ?? { values: [] };
   return Object.fromEntries(values.map(({ labels, value }) => [String(labels['source']), value]));
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    assert.ok(Date.now() < end, `not in time: ${condition}`);
-    await sleep(5);
-  }
 }
 
 describe('a session', () => {

@@ -12,7 +12,7 @@ export interface FakeApiServerOptions {
    * without one and answers 401 to an invalid one, as kube-apiserver does; 'none' never asks.
    */
   readonly clientCertificates?: 'required' | 'optional' | 'none';
-  /** Signs the server's certificate and is trusted for clients; a new one unless given. */
+  /** Signs the server's certificate and is trusted for clients; the one that all servers of a test run share unless given. */
   readonly authority?: CertificateAuthority;
   /** What the server presents instead of a certificate for localhost, 127.0.0.1 and ::1. */
   readonly serverCertificate?: CertificatePair;

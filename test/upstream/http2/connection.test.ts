@@ -4,6 +4,7 @@ import { afterEach, describe, it } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Http2Connection } from '../../../src/upstream/http2/connection.js';
 import type { Http2Stream } from '../../../src/upstream/http2/stream.js';
+import { until } from '../../support/eventually.js';
 import { dialPlain } from '../../support/http2-dial.js';
 import {
   type FrameServerOptions,
@@ -57,14 +58,6 @@ function openOn(connection: Http2Connection): Http2Stream {
   const stream = connection.open();
   assert.ok(stream !== undefined, 'there is room');
   return stream;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    assert.ok(Date.now() < end, `not in time: ${condition}`);
-    await sleep(2);
-  }
 }
 
 /** Waits until the connection has dealt with all that its peer has sent. */

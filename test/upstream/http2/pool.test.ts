@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Carrier } from '../../../src/upstream/carrier.js';
 import type { Dial } from '../../../src/upstream/dial.js';
 import { UpstreamDispatcher } from '../../../src/upstream/dispatcher.js';
 import { Http2Pool } from '../../../src/upstream/http2/pool.js';
+import { until } from '../../support/eventually.js';
 import { dialPlain } from '../../support/http2-dial.js';
 import {
   type FrameServer,
@@ -56,14 +56,6 @@ function poolOf(dial: Dial): { readonly pool: Http2Pool; empties(): number; dial
   });
   ends.push(() => pool.destroy());
   return { pool, empties: () => empties, dials: () => dials };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    assert.ok(Date.now() < end, `not in time: ${condition}`);
-    await sleep(2);
-  }
 }
 
 function acquireMany(pool: Http2Pool, count: number): Promise<Carrier[]> {

@@ -1,0 +1,50 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type CertificateAuthority,
+  type CertificatePair,
+  createCertificateAuthority,
+} from './certificates.js';
+
+/** The files of a TLS listener, in a temporary folder. */
+export interface ServingFiles {
+  readonly folder: string;
+  readonly authority: CertificateAuthority;
+  readonly certificate: string;
+  readonly key: string;
+  /** The flags that name them. */
+  readonly flags: readonly string[];
+  /** Replaces a file of the folder as a whole, and gives its path. */
+  replace(name: string, content: string): Promise<string>;
+  /** Replaces certificate and key. */
+  write(pair: CertificatePair): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** An authority of its own, and a certificate for localhost that it has issued. */
+export async function createServingFiles(): Promise<ServingFiles> {
+  const folder = await mkdtemp(join(tmpdir(), 'serving-'));
+  const authority = await createCertificateAuthority({ commonName: 'serving' });
+  const [certificate, key] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+  const files: ServingFiles = {
+    folder,
+    authority,
+    certificate,
+    key,
+    flags: [`--tls-cert-file=${certificate}`, `--tls-private-key-file=${key}`],
+    async replace(name, content) {
+      const file = join(folder, name);
+      await writeFile(`${file}.new`, content);
+      await rename(`${file}.new`, file);
+      return file;
+    },
+    async write(pair) {
+      await files.replace('tls.key', pair.key);
+      await files.replace('tls.crt', pair.certificate);
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+  await files.write(await authority.server());
+  return files;
+}

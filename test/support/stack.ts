@@ -1,0 +1,75 @@
+import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+import { writeKubeconfig } from './kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from './proxy.js';
+import { createServingFiles, type ServingFiles } from './serving-files.js';
+
+/** Where clean-ups go: a test's context, or `{ after }` of node:test for what the tests of a file share. */
+export interface Scope {
+  after(cleanup: () => unknown): void;
+}
+
+/** How a stack differs from the plain one. */
+export interface StackOptions {
+  /** Options of the embedded API server, or one that runs already, which the stack does not stop. */
+  readonly server?: FakeApiServer | FakeApiServerOptions;
+  /** The program's flags beside --kubeconfig. */
+  readonly flags?: readonly string[];
+  /** More of the program's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Fields of the kubeconfig's cluster beside the server and its authority. */
+  readonly cluster?: Readonly<Record<string, unknown>>;
+  /** Fields of the kubeconfig's user in place of the admin's client certificate. */
+  readonly user?: Readonly<Record<string, unknown>>;
+  /** Whether the program serves TLS, or the files that it serves it with, which the stack does not remove. */
+  readonly tls?: boolean | ServingFiles;
+}
+
+/** The built program in front of an embedded API server. */
+export interface Stack {
+  readonly server: FakeApiServer;
+  readonly proxy: ProxyProcess;
+  /** The program's port on 127.0.0.1. */
+  readonly port: number;
+  /** Path of the program's kubeconfig, in a folder of its own. */
+  readonly kubeconfig: string;
+}
+
+/** A stack whose program serves TLS. */
+export interface TlsStack extends Stack {
+  readonly files: ServingFiles;
+  /** PEM of the authority of the serving certificate, for clients. */
+  readonly ca: string;
+}
+
+/** Starts the API server, and then the program as its admin; both end with the scope, the program first. */
+export async function startStack(
+  scope: Scope,
+  options: StackOptions & { readonly tls: true | ServingFiles },
+): Promise<TlsStack>;
+export async function startStack(scope: Scope, options?: StackOptions): Promise<Stack>;
+export async function startStack(scope: Scope, options: StackOptions = {}): Promise<Stack | TlsStack> {
+  const server = await serverOf(options);
+  const { certificate, key } = server.clientCertificate;
+  const kubeconfig = await writeKubeconfig({
+    server: server.url,
+    ca: server.authority.certificate,
+    ...(options.user === undefined ? { certificate, key } : { user: options.user }),
+    ...(options.cluster !== undefined && { cluster: options.cluster }),
+  });
+  const files = options.tls === true ? await createServingFiles() : options.tls || undefined;
+  let proxy: ProxyProcess | undefined;
+  scope.after(async () => {
+    await proxy?.stop('SIGKILL');
+    if (server !== options.server) await server.kill();
+    await kubeconfig.remove();
+    if (files !== options.tls) await files?.remove();
+  });
+  const flags = [`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...(options.flags ?? [])];
+  proxy = await startProxy(flags, options.env);
+  const stack = { server, proxy, port: proxy.port, kubeconfig: kubeconfig.path };
+  return files === undefined ? stack : { ...stack, files, ca: files.authority.certificate };
+}
+
+async function serverOf({ server }: StackOptions): Promise<FakeApiServer> {
+  return server !== undefined && 'kill' in server ? server : startFakeApiServer(server);
+}

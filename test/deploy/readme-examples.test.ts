@@ -3,9 +3,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { parseOptions } from '../../src/options/parse.js';
+import { projectFile } from '../support/project.js';
 
-const root = new URL('../../', import.meta.url);
-const readme = await readFile(new URL('README.md', root), 'utf8');
+const readme = await readFile(projectFile('README.md'), 'utf8');
 
 /** The README's blocks of code in a language; '' for those without one. */
 function blocksOf(language: string): string[] {
@@ -29,10 +29,10 @@ function namesOf(yaml: string): string[] {
 }
 
 test('no manifest of the README replaces one of deploy/ that has the same name', async () => {
-  const files = await readdir(new URL('deploy/', root), { recursive: true });
+  const files = await readdir(projectFile('deploy'), { recursive: true });
   const deployed = new Set<string>();
   for (const file of files.filter(name => name.endsWith('.yaml'))) {
-    for (const name of namesOf(await readFile(new URL(`deploy/${file}`, root), 'utf8'))) deployed.add(name);
+    for (const name of namesOf(await readFile(projectFile(`deploy/${file}`), 'utf8'))) deployed.add(name);
   }
   assert.ok(deployed.has('ClusterRole kube-api-proxy-gateway'));
   const shown = blocksOf('yaml').flatMap(namesOf);

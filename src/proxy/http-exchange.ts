@@ -309,7 +309,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   destroy(): void {
     this.#record.endedBy ??= 'shutdown';
     if (this.#http2 === undefined) this.#request.socket.destroy();
-    else this.#http2.cut();
+    else this.#http2.drop();
   }
 
   /** A request that the API server may get twice: without a body, and changing nothing. */

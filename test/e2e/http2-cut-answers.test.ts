@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  connectFrames,
+  type FrameConnection,
+  flags,
+  frame,
+  frameTypes,
+  get,
+  settingsFrame,
+  uint32,
+} from '../support/http2-frames.js';
+import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+
+const internalError = 2;
+let proxied: TlsProxy;
+
+before(async () => {
+  proxied = await startTlsProxy();
+});
+
+after(() => proxied.close());
+
+/** Has the API server answer a path with part of a body, and end its connection once the client has the head. */
+function breakOff(path: string, body: string, trailer = ''): { breakNow(): void } {
+  let end = () => {};
+  proxied.server.intercept((request, response) => {
+    if (request.url !== path) return false;
+    response.writeHead(200, {
+      'Content-Type': 'text/plain',
+      ...(trailer === '' ? {} : { Trailer: trailer }),
+    });
+    response.flushHeaders();
+    if (body !== '') response.write(body);
+    end = () => response.socket?.destroySoon();
+    return true;
+  });
+  return { breakNow: () => end() };
+}
+
+async function openWith(window: number): Promise<FrameConnection> {
+  const connection = await connectFrames(proxied.proxy.port, proxied.ca);
+  connection.send(settingsFrame([4, window]));
+  return connection;
+}
+
+/** The body so far of the answer to the one request of a connection. */
+function received({ frames }: FrameConnection): string {
+  const data = frames.filter(({ type }) => type === frameTypes.data);
+  return Buffer.concat(data.map(({ payload }) => payload)).toString();
+}
+
+for (const [what, body, trailer] of [
+  ['with a body', 'part of it', ''],
+  ['without a byte of its body', '', ''],
+  ['that has announced trailers', 'part of it', 'X-Checksum'],
+] as const) {
+  for (const method of ['POST', 'PUT', 'GET']) {
+    for (const window of [0, 4, 65_535]) {
+      test(`an answer to a ${method} ${what} that breaks off resets its stream behind its bytes, with a window of ${window}`, async () => {
+        const path = `/cut/${method}/${body.length}/${trailer}/${window}`;
+        const { breakNow } = breakOff(path, body, trailer);
+        const connection = await openWith(window);
+        connection.head(1, [[':method', method], ...get(path).slice(1)], method === 'GET');
+        // The body of the PUT is whole, that of the POST never is.
+        if (method === 'PUT') connection.send(frame(frameTypes.data, flags.endStream, 1, Buffer.from('all')));
+        await connection.until('the head', ({ type }) => type === frameTypes.headers);
+        breakNow();
+        // What is behind the bytes that may not be sent yet leaves when they do.
+        await (await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === path)).closed;
+        if (body.length > window) {
+          // Exactly as many bytes as it needs, and one when it has them: what is empty does not leave with a window of 0.
+          connection.send(frame(frameTypes.windowUpdate, 0, 1, uint32(body.length - window)));
+          await connection.until('the last byte', () => received(connection).length === body.length);
+          connection.send(frame(frameTypes.windowUpdate, 0, 1, uint32(1)));
+        }
+        const isReset = ({ type }: { type: number }) => type === frameTypes.rstStream;
+        const { payload } = await connection.until('the reset', isReset);
+        assert.equal(payload.readUInt32BE(0), internalError);
+        assert.equal(received(connection), body);
+        const data = connection.frames.filter(({ type }) => type === frameTypes.data);
+        assert.ok(
+          data.every(part => (part.flags & flags.endStream) === 0),
+          'no part of it ends the stream',
+        );
+        connection.socket.destroy();
+        assert.equal(proxied.proxy.process.signalCode, null, proxied.proxy.stderr());
+      });
+    }
+  }
+}

@@ -41,6 +41,13 @@ export class Http2Request extends Readable {
     this.headers = plainHeaders(headers);
     this.rawHeaders = plainRawHeaders(headers, rawHeaders, this.complete);
     stream.once('close', () => this.destroy());
+    // Not later: a stream that ends without a byte emits it even if nobody reads.
+    stream.once('end', () => {
+      // Node ends a stream that was reset as well; only one that is open in the other direction has come to its end.
+      this.complete ||= !stream.closed;
+      if (this.complete) this.push(null);
+      else this.destroy();
+    });
   }
 
   override _read(): void {
@@ -51,12 +58,6 @@ export class Http2Request extends Readable {
     this.#reading = true;
     this.stream.on('data', chunk => {
       if (!this.push(chunk)) this.stream.pause();
-    });
-    this.stream.once('end', () => {
-      // Node ends a stream that was reset as well; only one that is open in the other direction has come to its end.
-      this.complete ||= !this.stream.closed;
-      if (this.complete) this.push(null);
-      else this.destroy();
     });
   }
 }

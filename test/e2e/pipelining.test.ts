@@ -7,8 +7,8 @@ import tls from 'node:tls';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { type RawConnection, watchRaw } from '../support/raw-http.js';
+import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
 import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
-import { createServingFiles, type ServingFiles } from '../support/tls-proxy.js';
 
 /** More than the kernel takes for a client that does not read. */
 const large = 16 * 1024 * 1024;
@@ -33,7 +33,7 @@ before(async () => {
   kubeconfig = await upstream.writeKubeconfig();
   [plain, secure] = await Promise.all([
     startProxy([`--kubeconfig=${kubeconfig.path}`]),
-    startProxy([`--kubeconfig=${kubeconfig.path}`, ...files.args]),
+    startProxy([`--kubeconfig=${kubeconfig.path}`, ...files.flags]),
   ]);
 });
 

@@ -6,12 +6,17 @@ import { createMetrics, type MetricDescription } from '../src/observability/metr
 import { definitionOf, flagName, optionKeys } from '../src/options.js';
 import { projectFile } from './support/project.js';
 
+/** A table's row; a bar would end its cell on GitHub, in code as well (GFM, section 4.10). */
+function rowOf(cells: readonly string[]): string {
+  return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+}
+
 function flagTable(): string {
   const rows = [...optionKeys.values()].map(key => {
     const { short, type, default: value, help } = definitionOf(key);
     const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
     const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
-    return `| ${names} | ${value === '' ? '' : `\`${value}\``} | ${help} |\n`;
+    return rowOf([names, value === '' ? '' : `\`${value}\``, help]);
   });
   return `| flag | default | what |\n|---|---|---|\n${rows.join('')}`;
 }
@@ -25,10 +30,7 @@ test('the README lists every flag with its default and what it is for', async ()
 function metricTable(metrics: readonly MetricDescription[]): string {
   const rows = metrics
     .filter(({ name }) => name.startsWith('kube_api_proxy_'))
-    .map(
-      ({ name, type, labelNames, help }) =>
-        `| \`${name}\` | ${type} | ${labelNames.join(', ')} | ${help} |\n`,
-    );
+    .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
   return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
 }
 
@@ -44,4 +46,19 @@ test('the README lists every metric with its type, labels and meaning', async ()
     readiness: async () => new Map(),
   });
   assert.equal(written, metricTable(descriptions()));
+});
+
+/** How many cells GitHub makes of a row: bars with a backslash before them are text, in code too, where they do not hide bars without. */
+function cellsOf(row: string): number {
+  return row.replaceAll('\\|', '').split('|').length - 2;
+}
+
+test('every row of a table of the README has as many cells as its heading', async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const tables = readme.match(/(?:^\|.*\n)+/gm) ?? [];
+  assert.ok(tables.length >= 4);
+  for (const table of tables) {
+    const [heading = '', ...rows] = table.trimEnd().split('\n');
+    for (const row of rows) assert.equal(cellsOf(row), cellsOf(heading), row);
+  }
 });

@@ -59,6 +59,8 @@ export interface Program {
   readonly upstream: Upstream;
   readonly metrics: Metrics;
   readonly health: Health;
+  /** Begins to fetch an OIDC issuer's keys, where there is one: for callers, and for the check of readyz. */
+  readonly fetchKeys: () => void;
   /** Begins to learn what serving needs to know, which resources there are and an OIDC issuer's keys: dials. */
   readonly discover: () => void;
   /** Begins to warn, of certificates that expire, permissions that the proxy lacks and rules that reject nothing; once for all processes. */
@@ -167,6 +169,7 @@ export async function createProgram(
     { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
     { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
     ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
+    ...(configured?.checks ?? []),
     { name: 'shutdown', check: shutdown.check },
   ];
   health = createHealth(checks, () => unknownResources.warnings());
@@ -192,6 +195,7 @@ export async function createProgram(
   });
   const admin =
     options.adminPort === undefined ? undefined : await buildAdminServer(team.exposition ?? metrics, health);
+  const fetchKeys = () => configured?.start();
   return {
     app,
     admin,
@@ -200,8 +204,9 @@ export async function createProgram(
     metrics,
     health,
     auditLog: audit.auditLog,
+    fetchKeys,
     discover() {
-      configured?.start();
+      fetchKeys();
       void knownResources.refresh();
       setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
     },

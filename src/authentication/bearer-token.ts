@@ -10,6 +10,8 @@ export interface BearerToken {
   readonly text: string;
   /** What it is looked up by: two tokens with the same digest are the same token. */
   readonly digest: string;
+  /** The address that it came from; empty on a Unix socket. */
+  readonly source: string;
 }
 
 /** Another one in every process, so that digests say nothing of tokens, nor how long a look-up takes. */
@@ -33,7 +35,8 @@ export function readBearerToken(request: IncomingMessage): BearerToken | undefin
     throw new AuthenticationError('a bearer token both in Authorization and as a subprotocol');
   }
   const text = fromHeader ?? fromProtocol;
-  return text === undefined ? undefined : { text, digest: digestOf(text) };
+  if (text === undefined) return undefined;
+  return { text, digest: digestOf(text), source: request.socket.remoteAddress ?? '' };
 }
 
 /** RFC 6750, section 2.1. Another scheme is no bearer token, whatever it is. */

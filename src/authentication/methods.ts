@@ -1,4 +1,5 @@
 import type { AuthenticationMetrics } from '../observability/authentication-metrics.js';
+import type { HealthCheck } from '../observability/health.js';
 import type { Logger } from '../observability/logger.js';
 import type { ImpersonationTarget } from '../upstream/impersonation-access.js';
 import { createIssuerDispatcher } from '../upstream/issuer-dispatcher.js';
@@ -40,6 +41,8 @@ export interface ConfiguredAuthentication {
   readonly authentication: Authentication;
   /** What the proxy's identity must be allowed to impersonate, for the users that can come. */
   impersonated(): readonly ImpersonationTarget[];
+  /** Checks of readyz. */
+  readonly checks: readonly HealthCheck[];
   /** Begins with what goes on in the background; before it nothing is dialled. */
   start(): void;
   close(): void;
@@ -71,6 +74,7 @@ export async function configureAuthentication(
   const methods: TokenAuthenticator[] = [];
   let hasUids = () => options.authenticationTokenWebhook;
   const closers: (() => void)[] = [];
+  const checks: HealthCheck[] = [];
   if (options.tokenAuthFile !== '') {
     const followed = await followTokenFile({
       file: options.tokenAuthFile,
@@ -96,7 +100,7 @@ export async function configureAuthentication(
   if (options.oidcIssuerUrl !== '') {
     const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
     // Loaded for those who use it, jose above all.
-    const [{ createOidcJudge }, { OidcKeys }] = await Promise.all([
+    const [{ createOidcJudge, createWaitsForIssuer }, { OidcKeys }] = await Promise.all([
       import('./oidc.js'),
       import('./oidc-keys.js'),
     ]);
@@ -108,7 +112,11 @@ export async function configureAuthentication(
     const judge = createOidcJudge({
       ...{ issuer, clientId, algorithms, mapping: claimMappingOf(options), rules, keys },
     });
-    methods.push(createTokenCache({ method: 'oidc', judge, successTtl: oidcTtl, failureTtl, metrics }));
+    const waits = createWaitsForIssuer({ issuer, keys });
+    methods.push(
+      createTokenCache({ method: 'oidc', judge, waits, successTtl: oidcTtl, failureTtl, metrics }),
+    );
+    checks.push({ name: 'oidc', check: () => keys.check() });
     start = () => keys.start();
     closers.push(() => keys.close());
   }
@@ -122,7 +130,8 @@ export async function configureAuthentication(
         successTtl,
         failureTtl: Math.min(successTtl, failureTtl),
         metrics,
-        judgedBy: () => upstream().host,
+        // As a whole: what one says at another path, by another name or to another identity, it says of others.
+        judgedBy: () => upstream().endpoint,
       }),
     );
   }
@@ -139,6 +148,7 @@ export async function configureAuthentication(
       ...(hasUids() ? uidTargets : []),
       ...(options.authenticationTokenWebhook ? serviceAccountTargets : []),
     ],
+    checks,
     start,
     close() {
       for (const close of closers) close();

@@ -3,6 +3,7 @@ import { JWKSNoMatchingKey } from 'jose/errors';
 import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
 import { type Clock, systemClock } from '../credentials/clock.js';
 import { askIssuer, type CreateIssuerDispatcher, parseObject } from '../credentials/oidc-request.js';
+import { StatusError } from '../kubernetes/status.js';
 import { AuthenticationError } from './authentication-error.js';
 
 /** Where an issuer's keys are had from. */
@@ -20,6 +21,8 @@ export interface OidcKeysOptions {
 const retryInterval = 10_000;
 /** Milliseconds between two looks for a key that is not there, whatever tokens name. */
 const cooldown = 5_000;
+/** Milliseconds that a token waits for keys at most. */
+const patience = 10_000;
 /** Keys of this age are looked at anew, so that those that the issuer took back are forgotten. */
 const freshFor = 10 * 60_000;
 
@@ -27,15 +30,20 @@ const flags = { issuer: '--oidc-issuer-url', ca: '--oidc-ca-file' };
 
 /**
  * The public keys of an OpenID Connect issuer, by OpenID Connect Discovery 1.0. They are fetched in the background, again and again until
- * it works; an issuer that is away later leaves the last keys in use.
+ * it works, for which tokens wait; an issuer that is away later leaves the last keys in use.
  */
 export class OidcKeys {
   readonly #options: OidcKeysOptions;
   readonly #clock: Clock;
   readonly #closed = new AbortController();
   #keys: JWTVerifyGetKey | undefined;
+  #names: ReadonlySet<unknown> = new Set();
   #fetching: Promise<void> | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** Why the last fetch failed; undefined when it did not. */
+  #failure: string | undefined;
+  /** When it is tried again after that. */
+  #nextTry = 0;
   #cancelRetry = () => {};
 
   constructor(options: OidcKeysOptions) {
@@ -53,25 +61,61 @@ export class OidcKeys {
     this.#closed.abort();
   }
 
-  /** The key for a token's header: jose's `JWTVerifyGetKey`. A key that is not there is looked for once more at the issuer. */
+  /** Throws, with the reason, until there are keys. */
+  check(): void {
+    if (this.#keys !== undefined) return;
+    const { issuer } = this.#options;
+    const reason = this.#failure ?? 'they are being fetched';
+    throw new Error(`there are no keys of the OpenID Connect issuer ${issuer} yet: ${reason}`);
+  }
+
+  /** Whether a key has this name, so that nobody need wait for the issuer. */
+  has(name: unknown): boolean {
+    return this.#names.has(name);
+  }
+
+  /**
+   * The key for a token's header: jose's `JWTVerifyGetKey`. A key that is not there is looked for once more at the issuer. Rejects with a
+   * StatusError of 503 while the issuer does not say which keys there are; waits 10 s for that at most.
+   */
   readonly find: JWTVerifyGetKey = async (header, token) => {
+    if (this.#keys === undefined) await this.#lookAgain(Number.POSITIVE_INFINITY);
     const keys = this.#keys;
-    if (keys === undefined) {
-      const message = 'the keys of the OpenID Connect issuer have not been had yet';
-      throw new AuthenticationError(message, { isPassing: true });
-    }
+    if (keys === undefined) throw this.#unavailable();
     if (this.#clock.now() - this.#askedAt >= freshFor) void this.#fetch();
     try {
       return await keys(header, token);
     } catch (error) {
       if (!(error instanceof JWKSNoMatchingKey)) throw error;
-      if (this.#fetching === undefined && this.#clock.now() - this.#askedAt < cooldown) {
-        throw new AuthenticationError('the issuer has no such key', { isPassing: true });
-      }
-      await this.#fetch();
+      if (this.has(header.kid))
+        throw new AuthenticationError('the key of this name is for another algorithm');
+      const isAnswered = await this.#lookAgain(cooldown);
+      if (this.#failure !== undefined || this.#fetching !== undefined) throw this.#unavailable();
+      if (!isAnswered) throw new AuthenticationError('the issuer has no such key', { isPassing: true });
       return (this.#keys ?? keys)(header, token);
     }
   };
+
+  /** Waits for a fetch that is under way or, so many milliseconds after the last one, for another; false when there is none to wait for. */
+  async #lookAgain(after: number): Promise<boolean> {
+    if (this.#fetching === undefined && this.#clock.now() - this.#askedAt < after) return false;
+    let cancel = () => {};
+    const late = new Promise<void>(resolve => {
+      cancel = this.#clock.schedule(patience, resolve);
+    });
+    await Promise.race([this.#fetch(), late]);
+    cancel();
+    return true;
+  }
+
+  #unavailable(): StatusError {
+    const seconds = Math.ceil((this.#nextTry - this.#clock.now()) / 1000);
+    return new StatusError(
+      503,
+      'callers cannot be authenticated: the OpenID Connect issuer does not answer; try again',
+      { retryAfterSeconds: Math.max(seconds, 1) },
+    );
+  }
 
   /** Never rejects; those who ask at the same time share one. */
   #fetch(): Promise<void> {
@@ -86,19 +130,28 @@ export class OidcKeys {
     this.#askedAt = this.#clock.now();
     try {
       const isFirst = this.#keys === undefined;
-      this.#keys = createLocalJWKSet(await this.#load());
+      const set = await this.#load();
+      this.#keys = createLocalJWKSet(set);
+      this.#names = new Set(set.keys.map(({ kid }) => kid).filter(name => typeof name === 'string'));
+      this.#failure = undefined;
       if (isFirst) log.info(`the keys of the OpenID Connect issuer ${issuer} are there`);
     } catch (error) {
       if (this.#closed.signal.aborted) return;
       const reason = error instanceof Error ? error.message : 'unknown';
+      this.#failure = reason;
       if (this.#keys !== undefined) {
+        this.#nextTry = this.#askedAt + cooldown;
         log.warn(
           { reason },
           'the keys of the OpenID Connect issuer cannot be renewed; the last ones stay in use',
         );
         return;
       }
-      log.warn({ reason }, 'the keys of the OpenID Connect issuer cannot be had yet; its tokens are refused');
+      log.warn(
+        { reason },
+        'the keys of the OpenID Connect issuer cannot be had yet; its tokens are answered 503',
+      );
+      this.#nextTry = this.#clock.now() + retryInterval;
       this.#cancelRetry = this.#clock.schedule(retryInterval, () => void this.#fetch());
     }
   }

@@ -1,6 +1,7 @@
-import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { JWKSMultipleMatchingKeys, JWSSignatureVerificationFailed } from 'jose/errors';
 import { type Clock, systemClock } from '../credentials/clock.js';
+import { StatusError } from '../kubernetes/status.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { BearerToken } from './bearer-token.js';
 import { admitUser, type IdentityRules } from './identity.js';
@@ -17,7 +18,7 @@ export interface OidcVerification {
   readonly algorithms: readonly string[];
   readonly mapping: ClaimMapping;
   readonly rules: IdentityRules;
-  readonly keys: Pick<OidcKeys, 'find'>;
+  readonly keys: Pick<OidcKeys, 'find' | 'has'>;
   readonly clock?: Clock;
 }
 
@@ -26,13 +27,13 @@ const notBeforeLeeway = 60;
 
 /**
  * Judges the id-tokens of one issuer; tokens of others, and what is no JSON Web Token, are not its to judge. Rejects with an
- * AuthenticationError for a bad one.
+ * AuthenticationError for a bad one, with a StatusError of 503 when the issuer does not say which keys it has.
  */
 export function createOidcJudge(
   verification: OidcVerification,
 ): (token: BearerToken) => Promise<Judgement | undefined> {
   const { issuer, mapping, rules, clock = systemClock } = verification;
-  const issuers = issuer === 'https://accounts.google.com' ? [issuer, 'accounts.google.com'] : [issuer];
+  const issuers = namesOf(issuer);
   return async ({ text }) => {
     if (!issuers.includes(issuerOf(text) ?? '')) return undefined;
     const claims = await verify(text, issuers, verification);
@@ -40,6 +41,27 @@ export function createOidcJudge(
     if (expires <= clock.now()) throw new AuthenticationError('the token has expired');
     return { user: admitUser(userOfClaims(claims, mapping), rules), expires };
   };
+}
+
+/** Whether a token has to wait for its issuer to be judged: for a key that is not there. */
+export function createWaitsForIssuer({
+  issuer,
+  keys,
+}: Pick<OidcVerification, 'issuer' | 'keys'>): (token: BearerToken) => boolean {
+  const issuers = namesOf(issuer);
+  return ({ text }) => issuers.includes(issuerOf(text) ?? '') && !keys.has(keyNameOf(text));
+}
+
+function namesOf(issuer: string): string[] {
+  return issuer === 'https://accounts.google.com' ? [issuer, 'accounts.google.com'] : [issuer];
+}
+
+function keyNameOf(token: string): unknown {
+  try {
+    return decodeProtectedHeader(token).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the token says of its issuer, not verified. */
@@ -80,8 +102,8 @@ async function verify(
   }
 }
 
-/** jose's messages name claims and header parameters, and nothing of a token. */
-function toAuthenticationError(error: unknown): AuthenticationError {
-  if (error instanceof AuthenticationError) return error;
+/** jose's messages name claims and header parameters, and nothing of a token. That nobody can tell stays what it is. */
+function toAuthenticationError(error: unknown): AuthenticationError | StatusError {
+  if (error instanceof AuthenticationError || error instanceof StatusError) return error;
   return new AuthenticationError('the token is not valid', { cause: error });
 }

@@ -5,6 +5,7 @@ import type { AuthenticationMethod, AuthenticationMetrics } from '../observabili
 import { AuthenticationError } from './authentication-error.js';
 import type { BearerToken } from './bearer-token.js';
 import { IdentityError } from './identity.js';
+import { SourceLimit } from './source-limit.js';
 import type { TokenAuthenticator } from './token-authenticator.js';
 
 /** Whose a token is, and until when at the longest, in milliseconds since 1970. */
@@ -22,8 +23,10 @@ export interface TokenCacheOptions {
   readonly successTtl: number;
   readonly failureTtl: number;
   readonly metrics: Pick<AuthenticationMetrics, 'cacheAsked'>;
-  /** Who judges: what another one said is forgotten. */
-  readonly judgedBy?: () => string;
+  /** Whether a token waits for somebody else to be judged, and so counts towards the limit of its address; every one does unless told otherwise. */
+  readonly waits?: (token: BearerToken) => boolean;
+  /** Who judges, compared by identity: what another one said is forgotten. */
+  readonly judgedBy?: () => object;
   readonly clock?: Clock;
 }
 
@@ -34,8 +37,13 @@ type Outcome =
 
 /** Tokens that are remembered, good ones and others each: bad ones cannot drive good ones out. */
 const capacity = 4096;
-/** Tokens that are being judged at one time, so that guessers do not become a flood for who judges. */
-const maxPending = 128;
+/** Tokens of one address that wait at one time, so that a guesser does not become a flood for who judges. */
+const mostWaiting = 128;
+/**
+ * Milliseconds for which a token whose time is over is judged again whatever else waits: behind a load balancer everybody has its
+ * address, and made-up tokens must not turn away those who have been working.
+ */
+const reservedFor = 10 * 60_000;
 
 /**
  * Remembers whose tokens are, by their digests. A token is judged once however many requests come with it, and that nobody could tell is
@@ -43,60 +51,80 @@ const maxPending = 128;
  */
 export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator {
   const { method, judge, successTtl, failureTtl, metrics, judgedBy, clock = systemClock } = options;
+  const { waits = () => true } = options;
   const good = new Map<string, Outcome>();
   const others = new Map<string, Outcome>();
+  /** Until when tokens that were found good have a place of their own, whoever found them so. */
+  const goodLately = new Map<string, number>();
   const pending = new Map<string, Promise<UserInfo | undefined>>();
-  let judgeName: string | undefined;
+  const waiting = new SourceLimit(mostWaiting);
+  let currentJudge: object | undefined;
 
   const forgetFormerJudge = (): void => {
-    const name = judgedBy?.();
-    if (name === judgeName) return;
-    judgeName = name;
+    const judging = judgedBy?.();
+    if (judging === currentJudge) return;
+    currentJudge = judging;
     for (const map of [good, others, pending]) map.clear();
   };
 
-  const ask = async (token: BearerToken): Promise<UserInfo | undefined> => {
+  const judgeOnce = async (token: BearerToken): Promise<Outcome> => {
     const now = clock.now();
-    const asked = judgeName;
-    let outcome: Outcome;
     try {
       const judgement = await judge(token);
       const until = now + (judgement === undefined ? failureTtl : successTtl);
-      outcome = {
-        user: judgement?.user,
-        until: Math.min(until, judgement?.expires ?? until),
-      };
+      return { user: judgement?.user, until: Math.min(until, judgement?.expires ?? until) };
     } catch (error) {
       const isLasting =
         error instanceof IdentityError || (error instanceof AuthenticationError && !error.isPassing);
-      if (!isLasting) throw error;
-      outcome = { error, until: now + failureTtl };
+      return { error: error as Error, until: isLasting ? now + failureTtl : now };
     }
+  };
+
+  const ask = async (token: BearerToken): Promise<UserInfo | undefined> => {
+    for (;;) {
+      const asked = currentJudge;
+      const outcome = await judgeOnce(token);
+      forgetFormerJudge();
+      // What a former judge says does not count: it is for the new one to say.
+      if (asked === currentJudge) return keep(token, outcome);
+    }
+  };
+
+  const keep = ({ digest }: BearerToken, outcome: Outcome): UserInfo | undefined => {
     const isGood = 'user' in outcome && outcome.user !== undefined;
-    if (asked !== judgedBy?.())
-      throw new StatusError(503, 'the API server was replaced by another; try again');
-    if (clock.now() < outcome.until) remember(isGood ? good : others, token.digest, outcome);
+    if (clock.now() < outcome.until) {
+      remember(isGood ? good : others, digest, outcome);
+      goodLately.delete(digest);
+    }
+    if (isGood) remember(goodLately, digest, clock.now() + successTtl + reservedFor);
     return resultOf(outcome);
+  };
+
+  const begin = (token: BearerToken): Promise<UserInfo | undefined> => {
+    const { digest, source } = token;
+    const counts = !(clock.now() < (goodLately.get(digest) ?? 0)) && waits(token);
+    if (counts && !waiting.take(source)) {
+      const message = 'too many tokens from this address are being checked at this moment; try again';
+      throw new StatusError(503, message, { retryAfterSeconds: 1 });
+    }
+    const asking = ask(token).finally(() => {
+      if (counts) waiting.giveBack(source);
+      if (pending.get(digest) === asking) pending.delete(digest);
+    });
+    pending.set(digest, asking);
+    return asking;
   };
 
   return {
     method,
     authenticate(token) {
       const { digest } = token;
-      if (judgedBy !== undefined) forgetFormerJudge();
+      forgetFormerJudge();
       const outcome = recall(good, digest, clock) ?? recall(others, digest, clock);
       const asked = outcome === undefined ? pending.get(digest) : undefined;
       metrics.cacheAsked(outcome !== undefined || asked !== undefined);
       if (outcome !== undefined) return resultOf(outcome);
-      if (asked !== undefined) return asked;
-      if (pending.size >= maxPending) {
-        throw new StatusError(503, 'too many tokens are being checked at this moment; try again');
-      }
-      const asking = ask(token).finally(() => {
-        if (pending.get(digest) === asking) pending.delete(digest);
-      });
-      pending.set(digest, asking);
-      return asking;
+      return asked ?? begin(token);
     },
   };
 }
@@ -116,8 +144,9 @@ function recall(map: Map<string, Outcome>, digest: string, clock: Clock): Outcom
   return outcome;
 }
 
-function remember(map: Map<string, Outcome>, digest: string, outcome: Outcome): void {
-  map.set(digest, outcome);
+function remember<T>(map: Map<string, T>, digest: string, value: T): void {
+  map.delete(digest);
+  map.set(digest, value);
   if (map.size <= capacity) return;
   const [oldest = ''] = map.keys();
   map.delete(oldest);

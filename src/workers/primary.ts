@@ -84,6 +84,7 @@ export async function createPrimary(
     program,
     listener,
     async start() {
+      program.fetchKeys();
       try {
         await workers.start();
         program.startWarnings();

@@ -36,7 +36,8 @@ function setUp(certificates?: Authenticator) {
   );
   const authenticate = async (token?: string) => {
     const rawHeaders = token === undefined ? [] : ['Authorization', `Bearer ${token}`];
-    return (await authentication.authenticate({ rawHeaders } as unknown as IncomingMessage)).username;
+    return (await authentication.authenticate({ rawHeaders, socket: {} } as unknown as IncomingMessage))
+      .username;
   };
   return { attempts, authenticate };
 }
@@ -67,7 +68,7 @@ describe('the methods of authentication', () => {
       { tokens: [method('token_file', 'f')] },
       { attempted: () => {} },
     );
-    const request = { rawHeaders: ['Authorization', 'Bearer f1'] } as unknown as IncomingMessage;
+    const request = { rawHeaders: ['Authorization', 'Bearer f1'], socket: {} } as unknown as IncomingMessage;
     assert.ok(!(authentication.authenticate(request) instanceof Promise));
   });
 

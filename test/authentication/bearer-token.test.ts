@@ -7,7 +7,7 @@ import { digestOf, readBearerToken } from '../../src/authentication/bearer-token
 const prefix = 'base64url.bearer.authorization.k8s.io.';
 
 function request(rawHeaders: readonly string[], upgrade = false): IncomingMessage {
-  return { rawHeaders, upgrade } as unknown as IncomingMessage;
+  return { rawHeaders, upgrade, socket: { remoteAddress: '192.0.2.1' } } as unknown as IncomingMessage;
 }
 
 function webSocket(...protocols: string[]): IncomingMessage {
@@ -25,6 +25,7 @@ describe('a bearer token', () => {
       assert.deepEqual(readBearerToken(request(['Authorization', value])), {
         text: 'one',
         digest: digestOf('one'),
+        source: '192.0.2.1',
       });
     }
     assert.notEqual(digestOf('one'), digestOf('One'));

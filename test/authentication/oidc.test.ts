@@ -7,8 +7,10 @@ import { after, before, describe, it, type TestContext } from 'node:test';
 import { AuthenticationError } from '../../src/authentication/authentication-error.js';
 import { digestOf } from '../../src/authentication/bearer-token.js';
 import { IdentityError } from '../../src/authentication/identity.js';
-import { createOidcJudge } from '../../src/authentication/oidc.js';
+import { createOidcJudge, createWaitsForIssuer } from '../../src/authentication/oidc.js';
 import { OidcKeys } from '../../src/authentication/oidc-keys.js';
+import type { TokenAuthenticator } from '../../src/authentication/token-authenticator.js';
+import { createTokenCache } from '../../src/authentication/token-cache.js';
 import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
 import { until } from '../support/eventually.js';
@@ -40,13 +42,17 @@ interface Setting {
   readonly issuer: OidcIssuer;
   readonly clock: ManualClock;
   readonly log: string[];
+  readonly keys: OidcKeys;
+  /** In front of `judge`. */
+  readonly cache: TokenAuthenticator;
   judge(token: string): Promise<string | undefined>;
+  waits(token: string): boolean;
   claims(more?: object): Record<string, unknown>;
 }
 
 async function set(
   t: TestContext,
-  more: { algorithms?: string[]; issuer?: OidcIssuer; caFile?: string } = {},
+  more: { algorithms?: string[]; issuer?: OidcIssuer; caFile?: string; isSlow?: boolean } = {},
 ): Promise<Setting> {
   const issuer = more.issuer ?? (await startOidcIssuer(authority));
   t.after(() => issuer.close());
@@ -65,7 +71,8 @@ async function set(
   });
   t.after(() => keys.close());
   keys.start();
-  await until(() => log.length > 0);
+  if (more.isSlow !== true) await until(() => log.length > 0);
+  const waits = createWaitsForIssuer({ issuer: issuer.url, keys });
   const judge = createOidcJudge({
     issuer: issuer.url,
     clientId: 'gateway',
@@ -78,11 +85,18 @@ async function set(
     keys,
     clock,
   });
+  const cache = createTokenCache({
+    ...{ method: 'oidc', judge, waits, clock, successTtl: 10_000, failureTtl: 10_000 },
+    metrics: { cacheAsked: () => {} },
+  });
   return {
     issuer,
     clock,
     log,
-    judge: async text => (await judge({ text, digest: digestOf(text) }))?.user.username,
+    cache,
+    keys,
+    waits: text => waits({ text, digest: digestOf(text), source: '' }),
+    judge: async text => (await judge({ text, digest: digestOf(text), source: '' }))?.user.username,
     claims: claims => ({ iss: issuer.url, aud: 'gateway', sub: 'alice', exp: seconds + 60, ...claims }),
   };
 }
@@ -256,21 +270,98 @@ describe('the keys of an issuer', () => {
     assert.equal(await judge(token), 'alice');
   });
 
-  it('are waited for when the issuer is away at start: its tokens are refused until then, and not for longer', async t => {
+  it('are tried again when the issuer is away at start: its tokens are answered 503 until then, with the time to the next try', async t => {
     const probe = await startOidcIssuer(authority);
     const port = Number(new URL(probe.url).port);
     await probe.close();
     const away: OidcIssuer = { ...probe, close: async () => {} };
-    const { judge, claims, clock, log } = await set(t, { issuer: away });
+    const { judge, claims, clock, log, keys } = await set(t, { issuer: away });
     assert.match(log.join('\n'), /cannot be had yet.*\n.*connection refused/);
+    assert.throws(() => keys.check(), /no keys of the OpenID Connect issuer https:.*: .*connection refused/);
     const token = signer.sign(claims());
-    await assert.rejects(judge(token), (error: AuthenticationError) => error.isPassing);
+    await assert.rejects(judge(token), { code: 503, retryAfterSeconds: 10 });
+    clock.advance(8_500);
+    await assert.rejects(judge(token), { code: 503, retryAfterSeconds: 2 });
     const issuer = await startOidcIssuer(authority, { port });
     t.after(() => issuer.close());
     issuer.jwks = { keys: [signer.jwk] };
-    clock.advance(10_000);
-    await until(() => log.some(line => /are there/.test(line)));
+    clock.advance(1_500);
+    // The next try is under way: it waits for that.
     assert.equal(await judge(token), 'alice');
+    keys.check();
+  });
+
+  it('are waited for by the tokens that come before them, for 10 s at most', async t => {
+    const issuer = await startOidcIssuer(authority);
+    let answer = () => {};
+    const held = new Promise<void>(resolve => {
+      answer = resolve;
+    });
+    issuer.hold(held);
+    const { judge, claims, clock, keys, log, waits } = await set(t, { issuer, isSlow: true });
+    const token = signer.sign(claims());
+    assert.throws(() => keys.check(), /they are being fetched/);
+    assert.equal(waits(token), true);
+    const late = judge(token);
+    await until(() => clock.pending === 1);
+    clock.advance(9_999);
+    const inTime = Array.from({ length: 20 }, () => judge(token));
+    await until(() => clock.pending === 21);
+    clock.advance(1);
+    await assert.rejects(late, { code: 503, retryAfterSeconds: 1 });
+    answer();
+    for (const user of inTime) assert.equal(await user, 'alice');
+    assert.equal(clock.pending, 0);
+    assert.deepEqual([issuer.keyRequests, log.length], [1, 1]);
+    assert.equal(waits(token), false);
+  });
+
+  it('are 503 for a token of another key while the issuer does not answer, and its own go on', async t => {
+    const { judge, claims, issuer, clock, waits } = await set(t);
+    const [known, unknown] = [signer.sign(claims()), other.sign(claims())];
+    assert.deepEqual([waits(known), waits(unknown)], [false, true]);
+    assert.deepEqual(
+      [signer.sign(claims({ iss: 'https://other.example' })), 'opaque', 'a.b.c'].map(waits),
+      [false, false, false],
+      'what is not this issuer’s has nothing to wait for',
+    );
+    issuer.hold(new Promise(() => {}));
+    clock.advance(5_000);
+    const waiting = judge(unknown);
+    await until(() => issuer.discoveries === 2);
+    assert.equal(await judge(known), 'alice');
+    clock.advance(10_000);
+    await assert.rejects(waiting, { code: 503, retryAfterSeconds: 1 });
+    await issuer.close();
+    await until(() => clock.pending === 0);
+    await assert.rejects(judge(unknown), { code: 503 });
+    assert.equal(await judge(known), 'alice');
+  });
+
+  it('leave no place to take for tokens of unknown keys by which those of known ones would wait', async t => {
+    const { cache, claims, issuer, clock } = await set(t);
+    issuer.hold(new Promise(() => {}));
+    clock.advance(5_000);
+    const ask = async (text: string) => {
+      return (await cache.authenticate({ text, digest: digestOf(text), source: '192.0.2.1' }))?.username;
+    };
+    const unknown = Promise.allSettled(
+      Array.from({ length: 130 }, (_, index) => ask(other.sign(claims({ jti: index })))),
+    );
+    assert.equal(await ask(signer.sign(claims())), 'alice');
+    clock.advance(10_000);
+    const messages = (await unknown).map(result => String((result as PromiseRejectedResult).reason));
+    assert.equal(messages.filter(message => /too many tokens from this address/.test(message)).length, 2);
+    assert.equal(messages.filter(message => /issuer does not answer/.test(message)).length, 128);
+  });
+
+  it('are not looked for again for a name that is there with another algorithm', async t => {
+    const { judge, claims, issuer, clock, waits } = await set(t, { algorithms: ['RS256', 'ES256'] });
+    clock.advance(5_000);
+    const token = createOidcSigner('one', 'ES256').sign(claims());
+    assert.equal(waits(token), false);
+    await assert.rejects(judge(token), AuthenticationError);
+    assert.equal(issuer.keyRequests, 1);
   });
 
   for (const [what, spoil, reason] of [

@@ -13,10 +13,13 @@ function judgementOf(username: string, expires?: number): Judgement {
   return { user: { username, uid: undefined, groups: [], extra: new Map() }, expires };
 }
 
-function setUp(judge: (token: string) => Judgement | undefined | Promise<Judgement | undefined>) {
+function setUp(
+  judge: (token: string) => Judgement | undefined | Promise<Judgement | undefined>,
+  waits?: (token: string) => boolean,
+) {
   const clock = new ManualClock(start);
   const asked: string[] = [];
-  const server = { name: 'one' };
+  const server = { endpoint: {} };
   const hits: boolean[] = [];
   const cache = createTokenCache({
     method: 'token_review',
@@ -27,11 +30,12 @@ function setUp(judge: (token: string) => Judgement | undefined | Promise<Judgeme
     successTtl: 120_000,
     failureTtl: 10_000,
     metrics: { cacheAsked: isHit => hits.push(isHit) },
-    judgedBy: () => server.name,
+    judgedBy: () => server.endpoint,
+    ...(waits && { waits: ({ text }) => waits(text) }),
     clock,
   });
-  const authenticate = async (text: string) =>
-    (await cache.authenticate({ text, digest: digestOf(text) }))?.username;
+  const authenticate = async (text: string, source = '192.0.2.1') =>
+    (await cache.authenticate({ text, digest: digestOf(text), source }))?.username;
   return { clock, asked, hits, authenticate, server };
 }
 
@@ -143,25 +147,87 @@ describe('a token that is remembered', () => {
     );
     await authenticate('alice');
     const before = authenticate('slow');
-    server.name = 'two';
+    server.endpoint = {};
     await authenticate('alice');
     assert.deepEqual(asked, ['alice', 'slow', 'alice']);
     const after = authenticate('slow');
     waiting[0]?.(judgementOf('old'));
-    await assert.rejects(before, { code: 503 });
     waiting[1]?.(judgementOf('new'));
     assert.equal(await after, 'new');
     assert.equal(await authenticate('slow'), 'new');
-    assert.equal(asked.length, 4);
+    assert.equal(asked.length, 5, 'what the former one said is asked of the new one');
+    waiting[2]?.(judgementOf('new'));
+    assert.equal(await before, 'new');
+    assert.equal(await authenticate('slow'), 'new');
+    assert.equal(asked.length, 5);
+  });
+});
+
+describe('tokens that wait for who judges them', () => {
+  const never = () => new Promise<Judgement>(() => {});
+  const attack = (authenticate: (text: string, source: string) => Promise<unknown>, source: string) => {
+    for (let index = 0; index < 128; index++) void authenticate(`made-up-${source}-${index}`, source);
+  };
+
+  it('are 128 of an address at most, and leave all to the tokens of others and to what is remembered', async () => {
+    const { authenticate } = setUp(text => (text.startsWith('made-up') ? never() : judgementOf(text)));
+    await authenticate('alice', '192.0.2.1');
+    for (const source of ['192.0.2.1', '192.0.2.2', '2001:db8::1']) attack(authenticate, source);
+    await assert.rejects(authenticate('made-up-again', '192.0.2.1'), { code: 503, retryAfterSeconds: 1 });
+    await assert.rejects(authenticate('bob', '192.0.2.1'), { code: 503 });
+    assert.equal(await authenticate('alice', '192.0.2.1'), 'alice');
+    assert.equal(await authenticate('bob', '192.0.2.3'), 'bob');
+    assert.equal(await authenticate('bob', '192.0.2.1'), 'bob', 'remembered, it has nothing to wait for');
   });
 
-  it('is not judged at all while too many are, and a remembered one is served all the same', async () => {
-    const { authenticate } = setUp(text =>
-      text === 'alice' ? judgementOf('alice') : new Promise<Judgement>(() => {}),
-    );
-    await authenticate('alice');
-    for (let index = 0; index < 128; index++) void authenticate(`slow-${index}`);
-    await assert.rejects(authenticate('one-more'), { code: 503 });
+  it('leave a place to one that was good a short while ago, by whichever server, and to no other', async () => {
+    const bad = new Set<string>();
+    const { authenticate, clock, server, asked } = setUp(text => {
+      if (text.startsWith('made-up')) return never();
+      if (bad.has(text)) throw new AuthenticationError('no');
+      return judgementOf(text);
+    });
+    for (const name of ['alice', 'bob', 'carol']) await authenticate(name);
+    attack(authenticate, '192.0.2.1');
+    clock.advance(120_000);
     assert.equal(await authenticate('alice'), 'alice');
+    server.endpoint = {};
+    assert.equal(await authenticate('alice'), 'alice');
+    assert.equal(asked.filter(text => text === 'alice').length, 3);
+    bad.add('bob');
+    await assert.rejects(authenticate('bob'), AuthenticationError);
+    clock.advance(10_000);
+    await assert.rejects(authenticate('bob'), { code: 503 }, 'it was the last found bad');
+    clock.advance(10 * 60_000);
+    await assert.rejects(authenticate('carol'), { code: 503 }, 'that was long ago');
+  });
+
+  it('give their place back when they are judged, however that ends', async () => {
+    const waiting: [(judgement: undefined) => void, (error: Error) => void][] = [];
+    const { authenticate } = setUp(text =>
+      text.startsWith('made-up')
+        ? new Promise((resolve, reject) => waiting.push([resolve, reject]))
+        : judgementOf(text),
+    );
+    const ends = Array.from({ length: 128 }, (_, index) => authenticate(`made-up-${index}`));
+    await assert.rejects(authenticate('alice'), { code: 503 });
+    for (const [index, [resolve, reject]] of waiting.entries()) {
+      if (index % 2 === 0) resolve(undefined);
+      else reject(index % 3 === 0 ? new AuthenticationError('no') : new StatusError(503, 'away'));
+    }
+    await Promise.allSettled(ends);
+    attack(authenticate, '192.0.2.1');
+    await assert.rejects(authenticate('alice'), { code: 503 });
+    assert.equal(waiting.length, 256);
+  });
+
+  it('do not count where nobody has to be asked', async () => {
+    const { authenticate } = setUp(
+      text => (text.startsWith('made-up') ? never() : judgementOf(text)),
+      text => text !== 'known',
+    );
+    attack(authenticate, '192.0.2.1');
+    assert.equal(await authenticate('known'), 'known');
+    await assert.rejects(authenticate('unknown'), { code: 503 });
   });
 });

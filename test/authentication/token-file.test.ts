@@ -96,7 +96,11 @@ async function follow(t: TestContext, text: string) {
     await rm(folder, { recursive: true });
   });
   const nameOf = async (token: string) => {
-    const user = await followed.authenticator.authenticate({ text: token, digest: digestOf(token) });
+    const user = await followed.authenticator.authenticate({
+      text: token,
+      digest: digestOf(token),
+      source: '',
+    });
     return user?.username;
   };
   return { file, reloads, nameOf };

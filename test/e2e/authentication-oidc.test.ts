@@ -17,7 +17,11 @@ import { assertStatus } from './leg.js';
 async function start(
   t: TestContext,
   args: readonly string[] = [],
-  { tokenFile, host }: { readonly tokenFile?: string; readonly host?: string } = {},
+  {
+    tokenFile,
+    host,
+    hold,
+  }: { readonly tokenFile?: string; readonly host?: string; readonly hold?: Promise<void> } = {},
 ) {
   const authority = await createCertificateAuthority();
   const folder = await mkdtemp(join(tmpdir(), 'oidc-ca-'));
@@ -30,6 +34,7 @@ async function start(
   const naming = host === undefined ? undefined : await startNamingProxy(Number(new URL(issuer.url).port));
   t.after(() => naming?.close());
   issuer.jwks = { keys: [signer.jwk] };
+  if (hold !== undefined) issuer.hold(hold);
   const gateway = await startGateway(t, {
     ...(tokenFile === undefined ? {} : { tokenFile }),
     ...(naming === undefined ? {} : { env: { HTTPS_PROXY: `http://127.0.0.1:${naming.port}` } }),
@@ -130,7 +135,27 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     }
   });
 
-  test('are refused until the issuer is there, which does not keep the program from starting', async t => {
+  for (const workers of [1, 2]) {
+    test(`wait for the issuer’s keys that are being fetched after the start, with ${workers} processes`, async t => {
+      let answer = () => {};
+      const hold = new Promise<void>(resolve => {
+        answer = resolve;
+      });
+      const { server, proxy, signer, claims } = await start(t, [`--workers=${workers}`], { hold });
+      const token = signer.sign(claims());
+      const first = bothLegs.map(leg => probe(proxy, server, leg, { headers: bearer(token) }));
+      const { status, text } = await health(proxy, 'readyz');
+      assert.equal(status, 500);
+      assert.match(text, /\[-\]oidc failed: there are no keys of .*: they are being fetched\n/);
+      answer();
+      for (const [index, { code, answer }] of (await Promise.all(first)).entries()) {
+        assert.equal(code, passed(bothLegs[index] ?? 'plain'), answer.raw);
+      }
+      await eventually('the check', async () => /\[\+\]oidc ok/.test((await health(proxy, 'readyz')).text));
+    });
+  }
+
+  test('get a 503 until the issuer is there, which does not keep the program from starting', async t => {
     const { server, proxy, signer, claims, issuer, authority } = await start(t, [], {
       tokenFile: 'file-token,alice,,\n',
     });
@@ -142,10 +167,19 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     });
     await eventually('the line', () => /cannot be had yet/.test(again.proxy.stderr()));
     const token = signer.sign(claims());
-    const as = (text: string) => probe(again.proxy, again.server, 'plain', { headers: bearer(text) });
-    assert.equal((await as(token)).code, 401);
-    assert.equal((await as('file-token')).code, 200);
-    assert.equal((await health(again.proxy, 'readyz')).status, 200);
+    for (const leg of bothLegs) {
+      const as = (text: string) => probe(again.proxy, again.server, leg, { headers: bearer(text) });
+      const { answer, arrived } = await as(token);
+      assert.match(assertStatus(answer, 503, leg), /the OpenID Connect issuer does not answer; try again/);
+      assert.match(answer.headers.get('retry-after') ?? '', /^([1-9]|10)$/);
+      assert.equal(arrived.length, 0);
+      assert.equal((await as('file-token')).code, passed(leg));
+      // What is no token of the issuer is as bad as ever.
+      assert.equal((await as('opaque')).code, 401);
+    }
+    const { status, text } = await health(again.proxy, 'readyz');
+    assert.equal(status, 500);
+    assert.match(text, /\[-\]oidc failed: .*connection refused\n/);
     // The first one had the keys before, or gets them when the issuer is back.
     const back = await startOidcIssuer(authority, { port });
     t.after(() => back.close());

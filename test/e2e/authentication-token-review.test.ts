@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
@@ -200,6 +202,96 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
       'the way back',
       async () => (await probe(proxy, server, 'plain', { headers: bearer('alice-token') })).code === 200,
     );
+  });
+
+  test('are reviewed again when the server has another path, whatever was said at the former one', async t => {
+    const { server, tokens, proxy, kubeconfig } = await start(t, {
+      args: ['--append-server-path'],
+      serverPath: '/c1',
+    });
+    tokens['alice-token'] = { username: 'alice' };
+    tokens['next-of-the-proxy'] = { username: 'proxy' };
+    const edited = (await readFile(kubeconfig, 'utf8'))
+      .replace('/c1', '/c2')
+      .replace(proxyToken, 'next-of-the-proxy');
+    server.intercept(request => {
+      const { url = '' } = request;
+      // Two clusters behind one host, the second of which does not know her.
+      if (url.startsWith('/c2')) delete tokens['alice-token'];
+      request.url = url.replace(/^\/c[12]/, '');
+      return false;
+    });
+    const asAlice = (leg: (typeof bothLegs)[number]) =>
+      probe(proxy, server, leg, { headers: bearer('alice-token') });
+    for (const leg of bothLegs) assert.equal((await asAlice(leg)).code, passed(leg));
+    assert.equal(reviews(server), 1);
+    await writeFile(kubeconfig, edited);
+    // Refused, the proxy reads its kubeconfig again at once.
+    delete tokens[proxyToken];
+    for (const { answer, arrived } of await Promise.all(bothLegs.map(asAlice))) {
+      assert.match(assertStatus(answer, 503, 'the request that finds it out'), /replaced by another one/);
+      assert.deepEqual(
+        arrived.map(({ rawUrl }) => rawUrl.slice(0, 4)),
+        ['/c1/'],
+      );
+    }
+    for (const leg of bothLegs) {
+      const { answer, arrived } = await asAlice(leg);
+      assertStatus(answer, 401, leg);
+      assert.equal(arrived.length, 0);
+    }
+    assert.equal(server.requests.filter(({ rawUrl }) => /^\/c2\/.*tokenreviews/.test(rawUrl)).length, 1);
+  });
+
+  test('that are made up and wait for a slow review turn away neither other addresses nor who was here lately', async t => {
+    const { server, tokens, proxy } = await start(t, {
+      args: ['--authentication-token-webhook-cache-ttl=0s'],
+    });
+    for (const name of ['alice', 'bob', 'carol']) tokens[name] = { username: 'alice' };
+    const as = (name: string, leg: (typeof bothLegs)[number]) =>
+      probe(proxy, server, leg, { headers: bearer(name) });
+    let held: Promise<void> | undefined;
+    let release = () => {};
+    server.intercept(async ({ url = '' }) => {
+      if (url.endsWith('/tokenreviews')) await held;
+      return false;
+    });
+    const attack = async (localAddress: string) => {
+      const before = reviews(server);
+      held = new Promise(resolve => {
+        release = resolve;
+      });
+      const agent = new Agent({ localAddress });
+      const answers = Array.from({ length: 140 }, (_, index) =>
+        send(proxy.port, '/version', {
+          headers: { authorization: `Bearer made-up-${localAddress}-${index}` },
+          agent,
+        }),
+      );
+      let turnedAway = 0;
+      for (const answer of answers) {
+        const count = ({ status }: { status: number }) => {
+          if (status === 503) turnedAway += 1;
+        };
+        answer.then(count, () => {});
+      }
+      const reached = () => turnedAway === 12 && reviews(server) - before === 128;
+      await eventually('the limit', reached, 20_000);
+      held = undefined;
+      return release;
+    };
+    assert.equal((await as('bob', 'plain')).code, 200);
+    const releases = [await attack('127.0.0.2')];
+    for (const leg of bothLegs) assert.equal((await as('alice', leg)).code, passed(leg));
+    releases.push(await attack('127.0.0.1'));
+    for (const leg of bothLegs) {
+      assert.equal((await as('bob', leg)).code, passed(leg));
+      const { answer } = await as('carol', leg);
+      assert.match(assertStatus(answer, 503, leg), /too many tokens from this address/);
+      assert.equal(answer.headers.get('retry-after'), '1');
+    }
+    for (const end of releases) end();
+    await eventually('the end of it', async () => (await as('carol', 'plain')).code === 200);
   });
 
   test('are reviewed although the idle connection for it has gone, which is noticed only then', async t => {

@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly server?: FakeApiServerOptions;
   /** More of the program's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Path of the kubeconfig's server URL. */
+  readonly serverPath?: string;
   /** Fields of the kubeconfig's user. */
   readonly user?: Readonly<Record<string, unknown>>;
 }
@@ -65,7 +67,7 @@ export async function startGateway(
   t.after(() => server.kill());
   const { path: kubeconfig } = await writeKubeconfig(
     {
-      server: server.url,
+      server: server.url + (options.serverPath ?? ''),
       ca: server.authority.certificate,
       user: options.user ?? { token: proxyToken },
     },

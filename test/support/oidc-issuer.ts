@@ -31,6 +31,8 @@ export interface OidcIssuer {
   /** How often the keys were asked for. */
   keyRequests: number;
   answer(request: TokenRequest): TokenAnswer | Promise<TokenAnswer>;
+  /** From now on it answers no request for its discovery document before this resolves. */
+  hold(until: Promise<void>): void;
   close(): Promise<void>;
 }
 
@@ -46,8 +48,9 @@ export async function startOidcIssuer(
   { port = 0, host }: { readonly port?: number; readonly host?: string } = {},
 ): Promise<OidcIssuer> {
   const { certificate, key } = await authority.server(host === undefined ? {} : { dns: [host] });
+  let held: Promise<void> | undefined;
   const server = createServer({ cert: certificate, key }, (request, response) => {
-    serve(issuer, request, response).catch((error: unknown) => response.destroy(error as Error));
+    serve(issuer, request, response, held).catch((error: unknown) => response.destroy(error as Error));
   });
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
   const origin = `https://${host ?? '127.0.0.1'}:${(server.address() as AddressInfo).port}`;
@@ -63,6 +66,9 @@ export async function startOidcIssuer(
     jwks: { keys: [] },
     keyRequests: 0,
     answer: () => ({ status: 400, body: { error: 'invalid_grant' } }),
+    hold(until) {
+      held = until;
+    },
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve());
@@ -72,10 +78,16 @@ export async function startOidcIssuer(
   return issuer;
 }
 
-async function serve(issuer: OidcIssuer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  issuer: OidcIssuer,
+  request: IncomingMessage,
+  response: ServerResponse,
+  held: Promise<void> | undefined,
+): Promise<void> {
   const body = await text(request);
   if (request.method === 'GET' && request.url === `${issuerPath}/.well-known/openid-configuration`) {
     issuer.discoveries++;
+    await held;
     const { metadata } = issuer;
     response.setHeader('Content-Type', 'application/json');
     response.end(typeof metadata === 'string' ? metadata : JSON.stringify(metadata));

@@ -3,6 +3,15 @@ import type { Member } from './member.js';
 
 /** Connections that wait here for a worker, at most: as many as a listener's backlog commonly holds. */
 const mostWaiting = 1024;
+/** Times that a connection is sent to each worker in vain before it is closed: all of them may lack descriptors. */
+const mostRounds = 2;
+
+interface Waiting {
+  readonly socket: Socket;
+  /** Workers that did not get it in this round. */
+  readonly failed: Set<Member>;
+  round: number;
+}
 
 /**
  * Gives each connection to the worker that has the fewest, in turn where they have the same, among those that took what they were given last: one that is busy
@@ -10,7 +19,7 @@ const mostWaiting = 1024;
  */
 export class Distributor {
   readonly #members: () => Iterable<Member>;
-  readonly #waiting: Socket[] = [];
+  readonly #waiting: Waiting[] = [];
   #isClosed = false;
 
   constructor(members: () => Iterable<Member>) {
@@ -23,35 +32,48 @@ export class Distributor {
     socket.on('error', () => {});
     if (this.#isClosed || this.#waiting.length >= mostWaiting) socket.destroy();
     else {
-      this.#waiting.push(socket);
+      this.#waiting.push({ socket, failed: new Set(), round: 1 });
       this.next();
     }
   }
 
   /** To be called when a worker may be free. */
   next(): void {
-    while (this.#waiting.length > 0) {
-      const member = this.#choose();
-      if (member === undefined) return;
-      const socket = this.#waiting.shift() as Socket;
-      member.hand(socket, () => {
-        if (this.#isClosed) socket.destroy();
-        else this.#waiting.unshift(socket);
-        this.next();
-      });
+    for (let index = 0; index < this.#waiting.length && this.#choose() !== undefined; ) {
+      const waiting = this.#waiting[index] as Waiting;
+      const member = this.#choose(waiting.failed);
+      if (member === undefined) {
+        // The others are busy, and those behind it need not wait for them.
+        index += 1;
+      } else {
+        this.#waiting.splice(index, 1);
+        member.hand(waiting.socket, () => this.#failed(waiting, member));
+      }
     }
   }
 
   /** Gives nothing to anybody any more. */
   close(): void {
     this.#isClosed = true;
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
-  #choose(): Member | undefined {
+  #failed(waiting: Waiting, member: Member): void {
+    waiting.failed.add(member);
+    if ([...this.#members()].every(each => !each.isServing || waiting.failed.has(each))) {
+      waiting.failed.clear();
+      waiting.round += 1;
+    }
+    if (this.#isClosed || waiting.round > mostRounds) waiting.socket.destroy();
+    else this.#waiting.unshift(waiting);
+    this.next();
+  }
+
+  #choose(except?: ReadonlySet<Member>): Member | undefined {
     let chosen: Member | undefined;
     for (const member of this.#members()) {
-      if (member.isFree && (chosen === undefined || isBetter(member, chosen))) chosen = member;
+      if (!member.isFree || except?.has(member)) continue;
+      if (chosen === undefined || isBetter(member, chosen)) chosen = member;
     }
     return chosen;
   }

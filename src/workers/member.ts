@@ -11,14 +11,28 @@ interface MemberEvents {
   readonly onExit: (member: Member, code: number | null, signal: string | null) => void;
 }
 
+/** A connection on its way to a worker, of which this process keeps its own descriptor until it has arrived. */
+interface Handed {
+  readonly socket: Socket;
+  readonly onFailure: () => void;
+  /** Node is done with writing it, be it that it failed: Node does not say. */
+  isWritten: boolean;
+  /** Signs of life from the worker since then. */
+  signs: number;
+}
+
+/**
+ * So many signs of life after a connection was written, the worker has read all that was in the pipe: between two of them is a whole turn
+ * of its event loop, which has a phase for timers and one for reading.
+ */
+const signsEnough = 3;
+
 /** One worker, as the primary sees it. */
 export class Member {
   /** Its place among the workers: that of a worker that died goes to the one in its stead. */
   readonly number: number;
   readonly startedAt = performance.now();
   isServing = false;
-  /** Whether a connection is on its way to it: there is never more than one, for those that wait here are not lost with it. */
-  isBusy = false;
   /** Connections that it has. */
   connections = 0;
   /** When it was last given one. */
@@ -28,6 +42,8 @@ export class Member {
   readonly #process: Worker;
   readonly #channel: Channel<ToldByWorker, ToldByPrimary, ToPrimary>;
   #answering: Promise<void> | undefined;
+  /** Never more than one, for those that wait here are not lost with it. */
+  #handed: Handed | undefined;
 
   constructor(number: number, process: Worker, { answers, onMessage, onExit }: MemberEvents) {
     this.number = number;
@@ -39,9 +55,15 @@ export class Member {
     );
     process.on('message', (message: ToPrimary) => this.#channel.receive(message));
     process.on('error', () => {});
+    // Node's own words for a descriptor that did not arrive, as where the worker has none left.
+    process.process.on('internalMessage', ({ cmd }: { readonly cmd?: string }) => {
+      if (cmd === 'NODE_HANDLE_NACK') this.#failed();
+    });
     process.once('exit', (code: number | null, signal: string | null) => {
       this.isServing = false;
       this.#channel.close();
+      // It may have read from it.
+      this.taken();
       onExit(this, code, signal);
     });
   }
@@ -52,21 +74,39 @@ export class Member {
 
   /** Whether it can be given a connection now. */
   get isFree(): boolean {
-    return this.isServing && !this.isBusy && this.#process.isConnected();
+    return this.isServing && this.#handed === undefined && this.#process.isConnected();
   }
 
   tell(message: ToWorker): void {
     this.#process.send(message, () => {});
   }
 
-  /** Gives it a connection; `onFailure` is called when that stays here. */
+  /** Gives it a connection; `onFailure` is called when that does not arrive and is still whole. */
   hand(socket: Socket, onFailure: () => void): void {
-    this.isBusy = true;
+    const handed: Handed = { socket, onFailure, isWritten: false, signs: 0 };
+    this.#handed = handed;
     this.connections += 1;
     this.givenAt = performance.now();
-    this.#process.send({ type: 'connection' } satisfies ToWorker, socket, error => {
-      if (error !== null) onFailure();
+    // Node closes what it cannot send unless it is kept open.
+    this.#process.send({ type: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, error => {
+      handed.isWritten = true;
+      if (error !== null && this.#handed === handed) this.#failed();
     });
+  }
+
+  /** The connection that it was given has arrived, or has gone with it. */
+  taken(): void {
+    this.#handed?.socket.destroy();
+    this.#handed = undefined;
+  }
+
+  /** It says that it is alive, which it does once a second. */
+  lives(): void {
+    if (this.#handed === undefined || !this.#handed.isWritten) return;
+    this.#handed.signs += 1;
+    if (this.#handed.signs < signsEnough) return;
+    this.#endWait();
+    this.#failed();
   }
 
   /** Asks for its metrics; false when it has not answered within so many milliseconds, in which case the answer is kept when it comes. */
@@ -85,6 +125,26 @@ export class Member {
   /** Ends it at once. */
   kill(): void {
     this.#process.process.kill('SIGKILL');
+  }
+
+  #failed(): void {
+    const handed = this.#handed;
+    if (handed === undefined) return;
+    this.#handed = undefined;
+    this.connections -= 1;
+    handed.onFailure();
+  }
+
+  /**
+   * Node sends nothing more before a descriptor is confirmed. It does not notice that it could not be written (ETOOMANYREFS, unix(7)), and waits for
+   * ever; so it is told what the worker would say. Should a version of Node not have it that way, another worker has to do.
+   */
+  #endWait(): void {
+    try {
+      this.#process.process.emit('internalMessage', { cmd: 'NODE_HANDLE_ACK' });
+    } catch {
+      this.kill();
+    }
   }
 
   async #askForSnapshot(): Promise<void> {

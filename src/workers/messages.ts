@@ -54,6 +54,8 @@ export type ToPrimary =
   | { readonly type: 'serving' }
   /** The connection that was sent last has come. */
   | { readonly type: 'taken' }
+  /** Said once a second: its event loop turns. */
+  | { readonly type: 'alive' }
   /** So many connections have ended. */
   | { readonly type: 'closed'; readonly count: number }
   /** Whole lines for the audit log. */

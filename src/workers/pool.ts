@@ -120,8 +120,11 @@ export class Pool {
         this.#serves(member);
         break;
       case 'taken':
-        member.isBusy = false;
+        member.taken();
         this.distributor.next();
+        break;
+      case 'alive':
+        member.lives();
         break;
       case 'closed':
         member.connections -= message.count;

@@ -24,6 +24,8 @@ type WorkerChannel = Channel<ToldByPrimary, ToldByWorker, ToWorker>;
 
 /** Milliseconds in which connections that ended are told of together. */
 const closedInterval = 20;
+/** Milliseconds between two signs of life. */
+const aliveInterval = 1_000;
 
 /** Serves what the primary hands over, with the credentials that it gives, until it is told to drain or is gone. */
 export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logger'>): void {
@@ -66,6 +68,7 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
     running = { program, logger, intake };
     program.discover();
     tell({ type: 'serving' });
+    setInterval(() => tell({ type: 'alive' }), aliveInterval).unref();
   };
 
   const leave = async (grace: number): Promise<void> => {

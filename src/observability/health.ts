@@ -16,9 +16,15 @@ export interface HealthAnswer {
 export interface Health {
   /** `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) leaves one out. */
   answer(kind: 'livez' | 'readyz', query: string): Promise<HealthAnswer>;
-  /** Whether each check passes. */
+  /**
+   * Whether each check passed when it last came to an end. All are run, and those waited for that end at once; one that has never come to an
+   * end is left out.
+   */
   results(): Promise<ReadonlyMap<string, boolean>>;
 }
+
+/** Milliseconds that results wait for checks: enough for an API server that answers, and nothing beside a scrape's timeout. */
+const resultsTimeout = 100;
 
 /**
  * Answers as k8s.io/apiserver's healthz does, with the reason of a failure where that withholds it. `checks` are for readyz;
@@ -34,12 +40,28 @@ export function createHealth(
   return {
     answer: (kind, query) =>
       kind === 'livez' ? answer(kind, [ping], query) : answer(kind, readyzChecks, query, warnings()),
-    async results() {
-      const entries = checks.map(async (check): Promise<[string, boolean]> => {
-        return [check.name, (await failureOf(check)) === undefined];
-      });
-      return new Map(await Promise.all(entries));
-    },
+    results: createResults(checks),
+  };
+}
+
+function createResults(checks: readonly HealthCheck[]): Health['results'] {
+  const known = new Map<string, boolean>();
+  const running = new Map<string, Promise<void>>();
+  const run = async (check: HealthCheck): Promise<void> => {
+    known.set(check.name, (await failureOf(check)) === undefined);
+    running.delete(check.name);
+  };
+  return async () => {
+    for (const check of checks) {
+      if (!running.has(check.name)) running.set(check.name, run(check));
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, resultsTimeout);
+    });
+    await Promise.race([Promise.all(running.values()), late]);
+    clearTimeout(timer);
+    return new Map(known);
   };
 }
 

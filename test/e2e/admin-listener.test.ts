@@ -43,7 +43,7 @@ test('the admin listener has the metrics and the health of the proxy, whatever n
   const headers = { host: '10.1.2.3:8002' };
   const metrics = await send(admin, '/metrics', { headers });
   assert.equal(metrics.status, 200);
-  assert.match(metrics.text, /^kube_api_proxy_ready\{check="upstream"\} 1$/m);
+  assert.match(metrics.text, /^kube_api_proxy_ready\{check="credentials"\} 1$/m);
   assert.match(metrics.text, /^kube_api_proxy_build_info\{/m);
   assert.equal((await send(admin, '/livez', { headers })).text, 'ok');
   const ready = await send(admin, '/readyz?verbose', { headers });

@@ -109,3 +109,33 @@ describe('livez and readyz', () => {
     assert.equal(body, '[+]ping ok\n[+]slow ok\n[+]fast ok\nreadyz check passed\n');
   });
 });
+
+describe('the results of the checks', () => {
+  it('are those that are known, whatever a check waits for, which is run once at a time', async () => {
+    let runs = 0;
+    let settle: (() => void) | undefined;
+    const health = createHealth([
+      { name: 'good', check: () => undefined },
+      { name: 'bad', check: () => Promise.reject(new Error('away')) },
+      {
+        name: 'silent',
+        check: () => {
+          runs += 1;
+          return new Promise<void>(resolve => {
+            settle = resolve;
+          });
+        },
+      },
+    ]);
+    const quick = [
+      ['good', true],
+      ['bad', false],
+    ];
+    for (let scrape = 0; scrape < 2; scrape += 1) assert.deepEqual([...(await health.results())], quick);
+    assert.equal(runs, 1);
+    settle?.();
+    await new Promise(setImmediate);
+    assert.deepEqual([...(await health.results())], [...quick, ['silent', true]]);
+    assert.equal(runs, 2);
+  });
+});

@@ -470,7 +470,7 @@ export const optionTable = {
     type: oneOf('auto', 'json', 'pretty'),
     default: 'auto',
     group: 'Logging',
-    help: 'How log lines look; auto is pretty on a terminal, else json.',
+    help: 'Format of the log: json with every field, or pretty, a line to read for each event; auto is pretty on a terminal, else json.',
   }),
   auditLogPath: define({
     type: text('FILE'),

@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
 import pino from 'pino';
-import type pretty from 'pino-pretty';
-import { escapeControls, spellOutControls } from './control-characters.js';
+import { escapeControls } from './control-characters.js';
+import { prettyLine } from './pretty-line.js';
 
 /** The program's log; pino's interface is used as it is. */
 export type Logger = pino.Logger;
@@ -30,13 +29,8 @@ export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): 
 }
 
 function createPretty(fd: number): pino.DestinationStream {
-  const stream = loadPretty()({ destination: fd, sync: true, colorize: false, ignore: 'pid,hostname' });
-  return { write: line => void stream.write(spellOutControls(line)) };
-}
-
-/** For a terminal alone: what nobody uses is not loaded. */
-function loadPretty(): typeof pretty {
-  return createRequire(import.meta.url)('pino-pretty') as typeof pretty;
+  const stream = pino.destination({ dest: fd, sync: true });
+  return { write: line => void stream.write(prettyLine(line)) };
 }
 
 /**

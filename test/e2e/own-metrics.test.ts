@@ -552,7 +552,7 @@ describe('the log', () => {
     const silent = await startOwn(t, ['--log-level=silent']);
     await send(silent.proxy.port, '/version');
     await delay(300);
-    assert.match(pretty.proxy.stderr(), /INFO.*request/);
+    assert.match(pretty.proxy.stderr(), /INFO: GET \/version 200, /);
     assert.equal(pretty.proxy.log().length, 0);
     assert.equal(silent.proxy.stderr(), '');
   });

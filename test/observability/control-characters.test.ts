@@ -69,6 +69,10 @@ describe('a line of the log', () => {
     const text = await logged(t, 'pretty', writeHostile);
     assert.equal(text.split('\n').filter(line => line.startsWith('[')).length, 1, text);
     assert.doesNotMatch(text.replaceAll('\n', ''), harmful);
+    assert.match(
+      text,
+      /\\r\\n\[23:59:59\.000\] INFO: forged\\u001b\[2J\\u009b2J\\u007f\\u0085\\u2028\\u2066\\n/,
+    );
   });
 
   it('is one line of the audit log without such characters', () => {

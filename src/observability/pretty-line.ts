@@ -1,0 +1,82 @@
+import { spellOutControls } from './control-characters.js';
+
+/** A line of the log as pino has it, or what of it is not told yet. */
+type Fields = Readonly<Record<string, unknown>>;
+
+const levels: Readonly<Record<number, string>> = {
+  10: 'TRACE',
+  20: 'DEBUG',
+  30: 'INFO',
+  40: 'WARN',
+  50: 'ERROR',
+  60: 'FATAL',
+};
+
+/**
+ * A JSON line of the log as one line for people: when, how bad, what. Of a request it is a summary, all of which fits on a terminal;
+ * JSON has the rest. No text in it begins a line of its own or commands the terminal.
+ */
+export function prettyLine(json: string): string {
+  const { level, time, worker, msg, err, ...rest } = JSON.parse(spellOutControls(json)) as Fields;
+  const isRequest = 'method' in rest && 'path' in rest && 'code' in rest;
+  const what = isRequest ? summaryOf(rest) : [String(msg ?? ''), ...pairsOf(rest)].join(' ');
+  const from = worker === undefined ? '' : ` (worker ${worker})`;
+  const name = levels[Number(level)] ?? String(level);
+  return `[${clock(Number(time))}] ${name}${from}: ${what}${errorOf(err, ': ')}\n`;
+}
+
+/** `GET /api/v1/pods 200, 3.2 ms, 1.5 kB, alice`; without duration and bytes the request goes on. */
+function summaryOf({ method, path, code, durationMs, bytes, user, endedBy }: Fields): string {
+  const parts = [`${method} ${path} ${code === 0 ? 'no answer' : code}`];
+  if (durationMs === undefined) parts.push('open');
+  else parts.push(duration(Number(durationMs)), size(Number(bytes)));
+  if (user !== undefined) parts.push(String(user));
+  if (endedBy !== undefined) parts.push(`ended by ${endedBy}`);
+  return parts.join(', ');
+}
+
+function pairsOf(fields: Fields): string[] {
+  return Object.entries(fields).map(([key, value]) => `${key}=${word(value)}`);
+}
+
+/** As it is where that is plain, else as JSON, in which what was spelt out already stays so. */
+function word(value: unknown): string {
+  if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return value;
+  return typeof value === 'string' ? `"${value.replaceAll('"', '\\"')}"` : JSON.stringify(value);
+}
+
+/** Its message and those of its causes; where nobody expected it, its stack below, indented. */
+function errorOf(error: unknown, before: string): string {
+  if (typeof error !== 'object' || error === null) return '';
+  const { type, message, code, stack, cause } = error as Fields;
+  const named = stack === undefined ? message : `${type}: ${message}`;
+  const text = `${before}${named}${code === undefined ? '' : ` (${code})`}${errorOf(cause, '; ')}`;
+  if (typeof stack !== 'string') return text;
+  const frames = stack.split('\\n').filter(line => /^\s+at /.test(line));
+  return [text, ...frames].join('\n');
+}
+
+/** Local time, to the millisecond. */
+function clock(time: number): string {
+  const date = new Date(time);
+  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map(part =>
+    String(part).padStart(2, '0'),
+  );
+  return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** Three digits and a unit. */
+function duration(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Number(milliseconds.toPrecision(3))} ms`;
+  const seconds = milliseconds / 1_000;
+  if (seconds < 120) return `${Number(seconds.toPrecision(3))} s`;
+  return seconds < 7_200
+    ? `${Math.round(seconds / 60)} min`
+    : `${Number((seconds / 3_600).toPrecision(3))} h`;
+}
+
+function size(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  const [unit, name] = bytes < 999_500 ? [1e3, 'kB'] : bytes < 999_500_000 ? [1e6, 'MB'] : [1e9, 'GB'];
+  return `${Number((bytes / unit).toPrecision(3))} ${name}`;
+}

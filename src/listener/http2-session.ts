@@ -42,6 +42,15 @@ const sessionOptions = {
   maxSessionMemory: 128,
 };
 
+/** After how many checks a client that stays silent is asked whether it is there, and after how many it counts as gone. */
+export interface Patience {
+  readonly ask: number;
+  readonly end: number;
+}
+
+/** Bytes of a PING frame (RFC 9113, section 6.7). */
+const pingSize = 17;
+
 /** One connection that speaks HTTP/2. Its requests are events of the server, as those of HTTP/1.1 are. */
 export class Http2Session {
   readonly #session: ServerHttp2Session;
@@ -50,9 +59,18 @@ export class Http2Session {
   readonly #onAbuse: (reason: AbuseReason, socket: TLSSocket) => void;
   readonly #resets = new Allowance(resets.most, resets.perSecond);
   readonly #controls = new Allowance(controls.most, controls.perSecond);
-  #openStreams = 0;
+  readonly #responses = new Set<Http2Response>();
   #idleSince = performance.now();
   #used = false;
+  /** Checks since the client was heard of. */
+  #silence = 0;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  /** How many bytes had been written when it last answered a PING. */
+  #confirmed = 0;
+  #asked = false;
+  /** Whether bytes waited for the connection at the last check. */
+  #waited = false;
 
   constructor(server: Server, socket: TLSSocket, onAbuse: (reason: AbuseReason, socket: TLSSocket) => void) {
     this.#server = server;
@@ -78,12 +96,12 @@ export class Http2Session {
   }
 
   onClose(listener: () => void): void {
-    this.#session.once('close', listener);
+    this.#socket.once('close', listener);
   }
 
   /** How long there has been no request, in milliseconds, and whether there ever was one; undefined while there is one. */
   get idle(): { readonly time: number; readonly used: boolean } | undefined {
-    if (this.#openStreams > 0) return undefined;
+    if (this.#responses.size > 0) return undefined;
     return { time: performance.now() - this.#idleSince, used: this.#used };
   }
 
@@ -92,9 +110,56 @@ export class Http2Session {
     if (!this.#session.closed) this.#session.close();
   }
 
-  /** Cuts it off with all its streams. */
+  /**
+   * Cuts it off with all its streams, at once: Node's own end of a session waits until the client has read what is written, and for
+   * ever if it has gone.
+   */
   destroy(): void {
     this.#session.destroy();
+    this.#socket.destroy();
+  }
+
+  /**
+   * To be called at intervals: ends it when its client is gone. Node stops reading while a write is under way, and goes on after a
+   * write that has failed, so that it may hear of neither an end nor a reset. A client that has requests and is silent gets a PING, and is
+   * cut off if it stays silent and takes nothing of what waits for it. Checks are counted, not time, so that a process that was stopped
+   * reads what came meanwhile.
+   */
+  check(patience: Patience): void {
+    this.#silence += 1;
+    if (this.#session.destroyed) {
+      // It has had the time to read why.
+      if (this.#silence > patience.ask) this.destroy();
+    } else if (this.#isHeard() || this.#responses.size === 0) {
+      this.#silence = 0;
+      this.#asked = false;
+    } else if (this.#asked) {
+      if (this.#silence >= patience.end) this.destroy();
+    } else if (this.#silence >= patience.ask && this.#socket.bytesWritten !== this.#confirmed) {
+      this.#ask();
+    }
+  }
+
+  /** Whether the client has sent something since the last check, or taken some of what waited for it. */
+  #isHeard(): boolean {
+    const { bytesRead, bytesWritten } = this.#socket;
+    const isHeard =
+      bytesRead !== this.#bytesRead || (this.#waited && bytesWritten > this.#bytesWritten + pingSize);
+    this.#bytesRead = bytesRead;
+    this.#bytesWritten = bytesWritten;
+    this.#waited = false;
+    for (const { stream } of this.#responses) this.#waited ||= stream.writableLength > 0;
+    return isHeard;
+  }
+
+  #ask(): void {
+    this.#asked = true;
+    const onAnswer = (error: Error | null) => {
+      if (error === null) this.#confirmed = this.#socket.bytesWritten;
+    };
+    // Node sends no PING after GOAWAY. SETTINGS are acknowledged as well (RFC 9113, section 6.5.3).
+    if (this.#session.closed) this.#session.settings({}, onAnswer);
+    else this.#session.ping(onAnswer);
   }
 
   #onStream = (
@@ -110,11 +175,11 @@ export class Http2Session {
       this.#countReset();
       return;
     }
-    this.#openStreams += 1;
     const request = new Http2Request(stream, this.#socket, headers, rawHeaders);
     const response = new Http2Response(request);
+    this.#responses.add(response);
     stream.once('close', () => {
-      this.#openStreams -= 1;
+      this.#responses.delete(response);
       this.#idleSince = performance.now();
       const isBroken = !response.writableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
       if (isBroken && !response.wasCut) this.#countReset();

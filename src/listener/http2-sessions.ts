@@ -1,7 +1,8 @@
 import type { Server } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { AbuseReason } from '../observability/listener-metrics.js';
-import { Http2Session } from './http2-session.js';
+import { clientPatience } from './client-patience.js';
+import { Http2Session, type Patience } from './http2-session.js';
 
 /** What is told of HTTP/2 connections. */
 export interface Http2SessionsOptions {
@@ -9,8 +10,10 @@ export interface Http2SessionsOptions {
   readonly onAbuse: (reason: AbuseReason, remoteAddress: string | undefined) => void;
 }
 
-/** Milliseconds between looks at how long connections have been idle. */
-const interval = 2_000;
+/** Milliseconds between checks of all connections. */
+const checkInterval = 2_000;
+/** A client is asked after 4 to 6 s, and has 16 s to answer, as client-go gives an API server 15 s. */
+const patience: Patience = { ask: 3, end: Math.floor(clientPatience / checkInterval) - 1 };
 
 /**
  * The HTTP/2 connections of a server: they are idle and closed by the same times as its HTTP/1.1 ones, and end when it ends
@@ -19,10 +22,12 @@ const interval = 2_000;
 export class Http2Sessions {
   readonly #server: Server;
   readonly #options: Http2SessionsOptions;
+  readonly #patience: Patience;
   readonly #sessions = new Set<Http2Session>();
 
-  constructor(server: Server, options: Http2SessionsOptions) {
+  constructor(server: Server, options: Http2SessionsOptions, times = { checkInterval, patience }) {
     this.#server = server;
+    this.#patience = times.patience;
     this.#options = options;
     const closeIdleConnections = server.closeIdleConnections.bind(server);
     server.closeIdleConnections = () => {
@@ -34,7 +39,7 @@ export class Http2Sessions {
       closeAllConnections();
       for (const session of this.#sessions) session.destroy();
     };
-    const timer = setInterval(() => this.#closeIdle(), interval).unref();
+    const timer = setInterval(() => this.#check(), times.checkInterval).unref();
     server.once('close', () => clearInterval(timer));
   }
 
@@ -47,15 +52,20 @@ export class Http2Sessions {
     session.onClose(() => this.#sessions.delete(session));
   }
 
-  /** A client may be slow with its first request as with any head, and then keep the connection as long as with HTTP/1.1. */
-  #closeIdle(): void {
-    const { headersTimeout, keepAliveTimeout } = this.#server;
+  #check(): void {
     for (const session of this.#sessions) {
-      const { idle } = session;
-      if (idle === undefined) continue;
-      if (!idle.used && idle.time > headersTimeout) session.destroy();
-      else if (idle.time > keepAliveTimeout + interval) session.destroy();
-      else if (idle.time > keepAliveTimeout) session.close();
+      session.check(this.#patience);
+      this.#closeIdle(session);
     }
+  }
+
+  /** A client may be slow with its first request as with any head, and then keep the connection as long as with HTTP/1.1. */
+  #closeIdle(session: Http2Session): void {
+    const { headersTimeout, keepAliveTimeout } = this.#server;
+    const { idle } = session;
+    if (idle === undefined) return;
+    if (!idle.used && idle.time > headersTimeout) session.destroy();
+    else if (idle.time > keepAliveTimeout + 2 * checkInterval) session.destroy();
+    else if (idle.time > keepAliveTimeout) session.close();
   }
 }

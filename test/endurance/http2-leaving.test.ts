@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
+import { eventually } from '../support/eventually.js';
+import { send } from '../support/http-client.js';
+import {
+  connectionPreface,
+  flags,
+  frame,
+  frameTypes,
+  get,
+  headerBlock,
+  settingsFrame,
+  uint32,
+} from '../support/http2-frames.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { openDescriptors, settled } from '../support/process-state.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { createRandom, type Random } from '../support/random.js';
+import { residentBytes } from '../support/resident-memory.js';
+import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
+import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+
+const long = process.env['ENDURANCE'] !== undefined;
+const clients = long ? 2_000 : 100;
+const seed = Number(process.env['CHAOS_SEED'] ?? 7);
+/** Milliseconds in which a client that has gone is found out. */
+const patience = 25_000;
+/** Bytes of a list, and of one that no socket's buffers hold. */
+const large = 3_000_000;
+const huge = 64_000_000;
+
+let upstream: StrictUpstream;
+let kubeconfig: KubeconfigFile;
+let files: ServingFiles;
+let proxy: ProxyProcess;
+let admin: number;
+/** Watches that are open at the API server. */
+let watches = 0;
+
+before(async () => {
+  const list = ok('x'.repeat(large));
+  const event = `${(20_000).toString(16)}\r\n${'x'.repeat(20_000)}\r\n`;
+  upstream = await startStrictUpstream(({ target }, socket) => {
+    if (target === '/huge') socket.write(ok('x'.repeat(huge)));
+    else if (target.includes('watch')) {
+      watches += 1;
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      const timer = setInterval(() => {
+        if (!socket.writableNeedDrain) socket.write(event);
+      }, 3);
+      socket.once('close', () => {
+        watches -= 1;
+        clearInterval(timer);
+      });
+    } else socket.write(list);
+  });
+  kubeconfig = await upstream.writeKubeconfig();
+  files = await createServingFiles();
+  const limits = ['--max-requests-inflight=20', '--max-longrunning-requests=20'];
+  const flags = ['--log-requests=none', '--admin-port=0', ...limits, ...files.flags];
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...flags]);
+  await eventually('the admin listener', () => {
+    const line = proxy.log().find(({ msg }) => msg === 'admin listener');
+    admin = Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]);
+    return admin > 0;
+  });
+});
+
+after(async () => {
+  await proxy?.stop('SIGKILL');
+  await upstream?.stop();
+  await kubeconfig?.remove();
+  await files?.remove();
+});
+
+/** A connection, below its TLS and above it, whose windows hold nothing back. */
+async function connect(): Promise<{ tcp: net.Socket; socket: tls.TLSSocket }> {
+  const tcp = net.connect({ host: '127.0.0.1', port: proxy.port });
+  const socket = tls.connect({ socket: tcp, ca: files.authority.certificate, ALPNProtocols: ['h2'] });
+  for (const each of [tcp, socket]) each.on('error', () => {});
+  await once(socket, 'secureConnect');
+  const most = 2 ** 31 - 1;
+  socket.write(
+    Buffer.concat([
+      Buffer.from(connectionPreface),
+      settingsFrame([4, most]),
+      frame(frameTypes.windowUpdate, 0, 0, uint32(most - 65_535)),
+    ]),
+  );
+  return { tcp, socket };
+}
+
+function request(stream: number, path: string): Buffer {
+  return frame(frameTypes.headers, flags.endHeaders + flags.endStream, stream, headerBlock(get(path)));
+}
+
+/** Asks for lists and watches, reads them or not, and leaves in the middle. */
+async function openAndLeave(random: Random): Promise<void> {
+  const { tcp, socket } = await connect();
+  const count = 1 + random.below(3);
+  for (let number = 0; number < count; number += 1) {
+    socket.write(request(2 * number + 1, random.pick(['/api/v1/pods', '/api/v1/pods?watch=1'])));
+  }
+  if (random.chance(0.5)) socket.resume();
+  await delay(5 + random.below(55));
+  const way = random.below(3);
+  if (way === 0) tcp.resetAndDestroy();
+  else if (way === 1) {
+    socket.end();
+    await delay(20);
+  }
+  socket.destroy();
+}
+
+async function metric(name: string): Promise<number> {
+  const { text } = await send(admin, '/metrics');
+  const values = [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))];
+  assert.ok(values.length > 0, name);
+  return values.reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+async function leave(number: number): Promise<void> {
+  const random = createRandom(seed + number);
+  let left = number;
+  const client = async () => {
+    while (left > 0) {
+      left -= 1;
+      await openAndLeave(random);
+    }
+  };
+  await Promise.all(Array.from({ length: 10 }, client));
+  for (const name of ['kube_api_proxy_inflight_requests', 'kube_api_proxy_longrunning_requests']) {
+    await eventually(`${name} of 0`, async () => (await metric(name)) === 0, patience + 5_000);
+  }
+  await eventually('no watch at the API server', () => watches === 0);
+}
+
+test(`${clients} HTTP/2 clients that leave in the middle of their answers leave nothing behind (seed ${seed})`, {
+  timeout: 600_000,
+}, async t => {
+  // What the program keeps for later, such as connections to the API server, it has after these.
+  await leave(clients / 10);
+  const descriptors = openDescriptors(proxy.pid) - upstream.sockets.size;
+  const memory = residentBytes(proxy.pid);
+  await leave(clients);
+  const left = await settled(() => openDescriptors(proxy.pid) - upstream.sockets.size - descriptors, 2);
+  assert.ok(left <= 2, `${left} descriptors too many are open`);
+  const grown = residentBytes(proxy.pid) - memory;
+  t.diagnostic(`memory has grown by ${Math.round(grown / 1e6)} MB`);
+  // Each that is kept has 0.3 MB and more.
+  assert.ok(grown < 150e6, `${grown} bytes`);
+  assert.equal(proxy.process.exitCode ?? proxy.process.signalCode, null);
+  assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
+});
+
+test('an HTTP/2 client that reads slowly, for longer than one that has gone is waited for, gets its whole answer', {
+  skip: long ? false : 'takes 40 s',
+}, async () => {
+  const { socket } = await connect();
+  socket.write(request(1, '/huge'));
+  const slowUntil = performance.now() + 1.6 * patience;
+  let bytes = 0;
+  let part = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    part += chunk.length;
+    if (part < 100_000 || performance.now() > slowUntil) return;
+    part = 0;
+    socket.pause();
+    setTimeout(() => socket.resume(), 250);
+  });
+  await eventually('the whole answer', () => bytes > huge, 3 * patience);
+  socket.destroy();
+});

@@ -290,8 +290,11 @@ function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<nev
   });
 }
 
-/** Open connections: those that have sent nothing yet, as browsers keep them in reserve, Node does not count among the idle ones. */
-function trackConnections(app: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
+/**
+ * Open connections, and with TLS what is above them. Those that have sent nothing yet, as browsers keep them in reserve, Node does not
+ * count among the idle ones, and those whose handshake is not done it does not know at all.
+ */
+function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
     // A handshake that was on its way when leaving began.
@@ -299,7 +302,12 @@ function trackConnections(app: FastifyInstance, openStreams: OpenStreams): Set<S
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   };
-  app.server.on('connection', track).on('secureConnection', track);
+  server.on('connection', track).on('secureConnection', track);
+  const closeAllConnections = server.closeAllConnections.bind(server);
+  server.closeAllConnections = () => {
+    closeAllConnections();
+    for (const socket of sockets) socket.destroy();
+  };
   return sockets;
 }
 

@@ -24,7 +24,8 @@ const handshakeTimeout = 30_000;
 
 /**
  * Makes a server speak TLS. It stays the one that listens, so that everything which is kept of its connections holds for these too; each
- * version of the files gets a TLS server of its own, which knows no session of those before it. ALPN chooses between HTTP/2 and HTTP/1.1; connections of the latter are told of with `secureConnection`.
+ * version of the files gets a TLS server of its own, which knows no session of those before it. ALPN chooses between HTTP/2 and
+ * HTTP/1.1. `secureConnection` tells of each connection whose handshake is done; a listener may destroy it.
  */
 export function serveTls(server: Server, options: SecureServerOptions): void {
   const [serveHttp1] = server.listeners('connection') as [(socket: Socket) => void];
@@ -52,12 +53,10 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
       current = createTlsServer(files, options);
       current.on('secureConnection', secured => {
         if (clientAuthorities !== undefined) keepPeer(secured, clientAuthorities);
-        if (secured.alpnProtocol === 'h2') {
-          sessions.accept(secured);
-        } else {
-          server.emit('secureConnection', secured);
-          serveHttp1.call(server, secured);
-        }
+        server.emit('secureConnection', secured);
+        if (secured.destroyed) return;
+        if (secured.alpnProtocol === 'h2') sessions.accept(secured);
+        else serveHttp1.call(server, secured);
       });
     }
     current.emit('connection', socket);

@@ -1,7 +1,7 @@
 import { type DrainTimes, drain } from './drain.js';
 import type { Listener } from './listening.js';
 import type { Options } from './options.js';
-import { createProgram, type Program, type Surroundings } from './start.js';
+import { abandonProgram, createProgram, type Program, type Surroundings } from './start.js';
 
 /** A program with what listens in front of it, whether it serves by itself or has workers for that. */
 export interface Front {
@@ -33,6 +33,6 @@ export async function createFront(
     },
     setLevel() {},
     drain: times => drain(program, times),
-    abandon: () => program.app.close(),
+    abandon: () => abandonProgram(program),
   };
 }

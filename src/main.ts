@@ -45,7 +45,11 @@ async function main(): Promise<void> {
       ? await createFront(options, surroundings)
       : await createShared(options, surroundings, { size, logging, fork: forking() });
   if ('problems' in created) return fail([...problems, ...created.problems]);
-  if (problems.length > 0) return fail(problems);
+  const giveUp = async (reasons: readonly string[]): Promise<void> => {
+    fail(reasons);
+    await created.abandon();
+  };
+  if (problems.length > 0) return giveUp(problems);
   if (ignored.length > 0)
     logger.warn({ flags: ignored }, 'flags of kubectl that mean nothing here are ignored');
   if (options.disableFilter && options.unixSocket === '') {
@@ -60,12 +64,9 @@ async function main(): Promise<void> {
   if (followsHangup(options)) process.on('SIGHUP', () => created.program.auditLog?.reopen());
 
   const listening = await listen(created.listener, options, withUmask);
-  if ('problem' in listening) return fail([listening.problem]);
+  if ('problem' in listening) return giveUp([listening.problem]);
   const admin = await listenForAdmin(created.program.admin, options);
-  if (admin !== undefined && 'problem' in admin) {
-    await created.abandon();
-    return fail([admin.problem]);
-  }
+  if (admin !== undefined && 'problem' in admin) return giveUp([admin.problem]);
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
   if (isBeyondLoopback(options) && authenticationMethods(options).length === 0) {
     logger.warn(
@@ -74,10 +75,7 @@ async function main(): Promise<void> {
     );
   }
   const late = await created.start();
-  if (late.length > 0) {
-    await created.abandon();
-    return fail(late);
-  }
+  if (late.length > 0) return giveUp(late);
   front = created;
   announce(`Starting to serve on ${listening.address}`, options, logger);
 }

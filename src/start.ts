@@ -147,6 +147,10 @@ export async function createProgram(
     configureTls(options, { metrics: metrics.listener, logger }),
     findAuditLog(options, team.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
   ]);
+  const closeParts = (): void => {
+    for (const part of [followed, configured, tls]) if (part !== undefined && 'close' in part) part.close();
+    expiryWarning.close();
+  };
   const problems = [followed, configured, folder, tls, audit].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],
   );
@@ -156,6 +160,8 @@ export async function createProgram(
     (tls !== undefined && 'problems' in tls) ||
     problems.length > 0
   ) {
+    closeParts();
+    await audit.auditLog?.close();
     return { problems };
   }
   upstream = followed.upstream;
@@ -186,12 +192,11 @@ export async function createProgram(
     fairShares,
     audit: audit.auditLog?.log,
   });
+  let discovering: NodeJS.Timeout | undefined;
   app.addHook('onClose', async () => {
-    followed.close();
-    configured?.close();
-    expiryWarning.close();
+    clearInterval(discovering);
+    closeParts();
     unknownResources.close();
-    tls?.close();
   });
   const admin =
     options.adminPort === undefined ? undefined : await buildAdminServer(team.exposition ?? metrics, health);
@@ -208,7 +213,7 @@ export async function createProgram(
     discover() {
       fetchKeys();
       void knownResources.refresh();
-      setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
+      discovering = setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
     },
     startWarnings() {
       expiryWarning.start();
@@ -220,6 +225,13 @@ export async function createProgram(
     },
     beUnready: shutdown.begin,
   };
+}
+
+/** Ends a program at once, whether it listens or not. */
+export async function abandonProgram({ app, admin, auditLog }: Program): Promise<void> {
+  await app.close();
+  await auditLog?.close();
+  await admin?.close();
 }
 
 /** A discovery document, as JSON. */

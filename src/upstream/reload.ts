@@ -6,6 +6,7 @@ import { Upstream, type UpstreamOptions } from './upstream.js';
 /** An upstream that follows its files. */
 export interface FollowingUpstream {
   readonly upstream: Upstream;
+  /** Ends the connections and a login that is under way, too. */
   close(): void;
 }
 
@@ -54,5 +55,11 @@ export async function followConfiguration(
     },
   });
   look = watch.look;
-  return { upstream, close: watch.close };
+  return {
+    upstream,
+    close() {
+      watch.close();
+      upstream.destroy();
+    },
+  };
 }

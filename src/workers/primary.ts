@@ -2,7 +2,7 @@ import type { Worker } from 'node:cluster';
 import type { Front } from '../front.js';
 import { renderSum } from '../observability/metrics.js';
 import type { Options } from '../options.js';
-import { createProgram, fetchDiscovery, type Program, type Surroundings } from '../start.js';
+import { abandonProgram, createProgram, fetchDiscovery, type Program, type Surroundings } from '../start.js';
 import { createSharedListener } from './listener.js';
 import type { Start } from './messages.js';
 import { Pool } from './pool.js';
@@ -106,8 +106,7 @@ export async function createPrimary(
     async abandon() {
       listener.close();
       workers.kill();
-      await program.app.close();
-      await program.admin?.close();
+      await abandonProgram(program);
     },
   };
 }

@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   if (options.disableFilter && options.unixSocket === '') {
     logger.warn('the filter is off: any web page that its reader opens can use this port');
   }
-  surviveErrors(logger);
+  surviveErrors(logger, created.program.metrics.workers.uncaught);
   process.on('SIGUSR2', () => {
     logger.level = nextLevel(logger.level, options.logLevel);
     logger.warn({ to: logger.level }, 'log level changed by signal');
@@ -97,9 +97,9 @@ async function serve(): Promise<void> {
       send: message => process.send?.(message, undefined, undefined, () => {}),
       onMessage: listener =>
         process.on('message', (message, socket) => listener(message as ToWorker, socket as Socket)),
-      surviveErrors(logger) {
+      surviveErrors(logger, count) {
         process.on('exit', () => flushSync(logger));
-        surviveErrors(logger);
+        surviveErrors(logger, count);
       },
       exit: code => process.exit(code),
       fail: error => {
@@ -134,9 +134,16 @@ function surroundingsHere() {
 }
 
 /** A bug in one request must not end the thousand others that share the process. */
-function surviveErrors(logger: Logger): void {
-  process.on('uncaughtException', err => logger.error({ err }, 'uncaught exception'));
-  process.on('unhandledRejection', err => logger.error({ err }, 'unhandled rejection'));
+function surviveErrors(logger: Logger, count: () => void): void {
+  for (const [event, message] of [
+    ['uncaughtException', 'uncaught exception'],
+    ['unhandledRejection', 'unhandled rejection'],
+  ] as const) {
+    process.on(event, (err: unknown) => {
+      count();
+      logger.error({ err }, message);
+    });
+  }
 }
 
 /** Whether SIGHUP means that the audit log was moved away; else it means that the terminal is gone. */

@@ -8,6 +8,8 @@ export interface WorkerMetrics {
   restarted(): void;
   /** So many did not answer this scrape. */
   unanswered(count: number): void;
+  /** This process met an error that nobody caught. */
+  uncaught(): void;
 }
 
 /** Adds the metrics to a registry. */
@@ -32,10 +34,16 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
     aggregator,
     registers,
   });
+  const uncaught = new Counter({
+    name: 'kube_api_proxy_uncaught_exceptions_total',
+    help: 'Errors that nobody caught, each of which is a fault of the program; the log has them.',
+    registers,
+  });
   serving.set(1);
   return {
     serving: count => serving.set(count),
     restarted: () => restarts.inc(),
     unanswered: count => unanswered.set(count),
+    uncaught: () => uncaught.inc(),
   };
 }

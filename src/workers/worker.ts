@@ -13,8 +13,8 @@ import { createSharedUpstream, type SharedUpstream } from './shared-upstream.js'
 export interface Parent {
   send(message: object): void;
   onMessage(listener: (message: ToWorker, socket: Socket | undefined) => void): void;
-  /** From now on an error that nobody caught is logged, and what is logged is written before the end. */
-  surviveErrors(logger: Logger): void;
+  /** From now on an error that nobody caught is counted and logged, and what is logged is written before the end. */
+  surviveErrors(logger: Logger, count: () => void): void;
   exit(code: number): void;
   /** Ends with an error that nobody expected. */
   fail(error: Error): void;
@@ -35,7 +35,7 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
 
   const start = async ({ worker, options, logging, endpoint }: Start): Promise<void> => {
     const logger = createLogger({ ...logging, shared: { worker } });
-    parent.surviveErrors(logger);
+    parent.surviveErrors(logger, () => running?.program.metrics.workers.uncaught());
     const shared = createSharedUpstream(channel, endpoint);
     const own = createHealth([]);
     upstream = shared;

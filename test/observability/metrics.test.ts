@@ -71,6 +71,7 @@ describe('metrics', () => {
       kube_api_proxy_upstream_first_byte_duration_seconds: 'histogram',
       kube_api_proxy_worker_restarts_total: 'counter',
       kube_api_proxy_workers: 'gauge',
+      kube_api_proxy_uncaught_exceptions_total: 'counter',
       kube_api_proxy_workers_unanswered: 'gauge',
       kube_api_proxy_rejected_requests_total: 'counter',
       kube_api_proxy_upstream_errors_total: 'counter',

@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
+import { createLogger } from '../../src/observability/logger.js';
+import { parseOptions } from '../../src/options/parse.js';
+import { createProgram } from '../../src/start.js';
 import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
 import { runProgram, startProxy } from '../support/proxy.js';
 
@@ -58,8 +61,28 @@ async function writeConfig({ cluster, user, context, current = 'here' }: Entries
   return file;
 }
 
-/** The lines that the program ends with; it must end with 1, print nothing else, and show neither stack nor secret. */
+/**
+ * The problems for which the program with these arguments does not start, made in this process: what the program does with them is the
+ * same for all, and has tests of its own. None may show a stack or a secret.
+ */
 async function problems(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  const parsed = parseOptions({ argv: args, env });
+  const created = await createProgram(parsed.options, {
+    ...{ env, homedir: env['HOME'] ?? folder, version: '', nodeVersion: '' },
+    logger: createLogger({ level: 'silent', format: 'json' }),
+  });
+  if ('app' in created) await created.app.close();
+  const all = [...parsed.problems, ...('problems' in created ? created.problems : [])];
+  assert.ok(all.length > 0, 'the program would start');
+  all.forEach(assertHarmless);
+  return all;
+}
+
+/** The same from the lines that the program itself ends with; it must end with 1, and print nothing else. */
+async function printedProblems(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<string[]> {
@@ -70,15 +93,30 @@ async function problems(
   const lines = stderr.slice(0, -1).split('\n');
   for (const line of lines) {
     assert.match(line, /^kube-api-proxy: \S/, 'every line begins with the name of the program');
-    assert.doesNotMatch(line, /^\s+at |\.js:\d+|node:internal|\bError:/);
-    assert.doesNotMatch(line, /BEGIN|PRIVATE KEY|s3cret/);
-    assert.ok(!line.includes(base64(client.key).slice(0, 40)));
+    assertHarmless(line);
   }
   return lines;
 }
 
+function assertHarmless(line: string): void {
+  assert.match(line, /^\S.*$/, 'it is one line');
+  assert.doesNotMatch(line, /^\s+at |\.js:\d+|node:internal|\bError:/);
+  assert.doesNotMatch(line, /BEGIN|PRIVATE KEY|s3cret/);
+  assert.ok(!line.includes(base64(client.key).slice(0, 40)));
+}
+
 async function problem(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
-  const lines = await problems(args, env);
+  return only(await problems(args, env));
+}
+
+async function printedProblem(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  return only(await printedProblems(args, env));
+}
+
+function only(lines: readonly string[]): string {
   assert.equal(lines.length, 1, lines.join('\n'));
   return lines[0] as string;
 }
@@ -103,7 +141,7 @@ function assertNames(line: string, ...texts: string[]): void {
 
 test('a home without a kubeconfig is told with the file that was looked for', async () => {
   const home = await mkdtemp(join(folder, 'home-'));
-  const line = await problem([], { HOME: home });
+  const line = await printedProblem([], { HOME: home });
   assertNames(line, join(home, '.kube', 'config'), '--kubeconfig');
 });
 
@@ -242,7 +280,7 @@ test('a key that does not match its certificate is told with both', async () => 
     },
   });
   assertNames(
-    await problem(['--kubeconfig', file]),
+    await printedProblem(['--kubeconfig', file]),
     'client-key-data',
     'client-certificate-data',
     '"the-user"',
@@ -338,7 +376,7 @@ test('an empty tokenFile is told with its path', async () => {
 
 test('a token with a line break in it is told without the token', async () => {
   const file = await writeConfig({ user: { token: 's3cret\nX-Injected: yes' } });
-  assertNames(await problem(['--kubeconfig', file]), 'token');
+  assertNames(await printedProblem(['--kubeconfig', file]), 'token');
 });
 
 test('a token and a password together are told with the user', async () => {
@@ -377,7 +415,7 @@ test('an unknown flag is told with its name and the one that was meant', async (
   assertNames(await problem(['--kubeconfig', file, '--nonsense']), '--nonsense');
   assertNames(await problem(['--kubeconfig', file, '-z']), "'z'");
   assertNames(await problem(['--kubeconfig', file, '--tokn=s3cret']), '--tokn');
-  assertNames(await problem(['--kubeconfig', file, '--tokn', 's3cret']), '--tokn');
+  assertNames(await printedProblem(['--kubeconfig', file, '--tokn', 's3cret']), '--tokn');
 });
 
 test('a flag without its value is told with its name', async () => {
@@ -392,7 +430,12 @@ test('a port in use is told with address and port', async t => {
   t.after(() => listener.close());
   const { port } = listener.address() as AddressInfo;
   const file = await writeConfig({});
-  assertNames(await problem(['--kubeconfig', file, `--port=${port}`]), '--port', String(port), 'in use');
+  assertNames(
+    await printedProblem(['--kubeconfig', file, `--port=${port}`]),
+    '--port',
+    String(port),
+    'in use',
+  );
 });
 
 test('a Unix socket that another program listens on is told with its path, and that program keeps it', async t => {
@@ -411,11 +454,15 @@ test('a Unix socket that another program listens on is told with its path, and t
 test('a Unix socket in a folder that is missing or closed is told with its path', async t => {
   const file = await writeConfig({});
   const missing = join(folder, 'no-such-folder', 'socket');
-  assertNames(await problem(['--kubeconfig', file, '-u', missing]), '--unix-socket', missing);
+  assertNames(await printedProblem(['--kubeconfig', file, '-u', missing]), '--unix-socket', missing);
   if (process.getuid?.() === 0) return t.skip('root may write everywhere');
   const closed = join(folder, 'closed');
   await mkdir(closed, { mode: 0o500 });
-  assertNames(await problem(['--kubeconfig', file, '-u', join(closed, 'socket')]), '--unix-socket', closed);
+  assertNames(
+    await printedProblem(['--kubeconfig', file, '-u', join(closed, 'socket')]),
+    '--unix-socket',
+    closed,
+  );
 });
 
 test('a Unix socket path that is too long for the system is told with it', async t => {
@@ -460,7 +507,7 @@ test('mistakes of the kubeconfig are told together, one line each', async () => 
     cluster: { server: 'https://127.0.0.1:6443', 'certificate-authority': 'gone-ca.pem' },
     user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' },
   });
-  const lines = await problems(['--kubeconfig', file, '--www=/nonexistent-folder']);
+  const lines = await printedProblems(['--kubeconfig', file, '--www=/nonexistent-folder']);
   assert.equal(lines.length, 4, lines.join('\n'));
   for (const name of ['gone-ca.pem', 'gone.crt', 'gone.key', '/nonexistent-folder']) {
     assert.ok(
@@ -472,7 +519,7 @@ test('mistakes of the kubeconfig are told together, one line each', async () => 
 
 test('a mistake of a flag and one of the kubeconfig are told together', async () => {
   const file = join(folder, 'gone-kubeconfig');
-  const lines = await problems(['--kubeconfig', file, '--port=99999']);
+  const lines = await printedProblems(['--kubeconfig', file, '--port=99999']);
   assert.equal(lines.length, 2, lines.join('\n'));
 });
 

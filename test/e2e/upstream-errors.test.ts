@@ -1,28 +1,31 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { after, describe, test } from 'node:test';
+import { createCertificateAuthority, sharedIdentity } from '../support/certificates.js';
+import { eventually, within } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { type HttpAnswer, send } from '../support/http-client.js';
 import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
 import { startRawUpstream } from '../support/raw-upstream.js';
+import type { Scope } from '../support/stack.js';
 
 const path = '/api/v1/namespaces/default/pods';
 const secretToken = 'very-secret-token';
+const { authority } = await sharedIdentity();
+const stranger = await createCertificateAuthority();
+const strangerPair = await stranger.client();
+/** Tests whose programs wait or start side by side. */
+const sideBySide = { concurrency: 4 };
 
-async function start(
-  t: TestContext,
-  contents: KubeconfigContents,
-  args: string[] = [],
-): Promise<RunningProxy> {
+async function start(t: Scope, contents: KubeconfigContents, args: string[] = []): Promise<RunningProxy> {
   const kubeconfig = await writeKubeconfig(contents);
   const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...args]);
   t.after(async () => {
@@ -33,7 +36,7 @@ async function start(
 }
 
 async function startServer(
-  t: TestContext,
+  t: Scope,
   options: Parameters<typeof startFakeApiServer>[0] = {},
 ): Promise<FakeApiServer> {
   const server = await startFakeApiServer(options);
@@ -48,7 +51,7 @@ function admin(server: FakeApiServer, contents: Partial<KubeconfigContents> = {}
 }
 
 /** A TCP server that is no API server. */
-async function startTcp(t: TestContext, onSocket: (socket: net.Socket) => void): Promise<number> {
+async function startTcp(t: Scope, onSocket: (socket: net.Socket) => void): Promise<number> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer(socket => {
     sockets.add(socket);
@@ -101,18 +104,17 @@ function assertNoSecret(text: string): void {
   assert.doesNotMatch(text, /very-secret|PRIVATE KEY|BEGIN CERTIFICATE|Bearer|\n\s+at /);
 }
 
-/** The log lines about the path from the given one on, once there are any. */
-async function linesAbout(proxy: RunningProxy, from = 0): Promise<Record<string, unknown>[]> {
-  const about = () =>
+/** The log lines about a path from the given one on. A request that comes behind has its line behind all of them. */
+async function linesAbout(proxy: RunningProxy, about = path, from = 0): Promise<Record<string, unknown>[]> {
+  const marker = `/marker/${randomUUID()}`;
+  const lines = (text: string) =>
     proxy
       .log()
       .slice(from)
-      .filter(line => JSON.stringify(line).includes(path));
-  const deadline = Date.now() + 2000;
-  while (about().length === 0 && Date.now() < deadline) await delay(20);
-  // A second line would come right behind the first.
-  await delay(100);
-  return about();
+      .filter(line => JSON.stringify(line).includes(text));
+  await send(proxy.port, marker);
+  await eventually('the line of the marker', () => lines(marker).length > 0);
+  return lines(about);
 }
 
 /** Asks once and expects a Status, one warning in the log about this request, and a counted upstream error. */
@@ -122,7 +124,7 @@ async function checkFailure(
 ): Promise<void> {
   const before = proxy.log().length;
   checkStatus(await send(proxy.port, path), expected.code, expected.message);
-  const lines = await linesAbout(proxy, before);
+  const lines = await linesAbout(proxy, path, before);
   assert.equal(lines.length, 1, JSON.stringify(lines));
   const line = lines[0] ?? {};
   assert.equal(line['code'], expected.code);
@@ -137,9 +139,8 @@ async function checkFailure(
   assert.match(message, expected.message, 'the second request fails alike');
 }
 
-describe('an API server that cannot be reached', () => {
+describe('an API server that cannot be reached', sideBySide, () => {
   test('because the connection is refused is a 503', async t => {
-    const authority = await createCertificateAuthority();
     const port = await freePort();
     const proxy = await start(t, {
       server: `https://127.0.0.1:${port}`,
@@ -155,7 +156,6 @@ describe('an API server that cannot be reached', () => {
   });
 
   test('because its name does not resolve is a 503', async t => {
-    const authority = await createCertificateAuthority();
     const proxy = await start(t, {
       server: 'https://nonexistent.invalid:6443',
       ca: authority.certificate,
@@ -187,10 +187,9 @@ describe('an API server that cannot be reached', () => {
   });
 });
 
-describe('an API server whose certificate', () => {
+describe('an API server whose certificate', sideBySide, () => {
   test('is signed by an unknown authority is a 502 that says so', async t => {
     const server = await startServer(t);
-    const stranger = await createCertificateAuthority();
     const proxy = await start(t, admin(server, { ca: stranger.certificate }));
     await checkFailure(proxy, {
       code: 502,
@@ -202,9 +201,8 @@ describe('an API server whose certificate', () => {
   });
 
   test('is for another name is a 502 that says so', async t => {
-    const authority = await createCertificateAuthority();
     const serverCertificate = await authority.server({ dns: ['api.example.com'], ip: [] });
-    const server = await startServer(t, { authority, serverCertificate });
+    const server = await startServer(t, { serverCertificate });
     const proxy = await start(t, admin(server));
     await checkFailure(proxy, {
       code: 502,
@@ -216,12 +214,11 @@ describe('an API server whose certificate', () => {
   });
 
   test('has expired is a 502 that says so', async t => {
-    const authority = await createCertificateAuthority();
     const serverCertificate = await authority.server({
       notBefore: new Date(Date.now() - 7_200_000),
       notAfter: new Date(Date.now() - 3_600_000),
     });
-    const server = await startServer(t, { authority, serverCertificate });
+    const server = await startServer(t, { serverCertificate });
     const proxy = await start(t, admin(server));
     await checkFailure(proxy, {
       code: 502,
@@ -232,9 +229,8 @@ describe('an API server whose certificate', () => {
   });
 
   test('is not valid yet is a 502 that says so', async t => {
-    const authority = await createCertificateAuthority();
     const serverCertificate = await authority.server({ notBefore: new Date(Date.now() + 3_600_000) });
-    const server = await startServer(t, { authority, serverCertificate });
+    const server = await startServer(t, { serverCertificate });
     const proxy = await start(t, admin(server));
     checkStatus(await send(proxy.port, path), 502, /not valid yet/);
   });
@@ -243,18 +239,19 @@ describe('an API server whose certificate', () => {
     const server = await startServer(t);
     const { certificate, key } = server.clientCertificate;
     const insecure = { server: server.url, certificate, key };
-    const inFile = await start(t, { ...insecure, cluster: { 'insecure-skip-tls-verify': true } });
+    const [inFile, byFlag, system] = await Promise.all([
+      start(t, { ...insecure, cluster: { 'insecure-skip-tls-verify': true } }),
+      start(t, insecure, ['--insecure-skip-tls-verify']),
+      start(t, insecure),
+    ]);
     assert.equal((await send(inFile.port, path)).status, 200);
-    const byFlag = await start(t, insecure, ['--insecure-skip-tls-verify']);
     assert.equal((await send(byFlag.port, path)).status, 200);
-    const system = await start(t, insecure);
     checkStatus(await send(system.port, path), 502, /unknown authority/);
   });
 
   test('has another name is accepted where tls-server-name says it', async t => {
-    const authority = await createCertificateAuthority();
     const serverCertificate = await authority.server({ dns: ['api.example.com'], ip: [] });
-    const server = await startServer(t, { authority, serverCertificate });
+    const server = await startServer(t, { serverCertificate });
     const inFile = await start(t, admin(server, { cluster: { 'tls-server-name': 'api.example.com' } }));
     assert.equal((await send(inFile.port, path)).status, 200);
     const record = await server.waitForRequest(({ rawUrl }) => rawUrl === path);
@@ -278,27 +275,30 @@ describe('a client certificate', () => {
     ['access_denied', 49],
     ['certificate_required', 116],
   ];
-  for (const [name, number] of alerts) {
-    test(`that is refused with the alert ${name} is a 502 that says so`, async t => {
-      // RFC 8446, section 6: a fatal alert in a record of its own.
-      const alert = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, number]);
-      const port = await startTcp(t, socket => socket.once('data', () => socket.end(alert)));
-      const authority = await createCertificateAuthority();
-      const pair = await authority.client();
-      const server = `https://127.0.0.1:${port}`;
-      const proxy = await start(t, { server, ca: authority.certificate, ...pair });
-      checkStatus(await send(proxy.port, path), 502, /refused the client certificate/);
-    });
-  }
+  describe('that is refused with the alert', async () => {
+    // RFC 8446, section 6: a fatal alert in a record of its own.
+    let alert = Buffer.alloc(0);
+    const port = await startTcp({ after }, socket => socket.once('data', () => socket.end(alert)));
+    const pair = await authority.client();
+    const proxy = await start(
+      { after },
+      { server: `https://127.0.0.1:${port}`, ca: authority.certificate, ...pair },
+    );
+    for (const [name, number] of alerts) {
+      test(`${name} is a 502 that says so`, async () => {
+        alert = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, number]);
+        checkStatus(await send(proxy.port, path), 502, /refused the client certificate/);
+      });
+    }
+  });
 
   for (const version of ['-tls1_2', '-tls1_3']) {
     test(`that OpenSSL refuses (${version}) is a 502 that says so`, {
       skip: spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed',
     }, async t => {
-      const { authority, port } = await startOpenssl(t, version);
-      const stranger = await (await createCertificateAuthority()).client();
+      const port = await startOpenssl(t, version);
       const server = `https://127.0.0.1:${port}`;
-      const proxy = await start(t, { server, ca: authority.certificate, ...stranger });
+      const proxy = await start(t, { server, ca: authority.certificate, ...strangerPair });
       await checkFailure(proxy, {
         code: 502,
         message: /refused the client certificate/,
@@ -315,8 +315,7 @@ describe('a client certificate', () => {
     // Node's server closes the connection without an alert, after the handshake.
     test(`that is refused without a word (${maxVersion}) is a 502`, async t => {
       const server = await startServer(t, { tls: { maxVersion } });
-      const stranger = await (await createCertificateAuthority()).client();
-      const proxy = await start(t, admin(server, stranger));
+      const proxy = await start(t, admin(server, strangerPair));
       checkStatus(await send(proxy.port, path), 502, /client certificate|closed/);
       const post = await send(proxy.port, path, { method: 'POST', body: 'x'.repeat(1_000_000) });
       checkStatus(post, 502, /client certificate|closed/);
@@ -327,8 +326,7 @@ describe('a client certificate', () => {
 
   test('that the API server refuses with a 401 comes back as that', async t => {
     const server = await startServer(t, { clientCertificates: 'optional' });
-    const stranger = await (await createCertificateAuthority()).client();
-    const proxy = await start(t, admin(server, stranger));
+    const proxy = await start(t, admin(server, strangerPair));
     const answer = await send(proxy.port, path);
     assert.equal(answer.status, 401);
     assert.equal((answer.json as StatusObject).reason, 'Unauthorized');
@@ -336,8 +334,7 @@ describe('a client certificate', () => {
 });
 
 /** OpenSSL's own server, which requires a client certificate and sends an alert when it does not like it. */
-async function startOpenssl(t: TestContext, version: string) {
-  const authority = await createCertificateAuthority();
+async function startOpenssl(t: Scope, version: string) {
   const pair = await authority.server();
   const directory = await mkdtemp(join(tmpdir(), 'openssl-server-'));
   t.after(() => rm(directory, { recursive: true }));
@@ -368,28 +365,23 @@ async function startOpenssl(t: TestContext, version: string) {
   for await (const chunk of child.stdout) {
     output += chunk;
     const port = /^ACCEPT .*:(\d+)$/m.exec(output)?.[1];
-    if (port !== undefined) return { authority, port: Number(port) };
+    if (port !== undefined) return Number(port);
   }
   throw new Error(`openssl s_server does not start: ${output}`);
 }
 
-describe('an API server that does not answer', () => {
-  test('within --request-timeout is a 504', async t => {
+describe('an API server that does not answer', sideBySide, () => {
+  test('within --request-timeout is a 504, and is cut in the middle of an answer', async t => {
     const server = await startServer(t);
     const proxy = await start(t, admin(server), ['--request-timeout=500ms']);
     server.intercept(request => request.url === '/silent');
     const started = Date.now();
     checkStatus(await send(proxy.port, '/silent'), 504, /--request-timeout/);
     const took = Date.now() - started;
-    assert.ok(took >= 450 && took < 2000, `it took ${took} ms`);
+    assert.ok(took >= 450 && took < 20_000, `it took ${took} ms, not the default of a minute`);
     const record = await server.waitForRequest(({ rawUrl }) => rawUrl === '/silent');
     await record.closed;
     assert.equal((await send(proxy.port, path)).status, 200);
-  });
-
-  test('to the end within --request-timeout is cut', async t => {
-    const server = await startServer(t);
-    const proxy = await start(t, admin(server), ['--request-timeout=500ms']);
     server.intercept((request, response) => {
       if (request.url !== '/half') return false;
       response.write('half');
@@ -400,29 +392,26 @@ describe('an API server that does not answer', () => {
 
   test('in the TLS handshake within --request-timeout is a 504', async t => {
     const port = await startTcp(t, socket => socket.resume());
-    const authority = await createCertificateAuthority();
     const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate }, [
       '--request-timeout=700ms',
     ]);
     checkStatus(await send(proxy.port, path), 504, /timeout|in time/);
   });
 
-  test('in the TLS handshake at all is a 504 after some seconds', { timeout: 30_000 }, async t => {
+  test('in the TLS handshake at all is a 504 after some seconds', async t => {
     const port = await startTcp(t, socket => socket.resume());
-    const authority = await createCertificateAuthority();
     const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
     checkStatus(await send(proxy.port, path), 504, /in time|timeout/);
   });
 });
 
-describe('an API server that is none', () => {
+describe('an API server that is none', sideBySide, () => {
   test('but plain HTTP behind an https URL is a 502 that says so', async t => {
     const server = http.createServer((_request, response) => response.end('plain'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     t.after(() => server.close());
     const { port } = server.address() as AddressInfo;
-    const authority = await createCertificateAuthority();
     const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
     await checkFailure(proxy, {
       code: 502,
@@ -443,7 +432,6 @@ describe('an API server that is none', () => {
 
   test('but closes the connection at once is a 502', async t => {
     const port = await startTcp(t, socket => socket.destroy());
-    const authority = await createCertificateAuthority();
     const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
     await checkFailure(proxy, {
       code: 502,
@@ -454,7 +442,7 @@ describe('an API server that is none', () => {
   });
 });
 
-describe('an answer', () => {
+describe('an answer', async () => {
   const head = 'HTTP/1.1 200 OK\r\n';
   const broken: readonly (readonly [what: string, answer: string])[] = [
     ['that is garbage', '\u0000\u0001\u0002 no HTTP at all\r\n\r\n'],
@@ -475,39 +463,34 @@ describe('an answer', () => {
     ['that switches protocols unasked', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
     ['of HTTP/2', 'HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok'],
   ];
-  for (const [what, bytes] of broken) {
-    test(`${what} is a 502 and the next request works`, { timeout: 10_000 }, async t => {
-      const upstream = await startRawUpstream(({ socket, target }) => {
-        if (target === path) socket.write(Buffer.from(bytes, 'latin1'));
-        else socket.write(`${head}Content-Length: 2\r\n\r\nok`);
-      });
-      t.after(() => upstream.close());
-      const kubeconfig = await upstream.writeKubeconfig();
-      const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-      t.after(() => proxy.stop('SIGKILL'));
-      t.after(() => kubeconfig.remove());
-      const broke = await Promise.race([send(proxy.port, path), delay(3000)]);
-      assert.ok(broke, 'no answer within 3 s');
+  const tooLarge = `${head}X-Large: ${'x'.repeat(4 << 20)}\r\nContent-Length: 0\r\n\r\n`;
+  const upstream = await startRawUpstream(({ socket, target }) => {
+    const [, row] = /^\/broken\/(\d+)$/.exec(target) ?? [];
+    const bytes = row === undefined ? undefined : broken[Number(row)]?.[1];
+    if (bytes !== undefined) socket.write(Buffer.from(bytes, 'latin1'));
+    else socket.write(target === '/too-large' ? tooLarge : `${head}Content-Length: 2\r\n\r\nok`);
+  });
+  after(() => upstream.close());
+  const kubeconfig = await upstream.writeKubeconfig();
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
+  after(() => proxy.stop('SIGKILL'));
+  await kubeconfig.remove();
+
+  for (const [row, [what]] of broken.entries()) {
+    test(`${what} is a 502 and the next request works`, async () => {
+      const target = `/broken/${row}`;
+      // Well below --request-timeout, which would end it too.
+      const broke = await within('an answer', send(proxy.port, target));
       checkStatus(broke, 502, /not valid HTTP|closed before|protocol/);
       assert.equal((await send(proxy.port, '/fine')).text, 'ok');
-      assert.equal((await linesAbout(proxy)).length, 1);
+      assert.equal((await linesAbout(proxy, `"${target}"`)).length, 1);
       assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
       assert.equal(proxy.process.exitCode, null);
     });
   }
 
-  test('with a head that is far too large is a 502', async t => {
-    const upstream = await startRawUpstream(({ socket, target }) => {
-      if (target === path)
-        socket.write(`${head}X-Large: ${'x'.repeat(4 << 20)}\r\nContent-Length: 0\r\n\r\n`);
-      else socket.write(`${head}Content-Length: 2\r\n\r\nok`);
-    });
-    t.after(() => upstream.close());
-    const kubeconfig = await upstream.writeKubeconfig();
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    t.after(() => proxy.stop('SIGKILL'));
-    t.after(() => kubeconfig.remove());
-    checkStatus(await send(proxy.port, path), 502, /too large/);
+  test('with a head that is far too large is a 502', async () => {
+    checkStatus(await send(proxy.port, '/too-large'), 502, /too large/);
     assert.equal((await send(proxy.port, '/fine')).text, 'ok');
   });
 });

@@ -1,304 +1,250 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net from 'node:net';
-import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { describe, type TestContext, test } from 'node:test';
+import { eventually, until, within } from '../support/eventually.js';
+import { startFakeApiServer } from '../support/fake-api-server.js';
 import { open, send } from '../support/http-client.js';
-import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
 import type { ProxyExit } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
+import { type Stack, startStack } from '../support/stack.js';
+import { steady } from '../support/steady.js';
 
 const watchPath = '/api/v1/namespaces/kube-system/pods?watch=true';
 const getWatch = `GET ${watchPath} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+const getLog =
+  'GET /api/v1/namespaces/default/pods/web-0/log?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n';
+const getNever = 'GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-async function start(t: TestContext, args: string[] = []): Promise<ProxiedApiServer> {
-  const proxied = await startProxiedApiServer({}, args);
-  t.after(() => proxied.close());
-  return proxied;
+/** Longer than a test waits, so that what leaves within the test has not waited for it. */
+const longGrace = ['--shutdown-grace=5m'];
+
+function start(t: TestContext, flags: readonly string[] = longGrace): Promise<Stack> {
+  return startStack(t, { flags });
 }
 
 /** Sends a signal and gives the exit and how many milliseconds it took. */
 async function leave(
-  { proxy }: ProxiedApiServer,
+  { proxy }: Stack,
   signal: NodeJS.Signals = 'SIGTERM',
 ): Promise<ProxyExit & { readonly took: number }> {
   const started = Date.now();
-  const exit = await proxy.stop(signal);
+  const exit = await within('the end of the program', proxy.stop(signal));
   return { ...exit, took: Date.now() - started };
 }
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} ends the idle program at once with exit code 0`, async t => {
-    const proxied = await start(t);
-    await send(proxied.proxy.port, '/version');
-    const { code, took } = await leave(proxied, signal);
-    assert.equal(code, 0);
-    assert.ok(took < 1000, `it took ${took} ms`);
-    assert.doesNotMatch(proxied.proxy.stderr(), /\n\s+at /);
-  });
+/** The program has begun to leave: it takes no connection any more. */
+function refuses({ port }: Stack): Promise<void> {
+  const isRefused = () =>
+    new Promise<boolean>(resolve => {
+      const socket = net.connect(port, '127.0.0.1', () => resolve(false));
+      socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED'));
+      socket.once('connect', () => socket.destroy());
+    });
+  return eventually('a refused connection', isRefused);
 }
 
-for (const format of ['json', 'pretty'] as const) {
-  test(`the program leaves no line of its ${format} log unwritten, be it the last`, async t => {
-    const proxied = await start(t, [`--log-format=${format}`]);
-    for (let count = 0; count < 50; count++) await send(proxied.proxy.port, `/last/${count}`);
-    const { code } = await leave(proxied);
-    assert.equal(code, 0);
-    const stderr = proxied.proxy.stderr();
-    for (let count = 0; count < 50; count++) assert.match(stderr, new RegExp(`/last/${count}[" ]`));
-    assert.match(stderr, /leaving[^\n]*\n/);
+// Every one ends a program of its own, and most wait for that.
+describe('the program', { concurrency: 4 }, () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`ends at once with exit code 0 when it is idle and gets ${signal}`, async t => {
+      const stack = await start(t);
+      await send(stack.port, '/version');
+      assert.equal((await leave(stack, signal)).code, 0);
+      assert.doesNotMatch(stack.proxy.stderr(), /\n\s+at /);
+    });
+  }
+
+  for (const format of ['json', 'pretty'] as const) {
+    test(`leaves no line of its ${format} log unwritten, be it the last`, async t => {
+      const stack = await start(t, [`--log-format=${format}`]);
+      for (let count = 0; count < 50; count++) await send(stack.port, `/last/${count}`);
+      assert.equal((await leave(stack)).code, 0);
+      const stderr = stack.proxy.stderr();
+      for (let count = 0; count < 50; count++) assert.match(stderr, new RegExp(`/last/${count}[" ]`));
+      assert.match(stderr, /leaving[^\n]*\n/);
+    });
+  }
+
+  test('loses no line of the log to a second signal either', async t => {
+    const stack = await start(t, ['--shutdown-delay=5m']);
+    const exited = leave(stack);
+    await until(async () => (await send(stack.port, '/-/readyz')).status !== 200);
+    await send(stack.port, '/last');
+    assert.equal((await stack.proxy.stop('SIGTERM')).code, 1);
+    await exited;
+    const lines = stack.proxy.log();
+    assert.deepEqual(
+      lines.filter(({ path, msg }) => path === '/last' || msg === 'leaving').map(({ msg }) => msg),
+      ['leaving', 'request'],
+    );
   });
-}
 
-test('a second signal does not cost a line of the log either', async t => {
-  const proxied = await start(t, ['--shutdown-delay=10s']);
-  const exited = leave(proxied);
-  while ((await send(proxied.proxy.port, '/-/readyz')).status === 200);
-  await send(proxied.proxy.port, '/last');
-  assert.equal((await proxied.proxy.stop('SIGTERM')).code, 1);
-  await exited;
-  const lines = proxied.proxy.log();
-  assert.deepEqual(
-    lines.filter(({ path, msg }) => path === '/last' || msg === 'leaving').map(({ msg }) => msg),
-    ['leaving', 'request'],
-  );
-});
-
-test('an open watch ends with its last chunk, and the API server is told', async t => {
-  const proxied = await start(t);
-  const connection = await connectRaw(proxied.proxy.port);
-  let error: Error | undefined;
-  connection.socket.on('error', caught => {
-    error = caught;
-  });
-  connection.write(getWatch);
-  await connection.until(/\r\n\r\n/);
-  const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === watchPath);
-  const { code, took } = await leave(proxied);
-  assert.match(await connection.untilClosed(), /\r\n\r\n0\r\n\r\n$/);
-  assert.equal(error, undefined);
-  assert.equal(code, 0);
-  assert.ok(took < 2000, `it took ${took} ms`);
-  await record.closed;
-  connection.destroy();
-});
-
-test('a watch whose client does not read does not hold the program up', async t => {
-  const proxied = await start(t, ['--shutdown-grace=2s']);
-  proxied.server.intercept((request, response) => {
-    if (request.url !== '/api/v1/pods?watch=1') return false;
-    const block = Buffer.alloc(1 << 20, 'x');
-    const fill = () => {
-      while (response.write(block));
-      response.once('drain', fill);
-    };
-    fill();
-    return true;
-  });
-  const connection = await connectRaw(proxied.proxy.port);
-  connection.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await connection.until(/\r\n\r\n/);
-  connection.socket.pause();
-  await delay(300);
-  const { code, took } = await leave(proxied);
-  assert.equal(code, 0);
-  assert.ok(took < 2500, `it took ${took} ms`);
-  connection.destroy();
-});
-
-test('a hundred open watches all end with their last chunk', async t => {
-  const proxied = await start(t);
-  const connections = await Promise.all(Array.from({ length: 100 }, () => connectRaw(proxied.proxy.port)));
-  for (const connection of connections) connection.write(getWatch);
-  await Promise.all(connections.map(connection => connection.until(/\r\n\r\n/)));
-  const { code } = await leave(proxied);
-  const ends = await Promise.all(connections.map(connection => connection.untilClosed()));
-  for (const end of ends) assert.match(end, /\r\n\r\n0\r\n\r\n$/);
-  assert.equal(code, 0);
-});
-
-test('a followed log ends with its last chunk', async t => {
-  const proxied = await start(t);
-  const connection = await connectRaw(proxied.proxy.port);
-  connection.write(
-    'GET /api/v1/namespaces/default/pods/web-0/log?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n',
-  );
-  await connection.until(/\r\n\r\n/);
-  const { code } = await leave(proxied);
-  assert.match(await connection.untilClosed(), /\r\n0\r\n\r\n$/);
-  assert.equal(code, 0);
-});
-
-test('a short request that is under way finishes, and its connection is closed after it', async t => {
-  const proxied = await start(t);
-  proxied.server.intercept(async (request, response) => {
-    if (request.url !== '/slow') return false;
-    await delay(1000);
-    response.end('slow but whole');
-    return true;
-  });
-  const connection = await connectRaw(proxied.proxy.port);
-  connection.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/slow');
-  const { code, took } = await leave(proxied);
-  assert.match(await connection.untilClosed(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*slow but whole/);
-  assert.equal(code, 0);
-  assert.ok(took > 500 && took < 2500, `it took ${took} ms`);
-});
-
-test('a request that follows on a connection of before is the last of it', async t => {
-  const proxied = await start(t);
-  proxied.server.intercept(async (request, response) => {
-    if (request.url !== '/slow') return false;
-    await delay(500);
-    response.end('slow');
-    return true;
-  });
-  const connection = await connectRaw(proxied.proxy.port);
-  connection.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/slow');
-  const leaving = leave(proxied);
-  await delay(200);
-  // RFC 9112, section 9.6: what announces the close lets the client send its next request elsewhere.
-  await connection.until(/^HTTP\/1\.1 200 OK\r\n(?:[\s\S]*\r\n)?connection: close\r\n[\s\S]*slow/i);
-  await connection.untilClosed(1000);
-  assert.equal((await leaving).code, 0);
-});
-
-test('an upload and a download that are under way finish', async t => {
-  const proxied = await start(t);
-  proxied.server.intercept(async (request, response) => {
-    if (request.url !== '/down') return false;
-    for (let turn = 0; turn < 10; turn += 1) {
-      response.write('0123456789');
-      await delay(100);
+  test('ends a hundred open watches and a followed log with their last chunks, and tells the API server', async t => {
+    const stack = await start(t);
+    const errors: Error[] = [];
+    const connections = await Promise.all(Array.from({ length: 101 }, () => connectRaw(stack.port)));
+    for (const [index, connection] of connections.entries()) {
+      connection.socket.on('error', error => errors.push(error));
+      connection.write(index === 0 ? getLog : getWatch);
     }
-    response.end();
-    return true;
+    await Promise.all(connections.map(connection => connection.until(/\r\n\r\n/)));
+    const records = stack.server.requests.filter(({ rawUrl }) => rawUrl === watchPath);
+    assert.equal(records.length, 100);
+    const { code } = await leave(stack);
+    const [log, ...watches] = await Promise.all(connections.map(connection => connection.untilClosed()));
+    assert.match(log ?? '', /\r\n0\r\n\r\n$/);
+    for (const watch of watches) assert.match(watch, /\r\n\r\n0\r\n\r\n$/);
+    assert.deepEqual(errors, []);
+    assert.equal(code, 0);
+    await Promise.all(records.map(({ closed }) => closed));
   });
-  const path = '/api/v1/namespaces/default/configmaps';
-  const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' } });
-  const upload = await connectRaw(proxied.proxy.port);
-  upload.write(
-    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
-  );
-  const download = send(proxied.proxy.port, '/down');
-  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/down');
-  await proxied.server.waitForRequest(({ method }) => method === 'POST');
-  const leaving = leave(proxied);
-  await delay(300);
-  upload.write(body.slice(10));
-  await upload.until(/^HTTP\/1\.1 201 Created\r\n/);
-  assert.equal((await download).text, '0123456789'.repeat(10));
-  assert.equal((await leaving).code, 0);
-});
 
-test('a request that does not finish is cut, and the program still leaves within --shutdown-grace', async t => {
-  const proxied = await start(t, ['--shutdown-grace=1500ms']);
-  proxied.server.intercept(request => request.url === '/never');
-  const connection = await connectRaw(proxied.proxy.port);
-  connection.write('GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
-  const { code, took } = await leave(proxied);
-  assert.equal(code, 0);
-  assert.ok(took >= 900 && took < 2000, `it took ${took} ms`);
-  await connection.untilClosed(1000);
-});
-
-test('--shutdown-grace is five seconds unless told otherwise', { timeout: 20_000 }, async t => {
-  const proxied = await start(t);
-  proxied.server.intercept(request => request.url === '/never');
-  const connection = await connectRaw(proxied.proxy.port);
-  connection.write('GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
-  const { code, took } = await leave(proxied);
-  assert.equal(code, 0);
-  assert.ok(took >= 3000 && took < 5300, `it took ${took} ms`);
-  connection.destroy();
-});
-
-test('idle connections are closed and no new one is taken while a request finishes', async t => {
-  const proxied = await start(t);
-  const { port } = proxied.proxy;
-  proxied.server.intercept(async (request, response) => {
-    if (request.url !== '/slow') return false;
-    await delay(1500);
-    response.end('slow');
-    return true;
-  });
-  const idle = await connectRaw(port);
-  idle.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await idle.until(/\r\n\r\n[\s\S]*\}/);
-  const slow = send(port, '/slow');
-  await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/slow');
-  const leaving = leave(proxied);
-  await idle.untilClosed(1000);
-  await delay(200);
-  const refused = net.connect(port, '127.0.0.1');
-  const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
-  assert.equal(error.code, 'ECONNREFUSED');
-  assert.equal((await slow).text, 'slow');
-  const { code, took } = await leaving;
-  assert.equal(code, 0);
-  assert.ok(took < 3000, `it took ${took} ms`);
-  idle.destroy();
-});
-
-test('a connection that has never been used, as browsers keep them, is closed at once', async t => {
-  const proxied = await start(t);
-  const unused = await connectRaw(proxied.proxy.port);
-  const { code, took } = await leave(proxied);
-  assert.equal(code, 0);
-  assert.ok(took < 1000, `it took ${took} ms`);
-  await unused.untilClosed(1000);
-  unused.destroy();
-});
-
-test('a connection that has sent half a head does not hold the program up', async t => {
-  const proxied = await start(t, ['--shutdown-grace=2s']);
-  const connection = await connectRaw(proxied.proxy.port);
-  connection.write('GET /version HTTP/1.1\r\nHost: loc');
-  await delay(100);
-  const { code, took } = await leave(proxied);
-  assert.equal(code, 0);
-  assert.ok(took < 2500, `it took ${took} ms`);
-  connection.destroy();
-});
-
-for (const second of ['SIGTERM', 'SIGINT'] as const) {
-  test(`a second signal, ${second}, ends the program at once`, async t => {
-    const proxied = await start(t);
-    proxied.server.intercept(request => request.url === '/never');
-    const connection = await connectRaw(proxied.proxy.port);
-    connection.write('GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
-    proxied.proxy.process.kill('SIGTERM');
-    await delay(300);
-    assert.equal(proxied.proxy.process.exitCode, null);
-    const { took, code } = await leave(proxied, second);
-    assert.ok(took < 500, `it took ${took} ms`);
-    assert.notEqual(code, 0, 'a request was cut');
+  test('is not held up by a watch whose client does not read', async t => {
+    const stack = await start(t, ['--shutdown-grace=1s']);
+    let written = 0;
+    stack.server.intercept((request, response) => {
+      if (request.url !== '/api/v1/pods?watch=1') return false;
+      const block = Buffer.alloc(1 << 20, 'x');
+      const fill = () => {
+        do written += block.length;
+        while (response.write(block));
+        response.once('drain', fill);
+      };
+      fill();
+      return true;
+    });
+    const connection = await connectRaw(stack.port);
+    connection.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await connection.until(/\r\n\r\n/);
+    connection.socket.pause();
+    await steady(() => written);
+    // Past its grace and a second more it would end with 1.
+    assert.equal((await leave(stack)).code, 0);
     connection.destroy();
   });
-}
 
-test('a signal while the API server is away ends the program at once', async t => {
-  const proxied = await start(t);
-  await proxied.server.kill();
-  await send(proxied.proxy.port, '/version');
-  const { code, took } = await leave(proxied);
-  assert.equal(code, 0);
-  assert.ok(took < 1000, `it took ${took} ms`);
-});
+  test('finishes what is under way, closes idle connections, and takes no new one', async t => {
+    const stack = await start(t);
+    let answerSlow = () => {};
+    let finishDownload = () => {};
+    stack.server.intercept((request, response) => {
+      if (request.url === '/slow') answerSlow = () => response.end('slow but whole');
+      else if (request.url === '/down') {
+        response.write('0123456789');
+        finishDownload = () => {
+          for (let turn = 1; turn < 10; turn += 1) response.write('0123456789');
+          response.end();
+        };
+      } else return false;
+      return true;
+    });
+    const path = '/api/v1/namespaces/default/configmaps';
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'late' } });
+    const idle = await connectRaw(stack.port);
+    idle.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await idle.until(/\r\n\r\n[\s\S]*\}/);
+    const [slow, upload] = await Promise.all([connectRaw(stack.port), connectRaw(stack.port)]);
+    slow.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    upload.write(
+      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
+    );
+    const download = send(stack.port, '/down');
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/slow');
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/down');
+    await stack.server.waitForRequest(({ method }) => method === 'POST');
 
-test('a watch that is refused or over by then is no trouble', async t => {
-  const proxied = await start(t);
-  const response = await open(proxied.proxy.port, watchPath);
-  response.on('error', () => {});
-  response.destroy();
-  assert.equal((await send(proxied.proxy.port, '/api/v1/missing?watch=1')).status, 404);
-  await delay(100);
-  const { code, took } = await leave(proxied);
-  assert.equal(code, 0);
-  assert.ok(took < 1000, `it took ${took} ms`);
+    const leaving = leave(stack);
+    await idle.untilClosed();
+    await refuses(stack);
+    assert.equal(stack.proxy.process.exitCode, null, 'it waits for the requests');
+    upload.write(body.slice(10));
+    finishDownload();
+    answerSlow();
+    // RFC 9112, section 9.6: what announces the close lets the client send its next request elsewhere.
+    await slow.until(/^HTTP\/1\.1 200 OK\r\n(?:[\s\S]*\r\n)?connection: close\r\n[\s\S]*slow but whole/i);
+    await slow.untilClosed();
+    await upload.until(/^HTTP\/1\.1 201 Created\r\n/);
+    assert.equal((await download).text, '0123456789'.repeat(10));
+    assert.equal((await leaving).code, 0);
+    for (const { destroy } of [idle, slow, upload]) destroy();
+  });
+
+  test('cuts a request that does not finish, and leaves within --shutdown-grace', async t => {
+    const stack = await start(t, ['--shutdown-grace=1500ms']);
+    stack.server.intercept(request => request.url === '/never');
+    const connection = await connectRaw(stack.port);
+    connection.write(getNever);
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+    const { code, took } = await leave(stack);
+    // Past its grace and a second more it would end with 1.
+    assert.equal(code, 0);
+    assert.ok(took >= 900, `it took ${took} ms`);
+    await connection.untilClosed();
+  });
+
+  test('leaves within five seconds unless told otherwise', async t => {
+    const stack = await start(t, []);
+    stack.server.intercept(request => request.url === '/never');
+    const connection = await connectRaw(stack.port);
+    connection.write(getNever);
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+    const { code, took } = await leave(stack);
+    assert.equal(code, 0);
+    // It ends after four; a busy machine has some more to wait, but not for another default.
+    assert.ok(took >= 3000 && took < 9000, `it took ${took} ms`);
+    connection.destroy();
+  });
+
+  test('closes a connection that has never been used, as browsers keep them, at once', async t => {
+    const stack = await start(t);
+    const unused = await connectRaw(stack.port);
+    assert.equal((await leave(stack)).code, 0);
+    await unused.untilClosed();
+    unused.destroy();
+  });
+
+  test('is not held up by a connection that has sent half a head', async t => {
+    const stack = await start(t, ['--shutdown-grace=1s']);
+    const connection = await connectRaw(stack.port);
+    connection.write('GET /version HTTP/1.1\r\nHost: loc');
+    // What came before this on another connection has been read.
+    await send(stack.port, '/version');
+    // Past its grace and a second more it would end with 1.
+    assert.equal((await leave(stack)).code, 0);
+    connection.destroy();
+  });
+
+  for (const second of ['SIGTERM', 'SIGINT'] as const) {
+    test(`ends at once with a second signal, ${second}`, async t => {
+      const stack = await start(t);
+      stack.server.intercept(request => request.url === '/never');
+      const connection = await connectRaw(stack.port);
+      connection.write(getNever);
+      await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
+      stack.proxy.process.kill('SIGTERM');
+      await refuses(stack);
+      assert.equal(stack.proxy.process.exitCode, null);
+      assert.notEqual((await leave(stack, second)).code, 0, 'a request was cut');
+      connection.destroy();
+    });
+  }
+
+  test('ends at once while the API server is away', async t => {
+    const server = await startFakeApiServer();
+    const stack = await startStack(t, { server, flags: longGrace });
+    await server.kill();
+    await send(stack.port, '/version');
+    assert.equal((await leave(stack)).code, 0);
+  });
+
+  test('has no trouble with a watch that is refused or over by then', async t => {
+    const stack = await start(t);
+    const response = await open(stack.port, watchPath);
+    const record = await stack.server.waitForRequest(({ rawUrl }) => rawUrl === watchPath);
+    response.on('error', () => {});
+    response.destroy();
+    assert.equal((await send(stack.port, '/api/v1/missing?watch=1')).status, 404);
+    await record.closed;
+    assert.equal((await leave(stack)).code, 0);
+  });
 });

@@ -19,9 +19,6 @@ export interface SecureServerOptions extends Http2SessionsOptions {
   readonly onHandshakeError: (error: Error, remoteAddress: string | undefined) => void;
 }
 
-/** Milliseconds that a handshake may take, as long as a request's head. */
-const handshakeTimeout = 30_000;
-
 /**
  * Makes a server speak TLS. It stays the one that listens, so that everything which is kept of its connections holds for these too; each
  * version of the files gets a TLS server of its own, which knows no session of those before it. ALPN chooses between HTTP/2 and
@@ -50,7 +47,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
     if (current === undefined || files !== options.files.current) {
       files = options.files.current;
       const { clientAuthorities } = files;
-      current = createTlsServer(files, options);
+      current = createTlsServer(files, options, server.headersTimeout);
       current.on('secureConnection', secured => {
         if (clientAuthorities !== undefined) keepPeer(secured, clientAuthorities);
         server.emit('secureConnection', secured);
@@ -63,7 +60,12 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
   });
 }
 
-function createTlsServer({ pair, clientAuthorities }: TlsFiles, options: SecureServerOptions): TlsServer {
+/** A handshake may take as many milliseconds as a request's head. */
+function createTlsServer(
+  { pair, clientAuthorities }: TlsFiles,
+  options: SecureServerOptions,
+  handshakeTimeout: number,
+): TlsServer {
   const { minVersion, ciphers, onHandshakeError } = options;
   return createServer({
     cert: pair.certificate,

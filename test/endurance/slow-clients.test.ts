@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
+import { connectFrames, flags, frame, frameTypes, get, headerBlock } from '../support/http2-frames.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
+import { startStack } from '../support/stack.js';
 import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
 
 /** Heads have 30 s, and are looked at every 2 s. */
@@ -118,5 +123,38 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
     connection.write('GET /slow-answer HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await connection.until(/\r\n\r\nx{37}$/, longer + 10_000);
     connection.destroy();
+  });
+
+  test('of a TLS listener that never finishes a handshake or a head is cut off after 30 s', async t => {
+    const { port, ca } = await startStack(t, { tls: true });
+    const silent = net.connect({ host: '127.0.0.1', port });
+    // The head of a TLS record that announces more than ever comes.
+    silent.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
+    const http1 = tls.connect({ host: '127.0.0.1', port, ca });
+    await once(http1, 'secureConnect');
+    http1.write('GET / HTTP/1.1\r\nHost: local');
+    const idle = await connectFrames(port, ca);
+    const half = await connectFrames(port, ca);
+    half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));
+    const drip = await connectFrames(port, ca, { preface: false });
+    const bytes = Buffer.concat([
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      frame(frameTypes.settings, 0, 0),
+      frame(frameTypes.headers, flags.endHeaders + flags.endStream, 1, headerBlock(get('/version'))),
+    ]);
+    let sent = 0;
+    const dripping = setInterval(() => {
+      if (sent < bytes.length - 1) drip.send(bytes.subarray(sent, ++sent));
+    }, 1_000);
+    const began = Date.now();
+    const took = await Promise.all(
+      [silent, http1, idle.socket, half.socket, drip.socket].map(async socket => {
+        socket.on('error', () => {}).resume();
+        if (!socket.closed) await once(socket, 'close');
+        return Date.now() - began;
+      }),
+    );
+    clearInterval(dripping);
+    for (const milliseconds of took) assert.ok(milliseconds > least && milliseconds < most, String(took));
   });
 });

@@ -108,8 +108,8 @@ export class FakeApiServer {
     return this.#listener.tlsErrors;
   }
 
-  /** The first request, past or coming, that matches; rejects after `timeout` milliseconds (5 s). */
-  waitForRequest(matches: (record: RequestRecord) => boolean, timeout = 5000): Promise<RequestRecord> {
+  /** The first request, past or coming, that matches; rejects after `timeout` milliseconds (30 s). */
+  waitForRequest(matches: (record: RequestRecord) => boolean, timeout = 30_000): Promise<RequestRecord> {
     return this.#log.waitFor(matches, timeout);
   }
 

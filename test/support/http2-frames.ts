@@ -155,13 +155,13 @@ export function watchFrames<S extends Socket>(socket: S, skipped = 0): FrameConn
           headerBlock(fields),
         ),
       ),
-    until: (what, matches, timeout = 10_000) =>
+    until: (what, matches, timeout = 30_000) =>
       waitFor(what, timeout, () => {
         const found = frames.find(matches);
         if (found === undefined && ended) throw new Error(`${what}: the connection ended before`);
         return found;
       }),
-    closed: async (timeout = 10_000) => {
+    closed: async (timeout = 30_000) => {
       await waitFor('the end of the connection', timeout, () => (ended ? true : undefined));
     },
   };

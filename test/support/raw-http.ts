@@ -58,14 +58,14 @@ export function watchRaw(socket: net.Socket): RawConnection {
     socket,
     write: data => void socket.write(data),
     received: () => text,
-    until: (pattern, timeout = 10_000) =>
+    until: (pattern, timeout = 30_000) =>
       waitFor(String(pattern), timeout, () => {
         const match = pattern.exec(text);
         if (match === null && ended)
           throw new Error(`closed before ${pattern}; received ${JSON.stringify(text.slice(0, 2000))}`);
         return match;
       }),
-    untilClosed: (timeout = 10_000) => waitFor('close', timeout, () => (ended ? text : undefined)),
+    untilClosed: (timeout = 30_000) => waitFor('close', timeout, () => (ended ? text : undefined)),
     destroy: () => socket.destroy(),
   };
 }

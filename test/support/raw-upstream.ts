@@ -33,7 +33,7 @@ export interface RawUpstream {
   readonly requests: RawUpstreamRequest[];
   /** A kubeconfig that the server accepts; fields given win. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
-  /** Settles when a request matches, past or coming; rejects after 5 s. */
+  /** Settles when a request matches, past or coming; rejects after 30 s. */
   waitForRequest(matches: (request: RawUpstreamRequest) => boolean): Promise<RawUpstreamRequest>;
   close(): Promise<void>;
 }
@@ -98,8 +98,8 @@ export async function startRawUpstream(
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
           waiting.delete(look);
-          reject(new Error('no matching request within 5 s'));
-        }, 5000);
+          reject(new Error('no matching request within 30 s'));
+        }, 30_000);
         const look = () => {
           const found = requests.find(matches);
           if (found === undefined) return;

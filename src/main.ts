@@ -130,7 +130,16 @@ function forking(): () => Worker {
 }
 
 function surroundingsHere() {
-  return { env: process.env, homedir: homedir(), version, nodeVersion: process.versions.node };
+  return { env: process.env, homedir: homeOrNone(), version, nodeVersion: process.versions.node };
+}
+
+/** Empty, as in client-go, for a user whom the system does not know and whose HOME is not set: the user of a restricted Pod may be any number. */
+function homeOrNone(): string {
+  try {
+    return homedir();
+  } catch {
+    return '';
+  }
 }
 
 /** A bug in one request must not end the thousand others that share the process. */

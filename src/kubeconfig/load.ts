@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { describeFileError } from './file-problem.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
@@ -9,6 +9,7 @@ export interface KubeconfigLocation {
   readonly flag: string;
   /** The environment variable KUBECONFIG. */
   readonly env: string | undefined;
+  /** Empty when the user has none: client-go takes the working directory then. */
   readonly homedir: string;
 }
 
@@ -58,7 +59,7 @@ function addMissing<T>(into: Map<string, Named<T>>, entries: ReadonlyMap<string,
 /** The files that may hold a kubeconfig, in the order in which they count. */
 export function kubeconfigFiles({ flag, env, homedir }: KubeconfigLocation): string[] {
   if (flag !== '') return [resolve(flag)];
-  if (env === undefined || env === '') return [join(homedir, '.kube', 'config')];
+  if (env === undefined || env === '') return [resolve(homedir, '.kube', 'config')];
   return [...new Set(env.split(':').filter(file => file !== ''))].map(file => resolve(file));
 }
 

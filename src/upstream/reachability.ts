@@ -7,6 +7,7 @@ const timeout = 5_000;
 
 /**
  * A check that resolves when the API server answers and takes the credentials, and rejects with the reason when not.
+ * What answers a redirect or a 400 is no API server: servers of TLS (Go's, nginx) say 400 to plain HTTP, and balancers redirect it.
  * It asks for /version, which every authenticated user may read (`system:public-info-viewer`), at most every 10 s.
  */
 export function createReachabilityCheck(upstream: Upstream, now?: () => number): () => Promise<void> {
@@ -17,5 +18,10 @@ async function check(upstream: Upstream): Promise<void> {
   const { status } = await get(upstream, '/version', { timeout });
   if (status === 401)
     throw new Error(`the API server at ${upstream.host} does not take the credentials (401)`);
+  if (status === 400 || (status >= 300 && status < 400)) {
+    const isPlain = upstream.endpoint.config.server.protocol === 'http:';
+    const hint = isPlain ? '; does the server URL want https:// instead?' : '';
+    throw new Error(`what is at ${upstream.host} does not answer as an API server does (${status})${hint}`);
+  }
   if (status >= 500) throw new Error(`the API server at ${upstream.host} answers ${status}`);
 }

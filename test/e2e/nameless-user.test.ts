@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { kubeconfigFiles } from '../../src/kubeconfig/load.js';
+import { send } from '../support/http-client.js';
+import { startProxy } from '../support/proxy.js';
+
+/** A user whom the system does not know, as a Pod may have, and no HOME. */
+const under = ['unshare', '--user', '--map-user=64321', '--map-group=64321', 'env', '-u', 'HOME'];
+const works = spawnSync('unshare', [...under.slice(1), 'true']).status === 0;
+const skip = works ? false : 'unshare cannot make a user';
+
+for (const workers of [1, 2]) {
+  test(`the program serves as a user without a name and a home (${workers} of --workers)`, {
+    skip,
+  }, async t => {
+    const proxy = await startProxy(['--server=http://127.0.0.1:1', `--workers=${workers}`], {}, under);
+    t.after(() => proxy.stop('SIGKILL'));
+    assert.equal((await send(proxy.port, '/-/livez')).status, 200);
+  });
+}
+
+test('a user without a home is told where a kubeconfig was looked for', { skip }, async () => {
+  await assert.rejects(startProxy([], {}, under), (error: Error) => {
+    const [, output = ''] = error.message.split('the program ended with 1: ');
+    assert.match(output, /^kube-api-proxy: .*\/\.kube\/config.*\n$/);
+    return true;
+  });
+});
+
+test("the kubeconfig of a user without a home is in the working directory, as client-go's", () => {
+  assert.deepEqual(kubeconfigFiles({ flag: '', env: undefined, homedir: '' }), [resolve('.kube/config')]);
+});

@@ -2,7 +2,13 @@ import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { DetailedPeerCertificate } from 'node:tls';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import { type ClientAuthorities, includesAll } from '../listener/client-authorities.js';
+import {
+  type ClientAuthorities,
+  includesAll,
+  publicKeyOf,
+  type Validity,
+  validityOf,
+} from '../listener/client-authorities.js';
 import { type Peer, peerOf } from '../listener/peer.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { Authenticator } from './authenticator.js';
@@ -10,12 +16,9 @@ import type { Authenticator } from './authenticator.js';
 /** RFC 5280, section 4.2.1.12: id-kp-clientAuth. */
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
-/** What a certificate says, whatever the time. */
-interface Identity {
+/** What a certificate says, whatever the time, and when every one of its chain is valid. */
+interface Identity extends Validity {
   readonly user: UserInfo;
-  /** Milliseconds since 1970 in which every certificate of the chain is valid. */
-  readonly notBefore: number;
-  readonly notAfter: number;
 }
 
 /**
@@ -56,11 +59,16 @@ export function createClientCertificateAuthenticator(
   };
 }
 
-function identify({ certificate, problem }: Peer): Identity | AuthenticationError {
+function identify({ certificate, problem, authorities }: Peer): Identity | AuthenticationError {
   if (problem !== undefined) return new AuthenticationError(`the client certificate is refused: ${problem}`);
-  const chain = chainOf(certificate).map(({ raw }) => new X509Certificate(raw));
+  const validities = validitiesOf(certificate, authorities);
+  if (validities === undefined) {
+    return new AuthenticationError(
+      'the client certificate is refused: its issuers do not lead to --client-ca-file',
+    );
+  }
   // The list is called so in node:crypto; a certificate without it may not be used as if it had it.
-  if (!(chain[0]?.keyUsage ?? []).includes(clientAuth)) {
+  if (!(new X509Certificate(certificate.raw).keyUsage ?? []).includes(clientAuth)) {
     return new AuthenticationError('the client certificate is not for client authentication');
   }
   // OpenSSL's reading of the DER, value by value and without escapes; the text forms of a subject have more than one reading.
@@ -76,18 +84,30 @@ function identify({ certificate, problem }: Peer): Identity | AuthenticationErro
   }
   return {
     user: { username: username as string, uid: undefined, groups: groups as string[], extra: new Map() },
-    notBefore: Math.max(...chain.map(({ validFrom }) => Date.parse(validFrom))),
-    notAfter: Math.min(...chain.map(({ validTo }) => Date.parse(validTo))),
+    notBefore: Math.max(...validities.map(({ notBefore }) => notBefore)),
+    notAfter: Math.min(...validities.map(({ notAfter }) => notAfter)),
   };
 }
 
-function chainOf(leaf: DetailedPeerCertificate): DetailedPeerCertificate[] {
-  const chain = [leaf];
-  for (let issuer = leaf.issuerCertificate; issuer !== undefined && !chain.includes(issuer); ) {
-    chain.push(issuer);
-    issuer = issuer.issuerCertificate;
+/**
+ * The times that count: of the client's certificate and its issuers, up to an authority. Undefined when they cannot be known. Node finds issuers
+ * by their names alone, among all that a client sends: each must have signed the one before.
+ */
+function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorities): Validity[] | undefined {
+  const validities: Validity[] = [];
+  const seen = new Set<DetailedPeerCertificate>();
+  let below: X509Certificate | undefined;
+  for (let next: typeof leaf | undefined = leaf; next !== undefined && !seen.has(next); ) {
+    const certificate = new X509Certificate(next.raw);
+    if (below !== undefined && !below.verify(certificate.publicKey)) return undefined;
+    const trusted = authorities.validities.get(publicKeyOf(certificate));
+    validities.push(below === undefined ? validityOf(certificate) : (trusted ?? validityOf(certificate)));
+    if (trusted !== undefined) return validities;
+    seen.add(next);
+    below = certificate;
+    next = next.issuerCertificate;
   }
-  return chain;
+  return undefined;
 }
 
 /** One value is itself, several are a list, in the order of the certificate. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate, Server, TLSSocket } from 'node:tls';
 import type { ClientAuthorities } from './client-authorities.js';
 
 /** The client certificate of a connection as its handshake left it. */
@@ -13,15 +13,29 @@ export interface Peer {
 }
 
 const peers = new WeakMap<Socket, Peer>();
+/** What Node gives where there is none, in spite of its type. */
+const none = {} as DetailedPeerCertificate;
 
-/** Keeps what a handshake has found out, at once: a later one on the same connection must not lend its certificate to this one's verdict. */
-export function keepPeer(socket: TLSSocket, authorities: ClientAuthorities): void {
-  const certificate = socket.getPeerCertificate(true);
-  // Without one it is an empty object, in spite of its type.
-  if (certificate.raw === undefined) return;
-  const { authorized, authorizationError } = socket;
-  const problem = authorized ? undefined : String(authorizationError);
-  peers.set(socket, { certificate, problem, authorities });
+/**
+ * Keeps what each handshake of a server finds out of its client, at once: a later one on the same connection must not lend its certificate to
+ * this one's verdict.
+ */
+export function keepPeers(server: Server, authorities: ClientAuthorities): void {
+  const certificates = new WeakMap<TLSSocket, DetailedPeerCertificate>();
+  // Node 24.21 and 26.8 take the first issuer off the chain when they verify it (nodejs/node#65579). `keylog` is the first event, and the only
+  // one before that, which brings the socket.
+  server.on('keylog', (_line: Buffer, socket: TLSSocket) => {
+    if (certificates.has(socket)) return;
+    certificates.set(socket, none);
+    socket.prependOnceListener('secure', () => certificates.set(socket, socket.getPeerCertificate(true)));
+  });
+  server.on('secureConnection', socket => {
+    const certificate = certificates.get(socket);
+    if (certificate?.raw === undefined) return;
+    const { authorized, authorizationError } = socket;
+    const problem = authorized ? undefined : String(authorizationError);
+    peers.set(socket, { certificate, problem, authorities });
+  });
 }
 
 /** The client certificate of a connection; undefined when it has none. */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { includesAll } from './client-authorities.js';
 import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
-import { keepPeer, peerOf } from './peer.js';
+import { keepPeers, peerOf } from './peer.js';
 import { readThroughStream } from './pipelining.js';
 import type { TlsFiles } from './tls-files.js';
 
@@ -48,8 +48,8 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
       files = options.files.current;
       const { clientAuthorities } = files;
       current = createTlsServer(files, options, server.headersTimeout);
+      if (clientAuthorities !== undefined) keepPeers(current, clientAuthorities);
       current.on('secureConnection', secured => {
-        if (clientAuthorities !== undefined) keepPeer(secured, clientAuthorities);
         server.emit('secureConnection', secured);
         if (secured.destroyed) return;
         if (secured.alpnProtocol === 'h2') sessions.accept(secured);
@@ -75,8 +75,10 @@ function createTlsServer(
     handshakeTimeout,
     // Whatever a second handshake on a connection would say, of its client for one.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    // Asked for, not required: there are other ways to authenticate. Node's own roots are not among the authorities.
     ...(clientAuthorities !== undefined && {
+      // OpenSSL keeps no more of a chain in a session than the client's own certificate, nor verifies it again: no session is resumed.
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
+      // Asked for, not required: there are other ways to authenticate. Node's own roots are not among the authorities.
       requestCert: true,
       rejectUnauthorized: false,
       ca: clientAuthorities.pem,

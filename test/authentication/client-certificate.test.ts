@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
 import { createClientCertificateAuthenticator } from '../../src/authentication/client-certificate.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 import { openSslCiphers } from '../../src/listener/cipher-suites.js';
@@ -216,6 +218,54 @@ describe('a client certificate', () => {
     assert.match(String(await whoIs(pair, agent)), /is not valid now/);
     now -= 2 * day;
     agent.destroy();
+  });
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    it(`is judged by its whole chain also for a client that has a session of a former connection, over ${version}`, async () => {
+      const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
+      const { certificate, key } = await intermediate.client({ commonName: 'x', organizations: [] });
+      const options = {
+        ...{ port, ca: serving.certificate, cert: certificate, key },
+        ...{ minVersion: version, maxVersion: version, ALPNProtocols: ['http/1.1'] },
+      };
+      let session: Buffer | undefined;
+      const askOnce = async () => {
+        const socket = connect({ ...options, ...(session && { session }) });
+        socket.on('session', given => {
+          session = given;
+        });
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+        return (await text(socket)).split('\r\n\r\n')[1];
+      };
+      assert.match((await askOnce()) ?? '', /\["x",\[\]\]/);
+      assert.match((await askOnce()) ?? '', /\["x",\[\]\]/);
+      now += 2 * day;
+      const http1 = await askOnce();
+      const over2 = await connectHttp2(port, serving.certificate, { cert: certificate, key, session });
+      const http2 = await ask(over2, '/');
+      over2.destroy();
+      now -= 2 * day;
+      assert.match(http1 ?? '', /is not valid now/);
+      assert.match(String(http2.json), /is not valid now/);
+    });
+  }
+
+  it('is not judged by the dates of an intermediate that its client has made up', async () => {
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
+    // OpenSSL passes over an issuer that is not valid yet; when it is, the true one no longer is.
+    const stranger = await createCertificateAuthority({ commonName: 'clients' });
+    const later = { notBefore: new Date(now + day), notAfter: new Date(now + 9 * day) };
+    const madeUp = await stranger.intermediate(later);
+    const { certificate, key } = await intermediate.client({ commonName: 'x', organizations: [] });
+    const [leaf = '', ...issuers] = certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
+    const pair = { key, certificate: [leaf, madeUp.certificate, stranger.certificate, ...issuers].join('') };
+    const before = await whoIs(pair, agent);
+    now += 2 * day;
+    const afterwards = await whoIs(pair, agent);
+    now -= 2 * day;
+    agent.destroy();
+    for (const found of [before, afterwards]) assert.equal(typeof found, 'string', JSON.stringify(found));
   });
 
   it('holds while authorities are added, and no longer when its own is taken out', async () => {

@@ -52,7 +52,7 @@ function collapse(path: string): string {
 
 /** The API server does not look at it. */
 function withoutFinalSlash(path: string): string {
-  return path.replace(/(.)\/$/, '$1');
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 /** What is left of a path below the server's own: where /api begins for the API server behind a path such as Rancher's. */

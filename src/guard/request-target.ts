@@ -1,3 +1,4 @@
+import { percentDecoded } from '../http/percent-encoding.js';
 import { Refusal } from './refusal.js';
 
 /** A request target in origin-form (RFC 9112, section 3.2.1), as sent and as the API server reads it. */
@@ -6,7 +7,10 @@ export interface RequestTarget {
   readonly raw: string;
   /** Path as sent, percent-encoding and all. */
   readonly rawPath: string;
-  /** Path decoded once, which is what net/http's `URL.Path` holds and the API server acts on. Empty when ambiguous. */
+  /**
+   * Path decoded once, which is what net/http's `URL.Path` holds and the API server acts on; what is not UTF-8 is U+FFFD, as it is for
+   * Go's regexp. Empty when ambiguous.
+   */
   readonly path: string;
   /** Query as sent, without its question mark; empty when there is none. */
   readonly query: string;
@@ -30,7 +34,7 @@ export function parseRequestTarget(raw: string): RequestTarget {
     return { raw, rawPath, path: rawPath, query, ambiguity: undefined };
   }
   const ambiguity = ambiguityAsSent(rawPath);
-  const path = ambiguity === undefined ? decode(rawPath) : '';
+  const path = ambiguity === undefined ? percentDecoded(rawPath).toString() : '';
   const decoded = ambiguity ?? ambiguityDecoded(path);
   return { raw, rawPath, path: decoded === undefined ? path : '', query, ambiguity: decoded };
 }
@@ -56,20 +60,4 @@ function ambiguityDecoded(path: string): string | undefined {
   if (control.test(path)) return 'the path holds a control character';
   if (dotSegment.test(path)) return 'the path holds a "." or ".." segment; send the path that it stands for';
   return undefined;
-}
-
-/** Decodes to bytes and reads them as UTF-8; what is not UTF-8 becomes U+FFFD, as it does for Go's regexp. */
-function decode(rawPath: string): string {
-  const bytes = Buffer.allocUnsafe(rawPath.length);
-  let length = 0;
-  for (let index = 0; index < rawPath.length; index++) {
-    const code = rawPath.charCodeAt(index);
-    if (code === 0x25) {
-      bytes[length++] = Number.parseInt(rawPath.slice(index + 1, index + 3), 16);
-      index += 2;
-    } else {
-      bytes[length++] = code;
-    }
-  }
-  return bytes.toString('utf8', 0, length);
 }

@@ -4,18 +4,22 @@
  */
 export function requiredFieldValue(selector: string, field: string): string | undefined {
   let required: string | undefined;
-  // Sorted, because with two terms on one field apimachinery's answer is the first in order, not in the request.
-  for (const term of splitTerms(selector).sort()) {
-    if (term === '') continue;
+  let first: string | undefined;
+  for (const term of splitTerms(selector)) {
     const operator = /!=|==|=/.exec(term);
     if (operator === null) return undefined;
     const value = unescapeValue(term.slice(operator.index + operator[0].length));
     if (value === undefined) return undefined;
-    if (operator[0] !== '!=' && term.slice(0, operator.index) === field) required ??= value;
+    if (operator[0] === '!=' || term.slice(0, operator.index) !== field) continue;
+    // With two terms on one field apimachinery's answer is the first in order, not in the request.
+    if (first !== undefined && first <= term) continue;
+    first = term;
+    required = value;
   }
   return required;
 }
 
+/** Terms that are empty do not count. */
 function splitTerms(selector: string): string[] {
   const terms: string[] = [];
   let start = 0;
@@ -23,11 +27,11 @@ function splitTerms(selector: string): string[] {
     if (selector[at] === '\\') {
       at++;
     } else if (selector[at] === ',') {
-      terms.push(selector.slice(start, at));
+      if (at > start) terms.push(selector.slice(start, at));
       start = at + 1;
     }
   }
-  terms.push(selector.slice(start));
+  if (start < selector.length) terms.push(selector.slice(start));
   return terms;
 }
 

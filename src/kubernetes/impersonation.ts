@@ -1,3 +1,4 @@
+import { percentDecoded } from '../http/percent-encoding.js';
 import type { UserInfo } from './user-info.js';
 
 /** Whom requests act as, beside the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
@@ -80,13 +81,7 @@ function utf8Text(bytes: string): string {
 
 /** The reverse of `escapeKey`; what is not an escape stays, as in the API server. */
 function unescapeKey(key: string): string {
-  return /%(?![0-9a-f]{2})/.test(key)
-    ? key
-    : utf8Text(
-        key.replace(/%([0-9a-f]{2})/g, (_escape, hex: string) =>
-          String.fromCharCode(Number.parseInt(hex, 16)),
-        ),
-      );
+  return /%(?![0-9a-f]{2})/.test(key) ? key : percentDecoded(key).toString();
 }
 
 function utf8Bytes(text: string): string {

@@ -1,5 +1,5 @@
 import { requiredFieldValue } from './field-selector.js';
-import { queryValues } from './query.js';
+import { queryValue } from './query.js';
 
 /** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`; what does not apply is ''. */
 export interface RequestInfo {
@@ -103,22 +103,24 @@ function splitPath(path: string): string[] {
 
 /** apimachinery's `Convert_Slice_string_To_bool`: the first value counts, and only `false` and `0` mean no. */
 function isWatch(query: string): boolean {
-  const value = queryValues(query, 'watch')[0];
+  const value = queryValue(query, 'watch');
   return value !== undefined && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 /** The one name that a list or watch is restricted to; options that do not decode leave it out, as in the API server. */
 function selectedName(query: string): string {
-  const selector = queryValues(query, 'fieldSelector')[0];
+  const selector = queryValue(query, 'fieldSelector');
   if (selector === undefined || !isInt64(query, 'limit') || !isInt64(query, 'timeoutSeconds')) return '';
   const name = requiredFieldValue(selector, 'metadata.name') ?? '';
   return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
 }
 
 function isInt64(query: string, name: string): boolean {
-  const value = queryValues(query, name)[0];
+  const value = queryValue(query, name);
   if (value === undefined) return true;
-  return /^[+-]?\d+$/.test(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value);
+  // Reading a number takes more than linear time, and one of 64 bits has 19 digits at most.
+  if (!/^[+-]?\d+$/.test(value) || value.replace(/^[+-]?0*/, '').length > 19) return false;
+  return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
 }
 
 /**

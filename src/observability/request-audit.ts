@@ -35,6 +35,7 @@ export class RequestAudit {
   readonly #info: RequestInfo;
   readonly #longRunning: boolean;
   readonly #receivedAt = microTime();
+  #uri: string | undefined;
   #isReceived = false;
   #impersonated: UserInfo | undefined;
   #annotations: Record<string, string> | undefined;
@@ -89,13 +90,14 @@ export class RequestAudit {
   #event(stage: AuditStage, time: number, code?: number, failure?: Error): AuditEvent {
     const { raw, originalUrl, caller } = this.#request;
     const user = auditUser(caller);
+    this.#uri ??= loggableUri(originalUrl);
     return {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
       level: 'Metadata',
       auditID: this.id,
       stage,
-      requestURI: loggableUri(originalUrl),
+      requestURI: this.#uri,
       verb: this.#info.verb,
       user,
       impersonatedUser: another(user, this.#impersonated),

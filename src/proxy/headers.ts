@@ -115,7 +115,7 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     const value = rawHeaders[index + 1] as string;
     if (value === 'keep-alive' || value === 'close') continue;
     named ??= new Set();
-    for (const token of value.split(',')) named.add(token.trim().toLowerCase());
+    for (const token of value.split(',')) if (token !== '') named.add(token.trim().toLowerCase());
     // Content-Length frames the body, so that naming it removes nothing.
     named.delete('content-length');
   }

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createFilter } from '../src/guard/filter.js';
+import { refuseClaimedIdentity } from '../src/guard/impersonation.js';
+import { compileRegexpList, type RegexpList } from '../src/guard/regexp-list.js';
+import { parseRequestTarget } from '../src/guard/request-target.js';
+import { impersonatedUser } from '../src/kubernetes/impersonation.js';
+import { parseRequestInfo } from '../src/kubernetes/request-info.js';
+import { sourceIPs } from '../src/observability/audit-event.js';
+import { loggableUri } from '../src/observability/request-uri.js';
+import { optionTable } from '../src/options.js';
+import { type Additions, outboundHeaders } from '../src/proxy/headers.js';
+
+/** Characters that a client can put into one target or one field: a head has 128 KB. */
+const longest = 126 * 1024;
+/** Milliseconds that one expression may take for so much. A quadratic one takes seconds. */
+const limit = 5;
+/** Characters that tell the expressions that may be quadratic from the others, in no time. */
+const short = 256;
+
+interface Expression {
+  readonly file: string;
+  readonly regexp: RegExp;
+}
+
+/** What only whoever starts the program has a say in. */
+const configuration = /^(?:options|kubeconfig|credentials|workers)\b/;
+const comment = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm;
+/** A literal, where no division can stand. */
+const literal =
+  /(?<=[([{=,:?!&|;>]\s*|^\s*|\breturn )\/((?:[^\\/[\n*]|\\.|\[(?:[^\]\\\n]|\\.)*\])(?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])*)\/([dgimsuvy]*)(?![\w/])/gm;
+
+function findExpressions(): Expression[] {
+  const source = fileURLToPath(new URL('../src/', import.meta.url));
+  return readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.ts') && !configuration.test(file))
+    .flatMap(file => {
+      const code = readFileSync(source + file, 'utf8').replace(comment, '');
+      return [...code.matchAll(literal)].map(([, pattern = '', flags]) => ({
+        file,
+        regexp: new RegExp(pattern, flags),
+      }));
+    });
+}
+
+/** What the expression begins with to the letter: a hostile input has to get past that. */
+function beginning({ source }: RegExp): string {
+  const [plain = ''] = /^\^?(?:\\[^\w]|[\w :,/-])*/.exec(source) ?? [];
+  return plain.replace(/^\^/, '').replaceAll('\\', '');
+}
+
+/** Characters that the expression names, and one of each other kind. */
+function alphabet({ source }: RegExp): string[] {
+  const named = source.replace(/\\x[0-9a-f]{2}/g, '').replace(/[^!-~ ]/g, '');
+  return [...new Set([...named, 'a', '0', ' ', '/', '%', ',', '\x80'])];
+}
+
+/** Makes a hostile input of so many characters. */
+type Shape = (length: number) => string;
+
+function shapeOf(start: string, unit: string, end: string): Shape {
+  return length => (start + unit.repeat(Math.ceil(length / unit.length))).slice(0, length - end.length) + end;
+}
+
+/** One or two characters, or a word of the expression, again and again, with an end that does not match. */
+function hostileShapes(regexp: RegExp): Shape[] {
+  const characters = alphabet(regexp);
+  const pairs = characters.flatMap(one => [one, ...characters.map(two => one + two)]);
+  const words = (regexp.source.match(/[a-z]{3,}/gi) ?? []).flatMap(word => [word, `/${word}/`, `,${word}`]);
+  return [...new Set(['', 'a', '/', beginning(regexp)])].flatMap(start =>
+    [...pairs, ...words].flatMap(unit => ['', '\n', '!'].map(end => shapeOf(start, unit, end))),
+  );
+}
+
+/**
+ * Milliseconds of processor time of the quickest of several runs, for a busy machine is no fault of the code; no more runs than it
+ * takes to be quick enough, or to be slow beyond doubt.
+ */
+function quickest(runs: number, enough: number, run: () => unknown): number {
+  let best = Number.POSITIVE_INFINITY;
+  let total = 0;
+  for (let count = 0; count < runs && best > enough && total < 500; count++) {
+    const before = process.cpuUsage();
+    run();
+    const { user, system } = process.cpuUsage(before);
+    const time = (user + system) / 1000;
+    best = Math.min(best, time);
+    total += time;
+  }
+  return best;
+}
+
+/** Finds all matches of an expression that is for that, else the first. */
+function apply(regexp: RegExp, input: string): void {
+  regexp.lastIndex = 0;
+  if (regexp.global) input.replace(regexp, '');
+  else regexp.test(input);
+}
+
+test('No expression takes longer than 5 ms for the longest text that a client can send', () => {
+  const expressions = findExpressions();
+  const files = new Set(expressions.map(({ file }) => file));
+  for (const file of ['guard/host.ts', 'observability/request-uri.ts', 'kubernetes/query.ts']) {
+    assert.ok(files.has(file), file);
+  }
+  assert.ok(expressions.length > 60, String(expressions.length));
+  const slow: string[] = [];
+  for (const { file, regexp } of expressions) {
+    const worst = hostileShapes(regexp)
+      .map(shape => {
+        const input = shape(short);
+        return { shape, time: quickest(3, 0.02, () => apply(regexp, input)) };
+      })
+      .sort((one, other) => other.time - one.time)
+      .slice(0, 3);
+    for (const { shape } of worst) {
+      const input = shape(longest);
+      const time = quickest(30, limit, () => apply(regexp, input));
+      if (time > limit) slow.push(`${file}: ${regexp}: ${time.toFixed(1)} ms, ${JSON.stringify(shape(30))}`);
+    }
+  }
+  assert.deepEqual(slow, []);
+});
+
+function list(source: string): RegexpList {
+  const compiled = compileRegexpList('list', source);
+  assert.ok('list' in compiled);
+  return compiled.list;
+}
+
+test('What reads a target or a field takes four times as long for four times as much, not sixteen times', () => {
+  const filter = createFilter({
+    acceptPaths: list(optionTable.acceptPaths.default),
+    rejectPaths: list(optionTable.rejectPaths.default),
+    rejectMethods: list(optionTable.rejectMethods.default),
+    serverPath: () => '',
+  });
+  const readers: Readonly<Record<string, (text: string) => unknown>> = {
+    'the URI of an audit event': text => loggableUri(`/x?watch=1&%61${text}`),
+    'the path of an audit event': text => loggableUri(`/${text}`),
+    'the query of a list': text => parseRequestInfo('GET', '/api/v1/pods', text),
+    'a field selector': text => parseRequestInfo('GET', '/api/v1/pods', `fieldSelector=${text}`),
+    'a number': text => parseRequestInfo('GET', '/api/v1/pods', `fieldSelector=a=b&limit=${text}`),
+    'a path': text => filter('GET', parseRequestTarget(`/api/${text}`)),
+    'X-Forwarded-For': text => sourceIPs(['X-Forwarded-For', text], '192.0.2.1'),
+    Connection: text => outboundHeaders(['Connection', text], {} as Additions),
+    'the name of a field': text => refuseClaimedIdentity([`x-${text}`, '']),
+    'the name of an attribute': text => impersonatedUser([`Impersonate-Extra-${text}`, '']),
+  };
+  const slow: string[] = [];
+  for (const [name, read] of Object.entries(readers)) {
+    for (const unit of ['a', '/', '%61', '&%61=', '\x80', '=', ',', '9', 'token=&']) {
+      const attempt = (length: number) => {
+        const text = shapeOf('', unit, '')(length);
+        return () => {
+          try {
+            read(text);
+          } catch {}
+        };
+      };
+      const time = quickest(30, limit, attempt(longest));
+      if (time <= limit) continue;
+      const quarter = quickest(10, 0, attempt(longest / 4));
+      if (time > 10 * quarter) slow.push(`${name}: ${time.toFixed(1)} ms, ${JSON.stringify(unit)}`);
+    }
+  }
+  assert.deepEqual(slow, []);
+});

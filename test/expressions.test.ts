@@ -135,7 +135,6 @@ test('What reads a target or a field takes four times as long for four times as 
     acceptPaths: list(optionTable.acceptPaths.default),
     rejectPaths: list(optionTable.rejectPaths.default),
     rejectMethods: list(optionTable.rejectMethods.default),
-    serverPath: () => '',
   });
   const readers: Readonly<Record<string, (text: string) => unknown>> = {
     'the URI of an audit event': text => loggableUri(`/x?watch=1&%61${text}`),
@@ -143,7 +142,7 @@ test('What reads a target or a field takes four times as long for four times as 
     'the query of a list': text => parseRequestInfo('GET', '/api/v1/pods', text),
     'a field selector': text => parseRequestInfo('GET', '/api/v1/pods', `fieldSelector=${text}`),
     'a number': text => parseRequestInfo('GET', '/api/v1/pods', `fieldSelector=a=b&limit=${text}`),
-    'a path': text => filter('GET', parseRequestTarget(`/api/${text}`)),
+    'a path': text => filter('GET', parseRequestTarget(`/api/${text}`), ''),
     'X-Forwarded-For': text => sourceIPs(['X-Forwarded-For', text], '192.0.2.1'),
     Connection: text => outboundHeaders(['Connection', text], {} as Additions),
     'the name of a field': text => refuseClaimedIdentity([`x-${text}`, '']),

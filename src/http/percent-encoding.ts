@@ -20,13 +20,14 @@ export function percentDecoded(text: string): Buffer {
 
 /** What two hexadecimal digits stand for; -1 for other characters. */
 function byteOf(first: number, second: number): number {
-  const high = valueOf(first);
-  const low = valueOf(second);
+  const high = digitOf(first);
+  const low = digitOf(second);
   return high === -1 || low === -1 ? -1 : high * 16 + low;
 }
 
-function valueOf(digit: number): number {
-  if (digit >= 0x30 && digit <= 0x39) return digit - 0x30;
-  const letter = digit | 0x20;
+/** The value of a hexadecimal digit; -1 for other characters. */
+function digitOf(character: number): number {
+  if (character >= 0x30 && character <= 0x39) return character - 0x30;
+  const letter = character | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }

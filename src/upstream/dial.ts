@@ -5,6 +5,7 @@ import type { ServerAddress } from '../kubeconfig/types.js';
 import { loadSocks } from './proxy-socks.js';
 import { openTunnel } from './proxy-tunnel.js';
 import type { ProxyConfig } from './proxy-url.js';
+import { Resumption } from './resumption.js';
 import { UpstreamError } from './upstream-error.js';
 
 /** client-go dials for at most 30 s and then shakes hands for at most 10 s (`rest/transport`, net/http's defaults). */
@@ -37,6 +38,8 @@ export interface DialOptions {
   readonly proxy?: ProxyConfig | undefined;
   /** PEM of the authorities that an https:// proxy is verified against; undefined means the well-known ones. */
   readonly proxyAuthority?: string | Buffer | undefined;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
   /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
   readonly onConnect?: (connect: number, tls: number | undefined) => void;
 }
@@ -123,9 +126,10 @@ function createDirectDial(
 }
 
 function createStartTls(options: DialOptions): StartTls {
-  const { server, insecureSkipTlsVerify, tlsServerName, secureContext, protocols = ['http/1.1'] } = options;
+  const { server, insecureSkipTlsVerify, tlsServerName, secureContext, now } = options;
+  const { protocols = ['http/1.1'] } = options;
   const name = tlsServerName ?? server.hostname;
-  let session: Buffer | undefined;
+  const resumption = new Resumption(now);
   return over => {
     const connection: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
       ...over,
@@ -137,14 +141,12 @@ function createStartTls(options: DialOptions): StartTls {
       rejectUnauthorized: !insecureSkipTlsVerify,
       ALPNProtocols: [...protocols],
     };
-    if (session !== undefined) connection.session = session;
+    const { ticket } = resumption;
+    if (ticket !== undefined) connection.session = ticket;
     const socket = tls.connect(connection);
     // A broken record after the handshake is an error that Node leaves the socket open with, and deaf.
     socket.on('error', () => socket.destroy());
-    // Node does not check the name again on a resumed session: only one that passed the check may be resumed.
-    socket.on('session', fresh => {
-      if (socket.authorized || insecureSkipTlsVerify) session = fresh;
-    });
+    resumption.follow(socket, !insecureSkipTlsVerify);
     return socket;
   };
 }

@@ -24,7 +24,7 @@ const connect = /^(?:exec|attach|portforward|proxy)$/i;
 /** Profiling is work that the API server is put to, for as long as the client says. */
 const profiling = /^\/*debug\/pprof(?:\/|$)/;
 /** The API server knows no such header; a program in between or an aggregated API server may, with underscores as well. */
-const methodOverride = /^x[^a-z0-9]+(?:http[^a-z0-9]+)?method(?:[^a-z0-9]+override)?$/i;
+const methodOverride = /^(?:x[^a-z0-9]+)?(?:http[^a-z0-9]+)?method(?:[^a-z0-9]+override)?$/i;
 
 /**
  * Refuses for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,

@@ -5,6 +5,7 @@ import type { Http2Request } from './http2-request.js';
 /** RFC 9113, section 8.2.2: what is of a connection has no place in HTTP/2. */
 const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
+  'http2-settings',
   'keep-alive',
   'proxy-connection',
   'te',
@@ -83,11 +84,7 @@ export class Http2Response extends Http2ServerResponse {
   }
 
   override addTrailers(trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[]): void {
-    const fields: OutgoingHttpHeaders = {};
-    for (const [name, value] of Array.isArray(trailers) ? trailers : Object.entries(trailers)) {
-      if (!connectionSpecific.has(name.toLowerCase())) fields[name] = value;
-    }
-    super.addTrailers(fields);
+    super.addTrailers(toFields(Array.isArray(trailers) ? trailers.flat() : trailers));
   }
 
   /** Resets the stream in the middle of its answer, what is already written first; the connection goes on. */

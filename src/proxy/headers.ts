@@ -91,20 +91,26 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
 
 /**
  * The headers of a response on its way to the client: everything but hop-by-hop fields, those that `Connection` names, and
- * `Access-Control-*`. Whom the API server, or a program behind one of its proxy subresources, lets in from a browser brings its
- * own credential there, but would have this program's here.
+ * what is for browsers to decide by.
  */
 export function inboundHeaders(rawHeaders: RawHeaders): string[] {
   const named = namedByConnection(rawHeaders);
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
-    if (key.startsWith('access-control-')) continue;
     // Trailer announces what comes after the body, and that goes on to the client as well.
-    if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
+    if ((endsHere(key) && key !== 'trailer') || named?.has(key)) continue;
     headers.push(rawHeaders[index] as string, rawHeaders[index + 1] as string);
   }
   return headers;
+}
+
+/**
+ * Whether a field of an answer does not go on. Whom the API server, or a program behind one of its proxy subresources, lets in from a
+ * browser (`Access-Control-*`) brings its own credential there, but would have this program's here.
+ */
+function endsHere(key: string): boolean {
+  return hopByHop.has(key) || key.startsWith('access-control-');
 }
 
 function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
@@ -131,11 +137,12 @@ export function withPossibleTrailer(headers: string[], { req }: ServerResponse):
   return headers;
 }
 
-/** Trailers in the form that Node takes them. */
+/** Trailers on their way to the client, in the form that Node takes them; what does not go on in a head does not here. */
 export function trailerFields(trailers: readonly string[]): [string, string][] {
   const fields: [string, string][] = [];
   for (let index = 0; index + 1 < trailers.length; index += 2) {
-    fields.push([trailers[index] as string, trailers[index + 1] as string]);
+    const name = trailers[index] as string;
+    if (!endsHere(name.toLowerCase())) fields.push([name, trailers[index + 1] as string]);
   }
   return fields;
 }

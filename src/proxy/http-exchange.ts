@@ -9,6 +9,7 @@ import type { RequestRecord } from '../observability/request-record.js';
 import type { Carrier, ExchangeEvents } from '../upstream/carrier.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError } from '../upstream/upstream-error.js';
+import { flushHead } from './flush-head.js';
 import { inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
@@ -246,7 +247,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#record.auditId = fieldValue(headers, 'audit-id');
     if (this.#longRunning) {
       this.#record.opened(statusCode);
-      response.flushHeaders();
+      flushHead(response);
       if (this.#http2 === undefined && response.chunkedEncoding) this.#events = response.socket ?? undefined;
     }
   }
@@ -274,7 +275,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#turnEnds = false;
     if (this.#done) return;
     if (this.#corked) this.#uncork();
-    else if (!this.#streaming) this.#response.flushHeaders();
+    else if (!this.#streaming) flushHead(this.#response);
   }
 
   #uncork(): void {

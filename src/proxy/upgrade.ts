@@ -7,6 +7,7 @@ import type { EndReason } from '../observability/traffic-metrics.js';
 import { requestUpgrade } from '../upstream/upgrade-connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
+import { flushHead } from './flush-head.js';
 import { inboundHeaders } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
@@ -180,7 +181,7 @@ export class Upgrade implements OpenStream {
     const { answerHeaders } = this.#request;
     if (answerHeaders !== undefined) headers.push(...answerHeaders);
     response.writeHead(answer.statusCode as number, answer.statusMessage, headers);
-    response.flushHeaders();
+    flushHead(response);
     answer.pipe(response);
     answer.once('error', error => {
       this.#request.record.failure = toUpstreamError(error, session.host);

@@ -193,6 +193,7 @@ describe('--read-only', () => {
     for (const name of [
       ...['x-http-method-override', 'x-http-method', 'x-method-override'],
       ...['x_http_method_override', 'x-http_method', 'x_method-override'],
+      ...['http-method-override', 'HTTP_METHOD_OVERRIDE', 'method-override', 'HTTP-Method'],
     ]) {
       refuses(`GET ${pod}`, { [name]: 'DELETE' });
       refuses('GET /version', { [name]: '' });

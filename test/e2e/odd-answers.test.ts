@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import tls from 'node:tls';
+import { ask, connectHttp2 } from '../support/http2-client.js';
+import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { watchRaw } from '../support/raw-http.js';
+import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
+import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
+import { type Leg, legs, toBytes } from './leg.js';
+
+const watch = '/api/v1/pods?watch=true';
+/** What the API server answers, by target. */
+const answers = new Map<string, string>();
+
+let upstream: RawUpstream;
+let kubeconfig: KubeconfigFile;
+let files: ServingFiles;
+let proxy: ProxyProcess;
+
+before(async () => {
+  upstream = await startRawUpstream(({ socket, target }) => {
+    socket.write(answers.get(target) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 'latin1');
+  });
+  kubeconfig = await upstream.writeKubeconfig();
+  files = await createServingFiles();
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags]);
+});
+
+after(async () => {
+  await proxy.stop('SIGKILL');
+  await upstream.close();
+  await kubeconfig.remove();
+  await files.remove();
+});
+
+/** The answer over HTTP/1.1, as its bytes, until they match. */
+async function overHttp1(target: string, pattern: RegExp, leg: Leg = 'plain'): Promise<string> {
+  const socket = tls.connect({ port: proxy.port, ca: files.authority.certificate });
+  const connection = watchRaw(socket);
+  try {
+    connection.write(toBytes({ target, leg }));
+    await connection.until(pattern);
+    return connection.received();
+  } finally {
+    connection.destroy();
+  }
+}
+
+const connectionFields = [
+  'HTTP2-Settings: AAMAAABkAAQAAP__',
+  'Keep-Alive: timeout=5',
+  'Proxy-Connection: keep-alive',
+  'TE: gzip',
+  'Upgrade: h2c',
+  'Connection: x-named',
+  'Proxy-Authenticate: Basic',
+];
+const goodFields = [
+  'X-Sum: 1',
+  'x-sum: 2',
+  'ETag: "a"',
+  'etag: "b"',
+  '__proto__: 3',
+  'constructor: 4',
+  "!#$%&'*+-.^_`|~: 5",
+  'X-Empty:',
+  'X-Bytes: caf\xe9\xc3\xa9',
+];
+
+function chunked(trailers: readonly string[], headers: readonly string[] = []): string {
+  const lines = ['HTTP/1.1 200 OK', ...headers, 'Transfer-Encoding: chunked'];
+  return `${lines.join('\r\n')}\r\n\r\n2\r\nok\r\n0\r\n${trailers.map(line => `${line}\r\n`).join('')}\r\n`;
+}
+
+test('Trailers that belong to a connection end here, and others arrive, over both HTTP versions', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  try {
+    for (const target of ['/version?trailers', watch]) {
+      answers.set(target, chunked([...connectionFields, 'Access-Control-Allow-Origin: *', ...goodFields]));
+      const { status, text, trailers, rstCode } = await ask(session, target);
+      assert.deepEqual([status, text, rstCode], [200, 'ok', 0]);
+      assert.deepEqual(
+        Object.keys(trailers).filter(
+          name => !goodFields.some(field => field.toLowerCase().startsWith(`${name}:`)),
+        ),
+        [],
+      );
+      assert.deepEqual(
+        [trailers['x-sum'], trailers['constructor'], trailers.etag],
+        ['1, 2', '4', '"a", "b"'],
+      );
+      const raw = await overHttp1(target, /\r\n0\r\n[\s\S]*\r\n\r\n$/);
+      assert.doesNotMatch(raw, /http2-settings|proxy-connection|access-control|h2c/i);
+      for (const field of goodFields) assert.ok(raw.includes(field), field);
+    }
+  } finally {
+    session.destroy();
+  }
+});
+
+test('A head that node:http2 cannot have is a 502 at most, and the program goes on', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate, {
+    maxHeaderListPairs: 5000,
+  });
+  try {
+    const heads: readonly (readonly [string, number])[] = [
+      [['HTTP/1.1 200 OK', ...connectionFields, ...goodFields, 'Content-Length: 2'].join('\r\n'), 200],
+      ['HTTP/1.1 600 Odd\r\nContent-Length: 2', 502],
+      ['HTTP/1.1 999 Odd\r\nContent-Length: 2', 502],
+      ['HTTP/1.1 200 OK\r\n:status: 201\r\nContent-Length: 2', 502],
+      [`HTTP/1.1 200 OK\r\n${'X: 1\r\n'.repeat(1500)}Content-Length: 2`, 200],
+    ];
+    for (const [index, [head, code]] of heads.entries()) {
+      for (const target of [`/version?head-${index}`, `${watch}&head-${index}`]) {
+        answers.set(target, `${head}\r\n\r\nok`);
+        const { status } = await ask(session, target);
+        assert.equal(status, code, head.slice(0, 80));
+      }
+    }
+    assert.equal((await ask(session, '/version')).status, 200);
+  } finally {
+    session.destroy();
+  }
+});
+
+test('An answer whose head is too large for HTTP/2 ends its stream, and nothing else', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  session.on('error', () => {});
+  try {
+    for (const target of ['/version?large', `${watch}&large`]) {
+      answers.set(target, `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(400_000)}\r\nContent-Length: 2\r\n\r\nok`);
+      const { rstCode, status } = await ask(session, target);
+      assert.ok(rstCode > 0 || status === 502, `${rstCode} ${status}`);
+    }
+  } finally {
+    session.destroy();
+  }
+  const next = await connectHttp2(proxy.port, files.authority.certificate);
+  assert.equal((await ask(next, '/version')).status, 200);
+  next.destroy();
+});
+
+test('Header values beyond ASCII arrive byte for byte, of watches and of refused upgrades too', async () => {
+  const value = 'caf\xe9 \xc3\xa9\xff';
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  try {
+    for (const leg of Object.keys(legs) as Leg[]) {
+      for (const target of ['/version?bytes', `${watch}&bytes`]) {
+        // Without a body yet: the head goes first.
+        answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+        const raw = await overHttp1(target, /\r\n\r\n/, leg);
+        assert.match(raw, /^HTTP\/1\.1 200 /);
+        assert.ok(raw.includes(`X-Bytes: ${value}\r\n`), `${leg} ${target}: ${raw}`);
+        answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nContent-Length: 2\r\n\r\nok`);
+        if (leg !== 'plain') continue;
+        const { headers } = await ask(session, target);
+        assert.equal(headers['x-bytes'], value);
+      }
+    }
+  } finally {
+    session.destroy();
+  }
+});

@@ -18,7 +18,10 @@ describe('a TLS session with the API server', () => {
       const resumed: boolean[] = [];
       const server = tls.createServer({ cert: certificate, key, maxVersion: version }, socket => {
         resumed.push(socket.isSessionReused());
-        socket.on('error', () => {}).end('x').resume();
+        socket
+          .on('error', () => {})
+          .end('x')
+          .resume();
       });
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');

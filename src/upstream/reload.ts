@@ -14,10 +14,10 @@ export interface FollowingUpstream {
 export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, UpstreamOptions {
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
+  /** Milliseconds between looks, 4,000 unless set: what is rotated is in use within twice that. */
+  readonly interval?: number;
 }
 
-/** Milliseconds between looks: what is rotated is in use within twice that. */
-const interval = 4_000;
 /** Milliseconds that a request which was answered 401 waits for files to be looked at, longer than which takes only one that cannot be read. */
 const lookTimeout = 1_000;
 
@@ -40,7 +40,7 @@ export async function followConfiguration(
   const upstream = new Upstream(first, options);
   const watch = await watchFiles({
     files: () => [...current.files, ...awaited],
-    interval,
+    interval: options.interval ?? 4_000,
     onChange: async () => {
       const next = await loadConfiguration(configurationOptions, current);
       awaited = 'problems' in next ? (next.files ?? []) : [];

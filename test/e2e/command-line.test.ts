@@ -5,36 +5,28 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { createCertificateAuthority } from '../support/certificates.js';
-import { eventually } from '../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { eventually, within } from '../support/eventually.js';
+import { startFakeApiServer } from '../support/fake-api-server.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
+import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { projectFile } from '../support/project.js';
-import {
-  type ProxyProcess as Program,
-  runProgram,
-  startProxy,
-  writeAdminKubeconfig,
-} from '../support/proxy.js';
+import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 
-let server: FakeApiServer;
-let admin: KubeconfigFile;
-let folder: string;
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'command-line-'));
-  server = await startFakeApiServer({
-    clientCertificates: 'optional',
-    tokens: {
-      'token-of-alice': { username: 'alice', groups: ['system:masters'] },
-      'token-of-bob': { username: 'bob', groups: ['system:masters'] },
-    },
-    basic: { 'carol:pass:word': { username: 'carol', groups: ['system:masters'] } },
-  });
-  admin = await writeAdminKubeconfig(server);
+const folder = await mkdtemp(join(tmpdir(), 'command-line-'));
+const server = await startFakeApiServer({
+  clientCertificates: 'optional',
+  tokens: {
+    'token-of-alice': { username: 'alice', groups: ['system:masters'] },
+    'token-of-bob': { username: 'bob', groups: ['system:masters'] },
+  },
+  basic: { 'carol:pass:word': { username: 'carol', groups: ['system:masters'] } },
 });
+const admin = await writeAdminKubeconfig(server);
+/** What `--help` prints. */
+const helpText = runProgram(['--help']);
 
 after(async () => {
   await server.kill();
@@ -42,12 +34,21 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A proxy that is gone when the test is; by default with the admin's kubeconfig. */
-async function start(
+/** A program that ends with the test, in this process; by default with the admin's kubeconfig. */
+function start(
   t: TestContext,
   args: readonly string[],
   env: Readonly<Record<string, string>> = { KUBECONFIG: admin.path },
-): Promise<Program> {
+): Promise<RunningProgram> {
+  return startInProcess(t, args, env);
+}
+
+/** The built program, for what it prints. */
+async function startProcess(
+  t: TestContext,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = { KUBECONFIG: admin.path },
+): Promise<ProxyProcess> {
   const proxy = await startProxy(args, env);
   t.after(() => proxy.stop('SIGKILL'));
   return proxy;
@@ -81,7 +82,7 @@ async function getStatus(url: string): Promise<number> {
 }
 
 /** Who the API server takes the proxy for. */
-async function whoami(proxy: Program): Promise<unknown> {
+async function whoami(proxy: RunningProgram): Promise<unknown> {
   const response = await fetch(`${proxy.url}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -92,7 +93,7 @@ async function whoami(proxy: Program): Promise<unknown> {
 }
 
 /** The path that the API server saw of a request that names itself in its query. */
-async function pathAtServer(proxy: Program, path: string, mark: string): Promise<string | undefined> {
+async function pathAtServer(proxy: RunningProgram, path: string, mark: string): Promise<string | undefined> {
   await getStatus(`${proxy.url}${path}?${mark}`);
   return server.requests.find(({ rawUrl }) => rawUrl.endsWith(`?${mark}`))?.rawUrl.replace(`?${mark}`, '');
 }
@@ -214,8 +215,11 @@ test('--disable-filter lets every host, path and method through', async t => {
 });
 
 test('a switch does not take the next argument as its value, and =false turns it off', async t => {
-  const problem = await problemOf(['--disable-filter', 'false']);
+  const [problem = '', ...others] = await startUpProblems(['--disable-filter', 'false'], {
+    KUBECONFIG: admin.path,
+  });
   assert.match(problem, /false/);
+  assert.deepEqual(others, []);
   const proxy = await start(t, ['--disable-filter=false', '--reject-methods=GET']);
   assert.equal(await getStatus(`${proxy.url}/version`), 403);
 });
@@ -361,26 +365,36 @@ test("the path of the server's URL goes before requests with --append-server-pat
 test('--request-timeout ends a request that the API server does not answer, but no watch', async t => {
   const remove = server.intercept(request => request.url === '/hangs');
   t.after(remove);
-  for (const value of ['700ms', '1']) {
+  const holds = async (value: string, milliseconds: number) => {
     const proxy = await start(t, [`--request-timeout=${value}`]);
     const watch = await fetch(`${proxy.url}/api/v1/namespaces?watch=1`);
     const reader = (watch.body as ReadableStream<Uint8Array>).getReader();
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const response = await fetch(`${proxy.url}/hangs`);
     assert.equal(response.status, 504);
     assert.equal(((await response.json()) as { kind: string }).kind, 'Status');
-    const elapsed = Date.now() - startedAt;
-    assert.ok(elapsed >= 600 && elapsed < 3000, `${elapsed} ms`);
-    await new Promise(resolve => setTimeout(resolve, 500));
-    let ended = false;
-    const read = reader.read().then(async function drain({ done }): Promise<void> {
-      if (done) ended = true;
-      else await reader.read().then(drain);
+    const elapsed = performance.now() - startedAt;
+    assert.ok(elapsed >= milliseconds - 10, `${elapsed} ms`);
+    // The watch is older than the request that has timed out.
+    const name = `after-${value}`;
+    const metadata = { name };
+    await fetch(`${proxy.url}/api/v1/namespaces`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata }),
     });
-    await Promise.race([read, new Promise(resolve => setTimeout(resolve, 100))]);
-    assert.equal(ended, false, 'the watch is still open');
+    let seen = '';
+    const event = async () => {
+      while (!seen.includes(name)) {
+        const { value: chunk, done } = await reader.read();
+        assert.equal(done, false, 'the watch has ended');
+        seen += Buffer.from(chunk ?? []).toString();
+      }
+    };
+    await within('an event of the watch', event());
     await reader.cancel();
-  }
+  };
+  await Promise.all([holds('700ms', 700), holds('1', 1000)]);
 });
 
 for (const [flag, value] of [
@@ -392,13 +406,26 @@ for (const [flag, value] of [
   ['--disable-filter', 'maybe'],
 ] as const) {
   test(`${flag}=${value} is refused by name and value`, async () => {
-    const problem = await problemOf([`${flag}=${value}`]);
-    assert.ok(problem.includes(flag) && problem.includes(`"${value}"`), problem);
+    const problems = await startUpProblems([`${flag}=${value}`], { KUBECONFIG: admin.path });
+    assert.equal(problems.length, 1, problems.join('\n'));
+    assert.ok(problems[0]?.includes(flag) && problems[0].includes(`"${value}"`), problems[0]);
   });
 }
 
+test('a value that is refused ends the program', async () => {
+  const problem = await problemOf(['--keepalive=10']);
+  assert.match(problem, /^kube-api-proxy: .*--keepalive.*"10"/);
+});
+
 test("kubectl's global flags are taken: -v=6 logs more, and one line names those that are ignored", async t => {
-  const proxy = await start(t, ['-v=6', '-n', 'team-a', '--cache_dir', folder, '--match-server-version']);
+  const proxy = await startProcess(t, [
+    '-v=6',
+    '-n',
+    'team-a',
+    '--cache_dir',
+    folder,
+    '--match-server-version',
+  ]);
   assert.equal(await getStatus(`${proxy.url}/-/livez`), 200);
   await eventually('a line of level debug', () => proxy.log().some(({ level }) => level === 20));
   assert.deepEqual(
@@ -419,7 +446,7 @@ test('every flag can be set by its environment variable, and a flag wins', async
     KUBE_API_PROXY_DISABLE_FILTER: 'false',
   };
   const port = await freePort();
-  const proxy = await start(t, [`--port=${port}`, '--reject-methods=GET'], env);
+  const proxy = await startProcess(t, [`--port=${port}`, '--reject-methods=GET'], env);
   assert.equal(proxy.port, port);
   assert.equal(await getStatus(`${proxy.url}/env/version`), 403);
   assert.equal(await getStatus(`${proxy.url}/version`), 404);
@@ -470,7 +497,7 @@ test('flags win over the environment, and the environment over the file of --con
       '',
     ].join('\n'),
   );
-  const file = await start(t, ['--config', config], {});
+  const file = await startProcess(t, ['--config', config], {});
   assert.equal(await getStatus(`${file.url}/file/version`), 403);
   assert.equal(await getStatus(`${file.url}/file/apis`), 200);
   assert.equal((await fetch(`${file.url}/file/apis`, { method: 'PATCH' })).status, 403);
@@ -522,7 +549,7 @@ const flags = [
 
 for (const flag of ['--help', '-h']) {
   test(`${flag} lists every option on standard output and ends with 0`, async () => {
-    const { code, stdout, stderr } = await runProgram([flag]);
+    const { code, stdout, stderr } = await (flag === '--help' ? helpText : runProgram([flag]));
     assert.equal(code, 0);
     assert.equal(stderr, '');
     for (const name of flags) assert.match(stdout, new RegExp(`--${name}\\b`), name);
@@ -549,7 +576,7 @@ test('--version prints the version of package.json', async () => {
 
 kubectlTest('every flag of kubectl proxy stands in --help with its letter and default', async () => {
   const { stdout: theirs } = await kubectl(['proxy', '--help']);
-  const { stdout: ours } = await runProgram(['--help']);
+  const { stdout: ours } = await helpText;
   const options = [...theirs.matchAll(/^ {4}(?:-(\w), )?--([\w-]+)=(.*):$/gm)];
   assert.ok(options.length >= 13, theirs);
   for (const [, letter, name = '', value = ''] of options) {
@@ -566,7 +593,7 @@ kubectlTest('every flag of kubectl proxy stands in --help with its letter and de
 });
 
 test('the start-up line is all that standard output ever gets, and the log is on standard error', async t => {
-  const proxy = await start(t, []);
+  const proxy = await startProcess(t, []);
   await getStatus(`${proxy.url}/version`);
   await getStatus(`${proxy.url}/api/v1/namespaces/default/pods/web-0/exec`);
   const { code } = await proxy.stop();
@@ -577,7 +604,7 @@ test('the start-up line is all that standard output ever gets, and the log is on
 });
 
 test('--log-format=json writes JSON alone, one object a line', async t => {
-  const proxy = await start(t, ['--log-format=json']);
+  const proxy = await startProcess(t, ['--log-format=json']);
   await getStatus(`${proxy.url}/version`);
   await proxy.stop();
   const lines = proxy.stderr().trimEnd().split('\n');
@@ -586,7 +613,7 @@ test('--log-format=json writes JSON alone, one object a line', async t => {
 });
 
 test('--log-format=pretty writes text for people', async t => {
-  const proxy = await start(t, ['--log-format=pretty']);
+  const proxy = await startProcess(t, ['--log-format=pretty']);
   await getStatus(`${proxy.url}/version`);
   await proxy.stop();
   assert.match(proxy.stderr(), /INFO/);
@@ -595,7 +622,7 @@ test('--log-format=pretty writes text for people', async t => {
 
 test('--log-level=silent logs nothing, and warn no requests', async t => {
   for (const level of ['silent', 'warn']) {
-    const proxy = await start(t, ['--log-level', level]);
+    const proxy = await startProcess(t, ['--log-level', level]);
     await getStatus(`${proxy.url}/version`);
     assert.equal((await proxy.stop()).code, 0);
     assert.equal(proxy.stderr(), '', level);
@@ -605,7 +632,7 @@ test('--log-level=silent logs nothing, and warn no requests', async t => {
 test('no secret of the command line, the environment or a request gets into the log', async t => {
   const file = await writeKubeconfig({ server: server.url, ca: server.authority.certificate });
   t.after(() => file.remove());
-  const proxy = await start(
+  const proxy = await startProcess(
     t,
     ['--kubeconfig', file.path, '--token=token-of-alice', '--log-level=trace'],
     {},

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { eventually } from '../support/eventually.js';
 import { type ExecPlugin, writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { type RunningProgram as Program, startInProcess } from '../support/in-process.js';
+import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
-import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
+import { type ProxyProcess, runProgram, startProxy } from '../support/proxy.js';
 import {
   bothLegs,
   health,
@@ -31,12 +31,18 @@ interface Setting {
   /** Lets the API server know a token, or no longer. */
   allow(token: string): void;
   revoke(token: string): void;
-  start(
-    more?: Readonly<Record<string, unknown>>,
-    contents?: Partial<KubeconfigContents>,
-    env?: Readonly<Record<string, string>>,
-  ): Promise<Program>;
+  /** Starts the program in this process. */
+  start(...differences: Differences): Promise<Program>;
+  /** Starts the built program, for what it prints and for its own clock. */
+  startBuilt(...differences: Differences): Promise<ProxyProcess>;
 }
+
+/** More fields of the plugin's entry and of the kubeconfig, and more environment. */
+type Differences = [
+  more?: Readonly<Record<string, unknown>>,
+  contents?: Partial<KubeconfigContents>,
+  env?: Readonly<Record<string, string>>,
+];
 
 /** An API server that takes tokens and certificates, and a plugin that a kubeconfig names. */
 async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0] = {}): Promise<Setting> {
@@ -47,6 +53,12 @@ async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0
     await server.kill();
     await plugin.remove();
   });
+  const flags = async (...[more, contents]: Differences) => {
+    const cluster = { server: server.url, ca: server.authority.certificate };
+    const kubeconfig = await writeKubeconfig({ ...cluster, user: { exec: plugin.exec(more) }, ...contents });
+    t.after(() => kubeconfig.remove());
+    return ['--kubeconfig', kubeconfig.path, '--reject-paths=', '--log-level=debug'];
+  };
   return {
     server,
     plugin,
@@ -56,18 +68,12 @@ async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0
     revoke: token => {
       delete tokens[token];
     },
-    async start(more = {}, contents = {}, env = {}) {
-      const user = { exec: plugin.exec(more) };
-      const cluster = { server: server.url, ca: server.authority.certificate };
-      const kubeconfig = await writeKubeconfig({ ...cluster, user, ...contents });
-      const proxy = await startProxy(
-        ['--kubeconfig', kubeconfig.path, '--reject-paths=', '--log-level=debug'],
-        env,
-      );
-      t.after(async () => {
-        await proxy.stop('SIGKILL');
-        await kubeconfig.remove();
-      });
+    async start(more, contents, env) {
+      return startInProcess(t, await flags(more, contents), env);
+    },
+    async startBuilt(more, contents, env) {
+      const proxy = await startProxy(await flags(more, contents), env);
+      t.after(() => proxy.stop('SIGKILL'));
       return proxy;
     },
   };
@@ -75,20 +81,23 @@ async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0
 
 const inMilliseconds = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
 
-/** Waits until the program has told of a credential. */
-async function ready(proxy: Program): Promise<void> {
-  await eventually('a first credential', () =>
-    proxy.log().some(({ msg }) => msg === 'the exec credential was renewed'),
-  );
+/** Of how many credentials the program has told. */
+function renewals(proxy: Program): number {
+  return proxy.log().filter(({ msg }) => msg === 'the exec credential was renewed').length;
 }
 
-describe('an exec credential plugin', { concurrency: 5 }, () => {
+/** Waits until the program has told of a credential. */
+async function ready(proxy: Program): Promise<void> {
+  await eventually('a first credential', () => renewals(proxy) > 0);
+}
+
+describe('an exec credential plugin', { concurrency: 12 }, () => {
   test('runs once when twenty requests of both legs arrive together', async t => {
-    const { server, plugin, allow, start } = await set(t);
+    const { server, plugin, allow, startBuilt } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
     await plugin.delay(1500);
-    const proxy = await start();
+    const proxy = await startBuilt();
     const legs = Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? 'plain' : 'websocket'));
     const answers = await Promise.all(legs.map(leg => probe(proxy, server, leg)));
     for (const [index, { code, authorization }] of answers.entries()) {
@@ -112,22 +121,20 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
     await ready(proxy);
     const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="exec"}';
     assert.equal(await sample(proxy, expiration), expires / 1000);
-    await plugin.delay(1500);
+    const release = await plugin.hold();
     await plugin.answer({ token: 'two', expirationTimestamp: inMilliseconds(60 * minute) });
-    const used = new Set<string | undefined>();
-    while (!used.has('Bearer two')) {
-      for (const leg of bothLegs) {
-        const before = Date.now();
-        const { code, authorization, arrived } = await probe(proxy, server, leg);
-        assert.ok(Date.now() - before < 1200, 'a request waited for the plugin');
-        assert.equal(code, passed(leg));
-        assert.equal(arrived.length, 1);
-        used.add(authorization);
-      }
-      assert.ok(Date.now() < expires, 'the credential in use has expired');
-      await delay(50);
+    await eventually('the second run', () => plugin.runs() === 2);
+    for (const leg of bothLegs) {
+      const { code, authorization, arrived } = await probe(proxy, server, leg);
+      assert.deepEqual([code, authorization], [passed(leg), 'Bearer one']);
+      assert.equal(arrived.length, 1);
     }
-    assert.deepEqual([...used], ['Bearer one', 'Bearer two']);
+    await release();
+    await eventually(
+      'the second credential',
+      async () => (await probe(proxy, server)).authorization === 'Bearer two',
+    );
+    assert.ok(Date.now() < expires, 'it was not renewed before the first one had expired');
     assert.equal(plugin.runs(), 2);
     assert.ok(((await sample(proxy, expiration)) ?? 0) > Date.now() / 1000 + 3000);
   });
@@ -139,7 +146,7 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
     const proxy = await start();
     await ready(proxy);
     await plugin.answer({ token: 'one', expirationTimestamp: inMilliseconds(60 * minute) });
-    await eventually('the second run', () => plugin.runs() === 2, 15_000);
+    await eventually('the second run', () => plugin.runs() === 2);
     assert.equal((await probe(proxy, server)).code, 200);
   });
 
@@ -183,8 +190,7 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
       const { answer, arrived } = await probe(proxy, server, 'plain', { method, body: '{}' });
       assert.equal(assertStatus(answer, 401, method), 'Unauthorized');
       assert.equal(arrived.length, 1);
-      await eventually('the second run', () => plugin.runs() === 2);
-      await delay(300);
+      await eventually('the second credential', () => renewals(proxy) === 2);
       const next = await probe(proxy, server);
       assert.equal(next.code, 200);
       assert.equal(next.arrived.length, 1);
@@ -318,9 +324,9 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
     );
     await writeFile(command, `#!/bin/sh\nexec ${plugin.path}\n`);
     await chmod(command, 0o755);
-    await eventually('recovery', async () => (await probe(proxy, server)).code === 200, 10_000);
+    await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
     assert.equal((await probe(proxy, server, 'websocket')).code, 101);
-    await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200, 5_000);
+    await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
   });
 
   test('that fails makes requests a 503 that says so, and is not started for each of them', async t => {
@@ -347,18 +353,18 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
       proxy.log().some(({ msg }) => msg === 'please run: login --again'),
     );
     await plugin.answer({ token: 'one' });
-    await eventually('recovery', async () => (await probe(proxy, server)).code === 200, 10_000);
+    await eventually('recovery', async () => (await probe(proxy, server)).code === 200);
   });
 
   test('that hangs is stopped at its limit of 60 s, and until then livez is ok and readyz is not', async t => {
-    const { server, plugin, allow, start } = await set(t);
+    const { server, plugin, allow, startBuilt } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
     await plugin.hang({ stubborn: true });
     // The clock of the program runs ahead where it would wait for 60 s.
     const clock = 'const s=setTimeout;globalThis.setTimeout=(f,ms,...a)=>s(f,ms===60000?7000:ms,...a)';
     const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(clock)}"` };
-    const proxy = await start({}, {}, env);
+    const proxy = await startBuilt({}, {}, env);
     const waiting = bothLegs.map(leg => probe(proxy, server, leg));
     await eventually('the first run', () => plugin.runs() === 1);
     assert.equal((await health(proxy, 'livez')).status, 200);
@@ -374,9 +380,9 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
   });
 
   test('that writes nonsense makes requests a 503, and nothing of it is repeated', async t => {
-    const { server, plugin, start } = await set(t);
+    const { server, plugin, startBuilt } = await set(t);
     await plugin.write('{"kind":"ExecCredential","token":"do-not-repeat');
-    const proxy = await start();
+    const proxy = await startBuilt();
     for (const leg of bothLegs) {
       const { answer } = await probe(proxy, server, leg);
       assert.match(assertStatus(answer, 503, leg), /did not write a JSON object/);
@@ -386,7 +392,7 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
   });
 
   test('can give a client certificate, and a new one moves new connections while open streams stay', async t => {
-    const { server, plugin, start } = await set(t);
+    const { server, plugin, startBuilt } = await set(t);
     const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * 86_400_000);
     const [earlier, later] = [inDays(20), inDays(21)];
     const first = await server.authority.client({ commonName: 'first', notAfter: earlier });
@@ -397,7 +403,7 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
       expirationTimestamp: inMilliseconds(12_000),
     });
     const sockets = keepSockets(server);
-    const proxy = await start();
+    const proxy = await startBuilt();
     for (const leg of bothLegs) {
       const { code, commonName, authorization } = await probe(proxy, server, leg);
       assert.equal(code, passed(leg));
@@ -415,7 +421,6 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
     await eventually(
       'the second certificate',
       async () => (await probe(proxy, server)).commonName === 'second',
-      15_000,
     );
     const exec = await probe(proxy, server, 'websocket');
     assert.equal(exec.code, 101);
@@ -452,11 +457,11 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
   }
 
   test('writes its stderr to the log, and never its stdout', async t => {
-    const { server, plugin, allow, start } = await set(t);
+    const { server, plugin, allow, startBuilt } = await set(t);
     allow('token-on-stdout');
     await plugin.complain('the browser is opened\nsecond line\n');
     await plugin.answer({ token: 'token-on-stdout', expirationTimestamp: inMilliseconds(60 * minute) });
-    const proxy = await start();
+    const proxy = await startBuilt();
     for (const leg of bothLegs) assert.equal((await probe(proxy, server, leg)).code, passed(leg));
     const lines = proxy.log().filter(({ source, command }) => source === 'exec' && command === plugin.path);
     assert.deepEqual(
@@ -507,8 +512,7 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
     const contents = { server: server.url, ca: server.authority.certificate };
     const user = { exec: plugin.exec({ command: `./${plugin.name}` }) };
     const beside = await writeKubeconfig({ ...contents, user }, { directory: plugin.directory });
-    const relative = await startProxy(['--kubeconfig', beside.path]);
-    t.after(() => relative.stop('SIGKILL'));
+    const relative = await startInProcess(t, ['--kubeconfig', beside.path]);
     assert.equal((await probe(relative, server)).code, 200);
     const path = `${plugin.directory}:${process.env['PATH']}`;
     const named = await start({ command: plugin.name }, {}, { PATH: path });
@@ -528,40 +532,21 @@ describe('an exec credential plugin', { concurrency: 5 }, () => {
   });
 });
 
-kubectlTest('kubectl sees nothing of a revoked token, and prints why there is no credential', async () => {
-  const tokens: Record<string, { username: string; groups: string[] }> = {};
-  const server = await startFakeApiServer({ clientCertificates: 'none', tokens });
-  const plugin = await writeExecPlugin();
-  const started: { readonly proxy: Program; readonly kubeconfig: KubeconfigFile }[] = [];
-  const startWith = async (more: Readonly<Record<string, unknown>>): Promise<Program> => {
-    const user = { exec: plugin.exec(more) };
-    const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
-    const proxy = await startProxy(['--kubeconfig', kubeconfig.path, '--reject-paths=']);
-    started.push({ proxy, kubeconfig });
-    return proxy;
-  };
-  try {
-    tokens['one'] = { username: 'one', groups: masters };
-    await plugin.answer({ token: 'one' });
-    const proxy = await startWith({});
-    const first = await kubectl(['-s', proxy.url, 'get', 'pod', 'web-0', '-o', 'name']);
-    assert.equal(first.stdout, 'pod/web-0\n', first.stderr);
-    delete tokens['one'];
-    tokens['two'] = { username: 'two', groups: masters };
-    await plugin.answer({ token: 'two' });
-    const exec = await kubectl(['-s', proxy.url, 'exec', 'web-0', '--', 'echo', 'hello']);
-    assert.deepEqual([exec.code, exec.stdout], [0, 'hello\n'], exec.stderr);
-    assert.equal(plugin.runs(), 2);
-    const without = await startWith({ command: 'no-such-plugin', installHint: 'Install it first.' });
-    const refused = await kubectl(['-s', without.url, 'get', '--raw', '/api/v1/pods']);
-    assert.notEqual(refused.code, 0);
-    assert.match(refused.stderr, /executable no-such-plugin not found[\s\S]*Install it first\./);
-  } finally {
-    for (const { proxy, kubeconfig } of started) {
-      await proxy.stop('SIGKILL');
-      await kubeconfig.remove();
-    }
-    await server.kill();
-    await plugin.remove();
-  }
+kubectlTest('kubectl sees nothing of a revoked token, and prints why there is no credential', async t => {
+  const { plugin, allow, revoke, startBuilt } = await set(t);
+  allow('one');
+  await plugin.answer({ token: 'one' });
+  const proxy = await startBuilt();
+  const first = await kubectl(['-s', proxy.url, 'get', 'pod', 'web-0', '-o', 'name']);
+  assert.equal(first.stdout, 'pod/web-0\n', first.stderr);
+  revoke('one');
+  allow('two');
+  await plugin.answer({ token: 'two' });
+  const exec = await kubectl(['-s', proxy.url, 'exec', 'web-0', '--', 'echo', 'hello']);
+  assert.deepEqual([exec.code, exec.stdout], [0, 'hello\n'], exec.stderr);
+  assert.equal(plugin.runs(), 2);
+  const without = await startBuilt({ command: 'no-such-plugin', installHint: 'Install it first.' });
+  const refused = await kubectl(['-s', without.url, 'get', '--raw', '/api/v1/pods']);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /executable no-such-plugin not found[\s\S]*Install it first\./);
 });

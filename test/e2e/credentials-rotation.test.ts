@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { startConnectProxy } from '../support/forward-proxy.js';
-import { startProxy } from '../support/proxy.js';
+import { startInProcess } from '../support/in-process.js';
 import {
   bothLegs,
   health,
@@ -79,11 +79,11 @@ test('everything rotates under running watches and open streams, which live on, 
     'client.key': one.key,
     token: 'token-1',
   });
-  const proxy = await startProxy(['--kubeconfig', join(directory, 'config'), '--reject-paths=']);
+  const proxy = await startInProcess(t, ['--kubeconfig', join(directory, 'config'), '--reject-paths=']);
   const streams: OpenStream[] = [];
   t.after(async () => {
     for (const stream of streams) stream.close();
-    await proxy.stop('SIGKILL');
+    await proxy.stop();
     await Promise.all([first.kill(), second.kill(), forwardProxy.close(), plugin.remove()]);
     await rm(directory, { recursive: true, force: true });
   });
@@ -96,7 +96,7 @@ test('everything rotates under running watches and open streams, which live on, 
       assert.equal(found.code, 200, `${what}: ${found.answer.raw.slice(0, 500)}`);
       return found.arrived.length > 0 && identity(found).join(' ') === what;
     };
-    await eventually(what, isThere, 12_000);
+    await eventually(what, isThere);
     for (const leg of bothLegs) {
       const found = await probe(proxy, server, leg);
       assert.equal(found.code, passed(leg));

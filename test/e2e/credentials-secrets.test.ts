@@ -6,9 +6,10 @@ import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
 import { type KubeconfigContents, type KubeconfigForm, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { createIdToken, startOidcIssuer } from '../support/oidc-issuer.js';
-import { type ProxyProcess as Program, runProgram, startProxy } from '../support/proxy.js';
+import { type ProxyProcess, runProgram, startProxy } from '../support/proxy.js';
 import { exchangeRaw } from '../support/raw-http.js';
 import { bothLegs, probe } from './credential-probe.js';
 import { send } from './leg.js';
@@ -37,14 +38,15 @@ function assertHidden(text: string, secrets: readonly string[], what: string): v
 
 interface Setting {
   readonly server: FakeApiServer;
-  readonly proxy: Program;
+  /** The built program, or one in this process, whose standard output is the test's. */
+  readonly proxy: RunningProgram | ProxyProcess;
   readonly path: string;
   readonly directory: string;
 }
 
 type Contents = Partial<KubeconfigContents>;
 
-/** The program at trace level with a kubeconfig of these contents. */
+/** The program at trace level with a kubeconfig of these contents; in this process unless it is to be the built one. */
 async function start(
   t: TestContext,
   contents: (server: FakeApiServer) => Contents | Promise<Contents>,
@@ -53,11 +55,13 @@ async function start(
     env = {},
     form = {},
     tokens = {},
+    built = false,
   }: {
     readonly args?: readonly string[];
     readonly env?: Readonly<Record<string, string>>;
     readonly form?: KubeconfigForm;
     readonly tokens?: Record<string, { username: string; groups: string[] }>;
+    readonly built?: boolean;
   } = {},
 ): Promise<Setting> {
   const basic = { 'team:secret-password': { username: 'team', groups: masters } };
@@ -67,6 +71,7 @@ async function start(
   const { path, directory, remove } = await writeKubeconfig({ ...known, ...(await contents(server)) }, form);
   t.after(() => remove());
   const flags = ['--kubeconfig', path, '--reject-paths=', '--log-level=trace', ...args];
+  if (!built) return { server, proxy: await startInProcess(t, flags, env), path, directory };
   const proxy = await startProxy(flags, env);
   t.after(() => proxy.stop('SIGKILL'));
   return { server, proxy, path, directory };
@@ -86,7 +91,7 @@ async function assertNothingShows(
     assertHidden(text + rawHeaders.join(), secrets, `${what}: ${path}`);
   }
   assertHidden(proxy.stderr(), secrets, `${what}: the log`);
-  assertHidden(proxy.stdout(), secrets, `${what}: stdout`);
+  if ('stdout' in proxy) assertHidden(proxy.stdout(), secrets, `${what}: stdout`);
 }
 
 /** In use, after a broken edit, refused by the API server, with the API server gone, and at the end. */
@@ -96,7 +101,7 @@ async function assertHiddenAllAlong(setting: Setting, secrets: readonly string[]
   const intact = await readFile(path, 'utf8');
   await writeFile(path, `${intact}\n  token: [${secrets.join('}')}: {`);
   const complained = () => proxy.log().some(({ msg }) => String(msg).startsWith('configuration cannot'));
-  await eventually('a line in the log', complained, 10_000);
+  await eventually('a line in the log', complained);
   await assertNothingShows(setting, secrets, 'after a broken edit');
   const refuse = server.intercept((_request, response) => {
     response.writeHead(401, { 'Content-Type': 'text/plain' }).end('no');
@@ -106,15 +111,15 @@ async function assertHiddenAllAlong(setting: Setting, secrets: readonly string[]
   refuse();
   await server.kill();
   await assertNothingShows(setting, secrets, 'without an API server');
-  await proxy.stop('SIGTERM');
-  assertHidden(proxy.stderr() + proxy.stdout(), secrets, 'the end');
+  await proxy.stop();
+  assertHidden(proxy.stderr() + ('stdout' in proxy ? proxy.stdout() : ''), secrets, 'the end');
 }
 
-describe('secrets never show, at --log-level=trace:', { concurrency: 5 }, () => {
+describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => {
   test('a token of the kubeconfig', async t => {
     const token = 'secret-token-of-kubeconfig';
     const tokens = { [token]: { username: 'one', groups: masters } };
-    const setting = await start(t, () => ({ token }), { tokens });
+    const setting = await start(t, () => ({ token }), { tokens, built: true });
     assert.equal((await probe(setting.proxy, setting.server)).authorization, `Bearer ${token}`);
     await assertHiddenAllAlong(setting, [token]);
   });
@@ -122,15 +127,19 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 5 }, () => 
   test('a token of --token, of the environment and of --config', async t => {
     const token = 'secret-token-of-a-flag';
     const tokens = { [token]: { username: 'one', groups: masters } };
-    const byFlag = await start(t, () => ({}), { tokens, args: ['--token', token] });
+    const byFlag = await start(t, () => ({}), { tokens, args: ['--token', token], built: true });
     assert.equal((await probe(byFlag.proxy, byFlag.server)).code, 200);
     await assertNothingShows(byFlag, [token], 'the flag');
-    const byVariable = await start(t, () => ({}), { tokens, env: { KUBE_API_PROXY_TOKEN: token } });
+    const byVariable = await start(t, () => ({}), {
+      tokens,
+      env: { KUBE_API_PROXY_TOKEN: token },
+      built: true,
+    });
     assert.equal((await probe(byVariable.proxy, byVariable.server)).code, 200);
     await assertNothingShows(byVariable, [token], 'the variable');
     const config = join(byFlag.directory, 'flags.yaml');
     await writeFile(config, `token: ${token}\n`);
-    const byFile = await start(t, () => ({}), { tokens, args: ['--config', config] });
+    const byFile = await start(t, () => ({}), { tokens, args: ['--config', config], built: true });
     assert.equal((await probe(byFile.proxy, byFile.server)).code, 200);
     await assertNothingShows(byFile, [token], 'the file');
   });
@@ -148,7 +157,7 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 5 }, () => 
     assert.equal((await probe(setting.proxy, setting.server)).code, 200);
     await writeFile(join(directory, 'token'), `${token}\nsecret-second-line`);
     const complained = () => /a token cannot have/.test(setting.proxy.stderr());
-    await eventually('a line in the log', complained, 10_000);
+    await eventually('a line in the log', complained);
     await assertNothingShows(setting, [token, 'secret-second-line'], 'after a broken write');
   });
 
@@ -172,7 +181,7 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 5 }, () => 
       if (credentials === 'files') {
         await writeFile(join(setting.directory, 'client.key'), key.replace('MI', 'IM'));
         const complained = () => /client\.key/.test(setting.proxy.stderr());
-        await eventually('a line in the log', complained, 10_000);
+        await eventually('a line in the log', complained);
         await assertNothingShows(setting, [key], 'after a broken write');
       }
       await assertHiddenAllAlong(setting, [key]);
@@ -203,7 +212,7 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 5 }, () => 
           cluster: { extensions: [{ name: 'client.authentication.k8s.io/exec', extension }] },
         };
       },
-      { env: { INHERITED: 'secret-of-inherited' } },
+      { env: { INHERITED: 'secret-of-inherited' }, built: true },
     );
     const { commonName, authorization } = await probe(setting.proxy, setting.server);
     assert.deepEqual([commonName, authorization], ['of-plugin', `Bearer ${token}`]);
@@ -274,12 +283,12 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 5 }, () => 
     );
     await assertNothingShows(setting, secrets, 'without a token');
     const recovered = async () => (await probe(setting.proxy, setting.server)).code === 200;
-    await eventually('recovery', recovered, 10_000);
+    await eventually('recovery', recovered);
     await assertHiddenAllAlong(setting, secrets);
   });
 
   test("clients' own credentials, in headers, URLs and subprotocols", async t => {
-    const setting = await start(t, async server => server.authority.client());
+    const setting = await start(t, async server => server.authority.client(), { built: true });
     const { proxy, server } = setting;
     const secrets = ['secret-of-client-header', 'secret-of-query', 'secret-of-authority', 'secret-of-cookie'];
     const subprotocol = Buffer.from('secret-of-subprotocol').toString('base64url');
@@ -331,6 +340,9 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 5 }, () => 
       [['--kubeconfig', path, '--tokn=secret-of-flag']],
     ];
     for (const [args, env] of runs) {
+      assertHidden((await startUpProblems(args, env)).join('\n'), secrets, args.join(' '));
+    }
+    for (const [args, env] of runs.slice(1, 4)) {
       const { code, stdout, stderr } = await runProgram(args, env);
       assert.equal(code, 1, args.join(' '));
       assert.notEqual(stderr, '');

@@ -5,39 +5,28 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
-import {
-  type CertificateAuthority,
-  convertKey,
-  createCertificateAuthority,
-  type KeyType,
-} from '../support/certificates.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { convertKey, createCertificateAuthority, type KeyType } from '../support/certificates.js';
+import { startFakeApiServer } from '../support/fake-api-server.js';
+import { type RunningProgram, startInProcess } from '../support/in-process.js';
 import { type KubeconfigContents, type KubeconfigForm, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { type ProxyProcess as Program, startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy.js';
 
-let folder: string;
-let authority: CertificateAuthority;
+const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
+const authority = await createCertificateAuthority();
 /** Refuses the TLS handshake without a certificate that the authority itself has signed, chain included. */
-let server: FakeApiServer;
+const server = await startFakeApiServer({ authority });
+const masters = ['system:masters'];
 /** Takes tokens and passwords and asks for no certificate. */
-let tokenServer: FakeApiServer;
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
-  authority = await createCertificateAuthority();
-  server = await startFakeApiServer({ authority });
-  const masters = ['system:masters'];
-  tokenServer = await startFakeApiServer({
-    authority,
-    clientCertificates: 'none',
-    tokens: {
-      'token-of-alice': { username: 'alice', groups: masters },
-      'token-of-bob': { username: 'bob', groups: masters },
-    },
-    basic: { 'carol:pass': { username: 'carol', groups: masters } },
-  });
+const tokenServer = await startFakeApiServer({
+  authority,
+  clientCertificates: 'none',
+  tokens: {
+    'token-of-alice': { username: 'alice', groups: masters },
+    'token-of-bob': { username: 'bob', groups: masters },
+  },
+  basic: { 'carol:pass': { username: 'carol', groups: masters } },
 });
 
 after(async () => {
@@ -46,14 +35,12 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function start(
+function start(
   t: TestContext,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<Program> {
-  const proxy = await startProxy(args, { HOME: folder, ...env });
-  t.after(() => proxy.stop('SIGKILL'));
-  return proxy;
+): Promise<RunningProgram> {
+  return startInProcess(t, args, { HOME: folder, ...env });
 }
 
 /** The program with a kubeconfig of these contents. */
@@ -61,7 +48,7 @@ async function startWith(
   t: TestContext,
   contents: KubeconfigContents,
   form: KubeconfigForm = {},
-): Promise<Program> {
+): Promise<RunningProgram> {
   const file = await writeKubeconfig(contents, form);
   t.after(() => file.remove());
   return start(t, ['--kubeconfig', file.path]);
@@ -270,7 +257,8 @@ test('without a flag and KUBECONFIG it is ~/.kube/config, with paths relative to
   const contents = { server: server.url, ca: authority.certificate, ...(await admin('at-home')) };
   const file = await writeKubeconfig(contents, { directory, credentials: 'files' });
   await rename(file.path, join(directory, 'config'));
-  const proxy = await start(t, [], { HOME: home });
+  const proxy = await startProxy([], { HOME: home });
+  t.after(() => proxy.stop('SIGKILL'));
   assert.equal(await whoami(proxy.url), 'at-home');
   const empty = await start(t, [], { HOME: home, KUBECONFIG: '' });
   assert.equal(await whoami(empty.url), 'at-home');

@@ -64,8 +64,15 @@ export async function createCertificateAuthority(
   return createAuthority(options);
 }
 
+let shared: Promise<ServerIdentity> | undefined;
+
 /** One identity for all servers of a test run that need none of their own: the first process that asks makes it. */
-export async function sharedIdentity(): Promise<ServerIdentity> {
+export function sharedIdentity(): Promise<ServerIdentity> {
+  shared ??= findOrMakeIdentity();
+  return shared;
+}
+
+async function findOrMakeIdentity(): Promise<ServerIdentity> {
   const file = projectFile('build/identity.json');
   const made = await readIdentity(file);
   if (made !== undefined) return made;

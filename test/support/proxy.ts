@@ -49,8 +49,7 @@ export async function startProxy(
   env: Readonly<Record<string, string>> = {},
   under: readonly string[] = [],
 ): Promise<ProxyProcess> {
-  const hasListener = args.some(arg => /^(-p|--port|-u|--unix-socket)/.test(arg));
-  const { child, output } = spawnProgram(hasListener ? args : ['--port=0', ...args], env, under);
+  const { child, output } = spawnProgram(withListener(args), env, under);
   const exited = exitOf(child);
   const address = await new Promise<string>((resolve, reject) => {
     const look = () => {
@@ -97,16 +96,25 @@ export function writeAdminKubeconfig(
   return writeKubeconfig({ server: server.url, ca: server.authority.certificate, certificate, key, cluster });
 }
 
+/** The arguments with a free port, unless they say where to listen. */
+export function withListener(args: readonly string[]): readonly string[] {
+  return args.some(arg => /^(-p|--port|-u|--unix-socket)/.test(arg)) ? args : ['--port=0', ...args];
+}
+
+/** The environment of a program under test: KUBECONFIG and KUBE_API_PROXY_* of who runs the tests must not leak into it. */
+export function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
+  const { PATH = '', HOME = '' } = process.env;
+  return { PATH, HOME, ...env };
+}
+
 function spawnProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   under: readonly string[] = [],
 ) {
-  // The surroundings' own KUBECONFIG and KUBE_API_PROXY_* must not leak into a test.
-  const { PATH = '', HOME = '' } = process.env;
   const [command = process.execPath, ...rest] = [...under, process.execPath, program, ...args];
   const child = spawn(command, rest, {
-    env: { PATH, HOME, ...env },
+    env: environmentOf(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };

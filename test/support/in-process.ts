@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { openSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { drain } from '../../src/drain.js';
+import { listen, listenForAdmin } from '../../src/listening.js';
+import { createLogger, flushed } from '../../src/observability/logger.js';
+import { parseOptions } from '../../src/options/parse.js';
+import { createProgram, type Program } from '../../src/start.js';
+import { followConfiguration } from '../../src/upstream/reload.js';
+import { projectFile } from './project.js';
+import { environmentOf, type ProxyProcess, withListener } from './proxy.js';
+import type { Scope } from './stack.js';
+
+/** What a program in the test's own process shares with the built one in a process of its own. */
+export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | 'port' | 'stderr' | 'log'> {
+  stop(): Promise<unknown>;
+}
+
+/** Milliseconds between looks at the kubeconfig and the files that it names. The built program, which tests of rotation wait for, takes 4 s. */
+export const lookInterval = 50;
+
+/**
+ * Starts the program in the test's own process, as main.ts does: the same command line, environment, sockets and files, and a tenth of
+ * the CPU time of a process (0.2 s). For what differs in flags, credentials or files; signals, exit codes and standard output
+ * need startProxy. It ends with the scope.
+ */
+export async function startInProcess(
+  scope: Scope,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningProgram> {
+  const folder = await mkdtemp(join(tmpdir(), 'in-process-'));
+  const logFile = join(folder, 'log');
+  // Stays open, for a line that comes late.
+  const fd = openSync(logFile, 'a', 0o600);
+  let program: Program | undefined;
+  let log: ReturnType<typeof createLogger> | undefined;
+  const stop = async () => {
+    if (program !== undefined) await drain(program, { delay: 0, grace: 0 });
+    program = undefined;
+    if (log !== undefined) await flushed(log);
+  };
+  scope.after(async () => {
+    await stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const { options, problems } = parse(args, env);
+  log = createLogger({ level: options.logLevel, format: 'json', fd });
+  const created = await createProgram(options, await surroundings(env, log), {
+    follow: follow => followConfiguration({ ...follow, interval: lookInterval }),
+  });
+  if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
+  program = created;
+  assert.deepEqual(problems, []);
+  const bound = await listen(program.app, options, async (_mask, run) => void (await run()));
+  assert.ok('address' in bound, JSON.stringify(bound));
+  const admin = await listenForAdmin(program.admin, options);
+  if (admin !== undefined && 'address' in admin) log.info({ address: admin.address }, 'admin listener');
+  program.startWarnings();
+  program.discover();
+  const { address } = bound;
+  const stderr = () => readFileSync(logFile, 'utf8');
+  return {
+    address,
+    url: `http://${address}`,
+    port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0),
+    stderr,
+    log: () =>
+      stderr()
+        .split('\n')
+        .filter(line => line.startsWith('{') && line.endsWith('}'))
+        .map(line => JSON.parse(line) as Record<string, unknown>),
+    stop,
+  };
+}
+
+/** What the program would print on standard error, a line each, when it does not start; fails when it would start. */
+export async function startUpProblems(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  const { options, problems } = parse(args, env);
+  const logger = createLogger({ level: 'silent', format: 'json' });
+  const created = await createProgram(options, await surroundings(env, logger));
+  if (!('problems' in created)) await created.app.close();
+  const all = [...problems, ...('problems' in created ? created.problems : [])];
+  assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
+  return all;
+}
+
+function parse(args: readonly string[], env: Readonly<Record<string, string>>) {
+  return parseOptions({ argv: withListener(args), env: environmentOf(env) });
+}
+
+async function surroundings(env: Readonly<Record<string, string>>, logger: ReturnType<typeof createLogger>) {
+  const own = environmentOf(env);
+  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
+  return { env: own, homedir: own['HOME'] ?? '', version, nodeVersion: process.versions.node, logger };
+}

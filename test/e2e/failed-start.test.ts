@@ -43,7 +43,7 @@ const failures: Readonly<Record<string, () => string[]>> = {
   'its admin port': () => [`--admin-port=${(taken.address() as AddressInfo).port}`, '--port=0'],
 };
 for (const [what, args] of Object.entries(failures)) {
-  for (const workers of [1, 2]) {
+  for (const workers of what === 'its port' ? [1, 2] : [1]) {
     test(`a start that fails because of ${what} ends the login that has begun (${workers} of --workers)`, async () => {
       const { code, stderr } = await runProgram([
         `--kubeconfig=${kubeconfig.path}`,

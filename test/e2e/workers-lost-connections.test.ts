@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
 import { connectRaw } from '../support/raw-http.js';
@@ -30,40 +30,42 @@ async function failSends(t: TestContext, pid: number, count: number): Promise<bo
   return isAttached;
 }
 
-test('every worker is used again after the send of a connection to each of them has failed', async t => {
-  const { proxy } = await start(t, ['--workers=2']);
-  if (!(await failSends(t, proxy.pid, 2))) return;
-  const answers = await Promise.all([1, 2, 3, 4].map(() => send(proxy.port, '/version')));
-  assert.deepEqual(
-    answers.map(({ status }) => status),
-    [200, 200, 200, 200],
-  );
-  await eventually('each of them', async () => {
-    await send(proxy.port, '/version');
-    return servedBy(proxy, '/version').size === 2;
+describe('connections that cannot be sent to workers', { concurrency: true }, () => {
+  test('every worker is used again after the send of a connection to each of them has failed', async t => {
+    const { proxy } = await start(t, ['--workers=2']);
+    if (!(await failSends(t, proxy.pid, 2))) return;
+    const answers = await Promise.all([1, 2, 3, 4].map(() => send(proxy.port, '/version')));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200, 200],
+    );
+    await eventually('each of them', async () => {
+      await send(proxy.port, '/version');
+      return servedBy(proxy, '/version').size === 2;
+    });
+    // What is told to the workers reaches them too.
+    assert.equal(await sample(proxy, 'kube_api_proxy_workers_unanswered'), 0);
+    assert.equal((await proxy.stop()).code, 0);
   });
-  // What is told to the workers reaches them too.
-  assert.equal(await sample(proxy, 'kube_api_proxy_workers_unanswered'), 0);
-  assert.equal((await proxy.stop()).code, 0);
-});
 
-test('a worker without a free descriptor gets no connection, and is used again when it has one', async t => {
-  const { proxy } = await start(t, ['--workers=2']);
-  const pid = workersOf(proxy).get(1) as number;
-  const limit = (descriptors: number) =>
-    execFileSync('prlimit', ['--pid', String(pid), `--nofile=${descriptors}:`]);
-  limit(3);
-  // They stay, so that the other worker has more connections than this one.
-  const connections = await Promise.all(Array.from({ length: 4 }, () => connectRaw(proxy.port)));
-  for (const connection of connections) {
-    connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await connection.until(/gitVersion/);
-  }
-  const lines = () => proxy.log().filter(({ path }) => path === '/version').length;
-  await eventually('a line for each', () => lines() === 4);
-  assert.deepEqual([...servedBy(proxy, '/version')], [2]);
-  limit(1024);
-  await send(proxy.port, '/version');
-  await eventually('the other one', () => servedBy(proxy, '/version').size === 2);
-  for (const connection of connections) connection.destroy();
+  test('a worker without a free descriptor gets no connection, and is used again when it has one', async t => {
+    const { proxy } = await start(t, ['--workers=2']);
+    const pid = workersOf(proxy).get(1) as number;
+    const limit = (descriptors: number) =>
+      execFileSync('prlimit', ['--pid', String(pid), `--nofile=${descriptors}:`]);
+    limit(3);
+    // They stay, so that the other worker has more connections than this one.
+    const connections = await Promise.all(Array.from({ length: 4 }, () => connectRaw(proxy.port)));
+    for (const connection of connections) {
+      connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await connection.until(/gitVersion/);
+    }
+    const lines = () => proxy.log().filter(({ path }) => path === '/version').length;
+    await eventually('a line for each', () => lines() === 4);
+    assert.deepEqual([...servedBy(proxy, '/version')], [2]);
+    limit(1024);
+    await send(proxy.port, '/version');
+    await eventually('the other one', () => servedBy(proxy, '/version').size === 2);
+    for (const connection of connections) connection.destroy();
+  });
 });

@@ -42,12 +42,16 @@ interface Setting {
   readonly path: string;
   readonly directory: string;
   /** Starts the program in this process, which looks at its files every 50 ms. */
-  start(args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Program>;
+  start(
+    args?: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    interval?: number,
+  ): Promise<Program>;
   /** Starts the built program, whose files are in use within 10 s. */
   startBuilt(): Promise<Program>;
   /** A client certificate of the server's own authority. */
   certificate(commonName: string, notAfter?: Date): Promise<CertificatePair>;
-  /** Changes the kubeconfig in place. */
+  /** Changes the kubeconfig in one step. */
   edit(change: (kubeconfig: EditableKubeconfig) => void): Promise<void>;
 }
 
@@ -90,11 +94,12 @@ async function set(
       t.after(() => proxy.stop('SIGKILL'));
       return proxy;
     },
-    start: (args = ['--kubeconfig', path], env = {}) => startInProcess(t, [...args, '--reject-paths='], env),
+    start: (args = ['--kubeconfig', path], env = {}, interval = lookInterval) =>
+      startInProcess(t, [...args, '--reject-paths='], env, interval),
     async edit(change) {
       const kubeconfig = parse(await readFile(path, 'utf8')) as EditableKubeconfig;
       change(kubeconfig);
-      await writeFile(path, stringify(kubeconfig));
+      await replaceFile(path, stringify(kubeconfig));
     },
   };
 }
@@ -216,10 +221,11 @@ describe('files that rotate', { concurrency: 6 }, () => {
   }
   const repairConfig = async ({ path }: Setting, intact: string): Promise<void> => writeFile(path, intact);
   const intact = new Map<string, string>();
+  // In one step each: between the truncation and the write of one in place, a look would find another damage.
   const damages: Readonly<Record<string, Damage>> = {
     'a certificate whose key has not come yet': {
-      damage: ({ directory }, { certificate }) => writeFile(join(directory, 'client.crt'), certificate),
-      repair: ({ directory }, { key }) => writeFile(join(directory, 'client.key'), key),
+      damage: ({ directory }, { certificate }) => replaceFile(join(directory, 'client.crt'), certificate),
+      repair: ({ directory }, { key }) => replaceFile(join(directory, 'client.key'), key),
       problem: /client\.key does not match the certificate in .*client\.crt/,
     },
     'a key whose certificate has not come yet': {
@@ -228,12 +234,12 @@ describe('files that rotate', { concurrency: 6 }, () => {
       problem: /client\.key does not match the certificate in .*client\.crt/,
     },
     'an empty certificate file': {
-      damage: ({ directory }) => writeFile(join(directory, 'client.crt'), ''),
+      damage: ({ directory }) => replaceFile(join(directory, 'client.crt'), ''),
       repair: ({ directory }, next) => inPlace(directory, next),
       problem: /client\.crt has no certificate/,
     },
     'a key that is cut short': {
-      damage: ({ directory }, { key }) => writeFile(join(directory, 'client.key'), key.slice(0, 100)),
+      damage: ({ directory }, { key }) => replaceFile(join(directory, 'client.key'), key.slice(0, 100)),
       repair: ({ directory }, next) => inPlace(directory, next),
       problem: /client\.key has no private key/,
     },
@@ -246,7 +252,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
       problem: /ca\.crt: no such file/,
     },
     'an empty kubeconfig': {
-      damage: ({ path }) => writeFile(path, ''),
+      damage: ({ path }) => replaceFile(path, ''),
       repair: async (setting, next) => {
         await inPlace(setting.directory, next);
         await repairConfig(setting, intact.get(setting.path) ?? '');
@@ -255,7 +261,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     },
     'a kubeconfig that is no YAML any more': {
       damage: async ({ path }) =>
-        writeFile(path, `${await readFile(path, 'utf8')}\n  broken: [secret-of-edit`),
+        replaceFile(path, `${await readFile(path, 'utf8')}\n  broken: [secret-of-edit`),
       repair: async (setting, next) => {
         await inPlace(setting.directory, next);
         await repairConfig(setting, intact.get(setting.path) ?? '');
@@ -343,10 +349,11 @@ describe('files that rotate', { concurrency: 6 }, () => {
     ['an exec', 'websocket', 'GET'],
   ] as const) {
     test(`a 401 has the tokenFile read at once, and ${what} is sent again`, async t => {
-      const { server, tokens, directory, start } = await set(t, { user: { tokenFile: 'token' } });
+      const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
       tokens['one'] = { username: 'one', groups: masters };
       await writeFile(join(directory, 'token'), 'one');
-      const proxy = await start();
+      // No look of its own comes before.
+      const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
       assert.equal((await probe(proxy, server)).code, 200);
       delete tokens['one'];
       tokens['two'] = { username: 'two', groups: masters };

@@ -18,7 +18,7 @@ export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | '
   stop(): Promise<unknown>;
 }
 
-/** Milliseconds between looks at the kubeconfig and the files that it names. The built program, which tests of rotation wait for, takes 4 s. */
+/** Milliseconds between looks at the kubeconfig and the files that it names, unless told otherwise; the built program's are 4,000. */
 export const lookInterval = 50;
 
 /**
@@ -30,6 +30,7 @@ export async function startInProcess(
   scope: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  interval = lookInterval,
 ): Promise<RunningProgram> {
   const folder = await mkdtemp(join(tmpdir(), 'in-process-'));
   const logFile = join(folder, 'log');
@@ -49,7 +50,7 @@ export async function startInProcess(
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
   const created = await createProgram(options, await surroundings(env, log), {
-    follow: follow => followConfiguration({ ...follow, interval: lookInterval }),
+    follow: follow => followConfiguration({ ...follow, interval }),
   });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;

@@ -3,20 +3,18 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { requestApi } from '../support/api-request.js';
-import { eventually } from '../support/eventually.js';
-import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
+import { sharedIdentity } from '../support/certificates.js';
+import { eventually, within } from '../support/eventually.js';
+import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
 import { startConnectProxy } from '../support/forward-proxy.js';
 import { startGateway, twoUsers } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { untilOwnMetric } from '../support/own-metric.js';
-import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
-import { startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
-import { startTlsProxy } from '../support/tls-proxy.js';
+import { startStack } from '../support/stack.js';
 import { openWatch } from './credential-probe.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
@@ -26,14 +24,8 @@ const pods = '/api/v1/namespaces/default/pods?watch=true';
 const masters = ['system:masters'];
 const active = 'kube_api_proxy_upstream_connections{state="active"}';
 
-async function start(
-  t: TestContext,
-  ...args: Parameters<typeof startProxiedApiServer>
-): Promise<ProxiedApiServer> {
-  const proxied = await startProxiedApiServer(...args);
-  t.after(() => proxied.close());
-  return proxied;
-}
+/** What tests share that find their own requests by a mark; their order says how many connections there are already. */
+const shared = await startStack({ after });
 
 /** What a client hears of its watch. */
 interface Watch {
@@ -67,8 +59,8 @@ async function createConfigMap(server: FakeApiServer, name: string): Promise<voi
   assert.equal(status, 201);
 }
 
-function watchesAt({ requests }: FakeApiServer): RequestRecord[] {
-  return requests.filter(({ rawUrl }) => rawUrl.includes('watch=true'));
+function watchesAt({ requests }: FakeApiServer, mark = ''): RequestRecord[] {
+  return requests.filter(({ rawUrl }) => rawUrl.includes('watch=true') && rawUrl.includes(mark));
 }
 
 /** Connections, by their ports, that requests came over. */
@@ -77,19 +69,70 @@ function portsOf(records: readonly RequestRecord[]): Set<number> {
 }
 
 describe('an API server that speaks HTTP/2', () => {
-  test('has a thousand watches on few connections, and other requests over HTTP/1.1', async t => {
-    const { server, proxy } = await start(t);
-    const first = await watch(proxy.port, `${configMaps}?watch=true`);
-    const watches = [first, ...(await watchMany(proxy.port, 999, `${configMaps}?watch=true`))];
+  test('hears of a client that leaves, and nobody else does', async () => {
+    const { server, proxy } = shared;
+    const watches: Watch[] = [];
+    for (let index = 0; index < 10; index++) {
+      watches.push(await watch(proxy.port, `${configMaps}?watch=true&leaving=${index}.`));
+    }
+    const leaving = watches.filter((_, index) => index % 3 === 0);
+    for (const { response } of leaving) response.destroy();
+    const closed = () => watchesAt(server, 'leaving=').filter(({ closedAt }) => closedAt !== undefined);
+    await eventually('the end of four streams', () => closed().length === leaving.length);
+    assert.deepEqual(
+      closed().map(({ rawUrl }) => /leaving=(\d)/.exec(rawUrl)?.[1]),
+      ['0', '3', '6', '9'],
+    );
+    await createConfigMap(server, 'seen-by-others');
+    const staying = watches.filter(each => !leaving.includes(each));
+    await eventually('the event', () => staying.every(({ text }) => text.includes('"seen-by-others"')));
+    assert.equal(portsOf(watchesAt(server, 'leaving=')).size, 1);
+    for (const { response } of staying) response.destroy();
+  });
+
+  test('has a log followed over it', async () => {
+    const { server, proxy } = shared;
+    const log = await watch(proxy.port, '/api/v1/namespaces/default/pods/web-0/log?follow=true');
+    server.appendLog('default', 'web-0', 'the last line');
+    await eventually('the line', () => log.text.includes('the last line'));
+    assert.equal(server.requests.find(({ rawUrl }) => rawUrl.includes('/log'))?.httpVersion, '2.0');
+    log.response.destroy();
+  });
+
+  // For thousands of times in endurance/.
+  test('does not take it out on others when one client opens watches and leaves, again and again', async () => {
+    const { server, proxy } = shared;
+    const patient = await watch(proxy.port, `${configMaps}?watch=true&patient`);
+    let left = 300;
+    const restless = async () => {
+      for (; left > 0; left--) (await open(proxy.port, `${quiet}&restless`)).destroy();
+    };
+    await Promise.all(Array.from({ length: 20 }, restless));
+    await createConfigMap(server, 'seen-by-the-patient');
+    await eventually('the event', () => patient.text.includes('"seen-by-the-patient"'));
+    const ports = portsOf([...watchesAt(server, 'patient'), ...watchesAt(server, 'restless')]);
+    assert.ok(ports.size < 5, `${ports.size} connections`);
+    patient.response.destroy();
+    await untilOwnMetric(proxy.port, active, 0);
+    await eventually('few connections', () => server.connections < 30);
+  });
+
+  // A thousand are for endurance/.
+  test('has five hundred watches on few connections, and other requests over HTTP/1.1', async () => {
+    const { server, proxy } = shared;
+    const path = `${configMaps}?watch=true&five-hundred`;
+    const first = await watch(proxy.port, path);
+    const watches = [first, ...(await watchMany(proxy.port, 499, path))];
     assert.ok(watches.every(({ response }) => response.statusCode === 200));
     const plain = await Promise.all(Array.from({ length: 50 }, () => send(proxy.port, configMaps)));
     assert.ok(plain.every(({ status }) => status === 200));
-    const records = watchesAt(server);
-    assert.equal(records.length, 1000);
+    const records = watchesAt(server, path);
+    assert.equal(records.length, 500);
     assert.ok(records.every(({ httpVersion }) => httpVersion === '2.0'));
     const ports = portsOf(records);
-    assert.ok(ports.size >= 10 && ports.size <= 12, `${ports.size} connections`);
-    const others = server.requests.filter(record => !records.includes(record));
+    assert.ok(ports.size >= 5 && ports.size <= 7, `${ports.size} connections`);
+    const others = server.requests.filter(({ rawUrl }) => rawUrl === configMaps);
+    assert.ok(others.length >= 50);
     assert.ok(others.every(({ httpVersion }) => httpVersion === '1.1'));
     await createConfigMap(server, 'seen-by-all');
     await eventually('the event in every watch', () =>
@@ -100,15 +143,6 @@ describe('an API server that speaks HTTP/2', () => {
     await eventually('the end of every stream', () =>
       records.every(({ closedAt }) => closedAt !== undefined),
     );
-  });
-
-  test('has a log followed over it', async t => {
-    const { server, proxy } = await start(t);
-    const log = await watch(proxy.port, '/api/v1/namespaces/default/pods/web-0/log?follow=true');
-    server.appendLog('default', 'web-0', 'the last line');
-    await eventually('the line', () => log.text.includes('the last line'));
-    assert.equal(server.requests.find(({ rawUrl }) => rawUrl.includes('/log'))?.httpVersion, '2.0');
-    log.response.destroy();
   });
 
   test('tells the callers on one connection apart', async t => {
@@ -141,16 +175,10 @@ describe('an API server that speaks HTTP/2', () => {
 
   test('has each client’s own bearer token where callers are not authenticated', async t => {
     const tokens = { one: { username: 'one', groups: masters }, two: { username: 'two', groups: masters } };
-    const server = await startFakeApiServer({ tokens, clientCertificates: 'none' });
-    t.after(() => server.kill());
-    const kubeconfig = await writeKubeconfig({
-      server: server.url,
-      ca: server.authority.certificate,
-      token: 'one',
+    const { server, proxy } = await startStack(t, {
+      server: { tokens, clientCertificates: 'none' },
+      user: { token: 'one' },
     });
-    t.after(() => kubeconfig.remove());
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    t.after(() => proxy.stop('SIGKILL'));
     const headers = [{}, { authorization: 'Bearer two' }, { authorization: 'Bearer none' }] as const;
     const watches = [];
     for (const each of headers) watches.push(await watch(proxy.port, quiet, each));
@@ -167,47 +195,9 @@ describe('an API server that speaks HTTP/2', () => {
     for (const { response } of watches) response.destroy();
   });
 
-  test('hears of a client that leaves, and nobody else does', async t => {
-    const { server, proxy } = await start(t);
-    const watches: Watch[] = [];
-    for (let index = 0; index < 10; index++) {
-      watches.push(await watch(proxy.port, `${configMaps}?watch=true&mark=${index}.`));
-    }
-    const leaving = watches.filter((_, index) => index % 3 === 0);
-    for (const { response } of leaving) response.destroy();
-    const closed = () => watchesAt(server).filter(({ closedAt }) => closedAt !== undefined);
-    await eventually('the end of four streams', () => closed().length === leaving.length);
-    assert.deepEqual(
-      closed().map(({ rawUrl }) => /mark=(\d)/.exec(rawUrl)?.[1]),
-      ['0', '3', '6', '9'],
-    );
-    await createConfigMap(server, 'seen-by-others');
-    const staying = watches.filter(each => !leaving.includes(each));
-    await eventually('the event', () => staying.every(({ text }) => text.includes('"seen-by-others"')));
-    assert.equal(portsOf(watchesAt(server)).size, 1);
-    for (const { response } of staying) response.destroy();
-  });
-
-  test('does not take it out on others when one client opens watches and leaves, again and again', async t => {
-    const { server, proxy } = await start(t);
-    const patient = await watch(proxy.port, `${configMaps}?watch=true`);
-    let left = 3000;
-    const restless = async () => {
-      for (; left > 0; left--) (await open(proxy.port, quiet)).destroy();
-    };
-    await Promise.all(Array.from({ length: 20 }, restless));
-    await createConfigMap(server, 'seen-by-the-patient');
-    await eventually('the event', () => patient.text.includes('"seen-by-the-patient"'));
-    const ports = portsOf(watchesAt(server));
-    assert.ok(ports.size < 20, `${ports.size} connections`);
-    patient.response.destroy();
-    await untilOwnMetric(proxy.port, active, 0);
-    await eventually('few connections', () => server.connections < 30);
-  });
-
   for (const how of ['kill', 'close'] as const) {
     test(`ends 200 watches when it goes (${how}), and has new ones when it is back`, async t => {
-      const { server, proxy } = await start(t);
+      const { server, proxy } = await startStack(t);
       const watches = await watchMany(proxy.port, 200);
       const gone = server[how]();
       await eventually('the end of every watch', () => watches.every(({ end }) => end !== undefined));
@@ -229,13 +219,11 @@ describe('an API server that speaks HTTP/2', () => {
     const tokens: Record<string, { username: string; groups: string[] }> = {
       one: { username: 'one', groups: masters },
     };
-    const server = await startFakeApiServer({ tokens, clientCertificates: 'optional' });
-    t.after(() => server.kill());
     await writeFile(join(directory, 'token'), 'one');
-    const contents = { server: server.url, ca: server.authority.certificate, user: { tokenFile: 'token' } };
-    const kubeconfig = await writeKubeconfig(contents, { directory });
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    t.after(() => proxy.stop('SIGKILL'));
+    const { server, proxy } = await startStack(t, {
+      server: { tokens, clientCertificates: 'optional' },
+      user: { tokenFile: join(directory, 'token') },
+    });
     const first = await watch(proxy.port, quiet);
     delete tokens['one'];
     tokens['two'] = { username: 'two', groups: masters };
@@ -253,26 +241,24 @@ describe('an API server that speaks HTTP/2', () => {
   test('has new watches on a new connection when the client certificate changes', async t => {
     const directory = await mkdtemp(join(tmpdir(), 'http2-upstream-'));
     t.after(() => rm(directory, { recursive: true, force: true }));
-    const server = await startFakeApiServer();
-    t.after(() => server.kill());
+    const { authority } = await sharedIdentity();
     const write = async (commonName: string) => {
-      const { certificate, key } = await server.authority.client({ commonName });
+      const { certificate, key } = await authority.client({ commonName });
       await writeFile(join(directory, 'new'), certificate + key);
       await rename(join(directory, 'new'), join(directory, 'client.pem'));
     };
     await write('one');
-    const files = { 'client-certificate': 'client.pem', 'client-key': 'client.pem' };
-    const contents = { server: server.url, ca: server.authority.certificate, user: files };
-    const kubeconfig = await writeKubeconfig(contents, { directory });
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    t.after(() => proxy.stop('SIGKILL'));
+    const file = join(directory, 'client.pem');
+    const { server, proxy } = await startStack(t, {
+      user: { 'client-certificate': file, 'client-key': file },
+    });
     const old = await openWatch(proxy, server);
     await write('two');
     const nameNow = async () => {
       await send(proxy.port, '/version');
       return server.requests.at(-1)?.tlsSubject?.commonName;
     };
-    await eventually('the new certificate', async () => (await nameNow()) === 'two', 15_000);
+    await eventually('the new certificate', async () => (await nameNow()) === 'two');
     const fresh = await openWatch(proxy, server);
     await old.isAlive();
     await fresh.isAlive();
@@ -295,7 +281,7 @@ describe('an API server that speaks HTTP/2', () => {
     const forwardProxy = await startConnectProxy();
     t.after(() => forwardProxy.close());
     const url = `http://127.0.0.1:${forwardProxy.port}`;
-    const { server, proxy } = await start(t, {}, [], { 'proxy-url': url });
+    const { server, proxy } = await startStack(t, { cluster: { 'proxy-url': url } });
     await watch(proxy.port, quiet);
     const watches = await watchMany(proxy.port, 50, `${configMaps}?watch=true`);
     await createConfigMap(server, 'through-the-proxy');
@@ -311,12 +297,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   test('is asked over HTTP/1.1 alone with DISABLE_HTTP2', async t => {
-    const server = await startFakeApiServer();
-    t.after(() => server.kill());
-    const kubeconfig = await writeAdminKubeconfig(server);
-    t.after(() => kubeconfig.remove());
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`], { DISABLE_HTTP2: '1' });
-    t.after(() => proxy.stop('SIGKILL'));
+    const { server, proxy } = await startStack(t, { env: { DISABLE_HTTP2: '1' } });
     const watches = await watchMany(proxy.port, 10);
     assert.ok(server.requests.every(({ httpVersion }) => httpVersion === '1.1'));
     assert.equal(portsOf(watchesAt(server)).size, 10);
@@ -324,7 +305,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   test('answers a client of HTTP/1.0, which its connection ends for', async t => {
-    const { server, proxy } = await start(t);
+    const { server, proxy } = await startStack(t);
     const client = await connectRaw(proxy.port);
     t.after(() => client.destroy());
     client.write(`GET ${configMaps}?watch=true HTTP/1.0\r\nHost: localhost\r\n\r\n`);
@@ -339,8 +320,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   test('has clients of HTTP/2 in front', async t => {
-    const { server, proxy, ca, close } = await startTlsProxy();
-    t.after(close);
+    const { server, proxy, ca } = await startStack(t, { tls: true });
     const session = await connectHttp2(proxy.port, ca);
     t.after(() => session.destroy());
     const streams = Array.from({ length: 30 }, () => openStream(session, `${configMaps}?watch=true`));
@@ -364,13 +344,12 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   test('has every watch ended with its last chunk when the program leaves', async t => {
-    const { server, proxy } = await start(t);
+    // More than the test waits.
+    const { server, proxy } = await startStack(t, { flags: ['--shutdown-grace=5m'] });
     await watch(proxy.port, quiet);
     const watches = await watchMany(proxy.port, 50);
-    const began = Date.now();
-    const { code } = await proxy.stop();
+    const { code } = await within('the end of the program', proxy.stop());
     assert.equal(code, 0);
-    assert.ok(Date.now() - began < 3000, `it took ${Date.now() - began} ms`);
     await eventually('the end', () => watches.every(({ end }) => end === 'complete'));
     const records = watchesAt(server);
     await eventually('the end of every stream', () =>
@@ -382,7 +361,7 @@ describe('an API server that speaks HTTP/2', () => {
 
 test('an API server that speaks HTTP/1.1 alone has every watch on a connection of its own', async t => {
   const tls = { ALPNProtocols: ['http/1.1'] } as Record<string, unknown>;
-  const { server, proxy } = await start(t, { tls });
+  const { server, proxy } = await startStack(t, { server: { tls } });
   const watches = await watchMany(proxy.port, 120, `${configMaps}?watch=true`);
   assert.ok(watches.every(({ response }) => response.statusCode === 200));
   const records = watchesAt(server);

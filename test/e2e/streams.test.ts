@@ -5,48 +5,52 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCertificateAuthority } from '../support/certificates.js';
+import { sharedIdentity } from '../support/certificates.js';
+import { eventually, until, within } from '../support/eventually.js';
 import { open, send } from '../support/http-client.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
-import { type ProxyProcess as RunningProxy, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
 import { residentBytes } from '../support/resident-memory.js';
+import { startStack } from '../support/stack.js';
+import { steady } from '../support/steady.js';
 
 const megabyte = 1e6;
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const configMaps = '/api/v1/namespaces/kube-system/configmaps';
 
-let proxied: ProxiedApiServer;
+const proxied = await startStack({ after });
+/** In front of the same API server. */
+const impatient = await startStack({ after }, { server: proxied.server, flags: ['--request-timeout=500ms'] });
 
-before(async () => {
-  proxied = await startProxiedApiServer({}, ['--request-timeout=1s']);
-});
-after(() => proxied?.close());
+/** Waits until a request that began now has been given up for --request-timeout. */
+async function pastRequestTimeout(): Promise<void> {
+  const stop = proxied.server.intercept(request => request.url === '/given-up');
+  assert.equal((await send(impatient.port, '/given-up')).status, 504);
+  stop();
+}
 
 /** The lines of a streamed answer as they come. */
-function linesOf(response: http.IncomingMessage): { next(timeout?: number): Promise<string> } {
+function linesOf(response: http.IncomingMessage): { next(): Promise<string> } {
   let text = '';
   response.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
     response.emit('lines');
   });
   response.on('error', () => {});
-  return {
-    async next(timeout = 5000) {
-      const signal = AbortSignal.timeout(timeout);
-      while (!text.includes('\n')) await once(response, 'lines', { signal });
-      const [line = ''] = text.split('\n', 1);
-      text = text.slice(line.length + 1);
-      return line;
-    },
+  const next = async () => {
+    while (!text.includes('\n')) await once(response, 'lines');
+    const [line = ''] = text.split('\n', 1);
+    text = text.slice(line.length + 1);
+    return line;
   };
+  return { next: () => within('a line', next()) };
 }
 
 async function createConfigMap(name: string): Promise<void> {
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
-  const answer = await send(proxied.proxy.port, configMaps, {
+  const answer = await send(proxied.port, configMaps, {
     method: 'POST',
     body,
     headers: { 'content-type': 'application/json' },
@@ -54,28 +58,14 @@ async function createConfigMap(name: string): Promise<void> {
   assert.equal(answer.status, 201, answer.text);
 }
 
-async function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
-  const timer = new AbortController();
-  try {
-    return await Promise.race([
-      promise,
-      delay(milliseconds, undefined, { signal: timer.signal }).then(() => {
-        throw new Error(`${what}: not within ${milliseconds} ms`);
-      }),
-    ]);
-  } finally {
-    timer.abort();
-  }
-}
-
 describe('a watch', () => {
   test('has its headers at once although nothing happens, and each event at once', async () => {
-    const response = await within(1000, 'headers', open(proxied.proxy.port, `${configMaps}?watch=1`));
+    const response = await within('headers', open(proxied.port, `${configMaps}?watch=1`));
     assert.equal(response.statusCode, 200);
     assert.equal(response.headers['transfer-encoding'], 'chunked');
     const lines = linesOf(response);
     for (const name of ['first', 'second', 'third']) {
-      const event = lines.next(1000);
+      const event = lines.next();
       await createConfigMap(name);
       const { type, object } = JSON.parse(await event);
       assert.equal(type, 'ADDED');
@@ -101,15 +91,15 @@ describe('a watch', () => {
       return true;
     });
     const parts: Buffer[] = [];
-    for await (const part of await open(proxied.proxy.port, path)) parts.push(part as Buffer);
+    for await (const part of await open(proxied.port, path)) parts.push(part as Buffer);
     stop();
     assert.ok(Buffer.concat(parts).equals(Buffer.from(turns.flat().join(''))));
   });
 
   test('that is quiet for longer than --request-timeout stays open and goes on', async () => {
-    const response = await open(proxied.proxy.port, `${configMaps}?watch=1&fieldSelector=metadata.name=late`);
+    const response = await open(impatient.port, `${configMaps}?watch=1&fieldSelector=metadata.name=late`);
     const lines = linesOf(response);
-    await delay(4000);
+    await pastRequestTimeout();
     assert.equal(response.destroyed, false);
     const event = lines.next();
     await createConfigMap('late');
@@ -118,38 +108,40 @@ describe('a watch', () => {
   });
 
   test('streams to an HTTP/1.0 client too', async () => {
-    const connection = await connectRaw(proxied.proxy.port);
+    const connection = await connectRaw(proxied.port);
     connection.write(
       `GET ${configMaps}?watch=1&fieldSelector=metadata.name=old-client HTTP/1.0\r\nHost: localhost\r\n\r\n`,
     );
-    await connection.until(/\r\n\r\n/, 1000);
+    await connection.until(/\r\n\r\n/);
     await createConfigMap('old-client');
-    await connection.until(/"name":"old-client"[\s\S]*\n$/, 1000);
+    await connection.until(/"name":"old-client"[\s\S]*\n$/);
     assert.doesNotMatch(connection.received(), /transfer-encoding/i);
     connection.destroy();
   });
 
   test('that the API server ends is complete', async () => {
-    const answer = await send(proxied.proxy.port, `${quietWatch}&timeoutSeconds=1`);
+    const answer = await send(proxied.port, `${quietWatch}&timeoutSeconds=1`);
     assert.equal(answer.status, 200);
     assert.equal(answer.text, '');
   });
 
   test('that was asked from a version too old says 410 and is complete', async () => {
-    const answer = await send(proxied.proxy.port, `${configMaps}?watch=true&resourceVersion=1`);
+    const answer = await send(proxied.port, `${configMaps}?watch=true&resourceVersion=1`);
     assert.equal((answer.json as { object: { code: number } }).object.code, 410);
   });
 
   test('below another client connection is not held up by a slow answer there', async () => {
-    const stop = proxied.server.intercept(async (request, response) => {
+    let answer = () => {};
+    const stop = proxied.server.intercept((request, response) => {
       if (request.url !== '/slow') return false;
-      await delay(600);
-      response.end('slow');
+      answer = () => response.end('slow');
       return true;
     });
-    const slow = send(proxied.proxy.port, '/slow');
-    const response = await within(500, 'headers', open(proxied.proxy.port, quietWatch));
+    const slow = send(proxied.port, '/slow');
+    await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/slow');
+    const response = await within('headers', open(proxied.port, quietWatch));
     response.destroy();
+    answer();
     assert.equal((await slow).text, 'slow');
     stop();
   });
@@ -157,41 +149,35 @@ describe('a watch', () => {
 
 test('a followed log has its headers at once and each line at once', async () => {
   const path = '/api/v1/namespaces/default/pods/web-0/log?follow=true&tailLines=0';
-  const response = await within(1000, 'headers', open(proxied.proxy.port, path));
+  const response = await within('headers', open(impatient.port, path));
   const lines = linesOf(response);
   for (const line of ['one', 'two', 'three']) {
-    const next = lines.next(1000);
+    const next = lines.next();
     proxied.server.appendLog('default', 'web-0', line);
     assert.equal(await next, line);
   }
-  await delay(1500);
+  await pastRequestTimeout();
   proxied.server.appendLog('default', 'web-0', 'after --request-timeout');
-  assert.equal(await lines.next(1000), 'after --request-timeout');
+  assert.equal(await lines.next(), 'after --request-timeout');
   response.destroy();
 });
 
 test('a stream through a proxy subresource is passed on byte by byte', async () => {
   const path = '/api/v1/namespaces/default/services/web/proxy/events';
+  let write = (_text: string) => {};
   const stop = proxied.server.intercept((request, response) => {
     if (request.url !== path) return false;
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    let count = 0;
-    const timer = setInterval(() => {
-      count += 1;
-      response.write(`data: ${count}\n`);
-    }, 300);
-    response.once('close', () => clearInterval(timer));
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    write = text => void response.write(text);
     return true;
   });
-  const response = await open(proxied.proxy.port, path);
+  const response = await open(proxied.port, path);
   const lines = linesOf(response);
-  const times: number[] = [];
+  // Nothing follows until the one before has arrived.
   for (let count = 1; count <= 6; count += 1) {
-    assert.equal(await lines.next(2000), `data: ${count}`);
-    times.push(Date.now());
+    write(`data: ${count}\n`);
+    assert.equal(await lines.next(), `data: ${count}`);
   }
-  const spread = (times.at(-1) ?? 0) - (times[0] ?? 0);
-  assert.ok(spread > 1000, `six events of 300 ms arrived within ${spread} ms`);
   response.destroy();
   stop();
 });
@@ -199,20 +185,20 @@ test('a stream through a proxy subresource is passed on byte by byte', async () 
 describe('a client that leaves', () => {
   test('a watch ends its upstream request at once', async () => {
     const path = `${quietWatch}&leaves=watch`;
-    const response = await open(proxied.proxy.port, path);
+    const response = await open(proxied.port, path);
     const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === path);
     response.destroy();
-    await within(1000, 'end of the upstream request', record.closed);
+    await within('end of the upstream request', record.closed);
     assert.equal(record.aborted, true);
   });
 
   test('before the first header ends its upstream request at once', async () => {
     const stop = proxied.server.intercept(request => request.url === '/silence');
-    const connection = await connectRaw(proxied.proxy.port);
+    const connection = await connectRaw(proxied.port);
     connection.write('GET /silence HTTP/1.1\r\nHost: localhost\r\n\r\n');
     const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/silence');
     connection.destroy();
-    await within(500, 'end of the upstream request', record.closed);
+    await within('end of the upstream request', record.closed);
     stop();
   });
 
@@ -221,11 +207,11 @@ describe('a client that leaves', () => {
       request.resume();
       return request.url === '/half';
     });
-    const connection = await connectRaw(proxied.proxy.port);
+    const connection = await connectRaw(proxied.port);
     connection.write('POST /half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf');
     const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/half');
     connection.destroy();
-    await within(1000, 'end of the upstream request', record.closed);
+    await within('end of the upstream request', record.closed);
     assert.equal(record.aborted, true);
     stop();
   });
@@ -237,11 +223,11 @@ describe('a client that leaves', () => {
       response.once('close', () => clearInterval(timer));
       return true;
     });
-    const response = await open(proxied.proxy.port, '/endless');
+    const response = await open(proxied.port, '/endless');
     await once(response, 'data');
     const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/endless');
     response.destroy();
-    await within(1000, 'end of the upstream request', record.closed);
+    await within('end of the upstream request', record.closed);
     stop();
   });
 
@@ -254,22 +240,22 @@ describe('a client that leaves', () => {
     });
     deaf.listen(0, '127.0.0.1');
     await once(deaf, 'listening');
-    const authority = await createCertificateAuthority();
+    const { authority } = await sharedIdentity();
     const kubeconfig = await writeKubeconfig({
       server: `https://127.0.0.1:${(deaf.address() as AddressInfo).port}`,
       ca: authority.certificate,
     });
     const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
     try {
-      await delay(300);
+      // The program dials too, for its own requests.
+      await until(() => open.size > 0);
+      await steady(() => open.size);
       const own = open.size;
       const client = await connectRaw(proxy.port);
       client.write('GET /api/v1/pods HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      await delay(300);
-      assert.equal(open.size, own + 1, 'the request is being dialled');
+      await eventually('the dialling', () => open.size === own + 1);
       client.destroy();
-      await delay(500);
-      assert.equal(open.size, own);
+      await eventually('the end of the dialling', () => open.size === own);
     } finally {
       await proxy.stop('SIGKILL');
       deaf.close();
@@ -279,7 +265,8 @@ describe('a client that leaves', () => {
 });
 
 describe('backpressure', () => {
-  const size = 200 * megabyte;
+  const size = 50 * megabyte;
+  const uploaded = 160 * megabyte;
   const readers = 10;
   const block = Buffer.alloc(megabyte, 'payload ');
   // Half of them are watches.
@@ -287,9 +274,7 @@ describe('backpressure', () => {
     index % 2 === 0 ? `/api/v1/events?watch=1&big=${index}` : `/api/v1/events?big=${index}`,
   );
 
-  test('ten readers that stall on 200 MB each do not fill the memory, and get all of it later', {
-    timeout: 90_000,
-  }, async t => {
+  test('ten readers that stall on 50 MB each do not fill the memory, and get all of it later', async () => {
     let produced = 0;
     const stop = proxied.server.intercept((request, response) => {
       if (!paths.includes(request.url ?? '')) return false;
@@ -309,21 +294,15 @@ describe('backpressure', () => {
       fill();
       return true;
     });
-    // A list may not take longer than --request-timeout, and these do.
-    const kubeconfig = await writeAdminKubeconfig(proxied.server);
-    const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    t.after(async () => {
-      await proxy.stop('SIGKILL');
-      await kubeconfig.remove();
-    });
+    const { proxy, port } = proxied;
     const before = residentBytes(proxy.pid);
-    const responses = await Promise.all(paths.map(path => open(proxy.port, path)));
-    let most = 0;
-    for (let turn = 0; turn < 15; turn += 1) {
-      await delay(200);
-      most = Math.max(most, residentBytes(proxy.pid) - before);
-    }
-    assert.ok(produced < size, `the API server is held back too, not ${produced / megabyte} MB ahead`);
+    const responses = await Promise.all(paths.map(path => open(port, path)));
+    await steady(() => produced);
+    const most = residentBytes(proxy.pid) - before;
+    assert.ok(
+      produced < 200 * megabyte,
+      `the API server is held back too, not ${produced / megabyte} MB ahead`,
+    );
     assert.ok(most < 100 * megabyte, `resident memory grew by ${Math.round(most / megabyte)} MB`);
     const lengths = await Promise.all(
       responses.map(async response => {
@@ -339,20 +318,24 @@ describe('backpressure', () => {
       lengths,
       responses.map(() => size),
     );
-    // 2 GB have passed; what is left of them is garbage that nobody has asked back yet, more of it with each release of Node.
+    // 500 MB have passed; what is left of them is garbage that nobody has asked back yet, more of it with each release of Node.
     const after = residentBytes(proxy.pid) - before;
     assert.ok(after < 250 * megabyte, `resident memory grew by ${Math.round(after / megabyte)} MB`);
     stop();
   });
 
-  test('an API server that reads slowly holds the uploading client back', { timeout: 60_000 }, async () => {
+  test('an API server that reads slowly holds the uploading client back', async () => {
     let received = 0;
+    let read = () => {};
+    const reading = new Promise<void>(resolve => {
+      read = resolve;
+    });
     const hash = createHash('sha256');
     const expected = createHash('sha256');
     const stop = proxied.server.intercept(async (request, response) => {
       if (request.url !== '/api/v1/namespaces/default/services/web/proxy/slow-reader') return false;
       request.pause();
-      await delay(2000);
+      await reading;
       request.on('data', (chunk: Buffer) => {
         received += chunk.length;
         hash.update(chunk);
@@ -365,16 +348,16 @@ describe('backpressure', () => {
     const before = residentBytes(proxied.proxy.pid);
     const request = http.request({
       host: '127.0.0.1',
-      port: proxied.proxy.port,
+      port: proxied.port,
       path: '/api/v1/namespaces/default/services/web/proxy/slow-reader',
       method: 'POST',
       agent: false,
-      headers: { 'content-length': size },
+      headers: { 'content-length': uploaded },
     });
     const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
     let sent = 0;
     const sending = (async () => {
-      for (; sent < size; sent += block.length) {
+      for (; sent < uploaded; sent += block.length) {
         // Each has its number in it, for what comes twice or in another order.
         const part = Buffer.concat([Buffer.from(String(sent).padStart(12)), block.subarray(12)]);
         expected.update(part);
@@ -382,15 +365,16 @@ describe('backpressure', () => {
       }
       request.end();
     })();
-    await delay(1800);
+    await steady(() => sent);
     const grown = residentBytes(proxied.proxy.pid) - before;
     assert.ok(sent < 60 * megabyte, `the client could send ${sent / megabyte} MB`);
     assert.ok(grown < 60 * megabyte, `resident memory grew by ${Math.round(grown / megabyte)} MB`);
+    read();
     await sending;
     const [response] = await answered;
     assert.equal(response.statusCode, 200);
     response.resume();
-    assert.equal(received, size);
+    assert.equal(received, uploaded);
     assert.equal(hash.digest('hex'), expected.digest('hex'));
     const after = residentBytes(proxied.proxy.pid) - before;
     assert.ok(after < 150 * megabyte, `resident memory grew by ${Math.round(after / megabyte)} MB`);
@@ -398,19 +382,19 @@ describe('backpressure', () => {
   });
 });
 
-describe('a thousand watches', () => {
-  const count = 1000;
+// A thousand are tested in endurance/.
+describe('two hundred watches', () => {
+  const count = 200;
 
-  test('all get their event, with plain requests answered promptly beside them', {
-    timeout: 60_000,
-  }, async () => {
+  test('all get their event, with plain requests answered promptly beside them', async () => {
+    const before = proxied.server.connections;
     const responses: http.IncomingMessage[] = [];
     const path = '/api/v1/namespaces/team-0/configmaps?watch=1&fieldSelector=metadata.name=news';
     for (let started = 0; started < count; started += 50) {
-      const some = Array.from({ length: 50 }, () => open(proxied.proxy.port, path));
-      responses.push(...(await within(10_000, 'headers of 50 watches', Promise.all(some))));
+      const some = Array.from({ length: 50 }, () => open(proxied.port, path));
+      responses.push(...(await within('headers of 50 watches', Promise.all(some))));
     }
-    const events = responses.map(response => linesOf(response).next(20_000));
+    const events = responses.map(response => linesOf(response).next());
 
     const times: number[] = [];
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
@@ -418,13 +402,13 @@ describe('a thousand watches', () => {
       Array.from({ length: 4 }, async () => {
         for (let turn = 0; turn < 50; turn += 1) {
           const start = performance.now();
-          const answer = await send(proxied.proxy.port, '/api/v1/namespaces/default/pods', { agent });
+          const answer = await send(proxied.port, '/api/v1/namespaces/default/pods', { agent });
           assert.equal(answer.status, 200);
           times.push(performance.now() - start);
         }
       }),
     );
-    await send(proxied.proxy.port, '/api/v1/namespaces/team-0/configmaps', {
+    await send(proxied.port, '/api/v1/namespaces/team-0/configmaps', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'news' } }),
@@ -434,12 +418,11 @@ describe('a thousand watches', () => {
     agent.destroy();
     times.sort((a, b) => a - b);
     const p99 = times[Math.floor(times.length * 0.99)] ?? Number.POSITIVE_INFINITY;
-    assert.ok(p99 < 1000, `99 of 100 plain requests took up to ${Math.round(p99)} ms`);
+    // Not behind the watches; how long it takes beside other programs is another matter.
+    assert.ok(p99 < 5000, `99 of 100 plain requests took up to ${Math.round(p99)} ms`);
     for (const response of responses) response.destroy();
-    const gone = async () => {
-      while (proxied.server.connections > 140) await delay(50);
-    };
-    await within(5000, 'the end of the upstream connections', gone());
+    // What the plain requests have used stays open.
+    await until(() => proxied.server.connections <= before + 10);
   });
 });
 
@@ -493,14 +476,14 @@ describe('connections to the API server', () => {
     const { server, proxy } = proxied;
     const response = await open(proxy.port, quietWatch);
     await server.restart();
-    const [error] = (await within(2000, 'cut', once(response.resume(), 'error'))) as [Error];
+    const [error] = (await within('cut', once(response.resume(), 'error'))) as [Error];
     assert.match(error.message, /aborted|ECONNRESET/);
   });
 });
 
 describe('a stale connection', () => {
   let upstream: RawUpstream;
-  let proxy: RunningProxy;
+  let proxy: ProxyProcess;
 
   before(async () => {
     upstream = await startRawUpstream(async request => {

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { test } from 'node:test';
+import { sharedIdentity } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
+import { heapInUse, inspected } from '../support/garbage.js';
+import { open, send } from '../support/http-client.js';
+import { startFrameServer } from '../support/http2-frame-server.js';
+import { answerAll, watchAndLeave } from '../support/http2-watches.js';
+import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { untilOwnMetric } from '../support/own-metric.js';
+import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
+import { startProxy } from '../support/proxy.js';
+import { startStack } from '../support/stack.js';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const active = 'kube_api_proxy_upstream_connections{state="active"}';
+
+test('5000 watches on connections of HTTP/2 leave nothing behind', async t => {
+  const { authority } = await sharedIdentity();
+  const server = await startFrameServer({ authority, settings: [[3, 250]], onConnection: answerAll });
+  t.after(() => server.close());
+  const kubeconfig = await writeKubeconfig({
+    server: `https://127.0.0.1:${server.port}`,
+    ca: authority.certificate,
+    token: 'a-token',
+  });
+  t.after(() => kubeconfig.remove());
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none'], inspected);
+  t.after(() => proxy.stop('SIGKILL'));
+  const many = async (count: number) => {
+    await watchAndLeave(proxy.port, count);
+    await untilOwnMetric(proxy.port, active, 0);
+  };
+  const measure = async () => ({
+    heap: await heapInUse(proxy),
+    descriptors: openDescriptors(proxy.pid),
+    open: (await ownMetrics(proxy.port)).get('kube_api_proxy_longrunning_requests'),
+  });
+  await many(4000);
+  const before = await measure();
+  const connections = server.accepted.length;
+  await many(5000);
+  const now = await measure();
+  t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(now)}`);
+  assert.equal(now.open, 0);
+  // One for each 200 that left.
+  const opened = server.accepted.length - connections;
+  assert.ok(opened <= 20, `${opened} connections`);
+  assert.ok(now.descriptors <= before.descriptors + 5);
+  // A hundred bytes a watch would be half a megabyte.
+  const heap = await settled(() => heapInUse(proxy), before.heap + 500_000);
+  assert.ok(heap - before.heap < 500_000, `the heap grew by ${heap - before.heap} bytes`);
+});
+
+test('3000 watches that one client opens and leaves take few connections, and nothing from a patient one', async t => {
+  const { server, proxy, port } = await startStack(t);
+  const patient = await open(port, `${configMaps}?watch=true`);
+  let text = '';
+  patient.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  let left = 3000;
+  const restless = async () => {
+    for (; left > 0; left--) (await open(port, `${configMaps}?watch=true&restless`)).destroy();
+  };
+  await Promise.all(Array.from({ length: 20 }, restless));
+  await createConfigMap(port, 'seen-by-the-patient');
+  await eventually('the event', () => text.includes('"seen-by-the-patient"'));
+  const watches = server.requests.filter(({ rawUrl }) => rawUrl.includes('watch=true'));
+  const ports = new Set(watches.map(({ remotePort }) => remotePort));
+  assert.ok(ports.size < 20, `${ports.size} connections`);
+  patient.on('error', () => {}).destroy();
+  await untilOwnMetric(proxy.port, active, 0);
+  await eventually('few connections', () => server.connections < 30);
+});
+
+test('a thousand watches all get their event, with plain requests answered promptly beside them', async t => {
+  const { server, port } = await startStack(t);
+  const responses: http.IncomingMessage[] = [];
+  const texts: string[] = [];
+  for (let started = 0; started < 1000; started += 50) {
+    const path = `${configMaps}?watch=true&fieldSelector=metadata.name=news`;
+    responses.push(...(await Promise.all(Array.from({ length: 50 }, () => open(port, path)))));
+  }
+  for (const [index, response] of responses.entries()) {
+    texts[index] = '';
+    response.on('error', () => {}).setEncoding('utf8');
+    response.on('data', (chunk: string) => {
+      texts[index] += chunk;
+    });
+  }
+  const watches = server.requests.filter(({ rawUrl }) => rawUrl.includes('watch=true'));
+  assert.equal(watches.length, 1000);
+  const ports = new Set(watches.map(({ remotePort }) => remotePort));
+  assert.ok(ports.size >= 10 && ports.size <= 12, `${ports.size} connections`);
+  const times: number[] = [];
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+  t.after(() => agent.destroy());
+  const getting = Promise.all(
+    Array.from({ length: 4 }, async () => {
+      for (let turn = 0; turn < 50; turn += 1) {
+        const start = performance.now();
+        assert.equal((await send(port, '/api/v1/namespaces/default/pods', { agent })).status, 200);
+        times.push(performance.now() - start);
+      }
+    }),
+  );
+  await createConfigMap(port, 'news');
+  await eventually('the event in every watch', () => texts.every(text => text.includes('"news"')));
+  await getting;
+  times.sort((a, b) => a - b);
+  const p99 = times[Math.floor(times.length * 0.99)] ?? Number.POSITIVE_INFINITY;
+  t.diagnostic(`99 of 100 plain requests took up to ${Math.round(p99)} ms`);
+  assert.ok(p99 < 1000, `99 of 100 plain requests took up to ${Math.round(p99)} ms`);
+  for (const response of responses) response.destroy();
+  await eventually('the end of the upstream connections', () => server.connections <= 140);
+});
+
+async function createConfigMap(port: number, name: string): Promise<void> {
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+  const headers = { 'content-type': 'application/json' };
+  assert.equal((await send(port, configMaps, { method: 'POST', headers, body })).status, 201);
+}

@@ -8,7 +8,8 @@ import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-serv
 import { send as sendPlain } from '../support/http-client.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
-import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { startUpProblems } from '../support/start-up-problems.js';
 import { assertStatus, clientRequests, type Leg, send } from './leg.js';
 
 let server: FakeApiServer;
@@ -201,17 +202,16 @@ kubectlTest('kubectl sees no rejected resource and gets no shell where pods/exec
 });
 
 it('lists that cannot be right end the start, one line each', async () => {
-  const { code, stderr } = await runProgram([
+  const problems = await startUpProblems([
     `--kubeconfig=${kubeconfig.path}`,
     '--accept-namespaces=a,(',
     '--reject-resources=secret,a/b/c',
     '--cors-allowed-origins=.*',
   ]);
-  assert.equal(code, 1);
-  assert.deepEqual(stderr.trimEnd().split('\n'), [
-    'kube-api-proxy: --accept-namespaces: "(" is not a regular expression: missing closing ): `(`',
-    'kube-api-proxy: --reject-resources: "secret" is not how paths name it; write secrets',
-    'kube-api-proxy: --reject-resources: "a/b/c" is not RESOURCE, RESOURCE.GROUP or either with /SUBRESOURCE',
-    `kube-api-proxy: --cors-allowed-origins: ".*" does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'`,
+  assert.deepEqual(problems, [
+    '--accept-namespaces: "(" is not a regular expression: missing closing ): `(`',
+    '--reject-resources: "secret" is not how paths name it; write secrets',
+    '--reject-resources: "a/b/c" is not RESOURCE, RESOURCE.GROUP or either with /SUBRESOURCE',
+    `--cors-allowed-origins: ".*" does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'`,
   ]);
 });

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { startUpProblems } from '../support/start-up-problems.js';
 import { type Answer, type AttackRequest, clientRequests, type Leg, legs, send } from './leg.js';
 
 const secret = 'secret outside of the folder';
@@ -77,7 +78,7 @@ before(async () => {
 });
 
 after(async () => {
-  await Promise.all(Object.values(proxies).map(proxy => proxy.stop()));
+  await Promise.all(Object.values(proxies).map(proxy => proxy.stop('SIGKILL')));
   await kubeconfig.remove();
   await server.kill();
   socket.close();
@@ -410,15 +411,8 @@ describe('--www', () => {
       join(directory, 'www', 'hello.txt'),
       join(directory, 'www', 'dangling'),
     ]) {
-      const { code, stdout, stderr } = await runProgram([
-        `--kubeconfig=${kubeconfig.path}`,
-        '--port=0',
-        '--www',
-        www,
-      ]);
-      assert.equal(code, 1);
-      assert.equal(stdout, '');
-      assert.equal(stderr, `kube-api-proxy: --www: "${www}" is not a folder\n`);
+      const problems = await startUpProblems([`--kubeconfig=${kubeconfig.path}`, '--www', www]);
+      assert.deepEqual(problems, [`--www: "${www}" is not a folder`]);
     }
   });
 });

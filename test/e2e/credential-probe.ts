@@ -111,7 +111,8 @@ export async function openWatch(
       changes += 1;
       const name = `seen-on-${localPort}-${changes}`;
       await createConfigMap(server, name);
-      await eventually(`the event of ${name} (${ended ?? 'open'})`, () => text.includes(name));
+      await eventually(`the event of ${name}, or its end`, () => text.includes(name) || ended !== undefined);
+      assert.ok(text.includes(name), `the watch is over: ${ended}`);
     },
     close: () => response.destroy(),
   };
@@ -133,7 +134,9 @@ export async function openAttach(proxy: Pick<ProxyProcess, 'port'>): Promise<Ope
       lines += 1;
       const line = `line ${lines} of ${path}\n`;
       socket.send(Buffer.concat([Buffer.from([0]), Buffer.from(line)]));
-      await eventually(`the echo of line ${lines} (state ${socket.readyState})`, () => text.includes(line));
+      const isOver = () => socket.readyState !== WebSocket.OPEN;
+      await eventually(`the echo of line ${lines}, or its end`, () => text.includes(line) || isOver());
+      assert.ok(text.includes(line), `the attach is over: state ${socket.readyState}`);
     },
     close: () => socket.terminate(),
   };

@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import type { TestContext } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
-import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
 import type { ProxyProcess } from '../support/proxy.js';
+import { type Scope, type Stack, startStack } from '../support/stack.js';
 import { type OpenStream, openWatch } from './credential-probe.js';
 
 /** A proxy with its API server, which end with the test; the log tells of all its workers already. */
-export async function start(t: TestContext, args: readonly string[]): Promise<ProxiedApiServer> {
-  const proxied = await startProxiedApiServer({}, args);
-  t.after(() => proxied.close());
-  const isLogged = () => workersOf(proxied.proxy).size === childrenOf(proxied.proxy.pid).length;
-  if (!args.includes('--log-level=warn')) await eventually('the lines of the workers', isLogged);
-  return proxied;
+export async function start(scope: Scope, flags: readonly string[]): Promise<Stack> {
+  const stack = await startStack(scope, { flags });
+  const isLogged = () => workersOf(stack.proxy).size === childrenOf(stack.proxy.pid).length;
+  if (!flags.includes('--log-level=warn')) await eventually('the lines of the workers', isLogged);
+  return stack;
 }
 
 /** Sends so many requests one after the other, each on a connection of its own. */
@@ -33,7 +31,7 @@ export async function openWatches(
   for (let count = 1; found.size < workers || count <= 2 * workers; count += 1) {
     assert.ok(count < 20, 'connections go to every worker');
     const watch = await openWatch(proxy, server);
-    await eventually('the line', () => openLines().length === count, 20_000);
+    await eventually('the line', () => openLines().length === count);
     const worker = openLines().at(-1)?.['worker'] as number;
     found.set(worker, [...(found.get(worker) ?? []), watch]);
   }

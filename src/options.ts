@@ -7,6 +7,7 @@ import {
   keepAlive,
   names,
   oneOf,
+  optionalBool,
   optionalPort,
   originList,
   pathPrefix,
@@ -206,6 +207,12 @@ export const optionTable = {
     default: '',
     group: 'Filter',
     help: 'Origins of web pages that may use the API from a browser, such as ^https://app\\.example$; each pins both ends of the host.',
+  }),
+  sandboxProxiedPages: define({
+    type: optionalBool,
+    default: '',
+    group: 'Filter',
+    help: 'Make pages that Pods, Services and nodes serve through their proxy subresource another origin for browsers; by default where callers are authenticated.',
   }),
   disableFilter: define({
     type: bool,

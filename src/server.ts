@@ -16,6 +16,7 @@ import { createNamespaceGuard } from './guard/namespaces.js';
 import { comesFromBrowser, createOriginGuard } from './guard/origin.js';
 import { compileOriginList, type OriginList } from './guard/origin-list.js';
 import { addAnswerHeaders, answered, answerPreflight } from './guard/preflight.js';
+import { mayBeProxiedPage, sandbox } from './guard/proxied-page.js';
 import { refuseWrite } from './guard/read-only.js';
 import { Refusal } from './guard/refusal.js';
 import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
@@ -105,6 +106,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     options.corsAllowedOrigins === '' ? undefined : createCorsPolicy(originList(options.corsAllowedOrigins));
   const originGuard = createOriginGuard(origin => cors?.isAllowed(origin) === true);
 
+  const sandboxesPages = options.sandboxProxiedPages ?? authentication !== undefined;
+
   // What a request is about, as far as a rule can rely on it.
   const infoOf = ({ target, record, endpoint }: FastifyRequest) => {
     const path = serverPathOf(endpoint);
@@ -180,6 +183,9 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     accounting.begin(request, reply, info);
     if (cors !== undefined)
       addAnswerHeaders(request, reply, cors.answerHeaders(fieldValue(request.raw.rawHeaders, 'origin')));
+    if (sandboxesPages && isForApi(request) && mayBeProxiedPage(target.path)) {
+      addAnswerHeaders(request, reply, sandbox);
+    }
     const judged = { request, reply, done };
     // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
     // for thousands of requests fit into one packet.

@@ -36,6 +36,7 @@ describe('the defaults', () => {
       acceptPaths: '^.*',
       rejectPaths: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
       rejectMethods: '^$',
+      sandboxProxiedPages: undefined,
       disableFilter: false,
       readOnly: false,
       acceptNamespaces: '.*',

@@ -9,7 +9,7 @@ export function addAnswerHeaders(
   reply: FastifyReply,
   headers: readonly string[],
 ): void {
-  request.answerHeaders = headers;
+  request.answerHeaders = [...(request.answerHeaders ?? []), ...headers];
   for (let index = 0; index < headers.length; index += 2) {
     reply.header(headers[index] as string, headers[index + 1]);
   }

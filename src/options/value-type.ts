@@ -63,6 +63,13 @@ export const bool: ValueType<boolean> = valueType(undefined, value => {
   return falsehoods.has(value) ? { value: false } : 'is not true or false';
 });
 
+/** A switch like `bool`, or nothing where it depends on other options. */
+export const optionalBool: ValueType<boolean | undefined> = {
+  placeholder: undefined,
+  separator: undefined,
+  parse: (value, where) => (value === '' ? { value: undefined } : bool.parse(value, where)),
+};
+
 /** A TCP port, 0 for any free one. */
 export const port: ValueType<number> = valueType('PORT', value =>
   /^\d{1,9}$/.test(value) && Number(value) <= 65_535

@@ -107,10 +107,11 @@ export function inboundHeaders(rawHeaders: RawHeaders): string[] {
 
 /**
  * Whether a field of an answer does not go on. Whom the API server, or a program behind one of its proxy subresources, lets in from a
- * browser (`Access-Control-*`) brings its own credential there, but would have this program's here.
+ * browser (`Access-Control-*`) brings its own credential there, but would have this program's here; and no such program has a say in
+ * which paths of this origin a service worker of its own answers.
  */
 function endsHere(key: string): boolean {
-  return hopByHop.has(key) || key.startsWith('access-control-');
+  return hopByHop.has(key) || key.startsWith('access-control-') || key === 'service-worker-allowed';
 }
 
 function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {

@@ -1,0 +1,25 @@
+import { percentDecoded } from '../http/percent-encoding.js';
+
+/**
+ * What makes a page another origin than the one that it came from (CSP Level 3, `sandbox` without `allow-same-origin`): its scripts read
+ * nothing of this origin, and the origin rule rejects their writes and upgrades, which come with `Origin: null`.
+ */
+export const sandbox: readonly string[] = [
+  'Content-Security-Policy',
+  'sandbox allow-scripts allow-forms allow-popups allow-downloads',
+];
+
+const proxySegment = /(?:^|[/\\])proxy(?:[/\\;]|$)/i;
+
+/**
+ * Whether an answer may be what a Pod, a Service or a node serves: the proxy subresource, in every spelling that some program on the way
+ * may take for it. Says yes too often rather than too seldom, for the field means nothing to what is no page.
+ *
+ * @param path Decoded once.
+ */
+export function mayBeProxiedPage(path: string): boolean {
+  return (
+    proxySegment.test(path) ||
+    (path.includes('%') && proxySegment.test(percentDecoded(path).toString('latin1')))
+  );
+}

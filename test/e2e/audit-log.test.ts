@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { after, describe, type TestContext, test } from 'node:test';
+import { eventually, eventuallyPasses } from '../support/eventually.js';
+import { startFakeApiServer } from '../support/fake-api-server.js';
 import { open, send } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
 import { ownMetric, untilOwnMetric } from '../support/own-metric.js';
 import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
@@ -25,13 +34,8 @@ type Event = Record<string, unknown> & {
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=id&stdout=true';
 
-let server: FakeApiServer;
-let kubeconfig: KubeconfigFile;
-
-before(async () => {
-  server = await startFakeApiServer();
-  kubeconfig = await writeAdminKubeconfig(server);
-});
+const server = await startFakeApiServer();
+const kubeconfig = await writeAdminKubeconfig(server);
 after(async () => {
   await server.kill();
   await kubeconfig.remove();
@@ -43,17 +47,31 @@ function folder(t: TestContext): string {
   return path;
 }
 
-/** The program with an audit log in a folder of its own. */
-async function start(
+interface Audited<P extends RunningProgram> {
+  readonly proxy: P;
+  readonly port: number;
+  readonly path: string;
+  readonly events: () => Event[];
+}
+
+function flags(path: string, more: readonly string[]): string[] {
+  return [`--kubeconfig=${kubeconfig.path}`, `--audit-log-path=${path}`, '--reject-paths=/attach', ...more];
+}
+
+/** The program in this process, with an audit log in a folder of its own. */
+async function start(t: TestContext, args: readonly string[] = []): Promise<Audited<RunningProgram>> {
+  const path = join(folder(t), 'audit.log');
+  const proxy = await startInProcess(t, flags(path, args));
+  return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
+}
+
+/** The built program, for signals, for what it prints and for limits of a process. */
+async function startBuilt(
   t: TestContext,
   args: readonly string[] = [],
   { path = join(folder(t), 'audit.log'), under }: { path?: string; under?: readonly string[] } = {},
-): Promise<{ proxy: ProxyProcess; port: number; path: string; events: () => Event[] }> {
-  const proxy = await startProxy(
-    [`--kubeconfig=${kubeconfig.path}`, `--audit-log-path=${path}`, '--reject-paths=/attach', ...args],
-    {},
-    under,
-  );
+): Promise<Audited<ProxyProcess>> {
+  const proxy = await startProxy(flags(path, args), {}, under);
   t.after(() => proxy.stop('SIGKILL'));
   return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
 }
@@ -70,21 +88,13 @@ function parse(text: string): Event[] {
     .map(line => JSON.parse(line) as Event);
 }
 
-/** Waits until so many events are there. */
-async function untilEvents(events: () => Event[], count: number): Promise<Event[]> {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    let found: Event[] = [];
-    try {
-      found = events();
-    } catch (error) {
-      // What is read while it is written ends anywhere.
-      if (Date.now() > deadline) throw error;
-    }
-    if (found.length >= count) return found;
-    assert.ok(Date.now() < deadline, `${count} events: ${JSON.stringify(found)}`);
-    await delay(20);
-  }
+/** Waits until so many events are there; what is read while it is written ends anywhere. */
+function untilEvents(events: () => Event[], count: number): Promise<Event[]> {
+  return eventuallyPasses(() => {
+    const found = events();
+    assert.ok(found.length >= count, `${count} events: ${JSON.stringify(found)}`);
+    return found;
+  });
 }
 
 const text = (value: unknown) => typeof value === 'string';
@@ -153,7 +163,7 @@ function assertEvent(event: Event): void {
 }
 
 test('a plain request is one event that says who asked for what and what came of it', async t => {
-  const { port, events, path } = await start(t);
+  const { port, events, path } = await startBuilt(t);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   const started = Date.now();
   await send(port, '/apis/apps/v1/namespaces/default/deployments/web?pretty=true', {
@@ -264,7 +274,7 @@ for (const leg of ['spdy', 'websocket'] as const) {
 }
 
 test('a watch has three events, whoever ends it, and a clean exit loses none', async t => {
-  const { proxy, port, path, events } = await start(t);
+  const { proxy, port, path, events } = await startBuilt(t);
   (await open(port, quietWatch)).destroy();
   await untilEvents(events, 3);
   await send(port, `${quietWatch}&timeoutSeconds=1`);
@@ -406,8 +416,7 @@ test('a request keeps the Audit-ID that it brings, and another is given in place
 });
 
 test('without an audit log the Audit-ID is between the client and the API server', async t => {
-  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-  t.after(() => proxy.stop('SIGKILL'));
+  const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`]);
   await send(proxy.port, '/version', { headers: { 'audit-id': 'not "one"' } });
   await send(proxy.port, '/version');
   const [first, second] = clientRequests(server).slice(-2);
@@ -511,11 +520,10 @@ describe('the file', () => {
   }
 
   test('is rotated under load without losing or tearing a line', async t => {
-    const { proxy, port, path } = await start(t, ['--audit-log-maxsize=1']);
+    const { proxy, port, path } = await startBuilt(t, ['--audit-log-maxsize=1']);
     const parent = join(path, '..');
     const load = keepAsking(t, port);
-    const deadline = Date.now() + 60_000;
-    while (readdirSync(parent).length < 4 && Date.now() < deadline) await delay(50);
+    await eventually('three rotations', () => readdirSync(parent).length >= 4);
     const count = await load.stop();
     await proxy.stop();
     const files = readdirSync(parent).sort();
@@ -533,17 +541,16 @@ describe('the file', () => {
   });
 
   test('that is moved away is opened again on SIGHUP, and no line is lost', async t => {
-    const { proxy, port, path } = await start(t);
+    const { proxy, port, path } = await startBuilt(t);
     const load = keepAsking(t, port);
     const parts: string[] = [];
     for (let turn = 1; turn <= 5; turn++) {
-      while (!readdirSync(join(path, '..')).includes('audit.log') || statSync(path).size < 50_000)
-        await delay(10);
+      await eventually('a file with some events', () => statSync(path).size >= 50_000);
       parts.push(`${path}.${turn}`);
       renameSync(path, `${path}.${turn}`);
       proxy.process.kill('SIGHUP');
     }
-    while (!readdirSync(join(path, '..')).includes('audit.log')) await delay(10);
+    await eventually('the last file', () => existsSync(path));
     const count = await load.stop();
     assert.equal((await proxy.stop()).code, 0);
     assertAll(
@@ -554,7 +561,7 @@ describe('the file', () => {
 
   test('on a full disk stops no request, is counted and logged, and goes on where there is room again', async t => {
     // A file that may not grow further is as good as a disk that is full.
-    const { proxy, port, path, events } = await start(t, [], {
+    const { proxy, port, path, events } = await startBuilt(t, [], {
       under: ['sh', '-c', 'trap "" XFSZ; ulimit -f 32; exec "$@"', 'sh'],
     });
     const agent = new http.Agent({ keepAlive: true });
@@ -568,7 +575,7 @@ describe('the file', () => {
     const errors = () => ownMetric(port, 'kube_api_proxy_audit_errors_total');
     while ((await errors()) === 0) await ask();
     for (let more = 0; more < 5; more++) await ask();
-    while (((await errors()) ?? 0) < 3) await delay(50);
+    await eventually('further attempts', async () => ((await errors()) ?? 0) >= 3);
     const written = events().length;
     assert.ok(written > 0 && written < count, `${written} whole lines, and no part of one`);
     const told = proxy.log().filter(({ msg }) => /^audit log cannot be written/.test(String(msg)));
@@ -576,17 +583,22 @@ describe('the file', () => {
     assert.equal((told[0]?.['err'] as { code: string } | undefined)?.code, 'EFBIG');
     renameSync(path, `${path}.1`);
     proxy.process.kill('SIGHUP');
-    while (!proxy.log().some(({ msg }) => msg === 'audit log is written again')) await delay(50);
+    await eventually('the line that it is written again', () =>
+      proxy.log().some(({ msg }) => msg === 'audit log is written again'),
+    );
     await proxy.stop();
     assertAll([...parse(readFileSync(`${path}.1`, 'utf8')), ...events()], count);
     assert.equal(proxy.log().filter(({ msg }) => /lost/.test(String(msg))).length, 0);
   });
 
   test('that can never be written is no reason to stop, to wait or to grow', async t => {
-    const { proxy, port } = await start(t, [], { path: '/dev/full' });
+    const { proxy, port } = await startBuilt(t, [], { path: '/dev/full' });
     for (let number = 0; number < 20; number++) assert.equal((await send(port, '/version')).status, 200);
     await untilOwnMetric(port, 'kube_api_proxy_audit_events_total', 20);
-    while (((await ownMetric(port, 'kube_api_proxy_audit_errors_total')) ?? 0) < 1) await delay(50);
+    await eventually(
+      'an error',
+      async () => ((await ownMetric(port, 'kube_api_proxy_audit_errors_total')) ?? 0) >= 1,
+    );
     const { code } = await proxy.stop();
     assert.equal(code, 0);
     assert.ok(
@@ -595,7 +607,7 @@ describe('the file', () => {
   });
 
   test('is all of standard output when it is called -; the log says where it serves', async t => {
-    const { proxy, port } = await start(t, [], { path: '-' });
+    const { proxy, port } = await startBuilt(t, [], { path: '-' });
     await send(port, '/version');
     assert.equal((await proxy.stop()).code, 0);
     const [first = '', ...lines] = proxy.stdout().split('\n');
@@ -612,24 +624,28 @@ describe('the file', () => {
   test('that cannot be opened is a start-up problem beside the others', async t => {
     const parent = folder(t);
     writeFileSync(join(parent, 'file'), '');
-    for (const [path, reason] of [
+    const reasons = [
       [parent, 'is a directory'],
       [join(parent, 'none', 'audit.log'), 'its folder does not exist'],
       [join(parent, 'file', 'audit.log'), 'part of its path is not a folder'],
-    ] as const) {
-      const { code, stderr, stdout } = await runProgram([
-        `--kubeconfig=${kubeconfig.path}`,
-        '--port=0',
-        '--www=/none',
-        `--audit-log-path=${path}`,
-      ]);
-      assert.equal(code, 1);
-      assert.equal(stdout, '');
-      assert.deepEqual(stderr.trim().split('\n'), [
-        'kube-api-proxy: --www: "/none" is not a folder',
-        `kube-api-proxy: --audit-log-path: "${path}": ${reason}`,
-      ]);
-    }
+    ] as const;
+    const flagsOf = (path: string) => [
+      `--kubeconfig=${kubeconfig.path}`,
+      '--port=0',
+      '--www=/none',
+      `--audit-log-path=${path}`,
+    ];
+    const expected = ([path, reason]: readonly [string, string]) => [
+      '--www: "/none" is not a folder',
+      `--audit-log-path: "${path}": ${reason}`,
+    ];
+    for (const row of reasons) assert.deepEqual(await startUpProblems(flagsOf(row[0])), expected(row));
+    const { code, stderr, stdout } = await runProgram(flagsOf(parent));
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.deepEqual(
+      stderr.trim().split('\n'),
+      expected(reasons[0]).map(problem => `kube-api-proxy: ${problem}`),
+    );
   });
 
   test('without one SIGHUP ends the program, as before', async t => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { proxyToken, startGateway, twoUsers } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
 import { connectRaw } from '../support/raw-http.js';
@@ -10,6 +10,11 @@ import { legs } from './leg.js';
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
 
+const [judged, open] = await Promise.all([
+  startGateway({ after }, { tokenFile: twoUsers }),
+  startGateway({ after }, { tokenFile: twoUsers, server: { allow: () => true } }),
+]);
+
 function identityHeaders(rawHeaders: readonly string[]): string[] {
   return rawHeaders.filter((_, index) =>
     /^(impersonate-|authorization|x-remote)/i.test(rawHeaders[index - (index % 2)] ?? ''),
@@ -18,7 +23,7 @@ function identityHeaders(rawHeaders: readonly string[]): string[] {
 
 describe('requests on one connection', () => {
   test('are asked for their callers one by one, however they follow each other', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { server, proxy } = judged;
     const pod = '/api/v1/namespaces/default/pods/web-0';
     const request = (mark: string, ...headers: string[]) =>
       `GET ${pod}?mark=${mark} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.map(line => `${line}\r\n`).join('')}\r\n`;
@@ -46,8 +51,8 @@ describe('requests on one connection', () => {
     );
   });
 
-  test('do not lend their caller to what follows a refused upgrade or hides in a body', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+  test('do not lend their caller to what follows a refused upgrade or hides in a body', async () => {
+    const { server, proxy } = judged;
     const hidden = 'GET /api/v1/namespaces/default/pods?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
     const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
     for (const [what, head] of [
@@ -76,10 +81,7 @@ describe('requests on one connection', () => {
 
 describe('two callers on one pool of connections', () => {
   test('never get what is the other’s, over hundreds of interleaved requests', async t => {
-    const { server, proxy } = await startGateway(t, {
-      tokenFile: twoUsers,
-      server: { allow: () => true },
-    });
+    const { server, proxy } = open;
     const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
     t.after(() => agent.destroy());
     const review = async (name: string) => {
@@ -125,8 +127,8 @@ describe('two callers on one pool of connections', () => {
 });
 
 describe('two callers with upgrades', () => {
-  test('each act under their own name, over a hundred interleaved ones', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
+  test('each act under their own name, over a hundred interleaved ones', async () => {
+    const { server, proxy } = open;
     const names = Array.from({ length: 100 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
     let next = 0;
     const work = async () => {

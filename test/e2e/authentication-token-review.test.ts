@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { type GatewayOptions, proxyToken, startGateway } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
+import { startInProcess } from '../support/in-process.js';
 import { createIdToken } from '../support/oidc-issuer.js';
 import { bothLegs, health, passed, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
@@ -20,9 +21,10 @@ const robot = {
   },
 };
 
-function start(t: TestContext, options: GatewayOptions = {}) {
-  const { args = [], ...others } = options;
-  return startGateway(t, { args: ['--authentication-token-webhook', ...args], ...others });
+/** A gateway in this process that asks the API server of tokens. */
+function start(t: TestContext, { args = [], ...others }: GatewayOptions = {}) {
+  const flags = ['--authentication-token-webhook', ...args];
+  return startGateway(t, { run: startInProcess, args: flags, ...others });
 }
 
 function bearer(token: string): string[] {
@@ -360,7 +362,7 @@ describe('the permission to impersonate', () => {
       /\[-\]impersonation failed: the proxy's identity may not impersonate uids \(authentication\.k8s\.io\), serviceaccounts, userextras\/authentication\.kubernetes\.io\/credential-id/,
     );
     may = ['users', 'groups', 'uids', 'serviceaccounts', 'userextras'];
-    await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200, 10_000);
+    await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200);
     const asked = server.requests.length;
     for (let index = 0; index < 20; index++) await health(proxy, 'readyz');
     const reviewsOfAccess = server.requests.slice(asked).filter(({ rawUrl }) => /selfsubject/.test(rawUrl));
@@ -369,6 +371,7 @@ describe('the permission to impersonate', () => {
 
   test('may be for some names only', async t => {
     const { server, proxy } = await startGateway(t, {
+      run: startInProcess,
       tokenFile: 'alice-token,alice,,dev\n',
       server: {
         allow: (user, { verb, resource, name }) =>
@@ -384,13 +387,13 @@ describe('the permission to impersonate', () => {
       response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
       return true;
     });
-    await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200, 10_000);
+    await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200);
     const { code } = await probe(proxy, server, 'plain', { headers: bearer('alice-token') });
     assert.equal(code, 200);
   });
 
   test('is not asked for where callers are not authenticated', async t => {
-    const { server, proxy } = await startGateway(t, { server: { allow: () => false } });
+    const { server, proxy } = await startGateway(t, { run: startInProcess, server: { allow: () => false } });
     assert.doesNotMatch((await health(proxy, 'readyz')).text, /impersonation/);
     assert.equal(server.requests.filter(({ rawUrl }) => /selfsubject/.test(rawUrl)).length, 0);
   });

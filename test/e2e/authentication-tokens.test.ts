@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../support/eventually.js';
-import { proxyToken, startGateway, twoUsers } from '../support/gateway.js';
+import { type GatewayOptions, proxyToken, startGateway, twoUsers } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
+import { startInProcess } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
@@ -25,6 +26,11 @@ function identityHeaders(rawHeaders: readonly string[]): string[] {
   return rawHeaders.filter((_, index) =>
     /^(impersonate-|authorization|x-remote)/i.test(rawHeaders[index - (index % 2)] ?? ''),
   );
+}
+
+/** A gateway in this process that knows alice and bob. */
+function start(t: TestContext, options: GatewayOptions = {}) {
+  return startGateway(t, { run: startInProcess, tokenFile: twoUsers, ...options });
 }
 
 describe('callers with a token', { concurrency: 4 }, () => {
@@ -59,7 +65,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('get 401 without a good one, with a challenge, and nothing goes upstream', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { server, proxy } = await start(t);
     const attempts = [
       [],
       ['Authorization:'],
@@ -114,8 +120,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('are asked for it everywhere but at the probes, and after the host', async t => {
-    const { proxy } = await startGateway(t, {
-      tokenFile: twoUsers,
+    const { proxy } = await start(t, {
       args: ['--www=src', '--www-prefix=/app/'],
     });
     for (const target of ['/-/livez', '/-/readyz', '/-/readyz?verbose', '/-/livez?x=/-/metrics']) {
@@ -153,7 +158,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('cannot become somebody else: identity headers of their own get a 403 on both legs', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { server, proxy } = await start(t);
     const attempts = [
       ['Impersonate-User: bob'],
       ['IMPERSONATE-USER: bob'],
@@ -187,7 +192,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('may send it as a subprotocol of a WebSocket, which does not go upstream', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { server, proxy } = await start(t);
     const attach = async (protocols: readonly string[], more: readonly string[] = []) => {
       const connection = await connectRaw(proxy.port);
       const path = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
@@ -233,7 +238,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
 
   test('who are Kubernetes’ own, by name or group, get a 403, unless the options allow them', async t => {
     const file = 'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n';
-    const { server, proxy } = await startGateway(t, { tokenFile: file });
+    const { server, proxy } = await start(t, { tokenFile: file });
     for (const leg of bothLegs) {
       for (const token of ['m', 'a', 'r']) {
         const headers = [`Authorization: Bearer ${token}`];
@@ -242,7 +247,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
         assert.equal(arrived.length, 0);
       }
     }
-    const allowing = await startGateway(t, {
+    const allowing = await start(t, {
       tokenFile: file,
       args: ['--allow-system-identities=system:masters'],
     });
@@ -253,15 +258,15 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('are known by the file as it changes, and by the last good one while it is bad', async t => {
-    const { server, proxy, writeTokens } = await startGateway(t, { tokenFile: twoUsers });
+    const { server, proxy, writeTokens } = await start(t);
     const codeOf = async (token: string) =>
       (await probe(proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] })).code;
     assert.equal(await codeOf('alice-token'), 200);
     await writeTokens('bob-token,bob,,\nnew-token,alice,,\n');
-    await eventually('the new token', async () => (await codeOf('new-token')) === 200, 12_000);
+    await eventually('the new token', async () => (await codeOf('new-token')) === 200);
     assert.equal(await codeOf('alice-token'), 401);
     await writeTokens('secret-token\n');
-    await eventually('the error line', () => /less than 3 columns/.test(proxy.stderr()), 12_000);
+    await eventually('the error line', () => /less than 3 columns/.test(proxy.stderr()));
     assert.equal(await codeOf('new-token'), 200);
     assert.doesNotMatch(proxy.stderr(), /secret-token/);
     const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer new-token' } });
@@ -273,8 +278,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
 
 describe('callers in a browser', () => {
   test('get preflights answered before anybody is asked who they are, and see why a request is refused', async t => {
-    const { server, proxy } = await startGateway(t, {
-      tokenFile: twoUsers,
+    const { server, proxy } = await start(t, {
       args: ['--cors-allowed-origins=^https://app\\.example$'],
     });
     const origin = { origin: 'https://app.example' };
@@ -300,8 +304,7 @@ describe('callers in a browser', () => {
   });
 
   test('are kept to the rules of the proxy as everyone is, after they are known', async t => {
-    const { server, proxy } = await startGateway(t, {
-      tokenFile: twoUsers,
+    const { server, proxy } = await start(t, {
       args: ['--read-only', '--reject-resources=pods/log'],
     });
     for (const leg of bothLegs) {
@@ -315,7 +318,7 @@ describe('callers in a browser', () => {
 
 describe('authentication of callers and impersonation', () => {
   test('cannot both be configured', async t => {
-    const { kubeconfig, tokenFile } = await startGateway(t, { tokenFile: twoUsers });
+    const { kubeconfig, tokenFile } = await start(t);
     const flags = [`--kubeconfig=${kubeconfig}`, `--token-auth-file=${tokenFile}`, '--port=0'];
     const byFlag = await runProgram([...flags, '--as=jane']);
     assert.equal(byFlag.code, 1);
@@ -327,7 +330,7 @@ describe('authentication of callers and impersonation', () => {
     const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
     Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
     await writeFile(kubeconfig, stringify(edited));
-    await eventually('the error line', () => /callers are authenticated/.test(proxy.stderr()), 12_000);
+    await eventually('the error line', () => /callers are authenticated/.test(proxy.stderr()));
     for (const leg of bothLegs) {
       const { code, arrived } = await probe(proxy, server, leg, { headers: [alice] });
       assert.equal(code, passed(leg));
@@ -338,7 +341,7 @@ describe('authentication of callers and impersonation', () => {
 
 describe('without authentication', () => {
   test('a client’s own Authorization goes upstream as ever, and livez is not the only open path', async t => {
-    const { server, tokens, proxy } = await startGateway(t);
+    const { server, tokens, proxy } = await startGateway(t, { run: startInProcess });
     tokens['own'] = { username: 'alice' };
     for (const leg of bothLegs) {
       const found = await probe(proxy, server, leg, { headers: ['Authorization: Bearer own'] });
@@ -354,8 +357,7 @@ describe('a 401 of the API server', () => {
     t.after(() => rm(folder, { recursive: true }));
     const file = join(folder, 'token');
     await writeFile(file, proxyToken);
-    const { server, tokens, proxy } = await startGateway(t, {
-      tokenFile: twoUsers,
+    const { server, tokens, proxy } = await start(t, {
       user: { tokenFile: file },
     });
     let current = proxyToken;
@@ -373,19 +375,11 @@ describe('a 401 of the API server', () => {
 });
 
 describe('kubectl', () => {
-  const cleanups: (() => unknown)[] = [];
-  after(async () => {
-    for (const cleanup of cleanups.reverse()) await cleanup();
-  });
-
-  kubectlTest('auth whoami prints the caller, and a refusal names it', async () => {
-    const { server, proxy } = await startGateway(
-      { after: (cleanup: () => unknown) => void cleanups.push(cleanup) },
-      { tokenFile: twoUsers },
-    );
+  kubectlTest('auth whoami prints the caller, and a refusal names it', async t => {
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
     // kubectl sends no token without TLS.
     const front = await startTlsFront(server.authority, proxy.port);
-    cleanups.push(() => front.close());
+    t.after(() => front.close());
     const args = ['--server', front.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
     const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
     assert.equal(code, 0, stderr);

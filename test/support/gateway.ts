@@ -3,18 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KnownUser } from './fake-api-server/authentication.js';
 import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
-import { type ProxyProcess as RunningProxy, startProxy } from './proxy.js';
+import { type ProxyProcess, startProxy } from './proxy.js';
+import type { Scope } from './stack.js';
 
 /** A token of the proxy's own identity: it may impersonate and review tokens, and nothing else. */
 export const proxyToken = 'token-of-the-proxy';
 
-/** The built program as a gateway in front of an embedded API server. */
-export interface Gateway {
+/** The program as a gateway in front of an embedded API server; the built one unless its options say otherwise. */
+export interface Gateway<P extends RunningProgram = ProxyProcess> {
   readonly server: FakeApiServer;
   /** What the API server knows; may be added to. */
   readonly tokens: Record<string, KnownUser>;
-  readonly proxy: RunningProxy;
+  readonly proxy: P;
   /** The program's kubeconfig. */
   readonly kubeconfig: string;
   /** The file of --token-auth-file. */
@@ -25,6 +27,8 @@ export interface Gateway {
 
 /** What differs from gateway to gateway. */
 export interface GatewayOptions {
+  /** Starts the program in place of the built one. */
+  readonly run?: typeof startInProcess;
   /** Content of --token-auth-file; without it there is no such flag. */
   readonly tokenFile?: string;
   readonly args?: readonly string[];
@@ -52,9 +56,11 @@ export const twoUsersPolicy: NonNullable<FakeApiServerOptions['allow']> = (user,
 
 /** Starts both, and stops them after the test. */
 export async function startGateway(
-  t: { after(cleanup: () => unknown): void },
-  options: GatewayOptions = {},
-): Promise<Gateway> {
+  t: Scope,
+  options: GatewayOptions & { readonly run: typeof startInProcess },
+): Promise<Gateway<RunningProgram>>;
+export async function startGateway(t: Scope, options?: Omit<GatewayOptions, 'run'>): Promise<Gateway>;
+export async function startGateway(t: Scope, options: GatewayOptions = {}): Promise<Gateway<RunningProgram>> {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const tokens: Record<string, KnownUser> = { [proxyToken]: { username: 'proxy' } };
@@ -85,7 +91,12 @@ export async function startGateway(
     ...(options.tokenFile === undefined ? [] : [`--token-auth-file=${tokenFile}`]),
     ...(options.args ?? []),
   ];
-  const proxy = await startProxy(args, options.env);
-  t.after(() => proxy.stop('SIGKILL'));
+  const proxy = await (options.run ?? runBuilt)(t, args, options.env);
   return { server, tokens, proxy, kubeconfig, tokenFile, writeTokens };
+}
+
+async function runBuilt(t: Scope, args: readonly string[], env?: Readonly<Record<string, string>>) {
+  const proxy = await startProxy(args, env);
+  t.after(() => proxy.stop('SIGKILL'));
+  return proxy;
 }

@@ -7,7 +7,7 @@ import { drain } from '../../src/drain.js';
 import { listen, listenForAdmin } from '../../src/listening.js';
 import { createLogger, flushed } from '../../src/observability/logger.js';
 import { parseOptions } from '../../src/options/parse.js';
-import { createProgram, type Program } from '../../src/start.js';
+import { abandonProgram, createProgram, type Program } from '../../src/start.js';
 import { followConfiguration } from '../../src/upstream/reload.js';
 import { projectFile } from './project.js';
 import { environmentOf, type ProxyProcess, withListener } from './proxy.js';
@@ -85,7 +85,7 @@ export async function startUpProblems(
   const { options, problems } = parse(args, env);
   const logger = createLogger({ level: 'silent', format: 'json' });
   const created = await createProgram(options, await surroundings(env, logger));
-  if (!('problems' in created)) await created.app.close();
+  if (!('problems' in created)) await abandonProgram(created);
   const all = [...problems, ...('problems' in created ? created.problems : [])];
   assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
   return all;

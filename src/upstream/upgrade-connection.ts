@@ -2,6 +2,12 @@ import http from 'node:http';
 import type { Socket } from 'node:net';
 import type { Dial } from './dial.js';
 
+/**
+ * Node's limit of 1,000 header fields is less than a plain answer may have here. Of what exceeds it Node before 22.23.3 and 24.21.0 says
+ * nothing.
+ */
+const maxFields = 16 * 1024;
+
 /** The one request that an upgrade connection carries. */
 export interface UpgradeRequest {
   readonly method: string;
@@ -38,6 +44,7 @@ export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: Upg
       maxHeaderSize: 1 << 20,
       createConnection: () => socket,
     });
+    outgoing.maxHeadersCount = maxFields;
     outgoing.once('upgrade', (response, upgraded: Socket, head) => {
       handler.onUpgrade(response, upgraded, head);
     });

@@ -162,3 +162,18 @@ test('Header values beyond ASCII arrive byte for byte, of watches and of refused
     session.destroy();
   }
 });
+
+test('An answer to an upgrade has all of its header fields, however many they are', async () => {
+  const fields = Array.from({ length: 1500 }, (_, index) => `X-${index}: ${index}`);
+  for (const leg of ['websocket', 'spdy'] as const) {
+    for (const first of [
+      '101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x',
+      '403 Forbidden\r\nContent-Length: 0',
+    ]) {
+      answers.set('/version?many', `HTTP/1.1 ${first}\r\n${fields.join('\r\n')}\r\n\r\n`);
+      const raw = await overHttp1('/version?many', /\r\n\r\n/, leg);
+      assert.equal(raw.slice(9, 12), first.slice(0, 3));
+      for (const field of fields) assert.ok(raw.includes(`${field}\r\n`), `${leg} ${field}`);
+    }
+  }
+});

@@ -26,6 +26,8 @@ export interface Http2Answer {
 export interface Http2Question {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Buffer;
+  /** Called with each piece of the answer's body. */
+  readonly onData?: (chunk: Buffer) => void;
 }
 
 /** Opens an HTTP/2 connection to a port of 127.0.0.1 that is trusted by its authority's PEM. */
@@ -62,7 +64,7 @@ export async function headOf(stream: ClientHttp2Stream): Promise<AnswerHeaders> 
 export async function ask(
   session: ClientHttp2Session,
   path: string,
-  { headers = {}, body }: Http2Question = {},
+  { headers = {}, body, onData }: Http2Question = {},
 ): Promise<Http2Answer> {
   const stream = openStream(session, path, headers, body === undefined);
   if (body !== undefined) stream.end(body);
@@ -75,7 +77,10 @@ export async function ask(
   stream.on('trailers', got => {
     trailers = got;
   });
-  stream.on('data', chunk => chunks.push(chunk));
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    onData?.(chunk);
+  });
   await new Promise<void>(resolve => stream.once('close', resolve));
   const text = Buffer.concat(chunks).toString();
   return {

@@ -190,9 +190,12 @@ export class Http2Session {
     };
     // Every answer with a body ends with trailers, which may be none.
     stream.once('wantTrailers', () => setImmediate(refuseRest));
-    stream.once('finish', () => {
-      if (stream.state.localClose === 1) refuseRest();
-    });
+    // One without a body has none, and is sent a turn after it is finished.
+    stream.once('finish', () =>
+      setImmediate(() => {
+        if (stream.state.localClose === 1) refuseRest();
+      }),
+    );
     // nghttp2 keeps to the limit only once the client has acknowledged it.
     if (sizeOf(rawHeaders) > maxHeaderListSize) {
       response.writeHead(431);

@@ -4,10 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { after, type TestContext, test } from 'node:test';
+import { eventuallyPasses, until } from '../support/eventually.js';
 import { ask, connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { startStack, type TlsStack } from '../support/stack.js';
 import { clientRequests } from './leg.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
@@ -19,62 +19,60 @@ const unread = Buffer.alloc(1 << 20);
 const folder = mkdtempSync(join(tmpdir(), 'audit-'));
 const auditLog = join(folder, 'audit.log');
 
-let proxied: TlsProxy;
-let observer: ClientHttp2Session;
-
-before(async () => {
-  proxied = await startTlsProxy([
-    '--max-requests-inflight-per-user=3',
-    '--max-longrunning-requests-per-user=3',
-    '--request-timeout=5s',
-    `--audit-log-path=${auditLog}`,
-  ]);
-  proxied.server.intercept(({ url }) => url === slowPath);
-  proxied.server.intercept(({ url }, response) => {
-    if (url !== earlyPath) return false;
-    response.writeHead(413, { Trailer: 'X-Why' });
-    response.write('too large');
-    response.addTrailers({ 'X-Why': 'too large' });
-    response.end();
-    return true;
-  });
-  proxied.server.intercept(({ url }, response) => {
-    if (url !== emptyPath) return false;
-    response.writeHead(204).end();
-    return true;
-  });
-  proxied.server.intercept(({ url }, response) => {
-    if (url !== unreadPath) return false;
-    response.end(unread);
-    return true;
-  });
-  observer = await connectHttp2(proxied.proxy.port, proxied.ca);
+const limits = ['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'];
+const proxied = await startStack(
+  { after },
+  { tls: true, flags: [...limits, `--audit-log-path=${auditLog}`] },
+);
+after(() => rmSync(folder, { recursive: true, force: true }));
+proxied.server.intercept(({ url }) => url === slowPath);
+proxied.server.intercept(({ url }, response) => {
+  if (url !== earlyPath) return false;
+  response.writeHead(413, { Trailer: 'X-Why' });
+  response.write('too large');
+  response.addTrailers({ 'X-Why': 'too large' });
+  response.end();
+  return true;
 });
-after(async () => {
-  observer?.destroy();
-  await proxied?.close();
-  rmSync(folder, { recursive: true, force: true });
+proxied.server.intercept(({ url }, response) => {
+  if (url !== emptyPath) return false;
+  response.writeHead(204).end();
+  return true;
+});
+proxied.server.intercept(({ url }, response) => {
+  if (url !== unreadPath) return false;
+  response.end(unread);
+  return true;
+});
+/** In front of the same API server. */
+const impatient = await startStack(
+  { after },
+  {
+    server: proxied.server,
+    tls: true,
+    flags: [...limits, '--request-timeout=500ms'],
+  },
+);
+const observers = new Map<TlsStack, ClientHttp2Session>();
+for (const stack of [proxied, impatient]) observers.set(stack, await connectHttp2(stack.port, stack.ca));
+after(() => {
+  for (const observer of observers.values()) observer.destroy();
 });
 
-async function connect(t: TestContext): Promise<ClientHttp2Session> {
-  const session = await connectHttp2(proxied.proxy.port, proxied.ca);
+async function connect(t: TestContext, { port, ca }: TlsStack = proxied): Promise<ClientHttp2Session> {
+  const session = await connectHttp2(port, ca);
   t.after(() => session.destroy());
   return session;
 }
 
 /** Waits until so many places are taken. */
-async function untilTaken(inflight: number, longrunning: number): Promise<void> {
-  const expected = `${inflight} ${longrunning}`;
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const { text } = await ask(observer, '/-/metrics');
+async function untilTaken(inflight: number, longrunning: number, stack = proxied): Promise<void> {
+  await eventuallyPasses(async () => {
+    const { text } = await ask(observers.get(stack) as ClientHttp2Session, '/-/metrics');
     const of = (kind: string) =>
       new RegExp(`^kube_api_proxy_places_in_use\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(text)?.[1];
-    const found = `${of('inflight')} ${of('longrunning')}`;
-    if (found === expected) return;
-    assert.ok(Date.now() < deadline, `${found}, not ${expected}`);
-    await delay(20);
-  }
+    assert.equal(`${of('inflight')} ${of('longrunning')}`, `${inflight} ${longrunning}`);
+  });
 }
 
 const ways: Record<string, (session: ClientHttp2Session) => Promise<void>> = {
@@ -110,18 +108,6 @@ const ways: Record<string, (session: ClientHttp2Session) => Promise<void>> = {
     assert.equal((await headOf(stream))[':status'], 204);
     await untilTaken(0, 0);
   },
-  'when --request-timeout has passed in the middle of its body': async session => {
-    const stream = openStream(session, slowPath, { ':method': 'POST' }, false);
-    stream.write('the beginning of something long');
-    assert.equal((await headOf(stream))[':status'], 504);
-    await untilTaken(0, 0);
-  },
-  'when --request-timeout has passed for an answer that is not read': async session => {
-    const streams = [1, 2, 3].map(() => openStream(session, unreadPath));
-    await Promise.all(streams.map(headOf));
-    await untilTaken(0, 0);
-    assert.equal((await ask(session, '/version')).status, 200, 'the connection goes on');
-  },
   'when it is reset before there is an answer': async session => {
     const streams = [1, 2, 3].map(() => openStream(session, slowPath));
     await untilTaken(3, 0);
@@ -151,11 +137,28 @@ const ways: Record<string, (session: ClientHttp2Session) => Promise<void>> = {
   },
 };
 
-for (const [way, go] of Object.entries(ways)) {
+/** Where --request-timeout is short. */
+const lateWays: typeof ways = {
+  'when --request-timeout has passed in the middle of its body': async session => {
+    const stream = openStream(session, slowPath, { ':method': 'POST' }, false);
+    stream.write('the beginning of something long');
+    assert.equal((await headOf(stream))[':status'], 504);
+    await untilTaken(0, 0, impatient);
+  },
+  'when --request-timeout has passed for an answer that is not read': async session => {
+    const streams = [1, 2, 3].map(() => openStream(session, unreadPath));
+    await Promise.all(streams.map(headOf));
+    await untilTaken(0, 0, impatient);
+    assert.equal((await ask(session, '/version')).status, 200, 'the connection goes on');
+  },
+};
+
+for (const [way, go] of Object.entries({ ...ways, ...lateWays })) {
+  const stack = way in lateWays ? impatient : proxied;
   test(`a place of a request over HTTP/2 is given back ${way}`, async t => {
     for (let turn = 0; turn < 2; turn++) {
-      await go(await connect(t));
-      await untilTaken(0, 0);
+      await go(await connect(t, stack));
+      await untilTaken(0, 0, stack);
     }
   });
 }
@@ -168,8 +171,7 @@ test('requests over HTTP/2 are in the audit log like all others', async t => {
   await headOf(watch);
   watch.close(8);
   const read = () => readFileSync(auditLog, 'utf8');
-  const deadline = Date.now() + 10_000;
-  while (read().split('"userAgent":"h2"').length < 5 && Date.now() < deadline) await delay(20);
+  await until(() => read().split('"userAgent":"h2"').length === 5);
   assert.doesNotMatch(read(), /S3CRET/);
   const events = read()
     .split('\n')

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { createFilter } from '../src/guard/filter.js';
 import { refuseClaimedIdentity } from '../src/guard/impersonation.js';
 import { compileRegexpList, type RegexpList } from '../src/guard/regexp-list.js';
@@ -12,6 +11,7 @@ import { sourceIPs } from '../src/observability/audit-event.js';
 import { loggableUri } from '../src/observability/request-uri.js';
 import { optionTable } from '../src/options.js';
 import { type Additions, outboundHeaders } from '../src/proxy/headers.js';
+import { projectFile } from './support/project.js';
 
 /** Characters that a client can put into one target or one field: a head has 128 KB. */
 const longest = 126 * 1024;
@@ -33,7 +33,7 @@ const literal =
   /(?<=[([{=,:?!&|;>]\s*|^\s*|\breturn )\/((?:[^\\/[\n*]|\\.|\[(?:[^\]\\\n]|\\.)*\])(?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])*)\/([dgimsuvy]*)(?![\w/])/gm;
 
 function findExpressions(): Expression[] {
-  const source = fileURLToPath(new URL('../src/', import.meta.url));
+  const source = projectFile('src/');
   return readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.ts') && !configuration.test(file))
     .flatMap(file => {

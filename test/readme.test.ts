@@ -54,7 +54,7 @@ function cellsOf(row: string): number {
 }
 
 test('every row of a table of the README has as many cells as its heading', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const readme = await readFile(projectFile('README.md'), 'utf8');
   const tables = readme.match(/(?:^\|.*\n)+/gm) ?? [];
   assert.ok(tables.length >= 4);
   for (const table of tables) {

@@ -22,10 +22,12 @@ import { Refusal } from './guard/refusal.js';
 import { compileRegexpList, type RegexpList } from './guard/regexp-list.js';
 import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from './guard/request-target.js';
 import { createResourceGuard } from './guard/resources.js';
-import { refuseConnect, refuseUnknownMethod, refuseUnparsed } from './guard/unparsed.js';
+import { isDeparture, refuseConnect, refuseUnknownMethod, refuseUnparsed } from './guard/unparsed.js';
 import { fieldValue } from './http/header-fields.js';
 import { parseRequestInfo, type RequestInfo } from './kubernetes/request-info.js';
 import { StatusError } from './kubernetes/status.js';
+import { clientPatience } from './listener/client-patience.js';
+import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
 import type { AuditLog } from './observability/audit-log.js';
@@ -231,6 +233,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
+      patience: clientPatience,
     },
   });
   listenForUpgrades(app);
@@ -340,6 +343,7 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
       metrics.rejected('bad_request');
       refuseUnknownMethod(response);
     });
+    serveHalfClosed(server);
     tls?.serve(server);
     return server;
   };
@@ -355,10 +359,11 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
     ...(tls !== undefined && { serverFactory: secureServer }),
     rewriteUrl: request => routeOf(request.url as string),
     clientErrorHandler: (error, socket) => {
-      metrics.rejected('bad_request');
+      if (!isDeparture(error)) metrics.rejected('bad_request');
       refuseUnparsed(error, socket as Socket);
     },
   });
+  if (tls === undefined) serveHalfClosed(app.server);
   return app;
 }
 

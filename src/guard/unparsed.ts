@@ -2,6 +2,19 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { createStatus } from '../kubernetes/status.js';
 
+/** Socket errors of a client that has gone, and a request that ended before it was complete (FIN, or a reset that libuv takes for one). */
+const departures: ReadonlySet<string | undefined> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'HPE_INVALID_EOF_STATE',
+]);
+
+/** Whether a request was not taken because its client left in the middle of it: that breaks no rule. */
+export function isDeparture(error: { readonly code?: string }): boolean {
+  return departures.has(error.code);
+}
+
 /**
  * Answers on the bare socket what Node's parser did not take for a request, and closes the connection. While an earlier
  * request of the connection is still being answered there is no place for another answer, and the connection is cut.

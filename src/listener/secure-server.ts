@@ -25,7 +25,7 @@ export interface SecureServerOptions extends Http2SessionsOptions {
  * HTTP/1.1. `secureConnection` tells of each connection whose handshake is done; a listener may destroy it.
  */
 export function serveTls(server: Server, options: SecureServerOptions): void {
-  const [serveHttp1] = server.listeners('connection') as [(socket: Socket) => void];
+  const serveHttp1 = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
   const sessions = new Http2Sessions(server, options);
   server.prependListener('request', (request, response) => {
@@ -53,7 +53,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
         server.emit('secureConnection', secured);
         if (secured.destroyed) return;
         if (secured.alpnProtocol === 'h2') sessions.accept(secured);
-        else serveHttp1.call(server, secured);
+        else for (const serve of serveHttp1) serve.call(server, secured);
       });
     }
     current.emit('connection', socket);

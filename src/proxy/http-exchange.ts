@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fieldValue, hasField } from '../http/header-fields.js';
+import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import { asHttp2, type Http2Response } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
 import type { Carrier, ExchangeEvents } from '../upstream/carrier.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError } from '../upstream/upstream-error.js';
+import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
 import { inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
@@ -90,6 +91,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     else if (this.#context.requestTimeout > 0) {
       this.#startTimer();
     }
+    if (this.#http2 === undefined && this.#isEndless()) this.#endWithClient();
     const session = this.#context.upstream.session();
     if (!(session instanceof Promise)) this.#send(session);
     else session.then(late => this.#send(late)).catch(error => this.#fail(error));
@@ -98,6 +100,28 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   get #record(): RequestRecord {
     return this.#reply.request.record;
   }
+
+  /** Whether the answer has no end of its own, and may be silent for long. */
+  #isEndless(): boolean {
+    const { info } = this.#record;
+    if (info.verb === 'watch') return true;
+    return info.subresource === 'log' && queryValues(this.#reply.request.target.query, 'follow').length > 0;
+  }
+
+  /**
+   * A client that closes its side (FIN) of a watch has left, most likely, and nothing may be written to it for minutes that would tell:
+   * it ends at once. In net/http, and so in kubectl proxy, a FIN cancels every request (`connReader.handleReadError`).
+   */
+  #endWithClient(): void {
+    const { socket } = this.#request;
+    if (socket.readableEnded) this.#onClientEnd();
+    else socket.once('end', this.#onClientEnd);
+  }
+
+  #onClientEnd = (): void => {
+    this.#onClientClose();
+    this.#request.socket.destroySoon();
+  };
 
   #send(session: UpstreamSession): void {
     if (this.#done) return;
@@ -129,7 +153,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#sentAt = performance.now();
     try {
       const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
-      const body = this.#hasBody ? new RequestBody(this.#request) : undefined;
+      const body = this.#hasBody ? new RequestBody(this.#request, this.#context.patience) : undefined;
       if (body !== undefined) headers.push(...body.framing);
       else if (hasField(this.#request.rawHeaders, 'content-length')) headers.push('Content-Length', '0');
       connection.send({ method: this.#request.method as string, path, headers }, body, this);
@@ -354,24 +378,18 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     }
   }
 
-  /**
-   * Ends the connection in the middle of an answer, what is already written first: no last chunk, fewer bytes than
-   * Content-Length says, and a reset where the end of the connection would pass for the end of the answer. Over HTTP/2 that is
-   * the stream's, not the connection's.
-   */
+  /** Ends the answer in the middle, and the connection with it; over HTTP/2 that is the stream's end, not the connection's. */
   #cut(): void {
-    const { socket } = this.#request;
     if (this.#http2 !== undefined) this.#http2.cut();
-    else if (this.#delimited) socket.destroySoon();
-    // In TLS that is an end without close_notify.
-    else if (socket instanceof TLSSocket) socket.destroy();
-    else socket.resetAndDestroy();
+    else cut(this.#request.socket, { isDelimited: this.#delimited });
   }
 
   #finish(): void {
     this.#done = true;
     this.#events = undefined;
-    if (this.#longRunning) this.#context.openStreams.delete(this);
+    if (!this.#longRunning) return;
+    this.#context.openStreams.delete(this);
+    this.#request.socket.off('end', this.#onClientEnd);
   }
 
   #cancel(): void {

@@ -22,6 +22,8 @@ export interface ProxyContext {
   readonly traffic: TrafficMetrics;
   /** TCP keep-alive period of upgraded connections in milliseconds. */
   readonly keepAlive: number;
+  /** Milliseconds that a client's bytes may wait for the API server to take them, with nothing else passing. */
+  readonly patience: number;
 }
 
 /** What is sent upstream for one client request, besides its body. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue, hasField } from '../http/header-fields.js';
+import { StallTimer } from '../listener/stall-timer.js';
 import type { OutgoingBody } from '../upstream/carrier.js';
 
 /** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
@@ -9,11 +10,15 @@ export class RequestBody implements OutgoingBody {
   readonly framing: readonly [string, string];
   readonly #isChunked: boolean;
   readonly #request: IncomingMessage;
+  readonly #patience: number;
   #socket: Socket | undefined;
+  #stall: StallTimer | undefined;
   #onSent: () => void = () => {};
 
-  constructor(request: IncomingMessage) {
+  /** @param patience Milliseconds that the API server may take nothing of it, with nothing of an answer either. */
+  constructor(request: IncomingMessage, patience: number) {
     this.#request = request;
+    this.#patience = patience;
     const length = fieldValue(request.rawHeaders, 'content-length');
     this.#isChunked = length === undefined;
     this.framing = length === undefined ? ['Transfer-Encoding', 'chunked'] : ['Content-Length', length];
@@ -21,6 +26,7 @@ export class RequestBody implements OutgoingBody {
 
   start(socket: Socket, onSent: () => void): void {
     this.#socket = socket;
+    this.#stall = new StallTimer(socket, this.#patience, this.#onStall);
     this.#onSent = onSent;
     socket.on('drain', this.#onDrain);
     this.#request.on('data', this.#onData).on('end', this.#onEnd);
@@ -34,13 +40,14 @@ export class RequestBody implements OutgoingBody {
 
   #leave(): void {
     this.#socket?.off('drain', this.#onDrain);
+    this.#stall?.stop();
     this.#request.off('data', this.#onData).off('end', this.#onEnd);
   }
 
   #onData = (chunk: Buffer): void => {
     const socket = this.#socket as Socket;
     if (!this.#isChunked) {
-      if (!socket.write(chunk)) this.#request.pause();
+      if (!socket.write(chunk)) this.#wait();
       return;
     }
     socket.cork();
@@ -48,11 +55,24 @@ export class RequestBody implements OutgoingBody {
     socket.write(chunk);
     const goesOn = socket.write('\r\n', 'latin1');
     socket.uncork();
-    if (!goesOn) this.#request.pause();
+    if (!goesOn) this.#wait();
   };
 
+  /** Nobody hears of a client that leaves while its bytes are not read. */
+  #wait(): void {
+    this.#request.pause();
+    this.#stall?.start();
+  }
+
   #onDrain = (): void => {
+    this.#stall?.stop();
     this.#request.resume();
+  };
+
+  #onStall = (): void => {
+    this.#socket?.destroy(
+      Object.assign(new Error('the API server takes nothing of the request'), { code: 'ETIMEDOUT' }),
+    );
   };
 
   #onEnd = (): void => {

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
+import { StallTimer } from '../listener/stall-timer.js';
 import type { EndReason } from '../observability/traffic-metrics.js';
 import { requestUpgrade } from '../upstream/upgrade-connection.js';
 import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
+import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
 import { inboundHeaders } from './headers.js';
 import type { OpenStream } from './open-streams.js';
@@ -57,6 +59,7 @@ export class Upgrade implements OpenStream {
   readonly #client: Socket;
   #early: Buffer[];
   #earlyBytes = 0;
+  readonly #stall: StallTimer;
   #giveUp: () => void = () => {};
   #upstream: Socket | undefined;
   /** Whether a 401 has been tried again with another credential. */
@@ -71,6 +74,7 @@ export class Upgrade implements OpenStream {
     this.#response = reply.raw;
     this.#client = socket;
     this.#early = head.length > 0 ? [head] : [];
+    this.#stall = new StallTimer(socket, context.patience, () => this.#onStall());
   }
 
   get isUpgraded(): boolean {
@@ -83,10 +87,9 @@ export class Upgrade implements OpenStream {
     this.#context.openStreams.add(this);
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
-    client.setTimeout(0);
     client.once('close', () => this.#tearDown('client'));
     // Reading now is what tells of a client that leaves before there is an answer.
-    client.on('data', this.#keepEarly).once('end', this.#leaveEarly);
+    client.on('data', this.#keepEarly);
     const session = this.#context.upstream.session();
     if (!(session instanceof Promise)) this.#send(session);
     else session.then(late => this.#send(late)).catch(error => this.#fail(error));
@@ -117,13 +120,17 @@ export class Upgrade implements OpenStream {
   #keepEarly = (chunk: Buffer): void => {
     this.#early.push(chunk);
     this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes > maxEarlyBytes) this.#client.pause();
+    if (this.#earlyBytes <= maxEarlyBytes) return;
+    this.#client.pause();
+    // Nobody hears of a client that leaves while its bytes are not read.
+    this.#stall.start();
   };
 
-  #leaveEarly = (): void => {
-    this.#request.record.endedBy ??= 'client';
-    this.destroy();
-  };
+  /** The client's bytes wait for an answer, and nothing has passed for long. */
+  #onStall(): void {
+    this.#fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
+    this.#giveUp();
+  }
 
   #splice(answer: IncomingMessage, upstream: Socket, head: Buffer): void {
     const client = this.#client;
@@ -158,6 +165,8 @@ export class Upgrade implements OpenStream {
       return;
     }
     this.#renewed = true;
+    // It may break off meanwhile, which matters if it is given out.
+    answer.on('error', () => {});
     this.#context.upstream
       .refused(session)
       .then(next => {
@@ -173,6 +182,7 @@ export class Upgrade implements OpenStream {
 
   #refuse(session: UpstreamSession, answer: IncomingMessage): void {
     if (this.#done) return;
+    this.#stopWaiting();
     const response = this.#response;
     this.#reply.hijack();
     response.sendDate = false;
@@ -182,12 +192,13 @@ export class Upgrade implements OpenStream {
     if (answerHeaders !== undefined) headers.push(...answerHeaders);
     response.writeHead(answer.statusCode as number, answer.statusMessage, headers);
     flushHead(response);
-    answer.pipe(response);
-    answer.once('error', error => {
+    const onError = (error: Error) => {
       this.#request.record.failure = toUpstreamError(error, session.host);
       this.#request.record.endedBy ??= 'error';
-      this.destroy();
-    });
+      cut(this.#client, { isDelimited: response.chunkedEncoding || hasField(headers, 'content-length') });
+    };
+    if (answer.errored) onError(answer.errored);
+    else answer.once('error', onError).pipe(response);
   }
 
   #fail(error: Error): void {
@@ -195,17 +206,21 @@ export class Upgrade implements OpenStream {
     this.#request.record.endedBy ??= 'error';
     this.#done = true;
     this.#context.openStreams.delete(this);
+    this.#stopWaiting();
     this.#reply.send(error);
   }
 
+  /** What the client sends is kept no longer: it is for the other side, or for nobody. */
   #stopWaiting(): void {
-    this.#client.off('data', this.#keepEarly).off('end', this.#leaveEarly);
+    this.#stall.stop();
+    this.#client.off('data', this.#keepEarly).resume();
   }
 
   /** One side is gone: the other gets what was on its way to it, and then goes too. */
   #tearDown(endedBy: EndReason): void {
     this.#request.record.endedBy ??= endedBy;
     this.#done = true;
+    this.#stall.stop();
     this.#context.openStreams.delete(this);
     this.#giveUp();
     this.#upstream?.destroySoon();
@@ -233,7 +248,8 @@ function forward(from: Socket, to: Socket): void {
     if (!to.write(chunk)) from.pause();
   });
   to.on('drain', () => from.resume());
-  from.once('end', () => to.end());
+  if (from.readableEnded) to.end();
+  else from.once('end', () => to.end());
   from.resume();
 }
 

@@ -8,7 +8,7 @@ import {
 } from './carrier.js';
 import type { Dial } from './dial.js';
 import type { UpstreamDispatcher } from './dispatcher.js';
-import { wasReset } from './reset.js';
+import { brokenOff, wasReset } from './reset.js';
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
 
 /** Bytes of a connection's first buffer: a watch seldom needs more. */
@@ -141,8 +141,7 @@ export class UpstreamConnection implements Carrier, ResponseEvents {
   #onSocketEnd = (): void => {
     const isWhole = !wasReset(this.#socket as Socket) && this.#parser.close();
     if (isWhole) this.#dispatcher.discard(this);
-    else
-      this.#fail(Object.assign(new Error('closed before the answer was complete'), { code: 'ECONNRESET' }));
+    else this.#fail(brokenOff());
   };
 
   #onSocketError = (error: Error): void => this.#fail(error);

@@ -8,3 +8,8 @@ import type { Socket } from 'node:net';
 export function wasReset(socket: Socket): boolean {
   return socket.localAddress !== undefined && socket.remoteAddress === undefined;
 }
+
+/** What an answer fails with whose connection ended before it was complete. */
+export function brokenOff(): Error {
+  return Object.assign(new Error('closed before the answer was complete'), { code: 'ECONNRESET' });
+}

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import type { Dial } from './dial.js';
+import { brokenOff, wasReset } from './reset.js';
 
 /**
  * Node's limit of 1,000 header fields is less than a plain answer may have here. Of what exceeds it Node before 22.23.3 and 24.21.0 says
@@ -32,6 +33,7 @@ export interface UpgradeHandler {
  */
 export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: UpgradeHandler): () => void {
   let outgoing: http.ClientRequest | undefined;
+  const onError = (error: Error) => handler.onError(error);
   const dialled = dial((error, socket) => {
     if (socket === null) {
       handler.onError(error as Error);
@@ -49,10 +51,15 @@ export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: Upg
       handler.onUpgrade(response, upgraded, head);
     });
     outgoing.once('response', response => {
+      // Both before Node takes the end of the connection, however it came, for the end of an answer without a length.
+      outgoing?.off('error', onError).on('error', failure => response.destroy(failure));
+      socket.prependListener('end', () => {
+        if (wasReset(socket)) response.destroy(brokenOff());
+      });
       response.once('end', () => socket.destroy());
       handler.onResponse(response);
     });
-    outgoing.once('error', failure => handler.onError(failure));
+    outgoing.once('error', onError);
     outgoing.end();
   });
   return () => {

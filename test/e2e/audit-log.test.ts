@@ -371,7 +371,7 @@ test('a client that leaves before there is an answer is in it, with no code', as
   const connection = await connectRaw(port);
   connection.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await seen;
-  connection.destroy();
+  connection.socket.resetAndDestroy();
   const [event] = await untilEvents(events, 1);
   assert.ok(event !== undefined);
   assertEvent(event);

@@ -63,6 +63,14 @@ for (const scheme of ['http', 'https'] as const) {
       }
     });
 
+    test('gives a client whose upgrade it refuses an answer without its last chunk', async () => {
+      for (let turn = 0; turn < tries; turn += 1) {
+        const request = 'GET /cut HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+        const received = await receive(proxy.port, request);
+        assert.doesNotMatch(received.text, /\r\n0\r\n\r\n$/, `turn ${turn}`);
+      }
+    });
+
     test('gives an HTTP/1.0 client a reset', async () => {
       for (let turn = 0; turn < tries; turn += 1) {
         const received = await receive(proxy.port, 'GET /cut HTTP/1.0\r\nHost: localhost\r\n\r\n');

@@ -197,7 +197,7 @@ describe('a client that leaves', () => {
     const connection = await connectRaw(proxied.port);
     connection.write('GET /silence HTTP/1.1\r\nHost: localhost\r\n\r\n');
     const record = await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === '/silence');
-    connection.destroy();
+    connection.socket.resetAndDestroy();
     await within('end of the upstream request', record.closed);
     stop();
   });
@@ -254,7 +254,7 @@ describe('a client that leaves', () => {
       const client = await connectRaw(proxy.port);
       client.write('GET /api/v1/pods HTTP/1.1\r\nHost: localhost\r\n\r\n');
       await eventually('the dialling', () => open.size === own + 1);
-      client.destroy();
+      client.socket.resetAndDestroy();
       await eventually('the end of the dialling', () => open.size === own);
     } finally {
       await proxy.stop('SIGKILL');

@@ -516,6 +516,7 @@ test('a client that dies takes its upstream connection with it', async t => {
 test('a client that goes with unread data under way takes its upstream connection with it', async t => {
   const { client, upstream } = await openUpgrade(t, '/client-goes');
   client.socket.removeAllListeners('data').pause();
+  upstream.on('error', () => {});
   const flood = setInterval(() => upstream.write(Buffer.alloc(256 * 1024)), 5);
   t.after(() => clearInterval(flood));
   await eventually('data that wait', () => upstream.writableLength > MiB);
@@ -534,18 +535,16 @@ test('an API server that dies takes the connection of the client with it', async
   await within('the close', closed);
 });
 
-test('a client that leaves before the answer takes its upstream connection with it', async t => {
-  for (const leave of ['destroy', 'resetAndDestroy'] as const) {
-    const path = `/leaves-${leave}`;
-    const asked = new Promise<TLSSocket>(resolve => {
-      serveUpgrade(t, path, (_request, socket) => resolve(socket));
-    });
-    const client = await connect(t);
-    client.write(upgradeRequest(path));
-    const upstream = await asked;
-    client.socket[leave]();
-    await gone(upstream);
-  }
+test('a client that resets its connection before the answer takes its upstream connection with it', async t => {
+  const path = '/leaves';
+  const asked = new Promise<TLSSocket>(resolve => {
+    serveUpgrade(t, path, (_request, socket) => resolve(socket));
+  });
+  const client = await connect(t);
+  client.write(upgradeRequest(path));
+  const upstream = await asked;
+  client.socket.resetAndDestroy();
+  await gone(upstream);
 });
 
 test('200 upgrades at once each get their own bytes, and leave nothing open', async t => {

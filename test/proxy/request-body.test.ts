@@ -18,8 +18,8 @@ describe('the body of a request', () => {
   });
 
   it('brings the field that frames it', () => {
-    assert.deepEqual(new RequestBody(request('content-LENGTH', '5')).framing, ['Content-Length', '5']);
-    const chunked = new RequestBody(request('Transfer-Encoding', 'chunked'));
+    assert.deepEqual(new RequestBody(request('content-LENGTH', '5'), 1000).framing, ['Content-Length', '5']);
+    const chunked = new RequestBody(request('Transfer-Encoding', 'chunked'), 1000);
     assert.deepEqual(chunked.framing, ['Transfer-Encoding', 'chunked']);
   });
 });

@@ -1,0 +1,51 @@
+import type { Socket } from 'node:net';
+
+/** Checks within one patience. */
+const checks = 10;
+
+/**
+ * Finds a connection that makes no progress: nothing is read from it, nothing new is written to it, and nothing that waits has gone. Not
+ * Node's `Socket.setTimeout`, which gives a connection up to twice its time while bytes wait.
+ */
+export class StallTimer {
+  readonly #socket: Socket;
+  readonly #patience: number;
+  readonly #onStall: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #unchanged = 0;
+  #progress = 0;
+
+  /** @param patience Milliseconds without progress until it calls back, a tenth less at least. */
+  constructor(socket: Socket, patience: number, onStall: () => void) {
+    this.#socket = socket;
+    this.#patience = patience;
+    this.#onStall = onStall;
+  }
+
+  start(): void {
+    if (this.#timer !== undefined) return;
+    this.#unchanged = 0;
+    this.#progress = this.#measure();
+    this.#timer = setInterval(() => this.#check(), this.#patience / checks);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Grows with every byte that is read, that is taken for writing, and that has been written. */
+  #measure(): number {
+    const { bytesRead, bytesWritten, writableLength } = this.#socket;
+    return bytesRead + 2 * bytesWritten - writableLength;
+  }
+
+  #check(): void {
+    const progress = this.#measure();
+    this.#unchanged = progress === this.#progress ? this.#unchanged + 1 : 0;
+    this.#progress = progress;
+    if (this.#unchanged < checks - 1) return;
+    this.stop();
+    this.#onStall();
+  }
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { type ProxyApp, startProxyApp } from '../support/proxy-app.js';
+import { connectRaw } from '../support/raw-http.js';
+
+const requests = {
+  'a plain request': 'GET /refused HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  'an upgrade': 'GET /refused HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+};
+const heads = {
+  'with a length': 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 100\r\n\r\nhalf',
+  'in chunks': 'HTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf',
+  'without a length': 'HTTP/1.1 401 Unauthorized\r\n\r\nhalf',
+};
+
+let upstream: net.Server;
+let app: ProxyApp;
+let head = '';
+/** The connection of the last 401. */
+let refusing: net.Socket | undefined;
+/** What the proxy waits for after a 401: breaks the answer off, and then finds no other credential. */
+let lookForAnother: () => Promise<void>;
+
+before(async () => {
+  upstream = net.createServer(socket => {
+    refusing = socket;
+    socket.on('error', () => {}).once('data', () => socket.write(head));
+  });
+  upstream.listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  app = await startProxyApp({
+    upstreamPort: (upstream.address() as AddressInfo).port,
+    patience: 25_000,
+    refused: async () => {
+      await lookForAnother();
+      return undefined;
+    },
+  });
+});
+
+after(async () => {
+  await app?.close();
+  upstream?.close();
+});
+
+for (const [what, request] of Object.entries(requests)) {
+  for (const [how, answer] of Object.entries(heads)) {
+    for (const end of ['destroy', 'resetAndDestroy'] as const) {
+      // A clean end is the end of an answer without a length.
+      const isCut = how !== 'without a length' || end === 'resetAndDestroy';
+      test(`a 401 ${how} to ${what}, ended by ${end} while another credential is looked for, is given out as ${isCut ? 'cut' : 'whole'}`, async () => {
+        head = answer;
+        lookForAnother = async () => {
+          const socket = refusing as net.Socket;
+          socket[end]();
+          await once(socket, 'close');
+          // The proxy, in the same process, has heard of it by then; the answer is the same if it has not.
+          for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+        };
+        const client = await connectRaw(app.port);
+        client.write(request);
+        if (isCut) {
+          const received = await client.untilClosed(5000);
+          assert.match(received, /^HTTP\/1\.1 401 Unauthorized\r\n/);
+          assert.doesNotMatch(received, /\r\n0\r\n\r\n$/);
+        } else await client.until(/half\r\n0\r\n\r\n$/, 5000);
+        client.destroy();
+      });
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import fastify from 'fastify';
+import { parseRequestTarget } from '../../src/guard/request-target.js';
+import { isLongRunning, parseRequestInfo } from '../../src/kubernetes/request-info.js';
+import type { StatusError } from '../../src/kubernetes/status.js';
+import { serveHalfClosed } from '../../src/listener/half-closed.js';
+import { RequestRecord } from '../../src/observability/request-record.js';
+import { OpenStreams } from '../../src/proxy/open-streams.js';
+import type { ProxyContext } from '../../src/proxy/outbound-request.js';
+import { proxyPlugin } from '../../src/proxy/plugin.js';
+import { listenForUpgrades } from '../../src/proxy/upgrade-listener.js';
+import { createDial } from '../../src/upstream/dial.js';
+import { UpstreamDispatcher } from '../../src/upstream/dispatcher.js';
+import type { UpstreamSession } from '../../src/upstream/upstream.js';
+
+/** Both legs to an API server, in this process: no guards, no credentials, and times that a test can wait for. */
+export interface ProxyApp {
+  readonly port: number;
+  /** Targets of the requests that are not over. */
+  readonly open: ReadonlySet<string>;
+  close(): Promise<void>;
+}
+
+/** What a test decides. */
+export interface ProxyAppOptions {
+  /** Port of a plain HTTP server on 127.0.0.1. */
+  readonly upstreamPort: number;
+  readonly patience: number;
+  /** What a 401 has the request sent with again; undefined to give the 401 out. */
+  readonly refused?: () => Promise<UpstreamSession | undefined>;
+}
+
+/** Starts it on a free port. */
+export async function startProxyApp({
+  upstreamPort,
+  patience,
+  refused = async () => undefined,
+}: ProxyAppOptions): Promise<ProxyApp> {
+  const dial = createDial({
+    server: { protocol: 'http:', hostname: '127.0.0.1', port: upstreamPort, path: '' },
+    secureContext: createSecureContext(),
+    insecureSkipTlsVerify: false,
+    keepAlive: 0,
+  });
+  const dispatcher = new UpstreamDispatcher(dial);
+  const session = { host: 'upstream', serverPath: '', credential: {}, impersonation: [], dispatcher, dial };
+  const context = {
+    upstream: { host: 'upstream', session: () => session, refused },
+    openStreams: new OpenStreams(),
+    authenticates: false,
+    appendServerPath: false,
+    requestTimeout: 0,
+    traffic: { firstByte() {}, upgraded() {} },
+    keepAlive: 0,
+    patience,
+  } as unknown as ProxyContext;
+  const open = new Set<string>();
+  const app = fastify({ rewriteUrl: () => '/api', forceCloseConnections: true });
+  serveHalfClosed(app.server, patience);
+  for (const name of ['target', 'caller', 'record', 'answerHeaders']) app.decorateRequest(name, undefined);
+  app.addHook('onRequest', async (request, reply) => {
+    request.target = parseRequestTarget(request.originalUrl);
+    const info = parseRequestInfo(request.method, request.target.path, request.target.query);
+    const origin = {
+      method: request.method,
+      path: '',
+      remoteAddress: undefined,
+      requestId: 'id',
+      traceparent: undefined,
+    };
+    const metrics = { longRunning: isLongRunning(info), finished: () => {} };
+    const record = new RequestRecord(info, origin, metrics, {
+      logger: { isLevelEnabled: () => false },
+      which: 'none',
+    } as never);
+    request.record = record;
+    open.add(request.originalUrl);
+    const end = () => {
+      if (record.isOver) return;
+      open.delete(request.originalUrl);
+      record.end(0);
+    };
+    if (request.raw.upgrade) request.raw.socket.on('close', end);
+    else reply.raw.on('close', end);
+  });
+  app.setErrorHandler((error: StatusError, _request, reply) => reply.code(error.code).send(error.toStatus()));
+  await app.register(proxyPlugin, { route: '/api', context });
+  listenForUpgrades(app);
+  app.server.listen(0, '127.0.0.1');
+  await app.ready();
+  if (!app.server.listening) await once(app.server, 'listening');
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    open,
+    async close() {
+      dispatcher.destroy();
+      await app.close();
+    },
+  };
+}

@@ -1,34 +1,21 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { after, afterEach, describe, it } from 'node:test';
+import { startFakeApiServer } from '../support/fake-api-server.js';
 import { projectFile } from '../support/project.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { type Stack, startStack } from '../support/stack.js';
 import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from './leg.js';
 
 const www = projectFile('test/fixtures');
 
-let server: FakeApiServer;
-let kubeconfig: KubeconfigFile;
-let proxies: Record<'standard' | 'custom' | 'named', ProxyProcess>;
-
-before(async () => {
-  server = await startFakeApiServer();
-  kubeconfig = await writeAdminKubeconfig(server);
-  const start = (...args: string[]) => startProxy([`--kubeconfig=${kubeconfig.path}`, ...args]);
-  const [standard, custom, named] = await Promise.all([
-    start(`--www=${www}`),
-    start('--api-prefix=custom'),
-    start('--accept-hosts=^gw\\.example$,^$'),
-  ]);
-  proxies = { standard, custom, named };
-});
-
-after(async () => {
-  await Promise.all(Object.values(proxies).map(proxy => proxy.stop()));
-  await kubeconfig.remove();
-  await server.kill();
-});
+const server = await startFakeApiServer();
+after(() => server.kill());
+const start = (...flags: string[]) => startStack({ after }, { server, flags });
+const [standard, custom, named] = await Promise.all([
+  start(`--www=${www}`),
+  start('--api-prefix=custom'),
+  start('--accept-hosts=^gw\\.example$,^$'),
+]);
+const proxies = { standard, custom, named };
 
 /** How many requests had reached the API server before the test, for those that expect none. */
 let seen = 0;
@@ -42,12 +29,7 @@ function reached(): string[] {
     .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
 }
 
-async function refused(
-  proxy: ProxyProcess,
-  code: number,
-  request: AttackRequest,
-  message: RegExp,
-): Promise<void> {
+async function refused(proxy: Stack, code: number, request: AttackRequest, message: RegExp): Promise<void> {
   const what = JSON.stringify({ leg: 'plain', ...request });
   assert.match(assertStatus(await send(proxy.port, request), code, what), message, what);
   assert.deepEqual(reached(), [], what);

@@ -1,45 +1,26 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { after, test } from 'node:test';
+import { eventually, eventuallyPasses } from '../support/eventually.js';
+import { startFakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
-import { connectRaw, exchangeRaw } from '../support/raw-http.js';
+import { type RunningProgram, startInProcess } from '../support/in-process.js';
+import { runProgram, writeAdminKubeconfig } from '../support/proxy.js';
+import { connectRaw } from '../support/raw-http.js';
+import { startStack } from '../support/stack.js';
 
-let server: FakeApiServer;
-let kubeconfig: KubeconfigFile;
-const running: ProxyProcess[] = [];
+const adminFlags = ['--admin-port=0', '--admin-address=127.0.0.1'];
+const { server, proxy, kubeconfig } = await startStack({ after }, { flags: adminFlags });
+const admin = await adminPortOf(proxy);
 
-before(async () => {
-  server = await startFakeApiServer();
-  kubeconfig = await writeAdminKubeconfig(server);
-});
-
-after(async () => {
-  for (const proxy of running) await proxy.stop('SIGKILL');
-  await server.kill();
-  await kubeconfig.remove();
-});
-
-async function start(...args: string[]): Promise<{ proxy: ProxyProcess; admin: number }> {
-  const proxy = await startProxy([
-    '--kubeconfig',
-    kubeconfig.path,
-    '--admin-port=0',
-    '--admin-address=127.0.0.1',
-    ...args,
-  ]);
-  running.push(proxy);
-  while (!proxy.log().some(({ msg }) => msg === 'admin listener')) await delay(5);
-  const line = proxy.log().find(({ msg }) => msg === 'admin listener');
-  return { proxy, admin: Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]) };
+async function adminPortOf(program: RunningProgram): Promise<number> {
+  const line = () => program.log().find(({ msg }) => msg === 'admin listener');
+  await eventually('the admin listener', () => line() !== undefined);
+  return Number(/:(\d+)$/.exec(String(line()?.['address']))?.[1]);
 }
 
 test('the admin listener has the metrics and the health of the proxy, whatever name it is called by', async () => {
-  const { admin } = await start();
   const headers = { host: '10.1.2.3:8002' };
   const metrics = await send(admin, '/metrics', { headers });
   assert.equal(metrics.status, 200);
@@ -51,7 +32,6 @@ test('the admin listener has the metrics and the health of the proxy, whatever n
 });
 
 test('the admin listener never has the API, on either leg', async () => {
-  const { admin } = await start();
   const seen = server.requests.length;
   for (const path of [
     '/api',
@@ -68,40 +48,49 @@ test('the admin listener never has the API, on either leg', async () => {
   }
   const upgrade =
     'GET /api/v1/namespaces/default/pods/web-0/exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
-  const answer = await exchangeRaw(admin, upgrade).catch(() => '');
-  assert.doesNotMatch(answer, /^HTTP\/1\.1 (101|2)/);
+  const connection = await connectRaw(admin);
+  connection.write(upgrade);
+  await connection.until(/^HTTP\/1\.1 404 /);
+  connection.destroy();
   assert.equal(server.requests.slice(seen).filter(({ rawUrl }) => /exec|pods/.test(rawUrl)).length, 0);
 });
 
 test('the admin listener speaks OpenMetrics to those who ask for it', async () => {
-  const { admin } = await start();
   const headers = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.3' };
   const { headers: answered, text } = await send(admin, '/metrics', { headers });
   assert.match(String(answered['content-type']), /^application\/openmetrics-text; version=1\.0\.0/);
   assert.match(text, /\n# EOF\n$/);
 });
 
-test('an excluded check does not make the proxy unready', async () => {
-  const { admin, proxy } = await start();
-  const other = await startFakeApiServer();
-  await other.kill();
-  assert.equal((await send(admin, '/readyz?exclude=upstream')).status, 200);
-  assert.equal((await send(proxy.port, '/-/readyz?exclude=upstream&exclude=credentials')).status, 200);
+test('an excluded check does not make the proxy unready', async t => {
+  const away = await startFakeApiServer();
+  t.after(() => away.kill());
+  const config = await writeAdminKubeconfig(away);
+  t.after(() => config.remove());
+  const own = await startInProcess(t, [`--kubeconfig=${config.path}`, ...adminFlags]);
+  const port = await adminPortOf(own);
+  await away.kill();
+  await eventually('the failed check', async () => (await send(port, '/readyz')).status === 500);
+  assert.match((await send(port, '/readyz?verbose')).text, /^\[-\]upstream failed/m);
+  assert.equal((await send(port, '/readyz?exclude=upstream')).status, 200);
+  assert.equal((await send(own.port, '/-/readyz')).status, 500);
+  assert.equal((await send(own.port, '/-/readyz?exclude=upstream&exclude=credentials')).status, 200);
+  assert.equal((await send(own.port, '/-/readyz?exclude=credentials')).status, 500);
 });
 
-test('a signal makes the proxy unready first, and it serves until the delay is over', async () => {
-  const { proxy, admin } = await start('--shutdown-delay=1s', '--shutdown-grace=2s');
-  const began = Date.now();
-  proxy.process.kill('SIGTERM');
-  await delay(200);
-  const ready = await send(admin, '/readyz');
-  assert.equal(ready.status, 500);
-  assert.match(ready.text, /^\[-\]shutdown failed: the process is shutting down$/m);
-  assert.equal((await send(admin, '/livez')).status, 200);
-  assert.equal((await send(proxy.port, '/version')).status, 200, 'still served');
-  assert.equal((await proxy.exited).code, 0);
-  const took = Date.now() - began;
-  assert.ok(took >= 950 && took < 3000, `it took ${took} ms`);
+test('a signal makes the proxy unready first, and it serves until the delay is over', async t => {
+  const flags = ['--shutdown-delay=1s', '--shutdown-grace=2s', ...adminFlags];
+  const own = await startStack(t, { server, flags });
+  const port = await adminPortOf(own.proxy);
+  const began = performance.now();
+  own.proxy.process.kill('SIGTERM');
+  await eventually('unreadiness', async () => (await send(port, '/readyz')).status === 500);
+  assert.match((await send(port, '/readyz')).text, /^\[-\]shutdown failed: the process is shutting down$/m);
+  assert.equal((await send(port, '/livez')).status, 200);
+  assert.equal((await send(own.port, '/version')).status, 200, 'still served');
+  assert.equal((await own.proxy.exited).code, 0);
+  const took = performance.now() - began;
+  assert.ok(took >= 950, `it took ${took} ms`);
 });
 
 test('an admin port in use is a start-up problem that names it', async () => {
@@ -109,7 +98,7 @@ test('an admin port in use is a start-up problem that names it', async () => {
   await once(taken, 'listening');
   const { port } = taken.address() as net.AddressInfo;
   const { code, stderr } = await runProgram([
-    `--kubeconfig=${kubeconfig.path}`,
+    `--kubeconfig=${kubeconfig}`,
     '--port=0',
     `--admin-port=${port}`,
     '--admin-address=127.0.0.1',
@@ -121,7 +110,6 @@ test('an admin port in use is a start-up problem that names it', async () => {
 });
 
 test('SIGUSR2 goes one log level down, and from trace back to the configured one', async () => {
-  const { proxy } = await start();
   const levels = () =>
     proxy
       .log()
@@ -129,23 +117,27 @@ test('SIGUSR2 goes one log level down, and from trace back to the configured one
       .map(line => line['to']);
   for (const expected of [['debug'], ['debug', 'trace'], ['debug', 'trace', 'info']]) {
     proxy.process.kill('SIGUSR2');
-    while (levels().length < expected.length) await delay(5);
+    await eventually('the line', () => levels().length >= expected.length);
     assert.deepEqual(levels(), expected);
   }
 });
 
-test('a request has an id upstream and in the log, and --log-requests leaves out lines', async () => {
-  const { proxy } = await start('--log-requests=errors');
+test('a request has an id upstream and in the log, and --log-requests leaves out lines', async t => {
+  const own = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--log-requests=errors']);
   const seen = () => server.requests.find(({ rawUrl }) => rawUrl === '/version?id');
-  await send(proxy.port, '/version?id', {
+  await send(own.port, '/version?id', {
     headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
   });
   const id = seen()?.headers['x-request-id'];
   assert.match(String(id), /^[0-9a-f-]{36}$/);
   assert.match(String(seen()?.headers['traceparent']), /^00-0af7651916cd43dd8448eb211c80319c-/);
-  await send(proxy.port, '/nowhere', { headers: { 'x-request-id': 'mine' } });
-  await delay(100);
-  const lines = proxy.log().filter(({ msg }) => msg === 'request');
+  await send(own.port, '/nowhere', { headers: { 'x-request-id': 'mine' } });
+  const requests = () => own.log().filter(({ msg }) => msg === 'request');
+  await eventually(
+    'the line of the second, after which one of the first would have come',
+    () => requests().length > 0,
+  );
+  const lines = requests();
   assert.deepEqual(
     lines.map(({ path, requestId, code }) => [path, requestId, code]),
     [['/nowhere', 'mine', 404]],
@@ -154,15 +146,18 @@ test('a request has an id upstream and in the log, and --log-requests leaves out
 });
 
 test('long-running requests are counted by who ended them, and bytes by leg', async () => {
-  const { proxy, admin } = await start();
   const watch = await connectRaw(proxy.port);
   watch.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await watch.until(/200 OK/);
   watch.destroy();
   const short = await send(proxy.port, '/api/v1/pods?watch=1&timeoutSeconds=1');
   assert.equal(short.status, 200);
-  await delay(100);
-  const { text } = await send(admin, '/metrics');
+  const ended = 'kube_api_proxy_longrunning_requests_ended_total';
+  const text = await eventuallyPasses(async () => {
+    const found = (await send(admin, '/metrics')).text;
+    assert.match(found, new RegExp(`^${ended}\\{reason="client"\\} 1$`, 'm'));
+    return found;
+  });
   assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="client"\} 1$/m);
   assert.match(text, /^kube_api_proxy_longrunning_requests_ended_total\{reason="upstream"\} 1$/m);
   assert.match(text, /^kube_api_proxy_request_bytes_total\{leg="plain"\} [1-9]\d+$/m);

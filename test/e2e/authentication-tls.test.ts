@@ -1,32 +1,31 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
+import { after, describe, test } from 'node:test';
+import { createCertificateAuthority } from '../support/certificates.js';
 import { twoUsers, twoUsersPolicy } from '../support/gateway.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
 import { createServingFiles } from '../support/serving-files.js';
-import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { startStack } from '../support/stack.js';
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const configMap = '/api/v1/namespaces/default/configmaps/settings';
 
-let authority: CertificateAuthority;
-let proxied: TlsProxy;
-
-before(async () => {
-  authority = await createCertificateAuthority({ commonName: 'clients' });
-  const files = await createServingFiles();
-  const ca = await files.replace('clients.crt', authority.certificate);
-  const tokens = await files.replace('tokens.csv', twoUsers);
-  proxied = await startTlsProxy(
-    [`--client-ca-file=${ca}`, `--token-auth-file=${tokens}`, '--reject-paths='],
-    { allow: twoUsersPolicy },
-    files,
-  );
-});
-
-after(() => proxied.close());
+const authority = await createCertificateAuthority({ commonName: 'clients' });
+const files = await createServingFiles();
+after(() => files.remove());
+const proxied = await startStack(
+  { after },
+  {
+    server: { allow: twoUsersPolicy },
+    flags: [
+      `--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`,
+      `--token-auth-file=${await files.replace('tokens.csv', twoUsers)}`,
+      '--reject-paths=',
+    ],
+    tls: files,
+  },
+);
 
 /** A connection that presents a certificate of this subject, or none. */
 async function connect(commonName?: string, organizations: readonly string[] = []) {
@@ -34,7 +33,7 @@ async function connect(commonName?: string, organizations: readonly string[] = [
     commonName === undefined
       ? undefined
       : await authority.client({ commonName, organizations: [...organizations] });
-  return connectHttp2(proxied.proxy.port, proxied.ca, {
+  return connectHttp2(proxied.port, proxied.ca, {
     ...(pair && { cert: pair.certificate, key: pair.key }),
   });
 }
@@ -122,7 +121,7 @@ describe('callers with a client certificate', () => {
     const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client({
       commonName: 'bob',
     });
-    const session = await connectHttp2(proxied.proxy.port, proxied.ca, {
+    const session = await connectHttp2(proxied.port, proxied.ca, {
       cert: stranger.certificate,
       key: stranger.key,
     });
@@ -136,7 +135,7 @@ describe('callers with a client certificate', () => {
 describe('kubectl over TLS', () => {
   kubectlTest('is who its token says', async () => {
     const ca = await proxied.files.replace('ca.crt', proxied.ca);
-    const server = `--server=https://127.0.0.1:${proxied.proxy.port}`;
+    const server = `--server=https://127.0.0.1:${proxied.port}`;
     const args = [server, `--certificate-authority=${ca}`, '--token=alice-token'];
     const { stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
     assert.match(stdout, /Username +alice/, stderr);

@@ -6,18 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { open } from '../support/http-client.js';
 import { connectHttp2, openStream } from '../support/http2-client.js';
-import { startProxiedApiServer } from '../support/proxied-api-server.js';
 import { createRandom, type Random } from '../support/random.js';
-import { startTlsProxy } from '../support/tls-proxy.js';
+import { startStack } from '../support/stack.js';
 
 /** Every word of eight bytes says whose it is and where it stands. */
 function fill(id: number, size: number): Buffer {
-  const words = Buffer.alloc(Math.ceil(size / 8) * 8);
-  for (let at = 0; at < words.length; at += 8) {
-    words.writeUInt32BE(id, at);
-    words.writeUInt32BE(at, at + 4);
+  const words = new Uint32Array(2 * Math.ceil(size / 8));
+  for (let index = 0; index < words.length; index += 2) {
+    words[index] = id;
+    words[index + 1] = index * 4;
   }
-  return words.subarray(0, size);
+  return Buffer.from(words.buffer, 0, size);
 }
 
 /** Answers `/fill?id=…&size=…&chunked=…` in pieces of many sizes. */
@@ -76,12 +75,11 @@ async function assertEachItsOwn(
 
 describe('answers to slow clients at the same time', () => {
   it('each have their own bytes and nobody else’s', async t => {
-    const { server, proxy, close } = await startProxiedApiServer();
-    t.after(close);
+    const { server, port } = await startStack(t);
     answerFills(server);
     const agent = new Agent({ keepAlive: true });
     t.after(() => agent.destroy());
-    await assertEachItsOwn(path => open(proxy.port, path, { agent }), {
+    await assertEachItsOwn(path => open(port, path, { agent }), {
       seed: 100,
       // What the kernel takes of loopback alone is some megabytes.
       sizes: [100, 40_000, 600_000, 16_000_000],
@@ -89,10 +87,9 @@ describe('answers to slow clients at the same time', () => {
   });
 
   it('each have their own bytes over HTTP/2, and over TLS', async t => {
-    const { server, proxy, ca, close } = await startTlsProxy();
-    t.after(close);
+    const { server, port, ca } = await startStack(t, { tls: true });
     answerFills(server);
-    const session = await connectHttp2(proxy.port, ca);
+    const session = await connectHttp2(port, ca);
     t.after(() => session.destroy());
     await assertEachItsOwn(async path => openStream(session, path), {
       seed: 200,

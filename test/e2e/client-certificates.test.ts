@@ -3,54 +3,41 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
-import {
-  type CertificateAuthority,
-  type CertificatePair,
-  createCertificateAuthority,
-} from '../support/certificates.js';
+import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
+import { eventually, within } from '../support/eventually.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
+import { startUpProblems } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
 import { createServingFiles } from '../support/serving-files.js';
-import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { type Scope, startStack, type TlsStack } from '../support/stack.js';
 
-let authority: CertificateAuthority;
-let jane: CertificatePair;
-let stranger: CertificatePair;
-let proxied: TlsProxy;
+const authority = await createCertificateAuthority({ commonName: 'clients' });
+const jane = await authority.client({ commonName: 'jane', organizations: ['dev'] });
+const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client();
+const proxied = await start({ after });
 
-before(async () => {
-  authority = await createCertificateAuthority({ commonName: 'clients' });
-  jane = await authority.client({ commonName: 'jane', organizations: ['dev'] });
-  stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client();
-  proxied = await start();
-});
-
-after(() => proxied.close());
-
-async function start(t?: TestContext): Promise<TlsProxy> {
+async function start(scope: Scope, flags: readonly string[] = ['--reject-paths=']): Promise<TlsStack> {
   const files = await createServingFiles();
+  scope.after(() => files.remove());
   const ca = await files.replace('clients.crt', authority.certificate);
-  const own = await startTlsProxy(
-    [`--client-ca-file=${ca}`, '--reject-paths='],
-    { allow: () => true },
-    files,
-  );
-  t?.after(() => own.close());
-  return own;
+  return startStack(scope, {
+    server: { allow: () => true },
+    flags: [`--client-ca-file=${ca}`, ...flags],
+    tls: files,
+  });
 }
 
 /** Sends a head over TLS and gives everything until the connection ends, or until the head of a 101. */
 async function exchange(
-  { proxy, ca }: TlsProxy,
+  { port, ca }: TlsStack,
   pair: CertificatePair | undefined,
   head: string,
 ): Promise<string> {
   const socket = tls.connect({
-    port: proxy.port,
+    port,
     ca,
     ...(pair && { cert: pair.certificate, key: pair.key }),
   });
@@ -118,72 +105,68 @@ kubectlTest('kubectl passes with its client certificate', async () => {
   assert.match(refused.stderr, /Unauthorized/);
 });
 
-async function until(what: string, look: () => Promise<boolean>, timeout = 12_000): Promise<void> {
-  const deadline = Date.now() + timeout;
-  while (!(await look())) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeout} ms`);
-    await delay(200);
+describe('files that change', { concurrency: true }, () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`a ${maxVersion} session is not resumed, and carries no identity past a change of --client-ca-file`, async t => {
+      const own = await start(t);
+      const connect = async (session?: Buffer) => {
+        const socket = tls.connect({
+          ...{ port: own.proxy.port, ca: own.ca, cert: jane.certificate, key: jane.key, maxVersion },
+          ...(session && { session }),
+        });
+        let ticket: Buffer | undefined;
+        let received = '';
+        socket.on('session', got => {
+          ticket = got;
+        });
+        socket.on('data', chunk => {
+          received += chunk;
+        });
+        await once(socket, 'secureConnect');
+        const reused = socket.isSessionReused();
+        socket.write(plain);
+        if (!socket.closed) await once(socket, 'close');
+        return { reused, ticket, code: received.slice(9, 12) };
+      };
+      const { ticket, code } = await connect();
+      assert.equal(code, '200');
+      const again = await connect(ticket);
+      assert.deepEqual([again.reused, again.code], [false, '200']);
+      const other = await createCertificateAuthority({ commonName: 'clients' });
+      await own.files.replace('clients.crt', other.certificate);
+      await eventually('the new authority', async () =>
+        (await exchange(own, jane, plain)).startsWith('HTTP/1.1 401'),
+      );
+      const late = await connect(ticket);
+      assert.deepEqual([late.reused, late.code], [false, '401']);
+    });
   }
-}
 
-for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`a ${maxVersion} session is not resumed, and carries no identity past a change of --client-ca-file`, async t => {
+  test('an open HTTP/2 connection is told to go when its authority is taken out, and its watch goes on', async t => {
     const own = await start(t);
-    const connect = async (session?: Buffer) => {
-      const socket = tls.connect({
-        ...{ port: own.proxy.port, ca: own.ca, cert: jane.certificate, key: jane.key, maxVersion },
-        ...(session && { session }),
-      });
-      let ticket: Buffer | undefined;
-      let received = '';
-      socket.on('session', got => {
-        ticket = got;
-      });
-      socket.on('data', chunk => {
-        received += chunk;
-      });
-      await once(socket, 'secureConnect');
-      const reused = socket.isSessionReused();
-      socket.write(plain);
-      if (!socket.closed) await once(socket, 'close');
-      return { reused, ticket, code: received.slice(9, 12) };
-    };
-    const { ticket, code } = await connect();
-    assert.equal(code, '200');
-    const again = await connect(ticket);
-    assert.deepEqual([again.reused, again.code], [false, '200']);
-    const other = await createCertificateAuthority({ commonName: 'clients' });
-    await own.files.replace('clients.crt', other.certificate);
-    await until('the new authority', async () =>
-      (await exchange(own, jane, plain)).startsWith('HTTP/1.1 401'),
+    const session = await connectHttp2(own.proxy.port, own.ca, { cert: jane.certificate, key: jane.key });
+    t.after(() => session.destroy());
+    const watch = session.request({ ':path': '/api/v1/pods?watch=1' });
+    await once(
+      watch.on('error', () => {}),
+      'response',
     );
-    const late = await connect(ticket);
-    assert.deepEqual([late.reused, late.code], [false, '401']);
+    const goaway = once(session, 'goaway');
+    const other = await createCertificateAuthority();
+    await own.files.replace('clients.crt', other.certificate);
+    await within('a GOAWAY', goaway);
+    assert.equal(watch.closed, false);
   });
-}
 
-test('an open HTTP/2 connection is told to go when its authority is taken out, and its watch goes on', async t => {
-  const own = await start(t);
-  const session = await connectHttp2(own.proxy.port, own.ca, { cert: jane.certificate, key: jane.key });
-  t.after(() => session.destroy());
-  const watch = session.request({ ':path': '/api/v1/pods?watch=1' });
-  await once(
-    watch.on('error', () => {}),
-    'response',
-  );
-  const goaway = once(session, 'goaway');
-  const other = await createCertificateAuthority();
-  await own.files.replace('clients.crt', other.certificate);
-  await Promise.race([goaway, delay(15_000, undefined, { ref: false }).then(() => assert.fail('no GOAWAY'))]);
-  assert.equal(watch.closed, false);
-});
-
-test('a broken --client-ca-file keeps the last good one', async t => {
-  const own = await start(t);
-  await writeFile(join(own.files.folder, 'clients.crt'), 'nothing of use');
-  await until('the log line', async () => /--client-ca-file \S+ has no certificate/.test(own.proxy.stderr()));
-  assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
-  assert.match(await exchange(own, stranger, plain), /^HTTP\/1\.1 401 /);
+  test('a broken --client-ca-file keeps the last good one', async t => {
+    const own = await start(t);
+    await writeFile(join(own.files.folder, 'clients.crt'), 'nothing of use');
+    await eventually('the log line', async () =>
+      /--client-ca-file \S+ has no certificate/.test(own.proxy.stderr()),
+    );
+    assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
+    assert.match(await exchange(own, stranger, plain), /^HTTP\/1\.1 401 /);
+  });
 });
 
 test('a client cannot renegotiate, with another certificate or at all', async () => {
@@ -194,18 +177,20 @@ test('a client cannot renegotiate, with another certificate or at all', async ()
       output += chunk;
     });
   }
-  await until('the handshake', async () => /Verify return code/.test(output));
+  await eventually('the handshake', async () => /Verify return code/.test(output));
   client.stdin.write('R\n');
-  await until('the refusal', async () => /no renegotiation/.test(output));
+  await eventually('the refusal', async () => /no renegotiation/.test(output));
   client.kill('SIGKILL');
 });
 
 test('--client-ca-file needs TLS, and is told with its name when it is no use', async t => {
   const files = await createServingFiles();
   t.after(() => files.remove());
-  const run = async (...args: string[]) =>
-    (await runProgram(['--port=0', '--server=http://127.0.0.1:1', ...args])).stderr;
-  assert.match(await run(`--client-ca-file=${files.certificate}`), /--client-ca-file needs --tls-cert-file/);
+  const flags = ['--port=0', '--server=http://127.0.0.1:1'];
+  const run = async (...args: string[]) => (await startUpProblems([...flags, ...args])).join('\n');
+  const { code, stderr } = await runProgram([...flags, `--client-ca-file=${files.certificate}`]);
+  assert.equal(code, 1);
+  assert.match(stderr, /--client-ca-file needs --tls-cert-file/);
   const nowhere = join(files.folder, 'nowhere.crt');
   const missing = await run(...files.flags, `--client-ca-file=${nowhere}`);
   assert.ok(missing.includes(`--client-ca-file ${nowhere}: no such file`), missing);
@@ -214,10 +199,7 @@ test('--client-ca-file needs TLS, and is told with its name when it is no use', 
 });
 
 test('a gateway with client certificates may listen beyond loopback', async t => {
-  const files = await createServingFiles();
-  const ca = await files.replace('clients.crt', authority.certificate);
-  const own = await startTlsProxy([`--client-ca-file=${ca}`, '--address=0.0.0.0'], {}, files);
-  t.after(() => own.close());
+  const own = await start(t, ['--address=0.0.0.0']);
   assert.match(await exchange(own, jane, plain), /^HTTP\/1\.1 200 /);
   assert.doesNotMatch(own.proxy.stderr(), /no authentication/);
 });

@@ -1,46 +1,31 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { after, beforeEach, describe, it } from 'node:test';
+import { startFakeApiServer } from '../support/fake-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { projectFile } from '../support/project.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { exchangeRaw } from '../support/raw-http.js';
+import { startStack } from '../support/stack.js';
 import { type Answer, type AttackRequest, assertStatus, clientRequests, send } from './leg.js';
 
 const www = projectFile('test/fixtures');
 const allowed = 'https://app.example';
 const pod = '/api/v1/namespaces/default/pods/web-0';
 
-let server: FakeApiServer;
-let kubeconfig: KubeconfigFile;
-let cors: ProxyProcess;
-let none: ProxyProcess;
+const server = await startFakeApiServer();
+after(() => server.kill());
+const start = (...flags: string[]) => startStack({ after }, { server, flags: [`--www=${www}`, ...flags] });
+const [cors, none] = await Promise.all([
+  start('--cors-allowed-origins=^https://app\\.example$,//localhost(:|$)'),
+  start(),
+]);
+// An API server that lets everybody in, and a program behind it that does.
+server.intercept((_request, response) => {
+  response.setHeader('Access-Control-Allow-Origin', '*');
+  response.setHeader('access-control-allow-credentials', 'true');
+  response.setHeader('Access-Control-Expose-Headers', 'Audit-Id');
+  return false;
+});
 let seen = 0;
-
-before(async () => {
-  server = await startFakeApiServer();
-  // An API server that lets everybody in, and a program behind it that does.
-  server.intercept((_request, response) => {
-    response.setHeader('Access-Control-Allow-Origin', '*');
-    response.setHeader('access-control-allow-credentials', 'true');
-    response.setHeader('Access-Control-Expose-Headers', 'Audit-Id');
-    return false;
-  });
-  kubeconfig = await writeAdminKubeconfig(server);
-  const start = (...args: string[]) =>
-    startProxy([`--kubeconfig=${kubeconfig.path}`, `--www=${www}`, ...args]);
-  [cors, none] = await Promise.all([
-    start('--cors-allowed-origins=^https://app\\.example$,//localhost(:|$)'),
-    start(),
-  ]);
-});
-
-after(async () => {
-  await Promise.all([cors, none].map(proxy => proxy.stop('SIGKILL')));
-  await server.kill();
-  await kubeconfig.remove();
-});
 
 beforeEach(() => {
   seen = clientRequests(server).length;
@@ -86,9 +71,14 @@ const answers: readonly (readonly [number, AttackRequest])[] = [
   [200, { leg: 'websocket', target: '/version' }],
 ];
 
+/** All at the same time, for each has a watch of a second. */
+function forEachOrigin(origins: readonly string[], check: (origin: string) => Promise<void>) {
+  return Promise.all(origins.map(check));
+}
+
 describe('an allowed origin', () => {
   it('is told so in every answer, once, in place of what the API server says', async () => {
-    for (const origin of [allowed, 'http://localhost:3000']) {
+    await forEachOrigin([allowed, 'http://localhost:3000'], async origin => {
       for (const [code, request] of answers) {
         const what = JSON.stringify(request);
         const answer = await send(cors.port, { ...request, headers: [`Origin: ${origin}`] });
@@ -96,7 +86,7 @@ describe('an allowed origin', () => {
         assert.deepEqual(sorted(corsFields(answer)), sorted(fieldsFor(origin)), what);
         assert.equal(varies(answer), 1, what);
       }
-    }
+    });
   });
 
   it('sees errors of the way to the API server as well', async () => {
@@ -167,7 +157,7 @@ describe('every other origin', () => {
   ];
 
   it('is told nothing, whatever the API server says, and caches are told that answers differ', async () => {
-    for (const origin of others) {
+    await forEachOrigin(others, async origin => {
       for (const [code, request] of answers) {
         if (request.method === 'DELETE' || request.leg !== undefined) continue;
         const answer = await send(cors.port, { ...request, headers: [`Origin: ${origin}`] });
@@ -175,7 +165,7 @@ describe('every other origin', () => {
         assert.deepEqual(corsFields(answer), [], request.target);
         assert.equal(varies(answer), 1);
       }
-    }
+    });
     const twice = await send(cors.port, {
       target: pod,
       headers: [`Origin: ${allowed}`, `Origin: ${allowed}`],

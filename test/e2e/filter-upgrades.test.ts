@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { after, beforeEach, describe, it } from 'node:test';
+import { eventually } from '../support/eventually.js';
 import { connectRaw } from '../support/raw-http.js';
+import { startStack } from '../support/stack.js';
 import { execPath } from './exec-spellings.js';
 import { assertStatus, clientRequests, type Leg, parseAnswer, send, toBytes } from './leg.js';
 
@@ -13,22 +11,8 @@ const allowedPath = '/api/v1/namespaces/default/pods/web-0/portforward';
 const second = 'GET /version?second HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
 const upgradeLegs: readonly Leg[] = ['websocket', 'spdy'];
 
-let server: FakeApiServer;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
+const { server, proxy } = await startStack({ after });
 let seen = 0;
-
-before(async () => {
-  server = await startFakeApiServer();
-  kubeconfig = await writeAdminKubeconfig(server);
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-});
-
-after(async () => {
-  await proxy.stop();
-  await kubeconfig.remove();
-  await server.kill();
-});
 
 beforeEach(() => {
   seen = clientRequests(server).length;
@@ -37,7 +21,15 @@ beforeEach(() => {
 function reached(): string[] {
   return clientRequests(server)
     .slice(seen)
+    .filter(({ rawUrl }) => rawUrl !== marker)
     .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+}
+
+const marker = '/version?later';
+
+/** What has been forwarded of earlier requests has arrived when one that comes later has its answer. */
+async function passLater(): Promise<void> {
+  assert.equal((await send(proxy.port, { target: marker })).code, 200);
 }
 
 /** Answers every upgrade with these bytes on a connection that stays open, and keeps what follows the request on it. */
@@ -65,7 +57,7 @@ for (const leg of upgradeLegs) {
         connection.write(toBytes({ leg, target: allowedPath, rest: 'early' }));
         await connection.until(/101 [\s\S]*\r\n\r\nhello/);
         connection.write('late');
-        while (!upstream.bytes().includes('late')) await delay(5);
+        await eventually('what came late', () => upstream.bytes().includes('late'));
         assert.equal(upstream.bytes(), 'earlylate');
         assert.deepEqual(reached(), [`GET ${allowedPath}`]);
       } finally {
@@ -85,7 +77,7 @@ for (const leg of upgradeLegs) {
         assert.equal(received.match(/HTTP\/1\.1 \d{3}/g)?.length, 1, received);
         assert.equal(parseAnswer(received).headers.get('connection'), 'close');
       }
-      await delay(50);
+      await passLater();
       assert.deepEqual(reached(), []);
     });
 
@@ -103,14 +95,14 @@ for (const leg of upgradeLegs) {
         const connection = await connectRaw(proxy.port);
         try {
           connection.write(toBytes({ leg, target: allowedPath, rest: second }));
-          await delay(20);
+          await eventually('the upgrade at the API server', () => reached().length > 0);
           connection.write(second);
           await connection.until(/\r\n\r\n/);
           connection.write(second);
           const received = await connection.untilClosed();
           assert.match(received, new RegExp(`^HTTP/1\\.1 ${code} ${reason}\r\n`));
           assert.match(received, /X-From: upstream\r\n[\s\S]*\r\n\r\nno$/);
-          await delay(50);
+          await passLater();
           assert.equal(upstream.bytes(), '');
           assert.deepEqual(reached(), [`GET ${allowedPath}`]);
         } finally {
@@ -153,7 +145,7 @@ for (const leg of upgradeLegs) {
           assert.match(assertStatus(answer, 400, header), /body|valid HTTP/);
         }
       }
-      await delay(50);
+      await passLater();
       assert.deepEqual(reached(), []);
     });
 
@@ -175,14 +167,14 @@ for (const leg of upgradeLegs) {
             .toString('latin1')
             .replace('Connection: close\r\n', '');
           connection.write(first + toBytes({ leg, target, rest: second }).toString('latin1'));
-          const received = await connection.untilClosed(3000);
+          const received = await connection.untilClosed();
           assert.ok(received === '' || /^HTTP\/1\.1 (200|400) /.test(received), received);
         } finally {
           connection.destroy();
           remove();
         }
       }
-      await delay(100);
+      await passLater();
       assert.deepEqual(
         reached().filter(request => /exec|second/.test(request)),
         [],
@@ -234,7 +226,7 @@ describe('an upgrade to HTTP/2 in the clear', () => {
           Buffer.concat([ask(upgrade, '/version'), Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')]),
         );
         await connection.until(/^HTTP\/1\.1 \d{3} /);
-        await delay(50);
+        await passLater();
         for (const { rawHeaders } of clientRequests(server).slice(seen)) {
           assert.doesNotMatch(rawHeaders.join('\n'), /h2c|http2-settings/i);
         }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
+import { after, afterEach, describe, it } from 'node:test';
+import { type RunningProgram, startInProcess } from '../support/in-process.js';
+import { writeAdminKubeconfig } from '../support/proxy.js';
+import { startStack } from '../support/stack.js';
 import {
   ambiguousSpellings,
   execPath,
@@ -14,44 +14,25 @@ import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from
 
 const serverPath = '/k8s/clusters/c1';
 
-let server: FakeApiServer;
-let kubeconfigs: KubeconfigFile[];
-let proxies: Record<
-  'standard' | 'below' | 'appending' | 'custom' | 'api' | 'unfiltered' | 'strict',
-  ProxyProcess
->;
-
-before(async () => {
-  server = await startFakeApiServer();
-  const [plain, below] = await Promise.all([
-    writeAdminKubeconfig(server),
-    writeAdminKubeconfig(server, { server: server.url + serverPath }),
-  ]);
-  kubeconfigs = [plain, below];
-  const start = (file: KubeconfigFile, ...args: string[]) =>
-    startProxy([`--kubeconfig=${file.path}`, ...args]);
-  const [standard, behind, appending, custom, api, unfiltered, strict] = await Promise.all([
-    start(plain),
-    start(below),
-    start(below, '--append-server-path'),
-    start(plain, '--api-prefix=custom'),
-    start(plain, '--api-prefix=/api/'),
-    start(plain, '--disable-filter'),
-    start(
-      plain,
-      '--accept-paths=^/version$,^/api/v1/namespaces/default/',
-      '--reject-paths=^/api/v1/namespaces/[^/]+/secrets$',
-      '--reject-methods=^(POST|PUT|PATCH|DELETE)$',
-    ),
-  ]);
-  proxies = { standard, below: behind, appending, custom, api, unfiltered, strict };
-});
-
-after(async () => {
-  await Promise.all(Object.values(proxies).map(proxy => proxy.stop()));
-  await Promise.all(kubeconfigs.map(file => file.remove()));
-  await server.kill();
-});
+const { server, proxy: standard, kubeconfig } = await startStack({ after });
+const belowPath = await writeAdminKubeconfig(server, { server: server.url + serverPath });
+after(() => belowPath.remove());
+const start = (file: string, ...args: string[]) =>
+  startInProcess({ after }, [`--kubeconfig=${file}`, ...args]);
+const [below, appending, custom, api, unfiltered, strict] = await Promise.all([
+  start(belowPath.path),
+  start(belowPath.path, '--append-server-path'),
+  start(kubeconfig, '--api-prefix=custom'),
+  start(kubeconfig, '--api-prefix=/api/'),
+  start(kubeconfig, '--disable-filter'),
+  start(
+    kubeconfig,
+    '--accept-paths=^/version$,^/api/v1/namespaces/default/',
+    '--reject-paths=^/api/v1/namespaces/[^/]+/secrets$',
+    '--reject-methods=^(POST|PUT|PATCH|DELETE)$',
+  ),
+]);
+const proxies = { standard, below, appending, custom, api, unfiltered, strict };
 
 /** How many requests had reached the API server before the test, for those that expect none. */
 let seen = 0;
@@ -66,7 +47,7 @@ function reached(): string[] {
 }
 
 async function refused(
-  proxy: ProxyProcess,
+  proxy: RunningProgram,
   code: number,
   request: AttackRequest,
   message: RegExp,

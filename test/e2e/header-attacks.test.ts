@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, it } from 'node:test';
-import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
-import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { after, beforeEach, describe, it } from 'node:test';
+import type { RequestRecord } from '../support/fake-api-server.js';
 import { exchangeRaw } from '../support/raw-http.js';
+import { startStack } from '../support/stack.js';
 import { execPath } from './exec-spellings.js';
 import { type AttackRequest, clientRequests, type Leg, legs, send, toBytes } from './leg.js';
 
@@ -11,35 +10,17 @@ const token = 'configured-token-that-nobody-may-see';
 const clientToken = 'token-of-the-client';
 const path = '/api/v1/namespaces/default/services/web/proxy/';
 
-let server: FakeApiServer;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
+const admin = { username: 'admin', groups: ['system:masters'] };
+const { server, proxy } = await startStack(
+  { after },
+  {
+    server: { clientCertificates: 'optional', tokens: { [token]: admin, [clientToken]: admin } },
+    flags: ['--log-level=trace', `--token=${token}`],
+  },
+);
 let seen = 0;
 /** Everything that clients have received here. */
 let received = '';
-
-before(async () => {
-  const admin = { username: 'admin', groups: ['system:masters'] };
-  server = await startFakeApiServer({
-    clientCertificates: 'optional',
-    tokens: { [token]: admin, [clientToken]: admin },
-  });
-  const { certificate, key } = server.clientCertificate;
-  kubeconfig = await writeKubeconfig({
-    server: server.url,
-    ca: server.authority.certificate,
-    certificate,
-    key,
-    token,
-  });
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-level=trace']);
-});
-
-after(async () => {
-  await proxy.stop();
-  await kubeconfig.remove();
-  await server.kill();
-});
 
 beforeEach(() => {
   seen = clientRequests(server).length;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import net from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 
 /** One end of a connection that writes and reads bytes as they are. */
 export interface RawConnection {
@@ -36,23 +35,31 @@ export function watchRaw(socket: net.Socket): RawConnection {
   });
   socket.on('end', finish).on('close', finish).on('error', finish);
 
-  const waitFor = async <T>(what: string, timeout: number, look: () => T | null | undefined): Promise<T> => {
-    const deadline = Date.now() + timeout;
-    for (;;) {
-      const found = look();
-      if (found !== null && found !== undefined) return found;
-      const left = deadline - Date.now();
-      if (left <= 0)
-        throw new Error(
-          `${what}: nothing within ${timeout} ms; received ${JSON.stringify(text.slice(0, 2000))}`,
-        );
-      const timer = new AbortController();
-      await Promise.race([
-        once(socket, 'progress', { signal: timer.signal }),
-        setTimeout(left, undefined, { signal: timer.signal }),
-      ]).finally(() => timer.abort());
-    }
-  };
+  const waitFor = <T>(what: string, timeout: number, find: () => T | null | undefined): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        stop();
+        const received = JSON.stringify(text.slice(0, 2000));
+        reject(new Error(`${what}: nothing within ${timeout} ms; received ${received}`));
+      }, timeout);
+      const stop = () => {
+        clearTimeout(timer);
+        socket.off('progress', look);
+      };
+      const look = () => {
+        try {
+          const found = find();
+          if (found === null || found === undefined) return;
+          stop();
+          resolve(found);
+        } catch (error) {
+          stop();
+          reject(error);
+        }
+      };
+      socket.on('progress', look);
+      look();
+    });
 
   return {
     socket,

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { send } from '../support/http-client.js';
 import { untilOwnMetric } from '../support/own-metric.js';
 import { scriptArguments } from '../support/project.js';
-import { startProxiedApiServer } from '../support/proxied-api-server.js';
+import { startStack } from '../support/stack.js';
 
 const slowPath = '/api/v1/namespaces/default/slow';
 
@@ -60,19 +60,19 @@ describe("one user's flood leaves another user's latency near what it is without
     ['that is as fast as it can be', ['--rate-limit=100'], '/version'],
   ] as const) {
     test(`a flood ${what}`, async t => {
-      const proxied = await startProxiedApiServer({}, ['--log-requests=none', ...args]);
-      t.after(() => proxied.close());
-      const { port } = proxied.proxy;
-      const quiet = await startProxiedApiServer({}, ['--log-requests=none', ...args]);
-      t.after(() => quiet.close());
-      proxied.server.intercept((request, response) => {
+      const flags = ['--log-requests=none', ...args];
+      const [{ server, port }, quiet] = await Promise.all([
+        startStack(t, { flags }),
+        startStack(t, { flags }),
+      ]);
+      server.intercept((request, response) => {
         if (request.url !== slowPath) return false;
         setTimeout(() => response.end('done'), 100);
         return true;
       });
       const agent = new http.Agent({ keepAlive: true });
       t.after(() => agent.destroy());
-      const ports = [quiet.proxy.port, port];
+      const ports = [quiet.port, port];
       await latencies(ports, agent, 100);
       const flood = await startFlood(t, port, 200, path);
       const [without, during] = await latencies(ports, agent, 200);

@@ -24,20 +24,19 @@ const answers: Readonly<Record<string, (socket: net.Socket) => void | Promise<vo
       socket.write('x');
     }
   },
-  upload: async socket => {
-    let bytes = 0;
+  // It takes longer than the patience, but lets more than the kernel's buffers hold pass between two pauses.
+  upload: socket => {
+    let [total, burst] = [0, 0];
     socket.on('data', chunk => {
-      bytes += chunk.length;
-      if (bytes > megabytes / 2) socket.end(`${head}Content-Length: 5\r\n\r\nwhole`);
+      total += chunk.length;
+      burst += chunk.length;
+      if (total > megabytes * 0.95) socket.end(`${head}Content-Length: 5\r\n\r\nwhole`);
+      else if (burst > megabytes / 5) {
+        burst = 0;
+        socket.pause();
+        setTimeout(() => socket.resume(), patience / 3);
+      }
     });
-    // It takes longer than the patience, but lets more than the kernel's buffers hold pass within it.
-    const began = performance.now();
-    while (performance.now() - began < 1.5 * patience) {
-      socket.pause();
-      await delay(5);
-      socket.resume();
-      await once(socket, 'data');
-    }
   },
 };
 

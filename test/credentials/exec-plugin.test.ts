@@ -12,6 +12,7 @@ import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { until } from '../support/eventually.js';
 import { type ExecPlugin, isAlive, writeExecPlugin } from '../support/exec-plugin.js';
+import { ManualClock } from '../support/manual-clock.js';
 
 interface Report {
   readonly refreshes: string[];
@@ -167,15 +168,21 @@ describe('the exec plugin', () => {
 
 describe('a credential of the exec plugin', () => {
   it('is renewed before it expires while nobody waits', async () => {
-    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(4_000) });
-    const source = createSource();
+    const clock = new ManualClock(Date.now());
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(4_000, clock.now()) });
+    const source = createSource(plugin.exec(), { clock });
     await source.get();
-    await plugin.answer({ token: 't-2', expirationTimestamp: inFuture(3_600_000) });
+    await plugin.answer({ token: 't-2', expirationTimestamp: inFuture(3_600_000, clock.now()) });
     const given = new Set<unknown>();
-    await until(() => {
+    const ask = () => {
       const credential = source.get();
       assert.ok(!(credential instanceof Promise), 'a request had to wait');
       given.add(credential.authorization);
+    };
+    ask();
+    clock.advance(3_900);
+    await until(() => {
+      ask();
       return given.size === 2;
     });
     assert.deepEqual([...given], ['Bearer t-1', 'Bearer t-2']);
@@ -183,9 +190,11 @@ describe('a credential of the exec plugin', () => {
   });
 
   it('is renewed by its timer when no request comes', async () => {
-    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_500) });
-    await createSource().get();
-    await plugin.answer({ token: 't-2', expirationTimestamp: inFuture(3_600_000) });
+    const clock = new ManualClock(Date.now());
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_500, clock.now()) });
+    await createSource(plugin.exec(), { clock }).get();
+    await plugin.answer({ token: 't-2', expirationTimestamp: inFuture(3_600_000, clock.now()) });
+    clock.advance(1_500);
     await until(() => report.refreshes.length === 2);
     assert.equal(plugin.runs(), 2);
   });
@@ -203,7 +212,8 @@ describe('a credential of the exec plugin', () => {
     assert.equal(source.get(), first);
     await until(() => report.refreshes.length === 2);
     for (let i = 0; i < 20; i++) assert.equal(source.get(), first);
-    await sleep(100);
+    // A run takes some 10 ms.
+    await sleep(50);
     assert.equal(plugin.runs(), 2, 'within the pause nobody tries again');
     clock.advance(1_000);
     assert.equal(source.get(), first);
@@ -503,13 +513,15 @@ describe('a source that is closed', () => {
   });
 
   it('still gives what it had, but renews it no more', async () => {
-    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_300) });
-    const source = createSource();
+    const clock = new ManualClock(Date.now());
+    await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_300, clock.now()) });
+    const source = createSource(plugin.exec(), { clock });
     const first = await source.get();
     source.close();
     assert.equal(source.get(), first);
     assert.equal(await source.refused(first), undefined);
-    await sleep(1_400);
+    assert.equal(clock.pending, 0);
+    clock.advance(1_400);
     await errorOf(source.get());
     assert.equal(plugin.runs(), 1);
   });

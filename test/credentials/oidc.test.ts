@@ -9,6 +9,7 @@ import { createOidcSource } from '../../src/credentials/oidc.js';
 import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
 import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 
@@ -82,9 +83,8 @@ describe('the oidc credential source', () => {
     return tokens;
   }
 
-  const untilRefreshes = async (count: number): Promise<void> => {
-    while (events.refreshes.length < count) await new Promise(resolve => setTimeout(resolve, 2));
-  };
+  const untilRefreshes = (count: number): Promise<void> =>
+    eventually(`${count} refreshes`, () => events.refreshes.length >= count);
 
   it('gives the id-token at once and asks nobody while it is valid', async () => {
     const token = createIdToken(new Date(start + 60 * minute));

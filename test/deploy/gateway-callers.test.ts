@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.js';
-
 import type { Policy } from '../support/fake-api-server/authorization.js';
 import { proxyToken, startGateway } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
@@ -112,18 +111,18 @@ kubectlTest(
     };
     const { proxy, server } = await startGateway(t, {
       server: { tokens, allow },
+      intercept: ({ url = '' }, response) => {
+        if (!url.endsWith('/selfsubjectrulesreviews')) return false;
+        response.writeHead(201, { 'Content-Type': 'application/json' });
+        response.end(JSON.stringify({ status: { resourceRules: rules, incomplete: false } }));
+        return true;
+      },
       args: [
         ...args
-          .filter(arg => !/^--(address|port|admin-port)=/.test(arg))
+          .filter(arg => !/^--(address|port|admin-port|shutdown-delay)=/.test(arg))
           .map(arg => arg.replace('/etc/kube-api-proxy/tls', files.folder)),
         ...['--admin-port=0', '--admin-address=127.0.0.1'],
       ],
-    });
-    server.intercept(({ url = '' }, response) => {
-      if (!url.endsWith('/selfsubjectrulesreviews')) return false;
-      response.writeHead(201, { 'Content-Type': 'application/json' });
-      response.end(JSON.stringify({ status: { resourceRules: rules, incomplete: false } }));
-      return true;
     });
     const session = await connectHttp2(proxy.port, files.authority.certificate);
     t.after(() => session.destroy());
@@ -133,7 +132,7 @@ kubectlTest(
     const listener = () => proxy.log().find(({ msg }) => msg === 'admin listener')?.['address'] as string;
     await eventually('the admin listener', () => listener() !== undefined);
     const adminPort = Number(/\d+$/.exec(listener())?.[0]);
-    await eventually('readyz', async () => (await send(adminPort, '/readyz')).status === 200, 20_000);
+    await eventually('readyz', async () => (await send(adminPort, '/readyz')).status === 200);
 
     assert.equal((await ask(session, pods)).status, 401);
     assert.equal((await as('unknown', pods)).status, 401);

@@ -74,11 +74,19 @@ export interface Manifest {
   };
 }
 
-/** What `kubectl kustomize` makes of a folder of deploy/. */
+const rendered = new Map<string, Promise<string>>();
+
+/** What `kubectl kustomize` makes of a folder of deploy/; each caller has objects of its own. */
 export async function render(folder: string): Promise<Manifest[]> {
+  const text = rendered.get(folder) ?? kustomize(folder);
+  rendered.set(folder, text);
+  return parseAllDocuments(await text).map(document => document.toJS() as Manifest);
+}
+
+async function kustomize(folder: string): Promise<string> {
   const { code, stdout, stderr } = await kubectl(['kustomize', projectFile(`deploy/${folder}`)]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  return parseAllDocuments(stdout).map(document => document.toJS() as Manifest);
+  return stdout;
 }
 
 /** The one object of a kind; fails when there are more or none. */

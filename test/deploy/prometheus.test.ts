@@ -5,10 +5,10 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
+import { eventuallyPasses } from '../support/eventually.js';
 import { projectFile } from '../support/project.js';
-import { startProxiedApiServer } from '../support/proxied-api-server.js';
+import { startStack } from '../support/stack.js';
 
 interface Configuration {
   readonly scrape_configs: readonly {
@@ -87,21 +87,20 @@ async function ask<T>(address: string, path: string): Promise<T> {
   return data;
 }
 
-/** The result as soon as `enough` is true of it, or the last one after 20 s. */
-async function until<T>(get: () => Promise<T>, enough: (result: T) => boolean): Promise<T> {
-  const end = Date.now() + 20_000;
-  for (;;) {
+/** The result as soon as `enough` is true of it. */
+function until<T>(get: () => Promise<T>, enough: (result: T) => boolean): Promise<T> {
+  return eventuallyPasses(async () => {
     const result = await get();
-    if (enough(result) || Date.now() > end) return result;
-    await delay(100);
-  }
+    assert.ok(enough(result), JSON.stringify(result));
+    return result;
+  });
 }
 
 test("Prometheus takes the proxy's metrics, the API server's through it, and the alerts", {
   skip,
-}, async () => {
+}, async t => {
   const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));
-  const { proxy, close } = await startProxiedApiServer({}, ['--admin-port=0', '--admin-address=127.0.0.1']);
+  const { proxy } = await startStack(t, { flags: ['--admin-port=0', '--admin-address=127.0.0.1'] });
   let child: ChildProcess | undefined;
   try {
     const listening = await until(
@@ -158,7 +157,6 @@ test("Prometheus takes the proxy's metrics, the API server's through it, and the
       child.kill('SIGKILL');
       await exited;
     }
-    await close();
     await rm(folder, { recursive: true });
   }
 });

@@ -11,6 +11,7 @@ import { type FileWatch, watchFiles } from '../../src/kubeconfig/file-watch.js';
 import { readRegular, readWhole } from '../../src/kubeconfig/read-file.js';
 import { followTlsFiles } from '../../src/listener/tls-files.js';
 import { createCertificateAuthority } from '../support/certificates.js';
+import { until } from '../support/eventually.js';
 
 let folder: string;
 const closing: { close(): void }[] = [];
@@ -78,19 +79,6 @@ describe('a file that is read whole', () => {
     await until(async () => (await readRegular(regular)).toString() === 'content');
   });
 });
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5_000;
-  for (;;) {
-    try {
-      if (await condition()) return;
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
-    assert.ok(Date.now() < end, 'not within 5 s');
-    await new Promise(resolve => setTimeout(resolve, 5));
-  }
-}
 
 describe('a file that is followed', () => {
   it('may become a FIFO, which is not read from, and a regular file again', async () => {

@@ -2,7 +2,12 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KnownUser } from './fake-api-server/authentication.js';
-import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+import {
+  type FakeApiServer,
+  type FakeApiServerOptions,
+  type Interceptor,
+  startFakeApiServer,
+} from './fake-api-server.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
@@ -33,6 +38,8 @@ export interface GatewayOptions {
   readonly tokenFile?: string;
   readonly args?: readonly string[];
   readonly server?: FakeApiServerOptions;
+  /** What the API server answers in its own way from the beginning: the program asks what it may do as soon as it starts. */
+  readonly intercept?: Interceptor;
   /** More of the program's environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Path of the kubeconfig's server URL. */
@@ -71,6 +78,7 @@ export async function startGateway(t: Scope, options: GatewayOptions = {}): Prom
     ...options.server,
   });
   t.after(() => server.kill());
+  if (options.intercept !== undefined) server.intercept(options.intercept);
   const { path: kubeconfig } = await writeKubeconfig(
     {
       server: server.url + (options.serverPath ?? ''),

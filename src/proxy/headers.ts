@@ -130,10 +130,15 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
 }
 
 /** Node refuses to send a Trailer field without chunked framing, which it is meaningless without (RFC 9110, section 6.6.2). */
-export function withPossibleTrailer(headers: string[], { req }: ServerResponse): string[] {
+export function withPossibleTrailer(
+  statusCode: number,
+  headers: string[],
+  { req }: ServerResponse,
+): string[] {
   const trailer = indexOfField(headers, 'trailer');
   if (trailer === -1) return headers;
-  const possible = req.httpVersion !== '1.0' && req.method !== 'HEAD' && !hasField(headers, 'content-length');
+  const hasBody = req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
+  const possible = hasBody && req.httpVersion !== '1.0' && !hasField(headers, 'content-length');
   if (!possible) headers.splice(trailer, 2);
   return headers;
 }

@@ -265,7 +265,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     response.sendDate = false;
     if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
     // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.
-    response.writeHead(statusCode, statusMessage, withPossibleTrailer(headers, response));
+    response.writeHead(statusCode, statusMessage, withPossibleTrailer(statusCode, headers, response));
     if (!this.#reply.sent) this.#reply.hijack();
     this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
     this.#record.auditId = fieldValue(headers, 'audit-id');

@@ -10,7 +10,7 @@ import type { UpstreamSession } from '../upstream/upstream.js';
 import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
-import { inboundHeaders } from './headers.js';
+import { inboundHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -182,15 +182,32 @@ export class Upgrade implements OpenStream {
 
   #refuse(session: UpstreamSession, answer: IncomingMessage): void {
     if (this.#done) return;
-    this.#stopWaiting();
     const response = this.#response;
-    this.#reply.hijack();
-    response.sendDate = false;
-    response.shouldKeepAlive = false;
+    const statusCode = answer.statusCode as number;
     const headers = inboundHeaders(answer.rawHeaders);
     const { answerHeaders } = this.#request;
     if (answerHeaders !== undefined) headers.push(...answerHeaders);
-    response.writeHead(answer.statusCode as number, answer.statusMessage, headers);
+    response.sendDate = false;
+    response.shouldKeepAlive = false;
+    try {
+      // Node has a 101 that does not say which protocol follows for an ordinary answer.
+      if (statusCode === 101)
+        throw new UpstreamError(502, 'protocol', 'the API server switched to no protocol');
+      // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.
+      response.writeHead(
+        statusCode,
+        answer.statusMessage,
+        withPossibleTrailer(statusCode, headers, response),
+      );
+    } catch (error) {
+      // Node keeps it, and would throw again.
+      response.statusMessage = '';
+      this.#fail(toUpstreamError(error as Error, session.host));
+      this.#giveUp();
+      return;
+    }
+    this.#stopWaiting();
+    this.#reply.hijack();
     flushHead(response);
     const onError = (error: Error) => {
       this.#request.record.failure = toUpstreamError(error, session.host);

@@ -177,3 +177,25 @@ test('An answer to an upgrade has all of its header fields, however many they ar
     }
   }
 });
+
+test('An answer that no HTTP/1.1 answer can be is a 502 on every leg, and no error that nobody catches', async () => {
+  const heads: readonly (readonly [string, number])[] = [
+    ['099 Odd\r\nContent-Length: 2', 502],
+    ['403 O\x7fdd\r\nContent-Length: 2', 502],
+    ['101 Switching Protocols\r\nX: 1', 502],
+    ['403 Forbidden\r\nTrailer: X-Sum\r\nContent-Length: 2', 403],
+    ['204 No Content\r\nTrailer: X-Sum', 204],
+    ['304 Not Modified\r\nTrailer: X-Sum', 304],
+  ];
+  for (const [head, code] of heads) {
+    answers.set('/version?odd', `HTTP/1.1 ${head}\r\n\r\n${head.includes('Content-Length') ? 'ok' : ''}`);
+    for (const leg of Object.keys(legs) as Leg[]) {
+      const raw = await overHttp1('/version?odd', /^HTTP\/1\.1 [\s\S]*\r\n\r\n/, leg);
+      assert.equal(Number(raw.slice(9, 12)), code, `${leg} ${head}`);
+    }
+  }
+  assert.deepEqual(
+    proxy.log().filter(({ msg }) => msg === 'uncaught exception'),
+    [],
+  );
+});

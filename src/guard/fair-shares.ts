@@ -55,6 +55,7 @@ export class FairShares {
   readonly #perUser: Readonly<Record<RequestKind, Limit>>;
   readonly #rate: Limit;
   readonly #now: () => number;
+  readonly #wait: (milliseconds: number) => Promise<unknown>;
   readonly #taken: Record<RequestKind, number> = { inflight: 0, longrunning: 0 };
   /** Where no limit is a user's own, all are one user to whom refusals are counted. */
   readonly #everyone = new RefusalCount();
@@ -64,8 +65,15 @@ export class FairShares {
   /** Undefined where no limit is a user's own. */
   readonly #users: UserShares | undefined;
 
-  /** @param now Milliseconds of a clock that never goes back. */
-  constructor(limits: FairSharesLimits, now: () => number = () => performance.now()) {
+  /**
+   * @param now Milliseconds of a clock that never goes back.
+   * @param wait Resolves after so many of them.
+   */
+  constructor(
+    limits: FairSharesLimits,
+    now: () => number = () => performance.now(),
+    wait: (milliseconds: number) => Promise<unknown> = delay,
+  ) {
     const workers = Math.max(1, limits.workers);
     const part = (limit: number) => Math.ceil(limit / workers);
     const named = (limit: number, own = part(limit), unit = '') =>
@@ -101,6 +109,7 @@ export class FairShares {
       message: `you send more requests than --rate-limit (${named(limits.rateLimit, Math.round(rate * 100) / 100, ' a second')}) allows`,
     };
     this.#now = now;
+    this.#wait = wait;
     if (this.#perUser.inflight.max > 0 || this.#perUser.longrunning.max > 0 || limits.rateLimit > 0) {
       this.#users = new UserShares({ rate, burst: part(limits.rateLimitBurst) });
     }
@@ -129,7 +138,7 @@ export class FairShares {
   async #hold(now: number): Promise<void> {
     this.#held += 1;
     this.#heldUntil = Math.max(now + retryAfterSeconds * 1000, this.#heldUntil + heldInterval);
-    await delay(this.#heldUntil - now);
+    await this.#wait(this.#heldUntil - now);
     this.#held -= 1;
   }
 

@@ -19,8 +19,17 @@ const unlimited: FairSharesLimits = {
   workers: 1,
 };
 
-function create(limits: Partial<FairSharesLimits>, now = () => 0): FairShares {
-  return new FairShares({ ...unlimited, ...limits }, now);
+/** Fair shares that hold refusals back until the test's own time has come. */
+function create(
+  limits: Partial<FairSharesLimits>,
+  now = () => 0,
+  wait: (milliseconds: number) => Promise<unknown> = never,
+): FairShares {
+  return new FairShares({ ...unlimited, ...limits }, now, wait);
+}
+
+function never(): Promise<void> {
+  return new Promise(() => {});
 }
 
 function take(shares: FairShares, count: number, user = 'jane', kind: RequestKind = 'inflight'): Place[] {
@@ -164,7 +173,9 @@ describe('fair shares', () => {
 
   it('refuse at once, until a user has not waited as told fifty times within a second', async () => {
     let now = 0;
-    const shares = create({ maxRequestsInflightPerUser: 1 }, () => now);
+    const waits: number[] = [];
+    const wait = async (milliseconds: number) => void waits.push(milliseconds);
+    const shares = create({ maxRequestsInflightPerUser: 1 }, () => now, wait);
     take(shares, 1, 'jane');
     take(shares, 1, 'joe');
     for (let turn = 0; turn < 3; turn++) {
@@ -174,18 +185,28 @@ describe('fair shares', () => {
       now += 1000;
     }
     for (let again = 0; again < 50; again++) refuse(shares, 'jane');
-    const started = performance.now();
     await refuse(shares, 'jane').held;
-    const waited = performance.now() - started;
-    assert.ok(waited > 950, `it was held for ${waited} ms`);
+    assert.deepEqual(waits, [1000, 1000, 1000, 1000]);
   });
 
   it('hold back a bounded number of refusals', async () => {
-    const shares = create({ maxRequestsInflight: 1 });
+    const waiting: (() => void)[] = [];
+    const waits: number[] = [];
+    const wait = (milliseconds: number) => {
+      waits.push(milliseconds);
+      return new Promise<void>(resolve => waiting.push(resolve));
+    };
+    const shares = create({ maxRequestsInflight: 1 }, undefined, wait);
     take(shares, 1);
     const all = Array.from({ length: 10_000 }, () => refuse(shares).held);
     const held = all.filter(wait => wait !== undefined);
     assert.equal(held.length, 2000);
+    // They do not all come back at once.
+    assert.deepEqual(
+      waits,
+      waits.map((_, index) => 1000 + 2 * index),
+    );
+    for (const resolve of waiting) resolve();
     await Promise.all(held);
     assert.ok(refuse(shares).held instanceof Promise, 'there is room again');
   });

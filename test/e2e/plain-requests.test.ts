@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { until } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
-import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
 import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
 import { connectRaw, exchangeRaw } from '../support/raw-http.js';
 import { type RawUpstream, type RawUpstreamRequest, startRawUpstream } from '../support/raw-upstream.js';
 import { residentBytes } from '../support/resident-memory.js';
+import { startStack } from '../support/stack.js';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -156,8 +157,7 @@ describe('the request body', () => {
     const connection = await connectRaw(proxy.port);
     connection.write('POST /slow-upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nfirst');
     const request = await upstream.waitForRequest(({ target }) => target === '/slow-upload');
-    const deadline = Date.now() + 5000;
-    while (request.body().length < 5 && Date.now() < deadline) await new Promise(r => setTimeout(r, 10));
+    await until(() => request.body().length >= 5);
     assert.equal(request.body().toString(), 'first');
     connection.write('later');
     await connection.until(/\r\n\r\nok$/);
@@ -397,8 +397,9 @@ describe('a client connection', () => {
   });
 });
 
+const { proxy: through } = await startStack({ after });
+
 describe('a body of 100 MB', () => {
-  let proxied: ProxiedApiServer;
   const path = '/api/v1/namespaces/default/services/web/proxy/upload';
   const block = Buffer.from(Array.from({ length: 1 << 20 }, (_, index) => (index * 31) & 0xff));
   const blocks = 100;
@@ -406,18 +407,13 @@ describe('a body of 100 MB', () => {
   for (let index = 0; index < blocks; index += 1) expected.update(block);
   const sha256 = expected.digest('hex');
 
-  before(async () => {
-    proxied = await startProxiedApiServer();
-  });
-  after(() => proxied?.close());
-
   for (const framing of ['Content-Length', 'chunks'] as const) {
-    test(`with ${framing} arrives whole without being held in memory`, { timeout: 60_000 }, async () => {
-      const before = residentBytes(proxied.proxy.pid);
+    test(`with ${framing} arrives whole without being held in memory`, async () => {
+      const before = residentBytes(through.pid);
       let most = before;
       const request = http.request({
         host: '127.0.0.1',
-        port: proxied.proxy.port,
+        port: through.port,
         path,
         method: 'POST',
         agent: false,
@@ -429,7 +425,7 @@ describe('a body of 100 MB', () => {
       const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
       for (let index = 0; index < blocks; index += 1) {
         if (!request.write(block)) await once(request, 'drain');
-        most = Math.max(most, residentBytes(proxied.proxy.pid));
+        most = Math.max(most, residentBytes(through.pid));
       }
       request.end();
       const [response] = await answered;

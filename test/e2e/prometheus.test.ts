@@ -6,8 +6,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { startProxiedApiServer } from '../support/proxied-api-server.js';
+import { eventuallyPasses } from '../support/eventually.js';
+import { startStack } from '../support/stack.js';
 
 const isInstalled = spawnSync('prometheus', ['--version']).error === undefined;
 const isRequired = process.env['REQUIRE_PROMTOOL'] === '1';
@@ -16,8 +16,7 @@ test('a real Prometheus scrapes the API server through the proxy, and the proxy 
   skip: !isInstalled && !isRequired && 'prometheus is not installed',
   timeout: 60_000,
 }, async t => {
-  const { proxy, close } = await startProxiedApiServer();
-  t.after(close);
+  const { proxy } = await startStack(t);
   const directory = await mkdtemp(join(tmpdir(), 'prometheus-'));
   const port = await freePort();
   const target = `static_configs: [{ targets: ['${proxy.address}'] }]`;
@@ -57,15 +56,12 @@ test('a real Prometheus scrapes the API server through the proxy, and the proxy 
     const { data } = (await response.json()) as { data: { result: { value: [number, string] }[] } };
     return data.result[0]?.value[1];
   };
-  const eventually = async (expression: string, expected: (value: string) => boolean): Promise<void> => {
-    const deadline = Date.now() + 40_000;
-    for (;;) {
+  const eventually = (expression: string, expected: (value: string) => boolean): Promise<void> =>
+    eventuallyPasses(async () => {
       const value = await query(expression);
-      if (value !== undefined && expected(value)) return;
-      assert.ok(Date.now() < deadline, `${expression} is ${value}; ${complaints.slice(-2000)}`);
-      await delay(200);
-    }
-  };
+      const isExpected = value !== undefined && expected(value);
+      assert.ok(isExpected, `${expression} is ${value}; ${complaints.slice(-2000)}`);
+    });
   await eventually('up{job="apiserver"}', value => value === '1');
   await eventually('up{job="kube-api-proxy"}', value => value === '1');
   await eventually('count({job="apiserver",__name__=~"apiserver_.+"})', value => Number(value) > 0);

@@ -3,29 +3,20 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { after, beforeEach, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { send as sendPlain } from '../support/http-client.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
-import { type ProxiedApiServer, startProxiedApiServer } from '../support/proxied-api-server.js';
+import { startStack } from '../support/stack.js';
 import { ambiguousSpellings, refusedSpellings } from './exec-spellings.js';
 import { assertStatus, clientRequests, type Leg, send } from './leg.js';
 
-let api: ProxiedApiServer;
-let folder: string;
+// exec and the rest are what --read-only itself has to refuse.
+const api = await startStack({ after }, { flags: ['--read-only', '--reject-paths='] });
+const folder = await mkdtemp(join(tmpdir(), 'read-only-'));
+after(() => rm(folder, { recursive: true }));
 let seen = 0;
-
-before(async () => {
-  // exec and the rest are what --read-only itself has to refuse.
-  api = await startProxiedApiServer({}, ['--read-only', '--reject-paths=']);
-  folder = await mkdtemp(join(tmpdir(), 'read-only-'));
-});
-
-after(async () => {
-  await api.close();
-  await rm(folder, { recursive: true });
-});
 
 beforeEach(() => {
   seen = clientRequests(api.server).length;

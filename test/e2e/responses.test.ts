@@ -5,6 +5,7 @@ import { type HttpAnswer, send } from '../support/http-client.js';
 import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
 import { type RawAnswer, type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
+import { steady } from '../support/steady.js';
 
 const gzipped = gzipSync(Buffer.from('{"kind":"PodList"}'.repeat(1000)));
 
@@ -372,7 +373,7 @@ describe('an answer before the end of the upload', () => {
     ['/early-close', 413, 'too big'],
     ['/early-kept-open', 403, 'forbidden'],
   ] as const) {
-    test(`${path.slice(1)} reaches the client that still sends`, { timeout: 20_000 }, async () => {
+    test(`${path.slice(1)} reaches the client that still sends`, async () => {
       const connection = await connectRaw(proxy.port);
       connection.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n`);
       const block = Buffer.alloc(64 * 1024, 'x');
@@ -380,7 +381,7 @@ describe('an answer before the end of the upload', () => {
         if (connection.socket.writable) connection.write(block);
       }, 5);
       try {
-        await connection.until(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\r\\n\\r\\n${text}`), 5000);
+        await connection.until(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\r\\n\\r\\n${text}`));
       } finally {
         clearInterval(sending);
         connection.destroy();
@@ -388,14 +389,14 @@ describe('an answer before the end of the upload', () => {
     });
   }
 
-  test('reaches a client that reads only after it has sent everything', { timeout: 20_000 }, async () => {
+  test('reaches a client that reads only after it has sent everything', async () => {
     const connection = await connectRaw(proxy.port);
     connection.socket.pause();
     connection.write('POST /early-close HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n');
     const sent = new Promise(resolve => connection.socket.write(Buffer.alloc(5_000_000, 'x'), resolve));
     await sent;
     connection.socket.resume();
-    await connection.until(/^HTTP\/1\.1 413 [\s\S]*\r\n\r\ntoo big/, 5000);
+    await connection.until(/^HTTP\/1\.1 413 [\s\S]*\r\n\r\ntoo big/);
     connection.destroy();
   });
 });
@@ -414,7 +415,7 @@ test('a client that does not read its pipelined answers gets them all later', as
   connection.socket.pause();
   const count = 50;
   connection.write('GET /length HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(count));
-  await new Promise(resolve => setTimeout(resolve, 200));
+  await steady(() => upstream.requests.length);
   connection.socket.resume();
   connection.write('GET /299 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   const all = await connection.untilClosed();

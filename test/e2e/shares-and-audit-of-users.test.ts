@@ -4,6 +4,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { until } from '../support/eventually.js';
 import { startGateway, twoUsers } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { connectRaw } from '../support/raw-http.js';
@@ -35,7 +36,7 @@ test("a user's limits hold for that user on whatever address, and for nobody els
     send(port, `${pods}/slow`, { headers: alice }),
     send(port, `${pods}/slow`, { headers: alice, agent: elsewhere }),
   ];
-  while (waiting.length < 2) await new Promise(resolve => setTimeout(resolve, 10));
+  await until(() => waiting.length === 2);
   const refused = await send(port, pods, { headers: alice });
   assert.equal(refused.status, 429);
   assert.match(refused.text, /of yours .*--max-requests-inflight-per-user \(2\)/);
@@ -126,7 +127,9 @@ test('a made-up user is nobody: what is refused for want of a credential takes n
     const { status } = await send(port, pods, { headers: { authorization: `Bearer made-up-${user}` } });
     assert.equal(status, 401);
   }
-  const line = proxy.log().find(({ msg }) => msg === 'admin listener');
+  const admin = () => proxy.log().find(({ msg }) => msg === 'admin listener');
+  await until(() => admin() !== undefined);
+  const line = admin();
   const { text } = await send(Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]), '/metrics');
   assert.match(text, /^kube_api_proxy_users 0$/m);
   assert.match(text, /^kube_api_proxy_rejected_requests_total\{reason="rate_limit"\} 0$/m);

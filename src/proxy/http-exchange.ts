@@ -370,12 +370,17 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #fail(error: Error): void {
     if (this.#done) return;
     this.#record.endedBy ??= 'error';
-    this.#finish();
-    if (!this.#response.headersSent) this.#reply.send(error);
-    else {
-      this.#record.failure = error;
-      this.#cut();
+    if (!this.#response.headersSent) {
+      this.#finish();
+      this.#reply.send(error);
+      return;
     }
+    // What has come leaves first, the head above all.
+    this.onIdle();
+    this.flush();
+    this.#finish();
+    this.#record.failure = error;
+    this.#cut();
   }
 
   /** Ends the answer in the middle, and the connection with it; over HTTP/2 that is the stream's end, not the connection's. */

@@ -12,7 +12,7 @@ import { createRandom } from '../support/random.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 /** Watches one after the other, over each kind of connection, and as many at a time as `parallel`. */
-const count = long ? 4000 : 16;
+const count = long ? 1500 : 16;
 const parallel = 8;
 const seed = Number(process.env['SEED'] ?? 1);
 const random = createRandom(seed);

@@ -315,7 +315,8 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   const closeAllConnections = server.closeAllConnections.bind(server);
   server.closeAllConnections = () => {
     closeAllConnections();
-    for (const socket of sockets) socket.destroy();
+    // From above: a TLS socket with writes under way whose connection is destroyed below it can end the process (SIGSEGV).
+    for (const socket of [...sockets].reverse()) socket.destroy();
   };
   return sockets;
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
+import { ask, connectHttp2 } from '../support/http2-client.js';
 import {
   connectFrames,
   type FrameConnection,
@@ -20,6 +22,7 @@ const received = new Map<string, string>();
 before(async () => {
   proxied = await startTlsProxy();
   proxied.server.intercept((request, response) => {
+    if (request.url?.startsWith('/unread')) return true;
     if (!request.url?.startsWith('/body')) return false;
     let text = '';
     request.setEncoding('latin1').on('data', chunk => {
@@ -38,6 +41,14 @@ after(async () => {
   connection.socket.destroy();
   await proxied.close();
 });
+
+async function metric(name: string): Promise<number> {
+  const session = await connectHttp2(proxied.proxy.port, proxied.ca);
+  const { text } = await ask(session, '/-/metrics');
+  session.destroy();
+  const line = text.split('\n').find(candidate => candidate.startsWith(`${name} `));
+  return Number(line?.split(' ').at(-1));
+}
 
 /** How the frames of one request leave: one packet, or one each, with or without time for the program in between. */
 const deliveries: Readonly<Record<string, (frames: Buffer[], stream: number) => Promise<void>>> = {
@@ -118,3 +129,28 @@ test('a hundred empty POSTs at once are all answered', async () => {
   }
   for (const stream of streams) await assertAnswered(stream, 0);
 });
+
+for (const [how, leave] of Object.entries({
+  'ends its connection': (client: FrameConnection): void => void client.socket.end(),
+  'closes it without having read all': (client: FrameConnection): void => void client.socket.destroy(),
+  'resets its stream': (client: FrameConnection): void =>
+    client.send(frame(frameTypes.rstStream, 0, 1, Buffer.from([0, 0, 0, 8]))),
+})) {
+  test(`an upload that the API server does not read ends there when its client ${how}`, async t => {
+    const client = await connectFrames(proxied.proxy.port, proxied.ca);
+    t.after(() => client.socket.destroy());
+    const path = `/unread/${encodeURIComponent(how)}`;
+    client.head(1, [[':method', 'POST'], ...get(path).slice(1)], false);
+    const part = frame(frameTypes.data, 0, 1, Buffer.alloc(16_384, 'x'));
+    // All that its windows let through, which is more than is passed on.
+    client.send(...Array.from({ length: 3 }, () => part));
+    await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === path);
+    client.send(...Array.from({ length: 12 }, () => part));
+    leave(client);
+    await eventually('its place', async () => (await metric('kube_api_proxy_inflight_requests')) === 0);
+    await eventually(
+      'the end of its connection to the API server',
+      async () => (await metric('kube_api_proxy_upstream_connections{state="active"}')) === 0,
+    );
+  });
+}

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { startUpProblems } from '../support/in-process.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import {
   type ProxyProcess as Program,
@@ -15,7 +16,6 @@ import {
   startProxy,
   writeAdminKubeconfig,
 } from '../support/proxy.js';
-import { startUpProblems } from '../support/start-up-problems.js';
 
 let server: FakeApiServer;
 let admin: KubeconfigFile;

@@ -6,10 +6,10 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
+import { startUpProblems } from '../support/in-process.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
-import { startUpProblems } from '../support/start-up-problems.js';
 import { assertStatus, clientRequests, type Leg, send } from './leg.js';
 
 let server: FakeApiServer;

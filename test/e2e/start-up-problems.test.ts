@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { stringify } from 'yaml';
 import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
+import { startUpProblems } from '../support/in-process.js';
 import { runProgram, startProxy } from '../support/proxy.js';
-import { startUpProblems } from '../support/start-up-problems.js';
 
 let folder: string;
 let ca: string;

@@ -7,10 +7,10 @@ import net from 'node:net';
 import { after, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
 import { eventually, within } from '../support/eventually.js';
+import { startUpProblems } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
 import { startStack, type TlsStack } from '../support/stack.js';
-import { startUpProblems } from '../support/start-up-problems.js';
 
 const [shared, onlyTls13, someSuites] = await Promise.all([
   startStack({ after }, { tls: true, flags: ['--reject-paths='] }),

@@ -12,8 +12,9 @@ import { createCertificateAuthority, sharedIdentity } from '../support/certifica
 import { eventually, within } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { type HttpAnswer, send } from '../support/http-client.js';
+import { type RunningProgram, startInProcess } from '../support/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
+import { startProxy } from '../support/proxy.js';
 import { startRawUpstream } from '../support/raw-upstream.js';
 import type { Scope } from '../support/stack.js';
 
@@ -25,14 +26,11 @@ const strangerPair = await stranger.client();
 /** Tests whose programs wait or start side by side. */
 const sideBySide = { concurrency: 4 };
 
-async function start(t: Scope, contents: KubeconfigContents, args: string[] = []): Promise<RunningProxy> {
+/** In the test's own process: what of this needs a process of its own is asked of the one that gets broken answers. */
+async function start(t: Scope, contents: KubeconfigContents, args: string[] = []): Promise<RunningProgram> {
   const kubeconfig = await writeKubeconfig(contents);
-  const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...args]);
-  t.after(async () => {
-    await proxy.stop('SIGKILL');
-    await kubeconfig.remove();
-  });
-  return proxy;
+  t.after(() => kubeconfig.remove());
+  return startInProcess(t, [`--kubeconfig=${kubeconfig.path}`, ...args]);
 }
 
 async function startServer(
@@ -105,7 +103,7 @@ function assertNoSecret(text: string): void {
 }
 
 /** The log lines about a path from the given one on. A request that comes behind has its line behind all of them. */
-async function linesAbout(proxy: RunningProxy, about = path, from = 0): Promise<Record<string, unknown>[]> {
+async function linesAbout(proxy: RunningProgram, about = path, from = 0): Promise<Record<string, unknown>[]> {
   const marker = `/marker/${randomUUID()}`;
   const lines = (text: string) =>
     proxy
@@ -119,7 +117,7 @@ async function linesAbout(proxy: RunningProxy, about = path, from = 0): Promise<
 
 /** Asks once and expects a Status, one warning in the log about this request, and a counted upstream error. */
 async function checkFailure(
-  proxy: RunningProxy,
+  proxy: RunningProgram,
   expected: { code: number; message: RegExp; cause: RegExp; reason: string },
 ): Promise<void> {
   const before = proxy.log().length;

@@ -10,9 +10,9 @@ import { describe, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
+import { startUpProblems } from '../support/in-process.js';
 import { runProgram, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
-import { startUpProblems } from '../support/start-up-problems.js';
 import { sample } from './credential-probe.js';
 import { childrenOf, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 

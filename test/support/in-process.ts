@@ -88,6 +88,7 @@ export async function startUpProblems(
   if (!('problems' in created)) await abandonProgram(created);
   const all = [...problems, ...('problems' in created ? created.problems : [])];
   assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
+  for (const problem of all) assert.match(problem, /^\S.*$/, 'it is one line');
   return all;
 }
 

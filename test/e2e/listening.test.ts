@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { startUpProblems } from '../support/in-process.js';
+import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import {
   type ProxyProcess as Program,
@@ -38,6 +38,11 @@ async function start(t: TestContext, args: readonly string[]): Promise<Program> 
   const proxy = await startProxy(args, { KUBECONFIG: admin.path });
   t.after(() => proxy.stop('SIGKILL'));
   return proxy;
+}
+
+/** The same in the test's own process, where nothing but the address differs. */
+function startHere(t: TestContext, args: readonly string[]): Promise<RunningProgram> {
+  return startInProcess(t, args, { KUBECONFIG: admin.path });
 }
 
 /** The one start-up problem of a program that ends with 1 and says nothing on standard output. */
@@ -104,7 +109,7 @@ for (const value of ['65536', '-1', '8001x', '']) {
 
 test('the last of several ports counts', async t => {
   const port = await freePort();
-  const proxy = await start(t, ['--port=1', `-p${port}`]);
+  const proxy = await startHere(t, ['--port=1', `-p${port}`]);
   assert.equal(proxy.address, `127.0.0.1:${port}`);
   assert.equal(await getStatus(`${proxy.url}/version`), 200);
 });
@@ -112,7 +117,7 @@ test('the last of several ports counts', async t => {
 for (const address of ['::1', '[::1]']) {
   test(`--address=${address} serves on the IPv6 loopback and accepts its own name`, async t => {
     if (!(await canListenOn('::1'))) return t.skip('there is no IPv6 loopback here');
-    const proxy = await start(t, [`--address=${address}`]);
+    const proxy = await startHere(t, [`--address=${address}`]);
     assert.match(proxy.address, /^\[::1\]:\d+$/);
     assert.equal(await getStatus(`${proxy.url}/version`), 200);
     await assert.rejects(fetch(`http://127.0.0.1:${proxy.port}/version`));
@@ -120,7 +125,7 @@ for (const address of ['::1', '[::1]']) {
 }
 
 test('--address=0.0.0.0 serves on every IPv4 address', async t => {
-  const proxy = await start(t, ['--address=0.0.0.0', '--insecure-allow-unauthenticated']);
+  const proxy = await startHere(t, ['--address=0.0.0.0', '--insecure-allow-unauthenticated']);
   assert.equal(await getStatus(`http://127.0.0.1:${proxy.port}/version`), 200);
   const other = await fetch(`http://127.0.0.2:${proxy.port}/version`);
   assert.equal(other.status, 403, 'the host filter answers, so the connection was accepted');

@@ -8,6 +8,7 @@ import { type GatewayOptions, proxyToken, startGateway } from '../support/gatewa
 import { open, send } from '../support/http-client.js';
 import { startInProcess } from '../support/in-process.js';
 import { createIdToken } from '../support/oidc-issuer.js';
+import { connectRaw } from '../support/raw-http.js';
 import { bothLegs, health, passed, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 
@@ -133,16 +134,15 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
       probe(proxy, server, bothLegs[index % 2] ?? 'plain', { headers: bearer('alice-token') }),
     );
     // One leaves that asked for a watch, which must not be opened upstream for nobody.
-    const left = new AbortController();
-    const watch = fetch(`${proxy.url}/api/v1/namespaces/default/pods?watch=true&left=1`, {
-      headers: { authorization: 'Bearer alice-token' },
-      signal: left.signal,
-    }).catch(() => {});
+    const left = await connectRaw(proxy.port);
+    left.write(
+      'GET /api/v1/namespaces/default/pods?watch=true&left=1 HTTP/1.1\r\nHost: localhost\r\n' +
+        'Authorization: Bearer alice-token\r\n\r\n',
+    );
     const joined = 'kube_api_proxy_authentication_token_cache_requests_total{status="hit"} 41';
     await eventually('all to wait', () => metric(joined));
     assert.ok(await metric(`${openWatches} 1`));
-    left.abort();
-    await watch;
+    left.socket.resetAndDestroy();
     await eventually('its leaving', () => metric(`${openWatches} 0`));
     release();
     for (const [index, { code }] of (await Promise.all(others)).entries()) {

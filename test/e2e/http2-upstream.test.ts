@@ -12,6 +12,7 @@ import { startConnectProxy } from '../support/forward-proxy.js';
 import { startGateway, twoUsers } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
+import { startInProcess } from '../support/in-process.js';
 import { untilOwnMetric } from '../support/own-metric.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
@@ -146,7 +147,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   test('tells the callers on one connection apart', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
     const as = (token: string) => ({ authorization: `Bearer ${token}` });
     await watch(proxy.port, pods, as('alice-token'));
     const each = await Promise.all(
@@ -176,6 +177,7 @@ describe('an API server that speaks HTTP/2', () => {
   test('has each client’s own bearer token where callers are not authenticated', async t => {
     const tokens = { one: { username: 'one', groups: masters }, two: { username: 'two', groups: masters } };
     const { server, proxy } = await startStack(t, {
+      run: startInProcess,
       server: { tokens, clientCertificates: 'none' },
       user: { token: 'one' },
     });
@@ -197,7 +199,7 @@ describe('an API server that speaks HTTP/2', () => {
 
   for (const how of ['kill', 'close'] as const) {
     test(`ends 200 watches when it goes (${how}), and has new ones when it is back`, async t => {
-      const { server, proxy } = await startStack(t);
+      const { server, proxy } = await startStack(t, { run: startInProcess });
       const watches = await watchMany(proxy.port, 200);
       const gone = server[how]();
       await eventually('the end of every watch', () => watches.every(({ end }) => end !== undefined));
@@ -221,6 +223,7 @@ describe('an API server that speaks HTTP/2', () => {
     };
     await writeFile(join(directory, 'token'), 'one');
     const { server, proxy } = await startStack(t, {
+      run: startInProcess,
       server: { tokens, clientCertificates: 'optional' },
       user: { tokenFile: join(directory, 'token') },
     });
@@ -250,6 +253,7 @@ describe('an API server that speaks HTTP/2', () => {
     await write('one');
     const file = join(directory, 'client.pem');
     const { server, proxy } = await startStack(t, {
+      run: startInProcess,
       user: { 'client-certificate': file, 'client-key': file },
     });
     const old = await openWatch(proxy, server);
@@ -281,7 +285,7 @@ describe('an API server that speaks HTTP/2', () => {
     const forwardProxy = await startConnectProxy();
     t.after(() => forwardProxy.close());
     const url = `http://127.0.0.1:${forwardProxy.port}`;
-    const { server, proxy } = await startStack(t, { cluster: { 'proxy-url': url } });
+    const { server, proxy } = await startStack(t, { run: startInProcess, cluster: { 'proxy-url': url } });
     await watch(proxy.port, quiet);
     const watches = await watchMany(proxy.port, 50, `${configMaps}?watch=true`);
     await createConfigMap(server, 'through-the-proxy');
@@ -297,7 +301,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   test('is asked over HTTP/1.1 alone with DISABLE_HTTP2', async t => {
-    const { server, proxy } = await startStack(t, { env: { DISABLE_HTTP2: '1' } });
+    const { server, proxy } = await startStack(t, { run: startInProcess, env: { DISABLE_HTTP2: '1' } });
     const watches = await watchMany(proxy.port, 10);
     assert.ok(server.requests.every(({ httpVersion }) => httpVersion === '1.1'));
     assert.equal(portsOf(watchesAt(server)).size, 10);
@@ -305,7 +309,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   test('answers a client of HTTP/1.0, which its connection ends for', async t => {
-    const { server, proxy } = await startStack(t);
+    const { server, proxy } = await startStack(t, { run: startInProcess });
     const client = await connectRaw(proxy.port);
     t.after(() => client.destroy());
     client.write(`GET ${configMaps}?watch=true HTTP/1.0\r\nHost: localhost\r\n\r\n`);
@@ -361,7 +365,7 @@ describe('an API server that speaks HTTP/2', () => {
 
 test('an API server that speaks HTTP/1.1 alone has every watch on a connection of its own', async t => {
   const tls = { ALPNProtocols: ['http/1.1'] } as Record<string, unknown>;
-  const { server, proxy } = await startStack(t, { server: { tls } });
+  const { server, proxy } = await startStack(t, { run: startInProcess, server: { tls } });
   const watches = await watchMany(proxy.port, 120, `${configMaps}?watch=true`);
   assert.ok(watches.every(({ response }) => response.statusCode === 200));
   const records = watchesAt(server);

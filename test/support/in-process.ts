@@ -15,7 +15,7 @@ import type { Scope } from './stack.js';
 
 /** What a program in the test's own process shares with the built one in a process of its own. */
 export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | 'port' | 'stderr' | 'log'> {
-  stop(): Promise<unknown>;
+  stop(signal?: NodeJS.Signals): Promise<unknown>;
 }
 
 /** Milliseconds between looks at the kubeconfig and the files that it names, unless told otherwise; the built program's are 4,000. */

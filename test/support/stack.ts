@@ -1,4 +1,5 @@
 import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
 import { createServingFiles, type ServingFiles } from './serving-files.js';
@@ -10,6 +11,8 @@ export interface Scope {
 
 /** How a stack differs from the plain one. */
 export interface StackOptions {
+  /** Starts the program in place of the built one. */
+  readonly run?: typeof startInProcess;
   /** Options of the embedded API server, or one that runs already, which the stack does not stop. */
   readonly server?: FakeApiServer | FakeApiServerOptions;
   /** The program's flags beside --kubeconfig. */
@@ -24,10 +27,10 @@ export interface StackOptions {
   readonly tls?: boolean | ServingFiles;
 }
 
-/** The built program in front of an embedded API server. */
-export interface Stack {
+/** The program in front of an embedded API server; the built one unless the options say otherwise. */
+export interface Stack<P extends RunningProgram = ProxyProcess> {
   readonly server: FakeApiServer;
-  readonly proxy: ProxyProcess;
+  readonly proxy: P;
   /** The program's port on 127.0.0.1. */
   readonly port: number;
   /** Path of the program's kubeconfig, in a folder of its own. */
@@ -44,10 +47,17 @@ export interface TlsStack extends Stack {
 /** Starts the API server, and then the program as its admin; both end with the scope, the program first. */
 export async function startStack(
   scope: Scope,
-  options: StackOptions & { readonly tls: true | ServingFiles },
+  options: StackOptions & { readonly run: typeof startInProcess },
+): Promise<Stack<RunningProgram>>;
+export async function startStack(
+  scope: Scope,
+  options: Omit<StackOptions, 'run'> & { readonly tls: true | ServingFiles },
 ): Promise<TlsStack>;
-export async function startStack(scope: Scope, options?: StackOptions): Promise<Stack>;
-export async function startStack(scope: Scope, options: StackOptions = {}): Promise<Stack | TlsStack> {
+export async function startStack(scope: Scope, options?: Omit<StackOptions, 'run'>): Promise<Stack>;
+export async function startStack(
+  scope: Scope,
+  options: StackOptions = {},
+): Promise<Stack<RunningProgram> | (Stack<RunningProgram> & Pick<TlsStack, 'files' | 'ca'>)> {
   const server = await serverOf(options);
   const { certificate, key } = server.clientCertificate;
   const kubeconfig = await writeKubeconfig({
@@ -57,7 +67,7 @@ export async function startStack(scope: Scope, options: StackOptions = {}): Prom
     ...(options.cluster !== undefined && { cluster: options.cluster }),
   });
   const files = options.tls === true ? await createServingFiles() : options.tls || undefined;
-  let proxy: ProxyProcess | undefined;
+  let proxy: RunningProgram | undefined;
   scope.after(async () => {
     await proxy?.stop('SIGKILL');
     if (server !== options.server) await server.kill();
@@ -65,7 +75,7 @@ export async function startStack(scope: Scope, options: StackOptions = {}): Prom
     if (files !== options.tls) await files?.remove();
   });
   const flags = [`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...(options.flags ?? [])];
-  proxy = await startProxy(flags, options.env);
+  proxy = await (options.run?.(scope, flags, options.env) ?? startProxy(flags, options.env));
   const stack = { server, proxy, port: proxy.port, kubeconfig: kubeconfig.path };
   return files === undefined ? stack : { ...stack, files, ca: files.authority.certificate };
 }

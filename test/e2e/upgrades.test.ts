@@ -13,7 +13,8 @@ import WebSocket from 'ws';
 import { sharedIdentity } from '../support/certificates.js';
 import { eventually, within } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
-import { type ProxyProcess as Program, startProxy } from '../support/proxy.js';
+import { type RunningProgram, startInProcess } from '../support/in-process.js';
+import { startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
 import { residentBytes } from '../support/resident-memory.js';
 import { startStack } from '../support/stack.js';
@@ -52,7 +53,7 @@ function serveUpgrade(t: TestContext, path: string, accept: Accept, at: FakeApiS
 async function openUpgrade(
   t: TestContext,
   path: string,
-  through: Program = proxy,
+  through: RunningProgram = proxy,
 ): Promise<{ readonly client: RawConnection; readonly upstream: TLSSocket }> {
   const accepted = new Promise<TLSSocket>(resolve => {
     serveUpgrade(t, path, (_request, socket) => {
@@ -66,7 +67,7 @@ async function openUpgrade(
   return { client, upstream: await accepted };
 }
 
-async function connect(t: TestContext, through: Program = proxy): Promise<RawConnection> {
+async function connect(t: TestContext, through: RunningProgram = proxy): Promise<RawConnection> {
   const client = await connectRaw(through.port);
   client.socket.on('error', () => {});
   t.after(() => client.destroy());
@@ -139,8 +140,7 @@ test('what a client sends behind a refused upgrade is not read as another reques
 });
 
 test('an upgrade that the filter refuses is a 403 Status, and the API server is not asked', async t => {
-  const filtered = await startProxy(['--kubeconfig', kubeconfig]);
-  t.after(() => filtered.stop('SIGKILL'));
+  const filtered = await startInProcess(t, ['--kubeconfig', kubeconfig]);
   const path = '/api/v1/namespaces/default/pods/web-0/exec?command=filtered&stdout=true';
   const client = await connect(t, filtered);
   client.write(upgradeRequest(path));
@@ -166,7 +166,10 @@ test('an API server that ignores the upgrade answers as always', async t => {
 });
 
 test('an upgrade gets a 503 Status when the API server is down, and works when it is back', async t => {
-  const { server: other, proxy: through } = await startStack(t, { flags: ['--reject-paths='] });
+  const { server: other, proxy: through } = await startStack(t, {
+    run: startInProcess,
+    flags: ['--reject-paths='],
+  });
   await other.kill();
   const down = await connect(t, through);
   down.write(upgradeRequest('/down'));
@@ -301,6 +304,7 @@ test('path and query of an upgrade arrive byte for byte', async t => {
 
 test("an upgrade goes below the path of the server's URL with --append-server-path, as a plain request does", async t => {
   const { proxy: through } = await startStack(t, {
+    run: startInProcess,
     server,
     cluster: { server: `${server.url}/base` },
     flags: ['--append-server-path'],
@@ -315,6 +319,7 @@ test('an upgrade carries the credentials and the headers that a plain request ca
   const { clientCertificate } = await sharedIdentity();
   const base64 = (pem: string) => Buffer.from(pem).toString('base64');
   const { server: other, proxy: through } = await startStack(t, {
+    run: startInProcess,
     server: { clientCertificates: 'optional' },
     user: {
       'client-certificate-data': base64(clientCertificate.certificate),

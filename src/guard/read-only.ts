@@ -23,8 +23,8 @@ const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 const connect = /^(?:exec|attach|portforward|proxy)$/i;
 /** Profiling is work that the API server is put to, for as long as the client says. */
 const profiling = /^\/*debug\/pprof(?:\/|$)/;
-/** The API server knows no such header; a program in between or an aggregated API server may, with underscores as well. */
-const methodOverride = /^(?:x[^a-z0-9]+)?(?:http[^a-z0-9]+)?method(?:[^a-z0-9]+override)?$/i;
+/** The API server knows no such header; a program in between or an aggregated API server may, with underscores or without any mark as well. */
+const methodOverride = /^(?:x[^a-z0-9]*)?(?:http[^a-z0-9]*)?method(?:[^a-z0-9]*override)?$/i;
 
 /**
  * Refuses for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,
@@ -73,6 +73,7 @@ function isReadOverWebSocket(info: RequestInfo, { rawHeaders }: IncomingMessage)
 
 function isReview(info: RequestInfo, request: IncomingMessage): boolean {
   if (request.method !== 'POST' || info.verb !== 'create' || asksForUpgrade(request)) return false;
+  if (overridesMethod(request.rawHeaders)) return false;
   return (
     reviews.get(info.apiGroup)?.has(info.resource) === true &&
     info.name === '' &&

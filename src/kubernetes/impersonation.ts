@@ -42,11 +42,13 @@ export function impersonationOf(user: UserInfo): readonly string[] {
   return headers;
 }
 
+/** With any mark for the hyphen: CGI makes underscores of hyphens, and some program behind this one may not tell them apart. */
+const impersonationField = /^impersonate(?:[^a-z0-9]|$)/i;
+
 /** Whether a request, by its headers as Node's `rawHeaders` has them, asks for any kind of impersonation. */
 export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] as string;
-    if (name.length >= prefix.length && name.slice(0, prefix.length).toLowerCase() === prefix) return true;
+    if (impersonationField.test(rawHeaders[index] as string)) return true;
   }
   return false;
 }

@@ -194,8 +194,10 @@ describe('--read-only', () => {
       ...['x-http-method-override', 'x-http-method', 'x-method-override'],
       ...['x_http_method_override', 'x-http_method', 'x_method-override'],
       ...['http-method-override', 'HTTP_METHOD_OVERRIDE', 'method-override', 'HTTP-Method'],
+      ...['X-HttpMethodOverride', 'XHTTPMethod', 'X-MethodOverride'],
     ]) {
       refuses(`GET ${pod}`, { [name]: 'DELETE' });
+      refuses('POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { [name]: 'DELETE' });
       refuses('GET /version', { [name]: '' });
     }
   });

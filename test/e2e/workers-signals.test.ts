@@ -39,7 +39,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
   }
 
   test('Ctrl-C in a terminal, which every process of the group hears, drains once', async t => {
-    const { proxy, server } = await start(t, ['--workers=2', '--shutdown-delay=1s']);
+    const { proxy, server } = await start(t, ['--workers=2', '--shutdown-delay=5s']);
     const watches = await openWatches({ proxy, server }, 2);
     const pids = childrenOf(proxy.pid);
     for (const pid of [...pids, proxy.pid]) process.kill(pid, 'SIGINT');

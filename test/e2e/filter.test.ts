@@ -300,7 +300,7 @@ describe('the log', () => {
 });
 
 describe('a filter under attack', () => {
-  it('answers 200 requests of 100 KB, made to hurt regular expressions, within 10 s', async () => {
+  it('answers 200 requests of 100 KB, made to hurt regular expressions, within a minute', async () => {
     const length = 100_000;
     const targets = [
       `/api/${'/pods/'.repeat(length / 6)}`,
@@ -318,7 +318,8 @@ describe('a filter under attack', () => {
       );
       for (const { code } of answers) assert.ok(code >= 200 && code < 600, String(code));
     }
-    assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
+    // It takes a second or two; an expression that backtracks would take hours.
+    assert.ok(performance.now() - start < 60_000, `${performance.now() - start} ms`);
     assert.equal((await send(proxies.standard.port, { target: '/version' })).code, 200);
   });
 

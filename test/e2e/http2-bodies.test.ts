@@ -11,16 +11,15 @@ import {
   get,
   headerBlock,
 } from '../support/http2-frames.js';
-import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { startStack } from '../support/stack.js';
 
-let proxied: TlsProxy;
+const proxied = await startStack({ after }, { tls: true });
 let connection: FrameConnection;
 let next = 1;
 /** What arrived at the API server, by path. */
 const received = new Map<string, string>();
 
 before(async () => {
-  proxied = await startTlsProxy();
   proxied.server.intercept((request, response) => {
     if (request.url?.startsWith('/unread')) return true;
     if (!request.url?.startsWith('/body')) return false;
@@ -37,10 +36,7 @@ before(async () => {
   connection = await connectFrames(proxied.proxy.port, proxied.ca);
 });
 
-after(async () => {
-  connection.socket.destroy();
-  await proxied.close();
-});
+after(() => connection.socket.destroy());
 
 async function metric(name: string): Promise<number> {
   const session = await connectHttp2(proxied.proxy.port, proxied.ca);

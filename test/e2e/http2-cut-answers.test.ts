@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import {
   connectFrames,
   type FrameConnection,
@@ -10,16 +10,10 @@ import {
   settingsFrame,
   uint32,
 } from '../support/http2-frames.js';
-import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { startStack } from '../support/stack.js';
 
 const internalError = 2;
-let proxied: TlsProxy;
-
-before(async () => {
-  proxied = await startTlsProxy();
-});
-
-after(() => proxied.close());
+const proxied = await startStack({ after }, { tls: true });
 
 /** Has the API server answer a path with part of a body, and end its connection once the client has the head. */
 function breakOff(path: string, body: string, trailer = ''): { breakNow(): void } {

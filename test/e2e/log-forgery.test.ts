@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import tls from 'node:tls';
 import { eventually } from '../support/eventually.js';
 import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
-import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.js';
+import { startStack } from '../support/stack.js';
 
 import { legs, toBytes } from './leg.js';
 
@@ -15,13 +15,8 @@ const target = `/api/v1/namespaces/default/pods?fieldSelector=metadata.name%3Dwe
 /** Bytes of a header field are one character each. */
 const requestId = 'id\x9b2J\x85[23:59:59.000] INFO: request';
 
-let proxied: TlsProxy;
-
-before(async () => {
-  proxied = await startTlsProxy(['--log-format=pretty', '--log-level=debug', '--reject-paths=']);
-});
-
-after(() => proxied.close());
+const flags = ['--log-format=pretty', '--log-level=debug', '--reject-paths='];
+const proxied = await startStack({ after }, { flags, tls: true });
 
 async function sendTls(bytes: Buffer): Promise<void> {
   const socket = tls.connect({ port: proxied.proxy.port, host: '127.0.0.1', ca: proxied.ca });

@@ -315,8 +315,21 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
       this.#response.addTrailers(trailerFields(trailers));
     }
     this.#finish();
-    if (this.#chunk === undefined) this.#response.end();
-    else this.#response.end(this.#chunk);
+    this.#endResponse();
+  }
+
+  /**
+   * Node 22 and 24 write the last chunk (`0`) in front of what is corked in a response, and the rest of the body would become the
+   * beginning of the connection's next answer. Corked in the socket alone, everything still leaves in one write.
+   */
+  #endResponse(): void {
+    const response = this.#response;
+    if (this.#corked && this.#http2 === undefined) {
+      response.socket?.cork();
+      this.#uncork();
+    }
+    if (this.#chunk === undefined) response.end();
+    else response.end(this.#chunk);
   }
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */
@@ -326,7 +339,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
       this.#fail(new StatusError(503, 'kube-api-proxy is shutting down'));
     } else if (!this.#done) {
       this.#finish();
-      this.#response.end();
+      this.#endResponse();
     }
     this.#cancel();
   }

@@ -117,16 +117,22 @@ let proxy: ProxyProcess;
 /** What the client received within a second, by number. */
 let received: string[];
 
+/** Whether an attack has a request line whose version is none of HTTP/1's. */
+function hasUnknownVersion(name: string): boolean {
+  return /version|preface/.test(name);
+}
+
 before(async () => {
   server = await startFakeApiServer();
   kubeconfig = await writeAdminKubeconfig(server);
   proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
   received = await Promise.all(
-    Object.values(attacks).map(async (bytes, index) => {
+    Object.entries(attacks).map(async ([name, bytes], index) => {
       const connection = await connectRaw(proxy.port);
       // As long as NNN, so that lengths stay what they are.
       connection.write(Buffer.from(bytes.replaceAll('NNN', String(index + 100)), 'latin1'));
-      await connection.untilClosed(1000).catch(() => {});
+      // Those are answered and closed; the others may wait for more of the request.
+      await connection.untilClosed(hasUnknownVersion(name) ? undefined : 1000).catch(() => {});
       connection.destroy();
       return connection.received();
     }),
@@ -161,7 +167,7 @@ describe('a request smuggled by', () => {
   it('a version that is not known does not reach it either, nor does the request that has it', () => {
     const urls = clientRequests(server).map(({ rawUrl }) => rawUrl);
     for (const [index, name] of Object.keys(attacks).entries()) {
-      if (!/version|preface/.test(name)) continue;
+      if (!hasUnknownVersion(name)) continue;
       assert.ok(!urls.some(url => url.includes(`-${index + 100}`)), name);
       assert.match(received[index] as string, /^HTTP\/1\.1 400 /, name);
     }

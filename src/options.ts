@@ -212,7 +212,7 @@ export const optionTable = {
     type: optionalBool,
     default: '',
     group: 'Filter',
-    help: 'Make pages that Pods, Services and nodes serve through their proxy subresource another origin for browsers; by default where callers are authenticated.',
+    help: 'Sandbox pages that Pods, Services and nodes serve through their proxy subresource: another origin for browsers; by default where callers are authenticated.',
   }),
   disableFilter: define({
     type: bool,
@@ -477,7 +477,7 @@ export const optionTable = {
     type: oneOf('auto', 'json', 'pretty'),
     default: 'auto',
     group: 'Logging',
-    help: 'Format of the log: json with every field, or pretty, a line to read for each event; auto is pretty on a terminal, else json.',
+    help: 'Format of the log: json has every field, pretty one short line for each event; auto is pretty on a terminal, else json.',
   }),
   auditLogPath: define({
     type: text('FILE'),

@@ -25,7 +25,7 @@ export function createCredentialMetrics(registry: Registry): CredentialMetrics {
   });
   const unauthorized = new Counter({
     name: 'kube_api_proxy_upstream_unauthorized_total',
-    help: "Requests that the API server answered 401 with the proxy's own credential; not those with a client's, nor those to proxy subresources.",
+    help: "Requests with the proxy's own credential that the API server answered 401; proxy subresources do not count.",
     registers,
   });
   const expiration = new Gauge({

@@ -228,7 +228,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   new Gauge({
     name: 'kube_api_proxy_ready',
-    help: 'Whether a check of readyz passed when it last came to an end: 1 or 0.',
+    help: 'Result of the last completed run of a check of readyz: 1 if it passed, else 0.',
     labelNames: ['check'],
     aggregator: 'first',
     registers,

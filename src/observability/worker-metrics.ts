@@ -36,7 +36,7 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   });
   const uncaught = new Counter({
     name: 'kube_api_proxy_uncaught_exceptions_total',
-    help: 'Errors that nobody caught, each of which is a fault of the program; the log has them.',
+    help: 'Uncaught errors; each is a bug of the program, and is in the log.',
     registers,
   });
   serving.set(1);

@@ -276,10 +276,18 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     }
   }
 
+  /**
+   * What is corked: over HTTP/1.1 the socket. From a corked response Node 22 and 24 send the last chunk (`0`) in front of what waits, which
+   * becomes the beginning of the connection's next answer, and every part in five writes.
+   */
+  get #writer(): Pick<Socket, 'cork' | 'uncork'> | null {
+    return this.#http2 === undefined ? this.#response.socket : this.#response;
+  }
+
   #write(chunk: Buffer): void {
     const response = this.#response;
     this.#streaming = true;
-    if (!this.#corked) response.cork();
+    if (!this.#corked) this.#writer?.cork();
     this.#corked = true;
     response.write(chunk);
     this.#connection?.detach();
@@ -304,7 +312,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   #uncork(): void {
     this.#corked = false;
-    this.#response.uncork();
+    this.#writer?.uncork();
     if (this.#response.writableLength === 0) this.#connection?.reclaim();
   }
 
@@ -315,21 +323,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
       this.#response.addTrailers(trailerFields(trailers));
     }
     this.#finish();
-    this.#endResponse();
-  }
-
-  /**
-   * Node 22 and 24 write the last chunk (`0`) in front of what is corked in a response, and the rest of the body would become the
-   * beginning of the connection's next answer. Corked in the socket alone, everything still leaves in one write.
-   */
-  #endResponse(): void {
-    const response = this.#response;
-    if (this.#corked && this.#http2 === undefined) {
-      response.socket?.cork();
-      this.#uncork();
-    }
-    if (this.#chunk === undefined) response.end();
-    else response.end(this.#chunk);
+    if (this.#chunk === undefined) this.#response.end();
+    else this.#response.end(this.#chunk);
   }
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */
@@ -339,7 +334,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
       this.#fail(new StatusError(503, 'kube-api-proxy is shutting down'));
     } else if (!this.#done) {
       this.#finish();
-      this.#endResponse();
+      this.#response.end();
     }
     this.#cancel();
   }

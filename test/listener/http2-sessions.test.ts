@@ -64,9 +64,6 @@ function answer({ url }: IncomingMessage, response: ServerResponse): void {
 
 const isPing = ({ type, flags: set }: { type: number; flags: number }) =>
   type === frameTypes.ping && set === 0;
-const isSettings = ({ type, flags: set }: { type: number; flags: number }) =>
-  type === frameTypes.settings && set === 0;
-
 /** A connection that answers nothing by itself, with a request under way. */
 async function ask(path: string): Promise<FrameConnection> {
   const connection = await connectFrames(port, authority.certificate);
@@ -133,16 +130,42 @@ test('a client that answers no PING is cut off, however quiet its request is', a
   await eventually('the end of the request', () => open === 0);
 });
 
-test('a client of a connection that takes no more requests is asked with SETTINGS', async () => {
+test('a client of a connection that takes no more requests keeps its request as long as it answers', async () => {
   const [one, other] = [await ask('/quiet'), await ask('/quiet')];
   server.closeIdleConnections();
-  await eventually('SETTINGS behind the first ones', () => one.frames.filter(isSettings).length === 2);
-  one.send(frame(frameTypes.settings, flags.ack, 0), frame(frameTypes.settings, flags.ack, 0));
+  await one.until('GOAWAY', ({ type }) => type === frameTypes.goaway);
+  const { payload } = await one.until('a PING', isPing);
+  acknowledge(one, payload);
   await other.closed();
   await delay(long);
   assert.equal(open, 1);
   one.socket.destroy();
   await eventually('the end of the request', () => open === 0);
+});
+
+test('a request that comes while GOAWAY is on its way is not begun, and its client hears that', async () => {
+  const connection = await ask('/quiet');
+  // It is read in the turn in which the connection begins to take no more.
+  connection.head(3, get('/some'));
+  setTimeout(() => server.closeIdleConnections(), 0);
+  const { payload } = await connection.until('GOAWAY', ({ type }) => type === frameTypes.goaway);
+  const last = payload.readUInt32BE(0);
+  const isAnswered = () =>
+    connection.frames.some(({ type, stream }) => type === frameTypes.headers && stream === 3);
+  if (last === 3) await eventually('the answer', isAnswered);
+  else assert.deepEqual([last, open, isAnswered()], [1, 1, false]);
+  connection.socket.destroy();
+  await eventually('the end of the request', () => open === 0);
+});
+
+test('a client that sends GOAWAY gets the answers that it waits for, and the end of its connection', async () => {
+  const connection = await ask('/some');
+  connection.send(frame(frameTypes.goaway, 0, 0, Buffer.alloc(8)));
+  await connection.until('GOAWAY', ({ type }) => type === frameTypes.goaway);
+  assert.equal(open, 1);
+  connection.send(frame(frameTypes.rstStream, 0, 1, uint32(8)));
+  await connection.closed();
+  assert.equal(open, 0);
 });
 
 test('a connection that has ended is closed although its client keeps it open', async () => {

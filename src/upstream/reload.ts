@@ -16,10 +16,9 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, 
   readonly onReload: (problems: readonly string[]) => void;
   /** Milliseconds between looks, 4,000 unless set: what is rotated is in use within twice that. */
   readonly interval?: number;
+  /** Milliseconds that a request which was answered 401 waits for the files to be read, 1,000 unless set: only one that cannot be read takes longer. */
+  readonly lookTimeout?: number;
 }
-
-/** Milliseconds that a request which was answered 401 waits for files to be looked at, longer than which takes only one that cannot be read. */
-const lookTimeout = 1_000;
 
 /**
  * Loads the configuration and keeps up with it: a change of any of its files is in use within 10 s, and one that cannot be
@@ -29,7 +28,8 @@ export async function followConfiguration(
   options: FollowOptions,
 ): Promise<FollowingUpstream | { readonly problems: readonly string[] }> {
   let look: () => Promise<void> = async () => {};
-  const lookAgain = () => Promise.race([look(), sleep(lookTimeout, undefined, { ref: false })]);
+  const lookAgain = () =>
+    Promise.race([look(), sleep(options.lookTimeout ?? 1_000, undefined, { ref: false })]);
   const configurationOptions = { ...options, lookAgain };
   const first = await loadConfiguration(configurationOptions);
   if ('problems' in first) return first;

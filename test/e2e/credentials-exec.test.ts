@@ -91,9 +91,13 @@ async function ready(proxy: Program): Promise<void> {
   await eventually('a first credential', () => renewals(proxy) > 0);
 }
 
-/** The plugin runs at start and once more after a refusal, then once in 10 s at most. */
-function assertFewRuns(plugin: ExecPlugin, began: number): void {
-  const most = 2 + Math.floor((performance.now() - began) / 10_000);
+/**
+ * The plugin runs at start and once more after a refusal, then once in 10 s at most; one that fails runs again after 1, 2, 4, … s,
+ * which `failing` says. A busy machine takes longer for the same requests.
+ */
+function assertFewRuns(plugin: ExecPlugin, began: number, failing = false): void {
+  const seconds = (performance.now() - began) / 1000;
+  const most = 2 + Math.floor(failing ? Math.log2(1 + seconds) : seconds / 10);
   assert.ok(plugin.runs() <= most, `the plugin ran ${plugin.runs()} times, not ${most} at most`);
 }
 
@@ -353,7 +357,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
         assert.equal(arrived.length, 0);
       }
     }
-    assertFewRuns(plugin, began);
+    assertFewRuns(plugin, began, true);
     assert.match((await health(proxy, 'readyz')).text, /\[-\]credentials failed: .*exit code 3/);
     assert.equal((await health(proxy, 'livez')).status, 200);
     assert.equal(server.connectionsAccepted, 0);

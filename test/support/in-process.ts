@@ -50,7 +50,7 @@ export async function startInProcess(
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
   const created = await createProgram(options, await surroundings(env, log), {
-    follow: follow => followConfiguration({ ...follow, interval }),
+    follow: follow => followConfiguration({ ...follow, interval, lookTimeout: 30_000 }),
   });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;

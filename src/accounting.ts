@@ -93,7 +93,7 @@ export class Accounting {
     if (this.#openStreams.ending && http2 === undefined) socket.destroySoon();
   }
 
-  /** A 401 that is the API server's own, about our credential: what is behind a proxy subresource answers for itself. */
+  /** A 401 of the API server itself about our credential. Behind a proxy subresource, another program may have sent it. */
   #countUnauthorized(request: FastifyRequest): void {
     const { failure, info } = request.record;
     if (failure !== undefined || !isForApi(request) || info.subresource === 'proxy') return;

@@ -80,7 +80,7 @@ async function main(): Promise<void> {
   announce(`Starting to serve on ${listening.address}`, options, logger);
 }
 
-/** The one line that kubectl proxy prints. Where stdout is the audit log it is a line of the log, so that both have one format each. */
+/** The one line that kubectl proxy prints. If stdout is the audit log, the line goes to the program's log, so that stdout is JSON only. */
 function announce(line: string, { auditLogPath }: Options, logger: Logger): void {
   if (auditLogPath === '-') logger.info(line);
   else process.stdout.write(`${line}\n`);

@@ -9,7 +9,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** For a request to the API server without --api-prefix, for others as sent. */
     target: RequestTarget;
-    /** By what every rule judges it, whatever the API server is meanwhile. */
+    /** What every rule judges it by, even if the API server changes meanwhile. */
     endpoint: Endpoint;
     /** Who sends it, once a guard has found out; undefined where nobody is asked who they are. */
     caller: UserInfo | undefined;

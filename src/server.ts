@@ -95,7 +95,7 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, upstream, metrics, exposition, health, logger, openStreams, authentication } = parts;
   const { fairShares, audit } = parts;
-  // What clients themselves send before every path.
+  // Clients send this prefix before every path themselves.
   const serverPathOf = (endpoint: Endpoint) => (options.appendServerPath ? '' : endpoint.config.server.path);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
   const filter = createFilter({
@@ -300,8 +300,8 @@ function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<nev
 }
 
 /**
- * Open connections, and with TLS what is above them. Those that have sent nothing yet, as browsers keep them in reserve, Node does not
- * count among the idle ones, and those whose handshake is not done it does not know at all.
+ * Open connections, and with TLS the TLS sockets above them. Node does not count connections that have sent nothing yet as idle (browsers
+ * keep some in reserve), and does not know those whose handshake is not done.
  */
 function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
   const sockets = new Set<Socket>();
@@ -315,7 +315,7 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   const closeAllConnections = server.closeAllConnections.bind(server);
   server.closeAllConnections = () => {
     closeAllConnections();
-    // From above: a TLS socket with writes under way whose connection is destroyed below it can end the process (SIGSEGV).
+    // The TLS socket, not the connection below it: destroying that under a TLS socket with pending writes can end the process (SIGSEGV).
     for (const socket of [...sockets].reverse()) socket.destroy();
   };
   return sockets;

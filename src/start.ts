@@ -63,7 +63,7 @@ export interface Program {
   readonly fetchKeys: () => void;
   /** Begins to learn what serving needs to know, which resources there are and an OIDC issuer's keys: dials. */
   readonly discover: () => void;
-  /** Begins to warn, of certificates that expire, permissions that the proxy lacks and rules that reject nothing; once for all processes. */
+  /** Begins to warn of expiring certificates, missing permissions of the proxy and rules that reject nothing; in one process for all. */
   readonly startWarnings: () => void;
   /** Undefined unless it has a path. */
   readonly auditLog: OpenAuditLog | undefined;
@@ -227,7 +227,7 @@ export async function createProgram(
   };
 }
 
-/** Ends a program at once, whether it listens or not. */
+/** Stops a program at once, even if it does not listen yet. */
 export async function abandonProgram({ app, admin, auditLog }: Program): Promise<void> {
   await app.close();
   await auditLog?.close();

@@ -16,7 +16,7 @@ import type { Authenticator } from './authenticator.js';
 /** RFC 5280, section 4.2.1.12: id-kp-clientAuth. */
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
-/** What a certificate says, whatever the time, and when every one of its chain is valid. */
+/** Who a certificate names, and when every certificate of its chain is valid. */
 interface Identity extends Validity {
   readonly user: UserInfo;
 }
@@ -90,8 +90,8 @@ function identify({ certificate, problem, authorities }: Peer): Identity | Authe
 }
 
 /**
- * The times that count: of the client's certificate and its issuers, up to an authority. Undefined when they cannot be known. Node finds issuers
- * by their names alone, among all that a client sends: each must have signed the one before.
+ * When the client's certificate and all its issuers, up to an authority, are valid. Undefined when this cannot be known. Node finds issuers by
+ * name alone, among all certificates that a client sends, so this checks that each has signed the one before.
  */
 function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorities): Validity[] | undefined {
   const validities: Validity[] = [];

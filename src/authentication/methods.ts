@@ -130,7 +130,7 @@ export async function configureAuthentication(
         successTtl,
         failureTtl: Math.min(successTtl, failureTtl),
         metrics,
-        // As a whole: what one says at another path, by another name or to another identity, it says of others.
+        // The whole endpoint: an answer from another path or server name, or to another identity, may mean another user.
         judgedBy: () => upstream().endpoint,
       }),
     );

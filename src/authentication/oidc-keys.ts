@@ -21,7 +21,7 @@ export interface OidcKeysOptions {
 const retryInterval = 10_000;
 /** Milliseconds between two looks for a key that is not there, whatever tokens name. */
 const cooldown = 5_000;
-/** Milliseconds that a token waits for keys at most. */
+/** The longest time that a token waits for keys, in milliseconds. */
 const patience = 10_000;
 /** Keys of this age are looked at anew, so that those that the issuer took back are forgotten. */
 const freshFor = 10 * 60_000;
@@ -30,7 +30,7 @@ const flags = { issuer: '--oidc-issuer-url', ca: '--oidc-ca-file' };
 
 /**
  * The public keys of an OpenID Connect issuer, by OpenID Connect Discovery 1.0. They are fetched in the background, again and again until
- * it works, for which tokens wait; an issuer that is away later leaves the last keys in use.
+ * it works; tokens wait for that. If the issuer cannot be reached later, the last keys stay in use.
  */
 export class OidcKeys {
   readonly #options: OidcKeysOptions;
@@ -40,9 +40,9 @@ export class OidcKeys {
   #names: ReadonlySet<unknown> = new Set();
   #fetching: Promise<void> | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
-  /** Why the last fetch failed; undefined when it did not. */
+  /** Why the last fetch failed; undefined if it succeeded. */
   #failure: string | undefined;
-  /** When it is tried again after that. */
+  /** When the next fetch begins after a failure. */
   #nextTry = 0;
   #cancelRetry = () => {};
 
@@ -61,7 +61,7 @@ export class OidcKeys {
     this.#closed.abort();
   }
 
-  /** Throws, with the reason, until there are keys. */
+  /** Throws until there are keys; the error has the reason. */
   check(): void {
     if (this.#keys !== undefined) return;
     const { issuer } = this.#options;
@@ -69,14 +69,14 @@ export class OidcKeys {
     throw new Error(`there are no keys of the OpenID Connect issuer ${issuer} yet: ${reason}`);
   }
 
-  /** Whether a key has this name, so that nobody need wait for the issuer. */
+  /** Whether there is a key of this name (`kid`): its tokens need not wait for the issuer. */
   has(name: unknown): boolean {
     return this.#names.has(name);
   }
 
   /**
-   * The key for a token's header: jose's `JWTVerifyGetKey`. A key that is not there is looked for once more at the issuer. Rejects with a
-   * StatusError of 503 while the issuer does not say which keys there are; waits 10 s for that at most.
+   * The key for a token's header: jose's `JWTVerifyGetKey`. If there is no such key, asks the issuer once more. Waits 10 s for
+   * the issuer at most, then rejects with a StatusError of 503.
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (this.#keys === undefined) await this.#lookAgain(Number.POSITIVE_INFINITY);
@@ -96,7 +96,7 @@ export class OidcKeys {
     }
   };
 
-  /** Waits for a fetch that is under way or, so many milliseconds after the last one, for another; false when there is none to wait for. */
+  /** Waits for the current fetch. Without one, begins another if the last began `after` milliseconds ago or more; otherwise returns false. */
   async #lookAgain(after: number): Promise<boolean> {
     if (this.#fetching === undefined && this.#clock.now() - this.#askedAt < after) return false;
     let cancel = () => {};
@@ -149,7 +149,7 @@ export class OidcKeys {
       }
       log.warn(
         { reason },
-        'the keys of the OpenID Connect issuer cannot be had yet; its tokens are answered 503',
+        'cannot fetch the keys of the OpenID Connect issuer yet; its tokens are answered 503',
       );
       this.#nextTry = this.#clock.now() + retryInterval;
       this.#cancelRetry = this.#clock.schedule(retryInterval, () => void this.#fetch());

@@ -27,7 +27,7 @@ const notBeforeLeeway = 60;
 
 /**
  * Judges the id-tokens of one issuer; tokens of others, and what is no JSON Web Token, are not its to judge. Rejects with an
- * AuthenticationError for a bad one, with a StatusError of 503 when the issuer does not say which keys it has.
+ * AuthenticationError for a bad one, with a StatusError of 503 when the issuer's keys cannot be fetched.
  */
 export function createOidcJudge(
   verification: OidcVerification,
@@ -43,7 +43,7 @@ export function createOidcJudge(
   };
 }
 
-/** Whether a token has to wait for its issuer to be judged: for a key that is not there. */
+/** Whether a token has to wait for its issuer, because its key is not known yet. */
 export function createWaitsForIssuer({
   issuer,
   keys,
@@ -102,7 +102,7 @@ async function verify(
   }
 }
 
-/** jose's messages name claims and header parameters, and nothing of a token. That nobody can tell stays what it is. */
+/** jose's messages name claims and header parameters, and contain nothing of a token. A StatusError is passed on unchanged. */
 function toAuthenticationError(error: unknown): AuthenticationError | StatusError {
   if (error instanceof AuthenticationError || error instanceof StatusError) return error;
   return new AuthenticationError('the token is not valid', { cause: error });

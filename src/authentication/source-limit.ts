@@ -1,6 +1,6 @@
 /**
- * Limits how many tokens of one client address wait at one time for who judges them. There is no limit for all addresses together: with
- * one, those who send made-up tokens would turn away those who send good ones.
+ * Limits how many tokens of one client address wait to be judged at one time. There is no limit for all addresses together: with
+ * one, callers with made-up tokens would lock out callers with good ones.
  */
 export class SourceLimit {
   readonly #most: number;
@@ -10,7 +10,7 @@ export class SourceLimit {
     this.#most = most;
   }
 
-  /** Counts one more of this address; false when it has as many as it may have. */
+  /** Counts one more waiting token of this address; false if the address is at its limit. */
   take(source: string): boolean {
     const waiting = this.#waiting.get(source) ?? 0;
     if (waiting >= this.#most) return false;
@@ -18,7 +18,7 @@ export class SourceLimit {
     return true;
   }
 
-  /** One that was taken waits no longer. */
+  /** Ends the wait of one token that was counted. */
   giveBack(source: string): void {
     const waiting = (this.#waiting.get(source) ?? 0) - 1;
     if (waiting > 0) this.#waiting.set(source, waiting);

@@ -23,9 +23,9 @@ export interface TokenCacheOptions {
   readonly successTtl: number;
   readonly failureTtl: number;
   readonly metrics: Pick<AuthenticationMetrics, 'cacheAsked'>;
-  /** Whether a token waits for somebody else to be judged, and so counts towards the limit of its address; every one does unless told otherwise. */
+  /** Whether judging this token means asking another server; then it counts towards the limit of its address. By default all do. */
   readonly waits?: (token: BearerToken) => boolean;
-  /** Who judges, compared by identity: what another one said is forgotten. */
+  /** Who judges, compared by identity. When it changes, all earlier results are forgotten. */
   readonly judgedBy?: () => object;
   readonly clock?: Clock;
 }
@@ -37,11 +37,11 @@ type Outcome =
 
 /** Tokens that are remembered, good ones and others each: bad ones cannot drive good ones out. */
 const capacity = 4096;
-/** Tokens of one address that wait at one time, so that a guesser does not become a flood for who judges. */
+/** Tokens of one address that may wait at one time: somebody who guesses must not flood the API server or the issuer. */
 const mostWaiting = 128;
 /**
- * Milliseconds for which a token whose time is over is judged again whatever else waits: behind a load balancer everybody has its
- * address, and made-up tokens must not turn away those who have been working.
+ * Milliseconds after a good result has expired during which its token is judged again even if its address is at the limit. Behind a load balancer
+ * everybody has one address, and made-up tokens must not lock out callers who have been working.
  */
 const reservedFor = 10 * 60_000;
 
@@ -54,7 +54,7 @@ export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator
   const { waits = () => true } = options;
   const good = new Map<string, Outcome>();
   const others = new Map<string, Outcome>();
-  /** Until when tokens that were found good have a place of their own, whoever found them so. */
+  /** Until when tokens that were good are exempt from the limit, even if who judges has changed. */
   const goodLately = new Map<string, number>();
   const pending = new Map<string, Promise<UserInfo | undefined>>();
   const waiting = new SourceLimit(mostWaiting);
@@ -85,7 +85,7 @@ export function createTokenCache(options: TokenCacheOptions): TokenAuthenticator
       const asked = currentJudge;
       const outcome = await judgeOnce(token);
       forgetFormerJudge();
-      // What a former judge says does not count: it is for the new one to say.
+      // The former judge's result does not count: the new one decides.
       if (asked === currentJudge) return keep(token, outcome);
     }
   };

@@ -4,10 +4,10 @@ import { type Endpoint, isSameServer } from '../upstream/upstream.js';
 import { refuseImpersonation } from './impersonation.js';
 
 /**
- * Judges a request again that waited for a credential, or was answered 401, while its endpoint was replaced by this one. Throws a Refusal for a
- * client's own impersonation where the proxy impersonates now. Where the API server is another one, or has another path, the
- * rules have read the path as the former one would, and that one may have said who the caller is: a 503, which clients of Kubernetes
- * repeat by themselves (client-go, `rest.WithRetry`).
+ * Judges a request again if its endpoint was replaced by this one while it waited for a credential, or after a 401. Throws a Refusal if the
+ * client impersonates and the proxy impersonates now. Throws a StatusError of 503 if the API server or its path is another one: the rules
+ * have read the path as the former server does, and that server may have said who the caller is. Clients of Kubernetes repeat
+ * such a request by themselves (client-go, `rest.WithRetry`).
  */
 export function judgeAgain({ endpoint: before, raw }: FastifyRequest, endpoint: Endpoint): void {
   if (endpoint.config.impersonation !== undefined) refuseImpersonation(raw.rawHeaders);

@@ -1,7 +1,7 @@
 import { percentDecoded } from '../http/percent-encoding.js';
 
 /**
- * What makes a page another origin than the one that it came from (CSP Level 3, `sandbox` without `allow-same-origin`): its scripts read
+ * Makes a browser treat a page as another origin than the one that it came from (CSP Level 3, `sandbox` without `allow-same-origin`): its scripts read
  * nothing of this origin, and the origin rule rejects their writes and upgrades, which come with `Origin: null`.
  */
 export const sandbox: readonly string[] = [
@@ -13,7 +13,7 @@ const proxySegment = /(?:^|[/\\])proxy(?:[/\\;]|$)/i;
 
 /**
  * Whether an answer may be what a Pod, a Service or a node serves: the proxy subresource, in every spelling that some program on the way
- * may take for it. Says yes too often rather than too seldom, for the field means nothing to what is no page.
+ * may take for it. In doubt it says yes: the header field means nothing to an answer that is no page.
  *
  * @param path Decoded once.
  */

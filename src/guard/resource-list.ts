@@ -65,7 +65,7 @@ export function isAbout(pattern: ResourcePattern, { group, resource, subresource
   return isAny(pattern.resource, resource) && isAny(pattern.group, group) && covers(pattern, subresource);
 }
 
-/** The entry as one would write it. */
+/** The entry in the form of the flag. */
 export function nameOf({ resource, group, subresource }: ResourcePattern): string {
   return `${resource}${group === '*' ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
 }

@@ -3,12 +3,12 @@ import { discover, type FetchJson } from '../kubernetes/discovery.js';
 import type { Logger } from '../observability/logger.js';
 import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
 
-/** Milliseconds until discovery is read again: while it is not complete, and while it lacks something. */
+/** Milliseconds until discovery is read again: while it is incomplete, and while it lacks an entry. */
 const intervals = { incomplete: 60_000, lacking: 10 * 60_000 };
 
 /**
- * Finds the entries of `--reject-resources` that name nothing the API server has, for a misspelt one rejects nothing. They are warned
- * of and no error: a custom resource may be named before it is installed.
+ * Warns of entries of `--reject-resources` that the API server does not have: a misspelt entry rejects nothing. They are no error,
+ * because a custom resource may be named before it is installed.
  */
 export class UnknownResources {
   /** What discovery has not shown yet. */
@@ -32,7 +32,7 @@ export class UnknownResources {
     this.#clock = clock;
   }
 
-  /** Reads discovery until it has shown every entry; never rejects. Resolves when it was read once. */
+  /** Reads discovery again and again until it has shown every entry. Resolves after the first time; never rejects. */
   async start(): Promise<void> {
     if (this.#unknown.size === 0) return;
     const isComplete = await discover(this.#fetchJson, (group, _version, resource, subresource) => {
@@ -64,7 +64,8 @@ export class UnknownResources {
     for (const pattern of this.#unknown) {
       if (this.#warned.has(pattern)) continue;
       this.#warned.add(pattern);
-      const message = '--reject-resources names what the API server does not have, which rejects nothing';
+      const message =
+        '--reject-resources names a resource that the API server does not have; the entry rejects nothing';
       this.#logger.warn({ resource: nameOf(pattern) }, message);
     }
   }

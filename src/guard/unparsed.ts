@@ -10,7 +10,7 @@ const departures: ReadonlySet<string | undefined> = new Set([
   'HPE_INVALID_EOF_STATE',
 ]);
 
-/** Whether a request was not taken because its client left in the middle of it: that breaks no rule. */
+/** Whether a request could not be read because its client left in the middle of it, which breaks no rule. */
 export function isDeparture(error: { readonly code?: string }): boolean {
   return departures.has(error.code);
 }

@@ -1,7 +1,7 @@
 const percent = 0x25;
 
 /**
- * The bytes that a text stands for, whose characters are bytes: escapes are undone, broken ones stay as they are (RFC 3986, section
+ * Decodes percent-encoding in a text whose characters are bytes; broken escapes stay as they are (RFC 3986, section
  * 2.1). Takes linear time with a small factor: a callback for each escape took 100 ms for the largest target that a client can send.
  */
 export function percentDecoded(text: string): Buffer {

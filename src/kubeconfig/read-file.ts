@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Milliseconds in which the system has to give the content of a file. */
 const answerTimeout = 10_000;
-/** Milliseconds that a pipe is waited for when it is read for the first time: it may come from a program that logs in somewhere. */
+/** Milliseconds to wait for a pipe on its first read: the program that writes to it may have to log in somewhere. */
 const pipeTimeout = 60_000;
-/** Milliseconds between two looks into a pipe that has nothing yet. */
+/** Milliseconds between two reads of a pipe that is still empty. */
 const pipeInterval = 20;
-/** Bytes of a pipe or a device, which may have no end. */
+/** The most bytes that are read from a pipe or a device, which may have no end. */
 const mostStreamed = 16 * 1024 * 1024;
 
-/** Files that the system has not answered for. Each holds one of the four threads that all files share, so that none is asked for twice. */
+/** Files whose read has not ended. Each holds one of the four threads that all files share, so none is read a second time. */
 const stuck = new Set<string>();
 /** Files that were read before: a pipe gives its content once. */
 const met = new Set<string>();
@@ -35,7 +35,7 @@ export function readWhole(
   });
 }
 
-/** The content of a regular file; rejects for everything else, of which to read might take away what it is for others. */
+/** The content of a regular file; rejects for everything else: reading a pipe or device may take data away from its real reader. */
 export function readRegular(file: string, timeout = answerTimeout): Promise<Buffer> {
   return readWithin(file, timeout, async handle => {
     if (!(await handle.stat()).isFile()) throw new Error('not a regular file');
@@ -80,7 +80,7 @@ async function readStream(handle: FileHandle, isPipe: boolean, patience: number)
   let length = 0;
   for (;;) {
     const chunk = await readSome(handle);
-    // Of a pipe, nothing at all is that nobody has begun to write.
+    // A pipe that ends without a byte has no writer yet.
     if (chunk?.length === 0 && (length > 0 || !isPipe)) return Buffer.concat(chunks);
     if (chunk !== undefined && chunk.length > 0) chunks.push(chunk);
     else if (performance.now() >= end) throw withCode('ENODATA');

@@ -118,7 +118,7 @@ function selectedName(query: string): string {
 function isInt64(query: string, name: string): boolean {
   const value = queryValue(query, name);
   if (value === undefined) return true;
-  // Reading a number takes more than linear time, and one of 64 bits has 19 digits at most.
+  // A number of 64 bits has 19 digits at most, and parsing longer ones takes more than linear time.
   if (!/^[+-]?\d+$/.test(value) || value.replace(/^[+-]?0*/, '').length > 19) return false;
   return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
 }

@@ -33,7 +33,7 @@ export function toClientAuthorities(pem: Buffer): ClientAuthorities {
   return { pem, fingerprints, validities };
 }
 
-/** The public key (SubjectPublicKeyInfo) as text: by it an authority is known, whichever certificate of it a client sends. */
+/** The public key (SubjectPublicKeyInfo) as text. It identifies an authority, whichever of its certificates a client sends. */
 export function publicKeyOf({ publicKey }: X509Certificate): string {
   return publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
 }

@@ -1,5 +1,5 @@
 /**
- * Milliseconds after which a client that takes nothing of what waits for it, and says nothing, counts as gone; what it asked for
- * ends then.
+ * Milliseconds after which a client that reads nothing of what waits for it, and sends nothing, counts as gone. Its requests end
+ * then.
  */
 export const clientPatience = 25_000;

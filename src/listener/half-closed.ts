@@ -4,10 +4,10 @@ import { clientPatience } from './client-patience.js';
 import { StallTimer } from './stall-timer.js';
 
 /**
- * Lets clients of HTTP/1.1 close their side of a connection (FIN) behind a complete request or an upgrade and still have the answer. One
- * that has left altogether cannot be told from these until something is written to it, so the connection ends without progress for
- * `patience` milliseconds. A FIN before the request is complete is an error of Node's parser, and ends the connection at once. To be
- * called before anything else listens to the server's connections.
+ * Lets clients of HTTP/1.1 close their side of a connection (FIN) after a complete request or an upgrade and still get the answer. A client
+ * that has left altogether looks the same until something is written to it, so the connection ends after `patience` milliseconds without
+ * progress. A FIN before the request is complete is an error of Node's parser, and ends the connection at once. Call this before
+ * anything else listens to the server's connections.
  */
 export function serveHalfClosed(server: Server, patience = clientPatience): void {
   // Missing in Node's types: without it Node ends its own side as soon as the client does.

@@ -43,7 +43,7 @@ export class Http2Request extends Readable {
     stream.once('close', () => this.destroy());
     // Not later: a stream that ends without a byte emits it even if nobody reads.
     stream.once('end', () => {
-      // Node ends a stream that was reset as well; only one that is open in the other direction has come to its end.
+      // Node ends the readable side of a reset stream, too. Only if the other direction is open has the body really ended.
       this.complete ||= !stream.closed;
       if (this.complete) this.push(null);
       else this.destroy();
@@ -74,7 +74,7 @@ function plainHeaders(headers: Http2Headers): IncomingHttpHeaders {
   return plain;
 }
 
-/** As HTTP/1.1 does, they say of a body whose length is not known that it is there (RFC 9112, section 6.3). */
+/** Show that there is a body of unknown length, as in HTTP/1.1 (RFC 9112, section 6.3). */
 function plainRawHeaders(headers: Http2Headers, rawHeaders: readonly string[], complete: boolean): string[] {
   const authority = headers[':authority'];
   const plain = authority === undefined ? [] : ['host', authority];

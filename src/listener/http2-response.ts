@@ -72,8 +72,8 @@ export class Http2Response extends Http2ServerResponse {
   }
 
   /**
-   * Nothing empty goes on. Node calls back for an empty write while nghttp2 reads from the stream, and what destroys the stream then
-   * ends the process: `OnTrailers` asserts that it is not (seen with Node 20.20.2 and 22.23.3).
+   * Passes no empty writes on. Node calls back for an empty write while nghttp2 reads from the stream. If that callback destroys the stream,
+   * the process ends: `OnTrailers` asserts that the stream is not destroyed (seen with Node 20.20.2 and 22.23.3).
    */
   // biome-ignore lint/suspicious/noExplicitAny: Writable's own overloads
   override write(chunk: any, ...rest: any[]): boolean {
@@ -95,7 +95,7 @@ export class Http2Response extends Http2ServerResponse {
       return;
     }
     this.wasCut = true;
-    // Until Node has the trailers that it asks for, the client hears of no end.
+    // Node sends the end of the stream only after it has got the trailers that it asks for.
     stream.removeAllListeners('wantTrailers').on('wantTrailers', () => {});
     stream.once('finish', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
     stream.end();

@@ -42,7 +42,7 @@ const sessionOptions = {
   maxSessionMemory: 128,
 };
 
-/** After how many checks a client that stays silent is asked whether it is there, and after how many it counts as gone. */
+/** After how many checks a silent client gets a PING, and after how many it counts as gone. */
 export interface Patience {
   readonly ask: number;
   readonly end: number;
@@ -63,7 +63,7 @@ export class Http2Session {
   readonly #responses = new Set<Http2Response>();
   #idleSince = performance.now();
   #used = false;
-  /** Checks since the client was heard of. */
+  /** Checks since the client last sent or read something. */
   #silence = 0;
   #bytesRead = 0;
   #bytesWritten = 0;
@@ -84,7 +84,7 @@ export class Http2Session {
     socket.allowHalfOpen = false;
     this.#session = performServerHandshake(socket, sessionOptions);
     this.#closeByNode = this.#session.close.bind(this.#session);
-    // Node calls it when a client sends GOAWAY.
+    // Node calls `close` when a client sends GOAWAY.
     this.#session.close = () => void setImmediate(() => this.close());
     this.#session.setLocalWindowSize(connectionWindow);
     const onControl = () => {
@@ -113,9 +113,9 @@ export class Http2Session {
   }
 
   /**
-   * Takes no more requests and goes when those that it has are answered (GOAWAY). Not by Node's own `close`: that resets a stream that
-   * comes before its GOAWAY is out, which sends the GOAWAY and frees the stream while nghttp2 still reads its head (heap corruption, seen
-   * with Node 20.20.2 and valgrind). May not be called by what nghttp2 calls.
+   * Takes no more requests (GOAWAY), and ends the connection when the open ones are answered. This does not use Node's own `close`. If a stream
+   * comes before the GOAWAY is sent, that resets the stream, and frees it while nghttp2 still reads its head (heap corruption, seen
+   * with Node 20.20.2 and valgrind). Must not be called from a callback of nghttp2.
    */
   close(): void {
     if (this.#isLeaving || this.#session.destroyed) return;
@@ -124,7 +124,7 @@ export class Http2Session {
     else this.#end();
   }
 
-  /** There is no request. Nothing is read between the two: the first has Node wait for the client to close, the second stops reading. */
+  /** Ends a connection without requests. `close` lets Node wait for the client's close; `destroy` stops reading. Nothing is read in between. */
   #end(): void {
     if (this.#session.destroyed) return;
     this.#closeByNode();
@@ -132,8 +132,8 @@ export class Http2Session {
   }
 
   /**
-   * Cuts it off with all its streams, at once: Node's own end of a session waits until the client has read what is written, and for
-   * ever if it has gone.
+   * Cuts the connection with all its streams, at once. Node's own end of a session waits until the client has read everything: for
+   * ever if the client has gone.
    */
   destroy(): void {
     this.#session.destroy();
@@ -141,9 +141,9 @@ export class Http2Session {
   }
 
   /**
-   * To be called at intervals: ends it when its client is gone. Node stops reading while a write is under way, and goes on after a
-   * write that has failed, so that it may hear of neither an end nor a reset. A client that has requests and is silent gets a PING, and is
-   * cut off if it stays silent and takes nothing of what waits for it. Checks are counted, not time, so that a process that was stopped
+   * Ends the connection when its client is gone; call this at intervals. Node stops reading while a write is under way, and does not
+   * stop after a failed write, so it may notice neither an end nor a reset. A silent client with open requests gets a PING. It is cut off
+   * if it stays silent and reads nothing of what waits for it. This counts checks, not time, so that a process that was suspended first
    * reads what came meanwhile.
    */
   check(patience: Patience): void {
@@ -189,7 +189,7 @@ export class Http2Session {
     // Without a listener, a reset by the client would end the process.
     stream.on('error', () => {});
     this.#used = true;
-    // The GOAWAY that is on its way tells its client that it was not looked at, and closes it.
+    // The GOAWAY under way tells the client that this stream was not processed, and closes it.
     if (this.#isLeaving) return;
     if (stream.closed || stream.destroyed) {
       this.#countReset();
@@ -237,7 +237,7 @@ export class Http2Session {
     if (!this.#resets.take()) this.#endForAbuse('resets');
   }
 
-  /** Not at once: nghttp2 may still hold a stream that this frees. */
+  /** Not at once: nghttp2 may still use a stream that this frees. */
   #endForAbuse(reason: AbuseReason): void {
     if (this.#session.destroyed || this.#isAbused) return;
     this.#isAbused = true;

@@ -12,7 +12,7 @@ export interface Http2SessionsOptions {
 
 /** Milliseconds between checks of all connections. */
 const checkInterval = 2_000;
-/** A client is asked after 4 to 6 s, and has 16 s to answer, as client-go gives an API server 15 s. */
+/** A silent client gets a PING after 4 to 6 s, and has 16 s to answer; client-go gives an API server 15 s. */
 const patience: Patience = { ask: 3, end: Math.floor(clientPatience / checkInterval) - 1 };
 
 /**
@@ -59,7 +59,7 @@ export class Http2Sessions {
     }
   }
 
-  /** A client may be slow with its first request as with any head, and then keep the connection as long as with HTTP/1.1. */
+  /** The first request has the time limit of any head. After that, the idle limit is that of HTTP/1.1. */
   #closeIdle(session: Http2Session): void {
     const { headersTimeout, keepAliveTimeout } = this.#server;
     const { idle } = session;

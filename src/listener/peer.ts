@@ -13,17 +13,17 @@ export interface Peer {
 }
 
 const peers = new WeakMap<Socket, Peer>();
-/** What Node gives where there is none, in spite of its type. */
+/** What Node returns where there is no certificate, in spite of its type. */
 const none = {} as DetailedPeerCertificate;
 
 /**
- * Keeps what each handshake of a server finds out of its client, at once: a later one on the same connection must not lend its certificate to
- * this one's verdict.
+ * Keeps what each handshake says about its client, at once. A later handshake on the same connection must not combine its certificate with
+ * the verdict of this one.
  */
 export function keepPeers(server: Server, authorities: ClientAuthorities): void {
   const certificates = new WeakMap<TLSSocket, DetailedPeerCertificate>();
-  // Node 24.21 and 26.8 take the first issuer off the chain when they verify it (nodejs/node#65579). `keylog` is the first event, and the only
-  // one before that, which brings the socket.
+  // Node 24.21 and 26.8 take the first issuer off the chain when they verify it (nodejs/node#65579). `keylog` is the only event before
+  // that which brings the socket.
   server.on('keylog', (_line: Buffer, socket: TLSSocket) => {
     if (certificates.has(socket)) return;
     certificates.set(socket, none);

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net';
 const ignore = () => {};
 
 /**
- * For a request that comes behind another one on a TLS connection; to be called in its `request` event. Node pauses its parser when such
- * a request comes and much of an answer still waits. The parser reads from the connection by itself, and gets the rest of the TLS records
- * that were read together although it is paused: it fails with HPE_PAUSED, and the connection ends. A listener for `data` makes them go
- * through the stream, which keeps them.
+ * Call this in the `request` event of a request that is pipelined behind another one on a TLS connection. Node pauses its parser when
+ * such a request comes while much of an answer waits. But the parser reads from the connection directly. It still gets the rest of the TLS
+ * records that were read together, fails with HPE_PAUSED, and the connection ends. A listener for `data` sends these bytes through the
+ * stream, which keeps them.
  */
 export function readThroughStream(socket: Socket): void {
   socket.on('data', ignore).off('data', ignore);

@@ -76,7 +76,7 @@ function createTlsServer(
     // Whatever a second handshake on a connection would say, of its client for one.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(clientAuthorities !== undefined && {
-      // OpenSSL keeps no more of a chain in a session than the client's own certificate, nor verifies it again: no session is resumed.
+      // No session is resumed: OpenSSL keeps only the client's own certificate in a session, and does not verify it again.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
       // Asked for, not required: there are other ways to authenticate. Node's own roots are not among the authorities.
       requestCert: true,

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 const checks = 10;
 
 /**
- * Finds a connection that makes no progress: nothing is read from it, nothing new is written to it, and nothing that waits has gone. Not
+ * Finds a connection that makes no progress: nothing is read from it, nothing new is written to it, and no waiting byte has been sent. Not
  * Node's `Socket.setTimeout`, which gives a connection up to twice its time while bytes wait.
  */
 export class StallTimer {
@@ -15,7 +15,7 @@ export class StallTimer {
   #unchanged = 0;
   #progress = 0;
 
-  /** @param patience Milliseconds without progress until it calls back, a tenth less at least. */
+  /** @param patience Calls back after so many milliseconds without progress, or up to a tenth earlier. */
   constructor(socket: Socket, patience: number, onStall: () => void) {
     this.#socket = socket;
     this.#patience = patience;

@@ -120,7 +120,7 @@ export function sourceIPs(
 /** The address without spaces and without the IPv6 form of an IPv4 address; undefined for what is none. */
 function ipOf(text: string | undefined): string | undefined {
   const address = (text ?? '').trim();
-  // Quicker than isIP, where there are commas alone.
+  // Faster than isIP for a list of nothing but commas.
   if (address === '' || isIP(address) === 0) return undefined;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

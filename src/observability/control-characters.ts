@@ -1,10 +1,10 @@
 /**
- * What a terminal may act on, and what JSON lets stand as it is: DEL and C1 (0x9b begins a command as ESC [ does), line and paragraph separators,
+ * Characters that a terminal may act on, and that JSON does not escape: DEL and C1 (0x9b begins a command as ESC [ does), line and paragraph separators,
  * and the marks that change the direction of the text around them (CVE-2021-42574).
  */
 const raw = '\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069';
 const rawOnly = new RegExp(`[${raw}]`, 'g');
-/** The same, and every escape of JSON, so that `\\n` is told from a backslash before an n. */
+/** The same, and every escape of JSON, so that an escaped backslash before an n is not read as `\\n`. */
 const rawOrEscape = new RegExp(`\\\\.|[${raw}]`, 'g');
 
 /** The same JSON, without a character in it that a terminal may act on. */
@@ -12,7 +12,7 @@ export function escapeControls(json: string): string {
   return json.replace(rawOnly, unicodeEscape);
 }
 
-/** JSON whose texts hold, in the place of each such character, C0 included, the escape that JSON has for it: what is printed from it is safe. */
+/** JSON whose texts contain the escape of each such character (and of C0) instead of the character: they are safe to print once parsed. */
 export function spellOutControls(json: string): string {
   return json.replace(rawOrEscape, found => {
     if (found.length === 1) return `\\${unicodeEscape(found)}`;

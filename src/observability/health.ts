@@ -17,19 +17,19 @@ export interface Health {
   /** `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) leaves one out. */
   answer(kind: 'livez' | 'readyz', query: string): Promise<HealthAnswer>;
   /**
-   * Whether each check passed when it last came to an end. All are run, and those waited for that end at once; one that has never come to an
-   * end is left out.
+   * Starts all checks, waits 100 ms for them at most, and returns the last result of each: whether it passed. A check that has never
+   * completed is left out.
    */
   results(): Promise<ReadonlyMap<string, boolean>>;
 }
 
-/** Milliseconds that results wait for checks: enough for an API server that answers, and nothing beside a scrape's timeout. */
+/** Milliseconds that results wait for checks: enough for a healthy API server, and far below a scrape's timeout. */
 const resultsTimeout = 100;
 
 /**
  * Answers as k8s.io/apiserver's healthz does, with the reason of a failure where that withholds it. `checks` are for readyz;
  * livez says that the process answers (`ping`) and nothing more, for a restart does not mend an API server that is away.
- * `warnings` are lines of readyz beside the checks, which fail nothing.
+ * `warnings` are further lines of readyz; they make nothing fail.
  */
 export function createHealth(
   checks: readonly HealthCheck[],

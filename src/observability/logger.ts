@@ -17,8 +17,8 @@ export interface LoggerOptions {
 
 /**
  * A logger that writes one line an event. Nothing here serialises requests, headers or options: a line holds the
- * fields that its caller names, and an error is its type, message and code along its chain of causes. Whatever a text
- * holds, it begins no line of its own and tells a terminal nothing.
+ * fields that its caller names, and an error is its type, message and code along its chain of causes. No text in it
+ * can begin a new line or control a terminal.
  */
 export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): Logger {
   const destination =

@@ -1,6 +1,6 @@
 import { spellOutControls } from './control-characters.js';
 
-/** A line of the log as pino has it, or what of it is not told yet. */
+/** The fields of a pino log line, or those that are not printed yet. */
 type Fields = Readonly<Record<string, unknown>>;
 
 const levels: Readonly<Record<number, string>> = {
@@ -13,8 +13,8 @@ const levels: Readonly<Record<number, string>> = {
 };
 
 /**
- * A JSON line of the log as one line for people: when, how bad, what. Of a request it is a summary, all of which fits on a terminal;
- * JSON has the rest. No text in it begins a line of its own or commands the terminal.
+ * Turns a JSON line of the log into one line for people: time, level, event. For a request this is a summary that fits on a terminal.
+ * No text in it can begin a new line or control the terminal.
  */
 export function prettyLine(json: string): string {
   const { level, time, worker, msg, err, ...rest } = JSON.parse(spellOutControls(json)) as Fields;
@@ -25,7 +25,7 @@ export function prettyLine(json: string): string {
   return `[${clock(Number(time))}] ${name}${from}: ${what}${errorOf(err, ': ')}\n`;
 }
 
-/** `GET /api/v1/pods 200, 3.2 ms, 1.5 kB, alice`; without duration and bytes the request goes on. */
+/** `GET /api/v1/pods 200, 3.2 ms, 1.5 kB, alice`; `open` in the place of duration and bytes while the request goes on. */
 function summaryOf({ method, path, code, durationMs, bytes, user, endedBy }: Fields): string {
   const parts = [`${method} ${path} ${code === 0 ? 'no answer' : code}`];
   if (durationMs === undefined) parts.push('open');
@@ -39,13 +39,13 @@ function pairsOf(fields: Fields): string[] {
   return Object.entries(fields).map(([key, value]) => `${key}=${word(value)}`);
 }
 
-/** As it is where that is plain, else as JSON, in which what was spelt out already stays so. */
+/** A simple text as it is, others in quotes; other values as JSON. Control characters are escaped already. */
 function word(value: unknown): string {
   if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return value;
   return typeof value === 'string' ? `"${value.replaceAll('"', '\\"')}"` : JSON.stringify(value);
 }
 
-/** Its message and those of its causes; where nobody expected it, its stack below, indented. */
+/** The messages of an error and its causes; below them the stack, indented, if the error has one (an unexpected error). */
 function errorOf(error: unknown, before: string): string {
   if (typeof error !== 'object' || error === null) return '';
   const { type, message, code, stack, cause } = error as Fields;

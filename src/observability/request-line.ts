@@ -16,7 +16,7 @@ export interface RequestLineFields {
   readonly resource: string | undefined;
   readonly subresource: string | undefined;
   readonly namespace: string | undefined;
-  /** Not `name`, which tools that print pino's lines take for the logger's. */
+  /** Not `name`: tools that print pino's lines take that for the logger's name. */
   readonly resourceName: string | undefined;
   readonly code: number;
   readonly auditId: string | undefined;

@@ -20,7 +20,7 @@ export function loggableUri(target: string): string {
   return `${uri.slice(0, mark + 1)}${withoutSecrets(query)}`;
 }
 
-/** A pair ends at whatever some program takes for its end, and its name ends at the first equals sign. */
+/** A pair ends at every character that some program treats as its end; its name ends at the first equals sign. */
 function withoutSecrets(query: string): string {
   let masked = '';
   let copied = 0;
@@ -44,7 +44,7 @@ function isSecret(name: string): boolean {
   return secretName.test(name.includes('%') ? decode(name) : name);
 }
 
-/** Node has a byte of the target as a character. */
+/** Node represents each byte of the target as one character. */
 function encode(target: string): string {
   const bytes = Buffer.allocUnsafe(target.length * 3);
   let length = 0;

@@ -8,7 +8,7 @@ export interface WorkerMetrics {
   restarted(): void;
   /** So many did not answer this scrape. */
   unanswered(count: number): void;
-  /** This process met an error that nobody caught. */
+  /** This process had an uncaught error. */
   uncaught(): void;
 }
 

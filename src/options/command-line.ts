@@ -4,7 +4,7 @@ import type { Given, Source } from './given.js';
 import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
 import { suggest } from './suggestion.js';
 
-/** What the command line says, and which flags of kubectl are on it that mean nothing here. */
+/** The options of the command line, and those flags of kubectl on it that mean nothing here. */
 export interface CommandLine extends Source {
   /** With their dashes, each once. */
   readonly ignored: readonly string[];
@@ -16,7 +16,7 @@ const ownFlags = [...optionKeys].map(([flag, key]) => {
   return [flag, short === undefined ? { type: kind } : { type: kind, short }] as const;
 });
 
-// kubectl takes an underscore for a dash in names (component-base's WordSepNormalizeFunc).
+// kubectl treats an underscore in a flag's name as a dash (component-base's WordSepNormalizeFunc).
 const parseArgsOptions = Object.fromEntries(
   [...ownFlags, ...kubectlFlags].flatMap(([flag, { type, ...short }]) => [
     [flag.replaceAll('-', '_'), { type }],
@@ -27,7 +27,7 @@ const parseArgsOptions = Object.fromEntries(
 /**
  * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never
  * takes the next argument, `--` ends the flags, the last of several wins unless it is a list's, and names are not
- * abbreviated. kubectl's verbosity is a --log-level, which wins beside it.
+ * abbreviated. kubectl's verbosity sets --log-level, unless that is given too.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const given = new Map<OptionKey, Given>();

@@ -36,8 +36,8 @@ const ignoredFlags = [...kubectlFlags.keys()].filter(name => name !== verbosity)
 
 const kubectlText =
   '-v=6 and higher is --log-level=debug, unless --log-level is given as well. These mean nothing here and are ' +
-  `ignored, with one line in the log: ${ignoredFlags.join(', ')}. They are flags alone: neither the environment ` +
-  'nor the file has them.';
+  `ignored, with one line in the log: ${ignoredFlags.join(', ')}. They exist on the command line alone, not ` +
+  'in the environment or the file.';
 
 /** The text of --help: every option with its default, in groups, lines of at most 100 columns. */
 export function formatHelp(): string {

@@ -8,8 +8,8 @@ interface KubectlFlag {
 export const verbosity = 'v';
 
 /**
- * The global flags of kubectl (`kubectl options` of 1.32, and --kuberc of 1.33) that are no options here, so that a command line works as
- * it stands. Of these only the verbosity means something to a proxy that stays.
+ * The global flags of kubectl (`kubectl options` of 1.32, and --kuberc of 1.33) that are no options here: a command line of kubectl works
+ * unchanged. Only the verbosity has a meaning for a proxy that keeps running.
  */
 export const kubectlFlags: ReadonlyMap<string, KubectlFlag> = new Map<string, KubectlFlag>([
   [verbosity, { type: 'string', short: 'v' }],
@@ -25,10 +25,10 @@ export const kubectlFlags: ReadonlyMap<string, KubectlFlag> = new Map<string, Ku
   ['warnings-as-errors', { type: 'boolean' }],
 ]);
 
-/** From here on kubectl logs each request. */
+/** From this verbosity on, kubectl logs each request. */
 const requestsLogged = 6;
 
-/** The log level for a `-v`: debug from 6 up, else undefined for the usual one. A line with `where` if it is not a number. */
+/** The log level for a `-v`: debug from 6 up, else undefined for the default. A problem that begins with `where` if it is not a number. */
 export function logLevelOf(
   text: string,
   where: string,

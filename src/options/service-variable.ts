@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 
 /**
- * What the kubelet's `envvars.FromServices` calls the variables of one Service, behind the Service's own name in capitals with
- * underscores: the two of Kubernetes, then those of Docker's links, `PORT` being the first port.
+ * How the names end of the variables that the kubelet's `envvars.FromServices` sets for one Service; they begin with the Service's name in
+ * capitals with underscores. First the two of Kubernetes, then those of Docker's links, where `PORT` is the first port.
  */
 const shapes: readonly (readonly [name: RegExp, isValue: (value: string) => boolean])[] = [
   [/_SERVICE_HOST$/, isAddress],

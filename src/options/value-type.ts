@@ -63,7 +63,7 @@ export const bool: ValueType<boolean> = valueType(undefined, value => {
   return falsehoods.has(value) ? { value: false } : 'is not true or false';
 });
 
-/** A switch like `bool`, or nothing where it depends on other options. */
+/** A switch like `bool`; undefined if it is not given, when other options decide. */
 export const optionalBool: ValueType<boolean | undefined> = {
   placeholder: undefined,
   separator: undefined,

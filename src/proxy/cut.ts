@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
 /**
- * Ends an HTTP/1.1 connection in the middle of an answer, what is already written first: no last chunk, fewer bytes than Content-Length
- * says, and a reset where the end of the connection would pass for the end of the answer.
+ * Ends an HTTP/1.1 connection in the middle of an answer, after what is already written. The client sees the cut: there is no last chunk,
+ * there are fewer bytes than Content-Length says, or there is a reset where a normal end of the connection would mean the end of the answer.
  */
 export function cut(socket: Socket, { isDelimited }: { readonly isDelimited: boolean }): void {
   if (isDelimited) socket.destroySoon();

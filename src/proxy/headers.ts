@@ -106,9 +106,9 @@ export function inboundHeaders(rawHeaders: RawHeaders): string[] {
 }
 
 /**
- * Whether a field of an answer does not go on. Whom the API server, or a program behind one of its proxy subresources, lets in from a
- * browser (`Access-Control-*`) brings its own credential there, but would have this program's here; and no such program has a say in
- * which paths of this origin a service worker of its own answers.
+ * Whether a field of an answer is removed. `Access-Control-*` of the API server, or of a program behind a proxy subresource, is meant for
+ * browsers that bring their own credential; here they would use this program's. `Service-Worker-Allowed` would let such a program choose the
+ * paths of this origin that its service worker answers.
  */
 function endsHere(key: string): boolean {
   return hopByHop.has(key) || key.startsWith('access-control-') || key === 'service-worker-allowed';
@@ -123,7 +123,7 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     if (value === 'keep-alive' || value === 'close') continue;
     named ??= new Set();
     for (const token of value.split(',')) if (token !== '') named.add(token.trim().toLowerCase());
-    // Content-Length frames the body, so that naming it removes nothing.
+    // Content-Length frames the body: naming it in Connection must not remove it.
     named.delete('content-length');
   }
   return named;
@@ -143,7 +143,7 @@ export function withPossibleTrailer(
   return headers;
 }
 
-/** Trailers on their way to the client, in the form that Node takes them; what does not go on in a head does not here. */
+/** Trailers for the client, in the form that Node takes; fields that are removed from a head are removed here, too. */
 export function trailerFields(trailers: readonly string[]): [string, string][] {
   const fields: [string, string][] = [];
   for (let index = 0; index + 1 < trailers.length; index += 2) {

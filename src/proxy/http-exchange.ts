@@ -109,8 +109,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   }
 
   /**
-   * A client that closes its side (FIN) of a watch has left, most likely, and nothing may be written to it for minutes that would tell:
-   * it ends at once. In net/http, and so in kubectl proxy, a FIN cancels every request (`connReader.handleReadError`).
+   * Ends a watch at once when its client closes its side (FIN). The client has most likely left, and only a write could show that, which
+   * may be minutes away. In net/http, and so in kubectl proxy, a FIN cancels every request (`connReader.handleReadError`).
    */
   #endWithClient(): void {
     const { socket } = this.#request;
@@ -277,8 +277,8 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   }
 
   /**
-   * What is corked: over HTTP/1.1 the socket. From a corked response Node 22 and 24 send the last chunk (`0`) in front of what waits, which
-   * becomes the beginning of the connection's next answer, and every part in five writes.
+   * What to cork: over HTTP/1.1 the socket, not the response. Node 22 and 24 send the last chunk (`0`) of a corked response in front of the
+   * bytes that wait, and these become the beginning of the connection's next answer. They also send every part in five writes.
    */
   get #writer(): Pick<Socket, 'cork' | 'uncork'> | null {
     return this.#http2 === undefined ? this.#response.socket : this.#response;
@@ -383,7 +383,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
       this.#reply.send(error);
       return;
     }
-    // What has come leaves first, the head above all.
+    // Send what has arrived first, above all the head.
     this.onIdle();
     this.flush();
     this.#finish();
@@ -391,7 +391,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#cut();
   }
 
-  /** Ends the answer in the middle, and the connection with it; over HTTP/2 that is the stream's end, not the connection's. */
+  /** Ends the answer in the middle: over HTTP/1.1 by ending the connection, over HTTP/2 the stream alone. */
   #cut(): void {
     if (this.#http2 !== undefined) this.#http2.cut();
     else cut(this.#request.socket, { isDelimited: this.#delimited });

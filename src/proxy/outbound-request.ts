@@ -13,7 +13,7 @@ export interface ProxyContext {
   readonly openStreams: OpenStreams;
   /** Whether callers are authenticated: every request then acts as its caller, and none of their credentials goes upstream. */
   readonly authenticates: boolean;
-  /** Judges a request again whose endpoint was replaced by this one while it waited; throws when it may not be sent there. */
+  /** Judges a request again if its endpoint was replaced by this one while it waited; throws if it must not be sent there. */
   readonly judgeAgain: (request: FastifyRequest, endpoint: Endpoint) => void;
   /** Puts the path of the kubeconfig's server URL before every path. */
   readonly appendServerPath: boolean;
@@ -22,7 +22,7 @@ export interface ProxyContext {
   readonly traffic: TrafficMetrics;
   /** TCP keep-alive period of upgraded connections in milliseconds. */
   readonly keepAlive: number;
-  /** Milliseconds that a client's bytes may wait for the API server to take them, with nothing else passing. */
+  /** Milliseconds that a client's bytes may wait for the API server to read them, while nothing else passes. */
   readonly patience: number;
 }
 

@@ -6,7 +6,7 @@ import type { OutgoingBody } from '../upstream/carrier.js';
 
 /** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
 export class RequestBody implements OutgoingBody {
-  /** The field that frames it: name, value. */
+  /** The field that gives its length or coding: name, value. */
   readonly framing: readonly [string, string];
   readonly #isChunked: boolean;
   readonly #request: IncomingMessage;
@@ -15,7 +15,7 @@ export class RequestBody implements OutgoingBody {
   #stall: StallTimer | undefined;
   #onSent: () => void = () => {};
 
-  /** @param patience Milliseconds that the API server may take nothing of it, with nothing of an answer either. */
+  /** @param patience Milliseconds that the API server may read nothing of it, while no answer comes either. */
   constructor(request: IncomingMessage, patience: number) {
     this.#request = request;
     this.#patience = patience;
@@ -58,7 +58,7 @@ export class RequestBody implements OutgoingBody {
     if (!goesOn) this.#wait();
   };
 
-  /** Nobody hears of a client that leaves while its bytes are not read. */
+  /** While a client's bytes are not read, nothing shows that it has left. */
   #wait(): void {
     this.#request.pause();
     this.#stall?.start();

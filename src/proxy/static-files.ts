@@ -29,7 +29,7 @@ async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOpt
     if (file === undefined || (file !== folder && !file.startsWith(folder + sep))) throw notFound(path);
     const found = await stat(file);
     if (found.isFile()) return sendFile(request, reply, folder, file);
-    // To open a FIFO blocks one of the four threads that all files share, a device may have no end, and a socket cannot be opened.
+    // Opening a FIFO blocks one of the four threads that all files share, a device may have no end, and a socket cannot be opened.
     if (!found.isDirectory()) throw notFound(path);
     if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.target), 301);
     const index = join(file, 'index.html');

@@ -122,11 +122,11 @@ export class Upgrade implements OpenStream {
     this.#earlyBytes += chunk.length;
     if (this.#earlyBytes <= maxEarlyBytes) return;
     this.#client.pause();
-    // Nobody hears of a client that leaves while its bytes are not read.
+    // While a client's bytes are not read, nothing shows that it has left.
     this.#stall.start();
   };
 
-  /** The client's bytes wait for an answer, and nothing has passed for long. */
+  /** The client's bytes have waited too long for an answer. */
   #onStall(): void {
     this.#fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
     this.#giveUp();
@@ -165,7 +165,7 @@ export class Upgrade implements OpenStream {
       return;
     }
     this.#renewed = true;
-    // It may break off meanwhile, which matters if it is given out.
+    // It may break off meanwhile; that matters only if it goes to the client.
     answer.on('error', () => {});
     this.#context.upstream
       .refused(session)
@@ -190,17 +190,17 @@ export class Upgrade implements OpenStream {
     response.sendDate = false;
     response.shouldKeepAlive = false;
     try {
-      // Node has a 101 that does not say which protocol follows for an ordinary answer.
+      // Node treats a 101 that names no protocol as an ordinary answer.
       if (statusCode === 101)
-        throw new UpstreamError(502, 'protocol', 'the API server switched to no protocol');
-      // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.
+        throw new UpstreamError(502, 'protocol', 'the API server answered 101 and named no protocol');
+      // Throws if the head is invalid in HTTP/1.1. Fastify must keep the reply until then.
       response.writeHead(
         statusCode,
         answer.statusMessage,
         withPossibleTrailer(statusCode, headers, response),
       );
     } catch (error) {
-      // Node keeps it, and would throw again.
+      // Node keeps the invalid status message, and would throw again.
       response.statusMessage = '';
       this.#fail(toUpstreamError(error as Error, session.host));
       this.#giveUp();
@@ -227,7 +227,7 @@ export class Upgrade implements OpenStream {
     this.#reply.send(error);
   }
 
-  /** What the client sends is kept no longer: it is for the other side, or for nobody. */
+  /** No longer keeps what the client sends: from now on it goes to the other side, or is dropped. */
   #stopWaiting(): void {
     this.#stall.stop();
     this.#client.off('data', this.#keepEarly).resume();

@@ -88,7 +88,7 @@ export async function loadConfiguration(
   return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };
 }
 
-/** Reads files before they are asked for, so that none keeps the process from everything else. */
+/** Reads files ahead, without blocking: a slow file must not stop the whole process. */
 async function readTexts(files: readonly string[]): Promise<ReadText> {
   const read = await Promise.allSettled(files.map(file => readWhole(file)));
   const results = new Map(files.map((file, index) => [file, read[index]]));

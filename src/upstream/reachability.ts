@@ -7,7 +7,7 @@ const timeout = 5_000;
 
 /**
  * A check that resolves when the API server answers and takes the credentials, and rejects with the reason when not.
- * What answers a redirect or a 400 is no API server: servers of TLS (Go's, nginx) say 400 to plain HTTP, and balancers redirect it.
+ * Something that answers with a redirect or a 400 is no API server: TLS servers (Go's, nginx) answer plain HTTP with 400, and load balancers redirect it.
  * It asks for /version, which every authenticated user may read (`system:public-info-viewer`), at most every 10 s.
  */
 export function createReachabilityCheck(upstream: Upstream, now?: () => number): () => Promise<void> {

@@ -6,7 +6,7 @@ import { Upstream, type UpstreamOptions } from './upstream.js';
 /** An upstream that follows its files. */
 export interface FollowingUpstream {
   readonly upstream: Upstream;
-  /** Ends the connections and a login that is under way, too. */
+  /** Ends the connections, and a login that is under way. */
   close(): void;
 }
 
@@ -14,9 +14,9 @@ export interface FollowingUpstream {
 export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, UpstreamOptions {
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
-  /** Milliseconds between looks, 4,000 unless set: what is rotated is in use within twice that. */
+  /** Milliseconds between checks, 4,000 by default: a rotated file is in use within twice that. */
   readonly interval?: number;
-  /** Milliseconds that a request which was answered 401 waits for the files to be read, 1,000 unless set: only one that cannot be read takes longer. */
+  /** Milliseconds that a request waits after a 401 for the files to be read, 1,000 by default. Only a file that cannot be read takes longer. */
   readonly lookTimeout?: number;
 }
 

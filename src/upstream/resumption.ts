@@ -1,14 +1,14 @@
 import type { TLSSocket } from 'node:tls';
 
-/** A session, and until when the server's certificates hold by which it was verified: milliseconds since 1970. */
+/** A session, and until when the certificates are valid that verified its server: milliseconds since 1970. */
 interface Session {
   readonly ticket: Buffer;
   readonly validUntil: number;
 }
 
 /**
- * The TLS session by which the next connection to a server is cheaper. A server that resumes one shows no certificate: none is resumed that
- * was not verified, nor after one of the certificates has expired, at which a new handshake would fail.
+ * Keeps the TLS session that makes the next connection to a server cheaper. A server shows no certificate when it resumes a session. So a
+ * session is resumed only if its server was verified, and only until one of the certificates expires: then a new handshake would fail.
  */
 export class Resumption {
   readonly #now: () => number;
@@ -18,14 +18,14 @@ export class Resumption {
     this.#now = now;
   }
 
-  /** What to begin a connection with, if there is anything. */
+  /** The session to begin a connection with, if there is one. */
   get ticket(): Buffer | undefined {
     const session = this.#session;
     if (session !== undefined && this.#now() >= session.validUntil) this.#session = undefined;
     return this.#session?.ticket;
   }
 
-  /** Keeps the sessions that the server gives on a connection which began with `ticket`; `verifies` says whether its certificate must be good. */
+  /** Keeps the sessions that the server gives on a connection that began with `ticket`; `verifies` says whether the server's certificate must be good. */
   follow(socket: TLSSocket, verifies: boolean): void {
     const before = this.#session?.validUntil ?? 0;
     let validUntil: number | undefined = verifies ? undefined : Number.POSITIVE_INFINITY;
@@ -33,7 +33,7 @@ export class Resumption {
       validUntil ??= socket.isSessionReused() ? before : expiryOf(socket);
       return validUntil;
     };
-    // A session can come when the socket is closed already, and has no certificate any more.
+    // A session can come after the socket is closed, when it has no certificate any more.
     socket.once('secureConnect', learn).on('session', ticket => {
       if (socket.authorized || !verifies) this.#session = { ticket, validUntil: learn() };
     });

@@ -4,8 +4,8 @@ import type { Dial } from './dial.js';
 import { brokenOff, wasReset } from './reset.js';
 
 /**
- * Node's limit of 1,000 header fields is less than a plain answer may have here. Of what exceeds it Node before 22.23.3 and 24.21.0 says
- * nothing.
+ * Node's limit of 1,000 header fields is less than a plain answer may have here. Node before 22.23.3 and 24.21.0 drops
+ * further fields without a word.
  */
 const maxFields = 16 * 1024;
 
@@ -51,7 +51,7 @@ export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: Upg
       handler.onUpgrade(response, upgraded, head);
     });
     outgoing.once('response', response => {
-      // Both before Node takes the end of the connection, however it came, for the end of an answer without a length.
+      // Both listeners must run before Node's, which treats any end of the connection as the end of an answer without a length.
       outgoing?.off('error', onError).on('error', failure => response.destroy(failure));
       socket.prependListener('end', () => {
         if (wasReset(socket)) response.destroy(brokenOff());

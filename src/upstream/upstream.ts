@@ -20,7 +20,7 @@ export interface Endpoint {
 
 /** What one request goes upstream with: a picture of the moment, which an exchange keeps to its end. */
 export interface UpstreamSession {
-  /** What it was made of: a request that was judged by another one is judged again before it is sent. */
+  /** The endpoint that it was made from. A request that was judged for another one is judged again before it is sent. */
   readonly endpoint: Endpoint;
   /** Value of the Host header, and the name used in messages. */
   readonly host: string;
@@ -186,7 +186,7 @@ export class Upstream {
   }
 }
 
-/** Whether both are one API server that is reached in one way: a path means the same at both, and so does what one says of a caller. */
+/** Whether both are the same API server, reached in the same way. Then a path, and an answer about a caller, mean the same at both. */
 export function isSameServer(one: Endpoint, other: Endpoint): boolean {
   if (one === other) return true;
   return (

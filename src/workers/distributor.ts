@@ -3,12 +3,12 @@ import type { Member } from './member.js';
 
 /** Connections that wait here for a worker, at most: as many as a listener's backlog commonly holds. */
 const mostWaiting = 1024;
-/** Times that a connection is sent to each worker in vain before it is closed: all of them may lack descriptors. */
+/** How many times each worker may fail to get a connection before it is closed: all of them may lack descriptors. */
 const mostRounds = 2;
 
 interface Waiting {
   readonly socket: Socket;
-  /** Workers that did not get it in this round. */
+  /** Workers that failed to get it in this round. */
   readonly failed: Set<Member>;
   round: number;
 }

@@ -11,19 +11,19 @@ interface MemberEvents {
   readonly onExit: (member: Member, code: number | null, signal: string | null) => void;
 }
 
-/** A connection on its way to a worker, of which this process keeps its own descriptor until it has arrived. */
+/** A connection on its way to a worker. This process keeps its own descriptor of it until it has arrived. */
 interface Handed {
   readonly socket: Socket;
   readonly onFailure: () => void;
-  /** Node is done with writing it, be it that it failed: Node does not say. */
+  /** Whether Node has finished writing it; Node does not say whether that failed. */
   isWritten: boolean;
   /** Signs of life from the worker since then. */
   signs: number;
 }
 
 /**
- * So many signs of life after a connection was written, the worker has read all that was in the pipe: between two of them is a whole turn
- * of its event loop, which has a phase for timers and one for reading.
+ * After so many signs of life since a connection was written, the worker has read everything in the pipe. Between two signs its event loop
+ * makes a whole turn, which has a phase for timers and one for reading.
  */
 const signsEnough = 3;
 
@@ -42,7 +42,7 @@ export class Member {
   readonly #process: Worker;
   readonly #channel: Channel<ToldByWorker, ToldByPrimary, ToPrimary>;
   #answering: Promise<void> | undefined;
-  /** Never more than one, for those that wait here are not lost with it. */
+  /** Never more than one: the others wait in the primary, where they are not lost with the worker. */
   #handed: Handed | undefined;
 
   constructor(number: number, process: Worker, { answers, onMessage, onExit }: MemberEvents) {
@@ -55,14 +55,14 @@ export class Member {
     );
     process.on('message', (message: ToPrimary) => this.#channel.receive(message));
     process.on('error', () => {});
-    // Node's own words for a descriptor that did not arrive, as where the worker has none left.
+    // Node's internal message for a descriptor that did not arrive, for example because the worker has none left.
     process.process.on('internalMessage', ({ cmd }: { readonly cmd?: string }) => {
       if (cmd === 'NODE_HANDLE_NACK') this.#failed();
     });
     process.once('exit', (code: number | null, signal: string | null) => {
       this.isServing = false;
       this.#channel.close();
-      // It may have read from it.
+      // The worker may have read from the connection, so nobody else can have it.
       this.taken();
       onExit(this, code, signal);
     });
@@ -81,26 +81,26 @@ export class Member {
     this.#process.send(message, () => {});
   }
 
-  /** Gives it a connection; `onFailure` is called when that does not arrive and is still whole. */
+  /** Sends it a connection; calls `onFailure` if that does not arrive and nothing has been read from it. */
   hand(socket: Socket, onFailure: () => void): void {
     const handed: Handed = { socket, onFailure, isWritten: false, signs: 0 };
     this.#handed = handed;
     this.connections += 1;
     this.givenAt = performance.now();
-    // Node closes what it cannot send unless it is kept open.
+    // Without keepOpen, Node closes a connection that it cannot send.
     this.#process.send({ type: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, error => {
       handed.isWritten = true;
       if (error !== null && this.#handed === handed) this.#failed();
     });
   }
 
-  /** The connection that it was given has arrived, or has gone with it. */
+  /** To be called when the connection has arrived, or was lost with the worker. */
   taken(): void {
     this.#handed?.socket.destroy();
     this.#handed = undefined;
   }
 
-  /** It says that it is alive, which it does once a second. */
+  /** To be called at each sign of life, which comes once a second. */
   lives(): void {
     if (this.#handed === undefined || !this.#handed.isWritten) return;
     this.#handed.signs += 1;
@@ -136,8 +136,8 @@ export class Member {
   }
 
   /**
-   * Node sends nothing more before a descriptor is confirmed. It does not notice that it could not be written (ETOOMANYREFS, unix(7)), and waits for
-   * ever; so it is told what the worker would say. Should a version of Node not have it that way, another worker has to do.
+   * Node sends nothing more until the worker confirms a descriptor. It does not notice a failed write (ETOOMANYREFS, unix(7)) and waits for
+   * ever. So this gives Node the confirmation that the worker would send. If a version of Node does not work this way, other workers take over.
    */
   #endWait(): void {
     try {

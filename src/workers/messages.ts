@@ -54,7 +54,7 @@ export type ToPrimary =
   | { readonly type: 'serving' }
   /** The connection that was sent last has come. */
   | { readonly type: 'taken' }
-  /** Said once a second: its event loop turns. */
+  /** Sent once a second, to show that its event loop turns. */
   | { readonly type: 'alive' }
   /** So many connections have ended. */
   | { readonly type: 'closed'; readonly count: number }

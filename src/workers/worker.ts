@@ -13,7 +13,7 @@ import { createSharedUpstream, type SharedUpstream } from './shared-upstream.js'
 export interface Parent {
   send(message: object): void;
   onMessage(listener: (message: ToWorker, socket: Socket | undefined) => void): void;
-  /** From now on an error that nobody caught is counted and logged, and what is logged is written before the end. */
+  /** From now on uncaught errors are counted and logged, and the log is written out before the process ends. */
   surviveErrors(logger: Logger, count: () => void): void;
   exit(code: number): void;
   /** Ends with an error that nobody expected. */

@@ -277,7 +277,7 @@ describe('the keys of an issuer', () => {
     await probe.close();
     const away: OidcIssuer = { ...probe, close: async () => {} };
     const { judge, claims, clock, log, keys } = await set(t, { issuer: away });
-    assert.match(log.join('\n'), /cannot be had yet.*\n.*connection refused/);
+    assert.match(log.join('\n'), /cannot fetch the keys.*\n.*connection refused/);
     assert.throws(() => keys.check(), /no keys of the OpenID Connect issuer https:.*: .*connection refused/);
     const token = signer.sign(claims());
     await assert.rejects(judge(token), { code: 503, retryAfterSeconds: 10 });

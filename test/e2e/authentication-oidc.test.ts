@@ -167,7 +167,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
       tokenFile: 'file-token,alice,,\n',
       args: [`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway'],
     });
-    await eventually('the line', () => /cannot be had yet/.test(again.proxy.stderr()));
+    await eventually('the line', () => /cannot fetch the keys/.test(again.proxy.stderr()));
     const token = signer.sign(claims());
     for (const leg of bothLegs) {
       const as = (text: string) => probe(again.proxy, again.server, leg, { headers: bearer(text) });

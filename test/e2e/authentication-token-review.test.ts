@@ -155,7 +155,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
 
   test('never outlive their own expiry, which the cache cannot stretch', async t => {
     const { server, tokens, proxy } = await start(t);
-    const token = createIdToken(new Date(Date.now() + 3_000));
+    const token = createIdToken(new Date(Date.now() + 8_000));
     tokens[token] = { username: 'alice' };
     assert.equal((await probe(proxy, server, 'plain', { headers: bearer(token) })).code, 200);
     delete tokens[token];

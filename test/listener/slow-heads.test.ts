@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.js';
 import { connectFrames, flags, frame, frameTypes, get, headerBlock } from '../support/http2-frames.js';
 
 /** Milliseconds that a head may take here; the program gives it 30 s, which a test in endurance/ waits for. */
-const headersTimeout = 300;
+const headersTimeout = 1_000;
 
 const { authority, serverCertificate } = await sharedIdentity();
 const ca = authority.certificate;

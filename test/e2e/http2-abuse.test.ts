@@ -98,8 +98,8 @@ describe('resets', () => {
 
   test('one after the other, each after its request has begun, end the connection past a rate', async () => {
     const connection = await connect();
-    let stream = 1;
-    for (; stream < 4_000 && !connection.socket.destroyed; stream += 2) {
+    const before = server.requests.length;
+    for (let stream = 1; stream < 4_000 && !connection.socket.destroyed; stream += 2) {
       connection.send(request(stream, '/never'));
       await delay(1);
       // With NO_ERROR, which is no error to node:http2.
@@ -108,8 +108,10 @@ describe('resets', () => {
     }
     // What was sent after the end may have reset the connection, and the GOAWAY with it.
     await connection.closed();
-    assert.ok(stream < 3_000, `${stream / 2} resets were taken`);
     await assertServing();
+    // A program that is behind its client ends the connection late, but takes no more of it.
+    const taken = server.requests.length - before;
+    assert.ok(taken < 1_500, `${taken} requests were taken`);
   });
 
   test('of HEAD requests, and those that a client has the server make, count as well', async () => {

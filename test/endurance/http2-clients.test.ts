@@ -38,7 +38,13 @@ before(async () => {
   });
   kubeconfig = await upstream.writeKubeconfig();
   files = await createServingFiles();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none', ...files.flags]);
+  // Long enough for a busy machine to free what hundreds of clients have left.
+  proxy = await startProxy([
+    `--kubeconfig=${kubeconfig.path}`,
+    '--log-requests=none',
+    '--shutdown-grace=10s',
+    ...files.flags,
+  ]);
 });
 
 after(async () => {
@@ -65,7 +71,7 @@ function misbehave(random: Random, { target }: StrictRequest, socket: Socket): v
   const end = random.chance(0.5) ? () => reset(socket) : () => socket.destroySoon();
   if (target.includes('watch')) {
     socket.write(`${chunked}\r\n`);
-    const timer = setInterval(() => socket.write('5\r\nevent\r\n'), 1 + random.below(5));
+    const timer = setInterval(() => socket.write('5\r\nevent\r\n'), 10 + random.below(20));
     socket.once('close', () => clearInterval(timer));
     if (random.chance(0.7)) setTimeout(end, random.below(100));
     return;

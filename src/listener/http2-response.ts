@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { constants, Http2ServerResponse } from 'node:http2';
+import { Http2ServerResponse } from 'node:http2';
 import type { Http2Request } from './http2-request.js';
 
 /** RFC 9113, section 8.2.2: what is of a connection has no place in HTTP/2. */
@@ -97,7 +97,9 @@ export class Http2Response extends Http2ServerResponse {
     this.wasCut = true;
     // Node sends the end of the stream only after it has got the trailers that it asks for.
     stream.removeAllListeners('wantTrailers').on('wantTrailers', () => {});
-    stream.once('finish', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+    // Not by `close`: while a write is under way its reset waits, and Node 26.10.0 aborts as above when the request ends meanwhile.
+    // Nor at once: what nghttp2 calls may not destroy a stream.
+    stream.once('finish', () => setImmediate(() => this.drop()));
     stream.end();
   }
 

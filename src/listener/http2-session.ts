@@ -142,7 +142,7 @@ export class Http2Session {
 
   /**
    * Ends the connection when its client is gone; call this at intervals. Node stops reading while a write is under way, and does not
-   * stop after a failed write, so it may notice neither an end nor a reset. A silent client with open requests gets a PING. It is cut off
+   * start again after a failed write, so it may notice neither an end nor a reset. A silent client with open requests gets a PING. It is cut off
    * if it stays silent and reads nothing of what waits for it. This counts checks, not time, so that a process that was suspended first
    * reads what came meanwhile.
    */

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -12,6 +11,7 @@ import { eventually } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { startNamingProxy } from '../support/forward-proxy.js';
 import { type RunningProgram as Program, startInProcess, startUpProblems } from '../support/in-process.js';
+import { forwardFromIpv6 } from '../support/ipv6.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { createIdToken, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 import { program } from '../support/project.js';
@@ -482,20 +482,8 @@ exec "$@"`;
     test('an API server with an IPv6 address is reached', async t => {
       const { server, tokens } = await startServer(t);
       tokens['one'] = { username: 'one', groups: masters };
-      const forwarder = net.createServer(socket => {
-        const target = net.connect(server.port, '127.0.0.1');
-        socket.pipe(target).pipe(socket);
-        socket.on('error', () => target.destroy());
-        target.on('error', () => socket.destroy());
-      });
-      t.after(() => forwarder.close());
-      forwarder.listen(0, '::1');
-      const failed = await once(forwarder, 'listening').then(
-        () => undefined,
-        (error: Error) => error,
-      );
-      if (failed !== undefined) return t.skip('there is no IPv6 loopback here');
-      const { port } = forwarder.address() as AddressInfo;
+      const port = await forwardFromIpv6(t, server.port);
+      if (port === undefined) return t.skip('there is no IPv6 loopback here');
       const { directory } = await createMount(t, server, 'one');
       const proxy = await startInPod(t, directory, {
         KUBERNETES_SERVICE_HOST: '::1',

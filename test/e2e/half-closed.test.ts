@@ -1,49 +1,25 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { startBothListeners } from '../support/both-listeners.js';
 import { untilOwnMetric } from '../support/own-metric.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw, exchangeRaw, type RawConnection, watchRaw } from '../support/raw-http.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
-import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, startStrictUpstream } from '../support/strict-upstream.js';
 import { type Leg, toBytes } from './leg.js';
 
 const large = 'x'.repeat(3_000_000);
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let files: ServingFiles;
-let plain: ProxyProcess;
-let secure: ProxyProcess;
-
-before(async () => {
-  upstream = await startStrictUpstream((request, socket) => {
-    if (request.target === '/small') socket.write(ok('ok'));
-    else if (request.target !== '/silent') socket.write(ok(large));
-  });
-  files = await createServingFiles();
-  kubeconfig = await upstream.writeKubeconfig();
-  [plain, secure] = await Promise.all([
-    startProxy([`--kubeconfig=${kubeconfig.path}`]),
-    startProxy([`--kubeconfig=${kubeconfig.path}`, ...files.flags]),
-  ]);
+const upstream = await startStrictUpstream((request, socket) => {
+  if (request.target === '/small') socket.write(ok('ok'));
+  else if (request.target !== '/silent') socket.write(ok(large));
 });
-
-after(async () => {
-  await plain?.stop('SIGKILL');
-  await secure?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-  await files?.remove();
-});
+const { plain, secure, ca } = await startBothListeners({ after }, upstream);
 
 const listeners: Readonly<Record<string, () => Promise<RawConnection>>> = {
   'plain HTTP': () => connectRaw(plain.port),
   TLS: async () => {
-    const ca = files.authority.certificate;
     const below = net.connect({ host: '127.0.0.1', port: secure.port, allowHalfOpen: true });
     const socket = tls.connect({ socket: below, ca, servername: 'localhost', ALPNProtocols: ['http/1.1'] });
     await once(socket, 'secureConnect');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { convertKey, createCertificateAuthority, type KeyType } from '../support/certificates.js';
 import { startFakeApiServer } from '../support/fake-api-server.js';
 import { type RunningProgram, startInProcess } from '../support/in-process.js';
+import { forwardFromIpv6 } from '../support/ipv6.js';
 import { type KubeconfigContents, type KubeconfigForm, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { startProxy } from '../support/proxy.js';
 
@@ -384,20 +385,8 @@ test('the path of the server address is not put before requests by default, as k
 });
 
 test('the API server is reached over IPv6', async t => {
-  const forwarder = net.createServer(socket => {
-    const target = net.connect(server.port, '127.0.0.1');
-    socket.pipe(target).pipe(socket);
-    socket.on('error', () => target.destroy());
-    target.on('error', () => socket.destroy());
-  });
-  t.after(() => forwarder.close());
-  forwarder.listen(0, '::1');
-  const failed = await once(forwarder, 'listening').then(
-    () => undefined,
-    (error: Error) => error,
-  );
-  if (failed !== undefined) return t.skip('there is no IPv6 loopback here');
-  const { port } = forwarder.address() as AddressInfo;
+  const port = await forwardFromIpv6(t, server.port);
+  if (port === undefined) return t.skip('there is no IPv6 loopback here');
   const contents = { server: `https://[::1]:${port}`, ca: authority.certificate, ...(await admin()) };
   const proxy = await startWith(t, contents);
   assert.equal(await whoami(proxy.url), 'admin');

@@ -1,49 +1,27 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { startBothListeners } from '../support/both-listeners.js';
 import { type RawConnection, watchRaw } from '../support/raw-http.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
-import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, startStrictUpstream } from '../support/strict-upstream.js';
 
 /** More than the kernel takes for a client that does not read. */
 const large = 16 * 1024 * 1024;
 const body = 'b'.repeat(40_000);
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let files: ServingFiles;
-let plain: ProxyProcess;
-let secure: ProxyProcess;
 /** The upstream connection that the large answer goes over. */
 let answering: net.Socket | undefined;
 
-before(async () => {
-  upstream = await startStrictUpstream((request, socket) => {
-    if (request.target === '/large') {
-      answering = socket;
-      socket.write(ok('x'.repeat(large)));
-    } else socket.write(ok(`${request.method} ${request.target} ${request.body.length}`));
-  });
-  files = await createServingFiles();
-  kubeconfig = await upstream.writeKubeconfig();
-  [plain, secure] = await Promise.all([
-    startProxy([`--kubeconfig=${kubeconfig.path}`]),
-    startProxy([`--kubeconfig=${kubeconfig.path}`, ...files.flags]),
-  ]);
+const upstream = await startStrictUpstream((request, socket) => {
+  if (request.target === '/large') {
+    answering = socket;
+    socket.write(ok('x'.repeat(large)));
+  } else socket.write(ok(`${request.method} ${request.target} ${request.body.length}`));
 });
-
-after(async () => {
-  await plain?.stop('SIGKILL');
-  await secure?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-  await files?.remove();
-});
+const { plain, secure, ca } = await startBothListeners({ after }, upstream);
 
 const listeners: Readonly<Record<string, () => Promise<RawConnection>>> = {
   'plain HTTP': async () => {
@@ -52,7 +30,6 @@ const listeners: Readonly<Record<string, () => Promise<RawConnection>>> = {
     return watchRaw(socket);
   },
   TLS: async () => {
-    const ca = files.authority.certificate;
     const socket = tls.connect({ host: '127.0.0.1', port: secure.port, ca, ALPNProtocols: ['http/1.1'] });
     await once(socket, 'secureConnect');
     return watchRaw(socket);

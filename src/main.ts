@@ -1,17 +1,17 @@
 #!/usr/bin/env -S node --max-semi-space-size=32 --v8-pool-size=1
-import './no-inspector.js';
+import './app/no-inspector.js';
 import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
-import { createFront, type Front } from './front.js';
-import { listen, listenForAdmin } from './listening.js';
-import { createLogger, flushed, flushSync, type Logger } from './observability/logger.js';
+import { createFront, type Front } from './app/application.js';
+import { listen, listenForAdmin } from './app/listen.js';
+import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
+import { authenticationMethods, isBeyondLoopback } from './options/exposure.js';
 import { formatHelp } from './options/help.js';
-import { authenticationMethods, isBeyondLoopback } from './options/open-door.js';
 import { parseOptions } from './options/parse.js';
-import type { Options } from './options.js';
+import type { Options } from './options/table.js';
 import type { ToWorker } from './workers/messages.js';
 import type { createPrimary as CreatePrimary } from './workers/primary.js';
 

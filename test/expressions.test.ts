@@ -7,9 +7,9 @@ import { compileRegexpList, type RegexpList } from '../src/guard/regexp-list.js'
 import { parseRequestTarget } from '../src/guard/request-target.js';
 import { impersonatedUser } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
-import { sourceIPs } from '../src/observability/audit-event.js';
-import { loggableUri } from '../src/observability/request-uri.js';
-import { optionTable } from '../src/options.js';
+import { sourceIPs } from '../src/observability/audit/event.js';
+import { loggableUri } from '../src/observability/audit/request-uri.js';
+import { optionTable } from '../src/options/table.js';
 import { type Additions, outboundHeaders } from '../src/proxy/headers.js';
 import { projectFile } from './support/project.js';
 
@@ -102,7 +102,7 @@ function apply(regexp: RegExp, input: string): void {
 test('No expression takes longer than 5 ms for the longest text that a client can send', () => {
   const expressions = findExpressions();
   const files = new Set(expressions.map(({ file }) => file));
-  for (const file of ['guard/host.ts', 'observability/request-uri.ts', 'kubernetes/query.ts']) {
+  for (const file of ['guard/host.ts', 'observability/audit/request-uri.ts', 'kubernetes/query.ts']) {
     assert.ok(files.has(file), file);
   }
   assert.ok(expressions.length > 60, String(expressions.length));

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { createKnownResources } from '../src/kubernetes/known-resources.js';
-import { createMetrics, type MetricDescription } from '../src/observability/metrics.js';
-import { definitionOf, flagName, optionKeys } from '../src/options.js';
+import { createMetrics, type MetricDescription } from '../src/observability/metrics/metrics.js';
+import { definitionOf, flagName, optionKeys } from '../src/options/table.js';
 import { projectFile } from './support/project.js';
 
 /** A table's row; a bar would end its cell on GitHub, in code as well (GFM, section 4.10). */

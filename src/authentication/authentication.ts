@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import type { AuthenticationMethod, AuthenticationMetrics } from '../observability/authentication-metrics.js';
+import type {
+  AuthenticationMethod,
+  AuthenticationMetrics,
+} from '../observability/metrics/authentication-metrics.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { Authenticator } from './authenticator.js';
 import { type BearerToken, readBearerToken } from './bearer-token.js';

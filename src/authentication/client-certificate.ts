@@ -8,8 +8,8 @@ import {
   publicKeyOf,
   type Validity,
   validityOf,
-} from '../listener/client-authorities.js';
-import { type Peer, peerOf } from '../listener/peer.js';
+} from '../server/listener/client-authorities.js';
+import { type Peer, peerOf } from '../server/listener/peer.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { Authenticator } from './authenticator.js';
 

@@ -1,9 +1,9 @@
-import type { AuthenticationMetrics } from '../observability/authentication-metrics.js';
-import type { HealthCheck } from '../observability/health.js';
-import type { Logger } from '../observability/logger.js';
-import type { ImpersonationTarget } from '../upstream/impersonation-access.js';
-import { createIssuerDispatcher } from '../upstream/issuer-dispatcher.js';
-import type { Upstream } from '../upstream/upstream.js';
+import type { Upstream } from '../clusters/cluster.js';
+import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
+import type { HealthCheck } from '../endpoints/health.js';
+import type { Logger } from '../observability/log/logger.js';
+import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
+import { createIssuerDispatcher } from '../transport/dial/issuer-dispatcher.js';
 import { admitUsersOf } from './admitted-users.js';
 import { Authentication } from './authentication.js';
 import type { Authenticator } from './authenticator.js';

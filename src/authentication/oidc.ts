@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { JWKSMultipleMatchingKeys, JWSSignatureVerificationFailed } from 'jose/errors';
-import { type Clock, systemClock } from '../credentials/clock.js';
 import { StatusError } from '../kubernetes/status.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { BearerToken } from './bearer-token.js';
 import { admitUser, type IdentityRules } from './identity.js';

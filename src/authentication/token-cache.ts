@@ -1,7 +1,10 @@
-import { type Clock, systemClock } from '../credentials/clock.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import type { AuthenticationMethod, AuthenticationMetrics } from '../observability/authentication-metrics.js';
+import { type Clock, systemClock } from '../lib/clock.js';
+import type {
+  AuthenticationMethod,
+  AuthenticationMetrics,
+} from '../observability/metrics/authentication-metrics.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { BearerToken } from './bearer-token.js';
 import { IdentityError } from './identity.js';

@@ -1,7 +1,7 @@
-import { describeFileError } from '../kubeconfig/file-problem.js';
-import { watchFiles } from '../kubeconfig/file-watch.js';
-import { readWhole } from '../kubeconfig/read-file.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import { describeFileError } from '../lib/file-problem.js';
+import { watchFiles } from '../lib/file-watch.js';
+import { readWhole } from '../lib/read-file.js';
 import { digestOf } from './bearer-token.js';
 import { CsvError, parseCsv } from './csv.js';
 import { admitUser, IdentityError, type IdentityRules } from './identity.js';

@@ -1,9 +1,9 @@
+import type { Upstream } from '../clusters/cluster.js';
+import { postReview } from '../clusters/own-request.js';
 import { readIdToken } from '../kubeconfig/id-token.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import type { AuthenticationMetrics } from '../observability/authentication-metrics.js';
-import { postReview } from '../upstream/own-request.js';
-import type { Upstream } from '../upstream/upstream.js';
+import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { BearerToken } from './bearer-token.js';
 import { admitUser, type IdentityRules } from './identity.js';

@@ -1,5 +1,5 @@
 import type { ExecConfig } from '../kubeconfig/exec-config.js';
-import { type Clock, systemClock } from './clock.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import type { Credential } from './credential.js';
 import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
 import { createExecInfo, type ExecAnswer, type ExecCluster, parseExecCredential } from './exec-credential.js';

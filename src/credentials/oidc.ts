@@ -1,6 +1,6 @@
 import type { OidcConfig } from '../kubeconfig/auth-provider.js';
 import { readIdToken } from '../kubeconfig/id-token.js';
-import { type Clock, systemClock } from './clock.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import type { Credential } from './credential.js';
 import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
 import { OidcIssuer } from './oidc-issuer.js';

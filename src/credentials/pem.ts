@@ -1,6 +1,6 @@
-import { describeFileError } from '../kubeconfig/file-problem.js';
-import { readWhole } from '../kubeconfig/read-file.js';
 import type { PemSource } from '../kubeconfig/types.js';
+import { describeFileError } from '../lib/file-problem.js';
+import { readWhole } from '../lib/read-file.js';
 
 /** One block of a PEM document (RFC 7468), `text` with its BEGIN and END lines. */
 interface PemBlock {

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../lib/clock.js';
 import { type Credential, isSameCredential } from './credential.js';
 import {
   CredentialError,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { describeFileError } from '../kubeconfig/file-problem.js';
-import { readWhole } from '../kubeconfig/read-file.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
+import { describeFileError } from '../lib/file-problem.js';
+import { readWhole } from '../lib/read-file.js';
 import { isBearerToken } from './bearer-token.js';
 import { loadClientCertificate } from './client-certificate.js';
 import type { Credential } from './credential.js';

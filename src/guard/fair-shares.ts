@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RejectionReason, SharesInUse } from '../observability/metrics.js';
+import type { RejectionReason, SharesInUse } from '../observability/metrics/metrics.js';
 import { Refusal } from './refusal.js';
 import { RefusalCount, type UserShare, UserShares } from './user-shares.js';
 

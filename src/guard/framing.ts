@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue } from '../http/header-fields.js';
-import { isHttp2 } from '../listener/http2-request.js';
 import { hasBody } from '../proxy/request-body.js';
+import { isHttp2 } from '../server/listener/http2-request.js';
 import { Refusal } from './refusal.js';
 
 /**

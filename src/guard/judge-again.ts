@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
+import { type Endpoint, isSameServer } from '../clusters/cluster.js';
 import { StatusError } from '../kubernetes/status.js';
-import { type Endpoint, isSameServer } from '../upstream/upstream.js';
 import { refuseImpersonation } from './impersonation.js';
 
 /**

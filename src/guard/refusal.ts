@@ -1,5 +1,5 @@
 import { StatusError } from '../kubernetes/status.js';
-import type { RejectionReason } from '../observability/metrics.js';
+import type { RejectionReason } from '../observability/metrics/metrics.js';
 
 /** What else there is to a refusal. */
 interface RefusalOptions extends ErrorOptions {

@@ -1,6 +1,6 @@
-import { type Clock, systemClock } from '../credentials/clock.js';
 import { discover, type FetchJson } from '../kubernetes/discovery.js';
-import type { Logger } from '../observability/logger.js';
+import { type Clock, systemClock } from '../lib/clock.js';
+import type { Logger } from '../observability/log/logger.js';
 import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
 
 /** Milliseconds until discovery is read again: while it is incomplete, and while it lacks an entry. */

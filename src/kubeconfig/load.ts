@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { describeFileError } from './file-problem.js';
+import { describeFileError } from '../lib/file-problem.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
 

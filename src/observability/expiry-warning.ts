@@ -1,4 +1,4 @@
-import type { Logger } from './logger.js';
+import type { Logger } from './log/logger.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;

@@ -1,9 +1,9 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import type { Logger } from './logger.js';
-import type { RequestMetrics } from './metrics.js';
-import type { RequestAudit } from './request-audit.js';
-import type { createRequestLines, RequestLineFields } from './request-line.js';
-import type { EndReason } from './traffic-metrics.js';
+import type { RequestAudit } from './audit/request-audit.js';
+import type { Logger } from './log/logger.js';
+import type { createRequestLines, RequestLineFields } from './log/request-line.js';
+import type { RequestMetrics } from './metrics/metrics.js';
+import type { EndReason } from './metrics/traffic-metrics.js';
 
 /** Where request lines go, and which there are: all, those that failed or ended with 4xx or 5xx, or none. */
 export interface RequestLog {

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { definitionOf, flagName, type OptionKey, optionKeys } from '../options.js';
 import type { Given, Source } from './given.js';
 import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
 import { suggest } from './suggestion.js';
+import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
 /** The options of the command line, and those flags of kubectl on it that mean nothing here. */
 export interface CommandLine extends Source {

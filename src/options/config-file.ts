@@ -1,9 +1,9 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { parseYaml } from '../kubeconfig/yaml-document.js';
-import { definitionOf, flagName, type OptionKey, optionKeys } from '../options.js';
 import { environmentName } from './environment.js';
 import type { Given, Source } from './given.js';
 import { suggest } from './suggestion.js';
+import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
 /**
  * Reads the YAML file of --config: one mapping from flag names to scalars, or to lists where the flag takes one.

@@ -1,7 +1,7 @@
-import { definitionOf, flagName, type OptionKey, optionKeys } from '../options.js';
 import type { Given, Source } from './given.js';
 import { isServiceVariable } from './service-variable.js';
 import { suggest } from './suggestion.js';
+import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
 const prefix = 'KUBE_API_PROXY_';
 

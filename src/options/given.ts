@@ -1,4 +1,4 @@
-import type { OptionKey } from '../options.js';
+import type { OptionKey } from './table.js';
 
 /** What one source (command line, environment or file) says of an option: its text, and where that stands. */
 export interface Given {

@@ -1,5 +1,5 @@
-import { definitionOf, flagName, type OptionGroup, optionKeys } from '../options.js';
 import { kubectlFlags, verbosity } from './kubectl-flags.js';
+import { definitionOf, flagName, type OptionGroup, optionKeys } from './table.js';
 
 const width = 100;
 

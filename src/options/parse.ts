@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { describeFileError } from '../kubeconfig/file-problem.js';
-import { definitionOf, type OptionKey, type Options, optionKeys } from '../options.js';
+import { describeFileError } from '../lib/file-problem.js';
 import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
+import { openDoors } from './exposure.js';
 import type { Given, Source } from './given.js';
-import { openDoors } from './open-door.js';
+import { definitionOf, type OptionKey, type Options, optionKeys } from './table.js';
 
 /** Where options come from. `argv` has no program name in it; `readFile` reads the file of --config. */
 export interface OptionSources {

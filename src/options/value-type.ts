@@ -1,7 +1,7 @@
 import { compileOriginList } from '../guard/origin-list.js';
 import { compileRegexpList } from '../guard/regexp-list.js';
 import { parseResourceList, type ResourcePattern } from '../guard/resource-list.js';
-import { isCipherSuite } from '../listener/cipher-suites.js';
+import { isCipherSuite } from '../server/listener/cipher-suites.js';
 import { parseDuration } from './duration.js';
 
 /** What a text came to: its value, or one line for each thing that is wrong with it. */

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { UpstreamSession } from '../clusters/cluster.js';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
-import { asHttp2, type Http2Response } from '../listener/http2-response.js';
 import type { RequestRecord } from '../observability/request-record.js';
-import type { Carrier, ExchangeEvents } from '../upstream/carrier.js';
-import type { UpstreamSession } from '../upstream/upstream.js';
-import { toUpstreamError } from '../upstream/upstream-error.js';
+import { asHttp2, type Http2Response } from '../server/listener/http2-response.js';
+import type { Carrier, ExchangeEvents } from '../transport/carrier.js';
+import { toUpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
 import { inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify';
+import type { Endpoint, Upstream, UpstreamSession } from '../clusters/cluster.js';
 import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
-import type { TrafficMetrics } from '../observability/traffic-metrics.js';
-import type { Endpoint, Upstream, UpstreamSession } from '../upstream/upstream.js';
+import type { TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
 import { outboundHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue, hasField } from '../http/header-fields.js';
-import { StallTimer } from '../listener/stall-timer.js';
-import type { OutgoingBody } from '../upstream/carrier.js';
+import { StallTimer } from '../server/listener/stall-timer.js';
+import type { OutgoingBody } from '../transport/carrier.js';
 
 /** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
 export class RequestBody implements OutgoingBody {

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { UpstreamSession } from '../clusters/cluster.js';
 import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
-import { StallTimer } from '../listener/stall-timer.js';
-import type { EndReason } from '../observability/traffic-metrics.js';
-import { requestUpgrade } from '../upstream/upgrade-connection.js';
-import type { UpstreamSession } from '../upstream/upstream.js';
-import { toUpstreamError, UpstreamError } from '../upstream/upstream-error.js';
+import type { EndReason } from '../observability/metrics/traffic-metrics.js';
+import { StallTimer } from '../server/listener/stall-timer.js';
+import { requestUpgrade } from '../transport/upgrade-connection.js';
+import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
 import { inboundHeaders, withPossibleTrailer } from './headers.js';

@@ -1,10 +1,10 @@
+import type { Endpoint } from '../clusters/cluster.js';
 import type { Credential } from '../credentials/credential.js';
 import type { CredentialSourceName } from '../credentials/credential-source.js';
-import type { HealthAnswer } from '../observability/health.js';
-import type { LoggerOptions } from '../observability/logger.js';
-import type { Rendered, Snapshot } from '../observability/metrics.js';
-import type { Options } from '../options.js';
-import type { Endpoint } from '../upstream/upstream.js';
+import type { HealthAnswer } from '../endpoints/health.js';
+import type { LoggerOptions } from '../observability/log/logger.js';
+import type { Rendered, Snapshot } from '../observability/metrics/metrics.js';
+import type { Options } from '../options/table.js';
 
 /**
  * What the primary and its workers say to each other, over the pipe between them and nowhere else: some of it is secret.

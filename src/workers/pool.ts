@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster';
 import { backoffAfter } from '../credentials/lifetime.js';
-import type { Logger } from '../observability/logger.js';
-import { addCounters, type Metrics, type Snapshot } from '../observability/metrics.js';
+import type { Logger } from '../observability/log/logger.js';
+import { addCounters, type Metrics, type Snapshot } from '../observability/metrics/metrics.js';
 import type { Answers } from './channel.js';
 import { Distributor } from './distributor.js';
 import { Member } from './member.js';

@@ -1,8 +1,14 @@
 import type { Worker } from 'node:cluster';
-import type { Front } from '../front.js';
-import { renderSum } from '../observability/metrics.js';
-import type { Options } from '../options.js';
-import { abandonProgram, createProgram, fetchDiscovery, type Program, type Surroundings } from '../start.js';
+import type { Front } from '../app/application.js';
+import {
+  abandonProgram,
+  createProgram,
+  fetchDiscovery,
+  type Program,
+  type Surroundings,
+} from '../app/compose.js';
+import { renderSum } from '../observability/metrics/metrics.js';
+import type { Options } from '../options/table.js';
 import { createSharedListener } from './listener.js';
 import type { Start } from './messages.js';
 import { Pool } from './pool.js';

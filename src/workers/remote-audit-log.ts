@@ -1,6 +1,6 @@
-import { AuditLog } from '../observability/audit-log.js';
-import type { AuditMetrics } from '../observability/audit-metrics.js';
-import type { OpenAuditLog } from '../observability/open-audit-log.js';
+import { AuditLog } from '../observability/audit/log.js';
+import type { OpenAuditLog } from '../observability/audit/open.js';
+import type { AuditMetrics } from '../observability/metrics/audit-metrics.js';
 
 /** How lines come to the process that has the file. */
 interface Remote {

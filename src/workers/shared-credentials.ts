@@ -1,6 +1,6 @@
+import type { Upstream } from '../clusters/cluster.js';
 import type { Credential } from '../credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../credentials/credential-source.js';
-import type { Upstream } from '../upstream/upstream.js';
 import type { GivenCredential, SharedEndpoint } from './messages.js';
 
 /** Whom changes are told. */

@@ -1,5 +1,5 @@
-import type { FollowingUpstream, FollowOptions } from '../upstream/reload.js';
-import { type Endpoint, Upstream } from '../upstream/upstream.js';
+import { type Endpoint, Upstream } from '../clusters/cluster.js';
+import type { FollowingUpstream, FollowOptions } from '../clusters/follow.js';
 import type { Channel } from './channel.js';
 import type { GivenCredential, SharedEndpoint, ToldByPrimary, ToldByWorker, ToWorker } from './messages.js';
 import { createRemoteSource, type RemoteSource } from './remote-source.js';

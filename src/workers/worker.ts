@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { drain } from '../drain.js';
-import { createHealth } from '../observability/health.js';
-import { createLogger, flushed, type Logger } from '../observability/logger.js';
-import { createProgram, type Program, type Surroundings } from '../start.js';
+import { createProgram, type Program, type Surroundings } from '../app/compose.js';
+import { drain } from '../app/drain.js';
+import { createHealth } from '../endpoints/health.js';
+import { createLogger, flushed, type Logger } from '../observability/log/logger.js';
+import { createIntake, type Intake } from './accepted-connections.js';
 import { Channel } from './channel.js';
-import { createIntake, type Intake } from './intake.js';
 import type { Start, ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
 import { createRemoteAuditLog } from './remote-audit-log.js';
 import { createSharedUpstream, type SharedUpstream } from './shared-upstream.js';

@@ -8,10 +8,10 @@ import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
 import { createClientCertificateAuthenticator } from '../../src/authentication/client-certificate.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
-import { openSslCiphers } from '../../src/listener/cipher-suites.js';
-import { toClientAuthorities } from '../../src/listener/client-authorities.js';
-import { serveTls } from '../../src/listener/secure-server.js';
-import type { TlsFiles } from '../../src/listener/tls-files.js';
+import { openSslCiphers } from '../../src/server/listener/cipher-suites.js';
+import { toClientAuthorities } from '../../src/server/listener/client-authorities.js';
+import { serveTls } from '../../src/server/listener/secure-server.js';
+import type { TlsFiles } from '../../src/server/listener/tls-files.js';
 import {
   type CertificateAuthority,
   type CertificatePair,

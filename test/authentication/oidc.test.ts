@@ -11,7 +11,7 @@ import { createOidcJudge, createWaitsForIssuer } from '../../src/authentication/
 import { OidcKeys } from '../../src/authentication/oidc-keys.js';
 import type { TokenAuthenticator } from '../../src/authentication/token-authenticator.js';
 import { createTokenCache } from '../../src/authentication/token-cache.js';
-import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
+import { createIssuerDispatcher } from '../../src/transport/dial/issuer-dispatcher.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
 import { eventuallyPasses, until } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';

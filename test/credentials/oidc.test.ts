@@ -7,7 +7,7 @@ import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import { createOidcSource } from '../../src/credentials/oidc.js';
 import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
-import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
+import { createIssuerDispatcher } from '../../src/transport/dial/issuer-dispatcher.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';

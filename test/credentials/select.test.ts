@@ -10,7 +10,7 @@ import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
-import { createIssuerDispatcher } from '../../src/upstream/issuer-dispatcher.js';
+import { createIssuerDispatcher } from '../../src/transport/dial/issuer-dispatcher.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { createKnownResources } from '../../src/kubernetes/known-resources.js';
-import { createMetrics } from '../../src/observability/metrics.js';
+import { createMetrics } from '../../src/observability/metrics/metrics.js';
 import { kubectlTest } from '../support/kubectl.js';
 import { projectFile } from '../support/project.js';
 import { only, render } from './manifests.js';

@@ -7,7 +7,7 @@ import {
   Place,
   type RequestKind,
 } from '../../src/guard/fair-shares.js';
-import type { RejectionReason } from '../../src/observability/metrics.js';
+import type { RejectionReason } from '../../src/observability/metrics/metrics.js';
 
 const unlimited: FairSharesLimits = {
   maxRequestsInflight: 0,

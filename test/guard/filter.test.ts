@@ -4,7 +4,7 @@ import { createFilter } from '../../src/guard/filter.js';
 import { Refusal } from '../../src/guard/refusal.js';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
 import { parseRequestTarget } from '../../src/guard/request-target.js';
-import { optionTable } from '../../src/options.js';
+import { optionTable } from '../../src/options/table.js';
 
 interface Rules {
   readonly acceptPaths?: string;

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { createHostGuard, refuseUncertainHost } from '../../src/guard/host.js';
 import { Refusal } from '../../src/guard/refusal.js';
 import { compileRegexpList } from '../../src/guard/regexp-list.js';
-import { optionTable } from '../../src/options.js';
+import { optionTable } from '../../src/options/table.js';
 
 function guardFor(
   source: string,

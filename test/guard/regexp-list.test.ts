@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RE2JS } from 're2js';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
-import { optionTable } from '../../src/options.js';
+import { optionTable } from '../../src/options/table.js';
 
 function compile(source: string): RegexpList {
   const compiled = compileRegexpList('--flag', source);

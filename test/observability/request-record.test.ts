@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import pino from 'pino';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
-import type { RequestMetrics } from '../../src/observability/metrics.js';
-import { createRequestLines } from '../../src/observability/request-line.js';
+import { createRequestLines } from '../../src/observability/log/request-line.js';
+import type { RequestMetrics } from '../../src/observability/metrics/metrics.js';
 import {
   type RequestLog,
   type RequestOrigin,

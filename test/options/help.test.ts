@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatHelp } from '../../src/options/help.js';
-import { optionKeys, optionTable } from '../../src/options.js';
+import { optionKeys, optionTable } from '../../src/options/table.js';
 
 describe('the text of --help', () => {
   const help = formatHelp();

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { FastifyRequest } from 'fastify';
+import type { UpstreamSession } from '../../src/clusters/cluster.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from '../../src/proxy/outbound-request.js';
-import type { UpstreamSession } from '../../src/upstream/upstream.js';
 
 const session = {
   ...{ host: 'api.example', serverPath: '', credential: { authorization: 'Bearer own' }, impersonation: [] },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ResponseEvents, ResponseParser } from '../../src/upstream/response-parser.js';
+import { type ResponseEvents, ResponseParser } from '../../src/transport/http1/response-parser.js';
 
 /** What a parser made of the answers on one connection, whatever pieces their bytes came in. */
 export interface ReadAnswer {

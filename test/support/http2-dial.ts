@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Dial } from '../../src/upstream/dial.js';
+import type { Dial } from '../../src/transport/dial/dial.js';
 
 /** Dials without TLS what has picked a protocol all the same: HTTP/2 unless told otherwise. */
 export function dialPlain(port: number, protocol = 'h2'): Dial {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import tls from 'node:tls';
-import { decodeHeaderBlock } from '../../src/upstream/http2/hpack.js';
+import { decodeHeaderBlock } from '../../src/transport/http2/hpack.js';
 import type { CertificateAuthority } from './certificates.js';
 import {
   connectionPreface,

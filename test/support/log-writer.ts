@@ -1,4 +1,4 @@
-import { createLogger, flushSync } from '../../src/observability/logger.js';
+import { createLogger, flushSync } from '../../src/observability/log/logger.js';
 
 /**
  * A program that writes numbered lines to its standard error and leaves: with nothing left to do, by itself at once, by an

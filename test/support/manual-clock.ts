@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/credentials/clock.js';
+import type { Clock } from '../../src/lib/clock.js';
 
 /** A clock that stands still until it is moved; what falls due meanwhile runs in order. */
 export class ManualClock implements Clock {

@@ -2,18 +2,18 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import fastify from 'fastify';
+import type { UpstreamSession } from '../../src/clusters/cluster.js';
 import { parseRequestTarget } from '../../src/guard/request-target.js';
 import { isLongRunning, parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import type { StatusError } from '../../src/kubernetes/status.js';
-import { serveHalfClosed } from '../../src/listener/half-closed.js';
 import { RequestRecord } from '../../src/observability/request-record.js';
 import { OpenStreams } from '../../src/proxy/open-streams.js';
 import type { ProxyContext } from '../../src/proxy/outbound-request.js';
-import { proxyPlugin } from '../../src/proxy/plugin.js';
 import { listenForUpgrades } from '../../src/proxy/upgrade-listener.js';
-import { createDial } from '../../src/upstream/dial.js';
-import { UpstreamDispatcher } from '../../src/upstream/dispatcher.js';
-import type { UpstreamSession } from '../../src/upstream/upstream.js';
+import { proxyPlugin } from '../../src/server/api-routes.js';
+import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
+import { createDial } from '../../src/transport/dial/dial.js';
+import { UpstreamDispatcher } from '../../src/transport/pool.js';
 
 /** Both legs to an API server, in this process: no guards, no credentials, and times that a test can wait for. */
 export interface ProxyApp {

@@ -1,4 +1,4 @@
-import type { Carrier, ExchangeEvents, OutgoingBody } from '../../src/upstream/carrier.js';
+import type { Carrier, ExchangeEvents, OutgoingBody } from '../../src/transport/carrier.js';
 
 /** An exchange that only writes down what it hears. */
 export class RecordedExchange implements ExchangeEvents {

@@ -1,0 +1,86 @@
+import { lstat, unlink } from 'node:fs/promises';
+import { type AddressInfo, connect, type Server } from 'node:net';
+import type { Options } from '../options/table.js';
+
+/** What can be told to listen. */
+export interface Listener {
+  readonly server: Server;
+  listen(at: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<unknown>;
+}
+
+/** Where it listens: `host:port` as bound, or the socket's path. */
+export type Listening = { readonly address: string } | { readonly problem: string };
+
+/** Runs something while files are created without these permissions. */
+export type WithUmask = (mask: number, run: () => Promise<unknown>) => Promise<void>;
+
+/** What fits into a `sockaddr_un` with its final zero (unix(7)); a longer path would quietly be cut short. */
+const longestSocketPath = 107;
+
+/** Listens as --address and --port or --unix-socket say; a Unix socket is its owner's alone from the first moment. */
+export async function listen(listener: Listener, options: Options, withUmask: WithUmask): Promise<Listening> {
+  const { unixSocket, address, port } = options;
+  try {
+    if (unixSocket === '') {
+      await listener.listen({ host: address, port });
+      return { address: addressOf(listener) };
+    }
+    if (Buffer.byteLength(unixSocket) > longestSocketPath) {
+      return { problem: `--unix-socket: ${unixSocket} is longer than ${longestSocketPath} bytes` };
+    }
+    await removeStaleSocket(unixSocket);
+    await withUmask(0o177, () => listener.listen({ path: unixSocket }));
+    return { address: unixSocket };
+  } catch (error) {
+    return { problem: listeningProblem(error as NodeJS.ErrnoException, options) };
+  }
+}
+
+/** Listens as --admin-address and --admin-port say; undefined when there is no admin listener. */
+export async function listenForAdmin(
+  admin: Listener | undefined,
+  { adminAddress: host, adminPort: port = 0 }: Options,
+): Promise<Listening | undefined> {
+  if (admin === undefined) return undefined;
+  try {
+    await admin.listen({ host, port });
+    return { address: addressOf(admin) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === 'EADDRINUSE' ? 'is in use already' : `cannot be listened on: ${message}`;
+    return { problem: `--admin-port: ${host}:${port} ${reason}` };
+  }
+}
+
+/** `host:port` of a listener, an IPv6 address in brackets. */
+function addressOf({ server }: Listener): string {
+  const { family, address, port } = server.address() as AddressInfo;
+  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+/** What a failure to listen means, in the words of the flag to change. */
+function listeningProblem({ code, message }: NodeJS.ErrnoException, options: Options): string {
+  const { unixSocket, address, port } = options;
+  const inUse = code === 'EADDRINUSE';
+  if (unixSocket !== '') {
+    return `--unix-socket: ${unixSocket} ${inUse ? 'is in use already' : `cannot be listened on: ${message}`}`;
+  }
+  if (inUse) return `--port: ${port} is in use already on ${address}`;
+  if (code === 'EACCES') return `--port: ${port} needs a privilege that this user does not have`;
+  const notHere = ['EADDRNOTAVAIL', 'EINVAL', 'ENOTFOUND', 'EAI_AGAIN'].includes(code ?? '');
+  return `--address: ${address} ${notHere ? 'is not an address of this machine' : `cannot be listened on: ${message}`}`;
+}
+
+/** A socket that is left over from an earlier run goes; one that somebody listens on and any other file stay, and listening fails. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket() && !(await isListenedOn(path))) await unlink(path);
+}
+
+function isListenedOn(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}

@@ -1,0 +1,120 @@
+import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
+import type { CredentialEvents } from '../credentials/credential-source.js';
+import { prepareCredentialSource } from '../credentials/select.js';
+import { inClusterKubeconfig, serviceAccountDirectory } from '../kubeconfig/in-cluster.js';
+import {
+  type KubeconfigLocation,
+  kubeconfigFiles,
+  loadKubeconfig,
+  type ReadText,
+} from '../kubeconfig/load.js';
+import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
+import { resolveClientConfig } from '../kubeconfig/resolve.js';
+import type { ClientConfig, Kubeconfig, PemSource } from '../kubeconfig/types.js';
+import { readWhole } from '../lib/read-file.js';
+import { createIssuerDispatcher } from '../transport/dial/issuer-dispatcher.js';
+import { selectProxy } from '../transport/dial/proxy-selection.js';
+import type { Endpoint } from './cluster.js';
+
+/** All that the kubeconfig, the flags and the files they name come down to. */
+export interface Configuration extends Endpoint {
+  /** Every file that was read or looked for: a change of one of them is a change of the configuration. */
+  readonly files: readonly string[];
+  /** Whether there was a kubeconfig with anything in it, as against flags or a Pod's service account alone. */
+  readonly hasKubeconfig: boolean;
+}
+
+/** What is wrong with it, and the files that may put it right, as far as it could be read. */
+interface Unusable {
+  readonly problems: readonly string[];
+  readonly files?: readonly string[];
+}
+
+/** Where a configuration is read from. */
+export interface ConfigurationOptions {
+  readonly location: KubeconfigLocation;
+  /** The process's environment: in a Pod it names the API server. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly overrides: Overrides;
+  readonly events: CredentialEvents;
+  /** What about it does not go with the rest of the program; undefined when it does. */
+  readonly refuse?: (config: ClientConfig) => string | undefined;
+  /** Has the files looked at again before their time. */
+  readonly lookAgain: () => Promise<void>;
+}
+
+/**
+ * Reads everything anew. What has a state and has not changed, such as an exec plugin's cached answer, is taken over from
+ * the configuration before. All that is wrong is told at once, one line each.
+ */
+export async function loadConfiguration(
+  { location, env, overrides, events, lookAgain, refuse }: ConfigurationOptions,
+  before?: Configuration,
+): Promise<Configuration | Unusable> {
+  const loaded = loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
+  if ('problems' in loaded) return loaded;
+  const hasKubeconfig = !isBlank(loaded.kubeconfig);
+  if (before?.hasKubeconfig && !hasKubeconfig) {
+    // One that is being rewritten: without it another identity, or none, would take its place.
+    return { problems: [`nothing is left of the kubeconfig in ${loaded.kubeconfig.lookedFor.join(', ')}`] };
+  }
+  const inCluster =
+    loaded.kubeconfig.files.length === 0 && !isGiven(overrides.server)
+      ? inClusterKubeconfig(env, serviceAccountDirectory)
+      : undefined;
+  const kubeconfig = inCluster ?? loaded.kubeconfig;
+  const resolved = resolveClientConfig(kubeconfig, overrides);
+  if ('problems' in resolved) return resolved;
+  const { config } = resolved;
+  const trusted = await loadAuthority(config);
+  const prepared = await prepareCredentialSource(config);
+  const proxied = selectProxy(config.server, {
+    proxyUrl: config.proxyUrl?.url ?? '',
+    name: config.proxyUrl?.name ?? 'proxy-url',
+    environment: env,
+  });
+  const files = [...loaded.kubeconfig.lookedFor, ...kubeconfig.files, ...filesOf(config)];
+  const refusal = refuse?.(config);
+  if ('problems' in prepared || 'problems' in trusted || 'problem' in proxied || refusal !== undefined) {
+    const problems = [prepared, trusted].flatMap(part => ('problems' in part ? part.problems : []));
+    if ('problem' in proxied) problems.push(proxied.problem);
+    return { problems: refusal === undefined ? problems : [...problems, refusal], files };
+  }
+  const { certificateAuthority } = trusted;
+  const source = prepared.create({
+    ...{ certificateAuthority, env, events, lookAgain, before: before?.source },
+    createIssuerDispatcher: createIssuerDispatcher(env),
+  });
+  return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };
+}
+
+/** Reads files ahead, without blocking: a slow file must not stop the whole process. */
+async function readTexts(files: readonly string[]): Promise<ReadText> {
+  const read = await Promise.allSettled(files.map(file => readWhole(file)));
+  const results = new Map(files.map((file, index) => [file, read[index]]));
+  return file => {
+    const result = results.get(file);
+    if (result?.status === 'fulfilled') return result.value.toString();
+    throw result?.reason;
+  };
+}
+
+function isBlank({ clusters, users, contexts }: Kubeconfig): boolean {
+  return clusters.size + users.size + contexts.size === 0;
+}
+
+async function loadAuthority({
+  certificateAuthority: source,
+}: ClientConfig): Promise<{ certificateAuthority: Buffer | undefined } | { problems: readonly string[] }> {
+  return source === undefined ? { certificateAuthority: undefined } : loadCertificateAuthority(source);
+}
+
+function filesOf({ certificateAuthority, clientCertificate, tokenFile }: ClientConfig): string[] {
+  const sources: (PemSource | undefined)[] = [
+    certificateAuthority,
+    clientCertificate?.certificate,
+    clientCertificate?.key,
+    tokenFile === undefined ? undefined : { file: tokenFile },
+  ];
+  return sources.flatMap(source => (source !== undefined && 'file' in source ? [source.file] : []));
+}

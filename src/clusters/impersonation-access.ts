@@ -1,0 +1,89 @@
+import { shareFinding } from '../lib/shared-check.js';
+import type { Upstream } from './cluster.js';
+import { postReview } from './own-request.js';
+
+/** A part of a user that impersonation needs a permission for. */
+export interface ImpersonationTarget {
+  /** API group; empty for the core group. */
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+}
+
+const lifetime = { passed: 30_000, failed: 5_000 };
+const timeout = 5_000;
+const authorization = 'authorization.k8s.io/v1';
+
+/**
+ * A check that resolves when the configured identity may impersonate all of these, and rejects naming what it may not. A permission
+ * for some names only (`resourceNames`) is one: whom it is for, the API server decides per request. The API server is asked
+ * at most every 30 s.
+ */
+export function createImpersonationCheck(
+  upstream: Upstream,
+  targets: () => readonly ImpersonationTarget[],
+  now?: () => number,
+): () => Promise<void> {
+  return shareFinding(() => check(upstream, targets()), lifetime, now);
+}
+
+async function check(upstream: Upstream, targets: readonly ImpersonationTarget[]): Promise<void> {
+  const answers = await Promise.all(targets.map(target => isAllowed(upstream, target)));
+  const refused = targets.filter((_, index) => answers[index] === false);
+  if (refused.length === 0) return;
+  const rules = await ownRules(upstream);
+  const missing = refused.filter(target => !rules.some(rule => covers(rule, target)));
+  if (missing.length === 0) return;
+  throw new Error(
+    `the proxy's identity may not impersonate ${missing.map(describe).join(', ')}; ` +
+      'grant it the verb impersonate on them, or requests of callers fail with 403',
+  );
+}
+
+/** SelfSubjectAccessReview, which every authenticated user may create (`system:basic-user`). */
+async function isAllowed(upstream: Upstream, target: ImpersonationTarget): Promise<boolean> {
+  const status = await review(upstream, 'SelfSubjectAccessReview', {
+    resourceAttributes: { verb: 'impersonate', ...target },
+  });
+  return status['allowed'] === true;
+}
+
+interface Rule {
+  readonly verbs?: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+}
+
+/** SelfSubjectRulesReview: the rules themselves, with those for some names among them. */
+async function ownRules(upstream: Upstream): Promise<readonly Rule[]> {
+  const { resourceRules } = await review(upstream, 'SelfSubjectRulesReview', { namespace: 'default' });
+  return Array.isArray(resourceRules) ? (resourceRules as Rule[]) : [];
+}
+
+function covers(rule: Rule, { group, resource, subresource }: ImpersonationTarget): boolean {
+  const name = subresource === undefined ? resource : `${resource}/${subresource}`;
+  return (
+    has(rule.verbs, 'impersonate') &&
+    has(rule.apiGroups, group) &&
+    (has(rule.resources, name) || (subresource !== undefined && has(rule.resources, `*/${subresource}`)))
+  );
+}
+
+function has(list: readonly string[] = [], item: string): boolean {
+  return list.includes(item) || list.includes('*');
+}
+
+async function review(upstream: Upstream, kind: string, spec: object): Promise<Record<string, unknown>> {
+  const path = `/apis/${authorization}/${kind.toLowerCase()}s`;
+  const answer = await postReview(upstream, path, { apiVersion: authorization, kind, spec, timeout });
+  if (answer.status !== 201 && answer.status !== 200) {
+    throw new Error(`the API server at ${upstream.host} answers ${answer.status} to a ${kind}`);
+  }
+  const { status } = JSON.parse(answer.text) as { status?: Record<string, unknown> };
+  return status ?? {};
+}
+
+function describe({ group, resource, subresource }: ImpersonationTarget): string {
+  const name = subresource === undefined ? resource : `${resource}/${subresource}`;
+  return group === '' ? name : `${name} (${group})`;
+}

@@ -1,0 +1,22 @@
+import { CredentialError } from '../credentials/credential-source.js';
+import type { Upstream, UpstreamSession } from './cluster.js';
+
+/**
+ * A session for what cannot wait for a login as a client can, such as a probe; rejects with a CredentialError when
+ * there is none within the time (milliseconds), or at once when none can be had.
+ */
+export async function sessionWithin(upstream: Upstream, timeout: number): Promise<UpstreamSession> {
+  const session = upstream.session();
+  if (!(session instanceof Promise)) return session;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const seconds = timeout / 1000;
+    const error = new CredentialError(`no credential could be had within ${seconds} s; still trying`);
+    timer = setTimeout(() => reject(error), timeout);
+  });
+  try {
+    return await Promise.race([session, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

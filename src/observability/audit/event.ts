@@ -1,0 +1,145 @@
+import { isIP } from 'node:net';
+import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
+import type { RequestInfo } from '../../kubernetes/request-info.js';
+import { StatusError } from '../../kubernetes/status.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+
+/** When in a request's course an event is made. */
+export type AuditStage = 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete';
+
+/** `Event` of audit.k8s.io/v1 at level Metadata; in the order of its fields there. */
+export interface AuditEvent {
+  readonly kind: 'Event';
+  readonly apiVersion: 'audit.k8s.io/v1';
+  readonly level: 'Metadata';
+  readonly auditID: string;
+  readonly stage: AuditStage;
+  readonly requestURI: string;
+  readonly verb: string;
+  readonly user: AuditUser;
+  readonly impersonatedUser: AuditUser | undefined;
+  readonly sourceIPs: readonly string[] | undefined;
+  readonly userAgent: string | undefined;
+  readonly objectRef: ObjectReference | undefined;
+  readonly responseStatus: ResponseStatus | undefined;
+  readonly requestReceivedTimestamp: string;
+  readonly stageTimestamp: string;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
+}
+
+/** `UserInfo` of authentication.k8s.io/v1 as JSON: empty where nobody was asked who they are. */
+export interface AuditUser {
+  readonly username?: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+interface ObjectReference {
+  readonly resource: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly apiGroup: string | undefined;
+  readonly apiVersion: string | undefined;
+  readonly subresource: string | undefined;
+}
+
+/** The fields of `metav1.Status` that the API server's own events have. */
+interface ResponseStatus {
+  readonly metadata: Record<string, never>;
+  readonly status?: 'Failure';
+  readonly message?: string;
+  readonly reason?: string;
+  readonly code?: number;
+}
+
+/** The user as an event has it. */
+export function auditUser(user: UserInfo | undefined): AuditUser {
+  if (user === undefined) return {};
+  const { username, uid, groups, extra } = user;
+  return {
+    username,
+    ...(uid === undefined || uid === '' ? {} : { uid }),
+    ...(groups.length === 0 ? {} : { groups }),
+    ...(extra.size === 0 ? {} : { extra: Object.fromEntries(extra) }),
+  };
+}
+
+/** What a resource request is about; undefined for other paths. */
+export function objectReference(info: RequestInfo): ObjectReference | undefined {
+  if (!info.isResourceRequest) return undefined;
+  return {
+    resource: info.resource || undefined,
+    namespace: info.namespace || undefined,
+    name: info.name || undefined,
+    apiGroup: info.apiGroup || undefined,
+    apiVersion: info.apiVersion || undefined,
+    subresource: info.subresource || undefined,
+  };
+}
+
+/**
+ * How a request ended.
+ *
+ * @param code HTTP status code that the client got; 0 when it got none.
+ * @param failure Why the answer is not the API server's own, or not whole.
+ */
+export function responseStatus(code: number, failure: Error | undefined): ResponseStatus {
+  if (code === 0) {
+    return { metadata: {}, status: 'Failure', message: 'the connection ended before there was an answer' };
+  }
+  if (failure === undefined) return { metadata: {}, code };
+  if (!(failure instanceof StatusError)) {
+    return { metadata: {}, status: 'Failure', message: 'the connection broke off', code };
+  }
+  const { message, reason } = failure.toStatus();
+  return { metadata: {}, status: 'Failure', message, ...(reason === '' ? {} : { reason }), code };
+}
+
+/**
+ * Where a request comes from, in the API server's order (apimachinery `net.SourceIPs`): X-Forwarded-For, X-Real-Ip, the peer. Whatever a
+ * client writes into the headers, the last address is the peer's; on a Unix socket, whose peers have none, there are no addresses.
+ */
+export function sourceIPs(
+  rawHeaders: RawHeaders,
+  remoteAddress: string | undefined,
+): readonly string[] | undefined {
+  const peer = ipOf(remoteAddress);
+  if (peer === undefined) return undefined;
+  const forwardedFor = fieldValue(rawHeaders, 'x-forwarded-for');
+  const realIp = fieldValue(rawHeaders, 'x-real-ip');
+  if (forwardedFor === undefined && realIp === undefined) return [peer];
+  const found = (forwardedFor ?? '').split(',').map(ipOf);
+  const addresses = found.filter(address => address !== undefined);
+  const real = ipOf(realIp);
+  if (real !== undefined && !addresses.includes(real)) addresses.push(real);
+  if (addresses.at(-1) !== peer) addresses.push(peer);
+  return addresses;
+}
+
+/** The address without spaces and without the IPv6 form of an IPv4 address; undefined for what is none. */
+function ipOf(text: string | undefined): string | undefined {
+  const address = (text ?? '').trim();
+  // Faster than isIP for a list of nothing but commas.
+  if (address === '' || isIP(address) === 0) return undefined;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+}
+
+/** What one may call a request in two logs; anything else that a client sends as its Audit-ID is not taken. */
+const auditId = /^[\w.:-]{1,128}$/;
+
+/** The Audit-ID that a client or a proxy in front has given the request, which the API server takes as well. */
+export function givenAuditId(rawHeaders: RawHeaders): string | undefined {
+  const given = fieldValue(rawHeaders, 'audit-id');
+  return given !== undefined && auditId.test(given) ? given : undefined;
+}
+
+const maxUserAgent = 1024;
+
+/** As the API server writes it: what is longer is cut. */
+export function auditUserAgent(rawHeaders: RawHeaders): string | undefined {
+  const userAgent = fieldValue(rawHeaders, 'user-agent');
+  if (userAgent === undefined || userAgent === '') return undefined;
+  const text = Buffer.from(userAgent, 'latin1').toString();
+  return text.length > maxUserAgent ? `${text.slice(0, maxUserAgent)}...TRUNCATED` : text;
+}

@@ -1,0 +1,66 @@
+import { setImmediate } from 'node:timers/promises';
+import { escapeControls } from '../log/control-characters.js';
+import type { AuditMetrics } from '../metrics/audit-metrics.js';
+import type { AuditEvent } from './event.js';
+
+/** Where the lines of an audit log go: a file, or another process that has it. */
+export interface AuditSink {
+  /** Takes whole lines, each with its line break, in their order; never fails and never waits. */
+  write(lines: string): void;
+}
+
+/** Milliseconds that a line waits for others at most. */
+const maxWait = 10;
+/** Milliseconds to wait at the end for requests that ended all at once. */
+const maxUnsettled = 500;
+/** Characters that are handed on without waiting. */
+const maxBatch = 64 * 1024;
+
+/** Makes lines of events, and hands them on some at a time. */
+export class AuditLog {
+  readonly #sink: AuditSink;
+  readonly #metrics: Pick<AuditMetrics, 'recorded'>;
+  #lines = '';
+  #open = 0;
+  #isScheduled = false;
+
+  constructor(sink: AuditSink, metrics: Pick<AuditMetrics, 'recorded'>) {
+    this.#sink = sink;
+    this.#metrics = metrics;
+  }
+
+  /** A request has come, of which there will be a last event. */
+  begin(): void {
+    this.#open += 1;
+  }
+
+  append(event: AuditEvent): void {
+    this.#metrics.recorded();
+    if (event.stage === 'ResponseComplete') this.#open -= 1;
+    this.#lines += `${escapeControls(JSON.stringify(event))}\n`;
+    if (this.#lines.length >= maxBatch) this.flush();
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setTimeout(this.#onTime, maxWait).unref();
+    }
+  }
+
+  /** Settles when all requests have had their last event: a server has closed a moment before its last connection has. */
+  async settled(): Promise<void> {
+    const deadline = Date.now() + maxUnsettled;
+    while (this.#open > 0 && Date.now() < deadline) await setImmediate();
+  }
+
+  /** Hands on what has waited until now. */
+  flush(): void {
+    const lines = this.#lines;
+    if (lines === '') return;
+    this.#lines = '';
+    this.#sink.write(lines);
+  }
+
+  readonly #onTime = (): void => {
+    this.#isScheduled = false;
+    this.flush();
+  };
+}

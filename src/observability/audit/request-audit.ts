@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { impersonatedUser } from '../../kubernetes/impersonation.js';
+import type { RequestInfo } from '../../kubernetes/request-info.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+import {
+  type AuditEvent,
+  type AuditStage,
+  type AuditUser,
+  auditUser,
+  auditUserAgent,
+  givenAuditId,
+  objectReference,
+  responseStatus,
+  sourceIPs,
+} from './event.js';
+import type { AuditLog } from './log.js';
+import { formatMicroTime, microTime } from './micro-time.js';
+import { loggableUri } from './request-uri.js';
+
+/** What is read of a request; who sends it may turn out later. */
+export interface AuditedRequest {
+  readonly raw: IncomingMessage;
+  /** As sent. */
+  readonly originalUrl: string;
+  readonly caller: UserInfo | undefined;
+}
+
+/** The events of one request: when a long-running one came and when its answer began, and when it was over. */
+export class RequestAudit {
+  /** The same in all its events, and in those of the API server, which gets it as Audit-ID. */
+  readonly id: string;
+  readonly #log: Pick<AuditLog, 'begin' | 'append'>;
+  readonly #request: AuditedRequest;
+  readonly #info: RequestInfo;
+  readonly #longRunning: boolean;
+  readonly #receivedAt = microTime();
+  #uri: string | undefined;
+  #isReceived = false;
+  #impersonated: UserInfo | undefined;
+  #annotations: Record<string, string> | undefined;
+  readonly #sourceIPs: readonly string[] | undefined;
+
+  constructor(
+    request: AuditedRequest,
+    info: RequestInfo,
+    { longRunning, log }: { longRunning: boolean; log: Pick<AuditLog, 'begin' | 'append'> },
+  ) {
+    const { rawHeaders, socket } = request.raw;
+    this.id = givenAuditId(rawHeaders) ?? randomUUID();
+    this.#log = log;
+    log.begin();
+    this.#request = request;
+    this.#info = info;
+    this.#longRunning = longRunning;
+    // A connection that has ended does not know its peer any more.
+    this.#sourceIPs = sourceIPs(rawHeaders, socket.remoteAddress);
+  }
+
+  /** Who sends the request has been asked, so that a long-running one can be told of; later calls do nothing. */
+  received(): void {
+    if (this.#isReceived || !this.#longRunning) return;
+    this.#isReceived = true;
+    this.#log.append(this.#event('RequestReceived', this.#receivedAt));
+  }
+
+  /** The request goes upstream with these fields: name, value, name, value, … */
+  sent(headers: readonly string[]): void {
+    this.#impersonated = impersonatedUser(headers);
+  }
+
+  /** Says more of the request in the events that follow. */
+  annotate(key: string, value: string): void {
+    this.#annotations = { ...this.#annotations, [key]: value };
+  }
+
+  /** The head of a long-running request's answer is out, or its connection was switched to another protocol. */
+  started(code: number): void {
+    this.received();
+    this.#log.append(this.#event('ResponseStarted', microTime(), code));
+  }
+
+  /** The request is over; code 0 is no answer. */
+  completed(code: number, failure: Error | undefined): void {
+    this.received();
+    this.#log.append(this.#event('ResponseComplete', microTime(), code, failure));
+  }
+
+  /** One shape for every event; undefined fields are not written. */
+  #event(stage: AuditStage, time: number, code?: number, failure?: Error): AuditEvent {
+    const { raw, originalUrl, caller } = this.#request;
+    const user = auditUser(caller);
+    this.#uri ??= loggableUri(originalUrl);
+    return {
+      kind: 'Event',
+      apiVersion: 'audit.k8s.io/v1',
+      level: 'Metadata',
+      auditID: this.id,
+      stage,
+      requestURI: this.#uri,
+      verb: this.#info.verb,
+      user,
+      impersonatedUser: another(user, this.#impersonated),
+      sourceIPs: this.#sourceIPs,
+      userAgent: auditUserAgent(raw.rawHeaders),
+      objectRef: objectReference(this.#info),
+      responseStatus: code === undefined ? undefined : responseStatus(code, failure),
+      requestReceivedTimestamp: formatMicroTime(this.#receivedAt),
+      stageTimestamp: formatMicroTime(time),
+      annotations: this.#annotations,
+    };
+  }
+}
+
+/** Whom a request acts as, unless that is who sends it. */
+function another(user: AuditUser, impersonated: UserInfo | undefined): AuditUser | undefined {
+  if (impersonated === undefined) return undefined;
+  const acting = auditUser(impersonated);
+  return JSON.stringify(acting) === JSON.stringify(user) ? undefined : acting;
+}

@@ -1,0 +1,124 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { Tally } from './batched-counter.js';
+import { Histogram } from './histogram.js';
+
+/** Which of the two ways to the API server: a request and its answer, or a connection that was switched to another protocol. */
+type Leg = 'plain' | 'upgrade';
+
+/** Who ended a long-running request. */
+const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
+export type EndReason = (typeof endReasons)[number];
+
+/** Connections to the API server, by what they are doing. */
+export interface ConnectionCounts {
+  readonly idle: number;
+  readonly active: number;
+  readonly upgraded: number;
+}
+
+/** What is counted and measured of the bytes that pass and of the connections that they take. */
+export interface TrafficMetrics {
+  /** Bytes from and to a client, counted when its request ends; heads and framing included. */
+  transferred(leg: Leg, received: number, sent: number): void;
+  /** A connection to the API server was opened; milliseconds of TCP connect (with a proxy: its tunnel) and of the TLS handshake. */
+  connected(connect: number, tls: number | undefined): void;
+  /** Milliseconds from sending a request to the first byte of its answer. */
+  firstByte(duration: number): void;
+  longRunningEnded(reason: EndReason): void;
+  /** A connection was switched to this protocol: the Upgrade field of the 101. */
+  upgraded(protocol: string): void;
+}
+
+const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const firstByteBuckets = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+
+/** Adds the metrics to a registry. `connections` is asked at every scrape. */
+export function createTrafficMetrics(
+  registry: Registry,
+  connections: () => ConnectionCounts,
+): TrafficMetrics {
+  const registers = [registry];
+  const received = new Counter({
+    name: 'kube_api_proxy_request_bytes_total',
+    help: 'Bytes received from clients, heads and framing included; counted when a request ends.',
+    labelNames: ['leg'],
+    registers,
+    collect() {
+      legs.plain.received.hand();
+      legs.upgrade.received.hand();
+    },
+  });
+  const sent = new Counter({
+    name: 'kube_api_proxy_response_bytes_total',
+    help: 'Bytes sent to clients, heads and framing included; counted when a request ends.',
+    labelNames: ['leg'],
+    registers,
+    collect() {
+      legs.plain.sent.hand();
+      legs.upgrade.sent.hand();
+    },
+  });
+  new Gauge({
+    name: 'kube_api_proxy_upstream_connections',
+    help: 'Open connections to the API server: kept for the next request, with a request on them, or upgraded.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(connections())) this.set({ state }, count);
+    },
+  });
+  const connectDurations = new Histogram({
+    name: 'kube_api_proxy_upstream_connect_duration_seconds',
+    help: 'Time to open a connection to the API server: TCP (with a proxy: the tunnel through it), then TLS.',
+    labelNames: ['phase'],
+    buckets: latencyBuckets,
+    registry,
+  });
+  const firstBytes = new Histogram({
+    name: 'kube_api_proxy_upstream_first_byte_duration_seconds',
+    help: 'Time from sending a request to the first byte of its answer.',
+    buckets: firstByteBuckets,
+    registry,
+  }).labels({});
+  const ended = new Counter({
+    name: 'kube_api_proxy_longrunning_requests_ended_total',
+    help: 'Long-running requests that ended, by who ended them.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const upgrades = new Counter({
+    name: 'kube_api_proxy_upgrades_total',
+    help: 'Connections that were switched to another protocol.',
+    labelNames: ['protocol'],
+    registers,
+  });
+  for (const reason of endReasons) ended.inc({ reason }, 0);
+  for (const protocol of ['websocket', 'spdy', 'other']) upgrades.inc({ protocol }, 0);
+
+  const legs = {
+    plain: { received: new Tally(received.labels('plain')), sent: new Tally(sent.labels('plain')) },
+    upgrade: { received: new Tally(received.labels('upgrade')), sent: new Tally(sent.labels('upgrade')) },
+  };
+  const connectPhase = connectDurations.labels({ phase: 'connect' });
+  const tlsPhase = connectDurations.labels({ phase: 'tls' });
+  return {
+    transferred(leg, bytesReceived, bytesSent) {
+      legs[leg].received.add(bytesReceived);
+      legs[leg].sent.add(bytesSent);
+    },
+    connected(connect, tls) {
+      connectPhase.observe(connect / 1000);
+      if (tls !== undefined) tlsPhase.observe(tls / 1000);
+    },
+    firstByte: duration => firstBytes.observe(duration / 1000),
+    longRunningEnded: reason => ended.inc({ reason }),
+    upgraded: protocol => upgrades.inc({ protocol: protocolLabel(protocol) }),
+  };
+}
+
+function protocolLabel(protocol: string): string {
+  if (/^websocket$/i.test(protocol)) return 'websocket';
+  return /^SPDY\//i.test(protocol) ? 'spdy' : 'other';
+}

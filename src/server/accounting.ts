@@ -1,0 +1,158 @@
+import './request-context.js';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refusal } from '../guard/refusal.js';
+import { fieldValue } from '../http/header-fields.js';
+import type { RequestInfo } from '../kubernetes/request-info.js';
+import type { AuditLog } from '../observability/audit/log.js';
+import { RequestAudit } from '../observability/audit/request-audit.js';
+import type { Logger } from '../observability/log/logger.js';
+import { createRequestLines } from '../observability/log/request-line.js';
+import type { Metrics } from '../observability/metrics/metrics.js';
+import {
+  type RequestLog,
+  type RequestOrigin,
+  RequestRecord,
+  uncounted,
+} from '../observability/request-record.js';
+import type { OpenStreams } from '../proxy/open-streams.js';
+import { bringsAuthorization } from '../proxy/outbound-request.js';
+import { UpstreamError } from '../transport/upstream-error.js';
+import { asHttp2 } from './listener/http2-response.js';
+import { isForApi, isOwn } from './mounts.js';
+
+/** Where requests are accounted for. */
+export interface AccountingParts {
+  readonly metrics: Metrics;
+  readonly openStreams: OpenStreams;
+  /** Undefined when there is none. */
+  readonly audit: AuditLog | undefined;
+  readonly logger: Logger;
+  readonly logRequests: RequestLog['which'];
+  /** Whether callers are authenticated. */
+  readonly authenticates: boolean;
+}
+
+/** Counts, logs and audits requests: each has a record from its head to its end, be that its answer's or its connection's. */
+export class Accounting {
+  readonly #metrics: Metrics;
+  readonly #openStreams: OpenStreams;
+  readonly #audit: AuditLog | undefined;
+  readonly #log: RequestLog;
+  readonly #authenticates: boolean;
+
+  constructor({ metrics, openStreams, audit, logger, logRequests, authenticates }: AccountingParts) {
+    this.#metrics = metrics;
+    this.#openStreams = openStreams;
+    this.#audit = audit;
+    this.#authenticates = authenticates;
+    this.#log = { logger, which: logRequests, write: createRequestLines(logger) };
+  }
+
+  /** Opens the record of a request, which closes by itself. */
+  begin(request: FastifyRequest, reply: FastifyReply, info: RequestInfo): void {
+    const isCounted = !isOwn(request);
+    const counted = isCounted ? this.#metrics.requestStarted(info) : uncounted;
+    const record = new RequestRecord(info, originOf(request), counted, this.#log);
+    request.record = record;
+    if (this.#audit !== undefined && isCounted) record.audit = beginAudit(this.#audit, request);
+    this.#awaitEnd(request, reply);
+  }
+
+  #awaitEnd(request: FastifyRequest, reply: FastifyReply): void {
+    const { socket, upgrade } = request.raw;
+    const response = reply.raw;
+    // An upgraded connection and a response that waits behind another one hear only of the socket's end.
+    const isBehind = !upgrade && response.socket === null;
+    const end = () => {
+      if (isBehind) socket.off('close', end);
+      if (!request.record.isOver) this.#end(request, reply, socket);
+    };
+    if (upgrade || isBehind) socket.on('close', end);
+    // Streams of one connection share its socket, and are over each by itself.
+    if (!upgrade) (asHttp2(response)?.stream ?? response).on('close', end);
+  }
+
+  #end(request: FastifyRequest, reply: FastifyReply, socket: Socket): void {
+    const { record, raw } = request;
+    const http2 = asHttp2(reply.raw);
+    request.place?.giveBack();
+    this.#countFailure(record);
+    if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
+    // Of HTTP/2 what has passed is frames, compressed heads and all.
+    const { received, sent } = passedSince(socket);
+    record.end(http2?.bytesSent ?? sent);
+    if (record.code === 401) this.#countUnauthorized(request);
+    if (!isOwn(request)) {
+      this.#metrics.traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
+      if (record.longRunning) this.#metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
+    }
+    // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
+    if (this.#openStreams.ending && http2 === undefined) socket.destroySoon();
+  }
+
+  /** A 401 of the API server itself about our credential. Behind a proxy subresource, another program may have sent it. */
+  #countUnauthorized(request: FastifyRequest): void {
+    const { failure, info } = request.record;
+    if (failure !== undefined || !isForApi(request) || info.subresource === 'proxy') return;
+    if (bringsAuthorization({ authenticates: this.#authenticates }, request)) return;
+    this.#metrics.credentials.unauthorized();
+  }
+
+  #countFailure({ failure, audit }: RequestRecord): void {
+    if (failure instanceof Refusal) {
+      this.#metrics.rejected(failure.rejection);
+      audit?.annotate('kube-api-proxy/rejected-by', failure.rejection);
+    } else if (failure instanceof UpstreamError) this.#metrics.upstreamError(failure.reason);
+  }
+}
+
+/** The name of a request in logs, here and upstream: the one that it came with, or a new one. */
+export function requestIdOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): string {
+  return fieldValue(rawHeaders, 'x-request-id')?.slice(0, 128) ?? randomUUID();
+}
+
+function originOf({ id, raw, method, target }: FastifyRequest): RequestOrigin {
+  return {
+    method,
+    path: loggable(target.rawPath),
+    remoteAddress: raw.socket.remoteAddress,
+    requestId: id,
+    traceparent: fieldValue(raw.rawHeaders, 'traceparent')?.slice(0, 128),
+  };
+}
+
+/** What is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */
+function loggable(rawPath: string): string {
+  return rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '';
+}
+
+function beginAudit(log: AuditLog, request: FastifyRequest): RequestAudit {
+  const { info, longRunning } = request.record;
+  return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
+}
+
+/** Bytes on a connection. */
+interface Passed {
+  received: number;
+  sent: number;
+}
+
+/** What had passed at the end of its last request. */
+const passedBefore = new WeakMap<Socket, Passed>();
+
+/** What has passed on a connection since the end of its last request. */
+function passedSince(socket: Socket): Passed {
+  const { bytesRead, bytesWritten } = socket;
+  const before = passedBefore.get(socket);
+  if (before === undefined) {
+    passedBefore.set(socket, { received: bytesRead, sent: bytesWritten });
+    return { received: bytesRead, sent: bytesWritten };
+  }
+  const grown = { received: bytesRead - before.received, sent: bytesWritten - before.sent };
+  before.received = bytesRead;
+  before.sent = bytesWritten;
+  return grown;
+}

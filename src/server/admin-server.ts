@@ -1,0 +1,21 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Health } from '../endpoints/health.js';
+import { ownEndpoints } from '../endpoints/own-endpoints.js';
+import { createStatus } from '../kubernetes/status.js';
+import type { Exposition } from '../observability/metrics/metrics.js';
+import { schemaless } from './listener/schemaless.js';
+
+/**
+ * The admin listener: `/metrics`, `/livez` and `/readyz` for kubelet and Prometheus, who come from outside of the Pod and name
+ * it by address. It has no filter because it has nothing else: the API is not to be had here.
+ */
+export async function buildAdminServer(exposition: Exposition, health: Health): Promise<FastifyInstance> {
+  const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });
+  app.setNotFoundHandler((request, reply) => {
+    reply
+      .code(404)
+      .send(createStatus(404, `${request.url.split('?')[0]} is not served by the admin listener`));
+  });
+  await app.register(ownEndpoints, { exposition, health, path: '/' });
+  return app;
+}

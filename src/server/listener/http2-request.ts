@@ -1,0 +1,96 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from 'node:http2';
+import { Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { hasField } from '../../http/header-fields.js';
+
+/**
+ * The request of an HTTP/2 stream as HTTP/1.1 would have brought it, so that one chain judges and forwards both: the part of
+ * `IncomingMessage` that is used here. Unlike the one of Node's compatibility API it does not end when it was only broken off: half
+ * an upload must not pass for a whole one.
+ */
+export class Http2Request extends Readable {
+  readonly httpVersion = '2.0';
+  readonly httpVersionMajor = 2;
+  readonly httpVersionMinor = 0;
+  readonly upgrade = false;
+  readonly method: string;
+  url: string;
+  readonly headers: IncomingHttpHeaders;
+  /** No pseudo-header fields; `:authority` is the Host header, and one that says otherwise stands beside it. */
+  readonly rawHeaders: readonly string[];
+  /** The connection, which other streams share. */
+  readonly socket: TLSSocket;
+  readonly stream: ServerHttp2Stream;
+  /** Whether everything has come. */
+  complete: boolean;
+  #reading = false;
+
+  constructor(
+    stream: ServerHttp2Stream,
+    socket: TLSSocket,
+    headers: Http2Headers,
+    rawHeaders: readonly string[],
+  ) {
+    super();
+    this.stream = stream;
+    this.socket = socket;
+    this.method = headers[':method'] ?? '';
+    this.url = headers[':path'] ?? '';
+    this.complete = stream.endAfterHeaders;
+    this.headers = plainHeaders(headers);
+    this.rawHeaders = plainRawHeaders(headers, rawHeaders, this.complete);
+    stream.once('close', () => this.destroy());
+    // Not later: a stream that ends without a byte emits it even if nobody reads.
+    stream.once('end', () => {
+      // Node ends the readable side of a reset stream, too. Only if the other direction is open has the body really ended.
+      this.complete ||= !stream.closed;
+      if (this.complete) this.push(null);
+      else this.destroy();
+    });
+  }
+
+  override _read(): void {
+    if (this.#reading) {
+      this.stream.resume();
+      return;
+    }
+    this.#reading = true;
+    this.stream.on('data', chunk => {
+      if (!this.push(chunk)) this.stream.pause();
+    });
+  }
+}
+
+/** Whether a request came by HTTP/2, and not by HTTP/1.1 with another number in its first line. */
+export function isHttp2(request: unknown): boolean {
+  return request instanceof Http2Request;
+}
+
+function plainHeaders(headers: Http2Headers): IncomingHttpHeaders {
+  const plain: IncomingHttpHeaders = {};
+  for (const name of Object.keys(headers)) if (!name.startsWith(':')) plain[name] = headers[name];
+  if (headers[':authority'] !== undefined) plain.host = headers[':authority'];
+  return plain;
+}
+
+/** Show that there is a body of unknown length, as in HTTP/1.1 (RFC 9112, section 6.3). */
+function plainRawHeaders(headers: Http2Headers, rawHeaders: readonly string[], complete: boolean): string[] {
+  const authority = headers[':authority'];
+  const plain = authority === undefined ? [] : ['host', authority];
+  let cookie = false;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    const value = rawHeaders[index + 1] as string;
+    if (name.startsWith(':') || (name === 'host' && value === authority)) continue;
+    // RFC 9113, section 8.2.3: it may come in pieces, which HTTP/1.1 has in one.
+    if (name === 'cookie') {
+      if (!cookie) plain.push(name, headers.cookie ?? value);
+      cookie = true;
+    } else {
+      plain.push(name, value);
+    }
+  }
+  if (!complete && !hasField(plain, 'content-length')) plain.push('transfer-encoding', 'chunked');
+  return plain;
+}

@@ -1,0 +1,256 @@
+import type { Server } from 'node:http';
+import {
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import { Allowance } from '../../lib/token-bucket.js';
+import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
+import { Http2Request } from './http2-request.js';
+import { Http2Response } from './http2-response.js';
+
+/** Streams that a client resets before their answer is whole: a page that is left, at once, and a slow rate from then on (CVE-2023-44487). */
+const resets = { most: 500, perSecond: 20 };
+/** PING and SETTINGS frames, which are answered each. */
+const controls = { most: 500, perSecond: 20 };
+
+/** Bytes that one stream may send before they are read on. */
+const streamWindow = 256 * 1024;
+const connectionWindow = 1024 * 1024;
+
+/** Bytes of a head, as with HTTP/1.1. */
+const maxHeaderListSize = 128 * 1024;
+
+/**
+ * What nghttp2 and Node bound beside this: CONTINUATION frames of a head (8), bytes of one field (64 KB), streams past the limit (100 in a
+ * row), malformed heads and empty DATA frames (1,000 on a connection), acknowledgements that a client does not read (1,000).
+ */
+const sessionOptions = {
+  settings: {
+    // The API server's.
+    maxConcurrentStreams: 250,
+    initialWindowSize: streamWindow,
+    maxHeaderListSize,
+  },
+  maxHeaderListPairs: 1000,
+  maxSessionRejectedStreams: 100,
+  maxSendHeaderBlockLength: 256 * 1024,
+  // Megabytes; the default of 10 is less than 250 slow readers of large lists keep waiting.
+  maxSessionMemory: 128,
+};
+
+/** After how many checks a silent client gets a PING, and after how many it counts as gone. */
+export interface Patience {
+  readonly ask: number;
+  readonly end: number;
+}
+
+/** Bytes of a PING frame (RFC 9113, section 6.7). */
+const pingSize = 17;
+
+/** One connection that speaks HTTP/2. Its requests are events of the server, as those of HTTP/1.1 are. */
+export class Http2Session {
+  readonly #session: ServerHttp2Session;
+  readonly #closeByNode: () => void;
+  readonly #socket: TLSSocket;
+  readonly #server: Server;
+  readonly #onAbuse: (reason: AbuseReason, socket: TLSSocket) => void;
+  readonly #resets = new Allowance(resets.most, resets.perSecond);
+  readonly #controls = new Allowance(controls.most, controls.perSecond);
+  readonly #responses = new Set<Http2Response>();
+  #idleSince = performance.now();
+  #used = false;
+  /** Checks since the client last sent or read something. */
+  #silence = 0;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  /** How many bytes had been written when it last answered a PING. */
+  #confirmed = 0;
+  #asked = false;
+  /** Whether it takes no more requests. */
+  #isLeaving = false;
+  #isAbused = false;
+  /** Whether bytes waited for the connection at the last check. */
+  #waited = false;
+
+  constructor(server: Server, socket: TLSSocket, onAbuse: (reason: AbuseReason, socket: TLSSocket) => void) {
+    this.#server = server;
+    this.#socket = socket;
+    this.#onAbuse = onAbuse;
+    // A server of HTTP/1.1 accepts connections that are half open; here nobody would hear of a client that has left.
+    socket.allowHalfOpen = false;
+    this.#session = performServerHandshake(socket, sessionOptions);
+    this.#closeByNode = this.#session.close.bind(this.#session);
+    // Node calls `close` when a client sends GOAWAY.
+    this.#session.close = () => void setImmediate(() => this.close());
+    this.#session.setLocalWindowSize(connectionWindow);
+    const onControl = () => {
+      if (!this.#controls.take()) this.#endForAbuse('controls');
+    };
+    this.#session
+      // It ends the session, whose streams are told.
+      .on('error', () => {})
+      .on('ping', onControl)
+      .on('remoteSettings', onControl)
+      .on('stream', this.#onStream);
+  }
+
+  get socket(): TLSSocket {
+    return this.#socket;
+  }
+
+  onClose(listener: () => void): void {
+    this.#socket.once('close', listener);
+  }
+
+  /** How long there has been no request, in milliseconds, and whether there ever was one; undefined while there is one. */
+  get idle(): { readonly time: number; readonly used: boolean } | undefined {
+    if (this.#responses.size > 0) return undefined;
+    return { time: performance.now() - this.#idleSince, used: this.#used };
+  }
+
+  /**
+   * Takes no more requests (GOAWAY), and ends the connection when the open ones are answered. This does not use Node's own `close`. If a stream
+   * comes before the GOAWAY is sent, that resets the stream, and frees it while nghttp2 still reads its head (heap corruption, seen
+   * with Node 20.20.2 and valgrind). Must not be called from a callback of nghttp2.
+   */
+  close(): void {
+    if (this.#isLeaving || this.#session.destroyed) return;
+    this.#isLeaving = true;
+    if (this.#responses.size > 0) this.#session.goaway();
+    else this.#end();
+  }
+
+  /** Ends a connection without requests. `close` lets Node wait for the client's close; `destroy` stops reading. Nothing is read in between. */
+  #end(): void {
+    if (this.#session.destroyed) return;
+    this.#closeByNode();
+    this.#session.destroy();
+  }
+
+  /**
+   * Cuts the connection with all its streams, at once. Node's own end of a session waits until the client has read everything: for
+   * ever if the client has gone.
+   */
+  destroy(): void {
+    this.#session.destroy();
+    this.#socket.destroy();
+  }
+
+  /**
+   * Ends the connection when its client is gone; call this at intervals. Node stops reading while a write is under way, and does not
+   * start again after a failed write, so it may notice neither an end nor a reset. A silent client with open requests gets a PING. It is cut off
+   * if it stays silent and reads nothing of what waits for it. This counts checks, not time, so that a process that was suspended first
+   * reads what came meanwhile.
+   */
+  check(patience: Patience): void {
+    this.#silence += 1;
+    if (this.#session.destroyed) {
+      // It has had the time to read why.
+      if (this.#silence > patience.ask) this.destroy();
+    } else if (this.#isHeard() || this.#responses.size === 0) {
+      this.#silence = 0;
+      this.#asked = false;
+    } else if (this.#asked) {
+      if (this.#silence >= patience.end) this.destroy();
+    } else if (this.#silence >= patience.ask && this.#socket.bytesWritten !== this.#confirmed) {
+      this.#ask();
+    }
+  }
+
+  /** Whether the client has sent something since the last check, or taken some of what waited for it. */
+  #isHeard(): boolean {
+    const { bytesRead, bytesWritten } = this.#socket;
+    const isHeard =
+      bytesRead !== this.#bytesRead || (this.#waited && bytesWritten > this.#bytesWritten + pingSize);
+    this.#bytesRead = bytesRead;
+    this.#bytesWritten = bytesWritten;
+    this.#waited = false;
+    for (const { stream } of this.#responses) this.#waited ||= stream.writableLength > 0;
+    return isHeard;
+  }
+
+  #ask(): void {
+    this.#asked = true;
+    this.#session.ping(error => {
+      if (error === null) this.#confirmed = this.#socket.bytesWritten;
+    });
+  }
+
+  #onStream = (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    _flags: number,
+    rawHeaders: readonly string[] = [],
+  ): void => {
+    // Without a listener, a reset by the client would end the process.
+    stream.on('error', () => {});
+    this.#used = true;
+    // The GOAWAY under way tells the client that this stream was not processed, and closes it.
+    if (this.#isLeaving) return;
+    if (stream.closed || stream.destroyed) {
+      this.#countReset();
+      return;
+    }
+    const request = new Http2Request(stream, this.#socket, headers, rawHeaders);
+    const response = new Http2Response(request);
+    this.#responses.add(response);
+    stream.once('close', () => {
+      this.#responses.delete(response);
+      this.#idleSince = performance.now();
+      const isBroken = !response.writableEnded || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+      if (isBroken && !response.wasCut) this.#countReset();
+      if (this.#isLeaving && this.#responses.size === 0) setImmediate(() => this.#end());
+    });
+    // RFC 9113, section 8.1: what is left of a body is not wanted any more; else its client would keep the request open.
+    const refuseRest = () => {
+      if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+    };
+    // Every answer with a body ends with trailers, which may be none.
+    stream.once('wantTrailers', () => setImmediate(refuseRest));
+    // One without a body has none, and is sent a turn after it is finished.
+    stream.once('finish', () =>
+      setImmediate(() => {
+        if (stream.state.localClose === 1) refuseRest();
+      }),
+    );
+    // nghttp2 keeps to the limit only once the client has acknowledged it.
+    if (sizeOf(rawHeaders) > maxHeaderListSize) {
+      response.writeHead(431);
+      response.end();
+      return;
+    }
+    if (headers.expect?.toLowerCase() === '100-continue') {
+      stream.additionalHeaders({ ':status': 100 });
+    } else if (headers.expect !== undefined) {
+      response.writeHead(417);
+      response.end();
+      return;
+    }
+    this.#server.emit('request', request, response);
+  };
+
+  #countReset(): void {
+    if (!this.#resets.take()) this.#endForAbuse('resets');
+  }
+
+  /** Not at once: nghttp2 may still use a stream that this frees. */
+  #endForAbuse(reason: AbuseReason): void {
+    if (this.#session.destroyed || this.#isAbused) return;
+    this.#isAbused = true;
+    this.#onAbuse(reason, this.#socket);
+    setImmediate(() => {
+      this.#session.destroy(new Error(`too many ${reason}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    });
+  }
+}
+
+/** The size of a head without compression (RFC 9113, section 6.5.2). */
+function sizeOf(rawHeaders: readonly string[]): number {
+  let size = rawHeaders.length * 16;
+  for (const text of rawHeaders) size += text.length;
+  return size;
+}

@@ -1,0 +1,71 @@
+import type { Server } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
+import { clientPatience } from './client-patience.js';
+import { Http2Session, type Patience } from './http2-session.js';
+
+/** What is told of HTTP/2 connections. */
+export interface Http2SessionsOptions {
+  /** A connection was ended because of what its client did. */
+  readonly onAbuse: (reason: AbuseReason, remoteAddress: string | undefined) => void;
+}
+
+/** Milliseconds between checks of all connections. */
+const checkInterval = 2_000;
+/** A silent client gets a PING after 4 to 6 s, and has 16 s to answer; client-go gives an API server 15 s. */
+const patience: Patience = { ask: 3, end: Math.floor(clientPatience / checkInterval) - 1 };
+
+/**
+ * The HTTP/2 connections of a server: they are idle and closed by the same times as its HTTP/1.1 ones, and end when it ends
+ * those.
+ */
+export class Http2Sessions {
+  readonly #server: Server;
+  readonly #options: Http2SessionsOptions;
+  readonly #patience: Patience;
+  readonly #sessions = new Set<Http2Session>();
+
+  constructor(server: Server, options: Http2SessionsOptions, times = { checkInterval, patience }) {
+    this.#server = server;
+    this.#patience = times.patience;
+    this.#options = options;
+    const closeIdleConnections = server.closeIdleConnections.bind(server);
+    server.closeIdleConnections = () => {
+      closeIdleConnections();
+      for (const session of this.#sessions) session.close();
+    };
+    const closeAllConnections = server.closeAllConnections.bind(server);
+    server.closeAllConnections = () => {
+      closeAllConnections();
+      for (const session of this.#sessions) session.destroy();
+    };
+    const timer = setInterval(() => this.#check(), times.checkInterval).unref();
+    server.once('close', () => clearInterval(timer));
+  }
+
+  /** Speaks HTTP/2 on a connection whose ALPN protocol is h2. */
+  accept(socket: TLSSocket): void {
+    const session = new Http2Session(this.#server, socket, reason =>
+      this.#options.onAbuse(reason, socket.remoteAddress),
+    );
+    this.#sessions.add(session);
+    session.onClose(() => this.#sessions.delete(session));
+  }
+
+  #check(): void {
+    for (const session of this.#sessions) {
+      session.check(this.#patience);
+      this.#closeIdle(session);
+    }
+  }
+
+  /** The first request has the time limit of any head. After that, the idle limit is that of HTTP/1.1. */
+  #closeIdle(session: Http2Session): void {
+    const { headersTimeout, keepAliveTimeout } = this.#server;
+    const { idle } = session;
+    if (idle === undefined) return;
+    if (!idle.used && idle.time > headersTimeout) session.destroy();
+    else if (idle.time > keepAliveTimeout + 2 * checkInterval) session.destroy();
+    else if (idle.time > keepAliveTimeout) session.close();
+  }
+}

@@ -1,0 +1,84 @@
+import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
+import { type CertificatePair, loadCertificatePair } from '../../credentials/certificate-pair.js';
+import { watchFiles } from '../../lib/file-watch.js';
+import { type ClientAuthorities, toClientAuthorities } from './client-authorities.js';
+
+/** What the TLS listener reads from files. */
+export interface TlsFiles {
+  readonly pair: CertificatePair;
+  /** Who may issue client certificates; undefined when none are asked for. */
+  readonly clientAuthorities: ClientAuthorities | undefined;
+}
+
+/** Where its files are. */
+export interface TlsFileNames {
+  /** --tls-cert-file. */
+  readonly certificate: string;
+  /** --tls-private-key-file. */
+  readonly key: string;
+  /** --client-ca-file; empty when no client certificates are asked for. */
+  readonly clientAuthorities: string;
+}
+
+/** The files as they were when they could last be used. */
+export interface FollowedTlsFiles {
+  readonly current: TlsFiles;
+  close(): void;
+}
+
+/** Milliseconds between looks: what is rotated is in use within twice that. */
+const defaultInterval = 4_000;
+
+/**
+ * Reads the files of the TLS listener and keeps up with them; what cannot be used (a certificate whose key has not come yet, half
+ * of a file) leaves the last good ones in use.
+ *
+ * @param onReload Changed files were read: no problems, or those for which the last good ones stay in use.
+ */
+export async function followTlsFiles(
+  names: TlsFileNames,
+  onReload: (problems: readonly string[], files: TlsFiles) => void,
+  interval = defaultInterval,
+): Promise<FollowedTlsFiles | { readonly problems: readonly string[] }> {
+  const first = await loadTlsFiles(names);
+  if ('problems' in first) return first;
+  let current = first;
+  const watch = await watchFiles({
+    files: () => [names.certificate, names.key, names.clientAuthorities].filter(file => file !== ''),
+    interval,
+    onChange: async () => {
+      const next = await loadTlsFiles(names);
+      if (!('problems' in next)) current = next;
+      onReload('problems' in next ? next.problems : [], current);
+    },
+  });
+  return {
+    get current() {
+      return current;
+    },
+    close: watch.close,
+  };
+}
+
+async function loadTlsFiles(
+  names: TlsFileNames,
+): Promise<TlsFiles | { readonly problems: readonly string[] }> {
+  const [loaded, authorities] = await Promise.all([
+    loadCertificatePair(
+      { certificate: { file: names.certificate }, key: { file: names.key } },
+      { certificate: '--tls-cert-file', key: '--tls-private-key-file' },
+    ),
+    names.clientAuthorities === ''
+      ? undefined
+      : loadCertificateAuthority({ file: names.clientAuthorities }, '--client-ca-file'),
+  ]);
+  const problems = [loaded, authorities].flatMap(part =>
+    part !== undefined && 'problems' in part ? part.problems : [],
+  );
+  if ('problems' in loaded || (authorities !== undefined && 'problems' in authorities)) return { problems };
+  return {
+    pair: loaded.pair,
+    clientAuthorities:
+      authorities === undefined ? undefined : toClientAuthorities(authorities.certificateAuthority),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Server } from 'node:http';
+import { createExpiryWarning } from '../../observability/expiry-warning.js';
+import type { Logger } from '../../observability/log/logger.js';
+import type { ListenerMetrics } from '../../observability/metrics/listener-metrics.js';
+import type { Options } from '../../options/table.js';
+import { openSslCiphers } from './cipher-suites.js';
+import { type ClientAuthorities, includesAll } from './client-authorities.js';
+import { serveTls } from './secure-server.js';
+import { followTlsFiles, type TlsFiles } from './tls-files.js';
+
+/** What the TLS listener tells. */
+export interface TlsSurroundings {
+  readonly metrics: ListenerMetrics;
+  readonly logger: Logger;
+}
+
+/** TLS as the options ask for it, with files that are followed as they change. */
+export interface Tls {
+  /** Makes a server that does not listen yet speak TLS. */
+  serve(server: Server): void;
+  /** The authorities of client certificates now; undefined when none are asked for. */
+  readonly clientAuthorities: ClientAuthorities | undefined;
+  /** Begins to warn of a certificate that expires. */
+  start(): void;
+  close(): void;
+}
+
+/** OpenSSL's names of `--tls-min-version`. */
+const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;
+
+/** Reads the listener's files; undefined without --tls-cert-file. */
+export async function configureTls(
+  options: Options,
+  { metrics, logger }: TlsSurroundings,
+): Promise<Tls | undefined | { readonly problems: readonly string[] }> {
+  if (options.tlsCertFile === '' || options.tlsPrivateKeyFile === '') return undefined;
+  const expiryWarning = createExpiryWarning(logger, 'the certificate of --tls-cert-file');
+  const tell = ({ pair: { notAfter } }: TlsFiles) => {
+    metrics.certificateExpires(notAfter);
+    expiryWarning.watch(notAfter);
+  };
+  const servers: Server[] = [];
+  let authorities: ClientAuthorities | undefined;
+  const files = await followTlsFiles(
+    {
+      certificate: options.tlsCertFile,
+      key: options.tlsPrivateKeyFile,
+      clientAuthorities: options.clientCaFile,
+    },
+    (problems, current) => {
+      metrics.reloaded(problems.length === 0);
+      if (problems.length > 0) {
+        logger.error({ problems }, 'files of the listener cannot be used; the last good ones stay in use');
+        return;
+      }
+      logger.info('files of the listener reloaded');
+      tell(current);
+      if (authorities !== undefined && !includesAll(current.clientAuthorities, authorities)) {
+        for (const server of servers) server.closeIdleConnections();
+      }
+      authorities = current.clientAuthorities;
+    },
+  );
+  if ('problems' in files) return files;
+  tell(files.current);
+  authorities = files.current.clientAuthorities;
+  return {
+    serve(server) {
+      servers.push(server);
+      serveTls(server, {
+        files,
+        minVersion: versions[options.tlsMinVersion],
+        ciphers: openSslCiphers(options.tlsCipherSuites),
+        onAbuse(reason, remoteAddress) {
+          metrics.http2Abused(reason);
+          logger.warn(
+            { reason, remoteAddress },
+            'an HTTP/2 connection was ended because of what its client did',
+          );
+        },
+        onHandshakeError: (err, remoteAddress) =>
+          logger.debug({ err, remoteAddress }, 'a TLS handshake failed'),
+      });
+    },
+    get clientAuthorities() {
+      return files.current.clientAuthorities;
+    },
+    start: expiryWarning.start,
+    close() {
+      files.close();
+      expiryWarning.close();
+    },
+  };
+}

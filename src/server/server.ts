@@ -1,0 +1,388 @@
+import './request-context.js';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Authentication } from '../authentication/authentication.js';
+import type { Endpoint, Upstream } from '../clusters/cluster.js';
+import type { Health } from '../endpoints/health.js';
+import { ownEndpoints } from '../endpoints/own-endpoints.js';
+import { createAuthenticationGuard } from '../guard/authentication.js';
+import { createCorsPolicy } from '../guard/cors.js';
+import { type FairShares, Place } from '../guard/fair-shares.js';
+import { createFilter } from '../guard/filter.js';
+import { refuseUncertainFraming } from '../guard/framing.js';
+import { createHostGuard, refuseUncertainHost } from '../guard/host.js';
+import { refuseClaimedIdentity, refuseImpersonation } from '../guard/impersonation.js';
+import { judgeAgain } from '../guard/judge-again.js';
+import { createNamespaceGuard } from '../guard/namespaces.js';
+import { comesFromBrowser, createOriginGuard } from '../guard/origin.js';
+import { compileOriginList, type OriginList } from '../guard/origin-list.js';
+import { addAnswerHeaders, answered, answerPreflight } from '../guard/preflight.js';
+import { mayBeProxiedPage, sandbox } from '../guard/proxied-page.js';
+import { refuseWrite } from '../guard/read-only.js';
+import { Refusal } from '../guard/refusal.js';
+import { compileRegexpList, type RegexpList } from '../guard/regexp-list.js';
+import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from '../guard/request-target.js';
+import { createResourceGuard } from '../guard/resources.js';
+import { fieldValue } from '../http/header-fields.js';
+import { parseRequestInfo, type RequestInfo } from '../kubernetes/request-info.js';
+import { StatusError } from '../kubernetes/status.js';
+import type { AuditLog } from '../observability/audit/log.js';
+import type { Logger } from '../observability/log/logger.js';
+import type { Exposition, Metrics } from '../observability/metrics/metrics.js';
+import type { RequestRecord } from '../observability/request-record.js';
+import { type Options, optionTable } from '../options/table.js';
+import type { OpenStreams } from '../proxy/open-streams.js';
+import { listenForUpgrades } from '../proxy/upgrade-listener.js';
+import { Accounting, requestIdOf } from './accounting.js';
+import { proxyPlugin, routedMethods } from './api-routes.js';
+import { isDeparture, refuseConnect, refuseUnknownMethod, refuseUnparsed } from './listener/client-error.js';
+import { clientPatience } from './listener/client-patience.js';
+import { serveHalfClosed } from './listener/half-closed.js';
+import { schemaless } from './listener/schemaless.js';
+import type { Tls } from './listener/tls.js';
+import { createRouteOf, createStripPrefix, isForApi, isOwn, isProbe, ownPrefix, routes } from './mounts.js';
+
+/** Everything that a server is built from; the same for the program and for tests. */
+export interface ServerParts {
+  readonly options: Options;
+  readonly upstream: Upstream;
+  readonly metrics: Metrics;
+  /** What a scrape is answered with: `metrics`, unless there are more processes to speak for. */
+  readonly exposition: Exposition;
+  readonly health: Health;
+  readonly logger: Logger;
+  readonly openStreams: OpenStreams;
+  /** How the main listener speaks TLS; undefined for plain HTTP. */
+  readonly tls: Tls | undefined;
+  /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
+  readonly authentication: Authentication | undefined;
+  readonly fairShares: FairShares;
+  /** Undefined when there is none. */
+  readonly audit: AuditLog | undefined;
+}
+
+/**
+ * One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. A guard that has
+ * answered the request itself says so, and ends the chain.
+ */
+type Guard = (request: FastifyRequest, reply: FastifyReply) => void | Promise<void> | typeof answered;
+
+/** Stands for a request beside the path of the server's URL: what that is about, no rule can tell. */
+const unknown = parseRequestInfo('', '\\', '');
+
+/** Slow heads are cut off; bodies and answers may take as long as they like. */
+const headersTimeout = 30_000;
+/** How often Node looks for slow heads. */
+const connectionsCheckingInterval = 2_000;
+/** Longer than what load balancers and connection pools in front keep, so that they seldom meet a closed connection. */
+const keepAliveTimeout = 90_000;
+/** Bytes of a request's head: 8 KB of URL and a large token many times over. */
+const maxHeaderSize = 128 * 1024;
+
+/** Over HTTP/2 there may be others. */
+const methods: ReadonlySet<string> = new Set(routedMethods);
+
+/** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
+export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
+  const { options, upstream, metrics, exposition, health, logger, openStreams, authentication } = parts;
+  const { fairShares, audit } = parts;
+  // Clients send this prefix before every path themselves.
+  const serverPathOf = (endpoint: Endpoint) => (options.appendServerPath ? '' : endpoint.config.server.path);
+  const hostGuard = createHostGuard(regexpList(options.acceptHosts));
+  const filter = createFilter({
+    acceptPaths: regexpList(options.acceptPaths),
+    rejectPaths: regexpList(options.rejectPaths),
+    rejectMethods: regexpList(options.rejectMethods),
+  });
+
+  const cors =
+    options.corsAllowedOrigins === '' ? undefined : createCorsPolicy(originList(options.corsAllowedOrigins));
+  const originGuard = createOriginGuard(origin => cors?.isAllowed(origin) === true);
+
+  const sandboxesPages = options.sandboxProxiedPages ?? authentication !== undefined;
+
+  // What a request is about, as far as a rule can rely on it.
+  const infoOf = ({ target, record, endpoint }: FastifyRequest) => {
+    const path = serverPathOf(endpoint);
+    return path === '' || target.path.startsWith(`${path}/`) ? record.info : unknown;
+  };
+  const forApi =
+    (rule: (info: RequestInfo, request: IncomingMessage) => void): Guard =>
+    request => {
+      if (isForApi(request)) rule(infoOf(request), request.raw);
+    };
+
+  // The order in which every request is judged, whatever its destination and whether or not it asks for an upgrade.
+  const guards: Guard[] = [
+    request => refuseUncertainFraming(request.raw),
+    request => refuseAmbiguousTarget(request.target),
+    request => refuseUncertainHost(request.raw),
+  ];
+  if (!options.disableFilter) guards.push(request => hostGuard(request.raw));
+  if (cors !== undefined) guards.push(answerPreflight);
+  guards.push(request => {
+    if (comesFromBrowser(request.raw) && isForApi(request)) originGuard(request.raw, infoOf(request));
+  });
+  if (authentication !== undefined) {
+    const authenticate = createAuthenticationGuard(authentication);
+    guards.push(
+      request => refuseClaimedIdentity(request.raw.rawHeaders),
+      request => (isProbe(request) ? undefined : authenticate(request)),
+    );
+  }
+  guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
+  if (!options.disableFilter) {
+    guards.push(request => {
+      const { method, target, endpoint } = request;
+      if (isForApi(request)) filter(method, target, serverPathOf(endpoint));
+    });
+  }
+  guards.push(request => {
+    const impersonates = request.endpoint.config.impersonation !== undefined;
+    if (impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
+  });
+  if (options.readOnly) guards.push(forApi(refuseWrite));
+  if (options.acceptNamespaces !== optionTable.acceptNamespaces.default) {
+    guards.push(forApi(createNamespaceGuard(regexpList(options.acceptNamespaces, { whole: true }))));
+  }
+  if (options.rejectResources.length > 0) guards.push(forApi(createResourceGuard(options.rejectResources)));
+
+  const accounting = new Accounting({
+    metrics,
+    openStreams,
+    audit,
+    logger,
+    logRequests: options.logRequests,
+    authenticates: authentication !== undefined,
+  });
+  const app = createApp(parts);
+  const stripPrefix = createStripPrefix(options.apiPrefix);
+  app.decorateRequest('target', null as unknown as RequestTarget);
+  app.decorateRequest('endpoint', null as unknown as Endpoint);
+  app.decorateRequest('caller', undefined);
+  app.decorateRequest('place', undefined);
+  app.decorateRequest('record', null as unknown as RequestRecord);
+  app.decorateRequest('answerHeaders', undefined);
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const target = parseRequestTarget(
+      isForApi(request) ? stripPrefix(request.originalUrl) : request.originalUrl,
+    );
+    const { endpoint } = upstream;
+    const path = relativeTo(serverPathOf(endpoint), target.path);
+    const info = parseRequestInfo(request.method, path, target.query);
+    request.target = target;
+    request.endpoint = endpoint;
+    accounting.begin(request, reply, info);
+    if (cors !== undefined)
+      addAnswerHeaders(request, reply, cors.answerHeaders(fieldValue(request.raw.rawHeaders, 'origin')));
+    if (sandboxesPages && isForApi(request) && mayBeProxiedPage(target.path)) {
+      addAnswerHeaders(request, reply, sandbox);
+    }
+    const judged = { request, reply, done };
+    // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
+    // for thousands of requests fit into one packet.
+    if (reply.raw.socket === null) reply.raw.once('socket', () => judge(guards, judged));
+    else judge(guards, judged);
+  });
+
+  app.setErrorHandler((error, request, reply) => {
+    const failure = error instanceof StatusError ? error : toStatusError(error as Error);
+    request.record.failure = failure;
+    if (failure instanceof Refusal) {
+      if (failure.endsConnection) reply.header('Connection', 'close');
+      reply.headers(failure.headers);
+    }
+    if (request.record.audit !== undefined) reply.header('Audit-ID', request.record.audit.id);
+    if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
+    reply
+      .code(failure.code)
+      .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
+      .send(failure.toStatus());
+  });
+  app.setNotFoundHandler(request => {
+    throw new StatusError(404, `${request.target.path} is not served here`);
+  });
+
+  await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
+  if (options.www !== '') {
+    const { staticFiles } = await import('../endpoints/static-files.js');
+    await app.register(staticFiles, {
+      folder: options.www,
+      wwwPrefix: options.wwwPrefix,
+      route: routes.static,
+    });
+  }
+  await app.register(proxyPlugin, {
+    route: routes.api,
+    context: {
+      upstream,
+      openStreams,
+      traffic: metrics.traffic,
+      authenticates: authentication !== undefined,
+      judgeAgain,
+      appendServerPath: options.appendServerPath,
+      requestTimeout: options.requestTimeout,
+      keepAlive: options.keepalive,
+      patience: clientPatience,
+    },
+  });
+  listenForUpgrades(app);
+  app.server.on('connect', (_request, socket) => {
+    metrics.rejected('bad_request');
+    refuseConnect(socket as Socket);
+  });
+  const connections = trackConnections(app, openStreams);
+  app.addHook('preClose', async () => {
+    openStreams.end();
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  });
+  app.addHook('onClose', async () => upstream.destroy());
+  return app;
+}
+
+/** A request on its way through the guards; `done` gets the first refusal. */
+interface Judged {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly done: (refusal?: Error) => void;
+}
+
+/** Runs the guards in their order, at once as long as none has to wait. */
+function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
+  const { request, reply, done } = judged;
+  // Nobody would hear of it any more when a client leaves that has left already, nor give back its place.
+  if (request.record.isOver) return;
+  try {
+    for (let index = from; index < guards.length; index++) {
+      const verdict = guards[index]?.(request, reply);
+      if (verdict === undefined) continue;
+      if (verdict === answered) return;
+      verdict.then(() => judge(guards, judged, index + 1), done);
+      return;
+    }
+  } catch (refusal) {
+    done(refusal as Error);
+    return;
+  }
+  request.record.audit?.received();
+  done();
+}
+
+/**
+ * Users are those that authentication finds, and without it the addresses that requests come from. An upgraded connection stays
+ * open for as long as its client likes, whatever its path.
+ */
+function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<never> | undefined {
+  const { caller, raw, record } = request;
+  const user = caller?.username ?? raw.socket.remoteAddress ?? '';
+  const place = fairShares.take(user, record.longRunning || raw.upgrade ? 'longrunning' : 'inflight');
+  if (place instanceof Place) {
+    request.place = place;
+    return undefined;
+  }
+  const { refusal, held } = place;
+  // It counts for a client that does not wait to hear it, too.
+  record.failure = refusal;
+  if (held === undefined) throw refusal;
+  return held.then(() => {
+    throw refusal;
+  });
+}
+
+/**
+ * Open connections, and with TLS the TLS sockets above them. Node does not count connections that have sent nothing yet as idle (browsers
+ * keep some in reserve), and does not know those whose handshake is not done.
+ */
+function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
+  const sockets = new Set<Socket>();
+  const track = (socket: Socket) => {
+    // A handshake that was on its way when leaving began.
+    if (openStreams.ending) socket.destroy();
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  };
+  server.on('connection', track).on('secureConnection', track);
+  const closeAllConnections = server.closeAllConnections.bind(server);
+  server.closeAllConnections = () => {
+    closeAllConnections();
+    // The TLS socket, not the connection below it: destroying that under a TLS socket with pending writes can end the process (SIGSEGV).
+    for (const socket of [...sockets].reverse()) socket.destroy();
+  };
+  return sockets;
+}
+
+function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
+  const routeOf = createRouteOf({
+    apiPrefix: options.apiPrefix,
+    wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
+  });
+  const http = {
+    maxHeaderSize,
+    headersTimeout,
+    connectionsCheckingInterval,
+    requireHostHeader: false,
+    // A client that has silently gone would keep its quiet watch open for ever.
+    keepAlive: options.keepalive > 0,
+    keepAliveInitialDelay: options.keepalive,
+  };
+  const secureServer = (handler: RequestListener) => {
+    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, (request, response) => {
+      if (methods.has(request.method as string)) {
+        handler(request, response);
+        return;
+      }
+      metrics.rejected('bad_request');
+      refuseUnknownMethod(response);
+    });
+    serveHalfClosed(server);
+    tls?.serve(server);
+    return server;
+  };
+  const app = fastify({
+    logger: false,
+    schemaController: schemaless,
+    genReqId: requestIdOf,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    http,
+    requestTimeout: 0,
+    keepAliveTimeout,
+    ...(tls !== undefined && { serverFactory: secureServer }),
+    rewriteUrl: request => routeOf(request.url as string),
+    clientErrorHandler: (error, socket) => {
+      if (!isDeparture(error)) metrics.rejected('bad_request');
+      refuseUnparsed(error, socket as Socket);
+    },
+  });
+  if (tls === undefined) serveHalfClosed(app.server);
+  return app;
+}
+
+/** The API server's view of a path, which knows nothing of the path of the server's URL before it. */
+function relativeTo(serverPath: string, path: string): string {
+  return serverPath !== '' && path.startsWith(`${serverPath}/`) ? path.slice(serverPath.length) : path;
+}
+
+/** A failure that nobody threw as a Status: Fastify's own 4xx keep their code, all else is a 500 that tells nothing. */
+function toStatusError(error: Error & { statusCode?: number }): StatusError {
+  const { statusCode = 500 } = error;
+  return statusCode >= 400 && statusCode < 500
+    ? new StatusError(statusCode, error.message, { cause: error })
+    : new StatusError(500, 'internal error in kube-api-proxy; its log has more', { cause: error });
+}
+
+/** Options are validated when they are parsed, so a list that does not compile is a bug. */
+function regexpList(source: string, how?: { whole: boolean }): RegexpList {
+  return listOf(compileRegexpList('list', source, how));
+}
+
+function originList(source: string): OriginList {
+  return listOf(compileOriginList('list', source));
+}
+
+function listOf<T>(compiled: { readonly list: T } | { readonly problems: readonly string[] }): T {
+  if ('problems' in compiled) throw new Error(compiled.problems.join('; '));
+  return compiled.list;
+}

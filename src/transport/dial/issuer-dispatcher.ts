@@ -1,0 +1,51 @@
+import { createSecureContext } from 'node:tls';
+import { Agent } from 'undici';
+import { CredentialError } from '../../credentials/credential-source.js';
+import type { CreateIssuerDispatcher } from '../../credentials/oidc-request.js';
+import { UpstreamError } from '../upstream-error.js';
+import { createDial } from './dial.js';
+import { selectProxy } from './proxy-selection.js';
+
+/**
+ * Connections to OpenID Connect issuers, through the proxy that HTTPS_PROXY and NO_PROXY name, as client-go and the API server have them;
+ * the kubeconfig's proxy-url is for the API server alone. Issuers are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+ */
+export function createIssuerDispatcher(
+  env: Readonly<Record<string, string | undefined>>,
+): CreateIssuerDispatcher {
+  return certificateAuthority => {
+    const secureContext = createSecureContext(
+      certificateAuthority === undefined ? {} : { ca: certificateAuthority },
+    );
+    return new Agent({
+      connect({ hostname, port }, callback) {
+        const server = {
+          protocol: 'https:',
+          hostname: hostname.replace(/^\[|\]$/g, ''),
+          port: Number(port) || 443,
+          path: '',
+        } as const;
+        const selected = selectProxy(server, { name: 'HTTPS_PROXY', environment: env });
+        if ('problem' in selected) {
+          callback(new CredentialError(selected.problem), null);
+          return;
+        }
+        const { proxy } = selected;
+        const dial = createDial({
+          ...{ server, secureContext, insecureSkipTlsVerify: false, keepAlive: 0, proxy },
+        });
+        dial((error, socket) => {
+          if (socket !== null) callback(null, socket);
+          else callback(ofIssuer(error as Error), null);
+        });
+      },
+    });
+  };
+}
+
+/** What dialling says of the API server is said of the issuer here. */
+function ofIssuer(error: Error): Error {
+  if (!(error instanceof UpstreamError)) return error;
+  if (error.reason === 'proxy') return new CredentialError(error.message);
+  return Object.assign(new Error('no connection'), { code: 'ETIMEDOUT' });
+}

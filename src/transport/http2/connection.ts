@@ -1,0 +1,332 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { type OutgoingRequest, refuseIllegal } from '../carrier.js';
+import type { Dial } from '../dial/dial.js';
+import {
+  connectionPreface,
+  errorCode,
+  flag,
+  frame,
+  frameType,
+  goawayFrame,
+  headersFrames,
+  rstStreamFrame,
+  setting,
+  settingsFrame,
+  windowUpdateFrame,
+} from './frames.js';
+import type { HeaderFields } from './header-block.js';
+import { Heartbeat } from './heartbeat.js';
+import { encodeHeaders } from './hpack.js';
+import { Http2Error } from './http2-error.js';
+import { Inbound, type InboundEvents } from './inbound.js';
+import { ReadBuffer } from './read-buffer.js';
+import { requestFields } from './request-head.js';
+import { malformed } from './response-head.js';
+import { Http2Stream, streamWindow } from './stream.js';
+
+/** Bytes of all streams together that may be on their way: they are taken at once, whoever they are for. */
+const connectionWindow = 16 * 1024 * 1024;
+const initialWindow = 65_535;
+/** Streams at a time before the API server has said how many, and at most: net/http's and nghttp2's usual limit, and API servers'. */
+const assumedStreams = 100;
+const mostStreams = 250;
+const lastStreamId = 0x7fffffff;
+/**
+ * Streams given up after which a connection takes no new one: servers and balancers cut the connections of who gives up many (500 in
+ * Envoy, 1000 in Node), for it is an attack on them, and a client that does so must not cost others theirs.
+ */
+const mostResets = 200;
+/** Bytes that may wait for an API server which has something answered and does not read. */
+const maxUnread = 1 << 20;
+
+const hello = Buffer.concat([
+  Buffer.from(connectionPreface),
+  settingsFrame([
+    [setting.headerTableSize, 0],
+    [setting.enablePush, 0],
+    [setting.initialWindowSize, streamWindow],
+    [setting.maxHeaderListSize, 1 << 20],
+  ]),
+  windowUpdateFrame(0, connectionWindow - initialWindow),
+]);
+const settingsAck = frame(frameType.settings, flag.ack, 0, Buffer.alloc(0));
+
+/** How a connection that was dialled for HTTP/2 turned out. */
+export type Negotiated = 'h2' | 'http/1.1';
+
+/**
+ * One HTTP/2 connection to the API server (RFC 9113), for requests without a body that stay open. Such a request costs a TLS
+ * connection of its own otherwise, and each event a read of its own; Node's client costs more for an event than that read.
+ */
+export class Http2Connection implements InboundEvents {
+  /** Rejects with the error of dialling. Over HTTP/1.1 the connection has ended. */
+  readonly negotiated: Promise<Negotiated>;
+  readonly #onEnd: (connection: Http2Connection) => void;
+  readonly #streams = new Map<number, Http2Stream>();
+  readonly #inbound = new Inbound(this);
+  readonly #buffer = new ReadBuffer();
+  readonly #heartbeat = new Heartbeat();
+  readonly #dialled: { destroy(): void };
+  #settle:
+    | { readonly resolve: (how: Negotiated) => void; readonly reject: (error: Error) => void }
+    | undefined;
+  #socket: Socket | undefined;
+  #isReady = false;
+  #isEnded = false;
+  /** Whether the API server takes no new stream, and whether this side gives none out any more. */
+  #isRefused = false;
+  #isClosing = false;
+  #nextId = 1;
+  #resets = 0;
+  /** Streams that were given out and not sent yet. */
+  #places = 0;
+  #maxStreams = assumedStreams;
+  /** Bytes that have come, over all streams, and that the API server has not been told of. */
+  #untold = 0;
+
+  constructor(dial: Dial, onEnd: (connection: Http2Connection) => void) {
+    this.#onEnd = onEnd;
+    this.negotiated = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.negotiated.catch(() => {});
+    this.#dialled = dial(
+      (error, socket) => {
+        if (socket === null) this.#fail(error as Error);
+        else this.#open(socket);
+      },
+      { buffer: this.#buffer.next, callback: this.#onRead },
+    );
+  }
+
+  /** Whether the API server has said hello. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Whether no stream has begun on it: one that fails on it has not met a connection gone stale. */
+  get isFresh(): boolean {
+    return this.#nextId === 1;
+  }
+
+  get isIdle(): boolean {
+    return this.#streams.size === 0 && this.#places === 0;
+  }
+
+  get hasRoom(): boolean {
+    return !this.#isClosing && this.#takesStreams && this.#streams.size + this.#places < this.#maxStreams;
+  }
+
+  get #takesStreams(): boolean {
+    return !this.#isEnded && !this.#isRefused && this.#nextId < lastStreamId;
+  }
+
+  /** A stream to send a request on; undefined when there is no room for one. */
+  open(): Http2Stream | undefined {
+    if (!this.hasRoom) return undefined;
+    this.#places += 1;
+    return new Http2Stream(this);
+  }
+
+  /**
+   * Keeps a place until it is known what the connection is, and then has a stream for it unless the API server allows fewer than
+   * are kept. Who came before the connection was closed has one too.
+   */
+  async openLater(): Promise<Http2Stream | Negotiated> {
+    this.#places += 1;
+    const how = await this.negotiated.catch((error: unknown) => {
+      this.#places -= 1;
+      throw error;
+    });
+    const isAllowed = this.#streams.size + this.#places <= this.#maxStreams;
+    if (how === 'h2' && this.#takesStreams && isAllowed) return new Http2Stream(this);
+    this.#places -= 1;
+    this.#endIfLeft();
+    return how;
+  }
+
+  /** To be called by a stream: sends its request. Throws a TypeError when it would not be HTTP. */
+  start(stream: Http2Stream, request: OutgoingRequest): void {
+    refuseIllegal(request);
+    if (this.#isEnded || this.#isRefused) {
+      const gone = Object.assign(new Error('the connection ended before the request'), {
+        code: 'ECONNRESET',
+      });
+      queueMicrotask(() => stream.fail(gone, { isUnseen: true }));
+      return;
+    }
+    this.#places -= 1;
+    stream.id = this.#nextId;
+    this.#nextId += 2;
+    this.#streams.set(stream.id, stream);
+    this.#socket?.write(headersFrames(stream.id, encodeHeaders(requestFields(request))));
+  }
+
+  /** A stream is over, or will not be sent. */
+  leave(stream: Http2Stream): void {
+    if (stream.id === 0) {
+      this.#places -= 1;
+      stream.id = -1;
+    } else this.#streams.delete(stream.id);
+    this.#endIfLeft();
+  }
+
+  #endIfLeft(): void {
+    if ((this.#isClosing || this.#isRefused) && this.isIdle) this.destroy();
+  }
+
+  /** Tells the API server that a stream is given up. */
+  reset(streamId: number, code: number): void {
+    this.#socket?.write(rstStreamFrame(streamId, code));
+    this.#resets += 1;
+    if (this.#resets >= mostResets) this.#isClosing = true;
+  }
+
+  /** Lets the API server send more on a stream. */
+  widen(streamId: number, bytes: number): void {
+    this.#socket?.write(windowUpdateFrame(streamId, bytes));
+  }
+
+  /** The bytes that are being given on are needed longer. */
+  detach(): void {
+    this.#buffer.keep();
+  }
+
+  /** Takes no new stream, and ends with the last one. */
+  close(): void {
+    this.#isClosing = true;
+    this.#endIfLeft();
+  }
+
+  /** Ends it and every stream on it now. */
+  destroy(): void {
+    this.#fail(Object.assign(new Error('ended by this side'), { code: 'ECONNRESET' }), errorCode.noError);
+  }
+
+  /** To be called every 5 s: finds out whether the API server is still there. */
+  look(): void {
+    const due = this.#heartbeat.look();
+    if (due === 'ping') this.#socket?.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
+    else if (due === 'end') {
+      this.#fail(Object.assign(new Error('no answer to a PING'), { code: 'ETIMEDOUT' }), errorCode.noError);
+    }
+  }
+
+  #open(socket: Socket): void {
+    this.#socket = socket;
+    socket.on('error', this.#onSocketError).on('data', this.#onBytes);
+    socket.on('end', this.#onSocketClose).on('close', this.#onSocketClose);
+    if ((socket as TLSSocket).alpnProtocol === 'h2') socket.write(hello);
+    else {
+      this.#settle?.resolve('http/1.1');
+      this.destroy();
+    }
+  }
+
+  #onSocketError = (error: Error): void => this.#fail(error);
+
+  #onSocketClose = (): void => {
+    this.#fail(Object.assign(new Error('closed before the answer was complete'), { code: 'ECONNRESET' }));
+  };
+
+  #onRead = (length: number, buffer: Uint8Array): boolean => {
+    this.#buffer.wasRead(length);
+    this.#onBytes((buffer as Buffer).subarray(0, length));
+    return true;
+  };
+
+  #onBytes = (chunk: Buffer): void => {
+    if (this.#isEnded) return;
+    this.#heartbeat.heard();
+    try {
+      this.#inbound.push(chunk);
+    } catch (error) {
+      this.#fail(error as Error, error instanceof Http2Error ? error.wireCode : errorCode.protocolError);
+    }
+  };
+
+  onData(streamId: number, chunk: Buffer, length: number, isEnd: boolean): void {
+    const stream = this.#streamOf(streamId);
+    this.#untold += length;
+    if (this.#untold >= connectionWindow / 2) {
+      this.widen(0, this.#untold);
+      this.#untold = 0;
+    }
+    if (stream === undefined) return;
+    try {
+      stream.onData(chunk, length, isEnd);
+    } catch (error) {
+      this.#failStream(stream, error as Error);
+    }
+  }
+
+  onHeaders(streamId: number, fields: HeaderFields, isEnd: boolean): void {
+    const stream = this.#streamOf(streamId);
+    if (stream === undefined) return;
+    try {
+      stream.onHeaders(fields, isEnd);
+    } catch (error) {
+      this.#failStream(stream, error as Error);
+    }
+  }
+
+  onReset(streamId: number, code: number): void {
+    this.#streamOf(streamId)?.onReset(code);
+  }
+
+  /** What is wrong with one answer is not the others' matter. */
+  #failStream(stream: Http2Stream, error: Error): void {
+    this.reset(stream.id, error instanceof Http2Error ? error.wireCode : errorCode.cancel);
+    stream.fail(error, { isUnseen: false });
+  }
+
+  /** Undefined for one that is over. Throws an Http2Error for one that has never begun. */
+  #streamOf(streamId: number): Http2Stream | undefined {
+    if (streamId === 0 || streamId % 2 === 0 || streamId >= this.#nextId) {
+      throw malformed('the stream of a frame');
+    }
+    return this.#streams.get(streamId);
+  }
+
+  onSettings(maxStreams: number | undefined): void {
+    if (maxStreams !== undefined) this.#maxStreams = Math.min(maxStreams, mostStreams);
+    this.#answer(settingsAck);
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#settle?.resolve(this.#maxStreams === 0 ? 'http/1.1' : 'h2');
+  }
+
+  onPing(payload: Buffer): void {
+    this.#answer(frame(frameType.ping, flag.ack, 0, payload));
+  }
+
+  /** Sends what the API server is owed for a frame: it must read that before it may have more. */
+  #answer(bytes: Buffer): void {
+    if ((this.#socket?.writableLength ?? 0) > maxUnread) {
+      throw new Http2Error(errorCode.enhanceYourCalm, 'the API server does not read what it has answered');
+    }
+    this.#socket?.write(bytes);
+  }
+
+  /** What was sent behind the last one that the API server will answer goes elsewhere. */
+  onGoaway(last: number): void {
+    this.#isRefused = true;
+    const error = Object.assign(new Error('the API server takes no more requests here'), {
+      code: 'ECONNRESET',
+    });
+    for (const [id, stream] of this.#streams) if (id > last) stream.fail(error, { isUnseen: true });
+    this.#endIfLeft();
+  }
+
+  #fail(error: Error, wireCode?: number): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#settle?.reject(error);
+    if (wireCode !== undefined && this.#isReady) this.#socket?.write(goawayFrame(wireCode));
+    this.#socket?.destroy();
+    this.#dialled.destroy();
+    for (const stream of [...this.#streams.values()]) stream.fail(error, { isUnseen: false });
+    this.#onEnd(this);
+  }
+}

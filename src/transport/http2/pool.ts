@@ -1,0 +1,106 @@
+import type { Carrier } from '../carrier.js';
+import type { Dial } from '../dial/dial.js';
+import { Http2Connection } from './connection.js';
+
+const lookInterval = 5_000;
+/** Looks without a stream after which a connection is closed: as long as an idle one of HTTP/1.1 is kept. */
+const maxIdleLooks = 11;
+
+/** What it needs of its surroundings. */
+interface PoolOptions {
+  /** Offers the API server HTTP/2 and HTTP/1.1. */
+  readonly dial: Dial;
+  /** A connection of HTTP/1.1, where the API server does not speak HTTP/2. */
+  readonly plain: () => Carrier;
+  /** Called when its last connection has ended. */
+  readonly onEmpty: () => void;
+}
+
+/**
+ * Streams for long-running requests without a body, on as few connections as the API server lets them share. What it speaks is
+ * found out once, by the first connection.
+ */
+export class Http2Pool {
+  readonly #options: PoolOptions;
+  /** Its connections, and how many looks each has been idle. */
+  readonly #connections = new Map<Http2Connection, number>();
+  #speaksHttp2 = true;
+  #closed = false;
+  #looking: NodeJS.Timeout | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get counts(): { readonly idle: number; readonly active: number } {
+    const idle = [...this.#connections.keys()].filter(({ isIdle }) => isIdle).length;
+    return { idle, active: this.#connections.size - idle };
+  }
+
+  /** What to send a request on. A promise while a connection is being opened, which rejects with its error. */
+  acquire(): Carrier | Promise<Carrier> {
+    if (!this.#speaksHttp2) return this.#options.plain();
+    const connection = this.#withRoom() ?? this.#connect();
+    return (connection.isReady ? connection.open() : undefined) ?? this.#acquireLater(connection);
+  }
+
+  async #acquireLater(connection: Http2Connection): Promise<Carrier> {
+    const stream = await connection.openLater();
+    if (stream === 'h2') return this.#acquireAgain();
+    if (stream === 'http/1.1') this.#speaksHttp2 = false;
+    return typeof stream === 'string' ? this.#options.plain() : stream;
+  }
+
+  /**
+   * For who found no place on a connection that has just been opened: another one may have some. Not a third, or an API server that
+   * lets few share, or sends each of them away, would have connections opened for ever.
+   */
+  async #acquireAgain(): Promise<Carrier> {
+    if (!this.#speaksHttp2) return this.#options.plain();
+    const stream = await (this.#withRoom() ?? this.#connect()).openLater();
+    return typeof stream === 'string' ? this.#options.plain() : stream;
+  }
+
+  #withRoom(): Http2Connection | undefined {
+    for (const connection of this.#connections.keys()) if (connection.hasRoom) return connection;
+    return undefined;
+  }
+
+  #connect(): Http2Connection {
+    const connection = new Http2Connection(this.#options.dial, ended => {
+      this.#connections.delete(ended);
+      if (this.#connections.size > 0) return;
+      clearInterval(this.#looking);
+      this.#looking = undefined;
+      this.#options.onEmpty();
+    });
+    this.#connections.set(connection, 0);
+    this.#looking ??= setInterval(() => this.#look(), lookInterval).unref();
+    return connection;
+  }
+
+  #look(): void {
+    for (const [connection, idleLooks] of this.#connections) {
+      const looks = connection.isIdle ? idleLooks + 1 : 0;
+      this.#connections.set(connection, looks);
+      if (looks > maxIdleLooks || (this.#closed && connection.isIdle)) connection.destroy();
+      else connection.look();
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#connections.size === 0;
+  }
+
+  /** Ends idle connections now and the others with their last stream. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of [...this.#connections.keys()]) connection.close();
+  }
+
+  /** Ends every connection now. */
+  destroy(): void {
+    this.#closed = true;
+    for (const connection of [...this.#connections.keys()]) connection.destroy();
+  }
+}

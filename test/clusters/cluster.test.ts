@@ -1,0 +1,409 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { type Endpoint, Upstream, type UpstreamSession } from '../../src/clusters/cluster.js';
+import { get } from '../../src/clusters/own-request.js';
+import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
+import {
+  CredentialError,
+  type CredentialEvents,
+  type CredentialSource,
+} from '../../src/credentials/credential-source.js';
+import { createRenewedSource } from '../../src/credentials/renewed-source.js';
+import { createStaticSource } from '../../src/credentials/static-source.js';
+import { systemClock } from '../../src/lib/clock.js';
+import { createCredentialMetrics } from '../../src/observability/metrics/credential-metrics.js';
+import type { CertificatePair } from '../support/certificates.js';
+import { until } from '../support/eventually.js';
+import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
+import { sendOn } from '../support/recorded-exchange.js';
+
+const groups = ['system:masters'];
+const hour = 3_600_000;
+
+let server: FakeApiServer;
+let alice: ClientCertificate;
+let bob: ClientCertificate;
+before(async () => {
+  const tokens = { 't-1': { username: 'one', groups }, 't-2': { username: 'two', groups } };
+  server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
+  alice = toClientCertificate(await server.authority.client({ commonName: 'alice' }), new Date('2030-01-01'));
+  bob = toClientCertificate(await server.authority.client({ commonName: 'bob' }), new Date('2031-01-01'));
+});
+after(() => server.close());
+
+let registry: Registry;
+let events: CredentialEvents;
+let certificates: (string | undefined)[];
+let upstream: Upstream | undefined;
+beforeEach(() => {
+  registry = new Registry();
+  events = { ...createCredentialMetrics(registry), log: { info: () => {}, warn: () => {} } };
+  certificates = [];
+});
+afterEach(() => {
+  upstream?.destroy();
+  upstream = undefined;
+});
+
+function toClientCertificate({ certificate, key }: CertificatePair, notAfter: Date): ClientCertificate {
+  return { certificate: Buffer.from(certificate), key: Buffer.from(key), notAfter };
+}
+
+const bearer = (token: string): Credential => ({ authorization: `Bearer ${token}` });
+const fixed = (credential: Credential): CredentialSource =>
+  createStaticSource(credential, { events, lookAgain: async () => {} });
+
+/** An exec source under test control. */
+function controlled() {
+  const questions: { give(token: string): void; fail(message: string): void }[] = [];
+  const source = createRenewedSource({
+    name: 'exec',
+    events,
+    clock: systemClock,
+    obtain: signal =>
+      new Promise((resolve, reject) => {
+        const fail = (message: string): void => reject(new CredentialError(message));
+        signal.addEventListener('abort', () => fail('was stopped'));
+        questions.push({
+          give: token => resolve({ credential: bearer(token), expiresAt: Date.now() + hour }),
+          fail,
+        });
+      }),
+  });
+  return { source, questions };
+}
+
+function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = {}): Endpoint {
+  return {
+    config: {
+      server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
+      insecureSkipTlsVerify: false,
+      ...more,
+    },
+    certificateAuthority: Buffer.from(server.authority.certificate),
+    source,
+    proxy: undefined,
+  };
+}
+
+function start(source: CredentialSource): Upstream {
+  upstream = new Upstream(endpoint(source), {
+    keepAlive: 0,
+    http2: true,
+    onConnect: () => {},
+    onCertificate: notAfter => certificates.push(notAfter?.toISOString().slice(0, 4)),
+  });
+  return upstream;
+}
+
+/** What is there at once. */
+function sessionOf(of: Upstream): UpstreamSession {
+  const session = of.session();
+  assert.ok(!(session instanceof Promise), 'there is a credential');
+  return session;
+}
+
+/** Sends one request and gives what the API server saw of it. */
+async function request(of: Upstream, to = server): Promise<RequestRecord> {
+  const { status } = await get(of, '/version', { timeout: 5_000 });
+  assert.equal(status, 200);
+  // The connection is given back at the end of this turn of the event loop.
+  await turn();
+  const record = to.requests.at(-1);
+  assert.ok(record !== undefined);
+  return record;
+}
+
+/** The samples of the expiry gauge by source. */
+async function expirySamples(): Promise<Record<string, number>> {
+  const name = 'kube_api_proxy_credential_expiration_timestamp_seconds';
+  const { values } = (await registry.getSingleMetric(name)?.get()) ?? { values: [] };
+  return Object.fromEntries(values.map(({ labels, value }) => [String(labels['source']), value]));
+}
+
+describe('a session', () => {
+  it('is the same one for as long as nothing changes', () => {
+    const one = start(fixed(bearer('t-1')));
+    assert.equal(one.session(), one.session());
+  });
+
+  it('keeps its connections when only the token changes', async () => {
+    const one = start(fixed(bearer('t-1')));
+    const old = sessionOf(one);
+    const before = await request(one);
+    one.replace(endpoint(fixed(bearer('t-2'))));
+    const next = sessionOf(one);
+    assert.notEqual(next, old);
+    assert.equal(next.dispatcher, old.dispatcher);
+    const record = await request(one);
+    assert.equal(before.headers['authorization'], 'Bearer t-1');
+    assert.equal(record.headers['authorization'], 'Bearer t-2');
+    assert.equal(record.remotePort, before.remotePort);
+    assert.equal(old.credential.authorization, 'Bearer t-1', 'what is under way ends on its own');
+  });
+
+  it('keeps its connections when the same certificate is read again', () => {
+    const one = start(fixed({ clientCertificate: alice }));
+    const { dispatcher } = sessionOf(one);
+    const { certificate, key, notAfter } = alice;
+    const again = { certificate: Buffer.from(certificate), key: Buffer.from(key), notAfter };
+    one.replace(endpoint(fixed({ clientCertificate: again })));
+    assert.equal(sessionOf(one).dispatcher, dispatcher);
+  });
+
+  it('has new connections when the certificate changes, and idle ones of the old are closed', async () => {
+    const one = start(fixed({ clientCertificate: alice }));
+    const { dispatcher } = sessionOf(one);
+    const before = await request(one);
+    await until(() => server.connections === 1);
+    one.replace(endpoint(fixed({ clientCertificate: bob })));
+    assert.notEqual(sessionOf(one).dispatcher, dispatcher);
+    await until(() => server.connections === 0);
+    const record = await request(one);
+    assert.equal(before.tlsSubject?.commonName, 'alice');
+    assert.equal(record.tlsSubject?.commonName, 'bob');
+    assert.equal(record.tlsSessionReused, false);
+    assert.deepEqual(certificates, ['2030', '2031']);
+  });
+
+  it('lets what is under way end on the old connection', async t => {
+    const one = start(fixed({ clientCertificate: alice }));
+    const { dispatcher } = sessionOf(one);
+    let response: ServerResponse | undefined;
+    t.after(
+      server.intercept((incoming, outgoing) => {
+        if (incoming.url !== '/watch') return false;
+        response = outgoing;
+        outgoing.write('first ');
+        return true;
+      }),
+    );
+    const watch = await sendOn(dispatcher.acquire(), '/watch').begun;
+    one.replace(endpoint(fixed({ clientCertificate: bob })));
+    assert.equal((await request(one)).tlsSubject?.commonName, 'bob');
+    response?.end('last');
+    assert.equal((await watch.over).text, 'first last');
+    await until(() => server.connections === 1);
+  });
+
+  it('has new connections when the trusted authorities change', () => {
+    const source = fixed(bearer('t-1'));
+    const one = start(source);
+    const { dispatcher } = sessionOf(one);
+    one.replace({ ...endpoint(source), certificateAuthority: undefined });
+    assert.notEqual(sessionOf(one).dispatcher, dispatcher);
+  });
+
+  it('impersonates as the configuration says, over the connections that are there', () => {
+    const source = fixed(bearer('t-1'));
+    const one = start(source);
+    const { dispatcher, impersonation } = sessionOf(one);
+    assert.deepEqual(impersonation, []);
+    one.replace(endpoint(source, { impersonation: { user: 'carol', groups: [], extra: new Map() } }));
+    assert.equal(sessionOf(one).dispatcher, dispatcher);
+    assert.deepEqual(sessionOf(one).impersonation, ['Impersonate-User', 'carol']);
+  });
+
+  it('goes to another API server when the configuration names one', async t => {
+    const other = await startFakeApiServer({ authority: server.authority });
+    t.after(() => other.close());
+    const source = fixed({ clientCertificate: alice });
+    const one = start(source);
+    await request(one);
+    const address = { protocol: 'https:', hostname: '127.0.0.1', port: other.port, path: '' } as const;
+    one.replace(endpoint(source, { server: address }));
+    assert.equal(one.host, `127.0.0.1:${other.port}`);
+    assert.equal((await request(one, other)).tlsSubject?.commonName, 'alice');
+  });
+});
+
+describe('who waits for a credential', () => {
+  it('gets the one of the source that replaces the one that was asked', async () => {
+    const { source, questions } = controlled();
+    const one = start(source);
+    const waiting = [one.session(), one.session()];
+    assert.equal(questions.length, 1);
+    one.replace(endpoint(fixed(bearer('t-2'))));
+    for (const session of await Promise.all(waiting)) assert.equal(session, sessionOf(one));
+    assert.deepEqual(sessionOf(one).credential, bearer('t-2'));
+  });
+
+  it('gets it too when the source that was asked answers after all', async () => {
+    const { source, questions } = controlled();
+    const one = start(source);
+    const waiting = one.session();
+    questions[0]?.give('t-1');
+    one.replace(endpoint(fixed(bearer('t-2'))));
+    assert.equal(await waiting, sessionOf(one));
+    assert.deepEqual(sessionOf(one).credential, bearer('t-2'));
+  });
+
+  it('waits on for a source that has none yet either, over any number of reloads', async () => {
+    const one = start(controlled().source);
+    const waiting = one.session();
+    one.replace(endpoint(controlled().source));
+    const last = controlled();
+    one.replace(endpoint(last.source));
+    last.questions[0]?.give('t-1');
+    assert.deepEqual((await waiting).credential, bearer('t-1'));
+  });
+
+  it('is told why there is none when the source in use fails', async () => {
+    const { source, questions } = controlled();
+    const one = start(source);
+    const waiting = assert.rejects(async () => one.session(), /no luck/);
+    questions[0]?.fail('no luck');
+    await waiting;
+    const next = controlled();
+    const still = assert.rejects(
+      (async () => {
+        const session = one.session();
+        one.replace(endpoint(next.source));
+        await session;
+      })(),
+      /no luck either/,
+    );
+    next.questions[0]?.fail('no luck either');
+    await still;
+  });
+
+  it('is told so when everything ends', async () => {
+    const one = start(controlled().source);
+    const waiting = assert.rejects(async () => one.session(), CredentialError);
+    one.destroy();
+    await waiting;
+  });
+});
+
+describe('the source of a configuration', () => {
+  it('goes on with its work when it is kept', async () => {
+    const { source, questions } = controlled();
+    const one = start(source);
+    const waiting = one.session();
+    one.replace(endpoint(source, { impersonation: { user: 'carol', groups: [], extra: new Map() } }));
+    questions[0]?.give('t-1');
+    const session = await waiting;
+    assert.deepEqual(session.impersonation, ['Impersonate-User', 'carol']);
+    assert.equal(questions.length, 1);
+    assert.deepEqual(Object.keys(await expirySamples()), ['exec']);
+    one.replace(endpoint(source));
+    assert.deepEqual(Object.keys(await expirySamples()), ['exec']);
+  });
+
+  it('takes its expiry along when one of another name replaces it', async () => {
+    const one = start(fixed({ clientCertificate: alice }));
+    assert.deepEqual(await expirySamples(), { static: Date.parse('2030-01-01') / 1_000 });
+    const { source, questions } = controlled();
+    one.replace(endpoint(source));
+    assert.deepEqual(await expirySamples(), {});
+    questions[0]?.give('t-1');
+    await one.session();
+    assert.deepEqual(Object.keys(await expirySamples()), ['exec']);
+    one.replace(endpoint(fixed({ clientCertificate: bob })));
+    assert.deepEqual(await expirySamples(), { static: Date.parse('2031-01-01') / 1_000 });
+  });
+
+  it('leaves the expiry of one of the same name that replaces it alone', async () => {
+    const one = start(fixed({ clientCertificate: alice }));
+    one.replace(endpoint(fixed({ clientCertificate: bob })));
+    await sleep(10);
+    assert.deepEqual(await expirySamples(), { static: Date.parse('2031-01-01') / 1_000 });
+    one.replace(endpoint(fixed(bearer('opaque'))));
+    assert.deepEqual(await expirySamples(), {});
+  });
+
+  it('has no say before it is in use', async () => {
+    start(fixed({ clientCertificate: alice }));
+    fixed({ clientCertificate: bob });
+    assert.deepEqual(await expirySamples(), { static: Date.parse('2030-01-01') / 1_000 });
+  });
+});
+
+describe('a refused session', () => {
+  it('has nothing to try again when its source has nothing else', async () => {
+    const one = start(fixed(bearer('t-1')));
+    assert.equal(await one.refused(sessionOf(one)), undefined);
+  });
+
+  it('is replaced by one with the renewed credential', async () => {
+    const { source, questions } = controlled();
+    const one = start(source);
+    questions[0]?.give('t-1');
+    const old = await one.session();
+    const renewal = one.refused(old);
+    questions[1]?.give('t-2');
+    const next = await renewal;
+    assert.deepEqual(next?.credential, bearer('t-2'));
+    assert.equal(next?.dispatcher, old.dispatcher);
+    assert.equal(await one.refused(old), next, 'a stale refusal costs nothing');
+    assert.equal(questions.length, 2);
+  });
+
+  it('has nothing to try again when the renewal gives the same, or fails', async () => {
+    const { source, questions } = controlled();
+    const one = start(source);
+    questions[0]?.give('t-1');
+    const session = await one.session();
+    const same = one.refused(session);
+    questions[1]?.give('t-1');
+    assert.equal(await same, undefined);
+    assert.equal(one.session(), session);
+
+    const failing = controlled();
+    one.replace(endpoint(failing.source));
+    const none = one.refused(session);
+    failing.questions[0]?.fail('no luck');
+    assert.equal(await none, undefined);
+  });
+
+  it('is replaced by one of the configuration that the refusal had read', async () => {
+    const lookAgain = async (): Promise<void> => {
+      await sleep(5);
+      upstream?.replace(endpoint(fixed(bearer('t-2'))));
+    };
+    const one = start(createStaticSource(bearer('t-1'), { events, lookAgain }));
+    const next = await one.refused(sessionOf(one));
+    assert.deepEqual(next?.credential, bearer('t-2'));
+  });
+
+  it('has nothing to try again when the files hold the same secret as before', async () => {
+    const lookAgain = async (): Promise<void> => {
+      upstream?.replace(endpoint(fixed(bearer('t-1'))));
+    };
+    const one = start(createStaticSource(bearer('t-1'), { events, lookAgain }));
+    assert.equal(await one.refused(sessionOf(one)), undefined);
+  });
+
+  it('is replaced by one of the source that took over while the old one was asked', async () => {
+    const { source, questions } = controlled();
+    const one = start(source);
+    questions[0]?.give('t-1');
+    const renewal = one.refused(await one.session());
+    assert.equal(questions.length, 2);
+    one.replace(endpoint(fixed(bearer('t-2'))));
+    assert.deepEqual((await renewal)?.credential, bearer('t-2'));
+  });
+});
+
+describe('the end of an upstream', () => {
+  it('ends every connection, of sessions that were replaced too', async t => {
+    const one = start(fixed({ clientCertificate: alice }));
+    t.after(
+      server.intercept((incoming, outgoing) => {
+        if (incoming.url === '/watch') outgoing.flushHeaders();
+        return incoming.url === '/watch';
+      }),
+    );
+    const watch = await sendOn(sessionOf(one).dispatcher.acquire(), '/watch').begun;
+    one.replace(endpoint(fixed({ clientCertificate: bob })));
+    await request(one);
+    await until(() => server.connections === 2);
+    one.destroy();
+    assert.equal((await watch.over).error?.code, 'ECONNRESET');
+    await until(() => server.connections === 0);
+    assert.deepEqual(await expirySamples(), {});
+  });
+});

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createHealth } from '../../src/endpoints/health.js';
+
+const healthy = createHealth([
+  { name: 'credentials', check: () => undefined },
+  { name: 'api-server', check: async () => undefined },
+]);
+const unhealthy = createHealth([
+  { name: 'credentials', check: () => undefined },
+  {
+    name: 'api-server',
+    check: async () => Promise.reject(new Error('connect ECONNREFUSED\n127.0.0.1:6443')),
+  },
+  {
+    name: 'shutdown',
+    check: () => {
+      throw new Error('process is shutting down');
+    },
+  },
+]);
+
+describe('livez and readyz', () => {
+  it('say ok when all is well', async () => {
+    assert.deepEqual(await healthy.answer('livez', ''), { code: 200, body: 'ok' });
+    assert.deepEqual(await healthy.answer('readyz', ''), { code: 200, body: 'ok' });
+  });
+
+  it('list their checks as the API server does when they are asked to be verbose', async () => {
+    for (const query of ['verbose', 'verbose=', 'verbose=0', 'a=b&verbose', 'v%65rbose']) {
+      assert.deepEqual(await healthy.answer('readyz', query), {
+        code: 200,
+        body: '[+]ping ok\n[+]credentials ok\n[+]api-server ok\nreadyz check passed\n',
+      });
+    }
+    assert.deepEqual(await healthy.answer('livez', 'verbose'), {
+      code: 200,
+      body: '[+]ping ok\nlivez check passed\n',
+    });
+  });
+
+  it('tell each failure and its reason in one line, verbose or not', async () => {
+    const body = [
+      '[+]ping ok',
+      '[+]credentials ok',
+      '[-]api-server failed: connect ECONNREFUSED 127.0.0.1:6443',
+      '[-]shutdown failed: process is shutting down',
+      'readyz check failed',
+      '',
+    ].join('\n');
+    assert.deepEqual(await unhealthy.answer('readyz', ''), { code: 500, body });
+    assert.deepEqual(await unhealthy.answer('readyz', 'verbose'), { code: 500, body });
+  });
+
+  it('keep the process alive while the API server is away', async () => {
+    assert.deepEqual(await unhealthy.answer('livez', ''), { code: 200, body: 'ok' });
+  });
+
+  it('leave excluded checks out and do not run them', async () => {
+    let runs = 0;
+    const health = createHealth([
+      {
+        name: 'api-server',
+        check: () => {
+          runs++;
+          throw new Error('down');
+        },
+      },
+    ]);
+    assert.deepEqual(await health.answer('readyz', 'exclude=api-server&verbose'), {
+      code: 200,
+      body: '[+]ping ok\n[+]api-server excluded: ok\nreadyz check passed\n',
+    });
+    assert.equal(runs, 0);
+    assert.deepEqual(await unhealthy.answer('readyz', 'exclude=api-server&exclude=shutdown'), {
+      code: 200,
+      body: 'ok',
+    });
+  });
+
+  it('warn of excluded names that no check has', async () => {
+    assert.deepEqual(await healthy.answer('readyz', 'verbose&exclude=nope&exclude=etcd&exclude=ping'), {
+      code: 200,
+      body: [
+        '[+]ping excluded: ok',
+        '[+]credentials ok',
+        '[+]api-server ok',
+        'warn: some health checks cannot be excluded: no matches for "etcd","nope"',
+        'readyz check passed',
+        '',
+      ].join('\n'),
+    });
+  });
+
+  it('run their checks side by side, and list them in order', async () => {
+    const order: string[] = [];
+    const wait = (name: string, milliseconds: number) => ({
+      name,
+      check: () =>
+        new Promise<void>(resolve =>
+          setTimeout(() => {
+            order.push(name);
+            resolve();
+          }, milliseconds),
+        ),
+    });
+    const { body } = await createHealth([wait('slow', 60), wait('fast', 1)]).answer('readyz', 'verbose');
+    assert.deepEqual(order, ['fast', 'slow']);
+    assert.equal(body, '[+]ping ok\n[+]slow ok\n[+]fast ok\nreadyz check passed\n');
+  });
+});
+
+describe('the results of the checks', () => {
+  it('are those that are known, whatever a check waits for, which is run once at a time', async () => {
+    let runs = 0;
+    let settle: (() => void) | undefined;
+    const health = createHealth([
+      { name: 'good', check: () => undefined },
+      { name: 'bad', check: () => Promise.reject(new Error('away')) },
+      {
+        name: 'silent',
+        check: () => {
+          runs += 1;
+          return new Promise<void>(resolve => {
+            settle = resolve;
+          });
+        },
+      },
+    ]);
+    const quick = [
+      ['good', true],
+      ['bad', false],
+    ];
+    for (let scrape = 0; scrape < 2; scrape += 1) assert.deepEqual([...(await health.results())], quick);
+    assert.equal(runs, 1);
+    settle?.();
+    await new Promise(setImmediate);
+    assert.deepEqual([...(await health.results())], [...quick, ['silent', true]]);
+    assert.equal(runs, 2);
+  });
+});

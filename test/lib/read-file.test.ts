@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { pbkdf2 } from 'node:crypto';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { followTokenFile } from '../../src/authentication/token-file.js';
+import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
+import { readRegular, readWhole } from '../../src/lib/read-file.js';
+import { followTlsFiles } from '../../src/server/listener/tls-files.js';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { until } from '../support/eventually.js';
+
+let folder: string;
+const closing: { close(): void }[] = [];
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'read-file-'));
+});
+afterEach(() => {
+  for (const part of closing.splice(0)) part.close();
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+let made = 0;
+const fresh = () => join(folder, `file-${++made}`);
+
+function makeFifo(): string {
+  const path = fresh();
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+/** Puts a FIFO, or a regular file with this content, in a file's place. */
+async function replace(path: string, content?: string): Promise<void> {
+  const other = content === undefined ? makeFifo() : fresh();
+  if (content !== undefined) await writeFile(other, content);
+  await rename(other, path);
+}
+
+/** A shell that writes to a path, which waits for a reader if it is a FIFO. */
+function shell(command: string): void {
+  const child = spawn('sh', ['-c', command], { stdio: 'ignore' });
+  closing.push({ close: () => void child.kill() });
+}
+
+const code = (expected: string) => (error: NodeJS.ErrnoException) => error.code === expected;
+
+describe('a file that is read whole', () => {
+  it('is a regular file, a device that has an end, or a pipe whose writer comes late and stops between', async () => {
+    const regular = fresh();
+    await writeFile(regular, 'content');
+    assert.equal((await readWhole(regular)).toString(), 'content');
+    assert.equal((await readWhole('/dev/null')).length, 0);
+    const fifo = makeFifo();
+    shell(`sleep 0.1; { printf one; sleep 0.1; printf two; } > ${fifo}`);
+    assert.equal((await readWhole(fifo)).toString(), 'onetwo');
+  });
+
+  it('is given up in time where nobody writes to it, and at once when it is read again', async () => {
+    const fifo = makeFifo();
+    await assert.rejects(readWhole(fifo, { answer: 5_000, pipe: 30 }), code('ENODATA'));
+    await assert.rejects(readWhole(fifo), code('ENODATA'));
+  });
+
+  it('is given up where it has no end', async () => {
+    await assert.rejects(readWhole('/dev/zero'), code('EFBIG'));
+  });
+
+  it('is given up in time where the system does not answer, and read no second time until it has', async () => {
+    const regular = fresh();
+    await writeFile(regular, 'content');
+    // All threads that files are read by.
+    const busy = Array.from({ length: 8 }, () => promisify(pbkdf2)('a', 'b', 100_000, 64, 'sha512'));
+    await assert.rejects(readRegular(regular, 1), code('ETIMEDOUT'));
+    await assert.rejects(readRegular(regular), code('ETIMEDOUT'));
+    await Promise.all(busy);
+    await until(async () => (await readRegular(regular)).toString() === 'content');
+  });
+});
+
+describe('a file that is followed', () => {
+  it('may become a FIFO, which is not read from, and a regular file again', async () => {
+    const [one, two] = [fresh(), fresh()];
+    await writeFile(one, 'a');
+    await writeFile(two, 'b');
+    let changes = 0;
+    const watch: FileWatch = await watchFiles({
+      files: () => [one, two],
+      interval: 3_600_000,
+      onChange: async () => void changes++,
+    });
+    closing.push(watch);
+    await replace(one);
+    await watch.look();
+    assert.equal(changes, 1);
+    await watch.look();
+    assert.equal(changes, 1);
+    await writeFile(two, 'B');
+    await watch.look();
+    assert.equal(changes, 2, 'others are followed meanwhile');
+    await replace(one, 'a');
+    await watch.look();
+    assert.equal(changes, 3);
+  });
+
+  it("may do so when it is callers' tokens", async () => {
+    const file = fresh();
+    await writeFile(file, 'token-1,alice,1\n');
+    const reloads: (readonly string[])[] = [];
+    const followed = await followTokenFile({
+      file,
+      flag: '--token-auth-file',
+      rules: { allowed: new Set(), serviceAccounts: false },
+      onReload: problems => reloads.push(problems),
+      onWarning: () => {},
+      interval: 5,
+    });
+    assert.ok('close' in followed);
+    closing.push(followed);
+    await replace(file);
+    await until(() => reloads.length === 1);
+    assert.deepEqual(reloads[0], [`--token-auth-file: ${file}: is a pipe that nothing is written to`]);
+    await replace(file, 'token-2,bob,2\n');
+    await until(() => reloads.length === 2);
+    assert.deepEqual(reloads[1], []);
+  });
+
+  it('may do so when it is a file of the TLS listener', async () => {
+    const authority = await createCertificateAuthority();
+    const pair = await authority.server();
+    const names = { certificate: fresh(), key: fresh(), clientAuthorities: fresh() };
+    const contents = {
+      certificate: pair.certificate,
+      key: pair.key,
+      clientAuthorities: authority.certificate,
+    };
+    for (const key of ['certificate', 'key', 'clientAuthorities'] as const)
+      await writeFile(names[key], contents[key]);
+    const reloads: (readonly string[])[] = [];
+    const followed = await followTlsFiles(names, problems => reloads.push(problems), 5);
+    assert.ok('close' in followed);
+    closing.push(followed);
+    for (const key of ['certificate', 'key', 'clientAuthorities'] as const) {
+      const before = reloads.length;
+      await replace(names[key]);
+      await until(() => reloads.length === before + 1);
+      assert.match(reloads.at(-1)?.[0] ?? '', /is a pipe that nothing is written to$/);
+      await replace(names[key], contents[key]);
+      await until(() => reloads.length === before + 2);
+      assert.deepEqual(reloads.at(-1), []);
+    }
+  });
+});

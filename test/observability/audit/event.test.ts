@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
+import { StatusError } from '../../../src/kubernetes/status.js';
+import {
+  auditUser,
+  auditUserAgent,
+  givenAuditId,
+  objectReference,
+  responseStatus,
+  sourceIPs,
+} from '../../../src/observability/audit/event.js';
+import { formatMicroTime, microTime } from '../../../src/observability/audit/micro-time.js';
+import { loggableUri } from '../../../src/observability/audit/request-uri.js';
+
+describe('sourceIPs', () => {
+  it("are in the API server's order, the peer's last, whatever the headers say", () => {
+    const peer = '192.0.2.9';
+    for (const [forwardedFor, realIp, expected] of [
+      [undefined, undefined, [peer]],
+      ['198.51.100.1', undefined, ['198.51.100.1', peer]],
+      ['198.51.100.1, 198.51.100.2', '198.51.100.3', ['198.51.100.1', '198.51.100.2', '198.51.100.3', peer]],
+      ['198.51.100.1', '198.51.100.1', ['198.51.100.1', peer]],
+      [undefined, '2001:db8::1', ['2001:db8::1', peer]],
+      ['unknown, _hidden, , "198.51.100.1", 198.51.100.7:80', 'localhost', [peer]],
+      [`198.51.100.1,${peer}`, undefined, ['198.51.100.1', peer]],
+      [`${peer},198.51.100.1`, undefined, [peer, '198.51.100.1', peer]],
+      ['::ffff:198.51.100.1', undefined, ['198.51.100.1', peer]],
+    ] as const) {
+      const rawHeaders = [
+        ...(forwardedFor === undefined ? [] : ['X-Forwarded-For', forwardedFor]),
+        ...(realIp === undefined ? [] : ['X-Real-Ip', realIp]),
+      ];
+      assert.deepEqual(sourceIPs(rawHeaders, peer), expected, rawHeaders.join());
+    }
+    assert.deepEqual(sourceIPs([], '::ffff:192.0.2.9'), ['192.0.2.9']);
+  });
+
+  it('are none where the peer has none, for all of them would be what it says', () => {
+    assert.equal(sourceIPs(['X-Forwarded-For', '198.51.100.1'], undefined), undefined);
+  });
+});
+
+describe('the request URI of an audit event', () => {
+  it('is as it was sent where it holds no secret', () => {
+    for (const uri of [
+      '/api/v1/namespaces/default/pods?watch=true&resourceVersion=5&timeoutSeconds=9',
+      '/api/v1/pods?continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEi&limit=500&fieldSelector=metadata.name%3Da%2Cb',
+      '/api/v1/namespaces/default/pods/web/exec?command=cat&command=%2Fvar%2Frun%2Ftoken&stdin=true',
+      '/token/secret',
+      '/?',
+      '/',
+    ]) {
+      assert.equal(loggableUri(uri), uri);
+    }
+  });
+
+  it('never has the value of a parameter that is called a secret, in any spelling', () => {
+    for (const query of [
+      'access_token=S3CRET',
+      'a=b&access_token=S3CRET&c=d',
+      'ACCESS_TOKEN=S3CRET',
+      'access%5Ftoken=S3CRET',
+      '%61ccess%5ftoken=S3CRET',
+      'access%255Ftoken=S3CRET',
+      '%2561ccess_token=S3CRET',
+      'a=b;access_token=S3CRET',
+      '+access_token+=S3CRET',
+      'access_token[]=S3CRET',
+      'access_token=S3CRET=S3CRET',
+      'access_token==S3CRET',
+      'token=S3CRET',
+      'id_token=S3CRET&client_secret=S3CRET',
+      'x?access_token=S3CRET',
+      'password=S3CRET',
+      'X-Amz-Signature=S3CRET',
+      'api_key=S3CRET&apikey=S3CRET&API-KEY=S3CRET',
+      'authorization=S3CRET',
+    ]) {
+      const uri = loggableUri(`/api/v1/pods?${query}`);
+      assert.doesNotMatch(uri, /S3CRET/, query);
+      assert.match(uri, /REDACTED/, query);
+    }
+    assert.equal(loggableUri('/x?a=b&token=S3CRET&c=d'), '/x?a=b&token=REDACTED&c=d');
+  });
+
+  it('is left out where it is no path, for it may hold a password', () => {
+    assert.equal(loggableUri('http://user:password@host/api'), '');
+    assert.equal(loggableUri('*'), '');
+  });
+
+  it('has bytes that no URL has percent-encoded', () => {
+    assert.equal(loggableUri('/caf\xc3\xa9?\xff"'), '/caf%C3%A9?%FF"');
+  });
+});
+
+describe('the Audit-ID of a request', () => {
+  it('is taken where it can be one, and nothing else is', () => {
+    assert.equal(givenAuditId(['Audit-ID', '4b2e2a0f-7cc8-4b64-8f4f-1d1cc6c0a0a1'])?.length, 36);
+    assert.equal(givenAuditId(['audit-id', 'team:web.1_2-3']), 'team:web.1_2-3');
+    assert.equal(givenAuditId([]), undefined);
+    for (const id of ['', 'one, two', 'a b', 'a\nb', '"', 'é', 'x'.repeat(129)]) {
+      assert.equal(givenAuditId(['Audit-ID', id]), undefined, id);
+    }
+  });
+});
+
+describe('the parts of an audit event', () => {
+  it('say what a resource request is about, and nothing of other paths', () => {
+    const reference = (method: string, path: string) =>
+      JSON.parse(JSON.stringify(objectReference(parseRequestInfo(method, path, '')) ?? null));
+    assert.deepEqual(reference('PUT', '/apis/apps/v1/namespaces/ns/deployments/web/scale'), {
+      resource: 'deployments',
+      namespace: 'ns',
+      name: 'web',
+      apiGroup: 'apps',
+      apiVersion: 'v1',
+      subresource: 'scale',
+    });
+    assert.deepEqual(reference('GET', '/api/v1/nodes'), { resource: 'nodes', apiVersion: 'v1' });
+    assert.equal(reference('GET', '/version'), null);
+  });
+
+  it('name the user as UserInfo of authentication.k8s.io/v1, and nobody where nobody was asked', () => {
+    assert.deepEqual(auditUser(undefined), {});
+    assert.deepEqual(auditUser({ username: 'jane', uid: undefined, groups: [], extra: new Map() }), {
+      username: 'jane',
+    });
+    const extra = new Map([
+      ['scopes', ['a', 'b']],
+      ['__proto__', ['c']],
+    ]);
+    assert.equal(
+      JSON.stringify(auditUser({ username: 'jane', uid: '42', groups: ['dev'], extra })),
+      '{"username":"jane","uid":"42","groups":["dev"],"extra":{"scopes":["a","b"],"__proto__":["c"]}}',
+    );
+  });
+
+  it("say how the request ended: with the API server's code, with our own Status, or without an answer", () => {
+    assert.deepEqual(responseStatus(200, undefined), { metadata: {}, code: 200 });
+    assert.deepEqual(responseStatus(403, new StatusError(403, 'not so')), {
+      metadata: {},
+      status: 'Failure',
+      message: 'not so',
+      reason: 'Forbidden',
+      code: 403,
+    });
+    assert.deepEqual(responseStatus(200, new Error('secret detail')), {
+      metadata: {},
+      status: 'Failure',
+      message: 'the connection broke off',
+      code: 200,
+    });
+    const none = responseStatus(0, new StatusError(429, 'too many'));
+    assert.equal(none.code, undefined);
+    assert.match(none.message ?? '', /before there was an answer/);
+  });
+
+  it('have a User-Agent of bounded length', () => {
+    assert.equal(auditUserAgent([]), undefined);
+    assert.equal(auditUserAgent(['User-Agent', 'kubectl/v1.32']), 'kubectl/v1.32');
+    assert.equal(auditUserAgent(['User-Agent', 'caf\xc3\xa9']), 'café');
+    assert.match(auditUserAgent(['User-Agent', 'x'.repeat(5000)]) ?? '', /^x{1024}\.\.\.TRUNCATED$/);
+  });
+
+  it('have times as metav1.MicroTime, which do not go back', () => {
+    assert.equal(formatMicroTime(0), '1970-01-01T00:00:00.000000Z');
+    assert.equal(formatMicroTime(1_700_000_000_123.456), '2023-11-14T22:13:20.123456Z');
+    assert.equal(formatMicroTime(1_700_000_000_000.0625), '2023-11-14T22:13:20.000062Z');
+    const times = Array.from({ length: 1000 }, () => formatMicroTime(microTime()));
+    assert.deepEqual([...times].sort(), times);
+    assert.ok(Math.abs(microTime() - Date.now()) < 100);
+  });
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { AuditLog } from '../../../src/observability/audit/log.js';
+import { escapeControls, spellOutControls } from '../../../src/observability/log/control-characters.js';
+import { createLogger, type Logger } from '../../../src/observability/log/logger.js';
+
+const characters = Array.from({ length: 0x2100 }, (_, code) => String.fromCharCode(code));
+/** What a terminal may act on, and what moves the text around it. */
+const harmful = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+const hostile = '\r\n[23:59:59.000] INFO: forged\x1b[2J\x9b2J\x7f\x85\u2028\u2066\\n';
+
+/** What a logger writes to a file. */
+async function logged(
+  t: TestContext,
+  format: 'json' | 'pretty',
+  write: (logger: Logger) => void,
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'controls-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const fd = openSync(join(folder, 'log'), 'a');
+  const logger = createLogger({ level: 'trace', format, fd });
+  write(logger);
+  await new Promise<void>(resolve => logger.flush(() => resolve()));
+  closeSync(fd);
+  return readFile(join(folder, 'log'), 'utf8');
+}
+
+function writeHostile(logger: Logger): void {
+  const error = Object.assign(new TypeError(hostile, { cause: new Error(hostile) }), { code: hostile });
+  logger.warn({ err: error, list: [hostile], inner: { text: hostile }, name: hostile }, hostile);
+}
+
+describe('JSON for a log', () => {
+  it('holds no character that a terminal may act on, and means what it meant', () => {
+    for (const character of characters) {
+      for (const text of [character, `\\${character}n`]) {
+        const json = escapeControls(JSON.stringify({ text }));
+        assert.doesNotMatch(json, harmful);
+        assert.equal((JSON.parse(json) as { text: string }).text, text);
+      }
+    }
+  });
+
+  it('spells such characters out for people, and leaves every other one as it is', () => {
+    for (const character of characters) {
+      const spelt = JSON.parse(spellOutControls(JSON.stringify(`a${character}b`))) as string;
+      const expected = JSON.stringify(character).slice(1, -1);
+      if (!harmful.test(character)) assert.equal(spelt, `a${character}b`);
+      else if (expected.length > 1) assert.equal(spelt, `a${expected}b`);
+      else assert.match(spelt, /^a\\u[0-9a-f]{4}b$/);
+    }
+    assert.equal(JSON.parse(spellOutControls('"\\\\n \\" \\/ \\u0007"')), '\\n " / \\u0007');
+  });
+});
+
+describe('a line of the log', () => {
+  it('is one line of JSON without such characters, wherever they come from', async t => {
+    const text = await logged(t, 'json', writeHostile);
+    assert.doesNotMatch(text.slice(0, -1), harmful);
+    const { msg, list, err } = JSON.parse(text) as { msg: string; list: string[]; err: { code: string } };
+    assert.deepEqual([msg, list[0], err.code], [hostile, hostile, hostile]);
+  });
+
+  it('is indented below its first line for people, wherever they come from', async t => {
+    const text = await logged(t, 'pretty', writeHostile);
+    assert.equal(text.split('\n').filter(line => line.startsWith('[')).length, 1, text);
+    assert.doesNotMatch(text.replaceAll('\n', ''), harmful);
+    assert.match(
+      text,
+      /\\r\\n\[23:59:59\.000\] INFO: forged\\u001b\[2J\\u009b2J\\u007f\\u0085\\u2028\\u2066\\n/,
+    );
+  });
+
+  it('is one line of the audit log without such characters', () => {
+    const written: string[] = [];
+    const log = new AuditLog({ write: lines => written.push(lines) }, { recorded() {} });
+    log.append({ userAgent: hostile } as never);
+    log.flush();
+    const [lines = ''] = written;
+    assert.doesNotMatch(lines.slice(0, -1), harmful);
+    assert.equal((JSON.parse(lines) as { userAgent: string }).userAgent, hostile);
+  });
+});

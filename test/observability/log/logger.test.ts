@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createLogger, flushSync, type Logger } from '../../../src/observability/log/logger.js';
+import { eventually } from '../../support/eventually.js';
+import { scriptArguments } from '../../support/project.js';
+
+const writer = scriptArguments('support/log-writer');
+
+interface Line {
+  readonly level: number;
+  readonly number: number;
+  readonly text: string;
+  readonly msg: string;
+}
+
+/** A logger that writes to a file, and a look at the lines that are in it. */
+async function createFileLogger(t: TestContext): Promise<{ logger: Logger; lines: () => Promise<Line[]> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'logger-'));
+  const file = join(folder, 'log');
+  const fd = openSync(file, 'a');
+  const logger = createLogger({ level: 'trace', format: 'json', fd });
+  t.after(async () => {
+    await flush(logger);
+    closeSync(fd);
+    await rm(folder, { recursive: true });
+  });
+  return { logger, lines: async () => linesOf(await readFile(file, 'utf8')) };
+}
+
+function linesOf(text: string): Line[] {
+  if (text === '') return [];
+  assert.ok(text.endsWith('\n'), 'the last line is whole');
+  return text
+    .slice(0, -1)
+    .split('\n')
+    .map(line => JSON.parse(line) as Line);
+}
+
+function assertInOrder(lines: readonly Line[], count: number): void {
+  assert.equal(lines.length, count);
+  for (const [index, { number }] of lines.entries()) assert.equal(number, index);
+}
+
+function flush(logger: Logger): Promise<void> {
+  return new Promise(resolve => logger.flush(() => resolve()));
+}
+
+/** How the program left, and what it had written to its standard error; reading starts after so many milliseconds. */
+async function runWriter(
+  count: number,
+  size: number,
+  way: 'end' | 'exit' | 'throw' | 'flush',
+  { readAfter = 0 }: { readonly readAfter?: number } = {},
+): Promise<{ readonly code: number | null; readonly stderr: string }> {
+  const args = [...writer, String(count), String(size), way];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const closed = new Promise<number | null>(resolve => child.once('close', resolve));
+  let stderr = '';
+  await sleep(readAfter);
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return { code: await closed, stderr };
+}
+
+describe('the log', () => {
+  it('has its lines in order, whatever their number, and those that are longer than a batch between them', async t => {
+    const { logger, lines } = await createFileLogger(t);
+    const sizes = [1, 50_000, 43_000, 44_000, 131_000, 400_000, 0, 131_072, 20, 3_000_000, 5];
+    const texts = Array.from({ length: 280 }, (_, number) => {
+      const character = ['x', 'é', '€', '𝄞', '"', '\n', '\0'][number % 7] as string;
+      return character.repeat(sizes[number % 40] ?? number);
+    });
+    for (const [number, text] of texts.entries()) logger.info({ number, text }, 'line');
+    await flush(logger);
+    const written = await lines();
+    assertInOrder(written, texts.length);
+    for (const [index, { text }] of written.entries())
+      assert.ok(text === texts[index], `the text of ${index}`);
+  });
+
+  it('has a line soon after it was written, without a push', async t => {
+    const { logger, lines } = await createFileLogger(t);
+    for (let number = 0; number < 3; number++) {
+      logger.info({ number }, 'line');
+      await eventually('the line', async () => (await lines()).length > number);
+    }
+    assertInOrder(await lines(), 3);
+  });
+
+  it('has them all once it is flushed, also a second time and with nothing to write', async t => {
+    const { logger, lines } = await createFileLogger(t);
+    await flush(logger);
+    for (let number = 0; number < 10; number++) {
+      logger.info({ number }, 'line');
+      await flush(logger);
+      assert.equal((await lines()).length, number + 1);
+    }
+    await flush(logger);
+    logger.info({ number: 10 }, 'line');
+    flushSync(logger);
+    flushSync(logger);
+    assertInOrder(await lines(), 11);
+  });
+
+  it('tells an error by its type, message, code and causes, and by nothing else of it', async t => {
+    const { logger, lines } = await createFileLogger(t);
+    const cause = Object.assign(new Error('inner'), {
+      code: 'ECONNRESET',
+      headers: { authorization: 'secret' },
+    });
+    logger.warn({ err: Object.assign(new Error('outer', { cause }), { config: 'secret' }) }, 'failed');
+    await flush(logger);
+    const [line] = (await lines()) as unknown as { err: unknown }[];
+    assert.deepEqual(line?.err, {
+      type: 'Error',
+      message: 'outer',
+      cause: { type: 'Error', message: 'inner', code: 'ECONNRESET' },
+    });
+  });
+});
+
+describe('a log whose reader is slow', () => {
+  it('waits for it without standing in the way of anything else, and loses nothing', async t => {
+    const script = 'setTimeout(() => process.stdin.pipe(process.stdout), 700)';
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill());
+    let received = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      received += text;
+    });
+    // This end never blocks: a write to it fails with EAGAIN while it is full.
+    const { fd } = (child.stdin as unknown as { readonly _handle: { readonly fd: number } })._handle;
+    const logger = createLogger({ level: 'trace', format: 'json', fd });
+    const count = 2_000;
+    for (let number = 0; number < count; number++) logger.info({ number, text: 'x'.repeat(2_000) }, 'line');
+    let turns = 0;
+    const ticking = setInterval(() => turns++, 10);
+    t.after(() => clearInterval(ticking));
+    await flush(logger);
+    assert.ok(turns > 10, 'everything else goes on');
+    child.stdin.end();
+    await new Promise(resolve => child.once('close', resolve));
+    assertInOrder(linesOf(received), count);
+  });
+});
+
+describe('a program that leaves', { concurrency: 3 }, () => {
+  for (const [way, expected] of [
+    ['end', 0],
+    ['exit', 3],
+    ['throw', 1],
+    ['flush', 3],
+  ] as const) {
+    it(`loses no line (${way})`, async () => {
+      const { code, stderr } = await runWriter(200, 100, way);
+      // Before or after them, Node says what nobody caught.
+      const lines = stderr.split('\n').filter(line => line.startsWith('{"'));
+      assertInOrder(linesOf(lines.map(line => `${line}\n`).join('')), 200);
+      assert.equal(code, expected);
+      assert.equal(stderr.includes('nobody catches this'), way === 'throw');
+    });
+  }
+
+  for (const way of ['end', 'flush'] as const) {
+    it(`waits for whom reads its lines slowly, and loses none of some megabytes (${way})`, async () => {
+      const { stderr } = await runWriter(1_000, 2_000, way, { readAfter: 700 });
+      assertInOrder(linesOf(stderr), 1_000);
+    });
+  }
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { replaceEventLoopLag } from '../../../src/observability/metrics/event-loop-lag.js';
+
+type Figure = 'min' | 'max' | 'mean' | 'stddev' | 'p50' | 'p90' | 'p99';
+
+function create() {
+  const registry = new Registry();
+  replaceEventLoopLag(registry);
+  return async (): Promise<Record<Figure, number>> => {
+    const found: Partial<Record<Figure, number>> = {};
+    for (const { name, values } of await registry.getMetricsAsJSON()) {
+      const figure = /^nodejs_eventloop_lag_(\w+)_seconds$/.exec(name)?.[1] as Figure;
+      found[figure] = (values[0] as { value: number }).value;
+    }
+    return found as Record<Figure, number>;
+  };
+}
+
+function block(milliseconds: number): void {
+  for (const end = performance.now() + milliseconds; performance.now() < end; );
+}
+
+describe('event loop lag', () => {
+  it('is nothing where there is none, not the time between two looks', async () => {
+    const scrape = create();
+    await sleep(500);
+    const { min, p50 } = await scrape();
+    assert.ok(min >= 0 && min < 0.02, `${min}`);
+    assert.ok(p50 >= 0 && p50 < 0.03, `${p50}`);
+  });
+
+  it('is how long a timer had to wait for what blocked the loop', async () => {
+    const scrape = create();
+    await sleep(120);
+    block(300);
+    await sleep(120);
+    const { max, p99, mean, stddev } = await scrape();
+    assert.ok(max > 0.24 && max < 1, `${max}`);
+    assert.ok(p99 > 0.24, `${p99}`);
+    assert.ok(mean > 0 && mean < max, `${mean}`);
+    assert.ok(stddev > 0, `${stddev}`);
+  });
+
+  it('is that since the last scrape, and 0 when nothing has been seen since', async () => {
+    const scrape = create();
+    await sleep(70);
+    block(300);
+    await sleep(70);
+    assert.ok((await scrape()).max > 0.2);
+    assert.deepEqual(await scrape(), { min: 0, max: 0, mean: 0, stddev: 0, p50: 0, p90: 0, p99: 0 });
+  });
+});

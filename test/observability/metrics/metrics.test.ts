@@ -1,0 +1,373 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { createKnownResources } from '../../../src/kubernetes/known-resources.js';
+import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
+import {
+  addCounters,
+  createMetrics,
+  type Metrics,
+  renderSum,
+} from '../../../src/observability/metrics/metrics.js';
+
+function create(): Metrics {
+  const knownResources = createKnownResources(async () => ({ status: 404, body: undefined }));
+  return createMetrics({
+    version: '1.2.3',
+    nodeVersion: '20.18.0',
+    knownResources,
+    connections: () => ({ idle: 1, active: 2, upgraded: 3 }),
+    shares: () => ({ inflight: 4, longrunning: 5, users: 6 }),
+    readiness: async () =>
+      new Map([
+        ['credentials', true],
+        ['upstream', false],
+      ]),
+  });
+}
+
+async function render(metrics: Metrics): Promise<string> {
+  return (await metrics.render('')).text;
+}
+
+function parse(method: string, target: string): RequestInfo {
+  const [path = '', query = ''] = target.split('?');
+  return parseRequestInfo(method, path, query);
+}
+
+/** The samples of the proxy's own metrics, as `name{labels}` to value. */
+async function samples(metrics: Metrics): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (const line of (await render(metrics)).split('\n')) {
+    const match = /^(kube_api_proxy_\S+?(?:\{.*\})?) (\S+)$/.exec(line);
+    if (match?.[1] !== undefined) found.set(match[1], Number(match[2]));
+  }
+  return found;
+}
+
+const pods = 'group="",version="v1",resource="pods"';
+
+describe('metrics', () => {
+  it('have the documented names and types', async () => {
+    const metrics = create();
+    const types = Object.fromEntries(
+      [...(await render(metrics)).matchAll(/^# TYPE (kube_api_proxy_\S+) (\S+)$/gm)].map(match => [
+        match[1],
+        match[2],
+      ]),
+    );
+    assert.deepEqual(types, {
+      kube_api_proxy_requests_total: 'counter',
+      kube_api_proxy_request_duration_seconds: 'histogram',
+      kube_api_proxy_longrunning_requests: 'gauge',
+      kube_api_proxy_inflight_requests: 'gauge',
+      kube_api_proxy_audit_dropped_events_total: 'counter',
+      kube_api_proxy_audit_errors_total: 'counter',
+      kube_api_proxy_audit_events_total: 'counter',
+      kube_api_proxy_places_in_use: 'gauge',
+      kube_api_proxy_users: 'gauge',
+      kube_api_proxy_longrunning_requests_ended_total: 'counter',
+      kube_api_proxy_ready: 'gauge',
+      kube_api_proxy_request_bytes_total: 'counter',
+      kube_api_proxy_response_bytes_total: 'counter',
+      kube_api_proxy_upgrades_total: 'counter',
+      kube_api_proxy_upstream_connect_duration_seconds: 'histogram',
+      kube_api_proxy_upstream_connections: 'gauge',
+      kube_api_proxy_upstream_first_byte_duration_seconds: 'histogram',
+      kube_api_proxy_worker_restarts_total: 'counter',
+      kube_api_proxy_workers: 'gauge',
+      kube_api_proxy_uncaught_exceptions_total: 'counter',
+      kube_api_proxy_workers_unanswered: 'gauge',
+      kube_api_proxy_rejected_requests_total: 'counter',
+      kube_api_proxy_upstream_errors_total: 'counter',
+      kube_api_proxy_client_certificate_expiration_timestamp_seconds: 'gauge',
+      kube_api_proxy_authentication_attempts_total: 'counter',
+      kube_api_proxy_authentication_token_cache_requests_total: 'counter',
+      kube_api_proxy_token_auth_file_reloads_total: 'counter',
+      kube_api_proxy_token_review_duration_seconds: 'histogram',
+      kube_api_proxy_build_info: 'gauge',
+      kube_api_proxy_config_last_reload_successful: 'gauge',
+      kube_api_proxy_config_reloads_total: 'counter',
+      kube_api_proxy_credential_expiration_timestamp_seconds: 'gauge',
+      kube_api_proxy_credential_refreshes_total: 'counter',
+      kube_api_proxy_upstream_unauthorized_total: 'counter',
+      kube_api_proxy_serving_certificate_expiration_timestamp_seconds: 'gauge',
+      kube_api_proxy_tls_reloads_total: 'counter',
+      kube_api_proxy_http2_abuses_total: 'counter',
+    });
+    assert.match((await metrics.render('')).contentType, /^text\/plain; version=0\.0\.4/);
+    assert.match(await render(metrics), /^process_cpu_seconds_total /m);
+    assert.match(await render(metrics), /^nodejs_eventloop_lag_seconds /m);
+  });
+
+  it('count a short request by its labels and code, time it, and hold it in flight until then', async () => {
+    const metrics = create();
+    const request = metrics.requestStarted(parse('GET', '/api/v1/namespaces/d/pods'));
+    assert.equal(request.longRunning, false);
+    assert.equal((await samples(metrics)).get('kube_api_proxy_inflight_requests'), 1);
+    request.finished(200, 0.07);
+    const after = await samples(metrics);
+    const labels = `verb="list",${pods},subresource="",scope="namespace"`;
+    assert.equal(after.get('kube_api_proxy_inflight_requests'), 0);
+    assert.equal(after.get(`kube_api_proxy_requests_total{${labels},code="200"}`), 1);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_count{${labels}}`), 1);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_sum{${labels}}`), 0.07);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.05",${labels}}`), 0);
+    assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.1",${labels}}`), 1);
+  });
+
+  it('hold a long-running request in its gauge, count it at its end, and never time it', async () => {
+    const metrics = create();
+    const labels = `verb="watch",${pods},subresource="",scope="cluster"`;
+    const request = metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1'));
+    assert.equal(request.longRunning, true);
+    const during = await samples(metrics);
+    assert.equal(during.get(`kube_api_proxy_longrunning_requests{${labels}}`), 1);
+    assert.equal(during.get('kube_api_proxy_inflight_requests'), 0);
+    request.finished(200, 3600);
+    const after = await samples(metrics);
+    assert.equal(after.get(`kube_api_proxy_longrunning_requests{${labels}}`), 0);
+    assert.equal(after.get(`kube_api_proxy_requests_total{${labels},code="200"}`), 1);
+    assert.ok(![...after.keys()].some(key => key.startsWith('kube_api_proxy_request_duration_seconds')));
+  });
+
+  it('count a request once however often it is said to be finished', async () => {
+    const metrics = create();
+    const request = metrics.requestStarted(parse('GET', '/version'));
+    request.finished(200, 0.01);
+    request.finished(0, 0.02);
+    const after = await samples(metrics);
+    assert.equal(after.get('kube_api_proxy_inflight_requests'), 0);
+    const counts = [...after].filter(([key]) => key.startsWith('kube_api_proxy_requests_total'));
+    assert.deepEqual(
+      counts.map(([, value]) => value),
+      [1],
+    );
+  });
+
+  it('call exec, attach, port-forward and proxies connect, and keep the method of non-resource paths', async () => {
+    const metrics = create();
+    const rows = [
+      [
+        'GET',
+        '/api/v1/namespaces/d/pods/p/exec',
+        `verb="connect",${pods},subresource="exec",scope="resource"`,
+      ],
+      [
+        'POST',
+        '/api/v1/namespaces/d/pods/p/attach',
+        `verb="connect",${pods},subresource="attach",scope="resource"`,
+      ],
+      [
+        'DELETE',
+        '/api/v1/namespaces/d/pods/p/proxy/x',
+        `verb="connect",${pods},subresource="proxy",scope="resource"`,
+      ],
+      ['GET', '/api/v1/namespaces/d/pods/p/log', `verb="get",${pods},subresource="log",scope="resource"`],
+      ['OPTIONS', '/api/v1/pods', `verb="other",${pods},subresource="",scope="cluster"`],
+      ['HEAD', '/livez', 'verb="head",group="",version="",resource="",subresource="",scope=""'],
+      ['WATCH', '/livez', 'verb="other",group="",version="",resource="",subresource="",scope=""'],
+      [
+        'POST',
+        '/apis/apps/v1/namespaces/d/deployments',
+        'verb="create",group="apps",version="v1",resource="deployments",subresource="",scope="resource"',
+      ],
+      [
+        'PUT',
+        '/apis/apps/v1/namespaces/d/deployments/a/paint',
+        'verb="update",group="apps",version="v1",resource="deployments",subresource="other",scope="resource"',
+      ],
+      [
+        'GET',
+        '/apis/made.up/v1/things',
+        'verb="list",group="other",version="other",resource="other",subresource="",scope="cluster"',
+      ],
+    ] as const;
+    for (const [method, target, labels] of rows) {
+      metrics.requestStarted(parse(method, target)).finished(204, 0.01);
+      assert.equal(
+        (await samples(metrics)).get(`kube_api_proxy_requests_total{${labels},code="204"}`),
+        1,
+        target,
+      );
+    }
+  });
+
+  it('have code 0 for no answer and "other" for what is no status code', async () => {
+    const metrics = create();
+    for (const code of [0, 101, 599, 99, 600, -1, 200.5, Number.NaN]) {
+      metrics.requestStarted(parse('GET', '/version')).finished(code, 0.01);
+    }
+    const codes = new Map<string | undefined, number>();
+    for (const [key, value] of await samples(metrics)) {
+      if (key.startsWith('kube_api_proxy_requests_total')) codes.set(/code="(.*?)"/.exec(key)?.[1], value);
+    }
+    assert.deepEqual(Object.fromEntries(codes), { 0: 1, 101: 1, 599: 1, other: 5 });
+  });
+
+  it('show every reason at 0 before anything went wrong, and count it after', async () => {
+    const metrics = create();
+    const before = await samples(metrics);
+    assert.equal(before.get('kube_api_proxy_rejected_requests_total{reason="host"}'), 0);
+    assert.equal(before.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 0);
+    metrics.rejected('host');
+    metrics.upstreamError('tls_client_certificate');
+    const after = await samples(metrics);
+    assert.equal(after.get('kube_api_proxy_rejected_requests_total{reason="host"}'), 1);
+    assert.equal(after.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 1);
+  });
+
+  it('say which checks pass, what the upstream connections do and what is taken, when they are asked', async () => {
+    const found = await samples(create());
+    assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
+    assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
+    assert.equal(found.get('kube_api_proxy_upstream_connections{state="upgraded"}'), 3);
+    assert.equal(found.get('kube_api_proxy_places_in_use{kind="inflight"}'), 4);
+    assert.equal(found.get('kube_api_proxy_places_in_use{kind="longrunning"}'), 5);
+    assert.equal(found.get('kube_api_proxy_users'), 6);
+  });
+
+  it('come as OpenMetrics on request, and as text again after it', async () => {
+    const metrics = create();
+    const [open, text] = await Promise.all([
+      metrics.render('application/openmetrics-text;version=1.0.0,text/plain;q=0.5'),
+      metrics.render('text/plain'),
+    ]);
+    assert.match(open.contentType, /^application\/openmetrics-text/);
+    assert.match(open.text, /# TYPE kube_api_proxy_requests counter\n/);
+    assert.match(open.text, /# EOF\n$/);
+    assert.match(text.contentType, /^text\/plain/);
+    assert.match(text.text, /# TYPE kube_api_proxy_requests_total counter\n/);
+  });
+
+  it('have the client certificate’s expiration only while there is a certificate', async () => {
+    const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
+    const metrics = create();
+    assert.equal((await samples(metrics)).has(name), false);
+    metrics.credentials.clientCertificateExpires(new Date('2033-05-18T03:33:20Z'));
+    assert.equal((await samples(metrics)).get(name), 2_000_000_000);
+    metrics.credentials.clientCertificateExpires(undefined);
+    assert.equal((await samples(metrics)).has(name), false);
+  });
+
+  it('say which build they come from', async () => {
+    const found = await samples(create());
+    assert.equal(found.get('kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"}'), 1);
+  });
+
+  it('of two proxies in one process do not meet', async () => {
+    const [one, two] = [create(), create()];
+    one.rejected('path');
+    assert.equal((await samples(two)).get('kube_api_proxy_rejected_requests_total{reason="path"}'), 0);
+  });
+
+  it('get no series from 10,000 made-up paths and methods beyond those of the first few', async () => {
+    const metrics = create();
+    const shapes: readonly ((index: number) => RequestInfo)[] = [
+      index => parse('GET', `/api/v1/made${index}`),
+      index =>
+        parse('GET', `/api/v1/namespaces/n${index}/made${index}/name${index}/sub${index}?watch=${index}`),
+      index => parse('GET', `/apis/group${index}.io/v${index}/things${index}`),
+      index => parse('POST', `/apis/apps/v${index + 2}/deployments`),
+      index => parse('PUT', `/api/v1/namespaces/d/pods/p${index}/sub${index}`),
+      index => parse(`METHOD${index}`, `/path${index}`),
+      index => parse(`METHOD${index}`, '/api/v1/pods'),
+      index => parse('GET', `/made/up/${index}`),
+      index => parse('GET', `/api/v1/watch/made${index}`),
+      index => parse('GET', `/api/v1/proxy/made${index}`),
+    ];
+    const serve = (index: number, code: number) => {
+      for (const shape of shapes) metrics.requestStarted(shape(index)).finished(code, 0.01);
+    };
+    serve(0, 404);
+    serve(0, 1_000);
+    const before = await samples(metrics);
+    for (let index = 1; index <= 1_000; index++) serve(index, index % 2 === 0 ? 404 : 1_000 + index);
+    const after = await samples(metrics);
+    assert.deepEqual([...after.keys()], [...before.keys()]);
+    const text = await render(metrics);
+    assert.doesNotMatch(text, /made|path\d|METHOD|method\d|sub\d|things/);
+  });
+
+  const program = 'promtool';
+  const installed = spawnSync(program, ['--version']).error === undefined;
+  const required = process.env['REQUIRE_PROMTOOL'] === '1';
+  it('satisfy promtool', { skip: !installed && !required && 'promtool is not installed' }, async () => {
+    const metrics = create();
+    metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1')).finished(200, 1);
+    metrics.requestStarted(parse('GET', '/api/v1/pods')).finished(0, 1);
+    metrics.credentials.clientCertificateExpires(new Date());
+    await render(metrics);
+    // The collectors of active resources and garbage collection have their first samples by the second scrape.
+    const text = await render(metrics);
+    assert.match(text, /^kube_api_proxy_requests_total\{/m);
+    const complaints = execFileSync(program, ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    assert.equal(complaints, '');
+  });
+});
+
+describe('the metrics of several processes', () => {
+  /** A process that has served so many requests, with as many open. */
+  function serving(count: number): Metrics {
+    const metrics = create();
+    for (let served = 0; served < count; served += 1) {
+      metrics.requestStarted(parse('GET', '/version')).finished(200, 0.03);
+      metrics.requestStarted(parse('GET', '/version'));
+    }
+    return metrics;
+  }
+
+  it('are sums, but for what is one and the same in all of them', async () => {
+    const primary = create();
+    primary.workers.serving(2);
+    primary.credentials.expires('exec', new Date(5000));
+    primary.credentials.reloaded(false);
+    const processes = [primary, serving(2), serving(3)];
+    const snapshots = await Promise.all(processes.map(metrics => metrics.snapshot()));
+    const { text } = await renderSum(snapshots, '');
+    const labels = 'verb="get",group="",version="",resource="",subresource="",scope=""';
+    for (const line of [
+      `kube_api_proxy_requests_total{${labels},code="200"} 5`,
+      `kube_api_proxy_request_duration_seconds_bucket{le="0.05",${labels}} 5`,
+      `kube_api_proxy_request_duration_seconds_count{${labels}} 5`,
+      'kube_api_proxy_inflight_requests 5',
+      'kube_api_proxy_upstream_connections{state="active"} 6',
+      'kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"} 1',
+      'kube_api_proxy_ready{check="credentials"} 1',
+      'kube_api_proxy_credential_expiration_timestamp_seconds{source="exec"} 5',
+      'kube_api_proxy_config_last_reload_successful 0',
+      'kube_api_proxy_config_reloads_total{result="failure"} 1',
+      'kube_api_proxy_workers 2',
+    ]) {
+      assert.ok(text.includes(`\n${line}\n`), line);
+    }
+    assert.match(text, /^process_start_time_seconds \d{10}$/m);
+    const alone = new Set((await render(primary)).match(/^# .*$/gm));
+    for (const head of text.match(/^# .*$/gm) ?? []) alone.delete(head);
+    assert.deepEqual([...alone], [], 'nothing is left out');
+    const openMetrics = await renderSum(snapshots, 'application/openmetrics-text');
+    assert.match(openMetrics.text, /^# TYPE kube_api_proxy_requests counter$/m);
+    assert.match(openMetrics.text, /\n# EOF\n$/);
+  });
+
+  it('keep the counters of those that have ended, and nothing of what they had open', async () => {
+    const first = await serving(2).snapshot();
+    const second = await serving(3).snapshot();
+    const retired = addCounters([addCounters([[], first]), second]);
+    const { text } = await renderSum([await create().snapshot(), retired], '');
+    assert.match(text, /^kube_api_proxy_requests_total\{.*code="200"\} 5$/m);
+    assert.match(text, /^kube_api_proxy_request_duration_seconds_count\{.*\} 5$/m);
+    assert.match(text, /^kube_api_proxy_inflight_requests 0$/m);
+    assert.match(text, /^kube_api_proxy_upstream_connections\{state="active"\} 2$/m);
+  });
+
+  it('add up nothing that makes no sense as a sum', async () => {
+    const metrics = (await create().snapshot()) as { name: string; type: string; aggregator?: string }[];
+    const unsummable = /_(timestamp_seconds|info|successful|ready|workers)$|_start_time_|eventloop_lag/;
+    const found = metrics.filter(({ name, type }) => type === 'gauge' && unsummable.test(name));
+    assert.ok(found.length >= 12);
+    for (const { name, aggregator } of found) {
+      assert.ok(['first', 'min', 'max'].includes(aggregator ?? ''), `${name}: ${aggregator}`);
+    }
+  });
+});

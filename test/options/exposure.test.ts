@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isBeyondLoopback } from '../../src/options/exposure.js';
+import { parseOptions } from '../../src/options/parse.js';
+
+function parse(...argv: string[]): ReturnType<typeof parseOptions> {
+  return parseOptions({ argv, env: {} });
+}
+
+describe('an address', () => {
+  const loopback = [
+    ...['127.0.0.1', '127.1.2.3', 'localhost', '::1', '[::1]', '0:0:0:0:0:0:0:1', '::0001'],
+    ...['::ffff:127.0.0.1', '::FFFF:7f00:1'],
+  ];
+  for (const address of loopback) {
+    it(`${address} is this machine's own`, () => {
+      const { options, problems } = parse(`--address=${address}`);
+      assert.deepEqual(problems, []);
+      assert.equal(isBeyondLoopback(options), false);
+    });
+  }
+
+  const open = [
+    ...[
+      '',
+      '0.0.0.0',
+      '::',
+      '10.0.0.1',
+      '192.168.127.1',
+      '::ffff:10.0.0.1',
+      '::ffff:0.0.0.0',
+      'fe80::1',
+      '1::1',
+    ],
+    ...['::11', '::2', 'localhost.example', '127.0.0.1.example', '128.0.0.1', '0', '2130706433'],
+  ];
+  for (const address of open) {
+    it(`${JSON.stringify(address)} is open to others, and needs a flag that says so`, () => {
+      const { problems } = parse(`--address=${address}`);
+      assert.equal(problems.length, 1);
+      assert.match(String(problems), /^--address: "[^"]*" can be reached from other machines/);
+      assert.match(String(problems), /--insecure-allow-unauthenticated/);
+      assert.match(String(problems), /--unix-socket/);
+      assert.deepEqual(parse(`--address=${address}`, '--insecure-allow-unauthenticated').problems, []);
+    });
+  }
+
+  it('does not matter where a Unix socket is listened on', () => {
+    assert.deepEqual(parse('--address=0.0.0.0', '--unix-socket=/run/x').problems, []);
+  });
+});
+
+describe('an open door', () => {
+  it('is not closed by TLS, which does not tell who a client is', () => {
+    const tls = ['--tls-cert-file=c', '--tls-private-key-file=k'];
+    assert.match(String(parse('--address=0.0.0.0', ...tls).problems), /can be reached from other machines/);
+  });
+
+  it('is closed by client certificates, which need TLS', () => {
+    const tls = ['--tls-cert-file=c', '--tls-private-key-file=k', '--client-ca-file=ca'];
+    assert.deepEqual(parse('--address=0.0.0.0', ...tls).problems, []);
+    assert.match(
+      String(parse('--address=0.0.0.0', '--client-ca-file=ca').problems),
+      /--client-ca-file needs --tls-cert-file/,
+    );
+  });
+
+  it('is told however the address is given', () => {
+    const { problems } = parseOptions({ argv: [], env: { KUBE_API_PROXY_ADDRESS: '0.0.0.0' } });
+    assert.match(String(problems), /can be reached from other machines/);
+  });
+});

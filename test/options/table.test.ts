@@ -1,0 +1,553 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { parseOptions } from '../../src/options/parse.js';
+import { flagName, type OptionKey, type Options, optionKeys, optionTable } from '../../src/options/table.js';
+
+type Env = Record<string, string>;
+
+function parse(argv: string[], env: Env = {}, file?: string): ReturnType<typeof parseOptions> {
+  return parseOptions({ argv, env, ...(file === undefined ? {} : { readFile: () => file }) });
+}
+
+function optionsOf(argv: string[], env: Env = {}, file?: string): Options {
+  const result = parse(argv, env, file);
+  assert.deepEqual(result.problems, []);
+  return result.options;
+}
+
+function problemsOf(argv: string[], env: Env = {}, file?: string): readonly string[] {
+  return parse(argv, env, file).problems;
+}
+
+describe('the defaults', () => {
+  it("are kubectl proxy's", () => {
+    const defaults: Options = {
+      port: 8001,
+      workers: 1,
+      address: '127.0.0.1',
+      unixSocket: '',
+      apiPrefix: '/',
+      www: '',
+      wwwPrefix: '/static/',
+      acceptHosts: '^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$',
+      acceptPaths: '^.*',
+      rejectPaths: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
+      rejectMethods: '^$',
+      sandboxProxiedPages: undefined,
+      disableFilter: false,
+      readOnly: false,
+      acceptNamespaces: '.*',
+      rejectResources: [],
+      corsAllowedOrigins: '',
+      tokenAuthFile: '',
+      oidcIssuerUrl: '',
+      oidcClientId: '',
+      oidcUsernameClaim: 'sub',
+      oidcUsernamePrefix: '',
+      oidcGroupsClaim: '',
+      oidcGroupsPrefix: '',
+      oidcRequiredClaim: [],
+      oidcSigningAlgs: ['RS256'],
+      oidcCaFile: '',
+      authenticationTokenWebhook: false,
+      authenticationTokenWebhookCacheTtl: 120_000,
+      apiAudiences: [],
+      allowSystemIdentities: [],
+      maxRequestsInflight: 400,
+      maxLongrunningRequests: 5000,
+      maxRequestsInflightPerUser: 0,
+      maxLongrunningRequestsPerUser: 0,
+      rateLimit: 0,
+      rateLimitBurst: 100,
+      auditLogPath: '',
+      auditLogMaxsize: 100,
+      auditLogMaxbackup: 0,
+      keepalive: 15_000,
+      appendServerPath: false,
+      kubeconfig: '',
+      context: '',
+      cluster: '',
+      user: '',
+      server: '',
+      token: '',
+      username: '',
+      password: '',
+      clientCertificate: '',
+      clientKey: '',
+      certificateAuthority: '',
+      insecureSkipTlsVerify: false,
+      tlsServerName: '',
+      as: '',
+      asGroup: [],
+      asUid: '',
+      asUserExtra: [],
+      requestTimeout: 0,
+      config: '',
+      logLevel: 'info',
+      logFormat: 'auto',
+      shutdownGrace: 5000,
+      shutdownDelay: 0,
+      adminPort: undefined,
+      adminAddress: '0.0.0.0',
+      logRequests: 'all',
+      tlsCertFile: '',
+      clientCaFile: '',
+      insecureAllowUnauthenticated: false,
+      tlsPrivateKeyFile: '',
+      tlsMinVersion: 'VersionTLS12',
+      tlsCipherSuites: [],
+      help: false,
+      version: false,
+    };
+    assert.deepEqual(optionsOf([]), defaults);
+  });
+
+  it('have the short letters of kubectl', () => {
+    const letters = [...optionKeys].flatMap(([flag, key]) => {
+      const { short } = optionTable[key] as { short?: string };
+      return short === undefined ? [] : [`${short} ${flag}`];
+    });
+    assert.deepEqual(letters.sort(), [
+      'P www-prefix',
+      'h help',
+      'p port',
+      's server',
+      'u unix-socket',
+      'w www',
+    ]);
+  });
+});
+
+describe('the command line', () => {
+  for (const argv of [['--port=9000'], ['--port', '9000'], ['-p', '9000'], ['-p9000'], ['-p=9000']]) {
+    it(`takes a value as ${argv.join(' ')}`, () => assert.equal(optionsOf(argv).port, 9000));
+  }
+
+  it('lets the last of several win', () => {
+    assert.equal(optionsOf(['--port=1', '-p', '2', '--port', '3']).port, 3);
+  });
+
+  it('takes the next argument as the value even when it looks like a flag', () => {
+    assert.equal(optionsOf(['--www', '--port']).www, '--port');
+    assert.equal(optionsOf(['--keepalive', '-1s']).keepalive, 0);
+  });
+
+  it('takes an empty value after the equals sign', () => {
+    assert.equal(optionsOf(['--reject-paths=']).rejectPaths, '');
+    assert.equal(optionsOf(['--token', '']).token, '');
+  });
+
+  it('keeps further equals signs in the value', () => {
+    assert.equal(optionsOf(['--token=a=b=']).token, 'a=b=');
+    assert.equal(optionsOf(['-w=a=b']).www, 'a=b');
+  });
+
+  it('never gives a switch the next argument', () => {
+    assert.deepEqual(problemsOf(['--disable-filter', 'false']), ['unexpected argument: "false"']);
+    assert.equal(optionsOf(['--disable-filter']).disableFilter, true);
+  });
+
+  for (const [text, value] of [
+    ['true', true],
+    ['T', true],
+    ['1', true],
+    ['false', false],
+    ['F', false],
+    ['0', false],
+  ] as const) {
+    it(`reads --disable-filter=${text} as ${value}`, () => {
+      assert.equal(optionsOf([`--disable-filter=${text}`]).disableFilter, value);
+    });
+  }
+
+  it('refuses another word for a switch', () => {
+    assert.deepEqual(problemsOf(['--disable-filter=yes']), ['--disable-filter: "yes" is not true or false']);
+    assert.deepEqual(problemsOf(['--disable-filter=']), ['--disable-filter: "" is not true or false']);
+  });
+
+  it('has no arguments but flags, also after --', () => {
+    assert.deepEqual(problemsOf(['proxy']), ['unexpected argument: "proxy"']);
+    assert.deepEqual(problemsOf(['--', '--port=1', '-p2']), [
+      'unexpected argument: "--port=1"',
+      'unexpected argument: "-p2"',
+    ]);
+  });
+
+  it('names an unknown flag and the one that was meant', () => {
+    assert.deepEqual(problemsOf(['--prot=1']), ['unknown flag: --prot (did you mean --port?)']);
+    assert.deepEqual(problemsOf(['--acept-host=x']), [
+      'unknown flag: --acept-host (did you mean --accept-hosts?)',
+    ]);
+    assert.deepEqual(problemsOf(['--zzzzzz']), ['unknown flag: --zzzzzz']);
+  });
+
+  it('does not complete abbreviations or negations', () => {
+    assert.equal(problemsOf(['--insecure']).length, 1);
+    assert.equal(problemsOf(['--no-disable-filter']).length, 1);
+  });
+
+  it('has no fields that come from an object by itself', () => {
+    assert.deepEqual(problemsOf(['--constructor', '--__proto__=x']), [
+      'unknown flag: --constructor',
+      'unknown flag: --__proto__',
+    ]);
+  });
+
+  it('does not print what follows an unknown flag, which may be a password', () => {
+    assert.deepEqual(problemsOf(['--pasword', 'hunter2']), [
+      'unknown flag: --pasword (did you mean --password?)',
+    ]);
+    assert.deepEqual(problemsOf(['--pasword=hunter2']), [
+      'unknown flag: --pasword (did you mean --password?)',
+    ]);
+  });
+
+  it('names an unknown letter once', () => {
+    assert.deepEqual(problemsOf(['-x8001']), ["unknown shorthand flag: 'x' in -x8001"]);
+    assert.deepEqual(problemsOf(['-token=a']), [
+      "unknown shorthand flag: 't' in -token (did you mean --token?)",
+    ]);
+  });
+
+  it('asks for a missing value', () => {
+    assert.deepEqual(problemsOf(['--port']), ['flag needs an argument: --port']);
+    assert.deepEqual(problemsOf(['-p']), ['flag needs an argument: -p']);
+  });
+
+  it('has all its problems named at once', () => {
+    assert.deepEqual(problemsOf(['--prot', '--port=99999', '--log-level=loud', '--reject-methods=(']), [
+      'unknown flag: --prot (did you mean --port?)',
+      '--port: "99999" is not a port (0 to 65535)',
+      '--reject-methods: "(" is not a regular expression: missing closing ): `(`',
+      '--log-level: "loud" is not one of trace, debug, info, warn, error, fatal, silent',
+    ]);
+  });
+});
+
+describe('a value', () => {
+  for (const [text, port] of [
+    ['0', 0],
+    ['65535', 65_535],
+    ['080', 80],
+  ] as const) {
+    it(`${text} is a port`, () => assert.equal(optionsOf([`--port=${text}`]).port, port));
+  }
+  for (const text of ['65536', '-1', '', 'http', '1.5', '1e3', '0x10', ' 80', '99999999999999999999']) {
+    it(`${JSON.stringify(text)} is not a port`, () => {
+      assert.deepEqual(problemsOf([`--port=${text}`]), [
+        `--port: ${JSON.stringify(text)} is not a port (0 to 65535)`,
+      ]);
+    });
+  }
+
+  for (const [text, milliseconds] of [
+    ['0', 0],
+    ['5s', 5000],
+    ['300ms', 300],
+    ['1h30m', 5_400_000],
+    ['1.5s', 1500],
+    ['.5s', 500],
+    ['1.s', 1000],
+    ['+2m', 120_000],
+    ['1500us', 1.5],
+    ['1500\u00b5s', 1.5],
+    ['9999999h', 2_147_483_647],
+  ] as const) {
+    it(`${text} is a duration`, () =>
+      assert.equal(optionsOf([`--shutdown-grace=${text}`]).shutdownGrace, milliseconds));
+  }
+  for (const text of ['', '5', 's', '5x', '1m30', '1 s', '5s ', '--5s', '.s', '1e3s']) {
+    it(`${JSON.stringify(text)} is not a duration`, () => {
+      assert.deepEqual(problemsOf([`--shutdown-grace=${text}`]), [
+        `--shutdown-grace: ${JSON.stringify(text)} is not a duration (such as 30s, 5m or 1h30m)`,
+      ]);
+    });
+  }
+
+  it('of --shutdown-grace or --request-timeout is not negative', () => {
+    assert.deepEqual(problemsOf(['--shutdown-grace=-1s', '--request-timeout=-5']), [
+      '--shutdown-grace: "-1s" is negative',
+      '--request-timeout: "-5" is negative',
+    ]);
+  });
+
+  it('of --request-timeout may be seconds without a unit, as in client-go', () => {
+    assert.equal(optionsOf(['--request-timeout=30']).requestTimeout, 30_000);
+    assert.equal(optionsOf(['--request-timeout=1m']).requestTimeout, 60_000);
+    assert.equal(problemsOf(['--request-timeout=soon']).length, 1);
+  });
+
+  it("of --keepalive is Go's: 0 is 15 s, negative is off", () => {
+    assert.equal(optionsOf(['--keepalive=0s']).keepalive, 15_000);
+    assert.equal(optionsOf(['--keepalive=1m']).keepalive, 60_000);
+    assert.equal(optionsOf(['--keepalive=-1s']).keepalive, 0);
+    assert.equal(problemsOf(['--keepalive=5']).length, 1);
+  });
+
+  it('of a limit is a number from 0 up, with a fraction only where it is a rate', () => {
+    assert.equal(optionsOf(['--max-requests-inflight=0']).maxRequestsInflight, 0);
+    assert.equal(optionsOf(['--max-requests-inflight-per-user=20']).maxRequestsInflightPerUser, 20);
+    assert.equal(optionsOf(['--rate-limit=0.5']).rateLimit, 0.5);
+    for (const text of ['-1', '1.5', '', 'many', '1e3', '0x10', '12345678901']) {
+      assert.deepEqual(problemsOf([`--max-longrunning-requests=${text}`]), [
+        `--max-longrunning-requests: ${JSON.stringify(text)} is not a whole number from 0 up`,
+      ]);
+    }
+    for (const text of ['-1', '.5', '', 'Infinity']) {
+      assert.deepEqual(problemsOf([`--rate-limit=${text}`]), [
+        `--rate-limit: ${JSON.stringify(text)} is not a number from 0 up`,
+      ]);
+    }
+  });
+
+  for (const [text, prefix] of [
+    ['', '/'],
+    ['/', '/'],
+    ['k8s', '/k8s/'],
+    ['/k8s', '/k8s/'],
+    ['/a/b/', '/a/b/'],
+  ] as const) {
+    it(`${JSON.stringify(text)} of --api-prefix and --www-prefix is ${prefix}`, () => {
+      assert.equal(optionsOf([`--api-prefix=${text}`]).apiPrefix, prefix);
+      assert.equal(optionsOf(['-P', text]).wwwPrefix, prefix);
+    });
+  }
+
+  it("of a prefix is not under the proxy's own /-/", () => {
+    assert.equal(problemsOf(['--api-prefix=/-/', '--www-prefix=-/x']).length, 2);
+    assert.equal(optionsOf(['--api-prefix=/-x/']).apiPrefix, '/-x/');
+  });
+
+  it('of --address may be in brackets, and has no port', () => {
+    const open = '--insecure-allow-unauthenticated';
+    assert.equal(optionsOf(['--address=[::1]']).address, '::1');
+    assert.equal(optionsOf(['--address=::', open]).address, '::');
+    assert.equal(optionsOf(['--address=', open]).address, '');
+    assert.equal(problemsOf(['--address=127.0.0.1:8001']).length, 1);
+    assert.equal(problemsOf(['--address=http://localhost']).length, 1);
+  });
+});
+
+describe('options together', () => {
+  it('refuse a port beside a Unix socket, as kubectl does', () => {
+    assert.deepEqual(problemsOf(['-u', '/tmp/s', '-p', '9000']), [
+      '--unix-socket and --port cannot be set at the same time',
+    ]);
+    assert.equal(optionsOf(['-u', '/tmp/s', '-p', '8001']).unixSocket, '/tmp/s');
+  });
+
+  it('refuse one prefix for files and API', () => {
+    assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
+    assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
+  });
+
+  it('refuse a rate whose burst lets nothing pass', () => {
+    assert.deepEqual(problemsOf(['--rate-limit=5', '--rate-limit-burst=0']), [
+      '--rate-limit-burst is 0, which lets no request pass while --rate-limit is set',
+    ]);
+    assert.equal(optionsOf(['--rate-limit-burst=0']).rateLimitBurst, 0);
+  });
+});
+
+describe('a repeatable flag', () => {
+  it('has a value for each time that it is given, commas and all', () => {
+    assert.deepEqual(optionsOf(['--as-group=a', '--as-group', 'b,c']).asGroup, ['a', 'b,c']);
+  });
+
+  it('is a list in the configuration file, which a flag replaces', () => {
+    const file = 'as-group: [a, "b,c"]';
+    assert.deepEqual(optionsOf(['--config=f'], {}, file).asGroup, ['a', 'b,c']);
+    assert.deepEqual(optionsOf(['--config=f', '--as-group=z'], {}, file).asGroup, ['z']);
+  });
+});
+
+describe('the environment', () => {
+  it('sets every flag but --help and --version', () => {
+    // What stands for a text, where not every text will do.
+    const texts: Partial<Record<OptionKey, string>> = {
+      adminPort: '8002',
+      rejectResources: 'secrets',
+      corsAllowedOrigins: '//x$',
+      tlsCipherSuites: 'TLS_AES_128_GCM_SHA256',
+    };
+    for (const [flag, key] of optionKeys) {
+      const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
+      const { default: preset, type } = optionTable[key];
+      const text = type.placeholder === undefined ? 'true' : preset || (texts[key] ?? 'x');
+      // Alone, some are a problem that names another flag.
+      const { [key]: value } = parseOptions({ argv: [], env: { [name]: text } }).options;
+      if (key === 'help' || key === 'version') assert.equal(value, false);
+      else if (type.placeholder === undefined) assert.equal(value, true, name);
+      else if (key === 'adminPort') assert.equal(value, 8002);
+      else if (key === 'tlsCipherSuites') assert.deepEqual(value, [text]);
+      else if (key === 'rejectResources') {
+        assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
+      } else if (preset === '') assert.deepEqual([value].flat(), [text], name);
+    }
+  });
+
+  it('names the variable in a problem', () => {
+    assert.deepEqual(problemsOf([], { KUBE_API_PROXY_PORT: 'x', KUBE_API_PROXY_ACCEPT_HOSTS: '(' }), [
+      'KUBE_API_PROXY_PORT: "x" is not a port (0 to 65535)',
+      'KUBE_API_PROXY_ACCEPT_HOSTS: "(" is not a regular expression: missing closing ): `(`',
+    ]);
+  });
+
+  it('gives a repeatable flag one value a line', () => {
+    assert.deepEqual(optionsOf([], { KUBE_API_PROXY_AS_GROUP: 'a\nb, c' }).asGroup, ['a', 'b, c']);
+  });
+
+  it('counts when it is set and empty', () => {
+    assert.equal(optionsOf([], { KUBE_API_PROXY_REJECT_PATHS: '' }).rejectPaths, '');
+  });
+
+  it('is not misled by what Kubernetes sets for a Service called kube-api-proxy', () => {
+    const env = {
+      KUBE_API_PROXY_SERVICE_HOST: '10.0.0.1',
+      KUBE_API_PROXY_SERVICE_PORT: '8001',
+      KUBE_API_PROXY_PORT: 'tcp://10.0.0.1:8001',
+      KUBE_API_PROXY_PORT_8001_TCP: 'tcp://10.0.0.1:8001',
+      KUBE_API_PROXY_PORT_8001_TCP_ADDR: '10.0.0.1',
+    };
+    assert.equal(optionsOf([], env).port, 8001);
+    assert.equal(optionsOf([], { KUBE_API_PROXY_PORT: 'udp://10.0.0.1:53' }).port, 8001);
+    assert.equal(optionsOf(['--config=f'], env, 'port: 9001').port, 9001);
+  });
+});
+
+describe('the configuration file', () => {
+  const inFile = (text: string): readonly string[] => problemsOf(['--config=proxy.yaml'], {}, text);
+
+  it('sets flags by name', () => {
+    const text = 'port: 9000\nlog-level: debug\ndisable-filter: true\nkeepalive: 30s\nrequest-timeout: 10\n';
+    const options = optionsOf(['--config=proxy.yaml'], {}, text);
+    assert.equal(options.port, 9000);
+    assert.equal(options.logLevel, 'debug');
+    assert.equal(options.disableFilter, true);
+    assert.equal(options.keepalive, 30_000);
+    assert.equal(options.requestTimeout, 10_000);
+  });
+
+  it('comes last: a flag wins over the environment, the environment over the file', () => {
+    const text = 'port: 1\naddress: 127.0.0.1\nlog-level: warn\n';
+    const env = { KUBE_API_PROXY_PORT: '2', KUBE_API_PROXY_ADDRESS: '127.0.0.2', KUBE_API_PROXY_CONFIG: 'f' };
+    const { port, address, logLevel } = optionsOf(['-p', '3'], env, text);
+    assert.deepEqual({ port, address, logLevel }, { port: 3, address: '127.0.0.2', logLevel: 'warn' });
+  });
+
+  it('may give expressions as a list', () => {
+    const text = "accept-hosts: ['^localhost$', '^gw\\.local$']\nreject-methods: []\n";
+    const options = optionsOf(['--config=f'], {}, text);
+    assert.equal(options.acceptHosts, '^localhost$,^gw\\.local$');
+    assert.equal(options.rejectMethods, '');
+  });
+
+  it('keeps the spelling of a number that stands for a text', () => {
+    assert.equal(optionsOf(['--config=f'], {}, 'password: 00123').password, '00123');
+  });
+
+  it('may be empty, or use anchors', () => {
+    assert.equal(optionsOf(['--config=f'], {}, '').port, 8001);
+    assert.equal(optionsOf(['--config=f'], {}, '# nothing\n').port, 8001);
+    assert.equal(optionsOf(['--config=f'], {}, 'www: &x abc\nuser: *x\n').user, 'abc');
+  });
+
+  it('is refused with file and line for each thing that is wrong', () => {
+    const text = [
+      'prot: 1',
+      'port: abc',
+      'port: [1]',
+      'context: {a: b}',
+      'kubeconfig: true',
+      'user:',
+      'accept-hosts: [a, 1]',
+      "reject-paths: ['a,b']",
+      'disable-filter: 7',
+      'config: x',
+      'help: true',
+      'accept-paths: {a: b}',
+      'server: [a]',
+    ].join('\n');
+    assert.deepEqual(inFile(text), [
+      'proxy.yaml:1: unknown key: prot (did you mean port?)',
+      'proxy.yaml:3: port: given twice',
+      'proxy.yaml:3: port: is not a single value',
+      'proxy.yaml:4: context: is not a single value',
+      'proxy.yaml:5: kubeconfig: is not a text',
+      'proxy.yaml:6: user: has no value',
+      'proxy.yaml:7: accept-hosts: is not a list of texts',
+      'proxy.yaml:8: reject-paths: "a,b" has a comma, which separates items',
+      'proxy.yaml:10: config can only be given as --config or KUBE_API_PROXY_CONFIG',
+      'proxy.yaml:11: help can only be given as --help',
+      'proxy.yaml:12: accept-paths: is not a text or a list of texts',
+      'proxy.yaml:13: server: is not a single value',
+      'proxy.yaml:2: port: "abc" is not a port (0 to 65535)',
+      'proxy.yaml:9: disable-filter: "7" is not true or false',
+    ]);
+  });
+
+  it('is refused with file and line when it is not YAML or not a mapping', () => {
+    assert.deepEqual(inFile('port: 1\nuser: [a\n'), [
+      'proxy.yaml:3: Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ]);
+    assert.deepEqual(inFile('- port\n'), ['proxy.yaml:1: not a mapping from flag names to values']);
+    assert.deepEqual(inFile('port: *nothing\n').length, 1);
+  });
+
+  it('never shows up in a message with its secrets', () => {
+    for (const text of [
+      'password: |hunter2\n x',
+      'token: "\\qhunter2"',
+      'token: {hunter2: 1}',
+      'token: [hunter2]',
+    ]) {
+      assert.doesNotMatch(inFile(text).join('\n'), /hunter2|\\q/);
+    }
+  });
+
+  describe('on disk', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'options-'));
+    after(() => rmSync(folder, { recursive: true }));
+
+    it('is read from where --config or KUBE_API_PROXY_CONFIG says', () => {
+      const file = join(folder, 'proxy.yaml');
+      writeFileSync(file, 'port: 9000\n');
+      assert.equal(optionsOf([`--config=${file}`]).port, 9000);
+      assert.equal(optionsOf([], { KUBE_API_PROXY_CONFIG: file }).port, 9000);
+    });
+
+    it('is a problem when it is missing or a folder, beside the other problems', () => {
+      assert.deepEqual(problemsOf([`--config=${folder}/none.yaml`, '--port=x']), [
+        `--config: ${folder}/none.yaml: no such file`,
+        '--port: "x" is not a port (0 to 65535)',
+      ]);
+      assert.deepEqual(problemsOf([], { KUBE_API_PROXY_CONFIG: folder }), [
+        `KUBE_API_PROXY_CONFIG: ${folder}: is a directory`,
+      ]);
+    });
+  });
+});
+
+describe('--help and --version', () => {
+  it('win over every problem', () => {
+    assert.equal(optionsOf(['--prot', '--port=x', '-h']).help, true);
+    assert.equal(optionsOf(['--version', '--config=/nowhere']).version, true);
+    assert.equal(optionsOf(['--help', '--port=x']).port, 8001);
+  });
+
+  it('are off when they are switched off', () => {
+    assert.equal(optionsOf(['--help=false']).help, false);
+  });
+});
+
+describe('the table', () => {
+  it('has a sentence for every option', () => {
+    for (const [flag, key] of optionKeys) {
+      assert.match(optionTable[key].help, /^[A-Z].*\.$/, flag);
+      assert.equal(flagName(key), flag);
+    }
+  });
+});

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { refuseConnect, refuseUnparsed } from '../../../src/server/listener/client-error.js';
+import { connectRaw, type RawConnection } from '../../support/raw-http.js';
+
+/** Both ends of one connection, the server's first. */
+async function connect(t: TestContext): Promise<{ socket: Socket; client: RawConnection }> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const client = await connectRaw((server.address() as AddressInfo).port);
+  t.after(() => client.destroy());
+  const [socket] = await accepted;
+  t.after(() => socket.destroy());
+  return { socket, client };
+}
+
+function status(answer: string): { code: number; reason: string; message: string } {
+  const [head = '', body = ''] = answer.split('\r\n\r\n');
+  assert.match(head, /^HTTP\/1\.1 \d{3} \w/);
+  assert.match(head, /Connection: close/i);
+  assert.match(head, new RegExp(`Content-Length: ${body.length}`, 'i'));
+  const parsed = JSON.parse(body);
+  assert.equal(parsed.kind, 'Status');
+  assert.match(head, new RegExp(`^HTTP/1.1 ${parsed.code} `));
+  return parsed;
+}
+
+function failure(code: string): Error & { code: string } {
+  return Object.assign(new Error('Parse Error: secret-bytes'), { code });
+}
+
+describe('what is no request', () => {
+  for (const [error, code] of [
+    ['HPE_INVALID_METHOD', 400],
+    ['HPE_HEADER_OVERFLOW', 431],
+    ['ERR_HTTP_REQUEST_TIMEOUT', 408],
+  ] as const) {
+    it(`is answered with a Status ${code} for ${error}, and the connection ends`, async t => {
+      const { socket, client } = await connect(t);
+      refuseUnparsed(failure(error), socket);
+      const answer = await client.untilClosed();
+      assert.equal(status(answer).code, code);
+      assert.doesNotMatch(answer, /secret-bytes/);
+    });
+  }
+
+  it('is not answered where the client has reset the connection', async t => {
+    const { socket, client } = await connect(t);
+    refuseUnparsed(failure('ECONNRESET'), socket);
+    assert.equal(await client.untilClosed(), '');
+    assert.ok(socket.destroyed);
+  });
+});
+
+describe('CONNECT', () => {
+  it('is answered with a Status 405, and the connection ends', async t => {
+    const { socket, client } = await connect(t);
+    refuseConnect(socket);
+    const { code, message } = status(await client.untilClosed());
+    assert.equal(code, 405);
+    assert.match(message, /CONNECT/);
+  });
+
+  it('survives a client that resets the connection', async t => {
+    const { socket, client } = await connect(t);
+    client.socket.resetAndDestroy();
+    refuseConnect(socket);
+    if (!socket.closed) await new Promise(resolve => socket.once('close', resolve));
+  });
+});

@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import tls from 'node:tls';
+import { createDial, type Dial, type DialOptions } from '../../../src/transport/dial/dial.js';
+import { UpstreamDispatcher } from '../../../src/transport/pool.js';
+import { requestUpgrade } from '../../../src/transport/upgrade-connection.js';
+import { toUpstreamError } from '../../../src/transport/upstream-error.js';
+import { createCertificateAuthority } from '../../support/certificates.js';
+import { eventually } from '../../support/eventually.js';
+import {
+  type ForwardProxy,
+  type ForwardProxyOptions,
+  startConnectProxy,
+  startSocksProxy,
+} from '../../support/forward-proxy.js';
+import { sendOn } from '../../support/recorded-exchange.js';
+
+const authority = await createCertificateAuthority();
+const serverPair = await authority.server();
+const client = await authority.client({ commonName: 'jane' });
+const proxyAuthority = await createCertificateAuthority({ commonName: 'proxy' });
+const proxyPair = await proxyAuthority.server();
+const secureContext = tls.createSecureContext({
+  ca: authority.certificate,
+  cert: client.certificate,
+  key: client.key,
+});
+
+const proxies = {
+  'an HTTP proxy': { protocol: 'http:', start: startConnectProxy },
+  'an HTTPS proxy': {
+    protocol: 'https:',
+    start: (options?: ForwardProxyOptions) => startConnectProxy({ ...options, certificate: proxyPair }),
+  },
+  'a SOCKS5 proxy': { protocol: 'socks5:', start: startSocksProxy },
+} as const;
+
+interface ApiServer {
+  readonly port: number;
+  /** Whether each TLS connection so far was a resumed session, and whose certificate it showed. */
+  readonly handshakes: { readonly resumed: boolean; readonly user: string | undefined }[];
+}
+
+/** Answers GET with its path; an upgrade with 101 and an echo that ends when the client has ended. */
+async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Promise<ApiServer> {
+  const handshakes: ApiServer['handshakes'] = [];
+  const options: https.ServerOptions & { allowHalfOpen: boolean } = {
+    cert: serverPair.certificate,
+    key: serverPair.key,
+    ca: authority.certificate,
+    requestCert: true,
+    rejectUnauthorized: true,
+    allowHalfOpen: true,
+    // A half-open TLS socket whose client left during the handshake is only closed by the time limit.
+    handshakeTimeout: 300,
+  };
+  const server = protocol === 'https:' ? https.createServer(options) : http.createServer();
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => sockets.add(socket.on('error', () => {})));
+  server.on('secureConnection', (socket: tls.TLSSocket) => {
+    const { subject } = socket.getPeerCertificate();
+    handshakes.push({
+      resumed: socket.isSessionReused(),
+      user: subject === undefined ? undefined : String(subject.CN),
+    });
+  });
+  server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    response.end(`path ${request.url}`);
+  });
+  server.on('upgrade', (_request: http.IncomingMessage, socket: Socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+    socket.on('error', () => {}).pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, handshakes };
+}
+
+function dialOptions(
+  protocol: 'https:' | 'http:',
+  port: number,
+  proxy: ForwardProxy,
+  proxyProtocol: 'http:' | 'https:' | 'socks5:',
+): DialOptions {
+  return {
+    server: { protocol, hostname: '127.0.0.1', port, path: '' },
+    secureContext,
+    insecureSkipTlsVerify: false,
+    keepAlive: 30_000,
+    proxy: { protocol: proxyProtocol, hostname: '127.0.0.1', port: proxy.port },
+    proxyAuthority: proxyAuthority.certificate,
+  };
+}
+
+function connect(dial: Dial): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    dial((error, socket) => (socket === null ? reject(error) : resolve(socket)));
+  });
+}
+
+function untilClosed(proxy: ForwardProxy): Promise<void> {
+  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
+}
+
+for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)) {
+  for (const protocol of ['https:', 'http:'] as const) {
+    describe(`a ${protocol}// server through ${kind}`, () => {
+      it('answers requests, one after the other on one connection', async t => {
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
+        const dispatcher = new UpstreamDispatcher(createDial(options));
+        for (const path of ['/one', '/two']) {
+          const { text } = await sendOn(dispatcher.acquire(), path).over;
+          assert.equal(text, `path ${path}`);
+          while (dispatcher.counts.idle === 0) await sleep(1);
+        }
+        assert.equal(proxy.requests.length, 1);
+        dispatcher.destroy();
+        await untilClosed(proxy);
+      });
+
+      it('is asked for upgrades, which stay half-open', async t => {
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
+        const received = await new Promise<string>((resolve, reject) => {
+          const headers = ['Host', 'api', 'Connection', 'Upgrade', 'Upgrade', 'echo'];
+          requestUpgrade(
+            createDial(options),
+            { method: 'GET', path: '/exec', headers },
+            {
+              onResponse: response => reject(new Error(`answered ${response.statusCode}`)),
+              onError: reject,
+              onUpgrade: (_response, socket) => {
+                let text = '';
+                socket.on('data', chunk => {
+                  text += String(chunk);
+                });
+                socket.once('end', () => resolve(text)).once('error', reject);
+                socket.end('hello');
+              },
+            },
+          );
+        });
+        assert.equal(received, 'hello');
+        await untilClosed(proxy);
+        assert.equal(proxy.requests[0]?.target, `127.0.0.1:${api.port}`);
+      });
+
+      it('that is given up on leaves nothing open, before it is there and after', async t => {
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const dial = createDial(dialOptions(protocol, api.port, proxy, proxyProtocol));
+        for (const wait of [0, 1, 2, 3, 4, 6, 8, 50]) {
+          const calls: unknown[] = [];
+          const dialled = dial((error, socket) => {
+            socket?.on('error', () => {});
+            calls.push(error);
+          });
+          if (wait > 0) await sleep(wait);
+          dialled.destroy();
+          await untilClosed(proxy);
+          await sleep(1);
+          assert.equal(calls.length, 1);
+        }
+      });
+
+      it('is a reset when the proxy dies, and the process lives on', async t => {
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const socket = await connect(createDial(dialOptions(protocol, api.port, proxy, proxyProtocol)));
+        const failed = once(socket.resume(), 'error') as Promise<[Error]>;
+        proxy.dropConnections();
+        const writing = setInterval(() => socket.write('x'), 5);
+        t.after(() => clearInterval(writing));
+        assert.equal(toUpstreamError((await failed)[0], 'api').reason, 'reset');
+      });
+
+      it('is held by TCP keep-alive, without delay, on the connection to the proxy', async t => {
+        const keepAlive = t.mock.method(net.Socket.prototype, 'setKeepAlive');
+        const noDelay = t.mock.method(net.Socket.prototype, 'setNoDelay');
+        const proxy = await start();
+        t.after(() => proxy.close());
+        const api = await startApiServer(t, protocol);
+        const socket = await connect(createDial(dialOptions(protocol, api.port, proxy, proxyProtocol)));
+        interface Call {
+          readonly this: unknown;
+          readonly arguments: readonly unknown[];
+        }
+        const of = (calls: readonly Call[]) =>
+          calls
+            .filter(call => call.this instanceof net.Socket && call.this.remotePort === proxy.port)
+            .map(call => call.arguments);
+        assert.deepEqual(of(keepAlive.mock.calls), [[true, 30_000]]);
+        assert.deepEqual(of(noDelay.mock.calls), [[true]]);
+        socket.destroy();
+        await untilClosed(proxy);
+      });
+    });
+  }
+
+  describe(`TLS through ${kind}`, () => {
+    it('shows the client certificate to the API server, and resumes its session', async t => {
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const api = await startApiServer(t, 'https:');
+      const dial = createDial(dialOptions('https:', api.port, proxy, proxyProtocol));
+      for (let turn = 0; turn < 2; turn += 1) {
+        const socket = await connect(dial);
+        socket.write('GET / HTTP/1.1\r\nHost: api\r\n\r\n');
+        await once(socket, 'data');
+        socket.destroy();
+      }
+      assert.deepEqual(api.handshakes, [
+        { resumed: false, user: 'jane' },
+        { resumed: true, user: 'jane' },
+      ]);
+    });
+
+    it("verifies the API server's authority and name", async t => {
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const api = await startApiServer(t, 'https:');
+      const options = dialOptions('https:', api.port, proxy, proxyProtocol);
+      for (const [wrong, reason] of [
+        [
+          { secureContext: tls.createSecureContext({ ca: proxyAuthority.certificate }) },
+          'tls_unknown_authority',
+        ],
+        [{ tlsServerName: 'elsewhere.test' }, 'tls_wrong_name'],
+      ] as const) {
+        const error = await connect(createDial({ ...options, ...wrong })).catch((failure: Error) => failure);
+        assert.ok(error instanceof Error);
+        assert.equal(toUpstreamError(error, 'api').reason, reason);
+      }
+    });
+
+    it('fails when the proxy corrupts its stream, and the process lives on', async t => {
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const api = await startApiServer(t, 'https:');
+      const socket = await connect(createDial(dialOptions('https:', api.port, proxy, proxyProtocol)));
+      const failed = once(socket.resume(), 'error') as Promise<[Error]>;
+      proxy.corruptConnections();
+      assert.match(toUpstreamError((await failed)[0], 'api').reason, /^(tls|reset)$/);
+      await untilClosed(proxy);
+    });
+
+    it('is a reset when the API server hangs up in the handshake', async t => {
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const server = net.createServer(socket => socket.on('error', () => {}).end());
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      t.after(() => server.close());
+      const { port } = server.address() as AddressInfo;
+      const dialled = connect(createDial(dialOptions('https:', port, proxy, proxyProtocol)));
+      await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
+      await untilClosed(proxy);
+    });
+  });
+}
+
+describe('a proxy that does not answer', () => {
+  it('is waited for as long as for a server: 30 s', async t => {
+    let asked = () => {};
+    const asking = new Promise<void>(resolve => {
+      asked = resolve;
+    });
+    const proxy = await startConnectProxy({ answer: () => asked() });
+    t.after(() => proxy.close());
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let outcome: Error | null | undefined;
+    createDial(dialOptions('https:', 6443, proxy, 'http:'))(error => {
+      outcome = error;
+    });
+    await asking;
+    t.mock.timers.tick(29_999);
+    assert.equal(outcome, undefined);
+    t.mock.timers.tick(1);
+    const { code, reason, message } = toUpstreamError(outcome as unknown as Error, 'api:6443');
+    assert.deepEqual([code, reason], [504, 'proxy']);
+    assert.equal(message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer in time`);
+  });
+});

@@ -1,0 +1,385 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { openTunnel, type TunnelOptions } from '../../../src/transport/dial/proxy-tunnel.js';
+import type { ProxyConfig } from '../../../src/transport/dial/proxy-url.js';
+import { UpstreamError } from '../../../src/transport/upstream-error.js';
+import { createCertificateAuthority } from '../../support/certificates.js';
+import { eventually } from '../../support/eventually.js';
+import {
+  type ForwardProxy,
+  type ForwardProxyOptions,
+  startConnectProxy,
+  startSocksProxy,
+} from '../../support/forward-proxy.js';
+
+const credentials = { username: 'jürgen', password: 'top/secret@1:2' };
+const authority = await createCertificateAuthority({ commonName: 'proxy' });
+const certificate = await authority.server();
+
+const kinds = {
+  'an HTTP proxy': {
+    start: startConnectProxy,
+    protocol: 'http:',
+    yes: Buffer.from('HTTP/1.1 200 OK\r\n\r\n'),
+  },
+  'an HTTPS proxy': {
+    start: (options?: ForwardProxyOptions) => startConnectProxy({ ...options, certificate }),
+    protocol: 'https:',
+    yes: Buffer.from('HTTP/1.1 200 OK\r\n\r\n'),
+  },
+  'a SOCKS5 proxy': {
+    start: startSocksProxy,
+    protocol: 'socks5:',
+    yes: Buffer.from([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+  },
+} as const;
+
+/** A server that sends back what it gets, and ends when the client has ended. */
+async function startEcho(t: TestContext): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = net.createServer({ allowHalfOpen: true }, socket => {
+    sockets.add(socket);
+    socket.on('error', () => {}).pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function open(options: Partial<TunnelOptions> & Pick<TunnelOptions, 'proxy'>): {
+  readonly opened: Promise<Socket>;
+  readonly tunnel: { destroy(): void };
+  calls(): number;
+} {
+  let calls = 0;
+  let tunnel = { destroy: () => {} };
+  const opened = new Promise<Socket>((resolve, reject) => {
+    const given = {
+      server: { hostname: 'api.test', port: 6443 },
+      keepAlive: 0,
+      timeout: 5000,
+      authority: authority.certificate,
+    };
+    tunnel = openTunnel({ ...given, ...options }, (error, socket) => {
+      calls += 1;
+      if (socket === null) reject(error);
+      else resolve(socket);
+    });
+  });
+  return { opened, tunnel, calls: () => calls };
+}
+
+/** What the tunnel fails with, after a look at how it left the proxy. */
+async function failure(
+  proxy: ForwardProxy | undefined,
+  options: Partial<TunnelOptions> & Pick<TunnelOptions, 'proxy'>,
+): Promise<UpstreamError> {
+  const { opened, calls } = open(options);
+  const error = await opened.then(
+    () => assert.fail('the tunnel opened'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof UpstreamError, inspect(error));
+  assert.equal(error.reason, 'proxy');
+  assert.ok(!inspect(error, { depth: 20, showHidden: true }).includes('secret'), inspect(error));
+  if (proxy !== undefined) await untilClosed(proxy);
+  assert.equal(calls(), 1);
+  return error;
+}
+
+function untilClosed(proxy: ForwardProxy): Promise<void> {
+  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
+}
+
+function through(proxy: ForwardProxy, protocol: ProxyConfig['protocol'], auth = false): ProxyConfig {
+  return { protocol, hostname: '127.0.0.1', port: proxy.port, ...(auth ? { credentials } : {}) };
+}
+
+for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
+  describe(`a tunnel through ${kind}`, () => {
+    it('carries bytes both ways and stays half-open for the answer', async t => {
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const port = await startEcho(t);
+      const socket = await open({
+        proxy: through(proxy, protocol),
+        server: { hostname: '127.0.0.1', port },
+      }).opened;
+      socket.end('hello');
+      const [chunk] = (await once(socket, 'data')) as [Buffer];
+      assert.equal(chunk.toString(), 'hello');
+      await once(socket, 'end');
+      await untilClosed(proxy);
+      assert.equal(proxy.requests[0]?.target, `127.0.0.1:${port}`);
+      assert.equal(proxy.requests[0]?.credentials, undefined);
+    });
+
+    it('is handed over with nobody listening, neither flowing nor with a time limit', async t => {
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const port = await startEcho(t);
+      const { opened, tunnel } = open({
+        proxy: through(proxy, protocol),
+        server: { hostname: '127.0.0.1', port },
+        timeout: 100,
+      });
+      const socket = await opened;
+      assert.equal(socket.readableFlowing, null);
+      for (const event of ['data', 'error', 'readable']) assert.equal(socket.listenerCount(event), 0, event);
+      await sleep(150);
+      assert.equal(socket.destroyed, false);
+      tunnel.destroy();
+      await untilClosed(proxy);
+    });
+
+    it('gives the credentials percent-decoded, and leaves the name for the proxy to resolve', async t => {
+      const proxy = await start({ credentials, answer: client => client.write(yes) });
+      t.after(() => proxy.close());
+      const socket = await open({
+        proxy: through(proxy, protocol, true),
+        server: { hostname: 'only.the.proxy.knows.test', port: 6443 },
+      }).opened;
+      t.after(() => socket.destroy());
+      assert.equal(proxy.requests[0]?.target, 'only.the.proxy.knows.test:6443');
+      assert.deepEqual(proxy.requests[0]?.credentials, credentials);
+    });
+
+    it('names an IPv6 server as the protocol wants it', async t => {
+      const proxy = await start({ answer: client => client.write(yes) });
+      t.after(() => proxy.close());
+      const server = { hostname: 'fd00::1', port: 6443 };
+      const socket = await open({ proxy: through(proxy, protocol), server }).opened;
+      t.after(() => socket.destroy());
+      const host = protocol === 'socks5:' ? '[fd00:0000:0000:0000:0000:0000:0000:0001]' : '[fd00::1]';
+      assert.equal(proxy.requests[0]?.target, `${host}:6443`);
+    });
+
+    it('loses no byte that comes right behind the yes', async t => {
+      const proxy = await start({
+        answer: client =>
+          client.write(Buffer.concat([yes, Buffer.from('early, ')]), () => client.end('late')),
+      });
+      t.after(() => proxy.close());
+      const socket = await open({ proxy: through(proxy, protocol) }).opened;
+      await sleep(20);
+      let received = '';
+      for await (const chunk of socket) received += String(chunk);
+      assert.equal(received, 'early, late');
+    });
+
+    it('understands a yes that comes a byte at a time', async t => {
+      const proxy = await start({
+        answer: client => {
+          client.setNoDelay(true);
+          void (async () => {
+            for (const byte of Buffer.concat([yes, Buffer.from('!')])) {
+              client.write(Buffer.from([byte]));
+              await sleep(1);
+            }
+          })();
+        },
+      });
+      t.after(() => proxy.close());
+      const socket = await open({ proxy: through(proxy, protocol) }).opened;
+      t.after(() => socket.destroy());
+      assert.equal(String((await once(socket, 'data'))[0]), '!');
+    });
+
+    it('is a 502 when the proxy cannot connect', async t => {
+      const proxy = await start();
+      t.after(() => proxy.close());
+      const closed = net.createServer().listen(0, '127.0.0.1');
+      await once(closed, 'listening');
+      const { port } = closed.address() as AddressInfo;
+      await new Promise(resolve => closed.close(resolve));
+      const error = await failure(proxy, {
+        proxy: through(proxy, protocol, true),
+        server: { hostname: '127.0.0.1', port },
+      });
+      assert.equal(error.code, 502);
+      const answer =
+        protocol === 'socks5:' ? 'Socks5 proxy rejected connection - ConnectionRefused' : '502 Bad Gateway';
+      assert.equal(
+        error.message,
+        `the proxy 127.0.0.1:${proxy.port} refused to connect to 127.0.0.1:${port}: ${answer}`,
+      );
+    });
+
+    for (const [title, given] of [
+      ['without credentials', false],
+      ['with wrong ones', true],
+    ] as const) {
+      it(`is a 502 ${title} where the proxy wants some`, async t => {
+        const proxy = await start({ credentials: { username: 'jürgen', password: 'another' } });
+        t.after(() => proxy.close());
+        const error = await failure(proxy, { proxy: through(proxy, protocol, given) });
+        assert.equal(error.code, 502);
+        const answer =
+          protocol !== 'socks5:'
+            ? "407 Proxy Authentication Required; check the user name and password in the proxy's URL"
+            : given
+              ? 'Socks5 Authentication failed'
+              : 'Received invalid Socks5 initial handshake (no accepted authentication type)';
+        assert.equal(
+          error.message,
+          `the proxy 127.0.0.1:${proxy.port} refused to connect to api.test:6443: ${answer}`,
+        );
+      });
+    }
+
+    it('is a 504 when the proxy never answers', async t => {
+      const proxy = await start({ answer: () => {} });
+      t.after(() => proxy.close());
+      const error = await failure(proxy, { proxy: through(proxy, protocol, true), timeout: 100 });
+      assert.equal(error.code, 504);
+      assert.equal(
+        error.message,
+        `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer in time`,
+      );
+    });
+
+    for (const [title, hangUp] of [
+      ['closes', (client: Socket) => client.destroy()],
+      ['ends its half', (client: Socket) => client.end()],
+      ['ends its half within its answer', (client: Socket) => client.end(yes.subarray(0, 4))],
+      ['dies', undefined],
+    ] as const) {
+      it(`is a 502 when the proxy ${title} instead of an answer`, async t => {
+        const proxy = await start({
+          answer: client => {
+            if (hangUp === undefined) proxy.dropConnections();
+            else hangUp(client);
+          },
+        });
+        t.after(() => proxy.close());
+        const error = await failure(proxy, { proxy: through(proxy, protocol, true) });
+        assert.equal(error.code, 502);
+        assert.match(
+          error.message,
+          /^the proxy 127\.0\.0\.1:\d+ cannot be used: (it closed the connection without an answer|its answer is not HTTP)$/,
+        );
+      });
+    }
+
+    it('is a 502 when nobody listens there', async () => {
+      const proxy = await start();
+      await proxy.close();
+      const error = await failure(undefined, { proxy: through(proxy, protocol, true) });
+      assert.equal(error.code, 502);
+      assert.equal(error.message, `the proxy 127.0.0.1:${proxy.port} cannot be used: connection refused`);
+    });
+
+    it('that is given up on calls back with an error, once, and leaves nothing open', async t => {
+      const proxy = await start({ answer: () => {} });
+      t.after(() => proxy.close());
+      for (const wait of [0, 1, 50]) {
+        const { opened, tunnel, calls } = open({ proxy: through(proxy, protocol) });
+        if (wait > 0) await sleep(wait);
+        tunnel.destroy();
+        assert.equal(calls(), 0);
+        await assert.rejects(opened, { code: 'ECONNRESET' });
+        tunnel.destroy();
+        await untilClosed(proxy);
+        assert.equal(calls(), 1);
+      }
+    });
+  });
+}
+
+describe('a tunnel by CONNECT', () => {
+  it('asks with a Host of its own and without a Connection header', async t => {
+    const proxy = await startConnectProxy({
+      answer: client => client.write('HTTP/1.0 200 OK\r\n\r\n'),
+    });
+    t.after(() => proxy.close());
+    const socket = await open({ proxy: through(proxy, 'http:', true) }).opened;
+    t.after(() => socket.destroy());
+    assert.deepEqual(proxy.requests[0]?.headers, {
+      host: 'api.test:6443',
+      'user-agent': 'kube-api-proxy',
+      'proxy-authorization': `Basic ${Buffer.from('jürgen:top/secret@1:2').toString('base64')}`,
+    });
+  });
+
+  for (const [answer, message] of [
+    ['HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope', /: 403 Forbidden$/],
+    ['HTTP/1.1 503\r\n\r\n', /: 503$/],
+    ['HTTP/1.1 204 No Content\r\n\r\n', /: 204 No Content$/],
+    ['HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n', /: 101 Switching/],
+    [`HTTP/1.1 500 ${'x'.repeat(1000)}\r\n\r\n`, /: 500 x{96}$/],
+    ['SSH-2.0-OpenSSH_9.6\r\n', /its answer is not HTTP$/],
+    [`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, /its answer's head is too large$/],
+    [`HTTP/1.1 200 ${'x'.repeat(70_000)}`, /its answer's head is too large$/],
+    [`HTTP/1.1 200 OK\r\n${'Filler: filler\r\n'.repeat(10_000)}`, /its answer's head is too large$/],
+  ] as const) {
+    it(`is a 502 when the answer is ${JSON.stringify(answer.slice(0, 30))}, ${answer.length} bytes`, async t => {
+      const proxy = await startConnectProxy({ answer: client => client.write(answer) });
+      t.after(() => proxy.close());
+      const error = await failure(proxy, { proxy: through(proxy, 'http:', true) });
+      assert.equal(error.code, 502);
+      assert.match(error.message, message);
+    });
+  }
+
+  it('verifies an HTTPS proxy, whose authority and name must be right', async t => {
+    const stranger = await createCertificateAuthority({ commonName: 'proxy' });
+    const elsewhere = await authority.server({ dns: ['proxy.test'] });
+    const proxy = await startConnectProxy({ certificate });
+    const misnamed = await startConnectProxy({ certificate: elsewhere });
+    t.after(() => Promise.all([proxy.close(), misnamed.close()]));
+    for (const ca of [stranger.certificate, undefined]) {
+      const error = await failure(proxy, { proxy: through(proxy, 'https:', true), authority: ca });
+      assert.match(error.message, /signed by an unknown authority.*NODE_EXTRA_CA_CERTS/);
+    }
+    const error = await failure(misnamed, { proxy: through(misnamed, 'https:', true) });
+    assert.match(error.message, /its certificate is not for this name$/);
+    assert.deepEqual([...proxy.requests, ...misnamed.requests], []);
+  });
+
+  it('verifies an HTTPS proxy even when NODE_TLS_REJECT_UNAUTHORIZED says otherwise', async t => {
+    const proxy = await startConnectProxy({ certificate });
+    t.after(() => proxy.close());
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    t.after(() => delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']);
+    await failure(proxy, { proxy: through(proxy, 'https:', true), authority: undefined });
+  });
+
+  it('is a 502 when https:// is asked of an HTTP proxy', async t => {
+    const proxy = await startConnectProxy();
+    t.after(() => proxy.close());
+    const error = await failure(proxy, { proxy: through(proxy, 'https:') });
+    assert.match(error.message, /does its URL want http:\/\/ instead\?$/);
+  });
+});
+
+describe('a tunnel by SOCKS5', () => {
+  it('is a 502 when the proxy speaks something else', async t => {
+    const server = net.createServer(socket =>
+      socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const error = await failure(undefined, {
+      proxy: { protocol: 'socks5:', hostname: '127.0.0.1', port, credentials },
+    });
+    assert.match(error.message, /refused to connect to api\.test:6443: .*invalid socks version/);
+  });
+
+  it('is a 502 for a name that does not fit into the request', async t => {
+    const proxy = await startSocksProxy();
+    t.after(() => proxy.close());
+    const server = { hostname: `${'a'.repeat(300)}.test`, port: 6443 };
+    const error = await failure(proxy, { proxy: through(proxy, 'socks5:', true), server });
+    assert.match(error.message, /An invalid destination host was provided\.$/);
+  });
+});

@@ -1,0 +1,722 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import type { OutgoingBody } from '../../../src/transport/carrier.js';
+import { createDial, type Dial } from '../../../src/transport/dial/dial.js';
+import { createSecureContext } from '../../../src/transport/dial/tls.js';
+import { UpstreamDispatcher } from '../../../src/transport/pool.js';
+import { until } from '../../support/eventually.js';
+import { startPackingServer } from '../../support/packing-server.js';
+import { type RawConnection, watchRaw } from '../../support/raw-http.js';
+import { sendOn } from '../../support/recorded-exchange.js';
+
+const get = 'GET / HTTP/1.1\r\nHost: api\r\n\r\n';
+const hi = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi';
+const unasked = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked';
+
+let server: net.Server;
+let dispatcher: UpstreamDispatcher;
+/** What the server has accepted, and who waits for more. */
+let accepted: RawConnection[];
+let onAccept: () => void;
+const ends: (() => void)[] = [];
+beforeEach(async () => {
+  accepted = [];
+  onAccept = () => {};
+  server = net.createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+    accepted.push(watchRaw(socket));
+    ends.push(() => socket.destroy());
+    onAccept();
+  });
+  const port = await listen(server);
+  dispatcher = new UpstreamDispatcher(dialTo('http:', port));
+  ends.push(() => dispatcher.destroy());
+});
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+async function listen(listener: net.Server): Promise<number> {
+  listener.listen(0, '127.0.0.1');
+  ends.push(() => void listener.close());
+  await once(listener, 'listening');
+  return (listener.address() as AddressInfo).port;
+}
+
+function dialTo(protocol: 'http:' | 'https:', port: number, authority?: string): Dial {
+  return createDial({
+    server: { protocol, hostname: '127.0.0.1', port, path: '' },
+    secureContext: createSecureContext(authority === undefined ? undefined : Buffer.from(authority), {}),
+    insecureSkipTlsVerify: false,
+    keepAlive: 0,
+  });
+}
+
+/** The other end of the connection that was or will be accepted as the so-manyth. */
+async function peer(index = 0): Promise<RawConnection> {
+  while (accepted[index] === undefined) {
+    await new Promise<void>(resolve => {
+      onAccept = resolve;
+    });
+  }
+  return accepted[index];
+}
+
+/** One whole exchange on the only connection, which is idle afterwards. */
+async function used(): Promise<RawConnection> {
+  const exchange = sendOn(dispatcher.acquire());
+  const other = await peer();
+  await other.until(/\r\n\r\n$/);
+  other.write(hi);
+  await exchange.over;
+  await until(() => dispatcher.counts.idle === 1);
+  return other;
+}
+
+/** A body that is sent by hand. */
+class Dictation implements OutgoingBody {
+  socket: Socket | undefined;
+  end: () => void = () => {};
+  stopped = 0;
+
+  start(socket: Socket, onEnd: () => void): void {
+    this.socket = socket;
+    this.end = onEnd;
+  }
+
+  stop(): void {
+    this.stopped++;
+  }
+}
+
+describe('a request', () => {
+  it('is at the wire what it says, byte for byte', async () => {
+    const headers = [
+      'accept',
+      'a/b;q=0.5',
+      'X-Empty',
+      '',
+      'X-Bytes',
+      '\xe9\xff\x80\t~',
+      'x-two',
+      '1',
+      'X-TWO',
+      '2',
+    ];
+    sendOn(dispatcher.acquire(), '/api?watch=1&a=\xc3\xa9%00{}|"', { method: 'DELETE', headers });
+    const other = await peer();
+    await other.until(/\r\n\r\n/);
+    assert.equal(
+      other.received(),
+      'DELETE /api?watch=1&a=\xc3\xa9%00{}|" HTTP/1.1\r\nHost: api\r\naccept: a/b;q=0.5\r\nX-Empty: \r\n' +
+        'X-Bytes: \xe9\xff\x80\t~\r\nx-two: 1\r\nX-TWO: 2\r\n\r\n',
+    );
+  });
+
+  it('has its body behind its head, on a new connection and on one that is open', async () => {
+    for (const count of [1, 2]) {
+      const body = new Dictation();
+      const exchange = sendOn(dispatcher.acquire(), '/', {
+        method: 'POST',
+        headers: ['Content-Length', '4'],
+        body,
+      });
+      const other = await peer();
+      await until(() => body.socket !== undefined);
+      body.socket?.write('bo');
+      await other.until(/bo$/);
+      body.socket?.write('dy');
+      body.end();
+      await other.until(/body$/);
+      const post = 'POST / HTTP/1.1\r\nHost: api\r\nContent-Length: 4\r\n\r\nbody';
+      assert.equal(other.received(), post.repeat(count));
+      other.write(hi);
+      await exchange.over;
+      await until(() => dispatcher.counts.idle === 1);
+      assert.equal(body.stopped, 0);
+    }
+  });
+
+  it('waits for the connection to open', async () => {
+    let open: (socket: Socket) => void = () => {};
+    const waiting = new UpstreamDispatcher(callback => {
+      open = socket => callback(null, socket);
+      return { destroy: () => {} };
+    });
+    ends.push(() => waiting.destroy());
+    const body = new Dictation();
+    const exchange = sendOn(waiting.acquire(), '/', { body });
+    await turn();
+    assert.equal(body.socket, undefined);
+    const socket = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+    await once(socket, 'connect');
+    open(socket);
+    assert.equal(body.socket, socket);
+    body.end();
+    const other = await peer();
+    await other.until(/\r\n\r\n$/);
+    assert.equal(other.received(), get);
+    other.write(hi);
+    assert.equal((await exchange.over).text, 'hi');
+  });
+
+  it('is refused with nothing written when its target or a value would end what it is part of', async () => {
+    const other = await used();
+    const before = other.received();
+    const connection = dispatcher.acquire();
+    for (const path of [
+      '/a b',
+      '/a\r\nX: y',
+      '/a\n',
+      '/\0',
+      '/\t',
+      '/\x7f',
+      '/\u0100',
+      '/\u560a',
+      '/\ud800',
+      ' /',
+    ]) {
+      assert.throws(() => sendOn(connection, path), TypeError, JSON.stringify(path));
+    }
+    for (const value of [
+      'a\r\nb',
+      'a\nb',
+      'a\rb',
+      '\0',
+      '\x1b',
+      '\x7f',
+      '\u0100',
+      '\u560d\u560a',
+      '\u2028',
+      '\ud800',
+    ]) {
+      assert.throws(
+        () => sendOn(connection, '/', { headers: ['X', value] }),
+        TypeError,
+        JSON.stringify(value),
+      );
+      assert.throws(
+        () => sendOn(connection, '/', { headers: ['Authorization', value] }),
+        ({ message }: Error) => !message.includes(value),
+      );
+    }
+    const exchange = sendOn(connection);
+    await other.until(/\r\n\r\nGET.*\r\n\r\n$/s);
+    assert.equal(other.received(), before + get);
+    other.write(hi);
+    assert.equal((await exchange.over).text, 'hi');
+  });
+});
+
+describe('an answer', () => {
+  it('is given on as it comes, and then that nothing more is there', async () => {
+    const exchange = sendOn(dispatcher.acquire());
+    const other = await peer();
+    other.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n');
+    await exchange.begun;
+    assert.deepEqual([exchange.status, exchange.headers], [200, ['Transfer-Encoding', 'chunked', 'A', 'b']]);
+    await until(() => exchange.idles === 1);
+    other.write('2\r\nhi\r\n');
+    await until(() => exchange.idles === 2);
+    assert.equal(exchange.text, 'hi');
+    other.write('0\r\nC: d\r\n\r\n');
+    await exchange.over;
+    assert.deepEqual([exchange.trailers, exchange.idles], [['C', 'd'], 2]);
+  });
+
+  it('ends with its head where it answers a HEAD', async () => {
+    const exchange = sendOn(dispatcher.acquire(), '/', { method: 'HEAD' });
+    (await peer()).write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n');
+    assert.equal((await exchange.over).whole, true);
+    await until(() => dispatcher.counts.idle === 1);
+  });
+
+  it('ends with the connection where it has no length', async () => {
+    const exchange = sendOn(dispatcher.acquire());
+    const other = await peer();
+    other.socket.end('HTTP/1.1 200 OK\r\n\r\nhi');
+    assert.deepEqual([(await exchange.over).text, exchange.whole], ['hi', true]);
+    await other.untilClosed();
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+  });
+
+  for (const [what, begin] of [
+    ['before its first byte', ''],
+    ['in its head', 'HTTP/1.1 200 OK\r\nConte'],
+    ['in its body', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi'],
+    ['in a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi'],
+    ['before its last chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'],
+    ['after an informational one', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  ] as const) {
+    it(`that is cut ${what} is an error, and the connection of no more use`, async () => {
+      for (const way of ['end', 'resetAndDestroy'] as const) {
+        const connection = dispatcher.acquire();
+        const exchange = sendOn(connection);
+        const other = await peer(accepted.length);
+        await other.until(/\r\n\r\n$/);
+        other.write(begin);
+        if (begin !== '') await until(() => exchange.idles > 0);
+        other.socket[way]();
+        assert.deepEqual([(await exchange.over).whole, exchange.error?.code], [false, 'ECONNRESET'], way);
+        assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+        assert.equal(connection.stale, false, 'it was new');
+      }
+    });
+  }
+
+  it('that is not HTTP is an error at once, while the server waits', async () => {
+    for (const [index, text] of ['SSH-2.0-x\r\n', 'HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 200 OK\n\n'].entries()) {
+      const exchange = sendOn(dispatcher.acquire());
+      const other = await peer(index);
+      other.write(text);
+      assert.equal((await exchange.over).error?.code, 'MALFORMED_RESPONSE');
+      await other.untilClosed();
+      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    }
+  });
+
+  it('is an error to an exchange that throws at it', async () => {
+    const exchange = sendOn(dispatcher.acquire());
+    exchange.onEvent = event => {
+      if (event === 'head') throw new RangeError('no such head');
+    };
+    const other = await peer();
+    other.write(hi);
+    assert.deepEqual([(await exchange.over).error?.message, exchange.text], ['no such head', '']);
+    await other.untilClosed();
+  });
+});
+
+describe('a connection', () => {
+  it('is given back when its answer is whole, and carries the next exchange', async () => {
+    const connection = dispatcher.acquire();
+    for (let count = 0; count < 5; count++) {
+      const exchange = sendOn(count === 0 ? connection : dispatcher.acquire());
+      const other = await peer();
+      await other.until(new RegExp(`^(GET.*?\\r\\n\\r\\n){${count + 1}}$`, 's'));
+      other.write(hi);
+      assert.equal((await exchange.over).text, 'hi');
+      await until(() => dispatcher.counts.idle === 1);
+    }
+    assert.equal(accepted.length, 1);
+    assert.equal(connection.reused, true);
+  });
+
+  for (const [what, answer] of [
+    ['says close', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi'],
+    ['is an HTTP/1.0 one', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
+  ] as const) {
+    it(`is ended when its answer ${what}`, async () => {
+      const exchange = sendOn(dispatcher.acquire());
+      const other = await peer();
+      other.write(answer);
+      assert.equal((await exchange.over).text, 'hi');
+      await other.untilClosed();
+      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    });
+  }
+
+  it('is ended when the server ends it behind its answer, though that did not say so', async () => {
+    const exchange = sendOn(dispatcher.acquire());
+    const other = await peer();
+    await other.until(/\r\n\r\n$/);
+    other.socket.end(hi);
+    assert.equal((await exchange.over).text, 'hi');
+    await other.untilClosed();
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+  });
+
+  it('is ended by itself when the server ends or resets it while it is idle', async () => {
+    for (const [index, way] of (['end', 'resetAndDestroy'] as const).entries()) {
+      const exchange = sendOn(dispatcher.acquire());
+      const other = await peer(index);
+      other.write(hi);
+      await exchange.over;
+      await until(() => dispatcher.counts.idle === 1);
+      other.socket[way]();
+      await until(() => dispatcher.counts.idle === 0);
+    }
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+  });
+
+  it('is of use again after an exchange that stopped its reading had all of its answer', async () => {
+    const connection = dispatcher.acquire();
+    const first = sendOn(connection);
+    first.onEvent = event => {
+      if (event === 'head') connection.pause();
+    };
+    const other = await peer();
+    other.write(hi);
+    assert.equal((await first.over).text, 'hi');
+    await until(() => dispatcher.counts.idle === 1);
+    const second = sendOn(dispatcher.acquire());
+    await other.until(/GET.*GET.*\r\n\r\n$/s);
+    other.write(hi);
+    await until(() => second.whole);
+    assert.equal(accepted.length, 1);
+  });
+
+  it('reads no further while it is paused, and goes on where it was', async () => {
+    const connection = dispatcher.acquire();
+    const exchange = sendOn(connection);
+    const other = await peer();
+    const size = 64 * 1024 * 1024;
+    other.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+    await exchange.begun;
+    let length = 0;
+    exchange.onBody = chunk => {
+      length += chunk.length;
+    };
+    connection.pause();
+    let flushed = false;
+    other.socket.write(Buffer.alloc(size), () => {
+      flushed = true;
+    });
+    await sleep(50);
+    assert.ok(length < 1024 * 1024, `${length} bytes came all the same`);
+    assert.equal(flushed, false, 'the server waits too');
+    connection.resume();
+    await exchange.over;
+    assert.deepEqual([length, exchange.whole], [size, true]);
+  });
+});
+
+describe('the bytes of a body', () => {
+  it('stay as they are for whom detaches the connection, and are used again else', async () => {
+    for (const detaches of [true, false]) {
+      const index = accepted.length;
+      const connection = dispatcher.acquire();
+      const exchange = sendOn(connection);
+      const chunks: Buffer[] = [];
+      exchange.onBody = chunk => {
+        chunks.push(chunk);
+        if (detaches) connection.detach();
+      };
+      const other = await peer(index);
+      other.write('HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n');
+      for (const [count, letter] of ['a', 'b', 'c'].entries()) {
+        await until(() => exchange.idles === count + 1);
+        other.write(letter.repeat(20));
+      }
+      await exchange.over;
+      const text = Buffer.concat(chunks).toString();
+      assert.equal(
+        text,
+        detaches ? 'aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbcccccccccccccccccccc' : 'c'.repeat(60),
+      );
+      dispatcher.discard(connection);
+    }
+  });
+
+  it('are the ones that came, also after it was detached while nothing was read', async () => {
+    const connection = dispatcher.acquire();
+    const exchange = sendOn(connection);
+    const other = await peer();
+    other.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab');
+    await until(() => exchange.text === 'ab');
+    connection.detach();
+    other.write('cd');
+    await until(() => exchange.text.length === 4);
+    connection.detach();
+    connection.detach();
+    other.write('ef');
+    assert.equal((await exchange.over).text, 'abcdef');
+  });
+});
+
+describe('a second answer that nobody asked for', () => {
+  it('never reaches the next exchange where it comes with the first', async () => {
+    const connection = dispatcher.acquire();
+    const first = sendOn(connection);
+    const other = await peer();
+    other.write(hi + unasked);
+    assert.deepEqual([(await first.over).text, first.whole], ['hi', true]);
+    await other.untilClosed();
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    const next = dispatcher.acquire();
+    assert.notEqual(next, connection);
+    dispatcher.discard(next);
+  });
+
+  /** Takes the connection at the very moment in which it is given back; gives what was sent then. */
+  function takeAtOnce(t: TestContext, from: UpstreamDispatcher): () => ReturnType<typeof sendOn> | undefined {
+    const release = from.release.bind(from);
+    let next: ReturnType<typeof sendOn> | undefined;
+    t.mock.method(from, 'release', (given: ReturnType<typeof from.acquire>) => {
+      release(given);
+      next = sendOn(from.acquire());
+    });
+    return () => next;
+  }
+
+  it('never reaches who waits for the connection where the first fills a read', async t => {
+    const first = sendOn(dispatcher.acquire());
+    const next = takeAtOnce(t, dispatcher);
+    const other = await peer();
+    await other.until(/\r\n\r\n$/);
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 4000\r\nX: ';
+    other.write(`${head.padEnd(92, 'x')}\r\n\r\n${'a'.repeat(4_000)}${unasked}`);
+    assert.equal((await first.over).text.length, 4_000);
+    await other.untilClosed();
+    assert.equal(next(), undefined);
+  });
+
+  it('never reaches who waits for the connection where reading had stopped before it', async t => {
+    // As a socket whose first read has all of the first answer: what is behind it is read when somebody wants more.
+    const reads = [hi, unasked];
+    const socket = new Duplex({
+      read() {
+        setImmediate(() => reads.length > 0 && this.push(reads.shift()));
+      },
+      write: (_chunk, _encoding, callback) => callback(),
+      readableHighWaterMark: 1,
+    });
+    const over = new UpstreamDispatcher(callback => {
+      process.nextTick(callback, null, socket);
+      return { destroy: () => {} };
+    });
+    const connection = over.acquire();
+    const first = sendOn(connection);
+    first.onEvent = event => event === 'head' && connection.pause();
+    const next = takeAtOnce(t, over);
+    assert.equal((await first.over).text, 'hi');
+    await until(() => socket.destroyed || next() !== undefined);
+    assert.equal(next(), undefined);
+  });
+
+  it('ends the connection where it comes while that is idle', async () => {
+    for (const text of [unasked, '\r\n', 'H']) {
+      const index = accepted.length;
+      const exchange = sendOn(dispatcher.acquire());
+      const other = await peer(index);
+      other.write(hi);
+      await exchange.over;
+      await until(() => dispatcher.counts.idle === 1);
+      other.write(text);
+      await other.untilClosed();
+      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    }
+  });
+
+  for (const [what, packets] of [
+    ['in the same TLS record', [[hi + unasked]]],
+    ['in the same TLS record as its last byte', [[hi.slice(0, -1)], [`i${unasked}`]]],
+    ['in another TLS record of the same packet', [[hi, unasked]]],
+    ['in many TLS records of the same packet', [[hi.slice(0, -2), ...'hi', ...unasked]]],
+  ] as const) {
+    it(`never reaches the next exchange where it comes ${what}, however soon that begins`, async () => {
+      const front = await startPackingServer(packets);
+      const over = new UpstreamDispatcher(dialTo('https:', front.port, front.authority));
+      ends.push(
+        () => over.destroy(),
+        () => front.close(),
+      );
+      const first = sendOn(over.acquire());
+      const all: ReturnType<typeof sendOn>[] = [];
+      first.onEvent = event => {
+        if (event !== 'end') return;
+        const next = (): void => void all.push(sendOn(over.acquire()));
+        next();
+        process.nextTick(next);
+        queueMicrotask(next);
+        queueMicrotask(() => queueMicrotask(next));
+        process.nextTick(() => process.nextTick(next));
+        setImmediate(next);
+      };
+      await first.over;
+      await until(() => all.length === 6 && (front.firstHasEnded() || all.some(({ text }) => text !== '')));
+      assert.deepEqual([first.text, ...all.map(({ text }) => text)], ['hi', '', '', '', '', '', '']);
+    });
+  }
+});
+
+describe('an answer that comes while the body is being sent', () => {
+  it('is given on whole, the body is stopped and the connection is ended', async () => {
+    const body = new Dictation();
+    const exchange = sendOn(dispatcher.acquire(), '/', {
+      method: 'POST',
+      headers: ['Content-Length', '9'],
+      body,
+    });
+    const other = await peer();
+    await until(() => body.socket !== undefined);
+    body.socket?.write('bo');
+    await other.until(/bo$/);
+    other.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
+    await exchange.over;
+    assert.deepEqual([exchange.status, exchange.text, body.stopped], [413, 'no', 1]);
+    await other.untilClosed();
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    body.end();
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+  });
+
+  it('leaves the connection of use when the body is whole before the answer', async () => {
+    const body = new Dictation();
+    const exchange = sendOn(dispatcher.acquire(), '/', {
+      method: 'POST',
+      headers: ['Content-Length', '2'],
+      body,
+    });
+    const other = await peer();
+    other.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh');
+    await until(() => exchange.text === 'h');
+    body.socket?.write('bo');
+    body.end();
+    other.write('i');
+    assert.equal((await exchange.over).text, 'hi');
+    await until(() => dispatcher.counts.idle === 1);
+    assert.equal(body.stopped, 0);
+  });
+
+  it('does not end the body while it is not whole', async () => {
+    const body = new Dictation();
+    const exchange = sendOn(dispatcher.acquire(), '/', { method: 'POST', body });
+    const other = await peer();
+    other.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
+    await exchange.begun;
+    await until(() => exchange.idles > 0);
+    assert.equal(body.stopped, 0);
+    body.socket?.write('more');
+    await other.until(/more$/);
+  });
+});
+
+describe('the end of a connection', () => {
+  it('is an error to its exchange and stops its body, whatever has come', async () => {
+    for (const [index, begin] of ['', 'HTTP/1.1 2', 'HTTP/1.1 200 OK\r\n\r\n'].entries()) {
+      const body = new Dictation();
+      const connection = dispatcher.acquire();
+      const exchange = sendOn(connection, '/', { method: 'POST', body });
+      const other = await peer(index);
+      await until(() => body.socket !== undefined);
+      other.write(begin);
+      if (begin !== '') await until(() => exchange.idles > 0);
+      dispatcher.discard(connection);
+      assert.deepEqual([exchange.error?.code, exchange.whole, body.stopped], ['ECONNRESET', false, 1]);
+      await other.untilClosed();
+      dispatcher.discard(connection);
+      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    }
+  });
+
+  it('is an error to its exchange while it is being dialled, and no socket is left', async () => {
+    const body = new Dictation();
+    const connection = dispatcher.acquire();
+    const exchange = sendOn(connection, '/', { body });
+    dispatcher.discard(connection);
+    assert.deepEqual([exchange.error?.code, body.stopped, body.socket], ['ECONNRESET', 1, undefined]);
+    await sleep(30);
+    for (const other of accepted) await other.untilClosed();
+  });
+
+  it('in the middle of its bytes is heard once, and nothing of them any more', async () => {
+    for (const [index, at] of (['head', 'body', 'end'] as const).entries()) {
+      const connection = dispatcher.acquire();
+      const exchange = sendOn(connection);
+      const events: string[] = [];
+      exchange.onEvent = event => {
+        events.push(event);
+        if (event === at) dispatcher.discard(connection);
+      };
+      const other = await peer(index);
+      other.write(hi);
+      await exchange.over;
+      await other.untilClosed();
+      const before = ['head', 'body', 'end'].slice(0, index + 1);
+      assert.deepEqual(events, at === 'end' ? before : [...before, 'error']);
+      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    }
+  });
+
+  it('is an error to the exchange whose connection cannot be opened', async () => {
+    const port = await listen(net.createServer());
+    for (const end of ends.splice(2)) end();
+    const unreachable = new UpstreamDispatcher(dialTo('http:', port));
+    const body = new Dictation();
+    const connection = unreachable.acquire();
+    const exchange = sendOn(connection, '/', { body });
+    assert.equal((await exchange.over).error?.code, 'ECONNREFUSED');
+    assert.deepEqual([body.stopped, connection.stale], [1, false]);
+    assert.deepEqual(unreachable.counts, { idle: 0, active: 0 });
+  });
+});
+
+describe('a stale connection', () => {
+  it('is one that had carried an exchange and ended before the first byte of the next answer', async () => {
+    for (const way of ['end', 'resetAndDestroy'] as const) {
+      const index = accepted.length;
+      const first = sendOn(dispatcher.acquire());
+      const other = await peer(index);
+      other.write(hi);
+      await first.over;
+      await until(() => dispatcher.counts.idle === 1);
+      const connection = dispatcher.acquire();
+      const second = sendOn(connection);
+      let stale: boolean | undefined;
+      second.onEvent = () => {
+        stale = connection.stale;
+      };
+      other.socket[way]();
+      assert.equal((await second.over).error?.code, 'ECONNRESET');
+      assert.equal(stale, true);
+    }
+  });
+
+  it('is not one that had a byte of the answer', async () => {
+    const other = await used();
+    const connection = dispatcher.acquire();
+    const exchange = sendOn(connection);
+    await other.until(/GET.*GET.*\r\n\r\n$/s);
+    other.write('H');
+    await until(() => exchange.idles > 0);
+    other.socket.end();
+    assert.equal((await exchange.over).error?.code, 'ECONNRESET');
+    assert.equal(connection.stale, false);
+  });
+});
+
+describe('an idle connection', () => {
+  it('is ended when it has waited for 55 s, and not one that has waited for less', async t => {
+    let now = 1_000_000;
+    t.mock.method(performance, 'now', () => now);
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const [old, young] = [dispatcher.acquire(), dispatcher.acquire()];
+    dispatcher.release(old);
+    now += 10_000;
+    dispatcher.release(young);
+    now += 44_900;
+    t.mock.timers.tick(5_000);
+    assert.deepEqual(dispatcher.counts, { idle: 2, active: 0 });
+    now += 200;
+    t.mock.timers.tick(5_000);
+    assert.deepEqual(dispatcher.counts, { idle: 1, active: 0 });
+    assert.equal(dispatcher.acquire(), young);
+    dispatcher.release(young);
+    now += 54_900;
+    t.mock.timers.tick(5_000);
+    assert.deepEqual(dispatcher.counts, { idle: 1, active: 0 }, 'using it is what counts');
+    now += 200;
+    t.mock.timers.tick(5_000);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    dispatcher.release(dispatcher.acquire());
+    now += 60_000;
+    t.mock.timers.tick(5_000);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 }, 'the sweep goes on with the next one');
+  });
+
+  it('in use is left alone, however long it has been', async t => {
+    let now = 1_000_000;
+    t.mock.method(performance, 'now', () => now);
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const [busy, idle] = [dispatcher.acquire(), dispatcher.acquire()];
+    dispatcher.release(idle);
+    now += 600_000;
+    t.mock.timers.tick(5_000);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 1 });
+    dispatcher.discard(busy);
+  });
+});

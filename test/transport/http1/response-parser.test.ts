@@ -1,0 +1,692 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ResponseError, ResponseParser } from '../../../src/transport/http1/response-parser.js';
+import { allCuts, cut, type Reading, type ReadOptions, readAnswers } from '../../support/answer-reader.js';
+
+const crlf = '\r\n';
+
+/** The same reading in one piece, in two pieces cut anywhere, and byte by byte. */
+function readEveryWay(text: string, options?: ReadOptions): Reading {
+  const bytes = Buffer.from(text, 'latin1');
+  const expected = readAnswers([bytes], options);
+  for (const pieces of allCuts(bytes)) {
+    const lengths = pieces.map(piece => piece.length).slice(0, 2);
+    assert.deepEqual(readAnswers(pieces, options), expected, `cut at ${lengths} of ${JSON.stringify(text)}`);
+  }
+  return expected;
+}
+
+/** An answer that is read whole, in every way, and leaves the connection of use. */
+function assertWhole(
+  text: string,
+  expected: Partial<Reading['answers'][number]>,
+  options: ReadOptions & { readonly persistent?: boolean } = {},
+): void {
+  const { persistent = true, ...rest } = options;
+  const reading = readEveryWay(text, rest);
+  assert.equal(reading.error, undefined, JSON.stringify(text));
+  assert.equal(reading.answers.length, 1);
+  const whole = { status: 200, message: 'OK', body: '', trailers: [], ...expected };
+  const { headers, ...answer } = reading.answers[0] as Reading['answers'][number];
+  assert.deepEqual(expected.headers === undefined ? answer : { ...answer, headers }, whole);
+  assert.equal(reading.persistent, persistent, JSON.stringify(text));
+}
+
+/** An answer that is refused, in every way, when its last byte has come at the latest; the connection stays open. */
+function assertRefused(text: string, code: ResponseError['code'] = 'MALFORMED_RESPONSE'): void {
+  const { error, persistent } = readEveryWay(text);
+  assert.equal(error, code, JSON.stringify(text));
+  assert.equal(persistent, false);
+}
+
+function answer(fields: readonly string[], body = '', status = 'HTTP/1.1 200 OK'): string {
+  return [status, ...fields, '', body].join(crlf);
+}
+
+function chunked(body: string, fields: readonly string[] = []): string {
+  return answer(['Transfer-Encoding: chunked', ...fields], body);
+}
+
+describe('an answer with a Content-Length', () => {
+  it('has so many bytes of body', () => {
+    assertWhole(answer(['Content-Length: 5'], 'hello'), { headers: ['Content-Length', '5'], body: 'hello' });
+    assertWhole(answer(['content-length:05 \t'], 'he\r\n\0'), { body: 'he\r\n\0' });
+  });
+
+  it('may have none', () => {
+    assertWhole(answer(['Content-Length: 0']), {});
+  });
+
+  it('may be as long as 999999999999999 bytes', () => {
+    const { answers, error } = readEveryWay(answer(['Content-Length: 999999999999999'], 'hello'));
+    assert.deepEqual([error, answers[0]?.body, answers[0]?.trailers], [undefined, 'hello', undefined]);
+  });
+
+  it('is cut short when the connection ends before', () => {
+    const { answers, whole } = readEveryWay(answer(['Content-Length: 6'], 'hello'), { ends: true });
+    assert.deepEqual([whole, answers[0]?.trailers], [false, undefined]);
+  });
+});
+
+describe('an answer in chunks', () => {
+  it('has their bytes', () => {
+    assertWhole(chunked('5\r\nhello\r\n1\r\n \r\n00006\r\nwor\r\nd\r\n0\r\n\r\n'), {
+      body: 'hello wor\r\nd',
+    });
+    assertWhole(chunked('a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n'), { body: '01234567890123456789' });
+    assertWhole(chunked('0\r\n\r\n'), {});
+    assertWhole(chunked('0000000000000\r\n\r\n'), {});
+  });
+
+  it('may have extensions, which mean nothing', () => {
+    assertWhole(chunked('5;a\r\nhello\r\n1;b=c;d="e;\t f"\r\n!\r\n0;last=1\r\n\r\n'), { body: 'hello!' });
+  });
+
+  it('may have trailers', () => {
+    const text = chunked('2\r\nhi\r\n0\r\nGrpc-Status: 0\r\nx:\r\nY: \xe9 \r\n\r\n', [
+      'Trailer: Grpc-Status',
+    ]);
+    assertWhole(text, {
+      headers: ['Transfer-Encoding', 'chunked', 'Trailer', 'Grpc-Status'],
+      body: 'hi',
+      trailers: ['Grpc-Status', '0', 'x', '', 'Y', '\xe9'],
+    });
+  });
+
+  it('may spell its coding as it likes', () => {
+    assertWhole(answer(['tRANSFER-eNCODING:\tChunked '], '0\r\n\r\n'), {});
+  });
+
+  it('is cut short when the connection ends before its last line', () => {
+    const text = chunked('2\r\nhi\r\n0\r\nA: b\r\n\r\n');
+    for (let length = 1; length < text.length; length++) {
+      const { whole, error, answers } = readAnswers([Buffer.from(text.slice(0, length))], { ends: true });
+      assert.deepEqual([whole, error], [false, undefined]);
+      assert.equal(answers[0]?.trailers, undefined);
+    }
+  });
+});
+
+describe('an answer without a length', () => {
+  it('ends with the connection, which is of no more use', () => {
+    for (const fields of [[], ['Connection: close'], ['Connection: keep-alive']]) {
+      const text = answer(fields, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
+      const { answers, whole, persistent } = readEveryWay(text, { ends: true });
+      assert.equal(answers.length, 1);
+      assert.equal(answers[0]?.body, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
+      assert.deepEqual([answers[0]?.trailers, whole, persistent], [[], true, false]);
+    }
+  });
+
+  it('is not whole before', () => {
+    assert.equal(readEveryWay(answer([], 'hello')).answers[0]?.trailers, undefined);
+  });
+});
+
+describe('an answer that has no body', () => {
+  const framings = [[], ['Content-Length: 5'], ['Transfer-Encoding: chunked']];
+
+  it('ends with its head when it answers a HEAD', () => {
+    for (const fields of framings) assertWhole(answer(fields), {}, { methods: ['HEAD'] });
+  });
+
+  it('ends with its head when it is a 204 or a 304', () => {
+    for (const fields of framings) {
+      for (const status of [204, 304]) {
+        assertWhole(answer(fields, '', `HTTP/1.1 ${status} So`), { status, message: 'So' });
+      }
+    }
+  });
+
+  it('makes bytes behind it an error', () => {
+    for (const fields of framings) {
+      for (const status of ['204 No Content', '304 Not Modified']) {
+        const { answers, error } = readEveryWay(answer(fields, 'hello', `HTTP/1.1 ${status}`));
+        assert.deepEqual([answers.length, error], [1, 'MALFORMED_RESPONSE']);
+      }
+    }
+  });
+});
+
+describe('an informational answer', () => {
+  it('is left out, any number of them', () => {
+    const before = [
+      'HTTP/1.1 100 Continue\r\n\r\n',
+      'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 7\r\nConnection: close\r\n\r\n',
+      'HTTP/1.1 199 \r\nTransfer-Encoding: gzip\r\n\r\n',
+    ];
+    assertWhole(`${before.join('')}${answer(['Content-Length: 2'], 'hi')}`, { body: 'hi' });
+  });
+
+  it('is not an answer by itself', () => {
+    const { answers, whole } = readEveryWay('HTTP/1.1 100 Continue\r\n\r\n', { ends: true });
+    assert.deepEqual([answers, whole], [[], false]);
+  });
+
+  it('of a switch of protocols is refused', () => {
+    assertRefused('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+    assertRefused('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 \r\n\r\n');
+  });
+});
+
+describe('the status line of an answer', () => {
+  it('may have any code from 200 to 999, and any reason or none', () => {
+    for (const [line, status, message] of [
+      ['200 OK', 200, 'OK'],
+      ['200 ', 200, ''],
+      ['200', 200, ''],
+      ['200  OK ', 200, ' OK '],
+      ['422 Unprocessable\tEntity', 422, 'Unprocessable\tEntity'],
+      ['599 \xc3\xa9\x80\xff', 599, '\xc3\xa9\x80\xff'],
+      ['999 status code 999', 999, 'status code 999'],
+    ] as const) {
+      assertWhole(answer(['Content-Length: 0'], '', `HTTP/1.1 ${line}`), { status, message });
+    }
+  });
+
+  it('is refused when it is not one', () => {
+    for (const line of [
+      'HTTP/1.1 099 Low',
+      'HTTP/1.1 1000 Long',
+      'HTTP/1.1 20 Short',
+      'HTTP/1.1 2x0 OK',
+      'HTTP/1.1 +200 OK',
+      'HTTP/1.1 200OK',
+      'HTTP/1.1\t200 OK',
+      'HTTP/1.1  200 OK',
+      'HTTP/1.1 200\tOK',
+      'HTTP/1.1 -20 OK',
+      'HTTP/1.1',
+      'HTTP/1.1 ',
+      'HTTP/1.2 200 OK',
+      'HTTP/2.0 200 OK',
+      'HTTP/0.9 200 OK',
+      'HTTP/11 200 OK',
+      'HTTP/1.11 200 OK',
+      'HTTP/01.1 200 OK',
+      'http/1.1 200 OK',
+      ' HTTP/1.1 200 OK',
+      'HTTPS/1.1 200 OK',
+      'GET / HTTP/1.1',
+      '',
+      '\r\nHTTP/1.1 200 OK',
+      '\xef\xbb\xbfHTTP/1.1 200 OK',
+    ]) {
+      assertRefused(answer(['Content-Length: 0'], '', line));
+    }
+  });
+
+  it('is refused at its first wrong byte where a server of another protocol speaks, and then waits', () => {
+    for (const text of [
+      'SSH-2.0-OpenSSH_9.6\r\n',
+      '\x15\x03\x01\x00\x02\x02F',
+      '220 smtp ESMTP\r\n',
+      '{',
+      '\n',
+    ]) {
+      assertRefused(text);
+    }
+    assertRefused('\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64');
+    assertRefused('HTTP/2');
+    assertRefused('HTTQ');
+    assert.equal(readEveryWay('HTTP/1.').error, undefined);
+  });
+});
+
+describe('an HTTP/1.0 answer', () => {
+  it('is the last one of its connection, whatever it says', () => {
+    const status = 'HTTP/1.0 200 OK';
+    for (const fields of [['Content-Length: 2'], ['Content-Length: 2', 'Connection: keep-alive']]) {
+      assertWhole(answer(fields, 'hi', status), { body: 'hi' }, { persistent: false });
+    }
+    const { answers, whole } = readEveryWay(answer([], 'hi', status), { ends: true });
+    assert.deepEqual([answers[0]?.body, whole], ['hi', true]);
+  });
+
+  it('is refused with a Transfer-Encoding, which it cannot have', () => {
+    assertRefused(answer(['Transfer-Encoding: chunked'], '0\r\n\r\n', 'HTTP/1.0 200 OK'));
+  });
+});
+
+describe('Connection', () => {
+  it('ends the connection with the answer when it says close, in any spelling', () => {
+    for (const field of [
+      'Connection: close',
+      'connection:CLOSE',
+      'Connection: keep-alive, close',
+      'Connection: close,X-Other',
+      'Connection: x ,\tClose\t, y',
+      'Connection: keep-alive\r\nConnection: close',
+      'Connection: close\r\nConnection: keep-alive',
+    ]) {
+      assertWhole(answer([field, 'Content-Length: 2'], 'hi'), { body: 'hi' }, { persistent: false });
+      assertWhole(chunked('2\r\nhi\r\n0\r\n\r\n', [field]), { body: 'hi' }, { persistent: false });
+    }
+  });
+
+  it('leaves the connection open when it says something else', () => {
+    for (const value of ['', 'keep-alive', 'Keep-Alive', 'closed', 'x-close', 'close-x', 'Upgrade', ',']) {
+      assertWhole(answer([`Connection: ${value}`, 'Content-Length: 2'], 'hi'), { body: 'hi' });
+    }
+  });
+
+  it('has no say in trailers', () => {
+    assertWhole(chunked('0\r\nConnection: close\r\n\r\n'), { trailers: ['Connection', 'close'] });
+  });
+});
+
+describe('header fields', () => {
+  it('are given in order and as they are spelled, with the space around their values taken off', () => {
+    const fields = [
+      'Content-Length: 0',
+      'x-UPPER:one',
+      'x-upper:  two \t ',
+      'X-Empty:',
+      'X-Space:  ',
+      'X-Colon: a: b',
+      'X-Inner: a  b\tc',
+      'X-Bytes: \xc3\xa9\xff\x80',
+      "!#$%&'*+-.^_`|~09azAZ: odd",
+      '__proto__: x',
+    ];
+    assertWhole(answer(fields), {
+      headers: [
+        ...['Content-Length', '0', 'x-UPPER', 'one', 'x-upper', 'two', 'X-Empty', '', 'X-Space', ''],
+        ...['X-Colon', 'a: b', 'X-Inner', 'a  b\tc', 'X-Bytes', '\xc3\xa9\xff\x80'],
+        ...["!#$%&'*+-.^_`|~09azAZ", 'odd', '__proto__', 'x'],
+      ],
+    });
+  });
+
+  const malformed = [
+    'no-colon',
+    ': no name',
+    ':',
+    'Space-Before : colon',
+    'Tab-Before\t: colon',
+    'Space In: name',
+    ' Folded: at the beginning',
+    'X-Folded: a\r\n b',
+    'X-Folded: a\r\n\tb',
+    'X-Folded: a\r\n ',
+    'X: bare\rCR',
+    'X: bare CR\r\r\nY: y',
+    'X: bare\nLF',
+    'X: bare\n\nLF',
+    'X\rY: z',
+    'X\nY: z',
+    'X: nul\0',
+    'X\0: nul',
+    'X: \x01',
+    'X: \x1b[2J',
+    'X: \x7f',
+    'X: \x0b',
+    'X\x7f: x',
+    'X\xe9: x',
+    '(X): x',
+    'X"Y: x',
+    'X@Y: x',
+    '\u00a0X: x',
+  ];
+
+  it('are refused when one is malformed, in the place of trailers too', () => {
+    for (const field of malformed) {
+      assertRefused(answer(['Content-Length: 0', field]));
+      assertRefused(answer([field, 'Content-Length: 0']));
+      assertRefused(chunked(`0\r\n${field}\r\n\r\n`));
+      assertRefused(chunked(`0\r\nA: b\r\n${field}\r\n\r\n`));
+    }
+  });
+
+  it('are refused when one is malformed in an informational answer', () => {
+    for (const field of malformed) assertRefused(answer([field], '', 'HTTP/1.1 103 Early Hints'));
+  });
+});
+
+describe('lines that end otherwise than with CRLF', () => {
+  it('are refused where they stand, and nobody waits for more', () => {
+    assertRefused('HTTP/1.1 200 OK\nContent-Length: 0\n\n');
+    assertRefused('HTTP/1.1 200 OK\n');
+    assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\n\n');
+    assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\n');
+    assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\r\r\n\r\n');
+    assertRefused('HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n');
+    assertRefused(chunked('5\nhello\r\n0\r\n\r\n'));
+    assertRefused(chunked('5\n'));
+    assertRefused(chunked('5\r\nhello\n'));
+    assertRefused(chunked('5\r\nhello\r0'));
+    assertRefused(chunked('5\r\nhello0\r\n\r\n'));
+    assertRefused(chunked('5\r\nhelloo\r\n'));
+    assertRefused(chunked('5;a\nb\r\nhello\r\n'));
+    assertRefused(chunked('5;a\rb\r\nhello\r\n'));
+    assertRefused(chunked('5\r\r\nhello\r\n'));
+    assertRefused(chunked('0\r\n\n'));
+    assertRefused(chunked('0\r\n\r\r'));
+    assertRefused(chunked('0\r\n\rA'));
+    assertRefused(chunked('0\n\n'));
+    assertRefused(chunked('0\r\nA: b\n\n'));
+    assertRefused(chunked('0\r\nA: b\r\n\n'));
+  });
+});
+
+describe('framing that has more than one reading', () => {
+  const lengths = [
+    ...['', '+5', '-5', '-0', '5,5', '5, 5', '5 5', '5;', '0x5', '5x', 'x', '5.0', '5e0', '٥', '５', '"5"'],
+    ...['9'.repeat(16), '9007199254740993', '18446744073709551621', '9'.repeat(400)],
+  ];
+
+  it('is refused for a Content-Length that is not digits, or too many', () => {
+    for (const value of lengths) {
+      assertRefused(Buffer.from(answer([`Content-Length: ${value}`], 'hello')).toString('latin1'));
+    }
+  });
+
+  it('is refused for a Content-Length that comes twice, be it the same one', () => {
+    assertRefused(answer(['Content-Length: 5', 'Content-Length: 5'], 'hello'));
+    assertRefused(answer(['Content-Length: 5', 'content-length: 6'], 'hello'));
+    assertRefused(answer(['Content-Length: 0', 'X: y', 'CONTENT-LENGTH: 5'], 'hello'));
+  });
+
+  it('is refused for a Content-Length beside a Transfer-Encoding', () => {
+    assertRefused(answer(['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'));
+    assertRefused(answer(['Transfer-Encoding: chunked', 'Content-Length: 5'], '0\r\n\r\n'));
+    assertRefused(answer(['transfer-encoding: chunked', 'content-length: 0'], '0\r\n\r\n'));
+  });
+
+  it('is refused for every coding but one chunked', () => {
+    for (const value of [
+      ...[
+        '',
+        'identity',
+        'gzip',
+        'gzip, chunked',
+        'chunked, gzip',
+        'chunked, chunked',
+        'chunked,',
+        ', chunked',
+      ],
+      ...[
+        'chunked;q=1',
+        '"chunked"',
+        'xchunked',
+        'chunkedx',
+        'chunked\tx',
+        'chun\tked',
+        'chunk',
+        '\xa0chunked',
+      ],
+    ]) {
+      assertRefused(answer([`Transfer-Encoding: ${value}`], '0\r\n\r\n'));
+    }
+    assertRefused(answer(['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], '0\r\n\r\n'));
+    assertRefused(answer(['Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'], '0\r\n\r\n'));
+    assertRefused(answer(['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], '0\r\n\r\n'));
+  });
+
+  it('is refused where it comes after the body', () => {
+    for (const field of ['Content-Length: 5', 'transfer-encoding: chunked', 'TRAILER: X']) {
+      assertRefused(chunked(`2\r\nhi\r\n0\r\nA: b\r\n${field}\r\n\r\n`));
+    }
+  });
+
+  it('is refused where there is no body either', () => {
+    for (const status of ['HTTP/1.1 204 No Content', 'HTTP/1.1 304 Not Modified']) {
+      assertRefused(answer(['Content-Length: 5', 'Content-Length: 6'], '', status));
+      assertRefused(answer(['Content-Length: 5', 'Transfer-Encoding: chunked'], '', status));
+    }
+  });
+
+  it('is refused for the size of a chunk that is not hexadecimal digits, or too many', () => {
+    for (const size of [
+      ...[
+        '',
+        ' ',
+        '+5',
+        '-5',
+        '-0',
+        ' 5',
+        '\t5',
+        '5 ',
+        '5\t',
+        '5 ;a',
+        '0x5',
+        '5h',
+        'g',
+        '5,',
+        '5.0',
+        '5 5',
+        ';a',
+      ],
+      ...[
+        '\xa05',
+        '5\xa0',
+        '5\0',
+        '5;\0',
+        '5;a\x7f',
+        '５',
+        'f'.repeat(14),
+        '10000000000000005',
+        '0'.repeat(14),
+      ],
+    ]) {
+      assertRefused(Buffer.from(chunked(`${size}\r\nhello\r\n0\r\n\r\n`)).toString('latin1'));
+    }
+    assertRefused(chunked('\r\n5\r\nhello\r\n0\r\n\r\n'));
+    assertRefused(chunked('5\r\nhello\r\n\r\n0\r\n\r\n'));
+  });
+
+  it('is refused for extensions that are not, for nobody sends them in good faith', () => {
+    for (const extension of [
+      ';',
+      ';;',
+      ';=a',
+      ';a=',
+      ';a b',
+      ';a="b',
+      ';a=b"',
+      ';a="b"c',
+      ';a=b=c',
+      '; a',
+      ';a ',
+    ]) {
+      assertRefused(chunked(`5${extension}\r\nhello\r\n0\r\n\r\n`));
+    }
+  });
+});
+
+describe('one connection', () => {
+  const first = answer(['Content-Length: 2'], 'hi');
+  const second = chunked('3\r\nyou\r\n0\r\nA: b\r\n\r\n');
+
+  it('carries one answer after the other', () => {
+    const texts = [
+      first,
+      second,
+      answer(['Content-Length: 9'], ''),
+      answer([], '', 'HTTP/1.1 204 '),
+      second,
+      first,
+    ];
+    const methods = ['GET', 'POST', 'HEAD', 'DELETE', 'GET', 'GET'];
+    const whole = readAnswers(
+      texts.map(text => Buffer.from(text)),
+      { methods },
+    );
+    assert.deepEqual(
+      whole.answers.map(({ body }) => body),
+      ['hi', 'you', '', '', 'you', 'hi'],
+    );
+    assert.deepEqual([whole.error, whole.persistent], [undefined, true]);
+    const byteByByte = texts.flatMap(text => Array.from(Buffer.from(text), byte => Buffer.of(byte)));
+    assert.deepEqual(readAnswers(byteByByte, { methods }), whole);
+  });
+
+  it('is of no more use when bytes come behind an answer, and the answer is whole all the same', () => {
+    for (const text of [first, second, answer(['Content-Length: 0'])]) {
+      for (const behind of ['\r\n', '\n', '\0', ' ', first, 'HTTP/1.1 100 Continue\r\n\r\n']) {
+        const { answers, error, persistent } = readEveryWay(text + behind);
+        assert.equal(answers.length, 1);
+        assert.notEqual(answers[0]?.trailers, undefined);
+        assert.deepEqual([error, persistent], ['MALFORMED_RESPONSE', false]);
+      }
+    }
+  });
+
+  it('has nothing to say before it is asked, nor after its last answer', () => {
+    assert.throws(() => new ResponseParser().push(Buffer.from(first)), ResponseError);
+    assert.equal(new ResponseParser().persistent, false);
+    assert.equal(new ResponseParser().close(), true);
+    assert.deepEqual(readEveryWay(first, { ends: true }).whole, true);
+    assert.deepEqual(readAnswers([], { ends: true }).whole, false);
+  });
+});
+
+describe('what net/http sends', () => {
+  const date = 'Date: Mon, 02 Jan 2006 15:04:05 GMT';
+  const json = 'Content-Type: application/json';
+
+  it('is read, with its bytes counted beforehand or in chunks', () => {
+    const status = '{"kind":"Status","code":404}\n';
+    assertWhole(
+      answer(
+        ['Audit-Id: 0b', 'Cache-Control: no-cache, private', json, date, `Content-Length: ${status.length}`],
+        status,
+        'HTTP/1.1 404 Not Found',
+      ),
+      { status: 404, message: 'Not Found', body: status },
+    );
+    const event = '{"type":"BOOKMARK"}\n';
+    assertWhole(
+      answer(
+        [json, date, 'Transfer-Encoding: chunked'],
+        `${event.length.toString(16)}\r\n${event}\r\n0\r\n\r\n`,
+      ),
+      { body: event },
+    );
+  });
+
+  it('is read with trailers that it announces, and with those that it does not', () => {
+    const body = '0\r\nX-Late: 1\r\nX-Later: 2\r\n\r\n';
+    for (const fields of [['Trailer: X-Late', 'Trailer: X-Later'], ['Trailer: X-Late, X-Later'], []]) {
+      assertWhole(answer([...fields, date, 'Transfer-Encoding: chunked'], body), {
+        trailers: ['X-Late', '1', 'X-Later', '2'],
+      });
+    }
+  });
+
+  it('is read without a body', () => {
+    assertWhole(answer([date], '', 'HTTP/1.1 204 No Content'), { status: 204, message: 'No Content' });
+    assertWhole(answer(['Etag: "a"', date], '', 'HTTP/1.1 304 Not Modified'), {
+      status: 304,
+      message: 'Not Modified',
+    });
+    assertWhole(answer(['Accept-Ranges: bytes', 'Content-Length: 144000', date]), {}, { methods: ['HEAD'] });
+    assertWhole(answer([date, 'Content-Length: 0'], '', 'HTTP/1.1 500 Internal Server Error'), {
+      status: 500,
+      message: 'Internal Server Error',
+    });
+  });
+
+  it('is read where it ends the connection by itself', () => {
+    const text = '400 Bad Request: malformed Host header';
+    const fields = ['Content-Type: text/plain; charset=utf-8', 'Connection: close'];
+    const { answers, whole } = readEveryWay(answer(fields, text, 'HTTP/1.1 400 Bad Request'), { ends: true });
+    assert.deepEqual([answers[0]?.body, answers[0]?.trailers, whole], [text, [], true]);
+  });
+});
+
+describe('what is too long', () => {
+  const limit = 1 << 20;
+  const padded = (text: string, length: number): string =>
+    text.replace('PAD', 'x'.repeat(length - text.length + 3));
+  const near = (text: string, from: number): Buffer[][] => {
+    const bytes = Buffer.from(text);
+    return [[bytes], ...[-3, -2, -1, 0, 1, 2, 3].map(place => cut(bytes, [from + place]))];
+  };
+
+  it('is a head of more than 1 MiB', () => {
+    const head = padded('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: PAD', limit);
+    for (const pieces of near(`${head}\r\n\r\nhi`, limit)) {
+      const { answers, error } = readAnswers(pieces);
+      assert.deepEqual([answers[0]?.body, error], ['hi', undefined]);
+    }
+    for (const pieces of near(`${head}x\r\n\r\nhi`, limit)) {
+      const { answers, error } = readAnswers(pieces);
+      assert.deepEqual([answers, error], [[], 'RESPONSE_HEADERS_TOO_LARGE']);
+    }
+  });
+
+  it('is a head that does not end', () => {
+    for (const text of [
+      `HTTP/1.1 200 ${'x'.repeat(limit)}`,
+      `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(limit / 6)}`,
+    ]) {
+      assert.equal(readAnswers([Buffer.from(text)]).error, 'RESPONSE_HEADERS_TOO_LARGE');
+    }
+  });
+
+  it('is a line of a chunk of more than 16 KiB', () => {
+    const head = chunked('');
+    const line = padded('2;x=PAD', 16 * 1024);
+    for (const pieces of near(`${head}${line}\r\nhi\r\n0\r\n\r\n`, head.length + line.length)) {
+      const { answers, error } = readAnswers(pieces);
+      assert.deepEqual([answers[0]?.body, answers[0]?.trailers, error], ['hi', [], undefined]);
+    }
+    for (const pieces of near(`${head}${line}x\r\nhi\r\n0\r\n\r\n`, head.length + line.length)) {
+      assert.equal(readAnswers(pieces).error, 'RESPONSE_HEADERS_TOO_LARGE');
+    }
+    assert.equal(readAnswers([Buffer.from(`${head}${line}xxx`)]).error, 'RESPONSE_HEADERS_TOO_LARGE');
+  });
+
+  it('are trailers of more than 1 MiB', () => {
+    const before = chunked('0\r\n');
+    const trailers = padded('A: PAD', limit);
+    for (const pieces of near(`${before}${trailers}\r\n\r\n`, before.length + limit)) {
+      const { answers, error } = readAnswers(pieces);
+      assert.deepEqual([answers[0]?.trailers?.length, error], [2, undefined]);
+    }
+    for (const pieces of near(`${before}${trailers}x\r\n\r\n`, before.length + limit)) {
+      assert.equal(readAnswers(pieces).error, 'RESPONSE_HEADERS_TOO_LARGE');
+    }
+  });
+});
+
+describe('what comes byte by byte', () => {
+  const millisecondsFor = (text: string): number => {
+    const bytes = Buffer.from(text);
+    const parser = new ResponseParser();
+    parser.expect({ onHead: () => {}, onBody: () => {}, onEnd: () => {} }, { withoutBody: false });
+    // Not the time of day: others use the processor too.
+    const began = process.cpuUsage();
+    for (let at = 0; at < bytes.length; at++) parser.push(bytes.subarray(at, at + 1));
+    const { user, system } = process.cpuUsage(began);
+    return (user + system) / 1000;
+  };
+
+  it('costs a time in proportion to its length', () => {
+    const size = 1 << 19;
+    for (const [what, text] of [
+      ['a head of one line', (length: number) => `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(length)}`],
+      ['a head of many lines', (length: number) => `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(length / 6)}`],
+      ['trailers', (length: number) => `${chunked('0\r\n')}${'A: b\r\n'.repeat(length / 6)}`],
+      ['a body', (length: number) => answer([`Content-Length: ${length}`], 'x'.repeat(length))],
+      ['chunks', (length: number) => chunked('1\r\nx\r\n'.repeat(length / 6))],
+    ] as const) {
+      const short = Math.min(...[1, 2, 3].map(() => millisecondsFor(text(size / 16 - 64))));
+      const long = millisecondsFor(text(size - 64));
+      // A time that grew with the square would be 256 times as long.
+      assert.ok(long < 100 * Math.max(short, 2.5), `${what}: ${short} ms, then ${long} ms`);
+    }
+  });
+
+  it('holds no more memory than a few times its length', () => {
+    const parser = new ResponseParser();
+    parser.expect({ onHead: () => {}, onBody: () => {}, onEnd: () => {} }, { withoutBody: false });
+    const before = process.memoryUsage().arrayBuffers;
+    const piece = Buffer.from('x'.repeat(1024));
+    parser.push(Buffer.from('HTTP/1.1 200 OK\r\nX: '));
+    for (let count = 0; count < 1023; count++) parser.push(piece);
+    const held = process.memoryUsage().arrayBuffers - before;
+    assert.ok(held < 8 * (1 << 20), `${held} bytes for 1 MiB`);
+  });
+});

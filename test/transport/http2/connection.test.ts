@@ -1,0 +1,919 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { Http2Connection } from '../../../src/transport/http2/connection.js';
+import type { Http2Stream } from '../../../src/transport/http2/stream.js';
+import { until } from '../../support/eventually.js';
+import { dialPlain } from '../../support/http2-dial.js';
+import {
+  type FrameServerOptions,
+  fieldsOf,
+  type ServedConnection,
+  startFrameServer,
+} from '../../support/http2-frame-server.js';
+import { flags, frame, frameTypes, headerBlock, settingsFrame, uint32 } from '../../support/http2-frames.js';
+import { createRandom } from '../../support/random.js';
+import { RecordedExchange, sendOn } from '../../support/recorded-exchange.js';
+
+const { data, headers, rstStream, settings, ping, goaway, windowUpdate, continuation } = frameTypes;
+const refusedStream = 7;
+const cancelled = 8;
+const ok = [[':status', '200']] as const;
+const streamWindow = 256 * 1024;
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+interface Pair {
+  readonly connection: Http2Connection;
+  readonly peer: ServedConnection;
+  /** How often the connection has told that it has ended. */
+  ended(): number;
+}
+
+async function connect(options: FrameServerOptions = {}): Promise<Pair> {
+  const server = await startFrameServer(options);
+  let ended = 0;
+  const connection = new Http2Connection(dialPlain(server.port), () => {
+    ended += 1;
+  });
+  ends.push(
+    () => server.close(),
+    () => connection.destroy(),
+  );
+  return { connection, peer: await server.peer(), ended: () => ended };
+}
+
+/** A connection that has been greeted. */
+async function ready(options: FrameServerOptions = {}): Promise<Pair> {
+  const pair = await connect(options);
+  assert.equal(await pair.connection.negotiated, 'h2');
+  return pair;
+}
+
+function openOn(connection: Http2Connection): Http2Stream {
+  const stream = connection.open();
+  assert.ok(stream !== undefined, 'there is room');
+  return stream;
+}
+
+/** Waits until the connection has dealt with all that its peer has sent. */
+async function settle(
+  { peer }: Pair,
+  mark = Buffer.from(`${Math.random()}`.slice(2, 10).padEnd(8)),
+): Promise<void> {
+  peer.send(frame(ping, 0, 0, mark));
+  await peer.until('the answer to a PING', each => each.type === ping && each.payload.equals(mark));
+}
+
+/** An answer whose head has come. */
+async function begun({ connection, peer }: Pair, path: string) {
+  const stream = openOn(connection);
+  const exchange = sendOn(stream, path);
+  const id = await peer.request(path);
+  peer.head(id, ok, false);
+  await exchange.begun;
+  return { stream, exchange, id };
+}
+
+describe('an HTTP/2 connection', () => {
+  it('says hello, acknowledges SETTINGS, and sends a request in one frame', async () => {
+    const { connection, peer } = await ready();
+    sendOn(openOn(connection), '/api?watch=1', { headers: ['X-Mixed-Case', 'Value', 'Cookie', 'a'] });
+    const id = await peer.request('/api?watch=1');
+    assert.equal(id, 1);
+    const [first, second] = peer.frames;
+    assert.deepEqual([first?.type, second?.type], [settings, windowUpdate]);
+    assert.deepEqual(
+      peer.of(settings).map(each => each.flags),
+      [0, flags.ack],
+    );
+    const [request] = peer.of(headers);
+    assert.ok(request !== undefined);
+    assert.equal(request.flags, flags.endHeaders | flags.endStream);
+    assert.deepEqual(fieldsOf(request), [
+      ...[':method', 'GET', ':scheme', 'https', ':authority', 'api', ':path', '/api?watch=1'],
+      ...['x-mixed-case', 'Value', 'cookie', 'a'],
+    ]);
+  });
+
+  it('sends a head that is larger than a frame in CONTINUATION frames', async () => {
+    const { connection, peer } = await ready();
+    sendOn(openOn(connection), '/', { headers: ['X', 'y'.repeat(40_000)] });
+    await peer.until(
+      'the end of the head',
+      each => each.type === continuation && each.flags === flags.endHeaders,
+    );
+    const parts = peer.frames.filter(each => each.stream === 1);
+    assert.deepEqual(
+      parts.map(each => [each.type, each.flags]),
+      [
+        [headers, flags.endStream],
+        [continuation, 0],
+        [continuation, flags.endHeaders],
+      ],
+    );
+    assert.ok(parts.every(each => each.payload.length <= 16_384));
+  });
+
+  it('gives answers on in any order, interleaved', async () => {
+    const pair = await ready();
+    const { connection, peer } = pair;
+    const exchanges = Array.from({ length: 20 }, (_, index) => sendOn(openOn(connection), `/${index}`));
+    const ids = await Promise.all(exchanges.map((_, index) => peer.request(`/${index}`)));
+    const random = createRandom(7);
+    const steps = ids.map((id, index) => [
+      () => peer.head(id, [...ok, ['x-index', String(index)]], false),
+      ...Array.from({ length: 10 }, (_, part) => () => peer.data(id, `${index}-${part} `)),
+      () => peer.data(id, 'end', true),
+    ]);
+    for (let left = 20 * 12; left > 0; left--) {
+      const waiting = steps.filter(each => each.length > 0);
+      random.pick(waiting).shift()?.();
+    }
+    await Promise.all(exchanges.map(each => each.over));
+    for (const [index, exchange] of exchanges.entries()) {
+      assert.equal(exchange.headers[1], String(index));
+      assert.equal(
+        exchange.text,
+        `${Array.from({ length: 10 }, (_, part) => `${index}-${part} `).join('')}end`,
+      );
+      assert.ok(exchange.whole);
+    }
+    assert.ok(connection.isIdle);
+  });
+
+  it('has trailers behind the body', async () => {
+    const pair = await ready();
+    const { exchange, id } = await begun(pair, '/');
+    pair.peer.data(id, 'x');
+    pair.peer.head(id, [['x-sum', '1']], true);
+    await exchange.over;
+    assert.deepEqual(exchange.trailers, ['X-Sum', '1']);
+  });
+
+  it('leaves informational heads out', async () => {
+    const { connection, peer } = await ready();
+    const exchange = sendOn(openOn(connection), '/');
+    const id = await peer.request('/');
+    peer.head(id, [[':status', '100']], false);
+    peer.head(
+      id,
+      [
+        [':status', '103'],
+        ['link', '</x>'],
+      ],
+      false,
+    );
+    peer.head(id, ok, true);
+    await exchange.over;
+    assert.deepEqual([exchange.status, exchange.headers, exchange.whole], [200, [], true]);
+  });
+
+  it('has answers without a body', async () => {
+    const { connection, peer } = await ready();
+    for (const [status, more] of [
+      ['204', []],
+      ['304', [['content-length', '5']]],
+      ['200', [['content-length', '0']]],
+    ] as const) {
+      const exchange = sendOn(openOn(connection), `/${status}`);
+      peer.head(await peer.request(`/${status}`), [[':status', status], ...more], true);
+      await exchange.over;
+      assert.equal(exchange.status, Number(status));
+      assert.ok(exchange.whole);
+    }
+  });
+
+  it('ignores what it does not know or need', async () => {
+    const pair = await ready();
+    const { exchange, id } = await begun(pair, '/');
+    pair.peer.send(
+      frame(0xfa, 0xff, 0, Buffer.from('unknown')),
+      frame(0xfa, 0, id),
+      frame(frameTypes.priority, 0, id, Buffer.alloc(5)),
+      frame(frameTypes.priority, 0, 99, Buffer.alloc(5)),
+      frame(windowUpdate, 0, 0, uint32(1)),
+      frame(windowUpdate, 0, id, uint32(1)),
+      frame(settings, flags.ack, 0),
+      settingsFrame([1, 4096], [4, 1], [5, 1 << 20], [0xff, 1]),
+      frame(data, 0, id),
+    );
+    pair.peer.data(id, 'x', true);
+    await exchange.over;
+    assert.equal(exchange.text, 'x');
+  });
+
+  it('answers every PING', async () => {
+    const pair = await ready();
+    for (const mark of ['01234567', 'abcdefgh']) await settle(pair, Buffer.from(mark));
+    pair.peer.send(frame(ping, flags.ack, 0, Buffer.alloc(8)));
+    await settle(pair);
+    assert.equal(pair.peer.of(ping).length, 3);
+  });
+
+  it('ends when an API server does not read the answers that it makes it send', async () => {
+    const pair = await ready();
+    const { peer, ended } = pair;
+    const { exchange } = await begun(pair, '/');
+    peer.socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 50_000 }, () => frame(ping, 0, 0, Buffer.alloc(8))));
+    for (let count = 0; count < 100 && ended() === 0; count++) {
+      peer.send(pings);
+      await sleep(5);
+    }
+    assert.equal((await exchange.over).error?.code, 'MALFORMED_HTTP2');
+  });
+});
+
+describe('what ends an HTTP/2 connection', () => {
+  /** Frames that no API server may send while stream 1 is open. */
+  const violations: Readonly<Record<string, Buffer>> = {
+    'DATA on stream 0': frame(data, 0, 0, Buffer.from('x')),
+    'DATA on a stream that never began': frame(data, 0, 3, Buffer.from('x')),
+    'DATA on an even stream': frame(data, 0, 2, Buffer.from('x')),
+    'DATA without room for its padding': frame(data, flags.padded, 1, Buffer.from([5, 1])),
+    'DATA without the length of its padding': frame(data, flags.padded, 1),
+    'HEADERS on stream 0': frame(headers, flags.endHeaders, 0, headerBlock(ok)),
+    'HEADERS on a stream that never began': frame(headers, flags.endHeaders, 5, headerBlock(ok)),
+    'HEADERS on an even stream': frame(headers, flags.endHeaders, 4, headerBlock(ok)),
+    'a header block that is none': frame(headers, flags.endHeaders, 1, Buffer.from([0xff, 0xff])),
+    'an index into the dynamic table': frame(headers, flags.endHeaders, 1, Buffer.from([0x80 | 62])),
+    'a CONTINUATION of nothing': frame(continuation, flags.endHeaders, 1),
+    'a PUSH_PROMISE': frame(
+      frameTypes.pushPromise,
+      flags.endHeaders,
+      1,
+      Buffer.concat([uint32(2), headerBlock(ok)]),
+    ),
+    'RST_STREAM of a stream that never began': frame(rstStream, 0, 3, uint32(8)),
+    'RST_STREAM of stream 0': frame(rstStream, 0, 0, uint32(8)),
+    'RST_STREAM of a wrong length': frame(rstStream, 0, 1, Buffer.alloc(5)),
+    'PING on a stream': frame(ping, 0, 1, Buffer.alloc(8)),
+    'PING of a wrong length': frame(ping, 0, 0, Buffer.alloc(7)),
+    'SETTINGS on a stream': frame(settings, 0, 1),
+    'SETTINGS of a wrong length': frame(settings, 0, 0, Buffer.alloc(5)),
+    'an acknowledgement of SETTINGS with content': frame(settings, flags.ack, 0, Buffer.alloc(6)),
+    'GOAWAY on a stream': frame(goaway, 0, 1, Buffer.alloc(8)),
+    'GOAWAY that is too short': frame(goaway, 0, 0, Buffer.alloc(7)),
+    'a frame that is too large': frame(data, 0, 1, Buffer.alloc(16_385)),
+    'a frame inside a head': Buffer.concat([
+      frame(headers, 0, 1, headerBlock(ok)),
+      frame(ping, 0, 0, Buffer.alloc(8)),
+    ]),
+    'DATA inside a head': Buffer.concat([frame(headers, 0, 1, headerBlock(ok)), frame(data, 0, 1)]),
+  };
+  for (const [what, bytes] of Object.entries(violations)) {
+    it(`is ${what}`, async () => {
+      const { connection, peer, ended } = await ready();
+      const exchange = sendOn(openOn(connection), '/');
+      await peer.request('/');
+      peer.send(bytes);
+      assert.equal((await exchange.over).error?.code, 'MALFORMED_HTTP2');
+      await peer.closed();
+      assert.equal(ended(), 1);
+      assert.equal(peer.of(goaway).length, 1);
+      assert.notEqual(peer.of(goaway)[0]?.payload.readUInt32BE(4), 0);
+      assert.ok(connection.isIdle && !connection.hasRoom);
+    });
+  }
+
+  for (const [what, bytes] of Object.entries({
+    'a PING before SETTINGS': frame(ping, 0, 0, Buffer.alloc(8)),
+    'GOAWAY before SETTINGS': frame(goaway, 0, 0, Buffer.alloc(8)),
+    'HTTP/1.1': Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
+  })) {
+    it(`is ${what}`, async () => {
+      const { connection, peer, ended } = await connect({ settings: undefined });
+      peer.send(bytes);
+      await assert.rejects(connection.negotiated, { code: 'MALFORMED_HTTP2' });
+      assert.equal(ended(), 1);
+    });
+  }
+
+  it('is its end at any byte of an answer', async () => {
+    const whole = Buffer.concat([
+      frame(headers, flags.endHeaders, 1, headerBlock(ok)),
+      frame(data, 0, 1, Buffer.from('abc')),
+      frame(data, flags.endStream, 1, Buffer.from('d')),
+    ]);
+    for (let at = 0; at <= whole.length; at++) {
+      const { connection, peer, ended } = await ready();
+      const exchange = sendOn(openOn(connection), '/');
+      await peer.request('/');
+      peer.send(whole.subarray(0, at));
+      if (at % 2 === 0) peer.socket.end();
+      else peer.socket.once('close', () => {}).destroySoon();
+      await exchange.over;
+      assert.equal(exchange.whole, at === whole.length, `${at} of ${whole.length}`);
+      await until(() => ended() === 1);
+      assert.ok(connection.isIdle && !connection.hasRoom);
+    }
+  });
+
+  it('is a reset', async () => {
+    const pair = await ready();
+    const { exchange } = await begun(pair, '/');
+    pair.peer.socket.resetAndDestroy();
+    assert.equal((await exchange.over).error?.code, 'ECONNRESET');
+    assert.equal(pair.ended(), 1);
+  });
+
+  it('is a peer that does not answer a PING after quiet', async () => {
+    const pair = await ready();
+    const { exchange } = await begun(pair, '/');
+    for (let look = 0; look < 7; look++) pair.connection.look();
+    await pair.peer.until('the PING', each => each.type === ping);
+    for (let look = 0; look < 2; look++) pair.connection.look();
+    assert.equal(pair.ended(), 0);
+    pair.connection.look();
+    assert.equal((await exchange.over).error?.code, 'ETIMEDOUT');
+    assert.equal(pair.ended(), 1);
+  });
+
+  it('is not a quiet peer that answers a PING', async () => {
+    const pair = await ready();
+    const { exchange, id } = await begun(pair, '/');
+    for (let round = 1; round <= 3; round++) {
+      for (let look = 0; look < 7; look++) pair.connection.look();
+      await until(() => pair.peer.of(ping).length === round);
+      pair.peer.send(frame(ping, flags.ack, 0, Buffer.alloc(8)));
+      pair.peer.data(id, 'x');
+      await until(() => exchange.text.length === round);
+    }
+    assert.equal(pair.ended(), 0);
+  });
+
+  it('is a server that never says hello', async () => {
+    const { connection, ended } = await connect({ settings: undefined });
+    for (let look = 0; look < 9; look++) connection.look();
+    assert.equal(ended(), 0);
+    connection.look();
+    await assert.rejects(connection.negotiated, { code: 'ETIMEDOUT' });
+  });
+});
+
+describe('a stream', () => {
+  /** What is wrong with one answer: frames behind its HEADERS, or instead. */
+  const wrong: Readonly<Record<string, (peer: ServedConnection, id: number) => void>> = {
+    'DATA before a head': (peer, id) => peer.data(id, 'x'),
+    'a second head': (peer, id) => {
+      peer.head(id, ok, false);
+      peer.head(id, ok, false);
+    },
+    'trailers that do not end it': (peer, id) => {
+      peer.head(id, ok, false);
+      peer.head(id, [['x', 'y']], false);
+    },
+    'a pseudo-header field in trailers': (peer, id) => {
+      peer.head(id, ok, false);
+      peer.head(id, ok, true);
+    },
+    '101 Switching Protocols': (peer, id) => peer.head(id, [[':status', '101']], false),
+    'an informational head that ends it': (peer, id) => peer.head(id, [[':status', '103']], true),
+    'no status': (peer, id) => peer.head(id, [['x', 'y']], true),
+    'transfer-encoding': (peer, id) => peer.head(id, [...ok, ['transfer-encoding', 'chunked']], false),
+    'a value of two lines': (peer, id) => peer.head(id, [...ok, ['x', 'y\r\nz: 1']], false),
+    'a body longer than announced': (peer, id) => {
+      peer.head(id, [...ok, ['content-length', '3']], false);
+      peer.data(id, 'abcd', true);
+    },
+    'a body shorter than announced': (peer, id) => {
+      peer.head(id, [...ok, ['content-length', '3']], false);
+      peer.data(id, 'ab', true);
+    },
+    'a length and no body': (peer, id) => peer.head(id, [...ok, ['content-length', '3']], true),
+    'a body shorter than announced, with trailers': (peer, id) => {
+      peer.head(id, [...ok, ['content-length', '3']], false);
+      peer.data(id, 'ab');
+      peer.head(id, [['x', 'y']], true);
+    },
+    'a body of 204': (peer, id) => {
+      peer.head(id, [[':status', '204']], false);
+      peer.data(id, 'x', true);
+    },
+    'more than its window': (peer, id) => {
+      peer.head(id, ok, false);
+      peer.data(id, 'x');
+      peer.data(id, Buffer.alloc(streamWindow));
+    },
+    'a head of more than 1 MB': (peer, id) => {
+      const block = Buffer.alloc(32_768, 0x80 | 16);
+      peer.send(
+        frame(headers, 0, id, block.subarray(0, 16_384)),
+        frame(continuation, flags.endHeaders, id, block.subarray(0, 16_384)),
+      );
+    },
+  };
+  for (const [what, sendWrong] of Object.entries(wrong)) {
+    it(`that has ${what} fails alone`, async () => {
+      const pair = await ready();
+      const other = await begun(pair, '/other');
+      const stream = openOn(pair.connection);
+      const exchange = sendOn(stream, '/wrong');
+      if (what === 'more than its window') exchange.onEvent = () => stream.pause();
+      const id = await pair.peer.request('/wrong');
+      sendWrong(pair.peer, id);
+      await exchange.over;
+      const code = what === 'a head of more than 1 MB' ? 'RESPONSE_HEADERS_TOO_LARGE' : 'MALFORMED_HTTP2';
+      assert.equal(exchange.error?.code, code);
+      assert.equal(stream.stale, false);
+      await pair.peer.until('RST_STREAM', each => each.type === rstStream && each.stream === id);
+      pair.peer.data(id, 'more', true);
+      pair.peer.data(other.id, 'x', true);
+      assert.ok((await other.exchange.over).whole);
+      assert.ok(pair.connection.isIdle);
+    });
+  }
+
+  for (const event of ['head', 'body', 'end'] as const) {
+    it(`whose exchange throws on its ${event} fails alone`, async () => {
+      const pair = await ready();
+      const other = await begun(pair, '/other');
+      const exchange = sendOn(openOn(pair.connection), '/');
+      const id = await pair.peer.request('/');
+      exchange.onEvent = happened => {
+        if (happened === event) throw Object.assign(new Error('no'), { code: 'ERR_INVALID_CHAR' });
+      };
+      pair.peer.head(id, ok, false);
+      pair.peer.data(id, 'x', true);
+      await exchange.over;
+      if (event !== 'end') assert.equal(exchange.error?.code, 'ERR_INVALID_CHAR');
+      pair.peer.data(other.id, 'x', true);
+      assert.ok((await other.exchange.over).whole);
+      assert.ok(pair.connection.isIdle);
+    });
+  }
+
+  it('that is refused has not been seen, and one that is reset otherwise has', async () => {
+    const pair = await ready();
+    for (const [code, stale] of [
+      [refusedStream, true],
+      [cancelled, false],
+      [0, false],
+      [2, false],
+    ] as const) {
+      const stream = openOn(pair.connection);
+      const exchange = sendOn(stream, `/${code}`);
+      const id = await pair.peer.request(`/${code}`);
+      // Whoever has answered has seen it.
+      if (code !== refusedStream) pair.peer.head(id, ok, false);
+      pair.peer.reset(id, code);
+      await exchange.over;
+      assert.deepEqual([exchange.error?.code, stream.stale], ['ECONNRESET', stale]);
+    }
+    assert.ok(pair.connection.isIdle);
+    assert.equal(pair.peer.of(rstStream).length, 0);
+  });
+
+  it('that is refused behind its head must not be sent again', async () => {
+    const pair = await ready();
+    const one = await begun(pair, '/1');
+    pair.peer.reset(one.id, refusedStream);
+    await one.exchange.over;
+    assert.equal(one.stream.stale, false);
+    const other = await begun(pair, '/2');
+    pair.peer.goaway(0);
+    await other.exchange.over;
+    assert.equal(other.stream.stale, false);
+  });
+
+  it('is whole when a reset comes behind its end', async () => {
+    const pair = await ready();
+    const { exchange, id } = await begun(pair, '/');
+    pair.peer.data(id, 'x', true);
+    pair.peer.reset(id, 0);
+    pair.peer.reset(id, cancelled);
+    await settle(pair);
+    assert.ok(exchange.whole);
+  });
+
+  it('goes stale with a connection that breaks before the answer, but not with a fresh one', async () => {
+    for (const answered of [false, true]) {
+      const pair = await ready();
+      const first = openOn(pair.connection);
+      const second = openOn(pair.connection);
+      const exchanges = [sendOn(first, '/1'), sendOn(second, '/2')];
+      const id = await pair.peer.request('/2');
+      if (answered) pair.peer.head(id, [[':status', '103']], false);
+      await settle(pair);
+      pair.peer.socket.destroy();
+      await Promise.all(exchanges.map(each => each.over));
+      assert.deepEqual([first.stale, second.stale], [false, !answered]);
+    }
+  });
+
+  it('is given up by RST_STREAM, once, and not when it is over', async () => {
+    const pair = await ready();
+    const one = await begun(pair, '/1');
+    one.stream.cancel();
+    one.stream.cancel();
+    const other = await begun(pair, '/2');
+    pair.peer.data(other.id, 'x', true);
+    await other.exchange.over;
+    other.stream.cancel();
+    openOn(pair.connection).cancel();
+    await settle(pair);
+    assert.deepEqual(
+      pair.peer.of(rstStream).map(each => [each.stream, each.payload.readUInt32BE()]),
+      [[one.id, cancelled]],
+    );
+    assert.ok(one.exchange.error === undefined && !one.exchange.whole);
+    assert.ok(pair.connection.isIdle);
+  });
+
+  it('can be given up from within every event', async () => {
+    const pair = await ready();
+    for (const event of ['head', 'body', 'end', 'error'] as const) {
+      const stream = openOn(pair.connection);
+      const exchange = sendOn(stream, `/${event}`);
+      let happened = false;
+      exchange.onEvent = each => {
+        if (each !== event) return;
+        happened = true;
+        stream.cancel();
+      };
+      const id = await pair.peer.request(`/${event}`);
+      pair.peer.head(id, [...ok, ['content-length', '2']], false);
+      pair.peer.data(id, 'x');
+      if (event === 'error') pair.peer.reset(id, 2);
+      else pair.peer.data(id, 'y', true);
+      await settle(pair);
+      assert.ok(happened);
+      assert.ok(pair.connection.isIdle);
+    }
+  });
+
+  it('refuses a request that is not HTTP, and gives its place back', async () => {
+    const { connection, peer } = await ready();
+    for (const [path, value] of [
+      ['/ ', 'x'],
+      ['/', 'x\r\ny: z'],
+      ['/', '\u0100'],
+    ] as const) {
+      const stream = openOn(connection);
+      assert.throws(() => sendOn(stream, path, { headers: ['X', value] }), TypeError);
+      stream.cancel();
+    }
+    const body = { start() {}, stop() {} };
+    const stream = openOn(connection);
+    assert.throws(() => sendOn(stream, '/', { body }), TypeError);
+    stream.cancel();
+    assert.ok(connection.isIdle);
+    assert.equal(peer.of(headers).length, 0);
+  });
+
+  it('leaves no place behind, however it is given up', async () => {
+    const pair = await ready();
+    const random = createRandom(3);
+    const open: Http2Stream[] = [];
+    let sent = 0;
+    for (let count = 0; count < 10_000; count++) {
+      if (open.length < 90) open.push(openOn(pair.connection));
+      const [stream] = open.splice(random.below(open.length), random.chance(0.6) ? 1 : 0);
+      if (stream === undefined) continue;
+      if (sent < 150 && random.chance(0.1)) {
+        sent += 1;
+        sendOn(stream, '/');
+      }
+      stream.cancel();
+      if (random.chance(0.1)) stream.cancel();
+      if (random.chance(0.01)) await turn();
+    }
+    for (const stream of open) stream.cancel();
+    assert.ok(pair.connection.isIdle);
+    await settle(pair);
+    assert.equal(pair.peer.of(headers).length, sent);
+    assert.equal(pair.peer.of(rstStream).length, sent);
+    assert.ok((await begun(pair, '/last')).id > 1);
+  });
+});
+
+describe('flow control', () => {
+  it('keeps at most a window of a stream that is not read, and does not keep others waiting', async () => {
+    const pair = await ready();
+    const stalled = await begun(pair, '/stalled');
+    const other = await begun(pair, '/other');
+    stalled.stream.pause();
+    const written = createRandom(5);
+    const bytes = Buffer.from(Array.from({ length: streamWindow }, () => written.below(256)));
+    pair.peer.data(stalled.id, bytes);
+    const part = Buffer.alloc(100_000, 'other');
+    const told = () =>
+      pair.peer.of(windowUpdate, other.id).reduce((sum, each) => sum + each.payload.readUInt32BE(), 0);
+    for (let sent = 0; sent < 60; sent++) {
+      await until(() => streamWindow + told() - sent * part.length >= part.length);
+      pair.peer.data(other.id, part);
+    }
+    await settle(pair);
+    assert.equal(other.exchange.text.length, 60 * part.length);
+    assert.equal(pair.peer.of(windowUpdate, stalled.id).length, 0);
+    stalled.stream.resume();
+    await settle(pair, Buffer.from('resumed!'));
+    assert.deepEqual(
+      pair.peer.of(windowUpdate, stalled.id).map(each => each.payload.readUInt32BE()),
+      [streamWindow],
+    );
+    pair.peer.data(stalled.id, bytes, true);
+    await stalled.exchange.over;
+    assert.ok(stalled.exchange.text === bytes.toString('latin1').repeat(2));
+  });
+
+  it('counts padding', async () => {
+    const pair = await ready();
+    const { exchange, id } = await begun(pair, '/');
+    const padded = Buffer.concat([Buffer.from([255]), Buffer.from('x'), Buffer.alloc(255)]);
+    for (let count = 0; count < 1100; count++) {
+      if (count % 400 === 0) await settle(pair);
+      pair.peer.send(frame(data, flags.padded, id, padded));
+    }
+    await settle(pair);
+    assert.equal(exchange.text, 'x'.repeat(1100));
+    const told = pair.peer.of(windowUpdate, id).map(each => each.payload.readUInt32BE());
+    assert.equal(told.reduce((sum, each) => sum + each) % padded.length, 0);
+    assert.ok(told.every(each => each >= streamWindow / 2));
+  });
+
+  it('gives back what comes for a stream that was given up', async () => {
+    const pair = await ready();
+    const gone = await begun(pair, '/gone');
+    const other = await begun(pair, '/other');
+    gone.stream.cancel();
+    const whole = 16 * 1024 * 1024;
+    const told = () =>
+      pair.peer.of(windowUpdate, 0).reduce((sum, each) => sum + each.payload.readUInt32BE(), 0);
+    const part = Buffer.alloc(1024 * 1024, 'x');
+    for (let sent = 0; sent < 100; sent++) {
+      // Hello has made it a whole window.
+      await until(() => 65_535 + told() - sent * part.length >= part.length);
+      pair.peer.data(gone.id, part);
+    }
+    await settle(pair);
+    const open = 65_535 + told() - 100 * part.length;
+    assert.ok(open >= whole / 2 && open <= whole, `${open} bytes`);
+    assert.equal(pair.peer.of(windowUpdate, gone.id).length, 0);
+    pair.peer.data(other.id, 'still here', true);
+    assert.equal((await other.exchange.over).text, 'still here');
+  });
+
+  it('leaves bytes that were detached as they are', async () => {
+    const pair = await ready();
+    const random = createRandom(11);
+    const kept: { chunk: Buffer; copy: Buffer }[] = [];
+    const streams = Array.from({ length: 5 }, () => openOn(pair.connection));
+    const exchanges = streams.map(stream => {
+      const exchange = new RecordedExchange();
+      exchange.onBody = chunk => {
+        if (random.chance(0.5)) return;
+        stream.detach();
+        kept.push({ chunk, copy: Buffer.from(chunk) });
+      };
+      return exchange;
+    });
+    for (const [index, stream] of streams.entries()) {
+      const request = { method: 'GET', path: `/${index}`, headers: ['Host', 'api'] };
+      stream.send(request, undefined, exchanges[index] as RecordedExchange);
+    }
+    const ids = await Promise.all(streams.map((_, index) => pair.peer.request(`/${index}`)));
+    for (const id of ids) pair.peer.head(id, ok, false);
+    for (let round = 0; round < 30; round++) {
+      for (const id of ids) pair.peer.data(id, Buffer.alloc(1 + random.below(9000), round * 5 + id));
+      if (round % 5 === 0) await settle(pair);
+    }
+    for (const id of ids) pair.peer.data(id, '', true);
+    await Promise.all(exchanges.map(each => each.over));
+    assert.ok(kept.length > 50);
+    for (const { chunk, copy } of kept) assert.ok(chunk.equals(copy));
+  });
+});
+
+describe('the places of an HTTP/2 connection', () => {
+  it('are as many as the API server allows, at any time', async () => {
+    const pair = await ready({ settings: [[3, 2]] });
+    const { connection, peer } = pair;
+    const one = await begun(pair, '/1');
+    const two = await begun(pair, '/2');
+    assert.equal(connection.open(), undefined);
+    peer.send(settingsFrame([3, 3]));
+    await settle(pair);
+    const three = await begun(pair, '/3');
+    peer.send(settingsFrame([3, 1]));
+    await settle(pair, Buffer.from('lowered!'));
+    assert.equal(connection.open(), undefined);
+    one.stream.cancel();
+    three.stream.cancel();
+    assert.equal(connection.open(), undefined);
+    peer.data(two.id, 'x', true);
+    await two.exchange.over;
+    openOn(connection).cancel();
+    peer.send(settingsFrame([3, 0]));
+    await settle(pair, Buffer.from('to zero!'));
+    assert.equal(connection.open(), undefined);
+    peer.send(settingsFrame([3, 0xffffffff]));
+    await settle(pair, Buffer.from('no limit'));
+    for (let count = 0; count < 250; count++) openOn(connection);
+    assert.equal(connection.open(), undefined);
+  });
+
+  it('are not to be had when many streams were given up, and the others go on', async () => {
+    const pair = await ready();
+    const staying = await begun(pair, '/staying');
+    for (let count = 0; count < 200; count++) {
+      assert.ok(pair.connection.hasRoom);
+      const stream = openOn(pair.connection);
+      sendOn(stream, '/leaving');
+      stream.cancel();
+    }
+    assert.equal(pair.connection.hasRoom, false);
+    pair.peer.data(staying.id, 'x', true);
+    assert.ok((await staying.exchange.over).whole);
+    assert.equal(pair.ended(), 1);
+  });
+
+  it('are not to be had where the API server allows none', async () => {
+    const { connection } = await connect({ settings: [[3, 0]] });
+    assert.equal(await connection.openLater(), 'http/1.1');
+    assert.ok(connection.isIdle);
+  });
+
+  it('are kept for those who wait for hello, and given to as many as there are then', async () => {
+    const { connection, peer } = await connect({ settings: undefined });
+    const waiting = Array.from({ length: 100 }, () => connection.openLater());
+    assert.equal(connection.hasRoom, false);
+    assert.equal(connection.isIdle, false);
+    peer.send(settingsFrame([3, 30]));
+    const streams = await Promise.all(waiting);
+    const found = streams.filter(each => typeof each !== 'string');
+    assert.equal(found.length, 30);
+    assert.equal(streams.filter(each => each === 'h2').length, 70);
+    for (const stream of found) stream.cancel();
+    assert.ok(connection.isIdle);
+  });
+
+  it('are given back when dialling fails', async () => {
+    const error = new Error('no');
+    let ended = 0;
+    const connection = new Http2Connection(
+      callback => {
+        setImmediate(() => callback(error, null));
+        return { destroy() {} };
+      },
+      () => {
+        ended += 1;
+      },
+    );
+    await assert.rejects(connection.openLater(), error);
+    assert.ok(connection.isIdle && !connection.hasRoom);
+    assert.equal(ended, 1);
+  });
+});
+
+describe('an HTTP/2 connection that is closed', () => {
+  it('ends at once when it is idle, and else with its last stream', async () => {
+    const idle = await ready();
+    idle.connection.close();
+    assert.equal(idle.ended(), 1);
+    const pair = await ready();
+    const unsent = openOn(pair.connection);
+    const { exchange, id } = await begun(pair, '/');
+    pair.connection.close();
+    assert.equal(pair.connection.open(), undefined);
+    pair.peer.data(id, 'x', true);
+    await exchange.over;
+    assert.equal(pair.ended(), 0);
+    const late = sendOn(unsent, '/late');
+    pair.peer.head(await pair.peer.request('/late'), ok, true);
+    assert.ok((await late.over).whole);
+    assert.equal(pair.ended(), 1);
+    await pair.peer.closed();
+  });
+
+  it('still has streams for those who were waiting, whoever of them leaves', async () => {
+    const pair = await connect({ settings: undefined });
+    const waiting = Array.from({ length: 3 }, async () => {
+      const stream = await pair.connection.openLater();
+      assert.ok(typeof stream !== 'string');
+      stream.cancel();
+    });
+    pair.connection.close();
+    pair.peer.send(settingsFrame());
+    await Promise.all(waiting);
+    assert.equal(pair.ended(), 1);
+  });
+
+  it('has answers for those who were waiting', async () => {
+    const pair = await connect({ settings: undefined });
+    const waiting = pair.connection.openLater();
+    pair.connection.close();
+    pair.peer.send(settingsFrame());
+    const stream = await waiting;
+    assert.ok(typeof stream !== 'string');
+    const exchange = sendOn(stream, '/');
+    pair.peer.head(await pair.peer.request('/'), ok, true);
+    assert.ok((await exchange.over).whole);
+    assert.equal(pair.ended(), 1);
+  });
+
+  it('fails what is on it, and what is sent on it later, when it is destroyed', async () => {
+    const pair = await ready();
+    const unsent = openOn(pair.connection);
+    const given = openOn(pair.connection);
+    const { exchange } = await begun(pair, '/');
+    pair.connection.destroy();
+    pair.connection.destroy();
+    assert.equal((await exchange.over).error?.code, 'ECONNRESET');
+    const late = sendOn(unsent, '/late');
+    assert.equal(late.error, undefined);
+    assert.equal((await late.over).error?.code, 'ECONNRESET');
+    assert.ok(unsent.stale);
+    // Given up before its failure is told.
+    const silent = sendOn(given, '/silent');
+    given.cancel();
+    await turn();
+    assert.equal(silent.error, undefined);
+    assert.ok(pair.connection.isIdle);
+    assert.equal(pair.ended(), 1);
+  });
+
+  it('can be destroyed while it is dialled', async () => {
+    const server = await startFrameServer();
+    ends.push(() => server.close());
+    let ended = 0;
+    const connection = new Http2Connection(dialPlain(server.port), () => {
+      ended += 1;
+    });
+    const waiting = connection.openLater();
+    connection.destroy();
+    await assert.rejects(waiting, { code: 'ECONNRESET' });
+    assert.equal(ended, 1);
+    await sleep(20);
+    assert.ok(connection.isIdle);
+  });
+
+  it('ends when the API server picks HTTP/1.1', async () => {
+    const sockets: Socket[] = [];
+    const server = await startFrameServer({ onConnection: ({ socket }) => sockets.push(socket) });
+    ends.push(() => server.close());
+    let ended = 0;
+    const connection = new Http2Connection(dialPlain(server.port, 'http/1.1'), () => {
+      ended += 1;
+    });
+    assert.equal(await connection.openLater(), 'http/1.1');
+    assert.equal(ended, 1);
+    const peer = await server.peer();
+    await peer.closed();
+    assert.equal(peer.frames.length, 0);
+  });
+});
+
+describe('GOAWAY', () => {
+  it('sends those behind the last stream elsewhere and lets the others end', async () => {
+    const pair = await ready();
+    const one = await begun(pair, '/1');
+    const streams = [openOn(pair.connection), openOn(pair.connection)];
+    const exchanges = streams.map((stream, index) => sendOn(stream, `/${index + 2}`));
+    const unsent = openOn(pair.connection);
+    await pair.peer.request('/3');
+    pair.peer.goaway(0x7fffffff);
+    await settle(pair);
+    assert.ok(exchanges.every(each => each.error === undefined));
+    assert.equal(pair.connection.hasRoom, false);
+    pair.peer.goaway(3);
+    await settle(pair, Buffer.from('second..'));
+    assert.equal(exchanges[0]?.error, undefined);
+    assert.equal(exchanges[1]?.error?.code, 'ECONNRESET');
+    assert.ok(streams[1]?.stale);
+    const late = sendOn(unsent, '/late');
+    assert.equal((await late.over).error?.code, 'ECONNRESET');
+    assert.ok(unsent.stale);
+    pair.peer.head(3, ok, true);
+    assert.ok((await exchanges[0]?.over)?.whole);
+    assert.equal(pair.ended(), 0);
+    pair.peer.data(one.id, 'x', true);
+    assert.ok((await one.exchange.over).whole);
+    assert.equal(pair.ended(), 1);
+    await pair.peer.closed();
+  });
+
+  it('ends an idle connection', async () => {
+    const { peer, ended } = await ready();
+    peer.goaway(0);
+    await peer.closed();
+    assert.equal(ended(), 1);
+  });
+
+  it('ends a connection whose streams it all sends away', async () => {
+    const pair = await ready();
+    const streams = [openOn(pair.connection), openOn(pair.connection)];
+    const exchanges = streams.map(stream => sendOn(stream, '/'));
+    await pair.peer.request('/');
+    pair.peer.goaway(0, 1);
+    await Promise.all(exchanges.map(each => each.over));
+    assert.ok(streams.every(each => each.stale));
+    await pair.peer.closed();
+    assert.equal(pair.ended(), 1);
+  });
+});

@@ -1,0 +1,470 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import net, { type AddressInfo } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { decodeHeaderBlock, encodeHeaders, HpackError } from '../../../src/transport/http2/hpack.js';
+import { type Frame, flags, frame, frameTypes } from '../../support/http2-frames.js';
+import { createRandom, type Random } from '../../support/random.js';
+
+const maxListSize = 1 << 25;
+const everyOctet = Buffer.from(Array.from({ length: 256 }, (_, octet) => octet)).toString('latin1');
+
+function decode(...parts: (string | Buffer)[]): string[] {
+  return decodeHeaderBlock(bytes(...parts), maxListSize);
+}
+
+/** Buffers as they are and strings of hexadecimal digits, with or without spaces. */
+function bytes(...parts: (string | Buffer)[]): Buffer {
+  return Buffer.concat(
+    parts.map(part => (typeof part === 'string' ? Buffer.from(part.replaceAll(' ', ''), 'hex') : part)),
+  );
+}
+
+function assertMalformed(what: string, ...parts: (string | Buffer)[]): void {
+  assert.throws(
+    () => decode(...parts),
+    { name: 'HpackError', code: 'MALFORMED_HTTP2', message: `${what} of the header block is not HPACK` },
+    bytes(...parts).toString('hex'),
+  );
+}
+
+/** Octets in the order that RFC 7541, appendix B, gives their codes, by the length of those. */
+const octetsByLength = [
+  [5, '012aceiost'],
+  [6, ' %-./3456789=A_bdfghlmnpru'],
+  [7, ':BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz'],
+  [8, '&*,;XZ'],
+  [10, '!"()?'],
+  [11, "'+|"],
+  [12, '#>'],
+  [13, '\x00$@[]~'],
+  [14, '^}'],
+  [15, '<`{'],
+  [19, '\\\xc3\xd0'],
+  [20, '\x80\x82\x83\xa2\xb8\xc2\xe0\xe2'],
+  [21, '\x99\xa1\xa7\xac\xb0\xb1\xb3\xd1\xd8\xd9\xe3\xe5\xe6'],
+  [
+    22,
+    '\x81\x84\x85\x86\x88\x92\x9a\x9c\xa0\xa3\xa4\xa9\xaa\xad\xb2\xb5\xb9\xba\xbb\xbd\xbe\xc4\xc6\xe4\xe8\xe9',
+  ],
+  [
+    23,
+    '\x01\x87\x89\x8a\x8b\x8c\x8d\x8f\x93\x95\x96\x97\x98\x9b\x9d\x9e\xa5\xa6\xa8\xae\xaf\xb4\xb6\xb7\xbc\xbf\xc5' +
+      '\xe7\xef',
+  ],
+  [24, '\x09\x8e\x90\x91\x94\x9f\xab\xce\xd7\xe1\xec\xed'],
+  [25, '\xc7\xcf\xea\xeb'],
+  [26, '\xc0\xc1\xc8\xc9\xca\xcd\xd2\xd5\xda\xdb\xee\xf0\xf2\xf3\xff'],
+  [27, '\xcb\xcc\xd3\xd4\xd6\xdd\xde\xdf\xf1\xf4\xf5\xf6\xf7\xf8\xfa\xfb\xfc\xfd\xfe'],
+  [
+    28,
+    '\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f' +
+      '\xdc\xf9',
+  ],
+  [30, '\x0a\x0d\x16'],
+] as const;
+const endOfString = '1'.repeat(30);
+
+/** The code of each octet in digits 0 and 1: each the one before it plus one, made longer where its length grows. */
+const codes = new Map<string, string>();
+let previous = '';
+for (const [length, octets] of octetsByLength) {
+  for (const octet of octets) {
+    const next = previous === '' ? '' : (Number.parseInt(previous, 2) + 1).toString(2);
+    previous = next.padStart(previous.length, '0').padEnd(length, '0');
+    codes.set(octet, previous);
+  }
+}
+
+function huffmanBits(text: string): string {
+  return [...text].map(octet => codes.get(octet)).join('');
+}
+
+/** Digits 0 and 1 to octets, padded with ones. */
+function pack(bits: string): Buffer {
+  const padded = bits.padEnd(Math.ceil(bits.length / 8) * 8, '1');
+  return Buffer.from((padded.match(/.{8}/g) ?? []).map(octet => Number.parseInt(octet, 2)));
+}
+
+/** A string literal; both kinds have the same form of length. */
+function literal(octets: Buffer, huffmanCoded: 0 | 0x80 = 0): Buffer {
+  const length: number[] = [];
+  let left = octets.length - 127;
+  if (left < 0) return bytes(Buffer.from([huffmanCoded | octets.length]), octets);
+  for (; left >= 128; left = Math.floor(left / 128)) length.push((left % 128) + 128);
+  return bytes(Buffer.from([huffmanCoded | 127, ...length, left]), octets);
+}
+
+function plain(text: string): Buffer {
+  return literal(Buffer.from(text, 'latin1'));
+}
+
+function huffman(bits: string): Buffer {
+  return literal(pack(bits), 0x80);
+}
+
+function makeText(random: Random): string {
+  const length = random.below(random.pick([4, 40, 400]));
+  const below = random.pick([128, 256]);
+  return Array.from({ length }, () => String.fromCharCode(random.below(below))).join('');
+}
+
+describe('decodeHeaderBlock', () => {
+  it('reads the examples of RFC 7541, appendix C', () => {
+    const request = [':method', 'GET', ':scheme', 'http', ':path', '/', ':authority', 'www.example.com'];
+    const response = [
+      ...[':status', '302', 'cache-control', 'private', 'date', 'Mon, 21 Oct 2013 20:13:21 GMT'],
+      ...['location', 'https://www.example.com'],
+    ];
+    const examples: [string, string[]][] = [
+      ['400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572', ['custom-key', 'custom-header']],
+      ['040c 2f73 616d 706c 652f 7061 7468', [':path', '/sample/path']],
+      ['1008 7061 7373 776f 7264 0673 6563 7265 74', ['password', 'secret']],
+      ['82', [':method', 'GET']],
+      ['8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d', request],
+      ['8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff', request],
+      ['4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf', ['custom-key', 'custom-value']],
+      [
+        '4803 3330 3258 0770 7269 7661 7465 611d 4d6f 6e2c 2032 3120 4f63 7420 3230 3133 2032 303a 3133 3a32 3120' +
+          '474d 546e 1768 7474 7073 3a2f 2f77 7777 2e65 7861 6d70 6c65 2e63 6f6d',
+        response,
+      ],
+      [
+        '4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6 2d1b ff6e 919d 29ad 1718' +
+          '63c7 8f0b 97c8 e9ae 82ae 43d3',
+        response,
+      ],
+    ];
+    for (const [block, fields] of examples) assert.deepEqual(decode(block), fields);
+  });
+
+  it('reads nothing as no field', () => {
+    assert.deepEqual(decode(), []);
+  });
+
+  it('knows the static table from its first entry to its last', () => {
+    assert.deepEqual(decode('81 90 bd'), [
+      ...[':authority', '', 'accept-encoding', 'gzip, deflate', 'www-authenticate', ''],
+    ]);
+  });
+
+  it('reads all literals alike, with a name of their own or from the table', () => {
+    for (const own of ['40', '00', '10']) assert.deepEqual(decode(own, plain('x'), plain('y')), ['x', 'y']);
+    for (const known of ['7d', '0f2e', '1f2e']) {
+      assert.deepEqual(decode(known, plain('y')), ['www-authenticate', 'y']);
+    }
+  });
+
+  it('keeps empty strings and every octet, Huffman-coded or not', () => {
+    assert.deepEqual(decode('00 00 00 00 80 80'), ['', '', '', '']);
+    assert.deepEqual(decode('00', plain(everyOctet), plain('')), [everyOctet, '']);
+    assert.deepEqual(decode('00', plain(''), huffman(huffmanBits(everyOctet))), ['', everyOctet]);
+    for (const octet of everyOctet) {
+      assert.deepEqual(decode('00', huffman(huffmanBits(octet)), plain('')), [octet, '']);
+    }
+  });
+
+  it('reads what a Huffman encoder makes of any strings', () => {
+    const random = createRandom(7541);
+    for (let round = 0; round < 2_000; round++) {
+      const fields = Array.from({ length: 2 * random.below(4) }, () => makeText(random));
+      const strings = fields.map(text => (random.chance(0.7) ? huffman(huffmanBits(text)) : plain(text)));
+      const block = strings.flatMap((each, at) =>
+        at % 2 === 0 ? [random.pick(['00', '10', '40']), each] : [each],
+      );
+      assert.deepEqual(decode(...block), fields);
+    }
+  });
+
+  it('reads integers of up to four continuation octets and 2^24', () => {
+    const text = 'x'.repeat(2 ** 24);
+    assert.equal(decode('00 01 61 7f 81 ff ff 07', Buffer.from(text)).length, 2, 'a length of 2^24');
+    assert.deepEqual(decode('00 01 61 7f 80 80 80 00', Buffer.from('y'.repeat(127))), ['a', 'y'.repeat(127)]);
+    assertMalformed('an index', 'ff 81 ff ff 07');
+    assertMalformed('an integer', 'ff 82 ff ff 07');
+    assertMalformed('an integer', '00 7f 82 ff ff 07');
+    assertMalformed('an integer', 'ff ff ff ff 7f');
+    assertMalformed('an integer', 'ff 80 80 80 80 00');
+    assertMalformed('an integer', '00 7f ff ff ff ff ff ff ff ff ff 01');
+  });
+
+  it('refuses an index outside the static table', () => {
+    for (const block of ['80', 'be', 'ff 00', 'ff 80 01', '7e 00', '7f 00 00', '0f 2f 00', '1f 2f 00']) {
+      assertMalformed('an index', block);
+    }
+  });
+
+  it('takes a table size of 0 at the start alone', () => {
+    assert.deepEqual(decode('20 82'), [':method', 'GET']);
+    assert.deepEqual(decode('20 20 82'), [':method', 'GET']);
+    assert.deepEqual(decode('20'), []);
+    for (const block of ['21 82', '20 21', '3f 00', '3f e1 1f 82']) {
+      assertMalformed('the size of the dynamic table', block);
+    }
+    for (const block of ['82 20', '20 82 20', '82 21']) {
+      assertMalformed('a late change of the dynamic table', block);
+    }
+  });
+
+  it('refuses a block that is cut short anywhere inside a field', () => {
+    const fields = [
+      ['00', plain('name'), huffman(huffmanBits('a value'))],
+      ['1f 2e', huffman(huffmanBits('x'.repeat(400)))],
+    ].map(parts => bytes(...parts));
+    for (const field of fields) {
+      for (let end = 1; end < field.length; end++) assertMalformed('the end', field.subarray(0, end));
+    }
+    for (const block of ['ff', 'ff 80', '3f', '3f 80', '00 01', '00 7f', '00 7f 81 ff ff 07 61']) {
+      assertMalformed('the end', block);
+    }
+  });
+
+  it('refuses EOS and wrong padding in a Huffman code', () => {
+    const a = huffmanBits('a');
+    const unfit = {
+      'only EOS': endOfString,
+      'EOS in the middle': a + endOfString + a,
+      'EOS at the end': a + endOfString,
+      'padding of 8 bits': '1'.repeat(8),
+      'padding of 11 bits': `${a}${'1'.repeat(11)}`,
+      'padding of 29 bits': `${huffmanBits("'")}${'1'.repeat(29)}`,
+      'padding of zeros': `${a}000`,
+      'padding with a zero first': `${a}011`,
+      'padding with a zero last': `${a}110`,
+      'a code that is cut off': `${a}${huffmanBits('b')}`.slice(0, 8),
+    };
+    for (const [what, bits] of Object.entries(unfit)) {
+      assert.throws(() => decode('00', huffman(bits), plain('')), HpackError, what);
+      assert.throws(() => decode('00', plain(''), huffman(bits)), HpackError, what);
+      assertMalformed('a Huffman code', '00', plain(''), huffman(bits));
+    }
+  });
+
+  it('takes padding of 0 to 7 ones', () => {
+    for (let count = 0; count < 8; count++) {
+      const text = '0'.repeat(count);
+      assert.deepEqual(decode('00', huffman(huffmanBits(text)), plain('')), [text, '']);
+    }
+  });
+
+  it('refuses more than the limit, counted as RFC 9113, section 6.5.2, does', () => {
+    const block = bytes('82 00', plain('name'), huffman(huffmanBits('value')));
+    const size = ':methodGET'.length + 32 + 'namevalue'.length + 32;
+    assert.equal(decodeHeaderBlock(block, size).length, 4);
+    const tooLarge = { name: 'HpackError', code: 'RESPONSE_HEADERS_TOO_LARGE' };
+    assert.throws(() => decodeHeaderBlock(block, size - 1), tooLarge);
+    assert.throws(() => decodeHeaderBlock(Buffer.alloc(1 << 20, 0x82), 1 << 16), tooLarge);
+    assert.deepEqual(decodeHeaderBlock(bytes('20'), 0), []);
+  });
+
+  it('reads or refuses any bytes', () => {
+    const random = createRandom(9113);
+    const outcomes = { read: 0, refused: 0 };
+    for (let round = 0; round < 10_000; round++) {
+      const length = random.below(random.pick([8, 64, 512]));
+      const below = random.pick([64, 128, 256]);
+      const block = Buffer.from(Array.from({ length }, () => random.below(below)));
+      try {
+        assert.equal(decodeHeaderBlock(block, 4096).length % 2, 0);
+        outcomes.read++;
+      } catch (error) {
+        assert.ok(error instanceof HpackError, `${error} of ${block.toString('hex')}`);
+        outcomes.refused++;
+      }
+    }
+    assert.ok(outcomes.read > 100 && outcomes.refused > 1_000, JSON.stringify(outcomes));
+  });
+});
+
+describe('encodeHeaders', () => {
+  it('takes whole fields from the static table, and else never lets them be indexed', () => {
+    const fields = [':method', 'GET', ':scheme', 'https', ':authority', 'api', ':path', '/', ':path', '/x'];
+    assert.deepEqual(
+      encodeHeaders([...fields, ':method', 'PUT', 'authorization', 'b', 'x-a', '']),
+      bytes(
+        '20 82 87 11',
+        plain('api'),
+        '84 14',
+        plain('/x'),
+        '12',
+        plain('PUT'),
+        '1f 08',
+        plain('b'),
+        '10',
+        plain('x-a'),
+        '00',
+      ),
+    );
+    assert.deepEqual(encodeHeaders([]), bytes('20'));
+  });
+
+  it('writes lengths of one to five octets, and octets as they are', () => {
+    for (const length of [126, 127, 128, 254, 255, 16_510, 16_511, 2 ** 21 + 126, 2 ** 21 + 127]) {
+      const text = 'x'.repeat(length);
+      assert.ok(encodeHeaders(['a', text]).equals(bytes('20 10', plain('a'), plain(text))), String(length));
+      assert.deepEqual(decode(encodeHeaders([text, 'a', text, ''])), [text, 'a', text, '']);
+    }
+    assert.deepEqual(decode(encodeHeaders([everyOctet, everyOctet])), [everyOctet, everyOctet]);
+  });
+
+  it('is undone by decodeHeaderBlock', () => {
+    const random = createRandom(1);
+    for (let round = 0; round < 1_000; round++) {
+      const fields = Array.from({ length: 2 * random.below(6) }, () => makeText(random));
+      assert.deepEqual(decode(encodeHeaders(fields)), fields);
+    }
+    for (let index = 1; index <= 61; index++) {
+      const block = Buffer.from([0x20, 0x80 | index]);
+      assert.deepEqual(encodeHeaders(decode(block)), block);
+    }
+  });
+});
+
+/** What the server got, and the block that it answered with. */
+interface NodeExchange {
+  readonly received: string[];
+  readonly block: Buffer;
+}
+
+/** One request to Node's server over frames made by hand; the server answers with the fields given. */
+async function exchange(
+  t: TestContext,
+  request: string[],
+  answer: OutgoingHttpHeaders,
+): Promise<NodeExchange> {
+  const server = http2.createServer();
+  let received: string[] = [];
+  server.on('stream', (stream: ServerHttp2Stream, _headers: unknown, _flags: number, raw: string[]) => {
+    received = raw;
+    stream.respond(answer, { endStream: true });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+  t.after(() => {
+    socket.destroy();
+    server.close();
+  });
+  socket.write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
+  socket.write(frame(frameTypes.settings, 0, 0, bytes('0001 00000000')));
+  socket.write(frame(frameTypes.headers, flags.endStream | flags.endHeaders, 1, encodeHeaders(request)));
+  return { block: await readBlock(socket), received };
+}
+
+async function readBlock(socket: net.Socket): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let held = Buffer.alloc(0);
+  for await (const chunk of socket) {
+    held = Buffer.concat([held, chunk]);
+    for (let next = cutFrame(held); next !== undefined; next = cutFrame(held)) {
+      held = held.subarray(9 + next.payload.length);
+      if (next.stream !== 1) continue;
+      assert.ok(
+        next.type === frameTypes.headers || next.type === frameTypes.continuation,
+        `type ${next.type}`,
+      );
+      parts.push(next.payload);
+      if ((next.flags & flags.endHeaders) !== 0) return Buffer.concat(parts);
+    }
+  }
+  throw new Error('the server ended the connection');
+}
+
+function cutFrame(held: Buffer): Frame | undefined {
+  if (held.length < 9 || held.length < 9 + held.readUIntBE(0, 3)) return undefined;
+  return {
+    type: held.readUInt8(3),
+    flags: held.readUInt8(4),
+    stream: held.readUInt32BE(5) & 0x7fffffff,
+    payload: held.subarray(9, 9 + held.readUIntBE(0, 3)),
+  };
+}
+
+const request = [':method', 'GET', ':scheme', 'https', ':authority', 'localhost', ':path', '/api?watch=1'];
+
+/** The fields of an answer, to which the server adds when it was. */
+function assertAnswer(block: Buffer, expected: readonly string[]): void {
+  const fields = decode(block);
+  const [name, value] = fields.splice(-2);
+  assert.deepEqual(fields, expected);
+  assert.equal(name, 'date');
+  assert.match(value ?? '', /^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/);
+}
+
+/** An answer with all values, each in a field of its own. */
+function makeAnswer(values: readonly string[]): { headers: OutgoingHttpHeaders; flat: string[] } {
+  const named = values.map((value, at): [string, string] => [`x-${at}`, value]);
+  return {
+    headers: { ':status': 200, ...Object.fromEntries(named) },
+    flat: [':status', '200', ...named.flat()],
+  };
+}
+
+describe("Node's HPACK", () => {
+  it('is read: every character by itself and between others', async t => {
+    const characters = [...everyOctet].filter(octet => /[\t\x20-\x7e\x80-\xff]/.test(octet));
+    const inner = characters.map(octet => `e${octet}e${'aeiost'.repeat(4)}`);
+    const { headers, flat } = makeAnswer([...characters.filter(octet => !/\s|\xa0/.test(octet)), ...inner]);
+    const { block } = await exchange(t, request, headers);
+    assertAnswer(block, flat);
+  });
+
+  it('is read: a status and names of the static table, numbers, lists, long and empty values', async t => {
+    const headers = {
+      ':status': 404,
+      'content-type': 'application/json;stream=watch',
+      'cache-control': 'no-cache, private',
+      'content-length': '0',
+      'audit-id': '3f2a1c54-0d3a-4d3e-8c1e-5a9f4b7d2c10',
+      'set-cookie': ['a=b; Secure', 'c=d'],
+      'x-list': ['299 - "old"', '299 - "older"'],
+      'x-empty': '',
+      'x-long': 'long '.repeat(6_000).trim(),
+      'x-incompressible': '\\'.repeat(300),
+    };
+    const { block } = await exchange(t, request, headers);
+    const flat = Object.entries(headers).flatMap(([name, value]) =>
+      [value].flat().flatMap(each => [name, `${each}`]),
+    );
+    assertAnswer(block, flat);
+  });
+
+  it('is read: any values, most of them Huffman-coded, after a change of the table size to 0', async t => {
+    const random = createRandom(2015);
+    const alphabets = [
+      '0123456789abcdef-',
+      'ABCXYZ{}"\\<>~^`',
+      everyOctet.slice(33, 127),
+      everyOctet.slice(161),
+    ];
+    const values = Array.from({ length: 400 }, () => {
+      const alphabet = random.pick(alphabets);
+      return Array.from({ length: 1 + random.below(200) }, () => random.pick([...alphabet])).join('');
+    });
+    const { headers, flat } = makeAnswer(values);
+    const { block } = await exchange(t, request, headers);
+    assert.equal(block[0], 0x20);
+    assert.ok(block.length < flat.join('').length, 'nothing was compressed');
+    assertAnswer(block, flat);
+  });
+
+  it('reads what encodeHeaders makes', async t => {
+    const fields = [
+      ...[...request.slice(0, 6), ':path', `/${'x'.repeat(3_000)}`],
+      ...['accept', 'application/json', 'authorization', 'Bearer abc', 'user-agent', 'kubectl/v1.30'],
+      ...[
+        'accept-encoding',
+        'gzip, deflate',
+        'x-own',
+        'a, "b"',
+        'impersonate-extra-a%2fb',
+        '\xe9',
+        'te',
+        'trailers',
+      ],
+    ];
+    const { received } = await exchange(t, fields, { ':status': 200 });
+    assert.deepEqual([...received], fields);
+  });
+});

@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, it, type TestContext } from 'node:test';
+import type { Carrier } from '../../../src/transport/carrier.js';
+import type { Dial } from '../../../src/transport/dial/dial.js';
+import { Http2Pool } from '../../../src/transport/http2/pool.js';
+import { UpstreamDispatcher } from '../../../src/transport/pool.js';
+import { until } from '../../support/eventually.js';
+import { dialPlain } from '../../support/http2-dial.js';
+import {
+  type FrameServer,
+  type FrameServerOptions,
+  type ServedConnection,
+  startFrameServer,
+} from '../../support/http2-frame-server.js';
+import { frame, frameTypes, settingsFrame } from '../../support/http2-frames.js';
+import { RecordedExchange, sendOn } from '../../support/recorded-exchange.js';
+
+const maxConcurrentStreams = 3;
+const ok = [[':status', '200']] as const;
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+async function start(options: FrameServerOptions = {}): Promise<FrameServer> {
+  const server = await startFrameServer(options);
+  ends.push(() => server.close());
+  return server;
+}
+
+/** Stands for a connection of HTTP/1.1. */
+class PlainCarrier implements Carrier {
+  readonly stale = false;
+  send(): void {}
+  pause(): void {}
+  resume(): void {}
+  detach(): void {}
+  reclaim(): void {}
+  abandon(): void {}
+  cancel(): void {}
+}
+
+function poolOf(dial: Dial): { readonly pool: Http2Pool; empties(): number; dials(): number } {
+  let empties = 0;
+  let dials = 0;
+  const pool = new Http2Pool({
+    dial: (...args) => {
+      dials += 1;
+      return dial(...args);
+    },
+    plain: () => new PlainCarrier(),
+    onEmpty: () => {
+      empties += 1;
+    },
+  });
+  ends.push(() => pool.destroy());
+  return { pool, empties: () => empties, dials: () => dials };
+}
+
+function acquireMany(pool: Http2Pool, count: number): Promise<Carrier[]> {
+  return Promise.all(Array.from({ length: count }, () => pool.acquire()));
+}
+
+const arePlain = (carriers: readonly Carrier[]) =>
+  carriers.filter(carrier => carrier instanceof PlainCarrier).length;
+
+describe('a pool of HTTP/2 connections', () => {
+  it('opens one connection for many, and has streams at once when it is there', async () => {
+    const server = await start();
+    const { pool, dials } = poolOf(dialPlain(server.port));
+    const carriers = await acquireMany(pool, 50);
+    assert.equal(arePlain(carriers), 0);
+    assert.ok(!(pool.acquire() instanceof Promise));
+    assert.equal(dials(), 1);
+    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
+  });
+
+  it('opens a connection for each hundred that come before the API server has said hello', async () => {
+    const server = await start({ settings: [[maxConcurrentStreams, 100]] });
+    const { pool, dials } = poolOf(dialPlain(server.port));
+    const carriers = await acquireMany(pool, 300);
+    assert.equal(arePlain(carriers), 0);
+    assert.equal(dials(), 3);
+    const exchanges = carriers.map((carrier, index) => sendOn(carrier, `/${index}`));
+    const answer = (count: number) => {
+      const { frames, ...peer } = server.accepted[count] as (typeof server.accepted)[number];
+      for (const { type, stream } of frames) if (type === 1) peer.head(stream, ok, true);
+    };
+    await until(() => server.accepted.every(peer => peer.of(1).length === 100));
+    for (const count of [2, 0, 1]) answer(count);
+    await Promise.all(exchanges.map(each => each.over));
+    assert.ok(exchanges.every(each => each.whole));
+    assert.deepEqual(pool.counts, { idle: 3, active: 0 });
+  });
+
+  it('fills the places of a connection before it opens another one', async () => {
+    const server = await start({ settings: [[maxConcurrentStreams, 2]] });
+    const { pool, dials } = poolOf(dialPlain(server.port));
+    const first = await pool.acquire();
+    await pool.acquire();
+    await pool.acquire();
+    assert.equal(dials(), 2);
+    first.cancel();
+    await pool.acquire();
+    await pool.acquire();
+    assert.equal(dials(), 2);
+  });
+
+  it('does not open connections for ever where few may share one', async () => {
+    const server = await start({ settings: [[maxConcurrentStreams, 1]] });
+    const { pool, dials } = poolOf(dialPlain(server.port));
+    const carriers = await acquireMany(pool, 300);
+    assert.ok(dials() <= 6, `${dials()} connections`);
+    assert.equal(carriers.length - arePlain(carriers), dials());
+  });
+
+  it('does not open connections for ever when each is sent away', async () => {
+    const server = await start({ onConnection: connection => connection.goaway(0) });
+    const { pool, dials, empties } = poolOf(dialPlain(server.port));
+    assert.equal(arePlain(await acquireMany(pool, 3)), 3);
+    assert.ok(dials() <= 3, `${dials()} connections`);
+    await until(() => pool.isEmpty);
+    assert.ok(empties() > 0);
+    // The next may find an API server that is back.
+    const before = dials();
+    await pool.acquire();
+    assert.ok(dials() > before);
+  });
+
+  it('uses HTTP/1.1 from then on where that is what the API server picks', async () => {
+    const server = await start();
+    const { pool, dials } = poolOf(dialPlain(server.port, 'http/1.1'));
+    assert.equal(arePlain(await acquireMany(pool, 150)), 150);
+    assert.equal(dials(), 2);
+    assert.ok(pool.acquire() instanceof PlainCarrier);
+    assert.ok(pool.isEmpty);
+  });
+
+  it('uses HTTP/1.1 where the API server allows no stream', async () => {
+    const server = await start({ settings: [[maxConcurrentStreams, 0]] });
+    const { pool } = poolOf(dialPlain(server.port));
+    assert.equal(arePlain(await acquireMany(pool, 3)), 3);
+    assert.ok(pool.acquire() instanceof PlainCarrier);
+  });
+
+  it('rejects with the error of dialling, to all who wait, and dials again for the next', async () => {
+    const server = await start();
+    let fails = true;
+    const dial = dialPlain(server.port);
+    const { pool, dials, empties } = poolOf((callback, onread) => {
+      if (!fails) return dial(callback, onread);
+      setImmediate(() => callback(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }), null));
+      return { destroy() {} };
+    });
+    const waiting = await Promise.allSettled(Array.from({ length: 5 }, () => pool.acquire()));
+    assert.ok(waiting.every(each => each.status === 'rejected' && each.reason.code === 'ECONNREFUSED'));
+    assert.equal(dials(), 1);
+    assert.equal(empties(), 1);
+    assert.ok(pool.isEmpty);
+    fails = false;
+    assert.equal(arePlain([await pool.acquire()]), 0);
+  });
+
+  it('has no place on a connection that is leaving', async () => {
+    const server = await start();
+    const { pool, dials } = poolOf(dialPlain(server.port));
+    const exchange = sendOn(await pool.acquire(), '/');
+    const peer = await server.peer();
+    await peer.request('/');
+    peer.goaway(0x7fffffff);
+    peer.head(1, ok, false);
+    await exchange.begun;
+    const next = sendOn(await pool.acquire(), '/next');
+    assert.equal(dials(), 2);
+    const other = await server.peer(1);
+    other.head(await other.request('/next'), ok, true);
+    peer.data(1, 'x', true);
+    assert.ok((await exchange.over).whole && (await next.over).whole);
+    assert.deepEqual(pool.counts, { idle: 1, active: 0 });
+  });
+
+  it('leaves no place behind those who go while they wait', async () => {
+    const server = await start({ settings: undefined });
+    const { pool } = poolOf(dialPlain(server.port));
+    const waiting = acquireMany(pool, 250);
+    const peers = await Promise.all([0, 1, 2].map(index => server.peer(index)));
+    for (const peer of peers) peer.send(settingsFrame([maxConcurrentStreams, 100]));
+    for (const carrier of await waiting) carrier.cancel();
+    assert.deepEqual(pool.counts, { idle: 3, active: 0 });
+  });
+
+  it('ends idle connections when it is closed, and others with their last stream', async () => {
+    const server = await start({ settings: [[maxConcurrentStreams, 1]] });
+    const { pool, empties } = poolOf(dialPlain(server.port));
+    const [one, two] = [await pool.acquire(), await pool.acquire()];
+    assert.deepEqual(pool.counts, { idle: 0, active: 2 });
+    two.cancel();
+    pool.close();
+    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
+    const exchange = sendOn(one, '/');
+    const peer = await server.peer();
+    peer.head(await peer.request('/'), ok, true);
+    await exchange.over;
+    assert.ok(pool.isEmpty);
+    assert.equal(empties(), 1);
+  });
+
+  it('serves those who were waiting when it is closed', async () => {
+    const server = await start({ settings: undefined });
+    const { pool, dials, empties } = poolOf(dialPlain(server.port));
+    const waiting = acquireMany(pool, 3);
+    pool.close();
+    const peer = await server.peer();
+    peer.send(settingsFrame());
+    const carriers = await waiting;
+    assert.equal(dials(), 1);
+    assert.equal(empties(), 0);
+    for (const carrier of carriers) carrier.cancel();
+    assert.equal(empties(), 1);
+  });
+
+  it('ends all when it is destroyed, those who wait too', async () => {
+    const server = await start({ settings: undefined });
+    const { pool, empties } = poolOf(dialPlain(server.port));
+    const waiting = Promise.allSettled([pool.acquire(), pool.acquire()]);
+    pool.destroy();
+    assert.ok((await waiting).every(({ status }) => status === 'rejected'));
+    assert.equal(empties(), 1);
+  });
+
+  /** A look of the pool at an API server that is there. */
+  async function look(t: TestContext, peer: ServedConnection, number: number): Promise<void> {
+    const mark = Buffer.from(`look ${number}`.padEnd(8));
+    peer.send(frame(frameTypes.ping, 0, 0, mark));
+    await peer.until('the answer', each => each.payload.equals(mark));
+    t.mock.timers.tick(5_000);
+  }
+
+  it('ends what is idle for a minute', async t => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const server = await start();
+    const { pool, empties } = poolOf(dialPlain(server.port));
+    const carrier = await pool.acquire();
+    const peer = await server.peer();
+    for (let count = 0; count < 15; count++) await look(t, peer, count);
+    carrier.cancel();
+    for (let count = 15; count < 15 + 11; count++) await look(t, peer, count);
+    assert.deepEqual(pool.counts, { idle: 1, active: 0 });
+    await look(t, peer, 15 + 11);
+    assert.ok(pool.isEmpty);
+    assert.equal(empties(), 1);
+  });
+
+  it('looks no more when nothing is open, and as often as before when something is again', async t => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const server = await start();
+    const { pool } = poolOf(dialPlain(server.port));
+    for (let index = 0; index < 3; index++) {
+      (await pool.acquire()).cancel();
+      const peer = await server.peer(index);
+      for (let count = 0; count < 11; count++) await look(t, peer, count);
+      assert.deepEqual(pool.counts, { idle: 1, active: 0 });
+      peer.goaway(0);
+      await until(() => pool.isEmpty);
+    }
+  });
+});
+
+describe('a dispatcher that shares connections', () => {
+  it('is empty when both kinds of connections have ended', async () => {
+    const server = await start();
+    const dispatcher = new UpstreamDispatcher(dialPlain(server.port), dialPlain(server.port));
+    ends.push(() => dispatcher.destroy());
+    let empties = 0;
+    dispatcher.whenEmpty(() => {
+      empties += 1;
+    });
+    const shared = await dispatcher.acquireShared();
+    const plain = dispatcher.acquire();
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 2 });
+    dispatcher.close();
+    dispatcher.discard(plain);
+    assert.equal(empties, 0);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 1 });
+    shared.cancel();
+    assert.equal(empties, 1);
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+  });
+
+  it('ends second tries that are made while it is destroyed', async () => {
+    const server = await start();
+    const dispatcher = new UpstreamDispatcher(dialPlain(server.port, ''), dialPlain(server.port));
+    const [first, second] = [await dispatcher.acquireShared(), await dispatcher.acquireShared()];
+    sendOn(first, '/1');
+    const exchange = new RecordedExchange();
+    let again: RecordedExchange | undefined;
+    exchange.onEvent = () => {
+      assert.ok(second.stale);
+      again = sendOn(dispatcher.connect(), '/2');
+    };
+    second.send({ method: 'GET', path: '/2', headers: ['Host', 'api'] }, undefined, exchange);
+    dispatcher.destroy();
+    assert.equal(again?.error?.code, 'ECONNRESET');
+    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+  });
+});

@@ -9,8 +9,9 @@ import {
   type ReadText,
 } from '../kubeconfig/load.js';
 import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
+import type { PemSource } from '../kubeconfig/pem-source.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
-import type { ClientConfig, Kubeconfig, PemSource } from '../kubeconfig/types.js';
+import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
 import { readWhole } from '../lib/read-file.js';
 import { createIssuerDispatcher } from '../transport/dial/issuer-dispatcher.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { PemSource } from '../kubeconfig/types.js';
+import type { PemSource } from '../kubeconfig/pem-source.js';
 import { readPem } from './pem.js';
 
 /**

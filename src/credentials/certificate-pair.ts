@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import type { PemSource } from '../kubeconfig/types.js';
+import type { PemSource } from '../kubeconfig/pem-source.js';
 import { type PemDocument, readPem } from './pem.js';
 
 type Result<T> = { readonly value: T } | { readonly problem: string };

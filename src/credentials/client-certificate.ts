@@ -1,4 +1,4 @@
-import type { PemSource } from '../kubeconfig/types.js';
+import type { PemSource } from '../kubeconfig/pem-source.js';
 import { loadCertificatePair } from './certificate-pair.js';
 import type { ClientCertificate } from './credential.js';
 

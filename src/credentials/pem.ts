@@ -1,4 +1,4 @@
-import type { PemSource } from '../kubeconfig/types.js';
+import type { PemSource } from '../kubeconfig/pem-source.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { readWhole } from '../lib/read-file.js';
 

@@ -1,6 +1,5 @@
 import { readIdToken } from './id-token.js';
-import { resolvePemSource } from './pem-source.js';
-import type { PemSource } from './types.js';
+import { type PemSource, resolvePemSource } from './pem-source.js';
 
 /** What the oidc auth provider needs to renew an id-token; texts that were not given are empty. */
 export interface OidcConfig {

@@ -1,15 +1,6 @@
 import type { Impersonation } from '../kubernetes/impersonation.js';
-import { isGiven } from './overrides.js';
+import { type ImpersonationOverrides, isGiven } from './overrides.js';
 import type { AuthInfo } from './types.js';
-
-/** The flags that win over what the kubeconfig says of impersonation; an empty text or list is the same as none. */
-export interface ImpersonationOverrides {
-  readonly as?: string;
-  readonly asUid?: string;
-  readonly asGroup?: readonly string[];
-  /** `KEY=VALUE`, split at the first `=`; a key that comes again has more than one value. */
-  readonly asUserExtra?: readonly string[];
-}
 
 /** A value with the words that say where it stands. */
 interface Stated<T> {

@@ -1,6 +1,14 @@
 import { resolve } from 'node:path';
-import type { ImpersonationOverrides } from './impersonation-config.js';
 import type { AuthInfo, Cluster } from './types.js';
+
+/** The flags that win over what the kubeconfig says of impersonation; an empty text or list is the same as none. */
+export interface ImpersonationOverrides {
+  readonly as?: string;
+  readonly asUid?: string;
+  readonly asGroup?: readonly string[];
+  /** `KEY=VALUE`, split at the first `=`; a key that comes again has more than one value. */
+  readonly asUserExtra?: readonly string[];
+}
 
 /** The flags that win over the kubeconfig; an empty text is the same as none, as in client-go. */
 export interface Overrides extends ImpersonationOverrides {

@@ -1,5 +1,10 @@
 import { dirname, resolve } from 'node:path';
-import type { PemSource } from './types.js';
+
+/**
+ * A PEM document: inline in the kubeconfig, with the words that say where for a message, or a file that may be
+ * rotated under us (absolute path).
+ */
+export type PemSource = { readonly data: Buffer; readonly origin?: string } | { readonly file: string };
 
 /**
  * The PEM that a pair of fields names: FIELD-data, which wins, in base64 as Go reads it (line breaks are ignored,

@@ -2,10 +2,10 @@ import { parseOidcConfig } from './auth-provider.js';
 import { parseExecConfig } from './exec-config.js';
 import { resolveImpersonation } from './impersonation-config.js';
 import { isGiven, type Overrides, overrideCluster, overrideUser } from './overrides.js';
-import { resolvePath, resolvePemSource } from './pem-source.js';
+import { type PemSource, resolvePath, resolvePemSource } from './pem-source.js';
 import { type Selected, selectEntries } from './selection.js';
 import { parseServerAddress } from './server-address.js';
-import type { AuthInfo, ClientConfig, Cluster, Kubeconfig, PemSource, ServerAddress } from './types.js';
+import type { AuthInfo, ClientConfig, Cluster, Kubeconfig, ServerAddress } from './types.js';
 
 /**
  * Comes down from a kubeconfig and flags to what is needed to reach one API server, by client-go's rules

@@ -1,17 +1,12 @@
 import type { Impersonation } from '../kubernetes/impersonation.js';
 import type { OidcConfig } from './auth-provider.js';
 import type { ExecConfig } from './exec-config.js';
+import type { PemSource } from './pem-source.js';
 
 /**
  * The kubeconfig as it stands in files, and the one flat configuration that the rest of the program works with.
  * Field names are those of client-go's `clientcmd/api/v1`.
  */
-
-/**
- * A PEM document: inline in the kubeconfig, with the words that say where for a message, or a file that may be
- * rotated under us (absolute path).
- */
-export type PemSource = { readonly data: Buffer; readonly origin?: string } | { readonly file: string };
 
 export interface Cluster {
   server?: string;

@@ -1,6 +1,6 @@
 import type { Carrier } from './carrier.js';
 import type { Dial } from './dial/dial.js';
-import { UpstreamConnection } from './http1/connection.js';
+import { type ConnectionOwner, UpstreamConnection } from './http1/connection.js';
 import { Http2Pool } from './http2/pool.js';
 
 /** Under the 60 s of common load balancers and the 90 s of the API server, so that they seldom close first. */
@@ -13,7 +13,7 @@ const maxIdle = 128;
  * Hands out connections: the one used last first, a new one when all are busy. There is no upper limit and no queue, so
  * that any number of watches leaves room for a plain request, as net/http's Transport does it.
  */
-export class UpstreamDispatcher {
+export class UpstreamDispatcher implements ConnectionOwner {
   readonly #dial: Dial;
   /** For requests that may share a connection; undefined where none is shared. */
   readonly #shared: Http2Pool | undefined;

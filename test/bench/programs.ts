@@ -3,14 +3,8 @@ import { once } from 'node:events';
 import type { Bench } from './bench.js';
 import { collect, endChild, startChild } from './children.js';
 import { freePort, startNginx } from './nginx.js';
+import type { ProgramName } from './program-names.js';
 import type { Upstream } from './upstream.js';
-
-/**
- * What is compared; `direct` is the load straight at the upstream, and `two-workers` this program with --workers=2, which is
- * never pinned. The order is that of the table's columns.
- */
-export const programNames = ['kube-api-proxy', 'two-workers', 'kubectl', 'nginx', 'direct'] as const;
-export type ProgramName = (typeof programNames)[number];
 
 /** A program in front of an upstream, ready for requests. */
 export interface Program {

@@ -1,6 +1,6 @@
 import { cpus, release, totalmem } from 'node:os';
 import { metrics, type Sample } from './metrics.js';
-import type { ProgramName } from './programs.js';
+import type { ProgramName } from './program-names.js';
 import { median } from './watch-load.js';
 
 /** One program's figure over all rounds, and its ratios to kubectl proxy of the same round where that was run. */

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectFile } from '../support/project.js';
-import { type ProgramName, programNames } from './programs.js';
+import { type ProgramName, programNames } from './program-names.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
 /** What is measured: one of the request workloads, or open watches. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { loadClientCertificate } from '../../src/credentials/client-certificate.js';
 import type { ClientCertificate } from '../../src/credentials/credential.js';
-import type { PemSource } from '../../src/kubeconfig/types.js';
+import type { PemSource } from '../../src/kubeconfig/pem-source.js';
 import {
   type CertificateAuthority,
   type CertificatePair,

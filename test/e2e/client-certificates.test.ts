@@ -11,8 +11,9 @@ import { ask, connectHttp2 } from '../support/http2-client.js';
 import { startUpProblems } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
+import type { Scope } from '../support/scope.js';
 import { createServingFiles } from '../support/serving-files.js';
-import { type Scope, startStack, type TlsStack } from '../support/stack.js';
+import { startStack, type TlsStack } from '../support/stack.js';
 
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const jane = await authority.client({ commonName: 'jane', organizations: ['dev'] });

@@ -16,7 +16,7 @@ import { type RunningProgram, startInProcess } from '../support/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { startProxy } from '../support/proxy.js';
 import { startRawUpstream } from '../support/raw-upstream.js';
-import type { Scope } from '../support/stack.js';
+import type { Scope } from '../support/scope.js';
 
 const path = '/api/v1/namespaces/default/pods';
 const secretToken = 'very-secret-token';

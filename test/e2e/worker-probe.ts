@@ -4,7 +4,8 @@ import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
 import type { ProxyProcess } from '../support/proxy.js';
-import { type Scope, type Stack, startStack } from '../support/stack.js';
+import type { Scope } from '../support/scope.js';
+import { type Stack, startStack } from '../support/stack.js';
 import { type OpenStream, openWatch } from './credential-probe.js';
 
 /** A proxy with its API server, which end with the test; the log tells of all its workers already. */

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type ImpersonationOverrides,
-  resolveImpersonation,
-} from '../../src/kubeconfig/impersonation-config.js';
+import { resolveImpersonation } from '../../src/kubeconfig/impersonation-config.js';
+import type { ImpersonationOverrides } from '../../src/kubeconfig/overrides.js';
 import type { AuthInfo } from '../../src/kubeconfig/types.js';
 
 const label = 'user "alice" in FILE';

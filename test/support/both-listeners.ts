@@ -1,6 +1,6 @@
 import { type ProxyProcess, startProxy } from './proxy.js';
+import type { Scope } from './scope.js';
 import { createServingFiles } from './serving-files.js';
-import type { Scope } from './stack.js';
 import type { StrictUpstream } from './strict-upstream.js';
 
 /** The built program twice in front of one upstream. */

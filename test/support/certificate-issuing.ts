@@ -20,7 +20,7 @@ import type {
   CertificatePair,
   KeyType,
   ServerCertificateOptions,
-} from './certificates.js';
+} from './certificate-types.js';
 
 interface Issuer {
   readonly certificate: X509Certificate;

@@ -11,7 +11,7 @@ import {
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
-import type { Scope } from './stack.js';
+import type { Scope } from './scope.js';
 
 /** A token of the proxy's own identity: it may impersonate and review tokens, and nothing else. */
 export const proxyToken = 'token-of-the-proxy';

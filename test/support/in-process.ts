@@ -11,7 +11,7 @@ import { createLogger, flushed } from '../../src/observability/log/logger.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { projectFile } from './project.js';
 import { environmentOf, type ProxyProcess, withListener } from './proxy.js';
-import type { Scope } from './stack.js';
+import type { Scope } from './scope.js';
 
 /** What a program in the test's own process shares with the built one in a process of its own. */
 export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | 'port' | 'stderr' | 'log'> {

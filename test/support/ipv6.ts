@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
-import type { Scope } from './stack.js';
+import type { Scope } from './scope.js';
 
 /** Opens a port on [::1] that leads to a port of 127.0.0.1 until the scope ends; undefined if there is no IPv6 loopback. */
 export async function forwardFromIpv6(scope: Scope, port: number): Promise<number | undefined> {

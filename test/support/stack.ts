@@ -2,12 +2,8 @@ import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } fro
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
+import type { Scope } from './scope.js';
 import { createServingFiles, type ServingFiles } from './serving-files.js';
-
-/** Where clean-ups go: a test's context, or `{ after }` of node:test for what the tests of a file share. */
-export interface Scope {
-  after(cleanup: () => unknown): void;
-}
 
 /** How a stack differs from the plain one. */
 export interface StackOptions {

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { proxyRefused, proxyUnusable } from './proxy-error.js';
-import type { Negotiation } from './proxy-tunnel.js';
+import type { Negotiation } from './proxy-negotiation.js';
 import { authorityOf } from './proxy-url.js';
 
 const maxHeaderSize = 64 * 1024;

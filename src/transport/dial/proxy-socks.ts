@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type Socks from 'socks';
 import { proxyRefused } from './proxy-error.js';
-import type { Negotiation } from './proxy-tunnel.js';
+import type { Negotiation } from './proxy-negotiation.js';
 import { authorityOf } from './proxy-url.js';
 
 /**

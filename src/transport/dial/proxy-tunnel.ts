@@ -2,22 +2,9 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { negotiateConnect } from './proxy-connect.js';
 import { proxyUnusable } from './proxy-error.js';
+import type { Target } from './proxy-negotiation.js';
 import { negotiateSocks } from './proxy-socks.js';
 import type { ProxyConfig } from './proxy-url.js';
-
-/** The far end of a tunnel. */
-type Target = { readonly hostname: string; readonly port: number };
-
-/**
- * Brings a proxy from a fresh connection to one that leads to `server`. It may call `done` more than once, the first
- * counts; that the socket fails or closes is the caller's to see.
- */
-export type Negotiation = (
-  socket: net.Socket,
-  proxy: ProxyConfig,
-  server: Target,
-  done: (error: Error | null) => void,
-) => void;
 
 /** Which tunnel, and what it takes to open it. */
 export interface TunnelOptions {

@@ -7,7 +7,6 @@ import {
   refuseIllegal,
 } from '../carrier.js';
 import type { Dial } from '../dial/dial.js';
-import type { UpstreamDispatcher } from '../pool.js';
 import { brokenOff, wasReset } from '../reset.js';
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
 
@@ -17,13 +16,21 @@ const firstBuffer = 4 * 1024;
 const fullRead = 16 * 1024;
 const fullBuffer = 4 * fullRead;
 
+/** The pool that a connection belongs to. */
+export interface ConnectionOwner {
+  /** Takes back a connection whose exchange is complete. */
+  release(connection: UpstreamConnection): void;
+  /** Ends a connection, whatever its state. */
+  discard(connection: UpstreamConnection): void;
+}
+
 /** One HTTP/1.1 connection to the API server, carrying one request at a time. */
 export class UpstreamConnection implements Carrier, ResponseEvents {
   /** Whether it has carried an exchange before: only then can it have gone stale unnoticed. */
   reused = false;
   /** When it was last given back, on the clock of `performance.now()`. */
   idleSince = 0;
-  readonly #dispatcher: UpstreamDispatcher;
+  readonly #owner: ConnectionOwner;
   readonly #parser = new ResponseParser();
   #dialled: { destroy(): void } | undefined;
   #socket: Socket | undefined;
@@ -47,8 +54,8 @@ export class UpstreamConnection implements Carrier, ResponseEvents {
   #former: Buffer | undefined;
   #spare: Buffer | undefined;
 
-  constructor(dial: Dial, dispatcher: UpstreamDispatcher) {
-    this.#dispatcher = dispatcher;
+  constructor(dial: Dial, owner: ConnectionOwner) {
+    this.#owner = owner;
     this.#dialled = dial(
       (error, socket) => {
         if (socket === null) this.#fail(error as Error);
@@ -62,7 +69,7 @@ export class UpstreamConnection implements Carrier, ResponseEvents {
     return this.reused && !this.#answered;
   }
 
-  /** It gives itself back to the dispatcher when the exchange is over. */
+  /** It gives itself back to its owner when the exchange is over. */
   send(request: OutgoingRequest, body: OutgoingBody | undefined, exchange: ExchangeEvents): void {
     const head = formatHead(request);
     this.#exchange = exchange;
@@ -123,7 +130,7 @@ export class UpstreamConnection implements Carrier, ResponseEvents {
   /** The answer is whole, and nothing came behind it yet. */
   #settle(): void {
     if (!this.#parser.persistent || this.#body !== undefined) {
-      this.#dispatcher.discard(this);
+      this.#owner.discard(this);
       return;
     }
     // What came with the answer, in other TLS records or behind where reading stopped, must not find another exchange here. It
@@ -135,12 +142,12 @@ export class UpstreamConnection implements Carrier, ResponseEvents {
 
   /** Is of use to another exchange, unless it has ended in the meantime. */
   giveBack(): void {
-    if (!this.#ended) this.#dispatcher.release(this);
+    if (!this.#ended) this.#owner.release(this);
   }
 
   #onSocketEnd = (): void => {
     const isWhole = !wasReset(this.#socket as Socket) && this.#parser.close();
-    if (isWhole) this.#dispatcher.discard(this);
+    if (isWhole) this.#owner.discard(this);
     else this.#fail(brokenOff());
   };
 
@@ -153,7 +160,7 @@ export class UpstreamConnection implements Carrier, ResponseEvents {
   #fail(error: Error): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
-    this.#dispatcher.discard(this);
+    this.#owner.discard(this);
     exchange?.onError(error);
   }
 
@@ -215,7 +222,7 @@ export class UpstreamConnection implements Carrier, ResponseEvents {
   };
 
   cancel(): void {
-    this.#dispatcher.discard(this);
+    this.#owner.discard(this);
   }
 
   /** Ends it now, also while it is being dialled, and the exchange that is on it. */

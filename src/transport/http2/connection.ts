@@ -23,7 +23,7 @@ import { Inbound, type InboundEvents } from './inbound.js';
 import { ReadBuffer } from './read-buffer.js';
 import { requestFields } from './request-head.js';
 import { malformed } from './response-head.js';
-import { Http2Stream, streamWindow } from './stream.js';
+import { Http2Stream, type StreamOwner, streamWindow } from './stream.js';
 
 /** Bytes of all streams together that may be on their way: they are taken at once, whoever they are for. */
 const connectionWindow = 16 * 1024 * 1024;
@@ -59,7 +59,7 @@ export type Negotiated = 'h2' | 'http/1.1';
  * One HTTP/2 connection to the API server (RFC 9113), for requests without a body that stay open. Such a request costs a TLS
  * connection of its own otherwise, and each event a read of its own; Node's client costs more for an event than that read.
  */
-export class Http2Connection implements InboundEvents {
+export class Http2Connection implements InboundEvents, StreamOwner {
   /** Rejects with the error of dialling. Over HTTP/1.1 the connection has ended. */
   readonly negotiated: Promise<Negotiated>;
   readonly #onEnd: (connection: Http2Connection) => void;

@@ -1,5 +1,4 @@
 import type { Carrier, ExchangeEvents, OutgoingBody, OutgoingRequest } from '../carrier.js';
-import type { Http2Connection } from './connection.js';
 import { errorCode } from './frames.js';
 import type { HeaderFields } from './header-block.js';
 import { Http2Error } from './http2-error.js';
@@ -11,11 +10,27 @@ import { malformed, readHead, readTrailers } from './response-head.js';
  */
 export const streamWindow = 256 * 1024;
 
+/** The connection that a stream belongs to. */
+export interface StreamOwner {
+  /** Whether no stream has begun on it: one that fails on it has not met a connection gone stale. */
+  readonly isFresh: boolean;
+  /** Sends the stream's request. Throws a TypeError when it would not be HTTP. */
+  start(stream: Http2Stream, request: OutgoingRequest): void;
+  /** The stream is over, or will not be sent. */
+  leave(stream: Http2Stream): void;
+  /** Tells the API server that the stream is given up. */
+  reset(streamId: number, code: number): void;
+  /** Lets the API server send more on the stream. */
+  widen(streamId: number, bytes: number): void;
+  /** The bytes that are being given on are needed longer. */
+  detach(): void;
+}
+
 /** One request without a body on a connection that others share, and its answer. */
 export class Http2Stream implements Carrier {
   /** 0 until it is sent. */
   id = 0;
-  readonly #connection: Http2Connection;
+  readonly #connection: StreamOwner;
   /** What the answer goes to; undefined before and after. */
   #exchange: ExchangeEvents | undefined;
   #isFirst = false;
@@ -29,7 +44,7 @@ export class Http2Stream implements Carrier {
   #untold = 0;
   #paused = false;
 
-  constructor(connection: Http2Connection) {
+  constructor(connection: StreamOwner) {
     this.#connection = connection;
   }
 

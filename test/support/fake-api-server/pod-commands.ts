@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PodProcess } from './pod-shell.js';
+import type { PodProcess } from './pod-process.js';
 import { readTar, writeTar } from './tar.js';
 
 type PodCommand = (args: readonly string[], process: PodProcess) => Promise<number>;

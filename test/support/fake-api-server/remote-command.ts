@@ -3,7 +3,8 @@ import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
 import { isRecord, type KubeObject } from './objects.js';
-import { type PodProcess, runCommand } from './pod-shell.js';
+import type { PodProcess } from './pod-process.js';
+import { runCommand } from './pod-shell.js';
 import {
   type CommandStatus,
   exitStatus,

@@ -1,4 +1,4 @@
-import type { TerminalSize } from './pod-shell.js';
+import type { TerminalSize } from './pod-process.js';
 
 /** What an exec or attach request asks for, from its query. */
 export interface RemoteCommandOptions {

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { projectFile } from './support/project.js';
+
+/** A project with the linter's configuration, and files that import what they must not. */
+const files: Readonly<Record<string, string>> = {
+  'src/main.ts': "import './transport/pool.js';\n",
+  'src/kubernetes/allowed.ts': "import '../http/header-fields.js';\n",
+  'src/kubernetes/value.ts': "import '../proxy/headers.js';\n",
+  'src/kubernetes/type.ts': "import type { A } from '../proxy/headers.js';\nexport type B = A;\n",
+  'src/kubernetes/inline-type.ts': "export type A = import('../proxy/headers.js').A;\n",
+  'src/kubernetes/again.ts': "export { a } from '../proxy/headers.js';\n",
+  'src/kubernetes/all.ts': "export * from '../proxy/headers.js';\n",
+  'src/kubernetes/late.ts': "export const late = () => import('../proxy/headers.js');\n",
+  'src/transport/http1/connection.ts': "import '../pool.js';\nimport '../../proxy/headers.js';\n",
+  'src/unheard-of/a.ts': "import '../lib/clock.js';\n",
+  'src/lib/one.ts': "import type { Two } from './two.js';\nexport type One = { readonly two?: Two };\n",
+  'src/lib/two.ts': "import type { One } from './one.js';\nexport type Two = { readonly one?: One };\n",
+  'test/kubernetes/value.test.ts': "import '../proxy/headers.js';\nimport '../../src/proxy/headers.js';\n",
+};
+
+describe('the linter', () => {
+  const temporary = mkdtempSync(join(tmpdir(), 'imports-'));
+  after(() => rmSync(temporary, { recursive: true }));
+  // A checkout below a folder of that name is common, and its test/ is not the source.
+  const folder = join(temporary, 'src/project');
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(join(folder, dirname(name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  for (const name of ['biome.json', 'src/imports.grit']) copyFileSync(projectFile(name), join(folder, name));
+  const biome = projectFile('node_modules/.bin/biome');
+  const { status, stdout } = spawnSync(
+    biome,
+    ['lint', '--vcs-enabled=false', '--reporter=github', '--max-diagnostics=none'],
+    { cwd: folder, encoding: 'utf8' },
+  );
+  const found = stdout
+    .split('\n')
+    .map(line => /title=([^,]*),file=.*?\/src\/project\/([^,]*),.*::(.*)/.exec(line)?.slice(1))
+    .filter(match => match !== undefined);
+
+  it('fails', () => assert.notEqual(status, 0, stdout));
+
+  it('reports each import from a folder that src/imports.grit does not allow, whatever its form', () => {
+    assert.deepEqual(
+      found.filter(([rule]) => rule === 'plugin').map(([, file, message]) => `${file}: ${message}`),
+      [
+        ...['again', 'all', 'inline-type', 'late', 'type', 'value'].map(
+          name =>
+            `src/kubernetes/${name}.ts: src/kubernetes must not import from src/proxy: src/imports.grit does not allow it`,
+        ),
+        'src/main.ts: src/main must not import from src/transport: src/imports.grit does not allow it',
+        'src/transport/http1/connection.ts: src/transport must not import from src/proxy: src/imports.grit does not allow it',
+        'src/unheard-of/a.ts: src/unheard-of must not import from src/lib: src/imports.grit does not allow it',
+      ],
+    );
+  });
+
+  it('reports two files that import from each other, even if only types', () => {
+    assert.deepEqual(
+      found.filter(([rule]) => rule === 'lint/suspicious/noImportCycles').map(([, file]) => file),
+      ['src/lib/one.ts', 'src/lib/two.ts'],
+    );
+  });
+});

@@ -1,4 +1,5 @@
 import type { RE2JS } from 're2js';
+import type { ValueType } from '../lib/value-type.js';
 import { compileRe2 } from './re2.js';
 
 /** The origins that `--cors-allowed-origins` names. */
@@ -55,3 +56,13 @@ function findsHost(expression: RE2JS, origin: string): boolean {
     (/^(?::\d+)?$/.test(rest) || (origin[end - 1] === ':' && /^\d+$/.test(rest)))
   );
 }
+
+/** An option's list of origins of web pages; each pins both ends of the host. The value is the text itself. */
+export const originList: ValueType<string> = {
+  placeholder: 'REGEXPS',
+  separator: ',',
+  parse(value, where) {
+    const compiled = compileOriginList(where, value);
+    return 'list' in compiled ? { value } : compiled;
+  },
+};

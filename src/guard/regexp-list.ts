@@ -1,3 +1,4 @@
+import type { ValueType } from '../lib/value-type.js';
 import { compileRe2 } from './re2.js';
 
 /** A comma-separated list of Go regular expressions, as kubectl proxy's filter flags take it. */
@@ -79,3 +80,13 @@ export function compileRegexpList(
 function shorten(reason: string): string {
   return reason.replace(/^error parsing regexp: /, '');
 }
+
+/** An option's list of Go regular expressions that compile; the value is the text itself. */
+export const regexpList: ValueType<string> = {
+  placeholder: 'REGEXPS',
+  separator: ',',
+  parse(value, where) {
+    const compiled = compileRegexpList(where, value);
+    return 'list' in compiled ? { value } : compiled;
+  },
+};

@@ -1,4 +1,5 @@
 import { builtInResources } from '../kubernetes/built-in-resources.js';
+import type { ValueType } from '../lib/value-type.js';
 
 /** One entry of `--reject-resources`; `*` stands for any. */
 export interface ResourcePattern {
@@ -77,3 +78,14 @@ function isAny(pattern: string, text: string): boolean {
 function covers({ subresource: pattern }: ResourcePattern, subresource: string): boolean {
   return pattern === undefined || (subresource !== '' && isAny(pattern, subresource));
 }
+
+/** An option's list of RESOURCE[.GROUP][/SUBRESOURCE]. */
+export const resourceList: ValueType<readonly ResourcePattern[]> = {
+  placeholder: 'RESOURCES',
+  separator: ',',
+  parse(value, where) {
+    const parsed = parseResourceList(value);
+    if ('patterns' in parsed) return { value: parsed.patterns };
+    return { problems: parsed.problems.map(problem => `${where}: ${problem}`) };
+  },
+};

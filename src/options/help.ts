@@ -1,5 +1,6 @@
+import type { OptionGroup } from '../lib/option.js';
 import { kubectlFlags, verbosity } from './kubectl-flags.js';
-import { definitionOf, flagName, type OptionGroup, optionKeys } from './table.js';
+import { definitionOf, flagName, optionKeys } from './table.js';
 
 const width = 100;
 

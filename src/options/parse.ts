@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describeFileError } from '../lib/file-problem.js';
+import { problemsOf } from '../lib/option.js';
 import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import { openDoors } from './exposure.js';
 import type { Given, Source } from './given.js';
-import { definitionOf, type OptionKey, type Options, optionKeys } from './table.js';
+import { definitionOf, type OptionKey, type Options, optionKeys, optionOwners } from './table.js';
 
 /** Where options come from. `argv` has no program name in it; `readFile` reads the file of --config. */
 export interface OptionSources {
@@ -46,7 +47,11 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   }
   const options = Object.fromEntries(values) as Options;
   if (options.help || options.version) return { options, problems: [], ignored };
-  return { options, problems: [...problems, ...contradictions(options)], ignored };
+  return {
+    options,
+    problems: [...problems, ...problemsOf(optionOwners, options), ...openDoors(options)],
+    ignored,
+  };
 }
 
 function readConfigFile(config: Given | undefined, readFile: (file: string) => string): Source {
@@ -57,34 +62,4 @@ function readConfigFile(config: Given | undefined, readFile: (file: string) => s
   } catch (error) {
     return { given: nothing, problems: [`${config.where}: ${config.text}: ${describeFileError(error)}`] };
   }
-}
-
-/** Options that are right by themselves and wrong together. */
-function contradictions(options: Options): string[] {
-  const problems: string[] = [];
-  if (options.unixSocket !== '' && options.port !== 8001) {
-    problems.push('--unix-socket and --port cannot be set at the same time');
-  }
-  if (options.www !== '' && options.wwwPrefix === options.apiPrefix) {
-    problems.push(`--www-prefix and --api-prefix are both "${options.apiPrefix}"`);
-  }
-  if (options.rateLimit > 0 && options.rateLimitBurst === 0) {
-    problems.push('--rate-limit-burst is 0, which lets no request pass while --rate-limit is set');
-  }
-  if ((options.tlsCertFile === '') !== (options.tlsPrivateKeyFile === '')) {
-    const [given, missing] =
-      options.tlsCertFile === ''
-        ? ['--tls-private-key-file', '--tls-cert-file']
-        : ['--tls-cert-file', '--tls-private-key-file'];
-    problems.push(`${given} needs ${missing} with it`);
-  }
-  if (options.unixSocket !== '' && options.tlsCertFile !== '') {
-    problems.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS is for a port');
-  }
-  if (options.clientCaFile !== '' && options.tlsCertFile === '') {
-    problems.push(
-      '--client-ca-file needs --tls-cert-file and --tls-private-key-file: only TLS has client certificates',
-    );
-  }
-  return [...problems, ...openDoors(options)];
 }

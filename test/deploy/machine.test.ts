@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { parseDuration } from '../../src/options/duration.js';
+import { parseDuration } from '../../src/lib/duration.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { projectFile } from '../support/project.js';
 

@@ -1,3 +1,5 @@
+import type { ValueType } from '../../lib/value-type.js';
+
 /**
  * Go's names of cipher suites (crypto/tls, as `--tls-cipher-suites` of the API server has them) and OpenSSL's. Those of TLS 1.3
  * have no OpenSSL name here: they cannot be chosen, in Go neither, and naming one changes nothing.
@@ -34,10 +36,21 @@ const defaultSuites = [...openSslNames.values()]
 
 const tls13Suites = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 
-/** Whether a suite can be offered; those that crypto/tls knows and OpenSSL has given up (RC4, 3DES) cannot. */
-export function isCipherSuite(goName: string): boolean {
-  return openSslNames.has(goName);
-}
+/** An option's list of suites that can be offered; those that crypto/tls knows and OpenSSL has given up (RC4, 3DES) cannot. */
+export const cipherSuites: ValueType<readonly string[]> = {
+  placeholder: 'NAMES',
+  separator: ',',
+  parse(value, where) {
+    const names = value.split(',').filter(name => name !== '');
+    const unknown = names.filter(name => !openSslNames.has(name));
+    if (unknown.length === 0) return { value: names };
+    return {
+      problems: unknown.map(
+        name => `${where}: ${JSON.stringify(name)} is not a cipher suite that is offered here`,
+      ),
+    };
+  },
+};
 
 /** The suites as OpenSSL takes them; without any, good ones. Names have to be known. */
 export function openSslCiphers(goNames: readonly string[]): string {

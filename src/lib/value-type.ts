@@ -1,7 +1,3 @@
-import { compileOriginList } from '../guard/origin-list.js';
-import { compileRegexpList } from '../guard/regexp-list.js';
-import { parseResourceList, type ResourcePattern } from '../guard/resource-list.js';
-import { isCipherSuite } from '../server/listener/cipher-suites.js';
 import { parseDuration } from './duration.js';
 
 /** What a text came to: its value, or one line for each thing that is wrong with it. */
@@ -141,37 +137,6 @@ export const address: ValueType<string> = valueType('ADDRESS', value => {
   return /^[^:]*:\d*$/.test(host) ? 'is not an address (its port belongs in --port)' : { value: host };
 });
 
-/** A comma-separated list of Go regular expressions that compile; the value is the text itself. */
-export const regexpList: ValueType<string> = {
-  placeholder: 'REGEXPS',
-  separator: ',',
-  parse(value, where) {
-    const compiled = compileRegexpList(where, value);
-    return 'list' in compiled ? { value } : compiled;
-  },
-};
-
-/** The same of origins of web pages; each pins both ends of the host. */
-export const originList: ValueType<string> = {
-  placeholder: 'REGEXPS',
-  separator: ',',
-  parse(value, where) {
-    const compiled = compileOriginList(where, value);
-    return 'list' in compiled ? { value } : compiled;
-  },
-};
-
-/** A comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE]. */
-export const resourceList: ValueType<readonly ResourcePattern[]> = {
-  placeholder: 'RESOURCES',
-  separator: ',',
-  parse(value, where) {
-    const parsed = parseResourceList(value);
-    if ('patterns' in parsed) return { value: parsed.patterns };
-    return { problems: parsed.problems.map(problem => `${where}: ${problem}`) };
-  },
-};
-
 /** One of `values`, written as it stands. */
 export function oneOf<const T extends string>(...values: T[]): ValueType<T> {
   return valueType<T>(values.join('|'), value => {
@@ -179,19 +144,3 @@ export function oneOf<const T extends string>(...values: T[]): ValueType<T> {
     return known === undefined ? `is not one of ${values.join(', ')}` : { value: known };
   });
 }
-
-/** A comma-separated list of cipher suites by Go's names. */
-export const cipherSuites: ValueType<readonly string[]> = {
-  placeholder: 'NAMES',
-  separator: ',',
-  parse(value, where) {
-    const names = value.split(',').filter(name => name !== '');
-    const unknown = names.filter(name => !isCipherSuite(name));
-    if (unknown.length === 0) return { value: names };
-    return {
-      problems: unknown.map(
-        name => `${where}: ${JSON.stringify(name)} is not a cipher suite that is offered here`,
-      ),
-    };
-  },
-};

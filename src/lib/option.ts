@@ -1,0 +1,80 @@
+import type { ValueType } from './value-type.js';
+
+/** The headings of --help, in its order. */
+export const optionGroups = [
+  'Listening',
+  'Authentication',
+  'Filter',
+  'Fair shares',
+  'API server',
+  'Credentials',
+  'Logging',
+  'Audit',
+  'General',
+] as const;
+
+export type OptionGroup = (typeof optionGroups)[number];
+
+/** One option: how its text is read, its default as one would write it, and one sentence about it. */
+export interface OptionDefinition<T> {
+  readonly type: ValueType<T>;
+  readonly short?: string;
+  readonly default: string;
+  readonly group: OptionGroup;
+  readonly help: string;
+  /** A flag only: neither the environment nor the file can set it. */
+  readonly flagOnly?: true;
+}
+
+/** Options by their keys, which are the fields of the options' values and, in kebab-case, the flags. */
+type OptionDefinitions = Readonly<Record<string, OptionDefinition<unknown>>>;
+
+/** The values of options, by the same keys. */
+export type OptionValues<D> = {
+  readonly [K in keyof D]: D[K] extends { readonly type: ValueType<infer T> } ? T : never;
+};
+
+/** Whatever has options of its own: a group, a guard, a method of authentication. */
+export interface OptionOwner {
+  readonly options: OptionDefinitions;
+  /** What is wrong with options that are right by themselves and wrong together, one line each; may read options of other owners. */
+  problems?(options: never): readonly string[];
+}
+
+type Ungrouped = Omit<OptionDefinition<unknown>, 'group'>;
+type Grouped<D> = { readonly [K in keyof D]: OptionDefinition<OptionValues<D>[K]> };
+
+/** Options that stand together in one group of --help. */
+export function defineOptions<D extends Readonly<Record<string, Ungrouped>>>(
+  group: OptionGroup,
+  definitions: D,
+): Grouped<D> {
+  const grouped = Object.entries(definitions).map(([key, definition]) => [key, { ...definition, group }]);
+  return Object.fromEntries(grouped) as Grouped<D>;
+}
+
+type Intersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
+  member: infer All,
+) => void
+  ? All
+  : never;
+
+/** The options of all members of a list. */
+export type MergedOptions<Owners extends readonly OptionOwner[]> = Intersection<Owners[number]['options']>;
+
+/** The options of all members of a list, in its order. */
+export function mergeOptions<const Owners extends readonly OptionOwner[]>(
+  owners: Owners,
+): MergedOptions<Owners> {
+  return Object.assign({}, ...owners.map(({ options }) => options)) as MergedOptions<Owners>;
+}
+
+type ReadByProblems<Owner> = Owner extends { problems(options: infer Options): unknown } ? Options : never;
+
+/** What all members of a list find wrong, in its order. */
+export function problemsOf<const Owners extends readonly OptionOwner[]>(
+  owners: Owners,
+  options: Intersection<ReadByProblems<Owners[number]>>,
+): readonly string[] {
+  return owners.flatMap(owner => owner.problems?.(options as never) ?? []);
+}

@@ -1,0 +1,59 @@
+import { defineOptions } from '../lib/option.js';
+import { bool, keepAlive, text, timeout } from '../lib/value-type.js';
+
+const options = defineOptions('API server', {
+  kubeconfig: {
+    type: text('FILE'),
+    default: '',
+    help: 'Kubeconfig file; without it the files in KUBECONFIG, else ~/.kube/config.',
+  },
+  context: {
+    type: text('NAME'),
+    default: '',
+    help: 'Context of the kubeconfig to use instead of its current one.',
+  },
+  cluster: {
+    type: text('NAME'),
+    default: '',
+    help: "Cluster of the kubeconfig to use instead of the context's.",
+  },
+  server: {
+    type: text('URL'),
+    short: 's',
+    default: '',
+    help: 'Address and port of the API server.',
+  },
+  certificateAuthority: {
+    type: text('FILE'),
+    default: '',
+    help: "Certificates that the API server's certificate is checked against.",
+  },
+  tlsServerName: {
+    type: text('NAME'),
+    default: '',
+    help: "Name that the API server's certificate must have, instead of the host of its address.",
+  },
+  insecureSkipTlsVerify: {
+    type: bool,
+    default: 'false',
+    help: "Do not check the API server's certificate; anyone between can then read and change everything.",
+  },
+  requestTimeout: {
+    type: timeout,
+    default: '0',
+    help: 'How long one request to the API server may take, with a unit or in seconds; 0 is for ever.',
+  },
+  keepalive: {
+    type: keepAlive,
+    default: '0s',
+    help: 'Interval of TCP keep-alive probes; 0s is 15s, a negative one turns them off.',
+  },
+  appendServerPath: {
+    type: bool,
+    default: 'false',
+    help: "Put the path of the API server's address before the path of each request.",
+  },
+});
+
+/** The API server and the way to it. */
+export const apiServer = { options };

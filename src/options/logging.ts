@@ -1,0 +1,23 @@
+import { defineOptions } from '../lib/option.js';
+import { oneOf } from '../lib/value-type.js';
+
+const options = defineOptions('Logging', {
+  logLevel: {
+    type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    help: 'Least level that is logged; each request is one line at info.',
+  },
+  logRequests: {
+    type: oneOf('all', 'errors', 'none'),
+    default: 'all',
+    help: 'Which requests have a line: all, those that failed or ended with 4xx or 5xx, or none.',
+  },
+  logFormat: {
+    type: oneOf('auto', 'json', 'pretty'),
+    default: 'auto',
+    help: 'Format of the log: json has every field, pretty one short line for each event; auto is pretty on a terminal, else json.',
+  },
+});
+
+/** The program's log. */
+export const logging = { options };

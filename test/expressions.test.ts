@@ -4,13 +4,13 @@ import { test } from 'node:test';
 import { createFilter } from '../src/guard/filter.js';
 import { refuseClaimedIdentity } from '../src/guard/impersonation.js';
 import { compileRegexpList, type RegexpList } from '../src/guard/regexp-list.js';
-import { parseRequestTarget } from '../src/guard/request-target.js';
 import { impersonatedUser } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { sourceIPs } from '../src/observability/audit/event.js';
 import { loggableUri } from '../src/observability/audit/request-uri.js';
 import { optionTable } from '../src/options/table.js';
 import { type Additions, outboundHeaders } from '../src/proxy/headers.js';
+import { parseRequestTarget } from '../src/request/request-target.js';
 import { projectFile } from './support/project.js';
 
 /** Characters that a client can put into one target or one field: a head has 128 KB. */

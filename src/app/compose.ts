@@ -2,7 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
 import { asksCallers, configureAuthentication } from '../authentication/methods.js';
-import type { Upstream } from '../clusters/cluster.js';
+import type { Cluster } from '../clusters/cluster.js';
 import { followConfiguration } from '../clusters/follow.js';
 import { createImpersonationCheck } from '../clusters/impersonation-access.js';
 import { get } from '../clusters/own-request.js';
@@ -36,9 +36,9 @@ export interface Surroundings {
 
 /** Where a program that is one process of several differs from one that is alone. */
 export interface Team {
-  /** Gives the upstream, in place of files that are read and followed. */
+  /** Gives the cluster, in place of files that are read and followed. */
   readonly follow?: typeof followConfiguration;
-  /** The upstream, or a credential that it gives, may be another. */
+  /** The cluster's endpoint, or a credential that it gives, may be another. */
   readonly onChange?: () => void;
   readonly fetchDiscovery?: FetchJson;
   /** Checks of readyz beside the program's own. */
@@ -56,7 +56,7 @@ export interface Program {
   /** The admin listener; undefined unless it has a port. */
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
-  readonly upstream: Upstream;
+  readonly cluster: Cluster;
   readonly metrics: Metrics;
   readonly health: Health;
   /** Begins to fetch an OIDC issuer's keys, where there is one: for callers, and for the check of readyz. */
@@ -85,18 +85,18 @@ export async function createProgram(
 ): Promise<Program | { readonly problems: readonly string[] }> {
   const { env, homedir, logger } = surroundings;
   // Metrics are there before what they ask at a scrape.
-  let upstream: Upstream | undefined;
+  let cluster: Cluster | undefined;
   let health: Health | undefined;
   const openStreams = new OpenStreams();
   const discovery: FetchJson =
-    team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(upstream as Upstream, path, accept));
+    team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(cluster as Cluster, path, accept));
   const knownResources = createKnownResources(discovery);
   const unknownResources = new UnknownResources(options.rejectResources, discovery, logger);
   const fairShares = new FairShares(options);
   const metrics = createMetrics({
     ...surroundings,
     knownResources,
-    connections: () => ({ idle: 0, active: 0, ...upstream?.connections, upgraded: openStreams.upgraded }),
+    connections: () => ({ idle: 0, active: 0, ...cluster?.connections, upgraded: openStreams.upgraded }),
     shares: () => fairShares.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
@@ -137,7 +137,7 @@ export async function createProgram(
           ...(options.clientCaFile !== '' && {
             certificates: createClientCertificateAuthenticator(() => listenerTls?.clientAuthorities),
           }),
-          upstream: () => upstream as Upstream,
+          upstream: () => cluster as Cluster,
           metrics: metrics.authentication,
           logger,
           env,
@@ -164,16 +164,16 @@ export async function createProgram(
     await audit.auditLog?.close();
     return { problems };
   }
-  upstream = followed.upstream;
+  cluster = followed.cluster;
   listenerTls = tls;
 
   const shutdown = createShutdownCheck();
   const mayImpersonate =
-    configured && createImpersonationCheck(followed.upstream, () => configured.impersonated());
+    configured && createImpersonationCheck(followed.cluster, () => configured.impersonated());
   const checks = [
     ...(team.checks ?? []),
-    { name: 'credentials', check: async () => void (await sessionWithin(followed.upstream, probeTimeout)) },
-    { name: 'upstream', check: createReachabilityCheck(followed.upstream) },
+    { name: 'credentials', check: async () => void (await sessionWithin(followed.cluster, probeTimeout)) },
+    { name: 'upstream', check: createReachabilityCheck(followed.cluster) },
     ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
     ...(configured?.checks ?? []),
     { name: 'shutdown', check: shutdown.check },
@@ -181,7 +181,7 @@ export async function createProgram(
   health = createHealth(checks, () => unknownResources.warnings());
   const app = await buildServer({
     options: { ...options, www: folder.path },
-    upstream,
+    cluster,
     metrics,
     exposition: team.exposition ?? metrics,
     health: team.health ?? health,
@@ -205,7 +205,7 @@ export async function createProgram(
     app,
     admin,
     openStreams,
-    upstream,
+    cluster,
     metrics,
     health,
     auditLog: audit.auditLog,
@@ -235,12 +235,8 @@ export async function abandonProgram({ app, admin, auditLog }: Program): Promise
 }
 
 /** A discovery document, as JSON. */
-export async function fetchDiscovery(
-  upstream: Upstream,
-  path: string,
-  accept: string,
-): ReturnType<FetchJson> {
-  const { status, text } = await get(upstream, path, { accept, timeout: discoveryTimeout });
+export async function fetchDiscovery(cluster: Cluster, path: string, accept: string): ReturnType<FetchJson> {
+  const { status, text } = await get(cluster, path, { accept, timeout: discoveryTimeout });
   return { status, body: JSON.parse(text) as unknown };
 }
 

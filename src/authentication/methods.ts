@@ -1,4 +1,4 @@
-import type { Upstream } from '../clusters/cluster.js';
+import type { Cluster } from '../clusters/cluster.js';
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { HealthCheck } from '../endpoints/health.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -27,7 +27,7 @@ export interface AuthenticationOptions extends OidcOptions {
 /** What the methods work with. */
 export interface AuthenticationSurroundings {
   /** Asked when there is a request, and so a server. */
-  readonly upstream: () => Upstream;
+  readonly upstream: () => Cluster;
   readonly metrics: AuthenticationMetrics;
   readonly logger: Logger;
   /** The process's environment: it may name a proxy on the way to an OpenID Connect issuer. */

@@ -1,4 +1,4 @@
-import type { Upstream } from '../clusters/cluster.js';
+import type { Cluster } from '../clusters/cluster.js';
 import { postReview } from '../clusters/own-request.js';
 import { readIdToken } from '../kubeconfig/id-token.js';
 import { StatusError } from '../kubernetes/status.js';
@@ -11,7 +11,7 @@ import type { Judgement } from './token-cache.js';
 
 /** What a review is made with. */
 export interface TokenReviewOptions {
-  readonly upstream: () => Upstream;
+  readonly upstream: () => Cluster;
   /** For whom a token must be; none stands for the API server itself. */
   readonly audiences: readonly string[];
   readonly rules: IdentityRules;

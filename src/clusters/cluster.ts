@@ -19,7 +19,7 @@ export interface Endpoint {
 }
 
 /** What one request goes upstream with: a picture of the moment, which an exchange keeps to its end. */
-export interface UpstreamSession {
+export interface Session {
   /** The endpoint that it was made from. A request that was judged for another one is judged again before it is sent. */
   readonly endpoint: Endpoint;
   /** Value of the Host header, and the name used in messages. */
@@ -34,7 +34,7 @@ export interface UpstreamSession {
 }
 
 /** What stays the same whatever is reloaded. */
-export interface UpstreamOptions {
+export interface ClusterOptions {
   /** TCP keep-alive period in milliseconds, 0 for none. */
   readonly keepAlive: number;
   /** Whether long-running requests may share connections of HTTP/2. */
@@ -48,20 +48,20 @@ export interface UpstreamOptions {
 /** A session and what it was made from. */
 interface Made {
   readonly endpoint: Endpoint;
-  readonly session: UpstreamSession;
+  readonly session: Session;
 }
 
 /**
  * The API server as both legs see it. Sessions change when credentials or the configuration do: new requests take the new
  * one, open ones end on theirs, and idle connections of the old one are closed.
  */
-export class Upstream {
-  readonly #options: UpstreamOptions;
+export class Cluster {
+  readonly #options: ClusterOptions;
   #endpoint: Endpoint;
   #made: Made | undefined;
   readonly #dispatchers = new Set<UpstreamDispatcher>();
 
-  constructor(endpoint: Endpoint, options: UpstreamOptions) {
+  constructor(endpoint: Endpoint, options: ClusterOptions) {
     this.#endpoint = endpoint;
     this.#options = options;
     this.#takeUp();
@@ -92,7 +92,7 @@ export class Upstream {
    * What to send a request with now. A promise only while there is no credential, which rejects with a CredentialError;
    * who waits while the endpoint is replaced gets what the new one has.
    */
-  session(): UpstreamSession | Promise<UpstreamSession> {
+  session(): Session | Promise<Session> {
     const endpoint = this.#endpoint;
     const credential = endpoint.source.get();
     if (!(credential instanceof Promise)) return this.#sessionOf(endpoint, credential);
@@ -110,7 +110,7 @@ export class Upstream {
    * The API server answered 401 to a request of this session. Resolves to a session with another credential, or to undefined when
    * there is none to try. Never rejects.
    */
-  async refused(session: UpstreamSession): Promise<UpstreamSession | undefined> {
+  async refused(session: Session): Promise<Session | undefined> {
     try {
       await this.#endpoint.source.refused(session.credential);
       const next = await this.session();
@@ -140,7 +140,7 @@ export class Upstream {
     for (const dispatcher of this.#dispatchers) dispatcher.destroy();
   }
 
-  #sessionOf(endpoint: Endpoint, credential: Credential): UpstreamSession {
+  #sessionOf(endpoint: Endpoint, credential: Credential): Session {
     const made = this.#made;
     if (made !== undefined && made.endpoint === endpoint && made.session.credential === credential) {
       return made.session;
@@ -150,7 +150,7 @@ export class Upstream {
     return session;
   }
 
-  #createSession(endpoint: Endpoint, credential: Credential, before: Made | undefined): UpstreamSession {
+  #createSession(endpoint: Endpoint, credential: Credential, before: Made | undefined): Session {
     const { config, certificateAuthority } = endpoint;
     const identity = {
       endpoint,

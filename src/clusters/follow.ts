@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watchFiles } from '../lib/file-watch.js';
-import { Upstream, type UpstreamOptions } from './cluster.js';
+import { Cluster, type ClusterOptions } from './cluster.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
 
-/** An upstream that follows its files. */
-export interface FollowingUpstream {
-  readonly upstream: Upstream;
+/** An cluster that follows its files. */
+export interface FollowedCluster {
+  readonly cluster: Cluster;
   /** Ends the connections, and a login that is under way. */
   close(): void;
 }
 
-/** What an upstream that follows its files needs. */
-export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, UpstreamOptions {
+/** What an cluster that follows its files needs. */
+export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, ClusterOptions {
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
   /** Milliseconds between checks, 4,000 by default: a rotated file is in use within twice that. */
@@ -26,7 +26,7 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, 
  */
 export async function followConfiguration(
   options: FollowOptions,
-): Promise<FollowingUpstream | { readonly problems: readonly string[] }> {
+): Promise<FollowedCluster | { readonly problems: readonly string[] }> {
   let look: () => Promise<void> = async () => {};
   const lookAgain = () =>
     Promise.race([look(), sleep(options.lookTimeout ?? 1_000, undefined, { ref: false })]);
@@ -37,7 +37,7 @@ export async function followConfiguration(
   let current: Configuration = first;
   // A configuration that cannot be used yet may name files that are still to come.
   let awaited: readonly string[] = [];
-  const upstream = new Upstream(first, options);
+  const cluster = new Cluster(first, options);
   const watch = await watchFiles({
     files: () => [...current.files, ...awaited],
     interval: options.interval ?? 4_000,
@@ -50,16 +50,16 @@ export async function followConfiguration(
       }
       if (current.source.name !== next.source.name) options.events.expires(current.source.name, undefined);
       current = next;
-      upstream.replace(next);
+      cluster.replace(next);
       options.onReload([]);
     },
   });
   look = watch.look;
   return {
-    upstream,
+    cluster,
     close() {
       watch.close();
-      upstream.destroy();
+      cluster.destroy();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { shareFinding } from '../lib/shared-check.js';
-import type { Upstream } from './cluster.js';
+import type { Cluster } from './cluster.js';
 import { postReview } from './own-request.js';
 
 /** A part of a user that impersonation needs a permission for. */
@@ -20,18 +20,18 @@ const authorization = 'authorization.k8s.io/v1';
  * at most every 30 s.
  */
 export function createImpersonationCheck(
-  upstream: Upstream,
+  cluster: Cluster,
   targets: () => readonly ImpersonationTarget[],
   now?: () => number,
 ): () => Promise<void> {
-  return shareFinding(() => check(upstream, targets()), lifetime, now);
+  return shareFinding(() => check(cluster, targets()), lifetime, now);
 }
 
-async function check(upstream: Upstream, targets: readonly ImpersonationTarget[]): Promise<void> {
-  const answers = await Promise.all(targets.map(target => isAllowed(upstream, target)));
+async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]): Promise<void> {
+  const answers = await Promise.all(targets.map(target => isAllowed(cluster, target)));
   const refused = targets.filter((_, index) => answers[index] === false);
   if (refused.length === 0) return;
-  const rules = await ownRules(upstream);
+  const rules = await ownRules(cluster);
   const missing = refused.filter(target => !rules.some(rule => covers(rule, target)));
   if (missing.length === 0) return;
   throw new Error(
@@ -41,8 +41,8 @@ async function check(upstream: Upstream, targets: readonly ImpersonationTarget[]
 }
 
 /** SelfSubjectAccessReview, which every authenticated user may create (`system:basic-user`). */
-async function isAllowed(upstream: Upstream, target: ImpersonationTarget): Promise<boolean> {
-  const status = await review(upstream, 'SelfSubjectAccessReview', {
+async function isAllowed(cluster: Cluster, target: ImpersonationTarget): Promise<boolean> {
+  const status = await review(cluster, 'SelfSubjectAccessReview', {
     resourceAttributes: { verb: 'impersonate', ...target },
   });
   return status['allowed'] === true;
@@ -55,8 +55,8 @@ interface Rule {
 }
 
 /** SelfSubjectRulesReview: the rules themselves, with those for some names among them. */
-async function ownRules(upstream: Upstream): Promise<readonly Rule[]> {
-  const { resourceRules } = await review(upstream, 'SelfSubjectRulesReview', { namespace: 'default' });
+async function ownRules(cluster: Cluster): Promise<readonly Rule[]> {
+  const { resourceRules } = await review(cluster, 'SelfSubjectRulesReview', { namespace: 'default' });
   return Array.isArray(resourceRules) ? (resourceRules as Rule[]) : [];
 }
 
@@ -73,11 +73,11 @@ function has(list: readonly string[] = [], item: string): boolean {
   return list.includes(item) || list.includes('*');
 }
 
-async function review(upstream: Upstream, kind: string, spec: object): Promise<Record<string, unknown>> {
+async function review(cluster: Cluster, kind: string, spec: object): Promise<Record<string, unknown>> {
   const path = `/apis/${authorization}/${kind.toLowerCase()}s`;
-  const answer = await postReview(upstream, path, { apiVersion: authorization, kind, spec, timeout });
+  const answer = await postReview(cluster, path, { apiVersion: authorization, kind, spec, timeout });
   if (answer.status !== 201 && answer.status !== 200) {
-    throw new Error(`the API server at ${upstream.host} answers ${answer.status} to a ${kind}`);
+    throw new Error(`the API server at ${cluster.host} answers ${answer.status} to a ${kind}`);
   }
   const { status } = JSON.parse(answer.text) as { status?: Record<string, unknown> };
   return status ?? {};

@@ -1,6 +1,6 @@
 import type { Carrier, ExchangeEvents, OutgoingBody } from '../transport/carrier.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
-import type { Upstream, UpstreamSession } from './cluster.js';
+import type { Cluster, Session } from './cluster.js';
 import { sessionWithin } from './session-within.js';
 
 /** An answer to a request of the proxy's own. */
@@ -31,31 +31,31 @@ interface Question extends OwnRequest {
  * so that a proxy without traffic recovers too. Rejects with an UpstreamError when there is no whole answer within the
  * time, with a CredentialError when there is no credential.
  */
-export function get(upstream: Upstream, path: string, request: OwnRequest): Promise<OwnAnswer> {
-  return askAs(upstream, { ...request, path });
+export function get(cluster: Cluster, path: string, request: OwnRequest): Promise<OwnAnswer> {
+  return askAs(cluster, { ...request, path });
 }
 
 /** A review of the proxy's own (TokenReview and its kind), which the API server answers and does not keep; as `get`. */
 export function postReview(
-  upstream: Upstream,
+  cluster: Cluster,
   path: string,
   {
     timeout,
     ...review
   }: OwnRequest & { readonly apiVersion: string; readonly kind: string; readonly spec: object },
 ): Promise<OwnAnswer> {
-  return askAs(upstream, { path, timeout, body: JSON.stringify(review) });
+  return askAs(cluster, { path, timeout, body: JSON.stringify(review) });
 }
 
-async function askAs(upstream: Upstream, question: Question): Promise<OwnAnswer> {
-  const session = await sessionWithin(upstream, question.timeout);
+async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
+  const session = await sessionWithin(cluster, question.timeout);
   const answer = await ask(session, question);
-  const next = answer.status === 401 ? await upstream.refused(session) : undefined;
+  const next = answer.status === 401 ? await cluster.refused(session) : undefined;
   return next === undefined ? answer : ask(next, question);
 }
 
 /** A connection that has been idle may be gone already; what these requests ask for may be asked twice. */
-async function ask(session: UpstreamSession, question: Question): Promise<OwnAnswer> {
+async function ask(session: Session, question: Question): Promise<OwnAnswer> {
   const connection = session.dispatcher.acquire();
   try {
     return await exchange(connection, session, question);
@@ -69,7 +69,7 @@ async function ask(session: UpstreamSession, question: Question): Promise<OwnAns
 
 async function exchange(
   connection: Carrier,
-  { credential, host, serverPath, impersonation }: UpstreamSession,
+  { credential, host, serverPath, impersonation }: Session,
   { path, body, accept = 'application/json', timeout }: Question,
 ): Promise<OwnAnswer> {
   const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...impersonation];

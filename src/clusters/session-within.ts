@@ -1,12 +1,12 @@
 import { CredentialError } from '../credentials/credential-source.js';
-import type { Upstream, UpstreamSession } from './cluster.js';
+import type { Cluster, Session } from './cluster.js';
 
 /**
  * A session for what cannot wait for a login as a client can, such as a probe; rejects with a CredentialError when
  * there is none within the time (milliseconds), or at once when none can be had.
  */
-export async function sessionWithin(upstream: Upstream, timeout: number): Promise<UpstreamSession> {
-  const session = upstream.session();
+export async function sessionWithin(cluster: Cluster, timeout: number): Promise<Session> {
+  const session = cluster.session();
   if (!(session instanceof Promise)) return session;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

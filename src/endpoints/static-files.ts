@@ -4,6 +4,7 @@ import { send } from '@fastify/send';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { StatusError } from '../kubernetes/status.js';
+import type { RequestTarget } from '../request/request-target.js';
 
 /** The folder of --www and where it is served. */
 export interface StaticFilesOptions {
@@ -24,14 +25,14 @@ export const staticFiles = fp(registerStaticFiles, { name: 'static-files' });
 async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOptions): Promise<void> {
   const { folder, wwwPrefix, route } = options;
   app.get(route, async (request, reply) => {
-    const { path } = request.target;
+    const { path } = request.context.target;
     const file = await realpath(join(folder, path.slice(wwwPrefix.length))).catch(() => undefined);
     if (file === undefined || (file !== folder && !file.startsWith(folder + sep))) throw notFound(path);
     const found = await stat(file);
     if (found.isFile()) return sendFile(request, reply, folder, file);
     // Opening a FIFO blocks one of the four threads that all files share, a device may have no end, and a socket cannot be opened.
     if (!found.isDirectory()) throw notFound(path);
-    if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.target), 301);
+    if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.context.target), 301);
     const index = join(file, 'index.html');
     const hasIndex = await stat(index).then(
       entry => entry.isFile(),
@@ -44,7 +45,7 @@ async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOpt
 }
 
 /** One slash at its beginning, for two would name another host. */
-function withFinalSlash({ raw, rawPath }: FastifyRequest['target']): string {
+function withFinalSlash({ raw, rawPath }: RequestTarget): string {
   return `${rawPath.replace(/^\/+/, '/')}/${raw.slice(rawPath.length)}`;
 }
 
@@ -60,7 +61,7 @@ async function sendFile(
     dotfiles: 'allow',
     index: false,
   });
-  if (statusCode === 404) throw notFound(request.target.path);
+  if (statusCode === 404) throw notFound(request.context.target.path);
   return reply.code(statusCode).headers(headers).send(stream);
 }
 

@@ -1,8 +1,8 @@
-import type { FastifyRequest } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import { IdentityError } from '../authentication/identity.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import type { RequestContext } from '../request/context.js';
 import { Refusal } from './refusal.js';
 
 const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
@@ -13,7 +13,7 @@ const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
  */
 export function createAuthenticationGuard(
   authentication: Authentication,
-): (request: FastifyRequest) => void | Promise<void> {
+): (request: RequestContext) => void | Promise<void> {
   const ways = [
     ...(authentication.takesTokens ? ['send "Authorization: Bearer TOKEN" with a token that is valid'] : []),
     ...(authentication.takesCertificates ? ['present a client certificate of --client-ca-file'] : []),
@@ -45,7 +45,7 @@ export function createAuthenticationGuard(
   };
 }
 
-function accept(request: FastifyRequest, user: UserInfo): void {
+function accept(request: RequestContext, user: UserInfo): void {
   request.caller = user;
   request.record.user = user.username;
 }

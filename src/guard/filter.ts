@@ -1,6 +1,6 @@
+import type { RequestTarget } from '../request/request-target.js';
 import { Refusal } from './refusal.js';
 import type { RegexpList } from './regexp-list.js';
-import type { RequestTarget } from './request-target.js';
 
 /**
  * Judges a request by its method and path; throws a Refusal. `serverPath` is that of the kubeconfig's server URL, which a client sends itself

@@ -1,6 +1,6 @@
-import type { FastifyRequest } from 'fastify';
 import { type Endpoint, isSameServer } from '../clusters/cluster.js';
 import { StatusError } from '../kubernetes/status.js';
+import type { RequestContext } from '../request/context.js';
 import { refuseImpersonation } from './impersonation.js';
 
 /**
@@ -9,7 +9,7 @@ import { refuseImpersonation } from './impersonation.js';
  * have read the path as the former server does, and that server may have said who the caller is. Clients of Kubernetes repeat
  * such a request by themselves (client-go, `rest.WithRetry`).
  */
-export function judgeAgain({ endpoint: before, raw }: FastifyRequest, endpoint: Endpoint): void {
+export function judgeAgain({ endpoint: before, raw }: RequestContext, endpoint: Endpoint): void {
   if (endpoint.config.impersonation !== undefined) refuseImpersonation(raw.rawHeaders);
   if (isSameServer(before, endpoint)) return;
   const message = 'the API server was replaced by another one while the request waited; try again';

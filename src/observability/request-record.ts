@@ -33,7 +33,6 @@ export class RequestRecord {
   readonly #log: RequestLog;
   readonly #startedAt = performance.now();
   #code = 0;
-  #isOver = false;
   /** Name of who sends it; undefined where nobody is asked, or was not found out. */
   user: string | undefined;
   /** The API server's name for the request, from its answer. */
@@ -44,8 +43,6 @@ export class RequestRecord {
   failure: Error | undefined;
   /** Who ended it; the first to say so is right. */
   endedBy: EndReason | undefined;
-  /** Called when the request is over, whether its answer is out or the client has gone. */
-  onEnd: (() => void) | undefined;
 
   constructor(info: RequestInfo, origin: RequestOrigin, metrics: RequestMetrics, log: RequestLog) {
     this.info = info;
@@ -57,11 +54,6 @@ export class RequestRecord {
   /** Whether the API server would call the request long-running. */
   get longRunning(): boolean {
     return this.#metrics.longRunning;
-  }
-
-  /** Whether the answer is out or the client has gone. */
-  get isOver(): boolean {
-    return this.#isOver;
   }
 
   /** The HTTP status code of the answer; 0 while there is none. */
@@ -88,8 +80,6 @@ export class RequestRecord {
    * @param bytes Written to the client's connection for this request, heads and framing included.
    */
   end(bytes: number): void {
-    this.#isOver = true;
-    this.onEnd?.();
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#metrics.finished(this.#code, seconds);
     this.audit?.completed(this.#code, this.failure);

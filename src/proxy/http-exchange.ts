@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { UpstreamSession } from '../clusters/cluster.js';
+import type { Session } from '../clusters/cluster.js';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestRecord } from '../observability/request-record.js';
+import type { RequestContext } from '../request/context.js';
 import { asHttp2, type Http2Response } from '../server/listener/http2-response.js';
 import type { Carrier, ExchangeEvents } from '../transport/carrier.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
@@ -39,7 +39,7 @@ interface KeptBack {
 /** One plain request and its answer: bytes go from the parser to the client's socket without a stream in between. */
 export class HttpExchange implements ExchangeEvents, OpenStream {
   readonly #context: ProxyContext;
-  readonly #reply: FastifyReply;
+  readonly #client: RequestContext;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #http2: Http2Response | undefined;
@@ -47,7 +47,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   readonly #hasBody: boolean;
   readonly isUpgraded = false;
   #sentAt = 0;
-  #session: UpstreamSession | undefined;
+  #session: Session | undefined;
   /** The connection that the answer comes from; undefined before, between and after tries. */
   #connection: Carrier | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -74,38 +74,39 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #delimited = true;
   #done = false;
 
-  constructor(context: ProxyContext, request: FastifyRequest, reply: FastifyReply) {
+  constructor(context: ProxyContext, client: RequestContext) {
+    const { raw, reply, record } = client;
     this.#context = context;
-    this.#reply = reply;
-    this.#request = request.raw;
+    this.#client = client;
+    this.#request = raw;
     this.#response = reply.raw;
     this.#http2 = asHttp2(reply.raw);
-    this.#longRunning = request.record.longRunning;
-    this.#hasBody = hasBody(request.raw);
+    this.#longRunning = record.longRunning;
+    this.#hasBody = hasBody(raw);
   }
 
   /** Sends the request upstream; everything that follows ends on the reply. */
   start(): void {
-    this.#record.onEnd = () => this.#onClientClose();
+    this.#client.onEnd(() => this.#onClientClose());
     if (this.#longRunning) this.#context.openStreams.add(this);
     else if (this.#context.requestTimeout > 0) {
       this.#startTimer();
     }
     if (this.#http2 === undefined && this.#isEndless()) this.#endWithClient();
-    const session = this.#context.upstream.session();
+    const session = this.#client.cluster.session();
     if (!(session instanceof Promise)) this.#send(session);
     else session.then(late => this.#send(late)).catch(error => this.#fail(error));
   }
 
   get #record(): RequestRecord {
-    return this.#reply.request.record;
+    return this.#client.record;
   }
 
   /** Whether the answer has no end of its own, and may be silent for long. */
   #isEndless(): boolean {
     const { info } = this.#record;
     if (info.verb === 'watch') return true;
-    return info.subresource === 'log' && queryValues(this.#reply.request.target.query, 'follow').length > 0;
+    return info.subresource === 'log' && queryValues(this.#client.target.query, 'follow').length > 0;
   }
 
   /**
@@ -123,7 +124,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#request.socket.destroySoon();
   };
 
-  #send(session: UpstreamSession): void {
+  #send(session: Session): void {
     if (this.#done) return;
     this.#session = session;
     const { dispatcher } = session;
@@ -138,7 +139,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     return (verb === 'watch' || subresource === 'log') && this.#request.method === 'GET' && !this.#hasBody;
   }
 
-  #dispatchLater(session: UpstreamSession, carrier: Promise<Carrier>): void {
+  #dispatchLater(session: Session, carrier: Promise<Carrier>): void {
     carrier.then(
       late => {
         if (this.#done) late.cancel();
@@ -148,11 +149,11 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     );
   }
 
-  #dispatch(session: UpstreamSession, connection: Carrier): void {
+  #dispatch(session: Session, connection: Carrier): void {
     this.#connection = connection;
     this.#sentAt = performance.now();
     try {
-      const { path, headers } = outboundRequest(this.#context, this.#reply.request, session);
+      const { path, headers } = outboundRequest(this.#context, this.#client, session);
       const body = this.#hasBody ? new RequestBody(this.#request, this.#context.patience) : undefined;
       if (body !== undefined) headers.push(...body.framing);
       else if (hasField(this.#request.rawHeaders, 'content-length')) headers.push('Content-Length', '0');
@@ -165,9 +166,9 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
 
   onHead(statusCode: number, statusMessage: string, headers: string[]): void {
     this.#context.traffic.firstByte(performance.now() - this.#sentAt);
-    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#context, this.#reply.request)) {
+    if (statusCode === 401 && !this.#renewed && !bringsAuthorization(this.#context, this.#client)) {
       this.#renewed = true;
-      const renewal = this.#context.upstream.refused(this.#session as UpstreamSession);
+      const renewal = this.#client.cluster.refused(this.#session as Session);
       if (!this.#hasBody) {
         this.#keepBack(renewal, { statusCode, statusMessage, headers, chunks: [] });
         return;
@@ -225,13 +226,13 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     const connection = this.#connection;
     this.#connection = undefined;
     if (this.#done || connection === undefined) return;
-    const session = this.#session as UpstreamSession;
+    const session = this.#session as Session;
     if (this.#keptBack !== undefined) this.#keptBack.end = error;
     else if (connection.stale && this.#isRetriable()) this.#dispatch(session, session.dispatcher.connect());
     else this.#fail(toUpstreamError(error, session.host));
   }
 
-  #keepBack(renewal: Promise<UpstreamSession | undefined>, answer: KeptBack): void {
+  #keepBack(renewal: Promise<Session | undefined>, answer: KeptBack): void {
     this.#keptBack = answer;
     this.#connection?.pause();
     void renewal.then(next => {
@@ -250,7 +251,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#head(statusCode, statusMessage, headers);
     for (const chunk of chunks) this.onBody(chunk);
     if (Array.isArray(end)) this.#end(end);
-    else if (end !== undefined) this.#fail(toUpstreamError(end, (this.#session as UpstreamSession).host));
+    else if (end !== undefined) this.#fail(toUpstreamError(end, (this.#session as Session).host));
     else {
       this.onIdle();
       this.#connection?.resume();
@@ -260,13 +261,13 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
   #head(statusCode: number, statusMessage: string, rawHeaders: string[]): void {
     const response = this.#response;
     const headers = inboundHeaders(rawHeaders);
-    const { answerHeaders } = this.#reply.request;
+    const { answerHeaders } = this.#client;
     if (answerHeaders !== undefined) headers.push(...answerHeaders);
     response.sendDate = false;
     if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
     // Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands.
     response.writeHead(statusCode, statusMessage, withPossibleTrailer(statusCode, headers, response));
-    if (!this.#reply.sent) this.#reply.hijack();
+    if (!this.#client.reply.sent) this.#client.reply.hijack();
     this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
     this.#record.auditId = fieldValue(headers, 'audit-id');
     if (this.#longRunning) {
@@ -380,7 +381,7 @@ export class HttpExchange implements ExchangeEvents, OpenStream {
     this.#record.endedBy ??= 'error';
     if (!this.#response.headersSent) {
       this.#finish();
-      this.#reply.send(error);
+      this.#client.reply.send(error);
       return;
     }
     // Send what has arrived first, above all the head.

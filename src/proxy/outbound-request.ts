@@ -1,22 +1,19 @@
-import type { FastifyRequest } from 'fastify';
-import type { Endpoint, Upstream, UpstreamSession } from '../clusters/cluster.js';
+import type { Endpoint, Session } from '../clusters/cluster.js';
 import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
+import type { RequestContext } from '../request/context.js';
 import { outboundHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 
 /** What every exchange with the API server has in common. */
 export interface ProxyContext {
-  readonly upstream: Upstream;
   readonly openStreams: OpenStreams;
   /** Whether callers are authenticated: every request then acts as its caller, and none of their credentials goes upstream. */
   readonly authenticates: boolean;
   /** Judges a request again if its endpoint was replaced by this one while it waited; throws if it must not be sent there. */
-  readonly judgeAgain: (request: FastifyRequest, endpoint: Endpoint) => void;
-  /** Puts the path of the kubeconfig's server URL before every path. */
-  readonly appendServerPath: boolean;
+  readonly judgeAgain: (request: RequestContext, endpoint: Endpoint) => void;
   /** Milliseconds that a request may take that is not long-running; 0 for no limit. */
   readonly requestTimeout: number;
   readonly traffic: TrafficMetrics;
@@ -35,11 +32,11 @@ export interface OutboundRequest {
 
 /** The request as the API server gets it, on either leg; throws a StatusError for one that must not be sent. */
 export function outboundRequest(
-  { appendServerPath, authenticates, judgeAgain }: ProxyContext,
-  request: FastifyRequest,
-  { endpoint, host, serverPath, credential, impersonation }: UpstreamSession,
+  { authenticates, judgeAgain }: ProxyContext,
+  request: RequestContext,
+  { endpoint, host, serverPath, credential, impersonation }: Session,
 ): OutboundRequest {
-  const { target, raw, record, caller } = request;
+  const { mount, target, raw, record, caller } = request;
   if (endpoint !== request.endpoint) judgeAgain(request, endpoint);
   // It would act as the proxy itself, who may become anybody.
   if (authenticates && caller === undefined) throw new StatusError(500, 'nobody has asked who the caller is');
@@ -53,13 +50,13 @@ export function outboundRequest(
     remoteAddress: raw.socket.remoteAddress,
   });
   record.audit?.sent(headers);
-  return { path: appendServerPath ? serverPath + target.raw : target.raw, headers };
+  return { path: mount.appendsServerPath ? serverPath + target.raw : target.raw, headers };
 }
 
 /** Whether it is the client's own credential that goes upstream, so that a 401 says nothing of ours. */
 export function bringsAuthorization(
   { authenticates }: Pick<ProxyContext, 'authenticates'>,
-  { raw }: FastifyRequest,
+  { raw }: Pick<RequestContext, 'raw'>,
 ): boolean {
   return !authenticates && hasField(raw.rawHeaders, 'authorization');
 }

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { UpstreamSession } from '../clusters/cluster.js';
+import type { Session } from '../clusters/cluster.js';
 import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { EndReason } from '../observability/metrics/traffic-metrics.js';
+import type { RequestContext } from '../request/context.js';
 import { StallTimer } from '../server/listener/stall-timer.js';
 import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
@@ -53,8 +53,7 @@ export function keepSocket(request: IncomingMessage, socket: Socket, head: Buffe
  */
 export class Upgrade implements OpenStream {
   readonly #context: ProxyContext;
-  readonly #reply: FastifyReply;
-  readonly #request: FastifyRequest;
+  readonly #request: RequestContext;
   readonly #response: ServerResponse;
   readonly #client: Socket;
   #early: Buffer[];
@@ -66,12 +65,11 @@ export class Upgrade implements OpenStream {
   #renewed = false;
   #done = false;
 
-  constructor(context: ProxyContext, request: FastifyRequest, reply: FastifyReply) {
+  constructor(context: ProxyContext, request: RequestContext) {
     const { socket, head } = sockets.get(request.raw) as UpgradeSocket;
     this.#context = context;
-    this.#reply = reply;
     this.#request = request;
-    this.#response = reply.raw;
+    this.#response = request.reply.raw;
     this.#client = socket;
     this.#early = head.length > 0 ? [head] : [];
     this.#stall = new StallTimer(socket, context.patience, () => this.#onStall());
@@ -90,15 +88,15 @@ export class Upgrade implements OpenStream {
     client.once('close', () => this.#tearDown('client'));
     // Reading now is what tells of a client that leaves before there is an answer.
     client.on('data', this.#keepEarly);
-    const session = this.#context.upstream.session();
+    const session = this.#request.cluster.session();
     if (!(session instanceof Promise)) this.#send(session);
     else session.then(late => this.#send(late)).catch(error => this.#fail(error));
   }
 
-  #send(session: UpstreamSession): void {
+  #send(session: Session): void {
     if (this.#done) return;
     const { path, headers } = outboundRequest(this.#context, this.#request, session);
-    const { method } = this.#request;
+    const method = this.#request.raw.method as string;
     const asks = asksForUpgrade(this.#request.raw);
     if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', protocolOf(this.#request.raw.rawHeaders));
     // Else Node announces chunks for a POST, and the last of them could be read as the first bytes of the new protocol.
@@ -140,7 +138,7 @@ export class Upgrade implements OpenStream {
     }
     this.#upstream = upstream;
     this.#giveUp = () => {};
-    this.#reply.hijack();
+    this.#request.reply.hijack();
     this.#response.detachSocket(client);
     this.#request.record.auditId = fieldValue(answer.rawHeaders, 'audit-id');
     this.#request.record.opened(101);
@@ -159,7 +157,7 @@ export class Upgrade implements OpenStream {
     forward(upstream, client);
   }
 
-  #answer(session: UpstreamSession, answer: IncomingMessage): void {
+  #answer(session: Session, answer: IncomingMessage): void {
     if (answer.statusCode !== 401 || this.#renewed || bringsAuthorization(this.#context, this.#request)) {
       this.#refuse(session, answer);
       return;
@@ -167,7 +165,7 @@ export class Upgrade implements OpenStream {
     this.#renewed = true;
     // It may break off meanwhile; that matters only if it goes to the client.
     answer.on('error', () => {});
-    this.#context.upstream
+    this.#request.cluster
       .refused(session)
       .then(next => {
         if (next === undefined) {
@@ -180,7 +178,7 @@ export class Upgrade implements OpenStream {
       .catch(error => this.#fail(error));
   }
 
-  #refuse(session: UpstreamSession, answer: IncomingMessage): void {
+  #refuse(session: Session, answer: IncomingMessage): void {
     if (this.#done) return;
     const response = this.#response;
     const statusCode = answer.statusCode as number;
@@ -207,7 +205,7 @@ export class Upgrade implements OpenStream {
       return;
     }
     this.#stopWaiting();
-    this.#reply.hijack();
+    this.#request.reply.hijack();
     flushHead(response);
     const onError = (error: Error) => {
       this.#request.record.failure = toUpstreamError(error, session.host);
@@ -224,7 +222,7 @@ export class Upgrade implements OpenStream {
     this.#done = true;
     this.#context.openStreams.delete(this);
     this.#stopWaiting();
-    this.#reply.send(error);
+    this.#request.reply.send(error);
   }
 
   /** No longer keeps what the client sends: from now on it goes to the other side, or is dropped. */

@@ -1,11 +1,8 @@
-import './request-context.js';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '../guard/refusal.js';
 import { fieldValue } from '../http/header-fields.js';
-import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -19,9 +16,9 @@ import {
 } from '../observability/request-record.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import { bringsAuthorization } from '../proxy/outbound-request.js';
+import type { RequestContext } from '../request/context.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import { asHttp2 } from './listener/http2-response.js';
-import { isForApi, isOwn } from './mounts.js';
 
 /** Where requests are accounted for. */
 export interface AccountingParts {
@@ -52,40 +49,42 @@ export class Accounting {
   }
 
   /** Opens the record of a request, which closes by itself. */
-  begin(request: FastifyRequest, reply: FastifyReply, info: RequestInfo): void {
-    const isCounted = !isOwn(request);
+  begin(request: RequestContext): void {
+    const { info } = request;
+    const { isCounted } = request.mount;
     const counted = isCounted ? this.#metrics.requestStarted(info) : uncounted;
     const record = new RequestRecord(info, originOf(request), counted, this.#log);
     request.record = record;
     if (this.#audit !== undefined && isCounted) record.audit = beginAudit(this.#audit, request);
-    this.#awaitEnd(request, reply);
+    this.#awaitEnd(request);
   }
 
-  #awaitEnd(request: FastifyRequest, reply: FastifyReply): void {
+  #awaitEnd(request: RequestContext): void {
     const { socket, upgrade } = request.raw;
-    const response = reply.raw;
+    const response = request.reply.raw;
     // An upgraded connection and a response that waits behind another one hear only of the socket's end.
     const isBehind = !upgrade && response.socket === null;
     const end = () => {
       if (isBehind) socket.off('close', end);
-      if (!request.record.isOver) this.#end(request, reply, socket);
+      if (!request.hasEnded) this.#end(request, socket);
     };
     if (upgrade || isBehind) socket.on('close', end);
     // Streams of one connection share its socket, and are over each by itself.
     if (!upgrade) (asHttp2(response)?.stream ?? response).on('close', end);
   }
 
-  #end(request: FastifyRequest, reply: FastifyReply, socket: Socket): void {
-    const { record, raw } = request;
-    const http2 = asHttp2(reply.raw);
-    request.place?.giveBack();
+  #end(request: RequestContext, socket: Socket): void {
+    const { record, raw, mount } = request;
+    const response = request.reply.raw;
+    const http2 = asHttp2(response);
+    request.end();
     this.#countFailure(record);
-    if (reply.raw.headersSent) record.answered(reply.raw.statusCode);
+    if (response.headersSent) record.answered(response.statusCode);
     // Of HTTP/2 what has passed is frames, compressed heads and all.
     const { received, sent } = passedSince(socket);
     record.end(http2?.bytesSent ?? sent);
     if (record.code === 401) this.#countUnauthorized(request);
-    if (!isOwn(request)) {
+    if (mount.isCounted) {
       this.#metrics.traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
       if (record.longRunning) this.#metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
@@ -94,9 +93,9 @@ export class Accounting {
   }
 
   /** A 401 of the API server itself about our credential. Behind a proxy subresource, another program may have sent it. */
-  #countUnauthorized(request: FastifyRequest): void {
+  #countUnauthorized(request: RequestContext): void {
     const { failure, info } = request.record;
-    if (failure !== undefined || !isForApi(request) || info.subresource === 'proxy') return;
+    if (failure !== undefined || !request.mount.isApi || info.subresource === 'proxy') return;
     if (bringsAuthorization({ authenticates: this.#authenticates }, request)) return;
     this.#metrics.credentials.unauthorized();
   }
@@ -114,12 +113,12 @@ export function requestIdOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>)
   return fieldValue(rawHeaders, 'x-request-id')?.slice(0, 128) ?? randomUUID();
 }
 
-function originOf({ id, raw, method, target }: FastifyRequest): RequestOrigin {
+function originOf({ reply, raw, target }: RequestContext): RequestOrigin {
   return {
-    method,
+    method: raw.method as string,
     path: loggable(target.rawPath),
     remoteAddress: raw.socket.remoteAddress,
-    requestId: id,
+    requestId: reply.request.id,
     traceparent: fieldValue(raw.rawHeaders, 'traceparent')?.slice(0, 128),
   };
 }
@@ -129,7 +128,7 @@ function loggable(rawPath: string): string {
   return rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '';
 }
 
-function beginAudit(log: AuditLog, request: FastifyRequest): RequestAudit {
+function beginAudit(log: AuditLog, request: RequestContext): RequestAudit {
   const { info, longRunning } = request.record;
   return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
 }

@@ -12,7 +12,7 @@ export const routedMethods = METHODS.filter(method => method !== 'CONNECT');
 /** What the leg to the API server needs. */
 export interface ProxyOptions {
   readonly context: ProxyContext;
-  /** The route that stands for every request to the API server; its path as sent is in `request.target`. */
+  /** The route that stands for every request to the API server; its path as sent is in `request.context.target`. */
   readonly route: string;
 }
 
@@ -29,16 +29,17 @@ async function registerProxy(app: FastifyInstance, { context, route }: ProxyOpti
   for (const method of routedMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
 
   await app.register(httpProxy, {
-    upstream: `http://${context.upstream.host}`,
+    // Its own client would use this; ours has the address of the request's cluster.
+    upstream: 'http://api-server.invalid',
     prefix: route,
     routes: ['/'],
     httpMethods: routedMethods,
     proxyPayloads: false,
     disableRequestLogging: true,
     // What it starts ends on the reply; the hook itself never calls on.
-    preHandler: (request, reply) => {
-      if (request.raw.upgrade) new Upgrade(context, request, reply).start();
-      else new HttpExchange(context, request, reply).start();
+    preHandler: request => {
+      if (request.raw.upgrade) new Upgrade(context, request.context).start();
+      else new HttpExchange(context, request.context).start();
     },
   });
 }

@@ -1,66 +1,75 @@
+import type { Destination, Mount } from '../request/mount.js';
+
 /** The prefixes that divide the paths of the main listener; each begins and ends with a slash. */
 export interface Prefixes {
   readonly apiPrefix: string;
   /** Undefined when no folder is served. */
   readonly wwwPrefix: string | undefined;
+  /** Whether the path of the server's URL is put before each path that goes to the API server. */
+  readonly appendServerPath: boolean;
 }
 
 /** Paths of the proxy's own on the main listener: what is below is never the API server's. */
 export const ownPrefix = '/-/';
 
-/**
- * The routes that requests are rewritten to. No client's spelling reaches the router, and so nothing but `routeOf` decides
- * where a request goes.
- */
-export const routes = {
-  api: '/api',
-  static: '/static',
-  none: '/none',
-  own: new Map(['metrics', 'livez', 'readyz'].map(name => [ownPrefix + name, ownPrefix + name])),
-} as const;
+const own = { isApi: false, isCounted: false, appendsServerPath: false } as const;
 
-/** What a request's target has been rewritten to, by `routeOf`. */
-interface Routed {
-  readonly raw: { readonly url?: string | undefined };
-}
+/** The proxy's own endpoints, by their paths. */
+const ownMounts: ReadonlyMap<string, Mount> = new Map(
+  (
+    [
+      ['metrics', 'caller'],
+      ['livez', 'public'],
+      ['readyz', 'public'],
+    ] as const
+  ).map(([name, access]) => [ownPrefix + name, { route: ownPrefix + name, access, ...own }]),
+);
 
-export function isForApi({ raw: { url } }: Routed): boolean {
-  return url === routes.api;
-}
-
-/** Whether a request is for the proxy itself. */
-export function isOwn({ raw: { url } }: Routed): boolean {
-  return url?.startsWith(ownPrefix) === true;
-}
-
-/** Kubelet and balancers have no credential. */
-export function isProbe({ raw: { url } }: Routed): boolean {
-  return url === `${ownPrefix}livez` || url === `${ownPrefix}readyz`;
-}
+/** A folder of files. */
+export const filesMount: Mount = { ...own, route: '/static', access: 'caller', isCounted: true };
+/** Where nothing answers. */
+const noMount: Mount = { ...own, route: '/none', access: 'caller', isCounted: true };
+/** The route of all API servers. */
+export const apiRoute = '/api';
 
 /**
- * Divides paths as net/http's ServeMux does: the longest prefix wins, and a prefix without its final slash stands for itself.
- * Only the plain spelling of a prefix counts; all others are the API server's to answer.
+ * Decides where a request goes, from its target as sent. It divides paths as net/http's ServeMux does: the longest prefix wins, and a
+ * prefix without its final slash is the prefix itself. Only the plain spelling of a prefix counts; all others are the API server's to answer.
  */
-export function createRouteOf({ apiPrefix, wwwPrefix }: Prefixes): (rawUrl: string) => string {
-  const isUnder = (rawUrl: string, prefix: string) =>
-    rawUrl.startsWith(prefix) || pathOf(rawUrl) === prefix.slice(0, -1);
+export function createMounts({
+  apiPrefix,
+  wwwPrefix,
+  appendServerPath,
+}: Prefixes): (rawUrl: string) => Destination {
+  const api: Mount = {
+    ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true },
+    appendsServerPath: appendServerPath,
+  };
+  const belowPrefix = createStripPrefix(apiPrefix);
   return rawUrl => {
-    if (rawUrl.startsWith(ownPrefix)) return routes.own.get(pathOf(rawUrl)) ?? routes.none;
-    const api = isUnder(rawUrl, apiPrefix);
-    if (wwwPrefix !== undefined && isUnder(rawUrl, wwwPrefix)) {
-      return api && apiPrefix.length > wwwPrefix.length ? routes.api : routes.static;
+    if (rawUrl.startsWith(ownPrefix)) {
+      return { mount: ownMounts.get(pathOf(rawUrl)) ?? noMount, target: rawUrl };
     }
-    // What is not a path at all goes to the guards, which say so.
-    return api || rawUrl.charCodeAt(0) !== 0x2f ? routes.api : routes.none;
+    const isApi = isUnder(rawUrl, apiPrefix);
+    if (wwwPrefix !== undefined && isUnder(rawUrl, wwwPrefix)) {
+      const isLonger = isApi && apiPrefix.length > wwwPrefix.length;
+      if (!isLonger) return { mount: filesMount, target: rawUrl };
+    }
+    // What is not a path goes to the guards, which say so.
+    if (isApi || rawUrl.charCodeAt(0) !== 0x2f) return { mount: api, target: belowPrefix(rawUrl) };
+    return { mount: noMount, target: rawUrl };
   };
 }
 
+function isUnder(rawUrl: string, prefix: string): boolean {
+  return rawUrl.startsWith(prefix) || pathOf(rawUrl) === prefix.slice(0, -1);
+}
+
 /**
- * The request target below the prefix. kubectl leaves a prefix that begins with /api in place (`pkg/proxy`,
- * NewProxyHandler), so that `--api-prefix=/api/` serves nothing but /api.
+ * Gives the target below the prefix. kubectl leaves a prefix that begins with /api in place (`pkg/proxy`, NewProxyHandler), so that
+ * `--api-prefix=/api/` serves nothing but /api.
  */
-export function createStripPrefix(apiPrefix: string): (rawUrl: string) => string {
+function createStripPrefix(apiPrefix: string): (rawUrl: string) => string {
   if (apiPrefix === '/' || apiPrefix.startsWith('/api')) return rawUrl => rawUrl;
   return rawUrl => {
     if (rawUrl.startsWith(apiPrefix)) return rawUrl.slice(apiPrefix.length - 1);

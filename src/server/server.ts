@@ -1,9 +1,8 @@
-import './request-context.js';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
-import type { Endpoint, Upstream } from '../clusters/cluster.js';
+import type { Cluster } from '../clusters/cluster.js';
 import type { Health } from '../endpoints/health.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { createAuthenticationGuard } from '../guard/authentication.js';
@@ -22,18 +21,19 @@ import { mayBeProxiedPage, sandbox } from '../guard/proxied-page.js';
 import { refuseWrite } from '../guard/read-only.js';
 import { Refusal } from '../guard/refusal.js';
 import { compileRegexpList, type RegexpList } from '../guard/regexp-list.js';
-import { parseRequestTarget, type RequestTarget, refuseAmbiguousTarget } from '../guard/request-target.js';
+import { refuseAmbiguousTarget } from '../guard/request-target.js';
 import { createResourceGuard } from '../guard/resources.js';
 import { fieldValue } from '../http/header-fields.js';
-import { parseRequestInfo, type RequestInfo } from '../kubernetes/request-info.js';
+import type { RequestInfo } from '../kubernetes/request-info.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Exposition, Metrics } from '../observability/metrics/metrics.js';
-import type { RequestRecord } from '../observability/request-record.js';
 import { type Options, optionTable } from '../options/table.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade-listener.js';
+import { RequestContext } from '../request/context.js';
+import type { Destination } from '../request/mount.js';
 import { Accounting, requestIdOf } from './accounting.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { isDeparture, refuseConnect, refuseUnknownMethod, refuseUnparsed } from './listener/client-error.js';
@@ -41,12 +41,12 @@ import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
-import { createRouteOf, createStripPrefix, isForApi, isOwn, isProbe, ownPrefix, routes } from './mounts.js';
+import { apiRoute, createMounts, filesMount, ownPrefix } from './mounts.js';
 
 /** Everything that a server is built from; the same for the program and for tests. */
 export interface ServerParts {
   readonly options: Options;
-  readonly upstream: Upstream;
+  readonly cluster: Cluster;
   readonly metrics: Metrics;
   /** What a scrape is answered with: `metrics`, unless there are more processes to speak for. */
   readonly exposition: Exposition;
@@ -66,10 +66,7 @@ export interface ServerParts {
  * One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. A guard that has
  * answered the request itself says so, and ends the chain.
  */
-type Guard = (request: FastifyRequest, reply: FastifyReply) => void | Promise<void> | typeof answered;
-
-/** Stands for a request beside the path of the server's URL: what that is about, no rule can tell. */
-const unknown = parseRequestInfo('', '\\', '');
+type Guard = (request: RequestContext) => void | Promise<void> | typeof answered;
 
 /** Slow heads are cut off; bodies and answers may take as long as they like. */
 const headersTimeout = 30_000;
@@ -85,10 +82,8 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, upstream, metrics, exposition, health, logger, openStreams, authentication } = parts;
+  const { options, cluster, metrics, exposition, health, logger, openStreams, authentication } = parts;
   const { fairShares, audit } = parts;
-  // Clients send this prefix before every path themselves.
-  const serverPathOf = (endpoint: Endpoint) => (options.appendServerPath ? '' : endpoint.config.server.path);
   const hostGuard = createHostGuard(regexpList(options.acceptHosts));
   const filter = createFilter({
     acceptPaths: regexpList(options.acceptPaths),
@@ -102,15 +97,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   const sandboxesPages = options.sandboxProxiedPages ?? authentication !== undefined;
 
-  // What a request is about, as far as a rule can rely on it.
-  const infoOf = ({ target, record, endpoint }: FastifyRequest) => {
-    const path = serverPathOf(endpoint);
-    return path === '' || target.path.startsWith(`${path}/`) ? record.info : unknown;
-  };
   const forApi =
     (rule: (info: RequestInfo, request: IncomingMessage) => void): Guard =>
-    request => {
-      if (isForApi(request)) rule(infoOf(request), request.raw);
+    ({ mount, judgedInfo, raw }) => {
+      if (mount.isApi) rule(judgedInfo, raw);
     };
 
   // The order in which every request is judged, whatever its destination and whether or not it asks for an upgrade.
@@ -121,26 +111,25 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   ];
   if (!options.disableFilter) guards.push(request => hostGuard(request.raw));
   if (cors !== undefined) guards.push(answerPreflight);
-  guards.push(request => {
-    if (comesFromBrowser(request.raw) && isForApi(request)) originGuard(request.raw, infoOf(request));
+  guards.push(({ mount, judgedInfo, raw }) => {
+    if (comesFromBrowser(raw) && mount.isApi) originGuard(raw, judgedInfo);
   });
   if (authentication !== undefined) {
     const authenticate = createAuthenticationGuard(authentication);
     guards.push(
       request => refuseClaimedIdentity(request.raw.rawHeaders),
-      request => (isProbe(request) ? undefined : authenticate(request)),
+      request => (request.mount.access === 'public' ? undefined : authenticate(request)),
     );
   }
-  guards.push(request => (isOwn(request) ? undefined : takePlace(fairShares, request)));
+  guards.push(request => (request.mount.isCounted ? takePlace(fairShares, request) : undefined));
   if (!options.disableFilter) {
-    guards.push(request => {
-      const { method, target, endpoint } = request;
-      if (isForApi(request)) filter(method, target, serverPathOf(endpoint));
+    guards.push(({ mount, raw, target, serverPath }) => {
+      if (mount.isApi) filter(raw.method as string, target, serverPath);
     });
   }
-  guards.push(request => {
-    const impersonates = request.endpoint.config.impersonation !== undefined;
-    if (impersonates && isForApi(request)) refuseImpersonation(request.raw.rawHeaders);
+  guards.push(({ mount, endpoint, raw }) => {
+    const impersonates = endpoint.config.impersonation !== undefined;
+    if (impersonates && mount.isApi) refuseImpersonation(raw.rawHeaders);
   });
   if (options.readOnly) guards.push(forApi(refuseWrite));
   if (options.acceptNamespaces !== optionTable.acceptNamespaces.default) {
@@ -157,44 +146,32 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     authenticates: authentication !== undefined,
   });
   const app = createApp(parts);
-  const stripPrefix = createStripPrefix(options.apiPrefix);
-  app.decorateRequest('target', null as unknown as RequestTarget);
-  app.decorateRequest('endpoint', null as unknown as Endpoint);
-  app.decorateRequest('caller', undefined);
-  app.decorateRequest('place', undefined);
-  app.decorateRequest('record', null as unknown as RequestRecord);
-  app.decorateRequest('answerHeaders', undefined);
+  app.decorateRequest('context', null as unknown as RequestContext);
 
-  app.addHook('onRequest', (request, reply, done) => {
-    const target = parseRequestTarget(
-      isForApi(request) ? stripPrefix(request.originalUrl) : request.originalUrl,
-    );
-    const { endpoint } = upstream;
-    const path = relativeTo(serverPathOf(endpoint), target.path);
-    const info = parseRequestInfo(request.method, path, target.query);
-    request.target = target;
-    request.endpoint = endpoint;
-    accounting.begin(request, reply, info);
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    const request = new RequestContext(raw, reply, raw.destination as Destination, cluster);
+    reply.request.context = request;
+    accounting.begin(request);
     if (cors !== undefined)
-      addAnswerHeaders(request, reply, cors.answerHeaders(fieldValue(request.raw.rawHeaders, 'origin')));
-    if (sandboxesPages && isForApi(request) && mayBeProxiedPage(target.path)) {
-      addAnswerHeaders(request, reply, sandbox);
+      addAnswerHeaders(request, cors.answerHeaders(fieldValue(raw.rawHeaders, 'origin')));
+    if (sandboxesPages && request.mount.isApi && mayBeProxiedPage(request.target.path)) {
+      addAnswerHeaders(request, sandbox);
     }
-    const judged = { request, reply, done };
+    const judged = { request, done };
     // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
     // for thousands of requests fit into one packet.
     if (reply.raw.socket === null) reply.raw.once('socket', () => judge(guards, judged));
     else judge(guards, judged);
   });
 
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler((error, { context: { record } }, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
-    request.record.failure = failure;
+    record.failure = failure;
     if (failure instanceof Refusal) {
       if (failure.endsConnection) reply.header('Connection', 'close');
       reply.headers(failure.headers);
     }
-    if (request.record.audit !== undefined) reply.header('Audit-ID', request.record.audit.id);
+    if (record.audit !== undefined) reply.header('Audit-ID', record.audit.id);
     if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
     reply
       .code(failure.code)
@@ -202,7 +179,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       .send(failure.toStatus());
   });
   app.setNotFoundHandler(request => {
-    throw new StatusError(404, `${request.target.path} is not served here`);
+    throw new StatusError(404, `${request.context.target.path} is not served here`);
   });
 
   await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
@@ -211,18 +188,16 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     await app.register(staticFiles, {
       folder: options.www,
       wwwPrefix: options.wwwPrefix,
-      route: routes.static,
+      route: filesMount.route,
     });
   }
   await app.register(proxyPlugin, {
-    route: routes.api,
+    route: apiRoute,
     context: {
-      upstream,
       openStreams,
       traffic: metrics.traffic,
       authenticates: authentication !== undefined,
       judgeAgain,
-      appendServerPath: options.appendServerPath,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,
       patience: clientPatience,
@@ -238,25 +213,24 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     openStreams.end();
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   });
-  app.addHook('onClose', async () => upstream.destroy());
+  app.addHook('onClose', async () => cluster.destroy());
   return app;
 }
 
 /** A request on its way through the guards; `done` gets the first refusal. */
 interface Judged {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+  readonly request: RequestContext;
   readonly done: (refusal?: Error) => void;
 }
 
 /** Runs the guards in their order, at once as long as none has to wait. */
 function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
-  const { request, reply, done } = judged;
+  const { request, done } = judged;
   // Nobody would hear of it any more when a client leaves that has left already, nor give back its place.
-  if (request.record.isOver) return;
+  if (request.hasEnded) return;
   try {
     for (let index = from; index < guards.length; index++) {
-      const verdict = guards[index]?.(request, reply);
+      const verdict = guards[index]?.(request);
       if (verdict === undefined) continue;
       if (verdict === answered) return;
       verdict.then(() => judge(guards, judged, index + 1), done);
@@ -274,12 +248,12 @@ function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
  * Users are those that authentication finds, and without it the addresses that requests come from. An upgraded connection stays
  * open for as long as its client likes, whatever its path.
  */
-function takePlace(fairShares: FairShares, request: FastifyRequest): Promise<never> | undefined {
+function takePlace(fairShares: FairShares, request: RequestContext): Promise<never> | undefined {
   const { caller, raw, record } = request;
   const user = caller?.username ?? raw.socket.remoteAddress ?? '';
   const place = fairShares.take(user, record.longRunning || raw.upgrade ? 'longrunning' : 'inflight');
   if (place instanceof Place) {
-    request.place = place;
+    request.onEnd(() => place.giveBack());
     return undefined;
   }
   const { refusal, held } = place;
@@ -314,9 +288,10 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
 }
 
 function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
-  const routeOf = createRouteOf({
+  const destinationOf = createMounts({
     apiPrefix: options.apiPrefix,
     wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
+    appendServerPath: options.appendServerPath,
   });
   const http = {
     maxHeaderSize,
@@ -350,7 +325,11 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
     requestTimeout: 0,
     keepAliveTimeout,
     ...(tls !== undefined && { serverFactory: secureServer }),
-    rewriteUrl: request => routeOf(request.url as string),
+    rewriteUrl(request) {
+      const destination = destinationOf(request.url as string);
+      request.destination = destination;
+      return destination.mount.route;
+    },
     clientErrorHandler: (error, socket) => {
       if (!isDeparture(error)) metrics.rejected('bad_request');
       refuseUnparsed(error, socket as Socket);
@@ -358,11 +337,6 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
   });
   if (tls === undefined) serveHalfClosed(app.server);
   return app;
-}
-
-/** The API server's view of a path, which knows nothing of the path of the server's URL before it. */
-function relativeTo(serverPath: string, path: string): string {
-  return serverPath !== '' && path.startsWith(`${serverPath}/`) ? path.slice(serverPath.length) : path;
 }
 
 /** A failure that nobody threw as a Status: Fastify's own 4xx keep their code, all else is a 500 that tells nothing. */

@@ -56,9 +56,9 @@ export async function createPrimary(
   });
   if ('problems' in created) return created;
   const program: Program = created;
-  const { upstream, metrics, health } = program;
+  const { cluster, metrics, health } = program;
   const discover = sharedDiscovery(program);
-  const credentials = shareCredentials(upstream, {
+  const credentials = shareCredentials(cluster, {
     onEndpoint: endpoint => workers.tell({ type: 'endpoint', endpoint }),
     onCredential: (source, given) => workers.tell({ type: 'credential', source, given }),
   });
@@ -124,13 +124,13 @@ function withoutSecrets(options: Options): Options {
 
 type Discover = (path: string, accept: string) => ReturnType<typeof fetchDiscovery>;
 
-function sharedDiscovery({ upstream }: Program): Discover {
+function sharedDiscovery({ cluster }: Program): Discover {
   const asked = new Map<string, { readonly at: number; readonly answer: ReturnType<Discover> }>();
   return (path, accept) => {
     const now = performance.now();
     for (const [key, { at }] of asked) if (now - at >= discoveryShared) asked.delete(key);
     const key = `${accept} ${path}`;
-    const answer = asked.get(key)?.answer ?? fetchDiscovery(upstream, path, accept);
+    const answer = asked.get(key)?.answer ?? fetchDiscovery(cluster, path, accept);
     if (!asked.has(key)) asked.set(key, { at: now, answer });
     return answer;
   };

@@ -1,4 +1,4 @@
-import type { Upstream } from '../clusters/cluster.js';
+import type { Cluster } from '../clusters/cluster.js';
 import type { Credential } from '../credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../credentials/credential-source.js';
 import type { GivenCredential, SharedEndpoint } from './messages.js';
@@ -9,7 +9,7 @@ interface ChangeEvents {
   readonly onCredential: (source: number, given: GivenCredential) => void;
 }
 
-/** The primary's upstream, as its workers have it. */
+/** The primary's cluster, as its workers have it. */
 export interface SharedCredentials {
   /** What a worker begins with. */
   endpoint(): SharedEndpoint;
@@ -29,7 +29,7 @@ const stale: Credential = {};
  * source itself sees to it that renewals do not overlap, whoever asks.
  */
 export function shareCredentials(
-  upstream: Upstream,
+  cluster: Cluster,
   { onEndpoint, onCredential }: ChangeEvents,
 ): SharedCredentials {
   const numbers = new WeakMap<object, number>();
@@ -51,16 +51,16 @@ export function shareCredentials(
     credential.catch(() => {});
     return undefined;
   };
-  let published = upstream.endpoint;
+  let published = cluster.endpoint;
   let known: GivenCredential | undefined;
 
   const current = (source: number): CredentialSource => {
-    const { source: used } = upstream.endpoint;
+    const { source: used } = cluster.endpoint;
     if (numberOf(used) !== source) throw new CredentialError('the credential is no longer in use');
     return used;
   };
   const endpoint = (): SharedEndpoint => {
-    const { config, certificateAuthority, proxy, source } = upstream.endpoint;
+    const { config, certificateAuthority, proxy, source } = cluster.endpoint;
     known = givenNow(source);
     return {
       config,
@@ -70,8 +70,8 @@ export function shareCredentials(
     };
   };
   const publish = (): void => {
-    if (published !== upstream.endpoint) {
-      published = upstream.endpoint;
+    if (published !== cluster.endpoint) {
+      published = cluster.endpoint;
       onEndpoint(endpoint());
       return;
     }

@@ -7,7 +7,7 @@ import { createIntake, type Intake } from './accepted-connections.js';
 import { Channel } from './channel.js';
 import type { Start, ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
 import { createRemoteAuditLog } from './remote-audit-log.js';
-import { createSharedUpstream, type SharedUpstream } from './shared-upstream.js';
+import { createSharedCluster, type SharedCluster } from './shared-cluster.js';
 
 /** The pipe to the primary, and how this process ends. */
 export interface Parent {
@@ -31,12 +31,12 @@ const aliveInterval = 1_000;
 export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logger'>): void {
   const tell = (message: ToPrimary) => parent.send(message);
   let running: { program: Program; logger: Logger; intake: Intake } | undefined;
-  let upstream: SharedUpstream | undefined;
+  let upstream: SharedCluster | undefined;
 
   const start = async ({ worker, options, logging, endpoint }: Start): Promise<void> => {
     const logger = createLogger({ ...logging, shared: { worker } });
     parent.surviveErrors(logger, () => running?.program.metrics.workers.uncaught());
-    const shared = createSharedUpstream(channel, endpoint);
+    const shared = createSharedCluster(channel, endpoint);
     const own = createHealth([]);
     upstream = shared;
     const program = await createProgram(

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import { type Endpoint, Upstream, type UpstreamSession } from '../../src/clusters/cluster.js';
+import { Cluster, type Endpoint, type Session } from '../../src/clusters/cluster.js';
 import { get } from '../../src/clusters/own-request.js';
 import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
 import {
@@ -37,7 +37,7 @@ after(() => server.close());
 let registry: Registry;
 let events: CredentialEvents;
 let certificates: (string | undefined)[];
-let upstream: Upstream | undefined;
+let upstream: Cluster | undefined;
 beforeEach(() => {
   registry = new Registry();
   events = { ...createCredentialMetrics(registry), log: { info: () => {}, warn: () => {} } };
@@ -89,8 +89,8 @@ function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = 
   };
 }
 
-function start(source: CredentialSource): Upstream {
-  upstream = new Upstream(endpoint(source), {
+function start(source: CredentialSource): Cluster {
+  upstream = new Cluster(endpoint(source), {
     keepAlive: 0,
     http2: true,
     onConnect: () => {},
@@ -100,14 +100,14 @@ function start(source: CredentialSource): Upstream {
 }
 
 /** What is there at once. */
-function sessionOf(of: Upstream): UpstreamSession {
+function sessionOf(of: Cluster): Session {
   const session = of.session();
   assert.ok(!(session instanceof Promise), 'there is a credential');
   return session;
 }
 
 /** Sends one request and gives what the API server saw of it. */
-async function request(of: Upstream, to = server): Promise<RequestRecord> {
+async function request(of: Cluster, to = server): Promise<RequestRecord> {
   const { status } = await get(of, '/version', { timeout: 5_000 });
   assert.equal(status, 200);
   // The connection is given back at the end of this turn of the event loop.

@@ -136,7 +136,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
       '/-/Livez',
       '/-/%6civez',
       '/app/',
-      '/app/options.ts',
+      '/app/main.ts',
       '/app/-/livez',
       '/',
       '/version',
@@ -149,7 +149,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
       assert.ok(status === 401 || (status === 400 && target.includes('..')), `${target}: ${status}`);
     }
     const asAlice = { headers: { authorization: 'Bearer alice-token' } };
-    for (const target of ['/-/metrics', '/app/options.ts', '/version']) {
+    for (const target of ['/-/metrics', '/app/main.ts', '/version']) {
       assert.equal((await send(proxy.port, target, asAlice)).status, 200, target);
     }
     for (const headers of [{ host: 'evil.example' }, { host: 'evil.example', ...asAlice.headers }]) {

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { createFilter } from '../../src/guard/filter.js';
 import { Refusal } from '../../src/guard/refusal.js';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
-import { parseRequestTarget } from '../../src/guard/request-target.js';
 import { optionTable } from '../../src/options/table.js';
+import { parseRequestTarget } from '../../src/request/request-target.js';
 
 interface Rules {
   readonly acceptPaths?: string;

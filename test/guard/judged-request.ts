@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../src/guard/refusal.js';
-import { parseRequestTarget } from '../../src/guard/request-target.js';
 import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
+import { parseRequestTarget } from '../../src/request/request-target.js';
 
 /** A RequestInfo as the server makes it of a request's first line, `METHOD target`. */
 export function infoOf(line: string): RequestInfo {

@@ -173,16 +173,4 @@ describe('the record of a request', () => {
     assert.equal(create().record.longRunning, false);
     assert.equal(create('/version', { longRunning: true, finished: () => {} }).record.longRunning, true);
   });
-
-  it('calls who waits for the end before the line is written', () => {
-    const { record, finished } = create();
-    let countedBefore: number | undefined;
-    record.onEnd = () => {
-      countedBefore = finished.length;
-    };
-    record.answered(200);
-    linesOf(record);
-    assert.equal(countedBefore, 0);
-    assert.equal(finished.length, 1);
-  });
 });

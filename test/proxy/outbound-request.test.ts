@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FastifyRequest } from 'fastify';
-import type { UpstreamSession } from '../../src/clusters/cluster.js';
+import type { Session } from '../../src/clusters/cluster.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from '../../src/proxy/outbound-request.js';
+import type { RequestContext } from '../../src/request/context.js';
 
 const session = {
   ...{ host: 'api.example', serverPath: '', credential: { authorization: 'Bearer own' }, impersonation: [] },
-} as unknown as UpstreamSession;
+} as unknown as Session;
 
-function request(caller: FastifyRequest['caller']): FastifyRequest {
+function request(caller: RequestContext['caller']): RequestContext {
   return {
+    mount: { appendsServerPath: false },
     target: { raw: '/api' },
     raw: {
       rawHeaders: ['Authorization', 'Bearer theirs'],
@@ -18,11 +19,11 @@ function request(caller: FastifyRequest['caller']): FastifyRequest {
     },
     record: { origin: { requestId: '1' } },
     caller,
-  } as unknown as FastifyRequest;
+  } as unknown as RequestContext;
 }
 
 function context(authenticates: boolean): ProxyContext {
-  return { authenticates, appendServerPath: false } as ProxyContext;
+  return { authenticates } as ProxyContext;
 }
 
 const alice = { username: 'alice', uid: undefined, groups: ['dev'], extra: new Map() };

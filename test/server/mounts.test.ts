@@ -1,17 +1,29 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createRouteOf, createStripPrefix, routes } from '../../src/server/mounts.js';
+import { apiRoute, createMounts, filesMount } from '../../src/server/mounts.js';
 
 type Destination = 'api' | 'static' | 'none' | 'own';
+
+/** One of the proxy's own endpoints has its path for a route. */
+const routes: Partial<Record<Destination, string>> = {
+  api: apiRoute,
+  static: filesMount.route,
+  none: '/none',
+};
 
 function checks(
   prefixes: { apiPrefix: string; wwwPrefix?: string },
   expected: Record<string, Destination>,
 ): void {
-  const routeOf = createRouteOf({ wwwPrefix: undefined, ...prefixes });
+  const destinationOf = createMounts({ wwwPrefix: undefined, appendServerPath: false, ...prefixes });
   for (const [rawUrl, destination] of Object.entries(expected)) {
-    assert.equal(routeOf(rawUrl), destination === 'own' ? rawUrl : routes[destination], rawUrl);
+    assert.equal(destinationOf(rawUrl).mount.route, routes[destination] ?? rawUrl, rawUrl);
   }
+}
+
+function createStripPrefix(apiPrefix: string): (rawUrl: string) => string {
+  const destinationOf = createMounts({ wwwPrefix: undefined, appendServerPath: false, apiPrefix });
+  return rawUrl => destinationOf(rawUrl).target;
 }
 
 describe('the destination of a request', () => {

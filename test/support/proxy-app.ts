@@ -2,14 +2,15 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import fastify from 'fastify';
-import type { UpstreamSession } from '../../src/clusters/cluster.js';
-import { parseRequestTarget } from '../../src/guard/request-target.js';
-import { isLongRunning, parseRequestInfo } from '../../src/kubernetes/request-info.js';
+import type { Cluster, Session } from '../../src/clusters/cluster.js';
+import { isLongRunning } from '../../src/kubernetes/request-info.js';
 import type { StatusError } from '../../src/kubernetes/status.js';
 import { RequestRecord } from '../../src/observability/request-record.js';
 import { OpenStreams } from '../../src/proxy/open-streams.js';
 import type { ProxyContext } from '../../src/proxy/outbound-request.js';
 import { listenForUpgrades } from '../../src/proxy/upgrade-listener.js';
+import { RequestContext } from '../../src/request/context.js';
+import type { Mount } from '../../src/request/mount.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';
 import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
 import { createDial } from '../../src/transport/dial/dial.js';
@@ -29,7 +30,7 @@ export interface ProxyAppOptions {
   readonly upstreamPort: number;
   readonly patience: number;
   /** What a 401 has the request sent with again; undefined to give the 401 out. */
-  readonly refused?: () => Promise<UpstreamSession | undefined>;
+  readonly refused?: () => Promise<Session | undefined>;
 }
 
 /** Starts it on a free port. */
@@ -45,12 +46,23 @@ export async function startProxyApp({
     keepAlive: 0,
   });
   const dispatcher = new UpstreamDispatcher(dial);
-  const session = { host: 'upstream', serverPath: '', credential: {}, impersonation: [], dispatcher, dial };
+  const endpoint = { config: { server: { path: '' } } };
+  const session = {
+    ...{ endpoint, host: 'upstream', serverPath: '', credential: {}, impersonation: [], dispatcher, dial },
+  };
+  const cluster = {
+    host: 'upstream',
+    endpoint,
+    session: () => session,
+    refused,
+  } as unknown as Cluster;
+  const mount: Mount = {
+    ...{ route: '/api', access: 'caller' as const },
+    ...{ isApi: true, isCounted: true, appendsServerPath: false },
+  };
   const context = {
-    upstream: { host: 'upstream', session: () => session, refused },
     openStreams: new OpenStreams(),
     authenticates: false,
-    appendServerPath: false,
     requestTimeout: 0,
     traffic: { firstByte() {}, upgraded() {} },
     keepAlive: 0,
@@ -59,10 +71,11 @@ export async function startProxyApp({
   const open = new Set<string>();
   const app = fastify({ rewriteUrl: () => '/api', forceCloseConnections: true });
   serveHalfClosed(app.server, patience);
-  for (const name of ['target', 'caller', 'record', 'answerHeaders']) app.decorateRequest(name, undefined);
+  app.decorateRequest('context', null as never);
   app.addHook('onRequest', async (request, reply) => {
-    request.target = parseRequestTarget(request.originalUrl);
-    const info = parseRequestInfo(request.method, request.target.path, request.target.query);
+    const context = new RequestContext(request.raw, reply, { mount, target: request.originalUrl }, cluster);
+    const { info } = context;
+    request.context = context;
     const origin = {
       method: request.method,
       path: '',
@@ -75,11 +88,12 @@ export async function startProxyApp({
       logger: { isLevelEnabled: () => false },
       which: 'none',
     } as never);
-    request.record = record;
+    context.record = record;
     open.add(request.originalUrl);
     const end = () => {
-      if (record.isOver) return;
+      if (context.hasEnded) return;
       open.delete(request.originalUrl);
+      context.end();
       record.end(0);
     };
     if (request.raw.upgrade) request.raw.socket.on('close', end);

@@ -21,7 +21,7 @@ import { loggableUri } from './request-uri.js';
 /** What is read of a request; who sends it may turn out later. */
 export interface AuditedRequest {
   readonly raw: IncomingMessage;
-  /** As sent. */
+  /** Target as sent. */
   readonly originalUrl: string;
   readonly caller: UserInfo | undefined;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Refusal } from '../../src/guard/refusal.js';
-import { parseRequestTarget, refuseAmbiguousTarget } from '../../src/guard/request-target.js';
+import { refuseAmbiguousTarget } from '../../src/guard/request-target.js';
+import { parseRequestTarget } from '../../src/request/request-target.js';
 
 function ambiguous(raw: string): void {
   const target = parseRequestTarget(raw);

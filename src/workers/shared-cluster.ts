@@ -1,25 +1,25 @@
-import { type Endpoint, Upstream } from '../clusters/cluster.js';
-import type { FollowingUpstream, FollowOptions } from '../clusters/follow.js';
+import { Cluster, type Endpoint } from '../clusters/cluster.js';
+import type { FollowedCluster, FollowOptions } from '../clusters/follow.js';
 import type { Channel } from './channel.js';
 import type { GivenCredential, SharedEndpoint, ToldByPrimary, ToldByWorker, ToWorker } from './messages.js';
 import { createRemoteSource, type RemoteSource } from './remote-source.js';
 
-/** A worker's upstream, which follows the primary's. */
-export interface SharedUpstream {
+/** A worker's cluster, which follows the primary's. */
+export interface SharedCluster {
   /** Makes it; to be called once. */
-  readonly follow: (options: FollowOptions) => Promise<FollowingUpstream>;
+  readonly follow: (options: FollowOptions) => Promise<FollowedCluster>;
   /** The primary's endpoint is this one now. */
   replace(endpoint: SharedEndpoint): void;
   /** One of the primary's sources gives this now. */
   take(change: { readonly source: number; readonly given: GivenCredential }): void;
 }
 
-/** An upstream from what the primary tells, before it is made and after. */
-export function createSharedUpstream(
+/** An cluster from what the primary tells, before it is made and after. */
+export function createSharedCluster(
   channel: Channel<ToldByPrimary, ToldByWorker, ToWorker>,
   first: SharedEndpoint,
-): SharedUpstream {
-  let upstream: Upstream | undefined;
+): SharedCluster {
+  let cluster: Cluster | undefined;
   let used: { readonly id: number; readonly source: RemoteSource } | undefined;
 
   const toEndpoint = ({ source: { id, name, given }, ...rest }: SharedEndpoint): Endpoint => {
@@ -37,12 +37,12 @@ export function createSharedUpstream(
 
   return {
     async follow({ keepAlive, http2, onCertificate, onConnect }) {
-      upstream = new Upstream(endpoint, { keepAlive, http2, onCertificate, onConnect });
-      return { upstream, close: () => {} };
+      cluster = new Cluster(endpoint, { keepAlive, http2, onCertificate, onConnect });
+      return { cluster, close: () => {} };
     },
     replace(next) {
       endpoint = toEndpoint(next);
-      upstream?.replace(endpoint);
+      cluster?.replace(endpoint);
     },
     take({ source, given }) {
       if (used?.id === source) used.source.take(given);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { createKnownResources } from '../src/kubernetes/known-resources.js';
-import { createMetrics, type MetricDescription } from '../src/observability/metrics/metrics.js';
+import type { MetricDescription } from '../src/observability/metrics/metrics.js';
 import { definitionOf, flagName, optionKeys } from '../src/options/table.js';
+import { createIdleMetrics } from './support/metrics.js';
 import { projectFile } from './support/project.js';
 
 /** A table's row; a bar would end its cell on GitHub, in code as well (GFM, section 4.10). */
@@ -37,14 +37,7 @@ function metricTable(metrics: readonly MetricDescription[]): string {
 test('the README lists every metric with its type, labels and meaning', async () => {
   const readme = await readFile(projectFile('README.md'), 'utf8');
   const written = /<!-- metrics -->\n([\s\S]*?)<!-- \/metrics -->/.exec(readme)?.[1];
-  const { descriptions } = createMetrics({
-    version: '',
-    nodeVersion: '',
-    knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
-    connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
-    shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
-    readiness: async () => new Map(),
-  });
+  const { descriptions } = createIdleMetrics();
   assert.equal(written, metricTable(descriptions()));
 });
 

@@ -10,6 +10,7 @@ import { createReachabilityCheck } from '../clusters/reachability.js';
 import { sessionWithin } from '../clusters/session-within.js';
 import { createHealth, type Health, type HealthCheck } from '../endpoints/health.js';
 import { FairShares } from '../guard/fair-shares.js';
+import { rejectionReasons } from '../guard/refusal.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
@@ -24,6 +25,7 @@ import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { configureTls, type Tls } from '../server/listener/tls.js';
 import { buildServer } from '../server/server.js';
+import { upstreamErrorReasons } from '../transport/upstream-error.js';
 
 /** What the process around the program gives it. */
 export interface Surroundings {
@@ -95,6 +97,8 @@ export async function createProgram(
   const fairShares = new FairShares(options);
   const metrics = createMetrics({
     ...surroundings,
+    rejectionReasons,
+    upstreamErrorReasons,
     knownResources,
     connections: () => ({ idle: 0, active: 0, ...cluster?.connections, upgraded: openStreams.upgraded }),
     shares: () => fairShares.inUse,

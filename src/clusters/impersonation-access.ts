@@ -1,4 +1,4 @@
-import { shareFinding } from '../lib/shared-check.js';
+import { shareCheck } from '../lib/shared-check.js';
 import type { Cluster } from './cluster.js';
 import { postReview } from './own-request.js';
 
@@ -24,7 +24,7 @@ export function createImpersonationCheck(
   targets: () => readonly ImpersonationTarget[],
   now?: () => number,
 ): () => Promise<void> {
-  return shareFinding(() => check(cluster, targets()), lifetime, now);
+  return shareCheck(() => check(cluster, targets()), lifetime, now);
 }
 
 async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]): Promise<void> {

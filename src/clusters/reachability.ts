@@ -1,4 +1,4 @@
-import { shareFinding } from '../lib/shared-check.js';
+import { shareCheck } from '../lib/shared-check.js';
 import type { Cluster } from './cluster.js';
 import { get } from './own-request.js';
 
@@ -11,7 +11,7 @@ const timeout = 5_000;
  * It asks for /version, which every authenticated user may read (`system:public-info-viewer`), at most every 10 s.
  */
 export function createReachabilityCheck(cluster: Cluster, now?: () => number): () => Promise<void> {
-  return shareFinding(() => check(cluster), lifetime, now);
+  return shareCheck(() => check(cluster), lifetime, now);
 }
 
 async function check(cluster: Cluster): Promise<void> {

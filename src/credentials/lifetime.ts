@@ -16,8 +16,3 @@ export function planLifetime(now: number, endsAt = Infinity): Lifetime {
   const renewAt = Math.max(now + 0.8 * (endsAt - now), endsAt - 60_000, now + leastPause);
   return { renewAt: renewAt < endsAt ? renewAt : Infinity, endsAt };
 }
-
-/** Milliseconds to wait after a number of failures in a row: 1 s, doubling to 30 s. */
-export function backoffAfter(failures: number): number {
-  return Math.min(1_000 * 2 ** (failures - 1), 30_000);
-}

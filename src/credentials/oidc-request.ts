@@ -1,4 +1,5 @@
 import { type Dispatcher, request } from 'undici';
+import { connectionFailure } from '../lib/connection-failure.js';
 import { CredentialError } from './credential-source.js';
 
 /**
@@ -63,9 +64,9 @@ export async function askIssuer(
       text: await readText(body),
     };
   } catch (error) {
-    const failure = describeFailure(error);
-    const advice = failure === unknownAuthority ? `; check ${authorityName}` : '';
-    throw new CredentialError(`${describeIssuer(url)} cannot be used: ${failure}${advice}`);
+    throw new CredentialError(
+      `${describeIssuer(url)} cannot be used: ${describeFailure(error, authorityName)}`,
+    );
   }
 }
 
@@ -97,43 +98,32 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-const unknownAuthority = 'its certificate is signed by an unknown authority';
 const noAnswer = 'it does not answer in time';
+const wasClosed = 'the connection was closed';
 
+/** The error codes that say something else of an issuer than of other servers. */
 const failures: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'its host name does not resolve',
-  EAI_AGAIN: 'the DNS server does not answer',
-  ECONNREFUSED: 'connection refused',
-  EHOSTUNREACH: 'no route to host',
-  ENETUNREACH: 'network is unreachable',
   ETIMEDOUT: noAnswer,
   UND_ERR_CONNECT_TIMEOUT: noAnswer,
   UND_ERR_HEADERS_TIMEOUT: noAnswer,
   UND_ERR_BODY_TIMEOUT: noAnswer,
-  ECONNRESET: 'the connection was closed',
-  EPIPE: 'the connection was closed',
-  UND_ERR_SOCKET: 'the connection was closed',
-  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
-  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
-  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
-  CERT_SIGNATURE_FAILURE: unknownAuthority,
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is not for this name',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+  ECONNRESET: wasClosed,
+  EPIPE: wasClosed,
+  UND_ERR_SOCKET: wasClosed,
 };
 
 /** Only what the error's code says, for its text may quote what was received. */
-function describeFailure(error: unknown): string {
+function describeFailure(error: unknown, authorityName: string): string {
   if (error instanceof CredentialError) return error.message;
   if (error instanceof TooLarge) return 'its answer is too large';
   if (!(error instanceof Error)) return 'the connection failed';
   if (error.name === 'TimeoutError') return noAnswer;
   if (error.name === 'HTTPParserError') return 'its answer is not valid HTTP/1.1';
   const code = 'code' in error ? String(error.code) : '';
-  return (
-    failures[code] ??
-    (/^[A-Z_0-9]+$/.test(code) ? `the connection failed (${code})` : 'the connection failed')
-  );
+  const known = failures[code];
+  if (known !== undefined) return known;
+  const failure = connectionFailure(code);
+  if (failure?.kind === 'unknown authority') return `${failure.words}; check ${authorityName}`;
+  if (failure !== undefined) return failure.words;
+  return /^[A-Z_0-9]+$/.test(code) ? `the connection failed (${code})` : 'the connection failed';
 }

@@ -1,3 +1,4 @@
+import { backoffAfter } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { type Credential, isSameCredential } from './credential.js';
 import {
@@ -6,7 +7,7 @@ import {
   type CredentialSource,
   type CredentialSourceName,
 } from './credential-source.js';
-import { backoffAfter, type Lifetime, planLifetime } from './lifetime.js';
+import { type Lifetime, planLifetime } from './lifetime.js';
 import { createRefusalLimit } from './refusal-limit.js';
 
 /** A credential and how long it is good for, in milliseconds since 1970. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RejectionReason, SharesInUse } from '../observability/metrics/metrics.js';
-import { Refusal } from './refusal.js';
+import type { SharesInUse } from '../observability/metrics/metrics.js';
+import { Refusal, type RejectionReason } from './refusal.js';
 import { RefusalCount, type UserShare, UserShares } from './user-shares.js';
 
 /** How much may be asked for; 0 is no limit. The keys are those of `Options`. */

@@ -1,5 +1,25 @@
 import { StatusError } from '../kubernetes/status.js';
-import type { RejectionReason } from '../observability/metrics/metrics.js';
+
+/** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
+export const rejectionReasons = [
+  'bad_request',
+  'host',
+  'path',
+  'method',
+  'origin',
+  'impersonation',
+  'unauthenticated',
+  'identity',
+  'read_only',
+  'namespace',
+  'resource',
+  'max_inflight',
+  'max_longrunning',
+  'user_inflight',
+  'user_longrunning',
+  'rate_limit',
+] as const;
+export type RejectionReason = (typeof rejectionReasons)[number];
 
 /** What else there is to a refusal. */
 interface RefusalOptions extends ErrorOptions {

@@ -1,26 +1,26 @@
-/** How long what a check found counts, in milliseconds. */
-export interface FindingLifetime {
+/** How long the result of a check counts, in milliseconds. */
+export interface ResultLifetime {
   readonly passed: number;
   /** Less, so that recovery shows soon. */
   readonly failed: number;
 }
 
-/** A check whose finding is shared: probes of several kubelets and balancers do not each ask the API server. */
-export function shareFinding(
+/** A check whose callers share its result: probes of several kubelets and balancers do not each ask the API server. */
+export function shareCheck(
   check: () => Promise<void>,
-  { passed, failed }: FindingLifetime,
+  { passed, failed }: ResultLifetime,
   now: () => number = () => performance.now(),
 ): () => Promise<void> {
-  let finding: Promise<void> | undefined;
+  let result: Promise<void> | undefined;
   let freshUntil = 0;
   return () => {
-    if (finding === undefined || now() >= freshUntil) {
+    if (result === undefined || now() >= freshUntil) {
       freshUntil = now() + passed;
-      finding = check();
-      finding.catch(() => {
+      result = check();
+      result.catch(() => {
         freshUntil = now() + failed;
       });
     }
-    return finding;
+    return result;
   };
 }

@@ -1,5 +1,23 @@
 import { StatusError } from '../kubernetes/status.js';
-import type { UpstreamErrorReason } from '../observability/metrics/metrics.js';
+import { connectionFailure, type FailureKind, firstError, isTlsFailure } from '../lib/connection-failure.js';
+
+/** What can go wrong on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
+export const upstreamErrorReasons = [
+  'dns',
+  'refused',
+  'unreachable',
+  'reset',
+  'timeout',
+  'tls_unknown_authority',
+  'tls_wrong_name',
+  'tls_expired',
+  'tls_client_certificate',
+  'tls',
+  'protocol',
+  'proxy',
+  'other',
+] as const;
+export type UpstreamErrorReason = (typeof upstreamErrorReasons)[number];
 
 /** The API server could not be reached or broke off: a 502, 503 or 504, with a reason for metrics and logs. */
 export class UpstreamError extends StatusError {
@@ -15,11 +33,6 @@ export class UpstreamError extends StatusError {
 
 type Verdict = readonly [code: 502 | 503 | 504, reason: UpstreamErrorReason, what: string];
 
-const unknownAuthority: Verdict = [
-  502,
-  'tls_unknown_authority',
-  'its certificate is signed by an unknown authority; check certificate-authority(-data) in the kubeconfig',
-];
 const clientCertificateRefused: Verdict = [
   502,
   'tls_client_certificate',
@@ -27,43 +40,33 @@ const clientCertificateRefused: Verdict = [
 ];
 const brokeOff: Verdict = [502, 'reset', 'the connection was closed before the answer was complete'];
 const notHttp: Verdict = [502, 'protocol', 'its answer is not valid HTTP/1.1'];
-const tlsFailed: Verdict = [502, 'tls', 'the TLS handshake failed'];
 
-/** Node's, OpenSSL's and our parser's error codes, and what each of them means to somebody who runs a proxy. */
+/** The error codes that say something else of the API server than of other servers, and those of our parsers. */
 const verdicts: Readonly<Record<string, Verdict>> = {
-  ENOTFOUND: [503, 'dns', 'its host name does not resolve'],
-  EAI_AGAIN: [503, 'dns', 'the DNS server does not answer'],
-  ECONNREFUSED: [503, 'refused', 'connection refused'],
-  EHOSTUNREACH: [503, 'unreachable', 'no route to host'],
-  ENETUNREACH: [503, 'unreachable', 'network is unreachable'],
-  EADDRNOTAVAIL: [503, 'unreachable', 'no local address is free for another connection'],
-  EMFILE: [503, 'other', 'this process has no file descriptor left for another connection'],
   ETIMEDOUT: [504, 'timeout', 'it does not answer'],
   ECONNRESET: brokeOff,
   EPIPE: brokeOff,
   MALFORMED_RESPONSE: notHttp,
   MALFORMED_HTTP2: [502, 'protocol', 'its answer is not valid HTTP/2'],
   RESPONSE_HEADERS_TOO_LARGE: [502, 'protocol', 'its response headers are too large'],
-  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
-  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
-  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
-  CERT_SIGNATURE_FAILURE: unknownAuthority,
-  CERT_UNTRUSTED: unknownAuthority,
-  INVALID_CA: unknownAuthority,
-  CERT_HAS_EXPIRED: [502, 'tls_expired', 'its certificate has expired'],
-  CERT_NOT_YET_VALID: [502, 'tls_expired', 'its certificate is not valid yet'],
-  ERR_TLS_CERT_ALTNAME_INVALID: [
+};
+
+/** Status, reason and advice for the failures that every server can have. */
+const common: Readonly<
+  Record<FailureKind, readonly [code: 502 | 503, reason: UpstreamErrorReason, advice: string]>
+> = {
+  dns: [503, 'dns', ''],
+  refused: [503, 'refused', ''],
+  unreachable: [503, 'unreachable', ''],
+  'out of descriptors': [503, 'other', ''],
+  'unknown authority': [
     502,
-    'tls_wrong_name',
-    'its certificate is not for this name; check the server URL or set tls-server-name',
+    'tls_unknown_authority',
+    '; check certificate-authority(-data) in the kubeconfig',
   ],
-  ERR_SSL_WRONG_VERSION_NUMBER: [
-    502,
-    'tls',
-    'it does not speak TLS; does the server URL want http:// instead?',
-  ],
+  expired: [502, 'tls_expired', ''],
+  'wrong name': [502, 'tls_wrong_name', '; check the server URL or set tls-server-name'],
+  'no TLS': [502, 'tls', '; does the server URL want http:// instead?'],
 };
 
 /** OpenSSL's names of the alerts by which a server refuses a certificate, whichever version and release they are from. */
@@ -72,13 +75,18 @@ const refusal =
 
 const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE']);
 
-function judge(error: Error & { code?: string }): Verdict {
+function judge(error: Error & { readonly code?: string }): Verdict {
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
+  const failure = connectionFailure(code);
+  if (failure !== undefined) {
+    const [status, reason, advice] = common[failure.kind];
+    return [status, reason, failure.words + advice];
+  }
   if (refusal.test(code)) return clientCertificateRefused;
   if (code.startsWith('HPE_')) return notHttp;
-  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') return tlsFailed;
+  if (isTlsFailure(code)) return [502, 'tls', 'the TLS handshake failed'];
   // Node's parser of upgrades and its responses throw on what no HTTP/1.1 answer has.
   if (malformed.has(code)) return notHttp;
   return [502, 'other', 'the connection failed'];
@@ -92,14 +100,9 @@ function judge(error: Error & { code?: string }): Verdict {
  */
 export function toUpstreamError(cause: Error, address: string): UpstreamError {
   if (cause instanceof UpstreamError) return cause;
-  const inner = firstOf(cause);
+  const inner = firstError(cause);
   const [code, reason, what] = judge(inner);
   return new UpstreamError(code, reason, `the API server at ${address} cannot be used: ${what}`, {
     cause: inner,
   });
-}
-
-/** Happy-eyeballs dialling reports every address that failed in one AggregateError: the first of them speaks. */
-function firstOf(cause: Error): Error {
-  return cause instanceof AggregateError && cause.errors[0] instanceof Error ? cause.errors[0] : cause;
 }

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:cluster';
-import { backoffAfter } from '../credentials/lifetime.js';
+import { backoffAfter } from '../lib/backoff.js';
 import type { Logger } from '../observability/log/logger.js';
 import { addCounters, type Metrics, type Snapshot } from '../observability/metrics/metrics.js';
 import type { Answers } from './channel.js';

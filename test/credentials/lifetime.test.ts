@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { backoffAfter, planLifetime } from '../../src/credentials/lifetime.js';
+import { planLifetime } from '../../src/credentials/lifetime.js';
 
 const now = 1_000_000;
 
@@ -20,15 +20,5 @@ describe('the lifetime of a credential', () => {
 
   it('never ends when no end is known', () => {
     assert.deepEqual(planLifetime(now, undefined), { renewAt: Infinity, endsAt: Infinity });
-  });
-});
-
-describe('the backoff', () => {
-  it('begins with a second and doubles to half a minute', () => {
-    const failures = [1, 2, 3, 4, 5, 6, 7, 2_000];
-    assert.deepEqual(
-      failures.map(backoffAfter),
-      [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000],
-    );
   });
 });

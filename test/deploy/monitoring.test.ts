@@ -3,9 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { createKnownResources } from '../../src/kubernetes/known-resources.js';
-import { createMetrics } from '../../src/observability/metrics/metrics.js';
 import { kubectlTest } from '../support/kubectl.js';
+import { createIdleMetrics } from '../support/metrics.js';
 import { projectFile } from '../support/project.js';
 import { only, render } from './manifests.js';
 import { readExpression } from './promql.js';
@@ -53,14 +52,7 @@ function expressionsOf({ panels }: Dashboard): string[] {
   return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 }
 
-const metrics = createMetrics({
-  version: '',
-  nodeVersion: '',
-  knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
-  connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
-  shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),
-  readiness: async () => new Map(),
-});
+const metrics = createIdleMetrics();
 
 /** Every series that there can be, by name, with its labels; Prometheus adds the target's. */
 function series(): Map<string, Set<string>> {

@@ -7,7 +7,7 @@ import {
   Place,
   type RequestKind,
 } from '../../src/guard/fair-shares.js';
-import type { RejectionReason } from '../../src/observability/metrics/metrics.js';
+import type { RejectionReason } from '../../src/guard/refusal.js';
 
 const unlimited: FairSharesLimits = {
   maxRequestsInflight: 0,

@@ -13,45 +13,6 @@ import { createRequestLabels, requestLabelNames } from './request-labels.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.js';
 
-const rejectionReasons = [
-  'bad_request',
-  'host',
-  'path',
-  'method',
-  'origin',
-  'impersonation',
-  'unauthenticated',
-  'identity',
-  'read_only',
-  'namespace',
-  'resource',
-  'max_inflight',
-  'max_longrunning',
-  'user_inflight',
-  'user_longrunning',
-  'rate_limit',
-] as const;
-/** Why a guard did not let a request pass: the values of `reason` in kube_api_proxy_rejected_requests_total. */
-export type RejectionReason = (typeof rejectionReasons)[number];
-
-const upstreamErrorReasons = [
-  'dns',
-  'refused',
-  'unreachable',
-  'reset',
-  'timeout',
-  'tls_unknown_authority',
-  'tls_wrong_name',
-  'tls_expired',
-  'tls_client_certificate',
-  'tls',
-  'protocol',
-  'proxy',
-  'other',
-] as const;
-/** What went wrong on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
-export type UpstreamErrorReason = (typeof upstreamErrorReasons)[number];
-
 /** One request that is being served. */
 export interface RequestMetrics {
   /** Whether the API server would call the request long-running. */
@@ -74,8 +35,10 @@ export interface Exposition {
 /** The proxy's own metrics. */
 export interface Metrics extends Exposition {
   requestStarted(info: RequestInfo): RequestMetrics;
-  rejected(reason: RejectionReason): void;
-  upstreamError(reason: UpstreamErrorReason): void;
+  /** A guard did not let a request pass. */
+  rejected(reason: string): void;
+  /** A request failed on the way to the API server or back. */
+  upstreamError(reason: string): void;
   /** Credentials and the configuration they come from. */
   readonly credentials: CredentialMetrics;
   /** The audit log. */
@@ -141,6 +104,10 @@ export interface MetricsOptions {
   /** The program's version and Node's, without a leading `v`. */
   readonly version: string;
   readonly nodeVersion: string;
+  /** Why a guard may not let a request pass: the values of a label. */
+  readonly rejectionReasons: readonly string[];
+  /** What can go wrong on the way to the API server: the values of a label. */
+  readonly upstreamErrorReasons: readonly string[];
   readonly knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>;
   /** Asked at every scrape. */
   readonly connections: () => ConnectionCounts;
@@ -248,8 +215,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
 
   // At 0 from the start: rate() and increase() do not see a counter's first appearance.
-  for (const reason of rejectionReasons) rejections.inc({ reason }, 0);
-  for (const reason of upstreamErrorReasons) upstreamErrors.inc({ reason }, 0);
+  for (const reason of options.rejectionReasons) rejections.inc({ reason }, 0);
+  for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ reason }, 0);
 
   const series = createRequestLabels(options.knownResources, labels => {
     const byCode = new Map<number, Tally>();

@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { createKnownResources } from '../../../src/kubernetes/known-resources.js';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
-import {
-  addCounters,
-  createMetrics,
-  type Metrics,
-  renderSum,
-} from '../../../src/observability/metrics/metrics.js';
+import { addCounters, type Metrics, renderSum } from '../../../src/observability/metrics/metrics.js';
+import { createIdleMetrics } from '../../support/metrics.js';
 
 function create(): Metrics {
-  const knownResources = createKnownResources(async () => ({ status: 404, body: undefined }));
-  return createMetrics({
-    version: '1.2.3',
-    nodeVersion: '20.18.0',
-    knownResources,
+  return createIdleMetrics({
     connections: () => ({ idle: 1, active: 2, upgraded: 3 }),
     shares: () => ({ inflight: 4, longrunning: 5, users: 6 }),
     readiness: async () =>

@@ -1,0 +1,62 @@
+/** Why a connection could not be made, as far as that is the same for every server. */
+export type FailureKind =
+  | 'dns'
+  | 'refused'
+  | 'unreachable'
+  | 'out of descriptors'
+  | 'unknown authority'
+  | 'expired'
+  | 'wrong name'
+  | 'no TLS';
+
+/** One kind of failure, and words that follow the server's name. */
+export interface ConnectionFailure {
+  readonly kind: FailureKind;
+  readonly words: string;
+}
+
+const unknownAuthority: ConnectionFailure = {
+  kind: 'unknown authority',
+  words: 'its certificate is signed by an unknown authority',
+};
+
+/** By the error codes of Node and of OpenSSL's certificate verification. */
+const failures: Readonly<Record<string, ConnectionFailure>> = {
+  ENOTFOUND: { kind: 'dns', words: 'its host name does not resolve' },
+  EAI_AGAIN: { kind: 'dns', words: 'the DNS server does not answer' },
+  ECONNREFUSED: { kind: 'refused', words: 'connection refused' },
+  EHOSTUNREACH: { kind: 'unreachable', words: 'no route to host' },
+  ENETUNREACH: { kind: 'unreachable', words: 'network is unreachable' },
+  EADDRNOTAVAIL: { kind: 'unreachable', words: 'no local address is free for another connection' },
+  EMFILE: {
+    kind: 'out of descriptors',
+    words: 'this process has no file descriptor left for another connection',
+  },
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
+  CERT_SIGNATURE_FAILURE: unknownAuthority,
+  CERT_UNTRUSTED: unknownAuthority,
+  INVALID_CA: unknownAuthority,
+  CERT_HAS_EXPIRED: { kind: 'expired', words: 'its certificate has expired' },
+  CERT_NOT_YET_VALID: { kind: 'expired', words: 'its certificate is not valid yet' },
+  ERR_TLS_CERT_ALTNAME_INVALID: { kind: 'wrong name', words: 'its certificate is not for this name' },
+  ERR_SSL_WRONG_VERSION_NUMBER: { kind: 'no TLS', words: 'it does not speak TLS' },
+};
+
+/** What an error code means, for the failures that are the same for every server; undefined for other codes. */
+export function connectionFailure(code: string): ConnectionFailure | undefined {
+  return failures[code];
+}
+
+/** Whether an error code says that a TLS handshake failed. */
+export function isTlsFailure(code: string): boolean {
+  return code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO';
+}
+
+/** The first error of several: Node tries every address of a host and puts their errors into one AggregateError. */
+export function firstError(error: Error): Error & { readonly code?: string } {
+  return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+import { askIssuer } from '../../src/credentials/oidc-request.js';
+import { createIssuerDispatcher } from '../../src/transport/dial/issuer-dispatcher.js';
+import { proxyUnusable } from '../../src/transport/dial/proxy-error.js';
+import { toUpstreamError } from '../../src/transport/upstream-error.js';
+import { sharedIdentity } from '../support/certificates.js';
+
+const proxy = { protocol: 'http:', hostname: 'proxy.test', port: 3128 } as const;
+
+function failed(code: string): Error {
+  return Object.assign(new Error('not to be shown'), { code });
+}
+
+describe('an error of a connection', () => {
+  it('has the same words for the API server and for a proxy', () => {
+    for (const [code, words] of [
+      ['ENOTFOUND', 'its host name does not resolve'],
+      ['EADDRNOTAVAIL', 'no local address is free for another connection'],
+      ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'its certificate is signed by an unknown authority; '],
+      ['CERT_NOT_YET_VALID', 'its certificate is not valid yet'],
+      ['ERR_SSL_WRONG_VERSION_NUMBER', 'it does not speak TLS; '],
+      ['ERR_SSL_NO_SHARED_CIPHER', 'the TLS handshake failed'],
+    ] as const) {
+      for (const { message } of [
+        toUpstreamError(failed(code), 'api.test:6443'),
+        proxyUnusable(proxy, failed(code)),
+      ]) {
+        assert.ok(message.includes(` cannot be used: ${words}`), message);
+      }
+    }
+  });
+
+  it('speaks for all addresses of a host when it is the first of them', () => {
+    const both = new AggregateError([failed('EHOSTUNREACH'), failed('ECONNREFUSED')]);
+    assert.match(toUpstreamError(both, 'api.test:6443').message, /no route to host/);
+    assert.match(proxyUnusable(proxy, both).message, /no route to host/);
+  });
+
+  it('names an issuer whose certificate is not valid yet', async t => {
+    const { authority } = await sharedIdentity();
+    const day = 86_400_000;
+    const { certificate, key } = await authority.server({
+      notBefore: new Date(Date.now() + day),
+      notAfter: new Date(Date.now() + 2 * day),
+    });
+    const server = createServer({ cert: certificate, key }).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    const dispatcher = createIssuerDispatcher({})(Buffer.from(authority.certificate));
+    t.after(() => dispatcher.destroy());
+    const url = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await assert.rejects(
+      askIssuer(url, { dispatcher, signal: new AbortController().signal }),
+      /the OpenID Connect issuer at https:.* cannot be used: its certificate is not valid yet$/,
+    );
+  });
+});

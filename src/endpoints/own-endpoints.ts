@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { fieldValue } from '../http/header-fields.js';
-import type { Exposition } from '../observability/metrics/metrics.js';
+import type { Exposition } from '../observability/metrics/exposition.js';
 import type { Health } from './health.js';
 
 /** What the proxy tells about itself, and under which prefix. */

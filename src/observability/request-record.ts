@@ -2,7 +2,7 @@ import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { RequestAudit } from './audit/request-audit.js';
 import type { Logger } from './log/logger.js';
 import type { createRequestLines, RequestLineFields } from './log/request-line.js';
-import type { RequestMetrics } from './metrics/metrics.js';
+import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { EndReason } from './metrics/traffic-metrics.js';
 
 /** Where request lines go, and which there are: all, those that failed or ended with 4xx or 5xx, or none. */

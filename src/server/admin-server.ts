@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Health } from '../endpoints/health.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { createStatus } from '../kubernetes/status.js';
-import type { Exposition } from '../observability/metrics/metrics.js';
+import type { Exposition } from '../observability/metrics/exposition.js';
 import { schemaless } from './listener/schemaless.js';
 
 /**

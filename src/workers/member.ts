@@ -1,6 +1,6 @@
 import type { Worker } from 'node:cluster';
 import type { Socket } from 'node:net';
-import type { Snapshot } from '../observability/metrics/metrics.js';
+import type { Snapshot } from '../observability/metrics/snapshot.js';
 import { type Answers, Channel } from './channel.js';
 import type { ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
 

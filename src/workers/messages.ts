@@ -3,7 +3,8 @@ import type { Credential } from '../credentials/credential.js';
 import type { CredentialSourceName } from '../credentials/credential-source.js';
 import type { HealthAnswer } from '../endpoints/health.js';
 import type { LoggerOptions } from '../observability/log/logger.js';
-import type { Rendered, Snapshot } from '../observability/metrics/metrics.js';
+import type { Rendered } from '../observability/metrics/exposition.js';
+import type { Snapshot } from '../observability/metrics/snapshot.js';
 import type { Options } from '../options/table.js';
 
 /**

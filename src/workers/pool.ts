@@ -1,7 +1,8 @@
 import type { Worker } from 'node:cluster';
 import { backoffAfter } from '../lib/backoff.js';
 import type { Logger } from '../observability/log/logger.js';
-import { addCounters, type Metrics, type Snapshot } from '../observability/metrics/metrics.js';
+import type { Metrics } from '../observability/metrics/metrics.js';
+import { addCounters, type Snapshot } from '../observability/metrics/snapshot.js';
 import type { Answers } from './channel.js';
 import { Distributor } from './distributor.js';
 import { Member } from './member.js';

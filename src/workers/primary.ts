@@ -7,7 +7,7 @@ import {
   type Program,
   type Surroundings,
 } from '../app/compose.js';
-import { renderSum } from '../observability/metrics/metrics.js';
+import { renderSum } from '../observability/metrics/snapshot.js';
 import type { Options } from '../options/table.js';
 import { createSharedListener } from './listener.js';
 import type { Start } from './messages.js';

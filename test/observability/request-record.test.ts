@@ -4,7 +4,7 @@ import pino from 'pino';
 import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { createRequestLines } from '../../src/observability/log/request-line.js';
-import type { RequestMetrics } from '../../src/observability/metrics/metrics.js';
+import type { RequestMetrics } from '../../src/observability/metrics/request-metrics.js';
 import {
   type RequestLog,
   type RequestOrigin,

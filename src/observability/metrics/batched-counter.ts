@@ -1,7 +1,7 @@
 import type { Counter } from 'prom-client';
 
-/** What is added to a counter between two scrapes: prom-client's counters cost ten times as much a request as a number does. */
-export class Tally {
+/** Adds up values between two scrapes, because adding to one of prom-client's counters takes ten times as long as adding to a number. */
+export class BatchedCounter {
   readonly #counter: Counter.Internal;
   #sum = 0;
 
@@ -13,8 +13,8 @@ export class Tally {
     this.#sum += value;
   }
 
-  /** Hands on what there is; to be called when the counter is collected. */
-  hand(): void {
+  /** Adds the sum to the counter; the counter's `collect` calls it. */
+  flush(): void {
     this.#counter.inc(this.#sum);
     this.#sum = 0;
   }

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { Tally } from './batched-counter.js';
+import { BatchedCounter } from './batched-counter.js';
 import { Histogram } from './histogram.js';
 
 /** Which of the two ways to the API server: a request and its answer, or a connection that was switched to another protocol. */
@@ -46,8 +46,8 @@ export function createTrafficMetrics(
     labelNames: ['leg'],
     registers,
     collect() {
-      legs.plain.received.hand();
-      legs.upgrade.received.hand();
+      legs.plain.received.flush();
+      legs.upgrade.received.flush();
     },
   });
   const sent = new Counter({
@@ -56,8 +56,8 @@ export function createTrafficMetrics(
     labelNames: ['leg'],
     registers,
     collect() {
-      legs.plain.sent.hand();
-      legs.upgrade.sent.hand();
+      legs.plain.sent.flush();
+      legs.upgrade.sent.flush();
     },
   });
   new Gauge({
@@ -98,8 +98,14 @@ export function createTrafficMetrics(
   for (const protocol of ['websocket', 'spdy', 'other']) upgrades.inc({ protocol }, 0);
 
   const legs = {
-    plain: { received: new Tally(received.labels('plain')), sent: new Tally(sent.labels('plain')) },
-    upgrade: { received: new Tally(received.labels('upgrade')), sent: new Tally(sent.labels('upgrade')) },
+    plain: {
+      received: new BatchedCounter(received.labels('plain')),
+      sent: new BatchedCounter(sent.labels('plain')),
+    },
+    upgrade: {
+      received: new BatchedCounter(received.labels('upgrade')),
+      sent: new BatchedCounter(sent.labels('upgrade')),
+    },
   };
   const connectPhase = connectDurations.labels({ phase: 'connect' });
   const tlsPhase = connectDurations.labels({ phase: 'tls' });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
-import { addCounters, type Metrics, renderSum } from '../../../src/observability/metrics/metrics.js';
+import type { Metrics } from '../../../src/observability/metrics/metrics.js';
+import { addCounters, renderSum } from '../../../src/observability/metrics/snapshot.js';
 import { createIdleMetrics } from '../../support/metrics.js';
 
 function create(): Metrics {

@@ -1,0 +1,104 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { type KnownResources, other } from '../../kubernetes/known-resources.js';
+import { isLongRunning, type RequestInfo } from '../../kubernetes/request-info.js';
+import { BatchedCounter } from './batched-counter.js';
+import { Histogram } from './histogram.js';
+import { createRequestLabels, requestLabelNames } from './request-labels.js';
+
+/** One request that is being served. */
+export interface RequestMetrics {
+  /** Whether the API server would call the request long-running. */
+  readonly longRunning: boolean;
+  /**
+   * The request is over; later calls do nothing.
+   *
+   * @param code HTTP status code of the answer; 0 when there was none, as when the client left.
+   * @param seconds Since the request came; observed unless the request is long-running.
+   */
+  finished(code: number, seconds: number): void;
+}
+
+// apiserver_request_duration_seconds has these.
+const durationBuckets = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+
+/** Adds the metrics of requests to a registry; the function begins one request. */
+export function createRequestMetrics(
+  registry: Registry,
+  knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>,
+): (info: RequestInfo) => RequestMetrics {
+  const registers = [registry];
+  const counters: BatchedCounter[] = [];
+  const requests = new Counter({
+    name: 'kube_api_proxy_requests_total',
+    help: 'Requests that ended, by what they asked of the API server and the HTTP status code of the answer; code 0 is no answer.',
+    labelNames: [...requestLabelNames, 'code'],
+    registers,
+    collect() {
+      for (const counter of counters) counter.flush();
+    },
+  });
+  const durations = new Histogram({
+    name: 'kube_api_proxy_request_duration_seconds',
+    help: 'Time from the request to the end of its answer; long-running requests (watch, exec, logs, …) are not in it.',
+    labelNames: requestLabelNames,
+    buckets: durationBuckets,
+    registry,
+  });
+  const longRunning = new Gauge({
+    name: 'kube_api_proxy_longrunning_requests',
+    help: 'Long-running requests (watch, exec, logs, …) that are open now.',
+    labelNames: requestLabelNames,
+    registers,
+  });
+  let inflight = 0;
+  new Gauge({
+    name: 'kube_api_proxy_inflight_requests',
+    help: 'Requests that are being served now, long-running ones not counted.',
+    registers,
+    collect() {
+      this.set(inflight);
+    },
+  });
+
+  const series = createRequestLabels(knownResources, labels => {
+    const byCode = new Map<number, BatchedCounter>();
+    return {
+      duration: durations.labels(labels),
+      longRunning: longRunning.labels(labels),
+      ended(code: number): void {
+        const valid = code === 0 || (Number.isInteger(code) && code >= 100 && code <= 599);
+        const key = valid ? code : -1;
+        let counter = byCode.get(key);
+        if (counter === undefined) {
+          counter = new BatchedCounter(requests.labels({ ...labels, code: valid ? String(code) : other }));
+          byCode.set(key, counter);
+          counters.push(counter);
+        }
+        counter.add(1);
+      },
+    };
+  });
+
+  return info => {
+    const labelled = series(info);
+    const lasting = isLongRunning(info);
+    let over = false;
+    if (lasting) labelled.longRunning.inc();
+    else inflight += 1;
+    return {
+      longRunning: lasting,
+      finished(code, seconds) {
+        if (over) return;
+        over = true;
+        labelled.ended(code);
+        if (lasting) labelled.longRunning.dec();
+        else {
+          inflight -= 1;
+          labelled.duration.observe(seconds);
+        }
+      },
+    };
+  };
+}

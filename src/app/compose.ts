@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { createClientCertificateAuthenticator } from '../authentication/client-certificate.js';
+import { createClientCertificateAuthenticator } from '../authentication/client-certificate/authenticator.js';
 import { asksCallers, configureAuthentication } from '../authentication/methods.js';
 import type { Cluster } from '../clusters/cluster.js';
 import { followConfiguration } from '../clusters/follow.js';

@@ -7,8 +7,8 @@ import type {
 } from '../observability/metrics/authentication-metrics.js';
 import { AuthenticationError } from './authentication-error.js';
 import type { Authenticator } from './authenticator.js';
-import { type BearerToken, readBearerToken } from './bearer-token.js';
-import type { TokenAuthenticator } from './token-authenticator.js';
+import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.js';
+import type { TokenAuthenticator } from './bearer-token/token-authenticator.js';
 
 /** The ways to find out, in the order in which they are asked: the API server's. */
 export interface AuthenticationMethods {

@@ -7,11 +7,11 @@ import { createIssuerDispatcher } from '../transport/dial/issuer-dispatcher.js';
 import { admitUsersOf } from './admitted-users.js';
 import { Authentication } from './authentication.js';
 import type { Authenticator } from './authenticator.js';
-import { claimMappingOf, type OidcOptions, oidcProblems } from './oidc-options.js';
-import type { TokenAuthenticator } from './token-authenticator.js';
-import { createTokenCache } from './token-cache.js';
-import { followTokenFile } from './token-file.js';
-import { createTokenReview } from './token-review.js';
+import type { TokenAuthenticator } from './bearer-token/token-authenticator.js';
+import { createTokenCache } from './bearer-token/token-cache.js';
+import { claimMappingOf, type OidcOptions, oidcProblems } from './oidc/options.js';
+import { followTokenFile } from './token-file/token-file.js';
+import { createTokenReview } from './token-review/review.js';
 
 /** The options that say who may call, by their names in the table of options. */
 export interface AuthenticationOptions extends OidcOptions {
@@ -101,8 +101,8 @@ export async function configureAuthentication(
     const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
     // Loaded for those who use it, jose above all.
     const [{ createOidcJudge, createWaitsForIssuer }, { OidcKeys }] = await Promise.all([
-      import('./oidc.js'),
-      import('./oidc-keys.js'),
+      import('./oidc/judge.js'),
+      import('./oidc/keys.js'),
     ]);
     const keys = new OidcKeys({
       ...{ issuer, caFile: options.oidcCaFile, log: logger },

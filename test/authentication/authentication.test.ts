@@ -5,8 +5,8 @@ import { admitUsersOf } from '../../src/authentication/admitted-users.js';
 import { Authentication } from '../../src/authentication/authentication.js';
 import { AuthenticationError } from '../../src/authentication/authentication-error.js';
 import type { Authenticator } from '../../src/authentication/authenticator.js';
+import type { TokenAuthenticator } from '../../src/authentication/bearer-token/token-authenticator.js';
 import { IdentityError } from '../../src/authentication/identity.js';
-import type { TokenAuthenticator } from '../../src/authentication/token-authenticator.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 

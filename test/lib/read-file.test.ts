@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { followTokenFile } from '../../src/authentication/token-file.js';
+import { followTokenFile } from '../../src/authentication/token-file/token-file.js';
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
 import { readRegular, readWhole } from '../../src/lib/read-file.js';
 import { followTlsFiles } from '../../src/server/listener/tls-files.js';

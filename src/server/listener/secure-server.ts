@@ -2,9 +2,9 @@ import { constants } from 'node:crypto';
 import { IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
-import { includesAll } from './client-authorities.js';
+import { includesAll } from '../../authentication/client-certificate/authorities.js';
+import { keepPeers, peerOf } from '../../authentication/client-certificate/peer.js';
 import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
-import { keepPeers, peerOf } from './peer.js';
 import { readThroughStream } from './pipelining.js';
 import type { TlsFiles } from './tls-files.js';
 

@@ -1,7 +1,10 @@
+import {
+  type ClientAuthorities,
+  toClientAuthorities,
+} from '../../authentication/client-certificate/authorities.js';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
 import { type CertificatePair, loadCertificatePair } from '../../credentials/certificate-pair.js';
 import { watchFiles } from '../../lib/file-watch.js';
-import { type ClientAuthorities, toClientAuthorities } from './client-authorities.js';
 
 /** What the TLS listener reads from files. */
 export interface TlsFiles {

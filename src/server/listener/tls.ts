@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
+import { type ClientAuthorities, includesAll } from '../../authentication/client-certificate/authorities.js';
 import { createExpiryWarning } from '../../observability/expiry-warning.js';
 import type { Logger } from '../../observability/log/logger.js';
 import type { ListenerMetrics } from '../../observability/metrics/listener-metrics.js';
 import type { Options } from '../../options/table.js';
 import { openSslCiphers } from './cipher-suites.js';
-import { type ClientAuthorities, includesAll } from './client-authorities.js';
 import { serveTls } from './secure-server.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
 

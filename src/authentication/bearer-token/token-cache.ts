@@ -1,13 +1,13 @@
-import { StatusError } from '../kubernetes/status.js';
-import type { UserInfo } from '../kubernetes/user-info.js';
-import { type Clock, systemClock } from '../lib/clock.js';
+import { StatusError } from '../../kubernetes/status.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+import { type Clock, systemClock } from '../../lib/clock.js';
 import type {
   AuthenticationMethod,
   AuthenticationMetrics,
-} from '../observability/metrics/authentication-metrics.js';
-import { AuthenticationError } from './authentication-error.js';
+} from '../../observability/metrics/authentication-metrics.js';
+import { AuthenticationError } from '../authentication-error.js';
+import { IdentityError } from '../identity.js';
 import type { BearerToken } from './bearer-token.js';
-import { IdentityError } from './identity.js';
 import { SourceLimit } from './source-limit.js';
 import type { TokenAuthenticator } from './token-authenticator.js';
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { DetailedPeerCertificate, Server, TLSSocket } from 'node:tls';
-import type { ClientAuthorities } from './client-authorities.js';
+import type { ClientAuthorities } from './authorities.js';
 
 /** The client certificate of a connection as its handshake left it. */
 export interface Peer {

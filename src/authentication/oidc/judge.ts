@@ -1,13 +1,13 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { JWKSMultipleMatchingKeys, JWSSignatureVerificationFailed } from 'jose/errors';
-import { StatusError } from '../kubernetes/status.js';
-import { type Clock, systemClock } from '../lib/clock.js';
-import { AuthenticationError } from './authentication-error.js';
-import type { BearerToken } from './bearer-token.js';
-import { admitUser, type IdentityRules } from './identity.js';
-import { type ClaimMapping, userOfClaims } from './oidc-claims.js';
-import type { OidcKeys } from './oidc-keys.js';
-import type { Judgement } from './token-cache.js';
+import { StatusError } from '../../kubernetes/status.js';
+import { type Clock, systemClock } from '../../lib/clock.js';
+import { AuthenticationError } from '../authentication-error.js';
+import type { BearerToken } from '../bearer-token/bearer-token.js';
+import type { Judgement } from '../bearer-token/token-cache.js';
+import { admitUser, type IdentityRules } from '../identity.js';
+import { type ClaimMapping, userOfClaims } from './claims.js';
+import type { OidcKeys } from './keys.js';
 
 /** Which tokens of an issuer are taken, and for whom. */
 export interface OidcVerification {

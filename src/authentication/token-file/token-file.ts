@@ -1,11 +1,11 @@
-import type { UserInfo } from '../kubernetes/user-info.js';
-import { describeFileError } from '../lib/file-problem.js';
-import { watchFiles } from '../lib/file-watch.js';
-import { readWhole } from '../lib/read-file.js';
-import { digestOf } from './bearer-token.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+import { describeFileError } from '../../lib/file-problem.js';
+import { watchFiles } from '../../lib/file-watch.js';
+import { readWhole } from '../../lib/read-file.js';
+import { digestOf } from '../bearer-token/bearer-token.js';
+import type { TokenAuthenticator } from '../bearer-token/token-authenticator.js';
+import { admitUser, IdentityError, type IdentityRules } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
-import { admitUser, IdentityError, type IdentityRules } from './identity.js';
-import type { TokenAuthenticator } from './token-authenticator.js';
 
 /** What goes with a token file. */
 export interface TokenFileOptions {

@@ -1,17 +1,17 @@
 import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { DetailedPeerCertificate } from 'node:tls';
-import type { UserInfo } from '../kubernetes/user-info.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+import { AuthenticationError } from '../authentication-error.js';
+import type { Authenticator } from '../authenticator.js';
 import {
   type ClientAuthorities,
   includesAll,
   publicKeyOf,
   type Validity,
   validityOf,
-} from '../server/listener/client-authorities.js';
-import { type Peer, peerOf } from '../server/listener/peer.js';
-import { AuthenticationError } from './authentication-error.js';
-import type { Authenticator } from './authenticator.js';
+} from './authorities.js';
+import { type Peer, peerOf } from './peer.js';
 
 /** RFC 5280, section 4.2.1.12: id-kp-clientAuth. */
 const clientAuth = '1.3.6.1.5.5.7.3.2';

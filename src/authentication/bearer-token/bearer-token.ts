@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { fieldValue } from '../http/header-fields.js';
-import { hasBearerProtocolPrefix, parseBearerProtocol } from '../kubernetes/bearer-protocol.js';
-import { AuthenticationError } from './authentication-error.js';
+import { fieldValue } from '../../http/header-fields.js';
+import { hasBearerProtocolPrefix, parseBearerProtocol } from '../../kubernetes/bearer-protocol.js';
+import { AuthenticationError } from '../authentication-error.js';
 
 /** A bearer token that a client sent. */
 export interface BearerToken {

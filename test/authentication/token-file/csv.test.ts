@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CsvError, parseCsv } from '../../src/authentication/csv.js';
+import { CsvError, parseCsv } from '../../../src/authentication/token-file/csv.js';
 
 describe('CSV', () => {
   it('is read as encoding/csv does: quotes, doubled quotes, line breaks inside of them, empty lines', () => {

@@ -1,13 +1,13 @@
-import type { Cluster } from '../clusters/cluster.js';
-import { postReview } from '../clusters/own-request.js';
-import { readIdToken } from '../kubeconfig/id-token.js';
-import { StatusError } from '../kubernetes/status.js';
-import type { UserInfo } from '../kubernetes/user-info.js';
-import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
-import { AuthenticationError } from './authentication-error.js';
-import type { BearerToken } from './bearer-token.js';
-import { admitUser, type IdentityRules } from './identity.js';
-import type { Judgement } from './token-cache.js';
+import type { Cluster } from '../../clusters/cluster.js';
+import { postReview } from '../../clusters/own-request.js';
+import { readIdToken } from '../../kubeconfig/id-token.js';
+import { StatusError } from '../../kubernetes/status.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
+import { AuthenticationError } from '../authentication-error.js';
+import type { BearerToken } from '../bearer-token/bearer-token.js';
+import type { Judgement } from '../bearer-token/token-cache.js';
+import { admitUser, type IdentityRules } from '../identity.js';
 
 /** What a review is made with. */
 export interface TokenReviewOptions {

@@ -1,5 +1,5 @@
-import type { UserInfo } from '../kubernetes/user-info.js';
-import { AuthenticationError } from './authentication-error.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+import { AuthenticationError } from '../authentication-error.js';
 
 /** How the claims of a token become a user; prefixes are as they are put in front. */
 export interface ClaimMapping {

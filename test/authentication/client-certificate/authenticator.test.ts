@@ -6,19 +6,19 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { connect } from 'node:tls';
-import { createClientCertificateAuthenticator } from '../../src/authentication/client-certificate.js';
-import type { UserInfo } from '../../src/kubernetes/user-info.js';
-import { openSslCiphers } from '../../src/server/listener/cipher-suites.js';
-import { toClientAuthorities } from '../../src/server/listener/client-authorities.js';
-import { serveTls } from '../../src/server/listener/secure-server.js';
-import type { TlsFiles } from '../../src/server/listener/tls-files.js';
+import { createClientCertificateAuthenticator } from '../../../src/authentication/client-certificate/authenticator.js';
+import { toClientAuthorities } from '../../../src/authentication/client-certificate/authorities.js';
+import type { UserInfo } from '../../../src/kubernetes/user-info.js';
+import { openSslCiphers } from '../../../src/server/listener/cipher-suites.js';
+import { serveTls } from '../../../src/server/listener/secure-server.js';
+import type { TlsFiles } from '../../../src/server/listener/tls-files.js';
 import {
   type CertificateAuthority,
   type CertificatePair,
   type ClientCertificateOptions,
   createCertificateAuthority,
-} from '../support/certificates.js';
-import { ask, connectHttp2 } from '../support/http2-client.js';
+} from '../../support/certificates.js';
+import { ask, connectHttp2 } from '../../support/http2-client.js';
 
 const day = 86_400_000;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AuthenticationError } from '../../src/authentication/authentication-error.js';
-import { type ClaimMapping, userOfClaims } from '../../src/authentication/oidc-claims.js';
-import { claimMappingOf, oidcProblems } from '../../src/authentication/oidc-options.js';
+import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
+import { type ClaimMapping, userOfClaims } from '../../../src/authentication/oidc/claims.js';
+import { claimMappingOf, oidcProblems } from '../../../src/authentication/oidc/options.js';
 
 const mapping: ClaimMapping = {
   usernameClaim: 'sub',

@@ -3,10 +3,10 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { digestOf } from '../../src/authentication/bearer-token.js';
-import { IdentityError } from '../../src/authentication/identity.js';
-import { followTokenFile, parseTokenFile } from '../../src/authentication/token-file.js';
-import { until } from '../support/eventually.js';
+import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { IdentityError } from '../../../src/authentication/identity.js';
+import { followTokenFile, parseTokenFile } from '../../../src/authentication/token-file/token-file.js';
+import { until } from '../../support/eventually.js';
 
 const rules = { allowed: new Set<string>(), serviceAccounts: false };
 

@@ -1,4 +1,4 @@
-import type { ClaimMapping } from './oidc-claims.js';
+import type { ClaimMapping } from './claims.js';
 
 /** The options for an OpenID Connect issuer, by their names in the table of options; with the API server's meanings. */
 export interface OidcOptions {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AuthenticationError } from '../../src/authentication/authentication-error.js';
-import { digestOf } from '../../src/authentication/bearer-token.js';
-import { IdentityError } from '../../src/authentication/identity.js';
-import { createTokenCache, type Judgement } from '../../src/authentication/token-cache.js';
-import { StatusError } from '../../src/kubernetes/status.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
+import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { createTokenCache, type Judgement } from '../../../src/authentication/bearer-token/token-cache.js';
+import { IdentityError } from '../../../src/authentication/identity.js';
+import { StatusError } from '../../../src/kubernetes/status.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 const start = 1_700_000_000_000;
 

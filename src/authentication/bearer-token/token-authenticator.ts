@@ -1,5 +1,5 @@
-import type { UserInfo } from '../kubernetes/user-info.js';
-import type { AuthenticationMethod } from '../observability/metrics/authentication-metrics.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
+import type { AuthenticationMethod } from '../../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from './bearer-token.js';
 
 /** One way to find out whose a bearer token is (k8s.io/apiserver `authenticator.Token`). */

@@ -8,7 +8,7 @@ import closeWithGrace from 'close-with-grace';
 import { createFront, type Front } from './app/application.js';
 import { listen, listenForAdmin } from './app/listen.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
-import { authenticationMethods, isBeyondLoopback } from './options/exposure.js';
+import { isOpenToOthers } from './options/exposure.js';
 import { formatHelp } from './options/help.js';
 import { parseOptions } from './options/parse.js';
 import type { Options } from './options/table.js';
@@ -68,7 +68,7 @@ async function main(): Promise<void> {
   const admin = await listenForAdmin(created.program.admin, options);
   if (admin !== undefined && 'problem' in admin) return giveUp([admin.problem]);
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
-  if (isBeyondLoopback(options) && authenticationMethods(options).length === 0) {
+  if (isOpenToOthers(options)) {
     logger.warn(
       { address: options.address },
       "no authentication: everyone who reaches this address is the kubeconfig's user",

@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { createClientCertificateAuthenticator } from '../authentication/client-certificate/authenticator.js';
-import { asksCallers, configureAuthentication } from '../authentication/methods.js';
+import { configureAuthentication } from '../authentication/configure.js';
+import { authenticationMethods, methodsOn } from '../authentication/methods.js';
 import type { Cluster } from '../clusters/cluster.js';
 import { followConfiguration } from '../clusters/follow.js';
 import { createImpersonationCheck } from '../clusters/impersonation-access.js';
@@ -87,6 +87,7 @@ export async function createProgram(
   team: Team = {},
 ): Promise<Program | { readonly problems: readonly string[] }> {
   const { env, homedir, logger } = surroundings;
+  const asksCallers = methodsOn(options).length > 0;
   // Metrics are there before what they ask at a scrape.
   let cluster: Cluster | undefined;
   let health: Health | undefined;
@@ -101,6 +102,7 @@ export async function createProgram(
     rejectionReasons,
     upstreamErrorReasons,
     knownResources,
+    authenticationMethods: authenticationMethods.map(({ name }) => name),
     connections: () => ({ idle: 0, active: 0, ...cluster?.connections, upgraded: openStreams.upgraded }),
     shares: () => fairShares.inUse,
     readiness: async () => health?.results() ?? new Map(),
@@ -128,7 +130,7 @@ export async function createProgram(
         expiryWarning.watch(notAfter);
       },
       onConnect: metrics.traffic.connected,
-      refuse: config => (asksCallers(options) ? refuseImpersonation(config) : undefined),
+      refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
       onReload: problems => {
         metrics.credentials.reloaded(problems.length === 0);
         if (problems.length === 0) {
@@ -137,15 +139,12 @@ export async function createProgram(
         } else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     }),
-    asksCallers(options)
+    asksCallers
       ? configureAuthentication(options, {
-          ...(options.clientCaFile !== '' && {
-            certificates: createClientCertificateAuthenticator(() => listenerTls?.clientAuthorities),
-          }),
-          upstream: () => cluster as Cluster,
           metrics: metrics.authentication,
           logger,
           env,
+          clientAuthorities: () => listenerTls?.clientAuthorities,
         })
       : undefined,
     findFolder(options.www),

@@ -1,9 +1,12 @@
 import type { UserInfo } from '../kubernetes/user-info.js';
-import type { Authenticator } from './authenticator.js';
 import { admitUser, type IdentityRules } from './identity.js';
+import type { RequestAuthenticator } from './method.js';
 
 /** An authenticator whose users are admitted, once for each `UserInfo` that it gives; throws as `admitUser` does. */
-export function admitUsersOf(authenticator: Authenticator, rules: IdentityRules): Authenticator {
+export function admitUsersOf(
+  authenticator: RequestAuthenticator,
+  rules: IdentityRules,
+): RequestAuthenticator {
   const admitted = new WeakMap<UserInfo, UserInfo>();
   const admit = (user: UserInfo | undefined): UserInfo | undefined => {
     if (user === undefined) return undefined;
@@ -15,8 +18,8 @@ export function admitUsersOf(authenticator: Authenticator, rules: IdentityRules)
     return known;
   };
   return {
-    authenticate(request) {
-      const found = authenticator.authenticate(request);
+    authenticateRequest(request) {
+      const found = authenticator.authenticateRequest(request);
       return found instanceof Promise ? found.then(admit) : admit(found);
     },
   };

@@ -1,85 +1,80 @@
 import type { IncomingMessage } from 'node:http';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
-import type {
-  AuthenticationMethod,
-  AuthenticationMetrics,
-} from '../observability/metrics/authentication-metrics.js';
+import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import { AuthenticationError } from './authentication-error.js';
-import type { Authenticator } from './authenticator.js';
 import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.js';
-import type { TokenAuthenticator } from './bearer-token/token-authenticator.js';
+import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
 
-/** The ways to find out, in the order in which they are asked: the API server's. */
-export interface AuthenticationMethods {
-  /** Client certificates, whose users have been admitted. */
-  readonly certificates?: Authenticator | undefined;
-  readonly tokens: readonly TokenAuthenticator[];
-}
+/** A method that is asked: its name in the metrics, its hint in a 401, and what it asks with. */
+export type AskedMethod = Pick<AuthenticationMethod<never>, 'name' | 'hint'> &
+  Pick<ActiveMethod, 'authenticator'>;
 
 /** Finds out who sends a request, by the first method that knows its credential; counts each attempt once. */
-export class Authentication implements Authenticator {
-  readonly #certificates: Authenticator | undefined;
-  readonly #tokens: readonly TokenAuthenticator[];
+export class Authentication {
+  readonly #methods: readonly AskedMethod[];
   readonly #metrics: Pick<AuthenticationMetrics, 'attempted'>;
 
-  constructor(
-    { certificates, tokens }: AuthenticationMethods,
-    metrics: Pick<AuthenticationMetrics, 'attempted'>,
-  ) {
-    this.#certificates = certificates;
-    this.#tokens = tokens;
+  /** @param methods In the order in which they are asked. */
+  constructor(methods: readonly AskedMethod[], metrics: Pick<AuthenticationMetrics, 'attempted'>) {
+    this.#methods = methods;
     this.#metrics = metrics;
   }
 
-  get takesTokens(): boolean {
-    return this.#tokens.length > 0;
-  }
-
-  get takesCertificates(): boolean {
-    return this.#certificates !== undefined;
+  /** What a caller without a good credential can do. Tokens come first, which every client can send. */
+  get hints(): readonly string[] {
+    return [...new Set(this.#methods.map(({ hint }) => hint))].reverse();
   }
 
   /**
    * The user, at once where nobody has to be asked. Throws, or rejects: an IdentityError for a user who may not act here, a
    * StatusError of 500 and more when nobody can tell, another error without a good credential.
    */
-  authenticate(request: IncomingMessage): UserInfo | Promise<UserInfo> {
-    if (this.#certificates === undefined) return this.#authenticateToken(request);
-    let found: UserInfo | undefined | Promise<UserInfo | undefined>;
-    try {
-      found = this.#certificates.authenticate(request);
-    } catch (error) {
-      return this.#authenticateWithout(error, request);
-    }
-    if (found instanceof Promise) {
-      return found.then(
-        user => this.#certified(user, request),
-        error => this.#authenticateWithout(error, request),
-      );
-    }
-    return this.#certified(found, request);
+  authenticate(request: AuthenticationRequest): UserInfo | Promise<UserInfo> {
+    return this.#ask(request, 0);
   }
 
-  #certified(user: UserInfo | undefined, request: IncomingMessage): UserInfo | Promise<UserInfo> {
-    return user === undefined
-      ? this.#authenticateToken(request)
-      : this.#succeeded('client_certificate', user);
-  }
-
-  /** A certificate that is not good for anything takes nothing from a token beside it, such as one that a browser presents everywhere. */
-  #authenticateWithout(error: unknown, request: IncomingMessage): UserInfo | Promise<UserInfo> {
-    const failure = this.#failed('client_certificate', error);
-    if (!(failure instanceof StatusError) && this.#readToken(request) !== undefined) {
-      return this.#authenticateToken(request);
+  /** @param token That of the request, where it has been read. */
+  #ask(request: AuthenticationRequest, from: number, token?: BearerToken): UserInfo | Promise<UserInfo> {
+    for (let index = from; index < this.#methods.length; index++) {
+      const { name, authenticator } = this.#methods[index] as AskedMethod;
+      const takesTokens = 'authenticateToken' in authenticator;
+      if (takesTokens) {
+        token ??= this.#readToken(request.raw);
+        if (token === undefined) continue;
+      }
+      let found: UserInfo | undefined | Promise<UserInfo | undefined>;
+      try {
+        found = takesTokens
+          ? authenticator.authenticateToken(token as BearerToken, request)
+          : authenticator.authenticateRequest(request.raw);
+      } catch (error) {
+        return this.#askOthers(error, request, index);
+      }
+      if (found instanceof Promise) {
+        return found.then(
+          user => (user === undefined ? this.#ask(request, index + 1, token) : this.#succeeded(name, user)),
+          error => this.#askOthers(error, request, index),
+        );
+      }
+      if (found !== undefined) return this.#succeeded(name, found);
     }
-    throw failure;
+    token ??= this.#readToken(request.raw);
+    const problem = token === undefined ? 'no credential' : 'no method knows the bearer token';
+    throw this.#failed('none', new AuthenticationError(problem));
   }
 
-  #authenticateToken(request: IncomingMessage): UserInfo | Promise<UserInfo> {
-    const token = this.#readToken(request);
-    if (token === undefined) throw this.#failed('none', new AuthenticationError('no credential'));
-    return this.#ask(token, 0);
+  /**
+   * Goes on after a bad credential if that takes nothing from a token beside it, such as a certificate that a browser presents everywhere.
+   * Throws the error otherwise.
+   */
+  #askOthers(error: unknown, request: AuthenticationRequest, index: number): UserInfo | Promise<UserInfo> {
+    const { name, authenticator } = this.#methods[index] as AskedMethod;
+    const failure = this.#failed(name, error);
+    const isFinal = 'authenticateToken' in authenticator || failure instanceof StatusError;
+    const token = isFinal ? undefined : this.#readToken(request.raw);
+    if (token === undefined) throw failure;
+    return this.#ask(request, index + 1, token);
   }
 
   #readToken(request: IncomingMessage): BearerToken | undefined {
@@ -90,35 +85,12 @@ export class Authentication implements Authenticator {
     }
   }
 
-  #ask(token: BearerToken, from: number): UserInfo | Promise<UserInfo> {
-    for (let index = from; index < this.#tokens.length; index++) {
-      const authenticator = this.#tokens[index] as TokenAuthenticator;
-      const { method } = authenticator;
-      let found: UserInfo | undefined | Promise<UserInfo | undefined>;
-      try {
-        found = authenticator.authenticate(token);
-      } catch (error) {
-        throw this.#failed(method, error);
-      }
-      if (found instanceof Promise) {
-        return found.then(
-          user => (user === undefined ? this.#ask(token, index + 1) : this.#succeeded(method, user)),
-          error => {
-            throw this.#failed(method, error);
-          },
-        );
-      }
-      if (found !== undefined) return this.#succeeded(method, found);
-    }
-    throw this.#failed('none', new AuthenticationError('no method knows the bearer token'));
-  }
-
-  #succeeded(method: AuthenticationMethod, user: UserInfo): UserInfo {
+  #succeeded(method: string, user: UserInfo): UserInfo {
     this.#metrics.attempted(method, 'success');
     return user;
   }
 
-  #failed(method: AuthenticationMethod, error: unknown): unknown {
+  #failed(method: string, error: unknown): unknown {
     const nobodyCanTell = error instanceof StatusError && error.code >= 500;
     this.#metrics.attempted(method, nobodyCanTell ? 'error' : 'failure');
     return error;

@@ -1,5 +1,7 @@
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import { defineOptions } from '../lib/option.js';
+import { names } from '../lib/value-type.js';
 import { AuthenticationError } from './authentication-error.js';
 
 /** A user who is known and may not act through this proxy: a 403 that says why. */
@@ -16,6 +18,17 @@ export interface IdentityRules {
   /** Whether service accounts are among them: only the cluster itself knows those. */
   readonly serviceAccounts: boolean;
 }
+
+/** What all methods have in common. */
+export const identity = {
+  options: defineOptions('Authentication', {
+    allowSystemIdentities: {
+      type: names,
+      default: '',
+      help: 'Names and groups beginning with system: that callers may have all the same, such as system:masters.',
+    },
+  }),
+};
 
 const authenticated = 'system:authenticated';
 const serviceAccount = /^system:serviceaccount:([^:]+):[^:]+$/;

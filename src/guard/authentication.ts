@@ -14,11 +14,7 @@ const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
 export function createAuthenticationGuard(
   authentication: Authentication,
 ): (request: RequestContext) => void | Promise<void> {
-  const ways = [
-    ...(authentication.takesTokens ? ['send "Authorization: Bearer TOKEN" with a token that is valid'] : []),
-    ...(authentication.takesCertificates ? ['present a client certificate of --client-ca-file'] : []),
-  ];
-  const message = `Unauthorized: this proxy takes no request without a credential that it knows; ${ways.join(', or ')}`;
+  const message = `Unauthorized: this proxy takes no request without a credential that it knows; ${authentication.hints.join(', or ')}`;
   const toRefusal = (error: unknown): Error => {
     if (error instanceof IdentityError) return new Refusal(403, 'identity', error.message);
     if (error instanceof StatusError && error.code >= 500) return error;
@@ -28,7 +24,7 @@ export function createAuthenticationGuard(
   return request => {
     let found: UserInfo | Promise<UserInfo>;
     try {
-      found = authentication.authenticate(request.raw);
+      found = authentication.authenticate(request);
     } catch (error) {
       throw toRefusal(error);
     }

@@ -4,7 +4,6 @@ import { problemsOf } from '../lib/option.js';
 import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
-import { openDoors } from './exposure.js';
 import type { Given, Source } from './given.js';
 import { definitionOf, type OptionKey, type Options, optionKeys, optionOwners } from './table.js';
 
@@ -47,11 +46,7 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   }
   const options = Object.fromEntries(values) as Options;
   if (options.help || options.version) return { options, problems: [], ignored };
-  return {
-    options,
-    problems: [...problems, ...problemsOf(optionOwners, options), ...openDoors(options)],
-    ignored,
-  };
+  return { options, problems: [...problems, ...problemsOf(optionOwners, options)], ignored };
 }
 
 function readConfigFile(config: Given | undefined, readFile: (file: string) => string): Source {

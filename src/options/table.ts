@@ -1,8 +1,10 @@
+import { identity } from '../authentication/identity.js';
+import { authenticationMethods } from '../authentication/methods.js';
 import { mergeOptions, type OptionDefinition, type OptionValues, optionGroups } from '../lib/option.js';
 import { apiServer } from './api-server.js';
 import { audit } from './audit.js';
-import { authentication } from './authentication.js';
 import { credentials } from './credentials.js';
+import { exposure } from './exposure.js';
 import { fairShares } from './fair-shares.js';
 import { filter } from './filter.js';
 import { general } from './general.js';
@@ -12,7 +14,8 @@ import { logging } from './logging.js';
 /** Whoever has options. Within a group of --help their options stand in this order. */
 export const optionOwners = [
   listening,
-  authentication,
+  ...authenticationMethods,
+  identity,
   filter,
   fairShares,
   apiServer,
@@ -20,6 +23,7 @@ export const optionOwners = [
   logging,
   audit,
   general,
+  exposure,
 ] as const;
 
 /**

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { admitUsersOf } from '../../src/authentication/admitted-users.js';
-import { Authentication } from '../../src/authentication/authentication.js';
+import { type AskedMethod, Authentication } from '../../src/authentication/authentication.js';
 import { AuthenticationError } from '../../src/authentication/authentication-error.js';
-import type { Authenticator } from '../../src/authentication/authenticator.js';
-import type { TokenAuthenticator } from '../../src/authentication/bearer-token/token-authenticator.js';
 import { IdentityError } from '../../src/authentication/identity.js';
+import type { AuthenticationRequest, RequestAuthenticator } from '../../src/authentication/method.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 
@@ -15,7 +14,7 @@ function user(username: string, groups: readonly string[] = []): UserInfo {
 }
 
 /** Knows the tokens that begin with its letter, at once or later; `x` in one makes it bad, `?` one that nobody can judge. */
-function method(name: 'token_file' | 'token_review', letter: string): TokenAuthenticator {
+function method(name: 'token_file' | 'token_review', letter: string): AskedMethod {
   const judge = (text: string) => {
     if (!text.startsWith(letter)) return undefined;
     if (text.includes('x')) throw new AuthenticationError('bad');
@@ -23,22 +22,36 @@ function method(name: 'token_file' | 'token_review', letter: string): TokenAuthe
     return user(text);
   };
   return {
-    method: name,
-    authenticate: ({ text }) => (name === 'token_review' ? Promise.resolve(text).then(judge) : judge(text)),
+    name,
+    hint: 'send a token',
+    authenticator: {
+      authenticateToken: ({ text }) =>
+        name === 'token_review' ? Promise.resolve(text).then(judge) : judge(text),
+    },
   };
 }
 
-function setUp(certificates?: Authenticator) {
+function certificateMethod(authenticator: RequestAuthenticator): AskedMethod {
+  return { name: 'client_certificate', hint: 'present a certificate', authenticator };
+}
+
+function requestWith(token?: string): AuthenticationRequest {
+  const rawHeaders = token === undefined ? [] : ['Authorization', `Bearer ${token}`];
+  return { raw: { rawHeaders, socket: {} } } as unknown as AuthenticationRequest;
+}
+
+function setUp(certificates?: RequestAuthenticator) {
   const attempts: string[] = [];
   const authentication = new Authentication(
-    { certificates, tokens: [method('token_file', 'f'), method('token_review', 'r')] },
+    [
+      ...(certificates === undefined ? [] : [certificateMethod(certificates)]),
+      method('token_file', 'f'),
+      method('token_review', 'r'),
+    ],
     { attempted: (name, result) => attempts.push(`${name} ${result}`) },
   );
-  const authenticate = async (token?: string) => {
-    const rawHeaders = token === undefined ? [] : ['Authorization', `Bearer ${token}`];
-    return (await authentication.authenticate({ rawHeaders, socket: {} } as unknown as IncomingMessage))
-      .username;
-  };
+  const authenticate = async (token?: string) =>
+    (await authentication.authenticate(requestWith(token))).username;
   return { attempts, authenticate };
 }
 
@@ -64,22 +77,25 @@ describe('the methods of authentication', () => {
   });
 
   it('answer at once where nobody has to be asked', () => {
-    const authentication = new Authentication(
-      { tokens: [method('token_file', 'f')] },
-      { attempted: () => {} },
-    );
-    const request = { rawHeaders: ['Authorization', 'Bearer f1'], socket: {} } as unknown as IncomingMessage;
-    assert.ok(!(authentication.authenticate(request) instanceof Promise));
+    const authentication = new Authentication([method('token_file', 'f')], { attempted: () => {} });
+    assert.ok(!(authentication.authenticate(requestWith('f1')) instanceof Promise));
+  });
+
+  it('name in a 401 what their callers can do, once each, tokens first', () => {
+    const certificates = certificateMethod({ authenticateRequest: () => undefined });
+    const methods = [certificates, method('token_file', 'f'), method('token_review', 'r')];
+    const { hints } = new Authentication(methods, { attempted: () => {} });
+    assert.deepEqual(hints, ['send a token', 'present a certificate']);
   });
 
   it('begin with the client certificate, which wins over a token', async () => {
     for (const found of [user('carol'), Promise.resolve(user('carol'))]) {
-      const { attempts, authenticate } = setUp({ authenticate: () => found });
+      const { attempts, authenticate } = setUp({ authenticateRequest: () => found });
       assert.equal(await authenticate('f1'), 'carol');
       assert.equal(await authenticate(), 'carol');
       assert.deepEqual(attempts, ['client_certificate success', 'client_certificate success']);
     }
-    const none = setUp({ authenticate: async () => undefined });
+    const none = setUp({ authenticateRequest: async () => undefined });
     assert.equal(await none.authenticate('r1'), 'r1');
     await assert.rejects(async () => none.authenticate(), /no credential/);
   });
@@ -88,11 +104,11 @@ describe('the methods of authentication', () => {
     const bad = new Error('signed by a stranger');
     for (const certificates of [
       {
-        authenticate: () => {
+        authenticateRequest: () => {
           throw bad;
         },
       },
-      { authenticate: () => Promise.reject(bad) },
+      { authenticateRequest: () => Promise.reject(bad) },
     ]) {
       const { attempts, authenticate } = setUp(certificates);
       assert.equal(await authenticate('f1'), 'f1');
@@ -106,7 +122,7 @@ describe('the methods of authentication', () => {
 
   it('do not let a user whom a certificate names and who may not act here be another by a token', async () => {
     const certificates = admitUsersOf(
-      { authenticate: () => user('root', ['system:masters']) },
+      { authenticateRequest: () => user('root', ['system:masters']) },
       { allowed: new Set(), serviceAccounts: false },
     );
     const { authenticate } = setUp(certificates);
@@ -119,10 +135,10 @@ describe('the users of client certificates', () => {
   it('are admitted once for each connection, and are the same object then', () => {
     const carol = user('carol', ['dev']);
     const rules = { allowed: new Set<string>(), serviceAccounts: false };
-    const { authenticate } = admitUsersOf({ authenticate: () => carol }, rules);
+    const { authenticateRequest } = admitUsersOf({ authenticateRequest: () => carol }, rules);
     const request = {} as IncomingMessage;
-    const first = authenticate(request) as UserInfo;
+    const first = authenticateRequest(request) as UserInfo;
     assert.deepEqual(first.groups, ['dev', 'system:authenticated']);
-    assert.equal(authenticate(request), first);
+    assert.equal(authenticateRequest(request), first);
   });
 });

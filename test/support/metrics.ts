@@ -1,3 +1,4 @@
+import { authenticationMethods } from '../../src/authentication/methods.js';
 import { rejectionReasons } from '../../src/guard/refusal.js';
 import { createKnownResources } from '../../src/kubernetes/known-resources.js';
 import { createMetrics, type Metrics, type MetricsOptions } from '../../src/observability/metrics/metrics.js';
@@ -10,6 +11,7 @@ export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metric
     nodeVersion: '20.18.0',
     rejectionReasons,
     upstreamErrorReasons,
+    authenticationMethods: authenticationMethods.map(({ name }) => name),
     knownResources: createKnownResources(async () => ({ status: 404, body: undefined })),
     connections: () => ({ idle: 0, active: 0, upgraded: 0 }),
     shares: () => ({ inflight: 0, longrunning: 0, users: 0 }),

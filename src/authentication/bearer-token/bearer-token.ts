@@ -14,6 +14,9 @@ export interface BearerToken {
   readonly source: string;
 }
 
+/** What a 401 says of each method that takes bearer tokens. */
+export const bearerTokenHint = 'send "Authorization: Bearer TOKEN" with a token that is valid';
+
 /** Another one in every process, so that digests say nothing of tokens, nor how long a look-up takes. */
 const digestKey = randomBytes(32);
 

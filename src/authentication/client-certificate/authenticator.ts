@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { DetailedPeerCertificate } from 'node:tls';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { AuthenticationError } from '../authentication-error.js';
-import type { Authenticator } from '../authenticator.js';
+import type { RequestAuthenticator } from '../method.js';
 import {
   type ClientAuthorities,
   includesAll,
@@ -32,10 +32,10 @@ interface Identity extends Validity {
 export function createClientCertificateAuthenticator(
   authorities: () => ClientAuthorities | undefined,
   now: () => number = Date.now,
-): Authenticator {
+): RequestAuthenticator {
   const identities = new WeakMap<Socket, Identity | AuthenticationError>();
   return {
-    authenticate({ socket }) {
+    authenticateRequest({ socket }) {
       const peer = peerOf(socket);
       if (peer === undefined) return undefined;
       let identity = identities.get(socket);

@@ -1,18 +1,58 @@
+import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { names, text, texts } from '../../lib/value-type.js';
 import type { ClaimMapping } from './claims.js';
 
-/** The options for an OpenID Connect issuer, by their names in the table of options; with the API server's meanings. */
-export interface OidcOptions {
-  readonly oidcIssuerUrl: string;
-  readonly oidcClientId: string;
-  readonly oidcUsernameClaim: string;
-  readonly oidcUsernamePrefix: string;
-  readonly oidcGroupsClaim: string;
-  readonly oidcGroupsPrefix: string;
-  /** `KEY=VALUE`. */
-  readonly oidcRequiredClaim: readonly string[];
-  readonly oidcSigningAlgs: readonly string[];
-  readonly oidcCaFile: string;
-}
+/** The options for an OpenID Connect issuer; with the API server's meanings. */
+export const options = defineOptions('Authentication', {
+  oidcIssuerUrl: {
+    type: text('URL'),
+    default: '',
+    help: 'OpenID Connect issuer whose id-tokens are taken from callers; https, and exactly as in their iss.',
+  },
+  oidcClientId: {
+    type: text('ID'),
+    default: '',
+    help: 'Audience that id-tokens must have.',
+  },
+  oidcUsernameClaim: {
+    type: text('CLAIM'),
+    default: 'sub',
+    help: "Claim that is the caller's name.",
+  },
+  oidcUsernamePrefix: {
+    type: text('PREFIX'),
+    default: '',
+    help: "What is put in front of names: by default the issuer's URL and #, nothing for emails; - is nothing.",
+  },
+  oidcGroupsClaim: {
+    type: text('CLAIM'),
+    default: '',
+    help: "Claim that is the caller's groups, a text or a list of texts.",
+  },
+  oidcGroupsPrefix: {
+    type: text('PREFIX'),
+    default: '',
+    help: 'What is put in front of groups.',
+  },
+  oidcRequiredClaim: {
+    type: texts('KEY=VALUE'),
+    default: '',
+    help: 'Claim that id-tokens must have, with its value; can be repeated.',
+  },
+  oidcSigningAlgs: {
+    type: names,
+    default: 'RS256',
+    help: 'JOSE algorithms that id-tokens may be signed with: RS, ES or PS with 256, 384 or 512.',
+  },
+  oidcCaFile: {
+    type: text('FILE'),
+    default: '',
+    help: "Certificates that the issuer's certificate is checked against; by default the well-known ones.",
+  },
+});
+
+/** Their values. */
+export type OidcOptions = OptionValues<typeof options>;
 
 /** RFC 7518, section 3.1, without HMAC, whose key is no secret here, and without `none`. */
 const allowedAlgorithms: ReadonlySet<string> = new Set(

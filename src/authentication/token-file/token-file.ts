@@ -2,8 +2,7 @@ import type { UserInfo } from '../../kubernetes/user-info.js';
 import { describeFileError } from '../../lib/file-problem.js';
 import { watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
-import { digestOf } from '../bearer-token/bearer-token.js';
-import type { TokenAuthenticator } from '../bearer-token/token-authenticator.js';
+import { type BearerToken, digestOf } from '../bearer-token/bearer-token.js';
 import { admitUser, IdentityError, type IdentityRules } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
 
@@ -23,7 +22,7 @@ export interface TokenFileOptions {
 
 /** A token file that is followed as it changes. */
 export interface FollowedTokenFile {
-  readonly authenticator: TokenAuthenticator;
+  readonly authenticator: { authenticateToken(token: Pick<BearerToken, 'digest'>): UserInfo | undefined };
   /** Whether any user in it has a uid. */
   hasUids(): boolean;
   close(): void;
@@ -54,8 +53,7 @@ export async function followTokenFile(
     close: watch.close,
     hasUids: () => [...users.values()].some(user => 'uid' in user && user.uid !== undefined),
     authenticator: {
-      method: 'token_file',
-      authenticate({ digest }) {
+      authenticateToken({ digest }) {
         const found = users.get(digest);
         if (found instanceof IdentityError) throw found;
         return found;

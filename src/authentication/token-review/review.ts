@@ -11,7 +11,6 @@ import { admitUser, type IdentityRules } from '../identity.js';
 
 /** What a review is made with. */
 export interface TokenReviewOptions {
-  readonly upstream: () => Cluster;
   /** For whom a token must be; none stands for the API server itself. */
   readonly audiences: readonly string[];
   readonly rules: IdentityRules;
@@ -35,19 +34,21 @@ interface ReviewStatus {
 }
 
 /**
- * Asks the API server whose a token is, with the proxy's own identity (k8s.io/apiserver `token/webhook`). Rejects with an
+ * Asks a cluster's API server whose a token is, with the proxy's own identity (k8s.io/apiserver `token/webhook`). Rejects with an
  * AuthenticationError when it is nobody's, and with a StatusError of 500 or more when the API server does not say.
  */
-export function createTokenReview(options: TokenReviewOptions): (token: BearerToken) => Promise<Judgement> {
-  const { upstream, audiences, rules, metrics } = options;
-  return async ({ text }) => {
+export function createTokenReview(
+  options: TokenReviewOptions,
+): (token: BearerToken, cluster: Cluster) => Promise<Judgement> {
+  const { audiences, rules, metrics } = options;
+  return async ({ text }, cluster) => {
     const spec = {
       token: Buffer.from(text, 'latin1').toString('utf8'),
       ...(audiences.length === 0 ? {} : { audiences }),
     };
     const start = performance.now();
     const path = `/apis/${apiVersion}/tokenreviews`;
-    const answer = await postReview(upstream(), path, {
+    const answer = await postReview(cluster, path, {
       ...{ apiVersion, kind: 'TokenReview', spec, timeout },
     }).finally(() => metrics.reviewed((performance.now() - start) / 1000));
     const status = readStatus(answer);

@@ -1,17 +1,14 @@
 import { Counter, type Registry } from 'prom-client';
 import { Histogram } from './histogram.js';
 
-const methods = ['client_certificate', 'token_file', 'oidc', 'token_review', 'none'] as const;
-/** What found out who a caller is, or that they are not; `none` for no credential that any method knows. */
-export type AuthenticationMethod = (typeof methods)[number];
-
 const results = ['success', 'failure', 'error'] as const;
 /** `error` when nobody could tell. */
 type AuthenticationResult = (typeof results)[number];
 
 /** What is counted and measured of callers' authentication. */
 export interface AuthenticationMetrics {
-  attempted(method: AuthenticationMethod, result: AuthenticationResult): void;
+  /** @param method The method that knew the credential; `none` if no method did. */
+  attempted(method: string, result: AuthenticationResult): void;
   /** A token was looked up among those that were judged lately. */
   cacheAsked(isHit: boolean): void;
   /** The API server was asked for a TokenReview, for so many seconds. */
@@ -20,8 +17,16 @@ export interface AuthenticationMetrics {
   tokenFileReloaded(isUsable: boolean): void;
 }
 
-/** Adds the metrics to a registry, at 0 from the start. */
-export function createAuthenticationMetrics(registry: Registry): AuthenticationMetrics {
+/**
+ * Adds the metrics to a registry, at 0 from the start.
+ *
+ * @param names Those of the methods.
+ */
+export function createAuthenticationMetrics(
+  registry: Registry,
+  names: readonly string[],
+): AuthenticationMetrics {
+  const methods = [...names, 'none'];
   const registers = [registry];
   const attempts = new Counter({
     name: 'kube_api_proxy_authentication_attempts_total',

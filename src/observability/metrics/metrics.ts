@@ -62,6 +62,8 @@ export interface MetricsOptions {
   /** What can go wrong on the way to the API server: the values of a label. */
   readonly upstreamErrorReasons: readonly string[];
   readonly knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>;
+  /** Names of the methods that authenticate callers. */
+  readonly authenticationMethods: readonly string[];
   /** Asked at every scrape. */
   readonly connections: () => ConnectionCounts;
   /** Asked at every scrape. */
@@ -137,7 +139,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     credentials: createCredentialMetrics(registry),
     audit: createAuditMetrics(registry),
     listener: createListenerMetrics(registry),
-    authentication: createAuthenticationMetrics(registry),
+    authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
     traffic: createTrafficMetrics(registry, options.connections),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     workers: createWorkerMetrics(registry),

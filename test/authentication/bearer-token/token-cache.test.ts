@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import { createTokenCache, type Judgement } from '../../../src/authentication/bearer-token/token-cache.js';
+import { type Judgement, TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
 import { IdentityError } from '../../../src/authentication/identity.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -21,8 +21,7 @@ function setUp(
   const asked: string[] = [];
   const server = { endpoint: {} };
   const hits: boolean[] = [];
-  const cache = createTokenCache({
-    method: 'token_review',
+  const cache = new TokenCache({
     async judge({ text }) {
       asked.push(text);
       return judge(text);
@@ -35,7 +34,7 @@ function setUp(
     clock,
   });
   const authenticate = async (text: string, source = '192.0.2.1') =>
-    (await cache.authenticate({ text, digest: digestOf(text), source }))?.username;
+    userOf(await cache.find({ text, digest: digestOf(text), source }))?.username;
   return { clock, asked, hits, authenticate, server };
 }
 

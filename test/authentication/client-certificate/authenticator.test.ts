@@ -52,7 +52,7 @@ before(async () => {
   );
   server = createServer((request, response) => {
     try {
-      const user = authenticator.authenticate(request) as UserInfo | undefined;
+      const user = authenticator.authenticateRequest(request) as UserInfo | undefined;
       response.end(JSON.stringify(user === undefined ? null : [user.username, user.groups]));
     } catch (error) {
       response.end(JSON.stringify((error as Error).message));

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import type { TokenAuthenticator } from '../../../src/authentication/bearer-token/token-authenticator.js';
-import { createTokenCache } from '../../../src/authentication/bearer-token/token-cache.js';
+import { TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
 import { IdentityError } from '../../../src/authentication/identity.js';
 import { createOidcJudge, createWaitsForIssuer } from '../../../src/authentication/oidc/judge.js';
 import { OidcKeys } from '../../../src/authentication/oidc/keys.js';
@@ -44,7 +43,7 @@ interface Setting {
   readonly log: string[];
   readonly keys: OidcKeys;
   /** In front of `judge`. */
-  readonly cache: TokenAuthenticator;
+  readonly cache: TokenCache;
   judge(token: string): Promise<string | undefined>;
   waits(token: string): boolean;
   claims(more?: object): Record<string, unknown>;
@@ -85,8 +84,8 @@ async function set(
     keys,
     clock,
   });
-  const cache = createTokenCache({
-    ...{ method: 'oidc', judge, waits, clock, successTtl: 10_000, failureTtl: 10_000 },
+  const cache = new TokenCache({
+    ...{ judge, waits, clock, successTtl: 10_000, failureTtl: 10_000 },
     metrics: { cacheAsked: () => {} },
   });
   return {
@@ -344,7 +343,7 @@ describe('the keys of an issuer', () => {
     issuer.hold(new Promise(() => {}));
     clock.advance(5_000);
     const ask = async (text: string) => {
-      return (await cache.authenticate({ text, digest: digestOf(text), source: '192.0.2.1' }))?.username;
+      return userOf(await cache.find({ text, digest: digestOf(text), source: '192.0.2.1' }))?.username;
     };
     const unknown = Promise.allSettled(
       Array.from({ length: 130 }, (_, index) => ask(other.sign(claims({ jti: index })))),

@@ -96,11 +96,7 @@ async function follow(t: TestContext, text: string) {
     await rm(folder, { recursive: true });
   });
   const nameOf = async (token: string) => {
-    const user = await followed.authenticator.authenticate({
-      text: token,
-      digest: digestOf(token),
-      source: '',
-    });
+    const user = followed.authenticator.authenticateToken({ digest: digestOf(token) });
     return user?.username;
   };
   return { file, reloads, nameOf };

@@ -1,0 +1,38 @@
+/**
+ * Limits how many entries several maps have together. When there are too many, the largest map loses the entry that was set longest
+ * ago, so that nobody can empty one map by filling another. A map that nobody else refers to any more is not kept.
+ */
+export class SharedCapacity {
+  readonly #most: number;
+  readonly #maps = new Set<WeakRef<Map<string, unknown>>>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  createMap<T>(): Map<string, T> {
+    const map = new Map<string, T>();
+    this.#maps.add(new WeakRef(map));
+    return map;
+  }
+
+  /** Sets an entry of a map that was made here, as its newest one. */
+  set<T>(map: Map<string, T>, key: string, value: T): void {
+    map.delete(key);
+    map.set(key, value);
+    let entries = 0;
+    let largest: Map<string, unknown> = map;
+    for (const reference of this.#maps) {
+      const other = reference.deref();
+      if (other === undefined) {
+        this.#maps.delete(reference);
+        continue;
+      }
+      entries += other.size;
+      if (other.size > largest.size) largest = other;
+    }
+    if (entries <= this.#most) return;
+    const [oldest = ''] = largest.keys();
+    largest.delete(oldest);
+  }
+}

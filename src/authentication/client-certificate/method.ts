@@ -1,0 +1,43 @@
+import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { text } from '../../lib/value-type.js';
+import type { AuthenticationMethod } from '../method.js';
+
+const options = defineOptions('Authentication', {
+  clientCaFile: {
+    type: text('FILE'),
+    default: '',
+    help: 'Authorities of client certificates; who presents one is its CN, in the groups of its O. Needs --tls-cert-file.',
+  },
+});
+
+interface Options extends OptionValues<typeof options> {
+  readonly tlsCertFile: string;
+}
+
+/** Callers by their client certificates. The listener's handshake verifies them. */
+export const clientCertificate = {
+  name: 'client_certificate',
+  flag: '--client-ca-file',
+  hint: 'present a client certificate of --client-ca-file',
+  sendsSecret: false,
+  options,
+
+  problems({ clientCaFile, tlsCertFile }: Options) {
+    return clientCaFile !== '' && tlsCertFile === ''
+      ? [
+          '--client-ca-file needs --tls-cert-file and --tls-private-key-file: only TLS has client certificates',
+        ]
+      : [];
+  },
+
+  isOn: ({ clientCaFile }) => clientCaFile !== '',
+
+  async create(_options, { clientAuthorities, allowed }) {
+    const [{ createClientCertificateAuthenticator }, { admitUsersOf }] = await Promise.all([
+      import('./authenticator.js'),
+      import('../admitted-users.js'),
+    ]);
+    const rules = { allowed, serviceAccounts: false };
+    return { authenticator: admitUsersOf(createClientCertificateAuthenticator(clientAuthorities), rules) };
+  },
+} satisfies AuthenticationMethod<Options>;

@@ -1,0 +1,54 @@
+import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
+import { Authentication } from './authentication.js';
+import type { ActiveMethod, MethodParts } from './method.js';
+import { type AuthenticationOptions, methodsOn } from './methods.js';
+
+/** The methods that the options ask for, ready and followed as their files change. */
+export interface ConfiguredAuthentication {
+  readonly authentication: Authentication;
+  /** What the proxy's identity must be allowed to impersonate, for the users that can come. */
+  impersonated(): readonly ImpersonationTarget[];
+  /** Checks of readyz. */
+  readonly checks: readonly NonNullable<ActiveMethod['check']>[];
+  /** Begins with what goes on in the background; before it nothing is dialled. */
+  start(): void;
+  close(): void;
+}
+
+const userTargets = ['users', 'groups'].map(resource => ({ group: '', resource }));
+
+/** Makes the methods; reads files and dials nothing. All that is wrong is told at once. */
+export async function configureAuthentication(
+  options: AuthenticationOptions,
+  parts: Omit<MethodParts, 'allowed'>,
+): Promise<ConfiguredAuthentication | { readonly problems: readonly string[] }> {
+  const allowed = new Set(options.allowSystemIdentities);
+  const created = await Promise.all(
+    methodsOn(options).map(async method => ({
+      method,
+      active: await method.create(options, { ...parts, allowed }),
+    })),
+  );
+  const problems = created.flatMap(({ active }) => ('problems' in active ? active.problems : []));
+  const methods = created.flatMap(({ method, active }) =>
+    'problems' in active ? [] : [{ ...method, ...active }],
+  );
+  const close = () => {
+    for (const method of methods) method.close?.();
+  };
+  if (problems.length > 0) {
+    close();
+    return { problems };
+  }
+  return {
+    authentication: new Authentication(methods, parts.metrics),
+    impersonated: () => [
+      ...new Set([...userTargets, ...methods.flatMap(method => method.impersonates?.() ?? [])]),
+    ],
+    checks: methods.flatMap(({ check }) => (check === undefined ? [] : [check])),
+    start() {
+      for (const method of methods) method.start?.();
+    },
+    close,
+  };
+}

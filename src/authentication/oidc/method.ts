@@ -1,0 +1,56 @@
+import { bearerTokenHint } from '../bearer-token/bearer-token.js';
+import type { AuthenticationMethod } from '../method.js';
+import { claimMappingOf, type OidcOptions, oidcProblems, options } from './options.js';
+
+/** Milliseconds, as in the API server: a key that the issuer took back is good for so long. */
+const ttl = 10_000;
+
+/** Callers by the id-tokens of an OpenID Connect issuer. */
+export const openIdConnect = {
+  name: 'oidc',
+  flag: '--oidc-issuer-url',
+  hint: bearerTokenHint,
+  sendsSecret: true,
+  options,
+  problems: oidcProblems,
+
+  isOn: ({ oidcIssuerUrl }) => oidcIssuerUrl !== '',
+
+  async create(options, { metrics, logger, env, allowed }) {
+    const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
+    const [
+      { createOidcJudge, createWaitsForIssuer },
+      { OidcKeys },
+      { TokenCache, userOf },
+      { createIssuerDispatcher },
+    ] = await Promise.all([
+      import('./judge.js'),
+      import('./keys.js'),
+      import('../bearer-token/token-cache.js'),
+      import('../../transport/dial/issuer-dispatcher.js'),
+    ]);
+    const keys = new OidcKeys({
+      ...{ issuer, caFile: options.oidcCaFile, log: logger },
+      createDispatcher: createIssuerDispatcher(env),
+    });
+    const rules = { allowed, serviceAccounts: false };
+    const cache = new TokenCache({
+      judge: createOidcJudge({
+        ...{ issuer, clientId, algorithms, mapping: claimMappingOf(options), rules, keys },
+      }),
+      waits: createWaitsForIssuer({ issuer, keys }),
+      ...{ successTtl: ttl, failureTtl: ttl, metrics },
+    });
+    return {
+      authenticator: {
+        authenticateToken(token) {
+          const found = cache.find(token);
+          return found instanceof Promise ? found.then(userOf) : userOf(found);
+        },
+      },
+      check: { name: 'oidc', check: () => keys.check() },
+      start: () => keys.start(),
+      close: () => keys.close(),
+    };
+  },
+} satisfies AuthenticationMethod<OidcOptions>;

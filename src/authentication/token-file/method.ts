@@ -1,0 +1,41 @@
+import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { text } from '../../lib/value-type.js';
+import { bearerTokenHint } from '../bearer-token/bearer-token.js';
+import { type AuthenticationMethod, uidTarget } from '../method.js';
+
+const options = defineOptions('Authentication', {
+  tokenAuthFile: {
+    type: text('FILE'),
+    default: '',
+    help: 'Bearer tokens of callers, one a line: token,user,uid,"group1,group2"; requests then act as their caller.',
+  },
+});
+
+/** Callers by the tokens of a file, which is followed as it changes. */
+export const tokenFile = {
+  name: 'token_file',
+  flag: '--token-auth-file',
+  hint: bearerTokenHint,
+  sendsSecret: true,
+  options,
+
+  isOn: ({ tokenAuthFile }) => tokenAuthFile !== '',
+
+  async create({ tokenAuthFile }, { metrics, logger, allowed }) {
+    const { followTokenFile } = await import('./token-file.js');
+    const followed = await followTokenFile({
+      file: tokenAuthFile,
+      flag: '--token-auth-file',
+      rules: { allowed, serviceAccounts: false },
+      onWarning: warning => logger.warn(warning),
+      onReload(problems) {
+        metrics.tokenFileReloaded(problems.length === 0);
+        if (problems.length === 0) logger.info('tokens of callers reloaded');
+        else logger.error({ problems }, 'tokens of callers cannot be used; the last good ones stay in use');
+      },
+    });
+    if ('problems' in followed) return followed;
+    const { authenticator, hasUids, close } = followed;
+    return { authenticator, impersonates: () => (hasUids() ? [uidTarget] : []), close };
+  },
+} satisfies AuthenticationMethod<OptionValues<typeof options>>;

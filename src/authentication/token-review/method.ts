@@ -1,0 +1,59 @@
+import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { bool, duration, names } from '../../lib/value-type.js';
+import { bearerTokenHint } from '../bearer-token/bearer-token.js';
+import { type AuthenticationMethod, uidTarget } from '../method.js';
+
+const options = defineOptions('Authentication', {
+  authenticationTokenWebhook: {
+    type: bool,
+    default: 'false',
+    help: "Have the API server say whose callers' bearer tokens are (TokenReview), such as those of service accounts.",
+  },
+  authenticationTokenWebhookCacheTtl: {
+    type: duration,
+    default: '2m',
+    help: "How long the API server's word on a token counts, though never longer than the token; for a bad one at most 10s.",
+  },
+  apiAudiences: {
+    type: names,
+    default: '',
+    help: 'Audiences of which a token must be for one, for --authentication-token-webhook; by default the API server itself.',
+  },
+});
+
+/** What the tokens of service accounts bring since Kubernetes 1.30, beside those that say more of a Pod and its node. */
+const serviceAccountTargets = [
+  { group: '', resource: 'serviceaccounts' },
+  {
+    group: 'authentication.k8s.io',
+    resource: 'userextras',
+    subresource: 'authentication.kubernetes.io/credential-id',
+  },
+];
+
+/** Callers by the tokens that the cluster of their request knows; what it says counts for that cluster alone. */
+export const tokenReview = {
+  name: 'token_review',
+  flag: '--authentication-token-webhook',
+  hint: bearerTokenHint,
+  sendsSecret: true,
+  options,
+
+  isOn: ({ authenticationTokenWebhook }) => authenticationTokenWebhook,
+
+  async create({ authenticationTokenWebhookCacheTtl: ttl, apiAudiences: audiences }, { metrics, allowed }) {
+    const [{ createTokenReviewAuthenticator }, { createTokenReview }] = await Promise.all([
+      import('./authenticator.js'),
+      import('./review.js'),
+    ]);
+    const rules = { allowed, serviceAccounts: true };
+    return {
+      authenticator: createTokenReviewAuthenticator({
+        review: createTokenReview({ audiences, rules, metrics }),
+        ttl,
+        metrics,
+      }),
+      impersonates: () => [uidTarget, ...serviceAccountTargets],
+    };
+  },
+} satisfies AuthenticationMethod<OptionValues<typeof options>>;

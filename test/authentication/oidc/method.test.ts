@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import type { MethodParts } from '../../../src/authentication/method.js';
+import { openIdConnect } from '../../../src/authentication/oidc/method.js';
+import { parseOptions } from '../../../src/options/parse.js';
+import { createCertificateAuthority } from '../../support/certificates.js';
+import { eventuallyPasses } from '../../support/eventually.js';
+import { startOidcIssuer } from '../../support/oidc-issuer.js';
+import { createOidcSigner } from '../../support/oidc-signer.js';
+
+it('id-tokens that wait for their issuer are limited, and others from the same address do not count', async t => {
+  const authority = await createCertificateAuthority();
+  const issuer = await startOidcIssuer(authority);
+  t.after(() => issuer.close());
+  const folder = await mkdtemp(join(tmpdir(), 'oidc-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const caFile = join(folder, 'ca.crt');
+  await writeFile(caFile, authority.certificate);
+  const signer = createOidcSigner('one');
+  issuer.jwks = { keys: [signer.jwk] };
+  let release = () => {};
+  issuer.hold(
+    new Promise(resolve => {
+      release = resolve;
+    }),
+  );
+
+  const argv = [`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`];
+  const { options } = parseOptions({ argv, env: {} });
+  const ignore = () => {};
+  const { authenticator, check, start, close } = await openIdConnect.create(options, {
+    metrics: { attempted: ignore, cacheAsked: ignore, reviewed: ignore, tokenFileReloaded: ignore },
+    logger: { info: ignore, warn: ignore } as unknown as MethodParts['logger'],
+    env: {},
+    allowed: new Set(),
+    clientAuthorities: () => undefined,
+  });
+  t.after(close);
+  start();
+  const authenticate = async (text: string, source = '192.0.2.1') => {
+    const token = { text, digest: digestOf(text), source };
+    return (await authenticator.authenticateToken(token))?.username;
+  };
+  const claims = { iss: issuer.url, aud: 'gateway', exp: Math.floor(Date.now() / 1000) + 60 };
+  const tokenOf = (sub: string) => signer.sign({ ...claims, sub });
+  const otherIssuer = (sub: string) => signer.sign({ ...claims, iss: 'https://other.example', sub });
+
+  const waiting = Array.from({ length: 128 }, (_, index) => authenticate(tokenOf(`user-${index}`)));
+  await assert.rejects(authenticate(tokenOf('alice')), { code: 503, message: /from this address/ });
+  assert.equal(await authenticate(otherIssuer('alice')), undefined);
+  assert.equal(await authenticate('opaque'), undefined);
+  release();
+  assert.equal((await Promise.all(waiting))[127], `${issuer.url}#user-127`);
+  await eventuallyPasses(check.check);
+  assert.equal(await authenticate(tokenOf('alice')), `${issuer.url}#alice`);
+});

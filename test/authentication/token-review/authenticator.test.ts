@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
+import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
+import type { Judgement } from '../../../src/authentication/bearer-token/token-cache.js';
+import type { AuthenticationRequest } from '../../../src/authentication/method.js';
+import { createTokenReviewAuthenticator } from '../../../src/authentication/token-review/authenticator.js';
+import type { Cluster, Endpoint } from '../../../src/clusters/cluster.js';
+import { StatusError } from '../../../src/kubernetes/status.js';
+import { eventually } from '../../support/eventually.js';
+import { ManualClock } from '../../support/manual-clock.js';
+
+type Review = (token: string) => Judgement | Promise<Judgement>;
+
+/** A cluster with what its API server says; its endpoint may be replaced. */
+interface FakeCluster {
+  endpoint: Endpoint;
+  review: Review;
+  readonly reviewed: string[];
+}
+
+function endpointOf(hostname: string): Endpoint {
+  const server = { protocol: 'https:', hostname, port: 443, path: '' };
+  return { config: { server } } as unknown as Endpoint;
+}
+
+function clusterOf(hostname: string, review: Review): FakeCluster {
+  return { endpoint: endpointOf(hostname), review, reviewed: [] };
+}
+
+function judgementOf(username: string): Judgement {
+  return { user: { username, uid: undefined, groups: [], extra: new Map() }, expires: undefined };
+}
+
+const unknown: Review = () => {
+  throw new AuthenticationError('unknown');
+};
+
+function setUp() {
+  const clock = new ManualClock(1_700_000_000_000);
+  const authenticator = createTokenReviewAuthenticator({
+    async review({ text }, cluster) {
+      const { reviewed, review } = cluster as unknown as FakeCluster;
+      reviewed.push(text);
+      return review(text);
+    },
+    ttl: 120_000,
+    metrics: { cacheAsked: () => {} },
+    clock,
+  });
+  const authenticate = async (
+    text: string,
+    cluster: FakeCluster,
+    { source = '192.0.2.1', endpoint = cluster.endpoint } = {},
+  ) => {
+    const request = { cluster: cluster as unknown as Cluster, endpoint } as AuthenticationRequest;
+    const token = { text, digest: digestOf(text), source };
+    return (await authenticator.authenticateToken(token, request))?.username;
+  };
+  return { clock, authenticate };
+}
+
+/** A review that is answered when the test says so. */
+function held() {
+  const answers: ((judgement: Judgement) => void)[] = [];
+  return { answers, review: () => new Promise<Judgement>(resolve => answers.push(resolve)) };
+}
+
+const never: Review = () => new Promise<Judgement>(() => {});
+
+describe('tokens that clusters review', () => {
+  it('are good in the cluster that knows them alone, though it is the same token', async () => {
+    const { authenticate } = setUp();
+    const development = clusterOf('development', judgementOf);
+    const production = clusterOf('production', unknown);
+    const sandbox = clusterOf('sandbox', text => judgementOf(`sandbox-${text}`));
+    for (let time = 0; time < 2; time++) {
+      assert.equal(await authenticate('robot', development), 'robot');
+      await assert.rejects(authenticate('robot', production), AuthenticationError);
+      assert.equal(await authenticate('robot', sandbox), 'sandbox-robot');
+    }
+    for (const { reviewed } of [development, production, sandbox]) assert.deepEqual(reviewed, ['robot']);
+  });
+
+  it('are reviewed anew where a cluster is another object, whatever its address', async () => {
+    const { authenticate } = setUp();
+    const before = clusterOf('a', judgementOf);
+    assert.equal(await authenticate('robot', before), 'robot');
+    const after = clusterOf('a', unknown);
+    await assert.rejects(authenticate('robot', after), AuthenticationError);
+  });
+
+  it('are reviewed anew in the cluster whose endpoint was replaced, and in no other', async () => {
+    const { authenticate } = setUp();
+    const one = clusterOf('one', judgementOf);
+    const other = clusterOf('other', judgementOf);
+    for (const cluster of [one, other]) await authenticate('robot', cluster);
+    one.endpoint = endpointOf('one');
+    one.review = unknown;
+    await assert.rejects(authenticate('robot', one), AuthenticationError);
+    assert.equal(await authenticate('robot', other), 'robot');
+    assert.equal(other.reviewed.length, 1);
+  });
+
+  it('are forgotten with their cluster', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const { authenticate } = setUp();
+    const users: WeakRef<object>[] = [];
+    const visit = async () => {
+      const cluster = clusterOf('gone', text => {
+        const judgement = judgementOf(text);
+        users.push(new WeakRef(judgement.user));
+        return judgement;
+      });
+      assert.equal(await authenticate('robot', cluster), 'robot');
+      users.push(new WeakRef(cluster));
+    };
+    await visit();
+    await eventually('the end of both', () => {
+      collectGarbage();
+      return users.length === 2 && users.every(user => user.deref() === undefined);
+    });
+  });
+
+  it('wait for their own cluster alone: a slow or failing one neither delays nor fails the others', async () => {
+    const { authenticate } = setUp();
+    const slow = clusterOf('slow', never);
+    const down = clusterOf('down', () => {
+      throw new StatusError(503, 'down');
+    });
+    const good = clusterOf('good', judgementOf);
+    // More than one cluster reviews at one time.
+    for (let index = 0; index < 2_000; index++) {
+      void authenticate(`slow-${index}`, slow, { source: `198.51.100.${index % 250}` });
+    }
+    await assert.rejects(authenticate('alice', down), { code: 503 });
+    const { length } = slow.reviewed;
+    assert.ok(length > 500 && length <= 512, `${length} are under way`);
+    assert.equal(await authenticate('alice', good), 'alice');
+    assert.equal(await authenticate('slow-0', good), 'slow-0');
+  });
+
+  it('are 128 of an address that wait, over all clusters together', async () => {
+    const { authenticate } = setUp();
+    const one = clusterOf('one', never);
+    const other = clusterOf('other', never);
+    const good = clusterOf('good', judgementOf);
+    for (const cluster of [one, other]) {
+      for (let index = 0; index < 64; index++) void authenticate(`token-${index}`, cluster);
+    }
+    for (const cluster of [one, other, good]) {
+      await assert.rejects(authenticate('one-more', cluster), { code: 503, retryAfterSeconds: 1 });
+    }
+    assert.equal(await authenticate('one-more', good, { source: '192.0.2.2' }), 'one-more');
+  });
+
+  it('are no more for a whole /64 of IPv6 than for one address', async () => {
+    const { authenticate } = setUp();
+    const cluster = clusterOf('one', never);
+    for (let index = 1; index <= 128; index++) {
+      void authenticate(`token-${index}`, cluster, { source: `2001:db8::${index.toString(16)}` });
+    }
+    await assert.rejects(authenticate('token', cluster, { source: '2001:db8::ffff' }), { code: 503 });
+    void authenticate('token', cluster, { source: '2001:db8:0:1::1' });
+    assert.equal(cluster.reviewed.length, 129);
+  });
+
+  it('that were good in one cluster a short while ago get past the limit there, and in no other', async () => {
+    const { authenticate, clock } = setUp();
+    const one = clusterOf('one', judgementOf);
+    const other = clusterOf('other', judgementOf);
+    await authenticate('alice', one);
+    clock.advance(120_000);
+    const full = clusterOf('full', never);
+    for (let index = 0; index < 128; index++) void authenticate(`token-${index}`, full);
+    assert.equal(await authenticate('alice', one), 'alice');
+    await assert.rejects(authenticate('alice', other), { code: 503 });
+  });
+
+  it('of one address cannot starve those of others, however many addresses there are that flood', async () => {
+    const { authenticate } = setUp();
+    const { answers, review } = held();
+    const cluster = clusterOf('one', text => (text.startsWith('made-up') ? review() : judgementOf(text)));
+    for (let address = 1; address <= 16; address++) {
+      for (let index = 0; index < 128; index++) {
+        const flood = authenticate(`made-up-${address}-${index}`, cluster, {
+          source: `198.51.100.${address}`,
+        });
+        flood.catch(() => {});
+      }
+      if (address === 8) assert.equal(await authenticate('alice', cluster, { source: '192.0.2.1' }), 'alice');
+    }
+    assert.equal(answers.length, 512);
+    const bob = authenticate('bob', cluster, { source: '192.0.2.2' });
+    const carol = authenticate('carol', cluster, { source: '192.0.2.3' });
+    // The flood's reviews end one by one, and each is followed by another of the flood.
+    let ended = 0;
+    const results = Promise.all([bob, carol]).then(names => ({ names, ended }));
+    while (ended < 32) {
+      answers[ended++]?.(judgementOf('nobody'));
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual((await results).names, ['bob', 'carol']);
+    assert.ok((await results).ended <= 16, `after ${(await results).ended} reviews`);
+    assert.ok(cluster.reviewed.length <= 512 + 32 + 3);
+  });
+});
+
+describe('a review that is under way when the API server is replaced', () => {
+  it('counts for nothing if the first server is back before the request is sent', async () => {
+    const { authenticate } = setUp();
+    const { answers, review } = held();
+    const cluster = clusterOf('a', review);
+    const first = cluster.endpoint;
+    const request = authenticate('robot', cluster);
+    cluster.endpoint = endpointOf('b');
+    answers[0]?.(judgementOf('somebody at a'));
+    await eventually('the review at b', () => answers.length === 2);
+    answers[1]?.(judgementOf('administrator at b'));
+    await assert.rejects(request, { code: 503, retryAfterSeconds: 1, message: /replaced by another one/ });
+    // What b said is remembered for b alone.
+    await assert.rejects(authenticate('robot', cluster, { endpoint: first }), { code: 503 });
+    assert.equal(await authenticate('robot', cluster), 'administrator at b');
+    cluster.endpoint = endpointOf('a');
+    cluster.review = judgementOf;
+    assert.equal(await authenticate('robot', cluster, { endpoint: first }), 'robot');
+  });
+
+  it('is made again if the server went and came back meanwhile', async () => {
+    const { authenticate } = setUp();
+    const { answers, review } = held();
+    const cluster = clusterOf('a', review);
+    const request = authenticate('robot', cluster);
+    cluster.endpoint = endpointOf('b');
+    cluster.endpoint = endpointOf('a');
+    answers[0]?.(judgementOf('administrator at b'));
+    await eventually('the second review', () => answers.length === 2);
+    answers[1]?.(judgementOf('robot at a'));
+    assert.equal(await request, 'robot at a');
+  });
+});

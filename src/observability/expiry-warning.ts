@@ -2,20 +2,20 @@ import type { Logger } from './log/logger.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;
-/** Milliseconds left from which on a warning is given, once each for every certificate. */
+/** Each certificate gets one warning at each of these numbers of milliseconds before its end. */
 const thresholds = [7 * day, day, 0];
 
 /** Warns of a certificate that is about to expire. */
 export interface ExpiryWarning {
-  /** The certificate in use now expires then; undefined when there is none. */
+  /** Sets when the certificate in use expires; undefined when there is none. */
   watch(notAfter: Date | undefined): void;
-  /** Begins to look: nothing is said before. */
+  /** Begins to check; there are no warnings before. */
   start(): void;
   close(): void;
 }
 
 /**
- * Looks once an hour, and at once when another certificate comes into use.
+ * Checks once an hour, and at once when another certificate comes into use.
  *
  * @param name What the log calls it, such as `the client certificate`.
  */
@@ -26,7 +26,7 @@ export function createExpiryWarning(
 ): ExpiryWarning {
   let watched: Date | undefined;
   let warned = Number.POSITIVE_INFINITY;
-  const look = () => {
+  const check = () => {
     if (watched === undefined) return;
     const left = watched.getTime() - now();
     const passed = Math.min(...thresholds.filter(threshold => left < threshold), Number.POSITIVE_INFINITY);
@@ -40,11 +40,11 @@ export function createExpiryWarning(
     watch(notAfter) {
       if (notAfter?.getTime() !== watched?.getTime()) warned = Number.POSITIVE_INFINITY;
       watched = notAfter;
-      if (timer !== undefined) look();
+      if (timer !== undefined) check();
     },
     start() {
-      timer = setInterval(look, hour).unref();
-      look();
+      timer = setInterval(check, hour).unref();
+      check();
     },
     close: () => clearInterval(timer),
   };

@@ -5,27 +5,27 @@ import type { createRequestLines, RequestLineFields } from './log/request-line.j
 import type { RequestMetrics } from './metrics/request-metrics.js';
 import type { EndReason } from './metrics/traffic-metrics.js';
 
-/** Where request lines go, and which there are: all, those that failed or ended with 4xx or 5xx, or none. */
+/** Which requests have a line in the log (`errors`: those that failed or ended with 4xx or 5xx), and where the lines go. */
 export interface RequestLog {
   readonly logger: Logger;
   readonly which: 'all' | 'errors' | 'none';
-  /** Writes the lines of requests that have not failed, to the same place. */
+  /** Writes the lines of requests that have not failed, to the logger's destination. */
   readonly write: ReturnType<typeof createRequestLines>;
 }
 
-/** What a request's lines say of it from its beginning. */
+/** What is known of a request from its beginning. */
 export interface RequestOrigin {
   readonly method: string;
   /** Path as sent, without its query, which may hold a token. */
   readonly path: string;
   readonly remoteAddress: string | undefined;
-  /** The request's X-Request-Id, its own or the one that it is given. */
+  /** The request's X-Request-Id: the client's, or a new one. */
   readonly requestId: string;
-  /** W3C Trace Context, which passes on as it came; undefined without. */
+  /** W3C Trace Context, which goes to the API server unchanged; undefined without one. */
   readonly traceparent: string | undefined;
 }
 
-/** The course of one request from its head to its last byte: its log lines, its metrics and its audit events come of it. */
+/** One request from its head to its last byte: writes its log lines, its metrics and its audit events. */
 export class RequestRecord {
   readonly info: RequestInfo;
   readonly origin: RequestOrigin;
@@ -33,7 +33,7 @@ export class RequestRecord {
   readonly #log: RequestLog;
   readonly #startedAt = performance.now();
   #code = 0;
-  /** Name of who sends it; undefined where nobody is asked, or was not found out. */
+  /** The caller's name; undefined if it is not known. */
   user: string | undefined;
   /** The API server's name for the request, from its answer. */
   auditId: string | undefined;
@@ -41,7 +41,7 @@ export class RequestRecord {
   audit: RequestAudit | undefined;
   /** Why the answer is not the API server's own, or not whole. */
   failure: Error | undefined;
-  /** Who ended it; the first to say so is right. */
+  /** Who ended it; the first value counts. */
   endedBy: EndReason | undefined;
 
   constructor(info: RequestInfo, origin: RequestOrigin, metrics: RequestMetrics, log: RequestLog) {
@@ -66,7 +66,7 @@ export class RequestRecord {
     this.#code = code;
   }
 
-  /** A long-running request has its answer's head: that is a line already, for its end can be days away. */
+  /** A long-running request has its answer's head. It gets a line now, because it may end days later. */
   opened(code: number): void {
     this.#code = code;
     this.audit?.started(code);
@@ -75,7 +75,7 @@ export class RequestRecord {
   }
 
   /**
-   * Counts the request and writes its line; called once, when the last byte is out or the client has gone.
+   * Counts the request and writes its line. Called once: when the last byte is written or the client has gone.
    *
    * @param bytes Written to the client's connection for this request, heads and framing included.
    */
@@ -91,7 +91,7 @@ export class RequestRecord {
     else logger[level]({ ...fields, err: this.failure }, 'request');
   }
 
-  /** A refusal is the client's matter and a line among others; probes and scrapes of the proxy itself are no news at all. */
+  /** A rejected request is no fault of the proxy, so it is no warning; probes and scrapes of the proxy itself are for debugging. */
   #level(): 'debug' | 'info' | 'warn' | undefined {
     const { which } = this.#log;
     const isError = this.failure !== undefined || this.#code >= 400;
@@ -126,5 +126,5 @@ export class RequestRecord {
   }
 }
 
-/** Requests for the proxy's own endpoints are not counted among those to the API server. */
+/** For requests to the proxy's own endpoints, which do not count among those to the API server. */
 export const uncounted: RequestMetrics = { longRunning: false, finished: () => {} };

@@ -4,10 +4,10 @@ import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 
-/** When in a request's course an event is made. */
+/** The moment of a request that an event is about. */
 export type AuditStage = 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete';
 
-/** `Event` of audit.k8s.io/v1 at level Metadata; in the order of its fields there. */
+/** `Event` of audit.k8s.io/v1 at level Metadata, with its fields in the same order. */
 export interface AuditEvent {
   readonly kind: 'Event';
   readonly apiVersion: 'audit.k8s.io/v1';
@@ -27,7 +27,7 @@ export interface AuditEvent {
   readonly annotations: Readonly<Record<string, string>> | undefined;
 }
 
-/** `UserInfo` of authentication.k8s.io/v1 as JSON: empty where nobody was asked who they are. */
+/** `UserInfo` of authentication.k8s.io/v1 as JSON; empty without authentication. */
 export interface AuditUser {
   readonly username?: string;
   readonly uid?: string;
@@ -53,7 +53,7 @@ interface ResponseStatus {
   readonly code?: number;
 }
 
-/** The user as an event has it. */
+/** The user in the form of an event. */
 export function auditUser(user: UserInfo | undefined): AuditUser {
   if (user === undefined) return {};
   const { username, uid, groups, extra } = user;
@@ -65,7 +65,7 @@ export function auditUser(user: UserInfo | undefined): AuditUser {
   };
 }
 
-/** What a resource request is about; undefined for other paths. */
+/** The object of a resource request; undefined for other paths. */
 export function objectReference(info: RequestInfo): ObjectReference | undefined {
   if (!info.isResourceRequest) return undefined;
   return {
@@ -81,7 +81,7 @@ export function objectReference(info: RequestInfo): ObjectReference | undefined 
 /**
  * How a request ended.
  *
- * @param code HTTP status code that the client got; 0 when it got none.
+ * @param code HTTP status code that the client got; 0 if it got none.
  * @param failure Why the answer is not the API server's own, or not whole.
  */
 export function responseStatus(code: number, failure: Error | undefined): ResponseStatus {
@@ -97,8 +97,9 @@ export function responseStatus(code: number, failure: Error | undefined): Respon
 }
 
 /**
- * Where a request comes from, in the API server's order (apimachinery `net.SourceIPs`): X-Forwarded-For, X-Real-Ip, the peer. Whatever a
- * client writes into the headers, the last address is the peer's; on a Unix socket, whose peers have none, there are no addresses.
+ * The addresses that a request comes from, in the API server's order (apimachinery `net.SourceIPs`): X-Forwarded-For, X-Real-Ip, the
+ * peer. A client controls the headers, but the last address is always the peer's. Peers on a Unix socket have no address; then there are
+ * none at all.
  */
 export function sourceIPs(
   rawHeaders: RawHeaders,
@@ -117,7 +118,7 @@ export function sourceIPs(
   return addresses;
 }
 
-/** The address without spaces and without the IPv6 form of an IPv4 address; undefined for what is none. */
+/** The address without spaces and without the IPv6 form of an IPv4 address; undefined for other texts. */
 function ipOf(text: string | undefined): string | undefined {
   const address = (text ?? '').trim();
   // Faster than isIP for a list of nothing but commas.
@@ -125,18 +126,18 @@ function ipOf(text: string | undefined): string | undefined {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 
-/** What one may call a request in two logs; anything else that a client sends as its Audit-ID is not taken. */
+/** The Audit-IDs that the proxy accepts from clients. */
 const auditId = /^[\w.:-]{1,128}$/;
 
-/** The Audit-ID that a client or a proxy in front has given the request, which the API server takes as well. */
-export function givenAuditId(rawHeaders: RawHeaders): string | undefined {
-  const given = fieldValue(rawHeaders, 'audit-id');
-  return given !== undefined && auditId.test(given) ? given : undefined;
+/** The request's own Audit-ID, from a client or another proxy, if it is acceptable; the API server takes it too. */
+export function ownAuditId(rawHeaders: RawHeaders): string | undefined {
+  const value = fieldValue(rawHeaders, 'audit-id');
+  return value !== undefined && auditId.test(value) ? value : undefined;
 }
 
 const maxUserAgent = 1024;
 
-/** As the API server writes it: what is longer is cut. */
+/** The User-Agent, cut to the length at which the API server cuts it. */
 export function auditUserAgent(rawHeaders: RawHeaders): string | undefined {
   const userAgent = fieldValue(rawHeaders, 'user-agent');
   if (userAgent === undefined || userAgent === '') return undefined;

@@ -9,42 +9,42 @@ const truncateFile = promisify(ftruncate);
 const renameFile = promisify(rename);
 const writeFile = promisify(write);
 
-/** Which file, and when it is full. */
+/** The path of the file, and when it is full. */
 export interface AuditFileOptions {
-  /** `-` is standard output, which is neither rotated nor opened again. */
+  /** `-` is standard output, which is never rotated or reopened. */
   readonly path: string;
-  /** Bytes that a file has at most before another one is begun; 0 is no limit. */
+  /** The most bytes of a file, after which another file begins; 0 for no limit. */
   readonly maxSize: number;
-  /** Full files that are kept; 0 keeps all. */
+  /** How many full files are kept; 0 keeps all. */
   readonly maxBackups: number;
 }
 
-/** How much of some lines is in the file, and why it is not all. */
+/** How many bytes of some lines are in the file, and the error that stopped the write. */
 export interface Appended {
   readonly bytes: number;
   readonly error: NodeJS.ErrnoException | undefined;
 }
 
-/** Milliseconds until a rotation or an opening that failed is tried again. */
+/** Milliseconds before a failed rotation or reopening is tried again. */
 const retryInterval = 1000;
 const lineBreak = 0x0a;
 
 /**
- * A file that lines are appended to, one call after the other: a full disk leaves no part of a line behind, and no line begins in one
- * file and ends in the next. Nobody but its owner can read a file that is made here.
+ * Appends lines to a file; one call must end before the next one begins. A full disk leaves no part of a line behind, and no line begins
+ * in one file and ends in the next. Only its owner can read a file that this class creates.
  */
 export class AuditFile {
   readonly #options: AuditFileOptions;
-  /** A rotation or an opening failed, which is tried again. */
+  /** A rotation or reopening failed; it will be tried again. */
   readonly #onFailure: (error: Error) => void;
   #fd: number;
-  /** Whether it is a file that can be renamed and cut, and not a device or a pipe. */
+  /** Whether it can be renamed and truncated: it is no device and no pipe. */
   #isRegular = false;
   #size = 0;
-  /** Whether the last line in the file goes on in what is appended next. */
+  /** Whether the next bytes continue the last line of the file. */
   #isMidLine = false;
   #wantsReopen = false;
-  /** Neither rotated nor opened again before this time. */
+  /** The file is not rotated or reopened before this time. */
   #changeAt = 0;
   #lastBackup = 0;
 
@@ -54,24 +54,24 @@ export class AuditFile {
     this.#onFailure = onFailure;
   }
 
-  /** Opens the file, or makes it. Rejects with what the system says. */
+  /** Opens the file, or creates it. Rejects with the system's error. */
   static async open(options: AuditFileOptions, onFailure: (error: Error) => void): Promise<AuditFile> {
     const file = new AuditFile(
       options.path === '-' ? 1 : await openToAppend(options.path),
       options,
       onFailure,
     );
-    await file.#look();
+    await file.#readStats();
     return file;
   }
 
-  /** With the next lines, goes on in the file that has the name then, for somebody has moved this one away. */
+  /** Somebody has renamed the file: the next lines go to the file that has the name then. */
   reopen(): void {
     this.#wantsReopen = this.#options.path !== '-';
     this.#changeAt = 0;
   }
 
-  /** Appends whole lines, or what a call before has left of some. Never rejects. */
+  /** Appends whole lines, or the rest of those that the last call could not finish. Never rejects. */
   async append(lines: Buffer): Promise<Appended> {
     if (this.#mayChange && (this.#wantsReopen || this.#isFull(lines.length)))
       await this.#change(lines.length);
@@ -93,7 +93,7 @@ export class AuditFile {
     if (this.#options.path !== '-') await closeFile(this.#fd).catch(() => {});
   }
 
-  /** Cuts off the part of a line that a failed write has left. Gives how many bytes stay. */
+  /** Removes the part of a line that a failed write has left. Returns how many bytes remain. */
   async #keepWholeLines(lines: Buffer, written: number): Promise<number> {
     if (written === 0) return 0;
     const whole = lines.lastIndexOf(lineBreak, written - 1) + 1;
@@ -104,7 +104,7 @@ export class AuditFile {
     return kept;
   }
 
-  /** In a file that somebody else writes too, the end is not ours to cut. */
+  /** Truncates the file, unless another program has written to it too. */
   async #cut(written: number, whole: number): Promise<boolean> {
     try {
       if ((await statFile(this.#fd)).size !== this.#size + written) return false;
@@ -124,12 +124,12 @@ export class AuditFile {
     return maxSize > 0 && this.#isRegular && this.#size > 0 && this.#size + more > maxSize;
   }
 
-  /** Takes another file. Where that fails this one goes on, and grows: better than losing lines. */
+  /** Changes to another file. If that fails, this file grows on, so that no line is lost. */
   async #change(more: number): Promise<void> {
     try {
       if (!this.#wantsReopen) await this.#rotate(more);
       else {
-        await this.#openAgain();
+        await this.#reopenFile();
         this.#wantsReopen = false;
       }
     } catch (error) {
@@ -140,24 +140,24 @@ export class AuditFile {
 
   async #rotate(more: number): Promise<void> {
     const { path, maxBackups } = this.#options;
-    // Somebody may have emptied it meanwhile.
-    await this.#look();
+    // Somebody may have truncated it meanwhile.
+    await this.#readStats();
     if (!this.#isFull(more)) return;
     const time = Math.max(Date.now(), this.#lastBackup + 1);
     await renameFile(path, backupName(path, new Date(time))).catch(ignoreMissing);
     this.#lastBackup = time;
-    await this.#openAgain();
+    await this.#reopenFile();
     if (maxBackups > 0) await deleteOldBackups(path, maxBackups);
   }
 
-  async #openAgain(): Promise<void> {
+  async #reopenFile(): Promise<void> {
     const before = this.#fd;
     this.#fd = await openToAppend(this.#options.path);
     await closeFile(before).catch(() => {});
-    await this.#look();
+    await this.#readStats();
   }
 
-  async #look(): Promise<void> {
+  async #readStats(): Promise<void> {
     const stats = await statFile(this.#fd);
     this.#isRegular = stats.isFile() && this.#options.path !== '-';
     this.#size = stats.size;

@@ -3,20 +3,20 @@ import { escapeControls } from '../log/control-characters.js';
 import type { AuditMetrics } from '../metrics/audit-metrics.js';
 import type { AuditEvent } from './event.js';
 
-/** Where the lines of an audit log go: a file, or another process that has it. */
+/** Where the lines of an audit log go: a file, or the process that has the file open. */
 export interface AuditSink {
   /** Takes whole lines, each with its line break, in their order; never fails and never waits. */
   write(lines: string): void;
 }
 
-/** Milliseconds that a line waits for others at most. */
+/** The most milliseconds that a line waits for others. */
 const maxWait = 10;
-/** Milliseconds to wait at the end for requests that ended all at once. */
+/** The most milliseconds to wait at the end for requests that all ended at once. */
 const maxUnsettled = 500;
-/** Characters that are handed on without waiting. */
+/** So many characters are written without waiting. */
 const maxBatch = 64 * 1024;
 
-/** Makes lines of events, and hands them on some at a time. */
+/** Turns events into lines, and writes several at a time. */
 export class AuditLog {
   readonly #sink: AuditSink;
   readonly #metrics: Pick<AuditMetrics, 'recorded'>;
@@ -29,7 +29,7 @@ export class AuditLog {
     this.#metrics = metrics;
   }
 
-  /** A request has come, of which there will be a last event. */
+  /** A request has come; its last event will follow. */
   begin(): void {
     this.#open += 1;
   }
@@ -45,13 +45,13 @@ export class AuditLog {
     }
   }
 
-  /** Settles when all requests have had their last event: a server has closed a moment before its last connection has. */
+  /** Resolves when all requests have had their last event: a server is closed a moment before its last connection. */
   async settled(): Promise<void> {
     const deadline = Date.now() + maxUnsettled;
     while (this.#open > 0 && Date.now() < deadline) await setImmediate();
   }
 
-  /** Hands on what has waited until now. */
+  /** Writes the lines that wait. */
   flush(): void {
     const lines = this.#lines;
     if (lines === '') return;

@@ -1,9 +1,9 @@
-/** What lies between the monotonic clock and the wall's, in milliseconds. */
+/** Milliseconds between the monotonic clock and the wall clock. */
 let offset = performance.timeOrigin;
-/** Milliseconds that the two may differ by before the wall's clock was set. */
+/** If the two clocks differ by more milliseconds, somebody has set the wall clock. */
 const tolerance = 2;
 
-/** Milliseconds since 1970 with microseconds as their fraction; follows the clock of the machine when that is set. */
+/** Milliseconds since 1970, with microseconds as the fraction; follows the wall clock when that is set. */
 export function microTime(): number {
   const monotonic = performance.now();
   const wall = Date.now();
@@ -11,7 +11,7 @@ export function microTime(): number {
   return offset + monotonic;
 }
 
-/** As `metav1.MicroTime` is written: RFC 3339 in UTC with six digits of a second. */
+/** The time in the form of `metav1.MicroTime`: RFC 3339 in UTC with six digits after the second. */
 export function formatMicroTime(time: number): string {
   const microseconds = Math.floor(time * 1000);
   const digits = String(microseconds % 1000).padStart(3, '0');

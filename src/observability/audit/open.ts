@@ -3,7 +3,7 @@ import type { AuditMetrics } from '../metrics/audit-metrics.js';
 import { AuditLog } from './log.js';
 import { AuditWriter, type AuditWriterEvents } from './writer.js';
 
-/** What of the command line concerns the audit log. */
+/** The options of the audit log. */
 export interface AuditLogOptions {
   /** `-` is standard output. */
   readonly auditLogPath: string;
@@ -15,19 +15,19 @@ export interface AuditLogOptions {
 /** An audit log and the file that it goes to. */
 export interface OpenAuditLog {
   readonly log: AuditLog;
-  /** Writes whole lines that another process has made. */
+  /** Writes whole lines of another process. */
   take(lines: string): void;
-  /** Somebody has moved the file away: what comes from now on goes to the one that has its name. */
+  /** Somebody has renamed the file: lines from now on go to the file that has the name now. */
   reopen(): void;
-  /** Writes what is left, of requests that are ending as well. */
+  /** Writes the last lines, also those of requests that are ending. */
   close(): Promise<void>;
 }
 
 const megabyte = 1024 * 1024;
-/** Milliseconds between two lines in the program's log about one and the same trouble. */
+/** Milliseconds between two lines in the program's log about the same problem. */
 const quiet = 30_000;
 
-/** Opens the audit log. Rejects with what the system says where its file cannot be opened. */
+/** Opens the audit log. Rejects with the system's error if the file cannot be opened. */
 export async function openAuditLog(
   options: AuditLogOptions,
   { metrics, logger }: { readonly metrics: AuditMetrics; readonly logger: Logger },
@@ -57,19 +57,19 @@ export async function openAuditLog(
 }
 
 function report(metrics: AuditMetrics, logger: Logger): AuditWriterEvents {
-  let failureToldAt = -quiet;
-  let dropsToldAt = -quiet;
+  let failureLoggedAt = -quiet;
+  let dropsLoggedAt = -quiet;
   let dropped = 0;
   return {
     failed(err) {
       metrics.failed();
       const now = performance.now();
-      if (now - failureToldAt < quiet) return;
-      failureToldAt = now;
+      if (now - failureLoggedAt < quiet) return;
+      failureLoggedAt = now;
       logger.error({ err }, 'audit log cannot be written; it is tried again every second');
     },
     recovered() {
-      failureToldAt = -quiet;
+      failureLoggedAt = -quiet;
       logger.info({ dropped }, 'audit log is written again');
       dropped = 0;
     },
@@ -77,8 +77,8 @@ function report(metrics: AuditMetrics, logger: Logger): AuditWriterEvents {
       metrics.dropped(events);
       dropped += events;
       const now = performance.now();
-      if (now - dropsToldAt < quiet) return;
-      dropsToldAt = now;
+      if (now - dropsLoggedAt < quiet) return;
+      dropsLoggedAt = now;
       logger.error({ events }, 'audit events are lost, because the audit log cannot be written');
     },
   };

@@ -9,8 +9,8 @@ import {
   type AuditUser,
   auditUser,
   auditUserAgent,
-  givenAuditId,
   objectReference,
+  ownAuditId,
   responseStatus,
   sourceIPs,
 } from './event.js';
@@ -18,7 +18,7 @@ import type { AuditLog } from './log.js';
 import { formatMicroTime, microTime } from './micro-time.js';
 import { loggableUri } from './request-uri.js';
 
-/** What is read of a request; who sends it may turn out later. */
+/** What an event says of a request; the caller may be known later. */
 export interface AuditedRequest {
   readonly raw: IncomingMessage;
   /** Target as sent. */
@@ -26,9 +26,9 @@ export interface AuditedRequest {
   readonly caller: UserInfo | undefined;
 }
 
-/** The events of one request: when a long-running one came and when its answer began, and when it was over. */
+/** Writes the events of one request: when it is over; if it is long-running, also when it came and when its answer began. */
 export class RequestAudit {
-  /** The same in all its events, and in those of the API server, which gets it as Audit-ID. */
+  /** The same in all events of the request, also in the API server's, which gets it as Audit-ID. */
   readonly id: string;
   readonly #log: Pick<AuditLog, 'begin' | 'append'>;
   readonly #request: AuditedRequest;
@@ -47,17 +47,17 @@ export class RequestAudit {
     { longRunning, log }: { longRunning: boolean; log: Pick<AuditLog, 'begin' | 'append'> },
   ) {
     const { rawHeaders, socket } = request.raw;
-    this.id = givenAuditId(rawHeaders) ?? randomUUID();
+    this.id = ownAuditId(rawHeaders) ?? randomUUID();
     this.#log = log;
     log.begin();
     this.#request = request;
     this.#info = info;
     this.#longRunning = longRunning;
-    // A connection that has ended does not know its peer any more.
+    // A connection that has ended no longer has its peer's address.
     this.#sourceIPs = sourceIPs(rawHeaders, socket.remoteAddress);
   }
 
-  /** Who sends the request has been asked, so that a long-running one can be told of; later calls do nothing. */
+  /** The caller is known, or there is no authentication: writes the first event of a long-running request. Later calls do nothing. */
   received(): void {
     if (this.#isReceived || !this.#longRunning) return;
     this.#isReceived = true;
@@ -69,7 +69,7 @@ export class RequestAudit {
     this.#impersonated = impersonatedUser(headers);
   }
 
-  /** Says more of the request in the events that follow. */
+  /** Adds an annotation to the events that follow. */
   annotate(key: string, value: string): void {
     this.#annotations = { ...this.#annotations, [key]: value };
   }
@@ -100,7 +100,7 @@ export class RequestAudit {
       requestURI: this.#uri,
       verb: this.#info.verb,
       user,
-      impersonatedUser: another(user, this.#impersonated),
+      impersonatedUser: impersonatedBy(user, this.#impersonated),
       sourceIPs: this.#sourceIPs,
       userAgent: auditUserAgent(raw.rawHeaders),
       objectRef: objectReference(this.#info),
@@ -112,8 +112,8 @@ export class RequestAudit {
   }
 }
 
-/** Whom a request acts as, unless that is who sends it. */
-function another(user: AuditUser, impersonated: UserInfo | undefined): AuditUser | undefined {
+/** The impersonated user, if it is not the caller itself. */
+function impersonatedBy(user: AuditUser, impersonated: UserInfo | undefined): AuditUser | undefined {
   if (impersonated === undefined) return undefined;
   const acting = auditUser(impersonated);
   return JSON.stringify(acting) === JSON.stringify(user) ? undefined : acting;

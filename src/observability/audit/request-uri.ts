@@ -1,14 +1,14 @@
 import { percentDecoded } from '../../http/percent-encoding.js';
 
-/** What a query parameter is called whose value nobody but its recipient should see: access_token, client_secret, X-Amz-Signature, … */
+/** Names of query parameters with secret values: access_token, client_secret, X-Amz-Signature, … */
 const secretName = /token|secret|passw|api[-_]?key|signature|credential|authorization|bearer/i;
 
 const percent = 0x25;
 const hexDigits = '0123456789ABCDEF';
 
 /**
- * The request target as sent, for a log that others read: bytes that no URL has are percent-encoded, and values of parameters whose names say
- * that they are secrets are `REDACTED`. What is not a path (`http://user:password@host/`) is left out as a whole. Takes linear time.
+ * The request target for a log that other people read: bytes that no URL has are percent-encoded, and the values of parameters with a
+ * secret name are `REDACTED`. A target that is no path (`http://user:password@host/`) becomes empty. Takes linear time.
  */
 export function loggableUri(target: string): string {
   if (target.charCodeAt(0) !== 0x2f) return '';
@@ -61,7 +61,7 @@ function encode(target: string): string {
   return bytes.toString('latin1', 0, length);
 }
 
-/** Somebody behind the API server may decode once more than it does. */
+/** Decodes several times, as a program behind the API server may do. */
 function decode(name: string): string {
   let text = name;
   for (let times = 0; times < 3 && text.includes('%'); times++)

@@ -2,26 +2,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AuditFile, type AuditFileOptions } from './file.js';
 import type { AuditSink } from './log.js';
 
-/** What becomes of the lines, for log and metrics. */
+/** What happens to the lines, for log and metrics. */
 export interface AuditWriterEvents {
-  /** The file could not be written, rotated or opened again. */
+  /** Writing, rotating or reopening the file failed. */
   failed(error: Error): void;
-  /** It can be written again. */
+  /** Writing works again. */
   recovered(): void;
-  /** Lines that were given up. */
+  /** So many lines were lost. */
   dropped(lines: number): void;
 }
 
-/** Bytes that wait for a file which cannot be written; what comes then is dropped. */
+/** The most bytes that wait for a file which cannot be written; further lines are dropped. */
 const maxWaiting = 16 * 1024 * 1024;
-/** Milliseconds until a failure is tried again. */
+/** Milliseconds before a failed write is tried again. */
 const retryInterval = 1000;
-/** The same for a pipe that is full, which is no failure. */
+/** The same for a full pipe, which is no failure. */
 const busyInterval = 10;
-/** Milliseconds that its reader may take when the program ends. */
+/** Milliseconds that the reader of a pipe may take when the program ends. */
 const maxBusyAtEnd = 2000;
 
-/** Writes lines to a file in the background, and keeps a bounded number of them while it cannot be written. */
+/** Writes lines to a file in the background. While the file cannot be written, it keeps a bounded number of bytes. */
 export class AuditWriter implements AuditSink {
   readonly #file: AuditFile;
   readonly #events: AuditWriterEvents;
@@ -30,7 +30,7 @@ export class AuditWriter implements AuditSink {
   #isFailing = false;
   #working: Promise<void> | undefined;
   #wake = new AbortController();
-  /** When closing has to be over; undefined until then. */
+  /** The time when closing must be over; undefined until `close` is called. */
   #closeBy: number | undefined;
 
   private constructor(file: AuditFile, events: AuditWriterEvents) {
@@ -38,7 +38,7 @@ export class AuditWriter implements AuditSink {
     this.#events = events;
   }
 
-  /** Rejects with what the system says where the file cannot be opened. */
+  /** Rejects with the system's error if the file cannot be opened. */
   static async open(options: AuditFileOptions, events: AuditWriterEvents): Promise<AuditWriter> {
     return new AuditWriter(await AuditFile.open(options, error => events.failed(error)), events);
   }
@@ -54,7 +54,7 @@ export class AuditWriter implements AuditSink {
     this.#work();
   }
 
-  /** What comes from now on goes to the file that has the name now. */
+  /** Lines from now on go to the file that has the name now. */
   reopen(): void {
     this.#file.reopen();
     this.#waiting.push(Buffer.alloc(0));
@@ -62,7 +62,7 @@ export class AuditWriter implements AuditSink {
     this.#work();
   }
 
-  /** Writes what waits, once more where it fails, and closes the file. */
+  /** Writes the lines that wait, tries once more if that fails, and closes the file. */
   async close(): Promise<void> {
     this.#closeBy = Date.now() + maxBusyAtEnd;
     this.#wake.abort();
@@ -87,14 +87,14 @@ export class AuditWriter implements AuditSink {
       if (bytes === chunk.length) this.#waiting.shift();
       else this.#waiting[0] = chunk.subarray(bytes);
       const isBusy = error?.code === 'EAGAIN';
-      this.#tell(isBusy ? undefined : error);
+      this.#report(isBusy ? undefined : error);
       if (error === undefined) continue;
       if (closeBy !== undefined && (!isBusy || Date.now() > closeBy)) return;
       await this.#pause(isBusy ? busyInterval : retryInterval);
     }
   }
 
-  #tell(error: Error | undefined): void {
+  #report(error: Error | undefined): void {
     if (error !== undefined) this.#events.failed(error);
     else if (this.#isFailing) this.#events.recovered();
     this.#isFailing = error !== undefined;

@@ -4,10 +4,10 @@
  */
 const raw = '\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069';
 const rawOnly = new RegExp(`[${raw}]`, 'g');
-/** The same, and every escape of JSON, so that an escaped backslash before an n is not read as `\\n`. */
+/** The same, and every escape of JSON: otherwise an escaped backslash before an n would pass for `\\n`. */
 const rawOrEscape = new RegExp(`\\\\.|[${raw}]`, 'g');
 
-/** The same JSON, without a character in it that a terminal may act on. */
+/** The same JSON, with escapes for the characters that a terminal may act on. */
 export function escapeControls(json: string): string {
   return json.replace(rawOnly, unicodeEscape);
 }

@@ -5,24 +5,25 @@ import { prettyLine } from './pretty-line.js';
 /** The program's log; pino's interface is used as it is. */
 export type Logger = pino.Logger;
 
-/** What of the command line concerns the log. */
+/** The options of the log. */
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
-  /** Several processes write to the same place: lines stay whole, and those of a worker bear its number. */
+  /** Several processes write to the same file: lines stay whole, and a worker's lines have its number. */
   readonly shared?: { readonly worker?: number };
   /** File descriptor to write to; stderr unless a test says otherwise. */
   readonly fd?: number;
 }
 
 /**
- * A logger that writes one line an event. Nothing here serialises requests, headers or options: a line holds the
- * fields that its caller names, and an error is its type, message and code along its chain of causes. No text in it
- * can begin a new line or control a terminal.
+ * A logger that writes one line an event. A line has the fields that the caller names, never whole requests, headers or options.
+ * An error becomes its type, message and code, and those of its causes. No text in a line can begin a new line or control a terminal.
  */
 export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): Logger {
   const destination =
-    format === 'pretty' ? createPretty(fd) : new Batches(fd, shared === undefined ? alone : among);
+    format === 'pretty'
+      ? createPretty(fd)
+      : new Batches(fd, shared === undefined ? oneProcess : manyProcesses);
   const base = shared?.worker === undefined ? null : { worker: shared.worker };
   const hooks = { streamWrite: escapeControls };
   return pino({ level, base, serializers: { err: describe }, hooks }, destination);
@@ -34,27 +35,27 @@ function createPretty(fd: number): pino.DestinationStream {
 }
 
 /**
- * Writes the lines that wait, and returns when they are written: for the end of the process. What is being written at that
- * moment cannot be waited for; `logger.flush` does that, in order, where there is time.
+ * Writes the lines that wait, and returns when they are written: for the end of the process. It cannot wait for a write that has
+ * begun; where there is time, `logger.flush` does, and keeps the order.
  */
 export function flushSync(logger: Logger): void {
   const stream = (logger as unknown as Record<symbol, unknown>)[pino.symbols.streamSym];
   if (stream instanceof Batches) stream.flushSync();
 }
 
-/** Bytes of lines that wait at most and go into one system call, and milliseconds that they wait. */
+/** How many bytes of lines may wait for one system call, and for how many milliseconds. */
 interface BatchLimits {
   readonly size: number;
   readonly time: number;
 }
 
-const alone: BatchLimits = { size: 128 * 1024, time: 50 };
-/** PIPE_BUF on Linux: what several processes write to one pipe is not mixed up to this length (pipe(7)); a longer line may be. */
-const among: BatchLimits = { size: 4096, time: 10 };
+const oneProcess: BatchLimits = { size: 128 * 1024, time: 50 };
+/** PIPE_BUF on Linux: a pipe keeps a write of several processes whole up to this length (pipe(7)); a longer line may be mixed. */
+const manyProcesses: BatchLimits = { size: 4096, time: 10 };
 
 /**
- * Lines are written some at a time; a system call a line was a quarter of the CPU time of a small GET. They wait as bytes,
- * for a line is a tree of short strings until it is written, which the garbage collector would have to carry along.
+ * Writes several lines at a time: a system call for each line was a quarter of the CPU time of a small GET. The lines wait as bytes.
+ * As a string, a line is a tree of short strings, which the garbage collector would have to copy.
  */
 class Batches implements pino.DestinationStream {
   readonly #destination: ReturnType<typeof pino.destination>;
@@ -78,17 +79,17 @@ class Batches implements pino.DestinationStream {
   write(line: string): void {
     // A character is at most three bytes of UTF-8 for each of its UTF-16 units.
     const { size, time } = this.#limits;
-    if (this.#length + line.length * 3 > size) this.#hand();
+    if (this.#length + line.length * 3 > size) this.#writeBatch();
     if (line.length * 3 > size) {
       this.#destination.write(Buffer.from(line) as never);
       return;
     }
     this.#length += this.#batch.write(line, this.#length);
-    // It keeps a program alive that has nothing else to do: pino's destination is closed before such a program exits.
-    this.#timer ??= setTimeout(this.#hand, time);
+    // The timer keeps a program alive that has nothing else to do: pino closes its destination before such a program exits.
+    this.#timer ??= setTimeout(this.#writeBatch, time);
   }
 
-  #hand = (): void => {
+  #writeBatch = (): void => {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#length === 0) return;
@@ -96,21 +97,21 @@ class Batches implements pino.DestinationStream {
     this.#length = 0;
   };
 
-  /** Calls back when everything is written; this is what pino's `logger.flush` does. */
+  /** Calls back when everything is written; pino's `logger.flush` calls it. */
   flush(callback: () => void): void {
-    this.#hand();
+    this.#writeBatch();
     this.#destination.flush(callback);
   }
 
   flushSync(): void {
-    // What is handed over already is pino's to write at exit.
+    // pino writes at exit what its destination already has.
     if (this.#length === 0) return;
-    this.#hand();
+    this.#writeBatch();
     this.#destination.flushSync();
   }
 }
 
-/** Resolves when every line is out, or after a second in which whoever reads them did not. */
+/** Resolves when every line is written, or after a second if nobody reads them. */
 export function flushed(logger: Logger): Promise<void> {
   return new Promise(resolve => {
     setTimeout(resolve, 1000).unref();
@@ -118,7 +119,7 @@ export function flushed(logger: Logger): Promise<void> {
   });
 }
 
-/** An error as a log line has it; the stack only of what nobody expected. */
+/** An error in a log line; only an unexpected one has its stack. */
 interface ErrorDescription {
   readonly type: string;
   readonly message: string;

@@ -1,6 +1,6 @@
 import { spellOutControls } from './control-characters.js';
 
-/** The fields of a pino log line, or those that are not printed yet. */
+/** The fields of a pino log line, or those that are still to be printed. */
 type Fields = Readonly<Record<string, unknown>>;
 
 const levels: Readonly<Record<number, string>> = {

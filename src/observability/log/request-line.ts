@@ -2,7 +2,7 @@ import pino from 'pino';
 import { escapeControls } from './control-characters.js';
 import type { Logger } from './logger.js';
 
-/** What a line about a request can say, in the order in which it says it; undefined fields are left out. */
+/** The fields of a line about a request, in their order; the line leaves out undefined ones. */
 export interface RequestLineFields {
   readonly method: string;
   readonly path: string;
@@ -26,8 +26,8 @@ export interface RequestLineFields {
 }
 
 /**
- * Writes lines as pino would, to where pino writes. pino walks an object it knows nothing about, with serialisers looked
- * up by key; that took a fifth of the CPU time of a small GET, and these lines have one shape.
+ * Writes lines as pino would, to pino's destination. pino walks an unknown object and searches a serialiser for each key, which took
+ * a fifth of the CPU time of a small GET; these lines have one shape.
  */
 export function createRequestLines(
   logger: Logger,
@@ -60,7 +60,7 @@ export function createRequestLines(
   };
 }
 
-/** What JSON cannot hold as it is, and what UTF-8 cannot. */
+/** Any character that needs an escape in JSON, or more than one byte in UTF-8. */
 const special = /[^ !#-[\]-~]/;
 
 function quote(text: string): string {

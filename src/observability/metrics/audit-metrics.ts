@@ -1,12 +1,12 @@
 import { Counter, type Registry } from 'prom-client';
 
-/** What is counted of the audit log. */
+/** The metrics of the audit log. */
 export interface AuditMetrics {
   /** An event was made. */
   recorded(): void;
-  /** The file could not be written, rotated or opened again; it is tried again. */
+  /** Writing, rotating or reopening the file failed; the log tries again. */
   failed(): void;
-  /** So many events were given up, because too many waited for the file. */
+  /** How many events were lost, because too many waited for the file. */
   dropped(events: number): void;
 }
 

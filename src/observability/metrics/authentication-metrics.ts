@@ -2,18 +2,18 @@ import { Counter, type Registry } from 'prom-client';
 import { Histogram } from './histogram.js';
 
 const results = ['success', 'failure', 'error'] as const;
-/** `error` when nobody could tell. */
+/** `error` when the method could not decide. */
 type AuthenticationResult = (typeof results)[number];
 
-/** What is counted and measured of callers' authentication. */
+/** The metrics of callers' authentication. */
 export interface AuthenticationMetrics {
   /** @param method The method that knew the credential; `none` if no method did. */
   attempted(method: string, result: AuthenticationResult): void;
-  /** A token was looked up among those that were judged lately. */
+  /** A token was looked up in the cache of verdicts. */
   cacheAsked(isHit: boolean): void;
-  /** The API server was asked for a TokenReview, for so many seconds. */
+  /** A TokenReview took so many seconds. */
   reviewed(seconds: number): void;
-  /** The file of --token-auth-file changed and was read. */
+  /** The file of --token-auth-file changed and was read; whether it can be used. */
   tokenFileReloaded(isUsable: boolean): void;
 }
 
@@ -50,7 +50,7 @@ export function createAuthenticationMetrics(
     name: 'kube_api_proxy_token_auth_file_reloads_total',
     help: 'Times that the changed file of --token-auth-file was read, by whether it could be used.',
     labelNames: ['result'],
-    // Each process reads it; once is what is told.
+    // Each process reads it; the metric counts that once.
     aggregator: 'first',
     registers,
   });

@@ -1,16 +1,16 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** What is counted and measured of credentials and of the configuration that they come from. */
+/** The metrics of credentials and of the configuration that they come from. */
 export interface CredentialMetrics {
-  /** A source got another credential, or could not. */
+  /** A source got another credential, or failed to. */
   refreshed(source: string, result: 'success' | 'failure'): void;
-  /** The API server answered a request with 401 that bore the proxy's own credential. */
+  /** The API server answered 401 to a request with the proxy's own credential. */
   unauthorized(): void;
-  /** When the credential in use expires; undefined takes the sample away, for it is not known. */
+  /** When the credential in use expires; undefined, if that is not known, removes the sample. */
   expires(source: string, at: Date | undefined): void;
-  /** When the client certificate in use expires; undefined takes the sample away, for there is none. */
+  /** When the client certificate in use expires; undefined, if there is none, removes the sample. */
   clientCertificateExpires(at: Date | undefined): void;
-  /** Changed files were read, and could be used or not. */
+  /** Changed files were read; whether they can be used. */
   reloaded(isUsable: boolean): void;
 }
 

@@ -1,6 +1,6 @@
 import type { Metric, Registry } from 'prom-client';
 
-/** What a histogram is made with. */
+/** The options of a histogram. */
 export interface HistogramOptions<L extends string> {
   readonly name: string;
   readonly help: string;
@@ -26,8 +26,8 @@ interface HistogramValue {
 }
 
 /**
- * A histogram for prom-client's registries, and like its own in every line: that one looks for its labels' place at each value,
- * with a string made of them, which was 4 % of the CPU time of a small GET.
+ * A histogram for prom-client's registries with the same output as prom-client's own. That one builds a string of the labels for each
+ * value, to find their series; this was 4 % of the CPU time of a small GET.
  */
 export class Histogram<L extends string = never> {
   readonly type = 'histogram';
@@ -47,8 +47,8 @@ export class Histogram<L extends string = never> {
   }
 
   /**
-   * Where the values of these labels go: to be asked for once, and kept. A scrape has it from its first value on, and from the start
-   * where there are no labels.
+   * The series of these labels; callers keep it. A scrape shows it from its first value on, or from the start if there are no
+   * labels.
    */
   labels(labels: Readonly<Record<L, string>>): Observer {
     const series = new Series(labels, this.#buckets, this.#shown);
@@ -56,7 +56,7 @@ export class Histogram<L extends string = never> {
     return series;
   }
 
-  /** prom-client asks for it at every scrape. */
+  /** prom-client calls it at every scrape. */
   async get(): Promise<Pick<this, 'name' | 'help' | 'type' | 'aggregator'> & { values: HistogramValue[] }> {
     const { name, help, type, aggregator } = this;
     return { name, help, type, aggregator, values: this.#shown.flatMap(series => series.values(name)) };
@@ -68,7 +68,7 @@ class Series implements Observer {
   readonly #buckets: readonly number[];
   readonly #shown: Series[];
   #isShown = false;
-  /** Values by the first bucket that holds them; the last bucket's bound is no number. */
+  /** How many values each bucket is the first to hold; the last bucket has no bound. */
   readonly #counts: number[];
   #count = 0;
   #sum = 0;

@@ -1,14 +1,14 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 const abuseReasons = ['resets', 'controls'] as const;
-/** Too many of what ended an HTTP/2 connection: streams that were reset, or PING and SETTINGS frames. */
+/** Of which there were too many on an HTTP/2 connection: streams that were reset, or PING and SETTINGS frames. */
 export type AbuseReason = (typeof abuseReasons)[number];
 
-/** What is counted and measured of the TLS listener. */
+/** The metrics of the TLS listener. */
 export interface ListenerMetrics {
-  /** When the certificate that clients are shown expires. */
+  /** When the listener's certificate expires. */
   certificateExpires(at: Date): void;
-  /** Changed files were read, and could be used or not. */
+  /** Changed files were read; whether they can be used. */
   reloaded(isUsable: boolean): void;
   /** An HTTP/2 connection was ended because of what its client did. */
   http2Abused(reason: AbuseReason): void;
@@ -27,7 +27,7 @@ export function createListenerMetrics(registry: Registry): ListenerMetrics {
     name: 'kube_api_proxy_tls_reloads_total',
     help: 'Times that changed files of the TLS listener were read, by whether they could be used.',
     labelNames: ['result'],
-    // Each process reads them; once is what is told.
+    // Each process reads them; the metric counts that once.
     aggregator: 'first',
     registers,
   });

@@ -25,15 +25,15 @@ export interface Metrics extends Exposition {
   readonly audit: AuditMetrics;
   /** The TLS listener. */
   readonly listener: ListenerMetrics;
-  /** Who callers are. */
+  /** Authentication of callers. */
   readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
   /** The processes that share the work. */
   readonly workers: WorkerMetrics;
-  /** What this process counted and measured, to be added to that of others. */
+  /** The values of this process, to be added to those of other processes. */
   snapshot(): Promise<Snapshot>;
-  /** What there is, in the order of a scrape. */
+  /** Every metric, in the order of a scrape. */
   descriptions(): MetricDescription[];
 }
 
@@ -52,7 +52,7 @@ export interface MetricDescription {
   readonly labelNames: readonly string[];
 }
 
-/** What metrics are made with. */
+/** The parts of the program that the metrics ask, and the values of labels. */
 export interface MetricsOptions {
   /** The program's version and Node's, without a leading `v`. */
   readonly version: string;

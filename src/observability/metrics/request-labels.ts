@@ -1,7 +1,7 @@
 import { type KnownResource, type KnownResources, other } from '../../kubernetes/known-resources.js';
 import { isConnect, type RequestInfo, type Scope, scopeOf } from '../../kubernetes/request-info.js';
 
-/** The labels that say what a request was about; every one of them is from a bounded set. */
+/** The labels that describe a request; each has a bounded set of values. */
 export interface RequestLabels {
   readonly verb: string;
   readonly group: string;
@@ -34,9 +34,9 @@ const methodIndex: ReadonlyMap<string, number> = new Map(methods.map((method, in
 const nonResource: KnownResource = { group: '', version: '', resource: '', subresource: '', known: true };
 
 /**
- * What `create` made for a request's labels, made once for all requests with the same labels. The verb is RequestInfo's, `connect`
- * for exec, attach, portforward and proxy, the lower-case method for non-resource paths; what is unknown is `other` field by field,
- * and an unknown resource sends `knownResources` to discovery. Only the first request of its kind allocates.
+ * Finds what `create` has made for a request's labels: one result for all requests with the same labels, so that only the first one
+ * allocates. The verb is RequestInfo's; it is `connect` for exec, attach, portforward and proxy, and the lower-case method for
+ * non-resource paths. Each unknown field is `other`, and an unknown resource starts a new discovery.
  */
 export function createRequestLabels<T>(
   knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>,
@@ -45,24 +45,24 @@ export function createRequestLabels<T>(
   const cache = new Map<KnownResource, T[]>();
 
   return info => {
-    const place = info.isResourceRequest ? knownResources.find(info) : nonResource;
-    if (!place.known) knownResources.refreshSoon();
+    const resource = info.isResourceRequest ? knownResources.find(info) : nonResource;
+    if (!resource.known) knownResources.refreshSoon();
     const verb = verbIndex(info);
     const scope = scopeOf(info);
     const index = (verb + 1) * scopes.length + scopes.indexOf(scope);
-    let made = cache.get(place);
+    let made = cache.get(resource);
     if (made === undefined) {
       made = [];
-      cache.set(place, made);
+      cache.set(resource, made);
     }
     let result = made[index];
     if (result === undefined) {
       result = create({
         verb: (info.isResourceRequest ? resourceVerbs : methods)[verb] ?? other,
-        group: place.group,
-        version: place.version,
-        resource: place.resource,
-        subresource: place.subresource,
+        group: resource.group,
+        version: resource.version,
+        resource: resource.resource,
+        subresource: resource.subresource,
         scope,
       });
       made[index] = result;

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { BatchedCounter } from './batched-counter.js';
 import { Histogram } from './histogram.js';
 
-/** Which of the two ways to the API server: a request and its answer, or a connection that was switched to another protocol. */
+/** A request and its answer, or a connection that was switched to another protocol. */
 type Leg = 'plain' | 'upgrade';
 
 /** Who ended a long-running request. */
@@ -16,7 +16,7 @@ export interface ConnectionCounts {
   readonly upgraded: number;
 }
 
-/** What is counted and measured of the bytes that pass and of the connections that they take. */
+/** The metrics of bytes and of connections to the API server. */
 export interface TrafficMetrics {
   /** Bytes from and to a client, counted when its request ends; heads and framing included. */
   transferred(leg: Leg, received: number, sent: number): void;

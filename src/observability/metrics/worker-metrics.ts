@@ -1,12 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** What is counted and measured of the processes that share the work. */
+/** The metrics of the processes that share the work. */
 export interface WorkerMetrics {
-  /** So many serve now; 1 from the start, for a program that is one process. */
+  /** How many serve now; 1 until it is set, for a program with one process. */
   serving(count: number): void;
-  /** One died and is replaced. */
+  /** One died, and another one replaces it. */
   restarted(): void;
-  /** So many did not answer this scrape. */
+  /** How many did not answer this scrape. */
   unanswered(count: number): void;
   /** This process had an uncaught error. */
   uncaught(): void;
@@ -14,7 +14,7 @@ export interface WorkerMetrics {
 
 /** Adds the metrics to a registry. */
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
-  // The process that holds the workers says how they are; none of them knows.
+  // Only the primary process knows how the workers are.
   const aggregator = 'first';
   const registers = [registry];
   const serving = new Gauge({

@@ -5,8 +5,8 @@ import { StatusError } from '../../../src/kubernetes/status.js';
 import {
   auditUser,
   auditUserAgent,
-  givenAuditId,
   objectReference,
+  ownAuditId,
   responseStatus,
   sourceIPs,
 } from '../../../src/observability/audit/event.js';
@@ -96,11 +96,11 @@ describe('the request URI of an audit event', () => {
 
 describe('the Audit-ID of a request', () => {
   it('is taken where it can be one, and nothing else is', () => {
-    assert.equal(givenAuditId(['Audit-ID', '4b2e2a0f-7cc8-4b64-8f4f-1d1cc6c0a0a1'])?.length, 36);
-    assert.equal(givenAuditId(['audit-id', 'team:web.1_2-3']), 'team:web.1_2-3');
-    assert.equal(givenAuditId([]), undefined);
+    assert.equal(ownAuditId(['Audit-ID', '4b2e2a0f-7cc8-4b64-8f4f-1d1cc6c0a0a1'])?.length, 36);
+    assert.equal(ownAuditId(['audit-id', 'team:web.1_2-3']), 'team:web.1_2-3');
+    assert.equal(ownAuditId([]), undefined);
     for (const id of ['', 'one, two', 'a b', 'a\nb', '"', 'é', 'x'.repeat(129)]) {
-      assert.equal(givenAuditId(['Audit-ID', id]), undefined, id);
+      assert.equal(ownAuditId(['Audit-ID', id]), undefined, id);
     }
   });
 });

@@ -54,7 +54,7 @@ export async function followConfiguration(
       options.onReload([]);
     },
   });
-  look = watch.look;
+  look = watch.poll;
   return {
     cluster,
     close() {

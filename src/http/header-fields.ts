@@ -1,10 +1,11 @@
-/** Header fields as Node's `rawHeaders` has them: name, value, name, value, … in order, spelled as sent. */
+/** Header fields in the form of Node's `rawHeaders`: name, value, name, value, … in order, spelled as sent. */
 export type RawHeaders = readonly string[];
 
 /**
- * The value of a field, whose name is passed in lower case; undefined without one. Lines of the same name are one list (RFC 9110,
- * section 5.2). Everything that decides about a request reads its fields here, from the same list that goes upstream: Node's
- * `headers` leaves out what exceeds a limit and drops repeated fields.
+ * The value of a field; undefined if there is none. Lines of the same name are one list (RFC 9110, section 5.2). All rules read fields
+ * with this function, from the same list that goes upstream: Node's `headers` omits fields beyond a limit and drops repeated ones.
+ *
+ * @param key The name in lower case.
  */
 export function fieldValue(headers: RawHeaders, key: string): string | undefined {
   let value: string | undefined;
@@ -16,12 +17,12 @@ export function fieldValue(headers: RawHeaders, key: string): string | undefined
   return value;
 }
 
-/** Whether there is a field of this name, which is passed in lower case. */
+/** Whether there is a field of this name (in lower case). */
 export function hasField(headers: RawHeaders, key: string): boolean {
   return indexOfField(headers, key) !== -1;
 }
 
-/** Where the first field of this name, which is passed in lower case, begins; -1 without one. */
+/** The index of the first field of this name (in lower case); -1 if there is none. */
 export function indexOfField(headers: RawHeaders, key: string): number {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] as string;

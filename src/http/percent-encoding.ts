@@ -1,8 +1,8 @@
 const percent = 0x25;
 
 /**
- * Decodes percent-encoding in a text whose characters are bytes; broken escapes stay as they are (RFC 3986, section
- * 2.1). Takes linear time with a small factor: a callback for each escape took 100 ms for the largest target that a client can send.
+ * Decodes percent-encoding in a text whose characters are bytes; broken escapes remain (RFC 3986, section 2.1). Takes linear time: a
+ * callback for each escape took 100 ms for the largest target that a client can send.
  */
 export function percentDecoded(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');
@@ -18,7 +18,7 @@ export function percentDecoded(text: string): Buffer {
   return bytes.subarray(0, end);
 }
 
-/** What two hexadecimal digits stand for; -1 for other characters. */
+/** The value of two hexadecimal digits; -1 for other characters. */
 function byteOf(first: number, second: number): number {
   const high = digitOf(first);
   const low = digitOf(second);

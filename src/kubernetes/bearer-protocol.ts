@@ -1,14 +1,14 @@
 const prefix = 'base64url.bearer.authorization.k8s.io.';
 
 /**
- * Whether a WebSocket subprotocol is where a browser puts a bearer token (k8s.io/apiserver `authentication/request/websocket`),
- * in any case, so that a misspelt one is no less of a secret.
+ * Whether a WebSocket subprotocol holds a bearer token, as browsers send it (k8s.io/apiserver `authentication/request/websocket`).
+ * Upper and lower case are the same, so that a misspelt prefix does not reveal the token.
  */
 export function hasBearerProtocolPrefix(protocol: string): boolean {
   return protocol.length >= prefix.length && protocol.slice(0, prefix.length).toLowerCase() === prefix;
 }
 
-/** The token of such a subprotocol, one char a byte; undefined unless it is unpadded base64url of UTF-8, and not empty. */
+/** The token of such a subprotocol, one character for each byte; undefined if it is empty, or not UTF-8 in unpadded base64url. */
 export function parseBearerProtocol(protocol: string): string | undefined {
   if (!protocol.startsWith(prefix)) return undefined;
   const encoded = protocol.slice(prefix.length);
@@ -17,7 +17,7 @@ export function parseBearerProtocol(protocol: string): string | undefined {
   return bytes.equals(Buffer.from(bytes.toString('utf8'))) ? bytes.toString('latin1') : undefined;
 }
 
-/** The value of a Sec-WebSocket-Protocol header without bearer tokens; undefined when nothing is left of it. */
+/** The value of a Sec-WebSocket-Protocol header without bearer tokens; undefined if nothing remains. */
 export function withoutBearerProtocol(value: string): string | undefined {
   if (!value.toLowerCase().includes(prefix)) return value;
   const kept = value.split(',').filter(protocol => !hasBearerProtocolPrefix(protocol.trim()));

@@ -1,22 +1,22 @@
-/** GETs a path of the API server; `body` is the parsed JSON, undefined when the answer has none. May throw. */
+/** GETs a path of the API server. `body` is the parsed JSON; undefined if the answer has none. May throw. */
 export type FetchJson = (path: string, accept: string) => Promise<{ status: number; body: unknown }>;
 
-/** Is told of one resource (`subresource` '') or subresource that the API server serves. */
+/** Receives one resource (`subresource` '') or subresource that the API server serves. */
 export type Discovered = (group: string, version: string, resource: string, subresource: string) => void;
 
-/** client-go's `Accept` header for discovery: aggregated (KEP-3352) where the server has it, the old documents elsewhere. */
+/** client-go's `Accept` header for discovery: asks for the aggregated documents (KEP-3352), or else for the old ones. */
 const aggregated = [
   'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
   'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList',
   'application/json',
 ].join(',');
 
-// A server that has only the old documents is asked for one a group version; no real one has nearly as many.
+// A server with only the old documents gets a request for each group version; no real one has nearly as many.
 const maxGroupVersions = 300;
 
 /**
- * Asks the API server for all that it serves and tells `discovered` of each resource and subresource. True when every
- * document came; false when one was missing or refused, after the others were read. Throws what `fetchJson` throws for /api and /apis.
+ * Asks the API server what it serves, and calls `discovered` for each resource and subresource. Returns whether every document came; a
+ * missing one does not stop the others. Throws what `fetchJson` throws for /api and /apis.
  */
 export async function discover(fetchJson: FetchJson, discovered: Discovered): Promise<boolean> {
   const answers = await Promise.all([fetchJson('/api', aggregated), fetchJson('/apis', aggregated)]);
@@ -29,7 +29,7 @@ export async function discover(fetchJson: FetchJson, discovered: Discovered): Pr
   }
   for (const { group, version } of groupVersions.slice(0, maxGroupVersions)) {
     const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-    // One aggregated API that is down must not hide the groups after it.
+    // An aggregated API that is down must not hide the groups after it.
     const answer = await fetchJson(path, 'application/json').catch(() => undefined);
     if (answer?.status === 200) readResourceList(group, version, answer.body, discovered);
     else complete = false;

@@ -1,6 +1,6 @@
 /**
- * The value that a field selector demands of one field (`metadata.name=web-0`), as apimachinery's
- * `fields.ParseSelector(…).RequiresExactMatch(field)` says it; undefined without such a term or when the selector is invalid.
+ * The value that a field selector requires of one field (`metadata.name=web-0`), as apimachinery's
+ * `fields.ParseSelector(…).RequiresExactMatch(field)` finds it; undefined without such a term, or if the selector is invalid.
  */
 export function requiredFieldValue(selector: string, field: string): string | undefined {
   let required: string | undefined;
@@ -11,7 +11,7 @@ export function requiredFieldValue(selector: string, field: string): string | un
     const value = unescapeValue(term.slice(operator.index + operator[0].length));
     if (value === undefined) return undefined;
     if (operator[0] === '!=' || term.slice(0, operator.index) !== field) continue;
-    // With two terms on one field apimachinery's answer is the first in order, not in the request.
+    // Of two terms on one field, apimachinery takes the first in sorted order, not the first in the request.
     if (first !== undefined && first <= term) continue;
     first = term;
     required = value;
@@ -19,7 +19,7 @@ export function requiredFieldValue(selector: string, field: string): string | un
   return required;
 }
 
-/** Terms that are empty do not count. */
+/** Splits a selector into its terms, without empty ones. */
 function splitTerms(selector: string): string[] {
   const terms: string[] = [];
   let start = 0;

@@ -1,7 +1,7 @@
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { UserInfo } from './user-info.js';
 
-/** Whom requests act as, beside the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
+/** The user that requests act as, in place of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
 export interface Impersonation {
   readonly user: string;
   readonly uid?: string;
@@ -14,9 +14,9 @@ const prefix = 'impersonate-';
 const extraPrefix = 'impersonate-extra-';
 
 /**
- * The headers that ask for an impersonation, as a flat list of names and values (client-go's
- * `transport.impersonatingRoundTripper`). A character of a value is one byte of its UTF-8 form, for Node and undici
- * write headers as Latin-1: the API server gets the bytes that client-go would send.
+ * The headers of an impersonation, as a flat list of names and values (client-go's `transport.impersonatingRoundTripper`). Each
+ * character of a value is one byte of its UTF-8 form: Node and undici write headers as Latin-1, so the API server gets the bytes that
+ * client-go would send.
  */
 export function impersonationHeaders({ user, uid, groups, extra }: Impersonation): string[] {
   const headers = ['Impersonate-User', utf8Bytes(user)];
@@ -31,7 +31,7 @@ export function impersonationHeaders({ user, uid, groups, extra }: Impersonation
 
 const made = new WeakMap<UserInfo, readonly string[]>();
 
-/** The headers that have a request act as this user, made once for each `UserInfo`. */
+/** The headers with which a request acts as this user, made once for each `UserInfo`. */
 export function impersonationOf(user: UserInfo): readonly string[] {
   let headers = made.get(user);
   if (headers === undefined) {
@@ -42,10 +42,10 @@ export function impersonationOf(user: UserInfo): readonly string[] {
   return headers;
 }
 
-/** With any mark for the hyphen: CGI makes underscores of hyphens, and some program behind this one may not tell them apart. */
+/** Any other character may replace the hyphen: CGI makes underscores of hyphens, and a program behind the proxy may do so too. */
 const impersonationField = /^impersonate(?:[^a-z0-9]|$)/i;
 
-/** Whether a request, by its headers as Node's `rawHeaders` has them, asks for any kind of impersonation. */
+/** Whether a request with these headers (Node's `rawHeaders`) asks for any kind of impersonation. */
 export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   for (let index = 0; index < rawHeaders.length; index += 2) {
     if (impersonationField.test(rawHeaders[index] as string)) return true;
@@ -53,7 +53,7 @@ export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   return false;
 }
 
-/** Whom a request with these headers acts as, read as the API server reads them; undefined when it is nobody else. */
+/** The user that a request with these headers acts as, read as the API server reads them; undefined without impersonation. */
 export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | undefined {
   let username: string | undefined;
   let uid: string | undefined;
@@ -81,7 +81,7 @@ function utf8Text(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** The reverse of `escapeKey`; what is not an escape stays, as in the API server. */
+/** The reverse of `escapeKey`; other characters remain, as in the API server. */
 function unescapeKey(key: string): string {
   return /%(?![0-9a-f]{2})/.test(key) ? key : percentDecoded(key).toString();
 }

@@ -2,28 +2,28 @@ import { builtInResources } from './built-in-resources.js';
 import { discover, type FetchJson } from './discovery.js';
 import type { RequestInfo } from './request-info.js';
 
-/** What stands in a label in place of what nobody vouches for. */
+/** The value of a label for everything unknown. */
 export const other = 'other';
 
-/** Where a request goes, with `other` for each field that no known resource has. The same object for the same fields, always. */
+/** The resource of a request, with `other` for each unknown field. The same fields always give the same object. */
 export interface KnownResource {
   readonly group: string;
   readonly version: string;
   readonly resource: string;
   readonly subresource: string;
-  /** False when any of the fields is unknown. */
+  /** False if any of the fields is unknown. */
   readonly known: boolean;
 }
 
-/** The resources and subresources that are real, as against what a client can make up in a path. */
+/** The resources and subresources that exist, so that a client cannot make up others. */
 export interface KnownResources {
   /** Whether the resource, and the subresource if there is one, of a resource request is known. */
   has(info: RequestInfo): boolean;
-  /** The known part of where a resource request goes; four look-ups, no allocation. */
+  /** The resource of a resource request, as far as it is known. Takes four look-ups and no allocation. */
   find(info: RequestInfo): KnownResource;
-  /** Learns from the API server's discovery; one at a time, never fails, and what was known stays. True when discovery was complete. */
+  /** Adds what the API server's discovery names. Never rejects; calls at the same time share one discovery. True if that was complete. */
   refresh(): Promise<boolean>;
-  /** `refresh()` in the background unless one began within the last minute: for when an unknown resource was asked for. */
+  /** Calls `refresh()` in the background, at most once a minute: for requests with an unknown resource. */
   refreshSoon(): void;
   /** How many resources and subresources are known. */
   readonly size: number;
@@ -32,7 +32,7 @@ export interface KnownResources {
 export interface KnownResourcesOptions {
   /** Milliseconds from any origin, never going back. */
   readonly now?: () => number;
-  /** No more resources and subresources than this are ever known; those after it are `other`. */
+  /** The most resources and subresources; all further ones are `other`. */
   readonly limit?: number;
 }
 
@@ -40,33 +40,33 @@ const refreshInterval = 60_000;
 // Kubernetes' names of groups, versions, resources and subresources are DNS labels and subdomains.
 const legalName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** One step of the way group, version, resource, subresource; the last step's `resource` is the answer. */
-class Place {
-  readonly children = new Map<string, Place>();
+/** One step of group, version, resource, subresource; the last step's `resource` is the result. */
+class TreeNode {
+  readonly children = new Map<string, TreeNode>();
   readonly resource: KnownResource;
-  readonly unknown: Place;
+  readonly unknown: TreeNode;
 
   constructor(fields: readonly string[], known: boolean) {
     const [group = other, version = other, resource = other, subresource = other] = fields;
     this.resource = Object.freeze({ group, version, resource, subresource, known });
-    this.unknown = fields.length < 4 ? new Place([...fields, other], false) : this;
-    if (fields.length === 3) this.children.set('', new Place([...fields, ''], known));
+    this.unknown = fields.length < 4 ? new TreeNode([...fields, other], false) : this;
+    if (fields.length === 3) this.children.set('', new TreeNode([...fields, ''], known));
   }
 
-  at(field: string): Place {
+  at(field: string): TreeNode {
     return this.children.get(field) ?? this.unknown;
   }
 }
 
 /**
- * Knows Kubernetes' own resources from the start and the others after `refresh()`. Nothing is ever forgotten: a deleted
- * custom resource keeps its place, so that the number of places, and of the metric series made from them, stays bounded.
+ * Knows Kubernetes' own resources from the start and the others after `refresh()`. It never forgets one: a deleted custom resource still
+ * counts, so that the number of resources, and of metric series made from them, has an upper limit.
  */
 export function createKnownResources(
   fetchJson: FetchJson,
   { now = () => performance.now(), limit = 5_000 }: KnownResourcesOptions = {},
 ): KnownResources {
-  const root = new Place([], false);
+  const root = new TreeNode([], false);
   let size = 0;
   let refreshing: Promise<boolean> | undefined;
   let refreshedAt = Number.NEGATIVE_INFINITY;
@@ -77,16 +77,16 @@ export function createKnownResources(
       field === '' ? depth === 0 || depth === 3 : field !== other && legalName.test(field),
     );
     if (!legal) return;
-    let place = root;
+    let node = root;
     for (const [depth, field] of fields.entries()) {
-      let next = place.children.get(field);
+      let next = node.children.get(field);
       if (next === undefined) {
         if (size >= limit) return;
         if (depth >= 2) size++;
-        next = new Place(fields.slice(0, depth + 1), depth >= 2);
-        place.children.set(field, next);
+        next = new TreeNode(fields.slice(0, depth + 1), depth >= 2);
+        node.children.set(field, next);
       }
-      place = next;
+      node = next;
     }
   }
 

@@ -3,8 +3,8 @@ import { percentDecoded } from '../http/percent-encoding.js';
 const none: readonly string[] = [];
 
 /**
- * Every value of one parameter in a raw query string (without `?`), read as Go's `url.ParseQuery` reads it for the API
- * server: names and values are percent-decoded, `+` is a space, and a pair with a `;` or a broken escape does not exist.
+ * Every value of one parameter in a raw query string (without `?`), as Go's `url.ParseQuery` reads it for the API server: names and
+ * values are percent-decoded, `+` is a space, and a pair with a `;` or a broken escape does not count.
  *
  * @param name ASCII without spaces.
  */
@@ -12,7 +12,7 @@ export function queryValues(query: string, name: string): readonly string[] {
   return valuesOf(query, name, Number.POSITIVE_INFINITY);
 }
 
-/** The first of these values; undefined when there is none. */
+/** The first of these values; undefined if there is none. */
 export function queryValue(query: string, name: string): string | undefined {
   return valuesOf(query, name, 1)[0];
 }
@@ -22,7 +22,7 @@ function valuesOf(query: string, name: string, most: number): readonly string[] 
   for (let start = 0; start < query.length; ) {
     const ampersand = query.indexOf('&', start);
     const end = ampersand < 0 ? query.length : ampersand;
-    // Most pairs are not the one that is looked for, and this is on the way of every request.
+    // Most pairs have another name, and this runs for every request.
     const value = beginsWith(query, start, name) ? pairValue(query.slice(start, end), name) : undefined;
     start = end + 1;
     if (value === undefined) continue;
@@ -32,7 +32,7 @@ function valuesOf(query: string, name: string, most: number): readonly string[] 
   return values ?? none;
 }
 
-/** Whether what stands at `start` begins with a name, escaped or not. */
+/** Whether a name, escaped or not, begins at `start`. */
 function beginsWith(query: string, start: number, name: string): boolean {
   let at = start;
   for (let index = 0; index < name.length; index++) {
@@ -59,6 +59,6 @@ function unescapeQuery(text: string): string | undefined {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
   if (!spaced.includes('%')) return spaced;
   if (/%(?![0-9a-f]{2})/i.test(spaced)) return undefined;
-  // Not decodeURIComponent: it throws on bytes that are not UTF-8, where Go takes them as they are.
+  // Not decodeURIComponent: it throws on bytes that are not UTF-8, which Go accepts.
   return percentDecoded(spaced).toString();
 }

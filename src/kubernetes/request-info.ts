@@ -1,10 +1,10 @@
 import { requiredFieldValue } from './field-selector.js';
 import { queryValue } from './query.js';
 
-/** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`; what does not apply is ''. */
+/** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`; those that do not apply are ''. */
 export interface RequestInfo {
   readonly isResourceRequest: boolean;
-  /** Percent-decoded, as it was given. */
+  /** Percent-decoded; otherwise as sent. */
   readonly path: string;
   /** get, list, watch, create, update, patch, delete, deletecollection, proxy; the lower-case HTTP method for non-resource paths. */
   readonly verb: string;
@@ -20,7 +20,7 @@ export interface RequestInfo {
   readonly name: string;
 }
 
-/** The part of a resource that a request is about, as the `scope` label of the API server's metrics has it. */
+/** How much a request is about, as in the `scope` label of the API server's metrics. */
 export type Scope = 'resource' | 'namespace' | 'cluster' | '';
 
 const verbs: ReadonlyMap<string, string> = new Map([
@@ -34,13 +34,13 @@ const verbs: ReadonlyMap<string, string> = new Map([
 const connectSubresources: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy']);
 const longRunningSubresources: ReadonlySet<string> = new Set([...connectSubresources, 'log']);
 
-// apis/GROUP/VERSION/watch/namespaces/NAMESPACE/RESOURCE/NAME/SUBRESOURCE: nothing after that is looked at.
+// apis/GROUP/VERSION/watch/namespaces/NAMESPACE/RESOURCE/NAME/SUBRESOURCE: further parts do not count.
 const maxParts = 9;
 
 /**
- * Reads a request as the API server's `RequestInfoFactory` (prefixes `api` and `apis`) does. `path` is percent-decoded once,
- * `query` is raw and without `?`. Never fails: what the API server answers with an error (`/api/v1/watch`) keeps the fields
- * known so far. A label selector is not parsed, so a broken one does not hide the name in a field selector.
+ * Reads a request as the API server's `RequestInfoFactory` (prefixes `api` and `apis`) does. `path` is percent-decoded once, `query` is
+ * raw and without `?`. Never throws: a path that the API server answers with an error (`/api/v1/watch`) keeps the fields read so far.
+ * Label selectors are not parsed, so a broken one does not hide the name in a field selector.
  */
 export function parseRequestInfo(method: string, path: string, query: string): RequestInfo {
   const parts = splitPath(path);
@@ -107,7 +107,7 @@ function isWatch(query: string): boolean {
   return value !== undefined && value !== '0' && value.toLowerCase() !== 'false';
 }
 
-/** The one name that a list or watch is restricted to; options that do not decode leave it out, as in the API server. */
+/** The name that a list or watch is restricted to; '' if its options cannot be decoded, as in the API server. */
 function selectedName(query: string): string {
   const selector = queryValue(query, 'fieldSelector');
   if (selector === undefined || !isInt64(query, 'limit') || !isInt64(query, 'timeoutSeconds')) return '';
@@ -118,14 +118,14 @@ function selectedName(query: string): string {
 function isInt64(query: string, name: string): boolean {
   const value = queryValue(query, name);
   if (value === undefined) return true;
-  // A number of 64 bits has 19 digits at most, and parsing longer ones takes more than linear time.
+  // A number of 64 bits has at most 19 digits, and parsing longer ones takes more than linear time.
   if (!/^[+-]?\d+$/.test(value) || value.replace(/^[+-]?0*/, '').length > 19) return false;
   return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
 }
 
 /**
- * Whether the request may last as long as its client likes: kube-apiserver's `BasicLongRunningRequestCheck` (watch and proxy
- * verbs; attach, exec, proxy, log and portforward subresources; profiles).
+ * Whether the request may last as long as its client wants: kube-apiserver's `BasicLongRunningRequestCheck` (watch and proxy verbs;
+ * attach, exec, proxy, log and portforward subresources; profiles).
  */
 export function isLongRunning(info: RequestInfo): boolean {
   if (info.verb === 'watch' || info.verb === 'proxy') return true;

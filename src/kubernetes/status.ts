@@ -1,4 +1,4 @@
-/** The reasons that apimachinery's `metav1.StatusReason` has for what a proxy can answer by itself. */
+/** The reasons of apimachinery's `metav1.StatusReason` that a proxy needs for its own answers. */
 type StatusReason =
   | 'BadRequest'
   | 'Unauthorized'
@@ -26,7 +26,7 @@ const reasons: Readonly<Record<number, StatusReason>> = {
   504: 'Timeout',
 };
 
-/** Kubernetes' `Status` object as kubectl and client libraries print it (apimachinery `meta/v1.Status`). */
+/** Kubernetes' `Status` object, which kubectl and client libraries print (apimachinery `meta/v1.Status`). */
 export interface Status {
   readonly kind: 'Status';
   readonly apiVersion: 'v1';
@@ -38,21 +38,21 @@ export interface Status {
   readonly code: number;
 }
 
-/** The one of `StatusDetails`' fields that a proxy has something to say in. */
+/** The field of `StatusDetails` that a proxy can fill in. */
 interface StatusDetails {
   /** When the client may try again; the Retry-After header says the same. */
   readonly retryAfterSeconds: number;
 }
 
-/** A failure that this program answers by itself: thrown anywhere in a request, written by one handler. */
+/** A failure that the proxy answers itself. Any part of a request may throw it; one handler writes the answer. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
-  /** Seconds after which the client may try again; undefined where nobody knows. */
+  /** Seconds after which the client may try again; undefined if that is not known. */
   readonly retryAfterSeconds: number | undefined;
 
   /**
    * @param code HTTP status code.
-   * @param message What is wrong and the way out; goes to the client as it is, so it holds no secrets.
+   * @param message What is wrong and what to do about it. It goes to the client, so it must not contain secrets.
    */
   constructor(
     readonly code: number,
@@ -63,14 +63,14 @@ export class StatusError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
-  /** The object for the response's body. */
+  /** The object for the body of the response. */
   toStatus(): Status {
     const { code, message, retryAfterSeconds } = this;
     return createStatus(code, message, retryAfterSeconds === undefined ? undefined : { retryAfterSeconds });
   }
 }
 
-/** A `Status` for an HTTP status code; an unnamed code has an empty reason, as `metav1.StatusReasonUnknown`. */
+/** A `Status` for an HTTP status code. The reason of a code without a name is empty, as `metav1.StatusReasonUnknown` is. */
 export function createStatus(code: number, message: string, details?: StatusDetails): Status {
   return {
     kind: 'Status',

@@ -1,12 +1,12 @@
-/** Time, as a test may want it; milliseconds. */
+/** The time in milliseconds; a test can replace it. */
 export interface Clock {
   /** Since 1970. */
   now(): number;
-  /** Runs a function once and gives what cancels it; does not keep the process alive. */
+  /** Runs a function once, after a delay, and returns a function that cancels this. Does not keep the process alive. */
   schedule(delay: number, run: () => void): () => void;
 }
 
-/** The time of this machine. */
+/** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   schedule: (delay, run) => {

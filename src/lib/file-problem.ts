@@ -8,7 +8,7 @@ const reasons: Readonly<Record<string, string>> = {
   EFBIG: 'is too large',
 };
 
-/** Why a file could not be read, in words that follow its name; never the content. */
+/** Why a file could not be read, in words that follow its name. They never contain the file's content. */
 export function describeFileError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   return reasons[code] ?? `cannot be read (${code})`;

@@ -1,44 +1,44 @@
 import { createHash } from 'node:crypto';
 import { readRegular } from './read-file.js';
 
-/** A watch on the content of files. */
+/** A running watch on the content of files. */
 export interface FileWatch {
-  /** Looks now; `onChange` has been called and has settled before it resolves. Looks at the same time share one. */
-  look(): Promise<void>;
+  /** Reads the files now. Resolves when `onChange` has settled, if it was called. Calls at the same time share one reading. */
+  poll(): Promise<void>;
   close(): void;
 }
 
-/** What files are watched, and what happens when the content of one of them changes. */
+/** Which files are watched, how often, and what happens when the content of one of them changes. */
 export interface FileWatchOptions {
-  /** Asked before every look: a changed file can name others. */
+  /** Called before every reading: a changed file can name others. */
   readonly files: () => readonly string[];
-  /** Milliseconds between looks. */
+  /** Milliseconds between readings. */
   readonly interval: number;
   readonly onChange: () => Promise<void>;
 }
 
 /**
- * Watches content by reading it: it sees atomic renames, symlink swaps such as Kubernetes' volumes make, and in-place writes alike,
- * on every file system. The files are small, and they are few.
+ * Watches files by reading them at intervals, which works on every file system, and for atomic renames, symlinks that change (as in
+ * Kubernetes' volumes) and writes in place alike. The files are few and small.
  */
 export async function watchFiles({ files, interval, onChange }: FileWatchOptions): Promise<FileWatch> {
   let seen = await fingerprints(files());
-  let looking: Promise<void> | undefined;
+  let polling: Promise<void> | undefined;
   const once = async () => {
     const now = await fingerprints(files());
     if (isSame(seen, now)) return;
     await onChange();
-    // There may be other files to watch now. One that changed while it was read still differs at the next look.
+    // There may be other files to watch now. A file that changed during `onChange` still differs at the next reading.
     seen = new Map([...(await fingerprints(files()))].map(([file, hash]) => [file, now.get(file) ?? hash]));
   };
-  const look = () => {
-    looking ??= once().finally(() => {
-      looking = undefined;
+  const poll = () => {
+    polling ??= once().finally(() => {
+      polling = undefined;
     });
-    return looking;
+    return polling;
   };
-  const timer = setInterval(() => void look(), interval).unref();
-  return { look, close: () => clearInterval(timer) };
+  const timer = setInterval(() => void poll(), interval).unref();
+  return { poll, close: () => clearInterval(timer) };
 }
 
 type Fingerprints = ReadonlyMap<string, string>;

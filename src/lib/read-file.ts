@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds in which the system has to give the content of a file. */
+/** Milliseconds that the system may take for the content of a file. */
 const answerTimeout = 10_000;
 /** Milliseconds to wait for a pipe on its first read: the program that writes to it may have to log in somewhere. */
 const pipeTimeout = 60_000;
@@ -11,31 +11,31 @@ const pipeInterval = 20;
 /** The most bytes that are read from a pipe or a device, which may have no end. */
 const mostStreamed = 16 * 1024 * 1024;
 
-/** Files whose read has not ended. Each holds one of the four threads that all files share, so none is read a second time. */
+/** Files whose read has not ended. Each occupies one of the four threads that all files share, so no second read begins. */
 const stuck = new Set<string>();
-/** Files that were read before: a pipe gives its content once. */
-const met = new Set<string>();
+/** Files that were read before: the content of a pipe comes only once. */
+const known = new Set<string>();
 
 /**
- * The content of a file, or of a pipe to its end, such as a shell's `<(command)`. Rejects with the system's error. Its code is ETIMEDOUT when the
- * system does not answer in time, as for a file server that has gone, and ENODATA for a pipe in which there is nothing.
+ * The content of a file, or of a pipe to its end, such as a shell's `<(command)`. Rejects with the system's error. The code is ETIMEDOUT if
+ * the system does not answer in time, for example because a file server has gone, and ENODATA if nobody writes to the pipe.
  */
 export function readWhole(
   file: string,
   timeout = { answer: answerTimeout, pipe: pipeTimeout },
 ): Promise<Buffer> {
-  const patience = met.has(file) ? 0 : timeout.pipe;
-  met.add(file);
+  const patience = known.has(file) ? 0 : timeout.pipe;
+  known.add(file);
   return readWithin(file, timeout.answer, async (handle, stopTimer) => {
     const found = await handle.stat();
-    // A folder has its own error.
+    // readFile has an error of its own for a folder.
     if (found.isFile() || found.isDirectory()) return handle.readFile();
     stopTimer();
     return readStream(handle, found.isFIFO(), patience);
   });
 }
 
-/** The content of a regular file; rejects for everything else: reading a pipe or device may take data away from its real reader. */
+/** The content of a regular file. Rejects for everything else: reading a pipe or device could take data away from its real reader. */
 export function readRegular(file: string, timeout = answerTimeout): Promise<Buffer> {
   return readWithin(file, timeout, async handle => {
     if (!(await handle.stat()).isFile()) throw new Error('not a regular file');
@@ -73,7 +73,7 @@ async function openAndRead(file: string, read: (handle: FileHandle) => Promise<B
   }
 }
 
-/** Waits for the writer of a pipe, and for what it writes, `patience` milliseconds in all. */
+/** Reads to the end. Waits for the writer of a pipe and for its data, `patience` milliseconds in all. */
 async function readStream(handle: FileHandle, isPipe: boolean, patience: number): Promise<Buffer> {
   const end = performance.now() + patience;
   const chunks: Buffer[] = [];

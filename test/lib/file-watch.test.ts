@@ -26,7 +26,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Nobody looks but who calls `look`, unless an interval is given. */
+/** Only `poll` reads the files, unless the test passes a short interval. */
 async function start(
   files: () => readonly string[] = () => [one, two],
   onChange: () => Promise<void> = async () => {},
@@ -45,36 +45,36 @@ async function start(
 
 describe('a watch on files', () => {
   it('tells nothing when nothing has changed, or was only written again', async () => {
-    const { look } = await start();
-    await look();
+    const { poll } = await start();
+    await poll();
     await writeFile(one, 'a');
-    await look();
+    await poll();
     assert.equal(changes, 0);
   });
 
   it('tells of a file that was written in place, once', async () => {
-    const { look } = await start();
+    const { poll } = await start();
     await writeFile(two, 'B');
-    await look();
-    await look();
+    await poll();
+    await poll();
     assert.equal(changes, 1);
   });
 
   it('tells of a change that leaves size and time as they were', async () => {
     const { atime, mtime, size } = await stat(one);
-    const { look } = await start();
+    const { poll } = await start();
     await writeFile(one, 'x');
     await utimes(one, atime, mtime);
     assert.equal((await stat(one)).size, size);
-    await look();
+    await poll();
     assert.equal(changes, 1);
   });
 
   it('tells of a file that another was renamed to', async () => {
-    const { look } = await start();
+    const { poll } = await start();
     await writeFile(`${one}.new`, 'A');
     await rename(`${one}.new`, one);
-    await look();
+    await poll();
     assert.equal(changes, 1);
   });
 
@@ -87,64 +87,64 @@ describe('a watch on files', () => {
     const token = join(folder, 'token');
     await symlink('..1', data);
     await symlink(join('..data', 'token'), token);
-    const { look } = await start(() => [token]);
+    const { poll } = await start(() => [token]);
     await symlink('..2', `${data}_tmp`);
     await rename(`${data}_tmp`, data);
-    await look();
+    await poll();
     assert.equal(changes, 1);
   });
 
   it('tells of a file that goes and one that comes', async () => {
-    const { look } = await start(() => [one, join(folder, 'three')]);
+    const { poll } = await start(() => [one, join(folder, 'three')]);
     await unlink(one);
-    await look();
+    await poll();
     assert.equal(changes, 1);
     await writeFile(join(folder, 'three'), '');
-    await look();
+    await poll();
     assert.equal(changes, 2);
   });
 
   it('follows what the changed files name', async () => {
     let files = [one];
-    const { look } = await start(
+    const { poll } = await start(
       () => files,
       async () => {
         files = [one, two];
       },
     );
     await writeFile(two, 'B');
-    await look();
+    await poll();
     assert.equal(changes, 0, 'it is not watched yet');
     await writeFile(one, 'A');
-    await look();
-    await look();
+    await poll();
+    await poll();
     assert.equal(changes, 1);
     await writeFile(two, 'BB');
-    await look();
+    await poll();
     assert.equal(changes, 2);
   });
 
   it('tells again of a file that changes while the change is taken in', async () => {
-    const { look } = await start(undefined, async () => {
+    const { poll } = await start(undefined, async () => {
       if (changes === 1) await writeFile(one, 'AA');
     });
     await writeFile(one, 'A');
-    await look();
+    await poll();
     assert.equal(changes, 1);
-    await look();
+    await poll();
     assert.equal(changes, 2);
-    await look();
+    await poll();
     assert.equal(changes, 2);
   });
 
   it('has taken in the change when its look is over, which all who look meanwhile share', async () => {
     let isTakenIn = false;
-    const { look } = await start(undefined, async () => {
+    const { poll } = await start(undefined, async () => {
       await sleep(20);
       isTakenIn = true;
     });
     await writeFile(one, 'A');
-    await Promise.all([look(), look(), look()]);
+    await Promise.all([poll(), poll(), poll()]);
     assert.equal(isTakenIn, true);
     assert.equal(changes, 1);
   });

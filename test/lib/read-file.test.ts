@@ -93,15 +93,15 @@ describe('a file that is followed', () => {
     });
     closing.push(watch);
     await replace(one);
-    await watch.look();
+    await watch.poll();
     assert.equal(changes, 1);
-    await watch.look();
+    await watch.poll();
     assert.equal(changes, 1);
     await writeFile(two, 'B');
-    await watch.look();
+    await watch.poll();
     assert.equal(changes, 2, 'others are followed meanwhile');
     await replace(one, 'a');
-    await watch.look();
+    await watch.poll();
     assert.equal(changes, 3);
   });
 

@@ -9,8 +9,8 @@ import { get } from '../clusters/own-request.js';
 import { createReachabilityCheck } from '../clusters/reachability.js';
 import { sessionWithin } from '../clusters/session-within.js';
 import { createHealth, type Health, type HealthCheck } from '../endpoints/health.js';
-import { FairShares } from '../guard/fair-shares.js';
-import { rejectionReasons } from '../guard/refusal.js';
+import { rejectionReasons } from '../guard/guards.js';
+import { RequestSlots } from '../guard/request-slots.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
@@ -96,7 +96,7 @@ export async function createProgram(
     team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(cluster as Cluster, path, accept));
   const knownResources = createKnownResources(discovery);
   const unknownResources = new UnknownResources(options.rejectResources, discovery, logger);
-  const fairShares = new FairShares(options);
+  const slots = new RequestSlots(options);
   const metrics = createMetrics({
     ...surroundings,
     rejectionReasons,
@@ -104,7 +104,7 @@ export async function createProgram(
     knownResources,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     connections: () => ({ idle: 0, active: 0, ...cluster?.connections, upgraded: openStreams.upgraded }),
-    shares: () => fairShares.inUse,
+    shares: () => slots.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
   const expiryWarning = createExpiryWarning(logger, 'the client certificate');
@@ -193,7 +193,7 @@ export async function createProgram(
     openStreams,
     tls,
     authentication: configured?.authentication,
-    fairShares,
+    slots,
     audit: audit.auditLog?.log,
   });
   let discovering: NodeJS.Timeout | undefined;

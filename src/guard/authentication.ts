@@ -3,30 +3,42 @@ import { IdentityError } from '../authentication/identity.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { RequestContext } from '../request/context.js';
-import { Refusal } from './refusal.js';
+import { type Check, callersMounts, type Guard, type GuardParts } from './guard.js';
+import { Rejection } from './rejection.js';
+
+/** A caller is known. */
+export const authentication = {
+  name: 'authentication',
+  options: {},
+  reasons: ['unauthenticated', 'identity'],
+  judges: callersMounts,
+  create(_options: object, { authentication }: GuardParts): Check | undefined {
+    return authentication && createAuthenticationCheck(authentication);
+  },
+} as const satisfies Guard;
 
 const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
 
 /**
- * Asks every request who sends it, and keeps the answer in `caller`. Throws, or rejects, with a Refusal: 401 without a good
+ * Asks every request who sends it, and keeps the answer in `caller`. Throws, or rejects, with a Rejection: 401 without a good
  * credential, 403 for who may not act here; and with another StatusError when nobody can tell.
  */
-export function createAuthenticationGuard(
+function createAuthenticationCheck(
   authentication: Authentication,
 ): (request: RequestContext) => void | Promise<void> {
   const message = `Unauthorized: this proxy takes no request without a credential that it knows; ${authentication.hints.join(', or ')}`;
-  const toRefusal = (error: unknown): Error => {
-    if (error instanceof IdentityError) return new Refusal(403, 'identity', error.message);
+  const toRejection = (error: unknown): Error => {
+    if (error instanceof IdentityError) return new Rejection(403, 'identity', error.message);
     if (error instanceof StatusError && error.code >= 500) return error;
     // What the credential lacks stays in the log; a client that guesses learns nothing of it.
-    return new Refusal(401, 'unauthenticated', message, { headers: challenge, cause: error });
+    return new Rejection(401, 'unauthenticated', message, { headers: challenge, cause: error });
   };
   return request => {
     let found: UserInfo | Promise<UserInfo>;
     try {
       found = authentication.authenticate(request);
     } catch (error) {
-      throw toRefusal(error);
+      throw toRejection(error);
     }
     if (!(found instanceof Promise)) {
       accept(request, found);
@@ -35,7 +47,7 @@ export function createAuthenticationGuard(
     return found.then(
       user => accept(request, user),
       error => {
-        throw toRefusal(error);
+        throw toRejection(error);
       },
     );
   };

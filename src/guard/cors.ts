@@ -1,4 +1,34 @@
-import type { OriginList } from './origin-list.js';
+import { fieldValue } from '../http/header-fields.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
+import type { AnswerFields, AnswerRule } from './guard.js';
+import { compileOriginList, type OriginList, originList } from './origin-list.js';
+import { validList } from './regexp-list.js';
+
+const options = defineOptions('Filter', {
+  corsAllowedOrigins: {
+    type: originList,
+    default: '',
+    help: 'Origins of web pages that may use the API from a browser, such as ^https://app\\.example$; each pins both ends of the host.',
+  },
+});
+
+export type CorsOptions = OptionValues<typeof options>;
+
+/** Tells browsers that pages of `--cors-allowed-origins` may read the answer. */
+export const cors = {
+  name: 'CORS',
+  options,
+  create(values: CorsOptions): AnswerFields | undefined {
+    const policy = corsPolicyOf(values);
+    return policy && (({ raw }) => policy.answerHeaders(fieldValue(raw.rawHeaders, 'origin')));
+  },
+} as const satisfies AnswerRule;
+
+/** Undefined where no page of another origin may use the API. */
+export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions): CorsPolicy | undefined {
+  if (corsAllowedOrigins === '') return undefined;
+  return createCorsPolicy(validList(compileOriginList('list', corsAllowedOrigins)));
+}
 
 /** Which web pages may use the API, and what tells their browsers so. */
 export interface CorsPolicy {

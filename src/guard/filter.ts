@@ -1,15 +1,53 @@
+import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { RequestTarget } from '../request/request-target.js';
-import { Refusal } from './refusal.js';
-import type { RegexpList } from './regexp-list.js';
+import type { FilterSwitch } from './filter-switch.js';
+import { apiMounts, type Check, type Guard } from './guard.js';
+import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
+import { Rejection } from './rejection.js';
+
+const options = defineOptions('Filter', {
+  acceptPaths: {
+    type: regexpList,
+    default: '^.*',
+    help: 'Paths that are let through.',
+  },
+  rejectPaths: {
+    type: regexpList,
+    default: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
+    help: 'Paths that are refused, even when --accept-paths names them.',
+  },
+  rejectMethods: {
+    type: regexpList,
+    default: '^$',
+    help: 'HTTP methods that are refused, such as POST,PUT,PATCH,DELETE.',
+  },
+});
+
+/** kubectl's lists of paths and methods. */
+export const filter = {
+  name: 'filter',
+  options,
+  reasons: ['path', 'method'],
+  judges: apiMounts,
+  create(values: OptionValues<typeof options> & FilterSwitch): Check | undefined {
+    if (values.disableFilter) return undefined;
+    const check = createFilterCheck({
+      acceptPaths: validRegexpList(values.acceptPaths),
+      rejectPaths: validRegexpList(values.rejectPaths),
+      rejectMethods: validRegexpList(values.rejectMethods),
+    });
+    return ({ raw, target, serverPath }) => check(raw.method as string, target, serverPath);
+  },
+} as const satisfies Guard;
 
 /**
- * Judges a request by its method and path; throws a Refusal. `serverPath` is that of the kubeconfig's server URL, which a client sends itself
+ * Judges a request by its method and path; throws a Rejection. `serverPath` is that of the kubeconfig's server URL, which a client sends itself
  * unless --append-server-path is given.
  */
-export type Filter = (method: string, target: RequestTarget, serverPath: string) => void;
+type FilterCheck = (method: string, target: RequestTarget, serverPath: string) => void;
 
 /** kubectl proxy's four lists, less the hosts. */
-export interface FilterRules {
+interface FilterRules {
   readonly acceptPaths: RegexpList;
   readonly rejectPaths: RegexpList;
   readonly rejectMethods: RegexpList;
@@ -22,10 +60,10 @@ const respellable = /[%\\]|\/\/|.\/$/;
  * kubectl's path and method filter (`pkg/proxy.FilterServer`), on every reading that the API server, or something behind
  * it, could have of the path: a rule that its plain spelling meets is met by the others too.
  */
-export function createFilter({ acceptPaths, rejectPaths, rejectMethods }: FilterRules): Filter {
+export function createFilterCheck({ acceptPaths, rejectPaths, rejectMethods }: FilterRules): FilterCheck {
   return (method, target, serverPath) => {
     if (rejectMethods.matches(method)) {
-      throw new Refusal(403, 'method', `method ${method} is refused by --reject-methods`);
+      throw new Rejection(403, 'method', `method ${method} is refused by --reject-methods`);
     }
     if (serverPath === '' && !respellable.test(target.rawPath)) {
       if (!acceptPaths.matches(target.path)) throw notAccepted();
@@ -60,10 +98,10 @@ function relativeTo(prefix: string, path: string): string {
   return prefix !== '' && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
 }
 
-function rejected(): Refusal {
-  return new Refusal(403, 'path', 'the path is refused by --reject-paths; change that list to allow it');
+function rejected(): Rejection {
+  return new Rejection(403, 'path', 'the path is refused by --reject-paths; change that list to allow it');
 }
 
-function notAccepted(): Refusal {
-  return new Refusal(403, 'path', 'the path is not in --accept-paths; add it to that list to allow it');
+function notAccepted(): Rejection {
+  return new Rejection(403, 'path', 'the path is not in --accept-paths; add it to that list to allow it');
 }

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue } from '../http/header-fields.js';
-import { hasBody } from '../proxy/request-body.js';
-import { isHttp2 } from '../server/listener/http2-request.js';
-import { Refusal } from './refusal.js';
+import { hasBody, isHttp2 } from '../http/message.js';
+import type { Check, Guard } from './guard.js';
+import { everyMount } from './guard.js';
+import { Rejection } from './rejection.js';
 
 /**
  * Node's own limit, by default. Before 22.23.3 and 24.21.0 it lets 23 more through, which its `headers` does not have, and drops
@@ -14,16 +15,25 @@ const maxFields = 1000;
 /** Connections on which it is not certain where a request ended: what came behind it may be part of it. */
 const condemned = new WeakSet<Socket>();
 
+/** Where a request ends is certain, or its connection is of no more use. */
+export const framing = {
+  name: 'framing',
+  options: {},
+  reasons: ['bad_request'],
+  judges: everyMount,
+  create: (): Check => request => rejectUncertainFraming(request.raw),
+} as const satisfies Guard;
+
 /**
- * Refuses a request whose end two programs could see in different places, and everything that follows it on its connection:
+ * Rejects a request whose end two programs could see in different places, and everything that follows it on its connection:
  * a version other than HTTP/1.0 and HTTP/1.1, which Node's parser takes and frames as if it were one (and so does for a request line
  * without a version, whose target may hold what was meant to be one), transfer codings other than chunked alone, any of them in HTTP/1.0 (RFC 9112, section 6.1), and an upgrade that announces a body, whose
  * bytes belong to the body, or to the new protocol, or to the next request, depending on who reads them.
  */
-export function refuseUncertainFraming(request: IncomingMessage): void {
+export function rejectUncertainFraming(request: IncomingMessage): void {
   const { socket, rawHeaders, httpVersion } = request;
   if (condemned.has(socket))
-    throw refusal('the request before this one on its connection had no certain end');
+    throw rejection('the request before this one on its connection had no certain end');
   if (rawHeaders.length > 2 * maxFields) {
     throw condemn(socket, `the request has more than ${maxFields} header fields`, 431);
   }
@@ -42,11 +52,11 @@ export function refuseUncertainFraming(request: IncomingMessage): void {
   }
 }
 
-function condemn(socket: Socket, message: string, code = 400): Refusal {
+function condemn(socket: Socket, message: string, code = 400): Rejection {
   condemned.add(socket);
-  return refusal(message, code);
+  return rejection(message, code);
 }
 
-function refusal(message: string, code = 400): Refusal {
-  return new Refusal(code, 'bad_request', message, { endsConnection: true });
+function rejection(message: string, code = 400): Rejection {
+  return new Rejection(code, 'bad_request', message, { endsConnection: true });
 }

@@ -1,14 +1,14 @@
 import type { Endpoint } from '../clusters/cluster.js';
 import { requireSameServer } from '../clusters/replaced-server.js';
 import type { RequestContext } from '../request/context.js';
-import { refuseImpersonation } from './impersonation.js';
+import { rejectImpersonation } from './impersonation.js';
 
 /**
- * Judges a request again if its endpoint was replaced by this one while it waited for a credential, or after a 401. Throws a Refusal if the
+ * Judges a request again if its endpoint was replaced by this one while it waited for a credential, or after a 401. Throws a Rejection if the
  * client impersonates and the proxy impersonates now. Throws a StatusError of 503 if the API server or its path is another one: the rules
  * have read the path as the former server does, and that server may have said who the caller is.
  */
 export function judgeAgain({ endpoint: before, raw }: RequestContext, endpoint: Endpoint): void {
-  if (endpoint.config.impersonation !== undefined) refuseImpersonation(raw.rawHeaders);
+  if (endpoint.config.impersonation !== undefined) rejectImpersonation(raw.rawHeaders);
   requireSameServer(before, endpoint);
 }

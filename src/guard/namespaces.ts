@@ -1,10 +1,33 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
 import { hasCertainFields } from './certain-path.js';
-import { Refusal } from './refusal.js';
-import type { RegexpList } from './regexp-list.js';
+import { apiMounts, type Check, type Guard } from './guard.js';
+import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
+import { Rejection } from './rejection.js';
 
-/** Judges a request by the namespace that it is about; throws a Refusal. */
-export type NamespaceGuard = (info: RequestInfo) => void;
+const options = defineOptions('Filter', {
+  acceptNamespaces: {
+    type: regexpList,
+    default: '.*',
+    help: 'Namespaces that requests may be in, by their whole names; any but the default refuses what is in no namespace too.',
+  },
+});
+
+/** A request is in a namespace of `--accept-namespaces`. */
+export const namespaces = {
+  name: 'namespaces',
+  options,
+  reasons: ['namespace'],
+  judges: apiMounts,
+  create({ acceptNamespaces }: OptionValues<typeof options>): Check | undefined {
+    if (acceptNamespaces === options.acceptNamespaces.default) return undefined;
+    const check = createNamespaceCheck(validRegexpList(acceptNamespaces, { whole: true }));
+    return ({ judgedInfo }) => check(judgedInfo);
+  },
+} as const satisfies Guard;
+
+/** Judges a request by the namespace that it is about; throws a Rejection. */
+type NamespaceCheck = (info: RequestInfo) => void;
 
 /** What Kubernetes itself shows everybody: the roles system:discovery, system:public-info-viewer and system:service-account-issuer-discovery. */
 const publicPath =
@@ -18,21 +41,22 @@ const selfReviews: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Refuses what is not in one of the namespaces of `--accept-namespaces`, whose expressions match whole names. Everything without
- * a namespace is refused with them, lists across namespaces and cluster-scoped objects alike (a node's proxy subresource reaches
+ * Rejects what is not in one of the namespaces of `--accept-namespaces`, whose expressions match whole names. Everything without
+ * a namespace is rejected with them, lists across namespaces and cluster-scoped objects alike (a node's proxy subresource reaches
  * every Pod on it), but for discovery, version, OpenAPI, health and reviews of oneself. A Namespace is in itself.
  */
-export function createNamespaceGuard(accepted: RegexpList): NamespaceGuard {
+export function createNamespaceCheck(accepted: RegexpList): NamespaceCheck {
   const known = new Set<string>();
   return info => {
     const { namespace } = info;
-    if (!hasCertainFields(info)) throw refusal('the namespace of the request is not certain');
+    if (!hasCertainFields(info)) throw rejection('the namespace of the request is not certain');
     if (namespace === '') {
       if (isPublic(info)) return;
-      throw refusal('the request is in no namespace');
+      throw rejection('the request is in no namespace');
     }
     if (known.has(namespace)) return;
-    if (!accepted.matches(namespace)) throw refusal(`namespace "${namespace.slice(0, 100)}" is not accepted`);
+    if (!accepted.matches(namespace))
+      throw rejection(`namespace "${namespace.slice(0, 100)}" is not accepted`);
     if (known.size < 64) known.add(namespace);
   };
 }
@@ -47,8 +71,8 @@ function isPublic(info: RequestInfo): boolean {
   );
 }
 
-function refusal(what: string): Refusal {
-  return new Refusal(
+function rejection(what: string): Rejection {
+  return new Rejection(
     403,
     'namespace',
     `${what}: --accept-namespaces lets only requests in the namespaces that it names pass; add to that list to allow more`,

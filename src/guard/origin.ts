@@ -1,14 +1,31 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { fieldValue, hasField } from '../http/header-fields.js';
+import { asksForUpgrade } from '../http/message.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import { asksForUpgrade } from '../proxy/upgrade.js';
+import { type CorsOptions, corsPolicyOf } from './cors.js';
+import { apiMounts, type Check, type Guard } from './guard.js';
 import { isSerializedOrigin } from './origin-list.js';
 import { isRead } from './read-only.js';
-import { Refusal } from './refusal.js';
+import { Rejection } from './rejection.js';
 
-/** Judges a request by the web page that it comes from; throws a Refusal. */
-export type OriginGuard = (request: IncomingMessage, info: RequestInfo) => void;
+/** What a web page of another origin may do: read, unless it is one of `--cors-allowed-origins`. */
+export const origin = {
+  name: 'origin',
+  options: {},
+  reasons: ['origin'],
+  judges: apiMounts,
+  create(options: CorsOptions): Check {
+    const cors = corsPolicyOf(options);
+    const check = createOriginCheck(origin => cors?.isAllowed(origin) === true);
+    return ({ raw, judgedInfo }) => {
+      if (comesFromBrowser(raw)) check(raw, judgedInfo);
+    };
+  },
+} as const satisfies Guard;
+
+/** Judges a request by the web page that it comes from; throws a Rejection. */
+type OriginCheck = (request: IncomingMessage, info: RequestInfo) => void;
 
 /** Whether a request says which page it comes from; no program but a browser's does. */
 export function comesFromBrowser({ rawHeaders }: IncomingMessage): boolean {
@@ -19,19 +36,19 @@ export function comesFromBrowser({ rawHeaders }: IncomingMessage): boolean {
 const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none']);
 
 /**
- * Refuses upgrades and everything else but reads when they come from a web page of another origin, which browsers send without
+ * Rejects upgrades and everything else but reads when they come from a web page of another origin, which browsers send without
  * asking anybody: a WebSocket, a form, a POST of text/plain. A page is of the same origin if its Origin is this listener's scheme
  * and the request's own Host; behind something that ends TLS the scheme is another one, and then the browser itself has to say
  * that it is `same-origin`.
  */
-export function createOriginGuard(isAllowed: (origin: string) => boolean): OriginGuard {
+export function createOriginCheck(isAllowed: (origin: string) => boolean): OriginCheck {
   return (request, info) => {
     const origin = fieldValue(request.rawHeaders, 'origin');
     const site = fieldValue(request.rawHeaders, 'sec-fetch-site');
     if (origin !== undefined && isAllowed(origin)) return;
     if (isOwn(request, origin, site)) return;
     if (isRead(info, request) && !asksForUpgrade(request)) return;
-    throw new Refusal(
+    throw new Rejection(
       403,
       'origin',
       'a web page of another origin may not do this; allow its origin with --cors-allowed-origins, ' +

@@ -1,10 +1,36 @@
 import { percentDecoded } from '../http/percent-encoding.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
+import { optionalBool } from '../lib/value-type.js';
+import type { AnswerFields, AnswerRule, GuardParts } from './guard.js';
+
+const options = defineOptions('Filter', {
+  sandboxProxiedPages: {
+    type: optionalBool,
+    default: '',
+    help: 'Sandbox pages that Pods, Services and nodes serve through their proxy subresource: another origin for browsers; by default where callers are authenticated.',
+  },
+});
+
+/** Keeps pages that come through the API server's proxy subresource away from the API. */
+export const proxiedPage = {
+  name: 'proxied page',
+  options,
+  create(
+    { sandboxProxiedPages }: OptionValues<typeof options>,
+    { authentication }: GuardParts,
+  ): AnswerFields | undefined {
+    const isInForce = sandboxProxiedPages ?? authentication !== undefined;
+    return isInForce
+      ? ({ mount, target }) => (mount.isApi && mayBeProxiedPage(target.path) ? sandbox : undefined)
+      : undefined;
+  },
+} as const satisfies AnswerRule;
 
 /**
  * Makes a browser treat a page as another origin than the one that it came from (CSP Level 3, `sandbox` without `allow-same-origin`): its scripts read
  * nothing of this origin, and the origin rule rejects their writes and upgrades, which come with `Origin: null`.
  */
-export const sandbox: readonly string[] = [
+const sandbox: readonly string[] = [
   'Content-Security-Policy',
   'sandbox allow-scripts allow-forms allow-popups allow-downloads',
 ];
@@ -17,7 +43,7 @@ const proxySegment = /(?:^|[/\\])proxy(?:[/\\;]|$)/i;
  *
  * @param path Decoded once.
  */
-export function mayBeProxiedPage(path: string): boolean {
+function mayBeProxiedPage(path: string): boolean {
   return (
     proxySegment.test(path) ||
     (path.includes('%') && proxySegment.test(percentDecoded(path).toString('latin1')))

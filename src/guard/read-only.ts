@@ -1,9 +1,31 @@
 import type { IncomingMessage } from 'node:http';
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import { asksForUpgrade } from '../http/message.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import { asksForUpgrade } from '../proxy/upgrade.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
+import { bool } from '../lib/value-type.js';
 import { hasCertainFields } from './certain-path.js';
-import { Refusal } from './refusal.js';
+import { apiMounts, type Check, type Guard } from './guard.js';
+import { Rejection } from './rejection.js';
+
+const options = defineOptions('Filter', {
+  readOnly: {
+    type: bool,
+    default: 'false',
+    help: 'Let only get, list, watch and access reviews through: no write, no exec, attach, port-forward or proxy.',
+  },
+});
+
+/** Nothing is written, and nothing is run. */
+export const readOnly = {
+  name: 'read-only',
+  options,
+  reasons: ['read_only'],
+  judges: apiMounts,
+  create({ readOnly }: OptionValues<typeof options>): Check | undefined {
+    return readOnly ? ({ judgedInfo, raw }) => rejectWrite(judgedInfo, raw) : undefined;
+  },
+} as const satisfies Guard;
 
 /** Created, answered and forgotten: nothing is stored (authentication.k8s.io and authorization.k8s.io). */
 const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
@@ -27,12 +49,12 @@ const profiling = /^\/*debug\/pprof(?:\/|$)/;
 const methodOverride = /^(?:x[^a-z0-9]*)?(?:http[^a-z0-9]*)?method(?:[^a-z0-9]*override)?$/i;
 
 /**
- * Refuses for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,
- * not the HTTP method, for `kubectl exec` is a GET. Throws a Refusal.
+ * Rejects for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,
+ * not the HTTP method, for `kubectl exec` is a GET. Throws a Rejection.
  */
-export function refuseWrite(info: RequestInfo, request: IncomingMessage): void {
+export function rejectWrite(info: RequestInfo, request: IncomingMessage): void {
   if (isRead(info, request) || isReview(info, request)) return;
-  throw new Refusal(
+  throw new Rejection(
     403,
     'read_only',
     'the request is refused by --read-only, which lets get, list, watch and access reviews pass and nothing else: ' +

@@ -76,6 +76,17 @@ export function compileRegexpList(
   return { list: { source, matches: text => matchers.some(matches => matches(text)) } };
 }
 
+/** Compiles a list that an option's type has accepted. */
+export function validRegexpList(source: string, how?: { whole: boolean }): RegexpList {
+  return validList(compileRegexpList('list', source, how));
+}
+
+/** Options are validated when they are parsed: a list that does not compile is a bug. */
+export function validList<T>(compiled: { readonly list: T } | { readonly problems: readonly string[] }): T {
+  if ('problems' in compiled) throw new Error(compiled.problems.join('; '));
+  return compiled.list;
+}
+
 /** RE2's message without the words that the line already says. */
 function shorten(reason: string): string {
   return reason.replace(/^error parsing regexp: /, '');

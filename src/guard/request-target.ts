@@ -1,9 +1,19 @@
 import type { RequestTarget } from '../request/request-target.js';
-import { Refusal } from './refusal.js';
+import { type Check, everyMount, type Guard } from './guard.js';
+import { Rejection } from './rejection.js';
 
-/** Refuses what has more than one reading, for a rule could then judge another request than the one that is carried out. */
-export function refuseAmbiguousTarget({ ambiguity }: RequestTarget): void {
+/** A target has one reading. */
+export const requestTarget = {
+  name: 'request target',
+  options: {},
+  reasons: ['bad_request'],
+  judges: everyMount,
+  create: (): Check => request => rejectAmbiguousTarget(request.target),
+} as const satisfies Guard;
+
+/** Rejects what has more than one reading, for a rule could then judge another request than the one that is carried out. */
+export function rejectAmbiguousTarget({ ambiguity }: RequestTarget): void {
   if (ambiguity !== undefined) {
-    throw new Refusal(400, 'bad_request', `${ambiguity}; the request has more than one reading`);
+    throw new Rejection(400, 'bad_request', `${ambiguity}; the request has more than one reading`);
   }
 }

@@ -1,19 +1,42 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
 import { hasCertainFields } from './certain-path.js';
-import { Refusal } from './refusal.js';
-import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
+import { apiMounts, type Check, type Guard } from './guard.js';
+import { Rejection } from './rejection.js';
+import { isAbout, nameOf, type ResourcePattern, resourceList } from './resource-list.js';
 
-/** Judges a request by the resource that it is about; throws a Refusal. */
-export type ResourceGuard = (info: RequestInfo) => void;
+const options = defineOptions('Filter', {
+  rejectResources: {
+    type: resourceList,
+    default: '',
+    help: 'Resources that are refused, as RESOURCE[.GROUP][/SUBRESOURCE], such as secrets,pods/exec,*.example.com.',
+  },
+});
+
+/** A request is about no resource of `--reject-resources`. */
+export const resources = {
+  name: 'resources',
+  options,
+  reasons: ['resource'],
+  judges: apiMounts,
+  create({ rejectResources }: OptionValues<typeof options>): Check | undefined {
+    if (rejectResources.length === 0) return undefined;
+    const check = createResourceCheck(rejectResources);
+    return ({ judgedInfo }) => check(judgedInfo);
+  },
+} as const satisfies Guard;
+
+/** Judges a request by the resource that it is about; throws a Rejection. */
+type ResourceCheck = (info: RequestInfo) => void;
 
 /**
- * Refuses what is about a resource of `--reject-resources`, whatever the verb, version, namespace and method. Case makes no
+ * Rejects what is about a resource of `--reject-resources`, whatever the verb, version, namespace and method. Case makes no
  * difference, although the API server knows only lower case.
  */
-export function createResourceGuard(rejected: readonly ResourcePattern[]): ResourceGuard {
+export function createResourceCheck(rejected: readonly ResourcePattern[]): ResourceCheck {
   return info => {
     if (!hasCertainFields(info)) {
-      throw new Refusal(
+      throw new Rejection(
         403,
         'resource',
         'the resource of the request is not certain, so --reject-resources refuses it; send its path in the plain form',
@@ -26,7 +49,7 @@ export function createResourceGuard(rejected: readonly ResourcePattern[]): Resou
     const subresource = info.verb === 'proxy' ? 'proxy' : info.subresource.toLowerCase();
     for (const pattern of rejected) {
       if (isAbout(pattern, { group, resource, subresource })) {
-        throw new Refusal(
+        throw new Rejection(
           403,
           'resource',
           `${nameOf(pattern)} is refused by --reject-resources; take it off that list to allow it`,

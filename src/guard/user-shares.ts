@@ -1,11 +1,7 @@
-/** A token bucket's measures: tokens in a second, and how many it holds; a rate of 0 is no limit. */
-export interface BucketSize {
-  readonly rate: number;
-  readonly burst: number;
-}
+import { type BucketSize, TokenBucket } from '../lib/token-bucket.js';
 
-/** How many refusals there were within the second. */
-export class RefusalCount {
+/** How many rejections there were within the second. */
+export class RejectionCount {
   #since = 0;
   #count = 0;
 
@@ -20,28 +16,24 @@ export class RefusalCount {
   }
 }
 
-/** What one user has taken: requests that are being served, by kind, and tokens of the bucket. */
+/** What one user has taken: requests that are being served, by kind, and tokens of the user's bucket. */
 export class UserShare {
   readonly taken = { inflight: 0, longrunning: 0 };
-  readonly refusals = new RefusalCount();
-  readonly #size: BucketSize;
-  #tokens: number;
-  #filledAt: number;
+  readonly rejections = new RejectionCount();
+  /** Undefined where no rate is a limit. */
+  readonly #bucket: TokenBucket | undefined;
 
-  constructor(size: BucketSize, now: number) {
-    this.#size = size;
-    this.#tokens = size.burst;
-    this.#filledAt = now;
+  constructor(bucket: TokenBucket | undefined) {
+    this.#bucket = bucket;
   }
 
   /** Whether another request may come now (milliseconds of a clock that never goes back). */
   hasToken(now: number): boolean {
-    this.#fill(now);
-    return this.#size.rate === 0 || this.#tokens >= 1;
+    return this.#bucket?.hasToken(now) !== false;
   }
 
-  takeToken(): void {
-    this.#tokens -= 1;
+  takeToken(now: number): void {
+    this.#bucket?.take(now);
   }
 
   get isIdle(): boolean {
@@ -50,15 +42,7 @@ export class UserShare {
 
   /** Whether a new share would be just like this one. */
   isAsNew(now: number): boolean {
-    if (!this.isIdle) return false;
-    this.#fill(now);
-    return this.#size.rate === 0 || this.#tokens >= this.#size.burst;
-  }
-
-  #fill(now: number): void {
-    const { rate, burst } = this.#size;
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate);
-    this.#filledAt = now;
+    return this.isIdle && this.#bucket?.isFull(now) !== false;
   }
 }
 
@@ -67,14 +51,15 @@ const maxIdle = 5_000;
 const minSweep = 1_000;
 
 /**
- * The shares of users. Who is gone is forgotten when others come, so that there is no timer; of those whose bucket is not full yet a
- * bounded number is remembered, the latest ones.
+ * The shares of users. Users that have gone are forgotten when others come, so that there is no timer. Of those whose bucket is not full yet
+ * the latest ones are remembered, a bounded number.
  */
 export class UserShares {
   readonly #size: BucketSize;
   readonly #shares = new Map<string, UserShare>();
   #sweepAt = minSweep;
 
+  /** @param size Of each user's bucket; a rate of 0 is no limit. */
   constructor(size: BucketSize) {
     this.#size = size;
   }
@@ -88,7 +73,7 @@ export class UserShares {
     let share = this.#shares.get(user);
     if (share === undefined) {
       if (this.#shares.size >= this.#sweepAt) this.#sweepAndPlan(now);
-      share = new UserShare(this.#size, now);
+      share = new UserShare(this.#size.rate > 0 ? new TokenBucket(this.#size, now) : undefined);
       this.#shares.set(user, share);
     }
     return share;

@@ -53,14 +53,15 @@ export function defineOptions<D extends Readonly<Record<string, Ungrouped>>>(
   return Object.fromEntries(grouped) as Grouped<D>;
 }
 
-type Intersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
+/** What a value has to be to be a value of each member of a union. */
+export type IntersectionOf<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
   member: infer All,
 ) => void
   ? All
   : never;
 
 /** The options of all members of a list. */
-export type MergedOptions<Owners extends readonly OptionOwner[]> = Intersection<Owners[number]['options']>;
+export type MergedOptions<Owners extends readonly OptionOwner[]> = IntersectionOf<Owners[number]['options']>;
 
 /** The options of all members of a list, in its order. */
 export function mergeOptions<const Owners extends readonly OptionOwner[]>(
@@ -74,7 +75,7 @@ type ReadByProblems<Owner> = Owner extends { problems(options: infer Options): u
 /** What all members of a list find wrong, in its order. */
 export function problemsOf<const Owners extends readonly OptionOwner[]>(
   owners: Owners,
-  options: Intersection<ReadByProblems<Owners[number]>>,
+  options: IntersectionOf<ReadByProblems<Owners[number]>>,
 ): readonly string[] {
   return owners.flatMap(owner => owner.problems?.(options as never) ?? []);
 }

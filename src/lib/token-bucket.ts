@@ -1,23 +1,41 @@
-/** So many at once, and so many a second from then on (a token bucket). */
-export class Allowance {
-  readonly #most: number;
-  readonly #perSecond: number;
-  #left: number;
-  #at = performance.now();
+/** How many tokens come in a second, and how many a bucket holds. */
+export interface BucketSize {
+  readonly rate: number;
+  readonly burst: number;
+}
 
-  constructor(most: number, perSecond: number) {
-    this.#most = most;
-    this.#perSecond = perSecond;
-    this.#left = most;
+/** A token bucket: full at first, and then refilled at its rate. Times are milliseconds of a clock that never goes back. */
+export class TokenBucket {
+  readonly #size: BucketSize;
+  #tokens: number;
+  #filledAt: number;
+
+  constructor(size: BucketSize, now = performance.now()) {
+    this.#size = size;
+    this.#tokens = size.burst;
+    this.#filledAt = now;
   }
 
-  /** Takes one; false when there is none left. */
-  take(): boolean {
-    const now = performance.now();
-    this.#left = Math.min(this.#most, this.#left + ((now - this.#at) / 1000) * this.#perSecond);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
+  /** Takes a token; false when there is none. */
+  take(now = performance.now()): boolean {
+    if (!this.hasToken(now)) return false;
+    this.#tokens -= 1;
     return true;
+  }
+
+  hasToken(now: number): boolean {
+    return this.#fill(now) >= 1;
+  }
+
+  /** Whether a new bucket would hold no more. */
+  isFull(now: number): boolean {
+    return this.#fill(now) >= this.#size.burst;
+  }
+
+  #fill(now: number): number {
+    const { rate, burst } = this.#size;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate);
+    this.#filledAt = now;
+    return this.#tokens;
   }
 }

@@ -1,12 +1,12 @@
 import { identity } from '../authentication/identity.js';
 import { authenticationMethods } from '../authentication/methods.js';
+import { filterSwitch } from '../guard/filter-switch.js';
+import { answerRules, guards } from '../guard/guards.js';
 import { mergeOptions, type OptionDefinition, type OptionValues, optionGroups } from '../lib/option.js';
 import { apiServer } from './api-server.js';
 import { audit } from './audit.js';
 import { credentials } from './credentials.js';
 import { exposure } from './exposure.js';
-import { fairShares } from './fair-shares.js';
-import { filter } from './filter.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
@@ -16,8 +16,9 @@ export const optionOwners = [
   listening,
   ...authenticationMethods,
   identity,
-  filter,
-  fairShares,
+  ...guards,
+  ...answerRules,
+  filterSwitch,
   apiServer,
   credentials,
   logging,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Session } from '../clusters/cluster.js';
 import { fieldValue, hasField } from '../http/header-fields.js';
+import { hasBody } from '../http/message.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestRecord } from '../observability/request-record.js';
@@ -14,7 +15,7 @@ import { flushHead } from './flush-head.js';
 import { inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
-import { hasBody, RequestBody } from './request-body.js';
+import { RequestBody } from './request-body.js';
 
 /**
  * Bytes of an answer that wait for its client before its upstream connection waits too. At Node's own mark of 16 KB every

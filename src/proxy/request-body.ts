@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { fieldValue, hasField } from '../http/header-fields.js';
+import { fieldValue } from '../http/header-fields.js';
 import { StallTimer } from '../server/listener/stall-timer.js';
 import type { OutgoingBody } from '../transport/carrier.js';
 
@@ -80,10 +80,4 @@ export class RequestBody implements OutgoingBody {
     if (this.#isChunked) this.#socket?.write('0\r\n\r\n', 'latin1');
     this.#onSent();
   };
-}
-
-/** Whether a request announces a body (RFC 9112, section 6): `Content-Length: 0` is none. */
-export function hasBody({ rawHeaders }: IncomingMessage): boolean {
-  const length = fieldValue(rawHeaders, 'content-length');
-  return hasField(rawHeaders, 'transfer-encoding') || (length !== undefined && length !== '0');
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Session } from '../clusters/cluster.js';
-import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
+import { fieldValue, hasField } from '../http/header-fields.js';
+import { asksForUpgrade, upgradeProtocol } from '../http/message.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { EndReason } from '../observability/metrics/traffic-metrics.js';
 import type { RequestContext } from '../request/context.js';
@@ -17,26 +18,10 @@ import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbo
 /** Bytes of a client that sends before it has the 101 are kept, up to here; then its socket waits. */
 const maxEarlyBytes = 64 * 1024;
 
-/**
- * HTTP/2 in place of HTTP/1.1 on the same connection would carry requests past every guard; RFC 9113 has withdrawn it,
- * and a server may always answer as if nothing had been asked (RFC 9110, section 7.8).
- */
-const http2 = /(^|[\s,])h2c?($|[\s,/])/i;
-
 /** The client's socket and what it sent behind its head. */
 interface UpgradeSocket {
   readonly socket: Socket;
   readonly head: Buffer;
-}
-
-/** Whether a request wants its connection switched to a protocol that it may be switched to. */
-export function asksForUpgrade({ upgrade, rawHeaders }: IncomingMessage): boolean {
-  return upgrade === true && !http2.test(protocolOf(rawHeaders));
-}
-
-/** What the request asks to switch to. */
-function protocolOf(rawHeaders: RawHeaders): string {
-  return fieldValue(rawHeaders, 'upgrade') ?? '';
 }
 
 const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
@@ -98,7 +83,7 @@ export class Upgrade implements OpenStream {
     const { path, headers } = outboundRequest(this.#context, this.#request, session);
     const method = this.#request.raw.method as string;
     const asks = asksForUpgrade(this.#request.raw);
-    if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', protocolOf(this.#request.raw.rawHeaders));
+    if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', upgradeProtocol(this.#request.raw.rawHeaders));
     // Else Node announces chunks for a POST, and the last of them could be read as the first bytes of the new protocol.
     if (method !== 'GET') headers.push('Content-Length', '0');
     this.#giveUp = requestUpgrade(
@@ -142,7 +127,7 @@ export class Upgrade implements OpenStream {
     this.#response.detachSocket(client);
     this.#request.record.auditId = fieldValue(answer.rawHeaders, 'audit-id');
     this.#request.record.opened(101);
-    this.#context.traffic.upgraded(protocolOf(answer.rawHeaders));
+    this.#context.traffic.upgraded(upgradeProtocol(answer.rawHeaders));
     this.#stopWaiting();
     client.write(switchingProtocols(answer), 'latin1');
     if (head.length > 0) client.write(head);

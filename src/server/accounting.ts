@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { Refusal } from '../guard/refusal.js';
+import { Rejection } from '../guard/rejection.js';
 import { fieldValue } from '../http/header-fields.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
@@ -101,9 +101,9 @@ export class Accounting {
   }
 
   #countFailure({ failure, audit }: RequestRecord): void {
-    if (failure instanceof Refusal) {
-      this.#metrics.rejected(failure.rejection);
-      audit?.annotate('kube-api-proxy/rejected-by', failure.rejection);
+    if (failure instanceof Rejection) {
+      this.#metrics.rejected(failure.reason);
+      audit?.annotate('kube-api-proxy/rejected-by', failure.reason);
     } else if (failure instanceof UpstreamError) this.#metrics.upstreamError(failure.reason);
   }
 }

@@ -1,36 +1,20 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Health } from '../endpoints/health.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
-import { createAuthenticationGuard } from '../guard/authentication.js';
-import { createCorsPolicy } from '../guard/cors.js';
-import { type FairShares, Place } from '../guard/fair-shares.js';
-import { createFilter } from '../guard/filter.js';
-import { refuseUncertainFraming } from '../guard/framing.js';
-import { createHostGuard, refuseUncertainHost } from '../guard/host.js';
-import { refuseClaimedIdentity, refuseImpersonation } from '../guard/impersonation.js';
+import { GuardChain } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
-import { createNamespaceGuard } from '../guard/namespaces.js';
-import { comesFromBrowser, createOriginGuard } from '../guard/origin.js';
-import { compileOriginList, type OriginList } from '../guard/origin-list.js';
-import { addAnswerHeaders, answered, answerPreflight } from '../guard/preflight.js';
-import { mayBeProxiedPage, sandbox } from '../guard/proxied-page.js';
-import { refuseWrite } from '../guard/read-only.js';
-import { Refusal } from '../guard/refusal.js';
-import { compileRegexpList, type RegexpList } from '../guard/regexp-list.js';
-import { refuseAmbiguousTarget } from '../guard/request-target.js';
-import { createResourceGuard } from '../guard/resources.js';
-import { fieldValue } from '../http/header-fields.js';
-import type { RequestInfo } from '../kubernetes/request-info.js';
+import { Rejection } from '../guard/rejection.js';
+import type { RequestSlots } from '../guard/request-slots.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import { type Options, optionTable } from '../options/table.js';
+import type { Options } from '../options/table.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade-listener.js';
 import { RequestContext } from '../request/context.js';
@@ -58,16 +42,10 @@ export interface ServerParts {
   readonly tls: Tls | undefined;
   /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
   readonly authentication: Authentication | undefined;
-  readonly fairShares: FairShares;
+  readonly slots: RequestSlots;
   /** Undefined when there is none. */
   readonly audit: AuditLog | undefined;
 }
-
-/**
- * One judgement on a request, plain or with an upgrade; throws a Refusal, or rejects with one where it has to wait. A guard that has
- * answered the request itself says so, and ends the chain.
- */
-type Guard = (request: RequestContext) => void | Promise<void> | typeof answered;
 
 /** Slow heads are cut off; bodies and answers may take as long as they like. */
 const headersTimeout = 30_000;
@@ -84,60 +62,8 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, cluster, metrics, exposition, health, logger, openStreams, authentication } = parts;
-  const { fairShares, audit } = parts;
-  const hostGuard = createHostGuard(regexpList(options.acceptHosts));
-  const filter = createFilter({
-    acceptPaths: regexpList(options.acceptPaths),
-    rejectPaths: regexpList(options.rejectPaths),
-    rejectMethods: regexpList(options.rejectMethods),
-  });
-
-  const cors =
-    options.corsAllowedOrigins === '' ? undefined : createCorsPolicy(originList(options.corsAllowedOrigins));
-  const originGuard = createOriginGuard(origin => cors?.isAllowed(origin) === true);
-
-  const sandboxesPages = options.sandboxProxiedPages ?? authentication !== undefined;
-
-  const forApi =
-    (rule: (info: RequestInfo, request: IncomingMessage) => void): Guard =>
-    ({ mount, judgedInfo, raw }) => {
-      if (mount.isApi) rule(judgedInfo, raw);
-    };
-
-  // The order in which every request is judged, whatever its destination and whether or not it asks for an upgrade.
-  const guards: Guard[] = [
-    request => refuseUncertainFraming(request.raw),
-    request => refuseAmbiguousTarget(request.target),
-    request => refuseUncertainHost(request.raw),
-  ];
-  if (!options.disableFilter) guards.push(request => hostGuard(request.raw));
-  if (cors !== undefined) guards.push(answerPreflight);
-  guards.push(({ mount, judgedInfo, raw }) => {
-    if (comesFromBrowser(raw) && mount.isApi) originGuard(raw, judgedInfo);
-  });
-  if (authentication !== undefined) {
-    const authenticate = createAuthenticationGuard(authentication);
-    guards.push(
-      request => refuseClaimedIdentity(request.raw.rawHeaders),
-      request => (request.mount.access === 'public' ? undefined : authenticate(request)),
-    );
-  }
-  guards.push(request => (request.mount.isCounted ? takePlace(fairShares, request) : undefined));
-  if (!options.disableFilter) {
-    guards.push(({ mount, raw, target, serverPath }) => {
-      if (mount.isApi) filter(raw.method as string, target, serverPath);
-    });
-  }
-  guards.push(({ mount, endpoint, raw }) => {
-    const impersonates = endpoint.config.impersonation !== undefined;
-    if (impersonates && mount.isApi) refuseImpersonation(raw.rawHeaders);
-  });
-  if (options.readOnly) guards.push(forApi(refuseWrite));
-  if (options.acceptNamespaces !== optionTable.acceptNamespaces.default) {
-    guards.push(forApi(createNamespaceGuard(regexpList(options.acceptNamespaces, { whole: true }))));
-  }
-  if (options.rejectResources.length > 0) guards.push(forApi(createResourceGuard(options.rejectResources)));
-
+  const { slots, audit } = parts;
+  const guards = new GuardChain(options, { authentication, slots });
   const accounting = new Accounting({
     metrics,
     openStreams,
@@ -153,22 +79,17 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const request = new RequestContext(raw, reply, raw.destination as Destination, cluster);
     reply.request.context = request;
     accounting.begin(request);
-    if (cors !== undefined)
-      addAnswerHeaders(request, cors.answerHeaders(fieldValue(raw.rawHeaders, 'origin')));
-    if (sandboxesPages && request.mount.isApi && mayBeProxiedPage(request.target.path)) {
-      addAnswerHeaders(request, sandbox);
-    }
-    const judged = { request, done };
+    guards.addAnswerFields(request);
     // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
     // for thousands of requests fit into one packet.
-    if (reply.raw.socket === null) reply.raw.once('socket', () => judge(guards, judged));
-    else judge(guards, judged);
+    if (reply.raw.socket === null) reply.raw.once('socket', () => guards.judge(request, done));
+    else guards.judge(request, done);
   });
 
   app.setErrorHandler((error, { context: { record } }, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     record.failure = failure;
-    if (failure instanceof Refusal) {
+    if (failure instanceof Rejection) {
       if (failure.endsConnection) reply.header('Connection', 'close');
       reply.headers(failure.headers);
     }
@@ -216,54 +137,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
   app.addHook('onClose', async () => cluster.destroy());
   return app;
-}
-
-/** A request on its way through the guards; `done` gets the first refusal. */
-interface Judged {
-  readonly request: RequestContext;
-  readonly done: (refusal?: Error) => void;
-}
-
-/** Runs the guards in their order, at once as long as none has to wait. */
-function judge(guards: readonly Guard[], judged: Judged, from = 0): void {
-  const { request, done } = judged;
-  // Nobody would hear of it any more when a client leaves that has left already, nor give back its place.
-  if (request.hasEnded) return;
-  try {
-    for (let index = from; index < guards.length; index++) {
-      const verdict = guards[index]?.(request);
-      if (verdict === undefined) continue;
-      if (verdict === answered) return;
-      verdict.then(() => judge(guards, judged, index + 1), done);
-      return;
-    }
-  } catch (refusal) {
-    done(refusal as Error);
-    return;
-  }
-  request.record.audit?.received();
-  done();
-}
-
-/**
- * Users are those that authentication finds, and without it the addresses that requests come from. An upgraded connection stays
- * open for as long as its client likes, whatever its path.
- */
-function takePlace(fairShares: FairShares, request: RequestContext): Promise<never> | undefined {
-  const { caller, raw, record } = request;
-  const user = caller?.username ?? raw.socket.remoteAddress ?? '';
-  const place = fairShares.take(user, record.longRunning || raw.upgrade ? 'longrunning' : 'inflight');
-  if (place instanceof Place) {
-    request.onEnd(() => place.giveBack());
-    return undefined;
-  }
-  const { refusal, held } = place;
-  // It counts for a client that does not wait to hear it, too.
-  record.failure = refusal;
-  if (held === undefined) throw refusal;
-  return held.then(() => {
-    throw refusal;
-  });
 }
 
 /**
@@ -346,18 +219,4 @@ function toStatusError(error: Error & { statusCode?: number }): StatusError {
   return statusCode >= 400 && statusCode < 500
     ? new StatusError(statusCode, error.message, { cause: error })
     : new StatusError(500, 'internal error in kube-api-proxy; its log has more', { cause: error });
-}
-
-/** Options are validated when they are parsed, so a list that does not compile is a bug. */
-function regexpList(source: string, how?: { whole: boolean }): RegexpList {
-  return listOf(compileRegexpList('list', source, how));
-}
-
-function originList(source: string): OriginList {
-  return listOf(compileOriginList('list', source));
-}
-
-function listOf<T>(compiled: { readonly list: T } | { readonly problems: readonly string[] }): T {
-  if ('problems' in compiled) throw new Error(compiled.problems.join('; '));
-  return compiled.list;
 }

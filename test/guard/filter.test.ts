@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createFilter } from '../../src/guard/filter.js';
-import { Refusal } from '../../src/guard/refusal.js';
+import { createFilterCheck } from '../../src/guard/filter.js';
 import { compileRegexpList, type RegexpList } from '../../src/guard/regexp-list.js';
+import { Rejection } from '../../src/guard/rejection.js';
 import { optionTable } from '../../src/options/table.js';
 import { parseRequestTarget } from '../../src/request/request-target.js';
 
@@ -21,7 +21,7 @@ function compile(source: string): RegexpList {
 
 /** Which rule refuses the request, if any; the default rules unless told otherwise. */
 function judge(rules: Rules, method: string, raw: string): { rule: string; message: string } | undefined {
-  const filter = createFilter({
+  const filter = createFilterCheck({
     acceptPaths: compile(rules.acceptPaths ?? optionTable.acceptPaths.default),
     rejectPaths: compile(rules.rejectPaths ?? optionTable.rejectPaths.default),
     rejectMethods: compile(rules.rejectMethods ?? optionTable.rejectMethods.default),
@@ -32,9 +32,9 @@ function judge(rules: Rules, method: string, raw: string): { rule: string; messa
     filter(method, target, rules.serverPath ?? '');
     return undefined;
   } catch (error) {
-    assert.ok(error instanceof Refusal);
+    assert.ok(error instanceof Rejection);
     assert.equal(error.code, 403);
-    return { rule: error.rejection, message: error.message };
+    return { rule: error.reason, message: error.message };
   }
 }
 

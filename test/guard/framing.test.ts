@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { refuseUncertainFraming } from '../../src/guard/framing.js';
-import { Refusal } from '../../src/guard/refusal.js';
+import { rejectUncertainFraming } from '../../src/guard/framing.js';
+import { Rejection } from '../../src/guard/rejection.js';
 
 function request(upgrade: boolean, headers: Record<string, string>): IncomingMessage {
   const rawHeaders = Object.entries(headers).flat();
@@ -13,11 +13,11 @@ describe('a version', () => {
   it('other than 1.0 and 1.1 is refused, with what follows on its connection', () => {
     for (const httpVersion of ['0.9', '2.0']) {
       const strange = { ...request(false, {}), httpVersion } as IncomingMessage;
-      assert.throws(() => refuseUncertainFraming(strange), Refusal, httpVersion);
+      assert.throws(() => rejectUncertainFraming(strange), Rejection, httpVersion);
       const next = { ...strange, httpVersion: '1.1' } as IncomingMessage;
-      assert.throws(() => refuseUncertainFraming(next), /before this one/);
+      assert.throws(() => rejectUncertainFraming(next), /before this one/);
     }
-    refuseUncertainFraming({ ...request(false, {}), httpVersion: '1.0' } as IncomingMessage);
+    rejectUncertainFraming({ ...request(false, {}), httpVersion: '1.0' } as IncomingMessage);
   });
 });
 
@@ -31,20 +31,20 @@ describe('an upgrade', () => {
       { 'transfer-encoding': '' },
     ]) {
       assert.throws(
-        () => refuseUncertainFraming(request(true, headers as Record<string, string>)),
-        (error: unknown) => error instanceof Refusal && error.code === 400,
+        () => rejectUncertainFraming(request(true, headers as Record<string, string>)),
+        (error: unknown) => error instanceof Rejection && error.code === 400,
         JSON.stringify(headers),
       );
     }
   });
 
   it('without one passes, an explicit length of 0 included, for kubectl sends that', () => {
-    refuseUncertainFraming(request(true, {}));
-    refuseUncertainFraming(request(true, { 'content-length': '0' }));
+    rejectUncertainFraming(request(true, {}));
+    rejectUncertainFraming(request(true, { 'content-length': '0' }));
   });
 
   it('is the only kind of request that may have no body', () => {
-    refuseUncertainFraming(request(false, { 'content-length': '10' }));
-    refuseUncertainFraming(request(false, { 'transfer-encoding': 'chunked' }));
+    rejectUncertainFraming(request(false, { 'content-length': '10' }));
+    rejectUncertainFraming(request(false, { 'transfer-encoding': 'chunked' }));
   });
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { createHostGuard, refuseUncertainHost } from '../../src/guard/host.js';
-import { Refusal } from '../../src/guard/refusal.js';
+import { createHostCheck } from '../../src/guard/host.js';
+import { rejectUncertainHost } from '../../src/guard/host-field.js';
 import { compileRegexpList } from '../../src/guard/regexp-list.js';
+import { Rejection } from '../../src/guard/rejection.js';
 import { optionTable } from '../../src/options/table.js';
 
 function guardFor(
@@ -11,16 +12,16 @@ function guardFor(
 ): (...rawHeaders: string[]) => { code: number; message: string } | undefined {
   const compiled = compileRegexpList('--accept-hosts', source);
   assert.ok('list' in compiled);
-  const guard = createHostGuard(compiled.list);
+  const guard = createHostCheck(compiled.list);
   return (...rawHeaders) => {
     try {
       const request = { rawHeaders, httpVersion: '1.0' } as unknown as IncomingMessage;
-      refuseUncertainHost(request);
+      rejectUncertainHost(request);
       guard(request);
       return undefined;
     } catch (error) {
-      assert.ok(error instanceof Refusal);
-      assert.equal(error.rejection, error.code === 400 ? 'bad_request' : 'host');
+      assert.ok(error instanceof Rejection);
+      assert.equal(error.reason, error.code === 400 ? 'bad_request' : 'host');
       return { code: error.code, message: error.message };
     }
   };

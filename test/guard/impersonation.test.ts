@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { refuseClaimedIdentity, refuseImpersonation } from '../../src/guard/impersonation.js';
-import { Refusal } from '../../src/guard/refusal.js';
+import { rejectClaimedIdentity } from '../../src/guard/claimed-identity.js';
+import { rejectImpersonation } from '../../src/guard/impersonation.js';
+import { Rejection } from '../../src/guard/rejection.js';
 
 describe('a proxy that impersonates', () => {
   it('refuses a request with an Impersonate-* header of any kind and case', () => {
@@ -12,11 +13,11 @@ describe('a proxy that impersonates', () => {
       'Impersonate-Extra-scopes',
     ]) {
       assert.throws(
-        () => refuseImpersonation(['Host', 'x', name, 'system:admin']),
+        () => rejectImpersonation(['Host', 'x', name, 'system:admin']),
         (error: unknown) => {
-          assert.ok(error instanceof Refusal);
+          assert.ok(error instanceof Rejection);
           assert.equal(error.code, 403);
-          assert.equal(error.rejection, 'impersonation');
+          assert.equal(error.reason, 'impersonation');
           assert.match(error.message, /Impersonate-\* headers are not accepted.*--as/);
           return true;
         },
@@ -26,7 +27,7 @@ describe('a proxy that impersonates', () => {
   });
 
   it('lets a request without them pass', () => {
-    refuseImpersonation(['Host', 'x', 'Connection', 'Impersonate-User', 'Accept', '*/*']);
+    rejectImpersonation(['Host', 'x', 'Connection', 'Impersonate-User', 'Accept', '*/*']);
   });
 });
 
@@ -56,11 +57,11 @@ describe('a proxy that authenticates its callers', () => {
       'x.remote.extra.scopes',
     ]) {
       assert.throws(
-        () => refuseClaimedIdentity(['Host', 'x', name, 'system:admin']),
+        () => rejectClaimedIdentity(['Host', 'x', name, 'system:admin']),
         (error: unknown) => {
-          assert.ok(error instanceof Refusal);
+          assert.ok(error instanceof Rejection);
           assert.equal(error.code, 403);
-          assert.equal(error.rejection, 'impersonation');
+          assert.equal(error.reason, 'impersonation');
           assert.match(error.message, /Impersonate-\* and X-Remote-\* headers are not accepted/);
           return true;
         },
@@ -75,14 +76,14 @@ describe('a proxy that authenticates its callers', () => {
       ['authorization', 'AUTHORIZATION'],
     ] as const) {
       assert.throws(
-        () => refuseClaimedIdentity([one, 'Bearer a', 'Accept', '*/*', other, 'Bearer a']),
-        (error: unknown) => error instanceof Refusal && error.code === 400,
+        () => rejectClaimedIdentity([one, 'Bearer a', 'Accept', '*/*', other, 'Bearer a']),
+        (error: unknown) => error instanceof Rejection && error.code === 400,
       );
     }
   });
 
   it('lets other headers pass, those that begin like them among them', () => {
-    refuseClaimedIdentity([
+    rejectClaimedIdentity([
       ...['Host', 'x', 'Authorization', 'Bearer a', 'Connection', 'Impersonate-User', 'X-Remote-Addr', '::1'],
       ...['X-Remote-Username-Hint', 'a', 'If-Match', 'b', 'X-Forwarded-User', 'c', 'Impersonator', 'd'],
     ]);

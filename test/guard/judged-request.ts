@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
-import { Refusal } from '../../src/guard/refusal.js';
+import { Rejection } from '../../src/guard/rejection.js';
 import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
 import { parseRequestTarget } from '../../src/request/request-target.js';
 
@@ -20,12 +20,12 @@ export function requestOf(line: string, headers: Readonly<Record<string, string>
 }
 
 /** The refusal that `judge` throws, undefined if it lets the request pass. */
-export function refusalOf(judge: () => void): Refusal | undefined {
+export function rejectionOf(judge: () => void): Rejection | undefined {
   try {
     judge();
     return undefined;
   } catch (error) {
-    assert.ok(error instanceof Refusal, String(error));
+    assert.ok(error instanceof Rejection, String(error));
     assert.equal(error.code, 403);
     assert.equal(error.toStatus().reason, 'Forbidden');
     return error;

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createNamespaceGuard } from '../../src/guard/namespaces.js';
+import { createNamespaceCheck } from '../../src/guard/namespaces.js';
 import { compileRegexpList } from '../../src/guard/regexp-list.js';
-import { infoOf, refusalOf } from './judged-request.js';
+import { infoOf, rejectionOf } from './judged-request.js';
 import { uncertainSpellings } from './uncertain-spellings.js';
 
 function guardFor(source: string) {
   const compiled = compileRegexpList('--accept-namespaces', source, { whole: true });
   assert.ok('list' in compiled);
-  const guard = createNamespaceGuard(compiled.list);
+  const guard = createNamespaceCheck(compiled.list);
   return {
     passes(line: string): void {
       for (let round = 0; round < 2; round++)
-        assert.equal(refusalOf(() => guard(infoOf(line)))?.message, undefined, line);
+        assert.equal(rejectionOf(() => guard(infoOf(line)))?.message, undefined, line);
     },
     refuses(line: string): void {
-      const refusal = refusalOf(() => guard(infoOf(line)));
-      assert.equal(refusal?.rejection, 'namespace', line);
+      const refusal = rejectionOf(() => guard(infoOf(line)));
+      assert.equal(refusal?.reason, 'namespace', line);
       assert.match(refusal.message, /--accept-namespaces/);
     },
   };

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { comesFromBrowser, createOriginGuard } from '../../src/guard/origin.js';
-import { infoOf, refusalOf, requestOf } from './judged-request.js';
+import { comesFromBrowser, createOriginCheck } from '../../src/guard/origin.js';
+import { infoOf, rejectionOf, requestOf } from './judged-request.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-const guard = createOriginGuard(origin => origin === 'https://app.example');
+const guard = createOriginCheck(origin => origin === 'https://app.example');
 const host = '127.0.0.1:8001';
 const pod = '/api/v1/namespaces/a/pods/web';
 const upgrade = { upgrade: 'websocket' };
@@ -30,7 +30,7 @@ const reads = [`GET ${pod}`, `HEAD ${pod}`, 'GET /api/v1/pods?watch=true', 'GET 
 function judge(line: string, headers: Headers, socket: object = {}) {
   const request = { ...requestOf(line, { host, ...headers }), socket } as unknown as IncomingMessage;
   assert.equal(comesFromBrowser(request), 'origin' in headers || 'sec-fetch-site' in headers);
-  return refusalOf(() => guard(request, infoOf(line)));
+  return rejectionOf(() => guard(request, infoOf(line)));
 }
 
 function passes(headers: Headers, socket?: object): void {
@@ -46,7 +46,7 @@ function passes(headers: Headers, socket?: object): void {
 function refuses(headers: Headers, socket?: object): void {
   for (const [line, more] of harmful) {
     const refusal = judge(line, { ...more, ...headers }, socket);
-    assert.equal(refusal?.rejection, 'origin', `${line} ${JSON.stringify(headers)}`);
+    assert.equal(refusal?.reason, 'origin', `${line} ${JSON.stringify(headers)}`);
     assert.match(refusal.message, /--cors-allowed-origins/);
   }
   for (const line of reads) assert.equal(judge(line, headers, socket), undefined, line);
@@ -138,6 +138,6 @@ describe('the origin guard', () => {
 
   it('knows no page by a request without a Host', () => {
     const request = requestOf('POST /api/v1/pods', { origin: 'http://' });
-    assert.equal(refusalOf(() => guard(request, infoOf('POST /api/v1/pods')))?.rejection, 'origin');
+    assert.equal(rejectionOf(() => guard(request, infoOf('POST /api/v1/pods')))?.reason, 'origin');
   });
 });

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { refuseWrite } from '../../src/guard/read-only.js';
-import { infoOf, refusalOf, requestOf } from './judged-request.js';
+import { rejectWrite } from '../../src/guard/read-only.js';
+import { infoOf, rejectionOf, requestOf } from './judged-request.js';
 import { uncertainSpellings } from './uncertain-spellings.js';
 
 type Headers = Readonly<Record<string, string>>;
 
 function passes(line: string, headers: Headers = {}): void {
   assert.equal(
-    refusalOf(() => refuseWrite(infoOf(line), requestOf(line, headers))),
+    rejectionOf(() => rejectWrite(infoOf(line), requestOf(line, headers))),
     undefined,
     `${line} ${JSON.stringify(headers)}`,
   );
 }
 
 function refuses(line: string, headers: Headers = {}): void {
-  const refusal = refusalOf(() => refuseWrite(infoOf(line), requestOf(line, headers)));
-  assert.equal(refusal?.rejection, 'read_only', `${line} ${JSON.stringify(headers)}`);
+  const refusal = rejectionOf(() => rejectWrite(infoOf(line), requestOf(line, headers)));
+  assert.equal(refusal?.reason, 'read_only', `${line} ${JSON.stringify(headers)}`);
   assert.match(refusal.message, /--read-only/);
 }
 

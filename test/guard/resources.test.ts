@@ -1,27 +1,27 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseResourceList } from '../../src/guard/resource-list.js';
-import { createResourceGuard } from '../../src/guard/resources.js';
-import { infoOf, refusalOf } from './judged-request.js';
+import { createResourceCheck } from '../../src/guard/resources.js';
+import { infoOf, rejectionOf } from './judged-request.js';
 import { uncertainSpellings } from './uncertain-spellings.js';
 
 function guardFor(source: string) {
   const parsed = parseResourceList(source);
   assert.ok('patterns' in parsed, JSON.stringify(parsed));
-  const guard = createResourceGuard(parsed.patterns);
+  const guard = createResourceCheck(parsed.patterns);
   return {
     passes(...targets: string[]): void {
       for (const target of targets) {
         for (const method of methods) {
-          assert.equal(refusalOf(() => guard(infoOf(`${method} ${target}`)))?.message, undefined, target);
+          assert.equal(rejectionOf(() => guard(infoOf(`${method} ${target}`)))?.message, undefined, target);
         }
       }
     },
     refuses(...targets: string[]): void {
       for (const target of targets) {
         for (const method of methods) {
-          const refusal = refusalOf(() => guard(infoOf(`${method} ${target}`)));
-          assert.equal(refusal?.rejection, 'resource', `${method} ${target}`);
+          const refusal = rejectionOf(() => guard(infoOf(`${method} ${target}`)));
+          assert.equal(refusal?.reason, 'resource', `${method} ${target}`);
           assert.match(refusal.message, /--reject-resources/);
         }
       }

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Refusal } from '../../src/guard/refusal.js';
-import { refuseAmbiguousTarget } from '../../src/guard/request-target.js';
+import { Rejection } from '../../src/guard/rejection.js';
+import { rejectAmbiguousTarget } from '../../src/guard/request-target.js';
 import { parseRequestTarget } from '../../src/request/request-target.js';
 
 function ambiguous(raw: string): void {
   const target = parseRequestTarget(raw);
   assert.equal(target.path, '', JSON.stringify(raw));
   assert.throws(
-    () => refuseAmbiguousTarget(target),
-    (error: unknown) => error instanceof Refusal && error.code === 400 && error.rejection === 'bad_request',
+    () => rejectAmbiguousTarget(target),
+    (error: unknown) => error instanceof Rejection && error.code === 400 && error.reason === 'bad_request',
     JSON.stringify(raw),
   );
 }
@@ -19,7 +19,7 @@ function reads(raw: string, path: string): void {
   assert.equal(target.ambiguity, undefined, raw);
   assert.equal(target.path, path, raw);
   assert.equal(target.raw, raw);
-  refuseAmbiguousTarget(target);
+  rejectAmbiguousTarget(target);
 }
 
 describe('a request target', () => {

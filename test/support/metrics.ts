@@ -1,5 +1,5 @@
 import { authenticationMethods } from '../../src/authentication/methods.js';
-import { rejectionReasons } from '../../src/guard/refusal.js';
+import { rejectionReasons } from '../../src/guard/guards.js';
 import { createKnownResources } from '../../src/kubernetes/known-resources.js';
 import { createMetrics, type Metrics, type MetricsOptions } from '../../src/observability/metrics/metrics.js';
 import { upstreamErrorReasons } from '../../src/transport/upstream-error.js';

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from 'nod
 import { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { hasField } from '../../http/header-fields.js';
+import { http2Mark } from '../../http/message.js';
 
 /**
  * The request of an HTTP/2 stream as HTTP/1.1 would have brought it, so that one chain judges and forwards both: the part of
@@ -14,6 +15,7 @@ export class Http2Request extends Readable {
   readonly httpVersionMajor = 2;
   readonly httpVersionMinor = 0;
   readonly upgrade = false;
+  readonly [http2Mark] = true;
   readonly method: string;
   url: string;
   readonly headers: IncomingHttpHeaders;
@@ -60,11 +62,6 @@ export class Http2Request extends Readable {
       if (!this.push(chunk)) this.stream.pause();
     });
   }
-}
-
-/** Whether a request came by HTTP/2, and not by HTTP/1.1 with another number in its first line. */
-export function isHttp2(request: unknown): boolean {
-  return request instanceof Http2Request;
 }
 
 function plainHeaders(headers: Http2Headers): IncomingHttpHeaders {

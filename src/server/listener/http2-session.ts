@@ -7,15 +7,15 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { Allowance } from '../../lib/token-bucket.js';
+import { TokenBucket } from '../../lib/token-bucket.js';
 import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
 import { Http2Request } from './http2-request.js';
 import { Http2Response } from './http2-response.js';
 
 /** Streams that a client resets before their answer is whole: a page that is left, at once, and a slow rate from then on (CVE-2023-44487). */
-const resets = { most: 500, perSecond: 20 };
+const resets = { rate: 20, burst: 500 };
 /** PING and SETTINGS frames, which are answered each. */
-const controls = { most: 500, perSecond: 20 };
+const controls = { rate: 20, burst: 500 };
 
 /** Bytes that one stream may send before they are read on. */
 const streamWindow = 256 * 1024;
@@ -58,8 +58,8 @@ export class Http2Session {
   readonly #socket: TLSSocket;
   readonly #server: Server;
   readonly #onAbuse: (reason: AbuseReason, socket: TLSSocket) => void;
-  readonly #resets = new Allowance(resets.most, resets.perSecond);
-  readonly #controls = new Allowance(controls.most, controls.perSecond);
+  readonly #resets = new TokenBucket(resets);
+  readonly #controls = new TokenBucket(controls);
   readonly #responses = new Set<Http2Response>();
   #idleSince = performance.now();
   #used = false;

@@ -1,0 +1,49 @@
+import { type Check, everyMount, type Guard, type GuardParts } from './guard.js';
+import { Rejection } from './rejection.js';
+
+/** With authentication, a request says by its credential alone who sends it. */
+export const claimedIdentity = {
+  name: 'claimed identity',
+  options: {},
+  reasons: ['impersonation', 'bad_request'],
+  judges: everyMount,
+  create(_options: object, { authentication }: GuardParts): Check | undefined {
+    return authentication && (request => rejectClaimedIdentity(request.raw.rawHeaders));
+  },
+} as const satisfies Guard;
+
+/** What the API server takes for who a request is from, when it trusts its sender (RequestHeader authentication and impersonation). */
+const identityHeader = /^(?:impersonate|x-remote-(?:user|group|uid|extra))(?:-|s?$)/;
+
+/**
+ * Rejects a request that says itself who it is from, beside its credential, or that has two credentials; for a proxy that authenticates
+ * its callers. Spellings that some server takes for the same name (underscores, as CGI makes of hyphens, and other marks) count
+ * as well. Throws a Rejection.
+ */
+export function rejectClaimedIdentity(rawHeaders: readonly string[]): void {
+  let credentials = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    switch (name.charCodeAt(0) | 0x20) {
+      case 0x61:
+        if (name.length === 13 && name.toLowerCase() === 'authorization') credentials += 1;
+        break;
+      case 0x69:
+      case 0x78:
+        if (identityHeader.test(name.toLowerCase().replace(/[^a-z0-9]+/g, '-'))) throw claimed();
+        break;
+    }
+  }
+  if (credentials > 1) {
+    throw new Rejection(400, 'bad_request', 'the request has more than one Authorization header');
+  }
+}
+
+function claimed(): Rejection {
+  return new Rejection(
+    403,
+    'impersonation',
+    'Impersonate-* and X-Remote-* headers are not accepted, because this proxy authenticates its callers and ' +
+      'sends every request in the name of who made it; leave them out',
+  );
+}

@@ -1,0 +1,61 @@
+import type { Authentication } from '../authentication/authentication.js';
+import type { OptionOwner } from '../lib/option.js';
+import type { RequestContext } from '../request/context.js';
+import type { Mount } from '../request/mount.js';
+import type { RequestSlots } from './request-slots.js';
+
+/** What a check returns that has answered the request itself: no other guard judges it. */
+export const answered = Symbol('answered');
+
+/**
+ * Judges one request, plain or with an upgrade. Throws a Rejection, or rejects with one where it has to wait. It runs for each
+ * request, so it allocates nothing for those that pass.
+ */
+export type Check = (request: RequestContext) => void | Promise<void> | typeof answered;
+
+/** What guards are created with, besides the options. */
+export interface GuardParts {
+  /** Undefined where callers are not authenticated: everyone is the kubeconfig's user then. */
+  readonly authentication: Authentication | undefined;
+  readonly slots: RequestSlots;
+}
+
+/** One rule: which requests it judges, and how. Its options, its reasons and its place in the order follow from the list of guards. */
+export interface Guard extends OptionOwner {
+  readonly name: string;
+  /** Why it rejects: values of `reason` in kube_api_proxy_rejected_requests_total. */
+  readonly reasons: readonly string[];
+  /** Whether it judges the requests of a mount. */
+  judges(mount: Mount): boolean;
+  /** Undefined if the options do not ask for the rule. */
+  create(options: never, parts: GuardParts): Check | undefined;
+}
+
+/** Header fields for an answer, whoever it is from: name, value, …; undefined for none. */
+export type AnswerFields = (request: RequestContext) => readonly string[] | undefined;
+
+/** Header fields for browsers that go with every answer, a rejection too. */
+export interface AnswerRule extends OptionOwner {
+  readonly name: string;
+  /** Undefined if the options do not ask for them. */
+  create(options: never, parts: GuardParts): AnswerFields | undefined;
+}
+
+export function everyMount(): boolean {
+  return true;
+}
+
+/** Mounts whose requests go to an API server. */
+export function apiMounts({ isApi }: Mount): boolean {
+  return isApi;
+}
+
+/** All mounts but the proxy's own metrics and health. */
+export function countedMounts({ isCounted }: Mount): boolean {
+  return isCounted;
+}
+
+/** All mounts but those for kubelets and load balancers, which have no credential. */
+export function callersMounts({ access }: Mount): boolean {
+  return access === 'caller';
+}

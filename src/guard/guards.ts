@@ -1,0 +1,49 @@
+import { authentication } from './authentication.js';
+import { claimedIdentity } from './claimed-identity.js';
+import { cors } from './cors.js';
+import { fairShares } from './fair-shares.js';
+import { filter } from './filter.js';
+import { framing } from './framing.js';
+import type { AnswerRule, Guard } from './guard.js';
+import { host } from './host.js';
+import { hostField } from './host-field.js';
+import { impersonation } from './impersonation.js';
+import { namespaces } from './namespaces.js';
+import { origin } from './origin.js';
+import { preflight } from './preflight.js';
+import { proxiedPage } from './proxied-page.js';
+import { readOnly } from './read-only.js';
+import { requestTarget } from './request-target.js';
+import { resources } from './resources.js';
+
+/**
+ * The order in which every request is judged, plain or with an upgrade. A new rule needs an entry here and nothing else: its flags, their
+ * rows in --help and README, and its reasons in the metrics come from its file.
+ */
+export const guards = [
+  // Is there one reading of the message?
+  framing,
+  requestTarget,
+  hostField,
+  // Does it come from a web page that has no business here?
+  host,
+  preflight,
+  origin,
+  // Who sends it?
+  claimedIdentity,
+  authentication,
+  // Is there room for it?
+  fairShares,
+  // May it do what it asks for?
+  filter,
+  impersonation,
+  readOnly,
+  namespaces,
+  resources,
+] as const satisfies readonly Guard[];
+
+/** What answers get for browsers, in this order, before a request is judged. */
+export const answerRules = [cors, proxiedPage] as const satisfies readonly AnswerRule[];
+
+/** Every reason that a guard rejects with, once. */
+export const rejectionReasons: readonly string[] = [...new Set(guards.flatMap(({ reasons }) => reasons))];

@@ -1,0 +1,196 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SharesInUse } from '../observability/metrics/metrics.js';
+import { Rejection } from './rejection.js';
+import { RejectionCount, type UserShare, UserShares } from './user-shares.js';
+
+/** Why there is no slot for a request: values of `reason` in kube_api_proxy_rejected_requests_total. */
+export const slotReasons = [
+  'max_inflight',
+  'max_longrunning',
+  'user_inflight',
+  'user_longrunning',
+  'rate_limit',
+] as const;
+
+/** How many requests there may be; 0 is no limit. The keys are those of the options. */
+export interface SlotLimits {
+  /** Requests that are being served, long-running ones not counted. */
+  readonly maxRequestsInflight: number;
+  /** Long-running requests and upgrades that are open. */
+  readonly maxLongrunningRequests: number;
+  readonly maxRequestsInflightPerUser: number;
+  readonly maxLongrunningRequestsPerUser: number;
+  /** Requests of one user in a second, of either kind. */
+  readonly rateLimit: number;
+  /** How many of them may come at once. */
+  readonly rateLimitBurst: number;
+  /** Processes that share the work, and so the limits: each has its part of every one, rounded up. */
+  readonly workers: number;
+}
+
+/** The two kinds of requests, which are counted apart from each other. */
+export type RequestKind = 'inflight' | 'longrunning';
+
+/** A limit and how its rejections are counted and worded. */
+interface Limit {
+  readonly max: number;
+  readonly reason: (typeof slotReasons)[number];
+  readonly message: string;
+}
+
+/** There is no slot for a request. */
+export interface NoSlot {
+  readonly rejection: Rejection;
+  /** Settles when the client may hear of it; undefined is at once. */
+  readonly delay: Promise<void> | undefined;
+}
+
+/** Seconds after which a rejected client may try again; the API server says the same (`filters/maxinflight.go`). */
+const retryAfterSeconds = 1;
+/** Rejections that a user hears at once within a second: a user with more does not wait as told. */
+const promptRejections = 50;
+/** Rejections that are delayed at a time, each with its request in memory. */
+const maxDelayed = 2_000;
+/** Milliseconds between two of them, which else would come all at once, and again after a second. */
+const delayInterval = 2;
+
+/**
+ * Counts the requests that are being served, all of them and each user's, and rejects what is over a limit. Nothing waits in a
+ * queue for a slot, as in the API server's max-in-flight filter. But rejecting takes time as well, which a client that asks again
+ * and again would take from all others: it waits for the rejection, for as long as it should have waited after it.
+ */
+export class RequestSlots {
+  readonly #total: Readonly<Record<RequestKind, Limit>>;
+  readonly #perUser: Readonly<Record<RequestKind, Limit>>;
+  readonly #rate: Limit;
+  readonly #now: () => number;
+  readonly #wait: (milliseconds: number) => Promise<unknown>;
+  readonly #taken: Record<RequestKind, number> = { inflight: 0, longrunning: 0 };
+  /** Where no limit is a user's own, rejections are counted for all users together. */
+  readonly #everyone = new RejectionCount();
+  #delayed = 0;
+  /** When the last of them is over. */
+  #delayedUntil = 0;
+  /** Undefined where no limit is a user's own. */
+  readonly #users: UserShares | undefined;
+
+  /**
+   * @param now Milliseconds of a clock that never goes back.
+   * @param wait Resolves after so many of them.
+   */
+  constructor(
+    limits: SlotLimits,
+    now: () => number = () => performance.now(),
+    wait: (milliseconds: number) => Promise<unknown> = delay,
+  ) {
+    const workers = Math.max(1, limits.workers);
+    const part = (limit: number) => Math.ceil(limit / workers);
+    const named = (limit: number, own = part(limit), unit = '') =>
+      workers === 1 ? `${limit}${unit}` : `${limit}${unit}, ${own} for each of ${workers} workers`;
+    const rate = limits.rateLimit / workers;
+    this.#total = {
+      inflight: {
+        max: part(limits.maxRequestsInflight),
+        reason: 'max_inflight',
+        message: `as many requests are being served as --max-requests-inflight (${named(limits.maxRequestsInflight)}) allows`,
+      },
+      longrunning: {
+        max: part(limits.maxLongrunningRequests),
+        reason: 'max_longrunning',
+        message: `as many long-running requests are open as --max-longrunning-requests (${named(limits.maxLongrunningRequests)}) allows`,
+      },
+    };
+    this.#perUser = {
+      inflight: {
+        max: part(limits.maxRequestsInflightPerUser),
+        reason: 'user_inflight',
+        message: `as many requests of yours are being served as --max-requests-inflight-per-user (${named(limits.maxRequestsInflightPerUser)}) allows`,
+      },
+      longrunning: {
+        max: part(limits.maxLongrunningRequestsPerUser),
+        reason: 'user_longrunning',
+        message: `as many long-running requests of yours are open as --max-longrunning-requests-per-user (${named(limits.maxLongrunningRequestsPerUser)}) allows`,
+      },
+    };
+    this.#rate = {
+      max: rate,
+      reason: 'rate_limit',
+      message: `you send more requests than --rate-limit (${named(limits.rateLimit, Math.round(rate * 100) / 100, ' a second')}) allows`,
+    };
+    this.#now = now;
+    this.#wait = wait;
+    if (this.#perUser.inflight.max > 0 || this.#perUser.longrunning.max > 0 || limits.rateLimit > 0) {
+      this.#users = new UserShares({ rate, burst: part(limits.rateLimitBurst) });
+    }
+  }
+
+  /** What is taken now, and of how many users anything has to be known. */
+  get inUse(): SharesInUse {
+    this.#users?.forgetGone(this.#now());
+    return { ...this.#taken, users: this.#users?.count ?? 0 };
+  }
+
+  /** A slot for one more request of this user, to be released when the request is over, unless a limit is reached. */
+  take(user: string, kind: RequestKind): Slot | NoSlot {
+    const now = this.#now();
+    const share = this.#users?.of(user, now);
+    const reached = this.#reachedLimit(share, kind, now);
+    if (reached !== undefined) {
+      const rejections = share?.rejections ?? this.#everyone;
+      const isPrompt = rejections.add(now) <= promptRejections || this.#delayed >= maxDelayed;
+      return { rejection: rejectionOf(reached), delay: isPrompt ? undefined : this.#delay(now) };
+    }
+    share?.takeToken(now);
+    return new Slot(kind, this.#taken, share);
+  }
+
+  async #delay(now: number): Promise<void> {
+    this.#delayed += 1;
+    this.#delayedUntil = Math.max(now + retryAfterSeconds * 1000, this.#delayedUntil + delayInterval);
+    await this.#wait(this.#delayedUntil - now);
+    this.#delayed -= 1;
+  }
+
+  /** A user's own limits come first: a user who is over them is told so, whatever the others do. */
+  #reachedLimit(share: UserShare | undefined, kind: RequestKind, now: number): Limit | undefined {
+    if (share !== undefined) {
+      if (isReached(this.#perUser[kind], share.taken[kind])) return this.#perUser[kind];
+      if (!share.hasToken(now)) return this.#rate;
+    }
+    return isReached(this.#total[kind], this.#taken[kind]) ? this.#total[kind] : undefined;
+  }
+}
+
+/** What one request has taken of everybody's slots and of its user's. */
+export class Slot {
+  readonly #kind: RequestKind;
+  readonly #total: Record<RequestKind, number>;
+  readonly #share: UserShare | undefined;
+  #isTaken = true;
+
+  constructor(kind: RequestKind, total: Record<RequestKind, number>, share: UserShare | undefined) {
+    this.#kind = kind;
+    this.#total = total;
+    this.#share = share;
+    total[kind] += 1;
+    if (share !== undefined) share.taken[kind] += 1;
+  }
+
+  /** Later calls do nothing. */
+  release(): void {
+    if (!this.#isTaken) return;
+    this.#isTaken = false;
+    this.#total[this.#kind] -= 1;
+    if (this.#share !== undefined) this.#share.taken[this.#kind] -= 1;
+  }
+}
+
+function isReached({ max }: Limit, taken: number): boolean {
+  return max > 0 && taken >= max;
+}
+
+function rejectionOf({ reason, message }: Limit): Rejection {
+  return new Rejection(429, reason, `${message}; try again in ${retryAfterSeconds} s`, {
+    retryAfterSeconds,
+  });
+}

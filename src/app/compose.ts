@@ -130,6 +130,7 @@ export async function createProgram(
         expiryWarning.watch(notAfter);
       },
       onConnect: metrics.traffic.connected,
+      onFirstByte: metrics.traffic.firstByte,
       refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
       onReload: problems => {
         metrics.credentials.reloaded(problems.length === 0);

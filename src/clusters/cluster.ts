@@ -6,7 +6,10 @@ import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import { createDial, type Dial } from '../transport/dial/dial.js';
 import type { ProxyConfig } from '../transport/dial/proxy-url.js';
 import { createSecureContext } from '../transport/dial/tls.js';
-import { UpstreamDispatcher } from '../transport/pool.js';
+import { ConnectionPool } from '../transport/pool.js';
+import { renewOn401, type SessionRequest } from '../transport/renew-on-401.js';
+import { retryStale } from '../transport/retry-stale.js';
+import type { RoundTripper } from '../transport/round-trip.js';
 
 /** One API server and one way to authenticate to it, until the configuration changes. */
 export interface Endpoint {
@@ -18,7 +21,7 @@ export interface Endpoint {
   readonly proxy: ProxyConfig | undefined;
 }
 
-/** What one request goes upstream with: a picture of the moment, which an exchange keeps to its end. */
+/** What one request goes upstream with: a picture of the moment, which the request keeps to its end. */
 export interface Session {
   /** The endpoint that it was made from. A request that was judged for another one is judged again before it is sent. */
   readonly endpoint: Endpoint;
@@ -29,7 +32,9 @@ export interface Session {
   readonly credential: Credential;
   /** Flat list of Impersonate-* fields; empty unless impersonation is configured. */
   readonly impersonation: readonly string[];
-  readonly dispatcher: UpstreamDispatcher;
+  readonly pool: ConnectionPool;
+  /** Sends a request over the pool, once more if a connection has gone stale. */
+  readonly roundTripper: RoundTripper;
   readonly dial: Dial;
 }
 
@@ -43,6 +48,8 @@ export interface ClusterOptions {
   readonly onCertificate: (notAfter: Date | undefined) => void;
   /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
   readonly onConnect: (connect: number, tls: number | undefined) => void;
+  /** Milliseconds from sending a client's request to the head of its response. */
+  readonly onFirstByte: (milliseconds: number) => void;
 }
 
 /** A session and what it was made from. */
@@ -56,14 +63,17 @@ interface Made {
  * one, open ones end on theirs, and idle connections of the old one are closed.
  */
 export class Cluster {
+  /** Sends clients' requests. */
+  readonly roundTripper: RoundTripper<SessionRequest<Session>>;
   readonly #options: ClusterOptions;
   #endpoint: Endpoint;
   #made: Made | undefined;
-  readonly #dispatchers = new Set<UpstreamDispatcher>();
+  readonly #pools = new Set<ConnectionPool>();
 
   constructor(endpoint: Endpoint, options: ClusterOptions) {
     this.#endpoint = endpoint;
     this.#options = options;
+    this.roundTripper = renewOn401({ sessions: this, onFirstByte: options.onFirstByte });
     this.#takeUp();
   }
 
@@ -81,7 +91,7 @@ export class Cluster {
   get connections(): { readonly idle: number; readonly active: number } {
     let idle = 0;
     let active = 0;
-    for (const { counts } of this.#dispatchers) {
+    for (const { counts } of this.#pools) {
       idle += counts.idle;
       active += counts.active;
     }
@@ -137,7 +147,7 @@ export class Cluster {
   /** Ends every connection and the credential source's work. */
   destroy(): void {
     this.#endpoint.source.close();
-    for (const dispatcher of this.#dispatchers) dispatcher.destroy();
+    for (const pool of this.#pools) pool.destroy();
   }
 
   #sessionOf(endpoint: Endpoint, credential: Credential): Session {
@@ -160,10 +170,10 @@ export class Cluster {
       impersonation: config.impersonation === undefined ? [] : impersonationHeaders(config.impersonation),
     };
     if (before !== undefined && needsSameConnections(before, endpoint, credential)) {
-      const { dispatcher, dial } = before.session;
-      return { ...identity, dispatcher, dial };
+      const { pool, roundTripper, dial } = before.session;
+      return { ...identity, pool, roundTripper, dial };
     }
-    before?.session.dispatcher.close();
+    before?.session.pool.close();
     this.#options.onCertificate(credential.clientCertificate?.notAfter);
     const options = {
       server: config.server,
@@ -176,13 +186,13 @@ export class Cluster {
     };
     const dial = createDial(options);
     const sharesConnections = this.#options.http2 && config.server.protocol === 'https:';
-    const dispatcher = new UpstreamDispatcher(
+    const pool = new ConnectionPool(
       dial,
       sharesConnections ? createDial({ ...options, protocols: ['h2', 'http/1.1'] }) : undefined,
     );
-    this.#dispatchers.add(dispatcher);
-    dispatcher.whenEmpty(() => this.#dispatchers.delete(dispatcher));
-    return { ...identity, dispatcher, dial };
+    this.#pools.add(pool);
+    pool.whenEmpty(() => this.#pools.delete(pool));
+    return { ...identity, pool, roundTripper: retryStale(pool), dial };
   }
 }
 

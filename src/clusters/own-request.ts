@@ -1,4 +1,5 @@
-import type { Carrier, ExchangeEvents, OutgoingBody } from '../transport/carrier.js';
+import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
+import type { OutgoingBody, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
 import type { Cluster, Session } from './cluster.js';
 import { sessionWithin } from './session-within.js';
@@ -54,22 +55,8 @@ async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
   return next === undefined ? answer : ask(next, question);
 }
 
-/** A connection that has been idle may be gone already; what these requests ask for may be asked twice. */
-async function ask(session: Session, question: Question): Promise<OwnAnswer> {
-  const connection = session.dispatcher.acquire();
-  try {
-    return await exchange(connection, session, question);
-  } catch (error) {
-    if (!connection.stale || error === tooLate) throw toUpstreamError(error as Error, session.host);
-  }
-  return exchange(session.dispatcher.connect(), session, question).catch(error => {
-    throw toUpstreamError(error as Error, session.host);
-  });
-}
-
-async function exchange(
-  connection: Carrier,
-  { credential, host, serverPath, impersonation }: Session,
+async function ask(
+  { credential, host, serverPath, impersonation, roundTripper }: Session,
   { path, body, accept = 'application/json', timeout }: Question,
 ): Promise<OwnAnswer> {
   const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...impersonation];
@@ -77,19 +64,23 @@ async function exchange(
   if (body !== undefined) {
     headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));
   }
-  const method = body === undefined ? 'GET' : 'POST';
+  const request = {
+    method: body === undefined ? 'GET' : 'POST',
+    path: serverPath + path,
+    headers,
+    body: body === undefined ? undefined : textBody(body),
+    // What these requests ask for may be asked twice.
+    isRepeatable: true,
+  };
   const answer = new AnswerInMemory();
-  const timer = setTimeout(() => answer.onError(tooLate), timeout);
+  const timer = setTimeout(() => answer.error(tooLate), timeout);
+  let trip: RoundTrip | undefined;
   try {
-    connection.send(
-      { method, path: serverPath + path, headers },
-      body === undefined ? undefined : textBody(body),
-      answer,
-    );
+    trip = roundTripper.send(request, answer);
     return await answer.whole;
   } catch (error) {
-    connection.cancel();
-    throw error;
+    trip?.abort();
+    throw toUpstreamError(error as Error, host);
   } finally {
     clearTimeout(timer);
   }
@@ -106,7 +97,7 @@ function textBody(text: string): OutgoingBody {
 }
 
 /** An answer that is collected whole. */
-class AnswerInMemory implements ExchangeEvents {
+class AnswerInMemory implements ResponseSink {
   readonly whole: Promise<OwnAnswer>;
   readonly #chunks: Buffer[] = [];
   #length = 0;
@@ -121,23 +112,23 @@ class AnswerInMemory implements ExchangeEvents {
     });
   }
 
-  onHead(statusCode: number): void {
+  head(statusCode: number): void {
     this.#status = statusCode;
   }
 
-  onBody(chunk: Buffer): void {
+  data(chunk: BorrowedBytes): void {
     this.#length += chunk.length;
     if (this.#length > maxBytes) throw new Error('the answer is too large');
-    this.#chunks.push(Buffer.from(chunk));
+    this.#chunks.push(chunk.copy());
   }
 
-  onIdle(): void {}
+  idle(): void {}
 
-  onEnd(): void {
+  end(): void {
     this.#resolve({ status: this.#status, text: Buffer.concat(this.#chunks).toString('utf8') });
   }
 
-  onError(error: Error): void {
+  error(error: Error): void {
     this.#reject(error);
   }
 }

@@ -7,7 +7,7 @@ import type { RequestContext } from '../request/context.js';
 import { outboundHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 
-/** What every exchange with the API server has in common. */
+/** What all requests to the API server have in common. */
 export interface ProxyContext {
   readonly openStreams: OpenStreams;
   /** Whether callers are authenticated: every request then acts as its caller, and none of their credentials goes upstream. */

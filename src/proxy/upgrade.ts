@@ -7,6 +7,7 @@ import { StatusError } from '../kubernetes/status.js';
 import type { EndReason } from '../observability/metrics/traffic-metrics.js';
 import type { RequestContext } from '../request/context.js';
 import { StallTimer } from '../server/listener/stall-timer.js';
+import { type Attempt, SessionAttempts } from '../transport/session-attempts.js';
 import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
@@ -36,18 +37,17 @@ export function keepSocket(request: IncomingMessage, socket: Socket, head: Buffe
  * after its 101 is the client's socket taken over and both are spliced, byte for byte. Any other answer goes back as
  * it is, and ends the connection, so that nothing the client sends after it passes unjudged.
  */
-export class Upgrade implements OpenStream {
+export class Upgrade implements OpenStream, Attempt<Session> {
   readonly #context: ProxyContext;
   readonly #request: RequestContext;
   readonly #response: ServerResponse;
   readonly #client: Socket;
   #early: Buffer[];
   #earlyBytes = 0;
+  readonly #attempts: SessionAttempts<Session>;
   readonly #stall: StallTimer;
   #giveUp: () => void = () => {};
   #upstream: Socket | undefined;
-  /** Whether a 401 has been tried again with another credential. */
-  #renewed = false;
   #done = false;
 
   constructor(context: ProxyContext, request: RequestContext) {
@@ -57,6 +57,7 @@ export class Upgrade implements OpenStream {
     this.#response = request.reply.raw;
     this.#client = socket;
     this.#early = head.length > 0 ? [head] : [];
+    this.#attempts = new SessionAttempts(request.cluster, this);
     this.#stall = new StallTimer(socket, context.patience, () => this.#onStall());
   }
 
@@ -73,12 +74,14 @@ export class Upgrade implements OpenStream {
     client.once('close', () => this.#tearDown('client'));
     // Reading now is what tells of a client that leaves before there is an answer.
     client.on('data', this.#keepEarly);
-    const session = this.#request.cluster.session();
-    if (!(session instanceof Promise)) this.#send(session);
-    else session.then(late => this.#send(late)).catch(error => this.#fail(error));
+    this.#attempts.start();
   }
 
-  #send(session: Session): void {
+  get bringsAuthorization(): boolean {
+    return bringsAuthorization(this.#context, this.#request);
+  }
+
+  sendWith(session: Session): void {
     if (this.#done) return;
     const { path, headers } = outboundRequest(this.#context, this.#request, session);
     const method = this.#request.raw.method as string;
@@ -92,10 +95,10 @@ export class Upgrade implements OpenStream {
       {
         onUpgrade: (answer, socket, head) => {
           if (asks) this.#splice(answer, socket, head);
-          else this.#fail(new UpstreamError(502, 'protocol', 'the API server switched protocols unasked'));
+          else this.fail(new UpstreamError(502, 'protocol', 'the API server switched protocols unasked'));
         },
         onResponse: answer => this.#answer(session, answer),
-        onError: error => this.#fail(toUpstreamError(error, session.host)),
+        onError: error => this.fail(toUpstreamError(error, session.host)),
       },
     );
   }
@@ -111,7 +114,7 @@ export class Upgrade implements OpenStream {
 
   /** The client's bytes have waited too long for an answer. */
   #onStall(): void {
-    this.#fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
+    this.fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
     this.#giveUp();
   }
 
@@ -143,24 +146,23 @@ export class Upgrade implements OpenStream {
   }
 
   #answer(session: Session, answer: IncomingMessage): void {
-    if (answer.statusCode !== 401 || this.#renewed || bringsAuthorization(this.#context, this.#request)) {
+    const renewal = this.#attempts.renewal(answer.statusCode as number);
+    if (renewal === undefined) {
       this.#refuse(session, answer);
       return;
     }
-    this.#renewed = true;
     // It may break off meanwhile; that matters only if it goes to the client.
     answer.on('error', () => {});
-    this.#request.cluster
-      .refused(session)
+    renewal
       .then(next => {
         if (next === undefined) {
           this.#refuse(session, answer);
           return;
         }
         answer.destroy();
-        this.#send(next);
+        this.#attempts.send(next);
       })
-      .catch(error => this.#fail(error));
+      .catch(error => this.fail(error));
   }
 
   #refuse(session: Session, answer: IncomingMessage): void {
@@ -185,7 +187,7 @@ export class Upgrade implements OpenStream {
     } catch (error) {
       // Node keeps the invalid status message, and would throw again.
       response.statusMessage = '';
-      this.#fail(toUpstreamError(error as Error, session.host));
+      this.fail(toUpstreamError(error as Error, session.host));
       this.#giveUp();
       return;
     }
@@ -201,7 +203,7 @@ export class Upgrade implements OpenStream {
     else answer.once('error', onError).pipe(response);
   }
 
-  #fail(error: Error): void {
+  fail(error: Error): void {
     if (this.#done) return;
     this.#request.record.endedBy ??= 'error';
     this.#done = true;
@@ -230,7 +232,7 @@ export class Upgrade implements OpenStream {
   /** Answers an upgrade that has not begun; one that has knows no end that a proxy could say, and goes on until it is cut off. */
   end(): void {
     if (this.#upstream !== undefined || this.#response.headersSent) return;
-    this.#fail(new StatusError(503, 'kube-api-proxy is shutting down'));
+    this.fail(new StatusError(503, 'kube-api-proxy is shutting down'));
     this.#giveUp();
   }
 

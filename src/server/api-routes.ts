@@ -2,8 +2,8 @@ import { METHODS } from 'node:http';
 import httpProxy from '@fastify/http-proxy';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { HttpExchange } from '../proxy/http-exchange.js';
 import type { ProxyContext } from '../proxy/outbound-request.js';
+import { PlainRequest } from '../proxy/plain-request.js';
 import { Upgrade } from '../proxy/upgrade.js';
 
 /** The methods that the API server can be asked with: all that Node's parser knows but CONNECT, which it tells of by itself. */
@@ -41,7 +41,7 @@ async function registerProxy(app: FastifyInstance, { context, route }: ProxyOpti
     disableCache: true,
     preHandler: request => {
       if (request.raw.upgrade) new Upgrade(context, request.context).start();
-      else new HttpExchange(context, request.context).start();
+      else new PlainRequest(context, request.context).start();
     },
   });
 }

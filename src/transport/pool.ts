@@ -1,7 +1,10 @@
-import type { Carrier } from './carrier.js';
 import type { Dial } from './dial/dial.js';
-import { type ConnectionOwner, UpstreamConnection } from './http1/connection.js';
+import { type ConnectionOwner, Http1Connection } from './http1/connection.js';
 import { Http2Pool } from './http2/pool.js';
+import type { Lease } from './lease.js';
+import { PendingTrip } from './pending-trip.js';
+import type { Pool, PooledTrip } from './retry-stale.js';
+import { type OutgoingRequest, type ResponseSink, refuseIllegal } from './round-trip.js';
 
 /** Under the 60 s of common load balancers and the 90 s of the API server, so that they seldom close first. */
 const idleTimeout = 55_000;
@@ -10,15 +13,15 @@ const sweepInterval = 5_000;
 const maxIdle = 128;
 
 /**
- * Hands out connections: the one used last first, a new one when all are busy. There is no upper limit and no queue, so
- * that any number of watches leaves room for a plain request, as net/http's Transport does it.
+ * The connections to one API server with one client certificate. A request gets the one used last, or a new one when all are busy. There
+ * is no upper limit and no queue, so that any number of watches leaves room for a plain request, as in net/http's Transport.
  */
-export class UpstreamDispatcher implements ConnectionOwner {
+export class ConnectionPool implements Pool, ConnectionOwner {
   readonly #dial: Dial;
   /** For requests that may share a connection; undefined where none is shared. */
   readonly #shared: Http2Pool | undefined;
-  readonly #idle: UpstreamConnection[] = [];
-  readonly #open = new Set<UpstreamConnection>();
+  readonly #idle: Http1Connection[] = [];
+  readonly #open = new Set<Http1Connection>();
   #closed = false;
   #sweep: NodeJS.Timeout | undefined;
   #onEmpty: () => void = () => {};
@@ -46,28 +49,35 @@ export class UpstreamDispatcher implements ConnectionOwner {
     };
   }
 
-  /**
-   * For a long-running request without a body: a stream of a connection that others share, where the API server speaks HTTP/2. A
-   * promise while a connection is being opened, which rejects with its error.
-   */
-  acquireShared(): Carrier | Promise<Carrier> {
-    return this.#shared === undefined ? this.acquire() : this.#shared.acquire();
+  /** Sends a request; the sink hears of it later. Throws a TypeError when it would not be HTTP. */
+  send(request: OutgoingRequest, sink: ResponseSink): PooledTrip {
+    refuseIllegal(request);
+    const lease = this.#leaseFor(request);
+    if (lease instanceof Promise) return new PendingTrip(lease, request, sink);
+    lease.send(request, sink);
+    return lease;
+  }
+
+  /** A promise while a connection to share is being opened, which rejects with its error. */
+  #leaseFor({ connection }: OutgoingRequest): Lease | Promise<Lease> {
+    if (connection === 'shared' && this.#shared !== undefined) return this.#shared.acquire();
+    return connection === 'new' ? this.connect() : this.acquire();
   }
 
   /** An idle connection, or else a new one. */
-  acquire(): UpstreamConnection {
+  acquire(): Http1Connection {
     return this.#idle.pop() ?? this.connect();
   }
 
-  /** A new connection, whatever is idle: for the second try after a stale one. */
-  connect(): UpstreamConnection {
-    const connection = new UpstreamConnection(this.#dial, this);
+  /** A new connection, whatever is idle. */
+  connect(): Http1Connection {
+    const connection = new Http1Connection(this.#dial, this);
     this.#open.add(connection);
     return connection;
   }
 
-  /** Takes a connection back whose exchange is complete. */
-  release(connection: UpstreamConnection): void {
+  /** Takes a connection back whose response is complete. */
+  release(connection: Http1Connection): void {
     if (this.#closed || this.#idle.length >= maxIdle) {
       this.discard(connection);
       return;
@@ -79,7 +89,7 @@ export class UpstreamDispatcher implements ConnectionOwner {
   }
 
   /** Ends a connection, whatever its state. */
-  discard(connection: UpstreamConnection): void {
+  discard(connection: Http1Connection): void {
     if (!this.#open.delete(connection)) return;
     const index = this.#idle.lastIndexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
@@ -96,7 +106,7 @@ export class UpstreamDispatcher implements ConnectionOwner {
     this.#onEmpty = callback;
   }
 
-  /** Ends idle connections now and those in use when their exchange ends. */
+  /** Ends idle connections now and those in use with their response. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweep);

@@ -93,7 +93,7 @@ function judge(error: Error & { readonly code?: string }): Verdict {
 }
 
 /**
- * What a failed connection or exchange is to the client. The message names the server and the way out, never more of
+ * What a failed connection or round trip is to the client. The message names the server and the way out, never more of
  * the cause than its kind; the cause itself stays in `cause`, for the log.
  *
  * @param address `host:port` of the API server, as in its URL.

@@ -36,8 +36,8 @@ export function createSharedCluster(
   let endpoint = toEndpoint(first);
 
   return {
-    async follow({ keepAlive, http2, onCertificate, onConnect }) {
-      cluster = new Cluster(endpoint, { keepAlive, http2, onCertificate, onConnect });
+    async follow(options) {
+      cluster = new Cluster(endpoint, options);
       return { cluster, close: () => {} };
     },
     replace(next) {

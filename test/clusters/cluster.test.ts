@@ -18,7 +18,7 @@ import { createCredentialMetrics } from '../../src/observability/metrics/credent
 import type { CertificatePair } from '../support/certificates.js';
 import { until } from '../support/eventually.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
-import { sendOn } from '../support/recorded-exchange.js';
+import { sendOn } from '../support/recorded-response.js';
 
 const groups = ['system:masters'];
 const hour = 3_600_000;
@@ -94,6 +94,7 @@ function start(source: CredentialSource): Cluster {
     keepAlive: 0,
     http2: true,
     onConnect: () => {},
+    onFirstByte: () => {},
     onCertificate: notAfter => certificates.push(notAfter?.toISOString().slice(0, 4)),
   });
   return upstream;
@@ -137,7 +138,7 @@ describe('a session', () => {
     one.replace(endpoint(fixed(bearer('t-2'))));
     const next = sessionOf(one);
     assert.notEqual(next, old);
-    assert.equal(next.dispatcher, old.dispatcher);
+    assert.equal(next.pool, old.pool);
     const record = await request(one);
     assert.equal(before.headers['authorization'], 'Bearer t-1');
     assert.equal(record.headers['authorization'], 'Bearer t-2');
@@ -147,20 +148,20 @@ describe('a session', () => {
 
   it('keeps its connections when the same certificate is read again', () => {
     const one = start(fixed({ clientCertificate: alice }));
-    const { dispatcher } = sessionOf(one);
+    const { pool } = sessionOf(one);
     const { certificate, key, notAfter } = alice;
     const again = { certificate: Buffer.from(certificate), key: Buffer.from(key), notAfter };
     one.replace(endpoint(fixed({ clientCertificate: again })));
-    assert.equal(sessionOf(one).dispatcher, dispatcher);
+    assert.equal(sessionOf(one).pool, pool);
   });
 
   it('has new connections when the certificate changes, and idle ones of the old are closed', async () => {
     const one = start(fixed({ clientCertificate: alice }));
-    const { dispatcher } = sessionOf(one);
+    const { pool } = sessionOf(one);
     const before = await request(one);
     await until(() => server.connections === 1);
     one.replace(endpoint(fixed({ clientCertificate: bob })));
-    assert.notEqual(sessionOf(one).dispatcher, dispatcher);
+    assert.notEqual(sessionOf(one).pool, pool);
     await until(() => server.connections === 0);
     const record = await request(one);
     assert.equal(before.tlsSubject?.commonName, 'alice');
@@ -171,7 +172,7 @@ describe('a session', () => {
 
   it('lets what is under way end on the old connection', async t => {
     const one = start(fixed({ clientCertificate: alice }));
-    const { dispatcher } = sessionOf(one);
+    const { pool } = sessionOf(one);
     let response: ServerResponse | undefined;
     t.after(
       server.intercept((incoming, outgoing) => {
@@ -181,7 +182,7 @@ describe('a session', () => {
         return true;
       }),
     );
-    const watch = await sendOn(dispatcher.acquire(), '/watch').begun;
+    const watch = await sendOn(pool.acquire(), '/watch').begun;
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     assert.equal((await request(one)).tlsSubject?.commonName, 'bob');
     response?.end('last');
@@ -192,18 +193,18 @@ describe('a session', () => {
   it('has new connections when the trusted authorities change', () => {
     const source = fixed(bearer('t-1'));
     const one = start(source);
-    const { dispatcher } = sessionOf(one);
+    const { pool } = sessionOf(one);
     one.replace({ ...endpoint(source), certificateAuthority: undefined });
-    assert.notEqual(sessionOf(one).dispatcher, dispatcher);
+    assert.notEqual(sessionOf(one).pool, pool);
   });
 
   it('impersonates as the configuration says, over the connections that are there', () => {
     const source = fixed(bearer('t-1'));
     const one = start(source);
-    const { dispatcher, impersonation } = sessionOf(one);
+    const { pool, impersonation } = sessionOf(one);
     assert.deepEqual(impersonation, []);
     one.replace(endpoint(source, { impersonation: { user: 'carol', groups: [], extra: new Map() } }));
-    assert.equal(sessionOf(one).dispatcher, dispatcher);
+    assert.equal(sessionOf(one).pool, pool);
     assert.deepEqual(sessionOf(one).impersonation, ['Impersonate-User', 'carol']);
   });
 
@@ -337,7 +338,7 @@ describe('a refused session', () => {
     questions[1]?.give('t-2');
     const next = await renewal;
     assert.deepEqual(next?.credential, bearer('t-2'));
-    assert.equal(next?.dispatcher, old.dispatcher);
+    assert.equal(next?.pool, old.pool);
     assert.equal(await one.refused(old), next, 'a stale refusal costs nothing');
     assert.equal(questions.length, 2);
   });
@@ -397,12 +398,12 @@ describe('the end of an upstream', () => {
         return incoming.url === '/watch';
       }),
     );
-    const watch = await sendOn(sessionOf(one).dispatcher.acquire(), '/watch').begun;
+    const watch = await sendOn(sessionOf(one).pool.acquire(), '/watch').begun;
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     await request(one);
     await until(() => server.connections === 2);
     one.destroy();
-    assert.equal((await watch.over).error?.code, 'ECONNRESET');
+    assert.equal((await watch.over).failure?.code, 'ECONNRESET');
     await until(() => server.connections === 0);
     assert.deepEqual(await expirySamples(), {});
   });

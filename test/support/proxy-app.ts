@@ -14,7 +14,9 @@ import type { Mount } from '../../src/request/mount.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';
 import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
 import { createDial } from '../../src/transport/dial/dial.js';
-import { UpstreamDispatcher } from '../../src/transport/pool.js';
+import { ConnectionPool } from '../../src/transport/pool.js';
+import { renewOn401 } from '../../src/transport/renew-on-401.js';
+import { retryStale } from '../../src/transport/retry-stale.js';
 
 /** Both legs to an API server, in this process: no guards, no credentials, and times that a test can wait for. */
 export interface ProxyApp {
@@ -45,17 +47,15 @@ export async function startProxyApp({
     insecureSkipTlsVerify: false,
     keepAlive: 0,
   });
-  const dispatcher = new UpstreamDispatcher(dial);
+  const pool = new ConnectionPool(dial);
   const endpoint = { config: { server: { path: '' } } };
   const session = {
-    ...{ endpoint, host: 'upstream', serverPath: '', credential: {}, impersonation: [], dispatcher, dial },
-  };
-  const cluster = {
-    host: 'upstream',
-    endpoint,
-    session: () => session,
-    refused,
-  } as unknown as Cluster;
+    ...{ endpoint, host: 'upstream', serverPath: '', credential: {}, impersonation: [] },
+    ...{ pool, roundTripper: retryStale(pool), dial },
+  } as unknown as Session;
+  const sessions = { session: () => session, refused };
+  const roundTripper = renewOn401({ sessions, onFirstByte() {} });
+  const cluster = { host: 'upstream', endpoint, ...sessions, roundTripper } as unknown as Cluster;
   const mount: Mount = {
     ...{ route: '/api', access: 'caller' as const },
     ...{ isApi: true, isCounted: true, appendsServerPath: false },
@@ -64,7 +64,7 @@ export async function startProxyApp({
     openStreams: new OpenStreams(),
     authenticates: false,
     requestTimeout: 0,
-    traffic: { firstByte() {}, upgraded() {} },
+    traffic: { upgraded() {} },
     keepAlive: 0,
     patience,
   } as unknown as ProxyContext;
@@ -109,7 +109,7 @@ export async function startProxyApp({
     port: (app.server.address() as AddressInfo).port,
     open,
     async close() {
-      dispatcher.destroy();
+      pool.destroy();
       await app.close();
     },
   };

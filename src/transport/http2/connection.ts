@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type OutgoingRequest, refuseIllegal } from '../carrier.js';
+import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
+import type { OutgoingRequest, ResponseSink } from '../round-trip.js';
 import {
   connectionPreface,
   errorCode,
@@ -66,6 +67,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   readonly #streams = new Map<number, Http2Stream>();
   readonly #inbound = new Inbound(this);
   readonly #buffer = new ReadBuffer();
+  readonly #lent = new LentBytes(() => this.#buffer.keep());
   readonly #heartbeat = new Heartbeat();
   readonly #dialled: { destroy(): void };
   #settle:
@@ -146,9 +148,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     return how;
   }
 
-  /** To be called by a stream: sends its request. Throws a TypeError when it would not be HTTP. */
+  /** To be called by a stream: sends its request. */
   start(stream: Http2Stream, request: OutgoingRequest): void {
-    refuseIllegal(request);
     if (this.#isEnded || this.#isRefused) {
       const gone = Object.assign(new Error('the connection ended before the request'), {
         code: 'ECONNRESET',
@@ -188,9 +189,10 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#socket?.write(windowUpdateFrame(streamId, bytes));
   }
 
-  /** The bytes that are being given on are needed longer. */
-  detach(): void {
-    this.#buffer.keep();
+  /** Passes a part of what was read on to a sink. Parts that a holder keeps are not written over: others' may be in the same buffer. */
+  lend(chunk: Buffer, sink: ResponseSink): void {
+    sink.data(this.#lent.lend(chunk));
+    this.#lent.takeBack();
   }
 
   /** Takes no new stream, and ends with the last one. */

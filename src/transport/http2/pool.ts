@@ -1,5 +1,5 @@
-import type { Carrier } from '../carrier.js';
 import type { Dial } from '../dial/dial.js';
+import type { Lease } from '../lease.js';
 import { Http2Connection } from './connection.js';
 
 const lookInterval = 5_000;
@@ -11,7 +11,7 @@ interface PoolOptions {
   /** Offers the API server HTTP/2 and HTTP/1.1. */
   readonly dial: Dial;
   /** A connection of HTTP/1.1, where the API server does not speak HTTP/2. */
-  readonly plain: () => Carrier;
+  readonly plain: () => Lease;
   /** Called when its last connection has ended. */
   readonly onEmpty: () => void;
 }
@@ -38,13 +38,13 @@ export class Http2Pool {
   }
 
   /** What to send a request on. A promise while a connection is being opened, which rejects with its error. */
-  acquire(): Carrier | Promise<Carrier> {
+  acquire(): Lease | Promise<Lease> {
     if (!this.#speaksHttp2) return this.#options.plain();
     const connection = this.#withRoom() ?? this.#connect();
     return (connection.isReady ? connection.open() : undefined) ?? this.#acquireLater(connection);
   }
 
-  async #acquireLater(connection: Http2Connection): Promise<Carrier> {
+  async #acquireLater(connection: Http2Connection): Promise<Lease> {
     const stream = await connection.openLater();
     if (stream === 'h2') return this.#acquireAgain();
     if (stream === 'http/1.1') this.#speaksHttp2 = false;
@@ -55,7 +55,7 @@ export class Http2Pool {
    * For who found no place on a connection that has just been opened: another one may have some. Not a third, or an API server that
    * lets few share, or sends each of them away, would have connections opened for ever.
    */
-  async #acquireAgain(): Promise<Carrier> {
+  async #acquireAgain(): Promise<Lease> {
     if (!this.#speaksHttp2) return this.#options.plain();
     const stream = await (this.#withRoom() ?? this.#connect()).openLater();
     return typeof stream === 'string' ? this.#options.plain() : stream;

@@ -1,4 +1,4 @@
-import type { OutgoingRequest } from '../carrier.js';
+import type { OutgoingRequest } from '../round-trip.js';
 
 /** A request's fields as HTTP/2 has them (RFC 9113, section 8.3.1): name, value, name, value, … */
 export function requestFields({ method, path, headers }: OutgoingRequest): string[] {

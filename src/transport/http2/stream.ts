@@ -1,4 +1,5 @@
-import type { Carrier, ExchangeEvents, OutgoingBody, OutgoingRequest } from '../carrier.js';
+import type { Lease } from '../lease.js';
+import type { OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { errorCode } from './frames.js';
 import type { HeaderFields } from './header-block.js';
 import { Http2Error } from './http2-error.js';
@@ -14,7 +15,7 @@ export const streamWindow = 256 * 1024;
 export interface StreamOwner {
   /** Whether no stream has begun on it: one that fails on it has not met a connection gone stale. */
   readonly isFresh: boolean;
-  /** Sends the stream's request. Throws a TypeError when it would not be HTTP. */
+  /** Sends the stream's request. */
   start(stream: Http2Stream, request: OutgoingRequest): void;
   /** The stream is over, or will not be sent. */
   leave(stream: Http2Stream): void;
@@ -22,17 +23,17 @@ export interface StreamOwner {
   reset(streamId: number, code: number): void;
   /** Lets the API server send more on the stream. */
   widen(streamId: number, bytes: number): void;
-  /** The bytes that are being given on are needed longer. */
-  detach(): void;
+  /** Passes a part of what was read on to a sink. */
+  lend(chunk: Buffer, sink: ResponseSink): void;
 }
 
 /** One request without a body on a connection that others share, and its answer. */
-export class Http2Stream implements Carrier {
+export class Http2Stream implements Lease {
   /** 0 until it is sent. */
   id = 0;
   readonly #connection: StreamOwner;
   /** What the answer goes to; undefined before and after. */
-  #exchange: ExchangeEvents | undefined;
+  #sink: ResponseSink | undefined;
   #isFirst = false;
   #answered = false;
   #refused = false;
@@ -48,14 +49,14 @@ export class Http2Stream implements Carrier {
     this.#connection = connection;
   }
 
-  get stale(): boolean {
+  get isStale(): boolean {
     return !this.#answered && (this.#refused || !this.#isFirst);
   }
 
-  send(request: OutgoingRequest, body: OutgoingBody | undefined, exchange: ExchangeEvents): void {
-    if (body !== undefined) throw new TypeError('a stream carries no body');
+  send(request: OutgoingRequest, sink: ResponseSink): void {
+    if (request.body !== undefined) throw new TypeError('a stream carries no body');
     this.#isFirst = this.#connection.isFresh;
-    this.#exchange = exchange;
+    this.#sink = sink;
     this.#connection.start(this, request);
   }
 
@@ -76,7 +77,7 @@ export class Http2Stream implements Carrier {
     this.#hasHead = true;
     const hasNoBody = statusCode === 204 || statusCode === 304;
     this.#left = hasNoBody ? 0 : contentLength;
-    this.#exchange?.onHead(statusCode, statusMessage, headers);
+    this.#sink?.head(statusCode, statusMessage, headers);
     if (isEnd) this.#end([]);
   }
 
@@ -95,22 +96,22 @@ export class Http2Stream implements Carrier {
       this.#left -= chunk.length;
       if (this.#left < 0) throw malformed('a body longer than its content-length');
     }
-    if (chunk.length > 0) this.#exchange?.onBody(chunk);
+    if (chunk.length > 0 && this.#sink !== undefined) this.#connection.lend(chunk, this.#sink);
     if (isEnd) {
       this.#end([]);
       return;
     }
-    this.#exchange?.onIdle();
+    this.#sink?.idle();
     this.#untold += length;
     if (!this.#paused) this.#tell();
   }
 
   #end(trailers: string[]): void {
     if (this.#left !== undefined && this.#left > 0) throw malformed('a body shorter than its content-length');
-    const exchange = this.#exchange;
-    this.#exchange = undefined;
+    const sink = this.#sink;
+    this.#sink = undefined;
     this.#connection.leave(this);
-    exchange?.onEnd(trailers);
+    sink?.end(trailers);
   }
 
   /** The API server gives it up. */
@@ -125,11 +126,11 @@ export class Http2Stream implements Carrier {
 
   /** There will be no whole answer; `isUnseen` when the API server says that it has not even looked at the request. */
   fail(error: Error, { isUnseen }: { readonly isUnseen: boolean }): void {
-    const exchange = this.#exchange;
-    this.#exchange = undefined;
+    const sink = this.#sink;
+    this.#sink = undefined;
     this.#refused = isUnseen;
     this.#connection.leave(this);
-    exchange?.onError(error);
+    sink?.error(error);
   }
 
   pause(): void {
@@ -143,26 +144,15 @@ export class Http2Stream implements Carrier {
 
   /** Has the API server send on: seldom, a frame for half a window. */
   #tell(): void {
-    if (this.#untold < streamWindow / 2 || this.#exchange === undefined) return;
+    if (this.#untold < streamWindow / 2 || this.#sink === undefined) return;
     this.#connection.widen(this.id, this.#untold);
     this.#window += this.#untold;
     this.#untold = 0;
   }
 
-  detach(): void {
-    this.#connection.detach();
-  }
-
-  /** Others may need bytes of the same buffer. */
-  reclaim(): void {}
-
-  abandon(): void {
-    this.#connection.detach();
-  }
-
-  cancel(): void {
-    const isOpen = this.#exchange !== undefined && this.id !== 0;
-    this.#exchange = undefined;
+  abort(): void {
+    const isOpen = this.#sink !== undefined && this.id !== 0;
+    this.#sink = undefined;
     if (isOpen) this.#connection.reset(this.id, errorCode.cancel);
     this.#connection.leave(this);
   }

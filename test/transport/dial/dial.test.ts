@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { createDial, type Dial, type DialOptions } from '../../../src/transport/dial/dial.js';
-import { UpstreamDispatcher } from '../../../src/transport/pool.js';
+import { ConnectionPool } from '../../../src/transport/pool.js';
 import { requestUpgrade } from '../../../src/transport/upgrade-connection.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates.js';
@@ -18,7 +18,7 @@ import {
   startConnectProxy,
   startSocksProxy,
 } from '../../support/forward-proxy.js';
-import { sendOn } from '../../support/recorded-exchange.js';
+import { sendOn } from '../../support/recorded-response.js';
 
 const authority = await createCertificateAuthority();
 const serverPair = await authority.server();
@@ -119,14 +119,14 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         t.after(() => proxy.close());
         const api = await startApiServer(t, protocol);
         const options = dialOptions(protocol, api.port, proxy, proxyProtocol);
-        const dispatcher = new UpstreamDispatcher(createDial(options));
+        const pool = new ConnectionPool(createDial(options));
         for (const path of ['/one', '/two']) {
-          const { text } = await sendOn(dispatcher.acquire(), path).over;
+          const { text } = await sendOn(pool.acquire(), path).over;
           assert.equal(text, `path ${path}`);
-          while (dispatcher.counts.idle === 0) await sleep(1);
+          while (pool.counts.idle === 0) await sleep(1);
         }
         assert.equal(proxy.requests.length, 1);
-        dispatcher.destroy();
+        pool.destroy();
         await untilClosed(proxy);
       });
 

@@ -4,21 +4,22 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import type { OutgoingBody } from '../../../src/transport/carrier.js';
+import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
 import { createDial, type Dial } from '../../../src/transport/dial/dial.js';
 import { createSecureContext } from '../../../src/transport/dial/tls.js';
-import { UpstreamDispatcher } from '../../../src/transport/pool.js';
+import { ConnectionPool } from '../../../src/transport/pool.js';
+import type { OutgoingBody } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
 import { startPackingServer } from '../../support/packing-server.js';
 import { type RawConnection, watchRaw } from '../../support/raw-http.js';
-import { sendOn } from '../../support/recorded-exchange.js';
+import { sendOn } from '../../support/recorded-response.js';
 
 const get = 'GET / HTTP/1.1\r\nHost: api\r\n\r\n';
 const hi = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi';
 const unasked = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked';
 
 let server: net.Server;
-let dispatcher: UpstreamDispatcher;
+let pool: ConnectionPool;
 /** What the server has accepted, and who waits for more. */
 let accepted: RawConnection[];
 let onAccept: () => void;
@@ -32,8 +33,8 @@ beforeEach(async () => {
     onAccept();
   });
   const port = await listen(server);
-  dispatcher = new UpstreamDispatcher(dialTo('http:', port));
-  ends.push(() => dispatcher.destroy());
+  pool = new ConnectionPool(dialTo('http:', port));
+  ends.push(() => pool.destroy());
 });
 afterEach(() => {
   for (const end of ends.splice(0)) end();
@@ -67,12 +68,12 @@ async function peer(index = 0): Promise<RawConnection> {
 
 /** One whole exchange on the only connection, which is idle afterwards. */
 async function used(): Promise<RawConnection> {
-  const exchange = sendOn(dispatcher.acquire());
+  const exchange = sendOn(pool.acquire());
   const other = await peer();
   await other.until(/\r\n\r\n$/);
   other.write(hi);
   await exchange.over;
-  await until(() => dispatcher.counts.idle === 1);
+  await until(() => pool.counts.idle === 1);
   return other;
 }
 
@@ -106,7 +107,7 @@ describe('a request', () => {
       'X-TWO',
       '2',
     ];
-    sendOn(dispatcher.acquire(), '/api?watch=1&a=\xc3\xa9%00{}|"', { method: 'DELETE', headers });
+    sendOn(pool.acquire(), '/api?watch=1&a=\xc3\xa9%00{}|"', { method: 'DELETE', headers });
     const other = await peer();
     await other.until(/\r\n\r\n/);
     assert.equal(
@@ -119,7 +120,7 @@ describe('a request', () => {
   it('has its body behind its head, on a new connection and on one that is open', async () => {
     for (const count of [1, 2]) {
       const body = new Dictation();
-      const exchange = sendOn(dispatcher.acquire(), '/', {
+      const exchange = sendOn(pool.acquire(), '/', {
         method: 'POST',
         headers: ['Content-Length', '4'],
         body,
@@ -135,14 +136,14 @@ describe('a request', () => {
       assert.equal(other.received(), post.repeat(count));
       other.write(hi);
       await exchange.over;
-      await until(() => dispatcher.counts.idle === 1);
+      await until(() => pool.counts.idle === 1);
       assert.equal(body.stopped, 0);
     }
   });
 
   it('waits for the connection to open', async () => {
     let open: (socket: Socket) => void = () => {};
-    const waiting = new UpstreamDispatcher(callback => {
+    const waiting = new ConnectionPool(callback => {
       open = socket => callback(null, socket);
       return { destroy: () => {} };
     });
@@ -166,7 +167,7 @@ describe('a request', () => {
   it('is refused with nothing written when its target or a value would end what it is part of', async () => {
     const other = await used();
     const before = other.received();
-    const connection = dispatcher.acquire();
+    const connection = pool.acquire();
     for (const path of [
       '/a b',
       '/a\r\nX: y',
@@ -179,7 +180,7 @@ describe('a request', () => {
       '/\ud800',
       ' /',
     ]) {
-      assert.throws(() => sendOn(connection, path), TypeError, JSON.stringify(path));
+      assert.throws(() => sendOn(pool, path), TypeError, JSON.stringify(path));
     }
     for (const value of [
       'a\r\nb',
@@ -193,13 +194,9 @@ describe('a request', () => {
       '\u2028',
       '\ud800',
     ]) {
+      assert.throws(() => sendOn(pool, '/', { headers: ['X', value] }), TypeError, JSON.stringify(value));
       assert.throws(
-        () => sendOn(connection, '/', { headers: ['X', value] }),
-        TypeError,
-        JSON.stringify(value),
-      );
-      assert.throws(
-        () => sendOn(connection, '/', { headers: ['Authorization', value] }),
+        () => sendOn(pool, '/', { headers: ['Authorization', value] }),
         ({ message }: Error) => !message.includes(value),
       );
     }
@@ -213,7 +210,7 @@ describe('a request', () => {
 
 describe('an answer', () => {
   it('is given on as it comes, and then that nothing more is there', async () => {
-    const exchange = sendOn(dispatcher.acquire());
+    const exchange = sendOn(pool.acquire());
     const other = await peer();
     other.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n');
     await exchange.begun;
@@ -228,19 +225,19 @@ describe('an answer', () => {
   });
 
   it('ends with its head where it answers a HEAD', async () => {
-    const exchange = sendOn(dispatcher.acquire(), '/', { method: 'HEAD' });
+    const exchange = sendOn(pool.acquire(), '/', { method: 'HEAD' });
     (await peer()).write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n');
     assert.equal((await exchange.over).whole, true);
-    await until(() => dispatcher.counts.idle === 1);
+    await until(() => pool.counts.idle === 1);
   });
 
   it('ends with the connection where it has no length', async () => {
-    const exchange = sendOn(dispatcher.acquire());
+    const exchange = sendOn(pool.acquire());
     const other = await peer();
     other.socket.end('HTTP/1.1 200 OK\r\n\r\nhi');
     assert.deepEqual([(await exchange.over).text, exchange.whole], ['hi', true]);
     await other.untilClosed();
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
   for (const [what, begin] of [
@@ -253,53 +250,53 @@ describe('an answer', () => {
   ] as const) {
     it(`that is cut ${what} is an error, and the connection of no more use`, async () => {
       for (const way of ['end', 'resetAndDestroy'] as const) {
-        const connection = dispatcher.acquire();
+        const connection = pool.acquire();
         const exchange = sendOn(connection);
         const other = await peer(accepted.length);
         await other.until(/\r\n\r\n$/);
         other.write(begin);
         if (begin !== '') await until(() => exchange.idles > 0);
         other.socket[way]();
-        assert.deepEqual([(await exchange.over).whole, exchange.error?.code], [false, 'ECONNRESET'], way);
-        assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
-        assert.equal(connection.stale, false, 'it was new');
+        assert.deepEqual([(await exchange.over).whole, exchange.failure?.code], [false, 'ECONNRESET'], way);
+        assert.deepEqual(pool.counts, { idle: 0, active: 0 });
+        assert.equal(connection.isStale, false, 'it was new');
       }
     });
   }
 
   it('that is not HTTP is an error at once, while the server waits', async () => {
     for (const [index, text] of ['SSH-2.0-x\r\n', 'HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 200 OK\n\n'].entries()) {
-      const exchange = sendOn(dispatcher.acquire());
+      const exchange = sendOn(pool.acquire());
       const other = await peer(index);
       other.write(text);
-      assert.equal((await exchange.over).error?.code, 'MALFORMED_RESPONSE');
+      assert.equal((await exchange.over).failure?.code, 'MALFORMED_RESPONSE');
       await other.untilClosed();
-      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+      assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     }
   });
 
   it('is an error to an exchange that throws at it', async () => {
-    const exchange = sendOn(dispatcher.acquire());
+    const exchange = sendOn(pool.acquire());
     exchange.onEvent = event => {
       if (event === 'head') throw new RangeError('no such head');
     };
     const other = await peer();
     other.write(hi);
-    assert.deepEqual([(await exchange.over).error?.message, exchange.text], ['no such head', '']);
+    assert.deepEqual([(await exchange.over).failure?.message, exchange.text], ['no such head', '']);
     await other.untilClosed();
   });
 });
 
 describe('a connection', () => {
   it('is given back when its answer is whole, and carries the next exchange', async () => {
-    const connection = dispatcher.acquire();
+    const connection = pool.acquire();
     for (let count = 0; count < 5; count++) {
-      const exchange = sendOn(count === 0 ? connection : dispatcher.acquire());
+      const exchange = sendOn(count === 0 ? connection : pool.acquire());
       const other = await peer();
       await other.until(new RegExp(`^(GET.*?\\r\\n\\r\\n){${count + 1}}$`, 's'));
       other.write(hi);
       assert.equal((await exchange.over).text, 'hi');
-      await until(() => dispatcher.counts.idle === 1);
+      await until(() => pool.counts.idle === 1);
     }
     assert.equal(accepted.length, 1);
     assert.equal(connection.reused, true);
@@ -310,40 +307,40 @@ describe('a connection', () => {
     ['is an HTTP/1.0 one', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
   ] as const) {
     it(`is ended when its answer ${what}`, async () => {
-      const exchange = sendOn(dispatcher.acquire());
+      const exchange = sendOn(pool.acquire());
       const other = await peer();
       other.write(answer);
       assert.equal((await exchange.over).text, 'hi');
       await other.untilClosed();
-      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+      assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     });
   }
 
   it('is ended when the server ends it behind its answer, though that did not say so', async () => {
-    const exchange = sendOn(dispatcher.acquire());
+    const exchange = sendOn(pool.acquire());
     const other = await peer();
     await other.until(/\r\n\r\n$/);
     other.socket.end(hi);
     assert.equal((await exchange.over).text, 'hi');
     await other.untilClosed();
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
   it('is ended by itself when the server ends or resets it while it is idle', async () => {
     for (const [index, way] of (['end', 'resetAndDestroy'] as const).entries()) {
-      const exchange = sendOn(dispatcher.acquire());
+      const exchange = sendOn(pool.acquire());
       const other = await peer(index);
       other.write(hi);
       await exchange.over;
-      await until(() => dispatcher.counts.idle === 1);
+      await until(() => pool.counts.idle === 1);
       other.socket[way]();
-      await until(() => dispatcher.counts.idle === 0);
+      await until(() => pool.counts.idle === 0);
     }
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
   it('is of use again after an exchange that stopped its reading had all of its answer', async () => {
-    const connection = dispatcher.acquire();
+    const connection = pool.acquire();
     const first = sendOn(connection);
     first.onEvent = event => {
       if (event === 'head') connection.pause();
@@ -351,8 +348,8 @@ describe('a connection', () => {
     const other = await peer();
     other.write(hi);
     assert.equal((await first.over).text, 'hi');
-    await until(() => dispatcher.counts.idle === 1);
-    const second = sendOn(dispatcher.acquire());
+    await until(() => pool.counts.idle === 1);
+    const second = sendOn(pool.acquire());
     await other.until(/GET.*GET.*\r\n\r\n$/s);
     other.write(hi);
     await until(() => second.whole);
@@ -360,14 +357,14 @@ describe('a connection', () => {
   });
 
   it('reads no further while it is paused, and goes on where it was', async () => {
-    const connection = dispatcher.acquire();
+    const connection = pool.acquire();
     const exchange = sendOn(connection);
     const other = await peer();
     const size = 64 * 1024 * 1024;
     other.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
     await exchange.begun;
     let length = 0;
-    exchange.onBody = chunk => {
+    exchange.data = chunk => {
       length += chunk.length;
     };
     connection.pause();
@@ -385,15 +382,14 @@ describe('a connection', () => {
 });
 
 describe('the bytes of a body', () => {
-  it('stay as they are for whom detaches the connection, and are used again else', async () => {
-    for (const detaches of [true, false]) {
+  it('stay as they are while a holder needs them, and their place is used again else', async () => {
+    for (const holdsBytes of [true, false]) {
       const index = accepted.length;
-      const connection = dispatcher.acquire();
+      const connection = pool.acquire();
       const exchange = sendOn(connection);
       const chunks: Buffer[] = [];
-      exchange.onBody = chunk => {
-        chunks.push(chunk);
-        if (detaches) connection.detach();
+      exchange.data = chunk => {
+        chunks.push(chunk.keep({ holdsBytes }));
       };
       const other = await peer(index);
       other.write('HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n');
@@ -405,44 +401,62 @@ describe('the bytes of a body', () => {
       const text = Buffer.concat(chunks).toString();
       assert.equal(
         text,
-        detaches ? 'aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbcccccccccccccccccccc' : 'c'.repeat(60),
+        holdsBytes ? 'aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbcccccccccccccccccccc' : 'c'.repeat(60),
       );
-      dispatcher.discard(connection);
+      pool.discard(connection);
     }
   });
 
-  it('are the ones that came, also after it was detached while nothing was read', async () => {
-    const connection = dispatcher.acquire();
+  it('are the ones that came, also when their holder lets go between reads', async () => {
+    const connection = pool.acquire();
     const exchange = sendOn(connection);
+    const holder = { holdsBytes: true };
+    exchange.data = chunk => {
+      exchange.text += chunk.keep(holder).toString();
+    };
     const other = await peer();
     other.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab');
     await until(() => exchange.text === 'ab');
-    connection.detach();
+    holder.holdsBytes = false;
     other.write('cd');
     await until(() => exchange.text.length === 4);
-    connection.detach();
-    connection.detach();
+    holder.holdsBytes = true;
     other.write('ef');
     assert.equal((await exchange.over).text, 'abcdef');
+  });
+
+  it('cannot be reached after the call', async () => {
+    const exchange = sendOn(pool.acquire());
+    const borrowed: BorrowedBytes[] = [];
+    exchange.data = chunk => {
+      borrowed.push(chunk);
+    };
+    (await peer()).write(hi);
+    await exchange.over;
+    assert.equal(borrowed.length, 1);
+    for (const use of ['toLatin1', 'copy'] as const) {
+      assert.throws(() => borrowed[0]?.[use](), /used after the call/);
+    }
+    assert.throws(() => borrowed[0]?.keep({ holdsBytes: true }), /used after the call/);
   });
 });
 
 describe('a second answer that nobody asked for', () => {
   it('never reaches the next exchange where it comes with the first', async () => {
-    const connection = dispatcher.acquire();
+    const connection = pool.acquire();
     const first = sendOn(connection);
     const other = await peer();
     other.write(hi + unasked);
     assert.deepEqual([(await first.over).text, first.whole], ['hi', true]);
     await other.untilClosed();
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
-    const next = dispatcher.acquire();
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
+    const next = pool.acquire();
     assert.notEqual(next, connection);
-    dispatcher.discard(next);
+    pool.discard(next);
   });
 
   /** Takes the connection at the very moment in which it is given back; gives what was sent then. */
-  function takeAtOnce(t: TestContext, from: UpstreamDispatcher): () => ReturnType<typeof sendOn> | undefined {
+  function takeAtOnce(t: TestContext, from: ConnectionPool): () => ReturnType<typeof sendOn> | undefined {
     const release = from.release.bind(from);
     let next: ReturnType<typeof sendOn> | undefined;
     t.mock.method(from, 'release', (given: ReturnType<typeof from.acquire>) => {
@@ -453,8 +467,8 @@ describe('a second answer that nobody asked for', () => {
   }
 
   it('never reaches who waits for the connection where the first fills a read', async t => {
-    const first = sendOn(dispatcher.acquire());
-    const next = takeAtOnce(t, dispatcher);
+    const first = sendOn(pool.acquire());
+    const next = takeAtOnce(t, pool);
     const other = await peer();
     await other.until(/\r\n\r\n$/);
     const head = 'HTTP/1.1 200 OK\r\nContent-Length: 4000\r\nX: ';
@@ -474,7 +488,7 @@ describe('a second answer that nobody asked for', () => {
       write: (_chunk, _encoding, callback) => callback(),
       readableHighWaterMark: 1,
     });
-    const over = new UpstreamDispatcher(callback => {
+    const over = new ConnectionPool(callback => {
       process.nextTick(callback, null, socket);
       return { destroy: () => {} };
     });
@@ -490,14 +504,14 @@ describe('a second answer that nobody asked for', () => {
   it('ends the connection where it comes while that is idle', async () => {
     for (const text of [unasked, '\r\n', 'H']) {
       const index = accepted.length;
-      const exchange = sendOn(dispatcher.acquire());
+      const exchange = sendOn(pool.acquire());
       const other = await peer(index);
       other.write(hi);
       await exchange.over;
-      await until(() => dispatcher.counts.idle === 1);
+      await until(() => pool.counts.idle === 1);
       other.write(text);
       await other.untilClosed();
-      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+      assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     }
   });
 
@@ -509,7 +523,7 @@ describe('a second answer that nobody asked for', () => {
   ] as const) {
     it(`never reaches the next exchange where it comes ${what}, however soon that begins`, async () => {
       const front = await startPackingServer(packets);
-      const over = new UpstreamDispatcher(dialTo('https:', front.port, front.authority));
+      const over = new ConnectionPool(dialTo('https:', front.port, front.authority));
       ends.push(
         () => over.destroy(),
         () => front.close(),
@@ -536,7 +550,7 @@ describe('a second answer that nobody asked for', () => {
 describe('an answer that comes while the body is being sent', () => {
   it('is given on whole, the body is stopped and the connection is ended', async () => {
     const body = new Dictation();
-    const exchange = sendOn(dispatcher.acquire(), '/', {
+    const exchange = sendOn(pool.acquire(), '/', {
       method: 'POST',
       headers: ['Content-Length', '9'],
       body,
@@ -549,14 +563,14 @@ describe('an answer that comes while the body is being sent', () => {
     await exchange.over;
     assert.deepEqual([exchange.status, exchange.text, body.stopped], [413, 'no', 1]);
     await other.untilClosed();
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     body.end();
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
   it('leaves the connection of use when the body is whole before the answer', async () => {
     const body = new Dictation();
-    const exchange = sendOn(dispatcher.acquire(), '/', {
+    const exchange = sendOn(pool.acquire(), '/', {
       method: 'POST',
       headers: ['Content-Length', '2'],
       body,
@@ -568,13 +582,13 @@ describe('an answer that comes while the body is being sent', () => {
     body.end();
     other.write('i');
     assert.equal((await exchange.over).text, 'hi');
-    await until(() => dispatcher.counts.idle === 1);
+    await until(() => pool.counts.idle === 1);
     assert.equal(body.stopped, 0);
   });
 
   it('does not end the body while it is not whole', async () => {
     const body = new Dictation();
-    const exchange = sendOn(dispatcher.acquire(), '/', { method: 'POST', body });
+    const exchange = sendOn(pool.acquire(), '/', { method: 'POST', body });
     const other = await peer();
     other.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
     await exchange.begun;
@@ -589,38 +603,38 @@ describe('the end of a connection', () => {
   it('is an error to its exchange and stops its body, whatever has come', async () => {
     for (const [index, begin] of ['', 'HTTP/1.1 2', 'HTTP/1.1 200 OK\r\n\r\n'].entries()) {
       const body = new Dictation();
-      const connection = dispatcher.acquire();
+      const connection = pool.acquire();
       const exchange = sendOn(connection, '/', { method: 'POST', body });
       const other = await peer(index);
       await until(() => body.socket !== undefined);
       other.write(begin);
       if (begin !== '') await until(() => exchange.idles > 0);
-      dispatcher.discard(connection);
-      assert.deepEqual([exchange.error?.code, exchange.whole, body.stopped], ['ECONNRESET', false, 1]);
+      pool.discard(connection);
+      assert.deepEqual([exchange.failure?.code, exchange.whole, body.stopped], ['ECONNRESET', false, 1]);
       await other.untilClosed();
-      dispatcher.discard(connection);
-      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+      pool.discard(connection);
+      assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     }
   });
 
   it('is an error to its exchange while it is being dialled, and no socket is left', async () => {
     const body = new Dictation();
-    const connection = dispatcher.acquire();
+    const connection = pool.acquire();
     const exchange = sendOn(connection, '/', { body });
-    dispatcher.discard(connection);
-    assert.deepEqual([exchange.error?.code, body.stopped, body.socket], ['ECONNRESET', 1, undefined]);
+    pool.discard(connection);
+    assert.deepEqual([exchange.failure?.code, body.stopped, body.socket], ['ECONNRESET', 1, undefined]);
     await sleep(30);
     for (const other of accepted) await other.untilClosed();
   });
 
   it('in the middle of its bytes is heard once, and nothing of them any more', async () => {
     for (const [index, at] of (['head', 'body', 'end'] as const).entries()) {
-      const connection = dispatcher.acquire();
+      const connection = pool.acquire();
       const exchange = sendOn(connection);
       const events: string[] = [];
       exchange.onEvent = event => {
         events.push(event);
-        if (event === at) dispatcher.discard(connection);
+        if (event === at) pool.discard(connection);
       };
       const other = await peer(index);
       other.write(hi);
@@ -628,19 +642,19 @@ describe('the end of a connection', () => {
       await other.untilClosed();
       const before = ['head', 'body', 'end'].slice(0, index + 1);
       assert.deepEqual(events, at === 'end' ? before : [...before, 'error']);
-      assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+      assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     }
   });
 
   it('is an error to the exchange whose connection cannot be opened', async () => {
     const port = await listen(net.createServer());
     for (const end of ends.splice(2)) end();
-    const unreachable = new UpstreamDispatcher(dialTo('http:', port));
+    const unreachable = new ConnectionPool(dialTo('http:', port));
     const body = new Dictation();
     const connection = unreachable.acquire();
     const exchange = sendOn(connection, '/', { body });
-    assert.equal((await exchange.over).error?.code, 'ECONNREFUSED');
-    assert.deepEqual([body.stopped, connection.stale], [1, false]);
+    assert.equal((await exchange.over).failure?.code, 'ECONNREFUSED');
+    assert.deepEqual([body.stopped, connection.isStale], [1, false]);
     assert.deepEqual(unreachable.counts, { idle: 0, active: 0 });
   });
 });
@@ -649,33 +663,33 @@ describe('a stale connection', () => {
   it('is one that had carried an exchange and ended before the first byte of the next answer', async () => {
     for (const way of ['end', 'resetAndDestroy'] as const) {
       const index = accepted.length;
-      const first = sendOn(dispatcher.acquire());
+      const first = sendOn(pool.acquire());
       const other = await peer(index);
       other.write(hi);
       await first.over;
-      await until(() => dispatcher.counts.idle === 1);
-      const connection = dispatcher.acquire();
+      await until(() => pool.counts.idle === 1);
+      const connection = pool.acquire();
       const second = sendOn(connection);
       let stale: boolean | undefined;
       second.onEvent = () => {
-        stale = connection.stale;
+        stale = connection.isStale;
       };
       other.socket[way]();
-      assert.equal((await second.over).error?.code, 'ECONNRESET');
+      assert.equal((await second.over).failure?.code, 'ECONNRESET');
       assert.equal(stale, true);
     }
   });
 
   it('is not one that had a byte of the answer', async () => {
     const other = await used();
-    const connection = dispatcher.acquire();
+    const connection = pool.acquire();
     const exchange = sendOn(connection);
     await other.until(/GET.*GET.*\r\n\r\n$/s);
     other.write('H');
     await until(() => exchange.idles > 0);
     other.socket.end();
-    assert.equal((await exchange.over).error?.code, 'ECONNRESET');
-    assert.equal(connection.stale, false);
+    assert.equal((await exchange.over).failure?.code, 'ECONNRESET');
+    assert.equal(connection.isStale, false);
   });
 });
 
@@ -684,39 +698,39 @@ describe('an idle connection', () => {
     let now = 1_000_000;
     t.mock.method(performance, 'now', () => now);
     t.mock.timers.enable({ apis: ['setInterval'] });
-    const [old, young] = [dispatcher.acquire(), dispatcher.acquire()];
-    dispatcher.release(old);
+    const [old, young] = [pool.acquire(), pool.acquire()];
+    pool.release(old);
     now += 10_000;
-    dispatcher.release(young);
+    pool.release(young);
     now += 44_900;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(dispatcher.counts, { idle: 2, active: 0 });
+    assert.deepEqual(pool.counts, { idle: 2, active: 0 });
     now += 200;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(dispatcher.counts, { idle: 1, active: 0 });
-    assert.equal(dispatcher.acquire(), young);
-    dispatcher.release(young);
+    assert.deepEqual(pool.counts, { idle: 1, active: 0 });
+    assert.equal(pool.acquire(), young);
+    pool.release(young);
     now += 54_900;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(dispatcher.counts, { idle: 1, active: 0 }, 'using it is what counts');
+    assert.deepEqual(pool.counts, { idle: 1, active: 0 }, 'using it is what counts');
     now += 200;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
-    dispatcher.release(dispatcher.acquire());
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
+    pool.release(pool.acquire());
     now += 60_000;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 }, 'the sweep goes on with the next one');
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 }, 'the sweep goes on with the next one');
   });
 
   it('in use is left alone, however long it has been', async t => {
     let now = 1_000_000;
     t.mock.method(performance, 'now', () => now);
     t.mock.timers.enable({ apis: ['setInterval'] });
-    const [busy, idle] = [dispatcher.acquire(), dispatcher.acquire()];
-    dispatcher.release(idle);
+    const [busy, idle] = [pool.acquire(), pool.acquire()];
+    pool.release(idle);
     now += 600_000;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 1 });
-    dispatcher.discard(busy);
+    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
+    pool.discard(busy);
   });
 });

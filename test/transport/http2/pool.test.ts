@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, type TestContext } from 'node:test';
-import type { Carrier } from '../../../src/transport/carrier.js';
 import type { Dial } from '../../../src/transport/dial/dial.js';
 import { Http2Pool } from '../../../src/transport/http2/pool.js';
-import { UpstreamDispatcher } from '../../../src/transport/pool.js';
+import type { Lease } from '../../../src/transport/lease.js';
+import { ConnectionPool } from '../../../src/transport/pool.js';
 import { until } from '../../support/eventually.js';
 import { dialPlain } from '../../support/http2-dial.js';
 import {
@@ -13,7 +13,7 @@ import {
   startFrameServer,
 } from '../../support/http2-frame-server.js';
 import { frame, frameTypes, settingsFrame } from '../../support/http2-frames.js';
-import { RecordedExchange, sendOn } from '../../support/recorded-exchange.js';
+import { RecordedResponse, requestTo, sendOn } from '../../support/recorded-response.js';
 
 const maxConcurrentStreams = 3;
 const ok = [[':status', '200']] as const;
@@ -30,15 +30,12 @@ async function start(options: FrameServerOptions = {}): Promise<FrameServer> {
 }
 
 /** Stands for a connection of HTTP/1.1. */
-class PlainCarrier implements Carrier {
-  readonly stale = false;
+class PlainLease implements Lease {
+  readonly isStale = false;
   send(): void {}
   pause(): void {}
   resume(): void {}
-  detach(): void {}
-  reclaim(): void {}
-  abandon(): void {}
-  cancel(): void {}
+  abort(): void {}
 }
 
 function poolOf(dial: Dial): { readonly pool: Http2Pool; empties(): number; dials(): number } {
@@ -49,7 +46,7 @@ function poolOf(dial: Dial): { readonly pool: Http2Pool; empties(): number; dial
       dials += 1;
       return dial(...args);
     },
-    plain: () => new PlainCarrier(),
+    plain: () => new PlainLease(),
     onEmpty: () => {
       empties += 1;
     },
@@ -58,19 +55,18 @@ function poolOf(dial: Dial): { readonly pool: Http2Pool; empties(): number; dial
   return { pool, empties: () => empties, dials: () => dials };
 }
 
-function acquireMany(pool: Http2Pool, count: number): Promise<Carrier[]> {
+function acquireMany(pool: Http2Pool, count: number): Promise<Lease[]> {
   return Promise.all(Array.from({ length: count }, () => pool.acquire()));
 }
 
-const arePlain = (carriers: readonly Carrier[]) =>
-  carriers.filter(carrier => carrier instanceof PlainCarrier).length;
+const arePlain = (leases: readonly Lease[]) => leases.filter(lease => lease instanceof PlainLease).length;
 
 describe('a pool of HTTP/2 connections', () => {
   it('opens one connection for many, and has streams at once when it is there', async () => {
     const server = await start();
     const { pool, dials } = poolOf(dialPlain(server.port));
-    const carriers = await acquireMany(pool, 50);
-    assert.equal(arePlain(carriers), 0);
+    const leases = await acquireMany(pool, 50);
+    assert.equal(arePlain(leases), 0);
     assert.ok(!(pool.acquire() instanceof Promise));
     assert.equal(dials(), 1);
     assert.deepEqual(pool.counts, { idle: 0, active: 1 });
@@ -79,10 +75,10 @@ describe('a pool of HTTP/2 connections', () => {
   it('opens a connection for each hundred that come before the API server has said hello', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 100]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
-    const carriers = await acquireMany(pool, 300);
-    assert.equal(arePlain(carriers), 0);
+    const leases = await acquireMany(pool, 300);
+    assert.equal(arePlain(leases), 0);
     assert.equal(dials(), 3);
-    const exchanges = carriers.map((carrier, index) => sendOn(carrier, `/${index}`));
+    const exchanges = leases.map((lease, index) => sendOn(lease, `/${index}`));
     const answer = (count: number) => {
       const { frames, ...peer } = server.accepted[count] as (typeof server.accepted)[number];
       for (const { type, stream } of frames) if (type === 1) peer.head(stream, ok, true);
@@ -101,7 +97,7 @@ describe('a pool of HTTP/2 connections', () => {
     await pool.acquire();
     await pool.acquire();
     assert.equal(dials(), 2);
-    first.cancel();
+    first.abort();
     await pool.acquire();
     await pool.acquire();
     assert.equal(dials(), 2);
@@ -110,9 +106,9 @@ describe('a pool of HTTP/2 connections', () => {
   it('does not open connections for ever where few may share one', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 1]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
-    const carriers = await acquireMany(pool, 300);
+    const leases = await acquireMany(pool, 300);
     assert.ok(dials() <= 6, `${dials()} connections`);
-    assert.equal(carriers.length - arePlain(carriers), dials());
+    assert.equal(leases.length - arePlain(leases), dials());
   });
 
   it('does not open connections for ever when each is sent away', async () => {
@@ -133,7 +129,7 @@ describe('a pool of HTTP/2 connections', () => {
     const { pool, dials } = poolOf(dialPlain(server.port, 'http/1.1'));
     assert.equal(arePlain(await acquireMany(pool, 150)), 150);
     assert.equal(dials(), 2);
-    assert.ok(pool.acquire() instanceof PlainCarrier);
+    assert.ok(pool.acquire() instanceof PlainLease);
     assert.ok(pool.isEmpty);
   });
 
@@ -141,7 +137,7 @@ describe('a pool of HTTP/2 connections', () => {
     const server = await start({ settings: [[maxConcurrentStreams, 0]] });
     const { pool } = poolOf(dialPlain(server.port));
     assert.equal(arePlain(await acquireMany(pool, 3)), 3);
-    assert.ok(pool.acquire() instanceof PlainCarrier);
+    assert.ok(pool.acquire() instanceof PlainLease);
   });
 
   it('rejects with the error of dialling, to all who wait, and dials again for the next', async () => {
@@ -186,7 +182,7 @@ describe('a pool of HTTP/2 connections', () => {
     const waiting = acquireMany(pool, 250);
     const peers = await Promise.all([0, 1, 2].map(index => server.peer(index)));
     for (const peer of peers) peer.send(settingsFrame([maxConcurrentStreams, 100]));
-    for (const carrier of await waiting) carrier.cancel();
+    for (const lease of await waiting) lease.abort();
     assert.deepEqual(pool.counts, { idle: 3, active: 0 });
   });
 
@@ -195,7 +191,7 @@ describe('a pool of HTTP/2 connections', () => {
     const { pool, empties } = poolOf(dialPlain(server.port));
     const [one, two] = [await pool.acquire(), await pool.acquire()];
     assert.deepEqual(pool.counts, { idle: 0, active: 2 });
-    two.cancel();
+    two.abort();
     pool.close();
     assert.deepEqual(pool.counts, { idle: 0, active: 1 });
     const exchange = sendOn(one, '/');
@@ -213,10 +209,10 @@ describe('a pool of HTTP/2 connections', () => {
     pool.close();
     const peer = await server.peer();
     peer.send(settingsFrame());
-    const carriers = await waiting;
+    const leases = await waiting;
     assert.equal(dials(), 1);
     assert.equal(empties(), 0);
-    for (const carrier of carriers) carrier.cancel();
+    for (const lease of leases) lease.abort();
     assert.equal(empties(), 1);
   });
 
@@ -241,10 +237,10 @@ describe('a pool of HTTP/2 connections', () => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const server = await start();
     const { pool, empties } = poolOf(dialPlain(server.port));
-    const carrier = await pool.acquire();
+    const lease = await pool.acquire();
     const peer = await server.peer();
     for (let count = 0; count < 15; count++) await look(t, peer, count);
-    carrier.cancel();
+    lease.abort();
     for (let count = 15; count < 15 + 11; count++) await look(t, peer, count);
     assert.deepEqual(pool.counts, { idle: 1, active: 0 });
     await look(t, peer, 15 + 11);
@@ -257,7 +253,7 @@ describe('a pool of HTTP/2 connections', () => {
     const server = await start();
     const { pool } = poolOf(dialPlain(server.port));
     for (let index = 0; index < 3; index++) {
-      (await pool.acquire()).cancel();
+      (await pool.acquire()).abort();
       const peer = await server.peer(index);
       for (let count = 0; count < 11; count++) await look(t, peer, count);
       assert.deepEqual(pool.counts, { idle: 1, active: 0 });
@@ -267,41 +263,74 @@ describe('a pool of HTTP/2 connections', () => {
   });
 });
 
-describe('a dispatcher that shares connections', () => {
+describe('a pool that shares connections', () => {
   it('is empty when both kinds of connections have ended', async () => {
     const server = await start();
-    const dispatcher = new UpstreamDispatcher(dialPlain(server.port), dialPlain(server.port));
-    ends.push(() => dispatcher.destroy());
+    const connectionPool = new ConnectionPool(dialPlain(server.port), dialPlain(server.port));
+    ends.push(() => connectionPool.destroy());
     let empties = 0;
-    dispatcher.whenEmpty(() => {
+    connectionPool.whenEmpty(() => {
       empties += 1;
     });
-    const shared = await dispatcher.acquireShared();
-    const plain = dispatcher.acquire();
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 2 });
-    dispatcher.close();
-    dispatcher.discard(plain);
+    const shared = connectionPool.send(requestTo('/', { connection: 'shared' }), new RecordedResponse());
+    await (await server.peer()).request('/');
+    const plain = connectionPool.acquire();
+    assert.deepEqual(connectionPool.counts, { idle: 0, active: 2 });
+    connectionPool.close();
+    connectionPool.discard(plain);
     assert.equal(empties, 0);
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 1 });
-    shared.cancel();
+    assert.deepEqual(connectionPool.counts, { idle: 0, active: 1 });
+    shared.abort();
     assert.equal(empties, 1);
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
 
   it('ends second tries that are made while it is destroyed', async () => {
     const server = await start();
-    const dispatcher = new UpstreamDispatcher(dialPlain(server.port, ''), dialPlain(server.port));
-    const [first, second] = [await dispatcher.acquireShared(), await dispatcher.acquireShared()];
-    sendOn(first, '/1');
-    const exchange = new RecordedExchange();
-    let again: RecordedExchange | undefined;
+    const connectionPool = new ConnectionPool(dialPlain(server.port, ''), dialPlain(server.port));
+    sendOn(connectionPool, '/1', { connection: 'shared' });
+    const exchange = new RecordedResponse();
+    let again: RecordedResponse | undefined;
     exchange.onEvent = () => {
-      assert.ok(second.stale);
-      again = sendOn(dispatcher.connect(), '/2');
+      assert.ok(second.isStale);
+      again = sendOn(connectionPool.connect(), '/2');
     };
-    second.send({ method: 'GET', path: '/2', headers: ['Host', 'api'] }, undefined, exchange);
-    dispatcher.destroy();
-    assert.equal(again?.error?.code, 'ECONNRESET');
-    assert.deepEqual(dispatcher.counts, { idle: 0, active: 0 });
+    const second = connectionPool.send(requestTo('/2', { connection: 'shared' }), exchange);
+    await (await server.peer()).request('/2');
+    connectionPool.destroy();
+    assert.equal(again?.failure?.code, 'ECONNRESET');
+    assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
+  });
+
+  it('refuses a request that is not HTTP before it takes a stream for it', async () => {
+    const server = await start();
+    const connectionPool = new ConnectionPool(dialPlain(server.port), dialPlain(server.port));
+    ends.push(() => connectionPool.destroy());
+    for (const [path, value] of [
+      ['/ ', 'x'],
+      ['/', 'x\r\ny: z'],
+      ['/', '\u0100'],
+    ] as const) {
+      const request = { headers: ['X', value], connection: 'shared' } as const;
+      assert.throws(() => sendOn(connectionPool, path, request), TypeError);
+    }
+    assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
+  });
+
+  it('tells of an error of dialling, and hears that a request is given up while it dials', async () => {
+    const error = Object.assign(new Error('nobody there'), { code: 'ECONNREFUSED' });
+    const callbacks: Parameters<Dial>[0][] = [];
+    const dial: Dial = callback => {
+      callbacks.push(callback);
+      return { destroy() {} };
+    };
+    const connectionPool = new ConnectionPool(dial, dial);
+    const [waiting, left] = [new RecordedResponse(), new RecordedResponse()];
+    const trip = connectionPool.send(requestTo('/', { connection: 'shared' }), waiting);
+    connectionPool.send(requestTo('/', { connection: 'shared' }), left).abort();
+    for (const callback of callbacks) callback(error, null);
+    assert.equal((await waiting.over).failure, error);
+    assert.equal(trip.isStale, false);
+    assert.equal(left.failure, undefined);
   });
 });

@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Session } from '../clusters/cluster.js';
+import { hasField } from '../http/header-fields.js';
+import { hasBody } from '../http/message.js';
+import { queryValues } from '../kubernetes/query.js';
+import { StatusError } from '../kubernetes/status.js';
+import type { RequestContext } from '../request/context.js';
+import { asHttp2, type Http2Response } from '../server/listener/http2-response.js';
+import type { SessionRequest } from '../transport/renew-on-401.js';
+import type { OutgoingRequest, RoundTrip } from '../transport/round-trip.js';
+import { ClientWriter, type WriterOwner } from './client-writer.js';
+import type { OpenStream } from './open-streams.js';
+import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
+import { RequestBody } from './request-body.js';
+
+/**
+ * One plain request: what is sent for it, and how long it lives. Its client, the request timeout and the program's shutdown may each end
+ * it before its answer does.
+ */
+export class PlainRequest implements SessionRequest<Session>, OpenStream, WriterOwner {
+  readonly isUpgraded = false;
+  readonly hasBody: boolean;
+  readonly #context: ProxyContext;
+  readonly #client: RequestContext;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #http2: Http2Response | undefined;
+  readonly #writer: ClientWriter;
+  #trip: RoundTrip | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(context: ProxyContext, client: RequestContext) {
+    this.#context = context;
+    this.#client = client;
+    this.#request = client.raw;
+    this.#response = client.reply.raw;
+    this.#http2 = asHttp2(this.#response);
+    this.hasBody = hasBody(client.raw);
+    this.#writer = new ClientWriter(client, this);
+  }
+
+  /** Sends the request upstream; everything that follows ends on the reply. */
+  start(): void {
+    const { record, cluster } = this.#client;
+    if (record.longRunning) this.#context.openStreams.add(this);
+    else if (this.#context.requestTimeout > 0) this.#startTimer();
+    this.#client.onEnd(() => this.#onClientClose());
+    if (this.#http2 === undefined && this.#isEndless()) this.#endWithClient();
+    if (this.#writer.isOver) return;
+    this.#trip = cluster.roundTripper.send(this, this.#writer);
+    this.#writer.follow(this.#trip);
+  }
+
+  get endsConnection(): boolean {
+    return this.#context.openStreams.ending;
+  }
+
+  get bringsAuthorization(): boolean {
+    return bringsAuthorization(this.#context, this.#client);
+  }
+
+  forSession(session: Session): OutgoingRequest {
+    const method = this.#request.method as string;
+    const { path, headers } = outboundRequest(this.#context, this.#client, session);
+    const body = this.hasBody ? new RequestBody(this.#request, this.#context.patience) : undefined;
+    if (body !== undefined) headers.push(...body.framing);
+    else if (hasField(this.#request.rawHeaders, 'content-length')) headers.push('Content-Length', '0');
+    return {
+      method,
+      path,
+      headers,
+      body,
+      connection: this.#mayShare() ? 'shared' : 'any',
+      isRepeatable: body === undefined && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS'),
+    };
+  }
+
+  /** Answers that the API server itself makes up as it goes; what a program behind it sends stays as it is, to the byte. */
+  #mayShare(): boolean {
+    const { verb, subresource } = this.#client.record.info;
+    return (verb === 'watch' || subresource === 'log') && this.#request.method === 'GET' && !this.hasBody;
+  }
+
+  /** Whether the answer has no end of its own, and may be silent for long. */
+  #isEndless(): boolean {
+    const { info } = this.#client.record;
+    if (info.verb === 'watch') return true;
+    return info.subresource === 'log' && queryValues(this.#client.target.query, 'follow').length > 0;
+  }
+
+  /**
+   * Ends a watch at once when its client closes its side (FIN). The client has most likely left, and only a write could show that, which
+   * may be minutes away. In net/http, and so in kubectl proxy, a FIN cancels every request (`connReader.handleReadError`).
+   */
+  #endWithClient(): void {
+    const { socket } = this.#request;
+    if (socket.readableEnded) this.#onClientEnd();
+    else socket.once('end', this.#onClientEnd);
+  }
+
+  #onClientEnd = (): void => {
+    this.#onClientClose();
+    this.#request.socket.destroySoon();
+  };
+
+  #onClientClose(): void {
+    clearTimeout(this.#timer);
+    if (this.#writer.isOver) return;
+    this.#client.record.endedBy ??= 'client';
+    this.#writer.close();
+    this.#trip?.abort();
+  }
+
+  onOver(): void {
+    if (!this.#client.record.longRunning) return;
+    this.#context.openStreams.delete(this);
+    this.#request.socket.off('end', this.#onClientEnd);
+  }
+
+  /** It runs until the client has its answer: one that does not read would keep its place among the requests for ever. */
+  #startTimer(): void {
+    this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
+  }
+
+  #onTimeout(): void {
+    const seconds = this.#context.requestTimeout / 1000;
+    const hasHead = this.#response.headersSent;
+    this.#writer.error(
+      new StatusError(504, `the API server did not answer within --request-timeout (${seconds}s)`),
+    );
+    this.#trip?.abort();
+    if (!hasHead) this.#startTimer();
+    else this.#drop();
+  }
+
+  /** Ends the answer as the API server ends a watch: with its last chunk. */
+  end(): void {
+    this.#client.record.endedBy ??= 'shutdown';
+    this.#writer.endEarly(new StatusError(503, 'kube-api-proxy is shutting down'));
+    this.#trip?.abort();
+  }
+
+  destroy(): void {
+    this.#client.record.endedBy ??= 'shutdown';
+    this.#drop();
+  }
+
+  #drop(): void {
+    if (this.#http2 === undefined) this.#request.socket.destroy();
+    else this.#http2.drop();
+  }
+}

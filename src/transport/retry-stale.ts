@@ -1,0 +1,43 @@
+import { ForwardingTrip } from './forwarding-trip.js';
+import type { OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from './round-trip.js';
+
+/** A round trip over a connection of a pool. */
+export interface PooledTrip extends RoundTrip {
+  /** Whether it failed before the API server could see the request: its connection had been used before, and has ended unnoticed. */
+  readonly isStale: boolean;
+}
+
+/** What gives a request a connection. */
+export interface Pool {
+  send(request: OutgoingRequest, sink: ResponseSink): PooledTrip;
+}
+
+/** Sends a request that may be repeated once more, on a new connection, if its connection has gone stale. net/http's Transport does so too. */
+export function retryStale(pool: Pool): RoundTripper {
+  return { send: (request, sink) => new RetriedTrip(pool, request, sink) };
+}
+
+class RetriedTrip extends ForwardingTrip<PooledTrip> {
+  readonly #pool: Pool;
+  /** What is sent again; undefined once that cannot happen any more. */
+  #request: OutgoingRequest | undefined;
+
+  constructor(pool: Pool, request: OutgoingRequest, sink: ResponseSink) {
+    super(sink);
+    this.#pool = pool;
+    this.#request = request.isRepeatable ? request : undefined;
+    this.inner = pool.send(request, this);
+  }
+
+  override head(statusCode: number, statusMessage: string, headers: string[]): void {
+    this.#request = undefined;
+    super.head(statusCode, statusMessage, headers);
+  }
+
+  override error(error: Error): void {
+    const request = this.#request;
+    this.#request = undefined;
+    if (request === undefined || this.inner?.isStale !== true) super.error(error);
+    else this.inner = this.#pool.send({ ...request, connection: 'new' }, this);
+  }
+}

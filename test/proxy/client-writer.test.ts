@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http, { type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import type { RequestRecord } from '../../src/observability/request-record.js';
+import { ClientWriter } from '../../src/proxy/client-writer.js';
+import { LentBytes } from '../../src/transport/borrowed-bytes.js';
+import { until } from '../support/eventually.js';
+import { FakeTrip } from '../support/fake-round-tripper.js';
+import { connectRaw, type RawConnection } from '../support/raw-http.js';
+
+/** A writer with a real client, and all that it needs beside. */
+interface Written {
+  readonly writer: ClientWriter;
+  readonly client: RawConnection;
+  readonly trip: FakeTrip<undefined>;
+  readonly response: ServerResponse;
+  readonly record: Pick<RequestRecord, 'endedBy' | 'failure' | 'auditId'>;
+  /** What was left to Fastify to answer with. */
+  readonly sent: Error[];
+  readonly overs: () => number;
+  /** Passes a part of a body on, whose bytes are overwritten after the call unless they were kept. */
+  pass(text: string): void;
+}
+
+let server: http.Server;
+let onRequest: (response: ServerResponse) => void;
+const clients: RawConnection[] = [];
+
+before(async () => {
+  server = http.createServer((_request, response) => onRequest(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+after(() => {
+  for (const client of clients) client.destroy();
+  server?.close();
+});
+
+async function start({ longRunning = false, ending = false } = {}): Promise<Written> {
+  const arrived = new Promise<ServerResponse>(resolve => {
+    onRequest = resolve;
+  });
+  const client = await connectRaw((server.address() as AddressInfo).port);
+  clients.push(client);
+  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const response = await arrived;
+  const record = { longRunning, opened() {} } as unknown as RequestRecord;
+  const sent: Error[] = [];
+  const reply = { raw: response, sent: false, hijack() {}, send: (error: Error) => sent.push(error) };
+  let overs = 0;
+  const owner = {
+    endsConnection: ending,
+    onOver() {
+      overs += 1;
+    },
+  };
+  const writer = new ClientWriter({ reply, record, answerHeaders: ['X-Ours', '1'] } as never, owner);
+  const trip = new FakeTrip(undefined, writer);
+  writer.follow(trip);
+  const pass = (text: string) => {
+    const bytes = Buffer.from(text);
+    let isKept = false;
+    const lent = new LentBytes(() => {
+      isKept = true;
+    });
+    writer.data(lent.lend(bytes));
+    lent.takeBack();
+    if (!isKept) bytes.fill('#');
+  };
+  return { writer, client, trip, response, record, sent, overs: () => overs, pass };
+}
+
+const length = (bytes: number) => ['Content-Length', String(bytes), 'Connection', 'keep-alive'];
+const chunked = ['Transfer-Encoding', 'chunked', 'Audit-ID', 'a-1'];
+
+describe('the client writer', () => {
+  test('writes the head, the body and our own fields', async () => {
+    const { writer, client, record, overs, pass } = await start();
+    writer.head(200, 'OK', length(5));
+    pass('he');
+    pass('llo');
+    writer.end([]);
+    await client.until(/^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\nX-Ours: 1\r\n[\s\S]*\r\n\r\nhello$/);
+    assert.deepEqual([record.endedBy, overs()], ['upstream', 1]);
+  });
+
+  test('passes trailers on behind an answer in chunks', async () => {
+    const { writer, client, record, pass } = await start();
+    writer.head(200, 'OK', chunked);
+    pass('hello');
+    writer.end(['X-Sum', '7']);
+    await client.until(/\r\n5\r\nhello\r\n0\r\nX-Sum: 7\r\n\r\n$/);
+    assert.equal(record.auditId, 'a-1');
+  });
+
+  test('sends the head of a watch before there is an event, and each event at once in a chunk of its own', async () => {
+    const { writer, client, pass } = await start({ longRunning: true });
+    writer.head(200, 'OK', chunked);
+    await client.until(/\r\n\r\n$/);
+    pass('event 1');
+    writer.idle();
+    await client.until(/\r\n\r\n7\r\nevent 1\r\n$/);
+    pass('x'.repeat(9000));
+    writer.idle();
+    pass('event 2');
+    writer.idle();
+    await client.until(/\r\n2328\r\nx{9000}\r\n7\r\nevent 2\r\n$/);
+  });
+
+  test('tells the client to leave its connection when the program is leaving', async () => {
+    const { writer, client } = await start({ ending: true });
+    writer.head(200, 'OK', length(0));
+    writer.end([]);
+    assert.match(await client.untilClosed(), /Connection: close/);
+  });
+
+  test('makes the API server wait for a client that does not read, and holds the bytes until it does', async () => {
+    const { writer, client, trip, pass } = await start();
+    client.socket.pause();
+    writer.head(200, 'OK', chunked);
+    while (trip.calls.length === 0) {
+      pass('x'.repeat(65_536));
+      writer.idle();
+    }
+    assert.deepEqual([trip.calls, writer.holdsBytes], [['pause'], true]);
+    client.socket.resume();
+    await until(() => trip.calls.length === 2);
+    assert.deepEqual(trip.calls, ['pause', 'resume']);
+    await until(() => !writer.holdsBytes);
+    writer.end([]);
+    await client.until(/\r\n0\r\n\r\n$/);
+  });
+
+  test('holds no bytes when they have been written at once', async () => {
+    const { writer, client, pass } = await start();
+    writer.head(200, 'OK', length(5));
+    pass('hello');
+    assert.equal(writer.holdsBytes, true);
+    writer.end([]);
+    assert.equal(writer.holdsBytes, false);
+    await client.until(/hello$/);
+  });
+
+  test('leaves an error before the head to Fastify, which answers with a Status', async () => {
+    const { writer, record, sent, overs } = await start();
+    const error = new Error('unreachable');
+    writer.error(error);
+    assert.deepEqual([sent, record.endedBy, overs()], [[error], 'error', 1]);
+  });
+
+  for (const [how, head] of [
+    ['with a length', length(10)],
+    ['in chunks', chunked],
+    ['without a length', ['Connection', 'close']],
+  ] as const) {
+    test(`sends what it has of an answer ${how} that breaks off, and lets the client see the cut`, async () => {
+      const { writer, client, record, sent, pass } = await start();
+      writer.head(200, 'OK', [...head]);
+      pass('half');
+      const error = new Error('broken');
+      writer.error(error);
+      const received = await client.untilClosed();
+      assert.match(received, /^HTTP\/1\.1 200 OK\r\n[\s\S]*half/);
+      assert.doesNotMatch(received, /\r\n0\r\n\r\n$/);
+      assert.deepEqual([sent, record.failure], [[], error]);
+    });
+  }
+
+  test('throws at what no answer can have, and can then still be told of an error', async () => {
+    const { writer, sent } = await start();
+    assert.throws(() => writer.head(200, 'O\x01K', []), { code: 'ERR_INVALID_CHAR' });
+    writer.error(new Error('no HTTP'));
+    assert.equal(sent.length, 1);
+  });
+
+  test('ends a watch with its last chunk when the program is leaving, and answers with an error before that', async () => {
+    const open = await start({ longRunning: true });
+    open.writer.head(200, 'OK', chunked);
+    open.pass('event');
+    open.writer.endEarly(new Error('leaving'));
+    await open.client.until(/event\r\n0\r\n\r\n$/);
+
+    const waiting = await start({ longRunning: true });
+    waiting.writer.endEarly(new Error('leaving'));
+    assert.equal(waiting.sent[0]?.message, 'leaving');
+  });
+
+  test('takes nothing more once it is closed', async () => {
+    const { writer, client, sent, overs, response } = await start({ longRunning: true });
+    writer.head(200, 'OK', chunked);
+    await client.until(/\r\n\r\n$/);
+    writer.close();
+    writer.end([]);
+    writer.error(new Error('late'));
+    writer.endEarly(new Error('later'));
+    writer.idle();
+    assert.deepEqual([writer.isOver, sent, overs(), response.writableEnded], [true, [], 1, false]);
+  });
+});

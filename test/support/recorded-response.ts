@@ -1,0 +1,95 @@
+import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
+import type { OutgoingBody, OutgoingRequest, ResponseSink } from '../../src/transport/round-trip.js';
+
+/** A sink that only writes down what it hears. */
+export class RecordedResponse implements ResponseSink {
+  status = 0;
+  headers: string[] = [];
+  trailers: string[] | undefined;
+  /** What the body has so far, byte for char. */
+  text = '';
+  failure: (Error & { code?: string }) | undefined;
+  /** How often all bytes that were there had been given on. */
+  idles = 0;
+  /** Called at once when an event has been written down. */
+  onEvent: (event: 'head' | 'body' | 'end' | 'error') => void = () => {};
+  /** Resolves with the first byte of the body at the latest. */
+  readonly begun: Promise<this>;
+  /** Resolves when it is over, however it ended. */
+  readonly over: Promise<this>;
+  #begin: () => void = () => {};
+  #finish: () => void = () => {};
+
+  constructor() {
+    this.begun = new Promise(resolve => {
+      this.#begin = () => resolve(this);
+    });
+    this.over = new Promise(resolve => {
+      this.#finish = () => resolve(this);
+    });
+  }
+
+  /** Whether it ended with a whole answer. */
+  get whole(): boolean {
+    return this.trailers !== undefined;
+  }
+
+  head(status: number, _message: string, headers: string[]): void {
+    this.status = status;
+    this.headers = headers;
+    this.#begin();
+    this.onEvent('head');
+  }
+
+  data(chunk: BorrowedBytes): void {
+    this.text += chunk.toLatin1();
+    this.onEvent('body');
+  }
+
+  idle(): void {
+    this.idles++;
+  }
+
+  end(trailers: string[]): void {
+    this.#end();
+    this.trailers = trailers;
+    this.onEvent('end');
+  }
+
+  error(error: Error): void {
+    this.#end();
+    this.failure = error;
+    this.onEvent('error');
+  }
+
+  #end(): void {
+    if (this.whole || this.failure !== undefined) throw new Error('a response ends once');
+    this.#begin();
+    this.#finish();
+  }
+}
+
+/** What is sent unless told otherwise: a GET for the host `api`. */
+interface SentRequest {
+  readonly method?: string;
+  readonly headers?: readonly string[];
+  readonly body?: OutgoingBody;
+  readonly connection?: 'any' | 'shared' | 'new';
+  readonly isRepeatable?: boolean;
+}
+
+/** A request for the host `api`. */
+export function requestTo(path: string, { headers = [], ...more }: SentRequest = {}): OutgoingRequest {
+  return { method: 'GET', path, headers: ['Host', 'api', ...headers], isRepeatable: false, ...more };
+}
+
+/** Sends a request on a connection, or through a round tripper. */
+export function sendOn(
+  sender: { send(request: OutgoingRequest, sink: ResponseSink): unknown },
+  path = '/',
+  request: SentRequest = {},
+): RecordedResponse {
+  const response = new RecordedResponse();
+  sender.send(requestTo(path, request), response);
+  return response;
+}

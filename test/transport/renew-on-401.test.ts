@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { renewOn401, type SessionRequest } from '../../src/transport/renew-on-401.js';
+import type { OutgoingRequest, RoundTrip } from '../../src/transport/round-trip.js';
+import { UpstreamError } from '../../src/transport/upstream-error.js';
+import { FakeRoundTripper } from '../support/fake-round-tripper.js';
+import { RecordedResponse, requestTo } from '../support/recorded-response.js';
+
+class FakeSession {
+  readonly host = 'api:6443';
+  readonly roundTripper = new FakeRoundTripper();
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+
+let first: FakeSession;
+let second: FakeSession;
+let current: () => FakeSession | Promise<FakeSession>;
+/** Sessions that were refused, and what answers them. */
+let refused: FakeSession[];
+let renew: (next: FakeSession | undefined) => void;
+let times: number[];
+let response: RecordedResponse;
+beforeEach(() => {
+  first = new FakeSession('first');
+  second = new FakeSession('second');
+  current = () => first;
+  refused = [];
+  times = [];
+  response = new RecordedResponse();
+});
+
+function send(request: Partial<SessionRequest<FakeSession>> = {}): RoundTrip {
+  const sessions = {
+    session: () => current(),
+    refused(session: FakeSession) {
+      refused.push(session);
+      return new Promise<FakeSession | undefined>(resolve => {
+        renew = resolve;
+      });
+    },
+  };
+  return renewOn401({ sessions, onFirstByte: time => times.push(time) }).send(
+    {
+      bringsAuthorization: false,
+      hasBody: false,
+      forSession: ({ name }) => requestTo(`/${name}`),
+      ...request,
+    },
+    response,
+  );
+}
+
+/** Another credential has been found, or not; whoever waits for it has heard so. */
+async function find(next: FakeSession | undefined): Promise<void> {
+  renew(next);
+  await turn();
+}
+
+function pathsOf({ roundTripper }: FakeSession): string[] {
+  return roundTripper.trips.map(({ request }) => request.path);
+}
+
+describe('a request that is answered 401', () => {
+  it('is made for another session and sent with it, while its client hears nothing', async () => {
+    send();
+    const trip = first.roundTripper.trip();
+    trip.head(401);
+    trip.body('no');
+    trip.sink.end([]);
+    assert.deepEqual([refused, trip.calls, response.status], [[first], ['pause'], 0]);
+    await find(second);
+    assert.deepEqual([pathsOf(first), pathsOf(second)], [['/first'], ['/second']]);
+    second.roundTripper.trip().head(200);
+    second.roundTripper.trip().body('yes');
+    second.roundTripper.trip().sink.end(['X', 'y']);
+    assert.deepEqual([response.status, response.text, response.trailers], [200, 'yes', ['X', 'y']]);
+    assert.equal(times.length, 2);
+  });
+
+  it('is given up on its connection when it is sent again before its answer is whole', async () => {
+    send();
+    first.roundTripper.trip().head(401);
+    await find(second);
+    assert.deepEqual(first.roundTripper.trip().calls, ['pause', 'abort']);
+  });
+
+  it('is sent again only once', async () => {
+    send();
+    first.roundTripper.trip().head(401);
+    await find(second);
+    second.roundTripper.trip().head(401);
+    assert.deepEqual([response.status, refused.length], [401, 1]);
+  });
+
+  it('keeps its answer where there is no other credential, as it came so far and as it goes on', async () => {
+    send();
+    const trip = first.roundTripper.trip();
+    trip.head(401);
+    trip.body('not ');
+    trip.body('you');
+    await find(undefined);
+    assert.deepEqual([response.status, response.text, response.idles], [401, 'not you', 1]);
+    assert.deepEqual(response.headers, ['X-Status', '401']);
+    assert.deepEqual(trip.calls, ['pause', 'resume']);
+    trip.body('!');
+    trip.sink.end([]);
+    assert.deepEqual([response.text, response.whole], ['not you!', true]);
+  });
+
+  it('keeps an answer that ended meanwhile, whole or cut', async () => {
+    send();
+    first.roundTripper.trip().head(401);
+    first.roundTripper.trip().sink.end(['X', 'y']);
+    await find(undefined);
+    assert.deepEqual([response.status, response.trailers], [401, ['X', 'y']]);
+
+    response = new RecordedResponse();
+    send();
+    first.roundTripper.trip(1).head(401);
+    first.roundTripper.trip(1).sink.error(reset);
+    await find(undefined);
+    assert.deepEqual([response.status, response.failure instanceof UpstreamError], [401, true]);
+  });
+
+  it('is not sent again with its body, but another credential is looked for', async () => {
+    send({ hasBody: true });
+    first.roundTripper.trip().head(401);
+    assert.deepEqual([response.status, refused], [401, [first]]);
+    await find(second);
+    assert.equal(second.roundTripper.trips.length, 0);
+  });
+
+  it('says nothing of our credential if the client brought its own', () => {
+    send({ bringsAuthorization: true });
+    first.roundTripper.trip().head(401);
+    assert.deepEqual([response.status, refused], [401, []]);
+  });
+
+  it('fails if it must not be sent with the other session', async () => {
+    const verdict = new Error('not there');
+    const forSession = ({ name }: FakeSession): OutgoingRequest => {
+      if (name === 'second') throw verdict;
+      return requestTo('/');
+    };
+    send({ forSession });
+    first.roundTripper.trip().head(401);
+    await find(second);
+    assert.equal(response.failure, verdict);
+    assert.equal(second.roundTripper.trips.length, 0);
+  });
+
+  it('is nobody’s matter any more when it is given up meanwhile', async () => {
+    for (const next of [second, undefined]) {
+      first = new FakeSession('first');
+      const trip = send();
+      first.roundTripper.trip().head(401);
+      trip.abort();
+      assert.deepEqual(first.roundTripper.trip().calls, ['pause', 'abort']);
+      await find(next);
+      assert.deepEqual([response.status, response.failure, second.roundTripper.trips], [0, undefined, []]);
+    }
+  });
+
+  it('fails when its sink cannot take the answer in the end', async () => {
+    send();
+    response.head = () => {
+      throw Object.assign(new Error('no head'), { code: 'ERR_INVALID_CHAR' });
+    };
+    first.roundTripper.trip().head(401);
+    await find(undefined);
+    assert.deepEqual(first.roundTripper.trip().calls, ['pause', 'abort']);
+    assert.match(response.failure?.message ?? '', /api:6443 .*not valid HTTP/);
+  });
+});
+
+describe('a request', () => {
+  it('waits for a session, and is not sent when it is given up meanwhile', async () => {
+    current = async () => first;
+    send();
+    send().abort();
+    assert.equal(first.roundTripper.trips.length, 0);
+    await turn();
+    assert.equal(first.roundTripper.trips.length, 1);
+  });
+
+  it('fails as it is told where there is no session, or it must not be sent', async () => {
+    const error = new Error('no credential');
+    current = () => Promise.reject(error);
+    send();
+    assert.equal((await response.over).failure, error);
+
+    response = new RecordedResponse();
+    current = () => first;
+    send({
+      forSession: () => {
+        throw error;
+      },
+    });
+    assert.equal(response.failure, error);
+  });
+
+  it('fails with an error that names the API server when its connection does', () => {
+    send();
+    first.roundTripper.trip().sink.error(reset);
+    assert.ok(response.failure instanceof UpstreamError);
+    assert.match(response.failure.message, /^the API server at api:6443 /);
+  });
+});

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { Authentication } from '../../src/authentication/authentication.js';
+import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import { GuardChain } from '../../src/guard/chain.js';
+import { answerRules, guards, rejectionReasons } from '../../src/guard/guards.js';
+import { Rejection } from '../../src/guard/rejection.js';
+import { RequestSlots } from '../../src/guard/request-slots.js';
+import { parseOptions } from '../../src/options/parse.js';
+import { optionOwners } from '../../src/options/table.js';
+import { RequestContext } from '../../src/request/context.js';
+import type { Mount } from '../../src/request/mount.js';
+import { createIdleMetrics } from '../support/metrics.js';
+
+/** What V8 says of the scripts that ran. */
+interface Coverage {
+  readonly result: readonly { readonly url: string }[];
+}
+
+type GuardName = (typeof guards)[number]['name'];
+
+const api: Mount = {
+  route: '/api',
+  access: 'caller',
+  isApi: true,
+  isCounted: true,
+  appendsServerPath: false,
+};
+
+/** Every rule is in force. */
+const { options } = parseOptions({
+  argv: [
+    ...['--cors-allowed-origins=^https://app\\.example$', '--reject-methods=^TRACE$', '--read-only'],
+    ...['--max-requests-inflight=1', '--max-longrunning-requests=1'],
+    ...['--accept-namespaces=team-.*', '--reject-resources=pods/log'],
+  ],
+  env: {},
+});
+
+/** A request that every guard in `faults` would reject or answer, and no other. */
+function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestContext {
+  const has = (name: GuardName) => faults.has(name);
+  const origin = has('preflight') ? 'app' : has('origin') ? 'evil' : undefined;
+  const rawHeaders = [
+    ...['Host', has('host') ? 'evil.example' : 'localhost'],
+    ...(has('Host field') ? ['Host', 'localhost'] : []),
+    ...(has('framing') ? ['Transfer-Encoding', 'gzip'] : []),
+    ...(origin === undefined ? [] : ['Origin', `https://${origin}.example`]),
+    ...(has('claimed identity') ? ['X-Remote-User', 'root'] : []),
+    ...(has('impersonation') ? ['Impersonate-User', 'root'] : []),
+    ...(upgrade ? ['Connection', 'Upgrade', 'Upgrade', 'websocket'] : []),
+  ];
+  const write = has('origin') || has('read-only') ? 'POST' : 'GET';
+  const method = has('preflight') ? 'OPTIONS' : has('filter') ? 'TRACE' : write;
+  const namespace = has('namespaces') ? 'default' : 'team-a';
+  const path = has('resources') ? 'pods/web/log' : 'configmaps?watch=true';
+  const target = `/api/v1/namespaces/${namespace}/${path}${has('request target') ? '\\' : ''}`;
+  const socket = { remoteAddress: '127.0.0.1' };
+  const reply = {
+    header: () => reply,
+    hasHeader: () => origin === 'app',
+    code: () => reply,
+    send: () => reply,
+  };
+  const impersonation = has('impersonation') ? {} : undefined;
+  const request = new RequestContext(
+    { method, rawHeaders, upgrade, httpVersion: '1.1', socket } as unknown as IncomingMessage,
+    reply as never,
+    { mount: api, target },
+    { endpoint: { config: { server: { path: '' }, impersonation } } } as never,
+  );
+  request.record = { longRunning: false } as never;
+  return request;
+}
+
+/** The reason of the rejection, `passed`, or `answered` if no guard calls on. */
+function judge(faults: ReadonlySet<string>, { upgrade, authenticates }: Record<string, boolean>): string {
+  const slots = new RequestSlots(options);
+  if (faults.has('fair shares'))
+    for (const kind of ['inflight', 'longrunning'] as const) slots.take('', kind);
+  const authentication = {
+    hints: [],
+    authenticate() {
+      if (faults.has('authentication')) throw new AuthenticationError('no credential');
+      return { username: 'jane' };
+    },
+  };
+  const chain = new GuardChain(options, {
+    authentication: authenticates ? (authentication as unknown as Authentication) : undefined,
+    slots,
+  });
+  let outcome = 'answered';
+  chain.judge(createRequest(faults, upgrade === true), rejection => {
+    if (rejection !== undefined && !(rejection instanceof Rejection)) throw rejection;
+    outcome = rejection === undefined ? 'passed' : rejection.reason;
+  });
+  return outcome;
+}
+
+describe('the list of guards', () => {
+  for (const upgrade of [false, true]) {
+    for (const authenticates of [false, true]) {
+      const notInForce: readonly GuardName[] = authenticates
+        ? ['impersonation']
+        : ['claimed identity', 'authentication'];
+      const inForce = guards.filter(({ name }) => !notInForce.includes(name));
+      const leg = upgrade ? 'an upgrade' : 'a plain request';
+      it(`is the order in which ${leg} is judged ${authenticates ? 'with' : 'without'} authentication`, () => {
+        const faults = new Set<GuardName>(inForce.map(({ name }) => name));
+        for (const { name, reasons } of inForce) {
+          const expected: readonly string[] = name === 'preflight' ? ['answered'] : reasons;
+          const outcome = judge(faults, { upgrade, authenticates });
+          assert.ok(expected.includes(outcome), `${name} comes first, not what gives "${outcome}"`);
+          faults.delete(name);
+        }
+        assert.equal(judge(faults, { upgrade, authenticates }), 'passed');
+      });
+    }
+  }
+
+  it('has each name once, and each option of its guards once in the table', () => {
+    const members = [...guards, ...answerRules];
+    const names: readonly string[] = members.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length);
+    const flags = optionOwners.flatMap(({ options }) => Object.keys(options));
+    assert.deepEqual(
+      flags.filter((flag, index) => flags.indexOf(flag) !== index),
+      [],
+    );
+    for (const member of members)
+      assert.ok((optionOwners as readonly unknown[]).includes(member), member.name);
+  });
+
+  it("has reasons that are one guard's own, but for malformed requests and the two rules about impersonation", () => {
+    const all = guards.flatMap(({ reasons }): readonly string[] => [...new Set(reasons)]);
+    const shared = all.filter((reason, index) => all.indexOf(reason) !== index);
+    assert.deepEqual([...new Set(shared)].sort(), ['bad_request', 'impersonation']);
+    assert.deepEqual([...rejectionReasons], [...new Set(all)]);
+  });
+
+  it('has its reasons in the metrics from the start, at 0', async () => {
+    const { text } = await createIdleMetrics().render('');
+    const lines = text.split('\n').filter(line => line.startsWith('kube_api_proxy_rejected_requests_total{'));
+    const expected = rejectionReasons.map(
+      reason => `kube_api_proxy_rejected_requests_total{reason="${reason}"} 0`,
+    );
+    assert.deepEqual(lines.sort(), expected.sort());
+  });
+
+  for (const file of ['guard/guards', 'options/table']) {
+    it(`is imported by ${file} without a package that few need`, async t => {
+      const directory = await mkdtemp(join(tmpdir(), 'coverage-'));
+      t.after(() => rm(directory, { recursive: true }));
+      const source = import.meta.resolve(
+        `../../src/${file}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
+      );
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [
+          ...process.execArgv.filter(argument => !argument.startsWith('--test')),
+          '--input-type=module',
+          '-e',
+          `await import('${source}')`,
+        ],
+        { env: { ...process.env, NODE_V8_COVERAGE: directory }, encoding: 'utf8' },
+      );
+      assert.equal(status, 0, stderr);
+      const loaded: string[] = [];
+      for (const name of await readdir(directory)) {
+        const coverage = JSON.parse(await readFile(join(directory, name), 'utf8')) as Coverage;
+        loaded.push(...coverage.result.map(({ url }) => url));
+      }
+      assert.ok(loaded.some(url => url.includes('/src/guard/')));
+      const packages = new Set(loaded.map(url => /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]));
+      for (const name of ['re2js', 'jose', 'undici', 'ws', 'socks', 'fastify', 'pino', 'prom-client']) {
+        assert.ok(!packages.has(name), `${name} is loaded`);
+      }
+    });
+  }
+});

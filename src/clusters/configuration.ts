@@ -8,7 +8,7 @@ import {
   loadKubeconfig,
   type ReadText,
 } from '../kubeconfig/load.js';
-import { isGiven, type Overrides } from '../kubeconfig/overrides.js';
+import { isSet, type Overrides } from '../kubeconfig/overrides.js';
 import type { PemSource } from '../kubeconfig/pem-source.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
@@ -41,7 +41,7 @@ export interface ConfigurationOptions {
   /** What about it does not go with the rest of the program; undefined when it does. */
   readonly refuse?: (config: ClientConfig) => string | undefined;
   /** Has the files looked at again before their time. */
-  readonly lookAgain: () => Promise<void>;
+  readonly rereadFiles: () => Promise<void>;
 }
 
 /**
@@ -49,7 +49,7 @@ export interface ConfigurationOptions {
  * the configuration before. All that is wrong is told at once, one line each.
  */
 export async function loadConfiguration(
-  { location, env, overrides, events, lookAgain, refuse }: ConfigurationOptions,
+  { location, env, overrides, events, rereadFiles, refuse }: ConfigurationOptions,
   before?: Configuration,
 ): Promise<Configuration | Unusable> {
   const loaded = loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
@@ -57,10 +57,10 @@ export async function loadConfiguration(
   const hasKubeconfig = !isBlank(loaded.kubeconfig);
   if (before?.hasKubeconfig && !hasKubeconfig) {
     // One that is being rewritten: without it another identity, or none, would take its place.
-    return { problems: [`nothing is left of the kubeconfig in ${loaded.kubeconfig.lookedFor.join(', ')}`] };
+    return { problems: [`nothing is left of the kubeconfig in ${loaded.kubeconfig.candidates.join(', ')}`] };
   }
   const inCluster =
-    loaded.kubeconfig.files.length === 0 && !isGiven(overrides.server)
+    loaded.kubeconfig.files.length === 0 && !isSet(overrides.server)
       ? inClusterKubeconfig(env, serviceAccountDirectory)
       : undefined;
   const kubeconfig = inCluster ?? loaded.kubeconfig;
@@ -74,7 +74,7 @@ export async function loadConfiguration(
     name: config.proxyUrl?.name ?? 'proxy-url',
     environment: env,
   });
-  const files = [...loaded.kubeconfig.lookedFor, ...kubeconfig.files, ...filesOf(config)];
+  const files = [...loaded.kubeconfig.candidates, ...kubeconfig.files, ...filesOf(config)];
   const refusal = refuse?.(config);
   if ('problems' in prepared || 'problems' in trusted || 'problem' in proxied || refusal !== undefined) {
     const problems = [prepared, trusted].flatMap(part => ('problems' in part ? part.problems : []));
@@ -83,7 +83,7 @@ export async function loadConfiguration(
   }
   const { certificateAuthority } = trusted;
   const source = prepared.create({
-    ...{ certificateAuthority, env, events, lookAgain, before: before?.source },
+    ...{ certificateAuthority, env, events, rereadFiles, before: before?.source },
     createIssuerDispatcher: createIssuerDispatcher(env),
   });
   return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };

@@ -11,7 +11,7 @@ export interface FollowedCluster {
 }
 
 /** What an cluster that follows its files needs. */
-export interface FollowOptions extends Omit<ConfigurationOptions, 'lookAgain'>, ClusterOptions {
+export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'>, ClusterOptions {
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
   /** Milliseconds between checks, 4,000 by default: a rotated file is in use within twice that. */
@@ -28,9 +28,9 @@ export async function followConfiguration(
   options: FollowOptions,
 ): Promise<FollowedCluster | { readonly problems: readonly string[] }> {
   let look: () => Promise<void> = async () => {};
-  const lookAgain = () =>
+  const rereadFiles = () =>
     Promise.race([look(), sleep(options.lookTimeout ?? 1_000, undefined, { ref: false })]);
-  const configurationOptions = { ...options, lookAgain };
+  const configurationOptions = { ...options, rereadFiles };
   const first = await loadConfiguration(configurationOptions);
   if ('problems' in first) return first;
 

@@ -3,8 +3,8 @@ import type { PemSource } from '../kubeconfig/pem-source.js';
 import { readPem } from './pem.js';
 
 /**
- * Reads the certificates that others are checked against, as PEM; `field` says in a message what they are for. What is not a certificate is left out,
- * as Go's `AppendCertsFromPEM` does; none at all is a problem.
+ * Reads the PEM certificates of an authority. `field` names them in messages. Other PEM blocks are ignored, as in Go's
+ * `AppendCertsFromPEM`; no certificate at all is a problem.
  */
 export async function loadCertificateAuthority(
   source: PemSource,

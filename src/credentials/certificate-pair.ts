@@ -5,17 +5,17 @@ import { type PemDocument, readPem } from './pem.js';
 
 type Result<T> = { readonly value: T } | { readonly problem: string };
 
-/** A certificate whose key is known to match it. */
+/** A certificate and the key that matches it. */
 export interface CertificatePair {
   /** PEM: the certificate first, then its chain. */
   readonly certificate: Buffer;
   /** PEM, not encrypted. */
   readonly key: Buffer;
-  /** When the first certificate expires, which may have passed already. */
+  /** When the first certificate expires; this time may be over. */
   readonly notAfter: Date;
 }
 
-/** What the two files are called in a message, such as `client-certificate` or `--tls-cert-file`. */
+/** The names of the two files in messages, such as `client-certificate` or `--tls-cert-file`. */
 interface PairNames {
   readonly certificate: string;
   readonly key: string;
@@ -81,7 +81,7 @@ function readKey(document: PemDocument): Result<{ readonly key: KeyObject; reado
   }
 }
 
-/** OpenSSL has rules of its own, such as a least length of RSA keys; undefined when it takes the pair. */
+/** Why OpenSSL rejects the pair, for example because an RSA key is too short; undefined if it accepts the pair. */
 function whyTlsRefuses({ certificate, key }: CertificatePair): string | undefined {
   try {
     createSecureContext({ cert: certificate, key });

@@ -1,9 +1,9 @@
 import type { CertificatePair } from './certificate-pair.js';
 
-/** How this program shows itself to the API server in TLS. */
+/** The certificate of the proxy in TLS with the API server. */
 export type ClientCertificate = CertificatePair;
 
-/** What a source of credentials gives: how requests to the API server authenticate from now on. */
+/** How requests to the API server authenticate. */
 export interface Credential {
   /** The whole value of the Authorization header, `Bearer …` or `Basic …`. */
   readonly authorization?: string;

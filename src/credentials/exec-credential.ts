@@ -3,9 +3,9 @@ import { isBearerToken } from './bearer-token.js';
 import { loadClientCertificate } from './client-certificate.js';
 import type { ClientCertificate } from './credential.js';
 
-/** The cluster as a plugin is told about it with provideClusterInfo (client-go's `clientauthentication.Cluster`). */
+/** The cluster, for plugins with provideClusterInfo (client-go's `clientauthentication.Cluster`). */
 export interface ExecCluster {
-  /** The server's URL as it stands in the kubeconfig. */
+  /** The server's URL, as in the kubeconfig. */
   readonly server: string;
   readonly tlsServerName?: string;
   readonly insecureSkipTlsVerify?: boolean;
@@ -13,17 +13,17 @@ export interface ExecCluster {
   readonly certificateAuthority?: Buffer;
   readonly proxyUrl?: string;
   readonly disableCompression?: boolean;
-  /** What the cluster's extension `client.authentication.k8s.io/exec` holds. */
+  /** The value of the cluster's extension `client.authentication.k8s.io/exec`. */
   readonly config?: unknown;
 }
 
-/** The JSON that a plugin finds in KUBERNETES_EXEC_INFO: an ExecCredential without its status. */
+/** The JSON of KUBERNETES_EXEC_INFO for a plugin: an ExecCredential without its status. */
 export function createExecInfo(
   { apiVersion, provideClusterInfo }: Pick<ExecConfig, 'apiVersion' | 'provideClusterInfo'>,
   cluster: ExecCluster,
 ): string {
-  const told = provideClusterInfo ? { cluster: describeCluster(cluster) } : {};
-  return JSON.stringify({ kind: 'ExecCredential', apiVersion, spec: { ...told, interactive: false } });
+  const info = provideClusterInfo ? { cluster: describeCluster(cluster) } : {};
+  return JSON.stringify({ kind: 'ExecCredential', apiVersion, spec: { ...info, interactive: false } });
 }
 
 function describeCluster(cluster: ExecCluster): Record<string, unknown> {
@@ -38,18 +38,18 @@ function describeCluster(cluster: ExecCluster): Record<string, unknown> {
   };
 }
 
-/** What a plugin gave: a token, a client certificate, or both. */
+/** The answer of a plugin: a token, a client certificate, or both. */
 export interface ExecAnswer {
   /** A bearer token that a header can carry. */
   readonly token?: string;
   readonly clientCertificate?: ClientCertificate;
-  /** Milliseconds since 1970; undefined when the plugin does not say. */
+  /** Milliseconds since 1970; undefined if the plugin does not say. */
   readonly expirationTimestamp?: number;
 }
 
 /**
- * Reads the ExecCredential that a plugin wrote to its stdout, as strictly as client-go does. A problem is worded to
- * follow the plugin's name and quotes nothing but a known apiVersion.
+ * Reads the ExecCredential that a plugin wrote to its stdout, as strictly as client-go does. The words of a problem follow the plugin's
+ * name, and quote nothing but a known apiVersion.
  */
 export async function parseExecCredential(
   stdout: Buffer,
@@ -87,7 +87,7 @@ export async function parseExecCredential(
 const textFields = ['token', 'clientCertificateData', 'clientKeyData', 'expirationTimestamp'] as const;
 type StatusTexts = Readonly<Record<(typeof textFields)[number], string>>;
 
-/** The status's texts, empty where there are none. */
+/** The texts of the status; missing ones are empty. */
 function readStatus(
   stdout: Buffer,
   apiVersion: ExecApiVersion,

@@ -3,8 +3,8 @@ import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 
 /**
- * Finds the file that a command stands for: the path itself when it has a slash, else the first executable of that name
- * in PATH. Folders of PATH that are not absolute are skipped, as Go's `exec.LookPath` refuses what it finds there.
+ * Finds the file of a command: the path itself if it has a slash, else the first executable of that name in PATH. Relative folders of
+ * PATH are skipped: Go's `exec.LookPath` refuses files from there.
  */
 export async function findExecutable(
   command: string,

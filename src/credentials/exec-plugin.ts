@@ -7,25 +7,25 @@ import { findExecutable } from './exec-lookup.js';
 import { runExecCommand } from './exec-run.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
-/** What an exec credential plugin needs to run, and whom its source tells. */
+/** What an exec credential plugin needs to run, and where its source reports to. */
 export interface ExecSourceOptions {
   readonly config: ExecConfig;
   readonly cluster: ExecCluster;
-  /** What the user has beside the plugin. Each part wins over the plugin's, as in client-go. */
+  /** The user's other credentials. Each part of them wins over the plugin's, as in client-go. */
   readonly base: Credential;
   readonly events: CredentialEvents;
   readonly clock?: Clock;
-  /** What the plugin's own variables are added to; its PATH is the one that the command is looked up in. */
+  /** The environment, to which the plugin's own variables are added. The command is searched in its PATH. */
   readonly env: NodeJS.ProcessEnv;
-  /** Milliseconds that the plugin may take; 60 s unless given. */
+  /** Milliseconds that the plugin may take; 60 s by default. */
   readonly timeout?: number;
 }
 
 /**
- * Credentials of an exec credential plugin (client-go's `plugin/pkg/client/auth/exec`, KEP-541), which first runs when
- * one is asked for. They expire at the plugin's expirationTimestamp or with its client certificate, whichever is first,
- * and never when it gives neither. What it writes to its stderr is logged; messages say why there is no credential, and
- * hold nothing of the plugin's arguments, environment or answer.
+ * Credentials of an exec credential plugin (client-go's `plugin/pkg/client/auth/exec`, KEP-541). The plugin runs when the first request
+ * needs one. They expire at the plugin's expirationTimestamp or with its client certificate, whichever is first, or never if it has
+ * neither. The plugin's stderr is logged. Messages say why there is no credential, and contain nothing of the plugin's arguments,
+ * environment or answer.
  */
 export function createExecSource(options: ExecSourceOptions): CredentialSource {
   const { base, events, clock = systemClock } = options;

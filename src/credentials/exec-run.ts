@@ -5,7 +5,7 @@ import { readStderr } from './exec-stderr.js';
 /** A program to run without a terminal. */
 interface ExecCommand {
   readonly file: string;
-  /** What the program sees as its own name. */
+  /** The name that the program gets as its own (argv[0]). */
   readonly name: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -21,14 +21,14 @@ interface ExecRunOptions {
 
 const maxStdout = 1024 * 1024;
 const maxStderr = 8 * 1024;
-/** Milliseconds that a program has to leave after SIGTERM, and that its pipes may stay open after it has left. */
+/** Milliseconds that a program may take to exit after SIGTERM, and that its pipes may stay open after its exit. */
 const termGrace = 2_000;
 const pipeGrace = 1_000;
 
 /**
- * Runs a program in a session of its own, with stdin closed, and gives its stdout when it exits with 0. At the time
- * limit, on abort, or when stdout grows past 1 MiB, it is stopped with all that it started. A failure is worded to
- * follow the program's name and holds nothing of its arguments, environment or output. Never rejects.
+ * Runs a program in a session of its own, with stdin closed, and returns its stdout if it exits with 0. At the time limit, on abort, or
+ * when stdout exceeds 1 MiB, the program and its children are stopped. The words of a failure follow the program's name, and contain
+ * nothing of its arguments, environment or output. Never rejects.
  */
 export function runExecCommand(
   command: ExecCommand,
@@ -77,7 +77,7 @@ export function runExecCommand(
       if (child.pid === undefined) finish({ failure: describeSpawnError(error) });
     });
     child.on('exit', () => {
-      // What it started ends with it when it was stopped; after a good run a helper of the plugin may live on.
+      // A stopped program's children end with it; after a good run a helper of the plugin may live on.
       if (stopped !== undefined) killGroup(child, 'SIGKILL');
       clearTimeout(timer);
       pipeTimer = setTimeout(() => {
@@ -93,7 +93,7 @@ export function runExecCommand(
 }
 
 function start({ file, name, args, env }: ExecCommand): ChildProcess | { readonly failure: string } {
-  // A group of its own can be stopped as a whole, and a new session has no terminal that a plugin could ask at.
+  // A process group can be stopped as a whole, and a new session has no terminal for a plugin's questions.
   const options: SpawnOptions = { argv0: name, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
   try {
     return spawn(file, args, options);
@@ -102,7 +102,7 @@ function start({ file, name, args, env }: ExecCommand): ChildProcess | { readonl
   }
 }
 
-/** The error itself must go no further: it holds the arguments. */
+/** The error itself must not be logged: it contains the arguments. */
 function describeSpawnError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   if (code === 'ENOENT') return 'cannot be run: the interpreter that its first line names is missing';
@@ -120,6 +120,6 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     kill(-pid, signal);
   } catch {
-    // All of the group have left.
+    // All processes of the group have exited.
   }
 }

@@ -3,9 +3,9 @@ import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * Gives what a plugin writes to its stderr line by line, as it comes and up to `limit` characters, after which one last
- * line says so; the stream is read to its end all the same. Terminal sequences are taken out, and so is what looks like
- * a credential, as shells and HTTP clients show them when they trace.
+ * Reports the lines of a plugin's stderr as they come, up to `limit` characters; then one last line says so, and the rest is read and
+ * dropped. Terminal sequences are removed, and so is everything with the form of a credential, which shells and HTTP clients print when
+ * they trace.
  */
 export function readStderr(stream: Readable, onLine: (line: string) => void, limit: number): void {
   const decoder = new StringDecoder('utf8');
@@ -22,7 +22,7 @@ export function readStderr(stream: Readable, onLine: (line: string) => void, lim
     left -= text.length;
     rest = lines.pop() ?? '';
     for (const line of lines) give(line);
-    // A line cut in the middle is not shown: what is left of a secret might not look like one.
+    // A line cut in the middle is not reported: the rest of a secret may not have the form of one.
     if (left <= 0) onLine('(the plugin wrote more, which is left out)');
   });
   stream.on('end', () => {
@@ -30,7 +30,7 @@ export function readStderr(stream: Readable, onLine: (line: string) => void, lim
   });
 }
 
-/** A JSON Web Token, and what tokens of EKS and Google begin with. */
+/** A JSON Web Token, and the beginnings of EKS' and Google's tokens. */
 const token = /\beyJ[\w-]+\.[\w.-]+|\bk8s-aws-v1\.[\w-]+|\bya29\.[\w.-]+/g;
 /** Part of an ExecCredential, a line of PEM, or an Authorization header. */
 const credential =

@@ -1,15 +1,15 @@
-/** When a credential is renewed and when it is no longer given: milliseconds since 1970, Infinity for never. */
+/** When a credential is renewed, and when its use ends: milliseconds since 1970, Infinity for never. */
 export interface Lifetime {
   readonly renewAt: number;
   readonly endsAt: number;
 }
 
-/** Milliseconds between a credential's coming and its renewal, at least. */
+/** The least milliseconds between two renewals. */
 const leastPause = 1_000;
 
 /**
- * Renewal is due at 80 % of what is left or 60 s before the end, whichever is later, and no sooner than in 1 s. What has
- * less left than that is renewed when it is next asked for.
+ * Plans a renewal at 80 % of the remaining time or 60 s before the end, whichever is later, but not within 1 s. A credential that ends
+ * sooner has no planned renewal: the next request after its end renews it.
  */
 export function planLifetime(now: number, endsAt = Infinity): Lifetime {
   if (endsAt === Infinity) return { renewAt: Infinity, endsAt };

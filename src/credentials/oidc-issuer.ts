@@ -10,20 +10,20 @@ import {
   parseObject,
 } from './oidc-request.js';
 
-/** What a refresh gives; not checked. */
+/** The tokens of a refresh, not checked. */
 export interface RefreshedTokens {
   readonly idToken: string;
-  /** Undefined when the old one stays in use. */
+  /** Undefined if the old one stays in use. */
   readonly refreshToken: string | undefined;
 }
 
-/** Where client id and secret stand in the request, RFC 6749, section 2.3.1: HTTP basic authentication or the body. */
+/** How the request carries client id and secret (RFC 6749, section 2.3.1): as HTTP basic authentication or in the body. */
 type AuthStyle = 'header' | 'params';
 
 /**
- * The refresh grant at an OpenID Connect issuer, as client-go and golang.org/x/oauth2 do it: the token endpoint is
- * discovered and the authority's file read each time, so that both may change; basic authentication is tried first,
- * then client_secret_post, and what worked at an endpoint is remembered.
+ * The refresh grant at an OpenID Connect issuer, as in client-go and golang.org/x/oauth2. Each refresh discovers the token endpoint and
+ * reads the authority's file anew, because both may change. It tries basic authentication first, then client_secret_post, and remembers
+ * which one works at an endpoint.
  */
 export class OidcIssuer {
   readonly #config: OidcConfig;
@@ -35,7 +35,7 @@ export class OidcIssuer {
     this.#createDispatcher = createDispatcher;
   }
 
-  /** Rejects with a CredentialError that holds no secret, nor anything that the issuer wrote. */
+  /** Rejects with a CredentialError, which contains no secret and nothing that the issuer wrote. */
   async refresh(refreshToken: string, signal: AbortSignal): Promise<RefreshedTokens> {
     const dispatcher = this.#createDispatcher(await this.#loadAuthority());
     try {
@@ -54,7 +54,7 @@ export class OidcIssuer {
     throw new CredentialError(`the OpenID Connect issuer cannot be verified: ${loaded.problems.join('; ')}`);
   }
 
-  /** OpenID Connect Discovery 1.0, section 4; that the issuer must be the one asked for is in 4.3. */
+  /** OpenID Connect Discovery 1.0, section 4. Section 4.3 requires that the document names the same issuer. */
   async #discover(dispatcher: Dispatcher, signal: AbortSignal): Promise<URL> {
     const issuer = withoutSlash(this.#config.issuer);
     const url = new URL(`${issuer}/.well-known/openid-configuration`);
@@ -92,7 +92,7 @@ export class OidcIssuer {
         return result.tokens;
       }
       problem = result.problem;
-      // The client was let in, and the refresh token may be spent: only a refusal is a reason to ask in another way.
+      // The issuer has accepted the client, and the refresh token may be used up: only a refusal justifies a second try.
       if (!result.isRefused) break;
     }
     throw new CredentialError(`${describeIssuer(endpoint)} does not refresh the id-token: ${problem}`);
@@ -118,7 +118,7 @@ type TokenResult =
   | { readonly tokens: RefreshedTokens }
   | { readonly problem: string; readonly isRefused: boolean };
 
-/** Error codes of RFC 6749 (5.2) and OpenID Connect Core (3.1.2.6); others are not repeated, for they could be anything. */
+/** Error codes of RFC 6749 (5.2) and OpenID Connect Core (3.1.2.6). Messages omit other codes, which could contain anything. */
 const knownErrors: ReadonlySet<unknown> = new Set([
   'invalid_request',
   'invalid_client',
@@ -159,7 +159,7 @@ function withoutSlash(issuer: string): string {
   return issuer.replace(/\/$/, '');
 }
 
-/** application/x-www-form-urlencoded, as RFC 6749 (2.3.1) wants id and secret before they go into basic authentication. */
+/** application/x-www-form-urlencoded: RFC 6749 (2.3.1) requires it for id and secret in basic authentication. */
 function formEncode(text: string): string {
   return new URLSearchParams({ x: text }).toString().slice(2);
 }

@@ -3,27 +3,27 @@ import { connectionFailure } from '../lib/connection-failure.js';
 import { CredentialError } from './credential-source.js';
 
 /**
- * Makes what the issuer's connections go through; undefined stands for the well-known authorities. A CredentialError of it is told by
- * its message.
+ * Creates the undici dispatcher for connections to the issuer. Without an authority the well-known ones are trusted. The message of a
+ * CredentialError becomes part of the message about the issuer.
  */
 export type CreateIssuerDispatcher = (certificateAuthority: Buffer | undefined) => Dispatcher;
 
 /** Milliseconds for one exchange with the issuer, connecting included. */
 const exchangeTimeout = 30_000;
-/** Bytes of an answer that are read; golang.org/x/oauth2 reads as many. */
+/** The most bytes of an answer, as in golang.org/x/oauth2. */
 const maxBytes = 1024 * 1024;
 
-/** What the issuer answered. */
+/** An answer of the issuer. */
 export interface IssuerAnswer {
   readonly status: number;
-  /** Media type without parameters, in lower case; empty when there is none. */
+  /** Media type without parameters, in lower case; empty if there is none. */
   readonly mediaType: string;
   readonly text: string;
 }
 
 /**
- * One exchange with the issuer: a GET, or a POST when there is a form. Redirects are not followed. Rejects with a
- * CredentialError without a cause, since the errors below may hold bytes of the answer, and so a token.
+ * One exchange with the issuer: a GET, or a POST if there is a form. Redirects are not followed. Rejects with a CredentialError without a
+ * cause, because undici's errors may contain bytes of the answer, and so a token.
  */
 export async function askIssuer(
   url: URL,
@@ -38,7 +38,7 @@ export async function askIssuer(
     readonly signal: AbortSignal;
     readonly form?: URLSearchParams;
     readonly authorization?: string;
-    /** What names the certificates that the issuer's one is checked against. */
+    /** The option that names the authority of the issuer's certificate. */
     readonly authorityName?: string;
   },
 ): Promise<IssuerAnswer> {
@@ -70,12 +70,12 @@ export async function askIssuer(
   }
 }
 
-/** The issuer's address for a message, without query. */
+/** The issuer's address for a message, without its query. */
 export function describeIssuer(url: URL): string {
   return `the OpenID Connect issuer at ${url.origin}${url.pathname}`;
 }
 
-/** The JSON object that a text is; undefined when it is none. */
+/** Parses a JSON object; undefined for other texts. */
 export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -112,7 +112,7 @@ const failures: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: wasClosed,
 };
 
-/** Only what the error's code says, for its text may quote what was received. */
+/** Describes the error's code. Its text is not used, because it may quote received bytes. */
 function describeFailure(error: unknown, authorityName: string): string {
   if (error instanceof CredentialError) return error.message;
   if (error instanceof TooLarge) return 'its answer is too large';

@@ -7,25 +7,25 @@ import { OidcIssuer } from './oidc-issuer.js';
 import type { CreateIssuerDispatcher } from './oidc-request.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
-/** Milliseconds before its expiry from which client-go takes an id-token for expired. */
+/** client-go treats an id-token as expired this many milliseconds before its end. */
 const leeway = 10_000;
-/** A token that is new but expired by this machine's clock is used for so long: the API server's clock is what counts. */
+/** A new token that has expired by this machine's clock is used for so long, because only the API server's clock counts. */
 const leastUse = 10_000;
 
-/** What an oidc source works with. */
+/** The options of an oidc source. */
 interface OidcSourceOptions {
   readonly config: OidcConfig;
-  /** What goes with the token, such as a client certificate. */
+  /** The user's other credentials, such as a client certificate. */
   readonly base: Omit<Credential, 'authorization'>;
   readonly events: CredentialEvents;
   readonly clock?: Clock;
-  /** Connections to the issuer: made and destroyed a refresh. */
+  /** Connections to the issuer; each refresh creates and destroys its own. */
   readonly createDispatcher: CreateIssuerDispatcher;
 }
 
 /**
- * The credential of the oidc auth provider: the id-token as a bearer token, renewed at its issuer before it expires.
- * New tokens stay in memory; the kubeconfig is not written, so that a restart begins with the refresh-token found there.
+ * The credential of the oidc auth provider: the id-token as a bearer token, renewed at its issuer before it expires. New tokens stay in
+ * memory. The kubeconfig is never written, so a restart begins with the refresh-token there.
  */
 export function createOidcSource(options: OidcSourceOptions): CredentialSource {
   const { config, base, events, clock = systemClock, createDispatcher } = options;
@@ -61,7 +61,7 @@ export function createOidcSource(options: OidcSourceOptions): CredentialSource {
   });
 }
 
-/** Without a refresh-token there is the id-token until it expires, and nothing after that. */
+/** Without a refresh-token, the id-token is used until it expires; after that there is no credential. */
 function createLastingSource(
   idToken: ObtainedCredential | undefined,
   events: CredentialEvents,

@@ -4,19 +4,19 @@ import { readWhole } from '../lib/read-file.js';
 
 /** One block of a PEM document (RFC 7468), `text` with its BEGIN and END lines. */
 interface PemBlock {
-  /** What follows BEGIN, such as `CERTIFICATE` or `EC PRIVATE KEY`. */
+  /** The label after BEGIN, such as `CERTIFICATE` or `EC PRIVATE KEY`. */
   readonly type: string;
   readonly text: string;
 }
 
-/** Blocks in order; what stands around them is ignored, as in Go. */
+/** Blocks in their order; text around them is ignored, as in Go. */
 export interface PemDocument {
-  /** `client-key-data of user "x" in FILE`, or the file's name: what to call it in a message. */
+  /** The document's name in messages: `client-key-data of user "x" in FILE`, or the file's name. */
   readonly name: string;
   readonly blocks: readonly PemBlock[];
 }
 
-/** Reads a PEM document; `field` says in a message what the file is for, such as `client-key`. */
+/** Reads a PEM document; `field` says in messages what the file is for, such as `client-key`. */
 export async function readPem(
   source: PemSource,
   field: string,

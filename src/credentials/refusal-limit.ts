@@ -2,16 +2,16 @@
 interface RefusalLimit {
   /** Whether a refusal at this time may renew the credential; true counts as a renewal. */
   mayRenew(now: number): boolean;
-  /** The renewal gave what was refused already. */
-  gaveTheSame(): void;
+  /** The renewal returned the refused credential again. */
+  returnedTheSame(): void;
 }
 
 const leastInterval = 10_000;
 const mostInterval = 5 * 60_000;
 
 /**
- * Lets the first refusal renew at once, and then one in 10 s. While each renewal's credential is refused in turn the
- * interval doubles, up to 5 min; one that held out for longer than the interval brings it back to 10 s.
+ * The first refusal renews at once, later ones at most every 10 s. The interval doubles, up to 5 min, while the API server refuses each
+ * new credential within it. A credential that was accepted for longer resets the interval to 10 s.
  */
 export function createRefusalLimit(): RefusalLimit {
   let renewedAt: number | undefined;
@@ -28,7 +28,7 @@ export function createRefusalLimit(): RefusalLimit {
       isRefusedAgain = false;
       return true;
     },
-    gaveTheSame() {
+    returnedTheSame() {
       isRefusedAgain = true;
     },
   };

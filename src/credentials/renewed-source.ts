@@ -10,27 +10,27 @@ import {
 import { type Lifetime, planLifetime } from './lifetime.js';
 import { createRefusalLimit } from './refusal-limit.js';
 
-/** A credential and how long it is good for, in milliseconds since 1970. */
+/** A new credential, and until when it can be used, in milliseconds since 1970. */
 export interface ObtainedCredential {
   readonly credential: Credential;
-  /** When it expires, as it says itself; absent when that is not known. */
+  /** When it expires according to itself; absent if that is not known. */
   readonly expiresAt?: number;
-  /** When it is no longer given: `expiresAt` unless said otherwise, and never when neither is there. */
+  /** When its use ends: by default at `expiresAt`, or never without one. */
   readonly endsAt?: number;
 }
 
-/** How a source gets its credentials, and whom it tells. */
+/** How a source gets its credentials, and where it reports to. */
 interface RenewalOptions {
   readonly name: CredentialSourceName;
-  /** Never called again before it has settled. Rejects with a CredentialError, also when the signal stops it. */
+  /** Gets a credential; one call at a time. Rejects with a CredentialError, also if the signal stops it. */
   obtain(signal: AbortSignal): Promise<ObtainedCredential>;
-  /** What is there to begin with. */
+  /** A credential to begin with. */
   readonly first?: ObtainedCredential | undefined;
   readonly events: CredentialEvents;
   readonly clock: Clock;
 }
 
-/** What went wrong last, how often in a row, and from when to when nobody tries again. */
+/** The last failure, how many there were in a row, and the time without another try. */
 interface Failure {
   readonly error: CredentialError;
   readonly count: number;
@@ -38,14 +38,14 @@ interface Failure {
   readonly until: number;
 }
 
-/** One that has ended when it comes is still given for so long, so that not every request asks for another. */
+/** A credential that has expired on arrival is used for so many milliseconds, so that not every request starts a renewal. */
 const leastUse = 1_000;
-/** Timers are set no further ahead, because they stand still while the machine sleeps. */
+/** The longest timer: timers stop while the machine sleeps. */
 const longestTimer = 60 * 60_000;
 
 /**
- * A source that keeps what it obtained until it ends and renews it in the background before that. A failure is
- * remembered for its backoff, in which nobody tries again: 1 s, doubling to 30 s. Nothing happens before the first `get`.
+ * A source that uses a credential until its end, and renews it in the background before that. After a failure there is no other try for
+ * 1 s, doubling to 30 s. Nothing happens before the first `get`.
  */
 export function createRenewedSource({
   name,
@@ -62,13 +62,13 @@ export function createRenewedSource({
   let failure: Failure | undefined;
   let cancelTimer = (): void => {};
 
-  /** The clock may have been set back. */
+  /** Somebody may have set the clock back: then the backoff ends. */
   const isBackingOff = (now: number): boolean =>
     failure !== undefined && now >= failure.at && now < failure.until;
 
   const use = (obtained: ObtainedCredential, lifetime: Lifetime): void => {
     current = { ...obtained, ...lifetime };
-    // Another source may have the name by now.
+    // Another source may use the name now.
     if (!closing.signal.aborted) events.expires(name, toDate(obtained.expiresAt));
   };
 
@@ -88,7 +88,7 @@ export function createRenewedSource({
   };
 
   const fail = (cause: unknown): CredentialError => {
-    // Another error is a fault of this program, and might hold what was being worked on.
+    // Any other error is a bug of this program, and may contain a secret.
     const error =
       cause instanceof CredentialError
         ? cause
@@ -168,7 +168,7 @@ export function createRenewedSource({
       return credential;
     }
     const renewed = await startRenewal();
-    if (renewed === credential) refusals.gaveTheSame();
+    if (renewed === credential) refusals.returnedTheSame();
     return renewed;
   };
 

@@ -13,29 +13,29 @@ import { createOidcSource } from './oidc.js';
 import type { CreateIssuerDispatcher } from './oidc-request.js';
 import { createStaticSource } from './static-source.js';
 
-/** What a source of credentials is made with, besides the configuration. */
+/** What a source of credentials needs besides the configuration. */
 interface CredentialSourceOptions {
-  /** PEM of the authorities that the API server's certificate is checked against, for an exec plugin. */
+  /** PEM of the API server's authorities, for an exec plugin. */
   readonly certificateAuthority: Buffer | undefined;
   /** The environment that an exec plugin gets. */
   readonly env: NodeJS.ProcessEnv;
   readonly events: CredentialEvents;
-  readonly lookAgain: () => Promise<void>;
+  readonly rereadFiles: () => Promise<void>;
   /** Connections to an OpenID Connect issuer. */
   readonly createIssuerDispatcher: CreateIssuerDispatcher;
-  /** The source that was in use until now: it goes on being used if it would be made again as it is. */
+  /** The source that is in use: it stays if the new one would be the same. */
   readonly before: CredentialSource | undefined;
 }
 
-/** A source whose files are read and can be used. */
+/** A source whose files were read and can be used. */
 interface PreparedSource {
-  /** Nothing logs in, and no source before is replaced, until this is called. */
+  /** Before this call there is no login, and the former source stays. */
   create(options: CredentialSourceOptions): CredentialSource;
 }
 
 /**
- * The source that the configuration names, with what stands in the kubeconfig and its files: a client certificate, and
- * a bearer token (its file before its text) or basic authentication. Problems are one line each and never hold a secret.
+ * Reads the files of the source that the configuration names: a client certificate, and a bearer token (the file wins over the text) or
+ * basic authentication. Problems are one line each and never contain a secret.
  */
 export async function prepareCredentialSource(
   config: ClientConfig,
@@ -55,11 +55,11 @@ export async function prepareCredentialSource(
   return { create: options => selectSource(config, credential, options) };
 }
 
-/** A token or basic authentication in the kubeconfig wins over what would log in for one, as in client-go. */
+/** A token or basic authentication in the kubeconfig wins over a login, as in client-go. */
 function selectSource(
   config: ClientConfig,
   base: Credential,
-  { certificateAuthority, env, events, lookAgain, createIssuerDispatcher, before }: CredentialSourceOptions,
+  { certificateAuthority, env, events, rereadFiles, createIssuerDispatcher, before }: CredentialSourceOptions,
 ): CredentialSource {
   const { exec, oidc } = config;
   if (base.authorization === undefined && exec !== undefined) {
@@ -71,10 +71,10 @@ function selectSource(
     const options = { config: oidc, base, events, createDispatcher: createIssuerDispatcher };
     return keepUnchanged(before, { oidc, base }, () => createOidcSource(options));
   }
-  return createStaticSource(base, { events, lookAgain });
+  return createStaticSource(base, { events, rereadFiles });
 }
 
-/** The cluster as a plugin is told of it. */
+/** The cluster in the form for a plugin. */
 function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | undefined): ExecCluster {
   const { server, tlsServerName, insecureSkipTlsVerify, proxyUrl, disableCompression = false } = config;
   return {
@@ -88,7 +88,7 @@ function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | unde
   };
 }
 
-/** What each source was made from, so that a reload that changes nothing of it does not log in anew. */
+/** What each source was made from, so that a reload without a change does not cause another login. */
 const madeFrom = new WeakMap<CredentialSource, string>();
 
 function keepUnchanged(

@@ -2,21 +2,21 @@ import { readIdToken } from '../kubeconfig/id-token.js';
 import type { Credential } from './credential.js';
 import type { CredentialEvents, CredentialSource } from './credential-source.js';
 
-/** Whom a source of what stands in files tells, and whom it asks. */
+/** Where a static source reports to, and how it reloads. */
 interface StaticSourceOptions {
   readonly events: Pick<CredentialEvents, 'expires'>;
-  /** Has the files looked at once more before their time; resolves when what changed is in use. */
-  readonly lookAgain: () => Promise<void>;
+  /** Reads the files again at once; resolves when a change is in use. */
+  readonly rereadFiles: () => Promise<void>;
 }
 
 /**
- * Credentials that stand in the kubeconfig and its files. They change with a reload of the configuration, which makes a
- * new source; a 401 has the files looked at once more before their time, as client-go does for a token file. They are
- * given for ever, for it is the API server's clock that says when they expire.
+ * Credentials of the kubeconfig and its files. They change with a reload of the configuration, which creates a new source. A 401 makes the
+ * proxy read the files again at once, as client-go does for a token file. Their use has no end, because only the API server's clock
+ * says when they expire.
  */
 export function createStaticSource(
   credential: Credential,
-  { events, lookAgain }: StaticSourceOptions,
+  { events, rereadFiles }: StaticSourceOptions,
 ): CredentialSource {
   const name = 'static';
   let isReported = false;
@@ -31,7 +31,7 @@ export function createStaticSource(
       return credential;
     },
     async refused() {
-      await lookAgain();
+      await rereadFiles();
       return undefined;
     },
     close() {
@@ -41,7 +41,7 @@ export function createStaticSource(
   };
 }
 
-/** The earlier of the client certificate's end and that of a bearer token which says one, as a JSON Web Token does. */
+/** When the client certificate or the bearer token expires, whichever is first. A JSON Web Token names its expiry. */
 function expiryOf({ authorization, clientCertificate }: Credential): Date | undefined {
   const token = authorization?.startsWith('Bearer ') ? authorization.slice('Bearer '.length) : '';
   const ends = [clientCertificate?.notAfter, readIdToken(token)?.expires].filter(end => end !== undefined);

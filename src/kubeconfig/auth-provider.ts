@@ -1,20 +1,20 @@
 import { readIdToken } from './id-token.js';
 import { type PemSource, resolvePemSource } from './pem-source.js';
 
-/** What the oidc auth provider needs to renew an id-token; texts that were not given are empty. */
+/** What the oidc auth provider needs to renew an id-token; missing texts are empty. */
 export interface OidcConfig {
-  /** https URL without user name, query or fragment, as it stands in the kubeconfig. */
+  /** https URL without user name, query or fragment, as in the kubeconfig. */
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
   /** A JWT, or empty. */
   readonly idToken: string;
   readonly refreshToken: string;
-  /** Who may sign the issuer's certificate, instead of the well-known authorities. */
+  /** The authority of the issuer's certificate, instead of the well-known ones. */
   readonly certificateAuthority?: PemSource;
 }
 
-/** Auth providers that client-go had once, each with what it says to use now. */
+/** Auth providers that client-go has removed, each with client-go's advice. */
 const removed: Readonly<Record<string, string>> = {
   gcp: 'install gke-gcloud-auth-plugin and run "gcloud container clusters get-credentials CLUSTER", which writes an exec plugin',
   azure: 'install kubelogin and run "kubelogin convert-kubeconfig", which writes an exec plugin',
@@ -34,17 +34,17 @@ const textFields = [
 type Fields = Partial<Record<(typeof textFields)[number], string>>;
 
 /**
- * Reads a user's auth-provider, of which only oidc is left (client-go's `plugin/pkg/client/auth/oidc`): extra-scopes
- * is ignored, and idp-certificate-authority is relative to the working folder, as there. Problems begin with `label`,
- * which says whose it is, and quote no value but the provider's name and the issuer.
+ * Reads a user's auth-provider; the only one is oidc. As in client-go (`plugin/pkg/client/auth/oidc`), extra-scopes is ignored, and
+ * idp-certificate-authority is relative to the working folder. Problems begin with `label`, which names the user, and quote no values
+ * but the provider's name and the issuer.
  */
 export function parseOidcConfig(
   authProvider: Readonly<Record<string, unknown>>,
   label: string,
 ): { readonly config: OidcConfig } | { readonly problems: readonly string[] } {
-  const { name, config: given } = authProvider;
+  const { name } = authProvider;
   if (name !== 'oidc') return { problems: [`${label}: ${whyNot(name)}`] };
-  const config = given ?? {};
+  const config = authProvider['config'] ?? {};
   if (typeof config !== 'object' || Array.isArray(config)) {
     return { problems: [`${label}: config of the auth-provider is not a mapping`] };
   }

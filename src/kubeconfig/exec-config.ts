@@ -1,29 +1,29 @@
 import { resolvePath } from './pem-source.js';
 
-/** Versions of the exec credential API that client-go still has; a plugin answers in the one it is configured with. */
+/** The versions of the exec credential API in client-go. A plugin answers in the version of its configuration. */
 export const execApiVersions = [
   'client.authentication.k8s.io/v1',
   'client.authentication.k8s.io/v1beta1',
 ] as const;
 export type ExecApiVersion = (typeof execApiVersions)[number];
 
-/** A user's exec credential plugin (client-go's `ExecConfig`); `args` and `env` may hold secrets. */
+/** A user's exec credential plugin (client-go's `ExecConfig`); `args` and `env` may contain secrets. */
 export interface ExecConfig {
   readonly apiVersion: ExecApiVersion;
-  /** A name to look up in PATH, or an absolute path. */
+  /** A name to search in PATH, or an absolute path. */
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to the environment; of two equal names the last counts. */
+  /** Added to the environment; the last of equal names counts. */
   readonly env: readonly { readonly name: string; readonly value: string }[];
-  /** What to tell who lacks the command; may be empty and may have several lines. */
+  /** Advice for users without the command; may be empty or have several lines. */
   readonly installHint: string;
   readonly provideClusterInfo: boolean;
 }
 
 /**
- * Reads a user's `exec` by client-go's rules (`clientcmd` validation and defaults): a command with a slash is relative
- * to the kubeconfig's folder. A plugin that must have a terminal is refused, as a proxy has none to give. Problems
- * begin with `label`, which says whose it is, and quote no argument and no value of a variable.
+ * Reads a user's `exec` by client-go's rules (`clientcmd` validation and defaults): a command with a slash is relative to the kubeconfig's
+ * folder. A plugin that needs a terminal is a problem, because a proxy has none. Problems begin with `label`, which names the user, and
+ * quote no argument and no value of a variable.
  */
 export function parseExecConfig(
   exec: Readonly<Record<string, unknown>>,
@@ -75,7 +75,7 @@ function readApiVersion(value: unknown, report: Report): ExecApiVersion | undefi
   return undefined;
 }
 
-/** `v1` has no default; before it, IfAvailable was one. */
+/** `v1` has no default; the versions before have IfAvailable. */
 function checkInteractiveMode(value: unknown, version: ExecApiVersion | undefined, report: Report): void {
   if (value === 'Never' || value === 'IfAvailable') return;
   if (value === 'Always') {

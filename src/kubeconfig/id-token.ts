@@ -1,8 +1,8 @@
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * When an OpenID Connect id-token expires, by its own `exp` (not verified: that is for the API server to do); undefined
- * where it has none. Undefined instead of an object when the text is not a JWT that a header can carry.
+ * Reads when an OpenID Connect id-token expires: its `exp`, or undefined without one. The API server verifies the token, the proxy does
+ * not. Returns undefined if the text is not a JWT that a header can carry.
  */
 export function readIdToken(token: string): { readonly expires: Date | undefined } | undefined {
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return undefined;

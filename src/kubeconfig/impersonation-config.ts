@@ -1,25 +1,25 @@
 import type { Impersonation } from '../kubernetes/impersonation.js';
-import { type ImpersonationOverrides, isGiven } from './overrides.js';
+import { type ImpersonationOverrides, isSet } from './overrides.js';
 import type { AuthInfo } from './types.js';
 
-/** A value with the words that say where it stands. */
+/** A value and the name of its origin. */
 interface Stated<T> {
   readonly value: T;
   readonly where: string;
 }
 
 /**
- * Whom to impersonate, by client-go's rules: --as and --as-uid win over the kubeconfig's, --as-group replaces its list
- * of groups, --as-user-extra replaces its values key by key. As in client-go anything but a user needs a user; what no
- * header could carry unchanged is a problem here, where client-go fails per request or trims it.
+ * Resolves the impersonation by client-go's rules: --as and --as-uid win over the kubeconfig's values, --as-group replaces its list of
+ * groups, and --as-user-extra replaces its values key by key. As in client-go, uid, groups and extra need a user. A value that no header
+ * can carry unchanged is a problem here; client-go fails for each request or trims it.
  */
 export function resolveImpersonation(
   user: { readonly label: string; readonly value: AuthInfo },
   overrides: ImpersonationOverrides,
 ): { readonly impersonation: Impersonation | undefined } | { readonly problems: readonly string[] } {
   const problems: string[] = [];
-  const name = firstGiven(overrides.as, '--as', user.value.as, `as of ${user.label}`);
-  const uid = firstGiven(overrides.asUid, '--as-uid', user.value['as-uid'], `as-uid of ${user.label}`);
+  const name = firstSet(overrides.as, '--as', user.value.as, `as of ${user.label}`);
+  const uid = firstSet(overrides.asUid, '--as-uid', user.value['as-uid'], `as-uid of ${user.label}`);
   const groups = resolveGroups(user, overrides);
   const extra = resolveExtra(user, overrides, problems);
 
@@ -46,13 +46,13 @@ export function resolveImpersonation(
   };
 }
 
-function firstGiven(
+function firstSet(
   flag: string | undefined,
   flagName: string,
   field: string | undefined,
   fieldName: string,
 ): Stated<string> {
-  return isGiven(flag) ? { value: flag, where: flagName } : { value: field ?? '', where: fieldName };
+  return isSet(flag) ? { value: flag, where: flagName } : { value: field ?? '', where: fieldName };
 }
 
 function resolveGroups(
@@ -74,7 +74,7 @@ function resolveExtra(
     if (key === '') problems.push(`${where} has an empty key`);
     extra.set(key, { value, where });
   }
-  const given = new Map<string, string[]>();
+  const fromFlags = new Map<string, string[]>();
   for (const [index, pair] of asUserExtra.entries()) {
     const end = pair.indexOf('=');
     if (end < 1) {
@@ -82,13 +82,13 @@ function resolveExtra(
       continue;
     }
     const key = pair.slice(0, end);
-    given.set(key, [...(given.get(key) ?? []), pair.slice(end + 1)]);
+    fromFlags.set(key, [...(fromFlags.get(key) ?? []), pair.slice(end + 1)]);
   }
-  for (const [key, value] of given) extra.set(key, { value, where: '--as-user-extra' });
+  for (const [key, value] of fromFlags) extra.set(key, { value, where: '--as-user-extra' });
   return extra;
 }
 
-/** RFC 9110, section 5.5: no control characters but the tab, and no space at either end, which a receiver takes off. */
+/** RFC 9110, section 5.5: no control characters but the tab, and no space at either end, which receivers remove. */
 function checkValue(value: string, where: string, problems: string[]): void {
   if (Array.from(value).some(isControl)) {
     problems.push(`${where} has a line break or another control character, which a header cannot carry`);

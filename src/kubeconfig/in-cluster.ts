@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { parseServerAddress } from './server-address.js';
 import type { Kubeconfig } from './types.js';
 
-/** Where a Pod's service account is mounted. */
+/** The folder where a Pod's service account is mounted. */
 export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
- * The kubeconfig of a process that runs in a Pod, as client-go's `rest.InClusterConfig` has it: the API server that
- * KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name, and token and authority of the service account's mount.
- * Undefined outside of a Pod. Unlike client-go it never trusts the well-known authorities when ca.crt is missing.
+ * The kubeconfig of a process in a Pod, as in client-go's `rest.InClusterConfig`: the API server that KUBERNETES_SERVICE_HOST and
+ * KUBERNETES_SERVICE_PORT name, and token and authority from the service account's mount. Undefined outside of a Pod. Unlike client-go
+ * it never trusts the well-known authorities if ca.crt is missing.
  */
 export function inClusterKubeconfig(
   env: Readonly<Record<string, string | undefined>>,
@@ -24,7 +24,7 @@ export function inClusterKubeconfig(
   const name = 'in-cluster';
   return {
     files: [tokenFile],
-    lookedFor: [tokenFile],
+    candidates: [tokenFile],
     currentContext: name,
     clusters: named({ server, 'certificate-authority': join(directory, 'ca.crt') }),
     users: named({ tokenFile }),

@@ -3,13 +3,13 @@ import { describeFileError } from '../lib/file-problem.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
 
-/** Where a kubeconfig may be named. */
+/** What names a kubeconfig. */
 export interface KubeconfigLocation {
-  /** The value of --kubeconfig; empty when it was not given. */
+  /** The value of --kubeconfig; empty without that flag. */
   readonly flag: string;
   /** The environment variable KUBECONFIG. */
   readonly env: string | undefined;
-  /** Empty when the user has none: client-go takes the working directory then. */
+  /** Empty if the user has none: then client-go takes the working directory. */
   readonly homedir: string;
 }
 
@@ -17,22 +17,22 @@ export interface KubeconfigLocation {
 export type ReadText = (file: string) => string;
 
 /**
- * Merges kubeconfig files by client-go's loading rules: the file that --kubeconfig names, which must exist;
- * else the KUBECONFIG list; else ~/.kube/config. In a list missing files are skipped, and the first file wins per
- * name and for the current context. Problems name the file, and the line where there is one.
+ * Merges kubeconfig files by client-go's loading rules: the file of --kubeconfig, which must exist; else the KUBECONFIG list; else
+ * ~/.kube/config. Missing files of a list are skipped. The first file wins for each name and for the current context. Problems name the
+ * file, and the line if there is one.
  */
 export function loadKubeconfig(
   location: KubeconfigLocation,
   readText: ReadText,
 ): { readonly kubeconfig: Kubeconfig } | { readonly problems: readonly string[] } {
-  const lookedFor = kubeconfigFiles(location);
+  const candidates = kubeconfigFiles(location);
   const problems: string[] = [];
   const files: string[] = [];
   let currentContext: string | undefined;
   const clusters = new Map<string, Named<Cluster>>();
   const users = new Map<string, Named<AuthInfo>>();
   const contexts = new Map<string, Named<Context>>();
-  for (const file of lookedFor) {
+  for (const file of candidates) {
     const read = readKubeconfig(file, location.flag !== '', readText);
     if (read === undefined) continue;
     const parsed = 'text' in read ? parseKubeconfig(file, read.text) : read;
@@ -47,7 +47,7 @@ export function loadKubeconfig(
     addMissing(contexts, parsed.content.contexts, file);
   }
   if (problems.length > 0) return { problems };
-  return { kubeconfig: { files, lookedFor, currentContext, clusters, users, contexts } };
+  return { kubeconfig: { files, candidates, currentContext, clusters, users, contexts } };
 }
 
 function addMissing<T>(into: Map<string, Named<T>>, entries: ReadonlyMap<string, T>, file: string): void {
@@ -56,14 +56,14 @@ function addMissing<T>(into: Map<string, Named<T>>, entries: ReadonlyMap<string,
   }
 }
 
-/** The files that may hold a kubeconfig, in the order in which they count. */
+/** The files that may contain a kubeconfig, the most important one first. */
 export function kubeconfigFiles({ flag, env, homedir }: KubeconfigLocation): string[] {
   if (flag !== '') return [resolve(flag)];
   if (env === undefined || env === '') return [resolve(homedir, '.kube', 'config')];
   return [...new Set(env.split(':').filter(file => file !== ''))].map(file => resolve(file));
 }
 
-/** The file's text; undefined when it is missing and may be. */
+/** The file's text; undefined if it is missing and may be missing. */
 function readKubeconfig(
   file: string,
   isRequired: boolean,

@@ -2,7 +2,7 @@ import { type Document, isNode } from 'yaml';
 import type { AuthInfo, Cluster, Context } from './types.js';
 import { parseYaml } from './yaml-document.js';
 
-/** What one kubeconfig file says. */
+/** The content of one kubeconfig file. */
 export interface KubeconfigContent {
   readonly currentContext: string | undefined;
   readonly clusters: ReadonlyMap<string, Cluster>;
@@ -53,8 +53,8 @@ const contextFields: Readonly<Record<keyof Context, FieldShape>> = {
 };
 
 /**
- * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null
- * is the same as nothing, an empty file is an empty kubeconfig. Problems name file and line, and quote no values.
+ * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null is the same as a
+ * missing value, and an empty file is an empty kubeconfig. Problems name file and line, and quote no values.
  */
 export function parseKubeconfig(
   file: string,
@@ -90,7 +90,7 @@ type Path = readonly (string | number)[];
 type Report = (path: Path, problem: string) => void;
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** Reads a list of `{name, [field]: {…}}`; two entries of one name in one file are refused, as client-go does. */
+/** Reads a list of `{name, [field]: {…}}`. Two entries with the same name in one file are a problem, as in client-go. */
 function readEntries<T extends object>(
   root: Mapping,
   list: string,
@@ -109,8 +109,7 @@ function readEntries<T extends object>(
       report([list, index], ' is not a mapping');
       continue;
     }
-    const { name: given } = item;
-    const name = given ?? '';
+    const name = item['name'] ?? '';
     if (typeof name !== 'string') report([list, index, 'name'], ' is not a text');
     else if (entries.has(name)) report([list, index, 'name'], `: there are two called "${name}"`);
     else entries.set(name, readFields<T>(item[field] ?? {}, [list, index, field], fields, report));
@@ -152,7 +151,7 @@ const hasShape: Readonly<Record<FieldShape, (value: unknown) => boolean>> = {
   'a mapping to lists of texts': value => isMapping(value) && Object.values(value).every(isTextList),
 };
 
-/** The node at the path, or the nearest one above it: what came by an alias has no node of its own there. */
+/** The node at the path, or the nearest one above it: an aliased value has no node at its path. */
 function nodeAt(document: Document.Parsed, path: Path): Document.Parsed['contents'] {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);

@@ -1,24 +1,23 @@
 import { parseOidcConfig } from './auth-provider.js';
 import { parseExecConfig } from './exec-config.js';
 import { resolveImpersonation } from './impersonation-config.js';
-import { isGiven, type Overrides, overrideCluster, overrideUser } from './overrides.js';
+import { isSet, type Overrides, overrideCluster, overrideUser } from './overrides.js';
 import { type PemSource, resolvePath, resolvePemSource } from './pem-source.js';
 import { type Selected, selectEntries } from './selection.js';
 import { parseServerAddress } from './server-address.js';
 import type { AuthInfo, ClientConfig, Cluster, Kubeconfig, ServerAddress } from './types.js';
 
 /**
- * Comes down from a kubeconfig and flags to what is needed to reach one API server, by client-go's rules
- * (`clientcmd.DirectClientConfig`), or says all that is wrong, one line each. Pure: no file that it names is read.
- * As in client-go, nothing of the user is sent over plain HTTP.
+ * Resolves a kubeconfig and flags to the configuration of one API server, by client-go's rules (`clientcmd.DirectClientConfig`), or to all
+ * problems, one line each. Reads no files. As in client-go, no credential is sent over plain HTTP.
  */
 export function resolveClientConfig(
   kubeconfig: Kubeconfig | undefined,
   overrides: Overrides,
 ): { readonly config: ClientConfig } | { readonly problems: readonly string[] } {
-  if ((kubeconfig?.files.length ?? 0) === 0 && !isGiven(overrides.server)) {
-    const lookedFor = kubeconfig?.lookedFor.join(', ') ?? '';
-    const tried = lookedFor === '' ? '' : `looked for ${lookedFor}; `;
+  if ((kubeconfig?.files.length ?? 0) === 0 && !isSet(overrides.server)) {
+    const candidates = kubeconfig?.candidates.join(', ') ?? '';
+    const tried = candidates === '' ? '' : `looked for ${candidates}; `;
     return { problems: [`no kubeconfig: ${tried}pass --kubeconfig or --server`] };
   }
   const selection = selectEntries(kubeconfig, overrides);
@@ -55,11 +54,11 @@ function resolveServer(
 ): ServerAddress | undefined {
   const text = value.server ?? '';
   if (text === '') {
-    // Without a cluster the reason is among the problems already.
+    // Without a cluster the problems already contain the reason.
     if (isSelected || file !== undefined) problems.push(`${label} has no server`);
     return undefined;
   }
-  const parsed = parseServerAddress(text, isGiven(overrides.server) ? '--server' : `server of ${label}`);
+  const parsed = parseServerAddress(text, isSet(overrides.server) ? '--server' : `server of ${label}`);
   if ('address' in parsed) return parsed.address;
   problems.push(parsed.problem);
   return undefined;
@@ -130,7 +129,7 @@ function resolveCredentials(
   };
 }
 
-/** What logs in to get a credential; two of them at once are a mistake, as in client-go's validation. */
+/** The exec plugin or auth provider. Both at once are a problem, as in client-go's validation. */
 function resolveLogin(user: Selected<AuthInfo>, problems: string[]): Pick<ClientConfig, 'exec' | 'oidc'> {
   const { exec, 'auth-provider': authProvider } = user.value;
   if (exec !== undefined && authProvider !== undefined) {
@@ -147,14 +146,14 @@ function resolveLogin(user: Selected<AuthInfo>, problems: string[]): Pick<Client
   };
 }
 
-/** The extension that a cluster's exec plugins are told of (KEP-541). */
+/** The cluster's extension for exec plugins (KEP-541). */
 function execExtension(extensions: unknown): unknown {
   if (!Array.isArray(extensions)) return undefined;
   const entry: unknown = extensions.find(item => item?.name === 'client.authentication.k8s.io/exec');
   return (entry as { extension?: unknown } | undefined)?.extension;
 }
 
-/** The source, or undefined after its problem went to `problems`. */
+/** The source; undefined if it is a problem, which goes to `problems`. */
 function take(
   source: PemSource | { readonly problem: string } | undefined,
   problems: string[],

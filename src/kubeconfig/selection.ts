@@ -1,27 +1,27 @@
-import { isGiven, type Overrides } from './overrides.js';
+import { isSet, type Overrides } from './overrides.js';
 import type { AuthInfo, Cluster, Kubeconfig, Named } from './types.js';
 
-/** A chosen entry with the words that say whose it is, such as `user "admin" in /home/me/.kube/config`. */
+/** A chosen entry, and its name for messages, such as `user "admin" in /home/me/.kube/config`. */
 export interface Selected<T> {
   readonly label: string;
   readonly value: T;
-  /** The file it stands in; undefined for an entry that only flags make up. */
+  /** The file of the entry; undefined if the entry is made of flags only. */
   readonly file: string | undefined;
 }
 
-/** The cluster and user that a context comes to. Where there are problems an entry may be empty. */
+/** The cluster and user of a context. If there are problems, an entry may be empty. */
 export interface Selection {
   readonly cluster: Selected<Cluster>;
   readonly user: Selected<AuthInfo>;
-  /** False where no context and no flag says which user, so that only flags could authenticate. */
+  /** Whether a context or a flag names the user. Otherwise only flags can authenticate. */
   readonly hasUser: boolean;
   readonly contextLabel: string | undefined;
   readonly problems: readonly string[];
 }
 
 /**
- * Chooses context, cluster and user: --cluster and --user before the context's own, --context before current-context.
- * A name that does not exist is a problem which lists the ones that do; client-go is silent about some of them.
+ * Chooses context, cluster and user: --cluster and --user win over the context's own, --context over current-context. For a name that does
+ * not exist, the problem lists the existing ones; client-go ignores some of these cases.
  */
 export function selectEntries(kubeconfig: Kubeconfig | undefined, overrides: Overrides): Selection {
   const problems: string[] = [];
@@ -37,31 +37,31 @@ export function selectEntries(kubeconfig: Kubeconfig | undefined, overrides: Ove
     return entry;
   };
 
-  const contextName = given(overrides.context) ?? kubeconfig?.currentContext;
-  const contextSource = isGiven(overrides.context) ? '--context' : 'current-context';
+  const contextName = textOrNone(overrides.context) ?? kubeconfig?.currentContext;
+  const contextSource = isSet(overrides.context) ? '--context' : 'current-context';
   const context = find(
     kubeconfig?.contexts,
     contextName,
     name => `${contextSource}: there is no context ${name}`,
   );
   const contextLabel = context && `context ${JSON.stringify(contextName)} in ${context.file}`;
-  if (contextName === undefined && !isGiven(overrides.server) && !isGiven(overrides.cluster)) {
+  if (contextName === undefined && !isSet(overrides.server) && !isSet(overrides.cluster)) {
     problems.push(`no current-context; choose one with --context ${listNames(kubeconfig?.contexts, files)}`);
   }
 
-  const clusterName = given(overrides.cluster) ?? given(context?.value.cluster);
-  const clusterSource = isGiven(overrides.cluster) ? '--cluster' : contextLabel;
+  const clusterName = textOrNone(overrides.cluster) ?? textOrNone(context?.value.cluster);
+  const clusterSource = isSet(overrides.cluster) ? '--cluster' : contextLabel;
   const cluster = find(
     kubeconfig?.clusters,
     clusterName,
     name => `${clusterSource}: there is no cluster ${name}`,
   );
-  if (contextLabel !== undefined && clusterName === undefined && !isGiven(overrides.server)) {
+  if (contextLabel !== undefined && clusterName === undefined && !isSet(overrides.server)) {
     problems.push(`${contextLabel} has no cluster`);
   }
 
-  const userName = given(overrides.user) ?? given(context?.value.user);
-  const userSource = isGiven(overrides.user) ? '--user' : contextLabel;
+  const userName = textOrNone(overrides.user) ?? textOrNone(context?.value.user);
+  const userSource = isSet(overrides.user) ? '--user' : contextLabel;
   const user = find(kubeconfig?.users, userName, name => `${userSource}: there is no user ${name}`);
   return {
     cluster: select('cluster', clusterName, cluster),
@@ -72,8 +72,8 @@ export function selectEntries(kubeconfig: Kubeconfig | undefined, overrides: Ove
   };
 }
 
-function given(text: string | undefined): string | undefined {
-  return isGiven(text) ? text : undefined;
+function textOrNone(text: string | undefined): string | undefined {
+  return isSet(text) ? text : undefined;
 }
 
 function listNames(entries: ReadonlyMap<string, unknown> | undefined, files: string): string {

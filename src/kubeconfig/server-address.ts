@@ -3,9 +3,8 @@ import type { ServerAddress } from './types.js';
 const defaultPorts = { 'https:': 443, 'http:': 80 } as const;
 
 /**
- * Reads the address of an API server as client-go's `rest.DefaultServerURL` does: a URL, whose query and fragment are
- * dropped, or `host:port`, which is plain HTTP and has no path. The problem is one line that begins with `where` and
- * hides what stands before an @.
+ * Reads the address of an API server as client-go's `rest.DefaultServerURL` does: a URL, without its query and fragment, or `host:port`,
+ * which means plain HTTP without a path. The problem is one line that begins with `where` and hides the text before an @.
  */
 export function parseServerAddress(
   server: string,
@@ -16,7 +15,7 @@ export function parseServerAddress(
   });
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(server);
   const text = hasScheme ? server : `http://${server}`;
-  // WHATWG parsing would quietly take these as slashes or drop them.
+  // WHATWG parsing would silently change these to slashes or drop them.
   if (/[\s\\]/.test(server) || /^[^/]*:\/\/(\/|$)/.test(text) || !URL.canParse(text)) {
     return fail('is not a URL or host:port');
   }
@@ -37,7 +36,7 @@ export function parseServerAddress(
   };
 }
 
-/** The value of the Host header for this server: port left out when it is the scheme's own, IPv6 in brackets. */
+/** The Host header for this server: without the scheme's default port, and with brackets around an IPv6 address. */
 export function hostOf({ protocol, hostname, port }: ServerAddress): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname;
   return port === defaultPorts[protocol] ? host : `${host}:${port}`;

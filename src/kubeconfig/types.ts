@@ -4,8 +4,8 @@ import type { ExecConfig } from './exec-config.js';
 import type { PemSource } from './pem-source.js';
 
 /**
- * The kubeconfig as it stands in files, and the one flat configuration that the rest of the program works with.
- * Field names are those of client-go's `clientcmd/api/v1`.
+ * The kubeconfig as in files, and the flat configuration that the rest of the program uses. Field names are those of client-go's
+ * `clientcmd/api/v1`.
  */
 
 export interface Cluster {
@@ -16,7 +16,7 @@ export interface Cluster {
   'certificate-authority-data'?: string;
   'proxy-url'?: string;
   'disable-compression'?: boolean;
-  /** A list of `{name, extension}`, of whatever shape: those of others are no business of ours. */
+  /** A list of `{name, extension}`. Its shape is not checked, because most extensions are for other programs. */
   extensions?: unknown;
 }
 
@@ -43,25 +43,25 @@ export interface Context {
   namespace?: string;
 }
 
-/** A named entry, with the file it came from: relative paths are relative to that file's folder. */
+/** A named entry and its file: relative paths are relative to that file's folder. */
 export interface Named<T> {
   readonly value: T;
   readonly file: string;
 }
 
-/** All files of a KUBECONFIG list merged: the first file wins per name. */
+/** The merged files of a KUBECONFIG list: the first file wins for each name. */
 export interface Kubeconfig {
-  /** The files that were read, in order; none of them need exist unless --kubeconfig named it. */
+  /** The files that were read, in order. */
   readonly files: readonly string[];
-  /** Every file that was looked for, in order. */
-  readonly lookedFor: readonly string[];
+  /** All files that may contain a part of it, in order. */
+  readonly candidates: readonly string[];
   readonly currentContext: string | undefined;
   readonly clusters: ReadonlyMap<string, Named<Cluster>>;
   readonly users: ReadonlyMap<string, Named<AuthInfo>>;
   readonly contexts: ReadonlyMap<string, Named<Context>>;
 }
 
-/** Where the API server is. `path` has no trailing slash and is empty when the server URL has none. */
+/** The address of the API server. `path` has no trailing slash, and is empty if the server URL has none. */
 export interface ServerAddress {
   readonly protocol: 'https:' | 'http:';
   /** Host name or IP address, an IPv6 address without its brackets. */
@@ -70,7 +70,7 @@ export interface ServerAddress {
   readonly path: string;
 }
 
-/** What one context comes down to, after flags and files: everything that is needed to reach one API server. */
+/** One context after flags and files: everything that is needed to reach one API server. */
 export interface ClientConfig {
   readonly server: ServerAddress;
   readonly certificateAuthority?: PemSource;
@@ -84,10 +84,10 @@ export interface ClientConfig {
   readonly password?: string;
   readonly impersonation?: Impersonation;
   readonly exec?: ExecConfig;
-  /** What the cluster's extension `client.authentication.k8s.io/exec` holds, for the plugin. */
+  /** The value of the cluster's extension `client.authentication.k8s.io/exec`, for the plugin. */
   readonly execClusterConfig?: unknown;
   readonly oidc?: OidcConfig;
-  /** The cluster's proxy-url, and what a message calls it. */
+  /** The cluster's proxy-url, and its name for messages. */
   readonly proxyUrl?: { readonly url: string; readonly name: string };
   readonly disableCompression?: boolean;
 }

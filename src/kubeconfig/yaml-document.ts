@@ -3,25 +3,25 @@ import { type Document, LineCounter, type Node, parseAllDocuments } from 'yaml';
 /** The first document of a YAML (or JSON) text. */
 export interface YamlDocument {
   readonly document: Document.Parsed;
-  /** The same as plain values, aliases and merge keys resolved; null when the text is empty. */
+  /** The same as plain values, with aliases and merge keys resolved; null if the text is empty. */
   readonly value: unknown;
   /** `FILE:LINE` of a node, or of the document's start. */
   at(node: Pick<Node, 'range'> | null | undefined): string;
 }
 
-/** How often anchors may be used, each counted with what it holds, before the file is taken for an alias bomb. */
+/** How many aliases a file may have, nested ones included; a file with more is an alias bomb. */
 const maxAliasCount = 1000;
 
 /**
- * Parses as go-yaml does where the two differ in what they refuse: merge keys work, and of two equal keys the last
- * counts. A problem names file and line and quotes nothing of the text, which may be secret.
+ * Parses YAML as go-yaml does: merge keys work, and the last of two equal keys counts. A problem names file and line, and quotes nothing
+ * of the text, which may be secret.
  */
 export function parseYaml(
   file: string,
   text: string,
 ): YamlDocument | { readonly problems: readonly [string] } {
   const lineCounter = new LineCounter();
-  const place = (offset: number): string => `${file}:${lineCounter.linePos(offset).line}`;
+  const lineOf = (offset: number): string => `${file}:${lineCounter.linePos(offset).line}`;
   const options = {
     lineCounter,
     prettyErrors: false,
@@ -32,16 +32,16 @@ export function parseYaml(
   const [document] = parseAllDocuments(text, options);
   if (document === undefined || 'empty' in document) return parseYaml(file, 'null');
   const [error] = document.errors;
-  if (error !== undefined) return { problems: [`${place(error.pos[0])}: ${withoutText(error.message)}`] };
+  if (error !== undefined) return { problems: [`${lineOf(error.pos[0])}: ${withoutText(error.message)}`] };
   try {
-    return { document, value: document.toJS({ maxAliasCount }), at: node => place(node?.range?.[0] ?? 0) };
+    return { document, value: document.toJS({ maxAliasCount }), at: node => lineOf(node?.range?.[0] ?? 0) };
   } catch (failure) {
     const message = failure instanceof Error ? failure.message : 'not YAML';
-    return { problems: [`${place(document.range[0])}: ${withoutText(message)}`] };
+    return { problems: [`${lineOf(document.range[0])}: ${withoutText(message)}`] };
   }
 }
 
-/** The parser's messages may end in the offending text, after a colon or as an escape sequence. */
+/** The parser's messages may end with the invalid text, after a colon or as an escape sequence. */
 function withoutText(message: string): string {
   return message.replace(/: .*$/s, '').replace(/^(Invalid escape sequence) .*$/s, '$1');
 }

@@ -54,7 +54,7 @@ function toClientCertificate({ certificate, key }: CertificatePair, notAfter: Da
 
 const bearer = (token: string): Credential => ({ authorization: `Bearer ${token}` });
 const fixed = (credential: Credential): CredentialSource =>
-  createStaticSource(credential, { events, lookAgain: async () => {} });
+  createStaticSource(credential, { events, rereadFiles: async () => {} });
 
 /** An exec source under test control. */
 function controlled() {
@@ -361,20 +361,20 @@ describe('a refused session', () => {
   });
 
   it('is replaced by one of the configuration that the refusal had read', async () => {
-    const lookAgain = async (): Promise<void> => {
+    const rereadFiles = async (): Promise<void> => {
       await sleep(5);
       upstream?.replace(endpoint(fixed(bearer('t-2'))));
     };
-    const one = start(createStaticSource(bearer('t-1'), { events, lookAgain }));
+    const one = start(createStaticSource(bearer('t-1'), { events, rereadFiles }));
     const next = await one.refused(sessionOf(one));
     assert.deepEqual(next?.credential, bearer('t-2'));
   });
 
   it('has nothing to try again when the files hold the same secret as before', async () => {
-    const lookAgain = async (): Promise<void> => {
+    const rereadFiles = async (): Promise<void> => {
       upstream?.replace(endpoint(fixed(bearer('t-1'))));
     };
-    const one = start(createStaticSource(bearer('t-1'), { events, lookAgain }));
+    const one = start(createStaticSource(bearer('t-1'), { events, rereadFiles }));
     assert.equal(await one.refused(sessionOf(one)), undefined);
   });
 

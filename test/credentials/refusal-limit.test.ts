@@ -22,9 +22,9 @@ describe('the limit of renewals after refusals', () => {
   it('doubles too when a renewal gives what was refused', () => {
     const limit = createRefusalLimit();
     limit.mayRenew(0);
-    limit.gaveTheSame();
+    limit.returnedTheSame();
     assert.equal(limit.mayRenew(10_000), true);
-    limit.gaveTheSame();
+    limit.returnedTheSame();
     assert.equal(limit.mayRenew(29_999), false);
     assert.equal(limit.mayRenew(30_000), true);
   });

@@ -37,7 +37,7 @@ async function sourceOf(given: Given, before?: CredentialSource): Promise<Creden
   assert.ok('create' in result, JSON.stringify(result));
   return result.create({
     events,
-    lookAgain: async () => {},
+    rereadFiles: async () => {},
     before,
     certificateAuthority: undefined,
     env: {},

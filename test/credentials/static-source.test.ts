@@ -17,7 +17,7 @@ function create(credential: Credential) {
   let looks = 0;
   const source = createStaticSource(credential, {
     events: { expires: (name, at) => void reports.push([name, at]) },
-    lookAgain: async () => void looks++,
+    rereadFiles: async () => void looks++,
   });
   return { source, reports, looks: () => looks };
 }

@@ -124,7 +124,7 @@ describe('the list in KUBECONFIG', () => {
     const file = write(one);
     const kubeconfig = kubeconfigOf({ env: `:/nowhere/config:${file}::${file}:` });
     assert.deepEqual(kubeconfig.files, [file]);
-    assert.deepEqual(kubeconfig.lookedFor, ['/nowhere/config', file]);
+    assert.deepEqual(kubeconfig.candidates, ['/nowhere/config', file]);
   });
 
   it('may have nothing but missing files', () => {
@@ -152,7 +152,7 @@ describe('~/.kube/config', () => {
   it('may be missing', () => {
     const kubeconfig = kubeconfigOf({ homedir: '/nowhere' });
     assert.deepEqual(kubeconfig.files, []);
-    assert.deepEqual(kubeconfig.lookedFor, ['/nowhere/.kube/config']);
+    assert.deepEqual(kubeconfig.candidates, ['/nowhere/.kube/config']);
   });
 });
 

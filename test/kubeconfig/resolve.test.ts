@@ -25,7 +25,7 @@ function kubeconfig(entries: Entries = {}): Kubeconfig {
   const { contexts = { c: { cluster: 'k', user: 'u' } } } = entries;
   return {
     files: [file],
-    lookedFor: [file],
+    candidates: [file],
     currentContext: 'currentContext' in entries ? entries.currentContext : 'c',
     clusters: named(clusters),
     users: named(users),
@@ -150,7 +150,7 @@ describe('without a kubeconfig', () => {
     const none = {
       ...kubeconfig({ clusters: {}, users: {}, contexts: {} }),
       files: [],
-      lookedFor: ['/a', '/b'],
+      candidates: ['/a', '/b'],
     };
     assert.deepEqual(problemsOf(none), ['no kubeconfig: looked for /a, /b; pass --kubeconfig or --server']);
     assert.deepEqual(problemsOf(undefined), ['no kubeconfig: pass --kubeconfig or --server']);

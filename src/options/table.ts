@@ -3,6 +3,8 @@ import { authenticationMethods } from '../authentication/methods.js';
 import { filterSwitch } from '../guard/filter-switch.js';
 import { answerRules, guards } from '../guard/guards.js';
 import { mergeOptions, type OptionDefinition, type OptionValues, optionGroups } from '../lib/option.js';
+import { tls } from '../server/listener/tls-options.js';
+import { adminListener } from './admin-listener.js';
 import { apiServer } from './api-server.js';
 import { audit } from './audit.js';
 import { credentials } from './credentials.js';
@@ -10,10 +12,14 @@ import { exposure } from './exposure.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
+import { processes } from './processes.js';
 
 /** Whoever has options. Within a group of --help their options stand in this order. */
 export const optionOwners = [
   listening,
+  tls,
+  adminListener,
+  processes,
   ...authenticationMethods,
   identity,
   ...guards,

@@ -5,7 +5,7 @@ import type { Authentication } from '../authentication/authentication.js';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Health } from '../endpoints/health.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
-import { GuardChain } from '../guard/chain.js';
+import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
 import { Rejection } from '../guard/rejection.js';
 import type { RequestSlots } from '../guard/request-slots.js';
@@ -14,12 +14,11 @@ import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import type { Options } from '../options/table.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade-listener.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
-import { Accounting, requestIdOf } from './accounting.js';
+import { Accounting, type AccountingParts, requestIdOf } from './accounting.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { isDeparture, refuseConnect, refuseUnknownMethod, refuseUnparsed } from './listener/client-error.js';
 import { clientPatience } from './listener/client-patience.js';
@@ -28,9 +27,22 @@ import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
 import { apiRoute, createMounts, filesMount, ownPrefix } from './mounts.js';
 
+/** The options that the server and its guards read. */
+type ServerOptions = GuardOptions & {
+  readonly apiPrefix: string;
+  /** A folder, or empty. */
+  readonly www: string;
+  readonly wwwPrefix: string;
+  readonly appendServerPath: boolean;
+  /** Milliseconds, as the next one; 0 is off. */
+  readonly requestTimeout: number;
+  readonly keepalive: number;
+  readonly logRequests: AccountingParts['logRequests'];
+};
+
 /** Everything that a server is built from; the same for the program and for tests. */
 export interface ServerParts {
-  readonly options: Options;
+  readonly options: ServerOptions;
   readonly cluster: Cluster;
   readonly metrics: Metrics;
   /** What a scrape is answered with: `metrics`, unless there are more processes to speak for. */

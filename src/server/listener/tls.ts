@@ -3,10 +3,10 @@ import { type ClientAuthorities, includesAll } from '../../authentication/client
 import { createExpiryWarning } from '../../observability/expiry-warning.js';
 import type { Logger } from '../../observability/log/logger.js';
 import type { ListenerMetrics } from '../../observability/metrics/listener-metrics.js';
-import type { Options } from '../../options/table.js';
 import { openSslCiphers } from './cipher-suites.js';
 import { serveTls } from './secure-server.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
+import type { TlsOptions } from './tls-options.js';
 
 /** What the TLS listener tells. */
 export interface TlsSurroundings {
@@ -30,7 +30,7 @@ const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;
 
 /** Reads the listener's files; undefined without --tls-cert-file. */
 export async function configureTls(
-  options: Options,
+  options: TlsOptions & { readonly clientCaFile: string },
   { metrics, logger }: TlsSurroundings,
 ): Promise<Tls | undefined | { readonly problems: readonly string[] }> {
   if (options.tlsCertFile === '' || options.tlsPrivateKeyFile === '') return undefined;

@@ -1,0 +1,49 @@
+import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { oneOf, text } from '../../lib/value-type.js';
+import { cipherSuites } from './cipher-suites.js';
+
+const options = defineOptions('Listening', {
+  tlsCertFile: {
+    type: text('FILE'),
+    default: '',
+    help: 'Certificate to serve HTTPS with, and its chain; HTTP/2 and HTTP/1.1 then, and no plain HTTP.',
+  },
+  tlsPrivateKeyFile: {
+    type: text('FILE'),
+    default: '',
+    help: 'Private key of --tls-cert-file.',
+  },
+  tlsMinVersion: {
+    type: oneOf('VersionTLS12', 'VersionTLS13'),
+    default: 'VersionTLS12',
+    help: 'Least version of TLS to serve.',
+  },
+  tlsCipherSuites: {
+    type: cipherSuites,
+    default: '',
+    help: "Cipher suites to serve TLS 1.2 with, by Go's names; by default those with ECDHE and GCM or ChaCha20.",
+  },
+});
+
+export type TlsOptions = OptionValues<typeof options>;
+
+/** How the main listener speaks TLS. */
+export const tls = { options, problems };
+
+function problems({
+  tlsCertFile,
+  tlsPrivateKeyFile,
+  unixSocket,
+}: TlsOptions & { readonly unixSocket: string }): string[] {
+  const found: string[] = [];
+  if (tlsCertFile === '' && tlsPrivateKeyFile !== '') {
+    found.push('--tls-private-key-file needs --tls-cert-file with it');
+  }
+  if (tlsCertFile !== '' && tlsPrivateKeyFile === '') {
+    found.push('--tls-cert-file needs --tls-private-key-file with it');
+  }
+  if (unixSocket !== '' && tlsCertFile !== '') {
+    found.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS is for a port');
+  }
+  return found;
+}

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import { configureAuthentication } from '../../src/authentication/configure.js';
+import type { MethodParts } from '../../src/authentication/method.js';
+import { Cluster } from '../../src/clusters/cluster.js';
+import { createStaticSource } from '../../src/credentials/static-source.js';
+import { parseOptions } from '../../src/options/parse.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+
+const ignore = () => {};
+
+/** An API server that knows these tokens, and a cluster that reaches it as one of its masters. */
+async function startCluster(t: TestContext, tokens: Record<string, { readonly username: string }>) {
+  const proxy = { username: 'proxy', groups: ['system:masters'] };
+  const server = await startFakeApiServer({
+    clientCertificates: 'optional',
+    tokens: { ...tokens, 'token-of-the-proxy': proxy },
+  });
+  t.after(() => server.kill());
+  const events = {
+    refreshed: ignore,
+    unauthorized: ignore,
+    expires: ignore,
+    log: { info: ignore, warn: ignore },
+  };
+  const cluster = new Cluster(
+    {
+      config: {
+        server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
+        insecureSkipTlsVerify: false,
+      },
+      certificateAuthority: Buffer.from(server.authority.certificate),
+      source: createStaticSource(
+        { authorization: 'Bearer token-of-the-proxy' },
+        { events, lookAgain: async () => {} },
+      ),
+      proxy: undefined,
+    },
+    { keepAlive: 0, http2: true, onCertificate: ignore, onConnect: ignore, onFirstByte: ignore },
+  );
+  t.after(() => cluster.destroy());
+  return { server, cluster };
+}
+
+function reviewsOf({ requests }: FakeApiServer): number {
+  return requests.filter(({ rawUrl }) => rawUrl.endsWith('/tokenreviews')).length;
+}
+
+test('a token is good in the clusters that know it, and those of a file in all, though one cluster is down', async t => {
+  const development = await startCluster(t, { robot: { username: 'robot' }, shared: { username: 'dev' } });
+  const production = await startCluster(t, { shared: { username: 'prod' } });
+  const folder = await mkdtemp(join(tmpdir(), 'configure-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'tokens.csv');
+  await writeFile(file, 'alice-token,alice,,\n');
+  const argv = ['--authentication-token-webhook', `--token-auth-file=${file}`];
+  const { options, problems } = parseOptions({ argv, env: {} });
+  assert.deepEqual(problems, []);
+  const configured = await configureAuthentication(options, {
+    metrics: { attempted: ignore, cacheAsked: ignore, reviewed: ignore, tokenFileReloaded: ignore },
+    logger: {} as unknown as MethodParts['logger'],
+    env: {},
+    clientAuthorities: () => undefined,
+  });
+  assert.ok('authentication' in configured);
+  t.after(() => configured.close());
+  const websocket = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Protocol'];
+  const userOf = async (token: string, { cluster }: { readonly cluster: Cluster }) => {
+    const names: string[] = [];
+    const subprotocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
+    for (const raw of [
+      { rawHeaders: ['Authorization', `Bearer ${token}`] },
+      { rawHeaders: [...websocket, `v5.channel.k8s.io, ${subprotocol}`], upgrade: true },
+    ]) {
+      const request = {
+        raw: { socket: {}, ...raw } as unknown as IncomingMessage,
+        cluster,
+        endpoint: cluster.endpoint,
+      };
+      names.push((await configured.authentication.authenticate(request)).username);
+    }
+    assert.equal(names[0], names[1]);
+    return names[0];
+  };
+
+  assert.equal(await userOf('robot', development), 'robot');
+  await assert.rejects(userOf('robot', production), AuthenticationError);
+  assert.equal(await userOf('shared', development), 'dev');
+  assert.equal(await userOf('shared', production), 'prod');
+  for (const cluster of [development, production])
+    assert.equal(await userOf('alice-token', cluster), 'alice');
+  assert.deepEqual(
+    [development, production].map(({ server }) => reviewsOf(server)),
+    [2, 2],
+  );
+
+  await production.server.kill();
+  await assert.rejects(userOf('fresh', production), { code: 503 });
+  await assert.rejects(userOf('fresh', development), AuthenticationError);
+  assert.equal(await userOf('alice-token', production), 'alice');
+  assert.equal(await userOf('robot', development), 'robot', 'it is remembered');
+});

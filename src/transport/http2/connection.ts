@@ -4,7 +4,6 @@ import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
 import type { OutgoingRequest, ResponseSink } from '../round-trip.js';
 import {
-  connectionPreface,
   errorCode,
   flag,
   frame,
@@ -12,10 +11,9 @@ import {
   goawayFrame,
   headersFrames,
   rstStreamFrame,
-  setting,
-  settingsFrame,
   windowUpdateFrame,
 } from './frames.js';
+import { connectionWindow, greeting, settingsAck } from './greeting.js';
 import type { HeaderFields } from './header-block.js';
 import { Heartbeat } from './heartbeat.js';
 import { encodeHeaders } from './hpack.js';
@@ -23,16 +21,9 @@ import { Http2Error } from './http2-error.js';
 import { Inbound, type InboundEvents } from './inbound.js';
 import { ReadBuffer } from './read-buffer.js';
 import { requestFields } from './request-head.js';
-import { malformed } from './response-head.js';
-import { Http2Stream, type StreamOwner, streamWindow } from './stream.js';
+import { Http2Stream, type StreamOwner } from './stream.js';
+import { StreamTable } from './stream-table.js';
 
-/** Bytes of all streams together that may be on their way: they are taken at once, whoever they are for. */
-const connectionWindow = 16 * 1024 * 1024;
-const initialWindow = 65_535;
-/** Streams at a time before the API server has said how many, and at most: net/http's and nghttp2's usual limit, and API servers'. */
-const assumedStreams = 100;
-const mostStreams = 250;
-const lastStreamId = 0x7fffffff;
 /**
  * Streams given up after which a connection takes no new one: servers and balancers cut the connections of who gives up many (500 in
  * Envoy, 1000 in Node), for it is an attack on them, and a client that does so must not cost others theirs.
@@ -40,18 +31,6 @@ const lastStreamId = 0x7fffffff;
 const mostResets = 200;
 /** Bytes that may wait for an API server which has something answered and does not read. */
 const maxUnread = 1 << 20;
-
-const hello = Buffer.concat([
-  Buffer.from(connectionPreface),
-  settingsFrame([
-    [setting.headerTableSize, 0],
-    [setting.enablePush, 0],
-    [setting.initialWindowSize, streamWindow],
-    [setting.maxHeaderListSize, 1 << 20],
-  ]),
-  windowUpdateFrame(0, connectionWindow - initialWindow),
-]);
-const settingsAck = frame(frameType.settings, flag.ack, 0, Buffer.alloc(0));
 
 /** How a connection that was dialled for HTTP/2 turned out. */
 export type Negotiated = 'h2' | 'http/1.1';
@@ -64,7 +43,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   /** Rejects with the error of dialling. Over HTTP/1.1 the connection has ended. */
   readonly negotiated: Promise<Negotiated>;
   readonly #onEnd: (connection: Http2Connection) => void;
-  readonly #streams = new Map<number, Http2Stream>();
+  readonly #streams = new StreamTable();
   readonly #inbound = new Inbound(this);
   readonly #buffer = new ReadBuffer();
   readonly #lent = new LentBytes(() => this.#buffer.keep());
@@ -79,11 +58,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   /** Whether the API server takes no new stream, and whether this side gives none out any more. */
   #isRefused = false;
   #isClosing = false;
-  #nextId = 1;
   #resets = 0;
-  /** Streams that were given out and not sent yet. */
-  #places = 0;
-  #maxStreams = assumedStreams;
   /** Bytes that have come, over all streams, and that the API server has not been told of. */
   #untold = 0;
 
@@ -109,25 +84,25 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   /** Whether no stream has begun on it: one that fails on it has not met a connection gone stale. */
   get isFresh(): boolean {
-    return this.#nextId === 1;
+    return this.#streams.isFresh;
   }
 
   get isIdle(): boolean {
-    return this.#streams.size === 0 && this.#places === 0;
+    return this.#streams.isEmpty;
   }
 
   get hasRoom(): boolean {
-    return !this.#isClosing && this.#takesStreams && this.#streams.size + this.#places < this.#maxStreams;
+    return !this.#isClosing && this.#takesStreams && this.#streams.hasRoom;
   }
 
   get #takesStreams(): boolean {
-    return !this.#isEnded && !this.#isRefused && this.#nextId < lastStreamId;
+    return !this.#isEnded && !this.#isRefused;
   }
 
   /** A stream to send a request on; undefined when there is no room for one. */
   open(): Http2Stream | undefined {
     if (!this.hasRoom) return undefined;
-    this.#places += 1;
+    this.#streams.keepPlace();
     return new Http2Stream(this);
   }
 
@@ -136,14 +111,13 @@ export class Http2Connection implements InboundEvents, StreamOwner {
    * are kept. Who came before the connection was closed has one too.
    */
   async openLater(): Promise<Http2Stream | Negotiated> {
-    this.#places += 1;
+    this.#streams.keepPlace();
     const how = await this.negotiated.catch((error: unknown) => {
-      this.#places -= 1;
+      this.#streams.returnPlace();
       throw error;
     });
-    const isAllowed = this.#streams.size + this.#places <= this.#maxStreams;
-    if (how === 'h2' && this.#takesStreams && isAllowed) return new Http2Stream(this);
-    this.#places -= 1;
+    if (how === 'h2' && this.#takesStreams && this.#streams.isWithinLimit) return new Http2Stream(this);
+    this.#streams.returnPlace();
     this.#endIfLeft();
     return how;
   }
@@ -157,19 +131,13 @@ export class Http2Connection implements InboundEvents, StreamOwner {
       queueMicrotask(() => stream.fail(gone, { isUnseen: true }));
       return;
     }
-    this.#places -= 1;
-    stream.id = this.#nextId;
-    this.#nextId += 2;
-    this.#streams.set(stream.id, stream);
+    this.#streams.begin(stream);
     this.#socket?.write(headersFrames(stream.id, encodeHeaders(requestFields(request))));
   }
 
   /** A stream is over, or will not be sent. */
   leave(stream: Http2Stream): void {
-    if (stream.id === 0) {
-      this.#places -= 1;
-      stream.id = -1;
-    } else this.#streams.delete(stream.id);
+    this.#streams.remove(stream);
     this.#endIfLeft();
   }
 
@@ -219,7 +187,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#socket = socket;
     socket.on('error', this.#onSocketError).on('data', this.#onBytes);
     socket.on('end', this.#onSocketClose).on('close', this.#onSocketClose);
-    if ((socket as TLSSocket).alpnProtocol === 'h2') socket.write(hello);
+    if ((socket as TLSSocket).alpnProtocol === 'h2') socket.write(greeting);
     else {
       this.#settle?.resolve('http/1.1');
       this.destroy();
@@ -249,7 +217,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   };
 
   onData(streamId: number, chunk: Buffer, length: number, isEnd: boolean): void {
-    const stream = this.#streamOf(streamId);
+    const stream = this.#streams.find(streamId);
     this.#untold += length;
     if (this.#untold >= connectionWindow / 2) {
       this.widen(0, this.#untold);
@@ -264,7 +232,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   }
 
   onHeaders(streamId: number, fields: HeaderFields, isEnd: boolean): void {
-    const stream = this.#streamOf(streamId);
+    const stream = this.#streams.find(streamId);
     if (stream === undefined) return;
     try {
       stream.onHeaders(fields, isEnd);
@@ -274,7 +242,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   }
 
   onReset(streamId: number, code: number): void {
-    this.#streamOf(streamId)?.onReset(code);
+    this.#streams.find(streamId)?.onReset(code);
   }
 
   /** What is wrong with one answer is not the others' matter. */
@@ -283,20 +251,12 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     stream.fail(error, { isUnseen: false });
   }
 
-  /** Undefined for one that is over. Throws an Http2Error for one that has never begun. */
-  #streamOf(streamId: number): Http2Stream | undefined {
-    if (streamId === 0 || streamId % 2 === 0 || streamId >= this.#nextId) {
-      throw malformed('the stream of a frame');
-    }
-    return this.#streams.get(streamId);
-  }
-
   onSettings(maxStreams: number | undefined): void {
-    if (maxStreams !== undefined) this.#maxStreams = Math.min(maxStreams, mostStreams);
+    const takesNone = maxStreams !== undefined && this.#streams.setLimit(maxStreams) === 0;
     this.#answer(settingsAck);
     if (this.#isReady) return;
     this.#isReady = true;
-    this.#settle?.resolve(this.#maxStreams === 0 ? 'http/1.1' : 'h2');
+    this.#settle?.resolve(takesNone ? 'http/1.1' : 'h2');
   }
 
   onPing(payload: Buffer): void {
@@ -317,7 +277,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     const error = Object.assign(new Error('the API server takes no more requests here'), {
       code: 'ECONNRESET',
     });
-    for (const [id, stream] of this.#streams) if (id > last) stream.fail(error, { isUnseen: true });
+    for (const stream of this.#streams.behind(last)) stream.fail(error, { isUnseen: true });
     this.#endIfLeft();
   }
 
@@ -328,7 +288,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     if (wireCode !== undefined && this.#isReady) this.#socket?.write(goawayFrame(wireCode));
     this.#socket?.destroy();
     this.#dialled.destroy();
-    for (const stream of [...this.#streams.values()]) stream.fail(error, { isUnseen: false });
+    for (const stream of this.#streams.behind(0)) stream.fail(error, { isUnseen: false });
     this.#onEnd(this);
   }
 }

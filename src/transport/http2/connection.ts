@@ -36,8 +36,11 @@ const maxUnread = 1 << 20;
 export type Negotiated = 'h2' | 'http/1.1';
 
 /**
- * One HTTP/2 connection to the API server (RFC 9113), for requests without a body that stay open. Such a request costs a TLS
- * connection of its own otherwise, and each event a read of its own; Node's client costs more for an event than that read.
+ * One HTTP/2 connection to the API server (RFC 9113), for requests without a body that stay open. Over HTTP/1.1 such a request costs a TLS
+ * connection of its own, and each event a read of its own. It is written here because node:http2 in its place took more (in turns in one
+ * run, Node 20.20): with 1,000 watches 14.2 µs of CPU an event instead of 11.3, and 31 KB of memory a quiet watch instead of 20; with 5,000
+ * watches 15.6 µs instead of 11.6, and 27 KB instead of 22. While events flow a watch took 51 KB and 31 KB instead of 39 and 23.
+ * And to node:http2 an answer is whole that a RST_STREAM without an error cuts short.
  */
 export class Http2Connection implements InboundEvents, StreamOwner {
   /** Rejects with the error of dialling. Over HTTP/1.1 the connection has ended. */

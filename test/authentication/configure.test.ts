@@ -22,12 +22,6 @@ async function startCluster(t: TestContext, tokens: Record<string, { readonly us
     tokens: { ...tokens, 'token-of-the-proxy': proxy },
   });
   t.after(() => server.kill());
-  const events = {
-    refreshed: ignore,
-    unauthorized: ignore,
-    expires: ignore,
-    log: { info: ignore, warn: ignore },
-  };
   const cluster = new Cluster(
     {
       config: {
@@ -37,7 +31,7 @@ async function startCluster(t: TestContext, tokens: Record<string, { readonly us
       certificateAuthority: Buffer.from(server.authority.certificate),
       source: createStaticSource(
         { authorization: 'Bearer token-of-the-proxy' },
-        { events, lookAgain: async () => {} },
+        { events: { expires: ignore }, rereadFiles: async () => {} },
       ),
       proxy: undefined,
     },

@@ -20,7 +20,13 @@ import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
 import { Accounting, type AccountingParts, requestIdOf } from './accounting.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
-import { isDeparture, refuseConnect, refuseUnknownMethod, refuseUnparsed } from './listener/client-error.js';
+import {
+  isAnswered,
+  isDeparture,
+  refuseConnect,
+  refuseUnknownMethod,
+  refuseUnparsed,
+} from './listener/client-error.js';
 import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
@@ -217,6 +223,7 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
       return destination.mount.route;
     },
     clientErrorHandler: (error, socket) => {
+      if (isAnswered(socket as Socket)) return;
       if (!isDeparture(error)) metrics.rejected('bad_request');
       refuseUnparsed(error, socket as Socket);
     },

@@ -317,7 +317,7 @@ test('a field with a line break, a NUL, or a name that is none does not get past
   }
 });
 
-test('a body that is longer or shorter than its Content-Length is reset', async () => {
+test('a body that is longer or shorter than its Content-Length ends its stream, or with newer versions of Node its connection', async () => {
   for (const body of ['123', '123456789']) {
     const connection = await connect();
     const fields = [
@@ -327,9 +327,11 @@ test('a body that is longer or shorter than its Content-Length is reset', async 
     ];
     connection.head(1, fields, false);
     connection.send(frame(frameTypes.data, flags.endStream, 1, Buffer.from(body)));
-    await connection.until('the reset', isReset(protocolError));
+    await connection.until('the reset', isReset(protocolError)).catch(() => connection.closed());
     connection.socket.destroy();
+    await untilInFlight(0);
   }
+  await assertServing();
 });
 
 test('a client that opens no window stalls its own streams, in bounded memory, and lets go at its end', async () => {

@@ -15,6 +15,16 @@ export function isDeparture(error: { readonly code?: string }): boolean {
   return departures.has(error.code);
 }
 
+/** Milliseconds for a client that still sends to read its answer: net/http's rstAvoidanceDelay. */
+const lingerTime = 500;
+
+const answered = new WeakSet<Socket>();
+
+/** Whether an error of Node's parser has been answered on this socket: it tells of another one at each packet, and at the end. */
+export function isAnswered(socket: Socket): boolean {
+  return answered.has(socket);
+}
+
 /**
  * Answers on the bare socket what Node's parser did not take for a request, and closes the connection. While an earlier
  * request of the connection is still being answered there is no place for another answer, and the connection is cut.
@@ -56,6 +66,20 @@ function answer(socket: Socket, code: number, message: string): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ].join('\r\n');
-  socket.write(`${head}\r\n\r\n${body}`);
-  socket.destroySoon();
+  answered.add(socket);
+  socket.end(`${head}\r\n\r\n${body}`);
+  linger(socket);
+}
+
+/**
+ * Closes a connection once its client has closed its side, or after a while. What the client still sends is read and dropped: the kernel
+ * answers bytes that nobody reads with a reset, which takes the answer away from a client that has not read it yet.
+ */
+function linger(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), lingerTime);
+  socket.once('close', () => clearTimeout(timer));
+  socket.once('end', () => socket.destroySoon());
+  // The first are Node's parser, and a new one takes the bytes of a plain connection away from it.
+  socket.removeAllListeners('data').on('data', () => {});
+  socket.resume();
 }

@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { refuseConnect, refuseUnparsed } from '../../../src/server/listener/client-error.js';
-import { connectRaw, type RawConnection } from '../../support/raw-http.js';
+import tls from 'node:tls';
+import { isAnswered, refuseConnect, refuseUnparsed } from '../../../src/server/listener/client-error.js';
+import { sharedIdentity } from '../../support/certificates.js';
+import { connectRaw, type RawConnection, watchRaw } from '../../support/raw-http.js';
+
+const { authority, serverCertificate } = await sharedIdentity();
+const identity = { cert: serverCertificate.certificate, key: serverCertificate.key };
+
+async function connectTls(port: number): Promise<RawConnection> {
+  const socket = tls.connect({ host: '127.0.0.1', port, ca: authority.certificate });
+  await once(socket, 'secureConnect');
+  return watchRaw(socket);
+}
 
 /** Both ends of one connection, the server's first. */
 async function connect(t: TestContext): Promise<{ socket: Socket; client: RawConnection }> {
@@ -45,6 +58,34 @@ describe('what is no request', () => {
       const answer = await client.untilClosed();
       assert.equal(status(answer).code, code);
       assert.doesNotMatch(answer, /secret-bytes/);
+    });
+  }
+
+  for (const [protocol, createServer, connectTo] of [
+    ['http', () => http.createServer(), connectRaw],
+    ['https', () => https.createServer(identity), connectTls],
+  ] as const) {
+    it(`is answered over ${protocol} to a client that sends megabytes before it reads, and the connection ends`, async t => {
+      const server = createServer().listen(0, '127.0.0.1');
+      t.after(() => server.close().closeAllConnections());
+      await once(server, 'listening');
+      let answers = 0;
+      server.on('clientError', (error: Error, socket: Socket) => {
+        if (isAnswered(socket)) return;
+        answers += 1;
+        refuseUnparsed(error, socket);
+      });
+      const client = await connectTo((server.address() as AddressInfo).port);
+      t.after(() => client.destroy());
+      const errors: Error[] = [];
+      client.socket.on('error', error => errors.push(error)).pause();
+      client.write(`GET / HTTP/1.1\r\nX: ${'x'.repeat(100_000)}`);
+      for (let part = 0; part < 40; part++) {
+        await new Promise<unknown>(resolve => client.socket.write(Buffer.alloc(100_000, 'x'), resolve));
+      }
+      client.socket.resume();
+      assert.equal(status(await client.untilClosed()).code, 431);
+      assert.deepEqual([errors, answers], [[], 1]);
     });
   }
 

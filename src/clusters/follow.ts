@@ -17,7 +17,7 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'>
   /** Milliseconds between checks, 4,000 by default: a rotated file is in use within twice that. */
   readonly interval?: number;
   /** Milliseconds that a request waits after a 401 for the files to be read, 1,000 by default. Only a file that cannot be read takes longer. */
-  readonly lookTimeout?: number;
+  readonly rereadTimeout?: number;
 }
 
 /**
@@ -29,7 +29,7 @@ export async function followConfiguration(
 ): Promise<FollowedCluster | { readonly problems: readonly string[] }> {
   let look: () => Promise<void> = async () => {};
   const rereadFiles = () =>
-    Promise.race([look(), sleep(options.lookTimeout ?? 1_000, undefined, { ref: false })]);
+    Promise.race([look(), sleep(options.rereadTimeout ?? 1_000, undefined, { ref: false })]);
   const configurationOptions = { ...options, rereadFiles };
   const first = await loadConfiguration(configurationOptions);
   if ('problems' in first) return first;

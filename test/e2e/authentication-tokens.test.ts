@@ -11,7 +11,7 @@ import { startInProcess } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
-import { startTlsFront } from '../support/tls-front.js';
+import { startTlsTerminator } from '../support/tls-terminator.js';
 import { bothLegs, passed, probe, sample } from './credential-probe.js';
 import { assertStatus, send as sendRaw } from './leg.js';
 
@@ -378,9 +378,9 @@ describe('kubectl', () => {
   kubectlTest('auth whoami prints the caller, and a refusal names it', async t => {
     const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
     // kubectl sends no token without TLS.
-    const front = await startTlsFront(server.authority, proxy.port);
-    t.after(() => front.close());
-    const args = ['--server', front.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
+    const terminator = await startTlsTerminator(server.authority, proxy.port);
+    t.after(() => terminator.close());
+    const args = ['--server', terminator.url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
     const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /Username +alice\nGroups +\[dev system:authenticated\]/);

@@ -12,7 +12,7 @@ import {
   type FakeApiServerOptions,
   startFakeApiServer,
 } from '../support/fake-api-server.js';
-import { lookInterval, type RunningProgram as Program, startInProcess } from '../support/in-process.js';
+import { type RunningProgram as Program, pollInterval, startInProcess } from '../support/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { startProxy } from '../support/proxy.js';
 import {
@@ -94,7 +94,7 @@ async function set(
       t.after(() => proxy.stop('SIGKILL'));
       return proxy;
     },
-    start: (args = ['--kubeconfig', path], env = {}, interval = lookInterval) =>
+    start: (args = ['--kubeconfig', path], env = {}, interval = pollInterval) =>
       startInProcess(t, [...args, '--reject-paths='], env, interval),
     async edit(change) {
       const kubeconfig = parse(await readFile(path, 'utf8')) as EditableKubeconfig;
@@ -302,7 +302,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
       assert.ok(Number(level) >= 40, 'it is no warning');
       assert.doesNotMatch(proxy.stderr(), /secret-of-edit|PRIVATE KEY/);
       // It looks again and again meanwhile.
-      await delay(4 * lookInterval);
+      await delay(4 * pollInterval);
       assert.equal(complaints(proxy).length, 1);
       assert.equal(await sample(proxy, reloads('failure')), 1);
       assert.equal(await sample(proxy, lastReload), 0);

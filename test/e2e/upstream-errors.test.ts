@@ -14,6 +14,7 @@ import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-serv
 import { type HttpAnswer, send } from '../support/http-client.js';
 import { type RunningProgram, startInProcess } from '../support/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
+import { openSockets } from '../support/open-sockets.js';
 import { startProxy } from '../support/proxy.js';
 import { startRawUpstream } from '../support/raw-upstream.js';
 import type { Scope } from '../support/scope.js';
@@ -42,7 +43,7 @@ async function startServer(
   return server;
 }
 
-/** A kubeconfig that the server accepts; fields given win. */
+/** A kubeconfig that the server accepts; these fields win. */
 function admin(server: FakeApiServer, contents: Partial<KubeconfigContents> = {}): KubeconfigContents {
   const { certificate, key } = server.clientCertificate;
   return { server: server.url, ca: server.authority.certificate, certificate, key, ...contents };
@@ -50,12 +51,9 @@ function admin(server: FakeApiServer, contents: Partial<KubeconfigContents> = {}
 
 /** A TCP server that is no API server. */
 async function startTcp(t: Scope, onSocket: (socket: net.Socket) => void): Promise<number> {
-  const sockets = new Set<net.Socket>();
-  const server = net.createServer(socket => {
-    sockets.add(socket);
-    socket.on('error', () => {}).once('close', () => sockets.delete(socket));
-    onSocket(socket);
-  });
+  const server = net.createServer();
+  const sockets = openSockets(server);
+  server.on('connection', onSocket);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {

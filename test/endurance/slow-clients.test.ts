@@ -4,7 +4,15 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
-import { connectFrames, flags, frame, frameTypes, get, headerBlock } from '../support/http2-frames.js';
+import {
+  connectFrames,
+  dripFirstHead,
+  flags,
+  frame,
+  frameTypes,
+  get,
+  headerBlock,
+} from '../support/http2-frames.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
@@ -137,15 +145,7 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
     const half = await connectFrames(port, ca);
     half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));
     const drip = await connectFrames(port, ca, { preface: false });
-    const bytes = Buffer.concat([
-      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-      frame(frameTypes.settings, 0, 0),
-      frame(frameTypes.headers, flags.endHeaders + flags.endStream, 1, headerBlock(get('/version'))),
-    ]);
-    let sent = 0;
-    const dripping = setInterval(() => {
-      if (sent < bytes.length - 1) drip.send(bytes.subarray(sent, ++sent));
-    }, 1_000);
+    const stopDripping = dripFirstHead(drip, 1_000);
     const began = Date.now();
     const took = await Promise.all(
       [silent, http1, idle.socket, half.socket, drip.socket].map(async socket => {
@@ -154,7 +154,7 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
         return Date.now() - began;
       }),
     );
-    clearInterval(dripping);
+    stopDripping();
     for (const milliseconds of took) assert.ok(milliseconds > least && milliseconds < most, String(took));
   });
 });

@@ -24,7 +24,7 @@ export interface Reading {
 
 /** How the bytes come, and what they answer. */
 export interface ReadOptions {
-  /** Methods of the requests, one after the other; one GET unless told otherwise. */
+  /** Methods of the requests, one after the other; by default one GET. */
   readonly methods?: readonly string[];
   /** Whether the connection ends behind the bytes. */
   readonly ends?: boolean;
@@ -43,7 +43,7 @@ export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {})
   const { methods = ['GET'], ends = false } = options;
   const parser = new ResponseParser();
   const answers: Growing[] = [];
-  /** Copies of the slices as they were when they were given. */
+  /** Copies of the slices, made when they arrived. */
   const slices: { readonly slice: Buffer; readonly copy: Buffer }[] = [];
   let asked = 0;
   let open: Growing | undefined;

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:https';
 import type { CertificatePair } from './certificates.js';
 import type { FakeApiServer } from './fake-api-server.js';
 
-/** A request straight to the embedded API server, as user admin unless told otherwise. */
+/** A request directly to the embedded API server, by default as user admin. */
 export interface ApiRequest {
   readonly method?: string;
   /** Raw request target. */
@@ -33,7 +33,7 @@ export function requestApi(server: FakeApiServer, options: ApiRequest): Promise<
       agent,
       method: options.method ?? 'GET',
       path: options.path,
-      // node:http frames the body of a DELETE neither by length nor in chunks unless told how.
+      // By default, node:http sends the body of a DELETE neither with a length nor in chunks.
       headers: { 'Content-Length': Buffer.byteLength(options.body ?? ''), ...options.headers },
       ca: server.authority.certificate,
       ...(certificate ? { cert: certificate.certificate, key: certificate.key } : {}),

@@ -7,7 +7,7 @@ export interface CertificatePair {
   readonly key: string;
 }
 
-/** What every kind of certificate can be asked for; the window is an hour ago to 30 days ahead unless told otherwise. */
+/** Options of every certificate. By default it is valid from an hour ago until in 30 days. */
 export interface CertificateOptions {
   readonly keyType?: KeyType;
   readonly notBefore?: Date;

@@ -6,7 +6,7 @@ import { startFakeApiServer } from './fake-api-server.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { program } from './project.js';
 
-// The program itself, as `npm start` runs it, in front of an API server that lives in this process.
+// Runs the program as `npm start` does, with an API server in this process.
 const server = await startFakeApiServer({ clientCertificates: 'required' });
 const directory = await mkdtemp(join(tmpdir(), 'kube-api-proxy-demo-'));
 const { path: kubeconfig } = await writeKubeconfig(

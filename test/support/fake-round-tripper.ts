@@ -39,7 +39,7 @@ export class FakeTrip<Request> implements PooledTrip {
   }
 }
 
-/** Sends nothing, and keeps what it is told to send. */
+/** Sends nothing, and records the requests. */
 export class FakeRoundTripper<Request = OutgoingRequest> implements RoundTripper<Request> {
   readonly trips: FakeTrip<Request>[] = [];
 

@@ -8,7 +8,7 @@ export interface FarNetwork {
   readonly far: readonly string[];
   /** The far side's address. */
   readonly address: string;
-  /** From now on every packet is lost; nobody is told. */
+  /** From now on every packet is lost, silently. */
   cut(): void;
   /** Packets arrive again. */
   mend(): void;

@@ -3,6 +3,8 @@ import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { CertificatePair } from './certificates.js';
+import { eventually } from './eventually.js';
+import { openSockets } from './open-sockets.js';
 
 /** One tunnel that was asked for. */
 interface TunnelRequest {
@@ -124,15 +126,16 @@ function tlsOptions({ certificate, key }: CertificatePair): https.ServerOptions 
   return { cert: certificate, key, allowHalfOpen: true, handshakeTimeout: 300 };
 }
 
+/** Waits until no client has a connection to the proxy. */
+export function untilUnused(proxy: ForwardProxy): Promise<void> {
+  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
+}
+
 async function listen(
   server: net.Server | http.Server | https.Server,
   requests: TunnelRequest[],
 ): Promise<ForwardProxy> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {}).once('close', () => sockets.delete(socket));
-  });
+  const sockets = openSockets(server as net.Server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -16,7 +16,7 @@ import type { Scope } from './scope.js';
 /** A token of the proxy's own identity: it may impersonate and review tokens, and nothing else. */
 export const proxyToken = 'token-of-the-proxy';
 
-/** The program as a gateway in front of an embedded API server; the built one unless its options say otherwise. */
+/** The program as a gateway to an embedded API server; by default the built program. */
 export interface Gateway<P extends RunningProgram = ProxyProcess> {
   readonly server: FakeApiServer;
   /** What the API server knows; may be added to. */

@@ -20,7 +20,7 @@ export interface HttpQuestion {
   readonly agent?: http.Agent;
 }
 
-/** Sends one request to a port of 127.0.0.1, on a connection of its own unless an agent is given, and reads the whole answer. */
+/** Sends one request to a port of 127.0.0.1 and reads the whole answer. Without an agent it opens a connection of its own. */
 export async function send(port: number, path: string, question: HttpQuestion = {}): Promise<HttpAnswer> {
   const response = await open(port, path, question);
   const chunks: Buffer[] = [];
@@ -50,7 +50,7 @@ export async function open(
     port,
     path,
     method,
-    // Node frames the body of a DELETE or GET only when it is told to.
+    // Node needs this to send the body of a DELETE or GET with its length.
     headers: body === undefined ? headers : { 'content-length': Buffer.byteLength(body), ...headers },
     agent: agent ?? false,
   });

@@ -42,7 +42,7 @@ export async function connectHttp2(
   return session;
 }
 
-/** Opens a stream; its errors are told by its end alone. */
+/** Opens a stream; its errors show only as its end. */
 export function openStream(
   session: ClientHttp2Session,
   path: string,

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import type { Dial } from '../../src/transport/dial/dial.js';
 
-/** Dials without TLS what has picked a protocol all the same: HTTP/2 unless told otherwise. */
+/** Dials without TLS, as if a protocol was negotiated: HTTP/2 by default. */
 export function dialPlain(port: number, protocol = 'h2'): Dial {
   return (callback, onread) => {
     const socket = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, ...(onread && { onread }) });

@@ -14,8 +14,9 @@ import {
   uint32,
   watchFrames,
 } from './http2-frames.js';
+import { openSockets } from './open-sockets.js';
 
-/** A client's connection, to be answered by hand. */
+/** A client's connection, which the test answers frame by frame. */
 export interface ServedConnection extends FrameConnection<Socket> {
   /** The stream of the first request for this path, past or coming. */
   request(path: string): Promise<number>;
@@ -27,7 +28,7 @@ export interface ServedConnection extends FrameConnection<Socket> {
   of(type: number, stream?: number): Frame[];
 }
 
-/** A server of HTTP/2 that sends frames as they are given, right or wrong. */
+/** An HTTP/2 server that sends the test's frames, valid or not. */
 export interface FrameServer {
   readonly port: number;
   readonly accepted: readonly ServedConnection[];
@@ -40,7 +41,7 @@ export interface FrameServer {
 export interface FrameServerOptions {
   /** Settings that each connection is greeted with; undefined to send nothing. */
   readonly settings?: readonly (readonly [id: number, value: number])[] | undefined;
-  /** Serves TLS with a certificate of this authority; those who pick HTTP/1.1 there get a 404 for everything. */
+  /** Serves TLS with a certificate of this authority; clients that negotiate HTTP/1.1 get a 404 for everything. */
   readonly authority?: CertificateAuthority;
   readonly onConnection?: (connection: ServedConnection) => void;
 }
@@ -50,7 +51,6 @@ export async function startFrameServer(options: FrameServerOptions = {}): Promis
   const { settings = [], authority, onConnection } = options;
   const greets = !('settings' in options) || options.settings !== undefined;
   const accepted: ServedConnection[] = [];
-  const sockets = new Set<Socket>();
   let wake = () => {};
   const serve = (socket: Socket) => {
     const connection = serveFrames(socket);
@@ -60,10 +60,7 @@ export async function startFrameServer(options: FrameServerOptions = {}): Promis
     wake();
   };
   const server = await createListener(authority, serve);
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {}).once('close', () => sockets.delete(socket));
-  });
+  const sockets = openSockets(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -78,7 +78,7 @@ export function get(path: string): [string, string][] {
   ];
 }
 
-/** A connection that sends frames as they are given, right or wrong. */
+/** A connection that sends the test's frames, valid or not. */
 export interface FrameConnection<S extends Socket = tls.TLSSocket> {
   readonly socket: S;
   /** All frames received so far. */
@@ -92,7 +92,7 @@ export interface FrameConnection<S extends Socket = tls.TLSSocket> {
   closed(timeout?: number): Promise<void>;
 }
 
-/** Opens one to a port of 127.0.0.1 and sends the preface and empty SETTINGS, unless told otherwise. */
+/** Opens one to a port of 127.0.0.1; by default sends the preface and empty SETTINGS. */
 export async function connectFrames(
   port: number,
   ca: string,
@@ -103,6 +103,20 @@ export async function connectFrames(
   const connection = watchFrames(socket);
   if (preface) connection.send(Buffer.from(connectionPreface), frame(frameTypes.settings, 0, 0));
   return connection;
+}
+
+/** Sends the preface and a first head a byte at a time, but never the last byte; returns a function that stops this. */
+export function dripFirstHead(connection: FrameConnection, interval: number): () => void {
+  const bytes = Buffer.concat([
+    Buffer.from(connectionPreface),
+    frame(frameTypes.settings, 0, 0),
+    frame(frameTypes.headers, flags.endHeaders + flags.endStream, 1, headerBlock(get('/version'))),
+  ]);
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (sent < bytes.length - 1) connection.send(bytes.subarray(sent, ++sent));
+  }, interval);
+  return () => clearInterval(timer);
 }
 
 /** Reads the frames that come over a socket, behind so many bytes that are none. */

@@ -18,8 +18,8 @@ export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | '
   stop(signal?: NodeJS.Signals): Promise<unknown>;
 }
 
-/** Milliseconds between looks at the kubeconfig and the files that it names, unless told otherwise; the built program's are 4,000. */
-export const lookInterval = 50;
+/** Milliseconds between two readings of the kubeconfig and its files, by default; the built program's are 4,000. */
+export const pollInterval = 50;
 
 /**
  * Starts the program in the test's own process, as main.ts does: the same command line, environment, sockets and files, and a tenth of
@@ -30,7 +30,7 @@ export async function startInProcess(
   scope: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  interval = lookInterval,
+  interval = pollInterval,
 ): Promise<RunningProgram> {
   const folder = await mkdtemp(join(tmpdir(), 'in-process-'));
   const logFile = join(folder, 'log');
@@ -50,7 +50,7 @@ export async function startInProcess(
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
   const created = await createProgram(options, await surroundings(env, log), {
-    follow: follow => followConfiguration({ ...follow, interval, lookTimeout: 30_000 }),
+    follow: follow => followConfiguration({ ...follow, interval, rereadTimeout: 30_000 }),
   });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;

@@ -24,7 +24,7 @@ export interface KubeconfigContents {
 export interface KubeconfigForm {
   readonly credentials?: 'inline' | 'files';
   readonly format?: 'yaml' | 'json';
-  /** An existing folder to write into; a new temporary one unless given. */
+  /** An existing folder to write into; by default a new temporary one. */
   readonly directory?: string;
 }
 

@@ -10,7 +10,7 @@ interface TokenRequest {
   readonly form: Readonly<Record<string, string>>;
 }
 
-/** An answer of the token endpoint; an object goes as JSON unless a content type is given. */
+/** An answer of the token endpoint; without a content type an object becomes JSON. */
 interface TokenAnswer {
   readonly status?: number;
   readonly contentType?: string;
@@ -39,7 +39,7 @@ export interface OidcIssuer {
 const issuerPath = '/realms/test';
 
 /**
- * Starts an issuer on 127.0.0.1 with a certificate of the given authority; it refuses every refresh until `answer` is set.
+ * Starts an issuer on 127.0.0.1 with a certificate of the authority. It refuses every refresh until `answer` is set.
  *
  * @param host A name for it that only a proxy knows.
  */

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A key of an issuer, which signs whatever it is told to. */
+/** A key of an issuer, which signs any claims. */
 export interface OidcSigner {
   readonly kid: string;
   /** For the issuer's jwks. */

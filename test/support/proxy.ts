@@ -23,7 +23,7 @@ export interface ProxyProcess {
   readonly stderr: () => string;
   /** Its JSON log lines so far. */
   readonly log: () => Record<string, unknown>[];
-  /** Sends a signal and waits for the end; SIGTERM unless told otherwise. */
+  /** Sends a signal, SIGTERM by default, and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<ProxyExit>;
   readonly exited: Promise<ProxyExit>;
 }
@@ -101,7 +101,7 @@ export function withListener(args: readonly string[]): readonly string[] {
   return args.some(arg => /^(-p|--port|-u|--unix-socket)/.test(arg)) ? args : ['--port=0', ...args];
 }
 
-/** The environment of a program under test: KUBECONFIG and KUBE_API_PROXY_* of who runs the tests must not leak into it. */
+/** The environment of a program under test, without the KUBECONFIG and KUBE_API_PROXY_* of the person who runs the tests. */
 export function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
   const { PATH = '', HOME = '' } = process.env;
   return { PATH, HOME, ...env };

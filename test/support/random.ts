@@ -1,4 +1,4 @@
-/** Numbers that look random and come in the same order for the same seed. */
+/** Pseudorandom numbers: the same seed gives the same numbers. */
 export interface Random {
   /** An integer from 0 to below the limit. */
   below(limit: number): number;

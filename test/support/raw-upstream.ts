@@ -8,7 +8,7 @@ import {
 } from './certificates.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
 
-/** One request as its bytes arrived; the body is what came after the head, its transfer coding not undone. */
+/** One request in bytes; the body is everything after the head, with its transfer coding. */
 export interface RawUpstreamRequest {
   readonly socket: tls.TLSSocket;
   /** How many requests this connection has carried, this one included. */
@@ -31,7 +31,7 @@ export interface RawUpstream {
   readonly authority: CertificateAuthority;
   /** The proxied requests so far, oldest first. */
   readonly requests: RawUpstreamRequest[];
-  /** A kubeconfig that the server accepts; fields given win. */
+  /** A kubeconfig that the server accepts; these fields win. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
   /** Settles when a request matches, past or coming; rejects after 30 s. */
   waitForRequest(matches: (request: RawUpstreamRequest) => boolean): Promise<RawUpstreamRequest>;
@@ -43,7 +43,7 @@ export type RawAnswer = (request: RawUpstreamRequest) => void;
 
 /**
  * Starts a TLS server that splits what it receives into requests and leaves every byte of the answers to `answer`. The
- * program's own look at discovery and version gets a 404 on a connection that ends with it, and is not on record.
+ * program's own requests for discovery and version get a 404 with `Connection: close`, and are not recorded.
  */
 export async function startRawUpstream(
   answer: RawAnswer,

@@ -9,7 +9,7 @@ export class RecordedResponse implements ResponseSink {
   /** What the body has so far, byte for char. */
   text = '';
   failure: (Error & { code?: string }) | undefined;
-  /** How often all bytes that were there had been given on. */
+  /** How often all bytes so far had been passed on. */
   idles = 0;
   /** Called at once when an event has been written down. */
   onEvent: (event: 'head' | 'body' | 'end' | 'error') => void = () => {};
@@ -69,7 +69,7 @@ export class RecordedResponse implements ResponseSink {
   }
 }
 
-/** What is sent unless told otherwise: a GET for the host `api`. */
+/** The default request: a GET for the host `api`. */
 interface SentRequest {
   readonly method?: string;
   readonly headers?: readonly string[];

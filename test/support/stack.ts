@@ -23,7 +23,7 @@ export interface StackOptions {
   readonly tls?: boolean | ServingFiles;
 }
 
-/** The program in front of an embedded API server; the built one unless the options say otherwise. */
+/** The program with an embedded API server; by default the built program. */
 export interface Stack<P extends RunningProgram = ProxyProcess> {
   readonly server: FakeApiServer;
   readonly proxy: P;

@@ -17,7 +17,7 @@ export interface StrictUpstream {
   readonly sockets: ReadonlySet<net.Socket>;
   /** Connections that were taken so far. */
   readonly accepted: () => number;
-  /** A kubeconfig of its address and authority; fields given win. */
+  /** A kubeconfig of its address and authority; these fields win. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
   /** Stops listening and resets every connection. */
   stop(): Promise<void>;

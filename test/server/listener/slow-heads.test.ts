@@ -8,7 +8,15 @@ import { openSslCiphers } from '../../../src/server/listener/cipher-suites.js';
 import { serveTls } from '../../../src/server/listener/secure-server.js';
 import { sharedIdentity } from '../../support/certificates.js';
 import { eventually } from '../../support/eventually.js';
-import { connectFrames, flags, frame, frameTypes, get, headerBlock } from '../../support/http2-frames.js';
+import {
+  connectFrames,
+  dripFirstHead,
+  flags,
+  frame,
+  frameTypes,
+  get,
+  headerBlock,
+} from '../../support/http2-frames.js';
 
 /** Milliseconds that a head may take here; the program gives it 30 s, which a test in endurance/ waits for. */
 const headersTimeout = 1_000;
@@ -83,16 +91,8 @@ describe('a connection over TLS', { concurrency: true }, () => {
 
   it('of HTTP/2 that sends its first head a byte at a time is cut off', async () => {
     const drip = await connectFrames(port, ca, { preface: false });
-    const bytes = Buffer.concat([
-      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-      frame(frameTypes.settings, 0, 0),
-      frame(frameTypes.headers, flags.endHeaders + flags.endStream, 1, headerBlock(get('/version'))),
-    ]);
-    let sent = 0;
-    const dripping = setInterval(() => {
-      if (sent < bytes.length - 1) drip.send(bytes.subarray(sent, ++sent));
-    }, headersTimeout / 10);
+    const stopDripping = dripFirstHead(drip, headersTimeout / 10);
     await assertCut(drip.socket);
-    clearInterval(dripping);
+    stopDripping();
   });
 });

@@ -18,7 +18,7 @@ export interface KnownUser {
   readonly uid?: string;
   readonly groups?: readonly string[];
   readonly extra?: Readonly<Record<string, readonly string[]>>;
-  /** Audiences of its token; the API server itself unless given. */
+  /** Audiences of its token; the API server itself by default. */
   readonly audiences?: readonly string[];
 }
 

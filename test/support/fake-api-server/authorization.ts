@@ -9,7 +9,7 @@ const publicPath = /^\/(?:healthz|livez|readyz|version)\/?(?:$|\?)/;
 const discoveryPath = /^\/(?:apis?|openapi)(?:\/|$)/;
 const selfReviews = /^selfsubject(?:access|rules)?reviews$/;
 
-/** The policy unless told otherwise: health, version, discovery and questions about oneself, as RBAC's built-in roles. */
+/** The default policy: health, version, discovery and reviews of the user's own rights, as in RBAC's built-in roles. */
 export const defaultPolicy: Policy = (user, attributes) => {
   const authenticated = user.groups.includes('system:authenticated');
   if (attributes.isResourceRequest) {

@@ -4,7 +4,7 @@ import type { Policy } from './authorization.js';
 import type { PodRuntime } from './pod-runtime.js';
 import type { Store } from './store.js';
 
-/** What all requests share: the stored objects, what pods do, and who may do what. */
+/** What all requests share: the stored objects, the pods' processes, and the access rules. */
 export interface Cluster {
   readonly store: Store;
   readonly pods: PodRuntime;

@@ -6,7 +6,7 @@ import type { UserInfo } from './authentication.js';
 import type { RequestAttributes } from './request-attributes.js';
 import { StatusFailure } from './status-failure.js';
 
-/** One request on its way through the server: who asks, for what, and where the answer goes. */
+/** One request on its way through the server: its user, its content, and its response. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;

@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
-/** Where a listener hands what arrives. */
+/** The receivers of a listener's requests. */
 export interface ListenerHandlers {
   readonly request: (request: IncomingMessage, response: ServerResponse) => void;
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -66,7 +66,7 @@ export class Listener {
     return (server.address() as AddressInfo).port;
   }
 
-  /** Takes the connections that speak HTTP/2 out of the hands of the server for HTTP/1.1. */
+  /** Moves connections that speak HTTP/2 from the HTTP/1.1 server to the HTTP/2 server. */
   #serveHttp2(server: Server): void {
     const streams = http2.createServer({ settings: { maxConcurrentStreams: 100 } });
     streams.on('request', (request, response) => {

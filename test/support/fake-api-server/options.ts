@@ -12,7 +12,7 @@ export interface FakeApiServerOptions {
    * without one and answers 401 to an invalid one, as kube-apiserver does; 'none' never asks.
    */
   readonly clientCertificates?: 'required' | 'optional' | 'none';
-  /** Signs the server's certificate and is trusted for clients; the one that all servers of a test run share unless given. */
+  /** Signs the server's certificate and is trusted for clients; the one that all servers of a test run share by default. */
   readonly authority?: CertificateAuthority;
   /** What the server presents instead of a certificate for localhost, 127.0.0.1 and ::1. */
   readonly serverCertificate?: CertificatePair;
@@ -20,7 +20,7 @@ export interface FakeApiServerOptions {
   readonly tokens?: Readonly<Record<string, KnownUser>>;
   /** `username:password` to user. */
   readonly basic?: Readonly<Record<string, KnownUser>>;
-  /** Decides for users outside system:masters; unless given they get health, version, discovery and self reviews. */
+  /** Decides for users outside system:masters; by default they get health, version, discovery and self reviews. */
   readonly allow?: Policy;
   /** Milliseconds between watch bookmarks (60 s). */
   readonly bookmarkInterval?: number;

@@ -16,7 +16,7 @@ export class PodRuntime {
     return this.#pod(uid).lines;
   }
 
-  /** Adds a line to a pod's log and hands it to everyone who follows. */
+  /** Adds a line to a pod's log and sends it to all followers. */
   appendLine(uid: string, line: string): void {
     const pod = this.#pod(uid);
     pod.lines.push(line);

@@ -95,7 +95,7 @@ export function representList(
   return { kind: `${type.kind}List`, apiVersion: groupVersion(type), metadata, items };
 }
 
-/** True if a value looks like an object that a client may send: a JSON object, with metadata that is one if present. */
+/** Whether a client may send the value as an object: it is a JSON object, and its metadata, if present, is one too. */
 export function isObjectLike(value: unknown): value is Record<string, unknown> {
   return isRecord(value) && (value['metadata'] === undefined || isRecord(value['metadata']));
 }

@@ -24,7 +24,7 @@ export interface RequestRecord {
   readonly sha256: string;
   /** Set when the answer is complete; an accepted upgrade has none. */
   readonly statusCode: number | undefined;
-  /** Milliseconds since the epoch: arrival, last byte of the answer handed over, stream closed. */
+  /** Milliseconds since the epoch: arrival, last byte of the answer written, stream closed. */
   readonly startedAt: number;
   readonly finishedAt: number | undefined;
   readonly closedAt: number | undefined;

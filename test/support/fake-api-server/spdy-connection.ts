@@ -95,7 +95,7 @@ export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: 
     }
   }
 
-  /** Drops a finished stream; with `reset` the peer is told. */
+  /** Drops a finished stream; with `reset`, sends RST_STREAM to the peer. */
   forget(id: number, reset: boolean): void {
     if (this.#streams.delete(id) && reset) this.#control(frameTypes.rstStream, uint32(id, cancel));
   }

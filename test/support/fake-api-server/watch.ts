@@ -10,7 +10,7 @@ import type { StoreEvent } from './store.js';
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** What a change looks like to a watch with selectors: entering is ADDED, leaving is DELETED. */
+/** The event of a change for a watch with selectors: ADDED when the object begins to match, DELETED when it no longer does. */
 function selectedType(event: StoreEvent, selects: Selector): EventType | undefined {
   const before = event.previous !== undefined && selects(event.previous);
   const after = event.type !== 'DELETED' && selects(event.object);

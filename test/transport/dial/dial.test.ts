@@ -11,12 +11,12 @@ import { ConnectionPool } from '../../../src/transport/pool.js';
 import { requestUpgrade } from '../../../src/transport/upgrade-connection.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates.js';
-import { eventually } from '../../support/eventually.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
   startConnectProxy,
   startSocksProxy,
+  untilUnused,
 } from '../../support/forward-proxy.js';
 import { sendOn } from '../../support/recorded-response.js';
 
@@ -107,10 +107,6 @@ function connect(dial: Dial): Promise<Socket> {
   });
 }
 
-function untilClosed(proxy: ForwardProxy): Promise<void> {
-  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
-}
-
 for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)) {
   for (const protocol of ['https:', 'http:'] as const) {
     describe(`a ${protocol}// server through ${kind}`, () => {
@@ -127,7 +123,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         }
         assert.equal(proxy.requests.length, 1);
         pool.destroy();
-        await untilClosed(proxy);
+        await untilUnused(proxy);
       });
 
       it('is asked for upgrades, which stay half-open', async t => {
@@ -155,7 +151,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
           );
         });
         assert.equal(received, 'hello');
-        await untilClosed(proxy);
+        await untilUnused(proxy);
         assert.equal(proxy.requests[0]?.target, `127.0.0.1:${api.port}`);
       });
 
@@ -172,7 +168,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
           });
           if (wait > 0) await sleep(wait);
           dialled.destroy();
-          await untilClosed(proxy);
+          await untilUnused(proxy);
           await sleep(1);
           assert.equal(calls.length, 1);
         }
@@ -208,7 +204,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         assert.deepEqual(of(keepAlive.mock.calls), [[true, 30_000]]);
         assert.deepEqual(of(noDelay.mock.calls), [[true]]);
         socket.destroy();
-        await untilClosed(proxy);
+        await untilUnused(proxy);
       });
     });
   }
@@ -257,7 +253,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       const failed = once(socket.resume(), 'error') as Promise<[Error]>;
       proxy.corruptConnections();
       assert.match(toUpstreamError((await failed)[0], 'api').reason, /^(tls|reset)$/);
-      await untilClosed(proxy);
+      await untilUnused(proxy);
     });
 
     it('is a reset when the API server hangs up in the handshake', async t => {
@@ -270,7 +266,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       const { port } = server.address() as AddressInfo;
       const dialled = connect(createDial(dialOptions('https:', port, proxy, proxyProtocol)));
       await assert.rejects(dialled, (error: Error) => toUpstreamError(error, 'api').reason === 'reset');
-      await untilClosed(proxy);
+      await untilUnused(proxy);
     });
   });
 }

@@ -8,12 +8,12 @@ import { openTunnel, type TunnelOptions } from '../../../src/transport/dial/prox
 import type { ProxyConfig } from '../../../src/transport/dial/proxy-url.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates.js';
-import { eventually } from '../../support/eventually.js';
 import {
   type ForwardProxy,
   type ForwardProxyOptions,
   startConnectProxy,
   startSocksProxy,
+  untilUnused,
 } from '../../support/forward-proxy.js';
 
 const credentials = { username: 'jürgen', password: 'top/secret@1:2' };
@@ -90,13 +90,9 @@ async function failure(
   assert.ok(error instanceof UpstreamError, inspect(error));
   assert.equal(error.reason, 'proxy');
   assert.ok(!inspect(error, { depth: 20, showHidden: true }).includes('secret'), inspect(error));
-  if (proxy !== undefined) await untilClosed(proxy);
+  if (proxy !== undefined) await untilUnused(proxy);
   assert.equal(calls(), 1);
   return error;
-}
-
-function untilClosed(proxy: ForwardProxy): Promise<void> {
-  return eventually('the proxy has no open connection', () => proxy.openConnections() === 0);
 }
 
 function through(proxy: ForwardProxy, protocol: ProxyConfig['protocol'], auth = false): ProxyConfig {
@@ -117,7 +113,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       const [chunk] = (await once(socket, 'data')) as [Buffer];
       assert.equal(chunk.toString(), 'hello');
       await once(socket, 'end');
-      await untilClosed(proxy);
+      await untilUnused(proxy);
       assert.equal(proxy.requests[0]?.target, `127.0.0.1:${port}`);
       assert.equal(proxy.requests[0]?.credentials, undefined);
     });
@@ -137,7 +133,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       await sleep(150);
       assert.equal(socket.destroyed, false);
       tunnel.destroy();
-      await untilClosed(proxy);
+      await untilUnused(proxy);
     });
 
     it('gives the credentials percent-decoded, and leaves the name for the proxy to resolve', async t => {
@@ -287,7 +283,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
         assert.equal(calls(), 0);
         await assert.rejects(opened, { code: 'ECONNRESET' });
         tunnel.destroy();
-        await untilClosed(proxy);
+        await untilUnused(proxy);
         assert.equal(calls(), 1);
       }
     });

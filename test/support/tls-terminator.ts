@@ -2,15 +2,18 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { CertificateAuthority } from './certificates.js';
 
-/** What ends TLS in front of a plain port, as a balancer does. */
-export interface TlsFront {
+/** Ends TLS and forwards the bytes to a plain port, as a load balancer does. */
+export interface TlsTerminator {
   /** `https://127.0.0.1:PORT`. */
   readonly url: string;
   close(): void;
 }
 
-/** Starts one with a certificate of the given authority. */
-export async function startTlsFront(authority: CertificateAuthority, port: number): Promise<TlsFront> {
+/** Starts one with a certificate of the authority. */
+export async function startTlsTerminator(
+  authority: CertificateAuthority,
+  port: number,
+): Promise<TlsTerminator> {
   const { certificate, key } = await authority.server();
   const sockets = new Set<Socket>();
   const server = createServer({ cert: certificate, key }, client => {

@@ -20,8 +20,8 @@ export const authentication = {
 const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
 
 /**
- * Asks every request who sends it, and keeps the answer in `caller`. Throws, or rejects, with a Rejection: 401 without a good
- * credential, 403 for who may not act here; and with another StatusError when nobody can tell.
+ * Finds out who sends a request, and sets its `caller`. Throws, or rejects, with a Rejection: 401 without a good credential, 403 for a
+ * user that may not act here; or with another StatusError when the method itself fails.
  */
 function createAuthenticationCheck(
   authentication: Authentication,

@@ -47,7 +47,7 @@ export class GuardChain {
     request: RequestContext,
     done: (rejection?: Error) => void,
   ): void {
-    // Nobody would hear of it any more when a client leaves that has left already, nor release its slot.
+    // The client has left while a guard waited: the request has ended, and nothing would release a slot that it took now.
     if (request.hasEnded) return;
     try {
       for (let index = from; index < checks.length; index++) {

@@ -1,7 +1,7 @@
 import { type Check, everyMount, type Guard, type GuardParts } from './guard.js';
 import { Rejection } from './rejection.js';
 
-/** With authentication, a request says by its credential alone who sends it. */
+/** Where callers are authenticated, the credential alone says who sends a request. */
 export const claimedIdentity = {
   name: 'claimed identity',
   options: {},
@@ -12,11 +12,11 @@ export const claimedIdentity = {
   },
 } as const satisfies Guard;
 
-/** What the API server takes for who a request is from, when it trusts its sender (RequestHeader authentication and impersonation). */
+/** Fields that name the user to an API server that trusts the sender (RequestHeader authentication and impersonation). */
 const identityHeader = /^(?:impersonate|x-remote-(?:user|group|uid|extra))(?:-|s?$)/;
 
 /**
- * Rejects a request that says itself who it is from, beside its credential, or that has two credentials; for a proxy that authenticates
+ * Rejects a request that names its user in a field beside its credential, or that has two credentials; for a proxy that authenticates
  * its callers. Spellings that some server takes for the same name (underscores, as CGI makes of hyphens, and other marks) count
  * as well. Throws a Rejection.
  */

@@ -42,7 +42,7 @@ export const filter = {
 
 /**
  * Judges a request by its method and path; throws a Rejection. `serverPath` is that of the kubeconfig's server URL, which a client sends itself
- * unless --append-server-path is given.
+ * unless --append-server-path is set.
  */
 type FilterCheck = (method: string, target: RequestTarget, serverPath: string) => void;
 

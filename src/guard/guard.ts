@@ -20,7 +20,7 @@ export interface GuardParts {
   readonly slots: RequestSlots;
 }
 
-/** One rule: which requests it judges, and how. Its options, its reasons and its place in the order follow from the list of guards. */
+/** One rule: which requests it judges, and how. Its options, its reasons and its position in the order follow from the list of guards. */
 export interface Guard extends OptionOwner {
   readonly name: string;
   /** Why it rejects: values of `reason` in kube_api_proxy_rejected_requests_total. */
@@ -41,6 +41,7 @@ export interface AnswerRule extends OptionOwner {
   create(options: never, parts: GuardParts): AnswerFields | undefined;
 }
 
+/** All mounts. */
 export function everyMount(): boolean {
   return true;
 }

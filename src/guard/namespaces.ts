@@ -33,7 +33,7 @@ type NamespaceCheck = (info: RequestInfo) => void;
 const publicPath =
   /^\/*(?:$|(?:api|apis|openapi|version|healthz|livez|readyz)(?:\/|$)|\.well-known\/openid-configuration$|openid\/v1\/jwks$)/;
 
-/** Questions about the one who asks; they have no namespace. */
+/** Questions of callers about themselves; they have no namespace. */
 const selfReviews: ReadonlySet<string> = new Set([
   'authentication.k8s.io/selfsubjectreviews',
   'authorization.k8s.io/selfsubjectaccessreviews',

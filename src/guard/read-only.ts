@@ -41,7 +41,7 @@ const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ],
 ]);
 
-/** A connect subresource in any case; `pods/EXEC` is nothing to the API server, and nobody's business either. */
+/** A connect subresource in any case; the API server does not know `pods/EXEC`, and no read needs it. */
 const connect = /^(?:exec|attach|portforward|proxy)$/i;
 /** Profiling is work that the API server is put to, for as long as the client says. */
 const profiling = /^\/*debug\/pprof(?:\/|$)/;

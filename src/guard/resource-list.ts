@@ -28,7 +28,7 @@ const plurals: ReadonlySet<string> = new Set(
 
 /**
  * Reads a comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE] in any case. Problems are the ends of sentences that begin with the
- * quoted entry: what names no resource would keep nobody out, and nobody would notice.
+ * quoted entry: an entry that names no resource would reject nothing, and nobody would notice.
  */
 export function parseResourceList(
   source: string,

@@ -34,7 +34,7 @@ export function text(placeholder: string): ValueType<string> {
   return valueType(placeholder, value => ({ value }));
 }
 
-/** Texts, one for each time that the flag is given, one a line in the environment, or a YAML list. */
+/** Texts, one for each time that the flag is set, one a line in the environment, or a YAML list. */
 export function texts(placeholder: string): ValueType<readonly string[]> {
   return {
     placeholder,
@@ -59,7 +59,7 @@ export const bool: ValueType<boolean> = valueType(undefined, value => {
   return falsehoods.has(value) ? { value: false } : 'is not true or false';
 });
 
-/** A switch like `bool`; undefined if it is not given, when other options decide. */
+/** A switch like `bool`; undefined if it is not set, and then other options decide. */
 export const optionalBool: ValueType<boolean | undefined> = {
   placeholder: undefined,
   separator: undefined,

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import type { Given, Source } from './given.js';
 import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
+import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
@@ -30,7 +30,7 @@ const parseArgsOptions = Object.fromEntries(
  * abbreviated. kubectl's verbosity sets --log-level, unless that is given too.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  const given = new Map<OptionKey, Given>();
+  const settings = new Map<OptionKey, Setting>();
   const problems: string[] = [];
   const ignored = new Set<string>();
   let verbose: string | undefined;
@@ -63,11 +63,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       if (token.index !== unknownAt) problems.push(unknownFlag(token.rawName, argv[token.index] ?? ''));
       unknownAt = token.index;
     } else if (text !== undefined) {
-      const before = definitionOf(key).type.separator === '\n' ? given.get(key) : undefined;
+      const before = definitionOf(key).type.separator === '\n' ? settings.get(key) : undefined;
       const all = before === undefined ? text : `${before.text}\n${text}`;
-      given.set(key, { text: all, where: `--${flagName(key)}` });
+      settings.set(key, { text: all, where: `--${flagName(key)}` });
     } else if (definitionOf(key).type.placeholder === undefined) {
-      given.set(key, { text: 'true', where: `--${flagName(key)}` });
+      settings.set(key, { text: 'true', where: `--${flagName(key)}` });
     } else {
       problems.push(needsArgument(token.rawName));
     }
@@ -75,11 +75,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (verbose !== undefined) {
     const read = logLevelOf(verbose, '--v');
     if ('problem' in read) problems.push(read.problem);
-    else if (read.level !== undefined && !given.has('logLevel')) {
-      given.set('logLevel', { text: read.level, where: '--v' });
+    else if (read.level !== undefined && !settings.has('logLevel')) {
+      settings.set('logLevel', { text: read.level, where: '--v' });
     }
   }
-  return { given, problems, ignored: [...ignored] };
+  return { settings, problems, ignored: [...ignored] };
 }
 
 function needsArgument(rawName: string): string {

@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { parseYaml } from '../kubeconfig/yaml-document.js';
 import { environmentName } from './environment.js';
-import type { Given, Source } from './given.js';
+import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
@@ -10,13 +10,13 @@ import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
  * Problems name the file and the line.
  */
 export function parseConfigFile(file: string, content: string): Source {
-  const given = new Map<OptionKey, Given>();
+  const settings = new Map<OptionKey, Setting>();
   const yaml = parseYaml(file, content);
-  if ('problems' in yaml) return { given, problems: yaml.problems };
+  if ('problems' in yaml) return { settings, problems: yaml.problems };
   const { document, at } = yaml;
   const root = document.contents;
-  if (yaml.value === null) return { given, problems: [] };
-  if (!isMap(root)) return { given, problems: [`${at(root)}: not a mapping from flag names to values`] };
+  if (yaml.value === null) return { settings, problems: [] };
+  if (!isMap(root)) return { settings, problems: [`${at(root)}: not a mapping from flag names to values`] };
   const problems: string[] = [];
   for (const { key: keyNode, value } of root.items) {
     const name = isScalar(keyNode) ? String(keyNode.value) : String(keyNode);
@@ -27,12 +27,12 @@ export function parseConfigFile(file: string, content: string): Source {
       continue;
     }
     const where = `${line}: ${flagName(key)}`;
-    if (given.has(key)) problems.push(`${where}: given twice`);
+    if (settings.has(key)) problems.push(`${where}: given twice`);
     const text = textOf(isAlias(value) ? value.resolve(document) : value, key);
     if ('problem' in text) problems.push(`${where}: ${text.problem}`);
-    else given.set(key, { ...text, where });
+    else settings.set(key, { ...text, where });
   }
-  return { given, problems };
+  return { settings, problems };
 }
 
 function unknownKey(name: string, key: OptionKey | undefined): string {

@@ -1,5 +1,5 @@
-import type { Given, Source } from './given.js';
 import { isServiceVariable } from './service-variable.js';
+import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
@@ -19,16 +19,16 @@ const keysByVariable: ReadonlyMap<string, OptionKey> = new Map(
  * a misspelt rule would protect nothing. Variables that the kubelet sets for Services are ignored.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
-  const given = new Map<OptionKey, Given>();
+  const settings = new Map<OptionKey, Setting>();
   const problems: string[] = [];
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || !name.startsWith(prefix) || isServiceVariable(name, text)) continue;
     const key = keysByVariable.get(name);
     if (key === undefined) problems.push(unknownVariable(name));
     // An image may well set KUBE_API_PROXY_VERSION to its version.
-    else if (definitionOf(key).flagOnly !== true) given.set(key, { text, where: name });
+    else if (definitionOf(key).flagOnly !== true) settings.set(key, { text, where: name });
   }
-  return { given, problems };
+  return { settings, problems };
 }
 
 function unknownVariable(name: string): string {

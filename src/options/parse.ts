@@ -4,7 +4,7 @@ import { problemsOf } from '../lib/option.js';
 import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
-import type { Given, Source } from './given.js';
+import type { Setting, Source } from './setting.js';
 import { definitionOf, type OptionKey, type Options, optionKeys, optionOwners } from './table.js';
 
 /** Where options come from. `argv` has no program name in it; `readFile` reads the file of --config. */
@@ -28,14 +28,16 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   const flags = parseCommandLine(argv);
   const { ignored } = flags;
   const environment = readEnvironment(env);
-  const file = readConfigFile(flags.given.get('config') ?? environment.given.get('config'), readFile);
+  const file = readConfigFile(flags.settings.get('config') ?? environment.settings.get('config'), readFile);
   const sources = [flags, environment, file];
   const problems = sources.flatMap(source => source.problems);
   const values = new Map<OptionKey, Options[OptionKey]>();
   for (const key of optionKeys.values()) {
     const definition = definitionOf(key);
-    const given = sources.map(source => source.given.get(key)).find(candidate => candidate !== undefined);
-    const parsed = definition.type.parse(given?.text ?? definition.default, given?.where ?? key);
+    const setting = sources
+      .map(source => source.settings.get(key))
+      .find(candidate => candidate !== undefined);
+    const parsed = definition.type.parse(setting?.text ?? definition.default, setting?.where ?? key);
     if ('value' in parsed) {
       values.set(key, parsed.value);
     } else {
@@ -49,12 +51,12 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   return { options, problems: [...problems, ...problemsOf(optionOwners, options)], ignored };
 }
 
-function readConfigFile(config: Given | undefined, readFile: (file: string) => string): Source {
-  const nothing = new Map<OptionKey, Given>();
-  if (config === undefined || config.text === '') return { given: nothing, problems: [] };
+function readConfigFile(config: Setting | undefined, readFile: (file: string) => string): Source {
+  const nothing = new Map<OptionKey, Setting>();
+  if (config === undefined || config.text === '') return { settings: nothing, problems: [] };
   try {
     return parseConfigFile(config.text, readFile(config.text));
   } catch (error) {
-    return { given: nothing, problems: [`${config.where}: ${config.text}: ${describeFileError(error)}`] };
+    return { settings: nothing, problems: [`${config.where}: ${config.text}: ${describeFileError(error)}`] };
   }
 }

@@ -1,7 +1,7 @@
 import type { OptionKey } from './table.js';
 
 /** What one source (command line, environment or file) says of an option: its text, and where that stands. */
-export interface Given {
+export interface Setting {
   readonly text: string;
   /** `--port`, `KUBE_API_PROXY_PORT` or `proxy.yaml:3: port`. */
   readonly where: string;
@@ -9,6 +9,6 @@ export interface Given {
 
 /** All that one source says, and what is wrong with how it says it, one line each. */
 export interface Source {
-  readonly given: ReadonlyMap<OptionKey, Given>;
+  readonly settings: ReadonlyMap<OptionKey, Setting>;
   readonly problems: readonly string[];
 }

@@ -25,11 +25,11 @@ import { Http2Stream, type StreamOwner } from './stream.js';
 import { StreamTable } from './stream-table.js';
 
 /**
- * Streams given up after which a connection takes no new one: servers and balancers cut the connections of who gives up many (500 in
- * Envoy, 1000 in Node), for it is an attack on them, and a client that does so must not cost others theirs.
+ * Resets of streams until a connection takes no new one. Servers and balancers cut the connections of a peer that resets many (500 in
+ * Envoy, 1000 in Node), as it is an attack on them; and a client that does so must not cost others their streams.
  */
 const mostResets = 200;
-/** Bytes that may wait for an API server which has something answered and does not read. */
+/** Bytes that may wait for an API server that asks for answers (PING, SETTINGS) and does not read them. */
 const maxUnread = 1 << 20;
 
 /** How a connection that was dialled for HTTP/2 turned out. */
@@ -40,7 +40,7 @@ export type Negotiated = 'h2' | 'http/1.1';
  * connection of its own, and each event a read of its own. It is written here because node:http2 in its place took more (in turns in one
  * run, Node 20.20): with 1,000 watches 14.2 µs of CPU an event instead of 11.3, and 31 KB of memory a quiet watch instead of 20; with 5,000
  * watches 15.6 µs instead of 11.6, and 27 KB instead of 22. While events flow a watch took 51 KB and 31 KB instead of 39 and 23.
- * And to node:http2 an answer is whole that a RST_STREAM without an error cuts short.
+ * And node:http2 takes an answer that a RST_STREAM without an error cuts short for a whole one.
  */
 export class Http2Connection implements InboundEvents, StreamOwner {
   /** Rejects with the error of dialling. Over HTTP/1.1 the connection has ended. */
@@ -58,7 +58,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #socket: Socket | undefined;
   #isReady = false;
   #isEnded = false;
-  /** Whether the API server takes no new stream, and whether this side gives none out any more. */
+  /** Whether the API server takes no new stream, and whether this side opens none any more. */
   #isRefused = false;
   #isClosing = false;
   #resets = 0;
@@ -110,8 +110,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   }
 
   /**
-   * Keeps a place until it is known what the connection is, and then has a stream for it unless the API server allows fewer than
-   * are kept. Who came before the connection was closed has one too.
+   * Keeps a place until it is known what the connection is, and then resolves with a stream, unless the API server allows fewer
+   * than have a place. Those that came before the connection was closed get one too.
    */
   async openLater(): Promise<Http2Stream | Negotiated> {
     this.#streams.keepPlace();
@@ -148,7 +148,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     if ((this.#isClosing || this.#isRefused) && this.isIdle) this.destroy();
   }
 
-  /** Tells the API server that a stream is given up. */
+  /** Resets a stream. */
   reset(streamId: number, code: number): void {
     this.#socket?.write(rstStreamFrame(streamId, code));
     this.#resets += 1;
@@ -178,8 +178,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   }
 
   /** To be called every 5 s: finds out whether the API server is still there. */
-  look(): void {
-    const due = this.#heartbeat.look();
+  check(): void {
+    const due = this.#heartbeat.check();
     if (due === 'ping') this.#socket?.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
     else if (due === 'end') {
       this.#fail(Object.assign(new Error('no answer to a PING'), { code: 'ETIMEDOUT' }), errorCode.noError);
@@ -248,7 +248,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#streams.find(streamId)?.onReset(code);
   }
 
-  /** What is wrong with one answer is not the others' matter. */
+  /** What is wrong with one answer leaves the other streams alone. */
   #failStream(stream: Http2Stream, error: Error): void {
     this.reset(stream.id, error instanceof Http2Error ? error.wireCode : errorCode.cancel);
     stream.fail(error, { isUnseen: false });
@@ -266,7 +266,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#answer(frame(frameType.ping, flag.ack, 0, payload));
   }
 
-  /** Sends what the API server is owed for a frame: it must read that before it may have more. */
+  /** Answers a frame. The API server must read answers before it gets more of them. */
   #answer(bytes: Buffer): void {
     if ((this.#socket?.writableLength ?? 0) > maxUnread) {
       throw new Http2Error(errorCode.enhanceYourCalm, 'the API server does not read what it has answered');
@@ -274,7 +274,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#socket?.write(bytes);
   }
 
-  /** What was sent behind the last one that the API server will answer goes elsewhere. */
+  /** The API server answers no stream behind this one: their requests may be sent elsewhere. */
   onGoaway(last: number): void {
     this.#isRefused = true;
     const error = Object.assign(new Error('the API server takes no more requests here'), {

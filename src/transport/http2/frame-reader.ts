@@ -1,13 +1,13 @@
 import { errorCode, frameHeaderLength, maxFrameLength } from './frames.js';
 import { Http2Error } from './http2-error.js';
 
-/** Gets every frame in order; the payload is a part of what was read. */
+/** Called for every frame in order; the payload is a part of what was read. */
 export type OnFrame = (type: number, flags: number, streamId: number, payload: Buffer) => void;
 
 /** Cuts what comes over a connection into frames. */
 export class FrameReader {
   readonly #onFrame: OnFrame;
-  /** A frame that was cut by the end of a read, and how much of it is there: in a buffer of its own, which is given away. */
+  /** A frame that goes on in the next read, in a buffer of its own, and how many of its bytes are there. */
   #held: Buffer = Buffer.alloc(0);
   #heldLength = 0;
 
@@ -33,7 +33,7 @@ export class FrameReader {
     this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, streamId, payload);
   }
 
-  /** Adds to the held frame what belongs to it, and tells where the next one begins. */
+  /** Completes the held frame. Returns where the next one begins. */
   #complete(chunk: Buffer): number {
     let at = 0;
     if (this.#heldLength < frameHeaderLength) {

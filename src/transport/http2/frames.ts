@@ -14,7 +14,7 @@ export const frameType = {
 /** Flags; one bit means two things, by the type of its frame. */
 export const flag = { endStream: 0x01, ack: 0x01, endHeaders: 0x04, padded: 0x08, priority: 0x20 } as const;
 
-/** Error codes (RFC 9113, section 7) that are sent or looked at. */
+/** Error codes (RFC 9113, section 7) that are sent or understood. */
 export const errorCode = {
   noError: 0,
   protocolError: 1,

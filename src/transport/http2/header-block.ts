@@ -8,7 +8,7 @@ const maxSize = 1 << 20;
 /** Frames of a block: empty ones would not add to its bytes. */
 const maxFrames = 256;
 
-/** Name, value, name, value, …; or that they are too many, which is one stream's matter: no table is behind from then on. */
+/** Name, value, name, value, …; or the error that they are too many. That concerns one stream alone, since there is no dynamic table. */
 export type HeaderFields = readonly string[] | HpackError;
 type OnBlock = (streamId: number, isEnd: boolean, fields: HeaderFields) => void;
 
@@ -29,7 +29,7 @@ export class HeaderBlock {
     return this.#parts.length > 0;
   }
 
-  /** Whether the frame is part of a block. Throws an Http2Error, or an error of HPACK, for one that can not be. */
+  /** Whether the frame is part of a block. Throws an Http2Error, or an error of HPACK, for one that cannot be. */
   take(type: number, flags: number, streamId: number, payload: Buffer): boolean {
     if (this.isOpen) {
       if (type !== frameType.continuation || streamId !== this.#streamId)

@@ -1,22 +1,22 @@
-/** Looks without anything heard after which a PING is due, and after which the other side is gone: at 5 s, client-go's 30 s and 45 s. */
-const looksUntilPing = 6;
-const looksUntilEnd = 9;
+/** Quiet checks until a PING is due, and until the peer counts as gone: at 5 s a check, client-go's 30 s and 45 s. */
+const checksUntilPing = 6;
+const checksUntilEnd = 9;
 
-/** Tells from what is heard between looks whether the other side is still there. */
+/** Finds out from what comes between two checks whether the peer is still there. */
 export class Heartbeat {
   #wasHeard = true;
-  #quietLooks = 0;
+  #quietChecks = 0;
 
   /** Something came. */
   heard(): void {
     this.#wasHeard = true;
   }
 
-  /** To be called every 5 s: what there is to do. */
-  look(): 'nothing' | 'ping' | 'end' {
-    this.#quietLooks = this.#wasHeard ? 0 : this.#quietLooks + 1;
+  /** To be called every 5 s. Returns what to do. */
+  check(): 'nothing' | 'ping' | 'end' {
+    this.#quietChecks = this.#wasHeard ? 0 : this.#quietChecks + 1;
     this.#wasHeard = false;
-    if (this.#quietLooks >= looksUntilEnd) return 'end';
-    return this.#quietLooks === looksUntilPing ? 'ping' : 'nothing';
+    if (this.#quietChecks >= checksUntilEnd) return 'end';
+    return this.#quietChecks === checksUntilPing ? 'ping' : 'nothing';
   }
 }

@@ -31,8 +31,8 @@ const fieldOverhead = 32;
 const maxIntegers = 2 + 6 + 6;
 
 /**
- * Header fields of a whole block as sent to somebody whose SETTINGS_HEADER_TABLE_SIZE is 0: only the static table is
- * there. Names and values may hold anything.
+ * Header fields of a whole block, sent to a receiver whose SETTINGS_HEADER_TABLE_SIZE is 0: there is only the static table. Names and
+ * values may hold anything.
  *
  * @param maxListSize Most octets of all fields, counted as SETTINGS_MAX_HEADER_LIST_SIZE is.
  * @returns Name, value, name, value, … in order, a character an octet.
@@ -54,7 +54,7 @@ export function decodeHeaderBlock(block: Buffer, maxListSize: number): string[] 
   return fields;
 }
 
-/** Takes note of our setting, which the other side has to signal (RFC 7541, section 4.2). */
+/** The sender must signal that it follows our setting (RFC 7541, section 4.2). */
 function skipSizeUpdates(reader: BlockReader): void {
   while (!reader.done && isSizeUpdate(reader.peek())) {
     if (reader.readInteger(prefixes.sizeUpdate) !== 0) throw malformed('the size of the dynamic table');
@@ -144,9 +144,9 @@ function malformed(what: string): HpackError {
 }
 
 /**
- * A whole header block that needs no dynamic table and adds nothing to it: what is not in the static table is never
- * indexed, by nobody on the way either (RFC 7541, section 7.1.3). It begins with a size update to 0, which whoever allows less than
- * 4096 octets of table is owed in the first block (section 4.2), and may have in each.
+ * A whole header block that needs no dynamic table and adds nothing to it: what is not in the static table is never indexed, nor by
+ * proxies on the way (RFC 7541, section 7.1.3). It begins with a size update to 0: a receiver that allows less than 4096 octets of table
+ * must get one in the first block (section 4.2), and may get one in each.
  *
  * @param fields Name, value, name, value, … a character an octet; names in lower case, pseudo-header fields first.
  */
@@ -164,7 +164,7 @@ function maxBlockLength(fields: readonly string[]): number {
   return fields.reduce((length, text) => length + text.length, 1 + (fields.length / 2) * maxIntegers);
 }
 
-/** Writes at `at`, as the other writers do, and gives where the next may be written. */
+/** Writes at `at`, as the other writers do. Returns where the next may be written. */
 function writeField(block: Buffer, at: number, name: string, value: string): number {
   const whole = indexOfField(name, value);
   if (whole !== 0) return writeInteger(block, at, indexed, prefixes.indexed, whole);

@@ -2,11 +2,11 @@ import type { Dial } from '../dial/dial.js';
 import type { Lease } from '../lease.js';
 import { Http2Connection } from './connection.js';
 
-const lookInterval = 5_000;
-/** Looks without a stream after which a connection is closed: as long as an idle one of HTTP/1.1 is kept. */
-const maxIdleLooks = 11;
+const checkInterval = 5_000;
+/** Checks without a stream until a connection is closed: as long as an idle one of HTTP/1.1 is kept. */
+const maxIdleChecks = 11;
 
-/** What it needs of its surroundings. */
+/** What a pool is made with. */
 interface PoolOptions {
   /** Offers the API server HTTP/2 and HTTP/1.1. */
   readonly dial: Dial;
@@ -17,16 +17,16 @@ interface PoolOptions {
 }
 
 /**
- * Streams for long-running requests without a body, on as few connections as the API server lets them share. What it speaks is
- * found out once, by the first connection.
+ * Streams for long-running requests without a body, on as few connections as the API server lets them share. The first connection finds
+ * out whether it speaks HTTP/2.
  */
 export class Http2Pool {
   readonly #options: PoolOptions;
-  /** Its connections, and how many looks each has been idle. */
+  /** Its connections, and for how many checks each has been idle. */
   readonly #connections = new Map<Http2Connection, number>();
   #speaksHttp2 = true;
   #closed = false;
-  #looking: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -37,7 +37,7 @@ export class Http2Pool {
     return { idle, active: this.#connections.size - idle };
   }
 
-  /** What to send a request on. A promise while a connection is being opened, which rejects with its error. */
+  /** A stream or a connection to send a request on. A promise while a connection is being opened, which rejects with its error. */
   acquire(): Lease | Promise<Lease> {
     if (!this.#speaksHttp2) return this.#options.plain();
     const connection = this.#withRoom() ?? this.#connect();
@@ -52,8 +52,8 @@ export class Http2Pool {
   }
 
   /**
-   * For who found no place on a connection that has just been opened: another one may have some. Not a third, or an API server that
-   * lets few share, or sends each of them away, would have connections opened for ever.
+   * For a request that found no place on a connection that has just been opened: another one may have some. There is no third try: connections
+   * to an API server that lets few share, or sends each of them away, would be opened for ever.
    */
   async #acquireAgain(): Promise<Lease> {
     if (!this.#speaksHttp2) return this.#options.plain();
@@ -70,21 +70,21 @@ export class Http2Pool {
     const connection = new Http2Connection(this.#options.dial, ended => {
       this.#connections.delete(ended);
       if (this.#connections.size > 0) return;
-      clearInterval(this.#looking);
-      this.#looking = undefined;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
       this.#options.onEmpty();
     });
     this.#connections.set(connection, 0);
-    this.#looking ??= setInterval(() => this.#look(), lookInterval).unref();
+    this.#timer ??= setInterval(() => this.#check(), checkInterval).unref();
     return connection;
   }
 
-  #look(): void {
-    for (const [connection, idleLooks] of this.#connections) {
-      const looks = connection.isIdle ? idleLooks + 1 : 0;
-      this.#connections.set(connection, looks);
-      if (looks > maxIdleLooks || (this.#closed && connection.isIdle)) connection.destroy();
-      else connection.look();
+  #check(): void {
+    for (const [connection, idleChecks] of this.#connections) {
+      const checks = connection.isIdle ? idleChecks + 1 : 0;
+      this.#connections.set(connection, checks);
+      if (checks > maxIdleChecks || (this.#closed && connection.isIdle)) connection.destroy();
+      else connection.check();
     }
   }
 

@@ -2,7 +2,7 @@
 const fullRead = 16 * 1024;
 const fullBuffer = 4 * fullRead;
 
-/** What a connection reads into: the same bytes again and again, but those that somebody keeps. */
+/** The memory that a connection reads into: the same bytes again and again, except those that somebody keeps. */
 export class ReadBuffer {
   #buffer = Buffer.allocUnsafeSlow(fullRead);
   /** Where the last read went, and how many bytes it brought. */
@@ -11,12 +11,12 @@ export class ReadBuffer {
   #isKept = false;
   #free = this.#buffer;
 
-  /** The read that goes on brought so many bytes. */
+  /** The current read brought so many bytes. */
   wasRead(length: number): void {
     this.#length = length;
   }
 
-  /** The bytes of the read that goes on stay as they are, for whoever has them. */
+  /** The bytes of the current read stay as they are. */
   keep(): void {
     this.#isKept = true;
   }

@@ -8,7 +8,7 @@ export interface ResponseHead {
   readonly statusMessage: string;
   /** Name, value, name, value, …; names are spelled as net/http does. */
   readonly headers: string[];
-  /** Bytes of body that were announced; undefined when that is left open. */
+  /** Bytes of body that were announced; undefined if none were. */
   readonly contentLength: number | undefined;
 }
 
@@ -17,7 +17,7 @@ const digits = /^\d{1,15}$/;
 const fieldName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** RFC 9113, section 8.2.1, and what Node would refuse to send on. */
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
-/** Those of HTTP/1.1's framing and connections have no meaning here (RFC 9113, section 8.2.2), and would have one behind this program. */
+/** Fields of HTTP/1.1's framing and connections are forbidden here (RFC 9113, section 8.2.2), and would mean something to the client. */
 const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',

@@ -6,8 +6,8 @@ import { Http2Error } from './http2-error.js';
 import { malformed, readHead, readTrailers } from './response-head.js';
 
 /**
- * Bytes that the API server may send before it hears that they have been taken. A client that does not read has as many waiting here,
- * and others on the connection are not kept waiting.
+ * Bytes that the API server may send before it hears that they have been taken. So many wait here for a client that does not read, while
+ * the other streams of the connection go on.
  */
 export const streamWindow = 256 * 1024;
 
@@ -19,7 +19,7 @@ export interface StreamOwner {
   start(stream: Http2Stream, request: OutgoingRequest): void;
   /** The stream is over, or will not be sent. */
   leave(stream: Http2Stream): void;
-  /** Tells the API server that the stream is given up. */
+  /** Resets the stream. */
   reset(streamId: number, code: number): void;
   /** Lets the API server send more on the stream. */
   widen(streamId: number, bytes: number): void;
@@ -38,7 +38,7 @@ export class Http2Stream implements Lease {
   #answered = false;
   #refused = false;
   #hasHead = false;
-  /** Bytes of the body that are still to come; undefined when that is left open. */
+  /** Bytes of the body that are still to come; undefined if they were not announced. */
   #left: number | undefined;
   /** Bytes that the API server may still send, and those that it has not been told of. */
   #window = streamWindow;
@@ -114,7 +114,7 @@ export class Http2Stream implements Lease {
     sink?.end(trailers);
   }
 
-  /** The API server gives it up. */
+  /** The API server resets it. */
   onReset(code: number): void {
     this.fail(
       Object.assign(new Error(`the API server reset the stream (code ${code})`), { code: 'ECONNRESET' }),
@@ -124,7 +124,7 @@ export class Http2Stream implements Lease {
     );
   }
 
-  /** There will be no whole answer; `isUnseen` when the API server says that it has not even looked at the request. */
+  /** There will be no whole answer; `isUnseen` when the API server says that it has not processed the request. */
   fail(error: Error, { isUnseen }: { readonly isUnseen: boolean }): void {
     const sink = this.#sink;
     this.#sink = undefined;
@@ -142,7 +142,7 @@ export class Http2Stream implements Lease {
     this.#tell();
   }
 
-  /** Has the API server send on: seldom, a frame for half a window. */
+  /** Lets the API server send more, by one frame for half a window. */
   #tell(): void {
     if (this.#untold < streamWindow / 2 || this.#sink === undefined) return;
     this.#connection.widen(this.id, this.#untold);

@@ -325,11 +325,11 @@ describe('what ends an HTTP/2 connection', () => {
   it('is a peer that does not answer a PING after quiet', async () => {
     const pair = await ready();
     const { exchange } = await begun(pair, '/');
-    for (let look = 0; look < 7; look++) pair.connection.look();
+    for (let count = 0; count < 7; count++) pair.connection.check();
     await pair.peer.until('the PING', each => each.type === ping);
-    for (let look = 0; look < 2; look++) pair.connection.look();
+    for (let count = 0; count < 2; count++) pair.connection.check();
     assert.equal(pair.ended(), 0);
-    pair.connection.look();
+    pair.connection.check();
     assert.equal((await exchange.over).failure?.code, 'ETIMEDOUT');
     assert.equal(pair.ended(), 1);
   });
@@ -338,7 +338,7 @@ describe('what ends an HTTP/2 connection', () => {
     const pair = await ready();
     const { exchange, id } = await begun(pair, '/');
     for (let round = 1; round <= 3; round++) {
-      for (let look = 0; look < 7; look++) pair.connection.look();
+      for (let count = 0; count < 7; count++) pair.connection.check();
       await until(() => pair.peer.of(ping).length === round);
       pair.peer.send(frame(ping, flags.ack, 0, Buffer.alloc(8)));
       pair.peer.data(id, 'x');
@@ -349,9 +349,9 @@ describe('what ends an HTTP/2 connection', () => {
 
   it('is a server that never says hello', async () => {
     const { connection, ended } = await connect({ settings: undefined });
-    for (let look = 0; look < 9; look++) connection.look();
+    for (let count = 0; count < 9; count++) connection.check();
     assert.equal(ended(), 0);
-    connection.look();
+    connection.check();
     await assert.rejects(connection.negotiated, { code: 'ETIMEDOUT' });
   });
 });

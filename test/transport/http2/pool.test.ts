@@ -225,9 +225,9 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(empties(), 1);
   });
 
-  /** A look of the pool at an API server that is there. */
-  async function look(t: TestContext, peer: ServedConnection, number: number): Promise<void> {
-    const mark = Buffer.from(`look ${number}`.padEnd(8));
+  /** A check of the pool while the API server is there. */
+  async function check(t: TestContext, peer: ServedConnection, number: number): Promise<void> {
+    const mark = Buffer.from(`mark ${number}`.padEnd(8));
     peer.send(frame(frameTypes.ping, 0, 0, mark));
     await peer.until('the answer', each => each.payload.equals(mark));
     t.mock.timers.tick(5_000);
@@ -239,23 +239,23 @@ describe('a pool of HTTP/2 connections', () => {
     const { pool, empties } = poolOf(dialPlain(server.port));
     const lease = await pool.acquire();
     const peer = await server.peer();
-    for (let count = 0; count < 15; count++) await look(t, peer, count);
+    for (let count = 0; count < 15; count++) await check(t, peer, count);
     lease.abort();
-    for (let count = 15; count < 15 + 11; count++) await look(t, peer, count);
+    for (let count = 15; count < 15 + 11; count++) await check(t, peer, count);
     assert.deepEqual(pool.counts, { idle: 1, active: 0 });
-    await look(t, peer, 15 + 11);
+    await check(t, peer, 15 + 11);
     assert.ok(pool.isEmpty);
     assert.equal(empties(), 1);
   });
 
-  it('looks no more when nothing is open, and as often as before when something is again', async t => {
+  it('checks nothing while nothing is open, and as often as before when something is open again', async t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const server = await start();
     const { pool } = poolOf(dialPlain(server.port));
     for (let index = 0; index < 3; index++) {
       (await pool.acquire()).abort();
       const peer = await server.peer(index);
-      for (let count = 0; count < 11; count++) await look(t, peer, count);
+      for (let count = 0; count < 11; count++) await check(t, peer, count);
       assert.deepEqual(pool.counts, { idle: 1, active: 0 });
       peer.goaway(0);
       await until(() => pool.isEmpty);

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -66,5 +74,34 @@ describe('the linter', () => {
       found.filter(([rule]) => rule === 'lint/suspicious/noImportCycles').map(([, file]) => file),
       ['src/lib/one.ts', 'src/lib/two.ts'],
     );
+  });
+});
+
+describe('the list of imports', () => {
+  const rows = [
+    ...readFileSync(projectFile('src/imports.grit'), 'utf8').matchAll(/r"(\S+) -> \(\?:(\S+)\)"/g),
+  ];
+  const [table = ''] = readFileSync(projectFile('CONTRIBUTING.md'), 'utf8').split('## Where the tests');
+  /** The rooms from the top of the house down. */
+  const order = [...table.matchAll(/^\| `([a-z]+)(?:\/|\.ts)` \|/gm)].map(([, room = '']) => room);
+
+  it('lets each folder import only from folders below it', () => {
+    assert.ok(rows.length > 10);
+    for (const [row, from = '', to = ''] of rows) {
+      for (const room of to.split('|'))
+        assert.ok(order.indexOf(from) < order.indexOf(room), `${room} in ${row}`);
+    }
+  });
+
+  it('has its rows in the order of CONTRIBUTING.md, which describes every folder', () => {
+    const rooms = rows.map(([, from = '']) => from);
+    assert.deepEqual(
+      rooms,
+      order.filter(room => rooms.includes(room)),
+    );
+    const folders = readdirSync(projectFile('src'), { withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .map(({ name }) => name);
+    assert.deepEqual([...folders, 'main'].sort(), [...order].sort());
   });
 });

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue } from '../http/header-fields.js';
-import { hasBody, isHttp2 } from '../http/message.js';
+import { isHttp2 } from '../http/http2-request.js';
+import { hasBody } from '../http/message.js';
 import type { Check, Guard } from './guard.js';
 import { everyMount } from './guard.js';
 import { Rejection } from './rejection.js';

@@ -28,11 +28,3 @@ export function asksForUpgrade({ upgrade, rawHeaders }: RequestHead): boolean {
 export function upgradeProtocol(rawHeaders: RawHeaders): string {
   return fieldValue(rawHeaders, 'upgrade') ?? '';
 }
-
-/** Marks the requests that the listener reads from HTTP/2. */
-export const http2Mark = Symbol('HTTP/2');
-
-/** Whether a request came by HTTP/2, and not by HTTP/1.1 with another number in its first line. */
-export function isHttp2(request: object): boolean {
-  return http2Mark in request;
-}

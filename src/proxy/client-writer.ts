@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue, hasField } from '../http/header-fields.js';
+import { asHttp2, type Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
-import { asHttp2, type Http2Response } from '../server/listener/http2-response.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import type { ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { cut } from './cut.js';

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from '../clusters/cluster.js';
 import { hasField } from '../http/header-fields.js';
+import { asHttp2, type Http2Response } from '../http/http2-response.js';
 import { hasBody } from '../http/message.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
-import { asHttp2, type Http2Response } from '../server/listener/http2-response.js';
 import type { SessionRequest } from '../transport/renew-on-401.js';
 import type { OutgoingRequest, RoundTrip } from '../transport/round-trip.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue } from '../http/header-fields.js';
-import { StallTimer } from '../server/listener/stall-timer.js';
+import { StallTimer } from '../lib/stall-timer.js';
 import type { OutgoingBody } from '../transport/round-trip.js';
 
 /** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */

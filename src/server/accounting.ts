@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Rejection } from '../guard/rejection.js';
 import { fieldValue } from '../http/header-fields.js';
+import { asHttp2 } from '../http/http2-response.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -18,7 +19,6 @@ import type { OpenStreams } from '../proxy/open-streams.js';
 import { bringsAuthorization } from '../proxy/outbound-request.js';
 import type { RequestContext } from '../request/context.js';
 import { UpstreamError } from '../transport/upstream-error.js';
-import { asHttp2 } from './listener/http2-response.js';
 
 /** Where requests are accounted for. */
 export interface AccountingParts {

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { StallTimer } from '../../lib/stall-timer.js';
 import { clientPatience } from './client-patience.js';
-import { StallTimer } from './stall-timer.js';
 
 /**
  * Lets clients of HTTP/1.1 close their side of a connection (FIN) after a complete request or an upgrade and still get the answer. A client

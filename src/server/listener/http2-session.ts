@@ -7,10 +7,10 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import { Http2Request } from '../../http/http2-request.js';
+import { Http2Response } from '../../http/http2-response.js';
 import { TokenBucket } from '../../lib/token-bucket.js';
 import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
-import { Http2Request } from './http2-request.js';
-import { Http2Response } from './http2-response.js';
 
 /** Streams that a client resets before their answer is whole: a page that is left, at once, and a slow rate from then on (CVE-2023-44487). */
 const resets = { rate: 20, burst: 500 };

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Http2ServerResponse } from 'node:http2';
 import type { Http2Request } from './http2-request.js';
 
-/** RFC 9113, section 8.2.2: what is of a connection has no place in HTTP/2. */
+/** Fields about the connection, which HTTP/2 forbids (RFC 9113, section 8.2.2). */
 const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
   'http2-settings',
@@ -13,7 +13,7 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** Fields that node:http2 sends one value of and throws at two. */
+/** Fields for which node:http2 throws if they have two values. */
 const singleValue: ReadonlySet<string> = new Set([
   'access-control-allow-credentials',
   'access-control-max-age',
@@ -57,7 +57,7 @@ export class Http2Response extends Http2ServerResponse {
   readonly chunkedEncoding = true;
   /** Bytes of header fields and body so far; frames and compression belong to the connection. */
   bytesSent = 0;
-  /** Whether it was ended from here, and not by its client. */
+  /** Whether the proxy ended it, and not its client. */
   wasCut = false;
 
   constructor(request: Http2Request) {
@@ -110,16 +110,16 @@ export class Http2Response extends Http2ServerResponse {
   }
 }
 
-/** The HTTP/2 answer that a reply's raw one is; undefined over HTTP/1.1. */
+/** The response as one over HTTP/2; undefined over HTTP/1.1. */
 export function asHttp2(response: ServerResponse): Http2Response | undefined {
   const raw: unknown = response;
   return raw instanceof Http2Response ? raw : undefined;
 }
 
-/** Headers as node:http2 takes them, from an object or from name, value, name, value, …, in lower case. */
-function toFields(given: unknown): OutgoingHttpHeaders {
+/** Headers in the form of node:http2, in lower case, from an object or from name, value, name, value, … */
+function toFields(headers: unknown): OutgoingHttpHeaders {
   const fields: OutgoingHttpHeaders = Object.create(null);
-  const flat = Array.isArray(given) ? given : Object.entries(given ?? {}).flat(1);
+  const flat = Array.isArray(headers) ? headers : Object.entries(headers ?? {}).flat(1);
   for (let index = 0; index < flat.length; index += 2) {
     const name = String(flat[index]).toLowerCase();
     const value = flat[index + 1] as string | string[];

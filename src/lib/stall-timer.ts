@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 
-/** Checks within one patience. */
+/** How many checks there are within the time limit. */
 const checks = 10;
 
 /**
- * Finds a connection that makes no progress: nothing is read from it, nothing new is written to it, and no waiting byte has been sent. Not
- * Node's `Socket.setTimeout`, which gives a connection up to twice its time while bytes wait.
+ * Detects a connection without progress: no byte is read, written or sent. Node's `Socket.setTimeout` would allow up to twice the time
+ * while bytes wait.
  */
 export class StallTimer {
   readonly #socket: Socket;

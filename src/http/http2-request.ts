@@ -2,24 +2,22 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from 'node:http2';
 import { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { hasField } from '../../http/header-fields.js';
-import { http2Mark } from '../../http/message.js';
+import { hasField } from './header-fields.js';
 
 /**
- * The request of an HTTP/2 stream as HTTP/1.1 would have brought it, so that one chain judges and forwards both: the part of
- * `IncomingMessage` that is used here. Unlike the one of Node's compatibility API it does not end when it was only broken off: half
- * an upload must not pass for a whole one.
+ * The request of an HTTP/2 stream in the form of HTTP/1.1, so that the same rules and the same code serve both: the part of
+ * `IncomingMessage` that the proxy uses. Unlike the request of Node's compatibility API it does not end if the stream was reset: half an
+ * upload must not pass for a whole one.
  */
 export class Http2Request extends Readable {
   readonly httpVersion = '2.0';
   readonly httpVersionMajor = 2;
   readonly httpVersionMinor = 0;
   readonly upgrade = false;
-  readonly [http2Mark] = true;
   readonly method: string;
   url: string;
   readonly headers: IncomingHttpHeaders;
-  /** No pseudo-header fields; `:authority` is the Host header, and one that says otherwise stands beside it. */
+  /** Without pseudo-header fields. `:authority` becomes the Host header; a Host header with another value remains beside it. */
   readonly rawHeaders: readonly string[];
   /** The connection, which other streams share. */
   readonly socket: TLSSocket;
@@ -64,6 +62,11 @@ export class Http2Request extends Readable {
   }
 }
 
+/** Whether a request came by HTTP/2, and not by HTTP/1.1 with another number in its first line. */
+export function isHttp2(request: object): boolean {
+  return request instanceof Http2Request;
+}
+
 function plainHeaders(headers: Http2Headers): IncomingHttpHeaders {
   const plain: IncomingHttpHeaders = {};
   for (const name of Object.keys(headers)) if (!name.startsWith(':')) plain[name] = headers[name];
@@ -71,7 +74,7 @@ function plainHeaders(headers: Http2Headers): IncomingHttpHeaders {
   return plain;
 }
 
-/** Show that there is a body of unknown length, as in HTTP/1.1 (RFC 9112, section 6.3). */
+/** The fields in the form of HTTP/1.1, where Transfer-Encoding announces a body of unknown length (RFC 9112, section 6.3). */
 function plainRawHeaders(headers: Http2Headers, rawHeaders: readonly string[], complete: boolean): string[] {
   const authority = headers[':authority'];
   const plain = authority === undefined ? [] : ['host', authority];

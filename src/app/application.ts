@@ -1,5 +1,5 @@
 import type { Options } from '../options/table.js';
-import { abandonProgram, createProgram, type Program, type Surroundings } from './compose.js';
+import { createProgram, type Program, type Surroundings } from './compose.js';
 import { type DrainTimes, drain } from './drain.js';
 import type { Listener } from './listen.js';
 
@@ -33,6 +33,6 @@ export async function createFront(
     },
     setLevel() {},
     drain: times => drain(program, times),
-    abandon: () => abandonProgram(program),
+    abandon: () => program.close(),
   };
 }

@@ -2,23 +2,20 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { configureAuthentication } from '../authentication/configure.js';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
-import type { Cluster } from '../clusters/cluster.js';
-import { followConfiguration } from '../clusters/follow.js';
+import { ConfigurationError } from '../clusters/cluster.js';
 import { createImpersonationCheck } from '../clusters/impersonation-access.js';
-import { get } from '../clusters/own-request.js';
 import { createReachabilityCheck } from '../clusters/reachability.js';
+import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
 import { createHealth, type Health, type HealthCheck } from '../endpoints/health.js';
 import { rejectionReasons } from '../guard/guards.js';
 import { RequestSlots } from '../guard/request-slots.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
-import type { FetchJson } from '../kubernetes/discovery.js';
-import { createKnownResources } from '../kubernetes/known-resources.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { type OpenAuditLog, openAuditLog } from '../observability/audit/open.js';
-import { createExpiryWarning } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
+import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
@@ -27,6 +24,8 @@ import { buildAdminServer } from '../server/admin-server.js';
 import { configureTls, type Tls } from '../server/listener/tls.js';
 import { buildServer } from '../server/server.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
+import { Clusters, type FetchDiscovery, type Follow } from './clusters.js';
+import { Components } from './components.js';
 
 /** What the process around the program gives it. */
 export interface Surroundings {
@@ -39,11 +38,11 @@ export interface Surroundings {
 
 /** Where a program that is one process of several differs from one that is alone. */
 export interface Team {
-  /** Gives the cluster, in place of files that are read and followed. */
-  readonly follow?: typeof followConfiguration;
-  /** The cluster's endpoint, or a credential that it gives, may be another. */
+  /** Follows the configuration of a cluster, in place of reading files. */
+  readonly follow?: Follow;
+  /** An endpoint, a credential or the contexts may be others. */
   readonly onChange?: () => void;
-  readonly fetchDiscovery?: FetchJson;
+  readonly fetchDiscovery?: FetchDiscovery;
   /** Checks of readyz beside the program's own. */
   readonly checks?: readonly HealthCheck[];
   /** Answers for all processes, in place of this one. */
@@ -59,7 +58,7 @@ export interface Program {
   /** The admin listener; undefined unless it has a port. */
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
-  readonly cluster: Cluster;
+  readonly clusters: ClusterRegistry;
   readonly metrics: Metrics;
   readonly health: Health;
   /** Begins to fetch an OIDC issuer's keys, where there is one: for callers, and for the check of readyz. */
@@ -72,74 +71,52 @@ export interface Program {
   readonly auditLog: OpenAuditLog | undefined;
   /** From now on readyz fails. */
   readonly beUnready: () => void;
+  /** Ends everything: after open requests where the server has been closed before, else at once. */
+  close(): Promise<void>;
 }
 
-/** Discovery is read again this often, for resources that were added meanwhile. */
-const discoveryInterval = 10 * 60_000;
-const discoveryTimeout = 30_000;
 /** Milliseconds that a health probe waits for a credential. */
 const probeTimeout = 5_000;
 
-/** Puts the program together from its options; reads files, dials nothing. All that is wrong is told at once. */
+/** Puts the program together from its options; reads files, dials nothing. Collects all problems. */
 export async function createProgram(
   options: Options,
   surroundings: Surroundings,
   team: Team = {},
 ): Promise<Program | { readonly problems: readonly string[] }> {
   const { env, homedir, logger } = surroundings;
+  const components = new Components();
   const asksCallers = methodsOn(options).length > 0;
-  // Metrics are there before what they ask at a scrape.
-  let cluster: Cluster | undefined;
+  // Metrics exist before what they ask at a scrape.
   let health: Health | undefined;
+  let listenerTls: Tls | undefined;
   const openStreams = new OpenStreams();
-  const discovery: FetchJson =
-    team.fetchDiscovery ?? ((path, accept) => fetchDiscovery(cluster as Cluster, path, accept));
-  const knownResources = createKnownResources(discovery);
-  const unknownResources = new UnknownResources(options.rejectResources, discovery, logger);
   const slots = new RequestSlots(options);
   const metrics = createMetrics({
     ...surroundings,
     rejectionReasons,
     upstreamErrorReasons,
-    knownResources,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
-    connections: () => ({ idle: 0, active: 0, ...cluster?.connections, upgraded: openStreams.upgraded }),
+    clusterLabel: options.allContexts ? withClusterLabel : withoutClusterLabel,
+    connections: () => connectionsOf(clusters.registry, openStreams),
     shares: () => slots.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
-  const expiryWarning = createExpiryWarning(logger, 'the client certificate');
-  let listenerTls: Tls | undefined;
-  const [followed, configured, folder, tls, audit] = await Promise.all([
-    (team.follow ?? followConfiguration)({
-      location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
-      env,
-      overrides: options,
-      keepAlive: options.keepalive,
-      // client-go's own switch.
-      http2: (env['DISABLE_HTTP2'] ?? '') === '',
-      events: {
-        ...metrics.credentials,
-        refreshed(source, result) {
-          metrics.credentials.refreshed(source, result);
-          if (result === 'success') team.onChange?.();
-        },
-        log: logger,
-      },
-      onCertificate: notAfter => {
-        metrics.credentials.clientCertificateExpires(notAfter);
-        expiryWarning.watch(notAfter);
-      },
-      onConnect: metrics.traffic.connected,
-      onFirstByte: metrics.traffic.firstByte,
+  const clusters = components.add(
+    new Clusters({
+      ...{ options, env, homedir, logger, metrics },
       refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
-      onReload: problems => {
-        metrics.credentials.reloaded(problems.length === 0);
-        if (problems.length === 0) {
-          logger.info('configuration reloaded');
-          team.onChange?.();
-        } else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
-      },
+      follow: team.follow,
+      fetchDiscovery: team.fetchDiscovery,
+      onChange: team.onChange,
     }),
+  );
+  const cluster = clusters.registry.default;
+  const unknownResources = components.add(
+    new UnknownResources(options.rejectResources, clusters.discoveryOf(cluster), logger),
+  );
+  const [opened, authentication, folder, tls, audit] = await Promise.all([
+    cluster.open().then(() => undefined, toProblems),
     asksCallers
       ? configureAuthentication(options, {
           metrics: metrics.authentication,
@@ -152,76 +129,60 @@ export async function createProgram(
     configureTls(options, { metrics: metrics.listener, logger }),
     findAuditLog(options, team.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
   ]);
-  const closeParts = (): void => {
-    for (const part of [followed, configured, tls]) if (part !== undefined && 'close' in part) part.close();
-    expiryWarning.close();
-  };
-  const problems = [followed, configured, folder, tls, audit].flatMap(part =>
+  const { auditLog } = audit;
+  for (const part of [auditLog, authentication, tls])
+    if (part !== undefined && 'close' in part) components.add(part);
+  const problems = [opened, authentication, folder, tls, audit].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],
   );
   if (
-    'problems' in followed ||
-    (configured !== undefined && 'problems' in configured) ||
+    (authentication !== undefined && 'problems' in authentication) ||
     (tls !== undefined && 'problems' in tls) ||
     problems.length > 0
   ) {
-    closeParts();
-    await audit.auditLog?.close();
+    await components.close();
     return { problems };
   }
-  cluster = followed.cluster;
   listenerTls = tls;
+  // Its counters are at 0 from the start.
+  clusters.metricsOf(cluster);
 
   const shutdown = createShutdownCheck();
   const mayImpersonate =
-    configured && createImpersonationCheck(followed.cluster, () => configured.impersonated());
-  const checks = [
-    ...(team.checks ?? []),
-    { name: 'credentials', check: async () => void (await sessionWithin(followed.cluster, probeTimeout)) },
-    { name: 'upstream', check: createReachabilityCheck(followed.cluster) },
-    ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
-    ...(configured?.checks ?? []),
-    { name: 'shutdown', check: shutdown.check },
-  ];
-  health = createHealth(checks, () => unknownResources.warnings());
-  const app = await buildServer({
-    options: { ...options, www: folder.path },
-    cluster,
-    metrics,
-    exposition: team.exposition ?? metrics,
-    health: team.health ?? health,
-    logger,
-    openStreams,
-    tls,
-    authentication: configured?.authentication,
-    slots,
-    audit: audit.auditLog?.log,
-  });
-  let discovering: NodeJS.Timeout | undefined;
-  app.addHook('onClose', async () => {
-    clearInterval(discovering);
-    closeParts();
-    unknownResources.close();
-  });
+    authentication && createImpersonationCheck(cluster, () => authentication.impersonated());
+  health = createHealth(
+    [
+      ...(team.checks ?? []),
+      { name: 'credentials', check: async () => void (await sessionWithin(cluster, probeTimeout)) },
+      { name: 'upstream', check: createReachabilityCheck(cluster) },
+      ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
+      ...(authentication?.checks ?? []),
+      { name: 'shutdown', check: shutdown.check },
+    ],
+    () => unknownResources.warnings(),
+  );
+  const exposition = team.exposition ?? metrics;
   const admin =
-    options.adminPort === undefined ? undefined : await buildAdminServer(team.exposition ?? metrics, health);
-  const fetchKeys = () => configured?.start();
+    options.adminPort === undefined ? undefined : components.add(await buildAdminServer(exposition, health));
+  const app = components.add(
+    await buildServer({
+      options: { ...options, www: folder.path },
+      ...{ clusters, metrics, exposition, logger, openStreams, tls, slots },
+      health: team.health ?? health,
+      authentication: authentication?.authentication,
+      audit: auditLog?.log,
+    }),
+  );
+  const fetchKeys = () => authentication?.start();
   return {
-    app,
-    admin,
-    openStreams,
-    cluster,
-    metrics,
-    health,
-    auditLog: audit.auditLog,
-    fetchKeys,
+    ...{ app, admin, openStreams, metrics, health, auditLog, fetchKeys },
+    clusters: clusters.registry,
     discover() {
       fetchKeys();
-      void knownResources.refresh();
-      discovering = setInterval(() => void knownResources.refresh(), discoveryInterval).unref();
+      clusters.discover();
     },
     startWarnings() {
-      expiryWarning.start();
+      clusters.start();
       void unknownResources.start();
       tls?.start();
       mayImpersonate?.().catch((error: Error) =>
@@ -229,20 +190,23 @@ export async function createProgram(
       );
     },
     beUnready: shutdown.begin,
+    close: () => components.close(),
   };
 }
 
-/** Stops a program at once, even if it does not listen yet. */
-export async function abandonProgram({ app, admin, auditLog }: Program): Promise<void> {
-  await app.close();
-  await auditLog?.close();
-  await admin?.close();
+function toProblems(error: unknown): { readonly problems: readonly string[] } {
+  if (error instanceof ConfigurationError) return { problems: error.problems };
+  throw error;
 }
 
-/** A discovery document, as JSON. */
-export async function fetchDiscovery(cluster: Cluster, path: string, accept: string): ReturnType<FetchJson> {
-  const { status, text } = await get(cluster, path, { accept, timeout: discoveryTimeout });
-  return { status, body: JSON.parse(text) as unknown };
+/** Connections to each cluster, by its name. */
+function connectionsOf({ used, default: current }: ClusterRegistry, { upgraded }: OpenStreams) {
+  return new Map(
+    used.map(cluster => [
+      cluster.name,
+      { ...cluster.connections, upgraded: cluster === current ? upgraded : 0 },
+    ]),
+  );
 }
 
 /** A check that fails once leaving has begun. */

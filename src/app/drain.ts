@@ -14,7 +14,7 @@ export interface DrainTimes {
  * still there after most of it is cut off. The admin listener tells of it to the end.
  */
 export async function drain(
-  { app, admin, openStreams, auditLog, beUnready }: Program,
+  { app, openStreams, beUnready, close }: Program,
   times: DrainTimes,
 ): Promise<void> {
   beUnready();
@@ -28,6 +28,5 @@ export async function drain(
   ];
   await app.close();
   for (const timer of timers) clearTimeout(timer);
-  await auditLog?.close();
-  await admin?.close();
+  await close();
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Cluster, Endpoint } from '../clusters/cluster.js';
+import type { Cluster } from '../clusters/cluster.js';
+import type { Endpoint } from '../clusters/endpoint.js';
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { OptionOwner } from '../lib/option.js';
@@ -77,8 +78,10 @@ export interface AuthenticationRequest {
   readonly raw: IncomingMessage;
   /** Where the request goes. What another cluster says of a caller counts for nothing there. */
   readonly cluster: Cluster;
-  /** What the request is judged for: the cluster's endpoint when it came. */
+  /** What the request is judged for: the cluster's endpoint when it came. There is none before `openCluster`. */
   readonly endpoint: Endpoint;
+  /** Opens the cluster if this is its first request; rejects with a StatusError of 503. */
+  openCluster(): Promise<void> | undefined;
 }
 
 /** What impersonation needs for users with a uid. */

@@ -1,44 +1,16 @@
 import { type Credential, isSameClientCertificate, isSameCredential } from '../credentials/credential.js';
-import type { CredentialSource } from '../credentials/credential-source.js';
 import { hostOf } from '../kubeconfig/server-address.js';
-import type { ClientConfig } from '../kubeconfig/types.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
-import { createDial, type Dial } from '../transport/dial/dial.js';
-import type { ProxyConfig } from '../transport/dial/proxy-url.js';
+import { StatusError } from '../kubernetes/status.js';
+import { createDial } from '../transport/dial/dial.js';
 import { createSecureContext } from '../transport/dial/tls.js';
 import { ConnectionPool } from '../transport/pool.js';
 import { renewOn401, type SessionRequest } from '../transport/renew-on-401.js';
 import { retryStale } from '../transport/retry-stale.js';
 import type { RoundTripper } from '../transport/round-trip.js';
+import { type Endpoint, haveSameConnections, type Session } from './endpoint.js';
 
-/** One API server and one way to authenticate to it, until the configuration changes. */
-export interface Endpoint {
-  readonly config: ClientConfig;
-  /** PEM of the trusted authorities; undefined means the well-known ones. */
-  readonly certificateAuthority: Buffer | undefined;
-  readonly source: CredentialSource;
-  /** The proxy in between, if any. */
-  readonly proxy: ProxyConfig | undefined;
-}
-
-/** What one request goes upstream with: a picture of the moment, which the request keeps to its end. */
-export interface Session {
-  /** The endpoint that it was made from. A request that was judged for another one is judged again before it is sent. */
-  readonly endpoint: Endpoint;
-  /** Value of the Host header, and the name used in messages. */
-  readonly host: string;
-  /** Path of the kubeconfig's server URL, without a trailing slash; empty when it has none. */
-  readonly serverPath: string;
-  readonly credential: Credential;
-  /** Flat list of Impersonate-* fields; empty unless impersonation is configured. */
-  readonly impersonation: readonly string[];
-  readonly pool: ConnectionPool;
-  /** Sends a request over the pool, once more if a connection has gone stale. */
-  readonly roundTripper: RoundTripper;
-  readonly dial: Dial;
-}
-
-/** What stays the same whatever is reloaded. */
+/** What stays the same whatever the configuration says. */
 export interface ClusterOptions {
   /** TCP keep-alive period in milliseconds, 0 for none. */
   readonly keepAlive: number;
@@ -52,42 +24,80 @@ export interface ClusterOptions {
   readonly onFirstByte: (milliseconds: number) => void;
 }
 
-/** A session and what it was made from. */
-interface Made {
+/** The configuration cannot be used: a 503 that says why. */
+export class ConfigurationError extends StatusError {
+  /** @param context Name of the kubeconfig's context; empty for the current one. */
+  constructor(
+    readonly problems: readonly string[],
+    context = '',
+  ) {
+    const which = context === '' ? '' : `context ${JSON.stringify(context)} cannot be used: `;
+    super(503, `${which}${problems.join('; ')}`, { retryAfterSeconds: 1 });
+  }
+}
+
+/**
+ * Gives a cluster its endpoints: calls `use` with the first one before it resolves, and with others until it is closed. Rejects with a
+ * ConfigurationError.
+ */
+export type FollowEndpoint = (use: (endpoint: Endpoint) => void) => Promise<{ close(): void }>;
+
+/** A session and the endpoint that it was made from. */
+interface Current {
   readonly endpoint: Endpoint;
   readonly session: Session;
 }
 
+/** Milliseconds in which nobody reads a configuration again that could not be used. */
+const retryInterval = 1_000;
+
 /**
- * The API server as both legs see it. Sessions change when credentials or the configuration do: new requests take the new
- * one, open ones end on theirs, and idle connections of the old one are closed.
+ * One API server, as a context of the kubeconfig names it. It reads its configuration when it is first used, and follows it from then on.
+ * Sessions change when credentials or the configuration do: new requests take the new one, open ones end on theirs, and idle
+ * connections of the old one are closed.
  */
 export class Cluster {
   /** Sends clients' requests. */
   readonly roundTripper: RoundTripper<SessionRequest<Session>>;
+  readonly #name: string;
+  readonly #follow: FollowEndpoint;
   readonly #options: ClusterOptions;
-  #endpoint: Endpoint;
-  #made: Made | undefined;
+  #endpoint: Endpoint | undefined;
+  #opening: Promise<void> | undefined;
+  #followed: { close(): void } | undefined;
+  #failure: { readonly error: Error; readonly at: number } | undefined;
+  #current: Current | undefined;
+  #isClosed = false;
   readonly #pools = new Set<ConnectionPool>();
 
-  constructor(endpoint: Endpoint, options: ClusterOptions) {
-    this.#endpoint = endpoint;
+  constructor(name: string, follow: FollowEndpoint, options: ClusterOptions) {
+    this.#name = name;
+    this.#follow = follow;
     this.#options = options;
     this.roundTripper = renewOn401({ sessions: this, onFirstByte: options.onFirstByte });
-    this.#takeUp();
   }
 
-  /** What new requests go to now. */
-  get endpoint(): Endpoint {
+  /** Name of the kubeconfig's context; empty where flags alone say what the API server is, and for that of `/` before it is open. */
+  get name(): string {
+    return this.#endpoint?.context ?? this.#name;
+  }
+
+  /** What new requests go to now; undefined before the cluster is open. */
+  get endpoint(): Endpoint | undefined {
     return this.#endpoint;
   }
 
-  /** Name of the API server in messages, as in its URL. */
-  get host(): string {
-    return hostOf(this.#endpoint.config.server);
+  /** Why the configuration could not be used when the cluster was last opened; undefined when it could. */
+  get failure(): Error | undefined {
+    return this.#failure?.error;
   }
 
-  /** Connections for plain requests, those of former sessions that are still in use among them. */
+  /** Name of the API server in messages, as in its URL; empty before the cluster is open. */
+  get host(): string {
+    return this.#endpoint === undefined ? '' : hostOf(this.#endpoint.config.server);
+  }
+
+  /** Connections for plain requests, including those of former sessions that are still in use. */
   get connections(): { readonly idle: number; readonly active: number } {
     let idle = 0;
     let active = 0;
@@ -98,12 +108,41 @@ export class Cluster {
     return { idle, active };
   }
 
+  /** Reads the configuration unless that is done. Resolves to the endpoint; rejects with a ConfigurationError, which counts for a second. */
+  async open(): Promise<Endpoint> {
+    if (this.#endpoint !== undefined) return this.#endpoint;
+    if (this.#failure !== undefined && performance.now() - this.#failure.at < retryInterval) {
+      throw this.#failure.error;
+    }
+    this.#opening ??= this.#read();
+    await this.#opening;
+    return this.open();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      if (this.#isClosed) throw new ConfigurationError(['it is no longer in use']);
+      const followed = await this.#follow(endpoint => this.replace(endpoint));
+      if (this.#isClosed) followed.close();
+      this.#followed = followed;
+      this.#failure = undefined;
+    } catch (thrown) {
+      const error =
+        thrown instanceof ConfigurationError ? new ConfigurationError(thrown.problems, this.#name) : thrown;
+      this.#failure = { error: error as Error, at: performance.now() };
+      throw error;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
   /**
-   * What to send a request with now. A promise only while there is no credential, which rejects with a CredentialError;
-   * who waits while the endpoint is replaced gets what the new one has.
+   * What to send a request with now. A promise only while the cluster is not open or there is no credential; it rejects with a
+   * ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the session is one of the new endpoint.
    */
   session(): Session | Promise<Session> {
     const endpoint = this.#endpoint;
+    if (endpoint === undefined) return this.open().then(() => this.session());
     const credential = endpoint.source.get();
     if (!(credential instanceof Promise)) return this.#sessionOf(endpoint, credential);
     return credential.then(
@@ -122,7 +161,7 @@ export class Cluster {
    */
   async refused(session: Session): Promise<Session | undefined> {
     try {
-      await this.#endpoint.source.refused(session.credential);
+      await this.#endpoint?.source.refused(session.credential);
       const next = await this.session();
       return isSameCredential(next.credential, session.credential) ? undefined : next;
     } catch {
@@ -134,33 +173,37 @@ export class Cluster {
   replace(endpoint: Endpoint): void {
     const before = this.#endpoint;
     this.#endpoint = endpoint;
-    if (before.source !== endpoint.source) before.source.close();
-    this.#takeUp();
-  }
-
-  /** Makes the session before the first request wants it, where there is a credential already. */
-  #takeUp(): void {
+    if (before !== undefined && before.source !== endpoint.source) before.source.close();
+    // Makes the session before the first request wants it, where there is a credential already.
     const session = this.session();
     if (session instanceof Promise) session.catch(() => {});
   }
 
-  /** Ends every connection and the credential source's work. */
+  /** Lets open requests end, and takes no more: idle connections are closed, and the configuration is no longer followed. */
+  close(): void {
+    this.#isClosed = true;
+    this.#followed?.close();
+    this.#endpoint?.source.close();
+    for (const pool of this.#pools) pool.close();
+  }
+
+  /** Ends every connection too. */
   destroy(): void {
-    this.#endpoint.source.close();
+    this.close();
     for (const pool of this.#pools) pool.destroy();
   }
 
   #sessionOf(endpoint: Endpoint, credential: Credential): Session {
-    const made = this.#made;
-    if (made !== undefined && made.endpoint === endpoint && made.session.credential === credential) {
-      return made.session;
+    const current = this.#current;
+    if (current !== undefined && current.endpoint === endpoint && current.session.credential === credential) {
+      return current.session;
     }
-    const session = this.#createSession(endpoint, credential, made);
-    this.#made = { endpoint, session };
+    const session = this.#createSession(endpoint, credential, current);
+    this.#current = { endpoint, session };
     return session;
   }
 
-  #createSession(endpoint: Endpoint, credential: Credential, before: Made | undefined): Session {
+  #createSession(endpoint: Endpoint, credential: Credential, before: Current | undefined): Session {
     const { config, certificateAuthority } = endpoint;
     const identity = {
       endpoint,
@@ -196,32 +239,10 @@ export class Cluster {
   }
 }
 
-/** Whether both are the same API server, reached in the same way. Then a path, and an answer about a caller, mean the same at both. */
-export function isSameServer(one: Endpoint, other: Endpoint): boolean {
-  if (one === other) return true;
-  return (
-    connectionKey(one) === connectionKey(other) &&
-    one.config.server.path === other.config.server.path &&
-    isSamePem(one.certificateAuthority, other.certificateAuthority)
-  );
-}
-
 /** A new token goes over the connections that are there; a new certificate, authority or address needs new ones. */
-function needsSameConnections(before: Made, endpoint: Endpoint, credential: Credential): boolean {
-  const old = before.endpoint;
+function needsSameConnections(before: Current, endpoint: Endpoint, credential: Credential): boolean {
   return (
-    connectionKey(old) === connectionKey(endpoint) &&
-    isSamePem(old.certificateAuthority, endpoint.certificateAuthority) &&
+    haveSameConnections(before.endpoint, endpoint) &&
     isSameClientCertificate(before.session.credential, credential)
   );
-}
-
-function connectionKey({ config, proxy }: Endpoint): string {
-  const { server, insecureSkipTlsVerify, tlsServerName } = config;
-  const { protocol, hostname, port } = server;
-  return JSON.stringify([protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy]);
-}
-
-function isSamePem(one: Buffer | undefined, other: Buffer | undefined): boolean {
-  return one === other || (one !== undefined && other !== undefined && one.equals(other));
 }

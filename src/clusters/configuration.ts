@@ -15,7 +15,7 @@ import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
 import { readWhole } from '../lib/read-file.js';
 import { createIssuerDispatcher } from '../transport/dial/issuer-dispatcher.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';
-import type { Endpoint } from './cluster.js';
+import type { Endpoint } from './endpoint.js';
 
 /** All that the kubeconfig, the flags and the files they name come down to. */
 export interface Configuration extends Endpoint {
@@ -23,12 +23,15 @@ export interface Configuration extends Endpoint {
   readonly files: readonly string[];
   /** Whether there was a kubeconfig with anything in it, as against flags or a Pod's service account alone. */
   readonly hasKubeconfig: boolean;
+  /** The names of the kubeconfig's contexts, in its order. */
+  readonly contexts: readonly string[];
 }
 
 /** What is wrong with it, and the files that may put it right, as far as it could be read. */
 interface Unusable {
   readonly problems: readonly string[];
   readonly files?: readonly string[];
+  readonly contexts?: readonly string[];
 }
 
 /** Where a configuration is read from. */
@@ -64,8 +67,9 @@ export async function loadConfiguration(
       ? inClusterKubeconfig(env, serviceAccountDirectory)
       : undefined;
   const kubeconfig = inCluster ?? loaded.kubeconfig;
+  const contexts = [...kubeconfig.contexts.keys()];
   const resolved = resolveClientConfig(kubeconfig, overrides);
-  if ('problems' in resolved) return resolved;
+  if ('problems' in resolved) return { ...resolved, contexts };
   const { config } = resolved;
   const trusted = await loadAuthority(config);
   const prepared = await prepareCredentialSource(config);
@@ -79,14 +83,25 @@ export async function loadConfiguration(
   if ('problems' in prepared || 'problems' in trusted || 'problem' in proxied || refusal !== undefined) {
     const problems = [prepared, trusted].flatMap(part => ('problems' in part ? part.problems : []));
     if ('problem' in proxied) problems.push(proxied.problem);
-    return { problems: refusal === undefined ? problems : [...problems, refusal], files };
+    return { problems: refusal === undefined ? problems : [...problems, refusal], files, contexts };
   }
   const { certificateAuthority } = trusted;
   const source = prepared.create({
     ...{ certificateAuthority, env, events, rereadFiles, before: before?.source },
     createIssuerDispatcher: createIssuerDispatcher(env),
   });
-  return { config, certificateAuthority, source, proxy: proxied.proxy, files, hasKubeconfig };
+  const chosen = isSet(overrides.context) ? overrides.context : (kubeconfig.currentContext ?? '');
+  const context = contexts.includes(chosen) ? chosen : '';
+  return {
+    context,
+    config,
+    certificateAuthority,
+    source,
+    proxy: proxied.proxy,
+    files,
+    hasKubeconfig,
+    contexts,
+  };
 }
 
 /** Reads files ahead, without blocking: a slow file must not stop the whole process. */

@@ -1,19 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watchFiles } from '../lib/file-watch.js';
-import { Cluster, type ClusterOptions } from './cluster.js';
+import { ConfigurationError } from './cluster.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
+import type { Endpoint } from './endpoint.js';
 
-/** An cluster that follows its files. */
-export interface FollowedCluster {
-  readonly cluster: Cluster;
-  /** Ends the connections, and a login that is under way. */
-  close(): void;
-}
-
-/** What an cluster that follows its files needs. */
-export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'>, ClusterOptions {
+/** What it takes to follow a configuration. */
+export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'> {
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
+  /** The kubeconfig was read, and has these contexts. */
+  readonly onContexts?: (names: readonly string[]) => void;
   /** Milliseconds between checks, 4,000 by default: a rotated file is in use within twice that. */
   readonly interval?: number;
   /** Milliseconds that a request waits after a 401 for the files to be read, 1,000 by default. Only a file that cannot be read takes longer. */
@@ -21,28 +17,32 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'>
 }
 
 /**
- * Loads the configuration and keeps up with it: a change of any of its files is in use within 10 s, and one that cannot be
- * used (a certificate whose key has not come yet, a broken edit, an empty file) leaves the last good one in use.
+ * Loads the configuration and follows it: a change of any of its files is in use within 10 s, and one that cannot be used (a certificate
+ * whose key has not come yet, a broken edit, an empty file) leaves the last good one in use. Calls `use` with each endpoint, the first
+ * one before it resolves. Rejects with a ConfigurationError.
  */
 export async function followConfiguration(
   options: FollowOptions,
-): Promise<FollowedCluster | { readonly problems: readonly string[] }> {
-  let look: () => Promise<void> = async () => {};
+  use: (endpoint: Endpoint) => void,
+): Promise<{ close(): void }> {
+  let check: () => Promise<void> = async () => {};
   const rereadFiles = () =>
-    Promise.race([look(), sleep(options.rereadTimeout ?? 1_000, undefined, { ref: false })]);
+    Promise.race([check(), sleep(options.rereadTimeout ?? 1_000, undefined, { ref: false })]);
   const configurationOptions = { ...options, rereadFiles };
   const first = await loadConfiguration(configurationOptions);
-  if ('problems' in first) return first;
+  if (first.contexts !== undefined) options.onContexts?.(first.contexts);
+  if ('problems' in first) throw new ConfigurationError(first.problems);
 
   let current: Configuration = first;
   // A configuration that cannot be used yet may name files that are still to come.
   let awaited: readonly string[] = [];
-  const cluster = new Cluster(first, options);
+  use(first);
   const watch = await watchFiles({
     files: () => [...current.files, ...awaited],
     interval: options.interval ?? 4_000,
     onChange: async () => {
       const next = await loadConfiguration(configurationOptions, current);
+      if (next.contexts !== undefined) options.onContexts?.(next.contexts);
       awaited = 'problems' in next ? (next.files ?? []) : [];
       if ('problems' in next) {
         options.onReload(next.problems);
@@ -50,16 +50,10 @@ export async function followConfiguration(
       }
       if (current.source.name !== next.source.name) options.events.expires(current.source.name, undefined);
       current = next;
-      cluster.replace(next);
+      use(next);
       options.onReload([]);
     },
   });
-  look = watch.poll;
-  return {
-    cluster,
-    close() {
-      watch.close();
-      cluster.destroy();
-    },
-  };
+  check = watch.poll;
+  return watch;
 }

@@ -1,7 +1,8 @@
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import type { OutgoingBody, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
-import type { Cluster, Session } from './cluster.js';
+import type { Cluster } from './cluster.js';
+import type { Session } from './endpoint.js';
 import { sessionWithin } from './session-within.js';
 
 /** An answer to a request of the proxy's own. */

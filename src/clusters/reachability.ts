@@ -19,7 +19,7 @@ async function check(cluster: Cluster): Promise<void> {
   if (status === 401)
     throw new Error(`the API server at ${cluster.host} does not take the credentials (401)`);
   if (status === 400 || (status >= 300 && status < 400)) {
-    const isPlain = cluster.endpoint.config.server.protocol === 'http:';
+    const isPlain = cluster.endpoint?.config.server.protocol === 'http:';
     const hint = isPlain ? '; does the server URL want https:// instead?' : '';
     throw new Error(`what is at ${cluster.host} does not answer as an API server does (${status})${hint}`);
   }

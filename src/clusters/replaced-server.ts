@@ -1,12 +1,15 @@
 import { StatusError } from '../kubernetes/status.js';
-import { type Endpoint, isSameServer } from './cluster.js';
+import { type Endpoint, isSameServer } from './endpoint.js';
 
 /**
  * Throws a StatusError of 503 if the API server behind these endpoints is not the same: what was found out at one holds for nothing at the
  * other. Clients of Kubernetes repeat such a request by themselves (client-go, `rest.WithRetry`).
  */
 export function requireSameServer(before: Endpoint, now: Endpoint): void {
-  if (isSameServer(before, now)) return;
+  if (!isSameServer(before, now)) throw replacedServer();
+}
+
+export function replacedServer(): StatusError {
   const message = 'the API server was replaced by another one while the request waited; try again';
-  throw new StatusError(503, message, { retryAfterSeconds: 1 });
+  return new StatusError(503, message, { retryAfterSeconds: 1 });
 }

@@ -1,5 +1,6 @@
 import { CredentialError } from '../credentials/credential-source.js';
-import type { Cluster, Session } from './cluster.js';
+import type { Cluster } from './cluster.js';
+import type { Session } from './endpoint.js';
 
 /**
  * A session for what cannot wait for a login as a client can, such as a probe; rejects with a CredentialError when

@@ -27,9 +27,10 @@ function createAuthenticationCheck(
   authentication: Authentication,
 ): (request: RequestContext) => void | Promise<void> {
   const message = `Unauthorized: this proxy takes no request without a credential that it knows; ${authentication.hints.join(', or ')}`;
-  const toRejection = (error: unknown): Error => {
+  const toRejection = (error: unknown, { mount }: RequestContext): Error => {
     if (error instanceof IdentityError) return new Rejection(403, 'identity', error.message);
-    if (error instanceof StatusError && error.code >= 500) return error;
+    // Below /clusters/, a cluster that cannot say whose a token is would tell strangers that there is a context of its name.
+    if (error instanceof StatusError && error.code >= 500 && !mount.namesContext) return error;
     // What the credential lacks stays in the log; a client that guesses learns nothing of it.
     return new Rejection(401, 'unauthenticated', message, { headers: challenge, cause: error });
   };
@@ -38,7 +39,7 @@ function createAuthenticationCheck(
     try {
       found = authentication.authenticate(request);
     } catch (error) {
-      throw toRejection(error);
+      throw toRejection(error, request);
     }
     if (!(found instanceof Promise)) {
       accept(request, found);
@@ -47,7 +48,7 @@ function createAuthenticationCheck(
     return found.then(
       user => accept(request, user),
       error => {
-        throw toRejection(error);
+        throw toRejection(error, request);
       },
     );
   };

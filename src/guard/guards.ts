@@ -9,6 +9,7 @@ import { host } from './host.js';
 import { hostField } from './host-field.js';
 import { impersonation } from './impersonation.js';
 import { namespaces } from './namespaces.js';
+import { openCluster } from './open-cluster.js';
 import { origin } from './origin.js';
 import { preflight } from './preflight.js';
 import { proxiedPage } from './proxied-page.js';
@@ -36,6 +37,7 @@ export const guards = [
   fairShares,
   // May it do what it asks for?
   filter,
+  openCluster,
   impersonation,
   readOnly,
   namespaces,

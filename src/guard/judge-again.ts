@@ -1,5 +1,5 @@
-import type { Endpoint } from '../clusters/cluster.js';
-import { requireSameServer } from '../clusters/replaced-server.js';
+import type { Endpoint } from '../clusters/endpoint.js';
+import { replacedServer, requireSameServer } from '../clusters/replaced-server.js';
 import type { RequestContext } from '../request/context.js';
 import { rejectImpersonation } from './impersonation.js';
 
@@ -8,7 +8,9 @@ import { rejectImpersonation } from './impersonation.js';
  * client impersonates and the proxy impersonates now. Throws a StatusError of 503 if the API server or its path is another one: the rules
  * have read the path as the former server does, and that server may have said who the caller is.
  */
-export function judgeAgain({ endpoint: before, raw }: RequestContext, endpoint: Endpoint): void {
+export function judgeAgain({ endpoint: before, raw, mount }: RequestContext, endpoint: Endpoint): void {
   if (endpoint.config.impersonation !== undefined) rejectImpersonation(raw.rawHeaders);
   requireSameServer(before, endpoint);
+  // The current context may have become another one, with another user of the same server; the path names the former.
+  if (mount.namesContext && endpoint.context !== before.context) throw replacedServer();
 }

@@ -7,7 +7,7 @@ const options = defineOptions('Filter', {
   sandboxProxiedPages: {
     type: optionalBool,
     default: '',
-    help: 'Sandbox pages that Pods, Services and nodes serve through their proxy subresource: another origin for browsers; by default where callers are authenticated.',
+    help: 'Sandbox pages that Pods, Services and nodes serve through their proxy subresource: another origin for browsers; by default where callers are authenticated, and with --all-contexts.',
   },
 });
 
@@ -16,10 +16,11 @@ export const proxiedPage = {
   name: 'proxied page',
   options,
   create(
-    { sandboxProxiedPages }: OptionValues<typeof options>,
+    { sandboxProxiedPages, allContexts }: OptionValues<typeof options> & { readonly allContexts: boolean },
     { authentication }: GuardParts,
   ): AnswerFields | undefined {
-    const isInForce = sandboxProxiedPages ?? authentication !== undefined;
+    // A page of one cluster would have the origin of all others.
+    const isInForce = sandboxProxiedPages ?? (authentication !== undefined || allContexts);
     return isInForce
       ? ({ mount, target }) => (mount.isApi && mayBeProxiedPage(target.path) ? sandbox : undefined)
       : undefined;

@@ -19,6 +19,8 @@ export interface RequestOrigin {
   /** Path as sent, without its query, which may hold a token. */
   readonly path: string;
   readonly remoteAddress: string | undefined;
+  /** Name of the context; undefined where one cluster is served, and for a request that goes to none. */
+  readonly cluster: string | undefined;
   /** The request's X-Request-Id: the client's, or a new one. */
   readonly requestId: string;
   /** W3C Trace Context, which goes to the API server unchanged; undefined without one. */
@@ -107,6 +109,7 @@ export class RequestRecord {
       method: origin.method,
       path: origin.path,
       remoteAddress: origin.remoteAddress,
+      cluster: origin.cluster,
       user: this.user,
       requestId: origin.requestId,
       traceparent: origin.traceparent,

@@ -7,6 +7,7 @@ import { tls } from '../server/listener/tls-options.js';
 import { adminListener } from './admin-listener.js';
 import { apiServer } from './api-server.js';
 import { audit } from './audit.js';
+import { contexts } from './contexts.js';
 import { credentials } from './credentials.js';
 import { exposure } from './exposure.js';
 import { general } from './general.js';
@@ -26,6 +27,7 @@ export const optionOwners = [
   ...answerRules,
   filterSwitch,
   apiServer,
+  contexts,
   credentials,
   logging,
   audit,

@@ -1,4 +1,4 @@
-import type { Endpoint, Session } from '../clusters/cluster.js';
+import type { Endpoint, Session } from '../clusters/endpoint.js';
 import { hasField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Session } from '../clusters/cluster.js';
+import type { Session } from '../clusters/endpoint.js';
 import { hasField } from '../http/header-fields.js';
 import { asHttp2, type Http2Response } from '../http/http2-response.js';
 import { hasBody } from '../http/message.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Session } from '../clusters/cluster.js';
+import type { Session } from '../clusters/endpoint.js';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import { asksForUpgrade, upgradeProtocol } from '../http/message.js';
 import { StatusError } from '../kubernetes/status.js';

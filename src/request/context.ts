@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import type { Cluster, Endpoint } from '../clusters/cluster.js';
+import type { Cluster } from '../clusters/cluster.js';
+import type { Endpoint } from '../clusters/endpoint.js';
 import { parseRequestInfo, type RequestInfo } from '../kubernetes/request-info.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { RequestRecord } from '../observability/request-record.js';
@@ -21,31 +22,47 @@ export class RequestContext {
   readonly info: RequestInfo;
   /** What the rules rely on: `info`, unless the path is beside the path of the server's URL. */
   readonly judgedInfo: RequestInfo;
+  /** What was taken off the target, as the client spells it; empty for nothing. */
+  readonly prefix: string;
   /** The API server that the request goes to, or that belongs to `/` if it goes to none. */
   readonly cluster: Cluster;
-  /** Every rule judges the request for this endpoint, even if the cluster gets another one meanwhile. */
-  readonly endpoint: Endpoint;
   /** Who sends the request; undefined where callers are not authenticated, and before they are. */
   caller: UserInfo | undefined;
   /** What is counted, logged and audited of it; the accounting sets it before any guard runs. */
   record!: RequestRecord;
   /** Fields that the answer gets besides those of the API server: name, value, …; undefined for none. */
   answerHeaders: readonly string[] | undefined;
+  #endpoint: Endpoint | undefined;
   readonly #onEnd: (() => void)[] = [];
   #hasEnded = false;
 
-  constructor(raw: IncomingMessage, reply: FastifyReply, { mount, target }: Destination, cluster: Cluster) {
+  constructor(raw: IncomingMessage, reply: FastifyReply, { mount, target, prefix, cluster }: Destination) {
     this.raw = raw;
     this.reply = reply;
     this.mount = mount;
+    this.prefix = prefix;
     this.cluster = cluster;
-    this.endpoint = cluster.endpoint;
+    this.#endpoint = cluster.endpoint;
     this.target = parseRequestTarget(target);
     const { path, query } = this.target;
-    const prefix = this.serverPath;
-    const isBelow = prefix !== '' && path.startsWith(`${prefix}/`);
-    this.info = parseRequestInfo(raw.method as string, isBelow ? path.slice(prefix.length) : path, query);
-    this.judgedInfo = prefix === '' || isBelow ? this.info : unknown;
+    const { serverPath } = this;
+    const isBelow = serverPath !== '' && path.startsWith(`${serverPath}/`);
+    this.info = parseRequestInfo(raw.method as string, isBelow ? path.slice(serverPath.length) : path, query);
+    this.judgedInfo = serverPath === '' || isBelow ? this.info : unknown;
+  }
+
+  /** Every rule judges the request for this endpoint, even if the cluster gets another one meanwhile. */
+  get endpoint(): Endpoint {
+    if (this.#endpoint === undefined) throw new Error(`the cluster ${this.cluster.name} is not open`);
+    return this.#endpoint;
+  }
+
+  /** Opens the cluster if this is its first request: only then is there an endpoint. Rejects with a ConfigurationError. */
+  openCluster(): Promise<void> | undefined {
+    if (this.#endpoint !== undefined) return undefined;
+    return this.cluster.open().then(endpoint => {
+      this.#endpoint = endpoint;
+    });
   }
 
   /** Path of the server's URL, which clients send before each path; empty where the proxy does that for them. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Cluster } from '../clusters/cluster.js';
 import { Rejection } from '../guard/rejection.js';
 import { fieldValue } from '../http/header-fields.js';
 import { asHttp2 } from '../http/http2-response.js';
@@ -8,7 +9,7 @@ import type { AuditLog } from '../observability/audit/log.js';
 import { RequestAudit } from '../observability/audit/request-audit.js';
 import type { Logger } from '../observability/log/logger.js';
 import { createRequestLines } from '../observability/log/request-line.js';
-import type { Metrics } from '../observability/metrics/metrics.js';
+import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
 import {
   type RequestLog,
   type RequestOrigin,
@@ -20,9 +21,18 @@ import { bringsAuthorization } from '../proxy/outbound-request.js';
 import type { RequestContext } from '../request/context.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 
+/** What is measured of clusters. */
+export interface MeasuredClusters {
+  /** Undefined stands for requests that go to no API server. */
+  metricsOf(cluster: Cluster | undefined): ClusterMetrics;
+  /** Its name in logs and audit events; undefined where one cluster is served. */
+  nameOf(cluster: Cluster): string | undefined;
+}
+
 /** Where requests are accounted for. */
 export interface AccountingParts {
   readonly metrics: Metrics;
+  readonly clusters: MeasuredClusters;
   readonly openStreams: OpenStreams;
   /** Undefined when there is none. */
   readonly audit: AuditLog | undefined;
@@ -35,13 +45,23 @@ export interface AccountingParts {
 /** Counts, logs and audits requests: each has a record from its head to its end, be that its answer's or its connection's. */
 export class Accounting {
   readonly #metrics: Metrics;
+  readonly #clusters: MeasuredClusters;
   readonly #openStreams: OpenStreams;
   readonly #audit: AuditLog | undefined;
   readonly #log: RequestLog;
   readonly #authenticates: boolean;
 
-  constructor({ metrics, openStreams, audit, logger, logRequests, authenticates }: AccountingParts) {
+  constructor({
+    metrics,
+    clusters,
+    openStreams,
+    audit,
+    logger,
+    logRequests,
+    authenticates,
+  }: AccountingParts) {
     this.#metrics = metrics;
+    this.#clusters = clusters;
     this.#openStreams = openStreams;
     this.#audit = audit;
     this.#authenticates = authenticates;
@@ -50,13 +70,30 @@ export class Accounting {
 
   /** Opens the record of a request, which closes by itself. */
   begin(request: RequestContext): void {
-    const { info } = request;
-    const { isCounted } = request.mount;
-    const counted = isCounted ? this.#metrics.requestStarted(info) : uncounted;
-    const record = new RequestRecord(info, originOf(request), counted, this.#log);
+    const { info, mount } = request;
+    const { isCounted } = mount;
+    const counted = isCounted ? this.#metricsOf(request).requestStarted(info) : uncounted;
+    const record = new RequestRecord(info, this.#originOf(request), counted, this.#log);
     request.record = record;
     if (this.#audit !== undefined && isCounted) record.audit = beginAudit(this.#audit, request);
+    const { cluster } = record.origin;
+    if (cluster !== undefined) record.audit?.annotate('kube-api-proxy/cluster', cluster);
     this.#awaitEnd(request);
+  }
+
+  #metricsOf({ mount, cluster }: RequestContext): ClusterMetrics {
+    return this.#clusters.metricsOf(mount.isApi ? cluster : undefined);
+  }
+
+  #originOf({ reply, raw, target, mount, cluster }: RequestContext): RequestOrigin {
+    return {
+      method: raw.method as string,
+      path: loggable(target.rawPath),
+      remoteAddress: raw.socket.remoteAddress,
+      cluster: mount.isApi ? this.#clusters.nameOf(cluster) : undefined,
+      requestId: reply.request.id,
+      traceparent: fieldValue(raw.rawHeaders, 'traceparent')?.slice(0, 128),
+    };
   }
 
   #awaitEnd(request: RequestContext): void {
@@ -78,7 +115,7 @@ export class Accounting {
     const response = request.reply.raw;
     const http2 = asHttp2(response);
     request.end();
-    this.#countFailure(record);
+    this.#countFailure(request);
     if (response.headersSent) record.answered(response.statusCode);
     // Of HTTP/2 what has passed is frames, compressed heads and all.
     const { received, sent } = passedSince(socket);
@@ -97,30 +134,21 @@ export class Accounting {
     const { failure, info } = request.record;
     if (failure !== undefined || !request.mount.isApi || info.subresource === 'proxy') return;
     if (bringsAuthorization({ authenticates: this.#authenticates }, request)) return;
-    this.#metrics.credentials.unauthorized();
+    this.#metricsOf(request).credentials.unauthorized();
   }
 
-  #countFailure({ failure, audit }: RequestRecord): void {
+  #countFailure(request: RequestContext): void {
+    const { failure, audit } = request.record;
     if (failure instanceof Rejection) {
-      this.#metrics.rejected(failure.reason);
+      this.#metricsOf(request).rejected(failure.reason);
       audit?.annotate('kube-api-proxy/rejected-by', failure.reason);
-    } else if (failure instanceof UpstreamError) this.#metrics.upstreamError(failure.reason);
+    } else if (failure instanceof UpstreamError) this.#metricsOf(request).upstreamError(failure.reason);
   }
 }
 
 /** The name of a request in logs, here and upstream: the one that it came with, or a new one. */
 export function requestIdOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): string {
   return fieldValue(rawHeaders, 'x-request-id')?.slice(0, 128) ?? randomUUID();
-}
-
-function originOf({ reply, raw, target }: RequestContext): RequestOrigin {
-  return {
-    method: raw.method as string,
-    path: loggable(target.rawPath),
-    remoteAddress: raw.socket.remoteAddress,
-    requestId: reply.request.id,
-    traceparent: fieldValue(raw.rawHeaders, 'traceparent')?.slice(0, 128),
-  };
 }
 
 /** What is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */

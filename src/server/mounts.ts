@@ -1,18 +1,40 @@
+import type { Cluster } from '../clusters/cluster.js';
+import { percentDecoded } from '../http/percent-encoding.js';
 import type { Destination, Mount } from '../request/mount.js';
 
-/** The prefixes that divide the paths of the main listener; each begins and ends with a slash. */
-export interface Prefixes {
+/** What the paths of the main listener are divided by. */
+export interface MountOptions {
+  /** Prefix of the API; begins and ends with a slash. */
   readonly apiPrefix: string;
-  /** Undefined when no folder is served. */
+  /** Prefix of the folder that is served; undefined without one. */
   readonly wwwPrefix: string | undefined;
-  /** Whether the path of the server's URL is put before each path that goes to the API server. */
+  /** Whether the path of the server's URL is put before each path that goes to the API server of `/`. */
   readonly appendServerPath: boolean;
+  /** Whether contexts are served below `/clusters/`. */
+  readonly allContexts: boolean;
+}
+
+/** The clusters that mounts go to. */
+export interface MountedClusters {
+  readonly default: Cluster;
+  /** Names of the contexts that are served below `/clusters/`. */
+  readonly names: ReadonlySet<string>;
+  get(name: string): Cluster | undefined;
 }
 
 /** Paths of the proxy's own on the main listener: what is below is never the API server's. */
 export const ownPrefix = '/-/';
+const clustersPrefix = '/clusters/';
 
-const own = { isApi: false, isCounted: false, appendsServerPath: false } as const;
+/** The route of all API servers. */
+export const apiRoute = '/api';
+
+const own = {
+  isApi: false,
+  isCounted: false,
+  namesContext: false,
+  appendsServerPath: false,
+} as const;
 
 /** The proxy's own endpoints, by their paths. */
 const ownMounts: ReadonlyMap<string, Mount> = new Map(
@@ -29,35 +51,78 @@ const ownMounts: ReadonlyMap<string, Mount> = new Map(
 export const filesMount: Mount = { ...own, route: '/static', access: 'caller', isCounted: true };
 /** Where nothing answers. */
 const noMount: Mount = { ...own, route: '/none', access: 'caller', isCounted: true };
-/** The route of all API servers. */
-export const apiRoute = '/api';
+/** Where a context would be that does not exist. */
+export const unknownContextMount: Mount = { ...noMount, route: '/unknown-context', namesContext: true };
+
+/** The API server of a context. */
+const contextMount: Mount = {
+  ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true },
+  ...{ namesContext: true, appendsServerPath: true },
+};
 
 /**
  * Decides where a request goes, from its target as sent. It divides paths as net/http's ServeMux does: the longest prefix wins, and a
- * prefix without its final slash is the prefix itself. Only the plain spelling of a prefix counts; all others are the API server's to answer.
+ * prefix without its final slash is the prefix itself. Only the plain spelling of a prefix counts, apart from the name of a
+ * context; all others are the API server's to answer.
  */
-export function createMounts({
-  apiPrefix,
-  wwwPrefix,
-  appendServerPath,
-}: Prefixes): (rawUrl: string) => Destination {
+export function createMounts(
+  { apiPrefix, wwwPrefix, appendServerPath, allContexts }: MountOptions,
+  clusters: MountedClusters,
+): (rawUrl: string) => Destination {
   const api: Mount = {
-    ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true },
+    ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true, namesContext: false },
     appendsServerPath: appendServerPath,
   };
-  const belowPrefix = createStripPrefix(apiPrefix);
+  // kubectl leaves a prefix that begins with /api in place (`pkg/proxy`, NewProxyHandler), so that `--api-prefix=/api/` serves nothing but /api.
+  const removed = apiPrefix === '/' || apiPrefix.startsWith('/api') ? '' : apiPrefix.slice(0, -1);
+  const findContext = createContextSearch(clusters);
+  const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => ({
+    ...{ mount, target, prefix, cluster },
+  });
   return rawUrl => {
-    if (rawUrl.startsWith(ownPrefix)) {
-      return { mount: ownMounts.get(pathOf(rawUrl)) ?? noMount, target: rawUrl };
+    if (rawUrl.startsWith(ownPrefix)) return at(ownMounts.get(pathOf(rawUrl)) ?? noMount, rawUrl);
+    if (allContexts && isUnder(rawUrl, clustersPrefix)) {
+      const found = findContext(rawUrl);
+      if (found === undefined) return at(unknownContextMount, rawUrl);
+      const prefix = rawUrl.slice(0, found.end);
+      return at(contextMount, withoutPrefix(rawUrl, prefix), prefix, found.cluster);
     }
     const isApi = isUnder(rawUrl, apiPrefix);
     if (wwwPrefix !== undefined && isUnder(rawUrl, wwwPrefix)) {
       const isLonger = isApi && apiPrefix.length > wwwPrefix.length;
-      if (!isLonger) return { mount: filesMount, target: rawUrl };
+      if (!isLonger) return at(filesMount, rawUrl);
     }
+    if (isApi) return at(api, withoutPrefix(rawUrl, removed), removed);
     // What is not a path goes to the guards, which say so.
-    if (isApi || rawUrl.charCodeAt(0) !== 0x2f) return { mount: api, target: belowPrefix(rawUrl) };
-    return { mount: noMount, target: rawUrl };
+    return at(rawUrl.charCodeAt(0) === 0x2f ? noMount : api, rawUrl);
+  };
+}
+
+/**
+ * Finds the context that a path below `/clusters/` names, and where its name ends. A client may send the name with its slashes encoded or
+ * not: kubectl decodes the path of a server's URL. The longest name wins.
+ */
+function createContextSearch(clusters: MountedClusters) {
+  let searched: ReadonlySet<string> | undefined;
+  let mostSegments = 0;
+  return (rawUrl: string): { readonly cluster: Cluster; readonly end: number } | undefined => {
+    const { names } = clusters;
+    if (names !== searched) {
+      searched = names;
+      mostSegments = Math.max(0, ...[...names].map(name => name.split('/').length));
+    }
+    const path = pathOf(rawUrl);
+    const ends: number[] = [];
+    for (let end = clustersPrefix.length - 1; end < path.length && ends.length < mostSegments; ) {
+      const next = path.indexOf('/', end + 1);
+      end = next === -1 ? path.length : next;
+      ends.push(end);
+    }
+    for (const end of ends.reverse()) {
+      const cluster = clusters.get(percentDecoded(path.slice(clustersPrefix.length, end)).toString());
+      if (cluster !== undefined) return { cluster, end };
+    }
+    return undefined;
   };
 }
 
@@ -65,16 +130,10 @@ function isUnder(rawUrl: string, prefix: string): boolean {
   return rawUrl.startsWith(prefix) || pathOf(rawUrl) === prefix.slice(0, -1);
 }
 
-/**
- * Gives the target below the prefix. kubectl leaves a prefix that begins with /api in place (`pkg/proxy`, NewProxyHandler), so that
- * `--api-prefix=/api/` serves nothing but /api.
- */
-function createStripPrefix(apiPrefix: string): (rawUrl: string) => string {
-  if (apiPrefix === '/' || apiPrefix.startsWith('/api')) return rawUrl => rawUrl;
-  return rawUrl => {
-    if (rawUrl.startsWith(apiPrefix)) return rawUrl.slice(apiPrefix.length - 1);
-    return rawUrl.charCodeAt(0) === 0x2f ? `/${rawUrl.slice(apiPrefix.length - 1)}` : rawUrl;
-  };
+/** The target below a prefix without its final slash. */
+function withoutPrefix(rawUrl: string, prefix: string): string {
+  const target = rawUrl.slice(prefix.length);
+  return target.charCodeAt(0) === 0x2f ? target : `/${target}`;
 }
 
 function pathOf(rawUrl: string): string {

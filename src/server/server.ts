@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
-import type { Cluster } from '../clusters/cluster.js';
+import type { ClusterRegistry } from '../clusters/registry.js';
 import type { Health } from '../endpoints/health.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
@@ -18,7 +18,7 @@ import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade-listener.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
-import { Accounting, type AccountingParts, requestIdOf } from './accounting.js';
+import { Accounting, type AccountingParts, type MeasuredClusters, requestIdOf } from './accounting.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import {
   isAnswered,
@@ -31,7 +31,12 @@ import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
-import { apiRoute, createMounts, filesMount, ownPrefix } from './mounts.js';
+import { apiRoute, createMounts, filesMount, ownPrefix, unknownContextMount } from './mounts.js';
+
+/** The API servers that there are, and what is measured of each. */
+interface ServedClusters extends MeasuredClusters {
+  readonly registry: ClusterRegistry;
+}
 
 /** The options that the server and its guards read. */
 type ServerOptions = GuardOptions & {
@@ -49,7 +54,7 @@ type ServerOptions = GuardOptions & {
 /** Everything that a server is built from; the same for the program and for tests. */
 export interface ServerParts {
   readonly options: ServerOptions;
-  readonly cluster: Cluster;
+  readonly clusters: ServedClusters;
   readonly metrics: Metrics;
   /** What a scrape is answered with: `metrics`, unless there are more processes to speak for. */
   readonly exposition: Exposition;
@@ -79,11 +84,12 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, cluster, metrics, exposition, health, logger, openStreams, authentication } = parts;
+  const { options, clusters, metrics, exposition, health, logger, openStreams, authentication } = parts;
   const { slots, audit } = parts;
   const guards = new GuardChain(options, { authentication, slots });
   const accounting = new Accounting({
     metrics,
+    clusters,
     openStreams,
     audit,
     logger,
@@ -94,7 +100,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.decorateRequest('context', null as unknown as RequestContext);
 
   app.addHook('onRequest', ({ raw }, reply, done) => {
-    const request = new RequestContext(raw, reply, raw.destination as Destination, cluster);
+    const request = new RequestContext(raw, reply, raw.destination as Destination);
     reply.request.context = request;
     accounting.begin(request);
     guards.addAnswerFields(request);
@@ -118,8 +124,9 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
       .send(failure.toStatus());
   });
-  app.setNotFoundHandler(request => {
-    throw new StatusError(404, `${request.context.target.path} is not served here`);
+  app.setNotFoundHandler(({ context: { mount, target } }) => {
+    if (mount === unknownContextMount) throw unknownContext(clusters.registry.names);
+    throw new StatusError(404, `${target.path} is not served here`);
   });
 
   await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
@@ -153,7 +160,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     openStreams.end();
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   });
-  app.addHook('onClose', async () => cluster.destroy());
   return app;
 }
 
@@ -179,12 +185,13 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   return sockets;
 }
 
-function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
-  const destinationOf = createMounts({
-    apiPrefix: options.apiPrefix,
-    wwwPrefix: options.www === '' ? undefined : options.wwwPrefix,
-    appendServerPath: options.appendServerPath,
-  });
+function createApp({ options, clusters, metrics, tls }: ServerParts): FastifyInstance {
+  const { apiPrefix, appendServerPath, allContexts } = options;
+  const wwwPrefix = options.www === '' ? undefined : options.wwwPrefix;
+  const destinationOf = createMounts(
+    { apiPrefix, wwwPrefix, appendServerPath, allContexts },
+    clusters.registry,
+  );
   const http = {
     maxHeaderSize,
     headersTimeout,
@@ -230,6 +237,12 @@ function createApp({ options, metrics, tls }: ServerParts): FastifyInstance {
   });
   if (tls === undefined) serveHalfClosed(app.server);
   return app;
+}
+
+/** The names are for callers: this is answered when they have been authenticated. */
+function unknownContext(names: ReadonlySet<string>): StatusError {
+  const list = [...names].map(name => JSON.stringify(name)).join(', ');
+  return new StatusError(404, `there is no such context below /clusters/; there are: ${list}`);
 }
 
 /** A failure that nobody threw as a Status: Fastify's own 4xx keep their code, all else is a 500 that tells nothing. */

@@ -1,4 +1,4 @@
-import type { Endpoint } from '../clusters/cluster.js';
+import type { Endpoint } from '../clusters/endpoint.js';
 import type { Credential } from '../credentials/credential.js';
 import type { CredentialSourceName } from '../credentials/credential-source.js';
 import type { HealthAnswer } from '../endpoints/health.js';
@@ -35,13 +35,18 @@ export interface Start {
   readonly worker: number;
   readonly options: Options;
   readonly logging: Omit<LoggerOptions, 'shared' | 'fd'>;
+  /** That of `/`. */
   readonly endpoint: SharedEndpoint;
+  readonly contexts: readonly string[];
 }
 
 /** What the primary tells a worker. */
 export type ToWorker =
   | { readonly type: 'start'; readonly start: Start }
-  | { readonly type: 'endpoint'; readonly endpoint: SharedEndpoint }
+  /** The endpoint of a context, or of `/` for an empty name. */
+  | { readonly type: 'endpoint'; readonly cluster: string; readonly endpoint: SharedEndpoint }
+  /** The kubeconfig's contexts. */
+  | { readonly type: 'contexts'; readonly names: readonly string[] }
   | { readonly type: 'credential'; readonly source: number; readonly given: GivenCredential }
   | { readonly type: 'level'; readonly level: string }
   /** Comes with a socket. */
@@ -64,6 +69,8 @@ export type ToPrimary =
 
 /** What a worker asks the primary, and what it is answered. */
 export interface ToldByPrimary {
+  /** The endpoint of a context, which is followed from then on. */
+  endpoint: { question: string; answer: SharedEndpoint };
   /** The credential that the source with this number gives; there may be a login to wait for. */
   credential: { question: number; answer: GivenCredential };
   /** The API server refused a credential; answered when there is another, or none to be had. */
@@ -75,7 +82,7 @@ export interface ToldByPrimary {
   /** Answered when everything that was told before has been heard. */
   heard: { question: undefined; answer: undefined };
   discovery: {
-    question: { readonly path: string; readonly accept: string };
+    question: { readonly cluster: string; readonly path: string; readonly accept: string };
     answer: { readonly status: number; readonly body: unknown };
   };
 }

@@ -1,12 +1,7 @@
 import type { Worker } from 'node:cluster';
 import type { Front } from '../app/application.js';
-import {
-  abandonProgram,
-  createProgram,
-  fetchDiscovery,
-  type Program,
-  type Surroundings,
-} from '../app/compose.js';
+import { fetchDiscovery } from '../app/clusters.js';
+import { createProgram, type Program, type Surroundings } from '../app/compose.js';
 import { renderSum } from '../observability/metrics/snapshot.js';
 import type { Options } from '../options/table.js';
 import { createSharedListener } from './listener.js';
@@ -56,27 +51,25 @@ export async function createPrimary(
   });
   if ('problems' in created) return created;
   const program: Program = created;
-  const { cluster, metrics, health } = program;
+  const { clusters, metrics, health } = program;
   const discover = sharedDiscovery(program);
-  const credentials = shareCredentials(cluster, {
-    onEndpoint: endpoint => workers.tell({ type: 'endpoint', endpoint }),
-    onCredential: (source, given) => workers.tell({ type: 'credential', source, given }),
-  });
+  const credentials = shareCredentials(clusters, message => workers.tell(message));
   const workers = new Pool({
     size,
     fork,
     start: () => ({
       options: withoutSecrets({ ...options, workers: size }),
       logging: { ...logging, level: logger.level },
-      endpoint: credentials.endpoint(),
+      ...credentials.first(),
     }),
     answers: {
+      endpoint: credentials.endpoint,
       credential: credentials.credential,
       refused: async ({ source, credential }) => void (await credentials.refused(source, credential)),
       readyz: query => health.answer('readyz', query),
       metrics: exposition.render,
       heard: async () => undefined,
-      discovery: ({ path, accept }) => discover(path, accept),
+      discovery: ({ cluster, path, accept }) => discover(cluster, path, accept),
     },
     onAudit: lines => program.auditLog?.take(lines),
     metrics,
@@ -105,14 +98,12 @@ export async function createPrimary(
       await new Promise(resolve => setTimeout(resolve, delay));
       listener.close();
       await workers.drain(grace);
-      await program.app.close();
-      await program.auditLog?.close();
-      await program.admin?.close();
+      await program.close();
     },
     async abandon() {
       listener.close();
       workers.kill();
-      await abandonProgram(program);
+      await program.close();
     },
   };
 }
@@ -122,14 +113,16 @@ function withoutSecrets(options: Options): Options {
   return { ...options, token: '', username: '', password: '', adminPort: undefined };
 }
 
-type Discover = (path: string, accept: string) => ReturnType<typeof fetchDiscovery>;
+type Discover = (name: string, path: string, accept: string) => ReturnType<typeof fetchDiscovery>;
 
-function sharedDiscovery({ cluster }: Program): Discover {
+function sharedDiscovery({ clusters }: Program): Discover {
   const asked = new Map<string, { readonly at: number; readonly answer: ReturnType<Discover> }>();
-  return (path, accept) => {
+  return async (name, path, accept) => {
     const now = performance.now();
     for (const [key, { at }] of asked) if (now - at >= discoveryShared) asked.delete(key);
-    const key = `${accept} ${path}`;
+    const key = JSON.stringify([name, accept, path]);
+    const cluster = name === '' ? clusters.default : clusters.get(name);
+    if (cluster === undefined) throw new Error('there is no such context');
     const answer = asked.get(key)?.answer ?? fetchDiscovery(cluster, path, accept);
     if (!asked.has(key)) asked.set(key, { at: now, answer });
     return answer;

@@ -1,18 +1,15 @@
 import type { Cluster } from '../clusters/cluster.js';
+import type { ClusterRegistry } from '../clusters/registry.js';
 import type { Credential } from '../credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../credentials/credential-source.js';
-import type { GivenCredential, SharedEndpoint } from './messages.js';
+import type { GivenCredential, SharedEndpoint, Start, ToWorker } from './messages.js';
 
-/** Whom changes are told. */
-interface ChangeEvents {
-  readonly onEndpoint: (endpoint: SharedEndpoint) => void;
-  readonly onCredential: (source: number, given: GivenCredential) => void;
-}
-
-/** The primary's cluster, as its workers have it. */
+/** The primary's clusters, as its workers have them. */
 export interface SharedCredentials {
   /** What a worker begins with. */
-  endpoint(): SharedEndpoint;
+  first(): Pick<Start, 'endpoint' | 'contexts'>;
+  /** The endpoint of a context, which workers are told of from then on; rejects when it cannot be used. */
+  endpoint(name: string): Promise<SharedEndpoint>;
   /** What the source with this number gives; rejects with a CredentialError. */
   credential(source: number): Promise<GivenCredential>;
   /** A worker was refused with a credential; resolves when it has been told of another, or when there is none. */
@@ -21,16 +18,23 @@ export interface SharedCredentials {
   publish(): void;
 }
 
+/** What workers were last told of one cluster. */
+interface Published {
+  readonly cluster: Cluster;
+  readonly endpoint: Cluster['endpoint'];
+  readonly given: GivenCredential | undefined;
+}
+
 /** What no source gave: refused with it, a source knows that its credential has been replaced since. */
 const stale: Credential = {};
 
 /**
- * Shares one credential source among processes, so that a plugin runs once for all of them and a refresh token is used once. The
- * source itself sees to it that renewals do not overlap, whoever asks.
+ * Shares the credential sources among processes, so that a plugin runs once for all of them and a refresh token is used once. The
+ * sources themselves see to it that renewals do not overlap, whoever asks.
  */
 export function shareCredentials(
-  cluster: Cluster,
-  { onEndpoint, onCredential }: ChangeEvents,
+  clusters: ClusterRegistry,
+  tell: (message: ToWorker) => void,
 ): SharedCredentials {
   const numbers = new WeakMap<object, number>();
   let last = 0;
@@ -51,40 +55,57 @@ export function shareCredentials(
     credential.catch(() => {});
     return undefined;
   };
-  let published = cluster.endpoint;
-  let known: GivenCredential | undefined;
+  /** By the name that workers have for it: empty for the cluster of `/`. */
+  const published = new Map<string, Published>();
+  let contexts = clusters.contexts;
 
-  const current = (source: number): CredentialSource => {
-    const { source: used } = cluster.endpoint;
-    if (numberOf(used) !== source) throw new CredentialError('the credential is no longer in use');
-    return used;
+  const current = (number: number): CredentialSource => {
+    const used = clusters.used.find(
+      ({ endpoint }) => endpoint !== undefined && numberOf(endpoint.source) === number,
+    );
+    if (used?.endpoint === undefined) throw new CredentialError('the credential is no longer in use');
+    return used.endpoint.source;
   };
-  const endpoint = (): SharedEndpoint => {
-    const { config, certificateAuthority, proxy, source } = cluster.endpoint;
-    known = givenNow(source);
-    return {
-      config,
-      certificateAuthority,
-      proxy,
-      source: { id: numberOf(source), name: source.name, given: known },
-    };
+  const share = (name: string, cluster: Cluster): SharedEndpoint => {
+    if (cluster.endpoint === undefined) throw new CredentialError(`context "${name}" is not in use`);
+    const { source, ...rest } = cluster.endpoint;
+    const given = givenNow(source);
+    published.set(name, { cluster, endpoint: cluster.endpoint, given });
+    return { ...rest, source: { id: numberOf(source), name: source.name, given } };
   };
-  const publish = (): void => {
-    if (published !== cluster.endpoint) {
-      published = cluster.endpoint;
-      onEndpoint(endpoint());
+  const publishOne = (name: string, { cluster, endpoint, given }: Published): void => {
+    if (cluster.endpoint === undefined) return;
+    if (cluster.endpoint !== endpoint) {
+      tell({ type: 'endpoint', cluster: name, endpoint: share(name, cluster) });
       return;
     }
-    const { source } = published;
-    const given = givenNow(source);
-    if (given === undefined || (given.id === known?.id && given.endsAt === known.endsAt)) return;
-    known = given;
-    onCredential(numberOf(source), given);
+    const { source } = cluster.endpoint;
+    const now = givenNow(source);
+    if (now === undefined || (now.id === given?.id && now.endsAt === given.endsAt)) return;
+    published.set(name, { cluster, endpoint, given: now });
+    tell({ type: 'credential', source: numberOf(source), given: now });
+  };
+  const publish = (): void => {
+    if (contexts !== clusters.contexts) {
+      contexts = clusters.contexts;
+      tell({ type: 'contexts', names: contexts });
+    }
+    const used = new Set(clusters.used);
+    for (const [name, one] of published) {
+      if (used.has(one.cluster)) publishOne(name, one);
+      else published.delete(name);
+    }
   };
 
   return {
-    endpoint,
     publish,
+    first: () => ({ endpoint: share('', clusters.default), contexts }),
+    async endpoint(name) {
+      const cluster = clusters.get(name);
+      if (cluster === undefined) throw new CredentialError(`there is no context "${name}"`);
+      await cluster.open();
+      return share(name, cluster);
+    },
     async credential(number) {
       const source = current(number);
       return give(source, await source.get());

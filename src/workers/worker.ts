@@ -7,7 +7,7 @@ import { createIntake, type Intake } from './accepted-connections.js';
 import { Channel } from './channel.js';
 import type { Start, ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
 import { createRemoteAuditLog } from './remote-audit-log.js';
-import { createSharedCluster, type SharedCluster } from './shared-cluster.js';
+import { createSharedClusters, type SharedClusters } from './shared-clusters.js';
 
 /** The pipe to the primary, and how this process ends. */
 export interface Parent {
@@ -31,20 +31,21 @@ const aliveInterval = 1_000;
 export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logger'>): void {
   const tell = (message: ToPrimary) => parent.send(message);
   let running: { program: Program; logger: Logger; intake: Intake } | undefined;
-  let upstream: SharedCluster | undefined;
+  let clusters: SharedClusters | undefined;
 
-  const start = async ({ worker, options, logging, endpoint }: Start): Promise<void> => {
+  const start = async ({ worker, options, logging, ...first }: Start): Promise<void> => {
     const logger = createLogger({ ...logging, shared: { worker } });
     parent.surviveErrors(logger, () => running?.program.metrics.workers.uncaught());
-    const shared = createSharedCluster(channel, endpoint);
+    const shared = createSharedClusters(channel, first);
     const own = createHealth([]);
-    upstream = shared;
+    clusters = shared;
     const program = await createProgram(
       options,
       { ...surroundings, logger },
       {
         follow: shared.follow,
-        fetchDiscovery: (path, accept) => channel.ask('discovery', { path, accept }),
+        fetchDiscovery: (cluster, path, accept) =>
+          channel.ask('discovery', { cluster: cluster.name, path, accept }),
         openAudit: async (_options, { metrics }) =>
           createRemoteAuditLog(
             { tell: lines => tell({ type: 'audit', lines }), heard: () => channel.ask('heard', undefined) },
@@ -86,10 +87,9 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
           start(message.start).catch((err: Error) => parent.fail(err));
           break;
         case 'endpoint':
-          upstream?.replace(message.endpoint);
-          break;
+        case 'contexts':
         case 'credential':
-          upstream?.take(message);
+          clusters?.take(message);
           break;
         case 'level':
           if (running !== undefined) running.logger.level = message.level;

@@ -7,10 +7,12 @@ import { type TestContext, test } from 'node:test';
 import { AuthenticationError } from '../../src/authentication/authentication-error.js';
 import { configureAuthentication } from '../../src/authentication/configure.js';
 import type { MethodParts } from '../../src/authentication/method.js';
-import { Cluster } from '../../src/clusters/cluster.js';
+import type { Cluster } from '../../src/clusters/cluster.js';
+import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { createOpenCluster } from '../support/open-cluster.js';
 
 const ignore = () => {};
 
@@ -22,21 +24,19 @@ async function startCluster(t: TestContext, tokens: Record<string, { readonly us
     tokens: { ...tokens, 'token-of-the-proxy': proxy },
   });
   t.after(() => server.kill());
-  const cluster = new Cluster(
-    {
-      config: {
-        server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
-        insecureSkipTlsVerify: false,
-      },
-      certificateAuthority: Buffer.from(server.authority.certificate),
-      source: createStaticSource(
-        { authorization: 'Bearer token-of-the-proxy' },
-        { events: { expires: ignore }, rereadFiles: async () => {} },
-      ),
-      proxy: undefined,
+  const cluster = createOpenCluster({
+    context: '',
+    config: {
+      server: { protocol: 'https:', hostname: '127.0.0.1', port: server.port, path: '' },
+      insecureSkipTlsVerify: false,
     },
-    { keepAlive: 0, http2: true, onCertificate: ignore, onConnect: ignore, onFirstByte: ignore },
-  );
+    certificateAuthority: Buffer.from(server.authority.certificate),
+    source: createStaticSource(
+      { authorization: 'Bearer token-of-the-proxy' },
+      { events: { expires: ignore }, rereadFiles: async () => {} },
+    ),
+    proxy: undefined,
+  });
   t.after(() => cluster.destroy());
   return { server, cluster };
 }
@@ -74,7 +74,8 @@ test('a token is good in the clusters that know it, and those of a file in all, 
       const request = {
         raw: { socket: {}, ...raw } as unknown as IncomingMessage,
         cluster,
-        endpoint: cluster.endpoint,
+        endpoint: cluster.endpoint as Endpoint,
+        openCluster: () => undefined,
       };
       names.push((await configured.authentication.authenticate(request)).username);
     }

@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import { Cluster, type Endpoint, type Session } from '../../src/clusters/cluster.js';
+import type { Cluster } from '../../src/clusters/cluster.js';
+import type { Endpoint, Session } from '../../src/clusters/endpoint.js';
 import { get } from '../../src/clusters/own-request.js';
 import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
 import {
@@ -14,10 +15,12 @@ import {
 import { createRenewedSource } from '../../src/credentials/renewed-source.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { systemClock } from '../../src/lib/clock.js';
+import { withoutClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { createCredentialMetrics } from '../../src/observability/metrics/credential-metrics.js';
 import type { CertificatePair } from '../support/certificates.js';
 import { until } from '../support/eventually.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
+import { createOpenCluster } from '../support/open-cluster.js';
 import { sendOn } from '../support/recorded-response.js';
 
 const groups = ['system:masters'];
@@ -40,7 +43,10 @@ let certificates: (string | undefined)[];
 let upstream: Cluster | undefined;
 beforeEach(() => {
   registry = new Registry();
-  events = { ...createCredentialMetrics(registry), log: { info: () => {}, warn: () => {} } };
+  events = {
+    ...createCredentialMetrics(registry, withoutClusterLabel).ofCluster(''),
+    log: { info: () => {}, warn: () => {} },
+  };
   certificates = [];
 });
 afterEach(() => {
@@ -83,6 +89,7 @@ function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = 
       insecureSkipTlsVerify: false,
       ...more,
     },
+    context: 'dev',
     certificateAuthority: Buffer.from(server.authority.certificate),
     source,
     proxy: undefined,
@@ -90,11 +97,7 @@ function endpoint(source: CredentialSource, more: Partial<Endpoint['config']> = 
 }
 
 function start(source: CredentialSource): Cluster {
-  upstream = new Cluster(endpoint(source), {
-    keepAlive: 0,
-    http2: true,
-    onConnect: () => {},
-    onFirstByte: () => {},
+  upstream = createOpenCluster(endpoint(source), {
     onCertificate: notAfter => certificates.push(notAfter?.toISOString().slice(0, 4)),
   });
   return upstream;

@@ -29,6 +29,7 @@ const api: Mount = {
   access: 'caller',
   isApi: true,
   isCounted: true,
+  namesContext: false,
   appendsServerPath: false,
 };
 
@@ -71,8 +72,10 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
   const request = new RequestContext(
     { method, rawHeaders, upgrade, httpVersion: '1.1', socket } as unknown as IncomingMessage,
     reply as never,
-    { mount: api, target },
-    { endpoint: { config: { server: { path: '' }, impersonation } } } as never,
+    {
+      ...{ mount: api, target, prefix: '' },
+      cluster: { endpoint: { config: { server: { path: '' }, impersonation } } } as never,
+    },
   );
   request.record = { longRunning: false } as never;
   return request;
@@ -106,8 +109,8 @@ describe('the list of guards', () => {
   for (const upgrade of [false, true]) {
     for (const authenticates of [false, true]) {
       const notInForce: readonly GuardName[] = authenticates
-        ? ['impersonation']
-        : ['claimed identity', 'authentication'];
+        ? ['open cluster', 'impersonation']
+        : ['open cluster', 'claimed identity', 'authentication'];
       const inForce = guards.filter(({ name }) => !notInForce.includes(name));
       const leg = upgrade ? 'an upgrade' : 'a plain request';
       it(`is the order in which ${leg} is judged ${authenticates ? 'with' : 'without'} authentication`, () => {

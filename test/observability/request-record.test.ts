@@ -16,6 +16,7 @@ const origin: RequestOrigin = {
   method: 'GET',
   path: '/p',
   remoteAddress: '192.0.2.1',
+  cluster: undefined,
   requestId: 'the-id',
   traceparent: undefined,
 };

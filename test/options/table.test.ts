@@ -27,6 +27,8 @@ describe('the defaults', () => {
     const defaults: Options = {
       port: 8001,
       workers: 1,
+      allContexts: false,
+      contexts: '.*',
       address: '127.0.0.1',
       unixSocket: '',
       apiPrefix: '/',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Session } from '../../src/clusters/cluster.js';
+import type { Session } from '../../src/clusters/endpoint.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from '../../src/proxy/outbound-request.js';
 import type { RequestContext } from '../../src/request/context.js';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { apiRoute, createMounts, filesMount } from '../../src/server/mounts.js';
+import type { Cluster } from '../../src/clusters/cluster.js';
+import { apiRoute, createMounts, filesMount, type MountOptions } from '../../src/server/mounts.js';
 
 type Destination = 'api' | 'static' | 'none' | 'own';
 
@@ -11,18 +12,32 @@ const routes: Partial<Record<Destination, string>> = {
   none: '/none',
 };
 
+function mountsOf(options: Partial<MountOptions>, names: readonly string[] = []) {
+  const clusters = new Map(names.map(name => [name, { name } as Cluster]));
+  return createMounts(
+    {
+      apiPrefix: '/',
+      wwwPrefix: undefined,
+      appendServerPath: false,
+      allContexts: names.length > 0,
+      ...options,
+    },
+    { default: {} as Cluster, names: new Set(names), get: name => clusters.get(name) },
+  );
+}
+
 function checks(
   prefixes: { apiPrefix: string; wwwPrefix?: string },
   expected: Record<string, Destination>,
 ): void {
-  const destinationOf = createMounts({ wwwPrefix: undefined, appendServerPath: false, ...prefixes });
+  const destinationOf = mountsOf(prefixes);
   for (const [rawUrl, destination] of Object.entries(expected)) {
     assert.equal(destinationOf(rawUrl).mount.route, routes[destination] ?? rawUrl, rawUrl);
   }
 }
 
 function createStripPrefix(apiPrefix: string): (rawUrl: string) => string {
-  const destinationOf = createMounts({ wwwPrefix: undefined, appendServerPath: false, apiPrefix });
+  const destinationOf = mountsOf({ apiPrefix });
   return rawUrl => destinationOf(rawUrl).target;
 }
 
@@ -126,6 +141,82 @@ describe('the API prefix', () => {
   it('stays where it is / or begins with /api, as in kubectl', () => {
     for (const prefix of ['/', '/api/', '/apis/', '/api/v1/']) {
       assert.equal(createStripPrefix(prefix)('/api/v1/pods'), '/api/v1/pods', prefix);
+    }
+  });
+});
+
+describe('a path below /clusters/', () => {
+  const arn = 'arn:aws:eks:eu-west-1:123:cluster/x@y';
+  const names = ['dev', 'a', 'a/api', arn, 'with space', 'ü', '100%'];
+  const find = mountsOf({ apiPrefix: '/k8s/', wwwPrefix: '/' }, names);
+  const goesTo = (rawUrl: string, name: string, target: string) => {
+    const { mount, cluster, target: found, prefix } = find(rawUrl);
+    assert.deepEqual([mount.namesContext, cluster.name, found], [true, name, target], rawUrl);
+    assert.ok(rawUrl.startsWith(prefix), prefix);
+  };
+
+  it('goes to the context that it names, wherever the API is', () => {
+    goesTo('/clusters/dev/api/v1?watch=1', 'dev', '/api/v1?watch=1');
+    goesTo('/clusters/dev/', 'dev', '/');
+    goesTo('/clusters/dev', 'dev', '/');
+    goesTo('/clusters/dev?x=/clusters/a', 'dev', '/?x=/clusters/a');
+    goesTo('/clusters/dev//api', 'dev', '//api');
+    goesTo('/clusters/with%20space/api', 'with space', '/api');
+    goesTo('/clusters/%C3%BC/api', 'ü', '/api');
+    goesTo('/clusters/100%25/api', '100%', '/api');
+    goesTo('/clusters/%64ev/api', 'dev', '/api');
+  });
+
+  it('may spell the slashes of a name as they are or encoded', () => {
+    for (const spelling of [arn, encodeURIComponent(arn), arn.replace('/', '%2F'), arn.replace('/', '%2f')]) {
+      goesTo(`/clusters/${spelling}/api`, arn, '/api');
+      goesTo(`/clusters/${spelling}`, arn, '/');
+    }
+  });
+
+  it('goes to the longest name', () => {
+    goesTo('/clusters/a/api', 'a/api', '/');
+    goesTo('/clusters/a/api/v1', 'a/api', '/v1');
+    goesTo('/clusters/a%2Fapi/v1', 'a/api', '/v1');
+    goesTo('/clusters/a/apis', 'a', '/apis');
+    goesTo('/clusters/a/%61pi/v1', 'a/api', '/v1');
+  });
+
+  it('leaves what comes behind the name to the guards, as it was sent', () => {
+    goesTo('/clusters/a/../dev/api', 'a', '/../dev/api');
+    goesTo('/clusters/a/./api', 'a', '/./api');
+    goesTo('/clusters/a/%2e%2e/dev', 'a', '/%2e%2e/dev');
+    goesTo('/clusters/dev/..%2fa', 'dev', '/..%2fa');
+    goesTo('/clusters/dev/clusters/a/api', 'dev', '/clusters/a/api');
+  });
+
+  it('goes nowhere when no context has its name', () => {
+    for (const rawUrl of [
+      '/clusters',
+      '/clusters/',
+      '/clusters?dev',
+      '/clusters//dev',
+      '/clusters//dev/api',
+      '/clusters/Dev/api',
+      '/clusters/dev%2f..%2fa/api',
+      '/clusters/dev%00/api',
+      '/clusters/dev;x/api',
+      '/clusters/dev%252f/api',
+      '/clusters/../dev/api',
+      '/clusters/%2e%2e/api',
+      '/clusters/de%C3/api',
+      '/clusters/devs/api',
+      '/clusters/a\\dev/api',
+    ]) {
+      const { mount, target } = find(rawUrl);
+      assert.deepEqual([mount.route, target], ['/unknown-context', rawUrl]);
+    }
+  });
+
+  it('is like any other where no contexts are served, and in another spelling', () => {
+    assert.equal(mountsOf({})('/clusters/dev/api').target, '/clusters/dev/api');
+    for (const rawUrl of ['/Clusters/dev', '//clusters/dev', '/%63lusters/dev', '/clusterss/dev']) {
+      assert.notEqual(find(rawUrl).mount.route, '/unknown-context', rawUrl);
     }
   });
 });

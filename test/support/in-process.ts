@@ -3,7 +3,7 @@ import { openSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { abandonProgram, createProgram, type Program } from '../../src/app/compose.js';
+import { createProgram, type Program } from '../../src/app/compose.js';
 import { drain } from '../../src/app/drain.js';
 import { listen, listenForAdmin } from '../../src/app/listen.js';
 import { followConfiguration } from '../../src/clusters/follow.js';
@@ -50,7 +50,8 @@ export async function startInProcess(
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
   const created = await createProgram(options, await surroundings(env, log), {
-    follow: follow => followConfiguration({ ...follow, interval, rereadTimeout: 30_000 }),
+    follow: (_name, options) => use =>
+      followConfiguration({ ...options, interval, rereadTimeout: 30_000 }, use),
   });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;
@@ -85,7 +86,7 @@ export async function startUpProblems(
   const { options, problems } = parse(args, env);
   const logger = createLogger({ level: 'silent', format: 'json' });
   const created = await createProgram(options, await surroundings(env, logger));
-  if (!('problems' in created)) await abandonProgram(created);
+  if (!('problems' in created)) await created.close();
   const all = [...problems, ...('problems' in created ? created.problems : [])];
   assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
   for (const problem of all) assert.match(problem, /^\S.*$/, 'it is one line');

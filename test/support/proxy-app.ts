@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import fastify from 'fastify';
-import type { Cluster, Session } from '../../src/clusters/cluster.js';
+import type { Cluster } from '../../src/clusters/cluster.js';
+import type { Session } from '../../src/clusters/endpoint.js';
 import { isLongRunning } from '../../src/kubernetes/request-info.js';
 import type { StatusError } from '../../src/kubernetes/status.js';
 import { RequestRecord } from '../../src/observability/request-record.js';
@@ -58,7 +59,7 @@ export async function startProxyApp({
   const cluster = { host: 'upstream', endpoint, ...sessions, roundTripper } as unknown as Cluster;
   const mount: Mount = {
     ...{ route: '/api', access: 'caller' as const },
-    ...{ isApi: true, isCounted: true, appendsServerPath: false },
+    ...{ isApi: true, isCounted: true, namesContext: false, appendsServerPath: false },
   };
   const context = {
     openStreams: new OpenStreams(),
@@ -73,13 +74,16 @@ export async function startProxyApp({
   serveHalfClosed(app.server, patience);
   app.decorateRequest('context', null as never);
   app.addHook('onRequest', async (request, reply) => {
-    const context = new RequestContext(request.raw, reply, { mount, target: request.originalUrl }, cluster);
+    const context = new RequestContext(request.raw, reply, {
+      ...{ mount, target: request.originalUrl, prefix: '', cluster },
+    });
     const { info } = context;
     request.context = context;
     const origin = {
       method: request.method,
       path: '',
       remoteAddress: undefined,
+      cluster: undefined,
       requestId: 'id',
       traceparent: undefined,
     };

@@ -1,4 +1,5 @@
-import type { Cluster, Endpoint } from '../../clusters/cluster.js';
+import type { Cluster } from '../../clusters/cluster.js';
+import type { Endpoint } from '../../clusters/endpoint.js';
 import { requireSameServer } from '../../clusters/replaced-server.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { Clock } from '../../lib/clock.js';
@@ -12,7 +13,7 @@ import {
   TokenCache,
   userOf,
 } from '../bearer-token/token-cache.js';
-import type { TokenAuthenticator } from '../method.js';
+import type { AuthenticationRequest, TokenAuthenticator } from '../method.js';
 
 /** How tokens are reviewed, and how long a review counts. */
 export interface TokenReviewAuthenticatorOptions {
@@ -46,7 +47,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
       cache = new TokenCache({
         judge: token => review(token, cluster),
         // The whole endpoint: an answer from another path or server name, or to another identity, may mean another user.
-        judgedBy: () => cluster.endpoint,
+        judgedBy: () => cluster.endpoint as Endpoint,
         successTtl: ttl,
         failureTtl: Math.min(ttl, longestFailure),
         slots: new FairSlots(mostReviews),
@@ -56,12 +57,16 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
     }
     return cache;
   };
+  const ask = (token: BearerToken, { cluster, endpoint }: AuthenticationRequest) => {
+    const found = cacheOf(cluster).find(token);
+    return found instanceof Promise
+      ? found.then(outcome => userAt(endpoint, outcome))
+      : userAt(endpoint, found);
+  };
   return {
-    authenticateToken(token, { cluster, endpoint }) {
-      const found = cacheOf(cluster).find(token);
-      return found instanceof Promise
-        ? found.then(outcome => userAt(endpoint, outcome))
-        : userAt(endpoint, found);
+    authenticateToken(token, request) {
+      const opening = request.openCluster();
+      return opening === undefined ? ask(token, request) : opening.then(() => ask(token, request));
     },
   };
 }

@@ -7,6 +7,7 @@ export interface RequestLineFields {
   readonly method: string;
   readonly path: string;
   readonly remoteAddress: string | undefined;
+  readonly cluster: string | undefined;
   readonly requestId: string;
   readonly traceparent: string | undefined;
   readonly user: string | undefined;
@@ -41,6 +42,7 @@ export function createRequestLines(
     let line = `{"level":${values[level]},"time":${Date.now()}${bindings},"method":"${fields.method}"`;
     line += `,"path":${quote(fields.path)}`;
     if (remoteAddress !== undefined) line += `,"remoteAddress":"${remoteAddress}"`;
+    if (fields.cluster !== undefined) line += `,"cluster":${quote(fields.cluster)}`;
     if (fields.user !== undefined) line += `,"user":${quote(fields.user)}`;
     line += `,"requestId":${quote(fields.requestId)}`;
     if (traceparent !== undefined) line += `,"traceparent":${quote(traceparent)}`;

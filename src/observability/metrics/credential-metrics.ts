@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { ClusterLabel } from './cluster-label.js';
 
-/** The metrics of credentials and of the configuration that they come from. */
+/** What is counted and measured of one cluster's credentials. */
 export interface CredentialMetrics {
   /** A source got another credential, or failed to. */
   refreshed(source: string, result: 'success' | 'failure'): void;
@@ -10,34 +11,45 @@ export interface CredentialMetrics {
   expires(source: string, at: Date | undefined): void;
   /** When the client certificate in use expires; undefined, if there is none, removes the sample. */
   clientCertificateExpires(at: Date | undefined): void;
-  /** Changed files were read; whether they can be used. */
+}
+
+/** The metrics of all clusters' credentials. */
+export interface AllCredentialMetrics {
+  /** Those of one cluster; the counters whose labels are known are at 0 from then on. */
+  ofCluster(cluster: string): CredentialMetrics;
+  /** Changed files of the configuration were read, and could be used or not. */
   reloaded(isUsable: boolean): void;
 }
 
-/** Adds the metrics to a registry; the counters whose labels are known are at 0 from the start. */
-export function createCredentialMetrics(registry: Registry): CredentialMetrics {
+/** Adds the metrics of credentials, and of the configuration that they come from, to a registry. */
+export function createCredentialMetrics(
+  registry: Registry,
+  clusterLabel: ClusterLabel,
+): AllCredentialMetrics {
   const registers = [registry];
   const refreshes = new Counter({
     name: 'kube_api_proxy_credential_refreshes_total',
     help: 'Times that an exec plugin or an OpenID Connect issuer was asked for another credential.',
-    labelNames: ['source', 'result'],
+    labelNames: [...clusterLabel.names, 'source', 'result'],
     registers,
   });
   const unauthorized = new Counter({
     name: 'kube_api_proxy_upstream_unauthorized_total',
     help: "Requests with the proxy's own credential that the API server answered 401; proxy subresources do not count.",
+    labelNames: clusterLabel.names,
     registers,
   });
   const expiration = new Gauge({
     name: 'kube_api_proxy_credential_expiration_timestamp_seconds',
     help: 'When the credential in use expires, in seconds since 1970; no sample when that is not known.',
-    labelNames: ['source'],
+    labelNames: [...clusterLabel.names, 'source'],
     aggregator: 'first',
     registers,
   });
   const certificateExpiration = new Gauge({
     name: 'kube_api_proxy_client_certificate_expiration_timestamp_seconds',
     help: 'When the client certificate in use expires, in seconds since 1970; no sample without a client certificate.',
+    labelNames: clusterLabel.names,
     aggregator: 'first',
     registers,
   });
@@ -53,20 +65,26 @@ export function createCredentialMetrics(registry: Registry): CredentialMetrics {
     aggregator: 'first',
     registers,
   });
-  certificateExpiration.remove();
   lastReload.set(1);
   for (const result of ['success', 'failure']) reloads.inc({ result }, 0);
 
   return {
-    refreshed: (source, result) => refreshes.inc({ source, result }),
-    unauthorized: () => unauthorized.inc(),
-    expires(source, at) {
-      if (at === undefined) expiration.remove({ source });
-      else expiration.set({ source }, at.getTime() / 1000);
-    },
-    clientCertificateExpires(at) {
-      if (at === undefined) certificateExpiration.remove();
-      else certificateExpiration.set(at.getTime() / 1000);
+    ofCluster(cluster) {
+      const labels = clusterLabel.of(cluster);
+      unauthorized.inc(labels, 0);
+      certificateExpiration.remove(labels);
+      return {
+        refreshed: (source, result) => refreshes.inc({ ...labels, source, result }),
+        unauthorized: () => unauthorized.inc(labels),
+        expires(source, at) {
+          if (at === undefined) expiration.remove({ ...labels, source });
+          else expiration.set({ ...labels, source }, at.getTime() / 1000);
+        },
+        clientCertificateExpires(at) {
+          if (at === undefined) certificateExpiration.remove(labels);
+          else certificateExpiration.set(labels, at.getTime() / 1000);
+        },
+      };
     },
     reloaded(isUsable) {
       reloads.inc({ result: isUsable ? 'success' : 'failure' });

@@ -1,26 +1,29 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { KnownResources } from '../../kubernetes/known-resources.js';
-import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
+import type { ClusterLabel } from './cluster-label.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
 import { type Exposition, inFormat } from './exposition.js';
 import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { addProcessMetrics } from './process-metrics.js';
-import { createRequestMetrics, type RequestMetrics } from './request-metrics.js';
+import { createRequestMetrics, type StartRequest } from './request-metrics.js';
 import type { Snapshot } from './snapshot.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.js';
 
 /** The proxy's own metrics. */
 export interface Metrics extends Exposition {
-  requestStarted(info: RequestInfo): RequestMetrics;
-  /** A guard did not let a request pass. */
+  /**
+   * What is counted of one cluster's requests and credentials; the same for the same name.
+   *
+   * @param name A context's name; empty for requests that go to no API server.
+   */
+  ofCluster(name: string, knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>): ClusterMetrics;
+  /** A request was rejected before anybody knew where it goes. */
   rejected(reason: string): void;
-  /** A request failed on the way to the API server or back. */
-  upstreamError(reason: string): void;
-  /** Credentials and the configuration they come from. */
-  readonly credentials: CredentialMetrics;
+  /** Changed files of the configuration were read, and could be used or not. */
+  reloaded(isUsable: boolean): void;
   /** The audit log. */
   readonly audit: AuditMetrics;
   /** The TLS listener. */
@@ -35,6 +38,16 @@ export interface Metrics extends Exposition {
   snapshot(): Promise<Snapshot>;
   /** Every metric, in the order of a scrape. */
   descriptions(): MetricDescription[];
+}
+
+/** What is counted and measured of one cluster. */
+export interface ClusterMetrics {
+  readonly requestStarted: StartRequest;
+  /** A guard did not let a request pass. */
+  rejected(reason: string): void;
+  /** A request failed on the way to the API server or back. */
+  upstreamError(reason: string): void;
+  readonly credentials: CredentialMetrics;
 }
 
 /** Requests that count towards a limit now, and the number of users for whom the proxy remembers something. */
@@ -61,11 +74,12 @@ export interface MetricsOptions {
   readonly rejectionReasons: readonly string[];
   /** What can go wrong on the way to the API server: the values of a label. */
   readonly upstreamErrorReasons: readonly string[];
-  readonly knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>;
   /** Names of the methods that authenticate callers. */
   readonly authenticationMethods: readonly string[];
+  /** Whether samples say which cluster they are about: `withClusterLabel` where there are several. */
+  readonly clusterLabel: ClusterLabel;
   /** Asked at every scrape. */
-  readonly connections: () => ConnectionCounts;
+  readonly connections: () => ReadonlyMap<string, ConnectionCounts>;
   /** Asked at every scrape. */
   readonly shares: () => SharesInUse;
   /** Whether each check of readyz passes; asked at every scrape. */
@@ -78,7 +92,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registers = [registry];
 
   // The order of these calls is the order of a scrape.
-  const requestStarted = createRequestMetrics(registry, options.knownResources);
+  const { clusterLabel } = options;
+  const requestMetrics = createRequestMetrics(registry, clusterLabel);
   new Gauge({
     name: 'kube_api_proxy_places_in_use',
     help: 'Requests that count towards --max-requests-inflight and --max-longrunning-requests now; refused ones never do.',
@@ -101,18 +116,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const rejections = new Counter({
     name: 'kube_api_proxy_rejected_requests_total',
     help: 'Requests that the proxy refused by itself, by the rule that refused them.',
-    labelNames: ['reason'],
+    labelNames: [...clusterLabel.names, 'reason'],
     registers,
   });
   const upstreamErrors = new Counter({
     name: 'kube_api_proxy_upstream_errors_total',
     help: 'Requests that failed on the way to the API server or back, by what went wrong.',
-    labelNames: ['reason'],
+    labelNames: [...clusterLabel.names, 'reason'],
     registers,
   });
-  // At 0 from the start: rate() and increase() do not see a counter's first appearance.
-  for (const reason of options.rejectionReasons) rejections.inc({ reason }, 0);
-  for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ reason }, 0);
   new Gauge({
     name: 'kube_api_proxy_build_info',
     help: 'Always 1; the versions of the program and of Node.js are in the labels.',
@@ -131,16 +143,34 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
   });
   addProcessMetrics(registry);
+  const credentials = createCredentialMetrics(registry, clusterLabel);
+  const byName = new Map<string, ClusterMetrics>();
+  const createClusterMetrics: Metrics['ofCluster'] = (name, knownResources) => {
+    const labels = clusterLabel.of(name);
+    // At 0 from the start: rate() and increase() do not see a counter's first appearance.
+    for (const reason of options.rejectionReasons) rejections.inc({ ...labels, reason }, 0);
+    for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ ...labels, reason }, 0);
+    return {
+      requestStarted: requestMetrics(name, knownResources),
+      rejected: reason => rejections.inc({ ...labels, reason }),
+      upstreamError: reason => upstreamErrors.inc({ ...labels, reason }),
+      credentials: credentials.ofCluster(name),
+    };
+  };
+  const nowhere = clusterLabel.of('');
 
   return {
-    requestStarted,
-    rejected: reason => rejections.inc({ reason }),
-    upstreamError: reason => upstreamErrors.inc({ reason }),
-    credentials: createCredentialMetrics(registry),
+    ofCluster(name, knownResources) {
+      const made = byName.get(name) ?? createClusterMetrics(name, knownResources);
+      byName.set(name, made);
+      return made;
+    },
+    rejected: reason => rejections.inc({ ...nowhere, reason }),
+    reloaded: credentials.reloaded,
     audit: createAuditMetrics(registry),
     listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
-    traffic: createTrafficMetrics(registry, options.connections),
+    traffic: createTrafficMetrics(registry, options.connections, clusterLabel),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     workers: createWorkerMetrics(registry),
     snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as Snapshot,

@@ -2,8 +2,9 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { type KnownResources, other } from '../../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../../kubernetes/request-info.js';
 import { BatchedCounter } from './batched-counter.js';
+import type { ClusterLabel } from './cluster-label.js';
 import { Histogram } from './histogram.js';
-import { createRequestLabels, requestLabelNames } from './request-labels.js';
+import { createRequestLabels, type RequestLabels, requestLabelNames } from './request-labels.js';
 
 /** One request that is being served. */
 export interface RequestMetrics {
@@ -23,17 +24,21 @@ const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 
-/** Adds the metrics of requests to a registry; the function begins one request. */
+/** Begins the metrics of one request. */
+export type StartRequest = (info: RequestInfo) => RequestMetrics;
+
+/** Adds the metrics of requests to a registry; the function makes what begins the requests to one cluster. */
 export function createRequestMetrics(
   registry: Registry,
-  knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>,
-): (info: RequestInfo) => RequestMetrics {
+  clusterLabel: ClusterLabel,
+): (cluster: string, knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>) => StartRequest {
   const registers = [registry];
+  const labelNames = [...clusterLabel.names, ...requestLabelNames];
   const counters: BatchedCounter[] = [];
   const requests = new Counter({
     name: 'kube_api_proxy_requests_total',
     help: 'Requests that ended, by what they asked of the API server and the HTTP status code of the answer; code 0 is no answer.',
-    labelNames: [...requestLabelNames, 'code'],
+    labelNames: [...labelNames, 'code'],
     registers,
     collect() {
       for (const counter of counters) counter.flush();
@@ -42,14 +47,14 @@ export function createRequestMetrics(
   const durations = new Histogram({
     name: 'kube_api_proxy_request_duration_seconds',
     help: 'Time from the request to the end of its answer; long-running requests (watch, exec, logs, …) are not in it.',
-    labelNames: requestLabelNames,
+    labelNames,
     buckets: durationBuckets,
     registry,
   });
   const longRunning = new Gauge({
     name: 'kube_api_proxy_longrunning_requests',
     help: 'Long-running requests (watch, exec, logs, …) that are open now.',
-    labelNames: requestLabelNames,
+    labelNames,
     registers,
   });
   let inflight = 0;
@@ -62,7 +67,8 @@ export function createRequestMetrics(
     },
   });
 
-  const series = createRequestLabels(knownResources, labels => {
+  const createSeries = (requestLabels: RequestLabels, cluster: string) => {
+    const labels = { ...clusterLabel.of(cluster), ...requestLabels };
     const byCode = new Map<number, BatchedCounter>();
     return {
       duration: durations.labels(labels),
@@ -79,9 +85,12 @@ export function createRequestMetrics(
         counter.add(1);
       },
     };
-  });
+  };
 
-  return info => {
+  const start = (
+    series: (info: RequestInfo) => ReturnType<typeof createSeries>,
+    info: RequestInfo,
+  ): RequestMetrics => {
     const labelled = series(info);
     const lasting = isLongRunning(info);
     let over = false;
@@ -100,5 +109,9 @@ export function createRequestMetrics(
         }
       },
     };
+  };
+  return (cluster, knownResources) => {
+    const series = createRequestLabels(knownResources, labels => createSeries(labels, cluster));
+    return info => start(series, info);
   };
 }

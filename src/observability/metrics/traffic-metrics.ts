@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { BatchedCounter } from './batched-counter.js';
+import type { ClusterLabel } from './cluster-label.js';
 import { Histogram } from './histogram.js';
 
 /** A request and its answer, or a connection that was switched to another protocol. */
@@ -34,10 +35,11 @@ const firstByteBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 
-/** Adds the metrics to a registry. `connections` is asked at every scrape. */
+/** Adds the metrics to a registry. Every scrape asks for the `connections` of each cluster, by its name. */
 export function createTrafficMetrics(
   registry: Registry,
-  connections: () => ConnectionCounts,
+  connections: () => ReadonlyMap<string, ConnectionCounts>,
+  clusterLabel: ClusterLabel,
 ): TrafficMetrics {
   const registers = [registry];
   const received = new Counter({
@@ -63,10 +65,14 @@ export function createTrafficMetrics(
   new Gauge({
     name: 'kube_api_proxy_upstream_connections',
     help: 'Open connections to the API server: kept for the next request, with a request on them, or upgraded.',
-    labelNames: ['state'],
+    labelNames: [...clusterLabel.names, 'state'],
     registers,
     collect() {
-      for (const [state, count] of Object.entries(connections())) this.set({ state }, count);
+      this.reset();
+      for (const [cluster, counts] of connections()) {
+        const labels = clusterLabel.of(cluster);
+        for (const [state, count] of Object.entries(counts)) this.set({ ...labels, state }, count);
+      }
     },
   });
   const connectDurations = new Histogram({

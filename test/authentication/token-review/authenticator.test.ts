@@ -7,7 +7,8 @@ import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.
 import type { Judgement } from '../../../src/authentication/bearer-token/token-cache.js';
 import type { AuthenticationRequest } from '../../../src/authentication/method.js';
 import { createTokenReviewAuthenticator } from '../../../src/authentication/token-review/authenticator.js';
-import type { Cluster, Endpoint } from '../../../src/clusters/cluster.js';
+import type { Cluster } from '../../../src/clusters/cluster.js';
+import type { Endpoint } from '../../../src/clusters/endpoint.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -55,7 +56,9 @@ function setUp() {
     cluster: FakeCluster,
     { source = '192.0.2.1', endpoint = cluster.endpoint } = {},
   ) => {
-    const request = { cluster: cluster as unknown as Cluster, endpoint } as AuthenticationRequest;
+    const request = {
+      ...{ cluster: cluster as unknown as Cluster, endpoint, openCluster: () => undefined },
+    } as unknown as AuthenticationRequest;
     const token = { text, digest: digestOf(text), source };
     return (await authenticator.authenticateToken(token, request))?.username;
   };

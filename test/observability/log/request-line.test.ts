@@ -8,6 +8,7 @@ const every: RequestLineFields = {
   method: 'GET',
   path: '/api/v1/namespaces/default/pods/web-0/log',
   remoteAddress: '2001:db8::1',
+  cluster: 'dev',
   user: 'system:serviceaccount:default:"web"',
   requestId: '0b5c5bd2-5b8e-4a0c-9d3c-2f9b8f7d2a10',
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
-import type { Metrics } from '../../../src/observability/metrics/metrics.js';
+import type { ClusterMetrics, Metrics } from '../../../src/observability/metrics/metrics.js';
 import { addCounters, renderSum } from '../../../src/observability/metrics/snapshot.js';
 import { createIdleMetrics } from '../../support/metrics.js';
 
-function create(): Metrics {
+function create(): Metrics & ClusterMetrics {
   return createIdleMetrics({
-    connections: () => ({ idle: 1, active: 2, upgraded: 3 }),
+    connections: () => new Map([['', { idle: 1, active: 2, upgraded: 3 }]]),
     shares: () => ({ inflight: 4, longrunning: 5, users: 6 }),
     readiness: async () =>
       new Map([
@@ -313,7 +313,7 @@ describe('the metrics of several processes', () => {
     const primary = create();
     primary.workers.serving(2);
     primary.credentials.expires('exec', new Date(5000));
-    primary.credentials.reloaded(false);
+    primary.reloaded(false);
     const processes = [primary, serving(2), serving(3)];
     const snapshots = await Promise.all(processes.map(metrics => metrics.snapshot()));
     const { text } = await renderSum(snapshots, '');

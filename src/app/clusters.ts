@@ -1,0 +1,172 @@
+import { Cluster, type FollowEndpoint } from '../clusters/cluster.js';
+import type { ConfigurationOptions } from '../clusters/configuration.js';
+import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
+import { get } from '../clusters/own-request.js';
+import { ClusterRegistry } from '../clusters/registry.js';
+import { validRegexpList } from '../guard/regexp-list.js';
+import type { FetchJson } from '../kubernetes/discovery.js';
+import { createKnownResources, type KnownResources } from '../kubernetes/known-resources.js';
+import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
+import type { Logger } from '../observability/log/logger.js';
+import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
+import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
+import type { Options } from '../options/table.js';
+import type { Component } from './components.js';
+
+/** What clusters are made with. */
+export interface ClusterParts {
+  readonly options: Options;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly homedir: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Why a configuration does not go with the rest of the program; undefined when it does. */
+  readonly refuse: ConfigurationOptions['refuse'];
+  /** Follows the configuration of a context, or of the current one for an empty name; by default it reads files. */
+  readonly follow?: Follow | undefined;
+  /** Reads discovery; by default from the cluster's API server. */
+  readonly fetchDiscovery?: FetchDiscovery | undefined;
+  /** An endpoint, a credential or the contexts may be others. */
+  readonly onChange?: (() => void) | undefined;
+}
+
+/** Reads a discovery document of a cluster. */
+export type FetchDiscovery = (cluster: Cluster, ...request: Parameters<FetchJson>) => ReturnType<FetchJson>;
+
+/** Follows the configuration of a context, or of the current one for an empty name. */
+export type Follow = (name: string, options: FollowOptions) => FollowEndpoint;
+
+const followFiles: Follow = (_name, options) => use => followConfiguration(options, use);
+
+/** Discovery is read again this often, for resources that were added meanwhile. */
+const discoveryInterval = 10 * 60_000;
+
+/** The clusters of a program, with what is measured of each, and the warnings of their certificates. */
+export class Clusters implements Component {
+  readonly registry: ClusterRegistry;
+  readonly #parts: ClusterParts;
+  readonly #expiryWarnings: ExpiryWarning[] = [];
+  #isStarted = false;
+  readonly #resources = new WeakMap<Cluster, KnownResources>();
+  #discovering: NodeJS.Timeout | undefined;
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts;
+    const { options, onChange } = parts;
+    const served = options.allContexts ? validRegexpList(options.contexts, { whole: true }) : undefined;
+    this.registry = new ClusterRegistry({
+      create: name => this.#create(name),
+      serves: name => served?.matches(name) === true,
+      onChange: () => onChange?.(),
+    });
+  }
+
+  /** What is measured of a cluster's requests and credentials; undefined stands for requests that go to no API server. */
+  metricsOf(cluster: Cluster | undefined): ClusterMetrics {
+    const name = cluster === undefined ? undefined : this.nameOf(cluster);
+    return this.#parts.metrics.ofCluster(name ?? '', this.#resourcesOf(cluster ?? this.registry.default));
+  }
+
+  /** The cluster's name in metrics, logs and audit events; undefined where one cluster is served, which needs none. */
+  nameOf(cluster: Cluster): string | undefined {
+    return this.#parts.options.allContexts ? cluster.name : undefined;
+  }
+
+  /** Reads a cluster's discovery. */
+  discoveryOf(cluster: Cluster): FetchJson {
+    const { fetchDiscovery: fetch = fetchDiscovery } = this.#parts;
+    return (path, accept) => fetch(cluster, path, accept);
+  }
+
+  /** Begins to learn which resources there are: dials. */
+  discover(): void {
+    const refresh = () => {
+      for (const cluster of this.registry.used) {
+        if (cluster.endpoint !== undefined) void this.#resourcesOf(cluster).refresh();
+      }
+    };
+    refresh();
+    this.#discovering = setInterval(refresh, discoveryInterval).unref();
+  }
+
+  /** Begins to warn of certificates that expire soon. */
+  start(): void {
+    this.#isStarted = true;
+    for (const warning of this.#expiryWarnings) warning.start();
+  }
+
+  close(): void {
+    clearInterval(this.#discovering);
+    this.registry.close();
+    for (const warning of this.#expiryWarnings) warning.close();
+  }
+
+  #resourcesOf(cluster: Cluster): KnownResources {
+    const resources = this.#resources.get(cluster) ?? createKnownResources(this.discoveryOf(cluster));
+    this.#resources.set(cluster, resources);
+    return resources;
+  }
+
+  #create(name: string): Cluster {
+    const { options, metrics, follow = followFiles } = this.#parts;
+    const warning = this.#createExpiryWarning(name);
+    const credentials = () => this.metricsOf(cluster).credentials;
+    const cluster: Cluster = new Cluster(name, follow(name, this.#followOptions(name, credentials)), {
+      keepAlive: options.keepalive,
+      // client-go's own switch.
+      http2: (this.#parts.env['DISABLE_HTTP2'] ?? '') === '',
+      onCertificate(notAfter) {
+        credentials().clientCertificateExpires(notAfter);
+        warning.watch(notAfter);
+      },
+      onConnect: metrics.traffic.connected,
+      onFirstByte: metrics.traffic.firstByte,
+    });
+    return cluster;
+  }
+
+  #createExpiryWarning(name: string): ExpiryWarning {
+    const of = name === '' ? '' : ` of context ${JSON.stringify(name)}`;
+    const warning = createExpiryWarning(this.#parts.logger, `the client certificate${of}`);
+    this.#expiryWarnings.push(warning);
+    if (this.#isStarted) warning.start();
+    return warning;
+  }
+
+  #followOptions(name: string, credentials: () => CredentialMetrics): FollowOptions {
+    const { options, env, homedir, metrics, refuse, onChange } = this.#parts;
+    const logger = name === '' ? this.#parts.logger : this.#parts.logger.child({ cluster: name });
+    return {
+      location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
+      env,
+      overrides: name === '' ? options : { ...options, context: name },
+      events: {
+        expires: (source, at) => credentials().expires(source, at),
+        refreshed(source, result) {
+          credentials().refreshed(source, result);
+          if (result === 'success') onChange?.();
+        },
+        log: logger,
+      },
+      ...(refuse !== undefined && { refuse }),
+      ...(name === '' && { onContexts: names => this.registry.update(names) }),
+      onReload: problems => {
+        if (name === '') metrics.reloaded(problems.length === 0);
+        if (problems.length === 0) {
+          logger.info('configuration reloaded');
+          onChange?.();
+        } else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
+      },
+    };
+  }
+}
+
+/** Milliseconds. */
+const discoveryTimeout = 30_000;
+
+/** A discovery document, as JSON. Rejects before the cluster is open: its first request opens it, and nothing else does. */
+export async function fetchDiscovery(cluster: Cluster, path: string, accept: string): ReturnType<FetchJson> {
+  if (cluster.endpoint === undefined) throw new Error('the cluster is not open');
+  const { status, text } = await get(cluster, path, { accept, timeout: discoveryTimeout });
+  return { status, body: JSON.parse(text) as unknown };
+}

@@ -1,0 +1,61 @@
+import type { Credential } from '../credentials/credential.js';
+import type { CredentialSource } from '../credentials/credential-source.js';
+import type { ClientConfig } from '../kubeconfig/types.js';
+import type { Dial } from '../transport/dial/dial.js';
+import type { ProxyConfig } from '../transport/dial/proxy-url.js';
+import type { ConnectionPool } from '../transport/pool.js';
+import type { RoundTripper } from '../transport/round-trip.js';
+
+/** One API server and one way to authenticate to it. It never changes: another configuration is another endpoint. */
+export interface Endpoint {
+  /** Name of the kubeconfig's context; empty where flags alone say what the API server is. */
+  readonly context: string;
+  readonly config: ClientConfig;
+  /** PEM of the trusted authorities; undefined means the well-known ones. */
+  readonly certificateAuthority: Buffer | undefined;
+  readonly source: CredentialSource;
+  /** The proxy in between, if any. */
+  readonly proxy: ProxyConfig | undefined;
+}
+
+/** What one request goes to the API server with: it keeps its session to its end, whatever changes meanwhile. */
+export interface Session {
+  /** The endpoint that it was made from. A request that was judged for another one is judged again before it is sent. */
+  readonly endpoint: Endpoint;
+  /** Value of the Host header, and the name used in messages. */
+  readonly host: string;
+  /** Path of the kubeconfig's server URL, without a trailing slash; empty when it has none. */
+  readonly serverPath: string;
+  readonly credential: Credential;
+  /** Flat list of Impersonate-* fields; empty unless impersonation is configured. */
+  readonly impersonation: readonly string[];
+  readonly pool: ConnectionPool;
+  /** Sends a request over the pool, once more if a connection has gone stale. */
+  readonly roundTripper: RoundTripper;
+  readonly dial: Dial;
+}
+
+/** Whether both are the same API server, reached in the same way. Then a path, and an answer about a caller, mean the same at both. */
+export function isSameServer(one: Endpoint, other: Endpoint): boolean {
+  return (
+    one === other || (haveSameConnections(one, other) && one.config.server.path === other.config.server.path)
+  );
+}
+
+/** Whether a connection for one serves the other too, apart from client certificates. */
+export function haveSameConnections(one: Endpoint, other: Endpoint): boolean {
+  return (
+    connectionKey(one) === connectionKey(other) &&
+    isSamePem(one.certificateAuthority, other.certificateAuthority)
+  );
+}
+
+function connectionKey({ config, proxy }: Endpoint): string {
+  const { server, insecureSkipTlsVerify, tlsServerName } = config;
+  const { protocol, hostname, port } = server;
+  return JSON.stringify([protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy]);
+}
+
+function isSamePem(one: Buffer | undefined, other: Buffer | undefined): boolean {
+  return one === other || (one !== undefined && other !== undefined && one.equals(other));
+}

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { projectFile } from './support/project.js';
 
-/** A project with the linter's configuration, and files that import what they must not. */
+/** A project with the linter's configuration, and files that break its rules. */
 const files: Readonly<Record<string, string>> = {
   'src/main.ts': "import './transport/pool.js';\n",
   'src/kubernetes/allowed.ts': "import '../http/header-fields.js';\n",
@@ -28,6 +28,7 @@ const files: Readonly<Record<string, string>> = {
   'src/unheard-of/a.ts': "import '../lib/clock.js';\n",
   'src/lib/one.ts': "import type { Two } from './two.js';\nexport type One = { readonly two?: Two };\n",
   'src/lib/two.ts': "import type { One } from './one.js';\nexport type Two = { readonly one?: One };\n",
+  'src/lib/long.ts': `${'// One line\n'.repeat(300)}export {};\n`,
   'test/kubernetes/value.test.ts': "import '../proxy/headers.js';\nimport '../../src/proxy/headers.js';\n",
 };
 
@@ -66,6 +67,13 @@ describe('the linter', () => {
         'src/transport/http1/connection.ts: src/transport must not import from src/proxy: src/imports.grit does not allow it',
         'src/unheard-of/a.ts: src/unheard-of must not import from src/lib: src/imports.grit does not allow it',
       ],
+    );
+  });
+
+  it('reports a file of more than 300 lines', () => {
+    assert.deepEqual(
+      found.filter(([rule]) => rule === 'lint/style/noExcessiveLinesPerFile').map(([, file]) => file),
+      ['src/lib/long.ts'],
     );
   });
 

@@ -1,3 +1,13 @@
+import {
+  illegal,
+  lineBreak,
+  malformed,
+  parseFields,
+  ResponseError,
+  splitLines,
+  token,
+} from './header-lines.js';
+
 /** What comes of an answer's bytes, in this order; chunks are parts of the buffers that were given. */
 export interface ResponseEvents {
   /**
@@ -12,18 +22,6 @@ export interface ResponseEvents {
   onEnd(trailers: string[]): void;
 }
 
-/** What is wrong with an answer: its bytes are not HTTP/1.1, or there are too many of them. */
-export class ResponseError extends Error {
-  override readonly name = 'ResponseError';
-
-  constructor(
-    readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE',
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
 /** Bytes of a head, and again of trailers: net/http's DefaultMaxHeaderBytes. */
 const maxHeaderSize = 1 << 20;
 /** Bytes of a chunk's size and its extensions. */
@@ -36,12 +34,6 @@ const lineFeed = 0x0a;
 
 const protocol = 'HTTP/1.';
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
-const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/.source;
-const fieldName = new RegExp(`^${token}$`);
-/** What no head has, its line ends aside (RFC 9110, section 5.5). */
-const illegal = /[^\t\r\n\x20-\x7e\x80-\xff]/;
-/** RFC 9112, section 2.2, lets a bare CR or LF be refused. */
-const lineBreak = /[\r\n]/;
 const digits = /^\d{1,15}$/;
 /** A size of at most 2^52, and extensions (RFC 9112, section 7.1.1), which mean nothing here. */
 const chunkLine = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;${token}(?:=(?:${token}|"(?:[^"\\\\]|\\\\.)*"))?)*$`);
@@ -285,40 +277,4 @@ function refuseBareLineFeed(chunk: Buffer, from: number): void {
   for (let at = chunk.indexOf(lineFeed, from); at !== incomplete; at = chunk.indexOf(lineFeed, at + 1)) {
     if (chunk[at - 1] !== carriageReturn) throw malformed('the end of a line');
   }
-}
-
-function splitLines(text: string): string[] {
-  if (illegal.test(text)) throw malformed('a control character in a head');
-  return text.split('\r\n');
-}
-
-/** Fields from a line on: name, value, name, value, …. A folded line has no name of its own, and is refused. */
-function parseFields(lines: readonly string[], from: number): string[] {
-  const fields: string[] = [];
-  for (let index = from; index < lines.length; index++) {
-    const line = lines[index] as string;
-    const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(colon, 0));
-    const value = withoutSpace(line, colon + 1);
-    if (!fieldName.test(name) || lineBreak.test(value)) throw malformed('a header field');
-    fields.push(name, value);
-  }
-  return fields;
-}
-
-/** What stands from `from` to the end of the line, without spaces and tabs around it. */
-function withoutSpace(line: string, from: number): string {
-  let start = from;
-  let end = line.length;
-  while (start < end && isSpace(line.charCodeAt(start))) start++;
-  while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
-  return line.slice(start, end);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
-function malformed(what: string): ResponseError {
-  return new ResponseError('MALFORMED_RESPONSE', `${what} is not HTTP/1.1`);
 }

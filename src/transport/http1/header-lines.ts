@@ -1,0 +1,55 @@
+/** An answer cannot be read: its bytes are not HTTP/1.1, or its head is too large. */
+export class ResponseError extends Error {
+  override readonly name = 'ResponseError';
+
+  constructor(
+    readonly code: 'MALFORMED_RESPONSE' | 'RESPONSE_HEADERS_TOO_LARGE',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export function malformed(what: string): ResponseError {
+  return new ResponseError('MALFORMED_RESPONSE', `${what} is not HTTP/1.1`);
+}
+
+export const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/.source;
+const fieldName = new RegExp(`^${token}$`);
+/** Characters that a head cannot contain, besides line ends (RFC 9110, section 5.5). */
+export const illegal = /[^\t\r\n\x20-\x7e\x80-\xff]/;
+/** A bare CR or LF, which a recipient may reject (RFC 9112, section 2.2). */
+export const lineBreak = /[\r\n]/;
+
+/** The lines of a head. Throws a ResponseError if it contains a control character. */
+export function splitLines(text: string): string[] {
+  if (illegal.test(text)) throw malformed('a control character in a head');
+  return text.split('\r\n');
+}
+
+/** The fields from a line on: name, value, name, value, …. Throws a ResponseError, also for a folded line, which has no name of its own. */
+export function parseFields(lines: readonly string[], from: number): string[] {
+  const fields: string[] = [];
+  for (let index = from; index < lines.length; index++) {
+    const line = lines[index] as string;
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(colon, 0));
+    const value = withoutSpace(line, colon + 1);
+    if (!fieldName.test(name) || lineBreak.test(value)) throw malformed('a header field');
+    fields.push(name, value);
+  }
+  return fields;
+}
+
+/** The text from `from` to the end of the line, without the spaces and tabs around it. */
+function withoutSpace(line: string, from: number): string {
+  let start = from;
+  let end = line.length;
+  while (start < end && isSpace(line.charCodeAt(start))) start++;
+  while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
+  return line.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}

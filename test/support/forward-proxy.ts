@@ -45,7 +45,9 @@ export async function startConnectProxy(
   const requests: TunnelRequest[] = [];
   const { certificate, credentials: wanted } = options;
   const server =
-    certificate === undefined ? http.createServer() : https.createServer(tlsOptions(certificate));
+    certificate === undefined
+      ? http.createServer()
+      : createHalfOpenServer({ cert: certificate.certificate, key: certificate.key });
   server.on('connect', (request: http.IncomingMessage, client: Socket, head: Buffer) => {
     const target = request.url ?? '';
     const credentials = readBasic(request.headers['proxy-authorization']);
@@ -121,9 +123,14 @@ export async function startSocksProxy(options: ForwardProxyOptions = {}): Promis
   return listen(server, requests);
 }
 
-function tlsOptions({ certificate, key }: CertificatePair): https.ServerOptions & { allowHalfOpen: boolean } {
-  // A half-open TLS socket whose client left during the handshake is only closed by the time limit.
-  return { cert: certificate, key, allowHalfOpen: true, handshakeTimeout: 300 };
+/**
+ * An https server whose connections may be half-open, once they are connections: a socket whose client leaves during the handshake closes.
+ * A half-open one would stay until the time limit, and a short limit closes honest connections on a busy machine.
+ */
+export function createHalfOpenServer(options: https.ServerOptions): https.Server {
+  return https.createServer(options).prependListener('secureConnection', socket => {
+    socket.allowHalfOpen = true;
+  });
 }
 
 /** Waits until no client has a connection to the proxy. */

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +11,7 @@ import { requestUpgrade } from '../../../src/transport/upgrade-connection.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates.js';
 import {
+  createHalfOpenServer,
   type ForwardProxy,
   type ForwardProxyOptions,
   startConnectProxy,
@@ -49,17 +49,14 @@ interface ApiServer {
 /** Answers GET with its path; an upgrade with 101 and an echo that ends when the client has ended. */
 async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Promise<ApiServer> {
   const handshakes: ApiServer['handshakes'] = [];
-  const options: https.ServerOptions & { allowHalfOpen: boolean } = {
+  const options = {
     cert: serverPair.certificate,
     key: serverPair.key,
     ca: authority.certificate,
     requestCert: true,
     rejectUnauthorized: true,
-    allowHalfOpen: true,
-    // A half-open TLS socket whose client left during the handshake is only closed by the time limit.
-    handshakeTimeout: 300,
   };
-  const server = protocol === 'https:' ? https.createServer(options) : http.createServer();
+  const server = protocol === 'https:' ? createHalfOpenServer(options) : http.createServer();
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => sockets.add(socket.on('error', () => {})));
   server.on('secureConnection', (socket: tls.TLSSocket) => {

@@ -4,6 +4,7 @@ import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { get } from '../clusters/own-request.js';
 import { ClusterRegistry } from '../clusters/registry.js';
 import { validRegexpList } from '../guard/regexp-list.js';
+import { hostOf } from '../kubeconfig/server-address.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
 import { createKnownResources, type KnownResources } from '../kubernetes/known-resources.js';
 import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
@@ -47,6 +48,7 @@ export class Clusters implements Component {
   readonly #parts: ClusterParts;
   readonly #expiryWarnings: ExpiryWarning[] = [];
   #isStarted = false;
+  readonly #warnedOf = new Set<string>();
   readonly #resources = new WeakMap<Cluster, KnownResources>();
   #discovering: NodeJS.Timeout | undefined;
 
@@ -57,7 +59,10 @@ export class Clusters implements Component {
     this.registry = new ClusterRegistry({
       create: name => this.#create(name),
       serves: name => served?.matches(name) === true,
-      onChange: () => onChange?.(),
+      onChange: () => {
+        this.#warnOfHidden();
+        onChange?.();
+      },
     });
   }
 
@@ -70,6 +75,19 @@ export class Clusters implements Component {
   /** The cluster's name in metrics, logs and audit events; undefined where one cluster is served, which needs none. */
   nameOf(cluster: Cluster): string | undefined {
     return this.#parts.options.allContexts ? cluster.name : undefined;
+  }
+
+  /** What is at `/`, for a log line; nothing of it is a secret. */
+  describeDefault({ cluster, user }: Pick<Options, 'cluster' | 'user'>): object {
+    const { name, endpoint } = this.registry.default;
+    const context = this.registry.contexts.find(summary => summary.name === name);
+    const server = endpoint?.config.server;
+    return {
+      context: name || undefined,
+      cluster: cluster || context?.cluster || undefined,
+      server: server && `${server.protocol}//${hostOf(server)}${server.path}`,
+      user: user || context?.user || undefined,
+    };
   }
 
   /** Reads a cluster's discovery. */
@@ -99,6 +117,22 @@ export class Clusters implements Component {
     clearInterval(this.#discovering);
     this.registry.close();
     for (const warning of this.#expiryWarnings) warning.close();
+  }
+
+  /** Below `/clusters/a/b`, context `a/b` answers, and context `a` cannot be asked for its path `/b`. */
+  #warnOfHidden(): void {
+    const { names } = this.registry;
+    for (const name of names) {
+      for (let end = name.indexOf('/'); end !== -1; end = name.indexOf('/', end + 1)) {
+        const hidden = name.slice(0, end);
+        if (!names.has(hidden) || this.#warnedOf.has(name)) continue;
+        this.#warnedOf.add(name);
+        this.#parts.logger.warn(
+          { context: name, hides: hidden, path: name.slice(end) },
+          'the name of a context hides a path of another one',
+        );
+      }
+    }
   }
 
   #resourcesOf(cluster: Cluster): KnownResources {
@@ -149,7 +183,7 @@ export class Clusters implements Component {
         log: logger,
       },
       ...(refuse !== undefined && { refuse }),
-      ...(name === '' && { onContexts: names => this.registry.update(names) }),
+      ...(name === '' && { onContexts: contexts => this.registry.update(contexts) }),
       onReload: problems => {
         if (name === '') metrics.reloaded(problems.length === 0);
         if (problems.length === 0) {

@@ -2,11 +2,12 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { configureAuthentication } from '../authentication/configure.js';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
-import { ConfigurationError } from '../clusters/cluster.js';
+import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import { createImpersonationCheck } from '../clusters/impersonation-access.js';
-import { createReachabilityCheck } from '../clusters/reachability.js';
+import { Reachability } from '../clusters/reachability.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
+import { type ClusterStates, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health, type HealthCheck } from '../endpoints/health.js';
 import { rejectionReasons } from '../guard/guards.js';
 import { RequestSlots } from '../guard/request-slots.js';
@@ -47,6 +48,7 @@ export interface Team {
   readonly checks?: readonly HealthCheck[];
   /** Answers for all processes, in place of this one. */
   readonly health?: Health;
+  readonly clusterStates?: ClusterStates;
   readonly exposition?: Exposition;
   /** Opens the audit log, in place of a file. */
   readonly openAudit?: typeof openAuditLog;
@@ -61,6 +63,7 @@ export interface Program {
   readonly clusters: ClusterRegistry;
   readonly metrics: Metrics;
   readonly health: Health;
+  readonly clusterStates: ClusterStates;
   /** Begins to fetch an OIDC issuer's keys, where there is one: for callers, and for the check of readyz. */
   readonly fetchKeys: () => void;
   /** Begins to learn what serving needs to know, which resources there are and an OIDC issuer's keys: dials. */
@@ -130,8 +133,11 @@ export async function createProgram(
     findAuditLog(options, team.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
   ]);
   const { auditLog } = audit;
-  for (const part of [auditLog, authentication, tls])
-    if (part !== undefined && 'close' in part) components.add(part);
+  for (const part of [auditLog, tls]) if (part !== undefined && 'close' in part) components.add(part);
+  // Each process starts it by itself, and not only the one that warns.
+  if (authentication !== undefined && 'close' in authentication)
+    components.add({ close: authentication.close });
+
   const problems = [opened, authentication, folder, tls, audit].flatMap(part =>
     part !== undefined && 'problems' in part ? part.problems : [],
   );
@@ -148,13 +154,16 @@ export async function createProgram(
   clusters.metricsOf(cluster);
 
   const shutdown = createShutdownCheck();
-  const mayImpersonate =
-    authentication && createImpersonationCheck(cluster, () => authentication.impersonated());
+  const createCheck =
+    authentication &&
+    ((asked: Cluster) => createImpersonationCheck(asked, () => authentication.impersonated()));
+  const mayImpersonate = createCheck?.(cluster);
+  const reachability = new Reachability(cluster);
   health = createHealth(
     [
       ...(team.checks ?? []),
       { name: 'credentials', check: async () => void (await sessionWithin(cluster, probeTimeout)) },
-      { name: 'upstream', check: createReachabilityCheck(cluster) },
+      { name: 'upstream', check: reachability.check },
       ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
       ...(authentication?.checks ?? []),
       { name: 'shutdown', check: shutdown.check },
@@ -162,12 +171,13 @@ export async function createProgram(
     () => unknownResources.warnings(),
   );
   const exposition = team.exposition ?? metrics;
+  const clusterStates = team.clusterStates ?? createClusterStates(clusters.registry, createCheck);
   const admin =
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer(exposition, health));
   const app = components.add(
     await buildServer({
       options: { ...options, www: folder.path },
-      ...{ clusters, metrics, exposition, logger, openStreams, tls, slots },
+      ...{ clusters, clusterStates, metrics, exposition, logger, openStreams, tls, slots },
       health: team.health ?? health,
       authentication: authentication?.authentication,
       audit: auditLog?.log,
@@ -175,19 +185,21 @@ export async function createProgram(
   );
   const fetchKeys = () => authentication?.start();
   return {
-    ...{ app, admin, openStreams, metrics, health, auditLog, fetchKeys },
+    ...{ app, admin, openStreams, metrics, health, clusterStates, auditLog, fetchKeys },
     clusters: clusters.registry,
     discover() {
       fetchKeys();
       clusters.discover();
     },
     startWarnings() {
-      clusters.start();
-      void unknownResources.start();
-      tls?.start();
-      mayImpersonate?.().catch((error: Error) =>
-        logger.warn({ reason: error.message }, 'callers cannot be impersonated'),
-      );
+      components.start();
+      logger.info(clusters.describeDefault(options), 'requests to / go to this API server');
+      reachability.check().catch((error: Error) => {
+        logger.warn({ reason: error.message }, 'the API server cannot be reached');
+      });
+      mayImpersonate?.().catch((error: Error) => {
+        logger.warn({ reason: error.message }, 'callers cannot be impersonated');
+      });
     },
     beUnready: shutdown.begin,
     close: () => components.close(),

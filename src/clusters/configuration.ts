@@ -1,6 +1,7 @@
 import { loadCertificateAuthority } from '../credentials/certificate-authority.js';
 import type { CredentialEvents } from '../credentials/credential-source.js';
 import { prepareCredentialSource } from '../credentials/select.js';
+import { type ContextSummary, summarizeContexts } from '../kubeconfig/contexts.js';
 import { inClusterKubeconfig, serviceAccountDirectory } from '../kubeconfig/in-cluster.js';
 import {
   type KubeconfigLocation,
@@ -23,15 +24,14 @@ export interface Configuration extends Endpoint {
   readonly files: readonly string[];
   /** Whether there was a kubeconfig with anything in it, as against flags or a Pod's service account alone. */
   readonly hasKubeconfig: boolean;
-  /** The names of the kubeconfig's contexts, in its order. */
-  readonly contexts: readonly string[];
+  readonly contexts: readonly ContextSummary[];
 }
 
 /** What is wrong with it, and the files that may put it right, as far as it could be read. */
 interface Unusable {
   readonly problems: readonly string[];
   readonly files?: readonly string[];
-  readonly contexts?: readonly string[];
+  readonly contexts?: readonly ContextSummary[];
 }
 
 /** Where a configuration is read from. */
@@ -67,7 +67,7 @@ export async function loadConfiguration(
       ? inClusterKubeconfig(env, serviceAccountDirectory)
       : undefined;
   const kubeconfig = inCluster ?? loaded.kubeconfig;
-  const contexts = [...kubeconfig.contexts.keys()];
+  const contexts = summarizeContexts(kubeconfig);
   const resolved = resolveClientConfig(kubeconfig, overrides);
   if ('problems' in resolved) return { ...resolved, contexts };
   const { config } = resolved;
@@ -91,7 +91,7 @@ export async function loadConfiguration(
     createIssuerDispatcher: createIssuerDispatcher(env),
   });
   const chosen = isSet(overrides.context) ? overrides.context : (kubeconfig.currentContext ?? '');
-  const context = contexts.includes(chosen) ? chosen : '';
+  const context = kubeconfig.contexts.has(chosen) ? chosen : '';
   return {
     context,
     config,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ContextSummary } from '../kubeconfig/contexts.js';
 import { watchFiles } from '../lib/file-watch.js';
 import { ConfigurationError } from './cluster.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
@@ -9,7 +10,7 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'>
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
   /** The kubeconfig was read, and has these contexts. */
-  readonly onContexts?: (names: readonly string[]) => void;
+  readonly onContexts?: (contexts: readonly ContextSummary[]) => void;
   /** Milliseconds between checks, 4,000 by default: a rotated file is in use within twice that. */
   readonly interval?: number;
   /** Milliseconds that a request waits after a 401 for the files to be read, 1,000 by default. Only a file that cannot be read takes longer. */

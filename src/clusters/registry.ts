@@ -1,3 +1,4 @@
+import type { ContextSummary } from '../kubeconfig/contexts.js';
 import type { Cluster } from './cluster.js';
 
 /** How a registry makes its clusters. */
@@ -16,7 +17,7 @@ export class ClusterRegistry {
   readonly default: Cluster;
   readonly #options: ClusterRegistryOptions;
   readonly #others = new Map<string, Cluster>();
-  #contexts: readonly string[] = [];
+  #contexts: readonly ContextSummary[] = [];
   #names: ReadonlySet<string> = new Set();
 
   constructor(options: ClusterRegistryOptions) {
@@ -25,7 +26,7 @@ export class ClusterRegistry {
   }
 
   /** The contexts of the kubeconfig. */
-  get contexts(): readonly string[] {
+  get contexts(): readonly ContextSummary[] {
     return this.#contexts;
   }
 
@@ -54,10 +55,10 @@ export class ClusterRegistry {
   }
 
   /** The kubeconfig has these contexts now. Open requests to one that has gone go on; there are no new ones. */
-  update(contexts: readonly string[]): void {
+  update(contexts: readonly ContextSummary[]): void {
     if (JSON.stringify(this.#contexts) === JSON.stringify(contexts)) return;
     this.#contexts = contexts;
-    this.#names = new Set(contexts.filter(this.#options.serves));
+    this.#names = new Set(contexts.map(({ name }) => name).filter(this.#options.serves));
     this.#closeUnserved();
     this.#options.onChange?.();
   }

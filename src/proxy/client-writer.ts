@@ -7,7 +7,7 @@ import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js'
 import type { ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
-import { inboundHeaders, trailerFields, withPossibleTrailer } from './headers.js';
+import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 
 /**
  * Bytes of an answer that wait for its client before its upstream connection waits too. At Node's own mark of 16 KB every
@@ -20,7 +20,7 @@ const batch = 32 * 1024;
 const maxEvent = 8 * 1024;
 
 /** What it needs of the request that is answered. */
-export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record' | 'answerHeaders'>;
+export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record'> & HeadRequest;
 
 /** What its owner tells it and hears of it. */
 export interface WriterOwner {
@@ -85,9 +85,8 @@ export class ClientWriter implements ResponseSink, BytesHolder {
   head(statusCode: number, statusMessage: string, rawHeaders: string[]): void {
     if (this.#over) return;
     const response = this.#response;
-    const { reply, record, answerHeaders } = this.#request;
-    const headers = inboundHeaders(rawHeaders);
-    if (answerHeaders !== undefined) headers.push(...answerHeaders);
+    const { reply, record } = this.#request;
+    const headers = responseHeaders(rawHeaders, this.#request);
     response.sendDate = false;
     if (this.#owner.endsConnection) response.shouldKeepAlive = false;
     response.writeHead(statusCode, statusMessage, withPossibleTrailer(statusCode, headers, response));

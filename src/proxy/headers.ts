@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { hasField, indexOfField, type RawHeaders } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
+import type { RequestContext } from '../request/context.js';
+import { type PrefixedRequest, relocate } from './location.js';
 
 /** What a request is given on its way to the API server, besides the client's own headers. */
 export interface Additions {
@@ -86,6 +88,17 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
   }
   if (forwardedFor !== '') headers.push('X-Forwarded-For', forwardedFor);
   headers.push(...additions.impersonation);
+  return headers;
+}
+
+/** What the headers of a response depend on. */
+export type HeadRequest = PrefixedRequest & Pick<RequestContext, 'answerHeaders'>;
+
+/** The headers of a response as its client gets it, on either leg: those of the API server and those that the guards have added. */
+export function responseHeaders(rawHeaders: RawHeaders, request: HeadRequest): string[] {
+  const headers = inboundHeaders(rawHeaders);
+  relocate(headers, request);
+  if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
   return headers;
 }
 

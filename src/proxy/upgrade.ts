@@ -12,7 +12,7 @@ import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
-import { inboundHeaders, withPossibleTrailer } from './headers.js';
+import { responseHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -169,9 +169,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     if (this.#done) return;
     const response = this.#response;
     const statusCode = answer.statusCode as number;
-    const headers = inboundHeaders(answer.rawHeaders);
-    const { answerHeaders } = this.#request;
-    if (answerHeaders !== undefined) headers.push(...answerHeaders);
+    const headers = responseHeaders(answer.rawHeaders, this.#request);
     response.sendDate = false;
     response.shouldKeepAlive = false;
     try {

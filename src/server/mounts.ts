@@ -47,6 +47,8 @@ const ownMounts: ReadonlyMap<string, Mount> = new Map(
   ).map(([name, access]) => [ownPrefix + name, { route: ownPrefix + name, access, ...own }]),
 );
 
+/** Which contexts are served, and how they are; with --all-contexts only. */
+export const clustersMount: Mount = { ...own, route: '/-/clusters', access: 'caller' };
 /** A folder of files. */
 export const filesMount: Mount = { ...own, route: '/static', access: 'caller', isCounted: true };
 /** Where nothing answers. */
@@ -80,7 +82,11 @@ export function createMounts(
     ...{ mount, target, prefix, cluster },
   });
   return rawUrl => {
-    if (rawUrl.startsWith(ownPrefix)) return at(ownMounts.get(pathOf(rawUrl)) ?? noMount, rawUrl);
+    if (rawUrl.startsWith(ownPrefix)) {
+      const path = pathOf(rawUrl);
+      if (allContexts && path === clustersMount.route) return at(clustersMount, rawUrl);
+      return at(ownMounts.get(path) ?? noMount, rawUrl);
+    }
     if (allContexts && isUnder(rawUrl, clustersPrefix)) {
       const found = findContext(rawUrl);
       if (found === undefined) return at(unknownContextMount, rawUrl);

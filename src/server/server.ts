@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
+import type { ClusterStates } from '../clusters/states.js';
+import { clustersEndpoint } from '../endpoints/clusters.js';
 import type { Health } from '../endpoints/health.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
@@ -31,7 +33,14 @@ import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
-import { apiRoute, createMounts, filesMount, ownPrefix, unknownContextMount } from './mounts.js';
+import {
+  apiRoute,
+  clustersMount,
+  createMounts,
+  filesMount,
+  ownPrefix,
+  unknownContextMount,
+} from './mounts.js';
 
 /** The API servers that there are, and what is measured of each. */
 interface ServedClusters extends MeasuredClusters {
@@ -55,6 +64,7 @@ type ServerOptions = GuardOptions & {
 export interface ServerParts {
   readonly options: ServerOptions;
   readonly clusters: ServedClusters;
+  readonly clusterStates: ClusterStates;
   readonly metrics: Metrics;
   /** What a scrape is answered with: `metrics`, unless there are more processes to speak for. */
   readonly exposition: Exposition;
@@ -85,7 +95,7 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 /** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, clusters, metrics, exposition, health, logger, openStreams, authentication } = parts;
-  const { slots, audit } = parts;
+  const { slots, audit, clusterStates } = parts;
   const guards = new GuardChain(options, { authentication, slots });
   const accounting = new Accounting({
     metrics,
@@ -130,6 +140,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
 
   await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
+  if (options.allContexts)
+    await app.register(clustersEndpoint, { clusterStates, route: clustersMount.route });
   if (options.www !== '') {
     const { staticFiles } = await import('../endpoints/static-files.js');
     await app.register(staticFiles, {

@@ -1,7 +1,9 @@
 import type { Endpoint } from '../clusters/endpoint.js';
+import type { ClusterState } from '../clusters/states.js';
 import type { Credential } from '../credentials/credential.js';
 import type { CredentialSourceName } from '../credentials/credential-source.js';
 import type { HealthAnswer } from '../endpoints/health.js';
+import type { ContextSummary } from '../kubeconfig/contexts.js';
 import type { LoggerOptions } from '../observability/log/logger.js';
 import type { Rendered } from '../observability/metrics/exposition.js';
 import type { Snapshot } from '../observability/metrics/snapshot.js';
@@ -37,7 +39,7 @@ export interface Start {
   readonly logging: Omit<LoggerOptions, 'shared' | 'fd'>;
   /** That of `/`. */
   readonly endpoint: SharedEndpoint;
-  readonly contexts: readonly string[];
+  readonly contexts: readonly ContextSummary[];
 }
 
 /** What the primary tells a worker. */
@@ -46,7 +48,7 @@ export type ToWorker =
   /** The endpoint of a context, or of `/` for an empty name. */
   | { readonly type: 'endpoint'; readonly cluster: string; readonly endpoint: SharedEndpoint }
   /** The kubeconfig's contexts. */
-  | { readonly type: 'contexts'; readonly names: readonly string[] }
+  | { readonly type: 'contexts'; readonly contexts: readonly ContextSummary[] }
   | { readonly type: 'credential'; readonly source: number; readonly given: GivenCredential }
   | { readonly type: 'level'; readonly level: string }
   /** Comes with a socket. */
@@ -75,6 +77,8 @@ export interface ToldByPrimary {
   credential: { question: number; answer: GivenCredential };
   /** The API server refused a credential; answered when there is another, or none to be had. */
   refused: { question: { readonly source: number; readonly credential: number }; answer: undefined };
+  /** What `/-/clusters` says. */
+  clusters: { question: undefined; answer: readonly ClusterState[] };
   /** The query of a readyz request. */
   readyz: { question: string; answer: HealthAnswer };
   /** The Accept header of a scrape. */

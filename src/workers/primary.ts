@@ -66,6 +66,7 @@ export async function createPrimary(
       endpoint: credentials.endpoint,
       credential: credentials.credential,
       refused: async ({ source, credential }) => void (await credentials.refused(source, credential)),
+      clusters: () => program.clusterStates.states(),
       readyz: query => health.answer('readyz', query),
       metrics: exposition.render,
       heard: async () => undefined,

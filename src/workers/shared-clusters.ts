@@ -73,7 +73,7 @@ export function createSharedClusters(
           break;
         }
         case 'contexts':
-          contexts = message.names;
+          ({ contexts } = message);
           onContexts?.(contexts);
           break;
         case 'credential':

@@ -88,7 +88,7 @@ export function shareCredentials(
   const publish = (): void => {
     if (contexts !== clusters.contexts) {
       contexts = clusters.contexts;
-      tell({ type: 'contexts', names: contexts });
+      tell({ type: 'contexts', contexts });
     }
     const used = new Set(clusters.used);
     for (const [name, one] of published) {

@@ -51,6 +51,7 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
             { tell: lines => tell({ type: 'audit', lines }), heard: () => channel.ask('heard', undefined) },
             metrics,
           ),
+        clusterStates: { states: () => channel.ask('clusters', undefined) },
         exposition: { render: accept => channel.ask('metrics', accept) },
         health: {
           ...own,

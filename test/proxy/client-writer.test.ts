@@ -55,7 +55,8 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
       overs += 1;
     },
   };
-  const writer = new ClientWriter({ reply, record, answerHeaders: ['X-Ours', '1'] } as never, owner);
+  const request = { reply, record, mount: { namesContext: false }, answerHeaders: ['X-Ours', '1'] };
+  const writer = new ClientWriter(request as never, owner);
   const trip = new FakeTrip(undefined, writer);
   writer.follow(trip);
   const pass = (text: string) => {

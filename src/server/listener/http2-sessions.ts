@@ -23,11 +23,14 @@ export class Http2Sessions {
   readonly #server: Server;
   readonly #options: Http2SessionsOptions;
   readonly #patience: Patience;
+  readonly #checkInterval: number;
+  #timer: NodeJS.Timeout | undefined;
   readonly #sessions = new Set<Http2Session>();
 
   constructor(server: Server, options: Http2SessionsOptions, times = { checkInterval, patience }) {
     this.#server = server;
     this.#patience = times.patience;
+    this.#checkInterval = times.checkInterval;
     this.#options = options;
     const closeIdleConnections = server.closeIdleConnections.bind(server);
     server.closeIdleConnections = () => {
@@ -39,8 +42,6 @@ export class Http2Sessions {
       closeAllConnections();
       for (const session of this.#sessions) session.destroy();
     };
-    const timer = setInterval(() => this.#check(), times.checkInterval).unref();
-    server.once('close', () => clearInterval(timer));
   }
 
   /** Speaks HTTP/2 on a connection whose ALPN protocol is h2. */
@@ -49,7 +50,15 @@ export class Http2Sessions {
       this.#options.onAbuse(reason, socket.remoteAddress),
     );
     this.#sessions.add(session);
-    session.onClose(() => this.#sessions.delete(session));
+    this.#timer ??= setInterval(() => this.#check(), this.#checkInterval).unref();
+    session.onClose(() => this.#remove(session));
+  }
+
+  #remove(session: Http2Session): void {
+    this.#sessions.delete(session);
+    if (this.#sessions.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   #check(): void {

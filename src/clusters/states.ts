@@ -1,0 +1,89 @@
+import type { Cluster } from './cluster.js';
+import { Reachability } from './reachability.js';
+import type { ClusterRegistry } from './registry.js';
+
+/** What `/-/clusters` says of one context. */
+export interface ClusterState {
+  readonly name: string;
+  /** Address of the API server, without credentials. */
+  readonly server: string;
+  /** Whether it is at `/`. */
+  readonly current: boolean;
+  /** `unused`: nobody has asked for it yet. */
+  readonly state: 'unused' | 'ready' | 'failing';
+  /** Why it is failing. */
+  readonly reason?: string;
+  /** The API server's `gitVersion`, such as `v1.34.1`. */
+  readonly version?: string;
+}
+
+/** Says how the contexts below `/clusters/` are. */
+export interface ClusterStates {
+  states(): Promise<readonly ClusterState[]>;
+}
+
+/** Makes the check of whether a cluster lets the proxy impersonate its callers; undefined where callers are not authenticated. */
+export type CreateImpersonationCheck = ((cluster: Cluster) => () => Promise<void>) | undefined;
+
+/** Milliseconds that an answer waits for checks; a cluster that takes longer is failing. */
+const patience = 1_000;
+
+/** Asks the clusters that are in use, and no others. */
+export function createClusterStates(
+  registry: ClusterRegistry,
+  createImpersonationCheck: CreateImpersonationCheck,
+): ClusterStates {
+  const checks = new WeakMap<Cluster, { reachability: Reachability; mayImpersonate?: () => Promise<void> }>();
+  const checksOf = (cluster: Cluster) => {
+    const made = checks.get(cluster) ?? {
+      reachability: new Reachability(cluster),
+      ...(createImpersonationCheck && { mayImpersonate: createImpersonationCheck(cluster) }),
+    };
+    checks.set(cluster, made);
+    return made;
+  };
+  const stateOf = async (cluster: Cluster): Promise<Pick<ClusterState, 'state' | 'reason' | 'version'>> => {
+    if (cluster.endpoint === undefined) {
+      const { failure } = cluster;
+      return failure === undefined ? { state: 'unused' } : { state: 'failing', reason: failure.message };
+    }
+    const { reachability, mayImpersonate } = checksOf(cluster);
+    const failure = await failureWithin(patience, async () => {
+      await reachability.check();
+      await mayImpersonate?.();
+    });
+    const { version } = reachability;
+    return failure === undefined
+      ? { state: 'ready', ...(version !== undefined && { version }) }
+      : { state: 'failing', reason: failure };
+  };
+  return {
+    states: () => {
+      const used = new Map(registry.used.map(cluster => [cluster.name, cluster]));
+      const served = registry.contexts.filter(({ name }) => registry.names.has(name));
+      return Promise.all(
+        served.map(async ({ name, server }) => {
+          const cluster = used.get(name);
+          const state = cluster === undefined ? ({ state: 'unused' } as const) : await stateOf(cluster);
+          return { name, server, current: cluster === registry.default, ...state };
+        }),
+      );
+    },
+  };
+}
+
+async function failureWithin(milliseconds: number, check: () => Promise<void>): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>(resolve => {
+    timer = setTimeout(resolve, milliseconds, `no answer within ${milliseconds / 1000} s`);
+  });
+  const failure = check().then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  try {
+    return await Promise.race([failure, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,25 @@
+import type { Kubeconfig } from './types.js';
+
+/** A context of the kubeconfig, by the names that it has there; what is not there is empty. Nothing of it is a secret. */
+export interface ContextSummary {
+  readonly name: string;
+  readonly cluster: string;
+  readonly user: string;
+  readonly namespace: string;
+  /** The cluster's server URL without a user name, a password, a query and a fragment; empty for what is not a URL. */
+  readonly server: string;
+}
+
+/** The contexts, in the kubeconfig's order. */
+export function summarizeContexts({ contexts, clusters }: Kubeconfig): ContextSummary[] {
+  return [...contexts].map(([name, { value }]) => {
+    const { cluster = '', user = '', namespace = '' } = value;
+    return { name, cluster, user, namespace, server: withoutSecrets(clusters.get(cluster)?.value.server) };
+  });
+}
+
+function withoutSecrets(server = ''): string {
+  if (!URL.canParse(server)) return '';
+  const { protocol, host, pathname } = new URL(server);
+  return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`;
+}

@@ -1,0 +1,46 @@
+import type { RequestContext } from '../request/context.js';
+
+/** What a redirect below a prefix is judged by. */
+export type PrefixedRequest = Pick<RequestContext, 'mount' | 'prefix' | 'endpoint'>;
+
+/**
+ * Puts the prefix of a context before the paths of redirects that stay on its API server, in place of the path of the server's URL. All
+ * others stay as they are: paths that are relative to the request's own, other servers, and what is beside the server's path.
+ *
+ * @param headers Name, value, name, value, …; changed in place.
+ */
+export function relocate(headers: string[], { mount, prefix, endpoint }: PrefixedRequest): void {
+  if (!mount.namesContext) return;
+  for (let index = 0; index < headers.length; index += 2) {
+    if (!/^(?:content-)?location$/i.test(headers[index] as string)) continue;
+    const below = pathBelow(endpoint.config.server, headers[index + 1] as string);
+    if (below !== undefined) headers[index + 1] = prefix + below;
+  }
+}
+
+type ServerAddress = PrefixedRequest['endpoint']['config']['server'];
+
+/** The path, and what follows it, below the path of the server's URL; undefined for what does not stay there. */
+function pathBelow(server: ServerAddress, location: string): string | undefined {
+  const path = pathOn(server, location);
+  if (path === undefined || !path.startsWith(server.path)) return undefined;
+  const rest = path.slice(server.path.length);
+  if (rest === '') return '/';
+  if (rest.startsWith('/')) return rest;
+  return /^[?#]/.test(rest) ? `/${rest}` : undefined;
+}
+
+/** The path, as it is written, of what is on this server. */
+function pathOn(server: ServerAddress, location: string): string | undefined {
+  if (location.startsWith('/') && !/^\/[/\\]/.test(location)) return location;
+  const authority = /^([a-z][a-z0-9+.-]*:)?\/\/[^/?#\\]*/i.exec(location);
+  if (authority === null) return undefined;
+  const [start, scheme = server.protocol] = authority;
+  if (!URL.canParse(scheme + start.slice(start.indexOf('//')))) return undefined;
+  const { protocol, hostname, port } = new URL(scheme + start.slice(start.indexOf('//')));
+  const isSame =
+    protocol === server.protocol &&
+    hostname.replace(/^\[|\]$/g, '') === server.hostname &&
+    Number(port || (protocol === 'https:' ? 443 : 80)) === server.port;
+  return isSame ? location.slice(start.length) : undefined;
+}

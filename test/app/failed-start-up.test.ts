@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { eventually } from '../support/eventually.js';
+import { startUpProblems } from '../support/in-process.js';
+import { createServingFiles } from '../support/serving-files.js';
+
+/** Timers that have been started and are still to come; those that do not keep the process alive too. */
+function countTimers(t: TestContext): () => number {
+  const open = new Set<unknown>();
+  for (const [set, clear] of [
+    ['setInterval', 'clearInterval'],
+    ['setTimeout', 'clearTimeout'],
+  ] as const) {
+    const original = globalThis[set] as (callback: () => void, ...rest: unknown[]) => NodeJS.Timeout;
+    const forget = globalThis[clear] as (timer: unknown) => void;
+    t.mock.method(globalThis, set, (callback: (...given: unknown[]) => void, ...rest: unknown[]) => {
+      const timer = original(
+        (...given: unknown[]) => {
+          if (set === 'setTimeout') open.delete(timer);
+          callback(...given);
+        },
+        ...rest,
+      );
+      open.add(timer);
+      return timer;
+    });
+    t.mock.method(globalThis, clear, (timer: unknown) => {
+      open.delete(timer);
+      forget(timer);
+    });
+  }
+  return () => open.size;
+}
+
+test('a start-up that fails half-way leaves no timer and no open file behind', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'failed-start-'));
+  const serving = await createServingFiles();
+  t.after(() => Promise.all([rm(folder, { recursive: true }), serving.remove()]));
+  const tokens = join(folder, 'tokens.csv');
+  await writeFile(tokens, 'alice-token,alice,,\n');
+  const kubeconfig = join(folder, 'config');
+  const of = (server: string) =>
+    writeFile(
+      kubeconfig,
+      JSON.stringify({
+        clusters: [{ name: 'c', cluster: { server } }],
+        users: [{ name: 'u', user: { token: 't' } }],
+        contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+        'current-context': 'x',
+      }),
+    );
+  const watched = [
+    ...serving.flags,
+    `--kubeconfig=${kubeconfig}`,
+    `--token-auth-file=${tokens}`,
+    `--audit-log-path=${join(folder, 'audit.log')}`,
+    '--all-contexts',
+    '--admin-port=0',
+    '--reject-resources=secrets',
+  ];
+  const openFiles = async () => (await readdir('/proc/self/fd')).length;
+  const missing = join(folder, 'missing');
+  const before = await openFiles();
+  const timers = countTimers(t);
+
+  // Everything else has been opened when the one thing that is wrong is found, whichever it is.
+  await of('https://127.0.0.1:6443');
+  for (const wrong of [`--www=${missing}`, `--client-ca-file=${missing}`, '--oidc-issuer-url=http://x']) {
+    await startUpProblems([...watched, wrong]);
+    assert.equal(timers(), 0, wrong);
+  }
+  await of('not a url');
+  await startUpProblems(watched);
+  assert.equal(timers(), 0);
+  await eventually('the files to be closed', async () => (await openFiles()) <= before);
+});

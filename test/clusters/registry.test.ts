@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Cluster, ConfigurationError, type FollowEndpoint } from '../../src/clusters/cluster.js';
+import type { Endpoint } from '../../src/clusters/endpoint.js';
+import { ClusterRegistry } from '../../src/clusters/registry.js';
+import type { ContextSummary } from '../../src/kubeconfig/contexts.js';
+
+const ignore = () => {};
+
+function endpointOf(context: string): Endpoint {
+  return {
+    context,
+    config: {
+      server: { protocol: 'http:', hostname: `${context}.invalid`, port: 80, path: '' },
+      insecureSkipTlsVerify: false,
+    },
+    certificateAuthority: undefined,
+    source: {
+      name: 'static',
+      get: () => ({}),
+      endsAt: Infinity,
+      refused: async () => undefined,
+      close: ignore,
+    },
+    proxy: undefined,
+  };
+}
+
+function createCluster(name: string, follow: FollowEndpoint): Cluster {
+  return new Cluster(name, follow, {
+    ...{ keepAlive: 0, http2: true },
+    ...{ onConnect: ignore, onCertificate: ignore, onFirstByte: ignore },
+  });
+}
+
+describe('a cluster', () => {
+  it('reads its configuration when it is first used, once for all who wait, and follows it until it is closed', async () => {
+    let reads = 0;
+    let use: (endpoint: Endpoint) => void = ignore;
+    let closed = 0;
+    const cluster = createCluster('dev', async given => {
+      reads += 1;
+      use = given;
+      use(endpointOf('dev'));
+      return { close: () => (closed += 1) };
+    });
+    assert.deepEqual([cluster.endpoint, cluster.name, reads], [undefined, 'dev', 0]);
+    const [session, endpoint] = await Promise.all([cluster.session(), cluster.open()]);
+    assert.equal(reads, 1);
+    assert.equal(session.endpoint, endpoint);
+    const next = endpointOf('dev');
+    use(next);
+    assert.equal(cluster.endpoint, next);
+    cluster.close();
+    assert.equal(closed, 1);
+  });
+
+  it('says why its configuration cannot be used, reads it again after a second, and recovers', async t => {
+    t.mock.timers.enable({ apis: ['Date'] });
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    let reads = 0;
+    const cluster = createCluster('dev', async use => {
+      reads += 1;
+      if (reads < 3) throw new ConfigurationError(['client-key /x: no such file']);
+      use(endpointOf('dev'));
+      return { close: ignore };
+    });
+    const message = 'context "dev" cannot be used: client-key /x: no such file';
+    await assert.rejects(cluster.open(), { code: 503, message, retryAfterSeconds: 1 });
+    await assert.rejects(async () => cluster.session(), { code: 503, message });
+    assert.equal(reads, 1);
+    assert.equal(cluster.failure?.message, message);
+    now += 1_001;
+    await assert.rejects(cluster.open(), { message });
+    now += 1_001;
+    await cluster.open();
+    assert.deepEqual([reads, cluster.failure], [3, undefined]);
+  });
+
+  it('that is closed while it reads its configuration follows nothing', async () => {
+    let finish: () => void = ignore;
+    let closed = 0;
+    const cluster = createCluster('dev', async use => {
+      await new Promise<void>(resolve => (finish = resolve));
+      use(endpointOf('dev'));
+      return { close: () => (closed += 1) };
+    });
+    const opening = cluster.open();
+    cluster.close();
+    finish();
+    await opening;
+    assert.equal(closed, 1);
+  });
+});
+
+describe('the registry of clusters', () => {
+  const summary = (name: string): ContextSummary => ({
+    name,
+    cluster: '',
+    user: '',
+    namespace: '',
+    server: '',
+  });
+
+  function createRegistry(serves = (_name: string) => true) {
+    const made: string[] = [];
+    const closed: string[] = [];
+    let changes = 0;
+    const registry = new ClusterRegistry({
+      create(name) {
+        made.push(name);
+        return createCluster(name, async use => {
+          use(endpointOf(name));
+          return { close: () => closed.push(name) };
+        });
+      },
+      serves,
+      onChange: () => (changes += 1),
+    });
+    const update = (...names: string[]) => registry.update(names.map(summary));
+    return { registry, made, closed, update, changes: () => changes };
+  }
+
+  it('makes a cluster when it is first asked for, and opens none', () => {
+    const { registry, made, update } = createRegistry();
+    assert.deepEqual(made, ['']);
+    update('dev', 'prod');
+    assert.deepEqual(made, ['']);
+    const dev = registry.get('dev');
+    assert.equal(registry.get('dev'), dev);
+    assert.equal(registry.get('staging'), undefined);
+    assert.deepEqual(made, ['', 'dev']);
+    assert.equal(dev?.endpoint, undefined);
+    assert.deepEqual(
+      registry.used.map(({ name }) => name),
+      ['', 'dev'],
+    );
+  });
+
+  it('has one cluster for the current context and for /', async () => {
+    const { registry, made, closed, update } = createRegistry();
+    update('dev', 'prod');
+    registry.default.replace(endpointOf('prod'));
+    assert.equal(registry.get('prod'), registry.default);
+    await registry.get('dev')?.open();
+    // The current context becomes another one, which was in use.
+    registry.default.replace(endpointOf('dev'));
+    assert.equal(registry.get('dev'), registry.default);
+    assert.notEqual(registry.get('prod'), registry.default);
+    assert.equal(registry.used.length, 2);
+    assert.deepEqual([made, closed], [['', 'dev', 'prod'], ['dev']]);
+  });
+
+  it('is never mistaken about a context whose configuration cannot be used yet', () => {
+    const { registry, update } = createRegistry();
+    registry.default.replace(endpointOf('prod'));
+    // The kubeconfig says that dev is current; until its files can be read, / stays prod.
+    update('dev');
+    assert.notEqual(registry.get('dev'), registry.default);
+  });
+
+  it('closes what has gone, and takes what has come', async () => {
+    const { registry, closed, update, changes } = createRegistry();
+    update('dev', 'prod');
+    await registry.get('dev')?.open();
+    update('prod', 'new');
+    assert.deepEqual(closed, ['dev']);
+    assert.equal(registry.get('dev'), undefined);
+    assert.ok(registry.get('new'));
+    update('prod', 'new');
+    assert.equal(changes(), 2);
+  });
+
+  it('serves the chosen contexts alone', () => {
+    const { registry, update } = createRegistry(name => name.startsWith('dev'));
+    update('dev-1', 'prod', 'dev-2');
+    assert.deepEqual([...registry.names], ['dev-1', 'dev-2']);
+    assert.equal(registry.get('prod'), undefined);
+  });
+});

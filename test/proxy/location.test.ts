@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type PrefixedRequest, relocate } from '../../src/proxy/location.js';
+
+function relocated(location: string, { path = '', namesContext = true, name = 'Location' } = {}): string {
+  const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path };
+  const request = {
+    ...{ mount: { namesContext }, prefix: '/clusters/dev' },
+    endpoint: { config: { server } },
+  } as unknown as PrefixedRequest;
+  const headers = ['Content-Type', 'text/plain', name, location];
+  relocate(headers, request);
+  assert.deepEqual(headers.slice(0, 3), ['Content-Type', 'text/plain', name]);
+  return headers[3] as string;
+}
+
+describe('a redirect of an API server below /clusters/', () => {
+  it('stays below the prefix', () => {
+    for (const [location, expected] of [
+      ['/api/v1/', '/clusters/dev/api/v1/'],
+      ['/', '/clusters/dev/'],
+      ['/a?b=/c#d', '/clusters/dev/a?b=/c#d'],
+      ['https://api.example:6443/api?x', '/clusters/dev/api?x'],
+      ['HTTPS://API.example:6443', '/clusters/dev/'],
+      ['//api.example:6443/api', '/clusters/dev/api'],
+    ] as const) {
+      assert.equal(relocated(location), expected, location);
+      assert.equal(relocated(location, { name: 'content-location' }), expected, location);
+    }
+  });
+
+  it('loses the path of the server’s URL, which the prefix stands for', () => {
+    const path = '/k8s/clusters/c-1';
+    assert.equal(relocated('/k8s/clusters/c-1/api/', { path }), '/clusters/dev/api/');
+    assert.equal(relocated('/k8s/clusters/c-1', { path }), '/clusters/dev/');
+    assert.equal(relocated('/k8s/clusters/c-1?x', { path }), '/clusters/dev/?x');
+    assert.equal(relocated('https://api.example:6443/k8s/clusters/c-1/api', { path }), '/clusters/dev/api');
+    for (const beside of ['/k8s/clusters/c-11/api', '/login', '/'])
+      assert.equal(relocated(beside, { path }), beside);
+  });
+
+  it('is left alone where it leads elsewhere, or is relative to the request', () => {
+    for (const location of [
+      'https://api.example/api',
+      'http://api.example:6443/api',
+      'https://api.example:6443@evil.example/api',
+      'https://evil.example:6443/api',
+      '//evil.example/api',
+      '/\\evil.example/api',
+      'pods/',
+      './x',
+      '?page=2',
+      '#x',
+      '',
+      'https://',
+      'mailto:x@api.example:6443',
+    ]) {
+      assert.equal(relocated(location), location);
+    }
+  });
+
+  it('is left alone at /', () => {
+    assert.equal(relocated('/api/', { namesContext: false }), '/api/');
+  });
+});

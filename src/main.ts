@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
-import { createFront, type Front } from './app/application.js';
+import { type Application, createApplication } from './app/application.js';
 import { listen, listenForAdmin } from './app/listen.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
 import { isOpenToOthers } from './options/exposure.js';
@@ -37,13 +37,13 @@ async function main(): Promise<void> {
   const logging = { level: options.logLevel, format: logFormat(options) };
   const logger = createLogger({ ...logging, ...(size > 1 ? { shared: {} } : {}) });
   process.on('exit', () => flushSync(logger));
-  let front: Front | undefined;
-  leaveOnSignal(options, logger, () => front);
-  const surroundings = { ...surroundingsHere(), logger };
+  let application: Application | undefined;
+  leaveOnSignal(options, logger, () => application);
+  const info = { ...processInfo(), logger };
   const created =
     size === 1
-      ? await createFront(options, surroundings)
-      : await createShared(options, surroundings, { size, logging, fork: forking() });
+      ? await createApplication(options, info)
+      : await createShared(options, info, { size, logging, fork: forking() });
   if ('problems' in created) return fail([...problems, ...created.problems]);
   const giveUp = async (reasons: readonly string[]): Promise<void> => {
     fail(reasons);
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   }
   const late = await created.start();
   if (late.length > 0) return giveUp(late);
-  front = created;
+  application = created;
   announce(`Starting to serve on ${listening.address}`, options, logger);
 }
 
@@ -107,7 +107,7 @@ async function serve(): Promise<void> {
         process.exit(1);
       },
     },
-    surroundingsHere(),
+    processInfo(),
   );
 }
 
@@ -129,7 +129,7 @@ function forking(): () => Worker {
   return () => cluster.fork(without);
 }
 
-function surroundingsHere() {
+function processInfo() {
   return { env: process.env, homedir: homeOrNone(), version, nodeVersion: process.versions.node };
 }
 
@@ -190,7 +190,7 @@ function nextLevel(level: string, configured: string): string {
  * Installed before anything else: as process 1 of a container, a program without a handler does not hear SIGTERM. A
  * second signal ends the process at once.
  */
-function leaveOnSignal(options: Options, logger: Logger, running: () => Front | undefined): void {
+function leaveOnSignal(options: Options, logger: Logger, running: () => Application | undefined): void {
   const { shutdownDelay, shutdownGrace } = options;
   const others = followsHangup(options) ? (['SIGHUP', 'SIGUSR2'] as const) : (['SIGUSR2'] as const);
   closeWithGrace(
@@ -200,10 +200,10 @@ function leaveOnSignal(options: Options, logger: Logger, running: () => Front | 
       skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', ...others],
     },
     async ({ signal }) => {
-      const front = running();
-      if (front === undefined) return;
+      const application = running();
+      if (application === undefined) return;
       logger.info({ signal }, 'leaving');
-      await front.drain({ delay: shutdownDelay, grace: shutdownGrace });
+      await application.drain({ delay: shutdownDelay, grace: shutdownGrace });
       await flushed(logger);
     },
   );

@@ -1,27 +1,27 @@
 import type { Options } from '../options/table.js';
-import { createProgram, type Program, type Surroundings } from './compose.js';
+import { createProgram, type ProcessInfo, type Program } from './compose.js';
 import { type DrainTimes, drain } from './drain.js';
 import type { Listener } from './listen.js';
 
-/** A program with what listens in front of it, whether it serves by itself or has workers for that. */
-export interface Front {
+/** A program and what listens for it, whether it serves by itself or has workers for that. */
+export interface Application {
   readonly program: Program;
   readonly listener: Listener;
-  /** It listens: resolves when requests are served, or with the problems that keep them from it. */
+  /** To be called when it listens. Resolves when requests are served, or with the problems that prevent that. */
   start(): Promise<readonly string[]>;
   /** The log level of this process has changed. */
   setLevel(level: string): void;
   drain(times: DrainTimes): Promise<void>;
-  /** Ends everything at once, for it cannot be used. */
+  /** Ends everything at once, because it cannot be used. */
   abandon(): Promise<void>;
 }
 
 /** A program that serves by itself. */
-export async function createFront(
+export async function createApplication(
   options: Options,
-  surroundings: Surroundings,
-): Promise<Front | { readonly problems: readonly string[] }> {
-  const program = await createProgram(options, surroundings);
+  info: ProcessInfo,
+): Promise<Application | { readonly problems: readonly string[] }> {
+  const program = await createProgram(options, info);
   if ('problems' in program) return program;
   return {
     program,

@@ -28,8 +28,8 @@ import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { Clusters, type FetchDiscovery, type Follow } from './clusters.js';
 import { Components } from './components.js';
 
-/** What the process around the program gives it. */
-export interface Surroundings {
+/** What a program gets from the process that it runs in. */
+export interface ProcessInfo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homedir: string;
   readonly version: string;
@@ -37,8 +37,8 @@ export interface Surroundings {
   readonly logger: Logger;
 }
 
-/** Where a program that is one process of several differs from one that is alone. */
-export interface Team {
+/** How a program that is one process of several differs from one that is the only one. */
+export interface ProcessRole {
   /** Follows the configuration of a cluster, in place of reading files. */
   readonly follow?: Follow;
   /** An endpoint, a credential or the contexts may be others. */
@@ -64,11 +64,11 @@ export interface Program {
   readonly metrics: Metrics;
   readonly health: Health;
   readonly clusterStates: ClusterStates;
-  /** Begins to fetch an OIDC issuer's keys, where there is one: for callers, and for the check of readyz. */
+  /** Begins to fetch the keys of an OpenID Connect issuer, if there is one: for callers, and for the check of readyz. */
   readonly fetchKeys: () => void;
-  /** Begins to learn what serving needs to know, which resources there are and an OIDC issuer's keys: dials. */
+  /** Begins to read what serving needs: discovery, and the keys of an OpenID Connect issuer. Opens connections. */
   readonly discover: () => void;
-  /** Begins to warn of expiring certificates, missing permissions of the proxy and rules that reject nothing; in one process for all. */
+  /** Begins to warn of certificates that expire, permissions that the proxy lacks and rules that reject nothing. One process does this for all. */
   readonly startWarnings: () => void;
   /** Undefined unless it has a path. */
   readonly auditLog: OpenAuditLog | undefined;
@@ -84,10 +84,10 @@ const probeTimeout = 5_000;
 /** Puts the program together from its options; reads files, dials nothing. Collects all problems. */
 export async function createProgram(
   options: Options,
-  surroundings: Surroundings,
-  team: Team = {},
+  info: ProcessInfo,
+  role: ProcessRole = {},
 ): Promise<Program | { readonly problems: readonly string[] }> {
-  const { env, homedir, logger } = surroundings;
+  const { env, homedir, logger } = info;
   const components = new Components();
   const asksCallers = methodsOn(options).length > 0;
   // Metrics exist before what they ask at a scrape.
@@ -96,7 +96,7 @@ export async function createProgram(
   const openStreams = new OpenStreams();
   const slots = new RequestSlots(options);
   const metrics = createMetrics({
-    ...surroundings,
+    ...info,
     rejectionReasons,
     upstreamErrorReasons,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
@@ -109,9 +109,9 @@ export async function createProgram(
     new Clusters({
       ...{ options, env, homedir, logger, metrics },
       refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
-      follow: team.follow,
-      fetchDiscovery: team.fetchDiscovery,
-      onChange: team.onChange,
+      follow: role.follow,
+      fetchDiscovery: role.fetchDiscovery,
+      onChange: role.onChange,
     }),
   );
   const cluster = clusters.registry.default;
@@ -130,7 +130,7 @@ export async function createProgram(
       : undefined,
     findFolder(options.www),
     configureTls(options, { metrics: metrics.listener, logger }),
-    findAuditLog(options, team.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
+    findAuditLog(options, role.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
   ]);
   const { auditLog } = audit;
   for (const part of [auditLog, tls]) if (part !== undefined && 'close' in part) components.add(part);
@@ -161,7 +161,7 @@ export async function createProgram(
   const reachability = new Reachability(cluster);
   health = createHealth(
     [
-      ...(team.checks ?? []),
+      ...(role.checks ?? []),
       { name: 'credentials', check: async () => void (await sessionWithin(cluster, probeTimeout)) },
       { name: 'upstream', check: reachability.check },
       ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
@@ -170,15 +170,15 @@ export async function createProgram(
     ],
     () => unknownResources.warnings(),
   );
-  const exposition = team.exposition ?? metrics;
-  const clusterStates = team.clusterStates ?? createClusterStates(clusters.registry, createCheck);
+  const exposition = role.exposition ?? metrics;
+  const clusterStates = role.clusterStates ?? createClusterStates(clusters.registry, createCheck);
   const admin =
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer(exposition, health));
   const app = components.add(
     await buildServer({
       options: { ...options, www: folder.path },
       ...{ clusters, clusterStates, metrics, exposition, logger, openStreams, tls, slots },
-      health: team.health ?? health,
+      health: role.health ?? health,
       authentication: authentication?.authentication,
       audit: auditLog?.log,
     }),
@@ -212,11 +212,11 @@ function toProblems(error: unknown): { readonly problems: readonly string[] } {
 }
 
 /** Connections to each cluster, by its name. */
-function connectionsOf({ used, default: current }: ClusterRegistry, { upgraded }: OpenStreams) {
+function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
   return new Map(
     used.map(cluster => [
       cluster.name,
-      { ...cluster.connections, upgraded: cluster === current ? upgraded : 0 },
+      { ...cluster.connections, upgraded: openStreams.upgradedTo(cluster) },
     ]),
   );
 }

@@ -1,11 +1,13 @@
+import type { Cluster } from '../clusters/cluster.js';
+
 /** Something that stays open for as long as both sides like: a watch, a followed log, an upgraded connection. */
 export interface OpenStream {
   /** Ends it in the way its protocol has for an end, as if the API server had. */
   end(): void;
   /** Cuts it off. */
   destroy(): void;
-  /** Whether it is a connection that was switched to another protocol. */
-  readonly isUpgraded: boolean;
+  /** Where it goes to, if it is a connection that was switched to another protocol. */
+  readonly upgradedTo: Cluster | undefined;
 }
 
 /** Every open long-running request and upgrade, so that leaving can end them. */
@@ -28,10 +30,10 @@ export class OpenStreams {
     this.#streams.delete(stream);
   }
 
-  /** How many connections are switched to another protocol. */
-  get upgraded(): number {
+  /** How many connections to a cluster were switched to another protocol. */
+  upgradedTo(cluster: Cluster): number {
     let count = 0;
-    for (const { isUpgraded } of this.#streams) if (isUpgraded) count += 1;
+    for (const { upgradedTo } of this.#streams) if (upgradedTo === cluster) count += 1;
     return count;
   }
 

@@ -18,7 +18,7 @@ import { RequestBody } from './request-body.js';
  * it before its answer does.
  */
 export class PlainRequest implements SessionRequest<Session>, OpenStream, WriterOwner {
-  readonly isUpgraded = false;
+  readonly upgradedTo = undefined;
   readonly hasBody: boolean;
   readonly #context: ProxyContext;
   readonly #client: RequestContext;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Cluster } from '../clusters/cluster.js';
 import type { Session } from '../clusters/endpoint.js';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import { asksForUpgrade, upgradeProtocol } from '../http/message.js';
@@ -61,8 +62,8 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#stall = new StallTimer(socket, context.patience, () => this.#onStall());
   }
 
-  get isUpgraded(): boolean {
-    return this.#upstream !== undefined;
+  get upgradedTo(): Cluster | undefined {
+    return this.#upstream === undefined ? undefined : this.#request.cluster;
   }
 
   /** Sends the request upstream; everything that follows ends on the reply or on the two sockets. */

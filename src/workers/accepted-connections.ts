@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /** Takes connections that another process accepted. */
-export interface Intake {
+export interface ConnectionReceiver {
   take(socket: Socket): void;
 }
 
@@ -10,7 +10,7 @@ export interface Intake {
  * Has a server that does not listen serve connections as if it had accepted them: its close waits for them, and slow heads are
  * cut off. `onClosed` is called for each connection that has ended.
  */
-export function createIntake(app: FastifyInstance, onClosed: () => void): Intake {
+export function receiveConnections(app: FastifyInstance, onClosed: () => void): ConnectionReceiver {
   const server = app.server as Server & { closeIdleConnections?(): void };
   const sockets = new Set<Socket>();
   let whenEmpty: (() => void) | undefined;

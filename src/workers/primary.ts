@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster';
-import type { Front } from '../app/application.js';
+import type { Application } from '../app/application.js';
 import { fetchDiscovery } from '../app/clusters.js';
-import { createProgram, type Program, type Surroundings } from '../app/compose.js';
+import { createProgram, type ProcessInfo, type Program } from '../app/compose.js';
 import { renderSum } from '../observability/metrics/snapshot.js';
 import type { Options } from '../options/table.js';
 import { createSharedListener } from './listener.js';
@@ -10,7 +10,7 @@ import { Pool } from './pool.js';
 import { type SharedCredentials, shareCredentials } from './shared-credentials.js';
 
 /** How many workers there are, and how one comes into being. */
-export interface Crew {
+export interface WorkerProcesses {
   readonly size: number;
   readonly fork: () => Worker;
   readonly logging: Start['logging'];
@@ -25,10 +25,10 @@ const discoveryShared = 10_000;
  */
 export async function createPrimary(
   options: Options,
-  surroundings: Surroundings,
-  { size, fork, logging }: Crew,
-): Promise<Front | { readonly problems: readonly string[] }> {
-  const { logger } = surroundings;
+  info: ProcessInfo,
+  { size, fork, logging }: WorkerProcesses,
+): Promise<Application | { readonly problems: readonly string[] }> {
+  const { logger } = info;
   let shared: SharedCredentials | undefined;
   let pool: Pool | undefined;
   const exposition = {
@@ -37,7 +37,7 @@ export async function createPrimary(
       return renderSum([await program.metrics.snapshot(), ...others], accept);
     },
   };
-  const created = await createProgram(options, surroundings, {
+  const created = await createProgram(options, info, {
     onChange: () => shared?.publish(),
     exposition,
     checks: [

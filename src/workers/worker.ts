@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { createProgram, type Program, type Surroundings } from '../app/compose.js';
+import { createProgram, type ProcessInfo, type Program } from '../app/compose.js';
 import { drain } from '../app/drain.js';
 import { createHealth } from '../endpoints/health.js';
 import { createLogger, flushed, type Logger } from '../observability/log/logger.js';
-import { createIntake, type Intake } from './accepted-connections.js';
+import { type ConnectionReceiver, receiveConnections } from './accepted-connections.js';
 import { Channel } from './channel.js';
 import type { Start, ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
 import { createRemoteAuditLog } from './remote-audit-log.js';
@@ -28,9 +28,9 @@ const closedInterval = 20;
 const aliveInterval = 1_000;
 
 /** Serves what the primary hands over, with the credentials that it gives, until it is told to drain or is gone. */
-export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logger'>): void {
+export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): void {
   const tell = (message: ToPrimary) => parent.send(message);
-  let running: { program: Program; logger: Logger; intake: Intake } | undefined;
+  let running: { program: Program; logger: Logger; receiver: ConnectionReceiver } | undefined;
   let clusters: SharedClusters | undefined;
 
   const start = async ({ worker, options, logging, ...first }: Start): Promise<void> => {
@@ -41,7 +41,7 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
     clusters = shared;
     const program = await createProgram(
       options,
-      { ...surroundings, logger },
+      { ...info, logger },
       {
         follow: shared.follow,
         fetchDiscovery: (cluster, path, accept) =>
@@ -65,9 +65,9 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
       await flushed(logger);
       return parent.exit(1);
     }
-    const intake = createIntake(program.app, noteClosed);
+    const receiver = receiveConnections(program.app, noteClosed);
     await program.app.ready();
-    running = { program, logger, intake };
+    running = { program, logger, receiver };
     program.discover();
     tell({ type: 'serving' });
     setInterval(() => tell({ type: 'alive' }), aliveInterval).unref();
@@ -109,7 +109,7 @@ export function runWorker(parent: Parent, surroundings: Omit<Surroundings, 'logg
     tell({ type: 'taken' });
     // One that its client has closed meanwhile does not arrive.
     if (socket === undefined) noteClosed();
-    else running?.intake.take(socket);
+    else running?.receiver.take(socket);
   });
   tell({ type: 'hello' });
 }

@@ -49,7 +49,7 @@ export async function startInProcess(
   });
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
-  const created = await createProgram(options, await surroundings(env, log), {
+  const created = await createProgram(options, await info(env, log), {
     follow: (_name, options) => use =>
       followConfiguration({ ...options, interval, rereadTimeout: 30_000 }, use),
   });
@@ -85,7 +85,7 @@ export async function startUpProblems(
 ): Promise<readonly string[]> {
   const { options, problems } = parse(args, env);
   const logger = createLogger({ level: 'silent', format: 'json' });
-  const created = await createProgram(options, await surroundings(env, logger));
+  const created = await createProgram(options, await info(env, logger));
   if (!('problems' in created)) await created.close();
   const all = [...problems, ...('problems' in created ? created.problems : [])];
   assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
@@ -97,7 +97,7 @@ function parse(args: readonly string[], env: Readonly<Record<string, string>>) {
   return parseOptions({ argv: withListener(args), env: environmentOf(env) });
 }
 
-async function surroundings(env: Readonly<Record<string, string>>, logger: ReturnType<typeof createLogger>) {
+async function info(env: Readonly<Record<string, string>>, logger: ReturnType<typeof createLogger>) {
   const own = environmentOf(env);
   const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
   return { env: own, homedir: own['HOME'] ?? '', version, nodeVersion: process.versions.node, logger };

@@ -1,5 +1,5 @@
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
-import type { OutgoingBody, ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import type { BodySink, OutgoingBody, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
 import type { Cluster } from './cluster.js';
 import type { Session } from './endpoint.js';
@@ -98,7 +98,7 @@ function textBody(text: string): OutgoingBody {
 }
 
 /** An answer that is collected whole. */
-class AnswerInMemory implements ResponseSink {
+class AnswerInMemory implements ResponseSink, BodySink {
   readonly whole: Promise<OwnAnswer>;
   readonly #chunks: Buffer[] = [];
   #length = 0;
@@ -113,8 +113,9 @@ class AnswerInMemory implements ResponseSink {
     });
   }
 
-  head(statusCode: number): void {
+  head(statusCode: number): BodySink {
     this.#status = statusCode;
+    return this;
   }
 
   data(chunk: BorrowedBytes): void {

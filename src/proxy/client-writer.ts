@@ -4,7 +4,7 @@ import { fieldValue, hasField } from '../http/header-fields.js';
 import { asHttp2, type Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
-import type { ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
 import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer } from './headers.js';
@@ -34,7 +34,7 @@ export interface WriterOwner {
  * Writes a response to its client: bytes go from the parser to the client's socket without a stream in between. What the client does not
  * take in time makes the round trip wait.
  */
-export class ClientWriter implements ResponseSink, BytesHolder {
+export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   readonly #request: AnsweredRequest;
   readonly #response: ServerResponse;
   readonly #http2: Http2Response | undefined;
@@ -82,8 +82,8 @@ export class ClientWriter implements ResponseSink, BytesHolder {
   }
 
   /** Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands. */
-  head(statusCode: number, statusMessage: string, rawHeaders: string[]): void {
-    if (this.#over) return;
+  head(statusCode: number, statusMessage: string, rawHeaders: string[]): BodySink {
+    if (this.#over) return this;
     const response = this.#response;
     const { reply, record } = this.#request;
     const headers = responseHeaders(rawHeaders, this.#request);
@@ -93,10 +93,11 @@ export class ClientWriter implements ResponseSink, BytesHolder {
     if (!reply.sent) reply.hijack();
     this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
     record.auditId = fieldValue(headers, 'audit-id');
-    if (!record.longRunning) return;
+    if (!record.longRunning) return this;
     record.opened(statusCode);
     flushHead(response);
     if (this.#http2 === undefined && response.chunkedEncoding) this.#events = response.socket ?? undefined;
+    return this;
   }
 
   data(chunk: BorrowedBytes): void {

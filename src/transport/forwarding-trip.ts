@@ -1,5 +1,4 @@
-import type { BorrowedBytes } from './borrowed-bytes.js';
-import type { ResponseSink, RoundTrip } from './round-trip.js';
+import type { BodySink, ResponseSink, RoundTrip } from './round-trip.js';
 
 /**
  * What stands between a sink and the round trip that a wrapper sends for it: a sink to the inside, a round trip to the outside. One
@@ -14,16 +13,8 @@ export class ForwardingTrip<Inner extends RoundTrip = RoundTrip> implements Resp
     this.sink = sink;
   }
 
-  head(statusCode: number, statusMessage: string, headers: string[]): void {
-    this.sink.head(statusCode, statusMessage, headers);
-  }
-
-  data(chunk: BorrowedBytes): void {
-    this.sink.data(chunk);
-  }
-
-  idle(): void {
-    this.sink.idle();
+  head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    return this.sink.head(statusCode, statusMessage, headers);
   }
 
   end(trailers: string[]): void {

@@ -1,6 +1,6 @@
 import { type BorrowedBytes, ownBytes } from './borrowed-bytes.js';
 import { ForwardingTrip } from './forwarding-trip.js';
-import type { OutgoingRequest, ResponseSink, RoundTripper } from './round-trip.js';
+import type { BodySink, OutgoingRequest, ResponseSink, RoundTripper } from './round-trip.js';
 import { type Attempt, SessionAttempts, type Sessions } from './session-attempts.js';
 import { toUpstreamError } from './upstream-error.js';
 
@@ -47,13 +47,18 @@ interface WithheldResponse {
   end?: string[] | Error;
 }
 
-class RenewingTrip<Session extends SendingSession> extends ForwardingTrip implements Attempt<Session> {
+class RenewingTrip<Session extends SendingSession>
+  extends ForwardingTrip
+  implements Attempt<Session>, BodySink
+{
   readonly #onFirstByte: (milliseconds: number) => void;
   readonly #request: SessionRequest<Session>;
   readonly #attempts: SessionAttempts<Session>;
   #host = '';
   #sentAt = 0;
   #withheld: WithheldResponse | undefined;
+  /** Where the rest of a response goes that was withheld. */
+  #released: BodySink | undefined;
   #isAborted = false;
 
   constructor(
@@ -87,26 +92,26 @@ class RenewingTrip<Session extends SendingSession> extends ForwardingTrip implem
     if (!this.#isAborted) super.error(error);
   }
 
-  override head(statusCode: number, statusMessage: string, headers: string[]): void {
+  override head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     this.#onFirstByte(performance.now() - this.#sentAt);
     const renewal = this.#attempts.renewal(statusCode);
     if (renewal === undefined || this.#request.hasBody) {
-      super.head(statusCode, statusMessage, headers);
-      return;
+      return super.head(statusCode, statusMessage, headers);
     }
     const response = { statusCode, statusMessage, headers, chunks: [] };
     this.#withheld = response;
     this.inner?.pause();
     renewal.then(next => this.#onRenewal(next, response)).catch(error => this.#onThrow(error));
+    return this;
   }
 
-  override data(chunk: BorrowedBytes): void {
-    if (this.#withheld === undefined) super.data(chunk);
+  data(chunk: BorrowedBytes): void {
+    if (this.#withheld === undefined) this.#released?.data(chunk);
     else this.#withheld.chunks.push(chunk.copy());
   }
 
-  override idle(): void {
-    if (this.#withheld === undefined) super.idle();
+  idle(): void {
+    this.#released?.idle();
   }
 
   override end(trailers: string[]): void {
@@ -138,12 +143,13 @@ class RenewingTrip<Session extends SendingSession> extends ForwardingTrip implem
 
   /** There is no other credential: the 401 is the response. */
   #release({ statusCode, statusMessage, headers, chunks, end }: WithheldResponse): void {
-    super.head(statusCode, statusMessage, headers);
-    for (const chunk of chunks) super.data(ownBytes(chunk));
+    const body = super.head(statusCode, statusMessage, headers);
+    this.#released = body;
+    for (const chunk of chunks) body.data(ownBytes(chunk));
     if (Array.isArray(end)) super.end(end);
     else if (end !== undefined) this.error(end);
     else {
-      super.idle();
+      body.idle();
       this.inner?.resume();
     }
   }

@@ -1,5 +1,5 @@
 import { ForwardingTrip } from './forwarding-trip.js';
-import type { OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from './round-trip.js';
+import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from './round-trip.js';
 
 /** A round trip over a connection of a pool. */
 export interface PooledTrip extends RoundTrip {
@@ -29,9 +29,9 @@ class RetriedTrip extends ForwardingTrip<PooledTrip> {
     this.inner = pool.send(request, this);
   }
 
-  override head(statusCode: number, statusMessage: string, headers: string[]): void {
+  override head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     this.#request = undefined;
-    super.head(statusCode, statusMessage, headers);
+    return super.head(statusCode, statusMessage, headers);
   }
 
   override error(error: Error): void {

@@ -1,11 +1,17 @@
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
 import type { PooledTrip } from '../../src/transport/retry-stale.js';
-import type { OutgoingRequest, ResponseSink, RoundTripper } from '../../src/transport/round-trip.js';
+import type {
+  BodySink,
+  OutgoingRequest,
+  ResponseSink,
+  RoundTripper,
+} from '../../src/transport/round-trip.js';
 
 /** A round trip that goes as a test says. */
 export class FakeTrip<Request> implements PooledTrip {
   readonly request: Request;
   readonly sink: ResponseSink;
+  #body: BodySink | undefined;
   isStale = false;
   /** What has been asked of it, in order. */
   readonly calls: ('pause' | 'resume' | 'abort')[] = [];
@@ -29,13 +35,13 @@ export class FakeTrip<Request> implements PooledTrip {
 
   /** The head of a response. */
   head(statusCode: number): void {
-    this.sink.head(statusCode, '', ['X-Status', String(statusCode)]);
+    this.#body = this.sink.head(statusCode, '', ['X-Status', String(statusCode)]);
   }
 
   /** A part of its body, and the end of a read. */
   body(text: string): void {
-    this.sink.data(ownBytes(Buffer.from(text)));
-    this.sink.idle();
+    this.#body?.data(ownBytes(Buffer.from(text)));
+    this.#body?.idle();
   }
 }
 

@@ -1,8 +1,13 @@
 import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
-import type { OutgoingBody, OutgoingRequest, ResponseSink } from '../../src/transport/round-trip.js';
+import type {
+  BodySink,
+  OutgoingBody,
+  OutgoingRequest,
+  ResponseSink,
+} from '../../src/transport/round-trip.js';
 
 /** A sink that only writes down what it hears. */
-export class RecordedResponse implements ResponseSink {
+export class RecordedResponse implements ResponseSink, BodySink {
   status = 0;
   headers: string[] = [];
   trailers: string[] | undefined;
@@ -34,11 +39,12 @@ export class RecordedResponse implements ResponseSink {
     return this.trailers !== undefined;
   }
 
-  head(status: number, _message: string, headers: string[]): void {
+  head(status: number, _message: string, headers: string[]): BodySink {
     this.status = status;
     this.headers = headers;
     this.#begin();
     this.onEvent('head');
+    return this;
   }
 
   data(chunk: BorrowedBytes): void {

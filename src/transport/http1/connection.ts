@@ -3,7 +3,7 @@ import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
 import type { Lease } from '../lease.js';
 import { brokenOff, wasReset } from '../reset.js';
-import type { OutgoingBody, OutgoingRequest, ResponseSink } from '../round-trip.js';
+import type { BodySink, OutgoingBody, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { ReadBuffer } from './read-buffer.js';
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
 
@@ -26,6 +26,8 @@ export class Http1Connection implements Lease, ResponseEvents {
   #dialled: { destroy(): void } | undefined;
   #socket: Socket | undefined;
   #sink: ResponseSink | undefined;
+  /** What the body goes to; undefined before there is a head. */
+  #bodySink: BodySink | undefined;
   /** What waits for the connection to open. */
   #head: string | undefined;
   #body: OutgoingBody | undefined;
@@ -55,6 +57,7 @@ export class Http1Connection implements Lease, ResponseEvents {
   send(request: OutgoingRequest, sink: ResponseSink): void {
     const head = formatHead(request);
     this.#sink = sink;
+    this.#bodySink = undefined;
     this.#body = request.body;
     this.#answered = false;
     this.#parser.expect(this, { withoutBody: request.method === 'HEAD' });
@@ -91,16 +94,17 @@ export class Http1Connection implements Lease, ResponseEvents {
       this.#fail(error as Error);
       return;
     }
-    if (this.#sink !== undefined) this.#sink.idle();
+    if (this.#sink !== undefined) this.#bodySink?.idle();
     else this.#settle();
   };
 
   onHead(statusCode: number, statusMessage: string, headers: string[]): void {
-    this.#sink?.head(statusCode, statusMessage, headers);
+    this.#bodySink = this.#sink?.head(statusCode, statusMessage, headers);
   }
 
   onBody(chunk: Buffer): void {
-    this.#sink?.data(this.#lent.lend(chunk));
+    if (this.#sink === undefined) return;
+    this.#bodySink?.data(this.#lent.lend(chunk));
     this.#lent.takeBack();
   }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
-import type { OutgoingRequest, ResponseSink } from '../round-trip.js';
+import type { BodySink, OutgoingRequest } from '../round-trip.js';
 import {
   errorCode,
   flag,
@@ -161,7 +161,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   }
 
   /** Passes a part of what was read on to a sink. Parts that a holder keeps are not written over: others' may be in the same buffer. */
-  lend(chunk: Buffer, sink: ResponseSink): void {
+  lend(chunk: Buffer, sink: BodySink): void {
     sink.data(this.#lent.lend(chunk));
     this.#lent.takeBack();
   }

@@ -1,5 +1,5 @@
 import type { Lease } from '../lease.js';
-import type { OutgoingRequest, ResponseSink } from '../round-trip.js';
+import type { BodySink, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { errorCode } from './frames.js';
 import type { HeaderFields } from './header-block.js';
 import { Http2Error } from './http2-error.js';
@@ -24,7 +24,7 @@ export interface StreamOwner {
   /** Lets the API server send more on the stream. */
   widen(streamId: number, bytes: number): void;
   /** Passes a part of what was read on to a sink. */
-  lend(chunk: Buffer, sink: ResponseSink): void;
+  lend(chunk: Buffer, sink: BodySink): void;
 }
 
 /** One request without a body on a connection that others share, and its answer. */
@@ -34,6 +34,8 @@ export class Http2Stream implements Lease {
   readonly #connection: StreamOwner;
   /** What the answer goes to; undefined before and after. */
   #sink: ResponseSink | undefined;
+  /** What the body goes to; undefined before there is a head. */
+  #bodySink: BodySink | undefined;
   #isFirst = false;
   #answered = false;
   #refused = false;
@@ -77,7 +79,7 @@ export class Http2Stream implements Lease {
     this.#hasHead = true;
     const hasNoBody = statusCode === 204 || statusCode === 304;
     this.#left = hasNoBody ? 0 : contentLength;
-    this.#sink?.head(statusCode, statusMessage, headers);
+    this.#bodySink = this.#sink?.head(statusCode, statusMessage, headers);
     if (isEnd) this.#end([]);
   }
 
@@ -96,12 +98,14 @@ export class Http2Stream implements Lease {
       this.#left -= chunk.length;
       if (this.#left < 0) throw malformed('a body longer than its content-length');
     }
-    if (chunk.length > 0 && this.#sink !== undefined) this.#connection.lend(chunk, this.#sink);
+    if (chunk.length > 0 && this.#sink !== undefined && this.#bodySink !== undefined) {
+      this.#connection.lend(chunk, this.#bodySink);
+    }
     if (isEnd) {
       this.#end([]);
       return;
     }
-    this.#sink?.idle();
+    if (this.#sink !== undefined) this.#bodySink?.idle();
     this.#untold += length;
     if (!this.#paused) this.#tell();
   }

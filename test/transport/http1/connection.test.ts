@@ -20,6 +20,8 @@ const unasked = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked';
 
 let server: net.Server;
 let pool: ConnectionPool;
+/** This side of the connections. */
+let sockets: Socket[];
 /** What the server has accepted, and who waits for more. */
 let accepted: RawConnection[];
 let onAccept: () => void;
@@ -33,12 +35,24 @@ beforeEach(async () => {
     onAccept();
   });
   const port = await listen(server);
-  pool = new ConnectionPool(dialTo('http:', port));
+  sockets = [];
+  const dial = dialTo('http:', port);
+  pool = new ConnectionPool((callback, onRead) =>
+    dial((error, socket) => {
+      if (socket !== null) sockets.push(socket);
+      callback(error, socket);
+    }, onRead),
+  );
   ends.push(() => pool.destroy());
 });
 afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
+
+/** Whether the last connection has read all of this. */
+function hasRead(text: string): boolean {
+  return sockets.at(-1)?.bytesRead === text.length;
+}
 
 async function listen(listener: net.Server): Promise<number> {
   listener.listen(0, '127.0.0.1');
@@ -255,7 +269,7 @@ describe('an answer', () => {
         const other = await peer(accepted.length);
         await other.until(/\r\n\r\n$/);
         other.write(begin);
-        if (begin !== '') await until(() => exchange.idles > 0);
+        if (begin !== '') await until(() => hasRead(begin));
         other.socket[way]();
         assert.deepEqual([(await exchange.over).whole, exchange.failure?.code], [false, 'ECONNRESET'], way);
         assert.deepEqual(pool.counts, { idle: 0, active: 0 });
@@ -608,7 +622,7 @@ describe('the end of a connection', () => {
       const other = await peer(index);
       await until(() => body.socket !== undefined);
       other.write(begin);
-      if (begin !== '') await until(() => exchange.idles > 0);
+      if (begin !== '') await until(() => hasRead(begin));
       pool.discard(connection);
       assert.deepEqual([exchange.failure?.code, exchange.whole, body.stopped], ['ECONNRESET', false, 1]);
       await other.untilClosed();
@@ -685,8 +699,9 @@ describe('a stale connection', () => {
     const connection = pool.acquire();
     const exchange = sendOn(connection);
     await other.until(/GET.*GET.*\r\n\r\n$/s);
+    const before = sockets.at(-1)?.bytesRead ?? 0;
     other.write('H');
-    await until(() => exchange.idles > 0);
+    await until(() => sockets.at(-1)?.bytesRead === before + 1);
     other.socket.end();
     assert.equal((await exchange.over).failure?.code, 'ECONNRESET');
     assert.equal(connection.isStale, false);

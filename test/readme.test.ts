@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { MetricDescription } from '../src/observability/metrics/metrics.js';
 import { definitionOf, flagName, optionKeys } from '../src/options/table.js';
@@ -53,5 +54,27 @@ test('every row of a table of the README has as many cells as its heading', asyn
   for (const table of tables) {
     const [heading = '', ...rows] = table.trimEnd().split('\n');
     for (const row of rows) assert.equal(cellsOf(row), cellsOf(heading), row);
+  }
+});
+
+test('every section that the README names has a heading', async () => {
+  const readme = await readFile(projectFile('README.md'), 'utf8');
+  const headings = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
+  const named = [...readme.matchAll(/(?<!\*)\*([A-Z][^*`|\n]+)\*(?!\*)/g)].map(([, name = '']) => name);
+  assert.ok(named.length >= 8, named.join());
+  for (const name of named) {
+    assert.ok(
+      headings.some(heading => heading === name || heading.startsWith(`${name}:`)),
+      name,
+    );
+  }
+});
+
+test('every link from one document to a file of the project leads to one', async () => {
+  for (const document of ['README.md', 'CONTRIBUTING.md', 'src/README.md']) {
+    const text = await readFile(projectFile(document), 'utf8');
+    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
+      await access(join(projectFile(document), '..', target));
+    }
   }
 });

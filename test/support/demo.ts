@@ -1,30 +1,39 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter } from 'node:path';
+import { requestApi } from './api-request.js';
 import { startFakeApiServer } from './fake-api-server.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { program } from './project.js';
 
-// Runs the program as `npm start` does, with an API server in this process.
-const server = await startFakeApiServer({ clientCertificates: 'required' });
-const directory = await mkdtemp(join(tmpdir(), 'kube-api-proxy-demo-'));
-const { path: kubeconfig } = await writeKubeconfig(
-  {
+/** Starts an API server in this process, with a namespace of its name, and writes a kubeconfig with a context of its name. */
+async function startCluster(name: string) {
+  const server = await startFakeApiServer({ clientCertificates: 'required' });
+  await requestApi(server, {
+    method: 'POST',
+    path: '/api/v1/namespaces',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
+  });
+  const kubeconfig = await writeKubeconfig({
+    name,
     server: server.url,
     ca: server.authority.certificate,
     certificate: server.clientCertificate.certificate,
     key: server.clientCertificate.key,
-  },
-  { directory },
-);
+  });
+  return { name, server, kubeconfig };
+}
 
-process.stdout.write(
-  `Embedded API server on ${server.url} (TLS, client certificate required; objects live in memory).\n` +
-    `Kubeconfig: ${kubeconfig}\n\n`,
-);
-const proxy = spawn(process.execPath, [program, '--kubeconfig', kubeconfig, ...process.argv.slice(2)], {
+// Runs the program as `npm start` does, with two API servers in this process.
+const clusters = [await startCluster('demo'), await startCluster('staging')];
+const files = clusters.map(({ kubeconfig }) => kubeconfig.path).join(delimiter);
+
+process.stdout.write('Embedded API servers (TLS, client certificate required; objects live in memory):\n');
+for (const { name, server } of clusters) process.stdout.write(`  context ${name}: ${server.url}\n`);
+process.stdout.write(`KUBECONFIG=${files}\n\n`);
+const proxy = spawn(process.execPath, [program, '--all-contexts', ...process.argv.slice(2)], {
   stdio: ['inherit', 'pipe', 'inherit'],
+  env: { ...process.env, KUBECONFIG: files },
 });
 proxy.stdout.setEncoding('utf8').on('data', (text: string) => {
   process.stdout.write(text);
@@ -33,16 +42,20 @@ proxy.stdout.setEncoding('utf8').on('data', (text: string) => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => proxy.kill(signal));
 proxy.on('close', async code => {
-  await server.kill();
-  await rm(directory, { recursive: true });
+  for (const { server, kubeconfig } of clusters) {
+    await server.kill();
+    await kubeconfig.remove();
+  }
   process.exitCode = code ?? 1;
 });
 
 function thingsToTry(address: string): string {
   return `
-Three things to try in another terminal:
+Things to try in another terminal:
   curl http://${address}/api/v1/namespaces/default/pods
   kubectl --server http://${address} get pods --all-namespaces --watch
+  kubectl --server http://${address}/clusters/staging get namespaces
+  curl http://${address}/-/clusters
   curl http://${address}/-/metrics
 Ctrl-C ends the demo.
 

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
-/** What goes into a generated kubeconfig: one cluster, one user and one context, all called `test`. */
+/** What goes into a generated kubeconfig: one cluster, one user and one context, all of one name. */
 export interface KubeconfigContents {
+  /** `test` by default. */
+  readonly name?: string;
   readonly server: string;
   /** PEM of the authorities that may sign the server's certificate. */
   readonly ca?: string;
@@ -64,13 +66,14 @@ export async function writeKubeconfig(
     ...contents.user,
   };
   const namespace = contents.namespace === undefined ? {} : { namespace: contents.namespace };
+  const { name = 'test' } = contents;
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'test', cluster }],
-    users: [{ name: 'test', user }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', ...namespace } }],
-    'current-context': 'test',
+    clusters: [{ name, cluster }],
+    users: [{ name, user }],
+    contexts: [{ name, context: { cluster: name, user: name, ...namespace } }],
+    'current-context': name,
   };
   const json = form.format === 'json';
   const path = join(directory, json ? 'config.json' : 'config.yaml');

@@ -2,44 +2,17 @@ import assert from 'node:assert/strict';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { MetricDescription } from '../src/observability/metrics/metrics.js';
-import { definitionOf, flagName, optionKeys } from '../src/options/table.js';
-import { createIdleMetrics } from './support/metrics.js';
 import { projectFile } from './support/project.js';
-
-/** A table's row; a bar would end its cell on GitHub, in code as well (GFM, section 4.10). */
-function rowOf(cells: readonly string[]): string {
-  return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
-}
-
-function flagTable(): string {
-  const rows = [...optionKeys.values()].map(key => {
-    const { short, type, default: value, help } = definitionOf(key);
-    const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
-    const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
-    return rowOf([names, value === '' ? '' : `\`${value}\``, help]);
-  });
-  return `| flag | default | what |\n|---|---|---|\n${rows.join('')}`;
-}
+import { tables, writtenTable } from './support/readme-tables.js';
 
 test('the README lists every flag with its default and what it is for', async () => {
   const readme = await readFile(projectFile('README.md'), 'utf8');
-  const written = /<!-- flags -->\n([\s\S]*?)<!-- \/flags -->/.exec(readme)?.[1];
-  assert.equal(written, flagTable());
+  assert.equal(writtenTable(readme, 'flags'), tables.flags());
 });
-
-function metricTable(metrics: readonly MetricDescription[]): string {
-  const rows = metrics
-    .filter(({ name }) => name.startsWith('kube_api_proxy_'))
-    .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
-  return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
-}
 
 test('the README lists every metric with its type, labels and meaning', async () => {
   const readme = await readFile(projectFile('README.md'), 'utf8');
-  const written = /<!-- metrics -->\n([\s\S]*?)<!-- \/metrics -->/.exec(readme)?.[1];
-  const { descriptions } = createIdleMetrics();
-  assert.equal(written, metricTable(descriptions()));
+  assert.equal(writtenTable(readme, 'metrics'), tables.metrics());
 });
 
 /** How many cells GitHub makes of a row: bars with a backslash before them are text, in code too, where they do not hide bars without. */

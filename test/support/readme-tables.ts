@@ -1,0 +1,47 @@
+import type { MetricDescription } from '../../src/observability/metrics/metrics.js';
+import { definitionOf, flagName, optionKeys } from '../../src/options/table.js';
+import { createIdleMetrics } from './metrics.js';
+
+/** The tables of the README that are made of the code. Each stands between comments of its name: `<!-- flags -->` and `<!-- /flags -->`. */
+export const tables = { flags: flagTable, metrics: metricTable } as const;
+
+/** What the README has between the comments of a table; undefined without them. */
+export function writtenTable(readme: string, name: keyof typeof tables): string | undefined {
+  return betweenComments(name).exec(readme)?.[2];
+}
+
+/** The README with its tables as the code has them. */
+export function withTables(readme: string): string {
+  return Object.entries(tables).reduce(
+    (text, [name, make]) =>
+      text.replace(betweenComments(name), (_, before, _written, after) => before + make() + after),
+    readme,
+  );
+}
+
+function betweenComments(name: string): RegExp {
+  return new RegExp(`(<!-- ${name} -->\n)([\\s\\S]*?)(<!-- /${name} -->)`);
+}
+
+/** A table's row; a bar would end its cell on GitHub, in code as well (GFM, section 4.10). */
+function rowOf(cells: readonly string[]): string {
+  return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+}
+
+function flagTable(): string {
+  const rows = [...optionKeys.values()].map(key => {
+    const { short, type, default: value, help } = definitionOf(key);
+    const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
+    const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
+    return rowOf([names, value === '' ? '' : `\`${value}\``, help]);
+  });
+  return `| flag | default | what |\n|---|---|---|\n${rows.join('')}`;
+}
+
+function metricTable(): string {
+  const metrics: readonly MetricDescription[] = createIdleMetrics().descriptions();
+  const rows = metrics
+    .filter(({ name }) => name.startsWith('kube_api_proxy_'))
+    .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
+  return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+}

@@ -29,10 +29,11 @@ export const guards = [
   // Does it come from a web page that has no business here?
   host,
   preflight,
-  origin,
   // Who sends it?
   claimedIdentity,
   authentication,
+  // May a web page send it? It depends on the path below a context, which is told to callers alone.
+  origin,
   // Is there room for it?
   fairShares,
   // May it do what it asks for?

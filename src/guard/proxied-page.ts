@@ -22,7 +22,8 @@ export const proxiedPage = {
     // A page of one cluster would have the origin of all others.
     const isInForce = sandboxProxiedPages ?? (authentication !== undefined || allContexts);
     return isInForce
-      ? ({ mount, target }) => (mount.isApi && mayBeProxiedPage(target.path) ? sandbox : undefined)
+      ? ({ mount, sent }) =>
+          (mount.isApi || mount.namesContext) && mayBeProxiedPage(sent.path) ? sandbox : undefined
       : undefined;
   },
 } as const satisfies AnswerRule;

@@ -8,7 +8,7 @@ export const requestTarget = {
   options: {},
   reasons: ['bad_request'],
   judges: everyMount,
-  create: (): Check => request => rejectAmbiguousTarget(request.target),
+  create: (): Check => request => rejectAmbiguousTarget(request.sent),
 } as const satisfies Guard;
 
 /** Rejects what has more than one reading, for a rule could then judge another request than the one that is carried out. */

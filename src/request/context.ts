@@ -18,6 +18,8 @@ export class RequestContext {
   readonly mount: Mount;
   /** For a request to an API server below its mount's prefix, for others as sent. */
   readonly target: RequestTarget;
+  /** The whole target as sent. What strangers can see depends on nothing else: the rest tells whether its prefix names a context. */
+  readonly sent: RequestTarget;
   /** What the request is about. Metrics and logs use it; a rule uses `judgedInfo`. */
   readonly info: RequestInfo;
   /** What the rules rely on: `info`, unless the path is beside the path of the server's URL. */
@@ -44,6 +46,7 @@ export class RequestContext {
     this.cluster = cluster;
     this.#endpoint = cluster.endpoint;
     this.target = parseRequestTarget(target);
+    this.sent = mount.namesContext ? parseRequestTarget(this.originalUrl) : this.target;
     const { path, query } = this.target;
     const { serverPath } = this;
     const isBelow = serverPath !== '' && path.startsWith(`${serverPath}/`);

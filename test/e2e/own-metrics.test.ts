@@ -5,27 +5,10 @@ import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { eventuallyPasses, until } from '../support/eventually.js';
 import { open, send } from '../support/http-client.js';
+import { type Sample, scrapeOwn as scrape, sumOf as sum } from '../support/own-metric.js';
 import { projectFile } from '../support/project.js';
 import { exchangeRaw } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
-
-interface Sample {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
-
-async function scrape(port: number): Promise<Sample[]> {
-  const { text } = await send(port, '/-/metrics');
-  return text
-    .split('\n')
-    .filter(line => line !== '' && !line.startsWith('#'))
-    .map(line => {
-      const [, name = '', labels = '', value = ''] = /^([a-z0-9_]+)(?:\{(.*)\})? (\S+)$/i.exec(line) ?? [];
-      const pairs = [...labels.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, key, text]) => [key, text]);
-      return { name, labels: Object.fromEntries(pairs), value: Number(value) };
-    });
-}
 
 /** The samples of a metric that have these labels. */
 function matching(samples: readonly Sample[], name: string, labels: Sample['labels'] = {}): Sample[] {
@@ -33,10 +16,6 @@ function matching(samples: readonly Sample[], name: string, labels: Sample['labe
   return samples.filter(
     sample => sample.name === name && wanted.every(([key, value]) => sample.labels[key] === value),
   );
-}
-
-function sum(samples: readonly Sample[], name: string, labels: Sample['labels'] = {}): number {
-  return matching(samples, name, labels).reduce((total, { value }) => total + value, 0);
 }
 
 /** Scrapes until the check passes: an answer is counted a moment after its last byte. */

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { eventuallyPasses } from './eventually.js';
+import { send } from './http-client.js';
+
+/** One entry of /-/clusters. */
+export interface ClusterState {
+  readonly name: string;
+  readonly server: string;
+  readonly current: boolean;
+  readonly state: 'unused' | 'ready' | 'failing';
+  readonly reason?: string;
+  readonly version?: string;
+}
+
+/** What /-/clusters tells, by the clusters' names. */
+export async function clusterStates(
+  port: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Map<string, ClusterState>> {
+  const { status, json } = await send(port, '/-/clusters', { headers });
+  assert.equal(status, 200);
+  const { clusters } = json as { readonly clusters: readonly ClusterState[] };
+  return new Map(clusters.map(cluster => [cluster.name, cluster]));
+}
+
+/** Waits until a cluster is in this state, and gives its entry. */
+export function untilState(
+  port: number,
+  name: string,
+  state: ClusterState['state'],
+  headers: Readonly<Record<string, string>> = {},
+): Promise<ClusterState> {
+  return eventuallyPasses(async () => {
+    const found = (await clusterStates(port, headers)).get(name);
+    assert.ok(found !== undefined, `${name} is listed`);
+    assert.equal(found.state, state, JSON.stringify(found));
+    return found;
+  });
+}

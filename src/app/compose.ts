@@ -180,6 +180,7 @@ export async function createProgram(
       ...{ clusters, clusterStates, metrics, exposition, logger, openStreams, tls, slots },
       health: role.health ?? health,
       authentication: authentication?.authentication,
+      callerEntries: methodsOn(options).map(method => method.kubeconfigUser(options)),
       audit: auditLog?.log,
     }),
   );

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { hasField } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
@@ -31,11 +32,26 @@ export class Authentication {
    * StatusError of 500 and more when nobody can tell, another error without a good credential.
    */
   authenticate(request: AuthenticationRequest): UserInfo | Promise<UserInfo> {
+    const found = this.identify(request);
+    return found instanceof Promise ? found.then(this.#required) : this.#required(found);
+  }
+
+  /** As `authenticate`, but undefined for a request without any credential. */
+  identify(request: AuthenticationRequest): UserInfo | undefined | Promise<UserInfo | undefined> {
     return this.#ask(request, 0);
   }
 
+  readonly #required = (user: UserInfo | undefined): UserInfo => {
+    if (user === undefined) throw this.#failed('none', new AuthenticationError('no credential'));
+    return user;
+  };
+
   /** @param token That of the request, where it has been read. */
-  #ask(request: AuthenticationRequest, from: number, token?: BearerToken): UserInfo | Promise<UserInfo> {
+  #ask(
+    request: AuthenticationRequest,
+    from: number,
+    token?: BearerToken,
+  ): UserInfo | undefined | Promise<UserInfo | undefined> {
     for (let index = from; index < this.#methods.length; index++) {
       const { name, authenticator } = this.#methods[index] as AskedMethod;
       const takesTokens = 'authenticateToken' in authenticator;
@@ -60,15 +76,20 @@ export class Authentication {
       if (found !== undefined) return this.#succeeded(name, found);
     }
     token ??= this.#readToken(request.raw);
-    const problem = token === undefined ? 'no credential' : 'no method knows the bearer token';
-    throw this.#failed('none', new AuthenticationError(problem));
+    if (token === undefined && !hasField(request.raw.rawHeaders, 'authorization')) return undefined;
+    const what = token === undefined ? 'credential in Authorization' : 'bearer token';
+    throw this.#failed('none', new AuthenticationError(`no method knows the ${what}`));
   }
 
   /**
    * Goes on after a bad credential if that takes nothing from a token beside it, such as a certificate that a browser presents everywhere.
    * Throws the error otherwise.
    */
-  #askOthers(error: unknown, request: AuthenticationRequest, index: number): UserInfo | Promise<UserInfo> {
+  #askOthers(
+    error: unknown,
+    request: AuthenticationRequest,
+    index: number,
+  ): UserInfo | undefined | Promise<UserInfo | undefined> {
     const { name, authenticator } = this.#methods[index] as AskedMethod;
     const failure = this.#failed(name, error);
     const isFinal = 'authenticateToken' in authenticator || failure instanceof StatusError;

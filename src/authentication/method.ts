@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
+import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { OptionOwner } from '../lib/option.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -24,6 +25,8 @@ export interface AuthenticationMethod<Options> extends OptionOwner {
   readonly sendsSecret: boolean;
   problems?(options: Options): readonly string[];
   isOn(options: Options): boolean;
+  /** The user in a kubeconfig for callers. */
+  kubeconfigUser(options: Options): CallerEntry;
   /** Reads files and dials nothing. All that is wrong is told at once, one line each. */
   create(
     options: Options,

@@ -20,7 +20,7 @@ export const authentication = {
 const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
 
 /**
- * Finds out who sends a request, and sets its `caller`. Throws, or rejects, with a Rejection: 401 without a good credential, 403 for a
+ * Finds out who sends a request, and sets its `caller`, which may remain undefined where a credential is optional. Throws, or rejects, with a Rejection: 401 without a good credential, 403 for a
  * user that may not act here; or with another StatusError when the method itself fails.
  */
 function createAuthenticationCheck(
@@ -35,9 +35,12 @@ function createAuthenticationCheck(
     return new Rejection(401, 'unauthenticated', message, { headers: challenge, cause: error });
   };
   return request => {
-    let found: UserInfo | Promise<UserInfo>;
+    let found: UserInfo | undefined | Promise<UserInfo | undefined>;
     try {
-      found = authentication.authenticate(request);
+      found =
+        request.mount.access === 'optional'
+          ? authentication.identify(request)
+          : authentication.authenticate(request);
     } catch (error) {
       throw toRejection(error, request);
     }
@@ -54,7 +57,8 @@ function createAuthenticationCheck(
   };
 }
 
-function accept(request: RequestContext, user: UserInfo): void {
+function accept(request: RequestContext, user: UserInfo | undefined): void {
+  if (user === undefined) return;
   request.caller = user;
   request.record.user = user.username;
 }

@@ -58,5 +58,5 @@ export function countedMounts({ isCounted }: Mount): boolean {
 
 /** All mounts but those for kubelets and load balancers, which have no credential. */
 export function callersMounts({ access }: Mount): boolean {
-  return access === 'caller';
+  return access !== 'public';
 }

@@ -43,6 +43,16 @@ export interface Context {
   namespace?: string;
 }
 
+/** How a caller of the proxy authenticates by one method, as an entry of the caller's own kubeconfig. */
+export interface CallerEntry {
+  /** Words in capitals stand for what only the caller has. */
+  readonly fields: AuthInfo;
+  /** Whether nothing has to be filled in. */
+  readonly isComplete: boolean;
+  /** Whether each cluster has credentials of its own, so that each needs a user. */
+  readonly isPerCluster: boolean;
+}
+
 /** A named entry and its file: relative paths are relative to that file's folder. */
 export interface Named<T> {
   readonly value: T;

@@ -130,6 +130,23 @@ export const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
   return prefix.startsWith('/-/') ? "is under /-/, which holds the proxy's own endpoints" : { value: prefix };
 });
 
+/**
+ * A URL to which paths are appended, without a slash at its end, or nothing. Problems do not quote the text, for it may hold a
+ * password.
+ */
+export const optionalBaseUrl: ValueType<string> = {
+  placeholder: 'URL',
+  separator: undefined,
+  parse(value, where) {
+    if (value === '') return { value: '' };
+    if (!/^https?:\/\/[^\s\\?#@/][^\s\\?#@]*$/i.test(value) || !URL.canParse(value)) {
+      return { problems: [`${where} is not an http:// or https:// URL without user, query and fragment`] };
+    }
+    const { origin, pathname } = new URL(value);
+    return { value: origin + pathname.replace(/\/+$/, '') };
+  },
+};
+
 /** An address to listen on; an IPv6 address loses its brackets, empty text stands for every interface. */
 export const address: ValueType<string> = valueType('ADDRESS', value => {
   const host = /^\[.*\]$/.test(value) ? value.slice(1, -1) : value;

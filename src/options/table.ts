@@ -14,11 +14,13 @@ import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { processes } from './processes.js';
+import { publicUrl } from './public-url.js';
 
 /** Whoever has options. Within a group of --help their options stand in this order. */
 export const optionOwners = [
   listening,
   tls,
+  publicUrl,
   adminListener,
   processes,
   ...authenticationMethods,

@@ -4,8 +4,11 @@ import type { Cluster } from '../clusters/cluster.js';
 export interface Mount {
   /** The constant route that the router has for it: no client's spelling of a path reaches the router. */
   readonly route: string;
-  /** `public`: kubelets and load balancers, which have no credential, may ask. `caller`: callers are authenticated where authentication is on. */
-  readonly access: 'public' | 'caller';
+  /**
+   * `public`: kubelets and load balancers, which have no credential, may ask. `caller`: callers are authenticated where authentication is
+   * on. `optional`: so are those who bring a credential, and others may ask too.
+   */
+  readonly access: 'public' | 'optional' | 'caller';
   /** Whether its requests go to an API server, so that the rules about paths, resources and pages apply. */
   readonly isApi: boolean;
   /** Whether its requests are counted, limited and audited. The proxy's own metrics and health are not. */

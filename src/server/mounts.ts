@@ -43,6 +43,7 @@ const ownMounts: ReadonlyMap<string, Mount> = new Map(
       ['metrics', 'caller'],
       ['livez', 'public'],
       ['readyz', 'public'],
+      ['kubeconfig', 'optional'],
     ] as const
   ).map(([name, access]) => [ownPrefix + name, { route: ownPrefix + name, access, ...own }]),
 );
@@ -63,6 +64,19 @@ const contextMount: Mount = {
 };
 
 /**
+ * What a URL of the API server of `/` has before each path, without a final slash. kubectl leaves a prefix that begins with /api in place
+ * (`pkg/proxy`, NewProxyHandler), so that `--api-prefix=/api/` serves nothing but /api.
+ */
+export function apiPath(apiPrefix: string): string {
+  return apiPrefix === '/' || apiPrefix.startsWith('/api') ? '' : apiPrefix.slice(0, -1);
+}
+
+/** The path of a context, without a final slash. A name with half a surrogate pair has no encoding: UTF-8 replaces it. */
+export function contextPath(name: string): string {
+  return clustersPrefix + encodeURIComponent(Buffer.from(name).toString());
+}
+
+/**
  * Decides where a request goes, from its target as sent. It divides paths as net/http's ServeMux does: the longest prefix wins, and a
  * prefix without its final slash is the prefix itself. Only the plain spelling of a prefix counts, apart from the name of a
  * context; all others are the API server's to answer.
@@ -75,8 +89,7 @@ export function createMounts(
     ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true, namesContext: false },
     appendsServerPath: appendServerPath,
   };
-  // kubectl leaves a prefix that begins with /api in place (`pkg/proxy`, NewProxyHandler), so that `--api-prefix=/api/` serves nothing but /api.
-  const removed = apiPrefix === '/' || apiPrefix.startsWith('/api') ? '' : apiPrefix.slice(0, -1);
+  const removed = apiPath(apiPrefix);
   const findContext = createContextSearch(clusters);
   const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => ({
     ...{ mount, target, prefix, cluster },

@@ -6,6 +6,8 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ClusterStates } from '../clusters/states.js';
 import { clustersEndpoint } from '../endpoints/clusters.js';
 import type { Health } from '../endpoints/health.js';
+import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
+import { kubeconfigRoute } from '../endpoints/kubeconfig-route.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
@@ -22,6 +24,7 @@ import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
 import { Accounting, type AccountingParts, type MeasuredClusters, requestIdOf } from './accounting.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
+import { createKubeconfigFacts } from './kubeconfig-facts.js';
 import {
   isAnswered,
   isDeparture,
@@ -50,6 +53,8 @@ interface ServedClusters extends MeasuredClusters {
 /** The options that the server and its guards read. */
 type ServerOptions = GuardOptions & {
   readonly apiPrefix: string;
+  /** Without a slash at its end, or empty. */
+  readonly publicUrl: string;
   /** A folder, or empty. */
   readonly www: string;
   readonly wwwPrefix: string;
@@ -75,6 +80,8 @@ export interface ServerParts {
   readonly tls: Tls | undefined;
   /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
   readonly authentication: Authentication | undefined;
+  /** A user in a kubeconfig for callers, for each method by which they are authenticated. */
+  readonly callerEntries: KubeconfigFacts['users'];
   readonly slots: RequestSlots;
   /** Undefined when there is none. */
   readonly audit: AuditLog | undefined;
@@ -142,6 +149,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
   if (options.allContexts)
     await app.register(clustersEndpoint, { clusterStates, route: clustersMount.route });
+  const { tls, callerEntries } = parts;
+  await app.register(kubeconfigRoute, {
+    route: `${ownPrefix}kubeconfig`,
+    factsFor: createKubeconfigFacts({ options, registry: clusters.registry, tls, callerEntries }),
+  });
   if (options.www !== '') {
     const { staticFiles } = await import('../endpoints/static-files.js');
     await app.register(staticFiles, {

@@ -81,6 +81,35 @@ describe('the methods of authentication', () => {
     assert.ok(!(authentication.authenticate(requestWith('f1')) instanceof Promise));
   });
 
+  it('take a request without any credential for nobody where that is asked for, and count no attempt', async () => {
+    const attempts: { readonly result: string }[] = [];
+    const authentication = new Authentication(
+      [
+        certificateMethod({ authenticateRequest: async () => undefined }),
+        method('token_file', 'f'),
+        method('token_review', 'r'),
+      ],
+      { attempted: (_name, result) => attempts.push({ result }) },
+    );
+    assert.equal(await authentication.identify(requestWith()), undefined);
+    assert.equal(attempts.length, 0);
+    assert.equal((await authentication.identify(requestWith('r1')))?.username, 'r1');
+    for (const token of ['fx', 'rx', 'other', '', 'two words']) {
+      await assert.rejects(
+        async () => authentication.identify(requestWith(token)),
+        AuthenticationError,
+        token,
+      );
+    }
+    const basic = { raw: { rawHeaders: ['authorization', 'Basic eDp5'], socket: {} } };
+    await assert.rejects(
+      async () => authentication.identify(basic as unknown as AuthenticationRequest),
+      AuthenticationError,
+    );
+    const failures = attempts.filter(({ result }) => result === 'failure');
+    assert.equal(failures.length, 6);
+  });
+
   it('name in a 401 what their callers can do, once each, tokens first', () => {
     const certificates = certificateMethod({ authenticateRequest: () => undefined });
     const methods = [certificates, method('token_file', 'f'), method('token_review', 'r')];

@@ -29,6 +29,7 @@ describe('the defaults', () => {
       workers: 1,
       allContexts: false,
       contexts: '.*',
+      publicUrl: '',
       address: '127.0.0.1',
       unixSocket: '',
       apiPrefix: '/',
@@ -323,6 +324,46 @@ describe('a value', () => {
     assert.equal(optionsOf(['--api-prefix=/-x/']).apiPrefix, '/-x/');
   });
 
+  it('of --public-url is an http or https URL, without a slash at its end', () => {
+    for (const [text, expected] of [
+      ['', ''],
+      ['https://gw.example', 'https://gw.example'],
+      ['HTTPS://GW.example:443/', 'https://gw.example'],
+      ['http://[::1]:8080/k8s//', 'http://[::1]:8080/k8s'],
+      ['https://gw.example/a%20b/', 'https://gw.example/a%20b'],
+    ] as const) {
+      assert.equal(optionsOf([`--public-url=${text}`]).publicUrl, expected, text);
+    }
+    for (const text of [
+      ...[
+        'gw.example',
+        '//gw.example',
+        'ftp://gw.example',
+        'https://',
+        'https:///x',
+        'https://gw.example:0x1',
+      ],
+      ...[
+        'https://eve:secret@gw.example',
+        'https://secret@gw.example',
+        'https://gw.example?secret',
+        'https://a b',
+      ],
+      ...[
+        'https://gw.example/#secret',
+        'https://gw.example\\secret',
+        'javascript:secret',
+        'https://gw.example\n',
+      ],
+    ]) {
+      assert.deepEqual(
+        problemsOf([`--public-url=${text}`]),
+        ['--public-url is not an http:// or https:// URL without user, query and fragment'],
+        text,
+      );
+    }
+  });
+
   it('of --address may be in brackets, and has no port', () => {
     const open = '--insecure-allow-unauthenticated';
     assert.equal(optionsOf(['--address=[::1]']).address, '::1');
@@ -371,6 +412,7 @@ describe('the environment', () => {
     // What stands for a text, where not every text will do.
     const texts: Partial<Record<OptionKey, string>> = {
       adminPort: '8002',
+      publicUrl: 'https://gw.example',
       rejectResources: 'secrets',
       corsAllowedOrigins: '//x$',
       tlsCipherSuites: 'TLS_AES_128_GCM_SHA256',

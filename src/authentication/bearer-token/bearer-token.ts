@@ -17,6 +17,9 @@ export interface BearerToken {
 /** What a 401 says of each method that takes bearer tokens. */
 export const bearerTokenHint = 'send "Authorization: Bearer TOKEN" with a token that is valid';
 
+/** A user's fields in a kubeconfig for callers, of each method that takes bearer tokens. */
+export const bearerTokenFields = { token: 'PASTE-YOUR-TOKEN-HERE' };
+
 /** Another one in every process, so that digests say nothing of tokens, nor how long a look-up takes. */
 const digestKey = randomBytes(32);
 

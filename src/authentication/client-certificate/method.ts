@@ -32,6 +32,15 @@ export const clientCertificate = {
 
   isOn: ({ clientCaFile }) => clientCaFile !== '',
 
+  kubeconfigUser: () => ({
+    fields: {
+      'client-certificate': 'PATH-OF-YOUR-CERTIFICATE',
+      'client-key': 'PATH-OF-YOUR-KEY',
+    },
+    isComplete: false,
+    isPerCluster: false,
+  }),
+
   async create(_options, { clientAuthorities, allowed }) {
     const [{ createClientCertificateAuthenticator }, { admitUsersOf }] = await Promise.all([
       import('./authenticator.js'),

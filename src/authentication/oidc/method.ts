@@ -16,6 +16,27 @@ export const openIdConnect = {
 
   isOn: ({ oidcIssuerUrl }) => oidcIssuerUrl !== '',
 
+  /** As kubelogin's own set-up has it; a claim `email` comes with the scope of that name (OpenID Connect Core, section 5.4). */
+  kubeconfigUser: ({ oidcIssuerUrl, oidcClientId, oidcUsernameClaim }) => ({
+    fields: {
+      exec: {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        command: 'kubectl',
+        args: [
+          'oidc-login',
+          'get-token',
+          `--oidc-issuer-url=${oidcIssuerUrl}`,
+          `--oidc-client-id=${oidcClientId}`,
+          ...(oidcUsernameClaim === 'email' ? ['--oidc-extra-scope=email'] : []),
+        ],
+        installHint: 'kubectl krew install oidc-login',
+        interactiveMode: 'IfAvailable',
+      },
+    },
+    isComplete: true,
+    isPerCluster: false,
+  }),
+
   async create(options, { metrics, logger, env, allowed }) {
     const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
     const [

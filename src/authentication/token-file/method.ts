@@ -1,6 +1,6 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { text } from '../../lib/value-type.js';
-import { bearerTokenHint } from '../bearer-token/bearer-token.js';
+import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
 import { type AuthenticationMethod, uidTarget } from '../method.js';
 
 const options = defineOptions('Authentication', {
@@ -20,6 +20,8 @@ export const tokenFile = {
   options,
 
   isOn: ({ tokenAuthFile }) => tokenAuthFile !== '',
+
+  kubeconfigUser: () => ({ fields: bearerTokenFields, isComplete: false, isPerCluster: false }),
 
   async create({ tokenAuthFile }, { metrics, logger, allowed }) {
     const { followTokenFile } = await import('./token-file.js');

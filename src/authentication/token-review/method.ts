@@ -1,6 +1,6 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool, duration, names } from '../../lib/value-type.js';
-import { bearerTokenHint } from '../bearer-token/bearer-token.js';
+import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
 import { type AuthenticationMethod, uidTarget } from '../method.js';
 
 const options = defineOptions('Authentication', {
@@ -40,6 +40,8 @@ export const tokenReview = {
   options,
 
   isOn: ({ authenticationTokenWebhook }) => authenticationTokenWebhook,
+
+  kubeconfigUser: () => ({ fields: bearerTokenFields, isComplete: false, isPerCluster: true }),
 
   async create({ authenticationTokenWebhookCacheTtl: ttl, apiAudiences: audiences }, { metrics, allowed }) {
     const [{ createTokenReviewAuthenticator }, { createTokenReview }] = await Promise.all([

@@ -5,6 +5,7 @@ import type { Logger } from '../../observability/log/logger.js';
 import type { ListenerMetrics } from '../../observability/metrics/listener-metrics.js';
 import { openSslCiphers } from './cipher-suites.js';
 import { serveTls } from './secure-server.js';
+import { ServingChain } from './serving-chain.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
 import type { TlsOptions } from './tls-options.js';
 
@@ -18,6 +19,8 @@ export interface TlsSurroundings {
 export interface Tls {
   /** Makes a server that does not listen yet speak TLS. */
   serve(server: Server): void;
+  /** The certificates of the listener now. */
+  readonly chain: ServingChain;
   /** The authorities of client certificates now; undefined when none are asked for. */
   readonly clientAuthorities: ClientAuthorities | undefined;
   /** Begins to warn of a certificate that expires. */
@@ -35,7 +38,9 @@ export async function configureTls(
 ): Promise<Tls | undefined | { readonly problems: readonly string[] }> {
   if (options.tlsCertFile === '' || options.tlsPrivateKeyFile === '') return undefined;
   const expiryWarning = createExpiryWarning(logger, 'the certificate of --tls-cert-file');
-  const tell = ({ pair: { notAfter } }: TlsFiles) => {
+  let chain: ServingChain;
+  const use = ({ pair: { certificate, notAfter } }: TlsFiles) => {
+    chain = new ServingChain(certificate);
     metrics.certificateExpires(notAfter);
     expiryWarning.watch(notAfter);
   };
@@ -54,7 +59,7 @@ export async function configureTls(
         return;
       }
       logger.info('files of the listener reloaded');
-      tell(current);
+      use(current);
       if (authorities !== undefined && !includesAll(current.clientAuthorities, authorities)) {
         for (const server of servers) server.closeIdleConnections();
       }
@@ -62,7 +67,7 @@ export async function configureTls(
     },
   );
   if ('problems' in files) return files;
-  tell(files.current);
+  use(files.current);
   authorities = files.current.clientAuthorities;
   return {
     serve(server) {
@@ -81,6 +86,9 @@ export async function configureTls(
         onHandshakeError: (err, remoteAddress) =>
           logger.debug({ err, remoteAddress }, 'a TLS handshake failed'),
       });
+    },
+    get chain() {
+      return chain;
     },
     get clientAuthorities() {
       return files.current.clientAuthorities;

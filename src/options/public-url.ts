@@ -1,0 +1,13 @@
+import { defineOptions } from '../lib/option.js';
+import { optionalBaseUrl } from '../lib/value-type.js';
+
+const options = defineOptions('Listening', {
+  publicUrl: {
+    type: optionalBaseUrl,
+    default: '',
+    help: 'URL at which clients reach the proxy, for /-/kubeconfig; by default the one of each request.',
+  },
+});
+
+/** How clients reach the main listener. */
+export const publicUrl = { options };

@@ -1,0 +1,75 @@
+import type { ClusterRegistry } from '../clusters/registry.js';
+import type { KubeconfigContext, KubeconfigFacts } from '../endpoints/kubeconfig.js';
+import { addressFor } from '../endpoints/own-address.js';
+import type { RequestContext } from '../request/context.js';
+import type { Tls } from './listener/tls.js';
+import { apiPath, contextPath } from './mounts.js';
+
+/** What a kubeconfig for callers is made of. */
+export interface KubeconfigParts {
+  readonly options: {
+    readonly publicUrl: string;
+    readonly disableFilter: boolean;
+    readonly apiPrefix: string;
+    readonly appendServerPath: boolean;
+  };
+  readonly registry: ClusterRegistry;
+  readonly tls: Pick<Tls, 'chain'> | undefined;
+  /** One for each method of authentication that is on. */
+  readonly callerEntries: KubeconfigFacts['users'];
+}
+
+/** Name of the context of `/` where the kubeconfig has none for it, or one that is another context here. */
+const ownName = 'kube-api-proxy';
+
+/**
+ * Says what the caller's kubeconfig contains: the context of `/`, and each one that is served below `/clusters/`. Nobody who could not use
+ * them learns their names. Undefined where the proxy has no address that a client could use.
+ */
+export function createKubeconfigFacts({ options, registry, tls, callerEntries }: KubeconfigParts) {
+  const { publicUrl, disableFilter, apiPrefix, appendServerPath } = options;
+  const prefix = apiPath(apiPrefix);
+  const sources = { publicUrl, trustsHost: !disableFilter };
+  // Something else may end TLS at a public URL.
+  const authority = (): string | undefined =>
+    publicUrl === '' || tls?.chain.isFor(new URL(publicUrl).hostname) ? tls?.chain.authority : undefined;
+
+  const namespaceOf = (name: string): string =>
+    registry.contexts.find(context => context.name === name)?.namespace ?? '';
+  const contextsFor = (isStranger: boolean): readonly KubeconfigContext[] => {
+    if (isStranger) return [{ name: ownName, path: prefix, namespace: '' }];
+    const current = registry.default;
+    // Clients send the path of the server's URL themselves, as to kubectl proxy.
+    const serverPath = appendServerPath ? '' : (current.endpoint?.config.server.path ?? '');
+    const root = {
+      name: nameOfRoot(current.name, registry.names),
+      path: prefix + serverPath,
+      namespace: namespaceOf(current.name),
+    };
+    const others = [...registry.names].map(name => ({
+      name,
+      path: contextPath(name),
+      namespace: namespaceOf(name),
+    }));
+    return [root, ...others];
+  };
+  return ({ raw, caller }: RequestContext): KubeconfigFacts | undefined => {
+    const address = addressFor(raw, sources);
+    if (address === undefined) return undefined;
+    const isForStranger = callerEntries.length > 0 && caller === undefined;
+    return {
+      address,
+      contexts: contextsFor(isForStranger),
+      authority: authority(),
+      users: callerEntries,
+      isForStranger,
+    };
+  };
+}
+
+/** `/` follows the current context of the proxy, and a context below `/clusters/` does not: they are two, whatever it is now. */
+function nameOfRoot(current: string, names: ReadonlySet<string>): string {
+  let name = current === '' || names.has(current) ? ownName : current;
+  while (names.has(name)) name += '-current';
+  return name;
+}

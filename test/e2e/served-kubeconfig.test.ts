@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
+import { after, describe, test } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { startFakeApiServer } from '../support/fake-api-server.js';
+import { startGateway, twoUsers } from '../support/gateway.js';
+import { send } from '../support/http-client.js';
+import { ask, connectHttp2 } from '../support/http2-client.js';
+import { startInProcess } from '../support/in-process.js';
+import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { startProxy } from '../support/proxy.js';
+import { createServingFiles } from '../support/serving-files.js';
+import { assertStatus, legs, send as sendRaw } from './leg.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
+after(() => rm(folder, { recursive: true }));
+
+const token = 'token-of-the-own-kubeconfig';
+/** A server like Rancher: its API is below a path. */
+const serverPath = '/k8s/clusters/c-1';
+const server = await startFakeApiServer({
+  clientCertificates: 'optional',
+  tokens: { [token]: { username: 'own', groups: ['system:masters'] } },
+});
+after(() => server.kill());
+server.intercept(incoming => {
+  if (incoming.url?.startsWith(`${serverPath}/`)) incoming.url = incoming.url.slice(serverPath.length);
+  return false;
+});
+
+const files = await createServingFiles();
+after(() => files.remove());
+await files.replace('tls.crt', (await readFile(files.certificate, 'utf8')) + files.authority.certificate);
+
+const named = (name: string, fields: object) => ({ name, ...fields });
+const ca = Buffer.from(server.authority.certificate).toString('base64');
+const kubeconfig = join(folder, 'own');
+await writeFile(
+  kubeconfig,
+  stringify({
+    clusters: [
+      named('plain', { cluster: { server: server.url, 'certificate-authority-data': ca } }),
+      named('below', { cluster: { server: server.url + serverPath, 'certificate-authority-data': ca } }),
+    ],
+    users: [named('own', { user: { token } })],
+    contexts: [
+      named('dev', { context: { cluster: 'plain', user: 'own', namespace: 'team-0' } }),
+      named('rancher', { context: { cluster: 'below', user: 'own' } }),
+      named('kube-api-proxy', { context: { cluster: 'plain', user: 'own' } }),
+      named('off', { context: { cluster: 'plain', user: 'own' } }),
+    ],
+    'current-context': 'dev',
+  }),
+);
+const flag = `--kubeconfig=${kubeconfig}`;
+
+interface Config {
+  clusters: { name: string; cluster: Record<string, string> }[];
+  users: { name: string; user: Record<string, unknown> }[];
+  contexts: { name: string; context: { cluster: string; user?: string; namespace?: string } }[];
+  'current-context': string;
+}
+
+function serversOf(text: string): Record<string, string | undefined> {
+  const { clusters } = parse(text) as Config;
+  return Object.fromEntries(clusters.map(({ name, cluster }) => [name, cluster['server']]));
+}
+
+/** Runs kubectl with a kubeconfig, and nothing to read from where it could prompt. */
+async function withKubeconfig(text: string, ...args: string[]) {
+  const file = join(await mkdtemp(join(folder, 'caller-')), 'config');
+  await writeFile(file, text);
+  return kubectl(['--kubeconfig', file, ...args], { env: { HOME: folder } });
+}
+
+const plain = await startInProcess({ after }, [flag]);
+const many = await startInProcess({ after }, [
+  ...[flag, '--all-contexts', '--contexts=dev,rancher,kube-api-proxy'],
+]);
+
+describe('/-/kubeconfig', () => {
+  test('has the name and the namespace of the current context, and nothing of its user', async () => {
+    const { text, headers, status } = await send(plain.port, '/-/kubeconfig');
+    assert.equal(status, 200);
+    assert.equal(headers['content-type'], 'application/yaml');
+    assert.equal(headers['cache-control'], 'no-store');
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.deepEqual(serversOf(text), { dev: plain.url });
+    const config = parse(text) as Config;
+    assert.deepEqual(config.contexts, [{ name: 'dev', context: { cluster: 'dev', namespace: 'team-0' } }]);
+    assert.equal(config['current-context'], 'dev');
+    assert.doesNotMatch(text, new RegExp(`${token}|${server.port}|${folder}`));
+  });
+
+  test('is called kube-api-proxy where flags alone say what the API server is', async t => {
+    const { port, url } = await startInProcess(t, ['--server=http://127.0.0.1:1', '--kubeconfig=/dev/null']);
+    assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { 'kube-api-proxy': url });
+  });
+
+  kubectlTest('leads kubectl to / and to each context that is served', async () => {
+    const { text } = await send(many.port, '/-/kubeconfig');
+    const { url } = many;
+    assert.deepEqual(serversOf(text), {
+      // `/` follows the current context of the proxy, so it is not that context; the next name is taken.
+      'kube-api-proxy-current': url,
+      dev: `${url}/clusters/dev`,
+      rancher: `${url}/clusters/rancher`,
+      'kube-api-proxy': `${url}/clusters/kube-api-proxy`,
+    });
+    for (const args of [[], ['--context=dev'], ['--context=rancher', '-n', 'team-0']]) {
+      const { stdout, stderr } = await withKubeconfig(text, ...args, 'get', 'pods', '-o', 'name');
+      assert.match(stdout, /^pod\/web-\d$/m, stderr);
+    }
+  });
+
+  kubectlTest('has the path of the server, which clients of / send themselves', async t => {
+    const { port, url } = await startInProcess(t, [flag, '--context=rancher']);
+    const { text } = await send(port, '/-/kubeconfig');
+    assert.deepEqual(serversOf(text), { rancher: url + serverPath });
+    const { stdout, stderr } = await withKubeconfig(text, 'get', 'pods', '-o', 'name');
+    assert.match(stdout, /^pod\/web-0$/m, stderr);
+    const appending = await startInProcess(t, [flag, '--context=rancher', '--append-server-path']);
+    const own = (await send(appending.port, '/-/kubeconfig')).text;
+    assert.deepEqual(serversOf(own), { rancher: appending.url });
+    const found = await withKubeconfig(own, 'get', 'pods', '-o', 'name');
+    assert.match(found.stdout, /^pod\/web-0$/m, found.stderr);
+  });
+
+  test('has no prefix that kubectl leaves in place', async t => {
+    const { port, url } = await startInProcess(t, [flag, '--api-prefix=/api/']);
+    assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { dev: url });
+  });
+
+  kubectlTest('works at once over TLS, where kubectl would prompt without a user', async t => {
+    const { port, address } = await startInProcess(t, [flag, ...files.flags]);
+    const session = await connectHttp2(port, files.authority.certificate);
+    const { text, status } = await ask(session, '/-/kubeconfig');
+    const head = await ask(session, '/-/kubeconfig', { headers: { ':method': 'HEAD' } });
+    session.destroy();
+    assert.equal(status, 200);
+    assert.equal(head.status, 200);
+    assert.equal(head.text, '');
+    assert.deepEqual(serversOf(text), { dev: `https://${address}` });
+    const { stdout, stderr } = await withKubeconfig(text, 'get', 'pods', '-o', 'name');
+    assert.match(stdout, /^pod\/web-\d$/m, stderr);
+    // The proxy's own token went to the API server.
+    assert.equal(
+      server.requests.findLast(({ rawUrl }) => /\/pods\b/.test(rawUrl))?.headers['authorization'],
+      `Bearer ${token}`,
+    );
+    const userless = text.replace(/^ {6}user: .*\n/gm, '');
+    assert.match((await withKubeconfig(userless, 'get', 'pods')).stdout, /Please enter Username/);
+  });
+
+  test('is 404 on a Unix socket, whatever Host says, unless there is --public-url', async t => {
+    const socketPath = join(folder, 'socket');
+    const get = async () => {
+      const asked = request({ socketPath, path: '/-/kubeconfig', headers: { host: 'localhost' } }).end();
+      const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+        asked.once('response', resolve).once('error', reject);
+      });
+      return { status: response.statusCode, text: await readText(response) };
+    };
+    const first = await startInProcess(t, [flag, `--unix-socket=${socketPath}`]);
+    const { status, text } = await get();
+    assert.equal(status, 404);
+    assert.match(text, /"kind":"Status".*--public-url/);
+    await first.stop();
+    await startInProcess(t, [flag, `--unix-socket=${socketPath}`, '--public-url=http://gw.example/k8s/']);
+    assert.deepEqual(serversOf((await get()).text), { dev: 'http://gw.example/k8s' });
+  });
+
+  test('is answered to GET and HEAD alone, and to no upgrade', async () => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const question = { method, body: '' };
+      const [own, other] = [
+        await send(plain.port, '/-/kubeconfig', question),
+        await send(plain.port, '/-/metrics', question),
+      ];
+      assert.equal(own.status, other.status, method);
+      assert.ok(own.status >= 400, method);
+    }
+    for (const leg of ['websocket', 'spdy'] as const) {
+      const answer = await sendRaw(plain.port, { leg, target: '/-/kubeconfig' });
+      assert.notEqual(answer.code, 101, legs[leg].join());
+      const evil = await sendRaw(plain.port, { leg, target: '/-/kubeconfig', host: ['Host: evil.example'] });
+      assertStatus(evil, 403, leg);
+    }
+  });
+
+  test('is the same with several workers', async t => {
+    const proxy = await startProxy([flag, '--all-contexts', '--contexts=dev,rancher', '--workers=2']);
+    t.after(() => proxy.stop('SIGKILL'));
+    for (const host of [`127.0.0.1:${proxy.port}`, 'localhost']) {
+      const { text } = await send(proxy.port, '/-/kubeconfig', { headers: { host } });
+      assert.deepEqual(serversOf(text), {
+        'kube-api-proxy': `http://${host}`,
+        dev: `http://${host}/clusters/dev`,
+        rancher: `http://${host}/clusters/rancher`,
+      });
+      const { contexts } = parse(text) as Config;
+      assert.deepEqual(
+        contexts.map(({ context }) => context.namespace),
+        ['team-0', 'team-0', undefined],
+      );
+    }
+    const unnamed = await sendRaw(proxy.port, { target: '/-/kubeconfig', host: [], version: '1.0' });
+    assertStatus(unnamed, 403, 'no Host');
+  });
+
+  test('has the address of the connection with --disable-filter, without a Host too', async t => {
+    const { port, url } = await startInProcess(t, [flag, '--disable-filter']);
+    for (const host of [[], ['Host: evil.example'], ['Host: a"\\: b']]) {
+      const version = host.length === 0 ? '1.0' : '1.1';
+      const { body } = await sendRaw(port, { target: '/-/kubeconfig', host, version });
+      assert.deepEqual(serversOf(body), { dev: url }, host.join());
+    }
+  });
+});
+
+describe('/-/kubeconfig with authentication', () => {
+  test('names no context to a stranger, and is 401 for a bad credential', async t => {
+    const { proxy } = await startGateway(t, {
+      ...{ run: startInProcess, tokenFile: twoUsers, serverPath },
+      args: ['--all-contexts', '--public-url=https://gw.example'],
+    });
+    const get = (authorization?: string) =>
+      send(proxy.port, '/-/kubeconfig', authorization === undefined ? {} : { headers: { authorization } });
+    const stranger = await get();
+    assert.deepEqual(serversOf(stranger.text), { 'kube-api-proxy': 'https://gw.example' });
+    assert.match(stranger.text, /^# .*without a credential/m);
+    const alice = await get('Bearer alice-token');
+    assert.deepEqual(serversOf(alice.text), {
+      'kube-api-proxy': `https://gw.example${serverPath}`,
+      test: 'https://gw.example/clusters/test',
+    });
+    assert.doesNotMatch(alice.text, /alice/);
+    for (const bad of ['Bearer bad', 'Bearer', 'Basic eDp5', 'alice-token']) {
+      const answer = await get(bad);
+      assert.equal(answer.status, 401, bad);
+      assert.equal(answer.headers['www-authenticate'], 'Bearer realm="kube-api-proxy"');
+    }
+    const claimed = await send(proxy.port, '/-/kubeconfig', { headers: { 'impersonate-user': 'alice' } });
+    assert.equal(claimed.status, 403);
+    const own = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer bob-token' } });
+    assert.match(own.text, /authentication_attempts_total\{method="token_file",result="success"\} 2\n/);
+    // The bad ones; a stranger attempts nothing.
+    assert.match(own.text, /authentication_attempts_total\{method="none",result="failure"\} 4\n/);
+  });
+
+  kubectlTest('lets a caller in whose token is filled in, over TLS', async t => {
+    const { proxy } = await startGateway(t, {
+      ...{ run: startInProcess, tokenFile: twoUsers, args: files.flags },
+    });
+    const session = await connectHttp2(proxy.port, files.authority.certificate);
+    const { text } = await ask(session, '/-/kubeconfig');
+    session.destroy();
+    assert.match(text, /^# Fill in the words in capitals\.$/m);
+    const unfilled = await withKubeconfig(text, 'auth', 'whoami');
+    assert.match(unfilled.stderr, /logged in|Unauthorized/);
+    const filledIn = text.replace(/PASTE-YOUR-TOKEN-HERE/, 'alice-token');
+    const { stdout, stderr } = await withKubeconfig(filledIn, 'auth', 'whoami');
+    assert.match(stdout, /alice/, stderr);
+  });
+});

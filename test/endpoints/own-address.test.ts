@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { describe, it } from 'node:test';
+import { addressFor } from '../../src/endpoints/own-address.js';
+
+interface Asked {
+  readonly host?: string;
+  readonly socket?: object;
+  readonly publicUrl?: string;
+  readonly trustsHost?: boolean;
+  readonly headers?: readonly string[];
+}
+
+function address({ host, socket, publicUrl = '', trustsHost = true, headers = [] }: Asked = {}) {
+  const request = {
+    rawHeaders: [...headers, ...(host === undefined ? [] : ['Host', host])],
+    socket: socket ?? { localAddress: '192.0.2.1', localPort: 8001 },
+  };
+  return addressFor(request as unknown as IncomingMessage, { publicUrl, trustsHost });
+}
+
+const bound = 'http://192.0.2.1:8001';
+
+describe('the address of the proxy for a caller', () => {
+  it('has the host that the caller named', () => {
+    for (const [host, expected] of [
+      ['gw.example', 'gw.example'],
+      ['gw.example:8080', 'gw.example:8080'],
+      ['gw.example:', 'gw.example'],
+      ['gw.example:08080', 'gw.example:8080'],
+      ['GW_1.example.', 'GW_1.example.'],
+      ['127.0.0.1:1', '127.0.0.1:1'],
+      ['[::1]', '[::1]'],
+      ['[2001:db8::1]:65535', '[2001:db8::1]:65535'],
+    ] as const) {
+      assert.equal(address({ host }), `http://${expected}`, host);
+    }
+  });
+
+  it('is that of the connection for a host that programs read differently, whatever rule accepted it', () => {
+    for (const host of [
+      ...['', ':', ':80', 'gw:0', 'gw:00000', 'gw:65536', 'gw:999999', 'gw:-1', 'gw:80:80', 'gw:8x'],
+      ...[
+        'a:b@c',
+        'a@c',
+        'gw/evil',
+        'gw?x',
+        'gw#x',
+        'gw\\x',
+        'gw x',
+        ' ',
+        'gw, evil',
+        '"',
+        "'",
+        'gw"',
+        'gw`',
+      ],
+      ...[
+        'gw\n- name: evil',
+        'gw\r\nx',
+        'gw\t',
+        'gw%00',
+        '%67w',
+        'gw\u00fc',
+        'gw\u2028',
+        '{gw}',
+        '*',
+        '&a',
+        '!x',
+      ],
+      ...[
+        '[::1',
+        '::1',
+        '[:::]',
+        '[::1]x',
+        '[fe80::1%25eth0]',
+        '[gw]',
+        '[]',
+        '[::1]:0',
+        '$(id)',
+        '<gw>',
+        '|',
+      ],
+      'x'.repeat(256),
+      'x'.repeat(100_000),
+    ]) {
+      assert.equal(address({ host }), bound, JSON.stringify(host.slice(0, 50)));
+    }
+  });
+
+  it('is that of the connection without a Host, and where no rule judges it', () => {
+    assert.equal(address(), bound);
+    assert.equal(address({ host: 'gw.example', trustsHost: false }), bound);
+  });
+
+  it('has brackets for IPv6, none for IPv4 on an IPv6 listener, and https over TLS', () => {
+    const at = (localAddress: string, more = {}) =>
+      address({ socket: { localAddress, localPort: 8001, ...more } });
+    assert.equal(at('::1'), 'http://[::1]:8001');
+    assert.equal(at('::ffff:192.0.2.1'), bound);
+    assert.equal(at('::1', { encrypted: true }), 'https://[::1]:8001');
+    const socket = { localAddress: '::1', localPort: 1, encrypted: true };
+    assert.equal(address({ host: 'gw.example', socket }), 'https://gw.example');
+  });
+
+  it('is none on a Unix socket, where a Host names no listener', () => {
+    assert.equal(address({ host: 'localhost', socket: {} }), undefined);
+    assert.equal(address({ socket: {}, publicUrl: 'https://gw.example' }), 'https://gw.example');
+  });
+
+  it('is --public-url before all else, and never what a header of a reverse proxy says', () => {
+    assert.equal(address({ host: 'gw.example', publicUrl: 'https://x.example/k' }), 'https://x.example/k');
+    const headers = ['X-Forwarded-Host', 'evil.example', 'Forwarded', 'host=evil.example;proto=https'];
+    assert.equal(address({ headers, host: 'gw.example' }), 'http://gw.example');
+    assert.equal(address({ headers, trustsHost: false }), bound);
+  });
+});

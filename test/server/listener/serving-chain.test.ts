@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ServingChain } from '../../../src/server/listener/serving-chain.js';
+import { createCertificateAuthority } from '../../support/certificates.js';
+
+const root = await createCertificateAuthority({ commonName: 'root' });
+const intermediate = await root.intermediate({ commonName: 'intermediate' });
+const leaf = await root.server({ dns: ['gw.example', '*.apps.example'], ip: ['192.0.2.1', '2001:db8::1'] });
+const below = await intermediate.server();
+const other = await createCertificateAuthority({ commonName: 'root' });
+
+const authorityOf = (...pem: string[]) => new ServingChain(Buffer.from(pem.join(''))).authority?.trim();
+
+describe('the authority of a serving certificate', () => {
+  it('is the self-signed certificate that ends the chain, in any order', () => {
+    const expected = root.certificate.trim();
+    assert.equal(authorityOf(leaf.certificate, root.certificate), expected);
+    assert.equal(authorityOf(below.certificate, root.certificate), expected);
+    assert.equal(authorityOf(leaf.certificate, other.certificate, root.certificate), expected);
+  });
+
+  it('is the certificate itself where that is self-signed', () => {
+    assert.equal(authorityOf(root.certificate), root.certificate.trim());
+  });
+
+  it('is not known where the chain ends before it, or leads to another of the same name', () => {
+    assert.equal(authorityOf(leaf.certificate), undefined);
+    assert.equal(authorityOf(below.certificate), undefined);
+    assert.equal(authorityOf(leaf.certificate, other.certificate), undefined);
+    assert.equal(authorityOf(leaf.certificate, intermediate.certificate), undefined);
+  });
+});
+
+it('a serving certificate is for the names and addresses that it has', () => {
+  const chain = new ServingChain(Buffer.from(leaf.certificate));
+  for (const host of ['gw.example', 'x.apps.example', '192.0.2.1', '[2001:db8::1]']) {
+    assert.ok(chain.isFor(host), host);
+  }
+  for (const host of ['evil.example', 'x.gw.example', '192.0.2.2', '[::1]', '']) {
+    assert.ok(!chain.isFor(host), host);
+  }
+});

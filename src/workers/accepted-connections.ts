@@ -14,7 +14,7 @@ export function receiveConnections(app: FastifyInstance, onClosed: () => void): 
   const server = app.server as Server & { closeIdleConnections?(): void };
   const sockets = new Set<Socket>();
   let whenEmpty: (() => void) | undefined;
-  // Node begins to look for slow heads when a server begins to listen.
+  // Node begins to check for slow heads when a server begins to listen.
   server.emit('listening');
   app.addHook('preClose', async () => {
     server.closeIdleConnections?.();

@@ -1,7 +1,7 @@
 /** Questions by name, with what is asked and what is answered. */
 type Questions<Q> = { readonly [K in keyof Q]: { question: unknown; answer: unknown } };
 
-/** Answers to the questions of the other side; what one rejects with is told there by its message. */
+/** Answers to the questions of the other side. If one rejects, the other side gets the error's message. */
 export type Answers<Q extends Questions<Q>> = {
   readonly [K in keyof Q]: (question: Q[K]['question']) => Promise<Q[K]['answer']>;
 };
@@ -52,7 +52,7 @@ export class Channel<Q extends Questions<Q>, A extends Questions<A>, Message ext
     else this.#onMessage(message);
   }
 
-  /** The other side is gone: nothing is answered any more. */
+  /** The other side is gone: questions that wait reject, and so do later ones. */
   close(): void {
     this.#isClosed = true;
     for (const { reject } of this.#waiting.values()) reject(closedError());

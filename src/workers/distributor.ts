@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Member } from './member.js';
 
-/** Connections that wait here for a worker, at most: as many as a listener's backlog commonly holds. */
+/** At most so many connections wait here for a worker: as many as a listener's backlog commonly holds. */
 const mostWaiting = 1024;
 /** How many times each worker may fail to get a connection before it is closed: all of them may lack descriptors. */
 const mostRounds = 2;
@@ -14,8 +14,8 @@ interface Waiting {
 }
 
 /**
- * Gives each connection to the worker that has the fewest, in turn where they have the same, among those that took what they were given last: one that is busy
- * or stuck gets nothing more, and what waits goes to the others.
+ * Sends each connection to the worker with the fewest connections; if several have as few, to each in turn. A worker that has not confirmed its last
+ * connection, because it is busy or stuck, gets no other: connections that wait go to the others.
  */
 export class Distributor {
   readonly #members: () => Iterable<Member>;
@@ -28,7 +28,7 @@ export class Distributor {
 
   /** Takes a connection of which nothing has been read. */
   accept(socket: Socket): void {
-    // One that goes while it waits is found out by the worker.
+    // If it closes while it waits, the worker notices.
     socket.on('error', () => {});
     if (this.#isClosed || this.#waiting.length >= mostWaiting) socket.destroy();
     else {
@@ -47,12 +47,12 @@ export class Distributor {
         index += 1;
       } else {
         this.#waiting.splice(index, 1);
-        member.hand(waiting.socket, () => this.#failed(waiting, member));
+        member.sendConnection(waiting.socket, () => this.#failed(waiting, member));
       }
     }
   }
 
-  /** Gives nothing to anybody any more. */
+  /** Closes the connections that wait, and every later one. */
   close(): void {
     this.#isClosed = true;
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();

@@ -26,7 +26,7 @@ export function createSharedListener(onConnection: (socket: Socket) => void): Sh
         if (address === bound.address) continue;
         const another = create();
         another.listen({ host: address, port: bound.port });
-        // One that cannot be had is done without.
+        // It is left out if it cannot be listened on.
         await once(another, 'listening').then(
           () => servers.push(another),
           () => {},

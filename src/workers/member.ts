@@ -2,17 +2,17 @@ import type { Worker } from 'node:cluster';
 import type { Socket } from 'node:net';
 import type { Snapshot } from '../observability/metrics/snapshot.js';
 import { type Answers, Channel } from './channel.js';
-import type { ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
+import type { QuestionsToPrimary, QuestionsToWorker, ToPrimary, ToWorker } from './messages.js';
 
-/** What the primary does with what a worker says. */
+/** What the primary does with the messages of a worker. */
 interface MemberEvents {
-  readonly answers: Answers<ToldByPrimary>;
+  readonly answers: Answers<QuestionsToPrimary>;
   readonly onMessage: (member: Member, message: ToPrimary) => void;
   readonly onExit: (member: Member, code: number | null, signal: string | null) => void;
 }
 
 /** A connection on its way to a worker. This process keeps its own descriptor of it until it has arrived. */
-interface Handed {
+interface Sending {
   readonly socket: Socket;
   readonly onFailure: () => void;
   /** Whether Node has finished writing it; Node does not say whether that failed. */
@@ -29,27 +29,27 @@ const signsEnough = 3;
 
 /** One worker, as the primary sees it. */
 export class Member {
-  /** Its place among the workers: that of a worker that died goes to the one in its stead. */
+  /** Its number among the workers. A worker that replaces one that died gets the same number. */
   readonly number: number;
   readonly startedAt = performance.now();
   isServing = false;
   /** Connections that it has. */
   connections = 0;
-  /** When it was last given one. */
+  /** When one was last sent to it. */
   givenAt = 0;
-  /** What it last told of its metrics. */
+  /** Its metrics, as it last sent them. */
   snapshot: Snapshot = [];
   readonly #process: Worker;
-  readonly #channel: Channel<ToldByWorker, ToldByPrimary, ToPrimary>;
+  readonly #channel: Channel<QuestionsToWorker, QuestionsToPrimary, ToPrimary>;
   #answering: Promise<void> | undefined;
   /** Never more than one: the others wait in the primary, where they are not lost with the worker. */
-  #handed: Handed | undefined;
+  #sending: Sending | undefined;
 
   constructor(number: number, process: Worker, { answers, onMessage, onExit }: MemberEvents) {
     this.number = number;
     this.#process = process;
-    this.#channel = new Channel<ToldByWorker, ToldByPrimary, ToPrimary>(
-      // A worker that is gone is heard of by its exit.
+    this.#channel = new Channel<QuestionsToWorker, QuestionsToPrimary, ToPrimary>(
+      // If the worker is gone, its exit says so.
       message => process.send(message, () => {}),
       { answers, onMessage: message => onMessage(this, message) },
     );
@@ -62,7 +62,7 @@ export class Member {
     process.once('exit', (code: number | null, signal: string | null) => {
       this.isServing = false;
       this.#channel.close();
-      // The worker may have read from the connection, so nobody else can have it.
+      // The worker may have read from the connection, so no other worker can serve it.
       this.taken();
       onExit(this, code, signal);
     });
@@ -72,46 +72,46 @@ export class Member {
     return this.#process.process.pid;
   }
 
-  /** Whether it can be given a connection now. */
+  /** Whether a connection can be sent to it now. */
   get isFree(): boolean {
-    return this.isServing && this.#handed === undefined && this.#process.isConnected();
+    return this.isServing && this.#sending === undefined && this.#process.isConnected();
   }
 
-  tell(message: ToWorker): void {
+  send(message: ToWorker): void {
     this.#process.send(message, () => {});
   }
 
   /** Sends it a connection; calls `onFailure` if that does not arrive and nothing has been read from it. */
-  hand(socket: Socket, onFailure: () => void): void {
-    const handed: Handed = { socket, onFailure, isWritten: false, signs: 0 };
-    this.#handed = handed;
+  sendConnection(socket: Socket, onFailure: () => void): void {
+    const sending: Sending = { socket, onFailure, isWritten: false, signs: 0 };
+    this.#sending = sending;
     this.connections += 1;
     this.givenAt = performance.now();
     // Without keepOpen, Node closes a connection that it cannot send.
     this.#process.send({ type: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, error => {
-      handed.isWritten = true;
-      if (error !== null && this.#handed === handed) this.#failed();
+      sending.isWritten = true;
+      if (error !== null && this.#sending === sending) this.#failed();
     });
   }
 
   /** To be called when the connection has arrived, or was lost with the worker. */
   taken(): void {
-    this.#handed?.socket.destroy();
-    this.#handed = undefined;
+    this.#sending?.socket.destroy();
+    this.#sending = undefined;
   }
 
   /** To be called at each sign of life, which comes once a second. */
   lives(): void {
-    if (this.#handed === undefined || !this.#handed.isWritten) return;
-    this.#handed.signs += 1;
-    if (this.#handed.signs < signsEnough) return;
+    if (this.#sending === undefined || !this.#sending.isWritten) return;
+    this.#sending.signs += 1;
+    if (this.#sending.signs < signsEnough) return;
     this.#endWait();
     this.#failed();
   }
 
-  /** Asks for its metrics; false when it has not answered within so many milliseconds, in which case the answer is kept when it comes. */
+  /** Asks for its metrics. False if there is no answer within so many milliseconds; the answer is stored when it comes. */
   async refreshSnapshot(timeout: number): Promise<boolean> {
-    // One that owes an answer is not asked again.
+    // While an answer is due, nothing is asked again.
     this.#answering ??= this.#askForSnapshot();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>(resolve => {
@@ -128,16 +128,16 @@ export class Member {
   }
 
   #failed(): void {
-    const handed = this.#handed;
-    if (handed === undefined) return;
-    this.#handed = undefined;
+    const sending = this.#sending;
+    if (sending === undefined) return;
+    this.#sending = undefined;
     this.connections -= 1;
-    handed.onFailure();
+    sending.onFailure();
   }
 
   /**
    * Node sends nothing more until the worker confirms a descriptor. It does not notice a failed write (ETOOMANYREFS, unix(7)) and waits for
-   * ever. So this gives Node the confirmation that the worker would send. If a version of Node does not work this way, other workers take over.
+   * ever. So this sends Node the confirmation that the worker would send. If a version of Node does not work this way, other workers take over.
    */
   #endWait(): void {
     try {
@@ -151,7 +151,7 @@ export class Member {
     try {
       this.snapshot = await this.#channel.ask('snapshot', undefined);
     } catch {
-      // It is gone, and what it told last is what is left.
+      // It is gone; its last metrics stay.
     } finally {
       this.#answering = undefined;
     }

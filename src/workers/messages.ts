@@ -10,15 +10,15 @@ import type { Snapshot } from '../observability/metrics/snapshot.js';
 import type { Options } from '../options/table.js';
 
 /**
- * What the primary and its workers say to each other, over the pipe between them and nowhere else: some of it is secret.
- * It is copied by the structured clone algorithm, so that buffers, dates and Infinity stay what they are.
+ * The messages of the primary and its workers, which go over the pipe between them and nowhere else: some hold secrets.
+ * The structured clone algorithm copies them, so that buffers, dates and Infinity stay as they are.
  */
 
-/** A credential that a source gives, under a number by which the primary knows it again. */
+/** A credential of a source, with a number by which the primary knows it again. */
 export interface GivenCredential {
   readonly id: number;
   readonly credential: Credential;
-  /** When it is no longer given: milliseconds since 1970, or Infinity. */
+  /** Until when it is used: milliseconds since 1970, or Infinity. */
   readonly endsAt: number;
 }
 
@@ -27,7 +27,7 @@ export interface SharedEndpoint extends Omit<Endpoint, 'source'> {
   readonly source: {
     readonly id: number;
     readonly name: CredentialSourceName;
-    /** What it gives now, if it can without waiting. */
+    /** Its credential now, if there is one without waiting. */
     readonly given: GivenCredential | undefined;
   };
 }
@@ -42,7 +42,7 @@ export interface Start {
   readonly contexts: readonly ContextSummary[];
 }
 
-/** What the primary tells a worker. */
+/** What the primary sends a worker. */
 export type ToWorker =
   | { readonly type: 'start'; readonly start: Start }
   /** The endpoint of a context, or of `/` for an empty name. */
@@ -55,7 +55,7 @@ export type ToWorker =
   | { readonly type: 'connection' }
   | { readonly type: 'drain'; readonly grace: number };
 
-/** What a worker tells the primary. */
+/** What a worker sends the primary. */
 export type ToPrimary =
   | { readonly type: 'hello' }
   | { readonly type: 'failed'; readonly problems: readonly string[] }
@@ -69,13 +69,13 @@ export type ToPrimary =
   /** Whole lines for the audit log. */
   | { readonly type: 'audit'; readonly lines: string };
 
-/** What a worker asks the primary, and what it is answered. */
-export interface ToldByPrimary {
+/** What a worker asks the primary, and the answers. */
+export interface QuestionsToPrimary {
   /** The endpoint of a context, which is followed from then on. */
   endpoint: { question: string; answer: SharedEndpoint };
-  /** The credential that the source with this number gives; there may be a login to wait for. */
+  /** The credential of the source with this number. The answer may wait for a login. */
   credential: { question: number; answer: GivenCredential };
-  /** The API server refused a credential; answered when there is another, or none to be had. */
+  /** The API server refused a credential; answered when there is another one, or when there can be none. */
   refused: { question: { readonly source: number; readonly credential: number }; answer: undefined };
   /** What `/-/clusters` says. */
   clusters: { question: undefined; answer: readonly ClusterState[] };
@@ -83,7 +83,7 @@ export interface ToldByPrimary {
   readyz: { question: string; answer: HealthAnswer };
   /** The Accept header of a scrape. */
   metrics: { question: string; answer: Rendered };
-  /** Answered when everything that was told before has been heard. */
+  /** Answered when every message that was sent before has arrived. */
   heard: { question: undefined; answer: undefined };
   discovery: {
     question: { readonly cluster: string; readonly path: string; readonly accept: string };
@@ -91,7 +91,7 @@ export interface ToldByPrimary {
   };
 }
 
-/** What the primary asks a worker, and what it is answered. */
-export interface ToldByWorker {
+/** What the primary asks a worker, and the answers. */
+export interface QuestionsToWorker {
   snapshot: { question: undefined; answer: Snapshot };
 }

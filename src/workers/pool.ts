@@ -6,34 +6,34 @@ import { addCounters, type Snapshot } from '../observability/metrics/snapshot.js
 import type { Answers } from './channel.js';
 import { Distributor } from './distributor.js';
 import { Member } from './member.js';
-import type { Start, ToldByPrimary, ToPrimary, ToWorker } from './messages.js';
+import type { QuestionsToPrimary, Start, ToPrimary, ToWorker } from './messages.js';
 
-/** What workers are made of and kept with. */
+/** What workers are made with. */
 export interface PoolOptions {
   readonly size: number;
   readonly fork: () => Worker;
   /** What a new worker begins with; asked each time. */
   readonly start: () => Omit<Start, 'worker'>;
-  readonly answers: Answers<ToldByPrimary>;
+  readonly answers: Answers<QuestionsToPrimary>;
   /** Lines for the audit log have come. */
   readonly onAudit: (lines: string) => void;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-/** One that dies sooner than this did not get on its feet: the next one in its place waits. */
+/** Milliseconds. If a worker dies sooner, the one that replaces it waits. */
 const soundAfter = 60_000;
 /** Milliseconds that a scrape waits for a worker. */
 const answerTimeout = 2_000;
 /** Milliseconds beyond the grace that workers may take to leave. */
 const leeway = 500;
 
-/** The workers: as many as there should be, each one that dies replaced, ever more slowly when that does not help. */
+/** The workers. Each one that dies is replaced, ever more slowly if that does not help. */
 export class Pool {
   readonly distributor = new Distributor(() => this.#members.values());
   readonly #options: PoolOptions;
   readonly #members = new Map<number, Member>();
-  /** Deaths in a row of the workers in a place. */
+  /** Deaths in a row, by the worker's number. */
   readonly #deaths = new Map<number, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Counters of those that died. */
@@ -54,7 +54,7 @@ export class Pool {
     return count;
   }
 
-  /** Starts the workers; resolves when all of them serve, and rejects with the problems of the first that does not come to it. */
+  /** Starts the workers. Resolves when all of them serve; rejects with the problems of the first one that cannot. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#started = { resolve, reject };
@@ -62,11 +62,11 @@ export class Pool {
     });
   }
 
-  tell(message: ToWorker): void {
-    for (const member of this.#members.values()) member.tell(message);
+  send(message: ToWorker): void {
+    for (const member of this.#members.values()) member.send(message);
   }
 
-  /** What all workers, those that died included, have counted and measured, as far as they tell within two seconds. */
+  /** The metrics of all workers, of those that died too. Waits two seconds for each; an older snapshot stands for one that is late. */
   async snapshots(): Promise<Snapshot[]> {
     const members = [...this.#members.values()].filter(({ isServing }) => isServing);
     const answered = await Promise.all(members.map(member => member.refreshSnapshot(answerTimeout)));
@@ -74,10 +74,10 @@ export class Pool {
     return [...[...this.#members.values()].map(({ snapshot }) => snapshot), this.#retired];
   }
 
-  /** Has every worker drain; resolves when all have left, those included that had to be ended. */
+  /** Makes every worker drain. Resolves when all have ended; those that take too long are killed. */
   async drain(grace: number): Promise<void> {
     this.#leave();
-    this.tell({ type: 'drain', grace });
+    this.send({ type: 'drain', grace });
     for (const member of this.#members.values()) if (!member.isServing) member.kill();
     const timer = setTimeout(() => this.kill(), grace + leeway);
     if (this.#members.size > 0) await new Promise<void>(resolve => (this.#left = resolve));
@@ -110,7 +110,7 @@ export class Pool {
     const { start, onAudit, logger } = this.#options;
     switch (message.type) {
       case 'hello':
-        member.tell({ type: 'start', start: { ...start(), worker: member.number } });
+        member.send({ type: 'start', start: { ...start(), worker: member.number } });
         break;
       case 'failed':
         if (this.#started === undefined)

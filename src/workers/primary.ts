@@ -9,19 +9,19 @@ import type { Start } from './messages.js';
 import { Pool } from './pool.js';
 import { type SharedCredentials, shareCredentials } from './shared-credentials.js';
 
-/** How many workers there are, and how one comes into being. */
+/** How many workers there are, and how one is made. */
 export interface WorkerProcesses {
   readonly size: number;
   readonly fork: () => Worker;
   readonly logging: Start['logging'];
 }
 
-/** A document of discovery is for all workers that ask within so many milliseconds. */
+/** Workers that ask for the same discovery document within so many milliseconds get the same answer. */
 const discoveryShared = 10_000;
 
 /**
- * Puts together a program that serves nothing itself: it has the listener, the credentials, the configuration and what is told
- * of the whole, and its workers have the requests. All that is wrong is told at once, as for a program that is one process.
+ * Puts together a program that serves no request to an API server itself: it has the listener, the credentials, the configuration, and the metrics and
+ * health of all processes. Its workers have the requests. It returns all problems at once, as a program that is one process does.
  */
 export async function createPrimary(
   options: Options,
@@ -53,7 +53,7 @@ export async function createPrimary(
   const program: Program = created;
   const { clusters, metrics, health } = program;
   const discover = sharedDiscovery(program);
-  const credentials = shareCredentials(clusters, message => workers.tell(message));
+  const credentials = shareCredentials(clusters, message => workers.send(message));
   const workers = new Pool({
     size,
     fork,
@@ -93,7 +93,7 @@ export async function createPrimary(
         return problems as readonly string[];
       }
     },
-    setLevel: level => workers.tell({ type: 'level', level }),
+    setLevel: level => workers.send({ type: 'level', level }),
     async drain({ delay, grace }) {
       program.beUnready();
       await new Promise(resolve => setTimeout(resolve, delay));
@@ -109,7 +109,7 @@ export async function createPrimary(
   };
 }
 
-/** Credentials are the primary's matter, and so is the admin listener. */
+/** The primary alone has the credentials and the admin listener. */
 function withoutSecrets(options: Options): Options {
   return { ...options, token: '', username: '', password: '', adminPort: undefined };
 }

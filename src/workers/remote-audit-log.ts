@@ -2,19 +2,19 @@ import { AuditLog } from '../observability/audit/log.js';
 import type { OpenAuditLog } from '../observability/audit/open.js';
 import type { AuditMetrics } from '../observability/metrics/audit-metrics.js';
 
-/** How lines come to the process that has the file. */
+/** Sends lines to the process that has the file. */
 interface Remote {
-  tell(lines: string): void;
-  /** Settles when what was told before has come. */
+  send(lines: string): void;
+  /** Settles when everything that was sent before has arrived. */
   heard(): Promise<unknown>;
 }
 
-/** An audit log whose lines another process writes, which takes care of the file. */
+/** An audit log whose lines another process writes into the file. */
 export function createRemoteAuditLog(remote: Remote, metrics: AuditMetrics): OpenAuditLog {
-  const log = new AuditLog({ write: remote.tell }, metrics);
+  const log = new AuditLog({ write: remote.send }, metrics);
   return {
     log,
-    take: remote.tell,
+    take: remote.send,
     reopen() {},
     async close() {
       await log.settled();

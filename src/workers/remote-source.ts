@@ -6,7 +6,7 @@ import {
 } from '../credentials/credential-source.js';
 import type { GivenCredential } from './messages.js';
 
-/** How the process is asked that has the source. Both reject with a reason that is fit for a client. */
+/** Asks the process that has the source. Both reject with a reason that a client may read. */
 interface Remote {
   credential(): Promise<GivenCredential>;
   refused(credential: number): Promise<void>;
@@ -14,13 +14,13 @@ interface Remote {
 
 /** A source in another process. */
 export interface RemoteSource extends CredentialSource {
-  /** The other process gives this from now on. */
+  /** The other process uses this from now on. */
   take(given: GivenCredential): void;
 }
 
 /**
- * Gives what the other process gave until it ends, and asks there for more: one question for all who wait. Renewal in the
- * background is the other process' matter, which tells of it.
+ * Returns the credential of the other process until it ends, and then asks for another one: one question for all requests that wait. The
+ * other process renews in the background, and sends what it gets.
  */
 export function createRemoteSource(
   name: CredentialSourceName,
@@ -61,13 +61,13 @@ export function createRemoteSource(
     },
     async refused(credential) {
       if (credential === current?.credential) {
-        // A source that is no longer in use has no other; who asks next asks another source.
+        // A source that is no longer in use has no other credential; the next request asks another source.
         await remote.refused(current.id).catch(() => {});
       }
       const next = current?.credential;
       return next === credential ? undefined : next;
     },
-    // What was given stays usable, and the source behind it is closed by the process that has it.
+    // The credential stays usable; the process that has the source closes it.
     close() {},
   };
 }

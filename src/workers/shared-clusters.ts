@@ -3,14 +3,14 @@ import { ConfigurationError } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import type { FollowOptions } from '../clusters/follow.js';
 import type { Channel } from './channel.js';
-import type { SharedEndpoint, Start, ToldByPrimary, ToldByWorker, ToWorker } from './messages.js';
+import type { QuestionsToPrimary, QuestionsToWorker, SharedEndpoint, Start, ToWorker } from './messages.js';
 import { createRemoteSource, type RemoteSource } from './remote-source.js';
 
 /** A worker's clusters, which follow those of the primary. */
 export interface SharedClusters {
-  /** Follows one of them, in place of reading files. */
+  /** Follows one of them, instead of reading files. */
   readonly follow: Follow;
-  /** Takes what the primary tells of them. */
+  /** Takes a message of the primary about them. */
   take(message: ClusterMessage): void;
 }
 
@@ -22,9 +22,9 @@ interface Followed {
   source: { readonly id: number; readonly source: RemoteSource };
 }
 
-/** Gives clusters the endpoints that the primary has for them, at their first request and from then on. */
+/** Gives clusters the endpoints that the primary has for them, from their first request on. */
 export function createSharedClusters(
-  channel: Channel<ToldByPrimary, ToldByWorker, ToWorker>,
+  channel: Channel<QuestionsToPrimary, QuestionsToWorker, ToWorker>,
   first: Pick<Start, 'endpoint' | 'contexts'>,
 ): SharedClusters {
   const followed = new Map<string, Followed>();

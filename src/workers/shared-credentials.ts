@@ -8,33 +8,33 @@ import type { GivenCredential, SharedEndpoint, Start, ToWorker } from './message
 export interface SharedCredentials {
   /** What a worker begins with. */
   first(): Pick<Start, 'endpoint' | 'contexts'>;
-  /** The endpoint of a context, which workers are told of from then on; rejects when it cannot be used. */
+  /** The endpoint of a context. Workers get each later one of it too. Rejects when it cannot be used. */
   endpoint(name: string): Promise<SharedEndpoint>;
   /** What the source with this number gives; rejects with a CredentialError. */
   credential(source: number): Promise<GivenCredential>;
-  /** A worker was refused with a credential; resolves when it has been told of another, or when there is none. */
+  /** The API server refused a credential of a worker. Resolves when another one has been sent to the workers, or when there is none. */
   refused(source: number, credential: number): Promise<void>;
-  /** To be called when the configuration or a credential may be another; tells what has changed. */
+  /** Sends workers what has changed. To be called when the configuration or a credential may be another. */
   publish(): void;
 }
 
-/** What workers were last told of one cluster. */
+/** What workers last got of one cluster. */
 interface Published {
   readonly cluster: Cluster;
   readonly endpoint: Cluster['endpoint'];
   readonly given: GivenCredential | undefined;
 }
 
-/** What no source gave: refused with it, a source knows that its credential has been replaced since. */
+/** A credential of no source. When it is refused, the source sees that its own has been replaced since. */
 const stale: Credential = {};
 
 /**
  * Shares the credential sources among processes, so that a plugin runs once for all of them and a refresh token is used once. The
- * sources themselves see to it that renewals do not overlap, whoever asks.
+ * sources themselves let no two renewals overlap.
  */
 export function shareCredentials(
   clusters: ClusterRegistry,
-  tell: (message: ToWorker) => void,
+  send: (message: ToWorker) => void,
 ): SharedCredentials {
   const numbers = new WeakMap<object, number>();
   let last = 0;
@@ -51,7 +51,7 @@ export function shareCredentials(
   const givenNow = (source: CredentialSource): GivenCredential | undefined => {
     const credential = source.get();
     if (!(credential instanceof Promise)) return give(source, credential);
-    // Whoever wants it will ask, and be told.
+    // A worker that needs it asks, and its question waits for the credential.
     credential.catch(() => {});
     return undefined;
   };
@@ -76,19 +76,19 @@ export function shareCredentials(
   const publishOne = (name: string, { cluster, endpoint, given }: Published): void => {
     if (cluster.endpoint === undefined) return;
     if (cluster.endpoint !== endpoint) {
-      tell({ type: 'endpoint', cluster: name, endpoint: share(name, cluster) });
+      send({ type: 'endpoint', cluster: name, endpoint: share(name, cluster) });
       return;
     }
     const { source } = cluster.endpoint;
     const now = givenNow(source);
     if (now === undefined || (now.id === given?.id && now.endsAt === given.endsAt)) return;
     published.set(name, { cluster, endpoint, given: now });
-    tell({ type: 'credential', source: numberOf(source), given: now });
+    send({ type: 'credential', source: numberOf(source), given: now });
   };
   const publish = (): void => {
     if (contexts !== clusters.contexts) {
       contexts = clusters.contexts;
-      tell({ type: 'contexts', contexts });
+      send({ type: 'contexts', contexts });
     }
     const used = new Set(clusters.used);
     for (const [name, one] of published) {

@@ -5,7 +5,7 @@ import { createHealth } from '../endpoints/health.js';
 import { createLogger, flushed, type Logger } from '../observability/log/logger.js';
 import { type ConnectionReceiver, receiveConnections } from './accepted-connections.js';
 import { Channel } from './channel.js';
-import type { Start, ToldByPrimary, ToldByWorker, ToPrimary, ToWorker } from './messages.js';
+import type { QuestionsToPrimary, QuestionsToWorker, Start, ToPrimary, ToWorker } from './messages.js';
 import { createRemoteAuditLog } from './remote-audit-log.js';
 import { createSharedClusters, type SharedClusters } from './shared-clusters.js';
 
@@ -20,16 +20,16 @@ export interface Parent {
   fail(error: Error): void;
 }
 
-type WorkerChannel = Channel<ToldByPrimary, ToldByWorker, ToWorker>;
+type WorkerChannel = Channel<QuestionsToPrimary, QuestionsToWorker, ToWorker>;
 
-/** Milliseconds in which connections that ended are told of together. */
+/** Connections that end within so many milliseconds are reported together. */
 const closedInterval = 20;
 /** Milliseconds between two signs of life. */
 const aliveInterval = 1_000;
 
-/** Serves what the primary hands over, with the credentials that it gives, until it is told to drain or is gone. */
+/** Serves the connections that the primary sends, with the credentials that it shares, until the primary says `drain` or is gone. */
 export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): void {
-  const tell = (message: ToPrimary) => parent.send(message);
+  const send = (message: ToPrimary) => parent.send(message);
   let running: { program: Program; logger: Logger; receiver: ConnectionReceiver } | undefined;
   let clusters: SharedClusters | undefined;
 
@@ -48,7 +48,7 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
           channel.ask('discovery', { cluster: cluster.name, path, accept }),
         openAudit: async (_options, { metrics }) =>
           createRemoteAuditLog(
-            { tell: lines => tell({ type: 'audit', lines }), heard: () => channel.ask('heard', undefined) },
+            { send: lines => send({ type: 'audit', lines }), heard: () => channel.ask('heard', undefined) },
             metrics,
           ),
         clusterStates: { states: () => channel.ask('clusters', undefined) },
@@ -61,7 +61,7 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
       },
     );
     if ('problems' in program) {
-      tell({ type: 'failed', problems: program.problems });
+      send({ type: 'failed', problems: program.problems });
       await flushed(logger);
       return parent.exit(1);
     }
@@ -69,8 +69,8 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
     await program.app.ready();
     running = { program, logger, receiver };
     program.discover();
-    tell({ type: 'serving' });
-    setInterval(() => tell({ type: 'alive' }), aliveInterval).unref();
+    send({ type: 'serving' });
+    setInterval(() => send({ type: 'alive' }), aliveInterval).unref();
   };
 
   const leave = async (grace: number): Promise<void> => {
@@ -80,7 +80,7 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
     parent.exit(0);
   };
 
-  const channel: WorkerChannel = new Channel<ToldByPrimary, ToldByWorker, ToWorker>(parent.send, {
+  const channel: WorkerChannel = new Channel<QuestionsToPrimary, QuestionsToWorker, ToWorker>(parent.send, {
     answers: { snapshot: async () => (await running?.program.metrics.snapshot()) ?? [] },
     onMessage(message) {
       switch (message.type) {
@@ -103,15 +103,15 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
       }
     },
   });
-  const noteClosed = createCounter(count => tell({ type: 'closed', count }));
+  const noteClosed = createCounter(count => send({ type: 'closed', count }));
   parent.onMessage((message, socket) => {
     if (message.type !== 'connection') return channel.receive(message);
-    tell({ type: 'taken' });
-    // One that its client has closed meanwhile does not arrive.
+    send({ type: 'taken' });
+    // If its client has closed it meanwhile, it does not arrive.
     if (socket === undefined) noteClosed();
     else running?.receiver.take(socket);
   });
-  tell({ type: 'hello' });
+  send({ type: 'hello' });
 }
 
 /** Counts calls, and reports how many there were at intervals. */

@@ -60,7 +60,9 @@ async function leftOver(directory: string): Promise<{ processes: string[]; folde
 test('the benchmark measures every program and leaves nothing but its figures', { skip }, async () => {
   const { directory, output, ended, remove } = await startBench(tiny);
   try {
-    assert.equal(await ended, 0, output.stdout + output.stderr);
+    const code = await ended;
+    // On a busy machine it says itself that its figures are doubtful.
+    if (code !== 0) assert.match(output.stdout, /^DOUBTFUL: /m, output.stdout + output.stderr);
     const result = JSON.parse(await readFile(join(directory, 'bench-result.json'), 'utf8')) as {
       samples: Sample[];
     };

@@ -21,7 +21,8 @@ describe('workers', { concurrency: 3 }, () => {
     const { proxy } = await start(t, ['--workers=1']);
     await sendMany(proxy.port, 3, '/version');
     assert.deepEqual(childrenOf(proxy.pid), []);
-    await eventually('the lines', () => proxy.log().length === 3);
+    const requests = () => proxy.log().filter(({ requestId }) => requestId !== undefined);
+    await eventually('the lines', () => requests().length === 3);
     assert.doesNotMatch(proxy.stderr(), /worker/);
     assert.equal(await sample(proxy, 'kube_api_proxy_workers'), 1);
     assert.equal(await sample(proxy, 'kube_api_proxy_worker_restarts_total'), 0);

@@ -382,3 +382,25 @@ test('no spelling reaches another cluster than the one that is named over HTTP/2
   }
   assert.ok(!http2.destroyed);
 });
+
+test('a name that no path can have is no way to anywhere else', async t => {
+  const stack = await startManyStack(t, {
+    run: startInProcess,
+    edit: (config, { two }) => {
+      addContext(config, '..', two);
+      addContext(config, '.', two);
+      addContext(config, '../b', two);
+    },
+  });
+  for (const target of [
+    '/clusters/../version',
+    '/clusters/./version',
+    '/clusters/%2e%2e/version',
+    '/clusters/../b/version',
+    '/clusters/..%2fb/version',
+  ]) {
+    assertStatus(await send(stack.port, { target: `${target}?dots` }), 400, target);
+  }
+  assert.deepEqual(stack.arrivals('?dots'), []);
+  assert.equal((await send(stack.port, { target: '/clusters/a/version' })).code, 200);
+});

@@ -14,7 +14,7 @@ import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer }
  * TLS record stopped the parser, and a 2.9 MB list took twice the CPU time.
  */
 const maxBuffered = 256 * 1024;
-/** Bytes that wait for the end of a turn of the event loop at most. With 64 KB a 2.9 MB list took 6 to 20 % more CPU time, with 16 KB 12 %. */
+/** At most so many bytes wait for the end of a turn of the event loop. With 64 KB a 2.9 MB list took 6 to 20 % more CPU time, with 16 KB 12 %. */
 const batch = 32 * 1024;
 /** Bytes of a part of a long-running answer that go to the client as text, with their framing. */
 const maxEvent = 8 * 1024;
@@ -22,11 +22,11 @@ const maxEvent = 8 * 1024;
 /** What it needs of the request that is answered. */
 export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record'> & HeadRequest;
 
-/** What its owner tells it and hears of it. */
+/** The request that a writer answers. */
 export interface WriterOwner {
   /** Whether the client should leave its connection behind this answer. */
   readonly endsConnection: boolean;
-  /** The answer is over, whole or not: nothing more is taken for it. */
+  /** The answer is over, whole or not. */
   onOver(): void;
 }
 
@@ -57,7 +57,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   #turnEnds = false;
   /** Whether the API server waits for the client. */
   #paused = false;
-  /** Whether the client can tell a complete answer from one that broke off. */
+  /** Whether the client can distinguish a complete answer from one that broke off. */
   #delimited = true;
   #over = false;
 
@@ -81,7 +81,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     return this.#chunk !== undefined || this.#response.writableLength > 0;
   }
 
-  /** Throws on what no HTTP/1.1 answer can have; only after that the reply is out of Fastify's hands. */
+  /** Throws if the head is invalid in HTTP/1.1. Fastify keeps the reply until then. */
   head(statusCode: number, statusMessage: string, rawHeaders: string[]): BodySink {
     if (this.#over) return this;
     const response = this.#response;
@@ -101,7 +101,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   }
 
   data(chunk: BorrowedBytes): void {
-    // What is corked or kept has to leave first.
+    // Bytes that are corked or wait here have to leave first.
     if (this.#events !== undefined && !this.#corked && this.#chunk === undefined) {
       const { length } = chunk;
       if (length <= maxEvent) {
@@ -180,7 +180,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   }
 
   /**
-   * What to cork: over HTTP/1.1 the socket, not the response. Node 22 and 24 send the last chunk (`0`) of a corked response in front of the
+   * What to cork: over HTTP/1.1 the socket, not the response. Node 22 and 24 send the last chunk (`0`) of a corked response before the
    * bytes that wait, and these become the beginning of the connection's next answer. They also send every part in five writes.
    */
   get #writer(): Pick<Socket, 'cork' | 'uncork'> | null {

@@ -4,7 +4,7 @@ import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import type { RequestContext } from '../request/context.js';
 import { type PrefixedRequest, relocate } from './location.js';
 
-/** What a request is given on its way to the API server, besides the client's own headers. */
+/** What a request to the API server gets besides the client's own headers. */
 export interface Additions {
   /** Value of the Host header. */
   readonly host: string;
@@ -104,7 +104,7 @@ export function responseHeaders(rawHeaders: RawHeaders, request: HeadRequest): s
 
 /**
  * The headers of a response on its way to the client: everything but hop-by-hop fields, those that `Connection` names, and
- * what is for browsers to decide by.
+ * those that give browsers permissions.
  */
 export function inboundHeaders(rawHeaders: RawHeaders): string[] {
   const named = namedByConnection(rawHeaders);
@@ -142,7 +142,7 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
   return named;
 }
 
-/** Node refuses to send a Trailer field without chunked framing, which it is meaningless without (RFC 9110, section 6.6.2). */
+/** Node refuses to send a Trailer field without chunked framing; without that it would mean nothing (RFC 9110, section 6.6.2). */
 export function withPossibleTrailer(
   statusCode: number,
   headers: string[],

@@ -1,6 +1,6 @@
 import type { RequestContext } from '../request/context.js';
 
-/** What a redirect below a prefix is judged by. */
+/** What decides whether a redirect gets the prefix. */
 export type PrefixedRequest = Pick<RequestContext, 'mount' | 'prefix' | 'endpoint'>;
 
 /**
@@ -30,7 +30,7 @@ function pathBelow(server: ServerAddress, location: string): string | undefined 
   return /^[?#]/.test(rest) ? `/${rest}` : undefined;
 }
 
-/** The path, as it is written, of what is on this server. */
+/** The path as the location has it, if that is on this server; else undefined. */
 function pathOn(server: ServerAddress, location: string): string | undefined {
   if (location.startsWith('/') && !/^\/[/\\]/.test(location)) return location;
   const authority = /^([a-z][a-z0-9+.-]*:)?\/\/[^/?#\\]*/i.exec(location);

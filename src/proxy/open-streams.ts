@@ -2,20 +2,20 @@ import type { Cluster } from '../clusters/cluster.js';
 
 /** Something that stays open for as long as both sides like: a watch, a followed log, an upgraded connection. */
 export interface OpenStream {
-  /** Ends it in the way its protocol has for an end, as if the API server had. */
+  /** Ends it as its protocol ends, as if the API server had ended it. */
   end(): void;
   /** Cuts it off. */
   destroy(): void;
-  /** Where it goes to, if it is a connection that was switched to another protocol. */
+  /** The cluster that it goes to, if it is a connection that was switched to another protocol. */
   readonly upgradedTo: Cluster | undefined;
 }
 
-/** Every open long-running request and upgrade, so that leaving can end them. */
+/** Every open long-running request and upgrade, so that a shutdown can end them. */
 export class OpenStreams {
   readonly #streams = new Set<OpenStream>();
   #ending = false;
 
-  /** Whether they have been asked to end: no connection is of use to its client any more. */
+  /** Whether they have been asked to end. Every connection of a client closes from then on. */
   get ending(): boolean {
     return this.#ending;
   }

@@ -38,7 +38,7 @@ export function outboundRequest(
 ): OutboundRequest {
   const { mount, target, raw, record, caller } = request;
   if (endpoint !== request.endpoint) judgeAgain(request, endpoint);
-  // It would act as the proxy itself, who may become anybody.
+  // It would act as the proxy itself, which may impersonate anybody.
   if (authenticates && caller === undefined) throw new StatusError(500, 'nobody has asked who the caller is');
   const headers = outboundHeaders(raw.rawHeaders, {
     host,

@@ -75,7 +75,7 @@ export class PlainRequest implements SessionRequest<Session>, OpenStream, Writer
     };
   }
 
-  /** Answers that the API server itself makes up as it goes; what a program behind it sends stays as it is, to the byte. */
+  /** A watch or a log, which the API server itself writes. The answer of a program behind it goes on byte for byte, over HTTP/1.1. */
   #mayShare(): boolean {
     const { verb, subresource } = this.#client.record.info;
     return (verb === 'watch' || subresource === 'log') && this.#request.method === 'GET' && !this.hasBody;
@@ -117,7 +117,7 @@ export class PlainRequest implements SessionRequest<Session>, OpenStream, Writer
     this.#request.socket.off('end', this.#onClientEnd);
   }
 
-  /** It runs until the client has its answer: one that does not read would keep its place among the requests for ever. */
+  /** It runs until the client has its answer: one that does not read would count as a request in flight for ever. */
   #startTimer(): void {
     this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
   }

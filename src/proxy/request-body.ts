@@ -6,7 +6,7 @@ import type { OutgoingBody } from '../transport/round-trip.js';
 
 /** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
 export class RequestBody implements OutgoingBody {
-  /** The field that gives its length or coding: name, value. */
+  /** The field with its length or coding: name, value. */
   readonly framing: readonly [string, string];
   readonly #isChunked: boolean;
   readonly #request: IncomingMessage;
@@ -32,7 +32,7 @@ export class RequestBody implements OutgoingBody {
     this.#request.on('data', this.#onData).on('end', this.#onEnd);
   }
 
-  /** What is left of it is read and dropped: the client may only read its answer after it has sent everything. */
+  /** Reads the rest of it and drops it: the client may read its answer only after it has sent everything. */
   stop(): void {
     this.#leave();
     this.#request.resume();

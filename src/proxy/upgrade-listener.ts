@@ -5,8 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import { keepSocket } from './upgrade.js';
 
 /**
- * Sends an upgrade request through the same hooks and routes as every other: it gets an ordinary response to be refused
- * with, which ends the connection, and its handler may take the socket over instead.
+ * Sends an upgrade request through the same hooks and routes as every other request. It gets an ordinary response, so that a rejection
+ * can be written and ends the connection; its handler may take the socket over instead.
  */
 export function listenForUpgrades(app: FastifyInstance): void {
   app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {

@@ -17,7 +17,7 @@ import { responseHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
-/** Bytes of a client that sends before it has the 101 are kept, up to here; then its socket waits. */
+/** So many bytes are stored of a client that sends before it has the 101; then its socket waits. */
 const maxEarlyBytes = 64 * 1024;
 
 /** The client's socket and what it sent behind its head. */
@@ -34,9 +34,9 @@ export function keepSocket(request: IncomingMessage, socket: Socket, head: Buffe
 }
 
 /**
- * One request with an Upgrade header (exec, attach, port-forward, WebSockets): asked of the API server first, and only
- * after its 101 is the client's socket taken over and both are spliced, byte for byte. Any other answer goes back as
- * it is, and ends the connection, so that nothing the client sends after it passes unjudged.
+ * One request with an Upgrade header (exec, attach, port-forward, WebSockets). It goes to the API server first. Only after the 101 it takes
+ * the client's socket over, and copies bytes in both directions. Any other answer goes back as it is and ends the connection, so that
+ * nothing that the client sends after it gets past the guards.
  */
 export class Upgrade implements OpenStream, Attempt<Session> {
   readonly #context: ProxyContext;
@@ -73,7 +73,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
     client.once('close', () => this.#tearDown('client'));
-    // Reading now is what tells of a client that leaves before there is an answer.
+    // Only by reading it notices a client that leaves before there is an answer.
     client.on('data', this.#keepEarly);
     this.#attempts.start();
   }
@@ -88,7 +88,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     const method = this.#request.raw.method as string;
     const asks = asksForUpgrade(this.#request.raw);
     if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', upgradeProtocol(this.#request.raw.rawHeaders));
-    // Else Node announces chunks for a POST, and the last of them could be read as the first bytes of the new protocol.
+    // Without it, Node announces chunks for a POST, and the last chunk could be read as the first bytes of the new protocol.
     if (method !== 'GET') headers.push('Content-Length', '0');
     this.#giveUp = requestUpgrade(
       session.dial,
@@ -211,13 +211,13 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#request.reply.send(error);
   }
 
-  /** No longer keeps what the client sends: from now on it goes to the other side, or is dropped. */
+  /** From now on, what the client sends goes to the other side, or is dropped. */
   #stopWaiting(): void {
     this.#stall.stop();
     this.#client.off('data', this.#keepEarly).resume();
   }
 
-  /** One side is gone: the other gets what was on its way to it, and then goes too. */
+  /** One side is gone: the other side gets what was on its way to it, and ends then. */
   #tearDown(endedBy: EndReason): void {
     this.#request.record.endedBy ??= endedBy;
     this.#done = true;
@@ -228,14 +228,14 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#client.destroySoon();
   }
 
-  /** Answers an upgrade that has not begun; one that has knows no end that a proxy could say, and goes on until it is cut off. */
+  /** Answers an upgrade that has not begun. Its protocol has no end that a proxy could send, so one that has begun goes on until it is cut off. */
   end(): void {
     if (this.#upstream !== undefined || this.#response.headersSent) return;
     this.fail(new StatusError(503, 'kube-api-proxy is shutting down'));
     this.#giveUp();
   }
 
-  /** Cuts off both sides, whatever was on its way. */
+  /** Cuts off both sides at once. */
   destroy(): void {
     this.#tearDown('shutdown');
     this.#upstream?.destroy();

@@ -125,7 +125,7 @@ export class Accounting {
       this.#metrics.traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
       if (record.longRunning) this.#metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
-    // Once it is closing, the server waits for connections, and nobody else ends those that are kept alive.
+    // While it closes, the server waits for its connections, and nothing else ends those that are kept alive.
     if (this.#openStreams.ending && http2 === undefined) socket.destroySoon();
   }
 
@@ -146,12 +146,12 @@ export class Accounting {
   }
 }
 
-/** The name of a request in logs, here and upstream: the one that it came with, or a new one. */
+/** The id of a request in logs, here and upstream: its own, or a new one. */
 export function requestIdOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): string {
   return fieldValue(rawHeaders, 'x-request-id')?.slice(0, 128) ?? randomUUID();
 }
 
-/** What is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */
+/** A target that is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */
 function loggable(rawPath: string): string {
   return rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '';
 }

@@ -6,8 +6,8 @@ import type { Exposition } from '../observability/metrics/exposition.js';
 import { schemaless } from './listener/schemaless.js';
 
 /**
- * The admin listener: `/metrics`, `/livez` and `/readyz` for kubelet and Prometheus, who come from outside of the Pod and name
- * it by address. It has no filter because it has nothing else: the API is not to be had here.
+ * The admin listener: `/metrics`, `/livez` and `/readyz` for kubelet and Prometheus, which come from outside of the Pod and name it by its
+ * address. It serves nothing else, above all not the API, so it needs no filter.
  */
 export async function buildAdminServer(exposition: Exposition, health: Health): Promise<FastifyInstance> {
   const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });

@@ -6,10 +6,10 @@ import type { ProxyContext } from '../proxy/outbound-request.js';
 import { PlainRequest } from '../proxy/plain-request.js';
 import { Upgrade } from '../proxy/upgrade.js';
 
-/** The methods that the API server can be asked with: all that Node's parser knows but CONNECT, which it tells of by itself. */
+/** The methods of requests to the API server: all that Node's parser knows but CONNECT, for which Node has an event of its own. */
 export const routedMethods = METHODS.filter(method => method !== 'CONNECT');
 
-/** What the leg to the API server needs. */
+/** What requests to the API server need. */
 export interface ProxyOptions {
   readonly context: ProxyContext;
   /** The route that stands for every request to the API server; its path as sent is in `request.context.target`. */

@@ -78,7 +78,7 @@ export interface ServerParts {
   readonly openStreams: OpenStreams;
   /** How the main listener speaks TLS; undefined for plain HTTP. */
   readonly tls: Tls | undefined;
-  /** Undefined when callers are not asked who they are: everyone is the kubeconfig's user then. */
+  /** Undefined where callers are not authenticated: everyone is the kubeconfig's user then. */
   readonly authentication: Authentication | undefined;
   /** A user in a kubeconfig for callers, for each method by which they are authenticated. */
   readonly callerEntries: KubeconfigFacts['users'];
@@ -89,9 +89,9 @@ export interface ServerParts {
 
 /** Slow heads are cut off; bodies and answers may take as long as they like. */
 const headersTimeout = 30_000;
-/** How often Node looks for slow heads. */
+/** How often Node checks for slow heads. */
 const connectionsCheckingInterval = 2_000;
-/** Longer than what load balancers and connection pools in front keep, so that they seldom meet a closed connection. */
+/** Longer than what load balancers and connection pools before it keep, so that they seldom meet a closed connection. */
 const keepAliveTimeout = 90_000;
 /** Bytes of a request's head: 8 KB of URL and a large token many times over. */
 const maxHeaderSize = 128 * 1024;
@@ -269,7 +269,7 @@ function unknownContext(names: ReadonlySet<string>): StatusError {
   return new StatusError(404, `there is no such context below /clusters/; there are: ${list}`);
 }
 
-/** A failure that nobody threw as a Status: Fastify's own 4xx keep their code, all else is a 500 that tells nothing. */
+/** A failure that was not thrown as a Status: Fastify's own 4xx keep their code, every other one is a 500 without its message. */
 function toStatusError(error: Error & { statusCode?: number }): StatusError {
   const { statusCode = 500 } = error;
   return statusCode >= 400 && statusCode < 500

@@ -2,7 +2,7 @@ import type { ValueType } from '../../lib/value-type.js';
 
 /**
  * Go's names of cipher suites (crypto/tls, as `--tls-cipher-suites` of the API server has them) and OpenSSL's. Those of TLS 1.3
- * have no OpenSSL name here: they cannot be chosen, in Go neither, and naming one changes nothing.
+ * have no OpenSSL name here: nobody can choose them, not in Go either, and naming one changes nothing.
  */
 const openSslNames: ReadonlyMap<string, string | undefined> = new Map([
   ['TLS_AES_128_GCM_SHA256', undefined],
@@ -36,7 +36,7 @@ const defaultSuites = [...openSslNames.values()]
 
 const tls13Suites = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 
-/** An option's list of suites that can be offered; those that crypto/tls knows and OpenSSL has given up (RC4, 3DES) cannot. */
+/** An option's list of suites that can be offered; those that crypto/tls knows and OpenSSL has removed (RC4, 3DES) cannot. */
 export const cipherSuites: ValueType<readonly string[]> = {
   placeholder: 'NAMES',
   separator: ',',

@@ -20,14 +20,14 @@ const lingerTime = 500;
 
 const answered = new WeakSet<Socket>();
 
-/** Whether an error of Node's parser has been answered on this socket: it tells of another one at each packet, and at the end. */
+/** Whether an error of Node's parser has been answered on this socket: the parser reports another one at each packet, and at the end. */
 export function isAnswered(socket: Socket): boolean {
   return answered.has(socket);
 }
 
 /**
  * Answers on the bare socket what Node's parser did not take for a request, and closes the connection. While an earlier
- * request of the connection is still being answered there is no place for another answer, and the connection is cut.
+ * request of the connection is still being answered, there can be no other answer, and the connection is cut.
  */
 export function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
@@ -40,7 +40,7 @@ export function refuseUnparsed(error: Error & { code?: string }, socket: Socket)
   else answer(socket, 400, 'the request is not valid HTTP/1.1');
 }
 
-/** Answers CONNECT (authority-form, RFC 9112, section 3.2.3): this is no forward proxy. */
+/** Answers CONNECT (authority-form, RFC 9112, section 3.2.3): this program is not a forward proxy. */
 export function refuseConnect(socket: Socket): void {
   socket.on('error', () => socket.destroy());
   answer(socket, 405, 'CONNECT is not supported: this is a proxy for one API server, not a forward proxy');
@@ -53,7 +53,7 @@ export function refuseUnknownMethod(response: ServerResponse): void {
   response.end(body);
 }
 
-/** Node keeps the response in progress on the socket; its own handler of such errors looks there too. */
+/** Node keeps the response in progress on the socket; its own handler of such errors reads it there too. */
 function isAnswering(socket: Socket): boolean {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage != null;
 }

@@ -5,7 +5,7 @@ import { clientPatience } from './client-patience.js';
 
 /**
  * Lets clients of HTTP/1.1 close their side of a connection (FIN) after a complete request or an upgrade and still get the answer. A client
- * that has left altogether looks the same until something is written to it, so the connection ends after `patience` milliseconds without
+ * that has left altogether cannot be distinguished from it until something is written, so the connection ends after `patience` milliseconds without
  * progress. A FIN before the request is complete is an error of Node's parser, and ends the connection at once. Call this before
  * anything else listens to the server's connections.
  */

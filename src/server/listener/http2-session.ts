@@ -14,10 +14,10 @@ import type { AbuseReason } from '../../observability/metrics/listener-metrics.j
 
 /** Streams that a client resets before their answer is whole: a page that is left, at once, and a slow rate from then on (CVE-2023-44487). */
 const resets = { rate: 20, burst: 500 };
-/** PING and SETTINGS frames, which are answered each. */
+/** PING and SETTINGS frames: each gets an answer. */
 const controls = { rate: 20, burst: 500 };
 
-/** Bytes that one stream may send before they are read on. */
+/** Bytes that one stream may send before they are read. */
 const streamWindow = 256 * 1024;
 const connectionWindow = 1024 * 1024;
 
@@ -80,7 +80,7 @@ export class Http2Session {
     this.#server = server;
     this.#socket = socket;
     this.#onAbuse = onAbuse;
-    // A server of HTTP/1.1 accepts connections that are half open; here nobody would hear of a client that has left.
+    // A server of HTTP/1.1 accepts connections that are half open; here nothing would notice a client that has left.
     socket.allowHalfOpen = false;
     this.#session = performServerHandshake(socket, sessionOptions);
     this.#closeByNode = this.#session.close.bind(this.#session);
@@ -91,7 +91,7 @@ export class Http2Session {
       if (!this.#controls.take()) this.#endForAbuse('controls');
     };
     this.#session
-      // It ends the session, whose streams are told.
+      // It ends the session, and so all its streams.
       .on('error', () => {})
       .on('ping', onControl)
       .on('remoteSettings', onControl)
@@ -189,7 +189,7 @@ export class Http2Session {
     // Without a listener, a reset by the client would end the process.
     stream.on('error', () => {});
     this.#used = true;
-    // The GOAWAY under way tells the client that this stream was not processed, and closes it.
+    // The GOAWAY under way says to the client that this stream was not processed, and closes it.
     if (this.#isLeaving) return;
     if (stream.closed || stream.destroyed) {
       this.#countReset();
@@ -205,7 +205,7 @@ export class Http2Session {
       if (isBroken && !response.wasCut) this.#countReset();
       if (this.#isLeaving && this.#responses.size === 0) setImmediate(() => this.#end());
     });
-    // RFC 9113, section 8.1: what is left of a body is not wanted any more; else its client would keep the request open.
+    // RFC 9113, section 8.1: nobody wants the rest of the body; else the client would keep the request open.
     const refuseRest = () => {
       if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     };

@@ -4,7 +4,7 @@ import type { AbuseReason } from '../../observability/metrics/listener-metrics.j
 import { clientPatience } from './client-patience.js';
 import { Http2Session, type Patience } from './http2-session.js';
 
-/** What is told of HTTP/2 connections. */
+/** What is counted and logged of HTTP/2 connections. */
 export interface Http2SessionsOptions {
   /** A connection was ended because of what its client did. */
   readonly onAbuse: (reason: AbuseReason, remoteAddress: string | undefined) => void;

@@ -20,9 +20,9 @@ export interface SecureServerOptions extends Http2SessionsOptions {
 }
 
 /**
- * Makes a server speak TLS. It stays the one that listens, so that everything which is kept of its connections holds for these too; each
- * version of the files gets a TLS server of its own, which knows no session of those before it. ALPN chooses between HTTP/2 and
- * HTTP/1.1. `secureConnection` tells of each connection whose handshake is done; a listener may destroy it.
+ * Makes a server speak TLS. It still is the server that listens, so that its connections are tracked as before. Each version of the files
+ * gets a TLS server of its own, which knows no session of earlier ones. ALPN chooses between HTTP/2 and
+ * HTTP/1.1. The server emits `secureConnection` for each connection whose handshake is done; a listener may destroy it.
  */
 export function serveTls(server: Server, options: SecureServerOptions): void {
   const serveHttp1 = server.listeners('connection') as ((socket: Socket) => void)[];
@@ -32,7 +32,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
     if (response.socket === null && request instanceof IncomingMessage) readThroughStream(request.socket);
   });
   if (options.files.current.clientAuthorities !== undefined) {
-    // A client whose certificate was verified against others than now has to show it again.
+    // If a client's certificate was verified against other authorities than those of now, the client has to show it again.
     server.prependListener('request', ({ socket }, response) => {
       const peer = peerOf(socket);
       if (peer === undefined) return;

@@ -29,11 +29,11 @@ export interface FollowedTlsFiles {
   close(): void;
 }
 
-/** Milliseconds between looks: what is rotated is in use within twice that. */
+/** Milliseconds between checks: a rotated file is in use within twice that. */
 const defaultInterval = 4_000;
 
 /**
- * Reads the files of the TLS listener and keeps up with them; what cannot be used (a certificate whose key has not come yet, half
+ * Reads the files of the TLS listener and follows them; what cannot be used (a certificate whose key has not come yet, half
  * of a file) leaves the last good ones in use.
  *
  * @param onReload Changed files were read: no problems, or those for which the last good ones stay in use.

@@ -9,7 +9,7 @@ import { ServingChain } from './serving-chain.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
 import type { TlsOptions } from './tls-options.js';
 
-/** What the TLS listener tells. */
+/** Where the TLS listener counts and logs. */
 export interface TlsSurroundings {
   readonly metrics: ListenerMetrics;
   readonly logger: Logger;

@@ -216,7 +216,7 @@ export async function startManyClusters(
       edit(config);
       await write();
     },
-    secrets: () => [...config.contexts.map(({ name }) => tokenOf(name)), inline(key).slice(0, 60)],
+    secrets: () => [...config.contexts.map(({ name }) => tokenOf(name)), inline(key).slice(120, 200)],
   };
 }
 

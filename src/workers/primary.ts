@@ -122,7 +122,8 @@ function sharedDiscovery({ clusters }: Program): Discover {
     const now = performance.now();
     for (const [key, { at }] of asked) if (now - at >= discoveryShared) asked.delete(key);
     const key = JSON.stringify([name, accept, path]);
-    const cluster = name === '' ? clusters.default : clusters.get(name);
+    // That of / is there whether its context is served below /clusters/ or not.
+    const cluster = name === clusters.default.name ? clusters.default : clusters.get(name);
     if (cluster === undefined) throw new Error('there is no such context');
     const answer = asked.get(key)?.answer ?? fetchDiscovery(cluster, path, accept);
     if (!asked.has(key)) asked.set(key, { at: now, answer });

@@ -67,6 +67,7 @@ export class Cluster {
   #followed: { close(): void } | undefined;
   #failure: { readonly error: Error; readonly at: number } | undefined;
   #current: Current | undefined;
+  #onReplace: () => void = () => {};
   #isClosed = false;
   readonly #pools = new Set<ConnectionPool>();
 
@@ -174,9 +175,17 @@ export class Cluster {
     const before = this.#endpoint;
     this.#endpoint = endpoint;
     if (before !== undefined && before.source !== endpoint.source) before.source.close();
+    // The cluster was closed while the configuration was read: nothing logs in for it any more.
+    if (this.#isClosed) endpoint.source.close();
+    this.#onReplace();
     // Makes the session before the first request wants it, where there is a credential already.
     const session = this.session();
     if (session instanceof Promise) session.catch(() => {});
+  }
+
+  /** Calls whenever the cluster has another endpoint. */
+  whenReplaced(callback: () => void): void {
+    this.#onReplace = callback;
   }
 
   /** Lets open requests end, and takes no more: idle connections are closed, and the configuration is no longer followed. */

@@ -23,6 +23,8 @@ export class ClusterRegistry {
   constructor(options: ClusterRegistryOptions) {
     this.#options = options;
     this.default = options.create('');
+    // The cluster of its context, if that is in use, is no longer needed.
+    this.default.whenReplaced(() => this.#closeUnserved());
   }
 
   /** The contexts of the kubeconfig. */
@@ -50,7 +52,6 @@ export class ClusterRegistry {
 
   /** Every cluster that has been asked for. */
   get used(): readonly Cluster[] {
-    this.#closeUnserved();
     return [this.default, ...this.#others.values()];
   }
 

@@ -28,6 +28,8 @@ export function createSharedClusters(
   first: Pick<Start, 'endpoint' | 'contexts'>,
 ): SharedClusters {
   const followed = new Map<string, Followed>();
+  /** Clusters whose endpoint was asked for, with what was told of them since: an answer and later news can come in one read of the pipe. */
+  const asked = new Map<string, SharedEndpoint | undefined>();
   let { endpoint: firstEndpoint, contexts } = first;
   let onContexts: FollowOptions['onContexts'];
 
@@ -47,10 +49,17 @@ export function createSharedClusters(
     else if (source.given !== undefined) cluster.source.source.take(source.given);
     cluster.use({ ...rest, source: cluster.source.source });
   };
-  const askForEndpoint = (name: string): Promise<SharedEndpoint> =>
-    channel.ask('endpoint', name).catch((error: Error) => {
-      throw new ConfigurationError([error.message]);
-    });
+  const askForEndpoint = async (name: string): Promise<SharedEndpoint> => {
+    asked.set(name, undefined);
+    try {
+      const answer = await channel.ask('endpoint', name);
+      return asked.get(name) ?? answer;
+    } catch (error) {
+      throw new ConfigurationError([(error as Error).message]);
+    } finally {
+      asked.delete(name);
+    }
+  };
 
   return {
     follow: (name, options) => async use => {
@@ -62,12 +71,17 @@ export function createSharedClusters(
       const cluster = { use, source: createSource(endpoint.source) };
       followed.set(name, cluster);
       replace(cluster, endpoint);
-      return { close: () => void followed.delete(name) };
+      return {
+        close() {
+          if (followed.get(name) === cluster) followed.delete(name);
+        },
+      };
     },
     take(message) {
       switch (message.type) {
         case 'endpoint': {
           const cluster = followed.get(message.cluster);
+          if (asked.has(message.cluster)) asked.set(message.cluster, message.endpoint);
           if (cluster !== undefined) replace(cluster, message.endpoint);
           else if (message.cluster === '') firstEndpoint = message.endpoint;
           break;

@@ -1,4 +1,4 @@
-import type { Cluster } from '../clusters/cluster.js';
+import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { Credential } from '../credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../credentials/credential-source.js';
@@ -92,7 +92,9 @@ export function shareCredentials(
     }
     const used = new Set(clusters.used);
     for (const [name, one] of published) {
-      if (used.has(one.cluster)) publishOne(name, one);
+      // A worker may have asked for a context while `/` went there. Where `/` goes next is another context.
+      const isFormerDefault = name !== '' && one.cluster === clusters.default;
+      if (used.has(one.cluster) && !isFormerDefault) publishOne(name, one);
       else published.delete(name);
     }
   };
@@ -103,7 +105,7 @@ export function shareCredentials(
     async endpoint(name) {
       const cluster = clusters.get(name);
       if (cluster === undefined) throw new CredentialError(`there is no context "${name}"`);
-      await cluster.open();
+      await cluster.open().catch(withoutContext);
       return share(name, cluster);
     },
     async credential(number) {
@@ -119,4 +121,9 @@ export function shareCredentials(
       publish();
     },
   };
+}
+
+/** The worker says itself which context it is. */
+function withoutContext(error: unknown): never {
+  throw error instanceof ConfigurationError ? new Error(error.problems.join('; ')) : error;
 }

@@ -1,0 +1,40 @@
+import { Cluster, type FollowEndpoint } from '../../src/clusters/cluster.js';
+import type { Endpoint } from '../../src/clusters/endpoint.js';
+import type { CredentialSource } from '../../src/credentials/credential-source.js';
+
+const ignore = () => {};
+
+/** A cluster that follows what a test says. */
+export function createFollowedCluster(name: string, follow: FollowEndpoint): Cluster {
+  return new Cluster(name, follow, {
+    ...{ keepAlive: 0, http2: true },
+    ...{ onConnect: ignore, onCertificate: ignore, onFirstByte: ignore },
+  });
+}
+
+/** The endpoint of a context, without a credential unless there is a source. */
+export function createEndpoint(
+  context: string,
+  {
+    host = `${context}.invalid`,
+    source,
+  }: { readonly host?: string; readonly source?: CredentialSource } = {},
+): Endpoint {
+  const credential = {};
+  return {
+    context,
+    config: {
+      server: { protocol: 'http:', hostname: host, port: 80, path: '' },
+      insecureSkipTlsVerify: false,
+    },
+    certificateAuthority: undefined,
+    source: source ?? {
+      name: 'static',
+      get: () => credential,
+      endsAt: Infinity,
+      refused: async () => undefined,
+      close: ignore,
+    },
+    proxy: undefined,
+  };
+}

@@ -12,6 +12,8 @@ import { send } from '../support/http-client.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { startInProcess } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { startOidcIssuer } from '../support/oidc-issuer.js';
+import { createOidcSigner } from '../support/oidc-signer.js';
 import { startProxy } from '../support/proxy.js';
 import { createServingFiles } from '../support/serving-files.js';
 import { assertStatus, legs, send as sendRaw } from './leg.js';
@@ -71,10 +73,10 @@ function serversOf(text: string): Record<string, string | undefined> {
 }
 
 /** Runs kubectl with a kubeconfig, and nothing to read from where it could prompt. */
-async function withKubeconfig(text: string, ...args: string[]) {
+async function withKubeconfig(text: string, args: readonly string[], env: Record<string, string> = {}) {
   const file = join(await mkdtemp(join(folder, 'caller-')), 'config');
   await writeFile(file, text);
-  return kubectl(['--kubeconfig', file, ...args], { env: { HOME: folder } });
+  return kubectl(['--kubeconfig', file, ...args], { env: { HOME: folder, ...env } });
 }
 
 const plain = await startInProcess({ after }, [flag]);
@@ -112,7 +114,7 @@ describe('/-/kubeconfig', () => {
       'kube-api-proxy': `${url}/clusters/kube-api-proxy`,
     });
     for (const args of [[], ['--context=dev'], ['--context=rancher', '-n', 'team-0']]) {
-      const { stdout, stderr } = await withKubeconfig(text, ...args, 'get', 'pods', '-o', 'name');
+      const { stdout, stderr } = await withKubeconfig(text, [...args, 'get', 'pods', '-o', 'name']);
       assert.match(stdout, /^pod\/web-\d$/m, stderr);
     }
   });
@@ -121,12 +123,12 @@ describe('/-/kubeconfig', () => {
     const { port, url } = await startInProcess(t, [flag, '--context=rancher']);
     const { text } = await send(port, '/-/kubeconfig');
     assert.deepEqual(serversOf(text), { rancher: url + serverPath });
-    const { stdout, stderr } = await withKubeconfig(text, 'get', 'pods', '-o', 'name');
+    const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
     assert.match(stdout, /^pod\/web-0$/m, stderr);
     const appending = await startInProcess(t, [flag, '--context=rancher', '--append-server-path']);
     const own = (await send(appending.port, '/-/kubeconfig')).text;
     assert.deepEqual(serversOf(own), { rancher: appending.url });
-    const found = await withKubeconfig(own, 'get', 'pods', '-o', 'name');
+    const found = await withKubeconfig(own, ['get', 'pods', '-o', 'name']);
     assert.match(found.stdout, /^pod\/web-0$/m, found.stderr);
   });
 
@@ -145,7 +147,7 @@ describe('/-/kubeconfig', () => {
     assert.equal(head.status, 200);
     assert.equal(head.text, '');
     assert.deepEqual(serversOf(text), { dev: `https://${address}` });
-    const { stdout, stderr } = await withKubeconfig(text, 'get', 'pods', '-o', 'name');
+    const { stdout, stderr } = await withKubeconfig(text, ['get', 'pods', '-o', 'name']);
     assert.match(stdout, /^pod\/web-\d$/m, stderr);
     // The proxy's own token went to the API server.
     assert.equal(
@@ -153,7 +155,7 @@ describe('/-/kubeconfig', () => {
       `Bearer ${token}`,
     );
     const userless = text.replace(/^ {6}user: .*\n/gm, '');
-    assert.match((await withKubeconfig(userless, 'get', 'pods')).stdout, /Please enter Username/);
+    assert.match((await withKubeconfig(userless, ['get', 'pods'])).stdout, /Please enter Username/);
   });
 
   test('is 404 on a Unix socket, whatever Host says, unless there is --public-url', async t => {
@@ -212,6 +214,39 @@ describe('/-/kubeconfig', () => {
     assertStatus(unnamed, 403, 'no Host');
   });
 
+  test('has no host that programs read differently, even where --accept-hosts takes every host', async t => {
+    const { port, address } = await startInProcess(t, [flag, '--accept-hosts=.*', ...files.flags]);
+    const session = await connectHttp2(port, files.authority.certificate);
+    t.after(() => session.destroy());
+    for (const authority of [
+      ...['a"b', "a'b", 'a:0', 'a:99999', 'a%2fb', '{a}', '*', '&a', '`a`', '[::1', '[::g]', 'a<b', '$(id)'],
+      ...['a:b@c', 'a@c', 'a/b', 'a?b', 'a#b', 'a,b', 'a b', `${'a'.repeat(300)}.example`],
+    ]) {
+      const { status, text } = await ask(session, '/-/kubeconfig', { headers: { ':authority': authority } });
+      if (status === 200) assert.deepEqual(serversOf(text), { dev: `https://${address}` }, authority);
+      // Some are no field value for nghttp2, which resets the stream.
+      else assert.ok(status === 400 || status === 0, `${authority}: ${text}`);
+    }
+    const named = await ask(session, '/-/kubeconfig', { headers: { ':authority': 'gw.example' } });
+    assert.deepEqual(serversOf(named.text), { dev: 'https://gw.example' });
+  });
+
+  test('has the authority for a --public-url that the certificate is for, and for no other', async t => {
+    for (const [url, isKnown] of [
+      ['https://localhost:9/k8s', true],
+      ['https://gw.example', false],
+      ['http://localhost', false],
+    ] as const) {
+      const { port } = await startInProcess(t, [flag, `--public-url=${url}`, ...files.flags]);
+      const session = await connectHttp2(port, files.authority.certificate);
+      const { text } = await ask(session, '/-/kubeconfig');
+      session.destroy();
+      const [entry] = (parse(text) as Config).clusters;
+      assert.equal(entry?.cluster['server'], url);
+      assert.equal('certificate-authority-data' in (entry?.cluster ?? {}), isKnown, url);
+    }
+  });
+
   test('has the address of the connection with --disable-filter, without a Host too', async t => {
     const { port, url } = await startInProcess(t, [flag, '--disable-filter']);
     for (const host of [[], ['Host: evil.example'], ['Host: a"\\: b']]) {
@@ -260,10 +295,51 @@ describe('/-/kubeconfig with authentication', () => {
     const { text } = await ask(session, '/-/kubeconfig');
     session.destroy();
     assert.match(text, /^# Fill in the words in capitals\.$/m);
-    const unfilled = await withKubeconfig(text, 'auth', 'whoami');
+    const unfilled = await withKubeconfig(text, ['auth', 'whoami']);
     assert.match(unfilled.stderr, /logged in|Unauthorized/);
     const filledIn = text.replace(/PASTE-YOUR-TOKEN-HERE/, 'alice-token');
-    const { stdout, stderr } = await withKubeconfig(filledIn, 'auth', 'whoami');
+    const { stdout, stderr } = await withKubeconfig(filledIn, ['auth', 'whoami']);
     assert.match(stdout, /alice/, stderr);
+  });
+
+  kubectlTest('has kubectl log in where there is an OpenID Connect issuer', async t => {
+    const signer = createOidcSigner('one');
+    const issuer = await startOidcIssuer(files.authority);
+    t.after(() => issuer.close());
+    issuer.jwks = { keys: [signer.jwk] };
+    const ca = join(folder, 'issuer.crt');
+    await writeFile(ca, files.authority.certificate);
+    const { proxy } = await startGateway(t, {
+      ...{ run: startInProcess, tokenFile: twoUsers },
+      args: [
+        ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gw', `--oidc-ca-file=${ca}`],
+        ...['--oidc-username-claim=email', ...files.flags],
+      ],
+    });
+    const session = await connectHttp2(proxy.port, files.authority.certificate);
+    const { text } = await ask(session, '/-/kubeconfig');
+    session.destroy();
+    assert.match(text, /^# token: "PASTE-YOUR-TOKEN-HERE"$/m);
+    // In place of kubelogin: it writes down how it was called.
+    const bin = await mkdtemp(join(folder, 'bin-'));
+    const claims = { iss: issuer.url, aud: 'gw', sub: '1', email: 'alice', email_verified: true };
+    const idToken = signer.sign({ ...claims, exp: Math.floor(Date.now() / 1000) + 600 });
+    const credential = JSON.stringify({
+      ...{ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential' },
+      status: { token: idToken },
+    });
+    await writeFile(
+      join(bin, 'kubectl-oidc_login'),
+      `#!/bin/sh\necho "$@" > '${bin}/arguments'\necho '${credential}'\n`,
+      { mode: 0o755 },
+    );
+    const { stdout, stderr } = await withKubeconfig(text, ['auth', 'whoami'], {
+      PATH: `${bin}:${process.env['PATH']}`,
+    });
+    assert.match(stdout, /Username +alice\n/, stderr);
+    assert.equal(
+      await readFile(join(bin, 'arguments'), 'utf8'),
+      `get-token --oidc-issuer-url=${issuer.url} --oidc-client-id=gw --oidc-extra-scope=email\n`,
+    );
   });
 });

@@ -56,6 +56,7 @@ describe('the destination of a request', () => {
         '/%2d/metrics': 'api',
         '/-/metrics': 'own',
         '/-/livez': 'own',
+        '/-/kubeconfig': 'own',
         '/-/': 'none',
         '/-/../api': 'none',
         '/-/%6detrics': 'none',

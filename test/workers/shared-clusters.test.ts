@@ -5,7 +5,7 @@ import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { ClusterRegistry } from '../../src/clusters/registry.js';
 import type { CredentialSource } from '../../src/credentials/credential-source.js';
 import { Channel } from '../../src/workers/channel.js';
-import type { ToldByPrimary, ToldByWorker, ToWorker } from '../../src/workers/messages.js';
+import type { QuestionsToPrimary, QuestionsToWorker, ToWorker } from '../../src/workers/messages.js';
 import { createSharedClusters } from '../../src/workers/shared-clusters.js';
 import { shareCredentials } from '../../src/workers/shared-credentials.js';
 import { createEndpoint, createFollowedCluster } from '../support/followed-cluster.js';
@@ -25,11 +25,11 @@ function createPair(current: string, ...names: string[]) {
     serves: () => true,
   });
   const shared = shareCredentials(primary, message => toWorker.push(structuredClone(message)));
-  const primaryChannel = new Channel<ToldByWorker, ToldByPrimary, never>(
+  const primaryChannel = new Channel<QuestionsToWorker, QuestionsToPrimary, never>(
     message => toWorker.push(structuredClone(message)),
     { answers: { endpoint: shared.endpoint } as never, onMessage: () => {} },
   );
-  const channel: Channel<ToldByPrimary, ToldByWorker, ToWorker> = new Channel(
+  const channel: Channel<QuestionsToPrimary, QuestionsToWorker, ToWorker> = new Channel(
     message => primaryChannel.receive(structuredClone(message) as never),
     { answers: {} as never, onMessage: message => clusters.take(message as never) },
   );

@@ -86,9 +86,9 @@ function announce(line: string, { auditLogPath }: Options, logger: Logger): void
   else process.stdout.write(`${line}\n`);
 }
 
-/** A worker: its primary has the command line, and tells it all that it needs. */
+/** A worker: its primary has the command line, and sends it all that it needs. */
 async function serve(): Promise<void> {
-  // A signal for the whole process group (Ctrl-C, systemd) is the primary's to hear, which tells its workers.
+  // A signal for the whole process group (Ctrl-C, systemd) is for the primary, which makes its workers drain.
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const)
     process.on(signal, () => {});
   const { runWorker } = await import('./workers/worker.js');
@@ -111,13 +111,13 @@ async function serve(): Promise<void> {
   );
 }
 
-/** Loaded for those who use it. */
+/** Loads the code of the primary only where there are workers. */
 async function createShared(...args: Parameters<typeof CreatePrimary>): ReturnType<typeof CreatePrimary> {
   const { createPrimary } = await import('./workers/primary.js');
   return createPrimary(...args);
 }
 
-/** Makes workers. The command line and the environment of their primary may hold secrets, which they are told of where they need them. */
+/** Makes workers. The command line and the environment of the primary may hold secrets: workers get neither, only messages with what they need. */
 function forking(): () => Worker {
   const flag = '--disable-sigusr1';
   const execArgv = process.allowedNodeEnvironmentFlags.has(flag)
@@ -133,7 +133,7 @@ function processInfo() {
   return { env: process.env, homedir: homeOrNone(), version, nodeVersion: process.versions.node };
 }
 
-/** Empty, as in client-go, for a user whom the system does not know and whose HOME is not set: the user of a restricted Pod may be any number. */
+/** Empty, as in client-go, if the system does not know the user and HOME is not set: the user of a restricted Pod may be any number. */
 function homeOrNone(): string {
   try {
     return homedir();
@@ -187,7 +187,7 @@ function nextLevel(level: string, configured: string): string {
 }
 
 /**
- * Installed before anything else: as process 1 of a container, a program without a handler does not hear SIGTERM. A
+ * Installed before anything else: process 1 of a container ignores SIGTERM unless it has a handler. A
  * second signal ends the process at once.
  */
 function leaveOnSignal(options: Options, logger: Logger, running: () => Application | undefined): void {

@@ -3,7 +3,7 @@ import { createProgram, type ProcessInfo, type Program } from './compose.js';
 import { type DrainTimes, drain } from './drain.js';
 import type { Listener } from './listen.js';
 
-/** A program and what listens for it, whether it serves by itself or has workers for that. */
+/** A program and its listener, whether it serves by itself or has workers for that. */
 export interface Application {
   readonly program: Program;
   readonly listener: Listener;
@@ -12,7 +12,7 @@ export interface Application {
   /** The log level of this process has changed. */
   setLevel(level: string): void;
   drain(times: DrainTimes): Promise<void>;
-  /** Ends everything at once, because it cannot be used. */
+  /** Ends everything at once, after a failed start. */
   abandon(): Promise<void>;
 }
 

@@ -39,18 +39,18 @@ export interface ProcessInfo {
 
 /** How a program that is one process of several differs from one that is the only one. */
 export interface ProcessRole {
-  /** Follows the configuration of a cluster, in place of reading files. */
+  /** Follows the configuration of a cluster, instead of reading files. */
   readonly follow?: Follow;
   /** An endpoint, a credential or the contexts may be others. */
   readonly onChange?: () => void;
   readonly fetchDiscovery?: FetchDiscovery;
   /** Checks of readyz beside the program's own. */
   readonly checks?: readonly HealthCheck[];
-  /** Answers for all processes, in place of this one. */
+  /** Answers for all processes, instead of this one alone. */
   readonly health?: Health;
   readonly clusterStates?: ClusterStates;
   readonly exposition?: Exposition;
-  /** Opens the audit log, in place of a file. */
+  /** Opens the audit log, instead of a file. */
   readonly openAudit?: typeof openAuditLog;
 }
 
@@ -90,7 +90,7 @@ export async function createProgram(
   const { env, homedir, logger } = info;
   const components = new Components();
   const asksCallers = methodsOn(options).length > 0;
-  // Metrics exist before what they ask at a scrape.
+  // A scrape asks for these, and the metrics are made before them.
   let health: Health | undefined;
   let listenerTls: Tls | undefined;
   const openStreams = new OpenStreams();
@@ -222,7 +222,7 @@ function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
   );
 }
 
-/** A check that fails once leaving has begun. */
+/** A check that fails once the shutdown has begun. */
 function createShutdownCheck(): { check: () => void; begin: () => void } {
   let leaving = false;
   return {
@@ -250,7 +250,7 @@ async function findAuditLog(
   }
 }
 
-/** Two could not both be whom a request acts as. */
+/** A request can act as one user only. */
 function refuseImpersonation({ impersonation }: ClientConfig): string | undefined {
   if (impersonation === undefined) return undefined;
   return (

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Program } from './compose.js';
 
-/** How long leaving may take, in milliseconds. */
+/** How long a shutdown may take, in milliseconds. */
 export interface DrainTimes {
   /** readyz fails for so long while everything else goes on, so that load balancers send nothing new. */
   readonly delay: number;
@@ -10,8 +10,8 @@ export interface DrainTimes {
 }
 
 /**
- * Leaves: unready first, then nothing new is accepted and watches end at once, upgrades after half of the grace, and what is
- * still there after most of it is cut off. The admin listener tells of it to the end.
+ * Shuts down: unready first, then nothing new is accepted and watches end at once, upgrades after half of the grace, and what is
+ * still there after most of it is cut off. The admin listener answers until the end.
  */
 export async function drain(
   { app, openStreams, beUnready, close }: Program,

@@ -2,19 +2,19 @@ import { lstat, unlink } from 'node:fs/promises';
 import { type AddressInfo, connect, type Server } from 'node:net';
 import type { Options } from '../options/table.js';
 
-/** What can be told to listen. */
+/** A server that can listen. */
 export interface Listener {
   readonly server: Server;
   listen(at: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<unknown>;
 }
 
-/** Where it listens: `host:port` as bound, or the socket's path. */
+/** The address at which it listens: `host:port` as bound, or the socket's path. */
 export type Listening = { readonly address: string } | { readonly problem: string };
 
 /** Runs something while files are created without these permissions. */
 export type WithUmask = (mask: number, run: () => Promise<unknown>) => Promise<void>;
 
-/** What fits into a `sockaddr_un` with its final zero (unix(7)); a longer path would quietly be cut short. */
+/** Bytes that fit into a `sockaddr_un` before its final zero (unix(7)); the system cuts a longer path short without an error. */
 const longestSocketPath = 107;
 
 /** Listens as --address and --port or --unix-socket say; a Unix socket is its owner's alone from the first moment. */
@@ -58,7 +58,7 @@ function addressOf({ server }: Listener): string {
   return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
-/** What a failure to listen means, in the words of the flag to change. */
+/** What a failure to listen means, with the flag to change. */
 function listeningProblem({ code, message }: NodeJS.ErrnoException, options: Options): string {
   const { unixSocket, address, port } = options;
   const inUse = code === 'EADDRINUSE';
@@ -71,7 +71,7 @@ function listeningProblem({ code, message }: NodeJS.ErrnoException, options: Opt
   return `--address: ${address} ${notHere ? 'is not an address of this machine' : `cannot be listened on: ${message}`}`;
 }
 
-/** A socket that is left over from an earlier run goes; one that somebody listens on and any other file stay, and listening fails. */
+/** Removes a socket that is left over from an earlier run. One that a process listens on and any other file stay, and listening fails. */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found?.isSocket() && !(await isListenedOn(path))) await unlink(path);

@@ -18,16 +18,16 @@ import { createIssuerDispatcher } from '../transport/dial/issuer-dispatcher.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';
 import type { Endpoint } from './endpoint.js';
 
-/** All that the kubeconfig, the flags and the files they name come down to. */
+/** What the kubeconfig, the flags and the files that they name say together. */
 export interface Configuration extends Endpoint {
-  /** Every file that was read or looked for: a change of one of them is a change of the configuration. */
+  /** Every file that was read, and every one that was not there: a change of one of them is a change of the configuration. */
   readonly files: readonly string[];
-  /** Whether there was a kubeconfig with anything in it, as against flags or a Pod's service account alone. */
+  /** Whether there was a kubeconfig with anything in it, and not only flags or a Pod's service account. */
   readonly hasKubeconfig: boolean;
   readonly contexts: readonly ContextSummary[];
 }
 
-/** What is wrong with it, and the files that may put it right, as far as it could be read. */
+/** What is wrong with it. Its files, as far as they are known: a change of one of them may mend it. */
 interface Unusable {
   readonly problems: readonly string[];
   readonly files?: readonly string[];
@@ -41,15 +41,15 @@ export interface ConfigurationOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly overrides: Overrides;
   readonly events: CredentialEvents;
-  /** What about it does not go with the rest of the program; undefined when it does. */
+  /** Why it cannot be used together with the rest of the program; undefined when it can. */
   readonly refuse?: (config: ClientConfig) => string | undefined;
-  /** Has the files looked at again before their time. */
+  /** Checks the files again before their time. */
   readonly rereadFiles: () => Promise<void>;
 }
 
 /**
  * Reads everything anew. What has a state and has not changed, such as an exec plugin's cached answer, is taken over from
- * the configuration before. All that is wrong is told at once, one line each.
+ * the configuration before. All problems are returned at once, one line each.
  */
 export async function loadConfiguration(
   { location, env, overrides, events, rereadFiles, refuse }: ConfigurationOptions,
@@ -59,7 +59,7 @@ export async function loadConfiguration(
   if ('problems' in loaded) return loaded;
   const hasKubeconfig = !isBlank(loaded.kubeconfig);
   if (before?.hasKubeconfig && !hasKubeconfig) {
-    // One that is being rewritten: without it another identity, or none, would take its place.
+    // It is being rewritten. Without it, the proxy would have another identity, or none.
     return { problems: [`nothing is left of the kubeconfig in ${loaded.kubeconfig.candidates.join(', ')}`] };
   }
   const inCluster =
@@ -104,7 +104,7 @@ export async function loadConfiguration(
   };
 }
 
-/** Reads files ahead, without blocking: a slow file must not stop the whole process. */
+/** Reads files beforehand, without blocking: a slow file must not stop the whole process. */
 async function readTexts(files: readonly string[]): Promise<ReadText> {
   const read = await Promise.allSettled(files.map(file => readWhole(file)));
   const results = new Map(files.map((file, index) => [file, read[index]]));

@@ -5,7 +5,7 @@ import { ConfigurationError } from './cluster.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
 import type { Endpoint } from './endpoint.js';
 
-/** What it takes to follow a configuration. */
+/** How a configuration is followed. */
 export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'> {
   /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;

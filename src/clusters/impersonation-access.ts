@@ -16,7 +16,7 @@ const authorization = 'authorization.k8s.io/v1';
 
 /**
  * A check that resolves when the configured identity may impersonate all of these, and rejects naming what it may not. A permission
- * for some names only (`resourceNames`) is one: whom it is for, the API server decides per request. The API server is asked
+ * for some names only (`resourceNames`) is enough: the API server checks the name at each request. The API server is asked
  * at most every 30 s.
  */
 export function createImpersonationCheck(

@@ -11,11 +11,11 @@ export interface OwnAnswer {
   readonly text: string;
 }
 
-/** Discovery of a cluster with hundreds of custom resources is a few MB; more than this is not read. */
+/** Bytes of an answer that are read at most. Discovery of a cluster with hundreds of custom resources is a few MB. */
 const maxBytes = 32 * 1024 * 1024;
 const tooLate = Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
 
-/** What it asks for, and how long it may take. */
+/** What the answer should be, and how long it may take. */
 interface OwnRequest {
   readonly accept?: string;
   /** Milliseconds for a credential, and again for everything from the first byte sent to the last received. */

@@ -2,7 +2,7 @@ import { StatusError } from '../kubernetes/status.js';
 import { type Endpoint, isSameServer } from './endpoint.js';
 
 /**
- * Throws a StatusError of 503 if the API server behind these endpoints is not the same: what was found out at one holds for nothing at the
+ * Throws a StatusError of 503 if the API server behind these endpoints is not the same: what one of them answered means nothing at the
  * other. Clients of Kubernetes repeat such a request by themselves (client-go, `rest.WithRetry`).
  */
 export function requireSameServer(before: Endpoint, now: Endpoint): void {

@@ -3,8 +3,8 @@ import type { Cluster } from './cluster.js';
 import type { Session } from './endpoint.js';
 
 /**
- * A session for what cannot wait for a login as a client can, such as a probe; rejects with a CredentialError when
- * there is none within the time (milliseconds), or at once when none can be had.
+ * A session for a request that cannot wait for a login, such as a probe. Rejects with a CredentialError when there is none within the time
+ * (milliseconds), or at once when there can be none.
  */
 export async function sessionWithin(cluster: Cluster, timeout: number): Promise<Session> {
   const session = cluster.session();
@@ -12,7 +12,7 @@ export async function sessionWithin(cluster: Cluster, timeout: number): Promise<
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const seconds = timeout / 1000;
-    const error = new CredentialError(`no credential could be had within ${seconds} s; still trying`);
+    const error = new CredentialError(`no credential within ${seconds} s; still trying`);
     timer = setTimeout(() => reject(error), timeout);
   });
   try {

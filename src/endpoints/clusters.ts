@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import type { ClusterStates } from '../clusters/states.js';
 
-/** What the endpoint tells, and its route. */
+/** What the endpoint answers with, and its route. */
 export interface ClustersEndpointOptions {
   readonly clusterStates: ClusterStates;
   readonly route: string;

@@ -1,6 +1,6 @@
 import { queryValues } from '../kubernetes/query.js';
 
-/** One thing that must be so. `check` throws, or rejects, with the reason when it is not, and brings its own timeout. */
+/** One condition. `check` throws, or rejects, with the reason when it does not hold, and has its own timeout. */
 export interface HealthCheck {
   /** As in `?exclude=NAME` and in the answer's lines. */
   readonly name: string;
@@ -28,7 +28,7 @@ const resultsTimeout = 100;
 
 /**
  * Answers as k8s.io/apiserver's healthz does, with the reason of a failure where that withholds it. `checks` are for readyz;
- * livez says that the process answers (`ping`) and nothing more, for a restart does not mend an API server that is away.
+ * livez says that the process answers (`ping`) and nothing more, because a restart does not mend an API server that is away.
  * `warnings` are further lines of readyz; they make nothing fail.
  */
 export function createHealth(

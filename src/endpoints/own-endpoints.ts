@@ -4,7 +4,7 @@ import { fieldValue } from '../http/header-fields.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import type { Health } from './health.js';
 
-/** What the proxy tells about itself, and under which prefix. */
+/** The proxy's own metrics and health, and the prefix that they are served under. */
 export interface OwnEndpointsOptions {
   readonly exposition: Exposition;
   readonly health: Health;

@@ -8,7 +8,7 @@ import type { RequestRecord } from '../observability/request-record.js';
 import type { Destination, Mount } from './mount.js';
 import { parseRequestTarget, type RequestTarget } from './request-target.js';
 
-/** What a rule gets of a request to a path beside that of the server's URL: no rule can tell what it is about. */
+/** What the rules get of a request to a path that is not below that of the server's URL: no rule can know what it is about. */
 const unknown = parseRequestInfo('', '\\', '');
 
 /** One request on its way through the guards, plain or with an upgrade. */
@@ -22,13 +22,13 @@ export class RequestContext {
   readonly sent: RequestTarget;
   /** What the request is about. Metrics and logs use it; a rule uses `judgedInfo`. */
   readonly info: RequestInfo;
-  /** What the rules rely on: `info`, unless the path is beside the path of the server's URL. */
+  /** What the rules rely on: `info`, unless the path is not below the path of the server's URL. */
   readonly judgedInfo: RequestInfo;
-  /** What was taken off the target, as the client spells it; empty for nothing. */
+  /** The prefix that was removed from the target, as the client spells it; empty for none. */
   readonly prefix: string;
   /** The API server that the request goes to, or that belongs to `/` if it goes to none. */
   readonly cluster: Cluster;
-  /** Who sends the request; undefined where callers are not authenticated, and before they are. */
+  /** The user who sends the request; undefined where callers are not authenticated, and before they are. */
   caller: UserInfo | undefined;
   /** What is counted, logged and audited of it; the accounting sets it before any guard runs. */
   record!: RequestRecord;

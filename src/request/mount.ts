@@ -24,7 +24,7 @@ export interface Destination {
   readonly mount: Mount;
   /** The target without the mount's prefix: what the API server gets, and what the rules judge. */
   readonly target: string;
-  /** What was taken off the target, as the client spells it, without its final slash; empty for nothing. */
+  /** The prefix that was removed from the target, as the client spells it, without its final slash; empty for none. */
   readonly prefix: string;
   /** The API server that the request goes to. For a request that goes to none it is the one of `/`, which reviews tokens of callers. */
   readonly cluster: Cluster;

@@ -17,11 +17,11 @@ export interface RequestTarget {
   readonly ambiguity: string | undefined;
 }
 
-/** What makes a path worth a closer look; most have none of it. */
+/** What needs a closer check; most paths have none of it. */
 const unusual = /[%\\#]|\/\.{1,2}(?:\/|$)|[^!-~]/;
 const dotSegment = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/;
 const badEscape = /%(?![0-9a-fA-F]{2})/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for them
 const control = /[\x00-\x1f\x7f]/;
 
 /** Splits a request target and decodes its path. Never fails: what has more than one reading says so. */

@@ -32,12 +32,14 @@ const sharedUser = 'kube-api-proxy';
  */
 export function kubeconfigOf(facts: KubeconfigFacts): string {
   const { address, authority, users } = facts;
-  const contexts = facts.contexts.map(context => ({ ...context, name: wellFormed(context.name) }));
+  const contexts = facts.contexts.map(({ name, path, namespace }) => ({
+    ...{ name: wellFormed(name), path, namespace: wellFormed(namespace) },
+  }));
   const isSecure = address.startsWith('https:');
   const user = isSecure ? chooseUser(users) : undefined;
   const userOf = ({ name }: { readonly name: string }) => (user?.isPerCluster === true ? name : sharedUser);
   const userNames = user === undefined ? [] : [...new Set(contexts.map(userOf))];
-  const document = new Document({
+  const config = {
     apiVersion: 'v1',
     kind: 'Config',
     clusters: contexts.map(({ name, path }) => ({
@@ -60,7 +62,9 @@ export function kubeconfigOf(facts: KubeconfigFacts): string {
       },
     })),
     'current-context': contexts[0]?.name,
-  });
+  };
+  // Each user is filled in by itself, so none may be an alias of another.
+  const document = new Document(config, { aliasDuplicateObjects: false });
   document.commentBefore = commentsOf(facts, user).join('\n').replace(/^/gm, ' ');
   return printable(document.toString(style));
 }

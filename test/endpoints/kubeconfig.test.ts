@@ -82,7 +82,9 @@ describe('a kubeconfig for callers', () => {
   });
 
   it('has a user for each cluster where each reviews its own tokens', () => {
-    const { config } = made({ users: [files, reviewed] });
+    const { config, text } = made({ users: [files, reviewed] });
+    // Not an alias of one: each is filled in by itself.
+    assert.equal(text.match(/^ +token: "PASTE"$/gm)?.length, 2, text);
     assert.deepEqual(
       config.contexts.map(({ context }) => context.user),
       ['a', 'b'],

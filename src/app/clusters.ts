@@ -46,7 +46,7 @@ const discoveryInterval = 10 * 60_000;
 export class Clusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
-  readonly #expiryWarnings: ExpiryWarning[] = [];
+  readonly #expiryWarnings = new Set<ExpiryWarning>();
   #isStarted = false;
   readonly #warnedOf = new Set<string>();
   readonly #resources = new WeakMap<Cluster, KnownResources>();
@@ -116,7 +116,6 @@ export class Clusters implements Component {
   close(): void {
     clearInterval(this.#discovering);
     this.registry.close();
-    for (const warning of this.#expiryWarnings) warning.close();
   }
 
   /** Below `/clusters/a/b`, context `a/b` answers, and context `a` cannot be asked for its path `/b`. */
@@ -143,15 +142,32 @@ export class Clusters implements Component {
 
   #create(name: string): Cluster {
     const { options, metrics, follow = followFiles } = this.#parts;
-    const warning = this.#createExpiryWarning(name);
+    let warning: ExpiryWarning | undefined;
     const credentials = () => this.metricsOf(cluster).credentials;
-    const cluster: Cluster = new Cluster(name, follow(name, this.#followOptions(name, credentials)), {
+    const followWithWarning: FollowEndpoint = async use => {
+      const own = this.#createExpiryWarning(name);
+      warning = own;
+      try {
+        const followed = await follow(name, this.#followOptions(name, credentials))(use);
+        return {
+          close: () => {
+            followed.close();
+            this.#closeExpiryWarning(own);
+            credentials().clientCertificateExpires(undefined);
+          },
+        };
+      } catch (error) {
+        this.#closeExpiryWarning(own);
+        throw error;
+      }
+    };
+    const cluster: Cluster = new Cluster(name, followWithWarning, {
       keepAlive: options.keepalive,
       // client-go's own switch.
       http2: (this.#parts.env['DISABLE_HTTP2'] ?? '') === '',
       onCertificate(notAfter) {
         credentials().clientCertificateExpires(notAfter);
-        warning.watch(notAfter);
+        warning?.watch(notAfter);
       },
       onConnect: metrics.traffic.connected,
       onFirstByte: metrics.traffic.firstByte,
@@ -162,9 +178,14 @@ export class Clusters implements Component {
   #createExpiryWarning(name: string): ExpiryWarning {
     const of = name === '' ? '' : ` of context ${JSON.stringify(name)}`;
     const warning = createExpiryWarning(this.#parts.logger, `the client certificate${of}`);
-    this.#expiryWarnings.push(warning);
+    this.#expiryWarnings.add(warning);
     if (this.#isStarted) warning.start();
     return warning;
+  }
+
+  #closeExpiryWarning(warning: ExpiryWarning): void {
+    this.#expiryWarnings.delete(warning);
+    warning.close();
   }
 
   #followOptions(name: string, credentials: () => CredentialMetrics): FollowOptions {

@@ -47,6 +47,7 @@ export class Clusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
   readonly #expiryWarnings = new Set<ExpiryWarning>();
+  readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
   #isStarted = false;
   readonly #warnedOf = new Set<string>();
   readonly #resources = new WeakMap<Cluster, KnownResources>();
@@ -194,6 +195,7 @@ export class Clusters implements Component {
     return {
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
       env,
+      lastGood: this.#lastGood,
       overrides: name === '' ? options : { ...options, context: name },
       events: {
         expires: (source, at) => credentials().expires(source, at),

@@ -32,7 +32,8 @@ export class ConfigurationError extends StatusError {
     context = '',
   ) {
     const which = context === '' ? '' : `context ${JSON.stringify(context)} cannot be used: `;
-    super(503, `${which}${problems.join('; ')}`, { retryAfterSeconds: 1 });
+    // Without Retry-After: client-go would ask ten times, once a second, where somebody has to mend a file.
+    super(503, `${which}${problems.join('; ')}`);
   }
 }
 

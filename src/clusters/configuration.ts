@@ -43,6 +43,8 @@ export interface ConfigurationOptions {
   readonly events: CredentialEvents;
   /** Why it cannot be used together with the rest of the program; undefined when it can. */
   readonly refuse?: (config: ClientConfig) => string | undefined;
+  /** The last kubeconfig that could be read, for all contexts together. */
+  readonly lastGood?: { kubeconfig: Kubeconfig | undefined };
   /** Checks the files again before their time. */
   readonly rereadFiles: () => Promise<void>;
 }
@@ -52,10 +54,15 @@ export interface ConfigurationOptions {
  * the configuration before. All problems are returned at once, one line each.
  */
 export async function loadConfiguration(
-  { location, env, overrides, events, rereadFiles, refuse }: ConfigurationOptions,
+  { location, env, overrides, events, rereadFiles, refuse, lastGood }: ConfigurationOptions,
   before?: Configuration,
 ): Promise<Configuration | Unusable> {
-  const loaded = loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
+  const read = loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
+  const isUsable = !('problems' in read) && !isBlank(read.kubeconfig);
+  if (lastGood !== undefined && isUsable) lastGood.kubeconfig = read.kubeconfig;
+  // A context that nobody has used yet is as it last was while the file is broken, as are those in use.
+  const former = before === undefined && !isUsable ? lastGood?.kubeconfig : undefined;
+  const loaded = former === undefined ? read : { kubeconfig: former };
   if ('problems' in loaded) return loaded;
   const hasKubeconfig = !isBlank(loaded.kubeconfig);
   if (before?.hasKubeconfig && !hasKubeconfig) {

@@ -67,7 +67,7 @@ describe('a cluster', () => {
       return { close: ignore };
     });
     const message = 'context "dev" cannot be used: client-key /x: no such file';
-    await assert.rejects(cluster.open(), { code: 503, message, retryAfterSeconds: 1 });
+    await assert.rejects(cluster.open(), { code: 503, message, retryAfterSeconds: undefined });
     await assert.rejects(async () => cluster.session(), { code: 503, message });
     assert.equal(reads, 1);
     assert.equal(cluster.failure?.message, message);

@@ -5,7 +5,7 @@ import { type PrefixedRequest, relocate } from '../../src/proxy/location.js';
 function relocated(location: string, { path = '', namesContext = true, name = 'Location' } = {}): string {
   const server = { protocol: 'https:', hostname: 'api.example', port: 6443, path };
   const request = {
-    ...{ mount: { namesContext }, prefix: '/clusters/dev' },
+    ...{ mount: { namesContext }, prefix: '/clusters/dev', cluster: { host: 'api.example:6443' } },
     endpoint: { config: { server } },
   } as unknown as PrefixedRequest;
   const headers = ['Content-Type', 'text/plain', name, location];
@@ -35,8 +35,15 @@ describe('a redirect of an API server below /clusters/', () => {
     assert.equal(relocated('/k8s/clusters/c-1', { path }), '/clusters/dev/');
     assert.equal(relocated('/k8s/clusters/c-1?x', { path }), '/clusters/dev/?x');
     assert.equal(relocated('https://api.example:6443/k8s/clusters/c-1/api', { path }), '/clusters/dev/api');
-    for (const beside of ['/k8s/clusters/c-11/api', '/login', '/'])
-      assert.equal(relocated(beside, { path }), beside);
+  });
+
+  it('is a whole URL where it leaves the path of the server’s URL, so that it does not lead to the current cluster', () => {
+    const path = '/k8s/clusters/c-1';
+    for (const beside of ['/k8s/clusters/c-11/api', '/login', '/']) {
+      const whole = `https://api.example:6443${beside}`;
+      assert.equal(relocated(beside, { path }), whole);
+      assert.equal(relocated(whole, { path }), whole);
+    }
   });
 
   it('is left alone where it leads elsewhere, or is relative to the request', () => {

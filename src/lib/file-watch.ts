@@ -22,40 +22,49 @@ export interface FileWatchOptions {
  * Kubernetes' volumes) and writes in place alike. The files are few and small.
  */
 export async function watchFiles({ files, interval, onChange }: FileWatchOptions): Promise<FileWatch> {
-  let seen = await fingerprints(files());
+  // Watches of the same file read it once for all in a quarter of an interval.
+  const fresh = (file: string) => readFingerprint(file, interval / 4);
+  const shared = (file: string) => recent.get(file) ?? fresh(file);
+  let seen = await fingerprints(files(), fresh);
   let polling: Promise<void> | undefined;
-  const once = async () => {
-    const now = await fingerprints(files());
+  const once = async (fingerprint: Fingerprint) => {
+    const now = await fingerprints(files(), fingerprint);
     if (isSame(seen, now)) return;
     await onChange();
     // There may be other files to watch now. A file that changed during `onChange` still differs at the next reading.
-    seen = new Map([...(await fingerprints(files()))].map(([file, hash]) => [file, now.get(file) ?? hash]));
+    const next = await fingerprints(files(), fresh);
+    seen = new Map([...next].map(([file, hash]) => [file, now.get(file) ?? hash]));
   };
-  const poll = () => {
-    polling ??= once().finally(() => {
+  const poll = (fingerprint = fresh) => {
+    polling ??= once(fingerprint).finally(() => {
       polling = undefined;
     });
     return polling;
   };
-  const timer = setInterval(() => void poll(), interval).unref();
-  return { poll, close: () => clearInterval(timer) };
+  const timer = setInterval(() => void poll(shared), interval).unref();
+  return { poll: () => poll(), close: () => clearInterval(timer) };
 }
 
+type Fingerprint = (file: string) => Promise<string>;
 type Fingerprints = ReadonlyMap<string, string>;
 
-async function fingerprints(files: readonly string[]): Promise<Fingerprints> {
-  const entries = files.map(async (file): Promise<[string, string]> => {
-    try {
-      return [
-        file,
-        createHash('sha256')
-          .update(await readRegular(file))
-          .digest('base64'),
-      ];
-    } catch (error) {
-      return [file, `unreadable: ${(error as NodeJS.ErrnoException).code}`];
-    }
-  });
+/** Fingerprints that were read a moment ago: each context of a kubeconfig watches that file. */
+const recent = new Map<string, Promise<string>>();
+
+function readFingerprint(file: string, lifetime: number): Promise<string> {
+  const reading = readRegular(file).then(
+    content => createHash('sha256').update(content).digest('base64'),
+    (error: NodeJS.ErrnoException) => `unreadable: ${error.code}`,
+  );
+  recent.set(file, reading);
+  setTimeout(() => {
+    if (recent.get(file) === reading) recent.delete(file);
+  }, lifetime).unref();
+  return reading;
+}
+
+async function fingerprints(files: readonly string[], fingerprint: Fingerprint): Promise<Fingerprints> {
+  const entries = files.map(async (file): Promise<[string, string]> => [file, await fingerprint(file)]);
   return new Map(await Promise.all(entries));
 }
 

@@ -68,6 +68,16 @@ contexts:
 `;
 
 describe('the file of --kubeconfig', () => {
+  it('parses a file again only if its text is another one', () => {
+    const file = write(one);
+    const first = kubeconfigOf({ flag: file });
+    assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value, first.users.get('admin')?.value);
+    writeFileSync(file, one.replace('token: one', 'token: two'));
+    assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value.token, 'two');
+    writeFileSync(file, one);
+    assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value.token, 'one');
+  });
+
   it('is the only one that is read', () => {
     const file = write(one);
     const kubeconfig = kubeconfigOf({ flag: file, env: write(two) });

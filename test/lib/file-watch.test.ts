@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rename, rm, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -161,4 +172,30 @@ describe('a watch on files', () => {
     await sleep(50);
     assert.equal(changes, before);
   });
+
+  it('reads a file that many watch once for all of them', async t => {
+    const [size, count, interval] = [1 << 20, 40, 50];
+    await writeFile(one, Buffer.alloc(size));
+    const told = new Set<number>();
+    const watches = await Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        watchFiles({ files: () => [one], interval, onChange: async () => void told.add(index) }),
+      ),
+    );
+    t.after(() => {
+      for (const each of watches) each.close();
+    });
+    const [before, start] = [await bytesRead(), performance.now()];
+    await sleep(300);
+    const turns = (performance.now() - start) / interval;
+    const read = ((await bytesRead()) - before) / size;
+    assert.ok(read < 5 * (turns + 2), `${read} readings in ${turns} intervals`);
+    await writeFile(one, 'A');
+    await eventually('that all are told', () => told.size === count);
+  });
 });
+
+/** Bytes that this process has read so far (proc(5), `io`). */
+async function bytesRead(): Promise<number> {
+  return Number(/^rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);
+}

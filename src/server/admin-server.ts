@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Health } from '../endpoints/health.js';
-import { ownEndpoints } from '../endpoints/own-endpoints.js';
+import { metrics } from '../endpoints/metrics.js';
+import { livez, readyz } from '../endpoints/probes.js';
 import { createStatus } from '../kubernetes/status.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import { schemaless } from './listener/schemaless.js';
@@ -16,6 +17,8 @@ export async function buildAdminServer(exposition: Exposition, health: Health): 
       .code(404)
       .send(createStatus(404, `${request.url.split('?')[0]} is not served by the admin listener`));
   });
-  await app.register(ownEndpoints, { exposition, health, path: '/' });
+  app.get('/metrics', metrics.create({ exposition }));
+  app.get('/livez', livez.create({ health }));
+  app.get('/readyz', readyz.create({ health }));
   return app;
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from '../clusters/cluster.js';
+import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { Destination, Mount } from '../request/mount.js';
 
@@ -36,20 +37,6 @@ const own = {
   appendsServerPath: false,
 } as const;
 
-/** The proxy's own endpoints, by their paths. */
-const ownMounts: ReadonlyMap<string, Mount> = new Map(
-  (
-    [
-      ['metrics', 'caller'],
-      ['livez', 'public'],
-      ['readyz', 'public'],
-      ['kubeconfig', 'optional'],
-    ] as const
-  ).map(([name, access]) => [ownPrefix + name, { route: ownPrefix + name, access, ...own }]),
-);
-
-/** Which contexts are served, and how they are; with --all-contexts only. */
-export const clustersMount: Mount = { ...own, route: '/-/clusters', access: 'caller' };
 /** A folder of files. */
 export const filesMount: Mount = { ...own, route: '/static', access: 'caller', isCounted: true };
 /** Where nothing answers. */
@@ -89,17 +76,21 @@ export function createMounts(
     ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true, namesContext: false },
     appendsServerPath: appendServerPath,
   };
+  const ownMounts = new Map(
+    ownEndpoints
+      .filter(({ isServed }) => isServed === undefined || isServed({ allContexts }))
+      .map(({ name, access }): [string, Mount] => {
+        const route = ownPrefix + name;
+        return [route, { ...own, route, access }];
+      }),
+  );
   const removed = apiPath(apiPrefix);
   const findContext = createContextSearch(clusters);
   const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => ({
     ...{ mount, target, prefix, cluster },
   });
   return rawUrl => {
-    if (rawUrl.startsWith(ownPrefix)) {
-      const path = pathOf(rawUrl);
-      if (allContexts && path === clustersMount.route) return at(clustersMount, rawUrl);
-      return at(ownMounts.get(path) ?? noMount, rawUrl);
-    }
+    if (rawUrl.startsWith(ownPrefix)) return at(ownMounts.get(pathOf(rawUrl)) ?? noMount, rawUrl);
     if (allContexts && isUnder(rawUrl, clustersPrefix)) {
       const found = findContext(rawUrl);
       if (found === undefined) return at(unknownContextMount, rawUrl);

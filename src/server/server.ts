@@ -4,10 +4,8 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ClusterStates } from '../clusters/states.js';
-import { clustersEndpoint } from '../endpoints/clusters.js';
 import type { Health } from '../endpoints/health.js';
 import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
-import { kubeconfigRoute } from '../endpoints/kubeconfig-route.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
@@ -36,14 +34,7 @@ import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
-import {
-  apiRoute,
-  clustersMount,
-  createMounts,
-  filesMount,
-  ownPrefix,
-  unknownContextMount,
-} from './mounts.js';
+import { apiRoute, createMounts, filesMount, ownPrefix, unknownContextMount } from './mounts.js';
 
 /** The API servers that there are, and what is measured of each. */
 interface ServedClusters extends MeasuredClusters {
@@ -146,14 +137,12 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     throw new StatusError(404, `${target.path} is not served here`);
   });
 
-  await app.register(ownEndpoints, { exposition, health, path: ownPrefix });
-  if (options.allContexts)
-    await app.register(clustersEndpoint, { clusterStates, route: clustersMount.route });
   const { tls, callerEntries } = parts;
-  await app.register(kubeconfigRoute, {
-    route: `${ownPrefix}kubeconfig`,
-    factsFor: createKubeconfigFacts({ options, registry: clusters.registry, tls, callerEntries }),
-  });
+  const kubeconfigFor = createKubeconfigFacts({ options, registry: clusters.registry, tls, callerEntries });
+  // Requests come here only for those that have a mount.
+  for (const { name, create } of ownEndpoints) {
+    app.get(ownPrefix + name, create({ exposition, health, clusterStates, kubeconfigFor }));
+  }
   if (options.www !== '') {
     const { staticFiles } = await import('../endpoints/static-files.js');
     await app.register(staticFiles, {

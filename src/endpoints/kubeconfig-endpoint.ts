@@ -1,0 +1,23 @@
+import { StatusError } from '../kubernetes/status.js';
+import { kubeconfigOf } from './kubeconfig.js';
+import type { OwnEndpoint } from './own-endpoint.js';
+
+/** A kubeconfig for this proxy, as the caller reached it. */
+export const kubeconfig = {
+  name: 'kubeconfig',
+  access: 'optional',
+  create({ kubeconfigFor }) {
+    return async ({ context }, reply) => {
+      const facts = kubeconfigFor(context);
+      if (facts === undefined) {
+        throw new StatusError(404, 'a Unix socket has no URL for a kubeconfig; set --public-url');
+      }
+      reply.headers({
+        'Content-Type': 'application/yaml',
+        'Cache-Control': 'no-store',
+        'X-Content-Type-Options': 'nosniff',
+      });
+      return kubeconfigOf(facts);
+    };
+  },
+} as const satisfies OwnEndpoint;

@@ -1,0 +1,18 @@
+import type { RouteHandlerMethod } from 'fastify';
+import { fieldValue } from '../http/header-fields.js';
+import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
+
+/** The proxy's own metrics. */
+export const metrics = {
+  name: 'metrics',
+  access: 'caller',
+  create({ exposition }: Pick<OwnEndpointParts, 'exposition'>): RouteHandlerMethod {
+    return async (request, reply) => {
+      const { contentType, text } = await exposition.render(
+        fieldValue(request.raw.rawHeaders, 'accept') ?? '',
+      );
+      reply.type(contentType);
+      return text;
+    };
+  },
+} as const satisfies OwnEndpoint;

@@ -1,0 +1,31 @@
+import type { RouteHandlerMethod } from 'fastify';
+import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
+
+/** Whether the process answers. */
+export const livez = probe('livez');
+
+/** Whether the proxy can serve requests. */
+export const readyz = probe('readyz');
+
+function probe(name: 'livez' | 'readyz') {
+  return {
+    name,
+    access: 'public',
+    create({ health }: Pick<OwnEndpointParts, 'health'>): RouteHandlerMethod {
+      return async (request, reply) => {
+        const { code, body } = await health.answer(name, queryOf(request.originalUrl));
+        reply.code(code).headers({
+          'Content-Type': 'text/plain; charset=utf-8',
+          'Cache-Control': 'no-cache, private',
+          'X-Content-Type-Options': 'nosniff',
+        });
+        return body;
+      };
+    },
+  } as const satisfies OwnEndpoint;
+}
+
+function queryOf(url: string): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark + 1);
+}

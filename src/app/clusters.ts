@@ -12,6 +12,7 @@ import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
 import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
+import { hiddenPaths } from '../server/mounts.js';
 import type { Component } from './components.js';
 
 /** What clusters are made with. */
@@ -119,19 +120,11 @@ export class Clusters implements Component {
     this.registry.close();
   }
 
-  /** Below `/clusters/a/b`, context `a/b` answers, and context `a` cannot be asked for its path `/b`. */
   #warnOfHidden(): void {
-    const { names } = this.registry;
-    for (const name of names) {
-      for (let end = name.indexOf('/'); end !== -1; end = name.indexOf('/', end + 1)) {
-        const hidden = name.slice(0, end);
-        if (!names.has(hidden) || this.#warnedOf.has(name)) continue;
-        this.#warnedOf.add(name);
-        this.#parts.logger.warn(
-          { context: name, hides: hidden, path: name.slice(end) },
-          'the name of a context hides a path of another one',
-        );
-      }
+    for (const hidden of hiddenPaths(this.registry.names)) {
+      if (this.#warnedOf.has(hidden.context)) continue;
+      this.#warnedOf.add(hidden.context);
+      this.#parts.logger.warn(hidden, 'the name of a context hides a path of another one');
     }
   }
 

@@ -63,6 +63,26 @@ export function contextPath(name: string): string {
   return clustersPrefix + encodeURIComponent(Buffer.from(name).toString());
 }
 
+/** A context whose mount has a path that another context could be asked for otherwise. */
+interface HiddenPath {
+  readonly context: string;
+  /** Name of the other context. */
+  readonly hides: string;
+  readonly path: string;
+}
+
+/** Below `/clusters/a/b`, context `a/b` answers, and nobody can ask context `a` for its path `/b`. */
+export function hiddenPaths(names: ReadonlySet<string>): readonly HiddenPath[] {
+  const hidden: HiddenPath[] = [];
+  for (const context of names) {
+    for (let end = context.indexOf('/'); end !== -1; end = context.indexOf('/', end + 1)) {
+      const hides = context.slice(0, end);
+      if (names.has(hides)) hidden.push({ context, hides, path: context.slice(end) });
+    }
+  }
+  return hidden;
+}
+
 /**
  * Decides where a request goes, from its target as sent. It divides paths as net/http's ServeMux does: the longest prefix wins, and a
  * prefix without its final slash is the prefix itself. Only the plain spelling of a prefix counts, apart from the name of a

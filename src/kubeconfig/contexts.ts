@@ -10,8 +10,17 @@ export interface ContextSummary {
   readonly server: string;
 }
 
+/** Each context of a kubeconfig has the summaries of all. */
+const summaries = new WeakMap<Kubeconfig, readonly ContextSummary[]>();
+
 /** The contexts, in the kubeconfig's order. */
-export function summarizeContexts({ contexts, clusters }: Kubeconfig): ContextSummary[] {
+export function summarizeContexts(kubeconfig: Kubeconfig): readonly ContextSummary[] {
+  const made = summaries.get(kubeconfig) ?? summarize(kubeconfig);
+  summaries.set(kubeconfig, made);
+  return made;
+}
+
+function summarize({ contexts, clusters }: Kubeconfig): ContextSummary[] {
   return [...contexts].map(([name, { value }]) => {
     const { cluster = '', user = '', namespace = '' } = value;
     return { name, cluster, user, namespace, server: withoutSecrets(clusters.get(cluster)?.value.server) };

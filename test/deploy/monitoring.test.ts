@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { kubectlTest } from '../support/kubectl.js';
 import { createIdleMetrics } from '../support/metrics.js';
 import { projectFile } from '../support/project.js';
@@ -52,7 +53,8 @@ function expressionsOf({ panels }: Dashboard): string[] {
   return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 }
 
-const metrics = createIdleMetrics();
+/** With the label `cluster`, which expressions may use: without it, PromQL takes it for empty. */
+const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
 
 /** Every series that there can be, by name, with its labels; Prometheus adds the target's. */
 function series(): Map<string, Set<string>> {
@@ -121,7 +123,7 @@ test('the runbook of refused requests explains every reason', async () => {
   const spike = (await alerts()).find(({ alert }) => alert === 'KubeApiProxyRejectedRequestsSpike');
   const runbook = spike?.annotations['runbook'] ?? '';
   const { text } = await metrics.render('');
-  const reasons = [...text.matchAll(/^kube_api_proxy_rejected_requests_total\{reason="(\w+)"\}/gm)];
+  const reasons = [...text.matchAll(/^kube_api_proxy_rejected_requests_total\{cluster="",reason="(\w+)"\}/gm)];
   assert.ok(reasons.length > 10);
   for (const [, reason = ''] of reasons) assert.match(runbook, new RegExp(`\\b${reason}\\b`));
 });

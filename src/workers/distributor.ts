@@ -81,5 +81,5 @@ export class Distributor {
 
 function isBetter(one: Member, other: Member): boolean {
   if (one.connections !== other.connections) return one.connections < other.connections;
-  return one.givenAt < other.givenAt;
+  return one.sentAt < other.sentAt;
 }

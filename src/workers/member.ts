@@ -36,7 +36,7 @@ export class Member {
   /** Connections that it has. */
   connections = 0;
   /** When one was last sent to it. */
-  givenAt = 0;
+  sentAt = 0;
   /** Its metrics, as it last sent them. */
   snapshot: Snapshot = [];
   readonly #process: Worker;
@@ -86,7 +86,7 @@ export class Member {
     const sending: Sending = { socket, onFailure, isWritten: false, signs: 0 };
     this.#sending = sending;
     this.connections += 1;
-    this.givenAt = performance.now();
+    this.sentAt = performance.now();
     // Without keepOpen, Node closes a connection that it cannot send.
     this.#process.send({ type: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, error => {
       sending.isWritten = true;

@@ -15,7 +15,7 @@ import type { Options } from '../options/table.js';
  */
 
 /** A credential of a source, with a number by which the primary knows it again. */
-export interface GivenCredential {
+export interface NumberedCredential {
   readonly id: number;
   readonly credential: Credential;
   /** Until when it is used: milliseconds since 1970, or Infinity. */
@@ -28,7 +28,7 @@ export interface SharedEndpoint extends Omit<Endpoint, 'source'> {
     readonly id: number;
     readonly name: CredentialSourceName;
     /** Its credential now, if there is one without waiting. */
-    readonly given: GivenCredential | undefined;
+    readonly current: NumberedCredential | undefined;
   };
 }
 
@@ -49,7 +49,7 @@ export type ToWorker =
   | { readonly type: 'endpoint'; readonly cluster: string; readonly endpoint: SharedEndpoint }
   /** The kubeconfig's contexts. */
   | { readonly type: 'contexts'; readonly contexts: readonly ContextSummary[] }
-  | { readonly type: 'credential'; readonly source: number; readonly given: GivenCredential }
+  | { readonly type: 'credential'; readonly source: number; readonly current: NumberedCredential }
   | { readonly type: 'level'; readonly level: string }
   /** Comes with a socket. */
   | { readonly type: 'connection' }
@@ -74,7 +74,7 @@ export interface QuestionsToPrimary {
   /** The endpoint of a context, which is followed from then on. */
   endpoint: { question: string; answer: SharedEndpoint };
   /** The credential of the source with this number. The answer may wait for a login. */
-  credential: { question: number; answer: GivenCredential };
+  credential: { question: number; answer: NumberedCredential };
   /** The API server refused a credential; answered when there is another one, or when there can be none. */
   refused: { question: { readonly source: number; readonly credential: number }; answer: undefined };
   /** What `/-/clusters` says. */

@@ -4,18 +4,18 @@ import {
   type CredentialSource,
   type CredentialSourceName,
 } from '../credentials/credential-source.js';
-import type { GivenCredential } from './messages.js';
+import type { NumberedCredential } from './messages.js';
 
 /** Asks the process that has the source. Both reject with a reason that a client may read. */
 interface Remote {
-  credential(): Promise<GivenCredential>;
+  credential(): Promise<NumberedCredential>;
   refused(credential: number): Promise<void>;
 }
 
 /** A source in another process. */
 export interface RemoteSource extends CredentialSource {
   /** The other process uses this from now on. */
-  take(given: GivenCredential): void;
+  take(next: NumberedCredential): void;
 }
 
 /**
@@ -25,17 +25,17 @@ export interface RemoteSource extends CredentialSource {
 export function createRemoteSource(
   name: CredentialSourceName,
   remote: Remote,
-  first: GivenCredential | undefined,
+  first: NumberedCredential | undefined,
 ): RemoteSource {
   let current = first;
   let asking: Promise<Credential> | undefined;
 
-  const take = (given: GivenCredential): Credential => {
+  const take = (next: NumberedCredential): Credential => {
     const credential =
-      current !== undefined && isSameCredential(current.credential, given.credential)
+      current !== undefined && isSameCredential(current.credential, next.credential)
         ? current.credential
-        : given.credential;
-    current = { ...given, credential };
+        : next.credential;
+    current = { ...next, credential };
     return credential;
   };
   const ask = async (): Promise<Credential> => {

@@ -33,7 +33,7 @@ export function createSharedClusters(
   let { endpoint: firstEndpoint, contexts } = first;
   let onContexts: FollowOptions['onContexts'];
 
-  const createSource = ({ id, name, given }: SharedEndpoint['source']) => ({
+  const createSource = ({ id, name, current }: SharedEndpoint['source']) => ({
     id,
     source: createRemoteSource(
       name,
@@ -41,12 +41,12 @@ export function createSharedClusters(
         credential: () => channel.ask('credential', id),
         refused: (credential: number) => channel.ask('refused', { source: id, credential }),
       },
-      given,
+      current,
     ),
   });
   const replace = (cluster: Followed, { source, ...rest }: SharedEndpoint): void => {
     if (cluster.source.id !== source.id) cluster.source = createSource(source);
-    else if (source.given !== undefined) cluster.source.source.take(source.given);
+    else if (source.current !== undefined) cluster.source.source.take(source.current);
     cluster.use({ ...rest, source: cluster.source.source });
   };
   const askForEndpoint = async (name: string): Promise<SharedEndpoint> => {
@@ -92,7 +92,7 @@ export function createSharedClusters(
           break;
         case 'credential':
           for (const { source } of followed.values()) {
-            if (source.id === message.source) source.source.take(message.given);
+            if (source.id === message.source) source.source.take(message.current);
           }
           break;
       }

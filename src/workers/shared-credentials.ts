@@ -2,7 +2,7 @@ import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { Credential } from '../credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../credentials/credential-source.js';
-import type { GivenCredential, SharedEndpoint, Start, ToWorker } from './messages.js';
+import type { NumberedCredential, SharedEndpoint, Start, ToWorker } from './messages.js';
 
 /** The primary's clusters, as its workers have them. */
 export interface SharedCredentials {
@@ -11,7 +11,7 @@ export interface SharedCredentials {
   /** The endpoint of a context. Workers get each later one of it too. Rejects when it cannot be used. */
   endpoint(name: string): Promise<SharedEndpoint>;
   /** What the source with this number gives; rejects with a CredentialError. */
-  credential(source: number): Promise<GivenCredential>;
+  credential(source: number): Promise<NumberedCredential>;
   /** The API server refused a credential of a worker. Resolves when another one has been sent to the workers, or when there is none. */
   refused(source: number, credential: number): Promise<void>;
   /** Sends workers what has changed. To be called when the configuration or a credential may be another. */
@@ -22,7 +22,7 @@ export interface SharedCredentials {
 interface Published {
   readonly cluster: Cluster;
   readonly endpoint: Cluster['endpoint'];
-  readonly given: GivenCredential | undefined;
+  readonly current: NumberedCredential | undefined;
 }
 
 /** A credential of no source. When it is refused, the source sees that its own has been replaced since. */
@@ -43,12 +43,12 @@ export function shareCredentials(
     numbers.set(thing, number);
     return number;
   };
-  const give = (source: CredentialSource, credential: Credential): GivenCredential => ({
+  const give = (source: CredentialSource, credential: Credential): NumberedCredential => ({
     id: numberOf(credential),
     credential,
     endsAt: source.endsAt,
   });
-  const givenNow = (source: CredentialSource): GivenCredential | undefined => {
+  const credentialOf = (source: CredentialSource): NumberedCredential | undefined => {
     const credential = source.get();
     if (!(credential instanceof Promise)) return give(source, credential);
     // A worker that needs it asks, and its question waits for the credential.
@@ -59,7 +59,7 @@ export function shareCredentials(
   const published = new Map<string, Published>();
   let contexts = clusters.contexts;
 
-  const current = (number: number): CredentialSource => {
+  const sourceOf = (number: number): CredentialSource => {
     const used = clusters.used.find(
       ({ endpoint }) => endpoint !== undefined && numberOf(endpoint.source) === number,
     );
@@ -69,21 +69,21 @@ export function shareCredentials(
   const share = (name: string, cluster: Cluster): SharedEndpoint => {
     if (cluster.endpoint === undefined) throw new CredentialError(`context "${name}" is not in use`);
     const { source, ...rest } = cluster.endpoint;
-    const given = givenNow(source);
-    published.set(name, { cluster, endpoint: cluster.endpoint, given });
-    return { ...rest, source: { id: numberOf(source), name: source.name, given } };
+    const current = credentialOf(source);
+    published.set(name, { cluster, endpoint: cluster.endpoint, current });
+    return { ...rest, source: { id: numberOf(source), name: source.name, current } };
   };
-  const publishOne = (name: string, { cluster, endpoint, given }: Published): void => {
+  const publishOne = (name: string, { cluster, endpoint, current }: Published): void => {
     if (cluster.endpoint === undefined) return;
     if (cluster.endpoint !== endpoint) {
       send({ type: 'endpoint', cluster: name, endpoint: share(name, cluster) });
       return;
     }
     const { source } = cluster.endpoint;
-    const now = givenNow(source);
-    if (now === undefined || (now.id === given?.id && now.endsAt === given.endsAt)) return;
-    published.set(name, { cluster, endpoint, given: now });
-    send({ type: 'credential', source: numberOf(source), given: now });
+    const now = credentialOf(source);
+    if (now === undefined || (now.id === current?.id && now.endsAt === current.endsAt)) return;
+    published.set(name, { cluster, endpoint, current: now });
+    send({ type: 'credential', source: numberOf(source), current: now });
   };
   const publish = (): void => {
     if (contexts !== clusters.contexts) {
@@ -109,11 +109,11 @@ export function shareCredentials(
       return share(name, cluster);
     },
     async credential(number) {
-      const source = current(number);
+      const source = sourceOf(number);
       return give(source, await source.get());
     },
     async refused(number, id) {
-      const source = current(number);
+      const source = sourceOf(number);
       const credential = source.get();
       const isCurrent = !(credential instanceof Promise) && numberOf(credential) === id;
       if (credential instanceof Promise) credential.catch(() => {});

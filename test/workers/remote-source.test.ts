@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CredentialError } from '../../src/credentials/credential-source.js';
-import type { GivenCredential } from '../../src/workers/messages.js';
+import type { NumberedCredential } from '../../src/workers/messages.js';
 import { createRemoteSource } from '../../src/workers/remote-source.js';
 
-function given(id: number, token: string, endsAt = Infinity): GivenCredential {
+function numbered(id: number, token: string, endsAt = Infinity): NumberedCredential {
   return { id, credential: { authorization: `Bearer ${token}` }, endsAt };
 }
 
 /** A source in another process that gives these, one for each question. */
-function remote(...answers: GivenCredential[]) {
+function remote(...answers: NumberedCredential[]) {
   const asked: string[] = [];
   return {
     asked,
@@ -25,9 +25,9 @@ function remote(...answers: GivenCredential[]) {
   };
 }
 
-test('what was given is given at once, as the same object, until it ends', async () => {
-  const other = remote(given(2, 'two'));
-  const source = createRemoteSource('exec', other, given(1, 'one', Date.now() + 200));
+test('a credential that is there is returned at once, as the same object, until it ends', async () => {
+  const other = remote(numbered(2, 'two'));
+  const source = createRemoteSource('exec', other, numbered(1, 'one', Date.now() + 200));
   const first = source.get();
   assert.ok(!(first instanceof Promise));
   assert.equal(source.get(), first);
@@ -37,7 +37,7 @@ test('what was given is given at once, as the same object, until it ends', async
 });
 
 test('all who wait share one question', async () => {
-  const other = remote(given(1, 'one'));
+  const other = remote(numbered(1, 'one'));
   const source = createRemoteSource('exec', other, undefined);
   const all = await Promise.all(Array.from({ length: 20 }, () => source.get()));
   assert.equal(new Set(all).size, 1);
@@ -56,21 +56,21 @@ test('a failure is a CredentialError with the reason, and the next one asks agai
   }
 });
 
-test('the same credential that is given again stays the same object, with its new end', () => {
-  const source = createRemoteSource('exec', remote(), given(1, 'one', Date.now() + 60_000));
+test('the same credential, sent again, stays the same object, with its new end', () => {
+  const source = createRemoteSource('exec', remote(), numbered(1, 'one', Date.now() + 60_000));
   const first = source.get();
-  source.take(given(1, 'one', Infinity));
+  source.take(numbered(1, 'one', Infinity));
   assert.equal(source.get(), first);
   assert.equal(source.endsAt, Infinity);
 });
 
 test('a refusal is told with the number of the credential, and a stale one is not told at all', async () => {
   const other = remote();
-  const source = createRemoteSource('exec', other, given(7, 'one'));
+  const source = createRemoteSource('exec', other, numbered(7, 'one'));
   const first = await source.get();
   assert.equal(await source.refused(first), undefined, 'there is no other');
   assert.deepEqual(other.asked, ['refused 7']);
-  source.take(given(8, 'two'));
+  source.take(numbered(8, 'two'));
   assert.deepEqual(await source.refused(first), { authorization: 'Bearer two' });
   assert.deepEqual(other.asked, ['refused 7']);
 });

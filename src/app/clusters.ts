@@ -51,7 +51,9 @@ export class Clusters implements Component {
   readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
   #isStarted = false;
   readonly #warnedOf = new Set<string>();
-  readonly #resources = new WeakMap<Cluster, KnownResources>();
+  /** By the clusters' names in metrics. */
+  readonly #metrics = new Map<string, ClusterMetrics>();
+  readonly #resources = new Map<string, KnownResources>();
   #discovering: NodeJS.Timeout | undefined;
 
   constructor(parts: ClusterParts) {
@@ -70,8 +72,13 @@ export class Clusters implements Component {
 
   /** What is measured of a cluster's requests and credentials; undefined stands for requests that go to no API server. */
   metricsOf(cluster: Cluster | undefined): ClusterMetrics {
-    const name = cluster === undefined ? undefined : this.nameOf(cluster);
-    return this.#parts.metrics.ofCluster(name ?? '', this.#resourcesOf(cluster ?? this.registry.default));
+    const name = (cluster === undefined ? undefined : this.nameOf(cluster)) ?? '';
+    let metrics = this.#metrics.get(name);
+    if (metrics === undefined) {
+      metrics = this.#parts.metrics.ofCluster(name, this.#resourcesOf(name));
+      this.#metrics.set(name, metrics);
+    }
+    return metrics;
   }
 
   /** The cluster's name in metrics, logs and audit events; undefined where one cluster is served, which needs none. */
@@ -102,7 +109,7 @@ export class Clusters implements Component {
   discover(): void {
     const refresh = () => {
       for (const cluster of this.registry.used) {
-        if (cluster.endpoint !== undefined) void this.#resourcesOf(cluster).refresh();
+        if (cluster.endpoint !== undefined) void this.#resourcesOf(this.nameOf(cluster) ?? '').refresh();
       }
     };
     refresh();
@@ -128,9 +135,21 @@ export class Clusters implements Component {
     }
   }
 
-  #resourcesOf(cluster: Cluster): KnownResources {
-    const resources = this.#resources.get(cluster) ?? createKnownResources(this.discoveryOf(cluster));
-    this.#resources.set(cluster, resources);
+  /** By name: a context may go and come back, and its requests are counted in the same series. */
+  #resourcesOf(name: string): KnownResources {
+    let resources = this.#resources.get(name);
+    if (resources === undefined) {
+      const find = () => {
+        const { registry } = this;
+        return name === '' || name === registry.default.name ? registry.default : registry.get(name);
+      };
+      resources = createKnownResources(async (path, accept) => {
+        const cluster = find();
+        if (cluster === undefined) throw new Error('there is no such context');
+        return this.discoveryOf(cluster)(path, accept);
+      });
+      this.#resources.set(name, resources);
+    }
     return resources;
   }
 

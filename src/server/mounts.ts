@@ -106,9 +106,9 @@ export function createMounts(
   );
   const removed = apiPath(apiPrefix);
   const findContext = createContextSearch(clusters);
-  const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => ({
-    ...{ mount, target, prefix, cluster },
-  });
+  const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => {
+    return { mount, target, prefix, cluster };
+  };
   return rawUrl => {
     if (rawUrl.startsWith(ownPrefix)) return at(ownMounts.get(pathOf(rawUrl)) ?? noMount, rawUrl);
     if (allContexts && isUnder(rawUrl, clustersPrefix)) {

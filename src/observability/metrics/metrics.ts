@@ -15,7 +15,7 @@ import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.js';
 /** The proxy's own metrics. */
 export interface Metrics extends Exposition {
   /**
-   * What is counted of one cluster's requests and credentials; the same for the same name.
+   * What is counted of one cluster's requests and credentials. To be called once for each name.
    *
    * @param name A context's name; empty for requests that go to no API server.
    */
@@ -144,7 +144,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
   });
   addProcessMetrics(registry);
   const credentials = createCredentialMetrics(registry, clusterLabel);
-  const byName = new Map<string, ClusterMetrics>();
   const createClusterMetrics: Metrics['ofCluster'] = (name, knownResources) => {
     const labels = clusterLabel.of(name);
     // At 0 from the start: rate() and increase() do not see a counter's first appearance.
@@ -160,11 +159,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const nowhere = clusterLabel.of('');
 
   return {
-    ofCluster(name, knownResources) {
-      const made = byName.get(name) ?? createClusterMetrics(name, knownResources);
-      byName.set(name, made);
-      return made;
-    },
+    ofCluster: createClusterMetrics,
     rejected: reason => rejections.inc({ ...nowhere, reason }),
     reloaded: credentials.reloaded,
     audit: createAuditMetrics(registry),

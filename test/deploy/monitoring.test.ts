@@ -123,7 +123,9 @@ test('the runbook of refused requests explains every reason', async () => {
   const spike = (await alerts()).find(({ alert }) => alert === 'KubeApiProxyRejectedRequestsSpike');
   const runbook = spike?.annotations['runbook'] ?? '';
   const { text } = await metrics.render('');
-  const reasons = [...text.matchAll(/^kube_api_proxy_rejected_requests_total\{cluster="",reason="(\w+)"\}/gm)];
+  const reasons = [
+    ...text.matchAll(/^kube_api_proxy_rejected_requests_total\{cluster="",reason="(\w+)"\}/gm),
+  ];
   assert.ok(reasons.length > 10);
   for (const [, reason = ''] of reasons) assert.match(runbook, new RegExp(`\\b${reason}\\b`));
 });

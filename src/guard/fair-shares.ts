@@ -1,3 +1,4 @@
+import type { Cluster } from '../clusters/cluster.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { count, perSecond } from '../lib/value-type.js';
 import type { RequestContext } from '../request/context.js';
@@ -47,8 +48,9 @@ export const fairShares = {
     rateLimit > 0 && rateLimitBurst === 0
       ? ['--rate-limit-burst is 0, which lets no request pass while --rate-limit is set']
       : [],
-  create(_options: object, { slots }: GuardParts): Check {
-    return request => takeSlot(slots, request);
+  create({ allContexts }: { readonly allContexts: boolean }, { slots }: GuardParts): Check {
+    return request =>
+      takeSlot(slots, request, allContexts && request.mount.isApi ? request.cluster : undefined);
   },
 } as const satisfies Guard;
 
@@ -56,10 +58,14 @@ export const fairShares = {
  * Users are those that authentication finds, and without it the addresses that requests come from. An upgraded connection stays
  * open for as long as its client likes, whatever its path.
  */
-function takeSlot(slots: RequestSlots, request: RequestContext): Promise<never> | undefined {
+function takeSlot(
+  slots: RequestSlots,
+  request: RequestContext,
+  cluster: Cluster | undefined,
+): Promise<never> | undefined {
   const { caller, raw, record } = request;
   const user = caller?.username ?? raw.socket.remoteAddress ?? '';
-  const slot = slots.take(user, record.longRunning || raw.upgrade ? 'longrunning' : 'inflight');
+  const slot = slots.take(user, record.longRunning || raw.upgrade ? 'longrunning' : 'inflight', cluster);
   if (slot instanceof Slot) {
     request.onEnd(() => slot.release());
     return undefined;

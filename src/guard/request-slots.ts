@@ -31,6 +31,8 @@ export interface SlotLimits {
 /** The two kinds of requests, which are counted apart from each other. */
 export type RequestKind = 'inflight' | 'longrunning';
 
+type Taken = Record<RequestKind, number>;
+
 /** A limit and how its rejections are counted and worded. */
 interface Limit {
   readonly max: number;
@@ -45,6 +47,11 @@ export interface NoSlot {
   readonly delay: Promise<void> | undefined;
 }
 
+/**
+ * Of several clusters, each may have so many times the slots that are free: one that hangs gets three quarters of all, the next one three
+ * quarters of the rest, and there is always room for others (dynamic thresholds, as switches share their buffers).
+ */
+const shareOfFree = 3;
 /** Seconds after which a rejected client may try again; the API server says the same (`filters/maxinflight.go`). */
 const retryAfterSeconds = 1;
 /** Rejections that a user hears at once within a second: a user with more does not wait as told. */
@@ -65,7 +72,9 @@ export class RequestSlots {
   readonly #rate: Limit;
   readonly #now: () => number;
   readonly #wait: (milliseconds: number) => Promise<unknown>;
-  readonly #taken: Record<RequestKind, number> = { inflight: 0, longrunning: 0 };
+  readonly #taken: Taken = { inflight: 0, longrunning: 0 };
+  /** What each of several clusters has of it. */
+  readonly #takenBy = new WeakMap<object, Taken>();
   /** Where no limit is a user's own, rejections are counted for all users together. */
   readonly #everyone = new RejectionCount();
   #delayed = 0;
@@ -130,18 +139,38 @@ export class RequestSlots {
     return { ...this.#taken, users: this.#users?.count ?? 0 };
   }
 
-  /** A slot for one more request of this user, to be released when the request is over, unless a limit is reached. */
-  take(user: string, kind: RequestKind): Slot | NoSlot {
+  /**
+   * A slot for one more request of this user, to be released when the request is over, unless a limit is reached.
+   *
+   * @param cluster Where it goes, if there are several.
+   */
+  take(user: string, kind: RequestKind, cluster?: object): Slot | NoSlot {
     const now = this.#now();
     const share = this.#users?.of(user, now);
-    const reached = this.#reachedLimit(share, kind, now);
+    const takenByCluster = cluster && this.#takenByCluster(cluster);
+    const reached = this.#reachedLimit(share, kind, now) ?? this.#reachedByCluster(takenByCluster, kind);
     if (reached !== undefined) {
       const rejections = share?.rejections ?? this.#everyone;
       const isPrompt = rejections.add(now) <= promptRejections || this.#delayed >= maxDelayed;
       return { rejection: rejectionOf(reached), delay: isPrompt ? undefined : this.#delay(now) };
     }
     share?.takeToken(now);
-    return new Slot(kind, this.#taken, share);
+    return new Slot(kind, [this.#taken, share?.taken, takenByCluster]);
+  }
+
+  #takenByCluster(cluster: object): Taken {
+    const taken = this.#takenBy.get(cluster) ?? { inflight: 0, longrunning: 0 };
+    this.#takenBy.set(cluster, taken);
+    return taken;
+  }
+
+  #reachedByCluster(taken: Taken | undefined, kind: RequestKind): Limit | undefined {
+    const limit = this.#total[kind];
+    if (taken === undefined || limit.max === 0) return undefined;
+    const free = limit.max - this.#taken[kind];
+    return taken[kind] < shareOfFree * free
+      ? undefined
+      : { ...limit, message: `${limit.message} one cluster of several` };
   }
 
   async #delay(now: number): Promise<void> {
@@ -161,27 +190,23 @@ export class RequestSlots {
   }
 }
 
-/** What one request has taken of everybody's slots and of its user's. */
+/** What one request has taken: of everybody's slots, of its user's and of its cluster's. */
 export class Slot {
   readonly #kind: RequestKind;
-  readonly #total: Record<RequestKind, number>;
-  readonly #share: UserShare | undefined;
+  readonly #counts: readonly (Taken | undefined)[];
   #isTaken = true;
 
-  constructor(kind: RequestKind, total: Record<RequestKind, number>, share: UserShare | undefined) {
+  constructor(kind: RequestKind, counts: readonly (Taken | undefined)[]) {
     this.#kind = kind;
-    this.#total = total;
-    this.#share = share;
-    total[kind] += 1;
-    if (share !== undefined) share.taken[kind] += 1;
+    this.#counts = counts;
+    for (const taken of counts) if (taken !== undefined) taken[kind] += 1;
   }
 
   /** Later calls do nothing. */
   release(): void {
     if (!this.#isTaken) return;
     this.#isTaken = false;
-    this.#total[this.#kind] -= 1;
-    if (this.#share !== undefined) this.#share.taken[this.#kind] -= 1;
+    for (const taken of this.#counts) if (taken !== undefined) taken[this.#kind] -= 1;
   }
 }
 

@@ -58,6 +58,37 @@ function assertRejected(
 }
 
 describe('request slots', () => {
+  it('of one of several clusters are three quarters of what is free at most, so that there is room for another', () => {
+    const slots = create({ maxRequestsInflight: 400, maxLongrunningRequests: 40 });
+    const most = (cluster: object, kind: RequestKind) => {
+      const taken: Slot[] = [];
+      for (let slot = slots.take('jane', kind, cluster); slot instanceof Slot; ) {
+        taken.push(slot);
+        slot = slots.take('jane', kind, cluster);
+      }
+      return taken;
+    };
+    const [one, two, three] = [{}, {}, {}];
+    const taken = most(one, 'inflight');
+    assert.deepEqual(
+      [taken.length, most(two, 'inflight').length, most(three, 'inflight').length],
+      [300, 75, 19],
+    );
+    assert.deepEqual([most(one, 'longrunning').length, most(two, 'longrunning').length], [30, 8]);
+    const { rejection } = slots.take('jane', 'inflight', one) as NoSlot;
+    assert.match(
+      rejection.message,
+      /--max-requests-inflight \(400\) allows one cluster of several; try again/,
+    );
+    assert.equal(rejection.reason, 'max_inflight');
+    // What goes to no cluster has what is free.
+    take(slots, 6);
+    assertRejected(slots, 'max_inflight');
+    for (const slot of taken) slot.release();
+    assert.equal(slots.inUse.inflight, 100);
+    assert.ok(most(one, 'inflight').length > 200);
+  });
+
   it('reject what is over --max-requests-inflight, whoever it is', () => {
     const slots = create({ maxRequestsInflight: 3 });
     take(slots, 2, 'jane');

@@ -79,6 +79,8 @@ export interface TokenAuthenticator {
 /** A request whose caller is to be found. */
 export interface AuthenticationRequest {
   readonly raw: IncomingMessage;
+  /** Whether its path names a context: strangers must not learn whether there is one of that name. */
+  readonly mount: { readonly namesContext: boolean };
   /** Where the request goes. What another cluster says of a caller counts for nothing there. */
   readonly cluster: Cluster;
   /** What the request is judged for: the cluster's endpoint when it came. There is none before `openCluster`. */

@@ -76,6 +76,7 @@ test('a token is good in the clusters that know it, and those of a file in all, 
         cluster,
         endpoint: cluster.endpoint as Endpoint,
         openCluster: () => undefined,
+        mount: { namesContext: false },
       };
       names.push((await configured.authentication.authenticate(request)).username);
     }

@@ -2,7 +2,7 @@ import type { Cluster } from '../../clusters/cluster.js';
 import type { Endpoint } from '../../clusters/endpoint.js';
 import { requireSameServer } from '../../clusters/replaced-server.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import type { Clock } from '../../lib/clock.js';
+import { type Clock, systemClock } from '../../lib/clock.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import { FairSlots } from '../bearer-token/fair-slots.js';
@@ -27,6 +27,11 @@ export interface TokenReviewAuthenticatorOptions {
 
 const longestFailure = 10_000;
 /**
+ * Milliseconds after which a caller below `/clusters/` hears at the earliest that a token is not good: as long as most clusters take. Without it
+ * the time would tell strangers which contexts there are, since one that does not exist answers from memory in 1 ms.
+ */
+const soonestRefusal = 500;
+/**
  * Tokens that one cluster reviews at one time, besides those that were good a short while ago. kube-apiserver serves 600 requests at a time
  * by default (--max-requests-inflight and --max-mutating-requests-inflight).
  */
@@ -37,7 +42,7 @@ const mostReviews = 512;
  * nobody at another. Memory and the waiting tokens of one network are limited over all clusters together.
  */
 export function createTokenReviewAuthenticator(options: TokenReviewAuthenticatorOptions): TokenAuthenticator {
-  const { review, ttl, metrics, clock } = options;
+  const { review, ttl, metrics, clock = systemClock } = options;
   const bounds = new TokenBounds();
   // A cluster that goes takes its cache with it.
   const caches = new WeakMap<Cluster, TokenCache>();
@@ -51,7 +56,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
         successTtl: ttl,
         failureTtl: Math.min(ttl, longestFailure),
         slots: new FairSlots(mostReviews),
-        ...{ bounds, metrics, ...(clock && { clock }) },
+        ...{ bounds, metrics, clock },
       });
       caches.set(cluster, cache);
     }
@@ -63,10 +68,26 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
       ? found.then(outcome => userAt(endpoint, outcome))
       : userAt(endpoint, found);
   };
+  const find = (token: BearerToken, request: AuthenticationRequest) => {
+    const opening = request.openCluster();
+    return opening === undefined ? ask(token, request) : opening.then(() => ask(token, request));
+  };
+  const refuseAt = (time: number, error: unknown) =>
+    new Promise<never>((_, reject) => {
+      // Somebody may have set the clock back.
+      const delay = Math.min(Math.max(time - clock.now(), 0), soonestRefusal);
+      clock.schedule(delay, () => reject(error as Error));
+    });
   return {
     authenticateToken(token, request) {
-      const opening = request.openCluster();
-      return opening === undefined ? ask(token, request) : opening.then(() => ask(token, request));
+      if (!request.mount.namesContext) return find(token, request);
+      const time = clock.now() + soonestRefusal;
+      try {
+        const found = find(token, request);
+        return found instanceof Promise ? found.catch(error => refuseAt(time, error)) : found;
+      } catch (error) {
+        return refuseAt(time, error);
+      }
     },
   };
 }

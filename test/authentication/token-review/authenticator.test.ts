@@ -54,10 +54,11 @@ function setUp() {
   const authenticate = async (
     text: string,
     cluster: FakeCluster,
-    { source = '192.0.2.1', endpoint = cluster.endpoint } = {},
+    { source = '192.0.2.1', endpoint = cluster.endpoint, namesContext = false } = {},
   ) => {
     const request = {
       ...{ cluster: cluster as unknown as Cluster, endpoint, openCluster: () => undefined },
+      mount: { namesContext },
     } as unknown as AuthenticationRequest;
     const token = { text, digest: digestOf(text), source };
     return (await authenticator.authenticateToken(token, request))?.username;
@@ -74,6 +75,30 @@ function held() {
 const never: Review = () => new Promise<Judgement>(() => {});
 
 describe('tokens that clusters review', () => {
+  it('take half a second to be refused below a name of a context, whoever refuses them and however soon', async () => {
+    const { authenticate, clock } = setUp();
+    const known = clusterOf('known', unknown);
+    const current = clusterOf('current', unknown);
+    // Its verdict is remembered.
+    await assert.rejects(authenticate('made-up', current), AuthenticationError);
+    for (const cluster of [current, known]) {
+      let isRefused = false;
+      const refused = assert.rejects(
+        authenticate('made-up', cluster, { namesContext: true }).finally(() => (isRefused = true)),
+        AuthenticationError,
+      );
+      await eventually('the timer', () => clock.pending > 0);
+      clock.advance(499);
+      await new Promise(resolve => setImmediate(resolve));
+      assert.equal(isRefused, false);
+      clock.advance(1);
+      await refused;
+    }
+    const good = clusterOf('good', judgementOf);
+    assert.equal(await authenticate('alice', good, { namesContext: true }), 'alice');
+    assert.equal(clock.pending, 0);
+  });
+
   it('are good in the cluster that knows them alone, though it is the same token', async () => {
     const { authenticate } = setUp();
     const development = clusterOf('development', judgementOf);

@@ -23,44 +23,50 @@ export interface FileWatchOptions {
  */
 export async function watchFiles({ files, interval, onChange }: FileWatchOptions): Promise<FileWatch> {
   // Watches of the same file read it once for all in a quarter of an interval.
-  const fresh = (file: string) => readFingerprint(file, interval / 4);
-  const shared = (file: string) => recent.get(file) ?? fresh(file);
-  let seen = await fingerprints(files(), fresh);
+  const shared = (file: string) => {
+    const reading = recent.get(file);
+    const isFresh = reading !== undefined && performance.now() - reading.at < interval / 4;
+    return isFresh ? reading.fingerprint : readFingerprint(file);
+  };
+  let seen = await fingerprints(files(), readFingerprint);
   let polling: Promise<void> | undefined;
   const once = async (fingerprint: Fingerprint) => {
     const now = await fingerprints(files(), fingerprint);
     if (isSame(seen, now)) return;
     await onChange();
     // There may be other files to watch now. A file that changed during `onChange` still differs at the next reading.
-    const next = await fingerprints(files(), fresh);
+    const next = await fingerprints(files(), readFingerprint);
     seen = new Map([...next].map(([file, hash]) => [file, now.get(file) ?? hash]));
   };
-  const poll = (fingerprint = fresh) => {
+  const poll = (fingerprint: Fingerprint = readFingerprint) => {
     polling ??= once(fingerprint).finally(() => {
       polling = undefined;
     });
     return polling;
   };
   const timer = setInterval(() => void poll(shared), interval).unref();
-  return { poll: () => poll(), close: () => clearInterval(timer) };
+  return {
+    poll: () => poll(),
+    close() {
+      clearInterval(timer);
+      for (const file of files()) recent.delete(file);
+    },
+  };
 }
 
 type Fingerprint = (file: string) => Promise<string>;
 type Fingerprints = ReadonlyMap<string, string>;
 
 /** Fingerprints that were read a moment ago: each context of a kubeconfig watches that file. */
-const recent = new Map<string, Promise<string>>();
+const recent = new Map<string, { readonly fingerprint: Promise<string>; readonly at: number }>();
 
-function readFingerprint(file: string, lifetime: number): Promise<string> {
-  const reading = readRegular(file).then(
+function readFingerprint(file: string): Promise<string> {
+  const fingerprint = readRegular(file).then(
     content => createHash('sha256').update(content).digest('base64'),
     (error: NodeJS.ErrnoException) => `unreadable: ${error.code}`,
   );
-  recent.set(file, reading);
-  setTimeout(() => {
-    if (recent.get(file) === reading) recent.delete(file);
-  }, lifetime).unref();
-  return reading;
+  recent.set(file, { fingerprint, at: performance.now() });
+  return fingerprint;
 }
 
 async function fingerprints(files: readonly string[], fingerprint: Fingerprint): Promise<Fingerprints> {

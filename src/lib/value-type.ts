@@ -143,7 +143,7 @@ export const optionalBaseUrl: ValueType<string> = {
       return { problems: [`${where} is not an http:// or https:// URL without user, query and fragment`] };
     }
     const { origin, pathname } = new URL(value);
-    return { value: origin + pathname.replace(/\/+$/, '') };
+    return { value: origin + pathname.replace(/(?<!\/)\/+$/, '') };
   },
 };
 

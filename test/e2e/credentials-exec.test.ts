@@ -125,7 +125,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
   test('runs again before the credential expires, and no request waits for it', async t => {
     const { server, plugin, allow, start } = await set(t);
     for (const token of ['one', 'two', 'three']) allow(token);
-    const expires = Math.floor(Date.now() / 1000) * 1000 + 30_000;
+    const expires = Math.floor(Date.now() / 1000) * 1000 + 50_000;
     await plugin.answer({ token: 'one', expirationTimestamp: new Date(expires).toISOString() });
     const proxy = await start();
     await ready(proxy);
@@ -133,7 +133,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.equal(await sample(proxy, expiration), expires / 1000);
     const release = await plugin.hold();
     await plugin.answer({ token: 'two', expirationTimestamp: inMilliseconds(60 * minute) });
-    await eventually('the second run', () => plugin.runs() === 2);
+    await eventually('the second run', () => plugin.runs() === 2, 60_000);
     for (const leg of bothLegs) {
       const { code, authorization, arrived } = await probe(proxy, server, leg);
       assert.deepEqual([code, authorization], [passed(leg), 'Bearer one']);

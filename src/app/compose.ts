@@ -2,12 +2,10 @@ import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { configureAuthentication } from '../authentication/configure.js';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
-import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
-import { createImpersonationCheck } from '../clusters/impersonation-access.js';
-import { Reachability } from '../clusters/reachability.js';
+import { ConfigurationError } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
-import { type ClusterStates, createClusterStates } from '../clusters/states.js';
+import { type ClusterStates, createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health, type HealthCheck } from '../endpoints/health.js';
 import { rejectionReasons } from '../guard/guards.js';
 import { RequestSlots } from '../guard/request-slots.js';
@@ -154,11 +152,8 @@ export async function createProgram(
   clusters.metricsOf(cluster);
 
   const shutdown = createShutdownCheck();
-  const createCheck =
-    authentication &&
-    ((asked: Cluster) => createImpersonationCheck(asked, () => authentication.impersonated()));
-  const mayImpersonate = createCheck?.(cluster);
-  const reachability = new Reachability(cluster);
+  const checksOf = createClusterChecks(authentication && (() => authentication.impersonated()));
+  const { reachability, mayImpersonate } = checksOf(cluster);
   health = createHealth(
     [
       ...(role.checks ?? []),
@@ -171,7 +166,7 @@ export async function createProgram(
     () => unknownResources.warnings(),
   );
   const exposition = role.exposition ?? metrics;
-  const clusterStates = role.clusterStates ?? createClusterStates(clusters.registry, createCheck);
+  const clusterStates = role.clusterStates ?? createClusterStates(clusters.registry, checksOf);
   const admin =
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer(exposition, health));
   const app = components.add(

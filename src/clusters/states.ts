@@ -1,4 +1,5 @@
 import type { Cluster } from './cluster.js';
+import { createImpersonationCheck, type ImpersonationTarget } from './impersonation-access.js';
 import { Reachability } from './reachability.js';
 import type { ClusterRegistry } from './registry.js';
 
@@ -22,26 +23,34 @@ export interface ClusterStates {
   states(): Promise<readonly ClusterState[]>;
 }
 
-/** Makes the check of whether a cluster lets the proxy impersonate its callers; undefined where callers are not authenticated. */
-export type CreateImpersonationCheck = ((cluster: Cluster) => () => Promise<void>) | undefined;
+/** What is checked of one cluster. */
+interface ClusterChecks {
+  readonly reachability: Reachability;
+  /** Rejects if the cluster does not let the proxy impersonate its callers; undefined where callers are not authenticated. */
+  readonly mayImpersonate: (() => Promise<void>) | undefined;
+}
+
+/** Gives the checks of a cluster, the same for everybody who asks, so that readyz and `/-/clusters` share their results. */
+export type ChecksOf = (cluster: Cluster) => ClusterChecks;
+
+/** @param targets What the proxy has to be allowed to impersonate; undefined where callers are not authenticated. */
+export function createClusterChecks(targets: (() => readonly ImpersonationTarget[]) | undefined): ChecksOf {
+  const checks = new WeakMap<Cluster, ClusterChecks>();
+  return cluster => {
+    const made = checks.get(cluster) ?? {
+      reachability: new Reachability(cluster),
+      mayImpersonate: targets && createImpersonationCheck(cluster, targets),
+    };
+    checks.set(cluster, made);
+    return made;
+  };
+}
 
 /** Milliseconds that an answer waits for checks; a cluster that takes longer is failing. */
 const patience = 1_000;
 
 /** Asks the clusters that are in use, and no others. */
-export function createClusterStates(
-  registry: ClusterRegistry,
-  createImpersonationCheck: CreateImpersonationCheck,
-): ClusterStates {
-  const checks = new WeakMap<Cluster, { reachability: Reachability; mayImpersonate?: () => Promise<void> }>();
-  const checksOf = (cluster: Cluster) => {
-    const made = checks.get(cluster) ?? {
-      reachability: new Reachability(cluster),
-      ...(createImpersonationCheck && { mayImpersonate: createImpersonationCheck(cluster) }),
-    };
-    checks.set(cluster, made);
-    return made;
-  };
+export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksOf): ClusterStates {
   const stateOf = async (cluster: Cluster): Promise<Pick<ClusterState, 'state' | 'reason' | 'version'>> => {
     if (cluster.endpoint === undefined) {
       const { failure } = cluster;

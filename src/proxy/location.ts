@@ -41,8 +41,9 @@ function pathOn(server: ServerAddress, location: string): string | undefined {
   const authority = /^([a-z][a-z0-9+.-]*:)?\/\/[^/?#\\]*/i.exec(location);
   if (authority === null) return undefined;
   const [start, scheme = server.protocol] = authority;
-  if (!URL.canParse(scheme + start.slice(start.indexOf('//')))) return undefined;
-  const { protocol, hostname, port } = new URL(scheme + start.slice(start.indexOf('//')));
+  const origin = scheme + start.slice(start.indexOf('//'));
+  if (!URL.canParse(origin)) return undefined;
+  const { protocol, hostname, port } = new URL(origin);
   const isSame =
     protocol === server.protocol &&
     hostname.replace(/^\[|\]$/g, '') === server.hostname &&

@@ -1,16 +1,7 @@
 import assert from 'node:assert/strict';
+import type { ClusterState } from '../../src/clusters/states.js';
 import { eventuallyPasses } from './eventually.js';
 import { send } from './http-client.js';
-
-/** One entry of /-/clusters. */
-export interface ClusterState {
-  readonly name: string;
-  readonly server: string;
-  readonly current: boolean;
-  readonly state: 'unused' | 'ready' | 'failing';
-  readonly reason?: string;
-  readonly version?: string;
-}
 
 /** What /-/clusters tells, by the clusters' names. */
 export async function clusterStates(

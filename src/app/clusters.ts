@@ -22,13 +22,13 @@ export interface ClusterParts {
   readonly homedir: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Why a configuration does not go with the rest of the program; undefined when it does. */
+  /** Why a configuration cannot be used together with the rest of the program; undefined when it can. */
   readonly refuse: ConfigurationOptions['refuse'];
   /** Follows the configuration of a context, or of the current one for an empty name; by default it reads files. */
   readonly follow?: Follow | undefined;
   /** Reads discovery; by default from the cluster's API server. */
   readonly fetchDiscovery?: FetchDiscovery | undefined;
-  /** An endpoint, a credential or the contexts may be others. */
+  /** An endpoint, a credential or the contexts may have changed. */
   readonly onChange?: (() => void) | undefined;
 }
 
@@ -105,7 +105,7 @@ export class Clusters implements Component {
     return (path, accept) => fetch(cluster, path, accept);
   }
 
-  /** Begins to learn which resources there are: dials. */
+  /** Begins to read which resources there are. Opens connections. */
   discover(): void {
     const refresh = () => {
       for (const cluster of this.registry.used) {

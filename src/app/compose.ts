@@ -39,7 +39,7 @@ export interface ProcessInfo {
 export interface ProcessRole {
   /** Follows the configuration of a cluster, instead of reading files. */
   readonly follow?: Follow;
-  /** An endpoint, a credential or the contexts may be others. */
+  /** An endpoint, a credential or the contexts may have changed. */
   readonly onChange?: () => void;
   readonly fetchDiscovery?: FetchDiscovery;
   /** Checks of readyz beside the program's own. */
@@ -72,14 +72,14 @@ export interface Program {
   readonly auditLog: OpenAuditLog | undefined;
   /** From now on readyz fails. */
   readonly beUnready: () => void;
-  /** Ends everything: after open requests where the server has been closed before, else at once. */
+  /** Ends everything at once. To let open requests finish, close the server first. */
   close(): Promise<void>;
 }
 
 /** Milliseconds that a health probe waits for a credential. */
 const probeTimeout = 5_000;
 
-/** Puts the program together from its options; reads files, dials nothing. Collects all problems. */
+/** Puts the program together from its options. Reads files, and opens no connection. Collects all problems. */
 export async function createProgram(
   options: Options,
   info: ProcessInfo,

@@ -17,7 +17,7 @@ export interface ConfiguredAuthentication {
 
 const userTargets = ['users', 'groups'].map(resource => ({ group: '', resource }));
 
-/** Makes the methods; reads files and dials nothing. All that is wrong is told at once. */
+/** Makes the methods. Reads files, and opens no connection. Collects all problems. */
 export async function configureAuthentication(
   options: AuthenticationOptions,
   parts: Omit<MethodParts, 'allowed'>,

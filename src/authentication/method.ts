@@ -27,7 +27,7 @@ export interface AuthenticationMethod<Options> extends OptionOwner {
   isOn(options: Options): boolean;
   /** The user in a kubeconfig for callers. */
   kubeconfigUser(options: Options): CallerEntry;
-  /** Reads files and dials nothing. All that is wrong is told at once, one line each. */
+  /** Reads files, and opens no connection. Collects all problems, one line each. */
   create(
     options: Options,
     parts: MethodParts,

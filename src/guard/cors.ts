@@ -30,7 +30,7 @@ export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions): CorsPolicy | 
   return createCorsPolicy(validList(compileOriginList('list', corsAllowedOrigins)));
 }
 
-/** Which web pages may use the API, and what tells their browsers so. */
+/** Which web pages may use the API, and the header fields that say so to their browsers. */
 export interface CorsPolicy {
   isAllowed(origin: string): boolean;
   /** Fields of every answer to a request with this Origin: name, value, … */

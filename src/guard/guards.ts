@@ -32,7 +32,7 @@ export const guards = [
   // Who sends it?
   claimedIdentity,
   authentication,
-  // May a web page send it? It depends on the path below a context, which is told to callers alone.
+  // May a web page send it? It depends on the path below a context, which only callers may learn.
   origin,
   // Is there room for it?
   fairShares,

@@ -2,7 +2,7 @@ import type { RequestContext } from '../request/context.js';
 import type { CorsOptions } from './cors.js';
 import { answered, type Check, everyMount, type Guard } from './guard.js';
 
-/** A browser that asks before a request is told at once. */
+/** A browser that asks before a request gets its answer at once. */
 export const preflight = {
   name: 'preflight',
   options: {},

@@ -6,7 +6,7 @@ import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { AuthenticationError } from '../authentication-error.js';
 
-/** Where an issuer's keys are had from. */
+/** Where an issuer's keys come from. */
 export interface OidcKeysOptions {
   readonly issuer: string;
   /** PEM file of the authorities that its certificate is checked against; empty for the well-known ones. */
@@ -19,7 +19,7 @@ export interface OidcKeysOptions {
 
 /** Milliseconds to the next try while there are no keys, as the API server has it. */
 const retryInterval = 10_000;
-/** Milliseconds between two looks for a key that is not there, whatever tokens name. */
+/** Least milliseconds between two searches for a missing key, whichever keys tokens name. */
 const cooldown = 5_000;
 /** The longest time that a token waits for keys, in milliseconds. */
 const patience = 10_000;

@@ -16,7 +16,7 @@ export interface TokenFileOptions {
   readonly onReload: (problems: readonly string[]) => void;
   /** What is odd about it, one line each; holds no token. */
   readonly onWarning: (warning: string) => void;
-  /** Milliseconds between looks; 4 s unless given. */
+  /** Milliseconds between readings of the file; 4 s by default. */
   readonly interval?: number;
 }
 

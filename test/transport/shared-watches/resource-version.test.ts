@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { compareVersions, parseVersion } from '../../../src/transport/shared-watches/resource-version.js';
+import { createRandom } from '../../support/random.js';
+
+describe('a resource version', () => {
+  const rows: readonly (readonly [text: string, version: string | undefined])[] = [
+    ['1', '1'],
+    ['10', '10'],
+    ['0010', '10'],
+    ['18446744073709551616', '18446744073709551616'],
+    ['9'.repeat(5000), '9'.repeat(5000)],
+    ...['', '0', '000', '-1', '+1', ' 1', '1 ', '1\n', '1.0', '1e3', '0x1', 'abc', '1a', '１', '١'].map(
+      text => [text, undefined] as const,
+    ),
+  ];
+  for (const [text, version] of rows) {
+    it(`"${text.slice(0, 25)}" reads as ${version?.slice(0, 25)}`, () =>
+      assert.equal(parseVersion(text), version));
+  }
+
+  it('is compared as a number of any length', () => {
+    const random = createRandom(1);
+    const digits = () =>
+      `${1 + random.below(9)}${Array.from({ length: random.below(25) }, () => random.below(10)).join('')}`;
+    for (let round = 0; round < 5000; round++) {
+      const one = digits();
+      const other = random.chance(0.1) ? one : digits();
+      const difference = BigInt(one) - BigInt(other);
+      const expected = difference < 0n ? -1 : difference > 0n ? 1 : 0;
+      assert.equal(Math.sign(compareVersions(one, other)), expected, `${one} ${other}`);
+    }
+  });
+
+  it('takes linear time to read', () => {
+    const start = performance.now();
+    assert.equal(parseVersion(`${'0'.repeat(1e6)}x`), undefined);
+    assert.equal(parseVersion(`${'0'.repeat(1e6)}${'1'.repeat(1e6)}x`), undefined);
+    // It takes some 5 ms; quadratic time would take hours.
+    assert.ok(performance.now() - start < 5000);
+  });
+});

@@ -8,18 +8,20 @@ import {
   sharedIdentity,
 } from './certificates.js';
 import { authenticate, impersonate } from './fake-api-server/authentication.js';
-import { defaultPolicy, forbidden, isAllowed } from './fake-api-server/authorization.js';
+import { defaultPolicy, forbidden, isAllowed, type Policy } from './fake-api-server/authorization.js';
 import type { Cluster } from './fake-api-server/cluster.js';
+import { groupVersion, type ResourceType, resourceTypes } from './fake-api-server/discovery.js';
 import { type Exchange, sendFailure, setCommonHeaders, setFlowHeaders } from './fake-api-server/exchange.js';
 import { Listener } from './fake-api-server/listener.js';
 import { serveNonResource } from './fake-api-server/non-resource.js';
+import type { KubeObject } from './fake-api-server/objects.js';
 import type { FakeApiServerOptions } from './fake-api-server/options.js';
 import { PodRuntime } from './fake-api-server/pod-runtime.js';
 import { readAttributes, splitTarget } from './fake-api-server/request-attributes.js';
 import { RequestLog, type RequestRecord } from './fake-api-server/request-log.js';
 import { serveResource } from './fake-api-server/resource.js';
 import { seed } from './fake-api-server/seed.js';
-import { Store } from './fake-api-server/store.js';
+import { Store, type StoreBackup } from './fake-api-server/store.js';
 
 export type { FakeApiServerOptions } from './fake-api-server/options.js';
 export type { RequestRecord } from './fake-api-server/request-log.js';
@@ -29,8 +31,6 @@ export type Interceptor = (request: IncomingMessage, response: ServerResponse) =
 
 /** The same for a request with an Upgrade header; the socket is the interceptor's own if it returns true. */
 export type UpgradeInterceptor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
-
-const firstVersion = 1000;
 
 /** A Kubernetes API server in this process: TLS on 127.0.0.1, objects in memory, every request on record. */
 export class FakeApiServer {
@@ -54,7 +54,7 @@ export class FakeApiServer {
     this.#options = options;
     this.#port = options.port ?? 0;
     this.#log = new RequestLog(options.requestLogLimit ?? 10_000);
-    const store = new Store(firstVersion);
+    const store = new Store(options.firstVersion ?? 1000, options.watchHistory);
     if (options.seed !== false) seed(store);
     store.compact();
     this.#cluster = {
@@ -62,7 +62,11 @@ export class FakeApiServer {
       pods: new PodRuntime(),
       credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
       policy: options.allow ?? defaultPolicy,
-      bookmarkInterval: options.bookmarkInterval ?? 60_000,
+      watchTimes: {
+        bookmarkInterval: options.bookmarkInterval ?? 60_000,
+        bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
+        timeout: options.watchTimeout,
+      },
       lifecycle: new EventEmitter().setMaxListeners(0),
     };
     this.#listener = new Listener({
@@ -91,6 +95,15 @@ export class FakeApiServer {
   /** Requests so far, oldest first; a record goes on changing until its request is closed. */
   get requests(): readonly RequestRecord[] {
     return this.#log.records;
+  }
+
+  /** The watches among the requests, those that have ended too; openWatches has those that have not. */
+  get watches(): readonly RequestRecord[] {
+    return this.requests.filter(({ method, rawUrl }) => readAttributes(method, rawUrl).verb === 'watch');
+  }
+
+  get openWatches(): readonly RequestRecord[] {
+    return this.watches.filter(({ closedAt }) => closedAt === undefined);
   }
 
   /** TCP connections open now, upgraded ones included. */
@@ -128,6 +141,37 @@ export class FakeApiServer {
     this.#cluster.store.compact();
   }
 
+  /** Creates or replaces an object past HTTP and its checks, and gives it with its new version; throws for an unknown kind. */
+  write(object: KubeObject): KubeObject {
+    return this.#cluster.store.write(typeOf(object), object);
+  }
+
+  /** Removes an object in the same way. */
+  remove(object: KubeObject): void {
+    const { namespace = '', name = '' } = object.metadata;
+    this.#cluster.store.remove(typeOf(object), namespace, name);
+  }
+
+  /** resourceVersion of the latest change. */
+  get version(): number {
+    return this.#cluster.store.version;
+  }
+
+  /** The objects and their version, as a backup of etcd has them. */
+  backup(): StoreBackup {
+    return this.#cluster.store.backup();
+  }
+
+  /** Goes back to a backup, as operators do with etcd while the API server is stopped: kill(), restore(), restart(). */
+  restore(backup: StoreBackup): void {
+    this.#cluster.store.restore(backup);
+  }
+
+  /** Decides from now on for users outside system:masters; watches that are open go on. */
+  setPolicy(policy: Policy): void {
+    this.#cluster.policy = policy;
+  }
+
   /** Adds a line to a pod's log; followers get it at once. Throws if there is no such pod. */
   appendLog(namespace: string, pod: string, line: string): void {
     const found = this.#cluster.store.get({ group: '', resource: 'pods' }, namespace, pod);
@@ -138,6 +182,21 @@ export class FakeApiServer {
   /** Closes connections that wait for a next request. */
   closeIdleConnections(): void {
     this.#listener.closeIdleConnections();
+  }
+
+  /** Ends watches and log streams properly, as each API server of a rolling restart does, and goes on. */
+  endWatches(): void {
+    this.#cluster.lifecycle.emit('stop');
+  }
+
+  /** Cuts every connection where it stands, and goes on. */
+  cut(): void {
+    this.#listener.cut();
+  }
+
+  /** Sends GOAWAY to each HTTP/2 connection, as `--goaway-chance` does: its streams go on. */
+  goAway(): void {
+    this.#listener.goAway();
   }
 
   /** Stops listening, ends watches and log streams, lets other requests finish, cuts upgraded connections. */
@@ -230,6 +289,12 @@ export class FakeApiServer {
     if (attributes.isResourceRequest) await serveResource(this.#cluster, exchange);
     else serveNonResource(exchange);
   }
+}
+
+function typeOf({ apiVersion, kind }: KubeObject): ResourceType {
+  const type = resourceTypes.find(known => known.kind === kind && groupVersion(known) === apiVersion);
+  if (type === undefined) throw new Error(`no kind ${apiVersion} ${kind}`);
+  return type;
 }
 
 function addFirst<T>(list: T[], item: T): () => void {

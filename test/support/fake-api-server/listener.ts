@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import http2 from 'node:http2';
+import http2, { type ServerHttp2Session } from 'node:http2';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -21,6 +21,7 @@ export class Listener {
   readonly #handlers: ListenerHandlers;
   readonly #sockets = new Set<Socket>();
   readonly #upgraded = new Set<Duplex>();
+  readonly #sessions = new Set<ServerHttp2Session>();
   #server: Server | undefined;
 
   constructor(handlers: ListenerHandlers) {
@@ -75,7 +76,11 @@ export class Listener {
       Object.defineProperties(request, { rawHeaders: { value: fields }, headers: { value: headers } });
       this.#handlers.request(request as unknown as IncomingMessage, response as unknown as ServerResponse);
     });
-    streams.on('session', session => session.on('error', () => session.destroy()));
+    streams.on('session', session => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+      session.on('error', () => session.destroy());
+    });
     const [serveHttp1] = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
     server.removeAllListeners('secureConnection');
     server.on('secureConnection', (socket: TLSSocket) => {
@@ -111,8 +116,18 @@ export class Listener {
   async kill(): Promise<void> {
     const closed = this.#server?.listening ? once(this.#server, 'close') : undefined;
     if (closed) this.#server?.close();
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
     await closed;
+  }
+
+  /** Cuts every connection where it stands, and goes on listening. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Sends GOAWAY to each HTTP/2 connection: its streams go on, new requests have to come on another connection. */
+  goAway(): void {
+    for (const session of this.#sessions) session.close();
   }
 
   #track(socket: Socket): void {

@@ -24,6 +24,14 @@ export interface FakeApiServerOptions {
   readonly allow?: Policy;
   /** Milliseconds between watch bookmarks (60 s). */
   readonly bookmarkInterval?: number;
+  /** Milliseconds from the last bookmark of a watch to its timeoutSeconds (2 s). */
+  readonly bookmarkBeforeEnd?: number;
+  /** Events of each resource that a watch can start from; older versions get 410 (all of them). */
+  readonly watchHistory?: number;
+  /** The shortest and longest time in milliseconds of a watch without timeoutSeconds; without this it has no end. */
+  readonly watchTimeout?: readonly [shortest: number, longest: number];
+  /** resourceVersion of the empty store (1,000). */
+  readonly firstVersion?: number;
   /** Milliseconds that an idle connection stays open (90 s). */
   readonly keepAliveTimeout?: number;
   /** How many requests `requests` remembers (10,000). */

@@ -1,5 +1,5 @@
 /**
- * Fields of the messages that kubectl sends as protobuf, `NAME:TYPE` by field number. Types: s string, i varint, b bool,
+ * Fields of the messages that this server reads and writes as protobuf, `NAME:TYPE` by field number. Types: s string, i varint, b bool,
  * y bytes (base64 in JSON), q IntOrString, or a message; `[T` is a repeated field, `{T` a map with string keys. Numbers
  * are those of the published generated.proto files of k8s.io/api and k8s.io/apimachinery.
  */
@@ -96,4 +96,6 @@ export const messages: Readonly<Record<string, Readonly<Record<number, string>>>
   SelfSubjectRulesReviewSpec: { 1: 'namespace:s' },
   TokenReview: { 1: 'metadata:ObjectMeta', 2: 'spec:TokenReviewSpec' },
   TokenReviewSpec: { 1: 'token:s', 2: 'audiences:[s' },
+  PartialObjectMetadata: { 1: 'metadata:ObjectMeta' },
+  Status: { 2: 'status:s', 3: 'message:s', 4: 'reason:s', 6: 'code:i' },
 };

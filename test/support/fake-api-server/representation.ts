@@ -3,9 +3,13 @@ import { isRecord, type KubeObject, orderFields } from './objects.js';
 import { StatusFailure } from './status-failure.js';
 import { type RowObject, tableColumns, tableRow, toPartial } from './table.js';
 
+/** The media types that this server writes. */
+export type MediaType = 'application/json' | 'application/vnd.kubernetes.protobuf';
+
 /** The form in which a client wants objects, chosen from its Accept header. */
 export interface Representation {
   readonly form: 'object' | 'table' | 'partial';
+  readonly mediaType: MediaType;
   /** Version of meta.k8s.io for Table and PartialObjectMetadata. */
   readonly version: string;
   readonly include: RowObject;
@@ -23,22 +27,31 @@ function readMediaRange(range: string): { type: string; parameters: Map<string, 
   return { type, parameters: new Map(rest.map(part => part.split('=', 2) as [string, string])) };
 }
 
-/** The first form in Accept's order that this server writes; throws 406 if there is none. */
-export function negotiate(accept: string | undefined, query: URLSearchParams): Representation {
+const wildcards = ['application/*', '*/*'];
+
+/** The first form in Accept's order that is among the media types; throws 406 if there is none. Tables are JSON alone. */
+export function negotiate(
+  accept: string | undefined,
+  query: URLSearchParams,
+  mediaTypes: readonly MediaType[] = ['application/json'],
+): Representation {
   const include = (query.get('includeObject') ?? 'Metadata') as RowObject;
   for (const range of (accept || '*/*').split(',')) {
     const { type, parameters } = readMediaRange(range);
-    if (type !== 'application/json' && type !== 'application/*' && type !== '*/*') continue;
+    const mediaType = wildcards.includes(type) ? mediaTypes[0] : mediaTypes.find(known => known === type);
+    if (mediaType === undefined) continue;
     const as = parameters.get('as');
     const version = parameters.get('v') ?? 'v1';
-    if (as === undefined) return { form: 'object', version: 'v1', include };
+    if (as === undefined) return { form: 'object', mediaType, version: 'v1', include };
     if (parameters.get('g') !== 'meta.k8s.io') continue;
-    if (as === 'Table') return { form: 'table', version, include };
+    if (as === 'Table' && mediaType === 'application/json') {
+      return { form: 'table', mediaType, version, include };
+    }
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') {
-      return { form: 'partial', version, include };
+      return { form: 'partial', mediaType, version, include };
     }
   }
-  const message = 'only the following media types are accepted: application/json';
+  const message = `only the following media types are accepted: ${mediaTypes.join(', ')}`;
   throw new StatusFailure(406, 'NotAcceptable', message);
 }
 

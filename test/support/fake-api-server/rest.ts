@@ -25,7 +25,7 @@ export async function serveObject(cluster: Cluster, type: ResourceType, exchange
       listObjects(cluster, type, exchange);
       break;
     case 'watch':
-      watchObjects(cluster, type, exchange);
+      await watchObjects(cluster, type, exchange);
       break;
     case 'create':
       createObject(cluster, type, exchange, await readObject(exchange, type));

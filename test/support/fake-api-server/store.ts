@@ -12,17 +12,26 @@ export interface StoreEvent {
 
 type Key = Pick<ResourceType, 'group' | 'resource'>;
 
+/** What a backup of etcd holds: the objects by resource and the version, without history. */
+export interface StoreBackup {
+  readonly version: number;
+  readonly objects: ReadonlyMap<string, ReadonlyMap<string, KubeObject>>;
+}
+
 /** In-memory etcd: objects by resource, one version counter for all, and a history for watches. */
 export class Store {
   /** resourceVersion of the latest change. */
   version: number;
-  /** Watches and continued lists from before this version are expired. */
+  /** Continued lists from before this version are expired, and watches of every resource. */
   oldestVersion: number;
-  readonly #objects = new Map<string, Map<string, KubeObject>>();
+  #objects = new Map<string, Map<string, KubeObject>>();
+  readonly #historyLimit: number;
   readonly #history = new Map<string, StoreEvent[]>();
   readonly #listeners = new Map<string, Set<(event: StoreEvent) => void>>();
 
-  constructor(firstVersion: number) {
+  /** Keeps this many events of each resource, as the API server's watch cache does. */
+  constructor(firstVersion: number, historyLimit = Number.POSITIVE_INFINITY) {
+    this.#historyLimit = historyLimit;
     this.version = firstVersion;
     this.oldestVersion = firstVersion;
   }
@@ -63,6 +72,13 @@ export class Store {
     return object;
   }
 
+  /** The oldest version from which the history of a resource is whole. */
+  oldestVersionOf(key: Key): number {
+    const history = this.#history.get(this.#id(key)) ?? [];
+    const removed = history.length === this.#historyLimit;
+    return removed ? Math.max(this.oldestVersion, (history[0]?.version ?? 1) - 1) : this.oldestVersion;
+  }
+
   /** Changes after `version`, oldest first. */
   since(key: Key, version: number): StoreEvent[] {
     return (this.#history.get(this.#id(key)) ?? []).filter(event => event.version > version);
@@ -80,6 +96,19 @@ export class Store {
   compact(): void {
     this.#history.clear();
     this.oldestVersion = this.version;
+  }
+
+  /** The objects and the version as they are now. */
+  backup(): StoreBackup {
+    const objects = new Map([...this.#objects].map(([id, table]) => [id, new Map(table)]));
+    return { version: this.version, objects };
+  }
+
+  /** Puts a backup in the place of all objects; the version goes back with it, the history is forgotten, and nobody is told. */
+  restore({ version, objects }: StoreBackup): void {
+    this.#objects = new Map([...objects].map(([id, table]) => [id, new Map(table)]));
+    this.version = version;
+    this.compact();
   }
 
   #next(): number {
@@ -102,6 +131,7 @@ export class Store {
     const id = this.#id(key);
     const history = this.#history.get(id) ?? [];
     history.push(event);
+    if (history.length > this.#historyLimit) history.shift();
     this.#history.set(id, history);
     for (const listener of [...(this.#listeners.get(id) ?? [])]) listener(event);
   }

@@ -118,7 +118,7 @@ export function tableRow(
   const cells = printerOf(type)
     .cells(object)
     .map(cell => (cell === '\0' ? age(object.metadata.creationTimestamp) : cell));
-  const row = { cells: [object.metadata.name, ...cells] };
+  const row = { cells: [object.metadata.name ?? '', ...cells] };
   if (include === 'None') return row;
   const whole = orderFields({ ...object, kind: type.kind, apiVersion: groupVersion(type) });
   return { ...row, object: include === 'Object' ? whole : toPartial(object, version) };

@@ -1,12 +1,20 @@
-import type { Cluster } from './cluster.js';
-import { groupVersion, type ResourceType } from './discovery.js';
+import type { Cluster, WatchTimes } from './cluster.js';
+import type { ResourceType } from './discovery.js';
 import { type Exchange, startStream } from './exchange.js';
 import type { KubeObject } from './objects.js';
-import { negotiate, representObject } from './representation.js';
 import { isTrue } from './request-attributes.js';
 import { readSelector, type Selector } from './selectors.js';
 import { badRequest, expired } from './status-failure.js';
 import type { StoreEvent } from './store.js';
+import { WatchEncoder } from './watch-encoder.js';
+import { acceptWebSocket, sendMessage } from './websocket-channels.js';
+
+/** Where the frames of a watch go. */
+interface WatchStream {
+  write(frame: Buffer | string): void;
+  end(): void;
+  onClose(listener: () => void): void;
+}
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -27,14 +35,50 @@ function readVersion(query: URLSearchParams): number | undefined {
   return version;
 }
 
+function httpStream(exchange: Exchange, contentType: string): WatchStream {
+  const { response } = exchange;
+  response.setHeader('Content-Type', contentType);
+  startStream(exchange);
+  return {
+    write: frame => void response.write(frame),
+    end: () => void response.end(),
+    onClose(listener) {
+      response.once('close', listener);
+      response.once('finish', listener);
+    },
+  };
+}
+
+/** One message an event; undefined where the request is no WebSocket's. */
+async function webSocketStream(
+  exchange: Exchange,
+  upgrade: NonNullable<Exchange['upgrade']>,
+): Promise<WatchStream | undefined> {
+  const socket = await acceptWebSocket(exchange, upgrade, []);
+  if (socket === undefined) return undefined;
+  return {
+    write: frame => void sendMessage(socket, frame).catch(() => {}),
+    end: () => socket.close(),
+    onClose: listener => void socket.once('close', listener),
+  };
+}
+
+/** Milliseconds from now to the end of a watch; undefined if it has none. */
+function lengthOf(query: URLSearchParams, { timeout }: WatchTimes): number | undefined {
+  const seconds = Number(query.get('timeoutSeconds') ?? 0);
+  if (seconds > 0) return seconds * 1000;
+  return timeout && timeout[0] + Math.random() * (timeout[1] - timeout[0]);
+}
+
 /**
- * Answers a watch: headers at once, one JSON line an event, until timeoutSeconds, the client or the server ends it. A
- * version older than the history gets one ERROR event with a 410 Status.
+ * Answers a watch: headers at once, one frame an event, until timeoutSeconds, the client or the server ends it. A version older than
+ * the history gets one ERROR event with a 410 Status. A version from the future waits: what comes up to it is not shown, as the API
+ * server's watch cache has it (`cacheWatcher.process`).
  */
-export function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): void {
-  const { store } = cluster;
-  const { query, response, attributes } = exchange;
-  const representation = negotiate(exchange.request.headers.accept, query);
+export async function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
+  const { store, watchTimes } = cluster;
+  const { query, attributes, upgrade } = exchange;
+  const encoder = new WatchEncoder(type, exchange.request.headers.accept, query);
   const from = readVersion(query);
   const selects = readSelector(query);
   const namespace = type.namespaced ? attributes.namespace : '';
@@ -45,22 +89,17 @@ export function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exc
     : from === undefined;
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
 
-  response.setHeader('Content-Type', 'application/json');
-  startStream(exchange);
-
-  const send = (eventType: string, object: unknown) =>
-    response.write(`${JSON.stringify({ type: eventType, object })}\n`);
-  let columns = true;
-  const sendObject = (eventType: EventType, object: KubeObject) => {
-    send(eventType, representObject(type, object, representation, columns));
-    columns = false;
-  };
+  const stream = upgrade
+    ? await webSocketStream(exchange, upgrade)
+    : httpStream(exchange, encoder.contentType);
+  if (stream === undefined) throw badRequest('unable to upgrade: the request offers a subprotocol');
+  const sendObject = (eventType: EventType, object: KubeObject) =>
+    stream.write(encoder.object(eventType, object));
   const sendBookmark = (annotations?: Record<string, string>) => {
-    const metadata = { resourceVersion: String(store.version), ...(annotations ? { annotations } : {}) };
-    send('BOOKMARK', { kind: type.kind, apiVersion: groupVersion(type), metadata });
+    if (store.version >= (from ?? 0)) stream.write(encoder.bookmark(store.version, annotations));
   };
   const forward = (event: StoreEvent) => {
-    if (!within(event.object) || !named(event.object)) return;
+    if (event.version <= (from ?? 0) || !within(event.object) || !named(event.object)) return;
     const eventType = selectedType(event, selects);
     if (eventType === undefined) return;
     // An object that leaves the selection is shown as it last was inside, at the version of its leaving.
@@ -70,9 +109,10 @@ export function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exc
     sendObject(eventType, eventType === 'DELETED' ? leaving : event.object);
   };
 
-  if (from !== undefined && from < store.oldestVersion) {
-    send('ERROR', expired(`too old resource version: ${from} (${store.oldestVersion})`).toStatus());
-    response.end();
+  const oldest = store.oldestVersionOf(type);
+  if (from !== undefined && from < oldest) {
+    stream.write(encoder.error(expired(`too old resource version: ${from} (${oldest})`)));
+    stream.end();
     return;
   }
   if (initial) {
@@ -86,16 +126,19 @@ export function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exc
 
   const unsubscribe = store.subscribe(type, forward);
   const timers: NodeJS.Timeout[] = [];
-  if (bookmarks) timers.push(setInterval(() => sendBookmark(), cluster.bookmarkInterval));
-  const end = () => response.end();
-  const seconds = Number(query.get('timeoutSeconds') ?? 0);
-  if (seconds > 0) timers.push(setTimeout(end, seconds * 1000));
+  const after = (delay: number, run: () => void) => timers.push(setTimeout(run, delay));
+  if (bookmarks) timers.push(setInterval(() => sendBookmark(), watchTimes.bookmarkInterval));
+  const end = () => stream.end();
+  const length = lengthOf(query, watchTimes);
+  if (length !== undefined) {
+    const last = length - watchTimes.bookmarkBeforeEnd;
+    if (bookmarks && last > 0) after(last, () => sendBookmark());
+    after(length, end);
+  }
   cluster.lifecycle.once('stop', end);
-  const stop = () => {
+  stream.onClose(() => {
     unsubscribe();
     for (const timer of timers) clearInterval(timer);
     cluster.lifecycle.off('stop', end);
-  };
-  response.once('close', stop);
-  response.once('finish', stop);
+  });
 }

@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
+import { eventually } from './eventually.js';
+import type { FakeApiServer } from './fake-api-server.js';
+
+/** What a JSON event has in it; a Table's object has columns too. */
+export interface JsonEvent {
+  readonly type: string;
+  readonly object: {
+    readonly kind: string;
+    readonly apiVersion: string;
+    readonly metadata: {
+      readonly name?: string;
+      readonly resourceVersion: string;
+      readonly labels?: Record<string, string>;
+    };
+    readonly columnDefinitions?: readonly unknown[] | null;
+    readonly rows?: readonly { readonly cells: readonly unknown[] }[];
+    readonly code?: number;
+    readonly message?: string;
+  };
+}
+
+/** One open watch and what has come of it. */
+export interface WatchClient {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** The events that are whole, each with its framing. */
+  frames(): readonly Buffer[];
+  /** The same, read as JSON. */
+  events(): JsonEvent[];
+  /** Type, name and version of each JSON event, such as `ADDED one 1001`. */
+  lines(): string[];
+  /** Waits until so many events have come. */
+  until(count: number): Promise<void>;
+  /** How it ended: properly, or cut. */
+  readonly ended: Promise<'end' | 'cut'>;
+  /** The same, as far as it is known now. */
+  state(): 'open' | 'end' | 'cut';
+  /** Stops and goes on reading. */
+  pause(): void;
+  resume(): void;
+  /** Leaves. */
+  close(): void;
+}
+
+/** How a watch is opened. */
+export interface WatchQuestion extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> {
+  readonly headers?: http.OutgoingHttpHeaders;
+}
+
+/** Opens a watch on a connection of its own; resolves with its head, whatever the status. */
+export async function openWatch(url: string, question: WatchQuestion = {}): Promise<WatchClient> {
+  const { headers = {}, ...tls } = question;
+  const request = url.startsWith('https:')
+    ? https.request(url, { headers, ...tls, agent: false })
+    : http.request(url, { headers, agent: false });
+  request.end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  request.on('error', () => {});
+  return readWatch(response, response.statusCode ?? 0, response.headers);
+}
+
+/** Opens a watch at the embedded API server itself, as its admin. */
+export function watchServer(
+  server: FakeApiServer,
+  path: string,
+  headers: http.OutgoingHttpHeaders = {},
+): Promise<WatchClient> {
+  const { certificate: cert, key } = server.clientCertificate;
+  return openWatch(`${server.url}${path}`, { headers, ca: server.authority.certificate, cert, key });
+}
+
+/** Reads the events of an answer, such as a stream of HTTP/2. */
+export function readWatch(stream: Readable, status: number, headers: IncomingHttpHeaders): WatchClient {
+  const protobuf = headers['content-type']?.startsWith('application/vnd.kubernetes.protobuf') === true;
+  const frames: Buffer[] = [];
+  let rest: Buffer = Buffer.alloc(0);
+  let state: 'open' | 'end' | 'cut' = 'open';
+  stream.on('data', (chunk: Buffer) => {
+    let start = 0;
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    for (let end = frameEnd(rest, start, protobuf); end > 0; end = frameEnd(rest, start, protobuf)) {
+      frames.push(rest.subarray(start, end));
+      start = end;
+    }
+    rest = rest.subarray(start);
+  });
+  const ended = new Promise<'end' | 'cut'>(resolve => {
+    const settle = (how: 'end' | 'cut') => {
+      if (state === 'open') state = how;
+      resolve(state as 'end' | 'cut');
+    };
+    stream.once('end', () => settle(rest.length === 0 ? 'end' : 'cut'));
+    stream.on('error', () => settle('cut'));
+    stream.once('close', () => settle('cut'));
+  });
+  const events = () => frames.map(frame => JSON.parse(frame.toString()) as JsonEvent);
+  return {
+    status,
+    headers,
+    frames: () => frames,
+    events,
+    lines: () =>
+      events().map(({ type, object: { metadata, rows } }) => {
+        const name = metadata.name ?? rows?.[0]?.cells[0] ?? '';
+        return [type, name, metadata.resourceVersion].filter(part => part !== '').join(' ');
+      }),
+    until: count => eventually(`${count} events`, () => frames.length >= count),
+    ended,
+    state: () => state,
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
+    close: () => void stream.destroy(),
+  };
+}
+
+/** The end of the frame that begins at `start`, or 0 if it is not whole. */
+function frameEnd(bytes: Buffer, start: number, protobuf: boolean): number {
+  if (!protobuf) return bytes.indexOf('\n', start) + 1;
+  if (bytes.length < start + 4) return 0;
+  const end = start + 4 + bytes.readUInt32BE(start);
+  return end <= bytes.length ? end : 0;
+}

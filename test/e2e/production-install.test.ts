@@ -1,62 +1,127 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { execFile, spawnSync } from 'node:child_process';
+import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { startFakeApiServer } from '../support/fake-api-server.js';
+import { send } from '../support/http-client.js';
 import { projectFile } from '../support/project.js';
+import { startProgram, writeAdminKubeconfig } from '../support/proxy.js';
 
 const run = promisify(execFile);
-const root = projectFile('');
+const dockerfile = await readFile(projectFile('Dockerfile'), 'utf8');
+const [, ...stages] = dockerfile.split(/^FROM /m);
+const last = stages.at(-1) ?? '';
 
-/** What the image's last stages do: the JSON form of the instruction, and no shell. */
-function instruction(dockerfile: string, pattern: RegExp): string[] {
-  const line = pattern.exec(dockerfile)?.[1];
-  assert.ok(line !== undefined, `the Dockerfile has an instruction like ${pattern}`);
-  return JSON.parse(line) as string[];
+/** The last instruction of that name, on one line. */
+function instruction(text: string, name: string): string {
+  const found = [...text.replaceAll('\\\n', ' ').matchAll(new RegExp(`^${name} (.*)$`, 'gm'))].at(-1)?.[1];
+  assert.ok(found !== undefined, `the Dockerfile has ${name}`);
+  return found;
 }
 
-test('the production install and start command of the Dockerfile work in an empty folder', async context => {
-  const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
-  const [npm = '', ...install] = instruction(dockerfile, /^RUN (\[.*--omit=dev.*\])$/m);
-  const [node, ...start] = instruction(dockerfile, /^ENTRYPOINT (\[.*\])$/m);
-  assert.equal(node, 'node');
-  const directory = await mkdtemp(join(tmpdir(), 'production-'));
-  context.after(() => rm(directory, { recursive: true }));
-  for (const name of ['package.json', 'package-lock.json', '.npmrc', 'dist']) {
-    await cp(join(root, name), join(directory, name), { recursive: true });
-  }
+function words(instruction: string): string[] {
+  return JSON.parse(instruction) as string[];
+}
 
-  // From npm's own cache, which `npm ci` in this repository has filled: tests use no network.
-  try {
-    await run(npm, [...install, '--offline'], { cwd: directory });
-  } catch (error) {
-    if (!/ENOTCACHED/.test((error as { stderr: string }).stderr)) throw error;
-    context.skip('npm has not cached the packages');
-    return;
-  }
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  // The Node that runs the tests may be older than that of the image.
-  const hasFlag = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1');
-  const args = start
-    .filter(argument => hasFlag || argument !== '--disable-sigusr1')
-    .map(argument => argument.replace(/^\/app\//, `${directory}/`));
-  const { stdout } = await run(process.execPath, [...args, '--version'], { cwd: directory });
-  assert.equal(stdout, `kube-api-proxy ${version}\n`);
-  const failed = await run(process.execPath, [...args, '--kubeconfig=/missing'], { cwd: directory }).catch(
-    error => error,
+/**
+ * Makes the image's files in a folder, by the commands of the Dockerfile, with the Node that runs this test and with this dist/; gives the
+ * command that starts the program there.
+ */
+async function makeImage(folder: string): Promise<string[]> {
+  const work = join(folder, 'work');
+  const root = join(folder, 'image');
+  await cp(projectFile('dist'), join(work, 'dist'), { recursive: true });
+  for (const name of ['package.json', 'LICENSE']) await copyFile(projectFile(name), join(work, name));
+  const command = instruction(stages[0] ?? '', 'RUN')
+    .replaceAll('/usr/local/bin/node', process.execPath)
+    .replaceAll(/(?<= )\/image/g, root);
+  await run('sh', ['-euc', command], { cwd: work, env: { ...process.env, SOURCE_DATE_EPOCH: '0' } });
+  // The runtime mounts this one.
+  await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost\n');
+  const [node, ...start] = words(instruction(last, 'ENTRYPOINT'));
+  assert.equal(node, '/usr/local/bin/node');
+  return [
+    'chroot',
+    `--userspec=${instruction(last, 'USER')}`,
+    root,
+    process.execPath,
+    // The Node that runs the tests may be older than that of the image.
+    ...start.filter(
+      argument => process.allowedNodeEnvironmentFlags.has(argument) || !/sigusr1/.test(argument),
+    ),
+  ];
+}
+
+const mayChroot = spawnSync('chroot', ['/', 'true']).status === 0;
+
+test('the files of the image are enough to serve the API as its user', {
+  skip: !mayChroot && 'chroot needs root',
+}, async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'image-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const command = await makeImage(folder);
+  const files = await readdir(join(folder, 'image'), { recursive: true, withFileTypes: true });
+  assert.deepEqual(
+    files
+      .filter(file => file.isFile() && !file.parentPath.startsWith(join(folder, 'image/app')))
+      .map(({ name }) => name)
+      .filter(name => !/^(ld-linux|lib).*\.so(\.\d+)*$/.test(name))
+      .sort(),
+    ['hosts', 'node', 'nsswitch.conf', 'passwd'],
   );
-  assert.equal(failed.code, 1);
-  assert.match(failed.stderr, /\/missing/);
+
+  const server = await startFakeApiServer();
+  t.after(() => server.kill());
+  const kubeconfig = await writeAdminKubeconfig(server);
+  t.after(() => kubeconfig.remove());
+  const config = await readFile(kubeconfig.path, 'utf8');
+  const written = config.replaceAll('127.0.0.1', 'localhost');
+  await writeFile(join(folder, 'image/etc/config'), written, { mode: 0o644 });
+
+  const [chroot = '', ...args] = command;
+  const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as { version: string };
+  assert.equal((await run(chroot, [...args, '--version'])).stdout, `kube-api-proxy ${version}\n`);
+  const missing = await run(chroot, [...args, '--kubeconfig=/missing']).catch(error => error);
+  assert.deepEqual([missing.code, /\/missing/.test(missing.stderr)], [1, true]);
+
+  const proxy = await startProgram(command, ['--kubeconfig=/etc/config', '--accept-hosts=^127(\\.\\d+){3}$']);
+  t.after(() => proxy.stop());
+  const { status, text } = await send(proxy.port, '/api/v1/namespaces/default/pods');
+  assert.deepEqual([status, /"PodList"/.test(text)], [200, true]);
 });
 
-test('the image runs as a numbered user without a shell', async () => {
-  const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
-  const lastStage = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
-  assert.match(lastStage, /^USER \d+:\d+$/m);
-  assert.doesNotMatch(lastStage, /^(RUN|CMD|SHELL)/m);
+test('the image has no base, and so no shell, and runs as a numbered user', () => {
+  assert.match(last, /^scratch\n/);
+  assert.doesNotMatch(last, /^(RUN|CMD|SHELL|ADD)/m);
+  assert.deepEqual(last.match(/^COPY .*/gm), ['COPY --from=build /image /']);
+  assert.match(last, /^USER \d+:\d+$/m);
+});
+
+test('Node of the image counts all header fields that it passes on', () => {
   const [, major, minor, patch] = /^ARG NODE_IMAGE=node:(\d+)\.(\d+)\.(\d+)/m.exec(dockerfile) ?? [];
   // Node 22 before 22.23.3 passes header fields on that it does not count.
   assert.ok(Number(major) > 22 || (Number(major) === 22 && Number(minor) * 100 + Number(patch) >= 2303));
+});
+
+test("the image's labels are the package's fields", async () => {
+  const labels = Object.fromEntries(
+    [...instruction(last, 'LABEL').matchAll(/org\.opencontainers\.image\.(\w+)="([^"]*)"/g)].map(
+      ([, name, value]) => [name, value],
+    ),
+  );
+  const { name, description, version, license } = JSON.parse(
+    await readFile(projectFile('package.json'), 'utf8'),
+  ) as Record<string, string>;
+  const revision = ['$', '{REVISION}'].join('');
+  assert.deepEqual(labels, { title: name, description, version, revision, licenses: license });
+});
+
+test('what the Dockerfile copies from the project is let into the build', async () => {
+  const ignored = await readFile(projectFile('.dockerignore'), 'utf8');
+  for (const [, sources = ''] of dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)) {
+    for (const source of sources.split(' ')) assert.ok(ignored.includes(`\n!${source}\n`), source);
+  }
 });

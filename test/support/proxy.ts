@@ -4,6 +4,8 @@ import type { FakeApiServer } from './fake-api-server.js';
 import { type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
 import { program } from './project.js';
 
+const built = [process.execPath, program];
+
 /** How the built program was left. */
 export interface ProxyExit {
   readonly code: number | null;
@@ -33,7 +35,7 @@ export async function runProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ProxyExit & { readonly stdout: string; readonly stderr: string }> {
-  const { child, output } = spawnProgram(args, env);
+  const { child, output } = spawnProgram(built, args, env);
   const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
   const exit = await exitOf(child);
   clearTimeout(timer);
@@ -44,12 +46,21 @@ export async function runProgram(
  * Starts the built program and waits until it serves; rejects with what it printed when it ends instead. `under` is a command that
  * executes it, such as `ip netns exec NAME`.
  */
-export async function startProxy(
+export function startProxy(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   under: readonly string[] = [],
 ): Promise<ProxyProcess> {
-  const { child, output } = spawnProgram(withListener(args), env, under);
+  return startProgram([...under, ...built], args, env);
+}
+
+/** The same for the program in another place than dist/, by the command that starts it. */
+export async function startProgram(
+  command: readonly string[],
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ProxyProcess> {
+  const { child, output } = spawnProgram(command, withListener(args), env);
   const exited = exitOf(child);
   const address = await new Promise<string>((resolve, reject) => {
     const look = () => {
@@ -108,12 +119,11 @@ export function environmentOf(env: Readonly<Record<string, string>>): Record<str
 }
 
 function spawnProgram(
+  [file = '', ...before]: readonly string[],
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  under: readonly string[] = [],
 ) {
-  const [command = process.execPath, ...rest] = [...under, process.execPath, program, ...args];
-  const child = spawn(command, rest, {
+  const child = spawn(file, [...before, ...args], {
     env: environmentOf(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import { startFakeApiServer } from '../support/fake-api-server.js';
+import { send } from '../support/http-client.js';
+import { projectFile } from '../support/project.js';
+import { startProgram, writeAdminKubeconfig } from '../support/proxy.js';
+
+const run = promisify(execFile);
+const folder = await mkdtemp(join(tmpdir(), 'packed-'));
+after(() => rm(folder, { recursive: true }));
+
+interface Manifest {
+  readonly version: string;
+  readonly bin: Readonly<Record<string, string>>;
+  scripts?: Record<string, string>;
+}
+
+async function readManifest(file: string): Promise<Manifest> {
+  return JSON.parse(await readFile(file, 'utf8')) as Manifest;
+}
+
+// npm without a cache and without a registry: what it needs has to be in the package.
+const env = {
+  ...process.env,
+  npm_config_cache: join(folder, 'cache'),
+  npm_config_offline: 'true',
+  npm_config_update_notifier: 'false',
+};
+
+/** Runs `npm pack` in a copy of the project, which it changes for a moment, with the dist/ that is there; gives the package's path. */
+async function pack(): Promise<{ readonly file: string; readonly files: readonly string[] }> {
+  const project = join(folder, 'project');
+  const copied = ['package.json', 'package-lock.json', '.npmrc', 'LICENSE', 'README.md'];
+  for (const name of [...copied, 'dist', 'deploy/release', 'build/bundle.json', 'build/libraries.json']) {
+    await cp(projectFile(name), join(project, name), { recursive: true });
+  }
+  await symlink(projectFile('node_modules'), join(project, 'node_modules'));
+  const manifest = await readManifest(join(project, 'package.json'));
+  const before = JSON.stringify({ ...manifest, scripts: { ...manifest.scripts, build: 'true' } }, null, 2);
+  await writeFile(join(project, 'package.json'), before);
+  const { stdout } = await run('npm', ['pack', '--json', '--silent'], { cwd: project, env });
+  assert.equal(await readFile(join(project, 'package.json'), 'utf8'), before, 'npm pack puts it back');
+  const [packed] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+  assert.ok(packed);
+  return { file: join(project, packed.filename), files: packed.files.map(({ path }) => path) };
+}
+
+const packed = await pack();
+const { version } = await readManifest(projectFile('package.json'));
+
+test('the package is the bundle with its licence and its list of what is in it, and nothing else', () => {
+  for (const file of ['dist/main.js', 'dist/sbom.cdx.json', 'LICENSE'])
+    assert.ok(packed.files.includes(file), file);
+  assert.deepEqual(packed.files.filter(file => !file.startsWith('dist/')).sort(), [
+    'LICENSE',
+    'README.md',
+    'package.json',
+  ]);
+});
+
+test('npx runs the package in an empty folder without a network', async () => {
+  const empty = join(folder, 'empty');
+  await mkdir(empty);
+  const { stdout } = await run('npx', ['--yes', '--package', packed.file, 'kube-api-proxy', '--version'], {
+    cwd: empty,
+    env,
+  });
+  assert.equal(stdout, `kube-api-proxy ${version}\n`);
+});
+
+test('the installed package needs no other to serve the API, also with what is loaded seldom', async t => {
+  const prefix = join(folder, 'prefix');
+  await run('npm', ['install', '--prefix', prefix, '--global', packed.file], { env });
+  const { bin } = await readManifest(join(prefix, 'lib/node_modules/kube-api-proxy/package.json'));
+  assert.deepEqual(Object.keys(bin), ['kube-api-proxy', 'kubectl-api_proxy']);
+  const server = await startFakeApiServer();
+  t.after(() => server.kill());
+  const kubeconfig = await writeAdminKubeconfig(server);
+  t.after(() => kubeconfig.remove());
+  const command = [join(prefix, 'bin/kube-api-proxy'), `--kubeconfig=${kubeconfig.path}`];
+
+  const proxy = await startProgram(command, ['--accept-hosts=^127(\\.\\d+){3}$', `--www=${folder}`]);
+  t.after(() => proxy.stop());
+  assert.equal((await send(proxy.port, '/api/v1/namespaces/default/pods')).status, 200);
+  assert.equal((await send(proxy.port, '/static/project/LICENSE')).status, 200);
+
+  const socks = { HTTPS_PROXY: 'socks5://127.0.0.1:1', NO_PROXY: '' };
+  const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
+  const behindSocks = await startProgram(command, oidc, socks);
+  t.after(() => behindSocks.stop());
+});
+
+test("the package's bill of materials names what is in the bundle, with licences, and no tool", async () => {
+  const { stdout } = await run('tar', [
+    '--extract',
+    '--to-stdout',
+    '--file',
+    packed.file,
+    'package/dist/sbom.cdx.json',
+  ]);
+  const bom = JSON.parse(stdout) as {
+    bomFormat: string;
+    metadata: { component: { name: string; version: string } };
+    components: { name: string; licenses?: object[]; hashes?: object[] }[];
+  };
+  assert.equal(bom.bomFormat, 'CycloneDX');
+  const { component } = bom.metadata;
+  assert.deepEqual([component.name, component.version], ['kube-api-proxy', version]);
+  const names = bom.components.map(({ name }) => name);
+  for (const name of ['fastify', '@fastify/http-proxy', 'yaml', 'prom-client', 'pino', 're2js', 'socks']) {
+    assert.ok(names.includes(name), name);
+  }
+  for (const name of ['typescript', 'esbuild', 'knip', 'tsx']) assert.ok(!names.includes(name), name);
+  for (const { name, licenses = [], hashes = [] } of bom.components) {
+    assert.deepEqual([name, licenses.length, hashes.length], [name, 1, 1]);
+  }
+});

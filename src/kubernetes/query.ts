@@ -17,6 +17,20 @@ export function queryValue(query: string, name: string): string | undefined {
   return valuesOf(query, name, 1)[0];
 }
 
+/** A pair of a query: as it was sent, and decoded; without a name if it does not count. */
+export type QueryPair = { readonly text: string } & (
+  | { readonly name: string; readonly value: string }
+  | { readonly name: undefined; readonly value: undefined }
+);
+
+/** All pairs of a raw query string in their order, read in the same way. Empty ones are left out. */
+export function queryPairs(query: string): QueryPair[] {
+  return query
+    .split('&')
+    .filter(text => text !== '')
+    .map(text => ({ text, ...(decodedPair(text) ?? { name: undefined, value: undefined }) }));
+}
+
 function valuesOf(query: string, name: string, most: number): readonly string[] {
   let values: string[] | undefined;
   for (let start = 0; start < query.length; ) {
@@ -47,12 +61,18 @@ function beginsWith(query: string, start: number, name: string): boolean {
   return true;
 }
 
-function pairValue(pair: string, name: string): string | undefined {
-  if (pair.includes(';')) return undefined;
-  const equals = pair.indexOf('=');
-  const key = equals < 0 ? pair : pair.slice(0, equals);
-  if (unescapeQuery(key) !== name) return undefined;
-  return equals < 0 ? '' : unescapeQuery(pair.slice(equals + 1));
+function pairValue(text: string, name: string): string | undefined {
+  const pair = decodedPair(text);
+  return pair?.name === name ? pair.value : undefined;
+}
+
+/** Undefined for a pair that does not count. */
+function decodedPair(text: string): { name: string; value: string } | undefined {
+  if (text.includes(';')) return undefined;
+  const equals = text.indexOf('=');
+  const name = unescapeQuery(equals < 0 ? text : text.slice(0, equals));
+  const value = equals < 0 ? '' : unescapeQuery(text.slice(equals + 1));
+  return name === undefined || value === undefined ? undefined : { name, value };
 }
 
 function unescapeQuery(text: string): string | undefined {

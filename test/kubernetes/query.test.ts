@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { queryValues } from '../../src/kubernetes/query.js';
+import { queryPairs, queryValues } from '../../src/kubernetes/query.js';
 
 describe('query values', () => {
   const rows: readonly (readonly [query: string, values: readonly string[]])[] = [
@@ -30,4 +30,24 @@ describe('query values', () => {
       assert.deepEqual(queryValues(query, 'a'), values);
     });
   }
+});
+
+describe('query pairs', () => {
+  it('come in their order, as sent and decoded', () => {
+    assert.deepEqual(queryPairs('b=1&%61=x+y&&c&=d&a=b=c'), [
+      { text: 'b=1', name: 'b', value: '1' },
+      { text: '%61=x+y', name: 'a', value: 'x y' },
+      { text: 'c', name: 'c', value: '' },
+      { text: '=d', name: '', value: 'd' },
+      { text: 'a=b=c', name: 'a', value: 'b=c' },
+    ]);
+  });
+
+  it('that do not count have no name', () => {
+    for (const text of ['a=1;b=2', 'a=%', '%4=1', ';']) {
+      assert.deepEqual(queryPairs(text), [{ text, name: undefined, value: undefined }]);
+    }
+  });
+
+  it('of an empty query are none', () => assert.deepEqual(queryPairs(''), []));
 });

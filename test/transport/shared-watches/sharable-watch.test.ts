@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { sharableWatch } from '../../../src/transport/shared-watches/sharable-watch.js';
+
+const query = 'watch=1&resourceVersion=5';
+const chrome =
+  'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7';
+const table =
+  'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
+
+describe('a watch that can be shared', () => {
+  it('has a version, a query of its own, and the two fields that choose its form', () => {
+    const headers = ['Host', 'a', 'accept', table, 'ACCEPT-ENCODING', 'gzip', 'User-Agent', 'kubectl/v1.34'];
+    assert.deepEqual(
+      sharableWatch(
+        'labelSelector=a%3Db&resourceVersion=0012&watch=true&timeoutSeconds=7&allowWatchBookmarks=true&&fieldSelector=x+y',
+        headers,
+      ),
+      {
+        query: 'labelSelector=a%3Db&watch=true&fieldSelector=x+y',
+        version: '12',
+        bookmarks: true,
+        timeout: 7000,
+        accept: table,
+        acceptEncoding: 'gzip',
+      },
+    );
+  });
+
+  it('needs no header fields', () => {
+    assert.deepEqual(sharableWatch('resourceVersion=18446744073709551616', []), {
+      query: '',
+      version: '18446744073709551616',
+      bookmarks: false,
+      timeout: undefined,
+      accept: '',
+      acceptEncoding: '',
+    });
+  });
+
+  it('may spell its parameters with percent-encoding', () => {
+    const watch = sharableWatch(
+      '%77atch=1&%72esourceVersion=%35&timeout%53econds=%31&a%6clowWatchBookmarks',
+      [],
+    );
+    assert.equal(watch?.query, '%77atch=1');
+    assert.equal(watch?.version, '5');
+    assert.equal(watch?.timeout, 1000);
+    assert.equal(watch?.bookmarks, true);
+  });
+});
+
+describe('allowWatchBookmarks', () => {
+  const rows: readonly (readonly [pair: string, bookmarks: boolean])[] = [
+    ['allowWatchBookmarks=true', true],
+    ['allowWatchBookmarks=1', true],
+    ['allowWatchBookmarks=', true],
+    ['allowWatchBookmarks', true],
+    ['allowWatchBookmarks=no', true],
+    ['allowWatchBookmarks=f', true],
+    ['allowWatchBookmarks=00', true],
+    ['allowWatchBookmarks=false%0A', true],
+    ['allowWatchBookmarks=0', false],
+    ['allowWatchBookmarks=false', false],
+    ['allowWatchBookmarks=FALSE', false],
+    ['allowWatchBookmarks=fal%C5%BFe', false],
+    ['', false],
+  ];
+  for (const [pair, bookmarks] of rows) {
+    it(`"${pair}" is ${bookmarks}`, () => {
+      assert.equal(sharableWatch(`${query}&${pair}`, [])?.bookmarks, bookmarks);
+    });
+  }
+});
+
+describe('timeoutSeconds', () => {
+  const rows: readonly (readonly [text: string, timeout: number | undefined])[] = [
+    ['0', undefined],
+    ['000', undefined],
+    ['1', 1000],
+    ['0600', 600_000],
+    ['2147483', 2_147_483_000],
+  ];
+  for (const [text, timeout] of rows) {
+    it(`${text} are ${timeout} milliseconds`, () => {
+      assert.deepEqual(sharableWatch(`${query}&timeoutSeconds=${text}`, [])?.timeout, timeout);
+    });
+  }
+});
+
+describe('a watch that cannot be shared', () => {
+  const queries = [
+    '',
+    'watch=1',
+    'watch=1&resourceVersion',
+    ...['', '0', '00', '-1', '%2B1', '+1', '1.0', 'abc', '5%00', '%EF%BC%95'].map(
+      version => `watch=1&resourceVersion=${version}`,
+    ),
+    `${query}&resourceVersion=5`,
+    `${query}&resourceVersion=6`,
+    `${query}&%72esourceVersion=6`,
+    'resourceversion=5',
+    ...['', '-1', '%2B5', '1.5', '1e3', '0x1', 'abc', '%205', '2147484', '9'.repeat(400)].map(
+      seconds => `${query}&timeoutSeconds=${seconds}`,
+    ),
+    `${query}&timeoutSeconds=5&timeoutSeconds=5`,
+    `${query}&allowWatchBookmarks=true&allowWatchBookmarks=true`,
+    ...[
+      'sendInitialEvents=true',
+      'sendInitialEvents=false',
+      'sendInitialEvents',
+      'sendInitial%45vents=1',
+    ].map(pair => `${query}&${pair}`),
+    ...[
+      'resourceVersionMatch=NotOlderThan',
+      'resourceVersionMatch=',
+      'limit=500',
+      'limit=0',
+      'continue=x',
+    ].map(pair => `${query}&${pair}`),
+    ...['a;b', 'a=1;timeoutSeconds=5', ';', 'a=%', 'a=%4', 'a=%zz', '%=1', 'timeoutSeconds=5;'].map(
+      pair => `${query}&${pair}`,
+    ),
+  ];
+  for (const each of queries) {
+    it(`asks for "${each.slice(0, 60)}"`, () => assert.equal(sharableWatch(each, []), undefined));
+  }
+});
+
+describe('header fields', () => {
+  const harmless: readonly (readonly [name: string, value: string])[] = [
+    ['Host', 'localhost:8001'],
+    ['User-Agent', 'curl/8'],
+    ['accept-language', 'de'],
+    ['Connection', 'keep-alive'],
+    ['Connection', 'Close'],
+    ['Connection', 'close, , Keep-Alive'],
+    ['Cache-Control', 'no-cache'],
+    ['TraceParent', '00-1-2-01'],
+    ['X-Forwarded-For', '10.0.0.1'],
+    ['Sec-Fetch-Mode', 'cors'],
+    ['Sec-CH-UA-Platform', '"Linux"'],
+    ['Kubectl-Session', 'x'],
+    ['Content-Type', 'application/json'],
+  ];
+  for (const [name, value] of harmless) {
+    it(`${name}: ${value} leaves a watch sharable`, () => assert.ok(sharableWatch(query, [name, value])));
+  }
+
+  const others: readonly (readonly [name: string, value: string])[] = [
+    ...[
+      'Authorization',
+      'Proxy-Authorization',
+      'Cookie',
+      'Cookie2',
+      'Impersonate-User',
+      'impersonate-group',
+      'Impersonate-Uid',
+      'Impersonate-Extra-Scopes',
+      'Impersonate_User',
+      'X-Remote-User',
+      'X-Remote-Group',
+      'X_Remote_User',
+      'X-Remote-Extra-A',
+      'X-Forwarded-User',
+      'X-Forwarded-Email',
+      'X-Forwarded-Groups',
+      'X-Forwarded-Access-Token',
+      'X-Forwarded-Client-Cert',
+      'X-HTTP-Method-Override',
+      'X-Auth-Request-User',
+      'X-Peer-Proxied',
+      'Upgrade',
+      'Sec-WebSocket-Protocol',
+      'Sec-WebSocket-Key',
+      'Transfer-Encoding',
+      'Expect',
+      'Range',
+      'If-None-Match',
+      'X-Anything',
+      'User_Agent',
+      'Accept_Encoding',
+      'Accept ',
+      ' Accept',
+      'Acc\u0131pt',
+      '',
+    ].map(name => [name, 'x'] as const),
+    ['Connection', 'Upgrade'],
+    ['Connection', 'keep-alive, User-Agent'],
+    ['Connection', 'close;x'],
+    ['connection', 'Accept'],
+  ];
+  for (const [name, value] of others) {
+    it(`${name}: ${value} keeps a watch from sharing`, () => {
+      assert.equal(sharableWatch(query, ['Host', 'a', name, value, 'User-Agent', 'b']), undefined);
+    });
+  }
+
+  for (const name of ['Accept', 'Accept-Encoding']) {
+    it(`${name} twice keeps a watch from sharing, as servers differ in what they make of it`, () => {
+      assert.equal(sharableWatch(query, [name, '*/*', name.toLowerCase(), '*/*']), undefined);
+    });
+  }
+
+  it('of a large request are read in linear time', () => {
+    const start = performance.now();
+    assert.equal(sharableWatch(query, ['Connection', `${' '.repeat(1e6)}x`]), undefined);
+    assert.equal(sharableWatch(query, ['Accept', ';'.repeat(1e6)]), undefined);
+    assert.equal(sharableWatch(`${'a=%41&'.repeat(2e5)}x=%`, []), undefined);
+    // It takes some 0.1 s; quadratic time would take minutes.
+    assert.ok(performance.now() - start < 10_000);
+  });
+});
+
+describe('Accept', () => {
+  const rows: readonly (readonly [accept: string, sharable: boolean])[] = [
+    ['', true],
+    ['*/*', true],
+    ['application/*', true],
+    ['application/json', true],
+    ['Application/JSON ; q=0.5', true],
+    [table, true],
+    [chrome, true],
+    ['application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io', true],
+    ['application/vnd.kubernetes.protobuf', true],
+    ['application/vnd.kubernetes.protobuf;stream=watch,application/json', true],
+    ['application/json,application/cbor', true],
+    ['application/cbor,application/json', false],
+    ['application/cbor-seq, */*', false],
+    ['application/yaml', false],
+    ['text/html', false],
+    ['nonsense', false],
+    [',', false],
+  ];
+  for (const [accept, sharable] of rows) {
+    it(`"${accept}" leaves a watch ${sharable ? 'sharable' : 'unshared'}`, () => {
+      assert.equal(sharableWatch(query, ['Accept', accept]) !== undefined, sharable);
+    });
+  }
+});

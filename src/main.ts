@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { type Application, createApplication } from './app/application.js';
-import { listen, listenForAdmin } from './app/listen.js';
+import { explorerUrl, listen, listenForAdmin } from './app/listen.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
 import { isOpenToOthers } from './options/exposure.js';
 import { formatHelp } from './options/help.js';
@@ -78,6 +78,8 @@ async function main(): Promise<void> {
   if (late.length > 0) return giveUp(late);
   application = created;
   announce(`Starting to serve on ${listening.address}`, options, logger);
+  const page = explorerUrl(listening.address, options);
+  if (page !== undefined && process.stderr.isTTY) logger.info({ url: page }, 'the API in the browser');
 }
 
 /** The one line that kubectl proxy prints. If stdout is the audit log, the line goes to the program's log, so that stdout is JSON only. */

@@ -25,6 +25,8 @@ const files: Readonly<Record<string, string>> = {
   'src/kubernetes/all.ts': "export * from '../proxy/headers.js';\n",
   'src/kubernetes/late.ts': "export const late = () => import('../proxy/headers.js');\n",
   'src/transport/http1/connection.ts': "import '../pool.js';\nimport '../../proxy/headers.js';\n",
+  'src/explorer/view.tsx': "import '../lib/clock.js';\n",
+  'src/explorer/views/view.tsx': "import '../api/client.js';\nimport '../../lib/clock.js';\n",
   'src/unheard-of/a.ts': "import '../lib/clock.js';\n",
   'src/lib/one.ts': "import type { Two } from './two.js';\nexport type One = { readonly two?: Two };\n",
   'src/lib/two.ts': "import type { One } from './one.js';\nexport type Two = { readonly one?: One };\n",
@@ -59,6 +61,10 @@ describe('the linter', () => {
     assert.deepEqual(
       found.filter(([rule]) => rule === 'plugin').map(([, file, message]) => `${file}: ${message}`),
       [
+        ...['view', 'views/view'].map(
+          name =>
+            `src/explorer/${name}.tsx: src/explorer must not import from src/lib: src/imports.grit does not allow it`,
+        ),
         ...['again', 'all', 'inline-type', 'late', 'type', 'value'].map(
           name =>
             `src/kubernetes/${name}.ts: src/kubernetes must not import from src/proxy: src/imports.grit does not allow it`,

@@ -21,7 +21,7 @@ const bom = JSON.parse(
 const program = bom.metadata.component;
 const bundled = new Set([
   program['bom-ref'],
-  ...bundledPackages(['build/bundle.json', 'build/libraries.json']).map(
+  ...bundledPackages(['build/bundle.json', 'build/libraries.json', 'build/explorer.json']).map(
     ({ name, version }) => `${name}@${version}`,
   ),
 ]);

@@ -36,6 +36,16 @@ export async function listen(listener: Listener, options: Options, withUmask: Wi
   }
 }
 
+/** Where a browser on this machine finds the page that shows the API; undefined where there is none. */
+export function explorerUrl(address: string, options: Options): string | undefined {
+  const { explorer, publicUrl, unixSocket, tlsCertFile } = options;
+  if (!explorer || (unixSocket !== '' && publicUrl === '')) return undefined;
+  const scheme = tlsCertFile === '' ? 'http' : 'https';
+  // The address of all interfaces is none that a browser can open, and --accept-hosts takes localhost by default.
+  const host = address.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost');
+  return `${publicUrl || `${scheme}://${host}`}/-/ui/`;
+}
+
 /** Listens as --admin-address and --admin-port say; undefined when there is no admin listener. */
 export async function listenForAdmin(
   admin: Listener | undefined,

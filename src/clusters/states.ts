@@ -18,7 +18,7 @@ export interface ClusterState {
   readonly version?: string;
 }
 
-/** Says how the contexts below `/clusters/` are. */
+/** Says how the clusters are: the contexts below `/clusters/`, and that of `/` if it is not among them. */
 export interface ClusterStates {
   states(): Promise<readonly ClusterState[]>;
 }
@@ -70,8 +70,12 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
     states: () => {
       const used = new Map(registry.used.map(cluster => [cluster.name, cluster]));
       const served = registry.contexts.filter(({ name }) => registry.names.has(name));
+      const { default: root } = registry;
+      const all = registry.names.has(root.name)
+        ? served
+        : [{ name: root.name, server: serverOf(root) }, ...served];
       return Promise.all(
-        served.map(async ({ name, server }) => {
+        all.map(async ({ name, server }) => {
           const cluster = used.get(name);
           const state = cluster === undefined ? ({ state: 'unused' } as const) : await stateOf(cluster);
           return { name, server, current: cluster === registry.default, ...state };
@@ -79,6 +83,12 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
       );
     },
   };
+}
+
+/** Address of the API server, without credentials; empty before it is known. */
+function serverOf({ host, endpoint }: Cluster): string {
+  const server = endpoint?.config.server;
+  return server === undefined ? '' : `${server.protocol}//${host}${server.path}`;
 }
 
 async function failureWithin(milliseconds: number, check: () => Promise<void>): Promise<string | undefined> {

@@ -1,18 +1,23 @@
 import type { OwnEndpoint } from './own-endpoint.js';
 
-/** Which contexts there are, and how they are, as JSON: `{"clusters": [{"name", "server", "current", "state", …}]}`. */
+/** Which contexts there are, where, and how they are, as JSON: `{"root": {"path"}, "clusters": [{"name", "path", "server", …}]}`. */
 export const clusters = {
   name: 'clusters',
+  title: 'the clusters that are served, and their state',
   access: 'caller',
-  isServed: ({ allContexts }) => allContexts,
-  create({ clusterStates }) {
+  create({ clusterStates, apiPaths }) {
     return async (_request, reply) => {
       reply.headers({
         'Content-Type': 'application/json',
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',
       });
-      return `${JSON.stringify({ clusters: await clusterStates.states() }, undefined, 2)}\n`;
+      const { root, sandboxesProxiedPages } = apiPaths;
+      const states = (await clusterStates.states()).map(({ name, ...state }) => {
+        return { name, path: apiPaths.of(name), ...state };
+      });
+      const answer = { root: { path: root }, sandboxesProxiedPages, clusters: states };
+      return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },
 } as const satisfies OwnEndpoint;

@@ -5,6 +5,7 @@ import type { OwnEndpoint } from './own-endpoint.js';
 /** A kubeconfig for this proxy, as the caller reached it. */
 export const kubeconfig = {
   name: 'kubeconfig',
+  title: 'a kubeconfig for clients of this proxy',
   access: 'optional',
   create({ kubeconfigFor }) {
     return async ({ context }, reply) => {

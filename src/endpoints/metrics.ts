@@ -5,6 +5,7 @@ import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
 /** The proxy's own metrics. */
 export const metrics = {
   name: 'metrics',
+  title: "the proxy's own metrics",
   access: 'caller',
   create({ exposition }: Pick<OwnEndpointParts, 'exposition'>): RouteHandlerMethod {
     return async (request, reply) => {

@@ -1,8 +1,18 @@
 import { clusters } from './clusters.js';
+import { explorer } from './explorer.js';
+import { index } from './index-page.js';
 import { kubeconfig } from './kubeconfig-endpoint.js';
 import { metrics } from './metrics.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 import { livez, readyz } from './probes.js';
 
-/** Every endpoint of the proxy's own below `/-/`. A new one needs an entry here and nothing else. */
-export const ownEndpoints: readonly OwnEndpoint[] = [metrics, livez, readyz, clusters, kubeconfig];
+/** Every endpoint of the proxy's own below `/-/`, in the order of the index. A new one needs an entry here and nothing else. */
+export const ownEndpoints: readonly OwnEndpoint[] = [
+  index,
+  explorer,
+  clusters,
+  kubeconfig,
+  metrics,
+  livez,
+  readyz,
+];

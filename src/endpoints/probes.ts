@@ -2,14 +2,15 @@ import type { RouteHandlerMethod } from 'fastify';
 import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
 
 /** Whether the process answers. */
-export const livez = probe('livez');
+export const livez = probe('livez', 'whether the process answers');
 
 /** Whether the proxy can serve requests. */
-export const readyz = probe('readyz');
+export const readyz = probe('readyz', 'whether requests can be served; ?verbose lists the checks');
 
-function probe(name: 'livez' | 'readyz') {
+function probe(name: 'livez' | 'readyz', title: string) {
   return {
     name,
+    title,
     access: 'public',
     create({ health }: Pick<OwnEndpointParts, 'health'>): RouteHandlerMethod {
       return async (request, reply) => {

@@ -11,17 +11,23 @@ const options = defineOptions('Filter', {
   },
 });
 
+type ProxiedPageOptions = OptionValues<typeof options> & { readonly allContexts: boolean };
+
+/** Whether pages that come through the API server's proxy subresource are sandboxed. */
+export function sandboxesProxiedPages(
+  { sandboxProxiedPages, allContexts }: ProxiedPageOptions,
+  authentication: GuardParts['authentication'],
+): boolean {
+  // A page of one cluster would have the origin of all others.
+  return sandboxProxiedPages ?? (authentication !== undefined || allContexts);
+}
+
 /** Keeps pages that come through the API server's proxy subresource away from the API. */
 export const proxiedPage = {
   name: 'proxied page',
   options,
-  create(
-    { sandboxProxiedPages, allContexts }: OptionValues<typeof options> & { readonly allContexts: boolean },
-    { authentication }: GuardParts,
-  ): AnswerFields | undefined {
-    // A page of one cluster would have the origin of all others.
-    const isInForce = sandboxProxiedPages ?? (authentication !== undefined || allContexts);
-    return isInForce
+  create(options: ProxiedPageOptions, { authentication }: GuardParts): AnswerFields | undefined {
+    return sandboxesProxiedPages(options, authentication)
       ? ({ mount, sent }) =>
           (mount.isApi || mount.namesContext) && mayBeProxiedPage(sent.path) ? sandbox : undefined
       : undefined;

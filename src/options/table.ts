@@ -9,6 +9,7 @@ import { apiServer } from './api-server.js';
 import { audit } from './audit.js';
 import { contexts } from './contexts.js';
 import { credentials } from './credentials.js';
+import { explorer } from './explorer.js';
 import { exposure } from './exposure.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
@@ -21,6 +22,7 @@ export const optionOwners = [
   listening,
   tls,
   publicUrl,
+  explorer,
   adminListener,
   processes,
   ...authenticationMethods,

@@ -2,6 +2,7 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { KubeconfigContext, KubeconfigFacts } from '../endpoints/kubeconfig.js';
 import { addressFor } from '../endpoints/own-address.js';
 import type { RequestContext } from '../request/context.js';
+import { rootPath } from './api-paths.js';
 import type { Tls } from './listener/tls.js';
 import { apiPath, contextPath } from './mounts.js';
 
@@ -27,8 +28,7 @@ const ownName = 'kube-api-proxy';
  * them learns their names. Undefined where the proxy has no address that a client could use.
  */
 export function createKubeconfigFacts({ options, registry, tls, callerEntries }: KubeconfigParts) {
-  const { publicUrl, disableFilter, apiPrefix, appendServerPath } = options;
-  const prefix = apiPath(apiPrefix);
+  const { publicUrl, disableFilter, apiPrefix } = options;
   const sources = { publicUrl, trustsHost: !disableFilter };
   // Something else may end TLS at a public URL.
   const authority = (): string | undefined =>
@@ -37,13 +37,11 @@ export function createKubeconfigFacts({ options, registry, tls, callerEntries }:
   const namespaceOf = (name: string): string =>
     registry.contexts.find(context => context.name === name)?.namespace ?? '';
   const contextsFor = (isStranger: boolean): readonly KubeconfigContext[] => {
-    if (isStranger) return [{ name: ownName, path: prefix, namespace: '' }];
+    if (isStranger) return [{ name: ownName, path: apiPath(apiPrefix), namespace: '' }];
     const current = registry.default;
-    // Clients send the path of the server's URL themselves, as to kubectl proxy.
-    const serverPath = appendServerPath ? '' : (current.endpoint?.config.server.path ?? '');
     const root = {
       name: nameOfRoot(current.name, registry.names),
-      path: prefix + serverPath,
+      path: rootPath(options, registry),
       namespace: namespaceOf(current.name),
     };
     const others = [...registry.names].map(name => ({

@@ -1,4 +1,5 @@
 import type { Cluster } from '../clusters/cluster.js';
+import type { OwnEndpoint } from '../endpoints/own-endpoint.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { Destination, Mount } from '../request/mount.js';
@@ -13,6 +14,8 @@ export interface MountOptions {
   readonly appendServerPath: boolean;
   /** Whether contexts are served below `/clusters/`. */
   readonly allContexts: boolean;
+  /** Whether the page that shows the API is served. */
+  readonly explorer: boolean;
 }
 
 /** The clusters that mounts go to. */
@@ -89,28 +92,21 @@ export function hiddenPaths(names: ReadonlySet<string>): readonly HiddenPath[] {
  * context; all others are the API server's to answer.
  */
 export function createMounts(
-  { apiPrefix, wwwPrefix, appendServerPath, allContexts }: MountOptions,
+  { apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }: MountOptions,
   clusters: MountedClusters,
 ): (rawUrl: string) => Destination {
   const api: Mount = {
     ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true, namesContext: false },
     appendsServerPath: appendServerPath,
   };
-  const ownMounts = new Map(
-    ownEndpoints
-      .filter(({ isServed }) => isServed === undefined || isServed({ allContexts }))
-      .map(({ name, access }): [string, Mount] => {
-        const route = ownPrefix + name;
-        return [route, { ...own, route, access }];
-      }),
-  );
+  const findOwn = createOwnSearch(servedEndpoints({ explorer }));
   const removed = apiPath(apiPrefix);
   const findContext = createContextSearch(clusters);
   const at = (mount: Mount, target: string, prefix = '', cluster = clusters.default): Destination => {
     return { mount, target, prefix, cluster };
   };
   return rawUrl => {
-    if (rawUrl.startsWith(ownPrefix)) return at(ownMounts.get(pathOf(rawUrl)) ?? noMount, rawUrl);
+    if (rawUrl.startsWith(ownPrefix)) return at(findOwn(pathOf(rawUrl)), rawUrl);
     if (allContexts && isUnder(rawUrl, clustersPrefix)) {
       const found = findContext(rawUrl);
       if (found === undefined) return at(unknownContextMount, rawUrl);
@@ -125,6 +121,26 @@ export function createMounts(
     if (isApi) return at(api, withoutPrefix(rawUrl, removed), removed);
     // What is not a path goes to the guards, which say so.
     return at(rawUrl.charCodeAt(0) === 0x2f ? noMount : api, rawUrl);
+  };
+}
+
+/** The endpoints of the proxy's own that the options ask for. */
+export function servedEndpoints(options: Pick<MountOptions, 'explorer'>): readonly OwnEndpoint[] {
+  return ownEndpoints.filter(({ isServed }) => isServed === undefined || isServed(options));
+}
+
+/** Finds what answers at a path below `/-/`. */
+function createOwnSearch(endpoints: readonly OwnEndpoint[]): (path: string) => Mount {
+  const mounts = new Map(
+    endpoints.map(({ name, access }): [string, Mount] => {
+      const route = ownPrefix + name;
+      return [route, { ...own, route, access }];
+    }),
+  );
+  const folders = endpoints.map(({ name }) => ownPrefix + name).filter(path => /[^/-]\/$/.test(path));
+  return path => {
+    const folder = folders.find(folder => path.startsWith(folder) || path === folder.slice(0, -1));
+    return mounts.get(folder ?? path) ?? noMount;
   };
 }
 

@@ -6,9 +6,9 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ClusterStates } from '../clusters/states.js';
 import type { Health } from '../endpoints/health.js';
 import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
-import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
+import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { Rejection } from '../guard/rejection.js';
 import type { RequestSlots } from '../guard/request-slots.js';
 import { StatusError } from '../kubernetes/status.js';
@@ -21,6 +21,7 @@ import { listenForUpgrades } from '../proxy/upgrade-listener.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
 import { Accounting, type AccountingParts, type MeasuredClusters, requestIdOf } from './accounting.js';
+import { createApiPaths } from './api-paths.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { createKubeconfigFacts } from './kubeconfig-facts.js';
 import {
@@ -34,7 +35,14 @@ import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
-import { apiRoute, createMounts, filesMount, ownPrefix, unknownContextMount } from './mounts.js';
+import {
+  apiRoute,
+  createMounts,
+  filesMount,
+  ownPrefix,
+  servedEndpoints,
+  unknownContextMount,
+} from './mounts.js';
 
 /** The API servers that there are, and what is measured of each. */
 interface ServedClusters extends MeasuredClusters {
@@ -50,6 +58,7 @@ type ServerOptions = GuardOptions & {
   readonly www: string;
   readonly wwwPrefix: string;
   readonly appendServerPath: boolean;
+  readonly explorer: boolean;
   /** Milliseconds, as the next one; 0 is off. */
   readonly requestTimeout: number;
   readonly keepalive: number;
@@ -138,10 +147,12 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
 
   const { tls, callerEntries } = parts;
-  const kubeconfigFor = createKubeconfigFacts({ options, registry: clusters.registry, tls, callerEntries });
-  // Requests come here only for those that have a mount.
-  for (const { name, create } of ownEndpoints) {
-    app.get(ownPrefix + name, create({ exposition, health, clusterStates, kubeconfigFor }));
+  const { registry } = clusters;
+  const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
+  const apiPaths = createApiPaths(options, registry, sandboxesProxiedPages(options, authentication));
+  const served = servedEndpoints(options);
+  for (const { name, create } of served) {
+    app.get(ownPrefix + name, create({ exposition, health, clusterStates, apiPaths, kubeconfigFor, served }));
   }
   if (options.www !== '') {
     const { staticFiles } = await import('../endpoints/static-files.js');
@@ -199,10 +210,10 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
 }
 
 function createApp({ options, clusters, metrics, tls }: ServerParts): FastifyInstance {
-  const { apiPrefix, appendServerPath, allContexts } = options;
+  const { apiPrefix, appendServerPath, allContexts, explorer } = options;
   const wwwPrefix = options.www === '' ? undefined : options.wwwPrefix;
   const destinationOf = createMounts(
-    { apiPrefix, wwwPrefix, appendServerPath, allContexts },
+    { apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer },
     clusters.registry,
   );
   const http = {

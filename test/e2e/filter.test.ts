@@ -264,7 +264,7 @@ for (const leg of eachLeg) {
         '/-/none',
         '/-/api/v1/pods',
         '/-/%6eone',
-        '/-/',
+        '/-//',
       ]) {
         await refused(proxies.strict, 404, { leg, target }, /not served/);
       }

@@ -35,8 +35,9 @@ const env = {
 /** Runs `npm pack` in a copy of the project, which it changes for a moment, with the dist/ that is there; gives the package's path. */
 async function pack(): Promise<{ readonly file: string; readonly files: readonly string[] }> {
   const project = join(folder, 'project');
+  const metafiles = ['bundle', 'libraries', 'explorer'].map(name => `build/${name}.json`);
   const copied = ['package.json', 'package-lock.json', '.npmrc', 'LICENSE', 'README.md'];
-  for (const name of [...copied, 'dist', 'deploy/release', 'build/bundle.json', 'build/libraries.json']) {
+  for (const name of [...copied, 'dist', 'deploy/release', ...metafiles]) {
     await cp(projectFile(name), join(project, name), { recursive: true });
   }
   await symlink(projectFile('node_modules'), join(project, 'node_modules'));
@@ -112,7 +113,16 @@ test("the package's bill of materials names what is in the bundle, with licences
   const { component } = bom.metadata;
   assert.deepEqual([component.name, component.version], ['kube-api-proxy', version]);
   const names = bom.components.map(({ name }) => name);
-  for (const name of ['fastify', '@fastify/http-proxy', 'yaml', 'prom-client', 'pino', 're2js', 'socks']) {
+  for (const name of [
+    'fastify',
+    '@fastify/http-proxy',
+    'yaml',
+    'prom-client',
+    'pino',
+    're2js',
+    'socks',
+    'preact',
+  ]) {
     assert.ok(names.includes(name), name);
   }
   for (const name of ['typescript', 'esbuild', 'knip', 'tsx']) assert.ok(!names.includes(name), name);

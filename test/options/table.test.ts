@@ -30,6 +30,7 @@ describe('the defaults', () => {
       allContexts: false,
       contexts: '.*',
       publicUrl: '',
+      explorer: true,
       address: '127.0.0.1',
       unixSocket: '',
       apiPrefix: '/',

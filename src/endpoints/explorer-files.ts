@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import type { Coding } from './content-coding.js';
+
+/** One file of the page, in each form that it is sent in. */
+interface ExplorerFile {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly codings: Readonly<Record<Coding, { readonly content: Buffer; readonly etag: string }>>;
+}
+
+/** By their names below the page's path; the page itself has an empty one. */
+export type ExplorerFiles = ReadonlyMap<string, ExplorerFile>;
+
+/** Where the build puts them: beside the bundle that this is part of. */
+const built = new URL('explorer/', import.meta.url);
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/**
+ * Nothing but the page's own files and this origin's API. Trusted Types are required and no policy makes any, so that no script can
+ * turn a text into markup. Nobody frames the page, and a page that opens it has no way to it.
+ */
+const pageHeaders = {
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; '),
+  'Cache-Control': 'no-cache',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'X-Frame-Options': 'DENY',
+};
+
+/** The names of all others have a hash of their content. */
+const hashedHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
+
+const commonHeaders = {
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** Reads all files of the page, half a megabyte in all; there are none where it has not been built. */
+export async function readExplorerFiles(folder = built): Promise<ExplorerFiles> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const plain = names.filter(name => extname(name) in types);
+  return new Map(
+    await Promise.all(
+      plain.map(async (name): Promise<[string, ExplorerFile]> => {
+        const isPage = name === 'index.html';
+        const [identity, gzip, br] = await Promise.all(
+          ['', '.gz', '.br'].map(async end => {
+            const content = await readFile(new URL(name + end, folder));
+            const hash = createHash('sha256').update(content).digest('base64url');
+            return { content, etag: `"${hash}"` };
+          }),
+        );
+        if (identity === undefined || gzip === undefined || br === undefined) throw new Error(name);
+        const headers = {
+          'Content-Type': types[extname(name)] as string,
+          ...commonHeaders,
+          ...(isPage ? pageHeaders : hashedHeaders),
+        };
+        return [isPage ? '' : name, { headers, codings: { identity, gzip, br } }];
+      }),
+    ),
+  );
+}

@@ -1,0 +1,32 @@
+import { StatusError } from '../kubernetes/status.js';
+import { type Coding, preferredCoding } from './content-coding.js';
+import type { ExplorerFiles } from './explorer-files.js';
+import type { OwnEndpoint } from './own-endpoint.js';
+
+const folder = '/-/ui/';
+
+/** The page that shows the API in a browser. It holds no data: what it shows, it asks for as its reader. */
+export const explorer = {
+  name: 'ui/',
+  title: 'the API in the browser',
+  access: 'public',
+  isServed: options => options.explorer,
+  create() {
+    let reading: Promise<ExplorerFiles> | undefined;
+    return async (request, reply) => {
+      const { path } = request.context.target;
+      // Relative, for the proxy may have another path from outside.
+      if (path === '/-/ui') return reply.redirect('ui/', 301);
+      // Most programs are never asked for the page: nothing of it is read before it is.
+      reading ??= import('./explorer-files.js').then(({ readExplorerFiles }) => readExplorerFiles());
+      const file = (await reading).get(path.slice(folder.length));
+      if (file === undefined) throw new StatusError(404, `${path} is not served here`);
+      const coding: Coding = preferredCoding(request.headers['accept-encoding']);
+      const { content, etag } = file.codings[coding];
+      reply.headers({ ...file.headers, ETag: etag, Vary: 'Accept-Encoding' });
+      if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send();
+      if (coding !== 'identity') reply.header('Content-Encoding', coding);
+      return content;
+    };
+  },
+} as const satisfies OwnEndpoint;

@@ -1,0 +1,41 @@
+import type { OwnEndpoint } from './own-endpoint.js';
+
+/** What is below `/-/`: a page for browsers, and text for everyone else. It is public, so it names nothing but paths. */
+export const index = {
+  name: '',
+  title: 'this index',
+  access: 'public',
+  create({ served }) {
+    const others = served.filter(({ name }) => name !== '');
+    const text = others.map(({ name, title }) => `/-/${name.padEnd(12)}${title}\n`).join('');
+    const html = pageOf(others);
+    return async (request, reply) => {
+      const wantsHtml = /\btext\/html\b/.test(request.headers.accept ?? '');
+      reply.type(`text/${wantsHtml ? 'html' : 'plain'}; charset=utf-8`).headers({
+        'Cache-Control': 'no-cache',
+        'Content-Security-Policy':
+          "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        'Referrer-Policy': 'no-referrer',
+        'X-Content-Type-Options': 'nosniff',
+        Vary: 'Accept',
+      });
+      return wantsHtml ? html : text;
+    };
+  },
+} as const satisfies OwnEndpoint;
+
+/** Nothing in it comes from anywhere but the source. */
+function pageOf(endpoints: readonly OwnEndpoint[]): string {
+  const rows = endpoints.map(({ name, title }) => `<dt><a href="${name}">/-/${name}</a><dd>${title}\n`);
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>kube-api-proxy</title>
+<h1>kube-api-proxy</h1>
+<dl>
+${rows.join('')}</dl>
+</html>
+`;
+}

@@ -1,0 +1,28 @@
+import type { ClusterRegistry } from '../clusters/registry.js';
+import type { ApiPaths } from '../endpoints/api-paths.js';
+import { apiPath, contextPath } from './mounts.js';
+
+/** What stands before the path of a request to the API server of `/`, without a final slash. */
+export function rootPath(
+  { apiPrefix, appendServerPath }: { readonly apiPrefix: string; readonly appendServerPath: boolean },
+  registry: Pick<ClusterRegistry, 'default'>,
+): string {
+  // Clients send the path of the server's URL themselves, as to kubectl proxy.
+  const serverPath = appendServerPath ? '' : (registry.default.endpoint?.config.server.path ?? '');
+  return apiPath(apiPrefix) + serverPath;
+}
+
+/** Says where callers find the API servers. */
+export function createApiPaths(
+  options: Parameters<typeof rootPath>[0],
+  registry: ClusterRegistry,
+  sandboxesProxiedPages: boolean,
+): ApiPaths {
+  return {
+    get root() {
+      return rootPath(options, registry);
+    },
+    of: name => (registry.names.has(name) ? contextPath(name) : rootPath(options, registry)),
+    sandboxesProxiedPages,
+  };
+}

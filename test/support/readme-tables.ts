@@ -1,16 +1,22 @@
+import { readFileSync } from 'node:fs';
 import type { MetricDescription } from '../../src/observability/metrics/metrics.js';
 import { definitionOf, flagName, optionKeys } from '../../src/options/table.js';
+import { chartValues } from './chart-values.js';
 import { createIdleMetrics } from './metrics.js';
+import { projectFile } from './project.js';
 
-/** The tables of the README that are made of the code. Each stands between comments of its name: `<!-- flags -->` and `<!-- /flags -->`. */
-export const tables = { flags: flagTable, metrics: metricTable } as const;
+/** The documents with tables that are made of the code. */
+export const documents = ['README.md', 'deploy/helm/kube-api-proxy/README.md'] as const;
 
-/** What the README has between the comments of a table; undefined without them. */
+/** These tables. Each stands between comments of its name: `<!-- flags -->` and `<!-- /flags -->`. */
+export const tables = { flags: flagTable, metrics: metricTable, values: chartTable } as const;
+
+/** What a document has between the comments of a table; undefined without them. */
 export function writtenTable(readme: string, name: keyof typeof tables): string | undefined {
   return betweenComments(name).exec(readme)?.[2];
 }
 
-/** The README with its tables as the code has them. */
+/** A document with its tables as the code has them. */
 export function withTables(readme: string): string {
   return Object.entries(tables).reduce(
     (text, [name, make]) =>
@@ -44,4 +50,13 @@ function metricTable(): string {
     .filter(({ name }) => name.startsWith('kube_api_proxy_'))
     .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
   return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;
+}
+
+function chartTable(): string {
+  const values = chartValues(readFileSync(projectFile('deploy/helm/kube-api-proxy/values.yaml'), 'utf8'));
+  const rows = values.map(({ path, default: value, comment }) => {
+    const written = JSON.stringify(value);
+    return rowOf([`\`${path}\``, written.length > 60 ? 'see `values.yaml`' : `\`${written}\``, comment]);
+  });
+  return `| value | default | what |\n|---|---|---|\n${rows.join('')}`;
 }

@@ -1,6 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { projectFile } from './project.js';
-import { withTables } from './readme-tables.js';
+import { documents, withTables } from './readme-tables.js';
 
-const readme = projectFile('README.md');
-await writeFile(readme, withTables(await readFile(readme, 'utf8')));
+for (const document of documents) {
+  const file = projectFile(document);
+  await writeFile(file, withTables(await readFile(file, 'utf8')));
+}

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse, parseAllDocuments } from 'yaml';
+import { chartValues } from '../support/chart-values.js';
+import { helm, helmTest } from '../support/helm.js';
+import { kubectlTest } from '../support/kubectl.js';
+import { projectFile } from '../support/project.js';
+import { tables, writtenTable } from '../support/readme-tables.js';
+import { type Manifest, only, optionsOf, proxyOf, render } from './manifests.js';
+
+const chart = projectFile('deploy/helm/kube-api-proxy');
+const labelsOfHelm = [
+  'app.kubernetes.io/instance',
+  'app.kubernetes.io/version',
+  'app.kubernetes.io/managed-by',
+  'helm.sh/chart',
+];
+
+function read(file: string): string {
+  return readFileSync(`${chart}/${file}`, 'utf8');
+}
+
+/** What the chart makes with these values, in the namespace kube-api-proxy. */
+function template(values: Readonly<Record<string, unknown>> = {}, release = 'kube-api-proxy'): Manifest[] {
+  const sets = Object.entries(values).flatMap(([path, value]) => [
+    '--set-json',
+    `${path}=${JSON.stringify(value)}`,
+  ]);
+  const { code, stdout, stderr } = helm([
+    ...['template', release, chart, '--namespace=kube-api-proxy'],
+    ...sets,
+  ]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  // As the API server reads it, 0440 is a number with the base 8.
+  return parseAllDocuments(stdout, { version: '1.1' }).map(document => document.toJS() as Manifest);
+}
+
+function problemWith(values: string): string {
+  const { code, stderr } = helm(['template', 'x', chart, `--set-json=${values}`]);
+  assert.notEqual(code, 0);
+  return stderr;
+}
+
+/** The object without the labels by which Helm finds its own. */
+function withoutHelmLabels(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (key, inner: unknown) =>
+    labelsOfHelm.includes(key) ? undefined : inner,
+  );
+}
+
+const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.name}`;
+
+function byName(manifests: readonly Manifest[]): Map<string, Manifest> {
+  return new Map(manifests.map(manifest => [nameOf(manifest), manifest]));
+}
+
+kubectlTest('by default the chart makes the objects of deploy/gateway, but its namespace', async t => {
+  if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+  const expected = byName((await render('gateway')).filter(({ kind }) => kind !== 'Namespace'));
+  const made = byName(template());
+  assert.deepEqual([...made.keys()].sort(), [...expected.keys()].sort());
+  for (const [name, manifest] of expected) {
+    const own = withoutHelmLabels(made.get(name)) as Manifest;
+    // Every object of a chart has its labels.
+    const { labels: _, ...metadata } = own.metadata;
+    const labels = manifest.metadata.labels && { labels: manifest.metadata.labels };
+    assert.deepEqual({ ...own, metadata: { ...metadata, ...labels } }, manifest, name);
+  }
+});
+
+helmTest('helm lints the chart without a complaint', () => {
+  const { code, stdout } = helm(['lint', '--strict', chart]);
+  assert.equal(code, 0, stdout);
+});
+
+helmTest('two releases in one namespace share no object and no Pod', () => {
+  const names = [...template({}, 'one'), ...template({}, 'two')].map(nameOf);
+  assert.equal(new Set(names).size, names.length);
+  const { labels } = only(template({}, 'one'), 'Deployment').spec.template.metadata;
+  const { selector } = only(template({}, 'two'), 'Service').spec;
+  assert.ok(Object.entries(selector).some(([label, value]) => labels[label] !== value));
+});
+
+/** Values of every kind but the switches, and what the chart makes of each. */
+const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>> = {
+  'image.repository': ['registry.example/proxy', /"image":"registry\.example\/proxy@/],
+  'image.digest': [`sha256:${'0'.repeat(64)}`, /proxy@sha256:0{64}"/],
+  'image.pullPolicy': ['Always', /"imagePullPolicy":"Always"/],
+  'image.pullSecrets': [[{ name: 'registry' }], /"imagePullSecrets":\[\{"name":"registry"\}\]/],
+  'callers.users': [['bob'], /"resources":\["users"\],"resourceNames":\["bob"\]/],
+  'callers.serviceAccounts': [['ci'], /"resources":\["serviceaccounts"\],"resourceNames":\["ci"\]/],
+  'callers.groups': [['system:authenticated'], /"resourceNames":\["system:authenticated"\]/],
+  'tls.secretName': ['certificate', /"secretName":"certificate"/],
+  acceptHosts: [['^gw\\.example$'], /,\^gw\\\\\.example\$"/],
+  'limits.requestsInflightPerUser': [2_000_001, /--max-requests-inflight-per-user=2000001"/],
+  'limits.longrunningRequestsPerUser': [2_000_002, /--max-longrunning-requests-per-user=2000002"/],
+  'limits.ratePerUser': [2_000_003, /--rate-limit=2000003"/],
+  'limits.burstPerUser': [2_000_004, /--rate-limit-burst=2000004"/],
+  extraArgs: [['--read-only'], /"--read-only"/],
+  extraEnv: [[{ name: 'TZ', value: 'UTC' }], /"env":\[\{"name":"TZ","value":"UTC"\}\]/],
+  extraVolumes: [[{ name: 'ca', emptyDir: {} }], /\{"emptyDir":\{\},"name":"ca"\}/],
+  extraVolumeMounts: [[{ name: 'ca', mountPath: '/ca' }], /\{"mountPath":"\/ca","name":"ca"\}/],
+  'shutdown.preStop': [11, /"sleep":\{"seconds":11\}/],
+  'shutdown.delay': [12, /"--shutdown-delay=12s"/],
+  'shutdown.grace': [13, /"--shutdown-grace=13s"/],
+  'service.type': ['LoadBalancer', /"type":"LoadBalancer"/],
+  'service.port': [8443, /"port":8443,"targetPort":"https"/],
+  'service.annotations': [{ of: 'service' }, /"annotations":\{"of":"service"\}/],
+  'service.loadBalancerSourceRanges': [['192.0.2.0/24'], /"loadBalancerSourceRanges":\["192\.0\.2\.0\/24"\]/],
+  'autoscaling.minReplicas': [3, /"minReplicas":3/],
+  'autoscaling.maxReplicas': [9, /"maxReplicas":9/],
+  'autoscaling.averageCpu': ['800m', /"averageValue":"800m"/],
+  resources: [{ limits: { memory: '1Gi' } }, /"memory":"1Gi"/],
+  'networkPolicy.clients': [
+    [{ ipBlock: { cidr: '192.0.2.1/32' } }],
+    /192\.0\.2\.1\/32"\}\}\],"ports":\[.{16,20}"port":"https"/,
+  ],
+  'networkPolicy.monitoring': [
+    [{ ipBlock: { cidr: '192.0.2.2/32' } }],
+    /192\.0\.2\.2\/32"\}\}\],"ports":\[.{16,20}"port":"admin"/,
+  ],
+  'networkPolicy.egress': [[{ ports: [{ port: 1 }] }], /"egress":\[\{"ports":\[\{"port":1\}\]\}\]/],
+  'serviceAccount.annotations': [{ of: 'account' }, /"annotations":\{"of":"account"\}/],
+  'serviceMonitor.enabled': [true, /"kind":"ServiceMonitor"/],
+  'serviceMonitor.labels': [{ release: 'prometheus' }, /"release":"prometheus"/],
+  podAnnotations: [{ of: 'pod' }, /"annotations":\{"of":"pod"\}/],
+  podLabels: [{ team: 'a' }, /"team":"a"/],
+  priorityClassName: ['high', /"priorityClassName":"high"/],
+  nodeSelector: [{ disk: 'ssd' }, /"nodeSelector":\{"disk":"ssd"\}/],
+  tolerations: [[{ operator: 'Exists' }], /"tolerations":\[\{"operator":"Exists"\}\]/],
+  affinity: [{ nodeAffinity: {} }, /"affinity":\{"nodeAffinity":\{\}\}/],
+  nameOverride: ['other', /"app\.kubernetes\.io\/name":"other"/],
+  fullnameOverride: ['gateway', /"kind":"Deployment","metadata":\{"name":"gateway"/],
+};
+
+/** The switches, away from their defaults, and what goes with those. */
+const switches = {
+  'image.tag': '9.9.9',
+  auditLog: false,
+  'autoscaling.enabled': false,
+  replicas: 5,
+  'podDisruptionBudget.enabled': false,
+  'networkPolicy.enabled': false,
+  'rbac.create': false,
+};
+
+helmTest('every value of the chart is used, and the program takes the arguments', () => {
+  assert.deepEqual(
+    chartValues(read('values.yaml'))
+      .map(({ path }) => path)
+      .sort(),
+    [...Object.keys(settings), ...Object.keys(switches)].sort(),
+  );
+  const made = template(Object.fromEntries(Object.entries(settings).map(([path, [value]]) => [path, value])));
+  const text = JSON.stringify(made);
+  for (const [path, [, expected]] of Object.entries(settings)) assert.match(text, expected, path);
+  const pod = only(made, 'Deployment').spec.template.spec;
+  optionsOf(proxyOf(pod));
+  assert.equal(pod.terminationGracePeriodSeconds, 11 + 12 + 13 + 5);
+
+  const switched = template(switches);
+  assert.deepEqual(switched.map(({ kind }) => kind).sort(), ['Deployment', 'Service', 'ServiceAccount']);
+  const { replicas, template: pods } = only(switched, 'Deployment').spec;
+  const proxy = proxyOf(pods.spec);
+  assert.deepEqual([replicas, proxy.image], [5, 'kube-api-proxy:9.9.9']);
+  assert.equal(optionsOf(proxy).auditLogPath, '');
+});
+
+helmTest('an empty list of callers or peers lets nobody in, instead of everybody', () => {
+  const rules = only(template({ 'callers.users': [], 'callers.serviceAccounts': [] }), 'ClusterRole').rules;
+  for (const { resources = [], resourceNames = [] } of rules) {
+    for (const resource of ['users', 'serviceaccounts']) assert.ok(!resources.includes(resource));
+    if (resources.includes('groups')) assert.ok(resourceNames.length > 0);
+  }
+  const { ingress } = only(template({ 'networkPolicy.clients': [] }), 'NetworkPolicy').spec;
+  assert.deepEqual(
+    ingress.map(({ ports }) => ports),
+    [[{ protocol: 'TCP', port: 'admin' }]],
+  );
+});
+
+helmTest('a Service beyond the cluster does not show the admin port', () => {
+  const services = template({ 'service.type': 'LoadBalancer' }).filter(({ kind }) => kind === 'Service');
+  assert.deepEqual(
+    services.map(({ metadata, spec }) => [metadata.name, spec.ports.map(({ name }) => name)]),
+    [
+      ['kube-api-proxy', ['https']],
+      ['kube-api-proxy-admin', ['admin']],
+    ],
+  );
+});
+
+helmTest('a value that the chart does not know, or of another type, is an error', () => {
+  assert.match(problemWith('image.tagg="1"'), /additional properties 'tagg' not allowed/);
+  assert.match(problemWith('replicas="three"'), /at '\/replicas'/);
+  assert.match(problemWith('callers.groups=["developers"]'), /system:authenticated/);
+  assert.match(problemWith('acceptHosts=["a,b"]'), /at '\/acceptHosts\/0'/);
+});
+
+helmTest('the notes after an installation name the Secret, and warn of the example callers', () => {
+  const notes = (...args: string[]) =>
+    helm(['install', 'x', chart, '--dry-run=client', '--namespace=y', ...args]).stdout;
+  assert.match(notes(), /create secret tls x-kube-api-proxy-tls/);
+  assert.match(notes(), /WARNING: callers\.users/);
+  assert.doesNotMatch(notes('--set-json=callers.users=["bob"]'), /WARNING/);
+});
+
+test('the chart has the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(projectFile('package.json'), 'utf8')) as { version: string };
+  const { version: own, appVersion } = parse(read('Chart.yaml')) as Record<string, string>;
+  assert.deepEqual([own, appVersion], [version, version]);
+});
+
+test('every value of the chart has a comment, a place in the schema, and a row in the README', () => {
+  const schema = JSON.parse(read('values.schema.json')) as Schema;
+  for (const { path, comment } of chartValues(read('values.yaml'))) {
+    assert.match(comment, /^\S.*\.$/, path);
+    const found = path.split('.').reduce<Schema | undefined>((at, key) => at?.properties?.[key], schema);
+    assert.ok(found, path);
+  }
+  assert.equal(writtenTable(read('README.md'), 'values'), tables.values());
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+}

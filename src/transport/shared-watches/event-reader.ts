@@ -1,12 +1,37 @@
+import { MIMEType } from 'node:util';
+import { fieldValue } from '../../http/header-fields.js';
+import { JsonEventReader } from './json-events.js';
+import { ProtobufEventReader } from './protobuf-events.js';
 import type { EventReader } from './watch-event.js';
 
-export type { EventReader } from './watch-event.js';
-
 /**
- * The reader for the format of a watch response; undefined if its events cannot be shared.
+ * The reader for the format of a watch response; undefined if its events cannot be shared: CBOR, anything compressed, and what this
+ * program does not know. The API server sends `application/json`, for Tables too, and `application/vnd.kubernetes.protobuf;stream=watch` (apiserver
+ * `endpoints/handlers/watch.go`). Each response needs a reader of its own.
  *
- * @param headers Name, value, name, value, …
+ * @param headers The response's: name, value, name, value, …
  */
-export function createEventReader(_headers: readonly string[]): EventReader | undefined {
+export function createEventReader(headers: readonly string[]): EventReader | undefined {
+  const encoding = fieldValue(headers, 'content-encoding');
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return undefined;
+  const type = mediaType(fieldValue(headers, 'content-type'));
+  if (type === undefined) return undefined;
+  const { essence, params } = type;
+  const stream = params.get('stream');
+  for (const [name, value] of params) {
+    if (name !== 'stream' && (name !== 'charset' || value.toLowerCase() !== 'utf-8')) return undefined;
+  }
+  if (essence === 'application/json' && (stream === null || stream === 'watch')) return new JsonEventReader();
+  if (essence === 'application/vnd.kubernetes.protobuf' && stream === 'watch')
+    return new ProtobufEventReader();
   return undefined;
+}
+
+function mediaType(text: string | undefined): MIMEType | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return new MIMEType(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -10,6 +10,8 @@ export interface WatchEvent {
   readonly bytes: Buffer;
   /** What a client gets if this is its first event: the same bytes, but for Tables, whose columns are in a watch's first event alone. */
   readonly first: Buffer;
+  /** Whether these are not the same. */
+  readonly hasOwnFirst: boolean;
 }
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -25,6 +27,11 @@ const types: ReadonlySet<unknown> = new Set<WatchEventType>([
 /** Whether this is one of the types that apimachinery `pkg/watch` has. */
 export function isWatchEventType(type: unknown): type is WatchEventType {
   return types.has(type);
+}
+
+/** An event that is the same for every client, whatever it has had before. */
+export function uniformEvent(type: WatchEventType, version: string, bytes: Buffer): WatchEvent {
+  return { type, version, bytes, first: bytes, hasOwnFirst: false };
 }
 
 /** Reads the events of one watch response. */

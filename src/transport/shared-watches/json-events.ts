@@ -1,0 +1,57 @@
+import { PendingBytes } from './pending-bytes.js';
+import { parseVersion } from './resource-version.js';
+import { isTable, TableEvents } from './table-events.js';
+import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } from './watch-event.js';
+
+const lineFeed = 0x0a;
+
+/**
+ * Reads a watch in JSON. The API server writes each event in one line (apimachinery `serializer/json`: Go's encoder ends every value
+ * with a newline, and leaves none inside, whatever `pretty` says). Of a repeated member the last one counts, as in Go; where Go would merge
+ * two objects into one, the event has no version here, and is an error.
+ */
+export class JsonEventReader implements EventReader {
+  readonly #pending = new PendingBytes();
+  readonly #tables = new TableEvents();
+
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void {
+    let start = 0;
+    for (let end = chunk.indexOf(lineFeed) + 1; end !== 0; end = chunk.indexOf(lineFeed, start) + 1) {
+      const bytes = this.#pending.takeWith(chunk.subarray(start, end));
+      start = end;
+      onEvent(this.#event(bytes));
+    }
+    if (start < chunk.length) this.#pending.append(chunk.subarray(start));
+  }
+
+  #event(bytes: Buffer): WatchEvent {
+    const { type, object } = asObject(parse(bytes));
+    if (!isWatchEventType(type)) throw new Error('a line of the watch has no type of an event');
+    const { kind, apiVersion, metadata, columnDefinitions } = asObject(object);
+    if (type === 'ERROR') return uniformEvent(type, '', bytes);
+    const { resourceVersion } = asObject(metadata);
+    const version = typeof resourceVersion === 'string' ? parseVersion(resourceVersion) : undefined;
+    if (version === undefined) throw new Error('an event of the watch has no numeric resourceVersion');
+    const event = uniformEvent(type, version, bytes);
+    return isTable(kind, apiVersion) ? this.#tables.event(event, columnDefinitions) : event;
+  }
+}
+
+/** As Latin-1, which reads faster than UTF-8: every name and value that matters here is ASCII. */
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('latin1'));
+  } catch {
+    // V8's message quotes the text, which may be a Secret.
+    throw new Error('a line of the watch is not valid JSON');
+  }
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  throw new Error('a line of the watch is not an event');
+}

@@ -7,12 +7,16 @@ import { validRegexpList } from '../guard/regexp-list.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
 import { createKnownResources, type KnownResources } from '../kubernetes/known-resources.js';
+import { systemClock } from '../lib/clock.js';
 import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
 import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
 import { hiddenPaths } from '../server/mounts.js';
+import { RingBudget } from '../transport/shared-watches/event-ring.js';
+import type { ShareOptions } from '../transport/shared-watches/share-watches.js';
+import { Turns } from '../transport/shared-watches/turns.js';
 import type { Component } from './components.js';
 
 /** What clusters are made with. */
@@ -47,6 +51,7 @@ const discoveryInterval = 10 * 60_000;
 export class Clusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
+  readonly #sharedWatches: ShareOptions | undefined;
   readonly #expiryWarnings = new Set<ExpiryWarning>();
   readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
   #isStarted = false;
@@ -58,7 +63,8 @@ export class Clusters implements Component {
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
-    const { options, onChange } = parts;
+    const { options, onChange, metrics } = parts;
+    this.#sharedWatches = options.shareWatches ? shareOptions(options, metrics) : undefined;
     const served = options.allContexts ? validRegexpList(options.contexts, { whole: true }) : undefined;
     this.registry = new ClusterRegistry({
       create: name => this.#create(name),
@@ -184,6 +190,7 @@ export class Clusters implements Component {
       },
       onConnect: metrics.traffic.connected,
       onFirstByte: metrics.traffic.firstByte,
+      sharedWatches: this.#sharedWatches,
     });
     return cluster;
   }
@@ -228,6 +235,19 @@ export class Clusters implements Component {
       },
     };
   }
+}
+
+function shareOptions(
+  { shareWatchesBuffer, shareWatchesResume }: Options,
+  { sharedWatches }: Metrics,
+): ShareOptions {
+  return {
+    budget: new RingBudget(shareWatchesBuffer),
+    resumeWithin: shareWatchesResume,
+    turns: new Turns(),
+    observer: sharedWatches,
+    clock: systemClock,
+  };
 }
 
 /** Milliseconds. */

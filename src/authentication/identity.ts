@@ -40,7 +40,7 @@ const serviceAccount = /^system:serviceaccount:([^:]+):[^:]+$/;
  * Throws an AuthenticationError for nobody.
  */
 export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
-  const { username, uid = '', groups, extra } = user;
+  const { username, uid = '', groups, extra, expires } = user;
   if (username === 'system:anonymous' || groups.includes('system:unauthenticated')) {
     throw new AuthenticationError('the credential stands for nobody (system:anonymous)');
   }
@@ -67,6 +67,7 @@ export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
     uid: uid === '' ? undefined : uid,
     groups: [...new Set(groups.filter(group => group !== '' && group !== authenticated)), authenticated],
     extra,
+    ...(expires !== undefined && { expires }),
   };
 }
 

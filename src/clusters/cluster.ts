@@ -5,9 +5,11 @@ import { StatusError } from '../kubernetes/status.js';
 import { createDial } from '../transport/dial/dial.js';
 import { createSecureContext } from '../transport/dial/tls.js';
 import { ConnectionPool } from '../transport/pool.js';
-import { renewOn401, type SessionRequest } from '../transport/renew-on-401.js';
+import { renewOn401 } from '../transport/renew-on-401.js';
 import { retryStale } from '../transport/retry-stale.js';
 import type { RoundTripper } from '../transport/round-trip.js';
+import { SharedWatches, type ShareOptions } from '../transport/shared-watches/share-watches.js';
+import type { WatchingRequest } from '../transport/shared-watches/watch-to-share.js';
 import { type Endpoint, haveSameConnections, type Session } from './endpoint.js';
 
 /** What stays the same whatever the configuration says. */
@@ -22,6 +24,8 @@ export interface ClusterOptions {
   readonly onConnect: (connect: number, tls: number | undefined) => void;
   /** Milliseconds from sending a client's request to the head of its response. */
   readonly onFirstByte: (milliseconds: number) => void;
+  /** How clients share watches; undefined if each has its own. */
+  readonly sharedWatches?: ShareOptions | undefined;
 }
 
 /** The configuration cannot be used: a 503 that says why. */
@@ -59,7 +63,8 @@ const retryInterval = 1_000;
  */
 export class Cluster {
   /** Sends clients' requests. */
-  readonly roundTripper: RoundTripper<SessionRequest<Session>>;
+  readonly roundTripper: RoundTripper<WatchingRequest<Session>>;
+  readonly #sharedWatches: SharedWatches<Session> | undefined;
   readonly #name: string;
   readonly #follow: FollowEndpoint;
   readonly #options: ClusterOptions;
@@ -76,7 +81,11 @@ export class Cluster {
     this.#name = name;
     this.#follow = follow;
     this.#options = options;
-    this.roundTripper = renewOn401({ sessions: this, onFirstByte: options.onFirstByte });
+    const roundTripper = renewOn401<Session>({ sessions: this, onFirstByte: options.onFirstByte });
+    const { sharedWatches } = options;
+    this.#sharedWatches =
+      sharedWatches && new SharedWatches({ ...sharedWatches, sessions: this, roundTripper });
+    this.roundTripper = this.#sharedWatches ?? roundTripper;
   }
 
   /** Name of the kubeconfig's context; empty where flags alone say what the API server is, and for that of `/` before it is open. */
@@ -192,6 +201,7 @@ export class Cluster {
   /** Lets open requests end, and takes no more: idle connections are closed, and the configuration is no longer followed. */
   close(): void {
     this.#isClosed = true;
+    this.#sharedWatches?.close();
     this.#followed?.close();
     this.#endpoint?.source.close();
     for (const pool of this.#pools) pool.close();
@@ -200,6 +210,7 @@ export class Cluster {
   /** Ends every connection too. */
   destroy(): void {
     this.close();
+    this.#sharedWatches?.destroy();
     for (const pool of this.#pools) pool.destroy();
   }
 

@@ -42,6 +42,16 @@ export function isSameServer(one: Endpoint, other: Endpoint): boolean {
   );
 }
 
+/** Equal for two endpoints that are the same API server. */
+export function serverKey(endpoint: Endpoint): string {
+  const { config, certificateAuthority } = endpoint;
+  return JSON.stringify([
+    connectionKey(endpoint),
+    certificateAuthority?.toString('latin1'),
+    config.server.path,
+  ]);
+}
+
 /** Whether a connection for one serves the other too, apart from client certificates. */
 export function haveSameConnections(one: Endpoint, other: Endpoint): boolean {
   return (

@@ -1,6 +1,6 @@
 import { shareCheck } from '../lib/shared-check.js';
+import { isAllowed, reviewAccess } from './access-review.js';
 import type { Cluster } from './cluster.js';
-import { postReview } from './own-request.js';
 
 /** A part of a user that impersonation needs a permission for. */
 export interface ImpersonationTarget {
@@ -11,8 +11,6 @@ export interface ImpersonationTarget {
 }
 
 const lifetime = { passed: 30_000, failed: 5_000 };
-const timeout = 5_000;
-const authorization = 'authorization.k8s.io/v1';
 
 /**
  * A check that resolves when the configured identity may impersonate all of these, and rejects naming what it may not. A permission
@@ -28,7 +26,9 @@ export function createImpersonationCheck(
 }
 
 async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]): Promise<void> {
-  const answers = await Promise.all(targets.map(target => isAllowed(cluster, target)));
+  const answers = await Promise.all(
+    targets.map(target => isAllowed(cluster, { verb: 'impersonate', ...target })),
+  );
   const refused = targets.filter((_, index) => answers[index] === false);
   if (refused.length === 0) return;
   const rules = await ownRules(cluster);
@@ -40,14 +40,6 @@ async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]):
   );
 }
 
-/** SelfSubjectAccessReview, which every authenticated user may create (`system:basic-user`). */
-async function isAllowed(cluster: Cluster, target: ImpersonationTarget): Promise<boolean> {
-  const status = await review(cluster, 'SelfSubjectAccessReview', {
-    resourceAttributes: { verb: 'impersonate', ...target },
-  });
-  return status['allowed'] === true;
-}
-
 interface Rule {
   readonly verbs?: readonly string[];
   readonly apiGroups?: readonly string[];
@@ -56,7 +48,7 @@ interface Rule {
 
 /** SelfSubjectRulesReview: the rules themselves, with those for some names among them. */
 async function ownRules(cluster: Cluster): Promise<readonly Rule[]> {
-  const { resourceRules } = await review(cluster, 'SelfSubjectRulesReview', { namespace: 'default' });
+  const { resourceRules } = await reviewAccess(cluster, 'SelfSubjectRulesReview', { namespace: 'default' });
   return Array.isArray(resourceRules) ? (resourceRules as Rule[]) : [];
 }
 
@@ -71,16 +63,6 @@ function covers(rule: Rule, { group, resource, subresource }: ImpersonationTarge
 
 function has(list: readonly string[] = [], item: string): boolean {
   return list.includes(item) || list.includes('*');
-}
-
-async function review(cluster: Cluster, kind: string, spec: object): Promise<Record<string, unknown>> {
-  const path = `/apis/${authorization}/${kind.toLowerCase()}s`;
-  const answer = await postReview(cluster, path, { apiVersion: authorization, kind, spec, timeout });
-  if (answer.status !== 201 && answer.status !== 200) {
-    throw new Error(`the API server at ${cluster.host} answers ${answer.status} to a ${kind}`);
-  }
-  const { status } = JSON.parse(answer.text) as { status?: Record<string, unknown> };
-  return status ?? {};
 }
 
 function describe({ group, resource, subresource }: ImpersonationTarget): string {

@@ -15,9 +15,11 @@ export interface OwnAnswer {
 const maxBytes = 32 * 1024 * 1024;
 const tooLate = Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
 
-/** What the answer should be, and how long it may take. */
+/** What the answer should be, how long it may take, and for whom it is. */
 interface OwnRequest {
   readonly accept?: string;
+  /** Impersonate-* fields of the user who asks: name, value, …; by default those of the session. */
+  readonly as?: readonly string[];
   /** Milliseconds for a credential, and again for everything from the first byte sent to the last received. */
   readonly timeout: number;
 }
@@ -43,10 +45,11 @@ export function postReview(
   path: string,
   {
     timeout,
+    as,
     ...review
   }: OwnRequest & { readonly apiVersion: string; readonly kind: string; readonly spec: object },
 ): Promise<OwnAnswer> {
-  return askAs(cluster, { path, timeout, body: JSON.stringify(review) });
+  return askAs(cluster, { path, timeout, ...(as !== undefined && { as }), body: JSON.stringify(review) });
 }
 
 async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
@@ -58,9 +61,9 @@ async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
 
 async function ask(
   { credential, host, serverPath, impersonation, roundTripper }: Session,
-  { path, body, accept = 'application/json', timeout }: Question,
+  { path, body, accept = 'application/json', timeout, as = impersonation }: Question,
 ): Promise<OwnAnswer> {
-  const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...impersonation];
+  const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...as];
   if (credential.authorization !== undefined) headers.push('Authorization', credential.authorization);
   if (body !== undefined) {
     headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));

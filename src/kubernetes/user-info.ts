@@ -6,4 +6,6 @@ export interface UserInfo {
   readonly groups: readonly string[];
   /** Further attributes of the user, by key. */
   readonly extra: ReadonlyMap<string, readonly string[]>;
+  /** When the credential ends that names the user, in milliseconds since 1970; undefined if no end is known. */
+  readonly expires?: number | undefined;
 }

@@ -90,6 +90,24 @@ export const count: ValueType<number> = valueType('N', value =>
   /^\d{1,9}$/.test(value) ? { value: Number(value) } : 'is not a whole number from 0 up',
 );
 
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+};
+
+/** Bytes, as a Kubernetes quantity of memory: a whole number, with a unit if need be. */
+export const byteSize: ValueType<number> = valueType('SIZE', value => {
+  const [, digits, unit = ''] = /^(\d{1,9})(k|M|G|Ki|Mi|Gi)?$/.exec(value) ?? [];
+  return digits === undefined
+    ? 'is not a size (such as 256Mi)'
+    : { value: Number(digits) * (units[unit] as number) };
+});
+
 /** So many in a second: a number from 0 up, with a fraction if need be. */
 export const perSecond: ValueType<number> = valueType('N', value =>
   /^\d{1,9}(\.\d{1,9})?$/.test(value) ? { value: Number(value) } : 'is not a number from 0 up',

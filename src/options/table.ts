@@ -16,6 +16,7 @@ import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { processes } from './processes.js';
 import { publicUrl } from './public-url.js';
+import { sharedWatches } from './shared-watches.js';
 
 /** Whoever has options. Within a group of --help their options stand in this order. */
 export const optionOwners = [
@@ -32,6 +33,7 @@ export const optionOwners = [
   filterSwitch,
   apiServer,
   contexts,
+  sharedWatches,
   credentials,
   logging,
   audit,

@@ -16,8 +16,6 @@ import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer }
 const maxBuffered = 256 * 1024;
 /** At most so many bytes wait for the end of a turn of the event loop. With 64 KB a 2.9 MB list took 6 to 20 % more CPU time, with 16 KB 12 %. */
 const batch = 32 * 1024;
-/** Bytes of a part of a long-running answer that go to the client as text, with their framing. */
-const maxEvent = 8 * 1024;
 
 /** What it needs of the request that is answered. */
 export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record'> & HeadRequest;
@@ -103,10 +101,9 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   data(chunk: BorrowedBytes): void {
     // Bytes that are corked or wait here have to leave first.
     if (this.#events !== undefined && !this.#corked && this.#chunk === undefined) {
-      const { length } = chunk;
-      if (length <= maxEvent) {
-        const text = `${length.toString(16)}\r\n${chunk.toLatin1()}\r\n`;
-        this.#eventsWait = !this.#events.write(text, 'latin1');
+      const framed = chunk.toChunk();
+      if (framed !== undefined) {
+        this.#eventsWait = !this.#events.write(framed, 'latin1');
         return;
       }
     }

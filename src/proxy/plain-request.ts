@@ -6,18 +6,19 @@ import { hasBody } from '../http/message.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
-import type { SessionRequest } from '../transport/renew-on-401.js';
 import type { OutgoingRequest, RoundTrip } from '../transport/round-trip.js';
+import type { WatchingRequest, WatchToShare } from '../transport/shared-watches/watch-to-share.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { RequestBody } from './request-body.js';
+import { isWatch, watchToShare } from './watch-to-share.js';
 
 /**
  * One plain request: what is sent for it, and how long it lives. Its client, the request timeout and the program's shutdown may each end
  * it before its answer does.
  */
-export class PlainRequest implements SessionRequest<Session>, OpenStream, WriterOwner {
+export class PlainRequest implements WatchingRequest<Session>, OpenStream, WriterOwner {
   readonly upgradedTo = undefined;
   readonly hasBody: boolean;
   readonly #context: ProxyContext;
@@ -73,6 +74,14 @@ export class PlainRequest implements SessionRequest<Session>, OpenStream, Writer
       connection: this.#mayShare() ? 'shared' : 'any',
       isRepeatable: body === undefined && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS'),
     };
+  }
+
+  get isWatch(): boolean {
+    return !this.hasBody && isWatch(this.#client);
+  }
+
+  watchToShare(session: Session): WatchToShare<Session> | undefined {
+    return watchToShare(this.#context, this.#client, session);
   }
 
   /** A watch or a log, which the API server itself writes. The answer of a program behind it goes on byte for byte, over HTTP/1.1. */

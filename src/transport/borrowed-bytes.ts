@@ -1,3 +1,6 @@
+/** Bytes that become text with less CPU time than two more writes take. */
+const maxText = 8 * 1024;
+
 /** Somebody who keeps borrowed bytes. */
 export interface BytesHolder {
   /** Whether it still needs any of the bytes that it has kept. */
@@ -12,6 +15,11 @@ export interface BorrowedBytes {
   readonly length: number;
   /** The bytes as text, a character a byte. */
   toLatin1(): string;
+  /**
+   * The bytes as one chunk of HTTP/1.1 (RFC 9112, section 7.1): as text, a character a byte, or as bytes. Undefined for a part that is so long
+   * that Node's own framing, which copies nothing, costs less.
+   */
+  toChunk(): string | Buffer | undefined;
   /** The same bytes elsewhere, for a sink that keeps few of them, or keeps them long. */
   copy(): Buffer;
   /** The bytes themselves, without a copy. They stay as they are for as long as the holder says that it holds bytes. */
@@ -44,6 +52,11 @@ export class LentBytes implements BorrowedBytes {
 
   toLatin1(): string {
     return lent(this.#bytes).toString('latin1');
+  }
+
+  toChunk(): string | undefined {
+    const { length } = this;
+    return length > maxText ? undefined : `${length.toString(16)}\r\n${this.toLatin1()}\r\n`;
   }
 
   copy(): Buffer {

@@ -82,10 +82,17 @@ function identify({ certificate, problem, authorities }: Peer): Identity | Authe
   if (username === undefined || username === '') {
     return new AuthenticationError('the client certificate has no CN');
   }
+  const notAfter = Math.min(...validities.map(validity => validity.notAfter));
   return {
-    user: { username: username as string, uid: undefined, groups: groups as string[], extra: new Map() },
+    user: {
+      username: username as string,
+      uid: undefined,
+      groups: groups as string[],
+      extra: new Map(),
+      expires: notAfter,
+    },
     notBefore: Math.max(...validities.map(({ notBefore }) => notBefore)),
-    notAfter: Math.min(...validities.map(({ notAfter }) => notAfter)),
+    notAfter,
   };
 }
 

@@ -39,7 +39,7 @@ export function createOidcJudge(
     const claims = await verify(text, issuers, verification);
     const expires = (claims.exp as number) * 1000;
     if (expires <= clock.now()) throw new AuthenticationError('the token has expired');
-    return { user: admitUser(userOfClaims(claims, mapping), rules), expires };
+    return { user: admitUser({ ...userOfClaims(claims, mapping), expires }, rules), expires };
   };
 }
 

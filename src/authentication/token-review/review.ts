@@ -57,10 +57,8 @@ export function createTokenReview(
     if (audiences.length > 0 && !status.audiences?.some(audience => audiences.includes(audience))) {
       throw new AuthenticationError('the token is for another audience than --api-audiences');
     }
-    return {
-      user: admitUser(toUserInfo(status.user), rules),
-      expires: readIdToken(text)?.expires?.getTime(),
-    };
+    const expires = readIdToken(text)?.expires?.getTime();
+    return { user: admitUser({ ...toUserInfo(status.user), expires }, rules), expires };
   };
 }
 

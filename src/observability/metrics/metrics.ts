@@ -8,6 +8,7 @@ import { type Exposition, inFormat } from './exposition.js';
 import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { createRequestMetrics, type StartRequest } from './request-metrics.js';
+import { createSharedWatchMetrics, type SharedWatchMetrics } from './shared-watch-metrics.js';
 import type { Snapshot } from './snapshot.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
 import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.js';
@@ -32,6 +33,8 @@ export interface Metrics extends Exposition {
   readonly authentication: AuthenticationMetrics;
   /** Bytes and upstream connections. */
   readonly traffic: TrafficMetrics;
+  /** Watches that several clients share. */
+  readonly sharedWatches: SharedWatchMetrics;
   /** The processes that share the work. */
   readonly workers: WorkerMetrics;
   /** The values of this process, to be added to those of other processes. */
@@ -166,6 +169,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     listener: createListenerMetrics(registry),
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
     traffic: createTrafficMetrics(registry, options.connections, clusterLabel),
+    sharedWatches: createSharedWatchMetrics(registry),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
     workers: createWorkerMetrics(registry),
     snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as Snapshot,

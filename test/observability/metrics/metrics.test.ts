@@ -85,6 +85,12 @@ describe('metrics', () => {
       kube_api_proxy_upstream_unauthorized_total: 'counter',
       kube_api_proxy_serving_certificate_expiration_timestamp_seconds: 'gauge',
       kube_api_proxy_tls_reloads_total: 'counter',
+      kube_api_proxy_shared_watches: 'gauge',
+      kube_api_proxy_shared_watch_clients: 'gauge',
+      kube_api_proxy_shared_watch_events_total: 'counter',
+      kube_api_proxy_shared_watch_joins_total: 'counter',
+      kube_api_proxy_shared_watch_lagging_clients_total: 'counter',
+      kube_api_proxy_shared_watch_resumptions_total: 'counter',
       kube_api_proxy_http2_abuses_total: 'counter',
     });
     assert.match((await metrics.render('')).contentType, /^text\/plain; version=0\.0\.4/);

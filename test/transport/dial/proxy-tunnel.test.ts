@@ -125,12 +125,12 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       const { opened, tunnel } = open({
         proxy: through(proxy, protocol),
         server: { hostname: '127.0.0.1', port },
-        timeout: 100,
+        timeout: 1_000,
       });
       const socket = await opened;
       assert.equal(socket.readableFlowing, null);
       for (const event of ['data', 'error', 'readable']) assert.equal(socket.listenerCount(event), 0, event);
-      await sleep(150);
+      await sleep(1_050);
       assert.equal(socket.destroyed, false);
       tunnel.destroy();
       await untilUnused(proxy);

@@ -1,0 +1,79 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { BatchedCounter } from './batched-counter.js';
+
+/** How a client came to its watch. */
+const watchJoins = ['opened', 'ring', 'own', 'refused'] as const;
+/** Why a shared watch had to be opened again. */
+const watchLosses = ['ended', 'error'] as const;
+
+/** The metrics of watches that several clients share. */
+export interface SharedWatchMetrics {
+  /** A shared watch is being opened at the API server (1), or is over (-1). */
+  watches(change: 1 | -1): void;
+  /** A client has joined a shared watch (1), or left it (-1). */
+  clients(change: 1 | -1): void;
+  joined(how: (typeof watchJoins)[number]): void;
+  /** An event came from the API server. */
+  received(): void;
+  /** An event went to a client. */
+  delivered(): void;
+  /** A shared watch goes on after a loss. */
+  resumed(loss: (typeof watchLosses)[number]): void;
+  /** A client was cut because it read too slowly. */
+  lagged(): void;
+}
+
+/** Adds the metrics to a registry. */
+export function createSharedWatchMetrics(registry: Registry): SharedWatchMetrics {
+  const registers = [registry];
+  const watches = new Gauge({
+    name: 'kube_api_proxy_shared_watches',
+    help: 'Watches at the API server that clients share.',
+    registers,
+  });
+  const clients = new Gauge({
+    name: 'kube_api_proxy_shared_watch_clients',
+    help: 'Clients of shared watches.',
+    registers,
+  });
+  const joins = new Counter({
+    name: 'kube_api_proxy_shared_watch_joins_total',
+    help: 'Watches of clients, by where their events come from: a shared watch that they opened or joined (ring), or one of their own.',
+    labelNames: ['how'],
+    registers,
+  });
+  const events = new Counter({
+    name: 'kube_api_proxy_shared_watch_events_total',
+    help: 'Events of shared watches, received from the API server (in) and sent to clients (out).',
+    labelNames: ['direction'],
+    registers,
+    collect() {
+      received.flush();
+      delivered.flush();
+    },
+  });
+  const resumptions = new Counter({
+    name: 'kube_api_proxy_shared_watch_resumptions_total',
+    help: 'Shared watches that went on after the API server had ended them (ended) or the connection had failed (error).',
+    labelNames: ['reason'],
+    registers,
+  });
+  const lagged = new Counter({
+    name: 'kube_api_proxy_shared_watch_lagging_clients_total',
+    help: 'Clients of shared watches that were cut because they read too slowly.',
+    registers,
+  });
+  const received = new BatchedCounter(events.labels('in'));
+  const delivered = new BatchedCounter(events.labels('out'));
+  for (const how of watchJoins) joins.inc({ how }, 0);
+  for (const reason of watchLosses) resumptions.inc({ reason }, 0);
+  return {
+    watches: change => watches.inc(change),
+    clients: change => clients.inc(change),
+    joined: how => joins.inc({ how }),
+    received: () => received.add(1),
+    delivered: () => delivered.add(1),
+    resumed: reason => resumptions.inc({ reason }),
+    lagged: () => lagged.inc(),
+  };
+}

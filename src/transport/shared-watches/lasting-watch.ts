@@ -1,0 +1,205 @@
+import { fieldValue, hasField } from '../../http/header-fields.js';
+import type { Clock } from '../../lib/clock.js';
+import type { BorrowedBytes, BytesHolder } from '../borrowed-bytes.js';
+import type { SessionRequest } from '../renew-on-401.js';
+import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
+import { createEventReader } from './event-reader.js';
+import type { EventReader, WatchEvent } from './watch-event.js';
+import type { Loss, WatchToShare } from './watch-to-share.js';
+
+/** The head of the response to a watch. */
+export interface WatchHead {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** Name, value, name, value, … */
+  readonly headers: readonly string[];
+}
+
+/** How a watch ends for everybody: as one of the API server ends, or with an error. */
+export type Ending = 'end' | Error;
+
+/** Who gets the events of a watch. */
+export interface WatchHandler {
+  /** The version from which the watch goes on after a loss. */
+  readonly version: string;
+  /** The API server has begun to answer, for the first time or after a loss. */
+  began(head: WatchHead): void;
+  /** Throws an Error for an event that it does not understand. */
+  received(event: WatchEvent): void;
+  /** All events have come that have been read so far. */
+  idle(): void;
+  /** It goes on after a loss. */
+  resumed(loss: Loss): void;
+  /** Nothing more comes. */
+  ended(ending: Ending): void;
+}
+
+/** What a watch is sent with. */
+export interface LastingWatchParts<Session> {
+  readonly roundTripper: RoundTripper<SessionRequest<Session>>;
+  /** Milliseconds within which a lost watch goes on, or is over. */
+  readonly resumeWithin: number;
+  readonly clock: Clock;
+}
+
+/** The response, or an event in it, has a form that nobody can share. */
+export class UnsharableError extends Error {}
+
+/** The statuses by which the API server says that a watch cannot go on. Its clients ask again, each for itself, and hear the reason. */
+const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
+/** The reader of events keeps no bytes of a chunk. */
+const nobody: BytesHolder = { holdsBytes: false };
+/** Milliseconds that a response has to last so that the next one follows at once. */
+const steadyAfter = 5_000;
+const longestBackoff = 5_000;
+
+/**
+ * A watch that outlives its responses: when one ends or breaks off, as when the API server restarts, another one goes on from the last version,
+ * as client-go's `RetryWatcher` does. The response may come with another credential, but from the same API server and for the same user.
+ */
+export class LastingWatch<Session> implements ResponseSink, BodySink, SessionRequest<Session> {
+  readonly bringsAuthorization = false;
+  readonly hasBody = false;
+  readonly #parts: LastingWatchParts<Session>;
+  readonly #request: Pick<WatchToShare<Session>, 'outgoing'>;
+  readonly #handler: WatchHandler;
+  #trip: RoundTrip | undefined;
+  #reader: EventReader | undefined;
+  #contentType: string | undefined;
+  #openedAt = 0;
+  /** Since when it is lost, and why; undefined before it was opened, and while a response goes on. */
+  #lost: { readonly at: number; readonly loss: Loss } | undefined;
+  #failures = 0;
+  /** Why it must not be sent: the session of the moment leads elsewhere. */
+  #refusal: Error | undefined;
+  #isOver = false;
+  #cancelRetry: () => void = () => {};
+
+  constructor(
+    parts: LastingWatchParts<Session>,
+    request: Pick<WatchToShare<Session>, 'outgoing'>,
+    handler: WatchHandler,
+  ) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#handler = handler;
+  }
+
+  start(): void {
+    this.#trip = this.#parts.roundTripper.send(this, this);
+  }
+
+  /** Nobody wants it any more. */
+  stop(): void {
+    this.#isOver = true;
+    this.#cancelRetry();
+    this.#drop();
+  }
+
+  forSession(session: Session): OutgoingRequest {
+    try {
+      return this.#request.outgoing(session, this.#handler.version);
+    } catch (error) {
+      this.#refusal = error as Error;
+      throw error;
+    }
+  }
+
+  head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    const response = { statusCode, statusMessage, headers };
+    if (statusCode === 200) this.#begin(response);
+    else if (this.#lost === undefined || finalStatuses.has(statusCode)) this.#end('end');
+    else this.#retry(new Error(`the API server answers ${statusCode}`));
+    return this;
+  }
+
+  #begin(head: WatchHead): void {
+    const contentType = fieldValue(head.headers, 'content-type');
+    const reader = readerFor(head.headers);
+    if (reader === undefined || contentType !== (this.#contentType ?? contentType)) {
+      this.#end(new UnsharableError('the response has a form that cannot be shared'));
+      return;
+    }
+    const lost = this.#lost;
+    this.#lost = undefined;
+    this.#reader = reader;
+    this.#contentType = contentType;
+    this.#openedAt = this.#parts.clock.now();
+    if (lost !== undefined) this.#handler.resumed(lost.loss);
+    this.#handler.began(head);
+  }
+
+  data(chunk: BorrowedBytes): void {
+    if (this.#reader === undefined) return;
+    try {
+      this.#reader.read(chunk.keep(nobody), this.#onEvent);
+    } catch (error) {
+      this.#end(new UnsharableError('the watch has an event that cannot be understood', { cause: error }));
+    }
+  }
+
+  /** An ERROR is the last event, and everybody gets it: the version is too old, above all. */
+  readonly #onEvent = (event: WatchEvent): void => {
+    if (this.#isOver) return;
+    this.#handler.received(event);
+    if (event.type === 'ERROR') this.#end('end');
+  };
+
+  idle(): void {
+    if (this.#reader !== undefined) this.#handler.idle();
+  }
+
+  end(): void {
+    this.#lose('ended', new Error('the API server ends the watch'));
+  }
+
+  error(error: Error): void {
+    this.#lose('error', error);
+  }
+
+  #lose(loss: Loss, error: Error): void {
+    this.#trip = undefined;
+    if (this.#isOver) return;
+    if (this.#reader !== undefined) {
+      const now = this.#parts.clock.now();
+      if (now - this.#openedAt >= steadyAfter) this.#failures = 0;
+      this.#lost = { at: now, loss };
+      this.#reader = undefined;
+    }
+    if (this.#lost === undefined || this.#refusal !== undefined) this.#end(error);
+    else this.#retry(error);
+  }
+
+  #retry(error: Error): void {
+    this.#drop();
+    const { clock, resumeWithin } = this.#parts;
+    const delay = backoff(this.#failures);
+    this.#failures += 1;
+    const { at } = this.#lost as { readonly at: number };
+    if (clock.now() + delay > at + resumeWithin) this.#end(error);
+    else this.#cancelRetry = clock.schedule(delay, () => this.start());
+  }
+
+  #end(ending: Ending): void {
+    if (this.#isOver) return;
+    this.stop();
+    this.#handler.ended(ending);
+  }
+
+  #drop(): void {
+    const trip = this.#trip;
+    this.#trip = undefined;
+    this.#reader = undefined;
+    trip?.abort();
+  }
+}
+
+/** A watch has no end that is known before: a response with a length is none. */
+function readerFor(headers: readonly string[]): EventReader | undefined {
+  return hasField(headers, 'content-length') ? undefined : createEventReader(headers);
+}
+
+/** Milliseconds before the next attempt after so many failures: none at first, then growing, and never the same for all watches. */
+function backoff(failures: number): number {
+  return failures === 0 ? 0 : Math.min(100 * 2 ** failures, longestBackoff) * (0.5 + Math.random() / 2);
+}

@@ -1,0 +1,176 @@
+import type { ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
+import type { Sessions } from '../session-attempts.js';
+import { UnsharableError } from './lasting-watch.js';
+import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
+import type { Join, WatchingRequest, WatchToShare } from './watch-to-share.js';
+import { Watcher } from './watcher.js';
+
+/** What is the same for the shared watches of all clusters. */
+export type ShareOptions = Omit<SharedWatchParts<never>, 'roundTripper'>;
+
+/** What the shared watches of a cluster are made of. */
+interface ShareParts<Session> extends SharedWatchParts<Session> {
+  readonly sessions: Pick<Sessions<Session>, 'session'>;
+}
+
+/** Milliseconds for which watches of one kind stay alone after one of them could not be shared. */
+const unsharableFor = 10 * 60_000;
+const mostUnsharable = 1_000;
+
+/**
+ * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Every client gets
+ * what it would get by itself, but for the time at which a response ends. The outermost wrapper: a shared watch outlives its sessions.
+ */
+export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Session>> {
+  readonly #parts: ShareParts<Session>;
+  /** Those that go on, by what they are of. A client may need one that begins earlier than another one of the same. */
+  readonly #watches = new Map<string, SharedWatch<Session>[]>();
+  /** What cannot be shared, and until when that counts. */
+  readonly #unsharable = new Map<string, number>();
+
+  constructor(parts: ShareParts<Session>) {
+    this.#parts = parts;
+  }
+
+  send(request: WatchingRequest<Session>, sink: ResponseSink): RoundTrip {
+    if (!request.isWatch) return this.#parts.roundTripper.send(request, sink);
+    return new Placement(this, this.#parts, request, sink).start();
+  }
+
+  /** Ends each shared watch with its last client. */
+  close(): void {
+    for (const watch of this.#all) watch.closeWhenLeft();
+  }
+
+  /** Cuts all clients of shared watches. */
+  destroy(): void {
+    for (const watch of this.#all) watch.close();
+  }
+
+  get #all(): SharedWatch<Session>[] {
+    return [...this.#watches.values()].flat();
+  }
+
+  isUnsharable(key: string): boolean {
+    return (this.#unsharable.get(key) ?? 0) > this.#parts.clock.now();
+  }
+
+  /** The watch that serves a client, the one with most clients first; a new one if there is none. */
+  find(request: WatchToShare<Session>): SharedWatch<Session> {
+    const watches = this.#watches.get(request.key) ?? [];
+    const [found] = watches
+      .filter(watch => watch.serves(request.version))
+      .sort((one, other) => other.size - one.size);
+    return found ?? this.#open(request, watches);
+  }
+
+  #open(request: WatchToShare<Session>, others: readonly SharedWatch<Session>[]): SharedWatch<Session> {
+    const { key } = request;
+    const watch: SharedWatch<Session> = new SharedWatch(this.#parts, request, ending => {
+      if (ending instanceof UnsharableError) this.#remember(key);
+      this.#forget(key, watch);
+    });
+    for (const other of others) watch.willReplace(other);
+    this.#watches.set(key, [...others, watch]);
+    watch.start();
+    return watch;
+  }
+
+  #remember(key: string): void {
+    this.#unsharable.delete(key);
+    this.#unsharable.set(key, this.#parts.clock.now() + unsharableFor);
+    const [oldest] = this.#unsharable.keys();
+    if (this.#unsharable.size > mostUnsharable) this.#unsharable.delete(oldest as string);
+  }
+
+  #forget(key: string, watch: SharedWatch<Session>): void {
+    const others = (this.#watches.get(key) ?? []).filter(other => other !== watch);
+    if (others.length === 0) this.#watches.delete(key);
+    else this.#watches.set(key, others);
+  }
+}
+
+/** A client's way to its watch: a shared one, or one of its own. */
+class Placement<Session> implements RoundTrip {
+  readonly #shared: SharedWatches<Session>;
+  readonly #parts: ShareParts<Session>;
+  readonly #request: WatchingRequest<Session>;
+  readonly #sink: ResponseSink;
+  /** Where it is now: waiting at a shared watch, getting events from there, or alone. */
+  #trip: RoundTrip | undefined;
+  #isAborted = false;
+
+  constructor(
+    shared: SharedWatches<Session>,
+    parts: ShareParts<Session>,
+    request: WatchingRequest<Session>,
+    sink: ResponseSink,
+  ) {
+    this.#shared = shared;
+    this.#parts = parts;
+    this.#request = request;
+    this.#sink = sink;
+  }
+
+  start(): this {
+    this.#place().catch((error: Error) => this.#fail(error));
+    return this;
+  }
+
+  async #place(): Promise<void> {
+    const session = this.#parts.sessions.session();
+    const request = this.#request.watchToShare(session instanceof Promise ? await session : session);
+    if (this.#isAborted) return;
+    if (request === undefined) this.#goAlone();
+    else if (this.#shared.isUnsharable(request.key)) this.#goAlone('own');
+    else await this.#share(request);
+  }
+
+  async #share(request: WatchToShare<Session>): Promise<void> {
+    const watch = this.#shared.find(request);
+    const isNew = watch.head === undefined && watch.size === 0;
+    const watcher = new Watcher(watch, request, this.#sink, this.#parts);
+    this.#trip = watcher;
+    let refusal: Join | undefined;
+    if (watch.head === undefined) refusal = await watch.opened.then(() => undefined, toOwn);
+    else if (!watch.isPermitted) refusal = (await watch.askPermission()) ? undefined : 'refused';
+    if (this.#isAborted) return;
+    if (refusal === undefined && watcher.begin()) {
+      this.#parts.observer.joined(isNew ? 'opened' : 'ring');
+      return;
+    }
+    watcher.abort();
+    this.#goAlone(refusal ?? 'own');
+  }
+
+  /** @param join Undefined for a watch that nobody could share. */
+  #goAlone(join?: Join): void {
+    if (join !== undefined) this.#parts.observer.joined(join);
+    this.#trip = this.#parts.roundTripper.send(this.#request, this.#sink);
+  }
+
+  #fail(error: Error): void {
+    const isAborted = this.#isAborted;
+    this.abort();
+    if (!isAborted) this.#sink.error(error);
+  }
+
+  pause(): void {
+    this.#trip?.pause();
+  }
+
+  resume(): void {
+    this.#trip?.resume();
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#trip?.abort();
+  }
+}
+
+/** A watch that cannot be shared is each client's own; other errors are everybody's. */
+function toOwn(error: Error): Join {
+  if (error instanceof UnsharableError) return 'own';
+  throw error;
+}

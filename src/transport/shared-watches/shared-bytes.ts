@@ -1,0 +1,38 @@
+import type { BorrowedBytes } from '../borrowed-bytes.js';
+
+/** Bytes that go to many clients. They never change, so nobody copies them, and they are framed once for all. */
+export class SharedBytes implements BorrowedBytes {
+  readonly #chunk: Buffer;
+  readonly #bytes: Buffer;
+
+  /** @param bytes Are copied: what is kept for long must not keep a larger buffer alive. */
+  constructor(bytes: Buffer) {
+    const size = `${bytes.length.toString(16)}\r\n`;
+    const chunk = Buffer.allocUnsafe(size.length + bytes.length + 2);
+    chunk.write(size, 'latin1');
+    bytes.copy(chunk, size.length);
+    chunk.write('\r\n', chunk.length - 2, 'latin1');
+    this.#chunk = chunk;
+    this.#bytes = chunk.subarray(size.length, -2);
+  }
+
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  toLatin1(): string {
+    return this.#bytes.toString('latin1');
+  }
+
+  toChunk(): Buffer {
+    return this.#chunk;
+  }
+
+  copy(): Buffer {
+    return this.#bytes;
+  }
+
+  keep(): Buffer {
+    return this.#bytes;
+  }
+}

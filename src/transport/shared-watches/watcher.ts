@@ -1,0 +1,190 @@
+import type { Clock } from '../../lib/clock.js';
+import type { BodySink, ResponseSink, RoundTrip } from '../round-trip.js';
+import type { EventRing, RingEntry } from './event-ring.js';
+import type { Ending, WatchHead } from './lasting-watch.js';
+import { compareVersions } from './resource-version.js';
+import type { Turn } from './turns.js';
+import type { ClientWatch, ShareObserver } from './watch-to-share.js';
+
+/** Bytes for a client between two looks at whether it can take more. */
+const portion = 64 * 1024;
+/** The longest delay that `setTimeout` has. */
+const longestDelay = 2 ** 31 - 1;
+/** Milliseconds that a watch lasts at least whose client sets no limit; at most it is twice that. The API server's `--min-request-timeout`. */
+const minLifetime = 30 * 60_000;
+
+/** Where the events of a watcher come from. */
+export interface Feed {
+  /** What the API server has answered; undefined before it has. */
+  readonly head: WatchHead | undefined;
+  readonly ring: EventRing;
+  /** How its watchers end behind the last event; undefined while it goes on. */
+  readonly ending: Ending | undefined;
+  enter(watcher: Watcher): void;
+  leave(watcher: Watcher): void;
+  /** Lets a watcher work when it is its turn. */
+  call(watcher: Watcher): void;
+}
+
+/** What watchers have in common. */
+interface WatcherParts {
+  readonly clock: Clock;
+  readonly observer: ShareObserver;
+}
+
+/** One client of a shared watch: how far it has got, and when it ends. */
+export class Watcher implements RoundTrip, Turn {
+  readonly #clock: Clock;
+  readonly #observer: ShareObserver;
+  readonly #client: ClientWatch;
+  readonly #sink: ResponseSink;
+  #watch: Feed;
+  /** Undefined until it has begun. */
+  #body: BodySink | undefined;
+  /** Position of its next event in the ring. */
+  #position = 0;
+  /** It has had everything up to this version. */
+  #version: string;
+  /** Whether all events from its position on are newer than its version. A client may be ahead of the watch that it joins. */
+  #isSettled = false;
+  #hasHadEvent = false;
+  #isPaused = false;
+  #isOver = false;
+  #cancelEnd: () => void = () => {};
+
+  /** It waits at this watch until it begins. */
+  constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, { clock, observer }: WatcherParts) {
+    this.#clock = clock;
+    this.#observer = observer;
+    this.#watch = watch;
+    this.#client = client;
+    this.#version = client.version;
+    this.#sink = sink;
+    watch.enter(this);
+  }
+
+  /** Begins to pass events on. False if those after its version are not there, or no longer: then it has left. */
+  begin(): boolean {
+    const { head } = this.#watch;
+    if (head === undefined || !this.#takePlaceAt(this.#watch)) {
+      this.abort();
+      return false;
+    }
+    this.#cancelEnd = this.#clock.schedule(this.#lifetime(), () => this.#end());
+    this.#try(() => {
+      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
+      this.#observer.clients(1);
+    });
+    this.work();
+    return true;
+  }
+
+  /** Goes on at another watch, if all events are there that it has not had. */
+  moveTo(watch: Feed): void {
+    const before = this.#watch;
+    if (this.#body === undefined || !this.#takePlaceAt(watch)) return;
+    this.#watch = watch;
+    watch.enter(this);
+    before.leave(this);
+  }
+
+  #takePlaceAt({ ring }: Feed): boolean {
+    const position = ring.positionAfter(this.#version);
+    if (position === undefined) return false;
+    this.#position = position;
+    this.#isSettled = compareVersions(this.#version, ring.current) <= 0;
+    return true;
+  }
+
+  #lifetime(): number {
+    const { timeout = minLifetime * (1 + Math.random()), expires = Number.POSITIVE_INFINITY } = this.#client;
+    return Math.max(0, Math.min(timeout, expires - this.#clock.now(), longestDelay));
+  }
+
+  /** Passes on what is there, as far as the client takes it. */
+  work(): void {
+    if (this.#body !== undefined && !this.#isOver) this.#try(() => this.#passOn(this.#body as BodySink));
+  }
+
+  #passOn(body: BodySink): void {
+    const { ring } = this.#watch;
+    let passed = 0;
+    while (!this.#isOver) {
+      if (this.#position < ring.first) {
+        this.#observer.lagged();
+        throw new Error('the client reads more slowly than the events of its watch come');
+      }
+      if (this.#isPaused) return;
+      if (this.#position === ring.end) break;
+      const entry = ring.at(this.#position);
+      this.#position += 1;
+      if (!this.#wants(entry)) continue;
+      const bytes = this.#hasHadEvent ? entry.bytes : entry.first;
+      this.#hasHadEvent = true;
+      passed += bytes.length;
+      body.data(bytes);
+      this.#observer.delivered();
+      if (passed < portion) continue;
+      passed = 0;
+      body.idle();
+    }
+    if (passed > 0) body.idle();
+    const { ending } = this.#watch;
+    if (this.#position !== ring.end || ending === undefined) return;
+    if (ending instanceof Error) throw ending;
+    this.#end();
+  }
+
+  /** Whether an event is for this client. An ERROR is for everybody. */
+  #wants({ type, version }: RingEntry): boolean {
+    if (type !== 'ERROR') {
+      if (!this.#isSettled && compareVersions(version, this.#version) <= 0) return false;
+      this.#isSettled = true;
+      this.#version = version;
+    }
+    return type !== 'BOOKMARK' || this.#client.bookmarks;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#watch.call(this);
+  }
+
+  /** Its client has gone. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancelEnd();
+    if (this.#body !== undefined) this.#observer.clients(-1);
+    this.#watch.leave(this);
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.abort();
+    this.#sink.end([]);
+  }
+
+  /** The sink hears of what it, or the watch, cannot go on with. */
+  #try(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.abort();
+      this.#sink.error(error as Error);
+    }
+  }
+}
+
+/** The fields of a response that was received a while ago, as if it were sent now. */
+function headersNow(headers: readonly string[]): string[] {
+  const now = [...headers];
+  for (let index = 0; index < now.length; index += 2) {
+    if ((now[index] as string).toLowerCase() === 'date') now[index + 1] = new Date().toUTCString();
+  }
+  return now;
+}

@@ -1,0 +1,108 @@
+import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
+import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip } from '../../src/transport/round-trip.js';
+import type { WatchingRequest, WatchToShare } from '../../src/transport/shared-watches/watch-to-share.js';
+import type { FakeSession } from './watched-server.js';
+
+/** What a test's client asks for. */
+export interface Asked {
+  readonly version?: string;
+  readonly key?: string;
+  readonly bookmarks?: boolean;
+  readonly timeout?: number;
+  readonly expires?: number;
+  readonly isAllowed?: () => Promise<boolean>;
+  /** Throws if the watch must not be sent. */
+  readonly check?: () => void;
+}
+
+/** A client's watch, and all that it has received. */
+export class WatchingClient implements WatchingRequest<FakeSession>, ResponseSink, BodySink {
+  readonly isWatch = true;
+  readonly bringsAuthorization = false;
+  readonly hasBody = false;
+  readonly asked: Asked;
+  trip: RoundTrip | undefined;
+  status: number | undefined;
+  headers: readonly string[] = [];
+  text = '';
+  ended: 'end' | Error | undefined;
+  /** How often everything had been passed on. */
+  idles = 0;
+  onData: () => void = () => {};
+
+  constructor(asked: Asked = {}) {
+    this.asked = asked;
+  }
+
+  get version(): string {
+    return this.asked.version ?? '100';
+  }
+
+  /** The events that it has received, as lines. */
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+
+  /** Types and versions of the events that it has received. */
+  get events(): string[] {
+    return this.lines.map(line => {
+      const { type, object } = JSON.parse(line);
+      return `${type} ${object.metadata?.resourceVersion ?? object.code}`;
+    });
+  }
+
+  forSession(): OutgoingRequest {
+    return this.#outgoing('/own', this.version);
+  }
+
+  watchToShare(): WatchToShare<FakeSession> {
+    const {
+      key = 'pods',
+      bookmarks = false,
+      timeout,
+      expires,
+      isAllowed = async () => true,
+      check,
+    } = this.asked;
+    const { version } = this;
+    return {
+      key,
+      version,
+      bookmarks,
+      timeout,
+      expires,
+      isAllowed,
+      outgoing: (_session, from) => {
+        check?.();
+        return this.#outgoing('/shared', from);
+      },
+    };
+  }
+
+  #outgoing(path: string, version: string): OutgoingRequest {
+    return { method: 'GET', path: `${path}?resourceVersion=${version}`, headers: [], isRepeatable: true };
+  }
+
+  head(statusCode: number, _statusMessage: string, headers: string[]): BodySink {
+    this.status = statusCode;
+    this.headers = headers;
+    return this;
+  }
+
+  data(chunk: BorrowedBytes): void {
+    this.text += chunk.toLatin1();
+    this.onData();
+  }
+
+  idle(): void {
+    this.idles += 1;
+  }
+
+  end(): void {
+    this.ended = 'end';
+  }
+
+  error(error: Error): void {
+    this.ended = error;
+  }
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
+import { SharedWatches } from '../../../src/transport/shared-watches/share-watches.js';
+import { Turns } from '../../../src/transport/shared-watches/turns.js';
+import type { Join } from '../../../src/transport/shared-watches/watch-to-share.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { createRandom, type Random } from '../../support/random.js';
+import {
+  bookmarkLine,
+  type FakeSession,
+  type ServedWatch,
+  session,
+  WatchedServer,
+} from '../../support/watched-server.js';
+import { WatchingClient } from '../../support/watching-client.js';
+
+/** Steps of all seeds together. */
+const steps = Number(process.env['MODEL_STEPS'] ?? 60_000);
+const seeds = 12;
+
+/** A client, and what is known of it beside what it has received. */
+interface Guest {
+  readonly client: WatchingClient;
+  /** The version that it asked for. */
+  readonly version: number;
+  hasLeft: boolean;
+  isPaused: boolean;
+}
+
+/** Shared watches, an API server, and clients that come and go at random. */
+class World {
+  readonly random: Random;
+  readonly clock = new ManualClock(1_000_000);
+  readonly server = new WatchedServer();
+  readonly guests: Guest[] = [];
+  readonly joins: Record<Join, number> = { opened: 0, ring: 0, own: 0, refused: 0 };
+  readonly shared: SharedWatches<FakeSession>;
+  resumed = 0;
+  lagged = 0;
+  watches = 0;
+  clients = 0;
+
+  constructor(seed: number) {
+    this.random = createRandom(seed);
+    this.shared = new SharedWatches<FakeSession>({
+      sessions: { session: () => session },
+      roundTripper: this.server,
+      clock: this.clock,
+      // Some 30 events, so that clients lag behind and come too late.
+      budget: new RingBudget(12_000),
+      turns: new Turns(),
+      resumeWithin: 30_000,
+      observer: {
+        watches: change => {
+          this.watches += change;
+        },
+        clients: change => {
+          this.clients += change;
+        },
+        joined: how => {
+          this.joins[how] += 1;
+        },
+        received() {},
+        delivered() {},
+        resumed: () => {
+          this.resumed += 1;
+        },
+        lagged: () => {
+          this.lagged += 1;
+        },
+      },
+    });
+  }
+
+  get open(): ServedWatch[] {
+    return this.server.watches.filter(({ isOpen }) => isOpen);
+  }
+
+  get waiting(): ServedWatch[] {
+    return this.server.watches.filter(watch => !watch.isAborted && !watch.isOver && !watch.isOpen);
+  }
+
+  /** One thing happens. */
+  step(): void {
+    const { random, server } = this;
+    const [watch] = this.open.length === 0 ? [] : [random.pick(this.open)];
+    const guest = this.guests.length === 0 ? undefined : random.pick(this.guests);
+    const what = random.below(100);
+    if (what < 30) server.write(1 + random.below(3), 'x'.repeat(random.below(200)));
+    else if (what < 55) watch?.send(1 + random.below(5), 1 + random.below(400));
+    else if (what < 60 && watch?.path.startsWith('/shared')) {
+      watch.send();
+      watch.bookmark();
+    } else if (what < 72) this.join();
+    else if (what < 78 && guest !== undefined) this.leave(guest);
+    else if (what < 82) for (const one of this.waiting) one.open();
+    else if (what < 84) watch?.end();
+    else if (what < 86) watch?.fail();
+    else if (what < 87) for (const one of this.waiting) random.chance(0.5) ? one.fail() : one.open(503);
+    else if (what < 92 && guest !== undefined) this.pauseOrResume(guest);
+    else if (what < 99) this.clock.advance(random.below(2_000));
+    else this.clock.advance(random.below(40_000));
+  }
+
+  join(): void {
+    const { random, server } = this;
+    const version = Math.max(100, server.version + 2 - random.below(40));
+    const client = new WatchingClient({
+      version: String(version),
+      key: random.pick(['pods', 'services']),
+      bookmarks: random.chance(0.5),
+      isAllowed: async () => random.chance(0.9),
+    });
+    this.guests.push({ client, version, hasLeft: false, isPaused: false });
+    client.trip = this.shared.send(client, client);
+  }
+
+  leave(guest: Guest): void {
+    guest.hasLeft = true;
+    guest.client.trip?.abort();
+    this.check(guest);
+    this.guests.splice(this.guests.indexOf(guest), 1);
+  }
+
+  pauseOrResume(guest: Guest): void {
+    guest.isPaused = !guest.isPaused;
+    if (guest.isPaused) guest.client.trip?.pause();
+    else guest.client.trip?.resume();
+  }
+
+  /** What a client has received is the beginning of what it has to get. */
+  check({ client, version }: Guest, isComplete = false): void {
+    const bookmarks = client.lines.filter(line => line.includes('BOOKMARK'));
+    const events = client.lines.filter(line => !line.includes('BOOKMARK')).map(line => `${line}\n`);
+    const all = this.server.writes.filter(write => write.version > version).map(({ line }) => line);
+    assert.deepEqual(events, isComplete ? all : all.slice(0, events.length));
+    if (!client.asked.bookmarks) assert.deepEqual(bookmarks, []);
+    const versions = client.events.map(event => Number(event.split(' ')[1]));
+    for (const [index, one] of versions.entries()) assert.ok(one >= (versions[index - 1] ?? version));
+    for (const line of bookmarks)
+      assert.equal(`${line}\n`, bookmarkLine(JSON.parse(line).object.metadata.resourceVersion));
+  }
+
+  /** Everybody gets what is missing. */
+  async settle(): Promise<void> {
+    for (const guest of this.guests) if (guest.isPaused) this.pauseOrResume(guest);
+    for (let round = 0; round < 30; round++) {
+      for (const watch of this.waiting) watch.open();
+      for (const watch of this.open) watch.send();
+      this.clock.advance(500);
+      await new Promise(setImmediate);
+    }
+  }
+}
+
+describe('shared watches in a world at random', () => {
+  for (let seed = 1; seed <= seeds; seed++) {
+    it(`give every client its events, each once and in order (seed ${seed})`, async () => {
+      const world = new World(seed);
+      for (let step = 0; step < steps / seeds; step++) {
+        world.step();
+        // Clients come by promises.
+        if (step % 3 === 0) await new Promise(setImmediate);
+      }
+      for (const guest of world.guests) world.check(guest);
+      await world.settle();
+      for (const guest of world.guests) world.check(guest, guest.client.ended === undefined);
+      assert.ok(
+        world.joins.opened > 10 && world.joins.ring > 10 && world.resumed > 10,
+        JSON.stringify(world.joins),
+      );
+      assert.ok(world.joins.refused > 0 && world.lagged > 0);
+
+      for (const guest of [...world.guests]) world.leave(guest);
+      world.clock.advance(10_000);
+      assert.equal(world.clients, 0);
+      assert.equal(world.watches, 0);
+      assert.deepEqual(world.open, []);
+    });
+  }
+});

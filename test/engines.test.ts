@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { projectFile } from './support/project.js';
+
+type Version = readonly [major: number, minor: number, patch: number];
+
+interface Package {
+  readonly engines?: { readonly node?: string };
+}
+
+function versionOf(text: string): Version {
+  const [major = 0, minor = 0, patch = 0] = text.split('.').map(part => Number.parseInt(part, 10) || 0);
+  return [major, minor, patch];
+}
+
+function isAtLeast(version: Version, least: Version): boolean {
+  const at = version.findIndex((part, index) => part !== least[index]);
+  return at === -1 || (version[at] ?? 0) > (least[at] ?? 0);
+}
+
+/** Whether a range of versions has this one; it knows as much of the syntax as package-lock.json uses: `^20.19.0 || >=22.12 || 18`. */
+function includes(range: string, version: Version): boolean {
+  return range.split('||').some(part => {
+    const [, operator = '', text = ''] = /^\s*(\^|>=|)\s*([\d.x]+)\s*$/.exec(part) ?? assert.fail(range);
+    const least = versionOf(text);
+    return isAtLeast(version, least) && (operator === '>=' || version[0] === least[0]);
+  });
+}
+
+test('every package takes the oldest versions of Node.js that package.json names, and README names them', async () => {
+  const lock = JSON.parse(await readFile(projectFile('package-lock.json'), 'utf8')) as {
+    packages: Record<string, Package>;
+  };
+  const { '': own, ...packages } = lock.packages;
+  const oldest = (own?.engines?.node ?? '').split(' || ').map(part => part.replace(/^\D+/, ''));
+  assert.deepEqual(oldest, ['20.19.0', '22.13.0', '24']);
+  for (const [name, { engines }] of Object.entries(packages)) {
+    for (const version of engines?.node === undefined ? [] : oldest) {
+      assert.ok(includes(engines?.node ?? '', versionOf(version)), `${name} for Node.js ${version}`);
+    }
+  }
+  const readme = await readFile(projectFile('README.md'), 'utf8');
+  assert.match(readme, /^With Node\.js 20 \(20\.19 or later\), 22 \(22\.13 or later\) or 24 and later:$/m);
+});
+
+test('a package that takes only newer versions would be noticed', () => {
+  assert.ok(!includes('>=22', versionOf('20.19.0')));
+  assert.ok(!includes('^20.19.0 || >=22.12.0', versionOf('22.11.0')));
+  assert.ok(includes('^20.19.0 || >=22.12.0', versionOf('22.13.0')));
+  assert.ok(!includes('20 || >=22', versionOf('21.7.0')));
+});

@@ -7,8 +7,8 @@ const lineFeed = 0x0a;
 
 /**
  * Reads a watch in JSON. The API server writes each event in one line (apimachinery `serializer/json`: Go's encoder ends every value
- * with a newline, and leaves none inside, whatever `pretty` says). Of a repeated member the last one counts, as in Go; where Go would merge
- * two objects into one, the event has no version here, and is an error.
+ * with a newline and leaves none inside, whatever `pretty` says). Of a repeated member the last one counts, as in Go. Go would merge two
+ * objects of one name; here the last one must have everything.
  */
 export class JsonEventReader implements EventReader {
   readonly #pending = new PendingBytes();

@@ -4,6 +4,10 @@ import { parseVersion } from './resource-version.js';
 import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } from './watch-event.js';
 
 const prefixLength = 4;
+/** The wire type of strings, bytes and messages. */
+const lengthDelimited = 2;
+const none = new Uint8Array();
+const broken = 'a message of the watch is broken';
 /** What an object in protobuf begins with; the WatchEvent around it does not (apimachinery `serializer/protobuf`). */
 const magic = Buffer.from('k8s\0');
 
@@ -50,37 +54,41 @@ function parseEvent(bytes: Buffer): WatchEvent {
   const event = bytes.subarray(prefixLength);
   const type = text(field(event, 1));
   if (!isWatchEventType(type)) throw new Error('a message of the watch has no type of an event');
-  const object = field(field(event, 2), 1);
+  const object = objectIn(field(field(event, 2), 1));
   if (type === 'ERROR') return uniformEvent(type, '', bytes);
-  const version = parseVersion(versionOf(object));
+  // Every kind has its ObjectMeta in field 1, and that has resourceVersion in field 6.
+  const version = parseVersion(text(field(field(object, 1), 6)));
   if (version === undefined) throw new Error('an event of the watch has no numeric resourceVersion');
   return uniformEvent(type, version, bytes);
 }
 
-function versionOf(object: Uint8Array): string {
-  if (!magic.equals(object.subarray(0, magic.length)))
-    throw new Error('an object of the watch is not in protobuf');
-  const unknown = object.subarray(magic.length);
-  // contentEncoding and contentType; both are empty for protobuf as it is.
-  if (text(field(unknown, 3)) !== '' || text(field(unknown, 4)) !== '') {
-    throw new Error('an object of the watch is not in protobuf');
-  }
-  // Every kind has its ObjectMeta in field 1, and that has resourceVersion in field 6.
-  return text(field(field(field(unknown, 2), 1), 6));
+/** The object in a runtime.Unknown. */
+function objectIn(raw: Uint8Array): Uint8Array {
+  const unknown = raw.subarray(magic.length);
+  // An object in protobuf has neither contentEncoding nor contentType.
+  const isProtobuf =
+    magic.equals(raw.subarray(0, magic.length)) &&
+    field(unknown, 3).length === 0 &&
+    field(unknown, 4).length === 0;
+  if (!isProtobuf) throw new Error('an object of the watch is not in protobuf');
+  return field(unknown, 2);
 }
 
-/** The value of a length-delimited field; empty without one. Throws an Error for broken messages and for a field that comes twice. */
+/**
+ * The value of a length-delimited field; empty without one. Throws an Error for broken messages, and for a field that comes twice, which
+ * no encoder writes and decoders would have to merge.
+ */
 function field(message: Uint8Array, wanted: number): Uint8Array {
   const reader = new PbfReader(message);
   let value: Uint8Array | undefined;
   for (let number = reader.nextField(); number !== 0; number = reader.nextField()) {
     if (number !== wanted) continue;
-    if (reader.type !== 2 || value !== undefined) throw new Error('a message of the watch is broken');
+    if (reader.type !== lengthDelimited || value !== undefined) throw new Error(broken);
     value = reader.readBytes();
   }
-  // The reader itself does not notice lengths that lead past the end.
-  if (reader.pos !== message.length) throw new Error('a message of the watch is broken');
-  return value ?? new Uint8Array();
+  // The library does not notice a length that leads past the end.
+  if (reader.pos !== message.length) throw new Error(broken);
+  return value ?? none;
 }
 
 function text(bytes: Uint8Array): string {

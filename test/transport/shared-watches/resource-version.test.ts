@@ -15,7 +15,7 @@ describe('a resource version', () => {
     ),
   ];
   for (const [text, version] of rows) {
-    it(`"${text.slice(0, 25)}" reads as ${version?.slice(0, 25)}`, () =>
+    it(`${JSON.stringify(text.slice(0, 25))} reads as ${version?.slice(0, 25)}`, () =>
       assert.equal(parseVersion(text), version));
   }
 

@@ -31,9 +31,9 @@ export class PendingBytes {
   }
 
   /**
-   * A whole event: the pending bytes with the rest behind them. Then no bytes are pending. An event is kept for long, so it gets memory
-   * of its own and of its size: a slice would keep all of its chunk, and Node's pool (8 KB) a page for each event. An event in one chunk is
-   * copied once; what was pending is copied again.
+   * A whole event: the pending bytes and the rest behind them. No bytes are pending then. An event is kept for long, so it gets memory of
+   * its own: a slice would keep its whole chunk, and Node's pool the 8 KB around it. An event in one chunk is copied once; bytes that were
+   * pending are copied again.
    */
   takeWith(rest: Buffer): Buffer {
     checkEventSize(this.#length + rest.length);

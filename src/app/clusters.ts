@@ -247,6 +247,7 @@ function shareOptions(
     turns: new Turns(),
     observer: sharedWatches,
     clock: systemClock,
+    random: Math.random,
   };
 }
 

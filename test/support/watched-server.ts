@@ -97,8 +97,8 @@ export class ServedWatch implements RoundTrip {
 export class WatchedServer implements RoundTripper<SessionRequest<FakeSession>> {
   /** All objects' changes so far, by version. */
   readonly writes: Write[] = [];
-  /** All watches that were ever sent, in order. */
-  readonly watches: ServedWatch[] = [];
+  /** All watches that were sent, in order. */
+  watches: ServedWatch[] = [];
   version: number;
 
   constructor(version = 100) {

@@ -40,6 +40,8 @@ export interface LastingWatchParts<Session> {
   /** Milliseconds within which a lost watch goes on, or is over. */
   readonly resumeWithin: number;
   readonly clock: Clock;
+  /** From 0 to below 1. */
+  readonly random: () => number;
 }
 
 /** The response, or an event in it, has a form that nobody can share. */
@@ -172,8 +174,8 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
 
   #retry(error: Error): void {
     this.#drop();
-    const { clock, resumeWithin } = this.#parts;
-    const delay = backoff(this.#failures);
+    const { clock, resumeWithin, random } = this.#parts;
+    const delay = backoff(this.#failures, random);
     this.#failures += 1;
     const { at } = this.#lost as { readonly at: number };
     if (clock.now() + delay > at + resumeWithin) this.#end(error);
@@ -200,6 +202,6 @@ function readerFor(headers: readonly string[]): EventReader | undefined {
 }
 
 /** Milliseconds before the next attempt after so many failures: none at first, then growing, and never the same for all watches. */
-function backoff(failures: number): number {
-  return failures === 0 ? 0 : Math.min(100 * 2 ** failures, longestBackoff) * (0.5 + Math.random() / 2);
+function backoff(failures: number, random: () => number): number {
+  return failures === 0 ? 0 : Math.min(100 * 2 ** failures, longestBackoff) * (0.5 + random() / 2);
 }

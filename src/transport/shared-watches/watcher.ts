@@ -29,13 +29,13 @@ export interface Feed {
 /** What watchers have in common. */
 interface WatcherParts {
   readonly clock: Clock;
+  readonly random: () => number;
   readonly observer: ShareObserver;
 }
 
 /** One client of a shared watch: how far it has got, and when it ends. */
 export class Watcher implements RoundTrip, Turn {
-  readonly #clock: Clock;
-  readonly #observer: ShareObserver;
+  readonly #parts: WatcherParts;
   readonly #client: ClientWatch;
   readonly #sink: ResponseSink;
   #watch: Feed;
@@ -53,9 +53,8 @@ export class Watcher implements RoundTrip, Turn {
   #cancelEnd: () => void = () => {};
 
   /** It waits at this watch until it begins. */
-  constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, { clock, observer }: WatcherParts) {
-    this.#clock = clock;
-    this.#observer = observer;
+  constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
+    this.#parts = parts;
     this.#watch = watch;
     this.#client = client;
     this.#version = client.version;
@@ -70,10 +69,11 @@ export class Watcher implements RoundTrip, Turn {
       this.abort();
       return false;
     }
-    this.#cancelEnd = this.#clock.schedule(this.#lifetime(), () => this.#end());
+    const { clock, observer } = this.#parts;
+    this.#cancelEnd = clock.schedule(this.#lifetime(), () => this.#end());
     this.#try(() => {
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
-      this.#observer.clients(1);
+      observer.clients(1);
     });
     this.work();
     return true;
@@ -97,8 +97,9 @@ export class Watcher implements RoundTrip, Turn {
   }
 
   #lifetime(): number {
-    const { timeout = minLifetime * (1 + Math.random()), expires = Number.POSITIVE_INFINITY } = this.#client;
-    return Math.max(0, Math.min(timeout, expires - this.#clock.now(), longestDelay));
+    const { clock, random } = this.#parts;
+    const { timeout = minLifetime * (1 + random()), expires = Number.POSITIVE_INFINITY } = this.#client;
+    return Math.max(0, Math.min(timeout, expires - clock.now(), longestDelay));
   }
 
   /** Passes on what is there, as far as the client takes it. */
@@ -108,10 +109,11 @@ export class Watcher implements RoundTrip, Turn {
 
   #passOn(body: BodySink): void {
     const { ring } = this.#watch;
+    const { observer } = this.#parts;
     let passed = 0;
     while (!this.#isOver) {
       if (this.#position < ring.first) {
-        this.#observer.lagged();
+        observer.lagged();
         throw new Error('the client reads more slowly than the events of its watch come');
       }
       if (this.#isPaused) return;
@@ -123,7 +125,7 @@ export class Watcher implements RoundTrip, Turn {
       this.#hasHadEvent = true;
       passed += bytes.length;
       body.data(bytes);
-      this.#observer.delivered();
+      observer.delivered();
       if (passed < portion) continue;
       passed = 0;
       body.idle();
@@ -159,7 +161,7 @@ export class Watcher implements RoundTrip, Turn {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelEnd();
-    if (this.#body !== undefined) this.#observer.clients(-1);
+    if (this.#body !== undefined) this.#parts.observer.clients(-1);
     this.#watch.leave(this);
   }
 

@@ -26,6 +26,7 @@ function create({ buffer = 1_000_000, resumeWithin = 30_000 } = {}) {
     sessions: { session: () => session },
     roundTripper: server,
     clock,
+    random: Math.random,
     budget: new RingBudget(buffer),
     turns: new Turns(),
     resumeWithin,

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import type { Session } from '../../src/clusters/endpoint.js';
+import { identityOf } from '../../src/clusters/session-identity.js';
+import type { ClientCertificate, Credential } from '../../src/credentials/credential.js';
+import type { ClientConfig } from '../../src/kubeconfig/types.js';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
+
+const server = { protocol: 'https:', hostname: '127.0.0.1', port: 6443, path: '' } as const;
+
+interface Parts {
+  readonly config?: Partial<ClientConfig>;
+  readonly credential?: Credential;
+  readonly impersonation?: readonly string[];
+  readonly certificateAuthority?: Buffer;
+}
+
+function identity({ config, credential = {}, impersonation = [], certificateAuthority }: Parts): string {
+  const endpoint = {
+    context: 'any',
+    config: { server, insecureSkipTlsVerify: false, ...config },
+    certificateAuthority,
+    proxy: undefined,
+  };
+  return identityOf({ endpoint, credential, impersonation } as unknown as Session);
+}
+
+function jwt(claims: object): Credential {
+  return { authorization: `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln` };
+}
+
+describe('the identity of a session', () => {
+  let authority: CertificateAuthority;
+  before(async () => {
+    authority = await createCertificateAuthority();
+  });
+
+  async function certificate(commonName: string): Promise<Credential> {
+    const { certificate, key } = await authority.client({ commonName });
+    const clientCertificate: ClientCertificate = {
+      certificate: Buffer.from(certificate),
+      key: Buffer.from(key),
+      notAfter: new Date(),
+    };
+    return { clientCertificate };
+  }
+
+  it('is the same after the credential was renewed for the same user', async () => {
+    const pairs: [Parts, Parts][] = [
+      [{ credential: await certificate('alice') }, { credential: await certificate('alice') }],
+      [
+        { credential: jwt({ iss: 'i', sub: 'alice', exp: 1 }) },
+        { credential: jwt({ iss: 'i', sub: 'alice', exp: 2 }) },
+      ],
+      [
+        { config: { tokenFile: '/token' }, credential: { authorization: 'Bearer one' } },
+        { config: { tokenFile: '/token' }, credential: { authorization: 'Bearer two' } },
+      ],
+    ];
+    for (const [one, other] of pairs) assert.equal(identity(one), identity(other));
+  });
+
+  it('is another one for every other user, API server, authority or impersonation', async () => {
+    const token = { authorization: 'Bearer one' };
+    const basic = { authorization: `Basic ${Buffer.from('alice:secret').toString('base64')}` };
+    const identities = [
+      {},
+      { credential: await certificate('alice') },
+      { credential: await certificate('bob') },
+      { credential: { ...(await certificate('alice')), ...token } },
+      { credential: token },
+      { credential: { authorization: 'Bearer two' } },
+      { credential: basic },
+      { credential: jwt({ iss: 'i', sub: 'alice' }) },
+      { credential: jwt({ iss: 'i', sub: 'bob' }) },
+      { credential: jwt({ iss: 'j', sub: 'alice' }) },
+      { credential: jwt({ iss: 'i' }) },
+      { config: { tokenFile: '/token' }, credential: token },
+      { config: { tokenFile: '/other' }, credential: token },
+      { config: { server: { ...server, port: 6444 } }, credential: token },
+      { config: { server: { ...server, path: '/c1' } }, credential: token },
+      { config: { server: { ...server, path: '/c2' } }, credential: token },
+      { config: { tlsServerName: 'other' }, credential: token },
+      { certificateAuthority: Buffer.from('PEM'), credential: token },
+      { impersonation: ['Impersonate-User', 'alice'], credential: token },
+      { impersonation: ['Impersonate-User', 'alice', 'Impersonate-Group', 'a'], credential: token },
+    ].map(identity);
+    assert.equal(new Set(identities).size, identities.length);
+  });
+
+  it('has no secret in it', () => {
+    assert.doesNotMatch(identity({ credential: { authorization: 'Bearer secret-token' } }), /secret/);
+  });
+});

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { EventRing, RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
+import { uniformEvent, type WatchEventType } from '../../../src/transport/shared-watches/watch-event.js';
+
+function event(version: string, { type = 'MODIFIED' as WatchEventType, size = 10 } = {}) {
+  return uniformEvent(type, version, Buffer.alloc(size, 0x78));
+}
+
+function ringOf(versions: readonly string[], budget = new RingBudget(1_000_000)): EventRing {
+  const ring = new EventRing('100', budget);
+  for (const version of versions) ring.append(event(version));
+  return ring;
+}
+
+const versionsIn = (ring: EventRing): string[] =>
+  Array.from({ length: ring.end - ring.first }, (_, index) => ring.at(ring.first + index).version);
+
+describe('a ring of events', () => {
+  it('finds the first event after a version, also after one that no event has', () => {
+    const ring = ringOf(['101', '105', '110']);
+    const after = (version: string) => ring.positionAfter(version);
+    assert.deepEqual(['100', '101', '103', '105', '110', '999'].map(after), [0, 1, 1, 2, 3, 3]);
+  });
+
+  it('has nothing for a version before its beginning', () => {
+    assert.equal(ringOf([]).positionAfter('99'), undefined);
+    assert.equal(ringOf([]).positionAfter('100'), 0);
+  });
+
+  it('compares versions as numbers, however long they are', () => {
+    const ring = ringOf(['999', '1000', '99999999999999999999999', '100000000000000000000000']);
+    assert.equal(ring.positionAfter('999'), 1);
+    assert.equal(ring.positionAfter('99999999999999999999999'), 3);
+  });
+
+  it('takes no event that is not newer, but a bookmark of the same version', () => {
+    const ring = ringOf(['105']);
+    assert.throws(() => ring.append(event('105')), /105 after 105/);
+    assert.throws(() => ring.append(event('99')));
+    ring.append(event('105', { type: 'BOOKMARK' }));
+    assert.throws(() => ring.append(event('104', { type: 'BOOKMARK' })));
+    assert.equal(ring.positionAfter('105'), 2);
+  });
+
+  it('takes an ERROR, which has no version and is for everybody', () => {
+    const ring = ringOf(['105']);
+    ring.append(event('', { type: 'ERROR' }));
+    assert.equal(ring.current, '105');
+    assert.equal(ring.positionAfter('300'), 1);
+  });
+
+  it('forgets the oldest of more than 2,000 events, and knows then from where on it is whole', () => {
+    const ring = ringOf(Array.from({ length: 2_500 }, (_, index) => String(101 + index)));
+    assert.equal(ring.end - ring.first, 2_000);
+    assert.equal(ring.floor, '600');
+    assert.equal(ring.positionAfter('599'), undefined);
+    assert.equal(ring.positionAfter('600'), 500);
+    assert.equal(ring.at(500).version, '601');
+  });
+
+  it('forgets the oldest of more than 16 MB', () => {
+    const ring = new EventRing('100', new RingBudget(1e9));
+    for (let version = 101; version < 130; version++)
+      ring.append(event(String(version), { size: 1_000_000 }));
+    assert.equal(ring.end - ring.first, 16);
+  });
+
+  it('keeps its last event, however large that is', () => {
+    const ring = new EventRing('100', new RingBudget(100));
+    ring.append(event('101', { size: 1_000 }));
+    assert.deepEqual(versionsIn(ring), ['101']);
+    ring.append(event('102', { size: 1_000 }));
+    assert.deepEqual(versionsIn(ring), ['102']);
+  });
+});
+
+describe('the memory of all rings together', () => {
+  it('is kept by forgetting the oldest events, whichever ring they are in', () => {
+    const budget = new RingBudget(5 * 310);
+    const [one, other] = [ringOf([], budget), ringOf([], budget)];
+    for (const version of ['101', '102', '103']) one.append(event(version));
+    for (const version of ['101', '102', '103']) other.append(event(version));
+    assert.deepEqual(
+      [versionsIn(one), versionsIn(other)],
+      [
+        ['102', '103'],
+        ['101', '102', '103'],
+      ],
+    );
+    assert.equal(budget.used, 5 * 310);
+    other.append(event('104'));
+    assert.deepEqual(versionsIn(one), ['103']);
+  });
+
+  it('is given back by a ring that is cleared', () => {
+    const budget = new RingBudget(1_000_000);
+    const [one, other] = [ringOf(['101', '102'], budget), ringOf(['101'], budget)];
+    one.clear();
+    assert.equal(budget.used, 310);
+    other.clear();
+    assert.equal(budget.used, 0);
+    one.append(event('103'));
+    assert.deepEqual(versionsIn(one), ['103']);
+  });
+});

@@ -15,7 +15,7 @@ import { findTools } from './tools.js';
 import { createEventReader, watchEvent } from './watch-event.js';
 
 const main = scriptArguments('bench/main');
-const tiny = ['--quick', '--warm-up=0', '--watches=20', '--only=get,watch'];
+const tiny = ['--quick', '--warm-up=0', '--watches=20', '--crowd=30', '--only=get,watch'];
 
 const skip = (() => {
   try {
@@ -68,7 +68,10 @@ test('the benchmark measures every program and leaves nothing but its figures', 
     };
     const figures = (program: string) =>
       new Set(result.samples.filter(sample => sample.program === program).map(({ metric }) => metric));
-    const expected = metrics.map(({ id }) => id).filter(id => !/^(large-)?list/.test(id));
+    const all = metrics.map(({ id }) => id).filter(id => !/^(large-)?list/.test(id));
+    const forRequests = (id: string) => id.startsWith('get') || id === 'memory.load';
+    assert.deepEqual(figures('shared-watches'), new Set(all.filter(id => !forRequests(id))));
+    const expected = all.filter(id => id !== 'watch.pause');
     for (const program of ['kube-api-proxy', 'kubectl', 'nginx']) {
       assert.deepEqual(figures(program), new Set(expected), program);
     }
@@ -159,6 +162,23 @@ test('processor time and memory of a process include its children', async () => 
   } finally {
     child.kill('SIGKILL');
   }
+});
+
+test('shared watches are compared with unshared ones in the same round', () => {
+  const sample = (program: string, value: number): Sample => ({
+    round: 1,
+    program,
+    metric: 'watch.cpu',
+    value,
+  });
+  const samples = [sample('kube-api-proxy', 8), sample('shared-watches', 4), sample('kubectl', 16)];
+  const programs = ['kube-api-proxy', 'shared-watches', 'kubectl'] as const;
+  const ratios = summarize(samples, programs).map(({ program, ratio }) => [program, ratio?.median]);
+  assert.deepEqual(ratios, [
+    ['kube-api-proxy', 0.5],
+    ['shared-watches', 0.5],
+    ['kubectl', undefined],
+  ]);
 });
 
 test('a ratio is to kubectl proxy in the same round', () => {

@@ -58,6 +58,9 @@ async function bench(settings: Settings): Promise<void> {
     formatTable(summary, settings.programs),
     '',
     'Medians; in brackets the ratio to kubectl proxy in the same round: median: least-greatest.',
+    ...(settings.programs.includes('shared-watches')
+      ? ['shared-watches is kube-api-proxy --share-watches, and its ratios are to kube-api-proxy without it.']
+      : []),
     `${machine.processors}, ${machine.kernel}; ${names.join(', ')}.`,
     ...notes,
     ...found.doubts.map(doubt => `DOUBTFUL: ${doubt}`),

@@ -21,8 +21,10 @@ export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream
   const { settings, tools } = bench;
   const { kubeconfig, straightUrl } = upstream;
   switch (name) {
-    case 'kube-api-proxy': {
-      const program = [settings.main, '--port=0', `--kubeconfig=${kubeconfig}`, ...settings.args];
+    case 'kube-api-proxy':
+    case 'shared-watches': {
+      const shared = name === 'shared-watches' ? ['--share-watches'] : [];
+      const program = [settings.main, '--port=0', `--kubeconfig=${kubeconfig}`, ...shared, ...settings.args];
       // Everything at its default, the log too: a line a request, to /dev/null.
       return startAnnounced(bench, name, settings.node, [...settings.nodeArgs, ...program], 'ignore');
     }

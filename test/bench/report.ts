@@ -3,7 +3,7 @@ import { metrics, type Sample } from './metrics.js';
 import type { ProgramName } from './program-names.js';
 import { median } from './watch-load.js';
 
-/** One program's figure over all rounds, and its ratios to kubectl proxy of the same round where that was run. */
+/** One program's figure over all rounds, and its ratios to that of another program in the same round where that was run. */
 export interface Summary {
   readonly program: string;
   readonly metric: string;
@@ -28,6 +28,11 @@ export function describeMachine(): { processors: string; memoryBytes: number; ke
   };
 }
 
+/** What a program is compared with: sharing watches with not sharing them, everything else with kubectl proxy. */
+function referenceOf(program: string): ProgramName {
+  return program === 'shared-watches' ? 'kube-api-proxy' : 'kubectl';
+}
+
 /** Every figure that has samples, in the order of the metrics and the programs. */
 export function summarize(samples: readonly Sample[], programs: readonly ProgramName[]): Summary[] {
   return metrics.flatMap(({ id: metric }) =>
@@ -36,7 +41,8 @@ export function summarize(samples: readonly Sample[], programs: readonly Program
       if (own.length === 0) return [];
       const ratios = own.flatMap(({ round, value }) => {
         const reference = samples.find(
-          sample => sample.metric === metric && sample.round === round && sample.program === 'kubectl',
+          sample =>
+            sample.metric === metric && sample.round === round && sample.program === referenceOf(program),
         );
         return reference === undefined || reference.value === 0 ? [] : [value / reference.value];
       });
@@ -48,7 +54,7 @@ export function summarize(samples: readonly Sample[], programs: readonly Program
   );
 }
 
-/** The summary as a Markdown table: medians, and in brackets the ratio to kubectl proxy with its least and greatest. */
+/** The summary as a Markdown table: medians, and in brackets the ratio with its least and greatest. */
 export function formatTable(summaries: readonly Summary[], programs: readonly ProgramName[]): string {
   const cell = (summary: Summary | undefined, digits: number): string => {
     if (summary === undefined) return '-';

@@ -34,7 +34,8 @@ export async function runRequestRound(
 
   const programs: Program[] = [];
   try {
-    for (const name of rotated(names, round)) {
+    // Sharing watches changes nothing for plain requests.
+    for (const name of rotated(names, round).filter(name => name !== 'shared-watches')) {
       findings.progress(`round ${round}, ${name}: warm-up`);
       const program = await startProgram(bench, name, upstream);
       programs.push(program);
@@ -103,6 +104,7 @@ export async function runWatchRound(
   findings: Findings,
 ): Promise<void> {
   const { programs: names, settle, watches } = bench.settings;
+  const forOne = await serverSecondsForOne(bench, upstream, round, findings);
   for (const name of rotated(names, round)) {
     findings.progress(`round ${round}, ${name}: ${watches} watches`);
     const program = await startProgram(bench, name, upstream);
@@ -122,7 +124,9 @@ export async function runWatchRound(
       add('watch.rate', result.eventsPerSecond);
       add('watch.p50', result.p50);
       add('watch.p99', result.p99);
-      findings.note(`${name} holds its watches on the upstream over HTTP/${result.protocols.join(' and ')}`);
+      add('watch.upstream', result.serverSecondsPerRound / forOne);
+      const over = `HTTP/${result.protocols.join(' and ')}`;
+      findings.note(`${name}: the upstream has ${result.upstreamWatches} watches, over ${over}`);
       if (result.errors > 0)
         findings.doubt(`round ${round}, ${name}: ${result.errors} events or watches lost`);
       if (result.skipped > 0) {
@@ -134,6 +138,55 @@ export async function runWatchRound(
       await program.stop();
     }
   }
+  if (names.includes('shared-watches')) await measurePause(bench, upstream, round, findings);
+}
+
+/** The server's CPU for an event, in seconds, if one watch is all that it has. */
+async function serverSecondsForOne(
+  bench: Bench,
+  upstream: WatchUpstream,
+  round: number,
+  { progress }: Findings,
+): Promise<number> {
+  progress(`round ${round}: one watch`);
+  const program = await startProgram(bench, 'kube-api-proxy', upstream);
+  try {
+    const settings = { ...bench.settings, watches: 1 };
+    return (await runWatches({ ...bench, settings }, program, upstream)).serverSecondsPerRound;
+  } finally {
+    await program.stop();
+  }
+}
+
+/** A crowd joins a shared watch, gets as many events a second as the other watches together, and leaves at once. */
+async function measurePause(
+  bench: Bench,
+  upstream: WatchUpstream,
+  round: number,
+  { add, progress }: Findings,
+): Promise<void> {
+  const { crowd, watches, rate } = bench.settings;
+  const name = 'shared-watches';
+  progress(`round ${round}, ${name}: ${crowd} watches`);
+  const program = await startProgram(bench, name, upstream);
+  try {
+    await longestPause(program);
+    const settings = {
+      ...bench.settings,
+      watches: crowd,
+      rate: Math.max(1, Math.round((rate * watches) / crowd)),
+    };
+    await runWatches({ ...bench, settings }, program, upstream);
+    add({ round, program: name, metric: 'watch.pause', value: (await longestPause(program)) * 1000 });
+  } finally {
+    await program.stop();
+  }
+}
+
+/** Seconds that a timer was late at most, since this was asked before. The program samples it every 50 ms. */
+async function longestPause({ url }: Program): Promise<number> {
+  const metrics = await (await fetch(`${url}/-/metrics`)).text();
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(metrics)?.[1]);
 }
 
 /** Another program first in each round, so that none always follows the same one. */

@@ -18,6 +18,8 @@ export interface Settings {
   /** Of rest before memory is read. */
   readonly settle: number;
   readonly watches: number;
+  /** Clients of one shared watch, whose events must not keep the event loop from others. */
+  readonly crowd: number;
   /** Events a second that each watch receives. */
   readonly rate: number;
   readonly workloads: readonly WorkloadName[];
@@ -44,6 +46,7 @@ export const usage = `Usage: npm run bench -- [options]
   --seconds N       length of one measurement, whole seconds (5)
   --warm-up N       seconds of load before a program's first measurement in a round (6)
   --watches N       open watches (1000)
+  --crowd N         clients of the shared watch whose pauses of the event loop are measured (5000)
   --rate N          events a second on each watch (10)
   --only LIST       of ${workloadNames.join(',')}
   --programs LIST   of ${programNames.join(',')} (all but two-workers)
@@ -54,7 +57,7 @@ export const usage = `Usage: npm run bench -- [options]
   --no-http2        the upstream offers HTTP/1.1 only
   --chunked         the upstream's answers have no Content-Length
   --no-pin          leave the choice of processors to the system, also where taskset exists
-  --quick           1 round, 1 second, 1 second of warm-up, 100 watches: for a look, not for figures
+  --quick           1 round, 1 second, 1 second of warm-up, 100 watches, a crowd of 200: for a look, not for figures
   --json FILE       where the figures go (bench-result.json in the temporary folder)
 `;
 
@@ -68,9 +71,10 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
       watches: { type: 'string' },
+      crowd: { type: 'string' },
       rate: { type: 'string', default: '10' },
       only: { type: 'string', default: workloadNames.join(',') },
-      programs: { type: 'string', default: 'kube-api-proxy,kubectl,nginx,direct' },
+      programs: { type: 'string', default: 'kube-api-proxy,shared-watches,kubectl,nginx,direct' },
       node: { type: 'string', default: process.execPath },
       'node-args': { type: 'string', default: '--max-semi-space-size=32 --v8-pool-size=1' },
       main: { type: 'string', default: projectFile('dist/main.js') },
@@ -91,6 +95,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
     warmUp: wholeNumber('warm-up', values['warm-up'] ?? (quick ? '1' : '6'), 0),
     settle: quick ? 0.3 : 2,
     watches: wholeNumber('watches', values.watches ?? (quick ? '100' : '1000'), 1),
+    crowd: wholeNumber('crowd', values.crowd ?? (quick ? '200' : '5000'), 1),
     rate: wholeNumber('rate', values.rate, 1),
     workloads: listOf('only', values.only, workloadNames),
     programs: listOf('programs', values.programs, programNames),

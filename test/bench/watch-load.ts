@@ -25,6 +25,8 @@ export interface WatchResult {
   readonly quietBytes: number | undefined;
   readonly busyBytes: number | undefined;
   readonly cpuSecondsPerEvent: number | undefined;
+  /** What the server needs to send one event to every watch that it has. */
+  readonly serverSecondsPerRound: number;
   readonly eventsPerSecond: number;
   /** Milliseconds from the server's write to the client's read. */
   readonly p50: number;
@@ -33,6 +35,8 @@ export interface WatchResult {
   readonly errors: number;
   /** Rounds of events that the server could not send in time. */
   readonly skipped: number;
+  /** Watches that the server has. */
+  readonly upstreamWatches: number;
   /** HTTP versions towards the server. */
   readonly protocols: readonly string[];
 }
@@ -60,28 +64,34 @@ export async function runWatches(
     await sleep(settle * 1000);
     const quietBytes = pid === undefined ? undefined : residentTreeBytes(pid);
 
-    const { protocols } = await askServer(server, { command: 'start', rate });
+    const { protocols, open } = await askServer(server, { command: 'start', rate });
     await sleep(warmUp * 1000);
     const memory = pid === undefined ? undefined : sampleMemory(pid);
     await askClient(client, { command: 'begin' });
+    const serverBefore = await askServer(server, { command: 'report' });
     const cpuBefore = pid === undefined ? undefined : cpuSeconds(pid);
     await sleep(seconds * 1000);
     const cpuAfter = pid === undefined ? undefined : cpuSeconds(pid);
+    const serverAfter = await askServer(server, { command: 'report' });
     const { events, p50, p99 } = await askClient(client, { command: 'end' });
     const samples = memory?.stop();
 
     const { sent, skipped } = await askServer(server, { command: 'stop' });
-    const { received, lost } = await settled(client, sent - before.sent);
+    const expected = (sent - before.sent) * (count / open);
+    const { received, lost } = await settled(client, expected);
     return {
       quietBytes,
       busyBytes: samples === undefined ? undefined : median(samples),
       cpuSecondsPerEvent:
         cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / events,
+      serverSecondsPerRound:
+        (serverAfter.cpu - serverBefore.cpu) / (serverAfter.rounds - serverBefore.rounds),
       eventsPerSecond: events / seconds,
       p50,
       p99,
-      errors: sent - before.sent - received + lost,
+      errors: expected - received + lost,
       skipped: skipped - before.skipped,
+      upstreamWatches: open,
       protocols,
     };
   } finally {

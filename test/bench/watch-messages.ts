@@ -5,6 +5,7 @@ import { once } from 'node:events';
 export type ServerCommand =
   | { readonly command: 'listen'; readonly http2: boolean; readonly pem: Readonly<Record<string, string>> }
   | { readonly command: 'start'; readonly rate: number }
+  | { readonly command: 'report' }
   | { readonly command: 'stop' };
 
 /** The server's answer to each of its commands. */
@@ -13,6 +14,10 @@ export interface ServerState {
   readonly open: number;
   /** Events written since it started. */
   readonly sent: number;
+  /** Rounds of events written since it started: in each, every watch gets one. */
+  readonly rounds: number;
+  /** Seconds of CPU, user and system, that it has used. */
+  readonly cpu: number;
   /** Rounds of events left out because the one before was still being written. */
   readonly skipped: number;
   /** HTTP versions of the open watches. */

@@ -6,7 +6,7 @@ import { now, watchEvent } from './watch-event.js';
 import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
 
 // A process of its own: the API server's stand-in for watches. TLS with a required client certificate, HTTP/2 and
-// HTTP/1.1; every GET with watch=1 stays open and receives one event at once, then all the same ones.
+// HTTP/1.1; every GET with watch=1 stays open and receives one event at once, then all the same ones, in versions that grow.
 
 /** As the API server's own limit, which spreads a client's watches over several connections. */
 const streamsPerConnection = 100;
@@ -19,6 +19,8 @@ const slice = 8;
 const open = new Set<Http2ServerResponse>();
 let port = 0;
 let sent = 0;
+let rounds = 0;
+let latest = 0;
 let skipped = 0;
 let timer: NodeJS.Timeout | undefined;
 let writing = false;
@@ -31,7 +33,8 @@ answer<ServerCommand, ServerState>(async message => {
     while (writing) await turn();
   }
   const protocols = [...new Set([...open].map(({ req }) => req.httpVersion))];
-  return { port, open: open.size, sent, skipped, protocols };
+  const { user, system } = process.cpuUsage();
+  return { port, open: open.size, sent, rounds, skipped, protocols, cpu: (user + system) / 1e6 };
 });
 
 async function listen({ http2, pem }: Extract<ServerCommand, { command: 'listen' }>): Promise<number> {
@@ -63,7 +66,13 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
   }
   response.once('close', () => open.delete(response));
   open.add(response);
-  response.write(watchEvent('ADDED', now()));
+  response.write(watchEvent('ADDED', nextStamp()));
+}
+
+/** The time, which is also the version of an event: no two have the same one. */
+function nextStamp(): number {
+  latest = Math.max(latest + 1, now());
+  return latest;
 }
 
 async function sendToAll(): Promise<void> {
@@ -74,7 +83,7 @@ async function sendToAll(): Promise<void> {
   writing = true;
   const targets = [...open];
   for (let start = 0; start < targets.length; start += slice) {
-    const event = watchEvent('MODIFIED', now());
+    const event = watchEvent('MODIFIED', nextStamp());
     for (const response of targets.slice(start, start + slice)) {
       if (!open.has(response)) continue;
       response.write(event);
@@ -82,5 +91,6 @@ async function sendToAll(): Promise<void> {
     }
     await turn();
   }
+  rounds += 1;
   writing = false;
 }

@@ -50,8 +50,8 @@ class World {
       clock: this.clock,
       // Some 30 events, so that clients lag behind and come too late.
       budget: new RingBudget(12_000),
-      // Five clients get events in one turn.
-      turns: new Turns(() => 2 * ticks++),
+      // Some twenty clients get events in one turn of the event loop.
+      turns: new Turns(() => ticks++ / 2),
       random: () => this.random.below(1_000) / 1_000,
       resumeWithin: 30_000,
       observer: {

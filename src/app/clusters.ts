@@ -1,4 +1,4 @@
-import { Cluster, type FollowEndpoint } from '../clusters/cluster.js';
+import { Cluster, type FollowEndpoint, type ShareWatches } from '../clusters/cluster.js';
 import type { ConfigurationOptions } from '../clusters/configuration.js';
 import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { get } from '../clusters/own-request.js';
@@ -7,16 +7,12 @@ import { validRegexpList } from '../guard/regexp-list.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
 import { createKnownResources, type KnownResources } from '../kubernetes/known-resources.js';
-import { systemClock } from '../lib/clock.js';
 import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
 import type { ClusterMetrics, Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
 import { hiddenPaths } from '../server/mounts.js';
-import { RingBudget } from '../transport/shared-watches/event-ring.js';
-import type { ShareOptions } from '../transport/shared-watches/share-watches.js';
-import { Turns } from '../transport/shared-watches/turns.js';
 import type { Component } from './components.js';
 
 /** What clusters are made with. */
@@ -34,6 +30,8 @@ export interface ClusterParts {
   readonly fetchDiscovery?: FetchDiscovery | undefined;
   /** An endpoint, a credential or the contexts may have changed. */
   readonly onChange?: (() => void) | undefined;
+  /** Lets clients share watches; undefined if each has its own. */
+  readonly shareWatches?: ShareWatches | undefined;
 }
 
 /** Reads a discovery document of a cluster. */
@@ -51,7 +49,6 @@ const discoveryInterval = 10 * 60_000;
 export class Clusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
-  readonly #sharedWatches: ShareOptions | undefined;
   readonly #expiryWarnings = new Set<ExpiryWarning>();
   readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
   #isStarted = false;
@@ -63,8 +60,7 @@ export class Clusters implements Component {
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
-    const { options, onChange, metrics } = parts;
-    this.#sharedWatches = options.shareWatches ? shareOptions(options, metrics) : undefined;
+    const { options, onChange } = parts;
     const served = options.allContexts ? validRegexpList(options.contexts, { whole: true }) : undefined;
     this.registry = new ClusterRegistry({
       create: name => this.#create(name),
@@ -190,7 +186,7 @@ export class Clusters implements Component {
       },
       onConnect: metrics.traffic.connected,
       onFirstByte: metrics.traffic.firstByte,
-      sharedWatches: this.#sharedWatches,
+      shareWatches: this.#parts.shareWatches,
     });
     return cluster;
   }
@@ -235,20 +231,6 @@ export class Clusters implements Component {
       },
     };
   }
-}
-
-function shareOptions(
-  { shareWatchesBuffer, shareWatchesResume }: Options,
-  { sharedWatches }: Metrics,
-): ShareOptions {
-  return {
-    budget: new RingBudget(shareWatchesBuffer),
-    resumeWithin: shareWatchesResume,
-    turns: new Turns(),
-    observer: sharedWatches,
-    clock: systemClock,
-    random: Math.random,
-  };
 }
 
 /** Milliseconds. */

@@ -103,9 +103,12 @@ export async function createProgram(
     shares: () => slots.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
+  const shareWatches = options.shareWatches
+    ? (await import('./shared-watches.js')).createShareWatches(options, metrics)
+    : undefined;
   const clusters = components.add(
     new Clusters({
-      ...{ options, env, homedir, logger, metrics },
+      ...{ options, env, homedir, logger, metrics, shareWatches },
       refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
       follow: role.follow,
       fetchDiscovery: role.fetchDiscovery,

@@ -5,10 +5,11 @@ import { StatusError } from '../kubernetes/status.js';
 import { createDial } from '../transport/dial/dial.js';
 import { createSecureContext } from '../transport/dial/tls.js';
 import { ConnectionPool } from '../transport/pool.js';
+import type { SessionRequest } from '../transport/renew-on-401.js';
 import { renewOn401 } from '../transport/renew-on-401.js';
 import { retryStale } from '../transport/retry-stale.js';
 import type { RoundTripper } from '../transport/round-trip.js';
-import { SharedWatches, type ShareOptions } from '../transport/shared-watches/share-watches.js';
+import type { Sessions } from '../transport/session-attempts.js';
 import type { WatchingRequest } from '../transport/shared-watches/watch-to-share.js';
 import { type Endpoint, haveSameConnections, type Session } from './endpoint.js';
 
@@ -24,8 +25,21 @@ export interface ClusterOptions {
   readonly onConnect: (connect: number, tls: number | undefined) => void;
   /** Milliseconds from sending a client's request to the head of its response. */
   readonly onFirstByte: (milliseconds: number) => void;
-  /** How clients share watches; undefined if each has its own. */
-  readonly sharedWatches?: ShareOptions | undefined;
+  /** Lets clients share watches; undefined if each has its own. */
+  readonly shareWatches?: ShareWatches | undefined;
+}
+
+/** Wraps what sends the requests of a cluster, so that its clients share watches. */
+export type ShareWatches = (
+  roundTripper: RoundTripper<SessionRequest<Session>>,
+  sessions: Pick<Sessions<Session>, 'session'>,
+) => SharingRoundTripper;
+
+interface SharingRoundTripper extends RoundTripper<WatchingRequest<Session>> {
+  /** Ends each shared watch with its last client. */
+  close(): void;
+  /** Ends them at once. */
+  destroy(): void;
 }
 
 /** The configuration cannot be used: a 503 that says why. */
@@ -64,7 +78,7 @@ const retryInterval = 1_000;
 export class Cluster {
   /** Sends clients' requests. */
   readonly roundTripper: RoundTripper<WatchingRequest<Session>>;
-  readonly #sharedWatches: SharedWatches<Session> | undefined;
+  readonly #sharedWatches: SharingRoundTripper | undefined;
   readonly #name: string;
   readonly #follow: FollowEndpoint;
   readonly #options: ClusterOptions;
@@ -82,9 +96,7 @@ export class Cluster {
     this.#follow = follow;
     this.#options = options;
     const roundTripper = renewOn401<Session>({ sessions: this, onFirstByte: options.onFirstByte });
-    const { sharedWatches } = options;
-    this.#sharedWatches =
-      sharedWatches && new SharedWatches({ ...sharedWatches, sessions: this, roundTripper });
+    this.#sharedWatches = options.shareWatches?.(roundTripper, this);
     this.roundTripper = this.#sharedWatches ?? roundTripper;
   }
 

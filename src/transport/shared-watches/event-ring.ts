@@ -28,7 +28,8 @@ export class RingEntry {
     this.ring = ring;
     this.type = event.type;
     this.version = event.version;
-    this.size = event.bytes.length + overhead;
+    // A Table has its event and its first form besides.
+    this.size = (event.hasOwnFirst ? 3 : 1) * event.bytes.length + overhead;
     this.bytes = new SharedBytes(event.bytes);
     this.#event = event.hasOwnFirst ? event : undefined;
   }

@@ -5,9 +5,6 @@ import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
 import type { Join, WatchingRequest, WatchToShare } from './watch-to-share.js';
 import { Watcher } from './watcher.js';
 
-/** What is the same for the shared watches of all clusters. */
-export type ShareOptions = Omit<SharedWatchParts<never>, 'roundTripper'>;
-
 /** What the shared watches of a cluster are made of. */
 interface ShareParts<Session> extends SharedWatchParts<Session> {
   readonly sessions: Pick<Sessions<Session>, 'session'>;

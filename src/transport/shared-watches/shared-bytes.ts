@@ -5,10 +5,10 @@ export class SharedBytes implements BorrowedBytes {
   readonly #chunk: Buffer;
   readonly #bytes: Buffer;
 
-  /** @param bytes Are copied: what is kept for long must not keep a larger buffer alive. */
+  /** @param bytes Are copied, to memory of their own: what is kept for long must not keep Node's pool of small buffers. */
   constructor(bytes: Buffer) {
     const size = `${bytes.length.toString(16)}\r\n`;
-    const chunk = Buffer.allocUnsafe(size.length + bytes.length + 2);
+    const chunk = Buffer.allocUnsafeSlow(size.length + bytes.length + 2);
     chunk.write(size, 'latin1');
     bytes.copy(chunk, size.length);
     chunk.write('\r\n', chunk.length - 2, 'latin1');

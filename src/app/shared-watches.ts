@@ -1,0 +1,23 @@
+import type { ShareWatches } from '../clusters/cluster.js';
+import { systemClock } from '../lib/clock.js';
+import type { Metrics } from '../observability/metrics/metrics.js';
+import type { Options } from '../options/table.js';
+import { RingBudget } from '../transport/shared-watches/event-ring.js';
+import { SharedWatches } from '../transport/shared-watches/share-watches.js';
+import { Turns } from '../transport/shared-watches/turns.js';
+
+/** How the clients of each cluster share watches. The memory for events, and the turns in which clients get them, are those of all clusters together. */
+export function createShareWatches(
+  { shareWatchesBuffer, shareWatchesResume }: Options,
+  { sharedWatches }: Pick<Metrics, 'sharedWatches'>,
+): ShareWatches {
+  const common = {
+    budget: new RingBudget(shareWatchesBuffer),
+    turns: new Turns(),
+    observer: sharedWatches,
+    resumeWithin: shareWatchesResume,
+    clock: systemClock,
+    random: Math.random,
+  };
+  return (roundTripper, sessions) => new SharedWatches({ ...common, roundTripper, sessions });
+}

@@ -20,7 +20,7 @@ import { createMetrics, type Metrics } from '../observability/metrics/metrics.js
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
-import { configureTls, type Tls } from '../server/listener/tls.js';
+import type { configureTls as ConfigureTls, Tls, TlsSurroundings } from '../server/listener/tls.js';
 import { buildServer } from '../server/server.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { Clusters, type FetchDiscovery, type Follow } from './clusters.js';
@@ -130,7 +130,7 @@ export async function createProgram(
         })
       : undefined,
     findFolder(options.www),
-    configureTls(options, { metrics: metrics.listener, logger }),
+    findTls(options, { metrics: metrics.listener, logger }),
     findAuditLog(options, role.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
   ]);
   const { auditLog } = audit;
@@ -231,6 +231,13 @@ function createShutdownCheck(): { check: () => void; begin: () => void } {
       leaving = true;
     },
   };
+}
+
+/** Loads the TLS listener where there is one: with node:http2 it is 3 MB of an idle process. */
+async function findTls(options: Options, parts: TlsSurroundings): ReturnType<typeof ConfigureTls> {
+  if (options.tlsCertFile === '') return undefined;
+  const { configureTls } = await import('../server/listener/tls.js');
+  return configureTls(options, parts);
 }
 
 async function findAuditLog(

@@ -14,7 +14,6 @@ import type { PemSource } from '../kubeconfig/pem-source.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
 import { readWhole } from '../lib/read-file.js';
-import { createIssuerDispatcher } from '../transport/dial/issuer-dispatcher.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';
 import type { Endpoint } from './endpoint.js';
 
@@ -79,7 +78,10 @@ export async function loadConfiguration(
   if ('problems' in resolved) return { ...resolved, contexts };
   const { config } = resolved;
   const trusted = await loadAuthority(config);
-  const prepared = await prepareCredentialSource(config);
+  const prepared = await prepareCredentialSource(config, async () => {
+    const { createIssuerDispatcher } = await import('../transport/dial/issuer-dispatcher.js');
+    return createIssuerDispatcher(env);
+  });
   const proxied = selectProxy(config.server, {
     proxyUrl: config.proxyUrl?.url ?? '',
     name: config.proxyUrl?.name ?? 'proxy-url',
@@ -93,10 +95,7 @@ export async function loadConfiguration(
     return { problems: refusal === undefined ? problems : [...problems, refusal], files, contexts };
   }
   const { certificateAuthority } = trusted;
-  const source = prepared.create({
-    ...{ certificateAuthority, env, events, rereadFiles, before: before?.source },
-    createIssuerDispatcher: createIssuerDispatcher(env),
-  });
+  const source = prepared.create({ certificateAuthority, env, events, rereadFiles, before: before?.source });
   const chosen = isSet(overrides.context) ? overrides.context : (kubeconfig.currentContext ?? '');
   const context = kubeconfig.contexts.has(chosen) ? chosen : '';
   return {

@@ -84,7 +84,8 @@ function readKey(document: PemDocument): Result<{ readonly key: KeyObject; reado
 /** Why OpenSSL rejects the pair, for example because an RSA key is too short; undefined if it accepts the pair. */
 function whyTlsRefuses({ certificate, key }: CertificatePair): string | undefined {
   try {
-    createSecureContext({ cert: certificate, key });
+    // No authority: the well-known ones, which Node loads otherwise, take 35 ms and 3 MB.
+    createSecureContext({ cert: certificate, key, ca: [] });
     return undefined;
   } catch (error) {
     const reason = error instanceof Error && 'reason' in error ? error.reason : undefined;

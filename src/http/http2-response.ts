@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { Http2ServerResponse } from 'node:http2';
 import type { Http2Request } from './http2-request.js';
 
@@ -108,12 +108,6 @@ export class Http2Response extends Http2ServerResponse {
     this.wasCut = true;
     this.stream.destroy(new Error('the answer was dropped'));
   }
-}
-
-/** The response as one over HTTP/2; undefined over HTTP/1.1. */
-export function asHttp2(response: ServerResponse): Http2Response | undefined {
-  const raw: unknown = response;
-  return raw instanceof Http2Response ? raw : undefined;
 }
 
 /** Headers in the form of node:http2, in lower case, from an object or from name, value, name, value, … */

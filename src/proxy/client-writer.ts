@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { asHttp2 } from '../http/as-http2.js';
 import { fieldValue, hasField } from '../http/header-fields.js';
-import { asHttp2, type Http2Response } from '../http/http2-response.js';
+import type { Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { asHttp2 } from '../http/http2-response.js';
+import { asHttp2 } from '../http/as-http2.js';
 
 const nothing = Buffer.alloc(0);
 

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from '../clusters/endpoint.js';
+import { asHttp2 } from '../http/as-http2.js';
 import { hasField } from '../http/header-fields.js';
-import { asHttp2, type Http2Response } from '../http/http2-response.js';
+import type { Http2Response } from '../http/http2-response.js';
 import { hasBody } from '../http/message.js';
 import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';

@@ -29,7 +29,8 @@ const events: CredentialEvents = {
 
 function load(given: Given): ReturnType<typeof prepareCredentialSource> {
   const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
-  return prepareCredentialSource({ server, insecureSkipTlsVerify: false, ...given });
+  const config = { server, insecureSkipTlsVerify: false, ...given };
+  return prepareCredentialSource(config, async () => createIssuerDispatcher({}));
 }
 
 async function sourceOf(given: Given, before?: CredentialSource): Promise<CredentialSource> {
@@ -41,7 +42,6 @@ async function sourceOf(given: Given, before?: CredentialSource): Promise<Creden
     before,
     certificateAuthority: undefined,
     env: {},
-    createIssuerDispatcher: createIssuerDispatcher({}),
   });
 }
 

@@ -1,5 +1,3 @@
-#!/usr/bin/env -S node --max-semi-space-size=32 --v8-pool-size=1
-import './app/no-inspector.js';
 import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -19,8 +17,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 
-if (cluster.isWorker) await serve();
-else await main();
+void (cluster.isWorker ? serve() : main());
 
 async function main(): Promise<void> {
   const { options, problems, ignored } = parseOptions({ argv: process.argv.slice(2), env: process.env });

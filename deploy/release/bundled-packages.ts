@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 export interface BundledPackage {
   readonly name: string;
   readonly version: string;
+  readonly license: string;
   /** Its folder, below that of the project. */
   readonly folder: string;
 }
@@ -23,7 +24,9 @@ export function bundledPackages(metafiles: readonly string[]): BundledPackage[] 
     }
   }
   return [...folders].sort().map(folder => {
-    const { name, version } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')) as BundledPackage;
-    return { name, version, folder };
+    const { name, version, license } = JSON.parse(
+      readFileSync(`${folder}/package.json`, 'utf8'),
+    ) as BundledPackage;
+    return { name, version, license, folder };
   });
 }

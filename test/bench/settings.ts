@@ -51,7 +51,7 @@ export const usage = `Usage: npm run bench -- [options]
   --only LIST       of ${workloadNames.join(',')}
   --programs LIST   of ${programNames.join(',')} (all but two-workers)
   --node PATH       Node binary for this program
-  --node-args=TEXT  arguments of that binary, separated by spaces (--max-semi-space-size=32 --v8-pool-size=1, as in the image)
+  --node-args=TEXT  arguments of that binary, separated by spaces (--v8-pool-size=1, as in the image)
   --main PATH       main file of this program (dist/main.js)
   --args=TEXT       more flags of this program, separated by spaces
   --no-http2        the upstream offers HTTP/1.1 only
@@ -76,7 +76,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       only: { type: 'string', default: workloadNames.join(',') },
       programs: { type: 'string', default: 'kube-api-proxy,shared-watches,kubectl,nginx,direct' },
       node: { type: 'string', default: process.execPath },
-      'node-args': { type: 'string', default: '--max-semi-space-size=32 --v8-pool-size=1' },
+      'node-args': { type: 'string', default: '--v8-pool-size=1' },
       main: { type: 'string', default: projectFile('dist/main.js') },
       args: { type: 'string', default: '' },
       http2: { type: 'boolean', default: true },

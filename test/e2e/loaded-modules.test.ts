@@ -1,22 +1,32 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { createIdToken } from '../support/oidc-issuer.js';
 import { projectFile } from '../support/project.js';
 import { startProxy } from '../support/proxy.js';
+import { createServingFiles } from '../support/serving-files.js';
+
+const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
+const servingFiles = await createServingFiles();
+after(() => servingFiles.remove());
 
 /** What most processes never need, some megabytes of resident memory together; and the arguments of those that do. */
 const seldom: Readonly<Record<string, { readonly args?: string[]; readonly env?: Record<string, string> }>> =
   {
-    jose: { args: ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'] },
+    jose: { args: oidc },
+    undici: { args: oidc },
     re2js: { args: ['--accept-hosts=^gw\\.example$'] },
     pbf: { args: ['--share-watches'] },
     socks: { env: { HTTPS_PROXY: 'socks5://127.0.0.1:1' } },
     '@fastify/send': { args: [`--www=${tmpdir()}`] },
+    'node:http2': { args: [...servingFiles.flags] },
   };
+
+/** What the packages in the bundle import, and never use here. */
+const never = ['ajv', 'fast-uri', 'light-my-request', 'thread-stream', 'ws', '@opentelemetry/api'];
 
 let kubeconfig: KubeconfigFile;
 
@@ -32,9 +42,18 @@ after(() => kubeconfig.remove());
 
 test('what few need is not loaded', async t => {
   const loaded = await loadedPackages(t, {});
-  for (const expected of ['fastify', 'pino', 'yaml']) assert.ok(loaded.has(expected), expected);
-  for (const unexpected of [...Object.keys(seldom), 'ajv', 'src/workers'])
+  for (const expected of ['fastify', 'pino', 'yaml', 'src/proxy', 'node:tls'])
+    assert.ok(loaded.has(expected), expected);
+  for (const unexpected of [...Object.keys(seldom), ...never, 'src/workers'])
     assert.ok(!loaded.has(unexpected), unexpected);
+});
+
+test('what nobody needs is not in the bundle', async () => {
+  const { bundled } = await readBundle();
+  const packages = new Set(bundled.map(nameOf));
+  for (const expected of ['fastify', '@fastify/http-proxy', 'jose'])
+    assert.ok(packages.has(expected), expected);
+  for (const unexpected of never) assert.ok(!packages.has(unexpected), unexpected);
 });
 
 for (const [name, settings] of Object.entries(seldom)) {
@@ -43,41 +62,55 @@ for (const [name, settings] of Object.entries(seldom)) {
   });
 }
 
+/** The package, or the folder of src, that a module or a script belongs to. */
+function nameOf(module: string): string | undefined {
+  return /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1] ?? /^src\/[^/]+/.exec(module)?.[0];
+}
+
+/** The modules in dist/program.js, and those of them that run when it is loaded: each of the others is a function with its name. */
+async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOnce: string[] }> {
+  const { outputs } = JSON.parse(await readFile(projectFile('build/bundle.json'), 'utf8')) as {
+    outputs: Record<string, { inputs: Record<string, unknown> }>;
+  };
+  const bundled = Object.keys(outputs['dist/program.js']?.inputs ?? {});
+  const text = await readFile(projectFile('dist/program.js'), 'utf8');
+  const late = new Set([...text.matchAll(/^ {2}"([^"]+)"\(/gm)].map(([, module]) => module));
+  return { bundled, atOnce: bundled.filter(module => !late.has(module)) };
+}
+
 /**
- * The packages, and the folders of src, of which something ran until the program served. V8's coverage names every script that was
- * loaded; the bundle's metafile names the modules in it, and a CommonJS module in the bundle is a function with the module's name.
+ * The packages, the folders of src and the modules of Node of which something ran until the program served. V8's coverage names the scripts
+ * that were loaded, and the functions in them that ran.
  */
 async function loadedPackages(
   t: TestContext,
   { args = [], env = {} }: { readonly args?: string[]; readonly env?: Record<string, string> },
-): Promise<Set<string>> {
+): Promise<Set<string | undefined>> {
   const directory = await mkdtemp(join(tmpdir(), 'coverage-'));
   t.after(() => rm(directory, { recursive: true }));
+  const [probe, builtins] = [join(directory, 'probe.cjs'), join(directory, 'builtins.json')];
+  const code = `require('fs').writeFileSync(${JSON.stringify(builtins)}, JSON.stringify(process.moduleLoadList))`;
+  await writeFile(probe, `process.on('exit', () => ${code});`);
   const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...args], {
     ...env,
     NODE_V8_COVERAGE: directory,
+    NODE_OPTIONS: `--require=${probe}`,
   });
   await proxy.stop();
-  const [file, ...others] = await readdir(directory);
+  const [file, ...others] = (await readdir(directory)).filter(name => name.startsWith('coverage-'));
   assert.deepEqual(others, []);
   const { result } = JSON.parse(await readFile(join(directory, file ?? ''), 'utf8')) as {
     result: { url: string; functions: { functionName: string; ranges: { count: number }[] }[] }[];
   };
-  const { inputs, outputs } = JSON.parse(await readFile(projectFile('build/bundle.json'), 'utf8')) as {
-    inputs: Record<string, { format?: 'cjs' | 'esm' }>;
-    outputs: Record<string, { inputs: Record<string, unknown> }>;
-  };
-  const modules = result.flatMap(({ url, functions }) => {
-    const bundled = Object.keys(outputs[`dist/${basename(url)}`]?.inputs ?? {});
-    const ran = functions.filter(({ ranges }) => ranges.some(({ count }) => count > 0));
-    return [
-      url,
-      ...bundled.filter(module => inputs[module]?.format === 'esm'),
-      ...ran.map(({ functionName }) => functionName),
-    ];
-  });
-  const names = modules.map(
-    name => /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(name)?.[1] ?? /^src\/[^/]+/.exec(name)?.[0],
-  );
-  return new Set(names.filter(name => name !== undefined));
+  const ran = result.flatMap(({ url, functions }) => [
+    url,
+    ...functions
+      .filter(({ ranges }) => ranges.some(({ count }) => count > 0))
+      .map(({ functionName }) => functionName),
+  ]);
+  const ofNode = JSON.parse(await readFile(builtins, 'utf8')) as string[];
+  return new Set([
+    ...[...ran, ...(await readBundle()).atOnce].map(nameOf),
+    ...ofNode.map(name => name.replace(/^NativeModule /, 'node:')),
+  ]);
 }

@@ -67,7 +67,17 @@ export function sendBody(exchange: Pick<Exchange, 'request' | 'response'>, code:
   response.end();
 }
 
-/** Answers with JSON and the newline that Go's encoder ends it with. */
+/**
+ * Whether a client gets its answer indented: those that ask for it, and else those behind which there is a person, by their names
+ * (isPrettyPrint of the API server's negotiation).
+ */
+function isPretty({ url = '', headers }: IncomingMessage): boolean {
+  const asked = new URLSearchParams(url.split('?')[1]).get('pretty');
+  if (asked) return /^(1|t|T|TRUE|true|True)$/.test(asked);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
+}
+
+/** Answers with JSON and the newline that Go's encoder ends it with, or indented and without one. */
 export function sendJson(
   exchange: Pick<Exchange, 'request' | 'response'>,
   code: number,
@@ -75,7 +85,8 @@ export function sendJson(
   contentType = 'application/json',
 ): void {
   exchange.response.setHeader('Content-Type', contentType);
-  sendBody(exchange, code, `${JSON.stringify(body)}\n`);
+  const text = isPretty(exchange.request) ? JSON.stringify(body, null, 2) : `${JSON.stringify(body)}\n`;
+  sendBody(exchange, code, text);
 }
 
 /** Answers with plain text. */

@@ -1,5 +1,6 @@
 import { groupVersion, type ResourceType, resourceTypes } from './discovery.js';
 import { type Exchange, sendJson, sendText } from './exchange.js';
+import { schemasOf } from './schemas.js';
 
 function pathOf(type: ResourceType): string {
   const root = type.group ? `/apis/${type.group}/${type.version}` : `/api/${type.version}`;
@@ -22,17 +23,16 @@ function patchOperation(type: ResourceType, v2: boolean): unknown {
   return { ...(operation(type, 'patch') as object), parameters };
 }
 
-function document(types: readonly ResourceType[], v2: boolean): unknown {
+function document(types: readonly ResourceType[], v2: boolean, schemas: object = {}): unknown {
   const paths = types
     .filter(type => type.verbs.includes('patch'))
     .map(type => [pathOf(type), { get: operation(type, 'get'), patch: patchOperation(type, v2) }]);
   const head = v2 ? { swagger: '2.0' } : { openapi: '3.0.0' };
-  const schemas = v2 ? { definitions: {} } : { components: { schemas: {} } };
   return {
     ...head,
     info: { title: 'Kubernetes', version: 'v1.34.9' },
     paths: Object.fromEntries(paths),
-    ...schemas,
+    ...(v2 ? { definitions: schemas } : { components: { schemas } }),
   };
 }
 
@@ -46,8 +46,8 @@ function byGroupVersion(): Map<string, ResourceType[]> {
 }
 
 /**
- * Answers /openapi/v2 and /openapi/v3 with the operations but no schemas, as JSON only: enough for kubectl to learn
- * that the server validates fields and takes dryRun. A client that wants protobuf alone gets 406. False for other paths.
+ * Answers /openapi/v2 with the operations but no schemas, and /openapi/v3 with both, as JSON only: enough for kubectl to learn that the
+ * server validates fields and takes dryRun, and to explain them. A client that wants protobuf alone gets 406. False for other paths.
  */
 export function serveOpenApi(exchange: Exchange): boolean {
   const path = exchange.attributes.path.replace(/\/+$/, '');
@@ -68,7 +68,8 @@ export function serveOpenApi(exchange: Exchange): boolean {
     return true;
   }
   const types = groups.get(path.slice('/openapi/v3/'.length));
-  if (!types) return false;
-  sendJson(exchange, 200, document(types, false));
+  const [first] = types ?? [];
+  if (!types || !first) return false;
+  sendJson(exchange, 200, document(types, false, schemasOf(first.group, first.version)));
   return true;
 }

@@ -64,6 +64,27 @@ const deploymentCells: Cells = object => {
   return [`${count('readyReplicas')}/${wanted}`, count('updatedReplicas'), count('availableReplicas'), '\0'];
 };
 
+const nodeCells: Cells = object => {
+  const ready = items(object, 'status', 'conditions').find(({ type }) => type === 'Ready');
+  const status = [
+    ready?.['status'] === 'True' ? 'Ready' : ready === undefined ? 'Unknown' : 'NotReady',
+    ...(field(object, 'spec', 'unschedulable') === true ? ['SchedulingDisabled'] : []),
+  ];
+  const prefix = 'node-role.kubernetes.io/';
+  const roles = Object.keys(object.metadata.labels ?? {})
+    .filter(label => label.startsWith(prefix))
+    .map(label => label.slice(prefix.length))
+    .sort();
+  const address = (type: string) =>
+    items(object, 'status', 'addresses').find(found => found['type'] === type)?.['address'] ?? '<none>';
+  const info = (name: string) => field(object, 'status', 'nodeInfo', name) ?? '<unknown>';
+  return [
+    ...[status.join(','), roles.join(',') || '<none>', '\0', info('kubeletVersion')],
+    ...[address('InternalIP'), address('ExternalIP')],
+    ...[info('osImage'), info('kernelVersion'), info('containerRuntimeVersion')],
+  ];
+};
+
 const dataCount: Cells = object => [
   Object.keys({ ...(object['data'] as object), ...(object['binaryData'] as object) }).length,
 ];
@@ -79,6 +100,15 @@ const printers: Readonly<Record<string, { columns: readonly Column[]; cells: Cel
   namespaces: {
     columns: [column('Name'), column('Status'), column('Age')],
     cells: object => [field(object, 'status', 'phase'), '\0'],
+  },
+  nodes: {
+    columns: [
+      ...['Name', 'Status', 'Roles', 'Age', 'Version'].map(name => column(name)),
+      ...['Internal-IP', 'External-IP', 'OS-Image', 'Kernel-Version', 'Container-Runtime'].map(name =>
+        column(name, 'string', 1),
+      ),
+    ],
+    cells: nodeCells,
   },
   services: {
     columns: ['Name', 'Type', 'Cluster-IP', 'External-IP', 'Port(s)', 'Age'].map(name => column(name)),

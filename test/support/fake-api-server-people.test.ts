@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { requestApi } from './api-request.js';
+import { startFakeApiServer } from './fake-api-server.js';
+import { writeKubeconfig } from './kubeconfig-file.js';
+import { kubectl, kubectlTest } from './kubectl.js';
+
+const server = await startFakeApiServer();
+const kubeconfig = await writeKubeconfig({
+  server: server.url,
+  ca: server.authority.certificate,
+  ...server.clientCertificate,
+});
+after(async () => {
+  await server.kill();
+  await kubeconfig.remove();
+});
+
+async function textFor(path: string, agent: string): Promise<string> {
+  return (await requestApi(server, { path, headers: { 'User-Agent': agent } })).body;
+}
+
+test('curl, Wget and browsers get indented JSON, other programs a line of it, unless they ask otherwise', async () => {
+  for (const path of ['/api', '/api/v1/namespaces/default/configmaps/settings', '/api/v1/namespaces/no']) {
+    const line = await textFor(path, 'kubectl/v1.32.3');
+    assert.match(line, /^\{.*\}\n$/);
+    const indented = JSON.stringify(JSON.parse(line), null, 2);
+    for (const agent of ['curl/8.14.1', 'Wget/1.25', 'Mozilla/5.0 (X11; Linux x86_64)']) {
+      assert.equal(await textFor(path, agent), indented, agent);
+      assert.equal(await textFor(`${path}?pretty=false`, agent), line, agent);
+    }
+    assert.equal(await textFor(`${path}?pretty=true`, 'kubectl/v1.32.3'), indented);
+    assert.equal(await textFor(path, 'Go-http-client/2.0 curl'), line);
+  }
+});
+
+kubectlTest('kubectl explains kinds and their fields', async () => {
+  const env = { KUBECONFIG: kubeconfig.path };
+  const pod = await kubectl(['explain', 'pods'], { env });
+  assert.deepEqual([pod.code, pod.stderr], [0, '']);
+  assert.match(
+    pod.stdout,
+    /^KIND: {7}Pod\nVERSION: {4}v1\n\nDESCRIPTION:\n {4}Pod is a collection of containers/,
+  );
+  assert.match(pod.stdout, /\n {2}spec\t<PodSpec>\n {4}Specification of the desired behavior of the pod\./);
+  const ports = await kubectl(['explain', 'deployments.spec.template.spec.containers.ports'], { env });
+  assert.match(ports.stdout, /^GROUP: {6}apps\n[\s\S]*FIELD: ports <\[\]ContainerPort>/);
+  assert.match(ports.stdout, /\n {2}containerPort\t<integer> -required-\n/);
+  const missing = await kubectl(['explain', 'pods.spec.nodes'], { env });
+  assert.deepEqual([missing.code, missing.stderr], [1, 'error: field "nodes" does not exist\n']);
+});
+
+kubectlTest("kubectl prints a node's state, roles, version and addresses", async () => {
+  const node = {
+    metadata: { name: 'node-1', labels: { 'node-role.kubernetes.io/control-plane': '' } },
+    spec: { unschedulable: true },
+    status: {
+      conditions: [{ type: 'Ready', status: 'True' }],
+      addresses: [{ type: 'InternalIP', address: '192.0.2.1' }],
+      nodeInfo: {
+        kubeletVersion: 'v1.34.9',
+        osImage: 'Debian 13',
+        kernelVersion: '6.18',
+        containerRuntimeVersion: 'cri://1',
+      },
+    },
+  };
+  const { status } = await requestApi(server, {
+    method: 'POST',
+    path: '/api/v1/nodes',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(node),
+  });
+  assert.equal(status, 201);
+  const { stdout } = await kubectl(['get', 'nodes', '--output=wide'], {
+    env: { KUBECONFIG: kubeconfig.path },
+  });
+  const [heading, first, second] = stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => line.split(/ {2,}/));
+  assert.deepEqual(heading, [
+    ...['NAME', 'STATUS', 'ROLES', 'AGE', 'VERSION'],
+    ...['INTERNAL-IP', 'EXTERNAL-IP', 'OS-IMAGE', 'KERNEL-VERSION', 'CONTAINER-RUNTIME'],
+  ]);
+  assert.deepEqual(first?.slice(0, 3), ['node-0', 'Unknown', '<none>']);
+  assert.deepEqual(
+    second?.filter((_, index) => index !== 3),
+    [
+      ...['node-1', 'Ready,SchedulingDisabled', 'control-plane', 'v1.34.9'],
+      ...['192.0.2.1', '<none>', 'Debian 13', '6.18', 'cri://1'],
+    ],
+  );
+});

@@ -27,11 +27,8 @@ export async function createApplication(
     program,
     listener: program.app,
     async start() {
-      // What the proxy itself asks of the API server comes behind the line that says that it serves.
-      setImmediate(() => {
-        program.startWarnings();
-        program.discover();
-      });
+      program.startWarnings();
+      program.discover();
       return [];
     },
     setLevel() {},

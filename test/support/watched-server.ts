@@ -21,6 +21,7 @@ export class ServedWatch implements RoundTrip {
   #next = 0;
   isAborted = false;
   isOver = false;
+  isPaused = false;
 
   constructor(server: WatchedServer, path: string, sink: ResponseSink) {
     this.#server = server;
@@ -61,6 +62,13 @@ export class ServedWatch implements RoundTrip {
     );
   }
 
+  /** Sends the other events of the version that it has sent last. */
+  sendRestOfVersion(): void {
+    const { writes } = this.#server;
+    const last = writes[this.#next - 1]?.version;
+    while (last !== undefined && writes[this.#next]?.version === last) this.send(1);
+  }
+
   /** Sends a bookmark of the last version; only true if there is nothing else to send. */
   bookmark(): void {
     this.text(bookmarkLine(this.#server.version));
@@ -84,9 +92,13 @@ export class ServedWatch implements RoundTrip {
     this.sink.error(error);
   }
 
-  pause(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
 
-  resume(): void {}
+  resume(): void {
+    this.isPaused = false;
+  }
 
   abort(): void {
     this.isAborted = true;

@@ -32,13 +32,7 @@ export function createIssuerDispatcher(
         }
         const { proxy } = selected;
         const dial = createDial({
-          ...{
-            server,
-            secureContext: () => secureContext,
-            insecureSkipTlsVerify: false,
-            keepAlive: 0,
-            proxy,
-          },
+          ...{ server, secureContext, insecureSkipTlsVerify: false, keepAlive: 0, proxy },
         });
         dial((error, socket) => {
           if (socket !== null) callback(null, socket);

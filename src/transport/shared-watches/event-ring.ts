@@ -94,6 +94,8 @@ export class EventRing {
   #bytes = 0;
   #floor: string;
   #current: string;
+  /** Whether no further event has the current version. */
+  #isComplete = true;
 
   /** @param version The events that follow are newer than this. */
   constructor(version: string, budget: RingBudget) {
@@ -127,15 +129,19 @@ export class EventRing {
     return this.#entries[this.#head + position - this.#first] as RingEntry;
   }
 
-  /** Throws an Error for an event that is older than one before it: nobody could say who has had it. */
+  /**
+   * Throws an Error for an event that is older than one before it: nobody could say who has had it. Events may have one version: the API
+   * server's Events expire by leases of etcd, which deletes all keys of a lease in one revision (etcd `lease/lessor.go`, `Revoke`).
+   */
   append(event: WatchEvent): void {
     if (event.type !== 'ERROR') {
       const order = compareVersions(event.version, this.#current);
-      // A bookmark repeats the version of the event before it.
-      if (order < 0 || (order === 0 && event.type !== 'BOOKMARK')) {
+      const isBookmark = event.type === 'BOOKMARK';
+      if (order < 0 || (order === 0 && this.#isComplete && !isBookmark)) {
         throw new Error(`an event has version ${event.version} after ${this.#current}`);
       }
       this.#current = event.version;
+      this.#isComplete = isBookmark;
     }
     const entry = new RingEntry(event, this);
     this.#entries.push(entry);
@@ -144,6 +150,38 @@ export class EventRing {
     while (this.end - this.#first > 1 && (this.end - this.#first > mostEvents || this.#bytes > mostBytes)) {
       this.forgetOldest();
     }
+  }
+
+  /** What comes now is newer than the current version: a watch was opened again from there. */
+  completeVersion(): void {
+    this.#isComplete = true;
+  }
+
+  /** Whether every event that comes is newer than this version. */
+  isPast(version: string): boolean {
+    const order = compareVersions(version, this.#current);
+    return order < 0 || (order === 0 && this.#isComplete);
+  }
+
+  /** How many events of one version stand right before a position; undefined if that is not known any more. */
+  countBefore(position: number, version: string): number | undefined {
+    let start = position;
+    while (start > this.#first && this.#hasVersion(start - 1, version)) start -= 1;
+    const isWhole = start > this.#first || compareVersions(version, this.#floor) > 0;
+    return isWhole ? position - start : undefined;
+  }
+
+  /** Position of the event after so many events of one version; undefined if they are not all here. */
+  positionBehind(version: string, count: number): number | undefined {
+    const end = this.positionAfter(version);
+    if (end === undefined || version === this.#floor) return undefined;
+    let start = end;
+    while (start > this.#first && this.#hasVersion(start - 1, version)) start -= 1;
+    return start + count <= end ? start + count : undefined;
+  }
+
+  #hasVersion(position: number, version: string): boolean {
+    return this.at(position).version === version;
   }
 
   /** Position of the first event that is newer than a version; undefined if some of those are gone, or were never here. */

@@ -75,7 +75,10 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   /** Why it must not be sent: the session of the moment leads elsewhere. */
   #refusal: Error | undefined;
   #isOver = false;
+  /** Whether the response that it has, or waits for, is the last one. */
+  #isLast = false;
   #cancelRetry: () => void = () => {};
+  #cancelDeadline: () => void = () => {};
 
   constructor(
     parts: LastingWatchParts<Session>,
@@ -95,7 +98,23 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   stop(): void {
     this.#isOver = true;
     this.#cancelRetry();
+    this.#cancelDeadline();
     this.#drop();
+  }
+
+  /** Sends no further request. */
+  resumeNoMore(): void {
+    this.#isLast = true;
+    if (this.#lost !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
+  }
+
+  /** Makes the API server wait. */
+  pause(): void {
+    this.#trip?.pause();
+  }
+
+  resume(): void {
+    this.#trip?.resume();
   }
 
   forSession(session: Session): OutgoingRequest {
@@ -124,6 +143,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     }
     const lost = this.#lost;
     this.#lost = undefined;
+    this.#cancelDeadline();
     this.#reader = reader;
     this.#contentType = contentType;
     this.#openedAt = this.#parts.clock.now();
@@ -162,14 +182,23 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   #lose(loss: Loss, error: Error): void {
     this.#trip = undefined;
     if (this.#isOver) return;
-    if (this.#reader !== undefined) {
-      const now = this.#parts.clock.now();
-      if (now - this.#openedAt >= steadyAfter) this.#failures = 0;
-      this.#lost = { at: now, loss };
-      this.#reader = undefined;
-    }
-    if (this.#lost === undefined || this.#refusal !== undefined) this.#end(error);
+    if (this.#reader !== undefined) this.#beginToResume(loss);
+    // If it may not be sent at all, its clients send theirs by themselves: that is judged again for the session of the moment.
+    if (this.#lost === undefined) this.#end(this.#refusal === undefined ? error : 'end');
+    else if (this.#refusal !== undefined || this.#isLast) this.#end(error);
     else this.#retry(error);
+  }
+
+  #beginToResume(loss: Loss): void {
+    const { clock, resumeWithin } = this.#parts;
+    const now = clock.now();
+    if (now - this.#openedAt >= steadyAfter) this.#failures = 0;
+    this.#lost = { at: now, loss };
+    this.#reader = undefined;
+    // An API server may also take the request and never answer.
+    this.#cancelDeadline = clock.schedule(resumeWithin, () =>
+      this.#end(new Error('the API server has not let the watch go on in time')),
+    );
   }
 
   #retry(error: Error): void {

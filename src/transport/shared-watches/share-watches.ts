@@ -1,6 +1,7 @@
 import type { ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
 import type { Sessions } from '../session-attempts.js';
 import { UnsharableError } from './lasting-watch.js';
+import { Lingering } from './lingering.js';
 import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
 import type { Join, WatchingRequest, WatchToShare } from './watch-to-share.js';
 import { Watcher } from './watcher.js';
@@ -13,6 +14,8 @@ interface ShareParts<Session> extends SharedWatchParts<Session> {
 /** Milliseconds for which watches of one kind stay alone after one of them could not be shared. */
 const unsharableFor = 10 * 60_000;
 const mostUnsharable = 1_000;
+/** Most shared watches of one kind, each of which begins earlier than those before it. */
+const mostOfOneKind = 10;
 
 /**
  * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Every client gets
@@ -24,18 +27,22 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
   readonly #watches = new Map<string, SharedWatch<Session>[]>();
   /** What cannot be shared, and until when that counts. */
   readonly #unsharable = new Map<string, number>();
+  readonly #lingering: Lingering;
+  #isClosed = false;
 
   constructor(parts: ShareParts<Session>) {
     this.#parts = parts;
+    this.#lingering = new Lingering(parts.clock);
   }
 
   send(request: WatchingRequest<Session>, sink: ResponseSink): RoundTrip {
-    if (!request.isWatch) return this.#parts.roundTripper.send(request, sink);
+    if (!request.isWatch || this.#isClosed) return this.#parts.roundTripper.send(request, sink);
     return new Placement(this, this.#parts, request, sink).start();
   }
 
-  /** Ends each shared watch with its last client. */
+  /** Ends each shared watch with its last client, and sends none again. */
   close(): void {
+    this.#isClosed = true;
     for (const watch of this.#all) watch.closeWhenLeft();
   }
 
@@ -52,20 +59,24 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     return (this.#unsharable.get(key) ?? 0) > this.#parts.clock.now();
   }
 
-  /** The watch that serves a client, the one with most clients first; a new one if there is none. */
-  find(request: WatchToShare<Session>): SharedWatch<Session> {
+  /** The watch that serves a client, the one with most clients first; a new one if there is none. Undefined if there are too many already. */
+  find(request: WatchToShare<Session>): SharedWatch<Session> | undefined {
+    if (this.#isClosed) return undefined;
     const watches = this.#watches.get(request.key) ?? [];
     const [found] = watches
       .filter(watch => watch.serves(request.version))
       .sort((one, other) => other.size - one.size);
-    return found ?? this.#open(request, watches);
+    return found ?? (watches.length < mostOfOneKind ? this.#open(request, watches) : undefined);
   }
 
   #open(request: WatchToShare<Session>, others: readonly SharedWatch<Session>[]): SharedWatch<Session> {
     const { key } = request;
-    const watch: SharedWatch<Session> = new SharedWatch(this.#parts, request, ending => {
-      if (ending instanceof UnsharableError) this.#remember(key);
-      this.#forget(key, watch);
+    const watch: SharedWatch<Session> = new SharedWatch(this.#parts, request, {
+      lingering: this.#lingering,
+      ended: ending => {
+        if (ending instanceof UnsharableError) this.#remember(key);
+        this.#forget(key, watch);
+      },
     });
     for (const other of others) watch.willReplace(other);
     this.#watches.set(key, [...others, watch]);
@@ -125,11 +136,15 @@ class Placement<Session> implements RoundTrip {
 
   async #share(request: WatchToShare<Session>): Promise<void> {
     const watch = this.#shared.find(request);
+    if (watch === undefined) {
+      this.#goAlone('own');
+      return;
+    }
     const isNew = watch.head === undefined && watch.size === 0;
     const watcher = new Watcher(watch, request, this.#sink, this.#parts);
     this.#trip = watcher;
     let refusal: Join | undefined;
-    if (watch.head === undefined) refusal = await watch.opened.then(() => undefined, toOwn);
+    if (watch.head === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
     else if (!watch.isPermitted) refusal = (await watch.askPermission()) ? undefined : 'refused';
     if (this.#isAborted) return;
     if (refusal === undefined && watcher.begin()) {

@@ -3,10 +3,10 @@ import {
   type Ending,
   LastingWatch,
   type LastingWatchParts,
-  UnsharableError,
   type WatchHandler,
   type WatchHead,
 } from './lasting-watch.js';
+import type { Lingering } from './lingering.js';
 import { compareVersions } from './resource-version.js';
 import type { Turns } from './turns.js';
 import type { WatchEvent } from './watch-event.js';
@@ -20,45 +20,41 @@ export interface SharedWatchParts<Session> extends LastingWatchParts<Session> {
   readonly observer: ShareObserver;
 }
 
+/** What a watch tells of itself. */
+interface WatchOwner {
+  /** Those without a client. */
+  readonly lingering: Lingering;
+  ended(ending: Ending): void;
+}
+
 /** Milliseconds for which the API server's word counts that the user may watch this. */
 const permissionLifetime = 10_000;
-/** Milliseconds that a watch stays without a client: a page that is reloaded finds it again. */
-const lingerTime = 5_000;
 
 /** One watch at the API server, whose events go to many clients. */
 export class SharedWatch<Session> implements WatchHandler, Feed {
   readonly ring: EventRing;
-  /** Resolves when the API server has begun to answer. Rejects with an UnsharableError if its answer cannot be shared, or with the error. */
-  readonly opened: Promise<void>;
   readonly #parts: SharedWatchParts<Session>;
   readonly #request: WatchToShare<Session>;
   readonly #upstream: LastingWatch<Session>;
-  readonly #onOver: (ending: Ending) => void;
+  readonly #owner: WatchOwner;
   readonly #watchers = new Set<Watcher>();
   readonly #narrower = new Set<SharedWatch<Session>>();
-  #settleOpened: { resolve(): void; reject(error: Error): void } | undefined;
   #head: WatchHead | undefined;
   #ending: Ending | undefined;
   #permittedAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<boolean> | undefined;
+  /** Whether it ends with its last client. */
+  #isLeaving = false;
   /** End of the ring when the watchers were last called. */
   #calledFor = 0;
-  #lingerTime = lingerTime;
-  #cancelLinger: () => void = () => {};
+  /** Whether the API server waits until all clients have had their turn. */
+  #isPaused = false;
 
-  constructor(
-    parts: SharedWatchParts<Session>,
-    request: WatchToShare<Session>,
-    onOver: (ending: Ending) => void,
-  ) {
+  constructor(parts: SharedWatchParts<Session>, request: WatchToShare<Session>, owner: WatchOwner) {
     this.#parts = parts;
     this.#request = request;
-    this.#onOver = onOver;
+    this.#owner = owner;
     this.ring = new EventRing(request.version, parts.budget);
-    this.opened = new Promise<void>((resolve, reject) => {
-      this.#settleOpened = { resolve, reject };
-    });
-    this.opened.catch(() => {});
     this.#upstream = new LastingWatch(parts, request, this);
   }
 
@@ -117,7 +113,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   }
 
   enter(watcher: Watcher): void {
-    this.#cancelLinger();
+    this.#owner.lingering.delete(this);
     this.#watchers.add(watcher);
   }
 
@@ -125,18 +121,15 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     this.#watchers.delete(watcher);
     if (this.#watchers.size > 0) return;
     if (this.#ending !== undefined) this.ring.clear();
-    else this.#linger();
+    else if (this.#isLeaving) this.close();
+    else this.#owner.lingering.add(this);
   }
 
-  #linger(): void {
-    this.#cancelLinger();
-    this.#cancelLinger = this.#parts.clock.schedule(this.#lingerTime, () => this.close());
-  }
-
-  /** No client will come back: the last one takes it along. */
+  /** No client will come back: it ends with its response, or with its last client. */
   closeWhenLeft(): void {
-    this.#lingerTime = 0;
+    this.#isLeaving = true;
     if (this.#watchers.size === 0) this.close();
+    else this.#upstream.resumeNoMore();
   }
 
   /** Ends it. Clients that it still has are cut. */
@@ -153,8 +146,8 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   began(head: WatchHead): void {
     this.#head ??= head;
     this.#permitted();
-    this.#settleOpened?.resolve();
-    if (this.#watchers.size === 0) this.#linger();
+    this.ring.completeVersion();
+    for (const watcher of this.#watchers) watcher.hear();
   }
 
   received(event: WatchEvent): void {
@@ -167,6 +160,22 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     this.#calledFor = this.ring.end;
     if (this.#narrower.size > 0) this.#takeOver();
     this.#callAll();
+    this.#waitForClients();
+  }
+
+  /**
+   * What comes in many reads while thousands of clients wait for their turns would push events out of the ring that quick clients have not
+   * had. A client that does not read takes no time, so that nobody waits for it.
+   */
+  #waitForClients(): void {
+    const { turns } = this.#parts;
+    if (this.#isPaused || !turns.isBehind) return;
+    this.#isPaused = true;
+    this.#upstream.pause();
+    turns.whenDone(() => {
+      this.#isPaused = false;
+      this.#upstream.resume();
+    });
   }
 
   resumed(loss: Loss): void {
@@ -176,12 +185,12 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   ended(ending: Ending): void {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
-    this.#cancelLinger();
+    this.#owner.lingering.delete(this);
     this.#parts.observer.watches(-1);
-    this.#settleOpened?.reject(ending instanceof Error ? ending : new UnsharableError('the watch has ended'));
-    this.#onOver(ending);
+    this.#owner.ended(ending);
     if (this.#watchers.size === 0) this.ring.clear();
-    else this.#callAll();
+    for (const watcher of this.#watchers) watcher.hear();
+    this.#callAll();
   }
 
   #callAll(): void {

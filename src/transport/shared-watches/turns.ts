@@ -13,6 +13,7 @@ const slice = 10;
 export class Turns {
   readonly #now: () => number;
   readonly #waiting = new Set<Turn>();
+  readonly #afterwards: (() => void)[] = [];
   #isScheduled = false;
 
   constructor(now: () => number = () => performance.now()) {
@@ -21,6 +22,16 @@ export class Turns {
 
   call(turn: Turn): void {
     this.#waiting.add(turn);
+  }
+
+  /** Whether the slice was too short for those who wait now. */
+  get isBehind(): boolean {
+    return this.#isScheduled;
+  }
+
+  /** Calls once when nobody waits any more. */
+  whenDone(callback: () => void): void {
+    this.#afterwards.push(callback);
   }
 
   /** Works at once for a slice of time. The rest follows in later turns of the event loop. */
@@ -39,5 +50,6 @@ export class Turns {
       setImmediate(this.#work);
       return;
     }
+    for (const callback of this.#afterwards.splice(0)) callback();
   };
 }

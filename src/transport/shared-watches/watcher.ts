@@ -1,7 +1,8 @@
 import type { Clock } from '../../lib/clock.js';
+import { LaggingError } from '../lagging-error.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../round-trip.js';
 import type { EventRing, RingEntry } from './event-ring.js';
-import type { Ending, WatchHead } from './lasting-watch.js';
+import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js';
 import { compareVersions } from './resource-version.js';
 import type { Turn } from './turns.js';
 import type { ClientWatch, ShareObserver } from './watch-to-share.js';
@@ -43,14 +44,17 @@ export class Watcher implements RoundTrip, Turn {
   #body: BodySink | undefined;
   /** Position of its next event in the ring. */
   #position = 0;
-  /** It has had everything up to this version. */
+  /** It has had everything before this version. */
   #version: string;
+  /** Whether it has had all that has this version, and not only the events that came. */
+  #hasVersion = true;
   /** Whether all events from its position on are newer than its version. A client may be ahead of the watch that it joins. */
   #isSettled = false;
   #hasHadEvent = false;
   #isPaused = false;
   #isOver = false;
   #cancelEnd: () => void = () => {};
+  #waiting: { resolve(): void; reject(error: Error): void } | undefined;
 
   /** It waits at this watch until it begins. */
   constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
@@ -62,13 +66,36 @@ export class Watcher implements RoundTrip, Turn {
     watch.enter(this);
   }
 
+  /**
+   * Waits until the API server has begun to answer, or the client leaves. Rejects with an UnsharableError if the answer cannot be shared, or
+   * with the error of the watch.
+   */
+  opened(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.hear();
+    });
+  }
+
+  /** Its watch has been opened, or is over. A client that has left waits for nothing, and nothing keeps it in memory. */
+  hear(): void {
+    const waiting = this.#waiting;
+    const { ending } = this.#watch;
+    this.#waiting = undefined;
+    if (ending === undefined || this.#isOver) waiting?.resolve();
+    else waiting?.reject(ending === 'end' ? new UnsharableError('the watch has ended') : ending);
+  }
+
   /** Begins to pass events on. False if those after its version are not there, or no longer: then it has left. */
   begin(): boolean {
-    const { head } = this.#watch;
-    if (head === undefined || !this.#takePlaceAt(this.#watch)) {
+    const { head, ending, ring } = this.#watch;
+    const position = ring.positionAfter(this.#version);
+    if (head === undefined || ending !== undefined || position === undefined) {
       this.abort();
       return false;
     }
+    this.#position = position;
+    this.#isSettled = ring.isPast(this.#version);
     const { clock, observer } = this.#parts;
     this.#cancelEnd = clock.schedule(this.#lifetime(), () => this.#end());
     this.#try(() => {
@@ -82,18 +109,20 @@ export class Watcher implements RoundTrip, Turn {
   /** Goes on at another watch, if all events are there that it has not had. */
   moveTo(watch: Feed): void {
     const before = this.#watch;
-    if (this.#body === undefined || !this.#takePlaceAt(watch)) return;
+    const position = this.#positionIn(watch.ring);
+    if (this.#body === undefined || position === undefined) return;
+    this.#position = position;
+    this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
     this.#watch = watch;
     watch.enter(this);
     before.leave(this);
   }
 
-  #takePlaceAt({ ring }: Feed): boolean {
-    const position = ring.positionAfter(this.#version);
-    if (position === undefined) return false;
-    this.#position = position;
-    this.#isSettled = compareVersions(this.#version, ring.current) <= 0;
-    return true;
+  /** Where the ring of another watch has its next event; undefined if it has not. */
+  #positionIn(ring: EventRing): number | undefined {
+    if (this.#hasVersion) return ring.positionAfter(this.#version);
+    const count = this.#watch.ring.countBefore(this.#position, this.#version);
+    return count === undefined ? undefined : ring.positionBehind(this.#version, count);
   }
 
   #lifetime(): number {
@@ -114,7 +143,7 @@ export class Watcher implements RoundTrip, Turn {
     while (!this.#isOver) {
       if (this.#position < ring.first) {
         observer.lagged();
-        throw new Error('the client reads more slowly than the events of its watch come');
+        throw new LaggingError('the client reads more slowly than the events of its watch come');
       }
       if (this.#isPaused) return;
       if (this.#position === ring.end) break;
@@ -143,6 +172,7 @@ export class Watcher implements RoundTrip, Turn {
       if (!this.#isSettled && compareVersions(version, this.#version) <= 0) return false;
       this.#isSettled = true;
       this.#version = version;
+      this.#hasVersion = type === 'BOOKMARK';
     }
     return type !== 'BOOKMARK' || this.#client.bookmarks;
   }
@@ -161,6 +191,7 @@ export class Watcher implements RoundTrip, Turn {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelEnd();
+    this.hear();
     if (this.#body !== undefined) this.#parts.observer.clients(-1);
     this.#watch.leave(this);
   }

@@ -34,13 +34,29 @@ describe('a ring of events', () => {
     assert.equal(ring.positionAfter('99999999999999999999999'), 3);
   });
 
-  it('takes no event that is not newer, but a bookmark of the same version', () => {
-    const ring = ringOf(['105']);
-    assert.throws(() => ring.append(event('105')), /105 after 105/);
+  it('takes no event that is older, and none of a version that is complete', () => {
+    const ring = ringOf(['105', '105']);
     assert.throws(() => ring.append(event('99')));
     ring.append(event('105', { type: 'BOOKMARK' }));
+    ring.append(event('105', { type: 'BOOKMARK' }));
+    assert.throws(() => ring.append(event('105')), /105 after 105/);
     assert.throws(() => ring.append(event('104', { type: 'BOOKMARK' })));
-    assert.equal(ring.positionAfter('105'), 2);
+    assert.equal(ring.positionAfter('105'), 4);
+    assert.throws(() => ringOf([]).append(event('100')), 'the version that it begins with');
+    const reopened = ringOf(['105']);
+    reopened.completeVersion();
+    assert.throws(() => reopened.append(event('105')));
+  });
+
+  it('finds the place behind some of the events of one version', () => {
+    const ring = ringOf(['104', '105', '105', '106']);
+    const behind = (count: number) => ring.positionBehind('105', count);
+    assert.deepEqual([1, 2, 3].map(behind), [2, 3, undefined]);
+    assert.deepEqual([ring.countBefore(2, '105'), ring.countBefore(3, '105')], [1, 2]);
+    ring.forgetOldest();
+    assert.deepEqual([ring.countBefore(2, '105'), behind(2)], [1, 3], 'all of them are there');
+    ring.forgetOldest();
+    assert.deepEqual([ring.countBefore(2, '105'), behind(2)], [undefined, undefined]);
   });
 
   it('takes an ERROR, which has no version and is for everybody', () => {

@@ -242,7 +242,7 @@ describe('a watch that cannot be shared', () => {
     ['is no event', '{}\n'],
     ['has a version that is no number', eventLine('abc')],
     ['is older than one before it', eventLine(105) + eventLine(104)],
-    ['has the version of one before it', eventLine(105) + eventLine(105)],
+    ['has the version that was asked for', eventLine(100)],
   ] as const) {
     it(`cuts its clients if an event ${what}, and is their own afterwards`, async () => {
       const { server, watch, open, join } = create();
@@ -464,8 +464,9 @@ describe('the end of a cluster', () => {
     server.write();
     watch().send();
     assert.deepEqual(client.events, ['MODIFIED 101']);
-    client.trip?.abort();
     assert.equal(watch().isAborted, false);
+    client.trip?.abort();
+    assert.equal(watch().isAborted, true);
   });
 
   it('cuts them when it is destroyed', async () => {

@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
+import { SharedWatches } from '../../../src/transport/shared-watches/share-watches.js';
+import { Turns } from '../../../src/transport/shared-watches/turns.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import {
+  bookmarkLine,
+  eventLine,
+  type FakeSession,
+  session,
+  WatchedServer,
+} from '../../support/watched-server.js';
+import { type Asked, WatchingClient } from '../../support/watching-client.js';
+
+const turn = () => new Promise(setImmediate);
+const lines = (...versions: number[]) => versions.map(version => eventLine(version)).join('');
+
+/** Shared watches, with an API server and a clock that the test moves. */
+function create({ buffer = 1_000_000, turns = new Turns() } = {}) {
+  const clock = new ManualClock(1_000_000);
+  const server = new WatchedServer();
+  const budget = new RingBudget(buffer);
+  const joins: string[] = [];
+  const counts = { watches: 0, clients: 0, lagged: 0 };
+  const shared = new SharedWatches<FakeSession>({
+    sessions: { session: () => session },
+    roundTripper: server,
+    clock,
+    random: Math.random,
+    budget,
+    turns,
+    resumeWithin: 30_000,
+    observer: {
+      watches: change => {
+        counts.watches += change;
+      },
+      clients: change => {
+        counts.clients += change;
+      },
+      joined: how => joins.push(how),
+      received() {},
+      delivered() {},
+      resumed() {},
+      lagged: () => {
+        counts.lagged += 1;
+      },
+    },
+  });
+  const watch = (index: number) => server.watches.at(index) ?? assert.fail(`there is no watch ${index}`);
+  const join = async (asked: Asked = {}) => {
+    const client = new WatchingClient(asked);
+    client.trip = shared.send(client, client);
+    await turn();
+    return client;
+  };
+  const open = async (asked: Asked = {}) => {
+    const before = server.watches.length;
+    const client = await join(asked);
+    watch(before).open();
+    await turn();
+    return client;
+  };
+  const atServer = () => server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver).length;
+  return { clock, server, budget, shared, joins, counts, watch, join, open, atServer };
+}
+
+describe('an API server that accepts a watch again and does not answer', () => {
+  for (const how of ['end', 'fail'] as const) {
+    it(`keeps nobody waiting for longer than the bound (${how})`, async () => {
+      const { clock, counts, watch, open } = create();
+      const client = await open();
+      watch(0)[how]();
+      clock.advance(0);
+      clock.advance(29_000);
+      const before = client.ended;
+      clock.advance(1_001);
+      assert.equal(before, undefined);
+      assert.ok(client.ended instanceof Error);
+      assert.equal(watch(1).isAborted, true);
+      assert.equal(counts.watches, 0);
+    });
+  }
+
+  it('is no reason to end a watch that goes on in time', async () => {
+    const { clock, watch, open } = create();
+    const client = await open();
+    watch(0).end();
+    clock.advance(20_000);
+    watch(1).open();
+    clock.advance(60_000);
+    assert.equal(client.ended, undefined);
+    watch(1).end();
+    clock.advance(20_000);
+    watch(2).open();
+    clock.advance(20_000);
+    assert.equal(client.ended, undefined);
+  });
+});
+
+describe('events of one version, as etcd deletes Events that expire together', () => {
+  it('go to every client', async () => {
+    const { watch, open, join } = create();
+    const clients = [await open(), await join()];
+    watch(0).text(lines(105, 105));
+    watch(0).text(lines(105, 106));
+    for (const { text, ended } of clients) {
+      assert.equal(text, lines(105, 105, 105, 106));
+      assert.equal(ended, undefined);
+    }
+  });
+
+  it('are one version for a client that joins', async () => {
+    const { watch, open, join } = create();
+    await open();
+    watch(0).text(lines(104, 105, 105));
+    const [before, after] = [await join({ version: '104' }), await join({ version: '105' })];
+    watch(0).text(lines(105, 107));
+    assert.equal(before.text, lines(105, 105, 105, 107));
+    assert.equal(after.text, lines(107), 'it has had all of 105');
+  });
+
+  it('come once to a client whose watch is replaced among them', async () => {
+    for (const had of [1, 2, 3]) {
+      const { watch, open } = create();
+      const late = await open({ version: '103' });
+      const early = await open({ version: '101' });
+      watch(0).text(lines(...[105, 105, 105].slice(0, had)));
+      watch(1).text(lines(102, 105, 105));
+      watch(1).text(lines(105, 106));
+      watch(0).text(lines(...[105, 105, 105].slice(had), 106));
+      assert.equal(early.text, lines(102, 105, 105, 105, 106));
+      assert.equal(late.text, lines(105, 105, 105, 106), `${had} before`);
+    }
+  });
+
+  for (const [what, text] of [
+    ['the version of the bookmark before it', bookmarkLine(105) + eventLine(105)],
+    ['the version that was asked for', eventLine(100)],
+  ] as const) {
+    it(`are an error if one has ${what}`, async () => {
+      const { watch, open } = create();
+      const client = await open();
+      watch(0).text(text);
+      assert.ok(client.ended instanceof Error);
+    });
+  }
+
+  it('are an error if one comes again when the watch goes on', async () => {
+    const { clock, watch, open } = create();
+    const client = await open();
+    watch(0).text(eventLine(105));
+    watch(0).end();
+    clock.advance(0);
+    watch(1).open();
+    watch(1).text(eventLine(105));
+    assert.ok(client.ended instanceof Error);
+    assert.equal(client.text, eventLine(105));
+  });
+});
+
+describe('clients that come and go', () => {
+  it('leave nothing behind while others wait for the API server', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { join } = create();
+    await join();
+    const gone: WeakRef<WatchingClient>[] = [];
+    for (let count = 0; count < 20; count++) {
+      const client = await join();
+      client.trip?.abort();
+      gone.push(new WeakRef(client));
+    }
+    await turn();
+    collect();
+    await turn();
+    collect();
+    const left = gone.filter(reference => reference.deref() !== undefined).length;
+    assert.ok(left <= 2, `${left} of ${gone.length} are still in memory`);
+  });
+
+  it('leave no more than a hundred watches at the API server', async () => {
+    const { atServer, clock, counts, join, open } = create();
+    for (let count = 0; count < 300; count++) {
+      (await (count % 2 === 0 ? join : open)({ key: `key ${count}` })).trip?.abort();
+    }
+    assert.ok(atServer() <= 100, `${atServer()} watches`);
+    assert.equal((await join({ key: 'key 299' })).status, 200, 'the last one is still there');
+    clock.advance(5_001);
+    assert.deepEqual([atServer(), counts.watches], [1, 1]);
+  });
+
+  it('share no more than ten watches of one kind, and have their own then', async () => {
+    const { server, joins, counts, open } = create();
+    for (let version = 1_000; version > 950; version--) await open({ version: String(version) });
+    assert.equal(counts.watches, 10);
+    assert.equal(joins.filter(how => how === 'own').length, 40);
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=951');
+  });
+
+  it('do not join a watch that ends while the API server is asked for their right', async () => {
+    const { clock, server, watch, open, join } = create();
+    let answer = (_: boolean) => {};
+    const isAllowed = () =>
+      new Promise<boolean>(resolve => {
+        answer = resolve;
+      });
+    await open({ isAllowed });
+    clock.advance(10_001);
+    const late = await join();
+    watch(0).text('{}\n');
+    answer(true);
+    await turn();
+    assert.equal(late.ended, undefined);
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
+  });
+
+  it('go to the API server by themselves if the shared watch may not be sent with the session of the moment', async () => {
+    const { server, joins, counts, join } = create();
+    const check = () => {
+      throw new Error('another user');
+    };
+    const client = await join({ check });
+    await turn();
+    assert.equal(client.ended, undefined);
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
+    assert.deepEqual(joins, ['own']);
+    assert.equal(counts.watches, 0);
+  });
+});
+
+describe('a cluster that is closed', () => {
+  it('sends no watch again that the API server has ended', async () => {
+    const { server, shared, clock, watch, open } = create();
+    const client = await open();
+    shared.close();
+    watch(0).end();
+    clock.advance(1_000);
+    assert.ok(client.ended instanceof Error);
+    assert.equal(server.watches.length, 1);
+  });
+
+  it('gives up a watch that is lost', async () => {
+    const { server, shared, clock, watch, open } = create();
+    const client = await open();
+    watch(0).end();
+    shared.close();
+    clock.advance(1_000);
+    assert.ok(client.ended instanceof Error);
+    assert.equal(server.watches.length, 1);
+  });
+
+  it('shares nothing any more', async () => {
+    const { server, shared, join } = create();
+    shared.close();
+    await join();
+    assert.equal(server.watches[0]?.path, '/own?resourceVersion=100');
+  });
+});
+
+describe('a burst of events', () => {
+  it('makes the API server wait for clients whose turn has not come, and cuts nobody', async () => {
+    // Every turn is the last one of its slice.
+    let now = 0;
+    const turns = new Turns(() => {
+      now += 20;
+      return now;
+    });
+    const { counts, watch, open, join } = create({ turns });
+    const clients = [await open()];
+    for (let count = 0; count < 20; count++) clients.push(await join());
+    for (let version = 101; version < 5_101; ) {
+      if (watch(0).isPaused) await turn();
+      else {
+        watch(0).text(lines(...Array.from({ length: 100 }, (_, index) => version + index)));
+        version += 100;
+      }
+    }
+    while (watch(0).isPaused) await turn();
+    for (let count = 0; count < 30; count++) await turn();
+    assert.equal(counts.lagged, 0);
+    for (const client of clients) assert.equal(client.lines.length, 5_000);
+  });
+});
+
+describe('the memory of Tables', () => {
+  it('counts with both of their forms', async () => {
+    const { budget, watch, open } = create();
+    await open();
+    const table = (version: number, columnDefinitions: unknown) => {
+      const rows = [{ cells: ['x'.repeat(10_000)] }];
+      const metadata = { resourceVersion: String(version) };
+      const object = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions, rows };
+      return `${JSON.stringify({ type: 'ADDED', object })}\n`;
+    };
+    watch(0).text(table(101, [{ name: 'Name' }]));
+    watch(0).text(table(102, null));
+    assert.ok(budget.used >= 40_000, `${budget.used} bytes`);
+  });
+});

@@ -27,8 +27,11 @@ export async function createApplication(
     program,
     listener: program.app,
     async start() {
-      program.startWarnings();
-      program.discover();
+      // What the proxy itself asks of the API server comes behind the line that says that it serves.
+      setImmediate(() => {
+        program.startWarnings();
+        program.discover();
+      });
       return [];
     },
     setLevel() {},

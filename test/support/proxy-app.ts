@@ -44,7 +44,7 @@ export async function startProxyApp({
 }: ProxyAppOptions): Promise<ProxyApp> {
   const dial = createDial({
     server: { protocol: 'http:', hostname: '127.0.0.1', port: upstreamPort, path: '' },
-    secureContext: createSecureContext(),
+    secureContext: () => createSecureContext(),
     insecureSkipTlsVerify: false,
     keepAlive: 0,
   });

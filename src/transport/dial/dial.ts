@@ -26,7 +26,7 @@ export type Dial = (callback: DialCallback, onRead?: net.OnReadOpts) => { destro
 export interface DialOptions {
   readonly server: ServerAddress;
   /** Trusted authorities and the client's certificate; unused for an http:// server. */
-  readonly secureContext: tls.SecureContext;
+  readonly secureContext: () => tls.SecureContext;
   readonly insecureSkipTlsVerify: boolean;
   /** Name to ask for and to verify instead of the host name. */
   readonly tlsServerName?: string | undefined;
@@ -134,7 +134,7 @@ function createStartTls(options: DialOptions): StartTls {
     const connection: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
       ...over,
       allowHalfOpen: true,
-      secureContext,
+      secureContext: secureContext(),
       // SNI never carries an address (RFC 6066, section 3); verification still wants it.
       servername: net.isIP(name) === 0 ? name : '',
       checkServerIdentity: (_host, certificate) => checkIdentity(name, certificate),

@@ -32,7 +32,13 @@ export function createIssuerDispatcher(
         }
         const { proxy } = selected;
         const dial = createDial({
-          ...{ server, secureContext, insecureSkipTlsVerify: false, keepAlive: 0, proxy },
+          ...{
+            server,
+            secureContext: () => secureContext,
+            insecureSkipTlsVerify: false,
+            keepAlive: 0,
+            proxy,
+          },
         });
         dial((error, socket) => {
           if (socket !== null) callback(null, socket);

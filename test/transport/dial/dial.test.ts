@@ -90,7 +90,7 @@ function dialOptions(
 ): DialOptions {
   return {
     server: { protocol, hostname: '127.0.0.1', port, path: '' },
-    secureContext,
+    secureContext: () => secureContext,
     insecureSkipTlsVerify: false,
     keepAlive: 30_000,
     proxy: { protocol: proxyProtocol, hostname: '127.0.0.1', port: proxy.port },
@@ -231,7 +231,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       const options = dialOptions('https:', api.port, proxy, proxyProtocol);
       for (const [wrong, reason] of [
         [
-          { secureContext: tls.createSecureContext({ ca: proxyAuthority.certificate }) },
+          { secureContext: () => tls.createSecureContext({ ca: proxyAuthority.certificate }) },
           'tls_unknown_authority',
         ],
         [{ tlsServerName: 'elsewhere.test' }, 'tls_wrong_name'],

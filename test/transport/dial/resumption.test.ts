@@ -31,7 +31,7 @@ describe('a TLS session with the API server', () => {
           ...{ protocol: 'https:', hostname: '127.0.0.1', path: '' },
           port: (server.address() as AddressInfo).port,
         },
-        secureContext: tls.createSecureContext({ ca: authority.certificate }),
+        secureContext: () => tls.createSecureContext({ ca: authority.certificate }),
         insecureSkipTlsVerify: false,
         keepAlive: 0,
         now: () => now,

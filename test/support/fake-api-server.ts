@@ -10,7 +10,8 @@ import {
 import { authenticate, impersonate } from './fake-api-server/authentication.js';
 import { defaultPolicy, forbidden, isAllowed, type Policy } from './fake-api-server/authorization.js';
 import type { Cluster } from './fake-api-server/cluster.js';
-import { groupVersion, type ResourceType, resourceTypes } from './fake-api-server/discovery.js';
+import { establish } from './fake-api-server/custom-resources.js';
+import { ApiTypes } from './fake-api-server/discovery.js';
 import { type Exchange, sendFailure, setCommonHeaders, setFlowHeaders } from './fake-api-server/exchange.js';
 import { Listener } from './fake-api-server/listener.js';
 import { serveNonResource } from './fake-api-server/non-resource.js';
@@ -55,9 +56,13 @@ export class FakeApiServer {
     this.#port = options.port ?? 0;
     this.#log = new RequestLog(options.requestLogLimit ?? 10_000);
     const store = new Store(options.firstVersion ?? 1000, options.watchHistory);
+    const { customResources = [] } = options;
+    const api = new ApiTypes(customResources);
     if (options.seed !== false) seed(store);
+    for (const definition of customResources) store.write(api.of(definition), establish(definition));
     store.compact();
     this.#cluster = {
+      api,
       store,
       pods: new PodRuntime(),
       credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
@@ -143,13 +148,13 @@ export class FakeApiServer {
 
   /** Creates or replaces an object past HTTP and its checks, and gives it with its new version; throws for an unknown kind. */
   write(object: KubeObject): KubeObject {
-    return this.#cluster.store.write(typeOf(object), object);
+    return this.#cluster.store.write(this.#cluster.api.of(object), object);
   }
 
   /** Removes an object in the same way. */
   remove(object: KubeObject): void {
     const { namespace = '', name = '' } = object.metadata;
-    this.#cluster.store.remove(typeOf(object), namespace, name);
+    this.#cluster.store.remove(this.#cluster.api.of(object), namespace, name);
   }
 
   /** resourceVersion of the latest change. */
@@ -287,14 +292,8 @@ export class FakeApiServer {
     if (!isAllowed(policy, user, attributes)) throw forbidden(user, attributes);
     const exchange = { request, response, query: splitTarget(url).query, attributes, user, upgrade };
     if (attributes.isResourceRequest) await serveResource(this.#cluster, exchange);
-    else serveNonResource(exchange);
+    else serveNonResource(this.#cluster, exchange);
   }
-}
-
-function typeOf({ apiVersion, kind }: KubeObject): ResourceType {
-  const type = resourceTypes.find(known => known.kind === kind && groupVersion(known) === apiVersion);
-  if (type === undefined) throw new Error(`no kind ${apiVersion} ${kind}`);
-  return type;
 }
 
 function addFirst<T>(list: T[], item: T): () => void {

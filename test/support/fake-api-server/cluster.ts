@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { KnownCredentials } from './authentication.js';
 import type { Policy } from './authorization.js';
+import type { ApiTypes } from './discovery.js';
 import type { PodRuntime } from './pod-runtime.js';
 import type { Store } from './store.js';
 
@@ -16,6 +17,7 @@ export interface WatchTimes {
 
 /** What all requests share: the stored objects, the pods' processes, and the access rules. */
 export interface Cluster {
+  readonly api: ApiTypes;
   readonly store: Store;
   readonly pods: PodRuntime;
   readonly credentials: KnownCredentials;

@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster.js';
-import { type ResourceType, resourceTypes } from './discovery.js';
+import type { ResourceType } from './discovery.js';
 import { type Exchange, sendJson } from './exchange.js';
 import { readBodyObject } from './object-body.js';
 import { isRecord, type KubeObject, timestamp } from './objects.js';
@@ -19,7 +19,7 @@ export function removeObject(cluster: Cluster, type: ResourceType, object: KubeO
     return cluster.store.write(type, { ...object, metadata });
   }
   if (type.kind === 'Namespace') {
-    for (const other of resourceTypes.filter(entry => entry.namespaced)) {
+    for (const other of cluster.api.all.filter(entry => entry.namespaced)) {
       for (const content of cluster.store.list(other, name)) removeObject(cluster, other, content);
     }
   }

@@ -1,40 +1,14 @@
 import { createHash } from 'node:crypto';
+import { type CustomDetails, readDefinitions } from './custom-resources.js';
+import type { DiscoveryGroup, DiscoveryResource } from './discovery-entries.js';
 import { type Exchange, sendJson } from './exchange.js';
 import { readFixture } from './fixture.js';
+import type { KubeObject } from './objects.js';
 import type { RequestAttributes } from './request-attributes.js';
 
-interface DiscoveryKind {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-}
-
-interface DiscoverySubresource {
-  readonly subresource: string;
-  readonly responseKind: DiscoveryKind;
-  readonly verbs: readonly string[];
-}
-
-interface DiscoveryResource {
-  readonly resource: string;
-  readonly responseKind: DiscoveryKind;
-  readonly scope: 'Namespaced' | 'Cluster';
-  readonly singularResource: string;
-  readonly verbs: readonly string[];
-  readonly shortNames?: readonly string[];
-  readonly categories?: readonly string[];
-  readonly subresources?: readonly DiscoverySubresource[];
-}
-
-interface DiscoveryGroup {
-  readonly metadata: { readonly name?: string };
-  readonly versions: readonly {
-    readonly version: string;
-    readonly resources: readonly DiscoveryResource[];
-  }[];
-}
-
 interface DiscoveryList {
+  readonly kind: string;
+  readonly metadata: object;
   readonly items: readonly DiscoveryGroup[];
 }
 
@@ -53,6 +27,8 @@ export interface ResourceType {
   readonly namespaced: boolean;
   readonly verbs: readonly string[];
   readonly subresources: ReadonlyMap<string, readonly string[]>;
+  /** What its definition says, if it is a custom resource. */
+  readonly custom?: CustomDetails | undefined;
 }
 
 const fixture = readFixture<DiscoveryFixture>('discovery.json');
@@ -62,7 +38,12 @@ export function groupVersion(type: { readonly group: string; readonly version: s
   return type.group ? `${type.group}/${type.version}` : type.version;
 }
 
-function toResourceType(group: string, version: string, entry: DiscoveryResource): ResourceType {
+function toResourceType(
+  group: string,
+  version: string,
+  entry: DiscoveryResource,
+  custom: CustomDetails | undefined,
+): ResourceType {
   return {
     group,
     version,
@@ -71,25 +52,48 @@ function toResourceType(group: string, version: string, entry: DiscoveryResource
     namespaced: entry.scope === 'Namespaced',
     verbs: entry.verbs,
     subresources: new Map((entry.subresources ?? []).map(sub => [sub.subresource, sub.verbs])),
+    custom,
   };
 }
 
-const groups = [...fixture.core.items, ...fixture.groups.items];
+/** The groups and resources of one API server: those of the recorded one, and its custom resources. */
+export class ApiTypes {
+  readonly core: DiscoveryList = fixture.core;
+  readonly named: DiscoveryList;
+  /** Core group first. */
+  readonly all: readonly ResourceType[];
+  readonly #byPath: ReadonlyMap<string, ResourceType>;
 
-/** Every resource that the recorded API server had, core group first. */
-export const resourceTypes: readonly ResourceType[] = groups.flatMap(group =>
-  group.versions.flatMap(version =>
-    version.resources.map(entry => toResourceType(group.metadata.name ?? '', version.version, entry)),
-  ),
-);
+  constructor(definitions: readonly KubeObject[] = []) {
+    const custom = readDefinitions(definitions);
+    this.named = { ...fixture.groups, items: [...fixture.groups.items, ...custom.groups] };
+    this.all = this.groups.flatMap(group =>
+      group.versions.flatMap(version =>
+        version.resources.map(entry => {
+          const { name = '' } = group.metadata;
+          const details = custom.details.get(`${name}/${version.version}/${entry.resource}`);
+          return toResourceType(name, version.version, entry, details);
+        }),
+      ),
+    );
+    this.#byPath = new Map(this.all.map(type => [`${groupVersion(type)}/${type.resource}`, type]));
+  }
 
-const byPath = new Map(resourceTypes.map(type => [`${groupVersion(type)}/${type.resource}`, type]));
+  get groups(): readonly DiscoveryGroup[] {
+    return [...this.core.items, ...this.named.items];
+  }
 
-/** The resource that a request names, or undefined if this API has none such. */
-export function findResourceType(
-  attributes: Pick<RequestAttributes, 'group' | 'version' | 'resource'>,
-): ResourceType | undefined {
-  return byPath.get(`${groupVersion(attributes)}/${attributes.resource}`);
+  /** The resource that a request names, or undefined if this API has none such. */
+  find(attributes: Pick<RequestAttributes, 'group' | 'version' | 'resource'>): ResourceType | undefined {
+    return this.#byPath.get(`${groupVersion(attributes)}/${attributes.resource}`);
+  }
+
+  /** The resource of an object; throws for an unknown kind. */
+  of({ apiVersion, kind }: Pick<KubeObject, 'apiVersion' | 'kind'>): ResourceType {
+    const type = this.all.find(known => known.kind === kind && groupVersion(known) === apiVersion);
+    if (type === undefined) throw new Error(`no kind ${apiVersion} ${kind}`);
+    return type;
+  }
 }
 
 function legacyResources(group: string, version: string, resources: readonly DiscoveryResource[]): unknown {
@@ -148,9 +152,9 @@ function sendAggregated(exchange: Exchange, list: DiscoveryList, version: string
 }
 
 /** Answers /api, /apis and what lies below them down to the group version; false for any other path. */
-export function serveDiscovery(exchange: Exchange): boolean {
+export function serveDiscovery(exchange: Exchange, api: ApiTypes): boolean {
   const path = exchange.attributes.path.replace(/\/+$/, '');
-  const root = path === '/api' ? fixture.core : path === '/apis' ? fixture.groups : undefined;
+  const root = path === '/api' ? api.core : path === '/apis' ? api.named : undefined;
   const aggregated = aggregatedMediaType.exec((exchange.request.headers.accept ?? '').replaceAll(' ', ''));
   if (root && aggregated) {
     sendAggregated(exchange, root, aggregated[1] ?? 'v2');
@@ -165,14 +169,14 @@ export function serveDiscovery(exchange: Exchange): boolean {
     return true;
   }
   if (path === '/apis') {
-    const list = fixture.groups.items.map(legacyGroup);
+    const list = api.named.items.map(legacyGroup);
     sendJson(exchange, 200, { kind: 'APIGroupList', apiVersion: 'v1', groups: list });
     return true;
   }
   const [, root1, groupName = '', versionName = ''] = path.split('/');
   const core = root1 === 'api';
   if (!core && root1 !== 'apis') return false;
-  const group = groups.find(item => (item.metadata.name ?? '') === (core ? '' : groupName));
+  const group = api.groups.find(item => (item.metadata.name ?? '') === (core ? '' : groupName));
   const wanted = core ? groupName : versionName;
   if (group && !core && wanted === '') {
     sendJson(exchange, 200, { kind: 'APIGroup', apiVersion: 'v1', ...legacyGroup(group) });

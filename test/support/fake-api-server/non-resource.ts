@@ -1,3 +1,4 @@
+import type { Cluster } from './cluster.js';
 import { serveDiscovery } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
 import { readFixture } from './fixture.js';
@@ -26,7 +27,7 @@ function serveHealth(exchange: Exchange, endpoint: string, check: string | undef
 }
 
 /** Answers what is no resource: root, version, health, metrics, OpenAPI and discovery; 404 in plain text for the rest. */
-export function serveNonResource(exchange: Exchange): void {
+export function serveNonResource({ api }: Cluster, exchange: Exchange): void {
   const { path, verb } = exchange.attributes;
   const [, endpoint, check] = health.exec(path) ?? [];
   if (verb !== 'get' && verb !== 'head') {
@@ -39,7 +40,7 @@ export function serveNonResource(exchange: Exchange): void {
     serveHealth(exchange, endpoint, check);
   } else if (path === '/metrics') {
     sendText(exchange, 200, texts.metrics, metricsType);
-  } else if (!serveOpenApi(exchange) && !serveDiscovery(exchange)) {
+  } else if (!serveOpenApi(exchange, api) && !serveDiscovery(exchange, api)) {
     sendText(exchange, 404, '404 page not found\n');
   }
 }

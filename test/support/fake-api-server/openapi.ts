@@ -1,4 +1,5 @@
-import { groupVersion, type ResourceType, resourceTypes } from './discovery.js';
+import { customSchema } from './custom-resources.js';
+import { type ApiTypes, groupVersion, type ResourceType } from './discovery.js';
 import { type Exchange, sendJson, sendText } from './exchange.js';
 import { schemasOf } from './schemas.js';
 
@@ -36,9 +37,16 @@ function document(types: readonly ResourceType[], v2: boolean, schemas: object =
   };
 }
 
-function byGroupVersion(): Map<string, ResourceType[]> {
+function schemasOfAll(types: readonly ResourceType[]): object {
+  const custom = types.filter(type => type.custom !== undefined);
+  const [type] = custom.length > 0 ? [{ group: 'meta', version: 'v1' }] : types;
+  const known = type === undefined ? {} : schemasOf(type.group, type.version);
+  return Object.assign(known, ...custom.map(customSchema)) as object;
+}
+
+function byGroupVersion({ all }: ApiTypes): Map<string, ResourceType[]> {
   const groups = new Map<string, ResourceType[]>();
-  for (const type of resourceTypes) {
+  for (const type of all) {
     const path = `${type.group ? 'apis' : 'api'}/${groupVersion(type)}`;
     groups.set(path, [...(groups.get(path) ?? []), type]);
   }
@@ -49,7 +57,7 @@ function byGroupVersion(): Map<string, ResourceType[]> {
  * Answers /openapi/v2 with the operations but no schemas, and /openapi/v3 with both, as JSON only: enough for kubectl to learn that the
  * server validates fields and takes dryRun, and to explain them. A client that wants protobuf alone gets 406. False for other paths.
  */
-export function serveOpenApi(exchange: Exchange): boolean {
+export function serveOpenApi(exchange: Exchange, api: ApiTypes): boolean {
   const path = exchange.attributes.path.replace(/\/+$/, '');
   if (!path.startsWith('/openapi/')) return false;
   const accept = exchange.request.headers.accept ?? '*/*';
@@ -58,18 +66,17 @@ export function serveOpenApi(exchange: Exchange): boolean {
     return true;
   }
   if (path === '/openapi/v2') {
-    sendJson(exchange, 200, document(resourceTypes, true));
+    sendJson(exchange, 200, document(api.all, true));
     return true;
   }
-  const groups = byGroupVersion();
+  const groups = byGroupVersion(api);
   if (path === '/openapi/v3') {
     const paths = [...groups.keys()].map(key => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=0` }]);
     sendJson(exchange, 200, { paths: Object.fromEntries(paths) });
     return true;
   }
   const types = groups.get(path.slice('/openapi/v3/'.length));
-  const [first] = types ?? [];
-  if (!types || !first) return false;
-  sendJson(exchange, 200, document(types, false, schemasOf(first.group, first.version)));
+  if (!types) return false;
+  sendJson(exchange, 200, document(types, false, schemasOfAll(types)));
   return true;
 }

@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import type { CertificateAuthority, CertificatePair } from '../certificates.js';
 import type { KnownUser } from './authentication.js';
 import type { Policy } from './authorization.js';
+import type { KubeObject } from './objects.js';
 
 /** How the embedded API server is set up; everything has a default. */
 export interface FakeApiServerOptions {
@@ -36,7 +37,9 @@ export interface FakeApiServerOptions {
   readonly keepAliveTimeout?: number;
   /** How many requests `requests` remembers (10,000). */
   readonly requestLogLimit?: number;
-  /** False starts without any object. */
+  /** CustomResourceDefinitions: what they define is served, and they are among the objects. */
+  readonly customResources?: readonly KubeObject[];
+  /** False starts without any other object. */
   readonly seed?: boolean;
   /** More TLS options, such as minVersion and maxVersion. */
   readonly tls?: SecureContextOptions;

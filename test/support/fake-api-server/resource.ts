@@ -1,5 +1,5 @@
 import type { Cluster } from './cluster.js';
-import { findResourceType, type ResourceType } from './discovery.js';
+import type { ResourceType } from './discovery.js';
 import { type Exchange, sendText } from './exchange.js';
 import { servePodLog } from './pod-log.js';
 import { servePortForward } from './port-forward.js';
@@ -27,7 +27,7 @@ const subresources: Readonly<Record<string, Handler>> = {
 export async function serveResource(cluster: Cluster, exchange: Exchange): Promise<void> {
   const { attributes } = exchange;
   const { subresource, verb } = attributes;
-  const type = findResourceType(attributes);
+  const type = cluster.api.find(attributes);
   const verbs = subresource === '' ? type?.verbs : type?.subresources.get(subresource);
   if (!type || !verbs) {
     sendText(exchange, 404, '404 page not found\n');

@@ -1,7 +1,9 @@
 import { prepareForCreate } from './defaults.js';
-import { findResourceType } from './discovery.js';
+import { ApiTypes } from './discovery.js';
 import type { KubeObject } from './objects.js';
 import type { Store } from './store.js';
+
+const recorded = new ApiTypes();
 
 function put(
   store: Store,
@@ -10,7 +12,7 @@ function put(
   namespace: string,
   rest: Record<string, unknown>,
 ): void {
-  const type = findResourceType({ group, version: 'v1', resource });
+  const type = recorded.find({ group, version: 'v1', resource });
   if (!type) throw new Error(`no resource ${resource} in the recorded discovery`);
   const apiVersion = group ? `${group}/v1` : 'v1';
   const object = { kind: type.kind, apiVersion, metadata: {}, ...rest } as KubeObject;

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import type { DiscoveryGroup, DiscoveryResource } from './discovery-entries.js';
+import { type KubeObject, timestamp } from './objects.js';
+
+/** `spec` of a CustomResourceDefinition, with the fields that this server reads. */
+interface DefinitionSpec {
+  readonly group: string;
+  readonly scope: 'Namespaced' | 'Cluster';
+  readonly names: {
+    readonly plural: string;
+    readonly singular: string;
+    readonly kind: string;
+    readonly shortNames?: readonly string[];
+    readonly categories?: readonly string[];
+  };
+  readonly versions: readonly DefinitionVersion[];
+}
+
+interface DefinitionVersion {
+  readonly name: string;
+  readonly additionalPrinterColumns?: readonly PrinterColumn[];
+  readonly schema?: { readonly openAPIV3Schema?: Readonly<Record<string, unknown>> };
+}
+
+/** A column of a custom resource's table. */
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly description?: string;
+  readonly priority?: number;
+  /** Field names with a dot before each. */
+  readonly jsonPath: string;
+}
+
+const defaultColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
+const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
+
+/** What a CustomResourceDefinition says of one version beside what discovery lists. */
+export interface CustomDetails {
+  readonly columns: readonly PrinterColumn[];
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** A custom resource, as far as its schema needs it. */
+interface CustomType {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly custom?: CustomDetails | undefined;
+}
+
+/** What CustomResourceDefinitions add to an API. */
+export interface CustomResources {
+  readonly groups: readonly DiscoveryGroup[];
+  /** By group, version and plural name, with slashes between. */
+  readonly details: ReadonlyMap<string, CustomDetails>;
+}
+
+/** Reads CustomResourceDefinitions. */
+export function readDefinitions(definitions: readonly KubeObject[]): CustomResources {
+  const details = new Map<string, CustomDetails>();
+  const groups = new Map<string, Map<string, DiscoveryResource[]>>();
+  for (const definition of definitions) {
+    const { group, scope, names, versions } = definition['spec'] as DefinitionSpec;
+    const known = groups.get(group) ?? new Map<string, DiscoveryResource[]>();
+    groups.set(group, known);
+    for (const { name: version, additionalPrinterColumns, schema } of versions) {
+      const { plural, singular, kind, shortNames, categories } = names;
+      const columns = additionalPrinterColumns ?? [defaultColumn];
+      details.set(`${group}/${version}/${plural}`, { columns, schema: schema?.openAPIV3Schema ?? {} });
+      const resource: DiscoveryResource = {
+        ...{
+          resource: plural,
+          responseKind: { group, version, kind },
+          scope,
+          singularResource: singular,
+          verbs,
+        },
+        ...(shortNames && { shortNames }),
+        ...(categories && { categories }),
+      };
+      known.set(version, [...(known.get(version) ?? []), resource]);
+    }
+  }
+  const list = [...groups].map(([name, versions]) => ({
+    metadata: { name },
+    versions: [...versions].map(([version, resources]) => ({ version, resources })),
+  }));
+  return { groups: list, details };
+}
+
+/** A CustomResourceDefinition as it is once its resources are served. */
+export function establish(definition: KubeObject): KubeObject {
+  const { names, versions } = definition['spec'] as DefinitionSpec;
+  const condition = (type: string, reason: string, message: string) => {
+    return { type, status: 'True', lastTransitionTime: timestamp(), reason, message };
+  };
+  return {
+    ...definition,
+    metadata: { uid: randomUUID(), generation: 1, creationTimestamp: timestamp(), ...definition.metadata },
+    status: {
+      conditions: [
+        condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
+        condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
+      ],
+      acceptedNames: names,
+      storedVersions: versions.slice(0, 1).map(({ name }) => name),
+    },
+  };
+}
+
+/** The schema of a custom resource by its name, with the metadata that every object has. */
+export function customSchema({ group, version, kind, custom }: CustomType): Record<string, object> {
+  const { properties = {}, ...rest } = custom?.schema ?? {};
+  const head = {
+    apiVersion: { type: 'string', description: 'The group and version of the schema.' },
+    kind: { type: 'string', description: 'The kind of the object.' },
+    metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+  };
+  const schema = {
+    ...{ type: 'object', ...rest, properties: { ...head, ...(properties as object) } },
+    'x-kubernetes-group-version-kind': [{ group, version, kind }],
+  };
+  return { [[...group.split('.').reverse(), version, kind].join('.')]: schema };
+}

@@ -1,18 +1,40 @@
 import assert from 'node:assert/strict';
-import { access, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { projectFile } from './support/project.js';
 import { tables, writtenTable } from './support/readme-tables.js';
 
-test('the README lists every flag with its default and what it is for', async () => {
-  const readme = await readFile(projectFile('README.md'), 'utf8');
-  assert.equal(writtenTable(readme, 'flags'), tables.flags());
+/** Every document of the project: its path, and its text. */
+const documents = await Promise.all(
+  (await readdir(projectFile('.'), { recursive: true, withFileTypes: true }))
+    .filter(
+      ({ name, parentPath }) =>
+        name.endsWith('.md') && !/node_modules|\/(?:build|dist)(?:\/|$)/.test(parentPath),
+    )
+    .map(async ({ name, parentPath }) => {
+      const path = relative(projectFile('.'), join(parentPath, name));
+      return { path, text: await readFile(projectFile(path), 'utf8') };
+    }),
+);
+
+function textOf(path: string): string {
+  return documents.find(document => document.path === path)?.text ?? assert.fail(path);
+}
+
+/** Documents that somebody reads from the beginning to the end. */
+const written = documents.filter(({ path }) => path !== 'CHANGELOG.md' && !path.startsWith('deploy/helm'));
+
+test('the README is short enough to be read', () => {
+  assert.ok(Buffer.byteLength(textOf('README.md')) <= 12 * 1024);
 });
 
-test('the README lists every metric with its type, labels and meaning', async () => {
-  const readme = await readFile(projectFile('README.md'), 'utf8');
-  assert.equal(writtenTable(readme, 'metrics'), tables.metrics());
+test('flags.md lists every flag with its default and what it is for', () => {
+  assert.equal(writtenTable(textOf('deploy/reference/flags.md'), 'flags'), tables.flags());
+});
+
+test('metrics.md lists every metric with its type, labels and meaning', () => {
+  assert.equal(writtenTable(textOf('deploy/reference/metrics.md'), 'metrics'), tables.metrics());
 });
 
 /** How many cells GitHub makes of a row: bars with a backslash before them are text, in code too, where they do not hide bars without. */
@@ -20,34 +42,53 @@ function cellsOf(row: string): number {
   return row.replaceAll('\\|', '').split('|').length - 2;
 }
 
-test('every row of a table of the README has as many cells as its heading', async () => {
-  const readme = await readFile(projectFile('README.md'), 'utf8');
-  const tables = readme.match(/(?:^\|.*\n)+/gm) ?? [];
-  assert.ok(tables.length >= 4);
-  for (const table of tables) {
-    const [heading = '', ...rows] = table.trimEnd().split('\n');
-    for (const row of rows) assert.equal(cellsOf(row), cellsOf(heading), row);
-  }
-});
-
-test('every section that the README names has a heading', async () => {
-  const readme = await readFile(projectFile('README.md'), 'utf8');
-  const headings = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
-  const named = [...readme.matchAll(/(?<!\*)\*([A-Z][^*`|\n]+)\*(?!\*)/g)].map(([, name = '']) => name);
-  assert.ok(named.length >= 8, named.join());
-  for (const name of named) {
-    assert.ok(
-      headings.some(heading => heading === name || heading.startsWith(`${name}:`)),
-      name,
-    );
-  }
-});
-
-test('every link from one document to a file of the project leads to one', async () => {
-  for (const document of ['README.md', 'CONTRIBUTING.md', 'src/README.md']) {
-    const text = await readFile(projectFile(document), 'utf8');
-    for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
-      await access(join(projectFile(document), '..', target));
+test('every row of a table has as many cells as its heading', () => {
+  for (const { path, text } of documents) {
+    for (const table of text.match(/(?:^\|.*\n)+/gm) ?? []) {
+      const [heading = '', ...rows] = table.trimEnd().split('\n');
+      for (const row of rows) assert.equal(cellsOf(row), cellsOf(heading), `${path}: ${row}`);
     }
   }
+});
+
+/** The name by which GitHub links to a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(' ', '-');
+}
+
+function anchorsOf(text: string): string[] {
+  const prose = text.replaceAll(/^```[\s\S]*?^```$/gm, '');
+  return [...prose.matchAll(/^##+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
+}
+
+test('every link from one document to a file or a heading of the project leads to one', async () => {
+  let links = 0;
+  for (const { path, text } of documents) {
+    for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      links += 1;
+      const file = target === '' ? path : join(dirname(path), target);
+      await access(projectFile(file));
+      if (anchor !== undefined)
+        assert.ok(anchorsOf(textOf(file)).includes(anchor), `${path}: ${target}#${anchor}`);
+    }
+  }
+  assert.ok(links > 80, String(links));
+});
+
+test('the list of contents of a document names its sections, in their order', () => {
+  for (const { path, text } of written) {
+    const contents = /^Contents:([\s\S]*?)\n\n/m.exec(text)?.[1];
+    if (contents === undefined) continue;
+    const sections = [...text.replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/^## (.+)$/gm)];
+    const linked = [...contents.matchAll(/\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
+    assert.deepEqual(
+      linked,
+      sections.map(([, heading = '']) => anchorOf(heading)),
+      path,
+    );
+  }
+  assert.ok(written.filter(({ text }) => text.includes('\nContents:')).length >= 12);
 });

@@ -5,11 +5,21 @@ import { parseAllDocuments } from 'yaml';
 import { parseOptions } from '../../src/options/parse.js';
 import { projectFile } from '../support/project.js';
 
-const readme = await readFile(projectFile('README.md'), 'utf8');
+/** The documents that show commands and manifests. */
+const documents = (
+  await Promise.all(
+    [
+      'README.md',
+      ...(await readdir(projectFile('deploy'), { recursive: true })).map(name => `deploy/${name}`),
+    ]
+      .filter(name => name.endsWith('.md'))
+      .map(name => readFile(projectFile(name), 'utf8')),
+  )
+).join('\n');
 
-/** The README's blocks of code in a language; '' for those without one. */
+/** Their blocks of code in a language; '' for those without one. */
 function blocksOf(language: string): string[] {
-  return [...readme.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, named, block = '']) =>
+  return [...documents.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, named, block = '']) =>
     named === language ? [block] : [],
   );
 }
@@ -28,7 +38,7 @@ function namesOf(yaml: string): string[] {
     );
 }
 
-test('no manifest of the README replaces one of deploy/ that has the same name', async () => {
+test('no manifest of the documents replaces one of deploy/ that has the same name', async () => {
   const files = await readdir(projectFile('deploy'), { recursive: true });
   const deployed = new Set<string>();
   for (const file of files.filter(name => /^(?!helm).*\.yaml$/.test(name))) {
@@ -50,7 +60,7 @@ function wordsOf(command: string): string[] {
   );
 }
 
-test('every command line of the README is one that the program takes, and its callers use its port', () => {
+test('every command line of the documents is one that the program takes, and its callers use its port', () => {
   let calls = 0;
   for (const block of blocksOf('')) {
     const [whole = '', command] = /^kube-api-proxy(|(?: (?:.*\\\n)*.*))$/m.exec(block) ?? [];

@@ -6,7 +6,11 @@ import { createIdleMetrics } from './metrics.js';
 import { projectFile } from './project.js';
 
 /** The documents with tables that are made of the code. */
-export const documents = ['README.md', 'deploy/helm/kube-api-proxy/README.md'] as const;
+export const documents = [
+  'deploy/reference/flags.md',
+  'deploy/reference/metrics.md',
+  'deploy/helm/kube-api-proxy/README.md',
+] as const;
 
 /** These tables. Each stands between comments of its name: `<!-- flags -->` and `<!-- /flags -->`. */
 export const tables = { flags: flagTable, metrics: metricTable, values: chartTable } as const;

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import { startInProcess } from '../support/in-process.js';
+import { projectFile } from '../support/project.js';
+import { startStack } from '../support/stack.js';
+
+const run = promisify(execFile);
+
+/** Debian's Python has Debian's packages; another one may stand before it in PATH. */
+const python = '/usr/bin/python3';
+/** The folder `node_modules` that has the JavaScript client, which is too large to be installed for this test alone. */
+const javascriptClient = process.env['KUBERNETES_CLIENT_NODE'];
+
+/** The first block of code that matches, for a proxy at this address. */
+async function snippet(pattern: RegExp, address: string): Promise<string> {
+  const document = await readFile(projectFile('deploy/sidecar/README.md'), 'utf8');
+  const blocks = document.split(/^```/m).filter((_, index) => index % 2 === 1);
+  const code = blocks.find(block => pattern.test(block)) ?? assert.fail(String(pattern));
+  return code.slice(code.indexOf('\n') + 1).replaceAll('127.0.0.1:8001', address);
+}
+
+/** Why a client is not here; undefined if it is. */
+function whyNot(isHere: boolean, what: string): string | undefined {
+  if (isHere) return undefined;
+  assert.equal(process.env['REQUIRE_CLIENTS'], undefined, `${what} is required and missing`);
+  return `${what} is not installed`;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'snippets-'));
+after(() => rm(folder, { recursive: true }));
+const address = `127.0.0.1:${(await startStack({ after }, { run: startInProcess })).port}`;
+
+test('the snippet for curl gets the Pods', async () => {
+  const { stdout } = await run('sh', ['-ec', await snippet(/^sh\n.*8001/, address)]);
+  assert.equal(JSON.parse(stdout).items[0].metadata.name, 'web-0');
+});
+
+test('the snippet for kubectl is a kubeconfig that works', {
+  skip: whyNot(spawnSync('kubectl', ['version', '--client']).status === 0, 'kubectl'),
+}, async () => {
+  const file = join(folder, 'config');
+  await writeFile(file, await snippet(/kind: Config/, address));
+  const { stdout } = await run('kubectl', ['--kubeconfig', file, 'get', 'pods', '--output=name']);
+  assert.match(stdout, /^pod\/web-0$/m);
+});
+
+test('the snippet for Python lists and watches', {
+  skip: whyNot(spawnSync(python, ['-c', 'import kubernetes']).status === 0, 'python3-kubernetes'),
+}, async () => {
+  const file = join(folder, 'snippet.py');
+  await writeFile(file, await snippet(/^python/, address));
+  const { stdout } = await run(python, [file]);
+  assert.match(stdout, /^web-0$/m);
+  assert.match(stdout, /^ADDED web-0$/m);
+});
+
+test('the snippet for JavaScript lists', {
+  skip: whyNot(javascriptClient !== undefined, '@kubernetes/client-node'),
+}, async () => {
+  const file = join(folder, 'snippet.mjs');
+  await writeFile(file, await snippet(/^js/, address));
+  await symlink(javascriptClient as string, join(folder, 'node_modules'));
+  const { stdout } = await run(process.execPath, [file]);
+  assert.match(stdout, /^web-0$/m);
+});

@@ -11,6 +11,7 @@ import { choosePlacement } from './placement.js';
 import { describeMachine, formatTable, summarize } from './report.js';
 import { type Findings, runRequestRound, runWatchRound } from './rounds.js';
 import { parseSettings, type Settings, usage } from './settings.js';
+import { runStartRound } from './starts.js';
 import { findTools, toolVersions } from './tools.js';
 import { startRequestUpstream, writePemFiles } from './upstream.js';
 import { startWatchUpstream } from './watch-load.js';
@@ -84,6 +85,7 @@ async function runRounds(run: Bench) {
   const requests = await startRequestUpstream(run, pem);
   const watches = await startWatchUpstream(run, pem);
   for (let round = 1; round <= run.settings.rounds; round += 1) {
+    if (run.settings.workloads.includes('start')) await runStartRound(run, requests, round, findings);
     await runRequestRound(run, requests, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
   }
@@ -92,9 +94,9 @@ async function runRounds(run: Bench) {
 
 /** What a reader must know to judge the figures. */
 function conditions({ settings, placement }: Bench): string[] {
-  const { rounds, seconds, warmUp, watches, rate, http2, chunked } = settings;
+  const { rounds, seconds, warmUp, settle, watches, rate, http2, chunked } = settings;
   return [
-    `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${rate} events a second each.`,
+    `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${rate} events a second each; idle memory after ${settle} s.`,
     'CPU and memory are those of the proxy process and its children alone.',
     'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log, nginx none here.',
     `The upstream has TLS 1.3, a required client certificate and ${http2 ? 'HTTP/2 beside HTTP/1.1' : 'HTTP/1.1 only'}; its answers come with${chunked ? 'out' : ''} Content-Length.`,

@@ -18,6 +18,8 @@ export interface Sample {
 
 /** All figures, in the table's order. */
 export const metrics: readonly Metric[] = [
+  { id: 'start.time', title: 'start: to the first line, ms', digits: 3 },
+  { id: 'start.cpu', title: 'start: CPU, ms', digits: 3 },
   ...requestWorkloads.flatMap(({ name, title }) => [
     { id: `${name}.cpu`, title: `${title}: CPU, ms/request`, digits: 3 },
     { id: `${name}.rate`, title: `${title}: requests/s`, digits: 4 },

@@ -5,8 +5,8 @@ import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames } from './program-names.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: one of the request workloads, or open watches. */
-export type WorkloadName = RequestWorkloadName | 'watch';
+/** What is measured: starts, one of the request workloads, or open watches. */
+export type WorkloadName = 'start' | RequestWorkloadName | 'watch';
 
 /** One run of the benchmark, as the command line asked for it; times are in seconds. */
 export interface Settings {
@@ -17,6 +17,8 @@ export interface Settings {
   readonly warmUp: number;
   /** Of rest before memory is read. */
   readonly settle: number;
+  /** Starts of each program in a round. */
+  readonly starts: number;
   readonly watches: number;
   /** Clients of one shared watch, whose events must not keep the event loop from others. */
   readonly crowd: number;
@@ -37,7 +39,11 @@ export interface Settings {
   readonly json: string;
 }
 
-const workloadNames: readonly WorkloadName[] = [...requestWorkloads.map(({ name }) => name), 'watch'];
+const workloadNames: readonly WorkloadName[] = [
+  'start',
+  ...requestWorkloads.map(({ name }) => name),
+  'watch',
+];
 
 /** The text of --help. */
 export const usage = `Usage: npm run bench -- [options]
@@ -45,6 +51,8 @@ export const usage = `Usage: npm run bench -- [options]
   --rounds N        rounds over all programs (3)
   --seconds N       length of one measurement, whole seconds (5)
   --warm-up N       seconds of load before a program's first measurement in a round (6)
+  --settle N        seconds of rest before idle memory is read (3)
+  --starts N        starts of each program in a round (10)
   --watches N       open watches (1000)
   --crowd N         clients of the shared watch whose pauses of the event loop are measured (5000)
   --rate N          events a second on each watch (10)
@@ -57,7 +65,7 @@ export const usage = `Usage: npm run bench -- [options]
   --no-http2        the upstream offers HTTP/1.1 only
   --chunked         the upstream's answers have no Content-Length
   --no-pin          leave the choice of processors to the system, also where taskset exists
-  --quick           1 round, 1 second, 1 second of warm-up, 100 watches, a crowd of 200: for a look, not for figures
+  --quick           1 round, 1 second, 1 second of warm-up, 1 start, 100 watches, a crowd of 200: for a look, not for figures
   --json FILE       where the figures go (bench-result.json in the temporary folder)
 `;
 
@@ -70,6 +78,8 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
+      settle: { type: 'string' },
+      starts: { type: 'string' },
       watches: { type: 'string' },
       crowd: { type: 'string' },
       rate: { type: 'string', default: '10' },
@@ -93,7 +103,8 @@ export function parseSettings(argv: readonly string[]): Settings | null {
     rounds: wholeNumber('rounds', values.rounds ?? (quick ? '1' : '3'), 1),
     seconds: wholeNumber('seconds', values.seconds ?? (quick ? '1' : '5'), 1),
     warmUp: wholeNumber('warm-up', values['warm-up'] ?? (quick ? '1' : '6'), 0),
-    settle: quick ? 0.3 : 2,
+    settle: values.settle === undefined && quick ? 0.3 : wholeNumber('settle', values.settle ?? '3', 1),
+    starts: wholeNumber('starts', values.starts ?? (quick ? '1' : '10'), 1),
     watches: wholeNumber('watches', values.watches ?? (quick ? '100' : '1000'), 1),
     crowd: wholeNumber('crowd', values.crowd ?? (quick ? '200' : '5000'), 1),
     rate: wholeNumber('rate', values.rate, 1),

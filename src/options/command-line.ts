@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { bool } from '../lib/value-type.js';
 import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
 import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
@@ -42,11 +43,14 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     tokens: true,
   });
   let unknownAt: number | undefined;
+  let switched: { readonly index: number; readonly flag: string } | undefined;
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
       // What follows an unknown flag was likely meant as its value, perhaps a password.
-      if (token.index - 1 !== unknownAt) problems.push(`unexpected argument: ${JSON.stringify(token.value)}`);
+      if (token.index - 1 === unknownAt) continue;
+      const flag = token.index - 1 === switched?.index ? switched.flag : undefined;
+      problems.push(unexpectedArgument(token.value, flag));
       continue;
     }
     const isLong = token.rawName.startsWith('--');
@@ -67,6 +71,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       const all = before === undefined ? text : `${before.text}\n${text}`;
       settings.set(key, { text: all, where: `--${flagName(key)}` });
     } else if (definitionOf(key).type.placeholder === undefined) {
+      switched = { index: token.index, flag: token.rawName };
       settings.set(key, { text: 'true', where: `--${flagName(key)}` });
     } else {
       problems.push(needsArgument(token.rawName));
@@ -82,8 +87,16 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return { settings, problems, ignored: [...ignored] };
 }
 
+/** With a hint for a value behind a switch, which takes one after an equals sign alone. */
+function unexpectedArgument(argument: string, flag: string | undefined): string {
+  const meant = flag !== undefined && 'value' in bool.parse(argument, '');
+  return `unexpected argument: ${JSON.stringify(argument)}${meant ? ` (did you mean ${flag}=${argument}?)` : ''}`;
+}
+
+/** With a hint for kubectl's verbosity, which has the letter of many programs' version. */
 function needsArgument(rawName: string): string {
-  return `flag needs an argument: ${rawName}`;
+  const hint = rawName.replace(/^-+/, '') === verbosity ? ' (such as -v=6; the version is --version)' : '';
+  return `flag needs an argument: ${rawName}${hint}`;
 }
 
 function unknownFlag(rawName: string, argument: string): string {

@@ -31,7 +31,11 @@ describe("kubectl's verbosity", () => {
 
   it('is a number', () => {
     assert.deepEqual(parse(['-v=debug']).problems, ['--v: "debug" is not a number']);
-    assert.deepEqual(parse(['-v']).problems, ['flag needs an argument: -v']);
+    for (const flag of ['-v', '--v']) {
+      assert.deepEqual(parse([flag]).problems, [
+        `flag needs an argument: ${flag} (such as -v=6; the version is --version)`,
+      ]);
+    }
   });
 
   it('is no variable and no key of the file', () => {

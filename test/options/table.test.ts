@@ -153,8 +153,18 @@ describe('the command line', () => {
   });
 
   it('never gives a switch the next argument', () => {
-    assert.deepEqual(problemsOf(['--disable-filter', 'false']), ['unexpected argument: "false"']);
+    assert.deepEqual(problemsOf(['--disable-filter', 'no']), ['unexpected argument: "no"']);
     assert.equal(optionsOf(['--disable-filter']).disableFilter, true);
+  });
+
+  it('tells how a switch gets its value', () => {
+    for (const value of ['false', 'true', '0']) {
+      assert.deepEqual(problemsOf(['--read-only', value]), [
+        `unexpected argument: "${value}" (did you mean --read-only=${value}?)`,
+      ]);
+    }
+    assert.deepEqual(problemsOf(['--read-only=true', 'false']), ['unexpected argument: "false"']);
+    assert.deepEqual(problemsOf(['--read-only', '--port=1', 'false']), ['unexpected argument: "false"']);
   });
 
   for (const [text, value] of [

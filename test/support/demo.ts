@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { delimiter } from 'node:path';
 import { requestApi } from './api-request.js';
 import { startFakeApiServer } from './fake-api-server.js';
@@ -24,6 +26,13 @@ async function startCluster(name: string) {
   return { name, server, kubeconfig };
 }
 
+const flags = process.argv.slice(2);
+const port = Number(process.env['KUBE_API_PROXY_PORT'] ?? 8001);
+if (!flags.some(flag => /^(-p|--port|-u|--unix-socket)/.test(flag)) && (await isTaken(port))) {
+  process.stderr.write(`Port ${port} is in use. Take a free one: npm run demo -- --port=0\n`);
+  process.exit(1);
+}
+
 // Runs the program as `npm start` does, with two API servers in this process.
 const clusters = [await startCluster('demo'), await startCluster('staging')];
 const files = clusters.map(({ kubeconfig }) => kubeconfig.path).join(delimiter);
@@ -31,7 +40,7 @@ const files = clusters.map(({ kubeconfig }) => kubeconfig.path).join(delimiter);
 process.stdout.write('Embedded API servers (TLS, client certificate required; objects live in memory):\n');
 for (const { name, server } of clusters) process.stdout.write(`  context ${name}: ${server.url}\n`);
 process.stdout.write(`KUBECONFIG=${files}\n\n`);
-const proxy = spawn(process.execPath, [program, '--all-contexts', ...process.argv.slice(2)], {
+const proxy = spawn(process.execPath, [program, '--all-contexts', ...flags], {
   stdio: ['inherit', 'pipe', 'inherit'],
   env: { ...process.env, KUBECONFIG: files },
 });
@@ -60,4 +69,16 @@ Things to try in another terminal:
 Ctrl-C ends the demo.
 
 `;
+}
+
+async function isTaken(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  } finally {
+    server.close();
+  }
 }

@@ -264,3 +264,25 @@ test('the server writes hundreds of large events a second', async () => {
   await watch.until(200);
   assert.ok((watch.frames().at(-1)?.length ?? 0) > body.length);
 });
+
+test('a watch and a log over WebSocket take the one subprotocol that is offered beside a token', async () => {
+  const { certificate: cert, key } = server.clientCertificate;
+  const base = `wss://127.0.0.1:${server.port}`;
+  const log = '/api/v1/namespaces/default/pods/web-0/log?tailLines=1';
+  for (const [target, first] of [
+    [`${path}&resourceVersion=0`, /^\{"type":"ADDED"/],
+    [log, /^log line 4\n$/],
+  ] as const) {
+    const socket = new WebSocket(base + target, ['binary.k8s.io'], {
+      ca: server.authority.certificate,
+      cert,
+      key,
+    });
+    const message = once(socket, 'message');
+    await once(socket, 'open');
+    assert.equal(socket.protocol, 'binary.k8s.io');
+    assert.match(String((await message)[0]), first);
+    socket.close();
+    await once(socket, 'close');
+  }
+});

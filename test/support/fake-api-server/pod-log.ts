@@ -1,34 +1,40 @@
+import { openStream } from './answer-stream.js';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
-import { type Exchange, startStream } from './exchange.js';
+import type { Exchange } from './exchange.js';
+import type { LoggedLine } from './pod-runtime.js';
 import { isTrue } from './request-attributes.js';
 import { badRequest } from './status-failure.js';
 import { findObject } from './write.js';
 
-/** Answers pods/log with tailLines, limitBytes and timestamps; with follow it streams until the client leaves or the pod is deleted. */
-export function servePodLog(cluster: Cluster, type: ResourceType, exchange: Exchange): void {
+/** Subprotocols of a log: bytes, with and without one (apiserver `wsstream`). */
+const protocols = ['binary.k8s.io'] as const;
+
+/** Answers pods/log with tailLines, sinceTime, limitBytes and timestamps; with follow it streams until the client leaves or the pod is deleted. */
+export async function servePodLog(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   const { query, response } = exchange;
   const { uid = '' } = findObject(cluster, type, exchange).metadata;
   const tail = query.get('tailLines');
   if (tail !== null && !/^\d+$/.test(tail))
     throw badRequest(`tailLines must be a non-negative integer: ${tail}`);
-  const lines = cluster.pods.lines(uid);
-  const shown = tail === null ? lines : lines.slice(Math.max(0, lines.length - Number(tail)));
-  const prefix = () => (isTrue(query.get('timestamps')) ? `${new Date().toISOString()} ` : '');
+  const since = Date.parse(query.get('sinceTime') ?? '') || 0;
+  const hasTimes = isTrue(query.get('timestamps'));
+  const textOf = ({ time, text }: LoggedLine) => `${hasTimes ? `${time} ` : ''}${text}\n`;
 
   response.removeHeader('X-Kubernetes-Pf-Flowschema-Uid');
   response.removeHeader('X-Kubernetes-Pf-Prioritylevel-Uid');
-  response.setHeader('Content-Type', 'text/plain');
-  startStream(exchange);
+  const stream = await openStream(exchange, 'text/plain', protocols);
   const limit = Number(query.get('limitBytes') ?? Number.POSITIVE_INFINITY);
-  const text = shown.map(line => `${prefix()}${line}\n`).join('');
-  if (text !== '') response.write(Buffer.from(text).subarray(0, limit));
+  const lines = cluster.pods.lines(uid).filter(({ time }) => Date.parse(time) >= since);
+  const shown = tail === null ? lines : lines.slice(Math.max(0, lines.length - Number(tail)));
+  const text = shown.map(textOf).join('');
+  if (text !== '') stream.write(Buffer.from(text).subarray(0, limit));
   if (!isTrue(query.get('follow'))) {
-    response.end();
+    stream.end();
     return;
   }
-  const unfollow = cluster.pods.follow(uid, line => response.write(`${prefix()}${line}\n`));
-  const end = () => response.end();
+  const unfollow = cluster.pods.follow(uid, line => stream.write(Buffer.from(textOf(line))));
+  const end = () => stream.end();
   const unsubscribe = cluster.store.subscribe(type, event => {
     if (event.type === 'DELETED' && event.object.metadata.uid === uid) end();
   });
@@ -38,6 +44,5 @@ export function servePodLog(cluster: Cluster, type: ResourceType, exchange: Exch
     unsubscribe();
     cluster.lifecycle.off('stop', end);
   };
-  response.once('close', stop);
-  response.once('finish', stop);
+  stream.onClose(stop);
 }

@@ -1,8 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { PodFiles } from './pod-files.js';
 
+/** One line of a log, without its end. */
+export interface LoggedLine {
+  /** RFC 3339 with nanoseconds, as nodes write it. */
+  readonly time: string;
+  readonly text: string;
+}
+
 interface RunningPod {
-  readonly lines: string[];
+  readonly lines: LoggedLine[];
   readonly output: EventEmitter;
   readonly files: PodFiles;
 }
@@ -11,20 +18,21 @@ interface RunningPod {
 export class PodRuntime {
   readonly #pods = new Map<string, RunningPod>();
 
-  /** The log so far, without line ends; a new pod starts with five lines. */
-  lines(uid: string): readonly string[] {
+  /** The log so far; a new pod starts with five lines. */
+  lines(uid: string): readonly LoggedLine[] {
     return this.#pod(uid).lines;
   }
 
   /** Adds a line to a pod's log and sends it to all followers. */
   appendLine(uid: string, line: string): void {
     const pod = this.#pod(uid);
-    pod.lines.push(line);
-    pod.output.emit('line', line);
+    const logged = loggedLine(line);
+    pod.lines.push(logged);
+    pod.output.emit('line', logged);
   }
 
   /** Calls `listener` with each new line; returns the way to stop it. */
-  follow(uid: string, listener: (line: string) => void): () => void {
+  follow(uid: string, listener: (line: LoggedLine) => void): () => void {
     const { output } = this.#pod(uid);
     output.on('line', listener);
     return () => output.off('line', listener);
@@ -39,9 +47,13 @@ export class PodRuntime {
     const known = this.#pods.get(uid);
     if (known) return known;
     const output = new EventEmitter().setMaxListeners(0);
-    const lines = Array.from({ length: 5 }, (_, index) => `log line ${index}`);
+    const lines = Array.from({ length: 5 }, (_, index) => loggedLine(`log line ${index}`));
     const pod = { lines, output, files: new PodFiles() };
     this.#pods.set(uid, pod);
     return pod;
   }
+}
+
+function loggedLine(text: string): LoggedLine {
+  return { time: new Date().toISOString().replace('Z', '000000Z'), text };
 }

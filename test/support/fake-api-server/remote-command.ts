@@ -78,7 +78,7 @@ async function attach(
   process: PodProcess,
   options: RemoteCommandOptions,
 ): Promise<void> {
-  const unfollow = cluster.pods.follow(uid, line => {
+  const unfollow = cluster.pods.follow(uid, ({ text: line }) => {
     process.out(`${line}\n`).catch(() => {});
   });
   try {

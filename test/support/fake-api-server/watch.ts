@@ -1,20 +1,13 @@
+import { openStream } from './answer-stream.js';
 import type { Cluster, WatchTimes } from './cluster.js';
 import type { ResourceType } from './discovery.js';
-import { type Exchange, startStream } from './exchange.js';
+import type { Exchange } from './exchange.js';
 import type { KubeObject } from './objects.js';
 import { isTrue } from './request-attributes.js';
 import { readSelector, type Selector } from './selectors.js';
 import { badRequest, expired } from './status-failure.js';
 import type { StoreEvent } from './store.js';
 import { WatchEncoder } from './watch-encoder.js';
-import { acceptWebSocket, sendMessage } from './websocket-channels.js';
-
-/** Where the frames of a watch go. */
-interface WatchStream {
-  write(frame: Buffer | string): void;
-  end(): void;
-  onClose(listener: () => void): void;
-}
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -35,34 +28,6 @@ function readVersion(query: URLSearchParams): number | undefined {
   return version;
 }
 
-function httpStream(exchange: Exchange, contentType: string): WatchStream {
-  const { response } = exchange;
-  response.setHeader('Content-Type', contentType);
-  startStream(exchange);
-  return {
-    write: frame => void response.write(frame),
-    end: () => void response.end(),
-    onClose(listener) {
-      response.once('close', listener);
-      response.once('finish', listener);
-    },
-  };
-}
-
-/** One message an event; undefined where the request is no WebSocket's. */
-async function webSocketStream(
-  exchange: Exchange,
-  upgrade: NonNullable<Exchange['upgrade']>,
-): Promise<WatchStream | undefined> {
-  const socket = await acceptWebSocket(exchange, upgrade, []);
-  if (socket === undefined) return undefined;
-  return {
-    write: frame => void sendMessage(socket, frame).catch(() => {}),
-    end: () => socket.close(),
-    onClose: listener => void socket.once('close', listener),
-  };
-}
-
 /** Milliseconds from now to the end of a watch; undefined if it has none. */
 function lengthOf(query: URLSearchParams, { timeout }: WatchTimes): number | undefined {
   const seconds = Number(query.get('timeoutSeconds') ?? 0);
@@ -77,7 +42,7 @@ function lengthOf(query: URLSearchParams, { timeout }: WatchTimes): number | und
  */
 export async function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   const { store, watchTimes } = cluster;
-  const { query, attributes, upgrade } = exchange;
+  const { query, attributes } = exchange;
   const encoder = new WatchEncoder(type, exchange.request.headers.accept, query);
   const from = readVersion(query);
   const selects = readSelector(query);
@@ -89,10 +54,7 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     : from === undefined;
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
 
-  const stream = upgrade
-    ? await webSocketStream(exchange, upgrade)
-    : httpStream(exchange, encoder.contentType);
-  if (stream === undefined) throw badRequest('unable to upgrade: the request offers a subprotocol');
+  const stream = await openStream(exchange, encoder.contentType);
   const sendObject = (eventType: EventType, object: KubeObject) =>
     stream.write(encoder.object(eventType, object));
   const sendBookmark = (annotations?: Record<string, string>) => {

@@ -1,0 +1,92 @@
+import type { ApiRequest } from './requests.js';
+
+/** An answer that is no success, or none at all (`code` 0). */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  /** Whether the request is worth another try later: nobody answered, or something is overloaded or away. */
+  get isPassing(): boolean {
+    return this.code === 0 || this.code === 429 || this.code >= 500;
+  }
+}
+
+/** Sends requests to the proxy that the page came from, as its reader. */
+export class Client {
+  /** Where the proxy is: origin and path, without a final slash. */
+  readonly base: string;
+  /** The reader's token; undefined where none is needed, or none is known. It is nowhere but here and in `Authorization`. */
+  token: string | undefined;
+  /** Called for each 401: the token is missing or no longer good. */
+  onUnauthorized: () => void = () => {};
+
+  constructor(base: string) {
+    this.base = base;
+  }
+
+  /** The answer to a request, its body not read yet. Rejects with an ApiError for all but a success. */
+  send(request: ApiRequest, signal?: AbortSignal): Promise<Response> {
+    const { method, accept, body } = request;
+    return this.#fetch(request.prefix + request.apiPath, {
+      method,
+      headers: { Accept: accept, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
+      ...(body !== undefined && { body }),
+      ...(signal !== undefined && { signal }),
+    });
+  }
+
+  async json<T>(request: ApiRequest, signal?: AbortSignal): Promise<T> {
+    const response = await this.send(request, signal);
+    return (await response.json()) as T;
+  }
+
+  /** What the proxy says of its clusters. */
+  async clusters<T>(): Promise<T> {
+    const response = await this.#fetch('/-/clusters', { headers: { Accept: 'application/json' } });
+    return (await response.json()) as T;
+  }
+
+  async #fetch(path: string, init: RequestInit & { headers: Record<string, string> }): Promise<Response> {
+    const { token } = this;
+    const headers = { ...init.headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
+    let response: Response;
+    try {
+      response = await fetch(this.base + path, {
+        ...init,
+        headers,
+        // The API server stores nothing for browsers, and what it sends elsewhere is not followed with a token.
+        ...{ cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer' },
+      });
+    } catch (error) {
+      if ((error as Error).name === 'AbortError') throw error;
+      throw new ApiError(0, 'the proxy does not answer');
+    }
+    if (response.ok) return response;
+    if (response.status === 401 && token === this.token) this.onUnauthorized();
+    throw await errorOf(response);
+  }
+}
+
+/** The message of the API server's Status, else the first line of the text. */
+async function errorOf(response: Response): Promise<ApiError> {
+  const text = await response.text().catch(() => '');
+  let message = text.split('\n', 1)[0]?.slice(0, 300) ?? '';
+  try {
+    const status = JSON.parse(text) as { readonly message?: unknown };
+    if (typeof status.message === 'string' && status.message !== '') message = status.message;
+  } catch {
+    // It is no JSON.
+  }
+  return new ApiError(response.status, message || response.statusText || `HTTP ${response.status}`);
+}
+
+/** What went wrong, for a reader. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof ApiError && error.code !== 0 ? `${error.code}: ${error.message}` : error.message;
+}

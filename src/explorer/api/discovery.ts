@@ -1,0 +1,221 @@
+/** One resource of the API, as discovery lists it. */
+export interface ApiResource {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  /** As it stands in paths: `pods`. */
+  readonly name: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly shortNames: readonly string[];
+  readonly subresources: readonly ApiSubresource[];
+}
+
+/** What a resource has below its objects: `log`, `status`. */
+interface ApiSubresource {
+  readonly name: string;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+}
+
+/** One version of a group. */
+export interface ApiVersion {
+  readonly version: string;
+  readonly resources: readonly ApiResource[];
+  /** Whether the API server could not ask the one that has it (an aggregated API that is away). */
+  readonly isStale: boolean;
+}
+
+/** A group, with the version that the API server prefers first. */
+export interface ApiGroup {
+  /** Empty for the core group. */
+  readonly name: string;
+  readonly versions: readonly ApiVersion[];
+}
+
+/** Everything that one API server has. */
+export class ApiIndex {
+  readonly groups: readonly ApiGroup[];
+  readonly #resources = new Map<string, ApiResource>();
+
+  constructor(groups: readonly ApiGroup[]) {
+    this.groups = groups;
+    for (const { versions } of groups) {
+      for (const { resources } of versions) {
+        for (const resource of resources) this.#resources.set(keyOf(resource), resource);
+      }
+    }
+  }
+
+  group(name: string): ApiGroup | undefined {
+    return this.groups.find(group => group.name === name);
+  }
+
+  resource(group: string, version: string, name: string): ApiResource | undefined {
+    return this.#resources.get(keyOf({ group, version, name }));
+  }
+
+  /** In the version that its group prefers among those that have it. */
+  preferred(group: string, name: string): ApiResource | undefined {
+    for (const { version } of this.group(group)?.versions ?? []) {
+      const found = this.resource(group, version, name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** The resource whose objects have this `apiVersion` and `kind`. */
+  ofKind(apiVersion: string, kind: string): ApiResource | undefined {
+    const [group, version] = splitGroupVersion(apiVersion);
+    const found = this.group(group)?.versions.find(entry => entry.version === version);
+    return found?.resources.find(resource => resource.kind === kind);
+  }
+}
+
+/** `apps/v1`, or `v1` for the core group. */
+export function groupVersion({
+  group,
+  version,
+}: {
+  readonly group: string;
+  readonly version: string;
+}): string {
+  return group === '' ? version : `${group}/${version}`;
+}
+
+/** Whether a group is Kubernetes' own rather than that of custom resources or of an aggregated API. */
+export function isBuiltIn(group: string): boolean {
+  return builtInGroups.has(group) || /^[a-z]+\.(?:[a-z]+\.)?k8s\.io$/.test(group);
+}
+
+const builtInGroups: ReadonlySet<string> = new Set([
+  '',
+  'apps',
+  'autoscaling',
+  'batch',
+  'extensions',
+  'policy',
+]);
+
+function splitGroupVersion(apiVersion: string): [group: string, version: string] {
+  const slash = apiVersion.indexOf('/');
+  return slash === -1 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
+}
+
+function keyOf({ group, version, name }: Pick<ApiResource, 'group' | 'version' | 'name'>): string {
+  return `${group}/${version}/${name}`;
+}
+
+/** The parts of aggregated discovery that are read (k8s.io/api `apidiscovery/v2`). */
+export interface AggregatedDiscovery {
+  readonly kind: 'APIGroupDiscoveryList';
+  readonly items: readonly {
+    readonly metadata?: { readonly name?: string };
+    readonly versions: readonly {
+      readonly version: string;
+      readonly freshness?: string;
+      readonly resources?: readonly {
+        readonly resource: string;
+        readonly responseKind?: { readonly kind?: string };
+        readonly scope: string;
+        readonly verbs?: readonly string[];
+        readonly shortNames?: readonly string[];
+        readonly subresources?: readonly {
+          readonly subresource: string;
+          readonly responseKind?: { readonly kind?: string };
+          readonly verbs?: readonly string[];
+        }[];
+      }[];
+    }[];
+  }[];
+}
+
+/** Reads an aggregated document. What has a name that cannot be in a path is left out. */
+export function readAggregated({ items }: AggregatedDiscovery): readonly ApiGroup[] {
+  return items
+    .map(({ metadata, versions }) => {
+      const group = metadata?.name ?? '';
+      const read = versions.map(({ version, freshness, resources = [] }): ApiVersion => {
+        return {
+          version,
+          isStale: freshness === 'Stale',
+          resources: resources
+            .map(({ resource, responseKind, scope, verbs = [], shortNames = [], subresources = [] }) => ({
+              ...{ group, version, name: resource, kind: responseKind?.kind ?? '', verbs, shortNames },
+              namespaced: scope === 'Namespaced',
+              subresources: subresources
+                .map(({ subresource, responseKind: kind, verbs: can = [] }) => {
+                  return { name: subresource, kind: kind?.kind ?? '', verbs: can };
+                })
+                .filter(hasPlainName),
+            }))
+            .filter(hasPlainName),
+        };
+      });
+      return { name: group, versions: read.filter(({ version }) => isPlain(version)) };
+    })
+    .filter(isPlainGroup);
+}
+
+/** The parts of an APIResourceList that are read. */
+export interface ResourceList {
+  readonly groupVersion: string;
+  readonly resources: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly namespaced: boolean;
+    readonly verbs?: readonly string[];
+    readonly shortNames?: readonly string[];
+  }[];
+}
+
+/** The parts of an APIGroupList that are read. */
+export interface GroupList {
+  readonly groups: readonly {
+    readonly name: string;
+    readonly versions: readonly { readonly version: string }[];
+    readonly preferredVersion?: { readonly version?: string };
+  }[];
+}
+
+/** The versions of a group, the preferred one first. */
+export function versionsOf({ versions, preferredVersion }: GroupList['groups'][number]): readonly string[] {
+  const names = versions.map(({ version }) => version).filter(isPlain);
+  const preferred = preferredVersion?.version;
+  return [...names.filter(name => name === preferred), ...names.filter(name => name !== preferred)];
+}
+
+/** Reads what an API server without aggregated discovery says of one version; undefined if it did not say. */
+export function readVersion(group: string, version: string, list: ResourceList | undefined): ApiVersion {
+  const entries = list?.resources ?? [];
+  const resources = entries
+    .filter(({ name }) => !name.includes('/'))
+    .map(({ name, kind, namespaced, verbs = [], shortNames = [] }) => ({
+      ...{ group, version, name, kind, namespaced, verbs, shortNames },
+      subresources: entries
+        .filter(entry => entry.name.startsWith(`${name}/`))
+        .map(entry => ({
+          name: entry.name.slice(name.length + 1),
+          kind: entry.kind,
+          verbs: entry.verbs ?? [],
+        }))
+        .filter(hasPlainName),
+    }))
+    .filter(hasPlainName);
+  return { version, resources, isStale: list === undefined };
+}
+
+/** Whether a text is one plain segment of a path, as names of resources and versions are. */
+export function isPlain(text: string): boolean {
+  return /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(text);
+}
+
+/** Whether a group's name is a DNS name, which is what may be in a path. */
+export function isPlainGroup({ name }: { readonly name: string }): boolean {
+  return name === '' || name.split('.').every(isPlain);
+}
+
+function hasPlainName({ name }: { readonly name: string }): boolean {
+  return isPlain(name);
+}

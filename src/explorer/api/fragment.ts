@@ -1,0 +1,78 @@
+import { isSegmentName } from './requests.js';
+
+/** What a fragment asks to see. Nothing in it is known to be there. */
+export type View =
+  | { readonly kind: 'home' }
+  | { readonly kind: 'group'; readonly group: string; readonly version: string | undefined }
+  | ({ readonly kind: 'list' } & ResourceName)
+  | ({ readonly kind: 'object' | 'log'; readonly name: string } & ResourceName)
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'unknown' };
+
+/** A resource as a path names it; the namespace is empty for all of them and for what has none. */
+interface ResourceName {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly namespace: string;
+}
+
+/** A fragment, read. */
+export interface Place {
+  /** What it begins with to name a cluster other than that of `/`: `/clusters/NAME`; empty for that of `/`. */
+  readonly cluster: string;
+  readonly view: View;
+  readonly query: URLSearchParams;
+}
+
+/**
+ * Reads a fragment, which is a path of the API with its query, below the path of a cluster. What cannot be read is `unknown`.
+ *
+ * @param clusters What a fragment may begin with.
+ */
+export function parseFragment(fragment: string, clusters: readonly string[]): Place {
+  const text = fragment.replace(/^#/, '');
+  const mark = text.indexOf('?');
+  const whole = mark === -1 ? text : text.slice(0, mark);
+  const query = new URLSearchParams(mark === -1 ? '' : text.slice(mark + 1));
+  const cluster =
+    clusters.find(path => path !== '' && (whole === path || whole.startsWith(`${path}/`))) ?? '';
+  return { cluster, view: viewOf(whole.slice(cluster.length)), query };
+}
+
+function viewOf(path: string): View {
+  if (path === '' || path === '/') return { kind: 'home' };
+  if (!path.startsWith('/')) return unknown;
+  if (!/^\/apis?(?:\/|$)/.test(path)) return { kind: 'path', path };
+  const segments: string[] = [];
+  for (const text of path.slice(1).replace(/\/$/, '').split('/')) {
+    const segment = decoded(text);
+    if (segment === undefined || !isSegmentName(segment)) return unknown;
+    segments.push(segment);
+  }
+  const [root, ...rest] = segments;
+  if (root === 'api') return resourceView('', rest[0], rest.slice(1));
+  return rest[0] === undefined ? { kind: 'home' } : resourceView(rest[0], rest[1], rest.slice(2));
+}
+
+function resourceView(group: string, version: string | undefined, rest: readonly string[]): View {
+  if (version === undefined || rest.length === 0) return { kind: 'group', group, version };
+  // `/namespaces/NAME` is a namespace, and with one segment more it has what is in it.
+  const isWithin = rest[0] === 'namespaces' && rest.length > 2;
+  const namespace = isWithin ? (rest[1] as string) : '';
+  const [resource = '', name, subresource, ...more] = isWithin ? rest.slice(2) : rest;
+  const found = { group, version, resource, namespace };
+  if (name === undefined) return { kind: 'list', ...found };
+  if (subresource === undefined) return { kind: 'object', name, ...found };
+  return subresource === 'log' && more.length === 0 ? { kind: 'log', name, ...found } : unknown;
+}
+
+const unknown: View = { kind: 'unknown' };
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}

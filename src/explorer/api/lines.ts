@@ -1,0 +1,15 @@
+/** Cuts a text that comes in pieces into lines; an empty line is none. */
+export class LineReader {
+  readonly #onLine: (line: string) => void;
+  #rest = '';
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  read(text: string): void {
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop() as string;
+    for (const line of lines) if (line !== '') this.#onLine(line);
+  }
+}

@@ -1,0 +1,26 @@
+import type { Surroundings } from './follow.js';
+
+/** The page itself. */
+export const page: Surroundings = {
+  visible: signal => {
+    if (document.visibilityState === 'visible') return Promise.resolve();
+    return until(signal, resolve => {
+      document.addEventListener('visibilitychange', resolve, { once: true, signal });
+    });
+  },
+  wait: (milliseconds, signal) => until(signal, resolve => setTimeout(resolve, milliseconds)),
+  onHidden: (callback, signal) => {
+    const check = () => {
+      if (document.visibilityState === 'hidden') callback();
+    };
+    document.addEventListener('visibilitychange', check, { signal });
+  },
+};
+
+function until(signal: AbortSignal, begin: (resolve: () => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    begin(resolve);
+  });
+}

@@ -1,0 +1,87 @@
+import { ApiError, type Client } from './client.js';
+import type { ApiRequest } from './requests.js';
+
+/**
+ * Streams an answer that has no end of its own, over a WebSocket: over HTTP/1.1 a browser opens six connections to an origin, over all its
+ * windows, and WebSockets are not among them. Where none can be opened, it is an answer as any other. Calls back with pieces of the text as they come;
+ * resolves when the stream ends, rejects with an ApiError when it fails.
+ */
+export async function stream(
+  client: Client,
+  request: ApiRequest,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (hasOwnStreams() || !(await overWebSocket(client, request, onText, signal))) {
+    await overFetch(client, request, onText, signal);
+  }
+}
+
+/** Whether requests share one connection without waiting for each other, as over HTTP/2. */
+export function hasOwnStreams(): boolean {
+  const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+  return /^h[23]/.test(navigation?.nextHopProtocol ?? '');
+}
+
+/** A WebSocket from a browser can have no header: the token is a subprotocol, beside one that the API server takes. */
+function subprotocols({ token }: Client): string[] {
+  if (token === undefined) return [];
+  const bytes = Array.from(new TextEncoder().encode(token), byte => String.fromCharCode(byte)).join('');
+  const encoded = btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  return [`base64url.bearer.authorization.k8s.io.${encoded}`, binary];
+}
+
+/** Logs come as bytes; a watch takes any one name (apiserver `wsstream`, `watch.go`). */
+const binary = 'binary.k8s.io';
+
+/** Resolves with false if the socket did not open; why, no browser says. */
+function overWebSocket(
+  client: Client,
+  request: ApiRequest,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const url = (client.base + request.prefix + request.apiPath).replace(/^http/, 'ws');
+    const socket = new WebSocket(url, subprotocols(client));
+    const decoder = new TextDecoder();
+    let isOpen = false;
+    const abort = () => {
+      socket.close();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      isOpen = true;
+    };
+    socket.onmessage = ({ data }) => {
+      if (signal.aborted) return;
+      onText(typeof data === 'string' ? `${data}\n` : decoder.decode(data as ArrayBuffer, { stream: true }));
+    };
+    socket.onclose = ({ wasClean }) => {
+      signal.removeEventListener('abort', abort);
+      if (isOpen && !wasClean) reject(new ApiError(0, 'the connection was cut'));
+      else resolve(isOpen);
+    };
+  });
+}
+
+async function overFetch(
+  client: Client,
+  request: ApiRequest,
+  onText: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const response = await client.send(request, signal);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (let piece = await reader?.read(); piece?.done === false; piece = await reader?.read()) {
+      if (!signal.aborted) onText(piece.value);
+    }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw error instanceof ApiError ? error : new ApiError(0, 'the connection was cut');
+  }
+}

@@ -1,0 +1,49 @@
+import { orderedVerbs, type Rules, type Verdict, verdictOf } from '../api/access.js';
+import type { ApiResource } from '../api/discovery.js';
+import { ApiRequest } from '../api/requests.js';
+import type { Source } from './source.js';
+
+/** Which verbs of a resource the reader may use in a namespace: all of its rules at once, and one question for each that they do not settle. */
+export async function readAccess(
+  { client, prefix, index }: Source,
+  resource: ApiResource,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Verdict>> {
+  // Rules are those of a namespace, with those for the whole cluster among them; for all namespaces nothing but a question tells.
+  const rules =
+    namespace === ''
+      ? unknown
+      : await readRules({ client, prefix, index }, namespace, signal).catch(() => unknown);
+  const verdicts = orderedVerbs(resource).map(async (verb): Promise<[string, Verdict]> => {
+    const verdict = verdictOf(rules, resource, verb);
+    if (verdict !== undefined) return [verb, verdict];
+    const { group, version, name } = resource;
+    const resourceAttributes = {
+      verb,
+      group,
+      version,
+      resource: name,
+      ...(namespace !== '' && { namespace }),
+    };
+    const request = ApiRequest.review(prefix, index, 'SelfSubjectAccessReview', { resourceAttributes });
+    const { status } = await client.json<{ readonly status?: { readonly allowed?: boolean } }>(
+      request,
+      signal,
+    );
+    return [verb, status?.allowed === true];
+  });
+  return new Map(await Promise.all(verdicts));
+}
+
+const unknown: Rules = { resourceRules: [], incomplete: true };
+
+async function readRules(
+  { client, prefix, index }: Pick<Source, 'client' | 'prefix' | 'index'>,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<Rules> {
+  const request = ApiRequest.review(prefix, index, 'SelfSubjectRulesReview', { namespace });
+  const { status } = await client.json<{ readonly status: Rules }>(request, signal);
+  return status;
+}

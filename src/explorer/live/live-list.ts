@@ -1,0 +1,216 @@
+import { ApiError, messageOf } from '../api/client.js';
+import { follow, type StreamState } from '../api/follow.js';
+import type { ApiObject, WatchEvent } from '../api/objects.js';
+import { ApiRequest, type ListScope } from '../api/requests.js';
+import { hasOwnStreams } from '../api/stream.js';
+import { type Column, keyOf, type Row, readTable, type Table } from '../api/table.js';
+import { Model } from './model.js';
+import type { Source } from './source.js';
+import { watchEvents } from './watch.js';
+
+/** A row, and how often it has changed since it was first shown. */
+export interface LiveRow extends Row {
+  readonly changes: number;
+}
+
+/** How much of a list has come. */
+export interface Progress {
+  readonly loaded: number;
+  readonly remaining: number;
+}
+
+const pageSize = '500';
+/** Milliseconds between two lists of what cannot be watched. */
+const pollInterval = 10_000;
+/** Milliseconds that changes wait for others, to be asked for together. */
+const gathering = 100;
+/** More changed rows than these are read as the whole list. */
+const mostSingleRows = 24;
+
+/**
+ * A list as the server's own table, page by page, and then live. A watch over a WebSocket cannot ask for rows of a table, for browsers let it have no
+ * Accept: it says which objects have changed, and their rows are read anew.
+ */
+export class LiveList extends Model {
+  columns: readonly Column[] = [];
+  readonly rows = new Map<string, LiveRow>();
+  /** Another one after each change of the rows. */
+  version = 0;
+  /** Undefined once the list is whole. */
+  progress: Progress | undefined = { loaded: 0, remaining: 0 };
+  state: StreamState = { kind: 'connecting' };
+  /** Why there is no list; undefined as long as it may still come. */
+  error: string | undefined;
+  readonly #source: Source;
+  readonly #scope: ListScope;
+  readonly #changed = new Set<string>();
+  #resourceVersion = '';
+  #isRefreshing = false;
+
+  constructor(source: Source, scope: ListScope) {
+    super();
+    this.#source = source;
+    this.#scope = scope;
+  }
+
+  start(): void {
+    const onState = (state: StreamState) => {
+      this.state = state;
+      this.changed();
+    };
+    follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
+      error => {
+        this.error = messageOf(error);
+        this.progress = undefined;
+        this.changed();
+      },
+    );
+  }
+
+  async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
+    if (this.#resourceVersion === '') await this.#load(signal);
+    onLive();
+    if (!this.#scope.resource.verbs.includes('watch')) {
+      await this.#source.page.wait(pollInterval, signal);
+      this.#resourceVersion = '';
+      return;
+    }
+    try {
+      await this.#watch(signal);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 410)) throw error;
+      this.#resourceVersion = '';
+    }
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
+    const { client, prefix, index } = this.#source;
+    const seen = new Set<string>();
+    let token = '';
+    let version = '';
+    do {
+      const page = { limit: pageSize, continue: token };
+      const request = ApiRequest.list(prefix, index, this.#scope, page);
+      const table = readTable(await client.json<ApiObject>(request, signal));
+      this.#put(table);
+      for (const row of table.rows) seen.add(keyOf(row));
+      token = table.continue;
+      version ||= table.resourceVersion;
+      this.progress = { loaded: seen.size, remaining: table.remaining };
+      this.changed();
+    } while (token !== '');
+    for (const key of this.rows.keys()) if (!seen.has(key)) this.rows.delete(key);
+    this.#changed.clear();
+    this.#resourceVersion = version;
+    this.progress = undefined;
+    this.changed();
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { prefix, index } = this.#source;
+    const form = hasOwnStreams() ? 'table' : 'object';
+    const request = ApiRequest.watch(prefix, index, this.#scope, this.#resourceVersion, form);
+    const failing = new AbortController();
+    const both = AbortSignal.any([signal, failing.signal]);
+    const refresh = () => {
+      this.#refresh(both).catch(error => {
+        this.#resourceVersion = '';
+        failing.abort(error);
+      });
+    };
+    await watchEvents(
+      this.#source,
+      request,
+      event => {
+        this.#take(event);
+        if (this.#changed.size > 0) refresh();
+      },
+      both,
+    );
+  }
+
+  #take({ type, object }: WatchEvent): void {
+    if (object.kind === 'Table') {
+      const table = readTable(object);
+      this.#resourceVersion =
+        table.resourceVersion || (table.rows[0]?.metadata.resourceVersion ?? this.#resourceVersion);
+      if (type === 'BOOKMARK') return;
+      if (type === 'DELETED') for (const row of table.rows) this.rows.delete(keyOf(row));
+      else this.#put(table);
+    } else {
+      const { resourceVersion, namespace = '', name = '' } = object.metadata ?? {};
+      this.#resourceVersion = resourceVersion ?? this.#resourceVersion;
+      if (type === 'BOOKMARK') return;
+      const key = keyOf({ namespace, name });
+      if (type !== 'DELETED') {
+        this.#changed.add(key);
+        return;
+      }
+      this.#changed.delete(key);
+      this.rows.delete(key);
+    }
+    this.changed();
+  }
+
+  /** Reads the rows that have changed, one time after another. */
+  async #refresh(signal: AbortSignal): Promise<void> {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    try {
+      while (this.#changed.size > 0) {
+        await this.#source.page.wait(gathering, signal);
+        if (this.#changed.size > mostSingleRows) {
+          await this.#load(signal);
+          await this.#source.page.wait(pollInterval / 5, signal);
+          continue;
+        }
+        const keys = [...this.#changed];
+        this.#changed.clear();
+        // Two at a time: a click must find a free connection.
+        await Promise.all(
+          [0, 1].map(first =>
+            this.#readRows(
+              keys.filter((_, at) => at % 2 === first),
+              signal,
+            ),
+          ),
+        );
+      }
+    } finally {
+      this.#isRefreshing = false;
+    }
+  }
+
+  async #readRows(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    const { client, prefix, index } = this.#source;
+    for (const key of keys) {
+      const slash = key.indexOf('/');
+      const object = { ...this.#scope, namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+      try {
+        const request = ApiRequest.object(prefix, index, object, 'table');
+        this.#put(readTable(await client.json<ApiObject>(request, signal)));
+      } catch (error) {
+        if (!(error instanceof ApiError && error.code === 404)) throw error;
+        this.rows.delete(key);
+      }
+      this.changed();
+    }
+  }
+
+  protected override changed(): void {
+    this.version += 1;
+    super.changed();
+  }
+
+  #put({ columns, rows }: Table): void {
+    if (columns.length > 0) this.columns = columns;
+    for (const row of rows) {
+      const key = keyOf(row);
+      const before = this.rows.get(key);
+      const isSame = before?.metadata.resourceVersion === row.metadata.resourceVersion;
+      const isNew = before === undefined && this.progress === undefined;
+      const changes = (before?.changes ?? 0) + ((before !== undefined && !isSame) || isNew ? 1 : 0);
+      this.rows.set(key, { ...row, changes });
+    }
+  }
+}

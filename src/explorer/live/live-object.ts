@@ -1,0 +1,87 @@
+import { ApiError, messageOf } from '../api/client.js';
+import { follow, type StreamState } from '../api/follow.js';
+import type { ApiObject } from '../api/objects.js';
+import { ApiRequest, type ObjectName } from '../api/requests.js';
+import { type Change, changesBetween } from '../text/changes.js';
+import { Model } from './model.js';
+import type { Source } from './source.js';
+import { watchEvents } from './watch.js';
+
+/** Milliseconds between two reads of what the reader may get but not watch. */
+const pollInterval = 5_000;
+
+/** One object, live, with what its last change was. */
+export class LiveObject extends Model {
+  object: ApiObject | undefined;
+  /** What differs from the state before; empty until it changes. */
+  changes: readonly Change[] = [];
+  changedAt: number | undefined;
+  /** Whether it has been deleted. */
+  isGone = false;
+  state: StreamState = { kind: 'connecting' };
+  error: string | undefined;
+  readonly #source: Source;
+  readonly #name: ObjectName;
+  #mayWatch: boolean;
+
+  constructor(source: Source, name: ObjectName) {
+    super();
+    this.#source = source;
+    this.#name = name;
+    this.#mayWatch = name.resource.verbs.includes('watch');
+  }
+
+  start(): void {
+    const onState = (state: StreamState) => {
+      this.state = state;
+      this.changed();
+    };
+    follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
+      error => {
+        if (this.object !== undefined && error instanceof ApiError && error.code === 404) this.isGone = true;
+        else this.error = messageOf(error);
+        this.changed();
+      },
+    );
+  }
+
+  async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
+    const { client, prefix, index, page } = this.#source;
+    this.#put(await client.json<ApiObject>(ApiRequest.object(prefix, index, this.#name), signal));
+    onLive();
+    if (!this.#mayWatch) return page.wait(pollInterval, signal);
+    const { resource, namespace, name } = this.#name;
+    // Without a version the watch begins with the object as it is now.
+    const scope = { resource, namespace, fieldSelector: `metadata.name=${name}` };
+    const request = ApiRequest.watch(prefix, index, scope, '', 'object');
+    try {
+      await watchEvents(
+        this.#source,
+        request,
+        ({ type, object }) => {
+          if (type === 'BOOKMARK') return;
+          this.isGone = type === 'DELETED';
+          this.#put(object);
+        },
+        signal,
+      );
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === 403)) throw error;
+      this.#mayWatch = false;
+    }
+  }
+
+  #put(object: ApiObject): void {
+    const before = this.object;
+    const isSame = before?.metadata?.resourceVersion === object.metadata?.resourceVersion;
+    if (!isSame || before === undefined) {
+      // Lists and watches of built-in kinds leave out what each of their objects is.
+      this.object = { apiVersion: before?.apiVersion, kind: before?.kind, ...object } as ApiObject;
+      if (before !== undefined) {
+        this.changes = changesBetween(before, this.object);
+        this.changedAt = Date.now();
+      }
+    }
+    this.changed();
+  }
+}

@@ -1,0 +1,75 @@
+import { messageOf } from '../api/client.js';
+import { follow, type StreamState } from '../api/follow.js';
+import { LineReader } from '../api/lines.js';
+import { ApiRequest, type LogQuery, type ObjectName } from '../api/requests.js';
+import { stream } from '../api/stream.js';
+import { Model } from './model.js';
+import type { Source } from './source.js';
+
+/** One line of a log. */
+export interface LogLine {
+  readonly id: number;
+  /** When it was written, as the node says it; empty if the line has none. */
+  readonly time: string;
+  readonly text: string;
+}
+
+/** How many lines are kept: the last ones. */
+const mostLines = 5_000;
+
+/** The log of one container, followed. */
+export class PodLog extends Model {
+  lines: readonly LogLine[] = [];
+  state: StreamState = { kind: 'connecting' };
+  error: string | undefined;
+  readonly #source: Source;
+  readonly #pod: ObjectName;
+  readonly #query: LogQuery;
+  #count = 0;
+  #pending: LogLine[] = [];
+  #drawing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(source: Source, pod: ObjectName, query: LogQuery) {
+    super();
+    this.#source = source;
+    this.#pod = pod;
+    this.#query = query;
+  }
+
+  start(): void {
+    const onState = (state: StreamState) => {
+      this.state = state;
+      this.changed();
+    };
+    follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
+      error => {
+        this.error = messageOf(error);
+        this.changed();
+      },
+    );
+  }
+
+  async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
+    const { client, prefix, index } = this.#source;
+    const last = this.lines.at(-1)?.time ?? '';
+    // Times are whole seconds in the question: what came in the same second comes again, and is left out.
+    const since = last === '' ? { tailLines: 500 } : { sinceTime: `${last.slice(0, 19)}Z` };
+    const request = ApiRequest.log(prefix, index, this.#pod, { ...this.#query, ...since, timestamps: true });
+    const reader = new LineReader(line => this.#add(line, last));
+    onLive();
+    await stream(client, request, text => reader.read(text), signal);
+  }
+
+  #add(line: string, after: string): void {
+    const [, time = '', text = line] = /^(\d{4}-\d\d-\d\dT\S+Z) ?(.*)$/s.exec(line) ?? [];
+    if (time !== '' && time <= after) return;
+    this.#pending.push({ id: this.#count++, time, text });
+    // A busy container writes more lines than a reader can see come.
+    this.#drawing ??= setTimeout(() => {
+      this.#drawing = undefined;
+      this.lines = [...this.lines, ...this.#pending].slice(-mostLines);
+      this.#pending = [];
+      this.changed();
+    }, 100);
+  }
+}

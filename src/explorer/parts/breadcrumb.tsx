@@ -1,0 +1,23 @@
+import { type ApiResource, groupVersion } from '../api/discovery.js';
+import { linkTo, linkToList } from './links.js';
+
+/** Where one is: the API, a group, a resource, a namespace. */
+export function Breadcrumb({
+  resource,
+  namespace,
+}: {
+  readonly resource: ApiResource;
+  readonly namespace: string;
+}) {
+  const { group, version, name } = resource;
+  return (
+    <nav class="breadcrumb" aria-label="Path">
+      <a href={linkTo('/')}>API</a>
+      <a href={linkTo(group === '' ? `/api/${version}` : `/apis/${group}/${version}`)}>
+        {groupVersion({ group, version })}
+      </a>
+      <a href={linkToList(resource)}>{name}</a>
+      {namespace !== '' && <a href={linkToList(resource, namespace)}>{namespace}</a>}
+    </nav>
+  );
+}

@@ -1,0 +1,81 @@
+import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
+import { messageOf } from '../api/client.js';
+import { page } from '../api/page.js';
+import type { Model } from '../live/model.js';
+import type { Source } from '../live/source.js';
+import { type Loaded, type State, store } from '../store.js';
+
+/** A part of the page's state; the view is drawn anew when that part is another one. */
+export function useStore<T>(select: (state: State) => T): T {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  const value = select(store.state);
+  useEffect(
+    () =>
+      store.subscribe(() => {
+        if (select(store.state) !== value) draw(undefined);
+      }),
+    [select, value],
+  );
+  return value;
+}
+
+/** The cluster that is looked at; undefined before it is known what it has. */
+export function useSource(): Source | undefined {
+  const cluster = useStore(state => state.cluster);
+  const index = useStore(state => state.index);
+  return useMemo(() => {
+    if (cluster === undefined || index.kind !== 'ready') return undefined;
+    return { client: store.client, prefix: cluster.prefix, index: index.value, page };
+  }, [cluster, index]);
+}
+
+/** A model that lives as long as the view and its keys do. */
+export function useModel<M extends Model>(create: () => M, keys: readonly unknown[]): M {
+  const model = useMemo(create, keys);
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => {
+    let frame: number | undefined;
+    const unsubscribe = model.subscribe(() => {
+      frame ??= requestAnimationFrame(() => {
+        frame = undefined;
+        draw(undefined);
+      });
+    });
+    model.start();
+    return () => {
+      unsubscribe();
+      model.close();
+      if (frame !== undefined) cancelAnimationFrame(frame);
+    };
+  }, [model]);
+  return model;
+}
+
+/** What is read once for these keys. */
+export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>, keys: readonly unknown[]): Loaded<T> {
+  const [loaded, setLoaded] = useState<Loaded<T>>({ kind: 'loading' });
+  useEffect(() => {
+    const ending = new AbortController();
+    setLoaded({ kind: 'loading' });
+    read(ending.signal).then(
+      value => {
+        if (!ending.signal.aborted) setLoaded({ kind: 'ready', value });
+      },
+      error => {
+        if (!ending.signal.aborted) setLoaded({ kind: 'failed', problem: messageOf(error) });
+      },
+    );
+    return () => ending.abort();
+  }, keys);
+  return loaded;
+}
+
+/** The time, drawn anew once a second. */
+export function useNow(): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}

@@ -1,0 +1,25 @@
+import type { ApiResource } from '../api/discovery.js';
+import { collectionPath, isSegmentName, objectPath } from '../api/requests.js';
+import { store } from '../store.js';
+
+/** Fragment of a path of the API in the cluster that is looked at. */
+export function linkTo(path: string, query: Readonly<Record<string, string>> = {}): string {
+  const pairs = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '')).toString();
+  return `#${store.state.place.cluster}${path}${pairs === '' ? '' : `?${pairs}`}`;
+}
+
+/** Fragment of a list. */
+export function linkToList(
+  resource: ApiResource,
+  namespace = '',
+  query: Readonly<Record<string, string>> = {},
+): string {
+  return linkTo(collectionPath(resource, resource.namespaced ? namespace : ''), query);
+}
+
+/** Fragment of an object; undefined for one with a name that is none. */
+export function linkToObject(resource: ApiResource, namespace: string, name: string): string | undefined {
+  const within = resource.namespaced ? namespace : '';
+  if (!isSegmentName(name) || (resource.namespaced && !isSegmentName(within))) return undefined;
+  return linkTo(objectPath(resource, { namespace: within, name }));
+}

@@ -1,0 +1,33 @@
+import type { ApiRequest } from '../api/requests.js';
+import { store } from '../store.js';
+import { type Action, commandsFor } from '../text/commands.js';
+import { CopyButton } from './copy-button.js';
+import { ScrollBox } from './scroll-box.js';
+
+/** The request behind a view: method and path, and the same in other words. */
+export function RequestBar({ request, action }: { readonly request: ApiRequest; readonly action: Action }) {
+  const { base, token } = store.client;
+  const commands = commandsFor(request, action, { base, hasToken: token !== undefined });
+  return (
+    <details class="request">
+      <summary>
+        <span class="method">{request.method}</span>
+        <code>{request.prefix + request.apiPath}</code>
+        <span class="more">copy as</span>
+      </summary>
+      <dl>
+        {(['curl', 'kubectl', 'fetch'] as const).map(name => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <ScrollBox kind="command" label={`${name} command`}>
+                <pre>{commands[name]}</pre>
+              </ScrollBox>
+              <CopyButton text={commands[name]} label={name} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  );
+}

@@ -1,0 +1,48 @@
+import { type ApiObject, isRecord } from '../api/objects.js';
+
+/** In the place of what is not shown. */
+export const hiddenValue = '••••••';
+
+/** What kubectl apply leaves behind: a whole object, with the values of a Secret in it. */
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Whether a value is shown only when it is asked for: those of a Secret, and copies of them. */
+export function isSecretPath(object: ApiObject, path: readonly (string | number)[]): boolean {
+  if (object.kind !== 'Secret') return false;
+  const [first, second, third] = path;
+  if ((first === 'data' || first === 'stringData') && path.length === 2) return true;
+  return first === 'metadata' && second === 'annotations' && third === lastApplied;
+}
+
+/** A copy of an object, or of a list of objects, without values of Secrets and without what kubectl apply left behind. */
+export function redact(object: ApiObject, kind = object.kind): ApiObject {
+  const { items, rows } = object as { items?: unknown; rows?: unknown };
+  const { annotations } = object.metadata ?? {};
+  const isSecret = kind === 'Secret';
+  return {
+    ...object,
+    ...(annotations !== undefined && {
+      metadata: { ...object.metadata, annotations: withoutLastApplied(annotations) },
+    }),
+    ...(isSecret && isRecord(object['data']) && { data: hidden(object['data']) }),
+    ...(isSecret && isRecord(object['stringData']) && { stringData: hidden(object['stringData']) }),
+    ...(Array.isArray(items) && {
+      items: items.map(item =>
+        isRecord(item) ? redact(item, (item['kind'] as string) ?? kind?.replace(/List$/, '')) : item,
+      ),
+    }),
+    ...(Array.isArray(rows) && {
+      rows: rows.map(row =>
+        isRecord(row) && isRecord(row['object']) ? { ...row, object: redact(row['object']) } : row,
+      ),
+    }),
+  };
+}
+
+function withoutLastApplied(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return lastApplied in annotations ? { ...annotations, [lastApplied]: hiddenValue } : annotations;
+}
+
+function hidden(values: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(values).map(key => [key, hiddenValue]));
+}

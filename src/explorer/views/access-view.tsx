@@ -1,0 +1,118 @@
+import { orderedVerbs, type Verdict } from '../api/access.js';
+import type { ApiResource } from '../api/discovery.js';
+import { ApiRequest } from '../api/requests.js';
+import { readAccess } from '../live/access.js';
+import type { Source } from '../live/source.js';
+import { useLoaded } from '../parts/hooks.js';
+import { Problem } from '../parts/notices.js';
+import { RequestBar } from '../parts/request-bar.js';
+
+const meanings: Readonly<Record<string, string>> = {
+  get: 'read one object by its name',
+  list: 'read all objects',
+  watch: 'hear of changes',
+  create: 'add an object',
+  update: 'replace an object',
+  patch: 'change fields of an object',
+  delete: 'remove an object',
+  deletecollection: 'remove many objects at once',
+};
+
+/** The verbs of a resource, and which of them the reader may use. */
+export function AccessView({
+  source,
+  resource,
+  namespace,
+}: {
+  readonly source: Source;
+  readonly resource: ApiResource;
+  readonly namespace: string;
+}) {
+  const { group, name, subresources } = resource;
+  const access = useLoaded(
+    signal => readAccess(source, resource, namespace, signal),
+    [source, group, name, namespace],
+  );
+  const attributes = { verb: 'list', group, resource: name, ...(namespace !== '' && { namespace }) };
+  const request = askRequest(source, attributes);
+  const where =
+    namespace === '' ? (resource.namespaced ? 'in all namespaces' : 'in the cluster') : `in ${namespace}`;
+  return (
+    <>
+      {request !== undefined && <RequestBar request={request} action={{ kind: 'raw' }} />}
+      {access.kind === 'failed' && <Problem>{access.problem}</Problem>}
+      <table class="plain access">
+        <caption>
+          Verbs of {name}, and whether you may use them {where}
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Verb</th>
+            <th scope="col">Allowed</th>
+            <th scope="col">What it does</th>
+          </tr>
+        </thead>
+        <tbody>
+          {orderedVerbs(resource).map(verb => (
+            <tr key={verb}>
+              <td>
+                <code>{verb}</code>
+              </td>
+              <td>{access.kind === 'ready' ? <Answer verdict={access.value.get(verb)} /> : '…'}</td>
+              <td class="muted">{meanings[verb]}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {subresources.length > 0 && (
+        <>
+          <h2>Below each object</h2>
+          <table class="plain">
+            <thead>
+              <tr>
+                <th scope="col">Subresource</th>
+                <th scope="col">Kind</th>
+                <th scope="col">Verbs</th>
+              </tr>
+            </thead>
+            <tbody>
+              {subresources.map(({ name: subresource, kind, verbs }) => (
+                <tr key={subresource}>
+                  <td>
+                    <code>
+                      {name}/{subresource}
+                    </code>
+                  </td>
+                  <td>{kind}</td>
+                  <td class="verbs">
+                    {verbs.map(verb => (
+                      <span key={verb} class="verb">
+                        {verb}
+                      </span>
+                    ))}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
+      )}
+    </>
+  );
+}
+
+function Answer({ verdict }: { readonly verdict: Verdict }) {
+  if (verdict === undefined) return <span class="muted">not known</span>;
+  return (
+    <span class={`status ${verdict ? 'good' : 'none'}`}>
+      <span class="dot" aria-hidden="true" />
+      {verdict ? 'yes' : 'no'}
+    </span>
+  );
+}
+
+/** Undefined where the API server has no such review. */
+function askRequest({ prefix, index }: Source, resourceAttributes: object): ApiRequest | undefined {
+  if (index.preferred('authorization.k8s.io', 'selfsubjectaccessreviews') === undefined) return undefined;
+  return ApiRequest.review(prefix, index, 'SelfSubjectAccessReview', { resourceAttributes });
+}

@@ -1,0 +1,38 @@
+import { useEffect } from 'preact/hooks';
+import { useStore } from '../parts/hooks.js';
+import { Problem, Skeleton } from '../parts/notices.js';
+import { Content } from './content.js';
+import { Header } from './header.js';
+import { Sidebar } from './sidebar.js';
+import { SignIn } from './sign-in.js';
+
+/** The whole page. */
+export function App() {
+  const session = useStore(state => state.session);
+  const cluster = useStore(state => state.cluster);
+  const index = useStore(state => state.index);
+  const place = useStore(state => state.place);
+  useEffect(() => {
+    // A new view begins at its top, and a screen reader with its heading.
+    document.querySelector('main')?.scrollTo(0, 0);
+  }, [place]);
+  if (session.kind === 'closed') return <SignIn problem={session.problem} />;
+  const isReady = cluster !== undefined && index.kind === 'ready';
+  return (
+    <div class="app">
+      <button type="button" class="skip" onClick={() => document.querySelector('main')?.focus()}>
+        Skip to content
+      </button>
+      <Header />
+      {isReady && <Sidebar index={index.value} />}
+      <main id="content" tabIndex={-1}>
+        {index.kind !== 'ready' && index.problem !== undefined && (
+          <Problem>
+            The API server does not answer: {index.problem}.{index.kind === 'loading' && ' Trying again.'}
+          </Problem>
+        )}
+        {isReady ? <Content index={index.value} /> : <Skeleton lines={10} />}
+      </main>
+    </div>
+  );
+}

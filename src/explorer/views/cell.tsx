@@ -1,0 +1,59 @@
+import type { Column } from '../api/table.js';
+import { humanDuration } from '../text/age.js';
+
+const good =
+  /^(?:Running|Active|Ready|True|Bound|Available|Complete|Completed|Succeeded|Healthy|Synced|Normal)$/;
+const waiting =
+  /^(?:Pending|ContainerCreating|PodInitializing|Init:.*|Terminating|Progressing|Unknown|Released|Warning)$/;
+const bad =
+  /^(?:.*BackOff|.*Error|Error|Failed|Evicted|OOMKilled|False|NotReady.*|Lost|ErrImage.*|Degraded)$/;
+
+/** One cell of a table: a name is a link, an age ticks, a state has its colour. */
+export function Cell({
+  column,
+  value,
+  created,
+  href,
+  now,
+}: {
+  readonly column: Column;
+  readonly value: unknown;
+  readonly created: string | undefined;
+  readonly href: string | undefined;
+  readonly now: number;
+}) {
+  if (created !== undefined) {
+    const time = Date.parse(created);
+    return (
+      <time dateTime={created} title={new Date(time).toLocaleString()}>
+        {humanDuration(now - time)}
+      </time>
+    );
+  }
+  const text = textOf(value);
+  if (href !== undefined) {
+    return (
+      <a href={href} title={text}>
+        {text}
+      </a>
+    );
+  }
+  const kind = /^(?:Status|Phase|Type|Ready)$/i.test(column.name) ? kindOf(text) : undefined;
+  return (
+    <span title={text} class={kind && `status ${kind}`}>
+      {kind && <span class="dot" aria-hidden="true" />}
+      {text}
+    </span>
+  );
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function kindOf(text: string): string | undefined {
+  if (good.test(text)) return 'good';
+  if (waiting.test(text)) return 'waiting';
+  return bad.test(text) ? 'bad' : undefined;
+}

@@ -1,0 +1,79 @@
+import type { ApiIndex } from '../api/discovery.js';
+import type { View } from '../api/fragment.js';
+import { nonResourcePaths } from '../api/requests.js';
+import { useSource, useStore } from '../parts/hooks.js';
+import { linkTo } from '../parts/links.js';
+import { GroupView } from './group-view.js';
+import { Home } from './home.js';
+import { ListView } from './list-view.js';
+import { LogView } from './log-view.js';
+import { ObjectView } from './object-view.js';
+import { PathView } from './path-view.js';
+
+/** What the fragment asks for, if the API server has it. */
+export function Content({ index }: { readonly index: ApiIndex }) {
+  const source = useSource();
+  const { view, query } = useStore(state => state.place);
+  if (source === undefined) return null;
+  switch (view.kind) {
+    case 'home':
+      return <Home index={index} />;
+    case 'group': {
+      const group = index.group(view.group);
+      return group === undefined ? <NotFound /> : <GroupView group={group} version={view.version} />;
+    }
+    case 'path':
+      return nonResourcePaths.includes(view.path) ? (
+        <PathView key={view.path} source={source} path={view.path} />
+      ) : (
+        <NotFound />
+      );
+    case 'list': {
+      const resource = resourceOf(index, view);
+      if (resource === undefined) return <NotFound />;
+      const { namespace } = view;
+      return (
+        <ListView
+          key={`${source.prefix} ${resource.group}/${resource.name}`}
+          {...{ source, resource, namespace, query }}
+        />
+      );
+    }
+    case 'object':
+    case 'log': {
+      const resource = resourceOf(index, view);
+      const { namespace, name } = view;
+      if (resource === undefined || resource.namespaced !== (namespace !== '')) return <NotFound />;
+      const Chosen = view.kind === 'object' ? ObjectView : LogView;
+      return (
+        <Chosen
+          key={`${source.prefix} ${namespace}/${name}`}
+          {...{ source, resource, namespace, name, query }}
+        />
+      );
+    }
+    default:
+      return <NotFound />;
+  }
+}
+
+function resourceOf(index: ApiIndex, view: View & { readonly kind: 'list' | 'object' | 'log' }) {
+  const { group, version, resource, namespace } = view;
+  const found = index.resource(group, version, resource);
+  return found?.namespaced === false && namespace !== '' ? undefined : found;
+}
+
+function NotFound() {
+  return (
+    <section class="page">
+      <h1>Not in this API</h1>
+      <p>
+        The address names nothing that this API server lists. This page asks for nothing else, so there is
+        nothing to show.
+      </p>
+      <p>
+        <a href={linkTo('/')}>All groups and resources</a>
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,73 @@
+import { orderedVerbs } from '../api/access.js';
+import { type ApiGroup, groupVersion } from '../api/discovery.js';
+import { linkTo, linkToList } from '../parts/links.js';
+import { ScrollBox } from '../parts/scroll-box.js';
+
+/** The resources of one version of a group. */
+export function GroupView({
+  group,
+  version,
+}: {
+  readonly group: ApiGroup;
+  readonly version: string | undefined;
+}) {
+  const chosen = group.versions.find(entry => entry.version === version) ?? group.versions[0];
+  if (chosen === undefined) return null;
+  const name = groupVersion({ group: group.name, version: chosen.version });
+  return (
+    <section class="page">
+      <nav class="breadcrumb" aria-label="Path">
+        <a href={linkTo('/')}>API</a>
+      </nav>
+      <h1>{name}</h1>
+      <p class="muted">
+        {group.name === '' ? 'The core group.' : `Group ${group.name}.`}{' '}
+        {group.versions.length > 1 && (
+          <>
+            Versions:{' '}
+            {group.versions.map((entry, at) => (
+              <span key={entry.version}>
+                {at > 0 && ', '}
+                <a href={linkTo(`/apis/${group.name}/${entry.version}`)}>{entry.version}</a>
+                {at === 0 && ' (preferred)'}
+              </span>
+            ))}
+          </>
+        )}
+      </p>
+      {chosen.isStale && <p class="problem">The API server that has this version does not answer.</p>}
+      <ScrollBox kind="wide-box" label={`Resources of ${name}`}>
+        <table class="plain">
+          <thead>
+            <tr>
+              <th scope="col">Resource</th>
+              <th scope="col">Short</th>
+              <th scope="col">Kind</th>
+              <th scope="col">Scope</th>
+              <th scope="col">Verbs</th>
+            </tr>
+          </thead>
+          <tbody>
+            {chosen.resources.map(resource => (
+              <tr key={resource.name}>
+                <td>
+                  <a href={linkToList(resource)}>{resource.name}</a>
+                </td>
+                <td class="muted">{resource.shortNames.join(', ')}</td>
+                <td>{resource.kind}</td>
+                <td>{resource.namespaced ? 'namespace' : 'cluster'}</td>
+                <td class="verbs">
+                  {orderedVerbs(resource).map(verb => (
+                    <span key={verb} class="verb">
+                      {verb}
+                    </span>
+                  ))}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </ScrollBox>
+    </section>
+  );
+}

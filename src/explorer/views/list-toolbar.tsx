@@ -1,0 +1,114 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { ObjectList } from '../api/objects.js';
+import { ApiRequest, isSegmentName, type ListScope } from '../api/requests.js';
+import type { Source } from '../live/source.js';
+import { useLoaded } from '../parts/hooks.js';
+import { linkToList } from '../parts/links.js';
+
+/** Narrows a list: its namespace and selectors, which go into the address. */
+export function ListToolbar({
+  source,
+  scope,
+  view,
+}: {
+  readonly source: Source;
+  readonly scope: ListScope;
+  readonly view: string;
+}) {
+  const { resource, namespace, labelSelector = '', fieldSelector = '' } = scope;
+  const [labels, setLabels] = useState(labelSelector);
+  const [fields, setFields] = useState(fieldSelector);
+  useEffect(() => setLabels(labelSelector), [labelSelector]);
+  useEffect(() => setFields(fieldSelector), [fieldSelector]);
+  const go = (within: string) => {
+    const more = view === 'watch' ? { watch: 'true' } : {};
+    location.hash = linkToList(resource, within, { labelSelector: labels, fieldSelector: fields, ...more });
+  };
+  return (
+    <form
+      class="toolbar"
+      onSubmit={event => {
+        event.preventDefault();
+        go(namespace);
+      }}
+    >
+      {resource.namespaced && <NamespacePicker source={source} namespace={namespace} onChoose={go} />}
+      <label>
+        <span>Label selector</span>
+        <input
+          type="text"
+          placeholder="app=web,tier!=cache"
+          spellcheck={false}
+          value={labels}
+          onInput={({ currentTarget }) => setLabels(currentTarget.value)}
+        />
+      </label>
+      <label>
+        <span>Field selector</span>
+        <input
+          type="text"
+          placeholder="metadata.name=web-0"
+          spellcheck={false}
+          value={fields}
+          onInput={({ currentTarget }) => setFields(currentTarget.value)}
+        />
+      </label>
+      <button type="submit">Apply</button>
+    </form>
+  );
+}
+
+function NamespacePicker({
+  source,
+  namespace,
+  onChoose,
+}: {
+  readonly source: Source;
+  readonly namespace: string;
+  readonly onChoose: (namespace: string) => void;
+}) {
+  const names = useLoaded(signal => readNamespaces(source, signal), [source]);
+  if (names.kind === 'failed') {
+    // Who may not list namespaces may still know one.
+    return (
+      <label>
+        <span>Namespace</span>
+        <input
+          type="text"
+          value={namespace}
+          placeholder="all"
+          spellcheck={false}
+          onChange={({ currentTarget: { value } }) => {
+            if (value === '' || isSegmentName(value)) onChoose(value);
+          }}
+        />
+      </label>
+    );
+  }
+  const known = names.kind === 'ready' ? names.value : [];
+  const all = namespace === '' || known.includes(namespace) ? known : [namespace, ...known];
+  return (
+    <label>
+      <span>Namespace</span>
+      <select value={namespace} onChange={({ currentTarget }) => onChoose(currentTarget.value)}>
+        <option value="">All namespaces</option>
+        {all.map(name => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+async function readNamespaces(
+  { client, prefix, index }: Source,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const resource = index.preferred('', 'namespaces');
+  if (resource === undefined) return [];
+  const request = ApiRequest.list(prefix, index, { resource, namespace: '' }, {}, 'metadata');
+  const { items = [] } = await client.json<ObjectList>(request, signal);
+  return items.flatMap(({ metadata }) => metadata?.name ?? []);
+}

@@ -1,0 +1,57 @@
+import type { ApiResource } from '../api/discovery.js';
+import type { ListScope } from '../api/requests.js';
+import type { Source } from '../live/source.js';
+import { Breadcrumb } from '../parts/breadcrumb.js';
+import { linkToList } from '../parts/links.js';
+import { Tabs } from '../parts/tabs.js';
+import { AccessView } from './access-view.js';
+import { FieldsView } from './fields-view.js';
+import { ListToolbar } from './list-toolbar.js';
+import { ObjectsView } from './objects-view.js';
+import { WatchView } from './watch-view.js';
+
+/** A resource: its objects, what changes in them, its fields, and what one may do with it. */
+export function ListView({
+  source,
+  resource,
+  namespace,
+  query,
+}: {
+  readonly source: Source;
+  readonly resource: ApiResource;
+  readonly namespace: string;
+  readonly query: URLSearchParams;
+}) {
+  const labelSelector = query.get('labelSelector') ?? '';
+  const fieldSelector = query.get('fieldSelector') ?? '';
+  const scope: ListScope = { resource, namespace, labelSelector, fieldSelector };
+  const view = query.get('watch') === 'true' ? 'watch' : (query.get('view') ?? 'objects');
+  const hrefOf = (more: Readonly<Record<string, string>>) =>
+    linkToList(resource, namespace, { labelSelector, fieldSelector, ...more });
+  const { verbs, kind, namespaced, shortNames } = resource;
+  const tabs = [
+    { name: 'objects', title: 'Objects', href: hrefOf({}) },
+    ...(verbs.includes('watch') ? [{ name: 'watch', title: 'Watch', href: hrefOf({ watch: 'true' }) }] : []),
+    { name: 'fields', title: 'Fields', href: hrefOf({ view: 'fields' }) },
+    { name: 'access', title: 'What I may do', href: hrefOf({ view: 'access' }) },
+  ];
+  const isList = view === 'objects' || view === 'watch';
+  return (
+    <section class={isList ? 'page full' : 'page'}>
+      <Breadcrumb resource={resource} namespace={namespace} />
+      <div class="title">
+        <h1>{resource.name}</h1>
+        <p class="muted">
+          {kind} · {namespaced ? 'in namespaces' : 'of the cluster'}
+          {shortNames.length > 0 && ` · short ${shortNames.join(', ')}`}
+        </p>
+      </div>
+      <Tabs label={`Views of ${resource.name}`} tabs={tabs} chosen={view} />
+      {isList && verbs.includes('list') && <ListToolbar source={source} scope={scope} view={view} />}
+      {view === 'objects' && <ObjectsView source={source} scope={scope} />}
+      {view === 'watch' && <WatchView source={source} scope={scope} />}
+      {view === 'fields' && <FieldsView source={source} resource={resource} />}
+      {view === 'access' && <AccessView source={source} resource={resource} namespace={namespace} />}
+    </section>
+  );
+}

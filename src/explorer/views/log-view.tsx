@@ -1,0 +1,129 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { ApiResource } from '../api/discovery.js';
+import { type ApiObject, isRecord } from '../api/objects.js';
+import { ApiRequest } from '../api/requests.js';
+import { PodLog } from '../live/pod-log.js';
+import type { Source } from '../live/source.js';
+import { Breadcrumb } from '../parts/breadcrumb.js';
+import { useLoaded, useModel } from '../parts/hooks.js';
+import { linkToObject } from '../parts/links.js';
+import { Problem, Skeleton, StreamBadge } from '../parts/notices.js';
+import { RequestBar } from '../parts/request-bar.js';
+import { ScrollBox } from '../parts/scroll-box.js';
+
+interface LogViewProps {
+  readonly source: Source;
+  readonly resource: ApiResource;
+  readonly namespace: string;
+  readonly name: string;
+  readonly query: URLSearchParams;
+}
+
+/** The log of a Pod's container, followed. */
+export function LogView({ source, resource, namespace, name, query }: LogViewProps) {
+  const pod = { resource, namespace, name };
+  const containers = useLoaded(
+    async signal => {
+      const request = ApiRequest.object(source.prefix, source.index, pod);
+      return containersOf(await source.client.json<ApiObject>(request, signal));
+    },
+    [source],
+  );
+  const known = containers.kind === 'ready' ? containers.value : [];
+  const container = query.get('container') ?? known[0];
+  const path = linkToObject(resource, namespace, name) ?? '';
+  return (
+    <section class="page full">
+      <Breadcrumb resource={resource} namespace={namespace} />
+      <div class="title">
+        <h1>
+          <a href={path}>{name}</a> log
+        </h1>
+      </div>
+      {known.length > 1 && (
+        <label class="container">
+          Container{' '}
+          <select
+            value={container}
+            onChange={({ currentTarget }) => {
+              location.hash = `${path}/log?container=${encodeURIComponent(currentTarget.value)}`;
+            }}
+          >
+            {known.map(own => (
+              <option key={own}>{own}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      {containers.kind === 'loading' && <Skeleton />}
+      {containers.kind === 'failed' && <Problem>{containers.problem}</Problem>}
+      {containers.kind === 'ready' && container !== undefined && (
+        <Log key={container} source={source} pod={pod} container={container} />
+      )}
+    </section>
+  );
+}
+
+function Log({
+  source,
+  pod,
+  container,
+}: {
+  readonly source: Source;
+  readonly pod: Omit<LogViewProps, 'source' | 'query'>;
+  readonly container: string;
+}) {
+  const query = { container, follow: true };
+  const log = useModel(() => new PodLog(source, pod, query), [source]);
+  const [hasTimes, setTimes] = useState(false);
+  const box = useRef<HTMLElement>(null);
+  const isAtEnd = useRef(true);
+  const { lines } = log;
+  useLayoutEffect(() => {
+    if (isAtEnd.current) box.current?.scrollTo(0, box.current.scrollHeight);
+  });
+  useEffect(() => box.current?.focus(), []);
+  const request = ApiRequest.log(source.prefix, source.index, pod, { ...query, tailLines: 500 });
+  return (
+    <>
+      <RequestBar request={request} action={{ kind: 'log', ...pod, ...query, tailLines: 500 }} />
+      <div class="status-line">
+        <span>{lines.length === 0 ? 'No line yet' : `${lines.length} lines`}</span>
+        {log.error === undefined && <StreamBadge state={log.state} />}
+        <span class="space" />
+        <label class="check">
+          <input type="checkbox" checked={hasTimes} onChange={() => setTimes(!hasTimes)} /> Times
+        </label>
+      </div>
+      {log.error !== undefined && <Problem>{log.error}</Problem>}
+      <ScrollBox
+        kind="log"
+        box={box}
+        label={`Log of ${container}`}
+        onScroll={({ scrollTop, scrollHeight, clientHeight }) => {
+          isAtEnd.current = scrollHeight - scrollTop - clientHeight < 40;
+        }}
+      >
+        <pre>
+          {lines.map(({ id, time, text }) => (
+            <span key={id} class="line">
+              {hasTimes && (
+                <time class="muted">{time === '' ? '' : `${new Date(time).toLocaleTimeString()} `}</time>
+              )}
+              {text}
+              {'\n'}
+            </span>
+          ))}
+        </pre>
+      </ScrollBox>
+    </>
+  );
+}
+
+/** Names of the containers that run, then of those that prepare. */
+function containersOf({ spec }: ApiObject): readonly string[] {
+  const { containers, initContainers } = isRecord(spec) ? spec : {};
+  return [containers, initContainers].flatMap(list => {
+    return Array.isArray(list) ? list.filter(isRecord).map(({ name }) => String(name)) : [];
+  });
+}

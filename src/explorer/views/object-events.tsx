@@ -1,0 +1,78 @@
+import type { ApiObject } from '../api/objects.js';
+import { LiveList } from '../live/live-list.js';
+import type { Source } from '../live/source.js';
+import { useModel, useNow } from '../parts/hooks.js';
+import { ScrollBox } from '../parts/scroll-box.js';
+import { Cell } from './cell.js';
+
+/** What happened to an object, live: events of the core group that are about it. */
+export function ObjectEvents({ source, object }: { readonly source: Source; readonly object: ApiObject }) {
+  const { uid = '', namespace = '' } = object.metadata ?? {};
+  const resource = source.index.preferred('', 'events');
+  if (resource === undefined || uid === '' || object.kind === 'Event') return null;
+  // What is in no namespace has its events in `default` or elsewhere.
+  return (
+    <Events
+      key={uid}
+      source={source}
+      scope={{ resource, namespace, fieldSelector: `involvedObject.uid=${uid}` }}
+    />
+  );
+}
+
+function Events({
+  source,
+  scope,
+}: {
+  readonly source: Source;
+  readonly scope: ConstructorParameters<typeof LiveList>[1];
+}) {
+  const list = useModel(() => new LiveList(source, scope), [source]);
+  const now = useNow();
+  const { columns, rows, error, progress } = list;
+  if (progress !== undefined) return null;
+  const shown = columns
+    .map((column, index) => ({ column, index }))
+    .filter(({ column: { name, priority } }) => {
+      return priority === 0 && name !== 'Object';
+    });
+  return (
+    <section>
+      <h2>Events</h2>
+      {error !== undefined && <p class="muted">They cannot be read: {error}</p>}
+      {error === undefined && rows.size === 0 && <p class="muted">None in the last hour or so.</p>}
+      {rows.size > 0 && (
+        <ScrollBox kind="wide-box" label="Events">
+          <table class="plain">
+            <thead>
+              <tr>
+                {shown.map(({ column: { name } }) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {[...rows.values()].reverse().map(({ name, cells, changes }) => (
+                <tr key={name} class={changes === 0 ? undefined : `changed-${changes % 2}`}>
+                  {shown.map(({ column, index }) => (
+                    <td key={column.name}>
+                      <Cell
+                        column={column}
+                        value={cells[index]}
+                        created={undefined}
+                        href={undefined}
+                        now={now}
+                      />
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </ScrollBox>
+      )}
+    </section>
+  );
+}

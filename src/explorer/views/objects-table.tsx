@@ -1,0 +1,159 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { ListScope } from '../api/requests.js';
+import { type Column, isAge, keyOf, sortRows } from '../api/table.js';
+import type { LiveList, LiveRow } from '../live/live-list.js';
+import { useNow } from '../parts/hooks.js';
+import { linkToObject } from '../parts/links.js';
+import { ScrollBox } from '../parts/scroll-box.js';
+import { useVirtualRows } from '../parts/virtual-rows.js';
+import { Cell } from './cell.js';
+
+/** Pixels; the style sheet has the same. */
+const rowHeight = 33;
+
+/** A column of the page: one of the server's, or the namespace (index -1). */
+interface Shown {
+  readonly column: Column;
+  readonly index: number;
+}
+
+const namespaceColumn: Column = { name: 'Namespace', type: 'string', description: '', priority: 0 };
+
+/** The rows that are in view of however many there are. */
+export function ObjectsTable({
+  list,
+  scope,
+  isWide,
+}: {
+  readonly list: LiveList;
+  readonly scope: ListScope;
+  readonly isWide: boolean;
+}) {
+  const { resource, namespace } = scope;
+  const [order, setOrder] = useState<{ name: string; isDescending: boolean }>();
+  const now = useNow();
+  const shown: readonly Shown[] = [
+    ...(resource.namespaced && namespace === '' ? [{ column: namespaceColumn, index: -1 }] : []),
+    ...list.columns
+      .map((column, index) => ({ column, index }))
+      .filter(({ column }) => isWide || column.priority === 0),
+  ];
+  const sortedBy = shown.find(({ column }) => column.name === order?.name);
+  const { version } = list;
+  const rows = useMemo(
+    () =>
+      sortRows([...list.rows.values()], {
+        ...{ column: sortedBy?.column, index: sortedBy?.index ?? 0 },
+        isDescending: order?.isDescending === true,
+      }),
+    [list, version, sortedBy?.column.name, order?.isDescending],
+  );
+  const widths = useMemo(
+    () => shown.map(entry => widthOf(entry, rows)),
+    [list.columns, isWide, rows.length > 0],
+  );
+  const { scroller, first, end, scrollTo } = useVirtualRows(rows.length, rowHeight);
+  const sort = (name: string) =>
+    setOrder({ name, isDescending: order?.name === name ? !order.isDescending : false });
+  const keyDown = (event: KeyboardEvent) => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const row = (event.target as Element).closest<HTMLElement>('tr[aria-rowindex]');
+    if (step === 0 || row === null) return;
+    event.preventDefault();
+    const index = Number(row.ariaRowIndex) - 2 + step;
+    scrollTo(Math.max(0, Math.min(rows.length - 1, index)));
+    requestAnimationFrame(() => {
+      scroller.current?.querySelector<HTMLElement>(`tr[aria-rowindex="${index + 2}"] a`)?.focus();
+    });
+  };
+  return (
+    <ScrollBox kind="table-box" box={scroller} label={`Table of ${resource.name}`}>
+      <table class="objects" aria-rowcount={rows.length + 1} style={{ minWidth: `${sum(widths)}ch` }}>
+        <colgroup>
+          {widths.map((width, at) => (
+            <col key={shown[at]?.column.name} style={{ width: `${width}ch` }} />
+          ))}
+        </colgroup>
+        <thead>
+          <tr aria-rowindex={1}>
+            {shown.map(({ column: { name, description } }) => (
+              <th key={name} scope="col" aria-sort={sortOf(name, order)}>
+                <button type="button" title={description} onClick={() => sort(name)}>
+                  {name}
+                </button>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody onKeyDown={keyDown}>
+          <Gap rows={first} />
+          {rows.slice(first, end).map((row, at) => (
+            <ObjectRow key={keyOf(row)} position={first + at + 2} {...{ row, shown, scope, now }} />
+          ))}
+          <Gap rows={rows.length - end} />
+        </tbody>
+      </table>
+      {rows.length === 0 && list.progress === undefined && list.error === undefined && (
+        <p class="nothing">There are none{namespace === '' ? '' : ` in ${namespace}`}.</p>
+      )}
+    </ScrollBox>
+  );
+}
+
+function ObjectRow({
+  row,
+  position,
+  shown,
+  scope,
+  now,
+}: {
+  readonly row: LiveRow;
+  readonly position: number;
+  readonly shown: readonly Shown[];
+  readonly scope: ListScope;
+  readonly now: number;
+}) {
+  const { changes, cells, namespace, name, metadata } = row;
+  // Two names for one animation: it begins anew when the name is the other one.
+  const flash = changes === 0 ? undefined : `changed-${changes % 2}`;
+  return (
+    <tr aria-rowindex={position} class={flash}>
+      {shown.map(({ column, index }) => (
+        <td key={column.name}>
+          <Cell
+            {...{ column, now }}
+            value={index < 0 ? namespace : cells[index]}
+            created={isAge(column) ? metadata.creationTimestamp : undefined}
+            href={
+              index === 0 && metadata.name !== undefined
+                ? linkToObject(scope.resource, namespace, name)
+                : undefined
+            }
+          />
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+/** As high as the rows that are not drawn. */
+function Gap({ rows }: { readonly rows: number }) {
+  return rows > 0 ? <tr class="gap" style={{ height: `${rows * rowHeight}px` }} /> : null;
+}
+
+function sortOf(name: string, order: { readonly name: string; readonly isDescending: boolean } | undefined) {
+  if (order?.name !== name) return undefined;
+  return order.isDescending ? 'descending' : 'ascending';
+}
+
+/** In characters: enough for most of the first rows. */
+function widthOf({ column, index }: Shown, rows: readonly LiveRow[]): number {
+  const lengths = rows
+    .slice(0, 200)
+    .map(({ cells, namespace }) => String((index < 0 ? namespace : cells[index]) ?? '').length);
+  return Math.min(48, Math.max(column.name.length + 3, 7, ...lengths)) + 3;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,24 @@
+/** The way of a request. */
+export function Picture({ server }: { readonly server: string }) {
+  return (
+    <figure
+      class="way"
+      aria-label="A browser or app asks the proxy, which adds its credentials and asks the API server"
+    >
+      <div class="stop">
+        <strong>Browser or app</strong>
+        <span>plain HTTP, no credentials</span>
+      </div>
+      <div class="step" aria-hidden="true" />
+      <div class="stop ours">
+        <strong>kube-api-proxy</strong>
+        <span>adds the kubeconfig’s credentials</span>
+      </div>
+      <div class="step" aria-hidden="true" />
+      <div class="stop">
+        <strong>API server</strong>
+        <span>{server || 'decides, and answers'}</span>
+      </div>
+    </figure>
+  );
+}

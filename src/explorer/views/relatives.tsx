@@ -1,0 +1,120 @@
+import { useState } from 'preact/hooks';
+import type { ApiObject, ObjectList, OwnerReference } from '../api/objects.js';
+import { ApiRequest } from '../api/requests.js';
+import type { Source } from '../live/source.js';
+import { useLoaded } from '../parts/hooks.js';
+import { linkToObject } from '../parts/links.js';
+
+/** What an object belongs to, and what belongs to it. */
+export function Relatives({ source, object }: { readonly source: Source; readonly object: ApiObject }) {
+  const { ownerReferences = [], namespace = '', uid = '' } = object.metadata ?? {};
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <section class="relatives">
+      {ownerReferences.length > 0 && (
+        <p>
+          Belongs to{' '}
+          {ownerReferences.map((owner, at) => (
+            <span key={owner.uid}>
+              {at > 0 && ', '}
+              <Owner source={source} owner={owner} namespace={namespace} />
+            </span>
+          ))}
+        </p>
+      )}
+      <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+        <summary>What belongs to it</summary>
+        {isOpen && <Owned source={source} uid={uid} namespace={namespace} />}
+      </details>
+    </section>
+  );
+}
+
+function Owner({
+  source,
+  owner: { apiVersion, kind, name },
+  namespace,
+}: {
+  readonly source: Source;
+  readonly owner: OwnerReference;
+  readonly namespace: string;
+}) {
+  const resource = source.index.ofKind(apiVersion, kind);
+  const href = resource && linkToObject(resource, namespace, name);
+  return href === undefined ? (
+    <span>
+      {kind} {name}
+    </span>
+  ) : (
+    <a href={href}>
+      {kind} {name}
+    </a>
+  );
+}
+
+function Owned({
+  source,
+  uid,
+  namespace,
+}: {
+  readonly source: Source;
+  readonly uid: string;
+  readonly namespace: string;
+}) {
+  const owned = useLoaded(signal => readOwned(source, uid, namespace, signal), [source, uid]);
+  if (owned.kind === 'loading') return <p class="muted">Looking…</p>;
+  if (owned.kind === 'failed') return <p class="muted">{owned.problem}</p>;
+  if (owned.value.length === 0) return <p class="muted">Nothing that controllers make.</p>;
+  return (
+    <ul>
+      {owned.value.map(({ kind, name, href }) => (
+        <li key={`${kind} ${name}`}>
+          {href === undefined ? `${kind} ${name}` : <a href={href}>{`${kind} ${name}`}</a>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** What controllers make: an object does not say what it owns, so these are looked through. */
+const made: readonly (readonly [group: string, resource: string])[] = [
+  ...([
+    ['', 'pods'],
+    ['apps', 'replicasets'],
+    ['apps', 'deployments'],
+    ['apps', 'statefulsets'],
+  ] as const),
+  ...([
+    ['apps', 'controllerrevisions'],
+    ['batch', 'jobs'],
+    ['discovery.k8s.io', 'endpointslices'],
+  ] as const),
+  ...([
+    ['', 'services'],
+    ['', 'configmaps'],
+    ['', 'secrets'],
+    ['', 'persistentvolumeclaims'],
+  ] as const),
+];
+
+async function readOwned(
+  { client, prefix, index }: Source,
+  uid: string,
+  namespace: string,
+  signal: AbortSignal,
+) {
+  const found: { kind: string; name: string; href: string | undefined }[] = [];
+  for (const [group, name] of made) {
+    const resource = index.preferred(group, name);
+    if (resource?.verbs.includes('list') !== true) continue;
+    const request = ApiRequest.list(prefix, index, { resource, namespace }, { limit: '2000' }, 'metadata');
+    // Some of them the reader may not list.
+    const { items = [] } = await client.json<ObjectList>(request, signal).catch((): ObjectList => ({}));
+    for (const { metadata = {} } of items) {
+      if (metadata.ownerReferences?.some(owner => owner.uid === uid) !== true) continue;
+      const { name: own = '', namespace: within = '' } = metadata;
+      found.push({ kind: resource.kind, name: own, href: linkToObject(resource, within, own) });
+    }
+  }
+  return found;
+}

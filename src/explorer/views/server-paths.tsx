@@ -1,0 +1,108 @@
+import { useEffect, useState } from 'preact/hooks';
+import { ApiError } from '../api/client.js';
+import { ApiRequest, nonResourcePaths } from '../api/requests.js';
+import type { Source } from '../live/source.js';
+import { useSource } from '../parts/hooks.js';
+import { linkTo } from '../parts/links.js';
+
+const meanings: Readonly<Record<string, string>> = {
+  '/version': 'which Kubernetes this is',
+  '/livez': 'whether the API server lives',
+  '/readyz': 'whether it can serve',
+  '/healthz': 'the older form of both',
+  '/metrics': 'its metrics, for Prometheus',
+  '/logs/': 'log files of its node, where that is on',
+  '/openapi/v2': 'all schemas in one document',
+  '/openapi/v3': 'schemas, one document for each group and version',
+  '/.well-known/openid-configuration': 'the issuer of service account tokens',
+};
+
+/** Paths that say how the API server is; they are cheap, and asked again. */
+const checked: readonly string[] = ['/version', '/livez', '/readyz', '/healthz'];
+/** Milliseconds between two checks. */
+const interval = 10_000;
+
+/** What is beside the resources, and how each of it answers. */
+export function ServerPaths() {
+  const source = useSource();
+  const statuses = useStatuses(source);
+  return (
+    <section>
+      <h2>Beside the resources</h2>
+      <table class="plain paths">
+        <thead>
+          <tr>
+            <th scope="col">Path</th>
+            <th scope="col">Status</th>
+            <th scope="col">What it says</th>
+          </tr>
+        </thead>
+        <tbody>
+          {nonResourcePaths.map(path => (
+            <tr key={path}>
+              <td>
+                <a href={linkTo(path)}>
+                  <code>{path}</code>
+                </a>
+              </td>
+              <td>
+                <Status code={statuses.get(path)} />
+              </td>
+              <td class="muted">{meanings[path]}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Status({ code }: { readonly code: number | undefined }) {
+  if (code === undefined) return <span class="muted">…</span>;
+  const kind = code === 0 || code >= 500 ? 'bad' : code >= 400 ? 'none' : 'good';
+  return (
+    <span class={`status ${kind}`}>
+      <span class="dot" aria-hidden="true" />
+      {code === 0 ? 'no answer' : code}
+    </span>
+  );
+}
+
+/** The status of each path; 0 is no answer. */
+function useStatuses(source: Source | undefined): ReadonlyMap<string, number> {
+  const [statuses, setStatuses] = useState<ReadonlyMap<string, number>>(new Map());
+  useEffect(() => {
+    if (source === undefined) return undefined;
+    const ending = new AbortController();
+    const { signal } = ending;
+    const check = async (paths: readonly string[]) => {
+      for (const path of paths) {
+        const code = await statusOf(source, path, signal);
+        if (signal.aborted) return;
+        setStatuses(known => new Map(known).set(path, code));
+      }
+    };
+    const run = async () => {
+      await check(nonResourcePaths);
+      for (;;) {
+        await source.page.wait(interval, signal);
+        await source.page.visible(signal);
+        await check(checked);
+      }
+    };
+    run().catch(() => {});
+    return () => ending.abort();
+  }, [source]);
+  return statuses;
+}
+
+async function statusOf({ client, prefix }: Source, path: string, signal: AbortSignal): Promise<number> {
+  try {
+    const response = await client.send(ApiRequest.nonResource(prefix, path), signal);
+    // Some of these are megabytes, and the head says enough.
+    await response.body?.cancel();
+    return response.status;
+  } catch (error) {
+    return error instanceof ApiError ? error.code : 0;
+  }
+}

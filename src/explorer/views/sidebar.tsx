@@ -1,0 +1,65 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ApiIndex } from '../api/discovery.js';
+import { useStore } from '../parts/hooks.js';
+import { Tree } from './tree.js';
+import { visibleItems } from './tree-items.js';
+
+/** Everything that the API has, with a box that filters it; `/` focuses that. */
+export function Sidebar({ index }: { readonly index: ApiIndex }) {
+  const [filter, setFilter] = useState('');
+  const [isOpen, setOpen] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const place = useStore(state => state.place);
+  // On a narrow screen it covers what was chosen in it.
+  useEffect(() => setOpen(false), [place]);
+  useEffect(() => {
+    const focus = (event: KeyboardEvent) => {
+      const isTyping = event.target instanceof Element && event.target.matches('input, select, textarea');
+      if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      setOpen(true);
+      input.current?.focus();
+    };
+    addEventListener('keydown', focus);
+    return () => removeEventListener('keydown', focus);
+  }, []);
+  const keyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') {
+      setFilter('');
+      input.current?.blur();
+      setOpen(false);
+    }
+    if (event.key === 'ArrowDown' || event.key === 'Enter') {
+      event.preventDefault();
+      const found =
+        document.querySelector<HTMLElement>('[role=treeitem].match') ??
+        document.querySelector<HTMLElement>('[role=treeitem]');
+      if (event.key === 'Enter') found?.click();
+      else found?.focus();
+    }
+  };
+  const items = visibleItems(index, filter.trim().toLowerCase());
+  return (
+    <nav class={isOpen ? 'sidebar open' : 'sidebar'} aria-label="Groups and resources">
+      <button type="button" class="drawer" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        {isOpen ? 'Close' : 'Groups and resources'}
+      </button>
+      <div class="drawn">
+        <input
+          ref={input}
+          type="search"
+          placeholder="Filter resources"
+          aria-label="Filter groups and resources"
+          aria-keyshortcuts="/"
+          value={filter}
+          onInput={({ currentTarget }) => setFilter(currentTarget.value)}
+          onKeyDown={keyDown}
+        />
+        <Tree items={items} isFiltered={filter.trim() !== ''} />
+        <p class="visually-hidden" role="status">
+          {filter.trim() === '' ? '' : `${items.filter(({ isMatch }) => isMatch).length} resources match`}
+        </p>
+      </div>
+    </nav>
+  );
+}

@@ -1,0 +1,44 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { store } from '../store.js';
+
+/** Asks for a token. It goes into the memory of the page, and nowhere else. */
+export function SignIn({ problem }: { readonly problem: string }) {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const token = input.current?.value.trim() ?? '';
+    if (token !== '') store.signIn(token);
+  };
+  return (
+    <main class="sign-in">
+      <form onSubmit={submit}>
+        <h1>Kubernetes API</h1>
+        <p>This proxy takes no request without a credential that it knows.</p>
+        <label>
+          Bearer token
+          <input
+            ref={input}
+            type="password"
+            autocomplete="off"
+            spellcheck={false}
+            aria-invalid={problem !== ''}
+            aria-describedby="token-help"
+          />
+        </label>
+        {problem !== '' && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <button type="submit" class="primary">
+          Sign in
+        </button>
+        <p id="token-help" class="muted">
+          The token stays in this window and is sent in the Authorization header alone. For a service account:{' '}
+          <code>kubectl create token NAME</code>. With a client certificate no token is needed.
+        </p>
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,81 @@
+import { type ApiIndex, type ApiResource, type ApiVersion, isBuiltIn } from '../api/discovery.js';
+
+/** One line of the tree: a group, a version of one that has several, or a resource. */
+export interface TreeItem {
+  /** Path in the API, by which it is also known. */
+  readonly path: string;
+  readonly level: number;
+  readonly label: string;
+  /** Short names, the version of a group that has one, or whether a version is the preferred one. */
+  readonly note: string;
+  /** Of what it is folded away with. */
+  readonly parent: string | undefined;
+  readonly hasChildren: boolean;
+  /** Whether it is what the filter looks for. */
+  readonly isMatch: boolean;
+  readonly isCustom: boolean;
+}
+
+/** All lines, or those of the resources that match a filter with what they are in. Groups of custom resources come last. */
+export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem[] {
+  const groups = [...index.groups].sort((a, b) => rank(a.name) - rank(b.name));
+  return groups.flatMap(({ name, versions }) => {
+    const path = name === '' ? `/api/${versions[0]?.version ?? ''}` : `/apis/${name}`;
+    const isCustom = !isBuiltIn(name);
+    const isSingle = versions.length === 1;
+    const children = versions.flatMap((version, at): TreeItem[] => {
+      const versionPath = name === '' ? `/api/${version.version}` : `/apis/${name}/${version.version}`;
+      const resources = resourceItems(
+        version,
+        filter,
+        isSingle ? 2 : 3,
+        versionPath,
+        isSingle ? path : versionPath,
+      );
+      if (isSingle || (filter !== '' && resources.length === 0)) return resources;
+      const note = version.isStale ? 'not answering' : at === 0 ? 'preferred' : '';
+      return [
+        {
+          ...{ path: versionPath, level: 2, label: version.version, note, parent: path },
+          ...{ hasChildren: resources.length > 0, isMatch: false, isCustom },
+        },
+        ...resources,
+      ];
+    });
+    if (filter !== '' && children.length === 0) return [];
+    const note = isSingle ? (versions[0]?.isStale ? 'not answering' : (versions[0]?.version ?? '')) : '';
+    return [
+      {
+        ...{ path, level: 1, label: name || 'core', note, parent: undefined },
+        ...{ hasChildren: children.length > 0, isMatch: false, isCustom },
+      },
+      ...children,
+    ];
+  });
+}
+
+function resourceItems(
+  { resources }: ApiVersion,
+  filter: string,
+  level: number,
+  versionPath: string,
+  parent: string,
+): TreeItem[] {
+  return resources
+    .filter(resource => filter === '' || wordsOf(resource).some(word => word.includes(filter)))
+    .map(({ name, shortNames }) => ({
+      ...{ path: `${versionPath}/${name}`, level, label: name, note: shortNames.join(', '), parent },
+      ...{ hasChildren: false, isMatch: filter !== '', isCustom: false },
+    }));
+}
+
+function wordsOf({ name, kind, shortNames, group }: ApiResource): readonly string[] {
+  return [name, kind.toLowerCase(), group, ...shortNames];
+}
+
+/** The core group, then apps and the like, then other groups of Kubernetes, then custom ones. */
+function rank(name: string): number {
+  if (name === '') return 0;
+  if (!isBuiltIn(name)) return 3;
+  return name.includes('.') ? 2 : 1;
+}

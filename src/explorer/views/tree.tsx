@@ -1,0 +1,110 @@
+import { useState } from 'preact/hooks';
+import { useStore } from '../parts/hooks.js';
+import { linkTo } from '../parts/links.js';
+import type { TreeItem } from './tree-items.js';
+
+/** A tree to walk with the arrows: right and left unfold and fold, Enter opens, Home and End go to the ends. */
+export function Tree({
+  items,
+  isFiltered,
+}: {
+  readonly items: readonly TreeItem[];
+  readonly isFiltered: boolean;
+}) {
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(
+    () => new Set(items[0] ? [items[0].path] : []),
+  );
+  const here = usePlacePath();
+  const [focused, setFocused] = useState('');
+  const isUnfolded = (path: string) => isFiltered || unfolded.has(path) || here.startsWith(`${path}/`);
+  const parents = new Map(items.map(({ path, parent }) => [path, parent]));
+  const isShown = ({ parent }: TreeItem) => {
+    for (let at = parent; at !== undefined; at = parents.get(at)) if (!isUnfolded(at)) return false;
+    return true;
+  };
+  const shown = items.filter(isShown);
+  const tabStop = [focused, here].find(path => shown.some(item => item.path === path)) ?? shown[0]?.path;
+  const fold = (path: string, isOpen: boolean) => {
+    const next = new Set(unfolded);
+    if (isOpen) next.add(path);
+    else next.delete(path);
+    setUnfolded(next);
+  };
+  const keyDown = (event: KeyboardEvent, item: TreeItem) => {
+    const at = shown.indexOf(item);
+    const isOpen = item.hasChildren && isUnfolded(item.path);
+    const steps: Readonly<Record<string, () => string | undefined>> = {
+      ArrowDown: () => shown[at + 1]?.path,
+      ArrowUp: () => shown[at - 1]?.path,
+      Home: () => shown[0]?.path,
+      End: () => shown.at(-1)?.path,
+      ArrowRight: () => {
+        if (isOpen) return shown[at + 1]?.path;
+        if (item.hasChildren) fold(item.path, true);
+        return item.path;
+      },
+      ArrowLeft: () => {
+        if (!isOpen) return item.parent;
+        fold(item.path, false);
+        return item.path;
+      },
+    };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const path = step();
+    const element = [...document.querySelectorAll<HTMLElement>('[role=treeitem]')].find(
+      ({ dataset }) => dataset['path'] === path,
+    );
+    element?.focus();
+  };
+  return (
+    <div role="tree" aria-label="Groups and resources">
+      {shown.map(item => {
+        const { path, level, label, note, hasChildren, isMatch, isCustom } = item;
+        const isOpen = hasChildren && isUnfolded(path);
+        return (
+          <a
+            key={path}
+            role="treeitem"
+            class={`level-${level}${isMatch ? ' match' : ''}`}
+            href={linkTo(path)}
+            data-path={path}
+            tabIndex={path === tabStop ? 0 : -1}
+            aria-level={level}
+            aria-expanded={hasChildren ? isOpen : undefined}
+            aria-selected={path === here}
+            aria-current={path === here ? 'page' : undefined}
+            onFocus={() => setFocused(path)}
+            onKeyDown={event => keyDown(event, item)}
+            onClick={() => {
+              if (hasChildren) fold(path, !unfolded.has(path));
+            }}
+          >
+            <span class="label">{label}</span>
+            {isCustom && level === 1 && <span class="tag">custom</span>}
+            {note !== '' && <span class="note">{note}</span>}
+          </a>
+        );
+      })}
+      {shown.length === 0 && <p class="muted">No resource matches.</p>}
+    </div>
+  );
+}
+
+/** Path of the resource or group that is looked at, as the tree has it. */
+function usePlacePath(): string {
+  const view = useStore(state => state.place.view);
+  switch (view.kind) {
+    case 'group':
+      return view.group === ''
+        ? `/api/${view.version ?? ''}`
+        : `/apis/${view.group}${view.version ? `/${view.version}` : ''}`;
+    case 'list':
+    case 'object':
+    case 'log':
+      return `${view.group === '' ? '/api' : `/apis/${view.group}`}/${view.version}/${view.resource}`;
+    default:
+      return '';
+  }
+}

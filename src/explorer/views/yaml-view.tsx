@@ -1,0 +1,26 @@
+import type { ApiObject } from '../api/objects.js';
+import { useLoaded } from '../parts/hooks.js';
+import { Skeleton } from '../parts/notices.js';
+import type { Change } from '../text/changes.js';
+import { YamlText } from './yaml-text.js';
+
+/** An object as YAML. What makes it is loaded when it is first needed. */
+export function YamlView({
+  object,
+  changes,
+  changedAt,
+}: {
+  readonly object: ApiObject;
+  readonly changes: readonly Change[];
+  readonly changedAt: number | undefined;
+}) {
+  const code = useLoaded(() => import('../text/yaml-lines.js'), []);
+  if (code.kind !== 'ready') return <Skeleton lines={14} />;
+  return (
+    <YamlText
+      lines={code.value.yamlLines(object)}
+      textOf={code.value.lineText}
+      {...{ object, changes, changedAt }}
+    />
+  );
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { requestApi } from '../support/api-request.js';
+import { startStack } from '../support/stack.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+const { page, go, problems, requested } = await openPage(scope, browser, proxy.url);
+
+/** Writes to the API server itself, as somebody else would. */
+async function write(
+  method: string,
+  path: string,
+  object?: object,
+  type = 'application/json',
+): Promise<void> {
+  const body = object && JSON.stringify(object);
+  const { status } = await requestApi(server, {
+    ...{ method, path },
+    headers: { 'Content-Type': type },
+    ...(body !== undefined && { body }),
+  });
+  assert.ok(status < 300, `${method} ${path}: ${status}`);
+}
+
+const merge = 'application/merge-patch+json';
+
+function configMap(name: string, more: object = {}) {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { color: 'blue' }, ...more };
+}
+
+describe('the first page', () => {
+  it('shows groups, what they are, and how the paths beside them answer', async () => {
+    await go('');
+    await page.getByRole('heading', { name: /The Kubernetes API/ }).waitFor();
+    await page.getByRole('treeitem', { name: 'apps v1' }).waitFor();
+    await page.getByRole('row', { name: /\/readyz 200/ }).waitFor();
+    await page.getByText('It is not kube-proxy').waitFor();
+  });
+});
+
+describe('a list', () => {
+  it("has the server's columns, and follows what changes without being asked", async () => {
+    await go('/api/v1/namespaces/team-0/configmaps');
+    await page.getByRole('columnheader', { name: 'Data' }).waitFor();
+    await page.getByRole('link', { name: 'settings', exact: true }).waitFor();
+    await page.getByText('live').waitFor();
+    await write('POST', '/api/v1/namespaces/team-0/configmaps', configMap('born'));
+    const row = page.getByRole('row', { name: /^born 1/ });
+    await row.waitFor();
+    assert.match((await row.getAttribute('class')) ?? '', /changed-1/);
+    await write('PATCH', '/api/v1/namespaces/team-0/configmaps/born', { data: { size: '3' } }, merge);
+    await page.getByRole('row', { name: /^born 2/ }).waitFor();
+    await write('DELETE', '/api/v1/namespaces/team-0/configmaps/born');
+    await page.getByRole('row', { name: /^born/ }).waitFor({ state: 'detached' });
+  });
+});
+
+describe('an object', () => {
+  it('is YAML that follows its changes, and says what changed', async () => {
+    await write('POST', '/api/v1/namespaces/team-0/configmaps', configMap('watched'));
+    await go('/api/v1/namespaces/team-0/configmaps/watched');
+    await page.getByText('color: blue').waitFor();
+    await write('PATCH', '/api/v1/namespaces/team-0/configmaps/watched', { data: { color: 'red' } }, merge);
+    await page.getByText('color: red').waitFor();
+    await page.getByText('data.color blue → red').waitFor();
+    await write('DELETE', '/api/v1/namespaces/team-0/configmaps/watched');
+    await page.getByText('It has been deleted').waitFor();
+  });
+});
+
+it('nothing failed, nothing was stopped, and nothing was asked of anybody else', () => {
+  assert.deepEqual(problems, []);
+  const others = requested.filter(url => new URL(url).host !== proxy.address);
+  assert.deepEqual(others, []);
+});

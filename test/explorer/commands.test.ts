@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { ApiRequest } from '../../src/explorer/api/requests.js';
+import { type Action, commandsFor, shellWord } from '../../src/explorer/text/commands.js';
+import { recorded, resourceOf } from './recorded-index.js';
+
+const pods = resourceOf('', 'pods');
+const deployments = resourceOf('apps', 'deployments');
+const target = { base: 'http://127.0.0.1:8001', hasToken: false };
+
+/** The arguments that a program gets, whatever the shell does with the line. */
+function argumentsOf(line: string, shell = 'sh'): string[] {
+  const script = `curl() { printf '%s\\0' "$@"; }; kubectl() { printf '%s\\0' "$@"; }; TOKEN=secret; ${line}`;
+  const { stdout, stderr } = spawnSync(shell, ['-c', script], {
+    encoding: 'utf8',
+    // A shell whose input is a socket reads its start-up file.
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'] },
+  });
+  assert.equal(stderr, '');
+  return stdout.split('\0').slice(0, -1);
+}
+
+const evil = [
+  "it's",
+  "'; touch /tmp/owned; '",
+  '$(id)`id`$HOME$' + '{HOME}',
+  '"double" \\ back\\\\slash',
+  'new\nline\ttab',
+  '!history !! * ? [a-z] ~ # {a,b}',
+  '-rf',
+  '--server=http://evil.example',
+  'ünï\u2028çode \u{1f600}',
+  '',
+  "''''",
+  'a\\',
+  '%s %d',
+];
+
+describe('a word of the shell', () => {
+  it('is the text itself, whatever is in it, in sh and in bash', () => {
+    for (const shell of ['sh', 'bash']) {
+      assert.deepEqual(argumentsOf(`curl ${evil.map(shellWord).join(' ')}`, shell), evil);
+    }
+  });
+});
+
+describe('the commands', () => {
+  it('have the request as it is, for a list with any selector', () => {
+    for (const selector of evil) {
+      const list = { resource: pods, namespace: 'team-0', labelSelector: selector, fieldSelector: selector };
+      const request = ApiRequest.list('', recorded, list, { limit: '500' });
+      const commands = commandsFor(request, { kind: 'list', ...list }, target);
+      assert.equal(argumentsOf(commands.curl).at(-1), `http://127.0.0.1:8001${request.apiPath}`);
+      const selectors = selector === '' ? [] : [`--selector=${selector}`, `--field-selector=${selector}`];
+      assert.deepEqual(argumentsOf(commands.kubectl), [
+        ...['--server', 'http://127.0.0.1:8001', 'get', 'pods', '--namespace=team-0'],
+        ...selectors,
+      ]);
+      assert.deepEqual(fetched(commands.fetch).url, `http://127.0.0.1:8001${request.apiPath}`);
+    }
+  });
+
+  it('name objects of any name, and never as a flag', () => {
+    for (const name of evil.filter(text => text !== '' && !/[/%\\]/.test(text))) {
+      const object = { resource: deployments, namespace: 'x', name };
+      const commands = commandsFor(
+        ApiRequest.object('', recorded, object),
+        { kind: 'object', ...object },
+        target,
+      );
+      assert.deepEqual(argumentsOf(commands.kubectl), [
+        ...[
+          '--server',
+          'http://127.0.0.1:8001',
+          'get',
+          `deployments.v1.apps/${name}`,
+          '--namespace=x',
+          '-o',
+          'yaml',
+        ],
+      ]);
+    }
+  });
+
+  it('have the token from a variable, and never the token', () => {
+    const list = { resource: pods, namespace: '' };
+    const action: Action = { kind: 'list', ...list };
+    const request = ApiRequest.list('/clusters/a%2Fb', recorded, list);
+    const commands = commandsFor(request, action, { ...target, hasToken: true });
+    assert.deepEqual(argumentsOf(commands.curl).slice(0, 2), ['-H', 'Authorization: Bearer secret']);
+    assert.deepEqual(argumentsOf(commands.kubectl), [
+      ...[
+        '--server',
+        'http://127.0.0.1:8001/clusters/a%2Fb',
+        '--token',
+        'secret',
+        'get',
+        'pods',
+        '--all-namespaces',
+      ],
+    ]);
+    assert.equal(fetched(commands.fetch).options.headers['Authorization'], 'Bearer from a variable');
+  });
+
+  it('send a review as curl, kubectl and fetch can', () => {
+    const request = ApiRequest.review('', recorded, 'SelfSubjectRulesReview', { namespace: "it's $HOME" });
+    const commands = commandsFor(request, { kind: 'raw' }, target);
+    const sent = argumentsOf(commands.curl);
+    assert.deepEqual(sent.slice(0, 2), ['-X', 'POST']);
+    assert.equal(sent[sent.indexOf('-d') + 1], request.body);
+    assert.equal(fetched(commands.fetch).options.body, request.body);
+    assert.match(commands.kubectl, /^printf %s .* \| kubectl --server \S+ create --raw \S+ -f -$/);
+  });
+
+  it('follow a log and a watch', () => {
+    const pod = { resource: pods, namespace: 'x', name: 'y' };
+    const query = { container: 'c', follow: true, tailLines: 5 };
+    const log = commandsFor(
+      ApiRequest.log('', recorded, pod, query),
+      { kind: 'log', ...pod, ...query },
+      target,
+    );
+    assert.deepEqual(argumentsOf(log.kubectl).slice(2), [
+      ...['logs', 'pod/y', '--namespace=x', '--container=c', '--follow', '--tail=5'],
+    ]);
+    const list = { resource: pods, namespace: '' };
+    const watch = commandsFor(
+      ApiRequest.watch('', recorded, list, '1', 'object'),
+      { kind: 'watch', ...list },
+      target,
+    );
+    assert.equal(argumentsOf(watch.curl)[0], '-N');
+    assert.ok(argumentsOf(watch.kubectl).includes('--watch'));
+  });
+});
+
+interface Call {
+  readonly url: string;
+  readonly options: { readonly headers: Record<string, string>; readonly body?: string };
+}
+
+/** What a line of JavaScript calls fetch with. */
+function fetched(line: string): Call {
+  const expression = line.replace(/^const \w+ = /, '').replaceAll('await ', '');
+  const run = new Function('fetch', 'token', `return ${expression}`) as (
+    fetch: unknown,
+    token: string,
+  ) => unknown;
+  let call: Call | undefined;
+  run((url: string, options: Call['options']) => {
+    call = { url, options };
+    return { json: () => undefined };
+  }, 'from a variable');
+  assert.ok(call !== undefined, line);
+  return call;
+}

@@ -1,0 +1,14 @@
+import { ApiIndex, type ApiResource, readAggregated } from '../../src/explorer/api/discovery.js';
+import { readFixture } from '../support/fake-api-server/fixture.js';
+
+const { core, groups } = readFixture<{ core: never; groups: never }>('discovery.json');
+
+/** What the recorded API server has. */
+export const recorded = new ApiIndex([...readAggregated(core), ...readAggregated(groups)]);
+
+/** One of its resources. */
+export function resourceOf(group: string, name: string): ApiResource {
+  const found = recorded.preferred(group, name);
+  if (found === undefined) throw new Error(`no ${name}`);
+  return found;
+}

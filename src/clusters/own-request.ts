@@ -20,6 +20,8 @@ interface OwnRequest {
   readonly accept?: string;
   /** Impersonate-* fields of the user who asks: name, value, …; by default those of the session. */
   readonly as?: readonly string[];
+  /** Whether it may be asked with this session; with any session by default. If not, it rejects. */
+  readonly isFor?: (session: Session) => boolean;
   /** Milliseconds for a credential, and again for everything from the first byte sent to the last received. */
   readonly timeout: number;
 }
@@ -46,10 +48,12 @@ export function postReview(
   {
     timeout,
     as,
+    isFor,
     ...review
   }: OwnRequest & { readonly apiVersion: string; readonly kind: string; readonly spec: object },
 ): Promise<OwnAnswer> {
-  return askAs(cluster, { path, timeout, ...(as !== undefined && { as }), body: JSON.stringify(review) });
+  const asked = { ...(as !== undefined && { as }), ...(isFor !== undefined && { isFor }) };
+  return askAs(cluster, { path, timeout, ...asked, body: JSON.stringify(review) });
 }
 
 async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
@@ -59,10 +63,10 @@ async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
   return next === undefined ? answer : ask(next, question);
 }
 
-async function ask(
-  { credential, host, serverPath, impersonation, roundTripper }: Session,
-  { path, body, accept = 'application/json', timeout, as = impersonation }: Question,
-): Promise<OwnAnswer> {
+async function ask(session: Session, question: Question): Promise<OwnAnswer> {
+  const { credential, host, serverPath, impersonation, roundTripper } = session;
+  const { path, body, accept = 'application/json', timeout, as = impersonation, isFor } = question;
+  if (isFor?.(session) === false) throw new Error('the API server or the user is another one now');
   const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...as];
   if (credential.authorization !== undefined) headers.push('Authorization', credential.authorization);
   if (body !== undefined) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isAllowed } from '../clusters/access-review.js';
 import type { Session } from '../clusters/endpoint.js';
 import { replacedServer } from '../clusters/replaced-server.js';
@@ -27,6 +28,8 @@ export function watchToShare(
 ): WatchToShare<Session> | undefined {
   const { mount, target, raw, caller, cluster, record } = request;
   const { authenticates } = context;
+  // The path and the review below belong to the server's path: another path may be another cluster.
+  if (!mount.appendsServerPath && session.serverPath !== '') return undefined;
   const rawHeaders = authenticates ? withoutField(raw.rawHeaders, 'authorization') : raw.rawHeaders;
   const watch = sharableWatch(target.query, rawHeaders);
   if (watch === undefined) return undefined;
@@ -36,29 +39,34 @@ export function watchToShare(
   const { query, accept, acceptEncoding, ...client } = watch;
   const impersonation = caller && impersonationOf(caller);
   const identity = identityOf(session);
+  const isSame = (other: Session) => identityOf(other) === identity;
+  // What follows outlives the request, and keeps nothing else of it in memory.
+  const { rawPath } = target;
+  const { requestId } = record.origin;
+  const attributes = attributesOf(request);
   return {
     ...client,
-    key: JSON.stringify([identity, impersonation, target.rawPath, query, accept, acceptEncoding]),
+    key: digest([identity, impersonation, rawPath, query, accept, acceptEncoding]),
     expires: caller?.expires,
     outgoing(now, version): OutgoingRequest {
-      if (identityOf(now) !== identity) throw replacedServer();
-      const path = `${mount.appendsServerPath ? now.serverPath : ''}${target.rawPath}`;
+      if (!isSame(now)) throw replacedServer();
+      const path = now.serverPath + rawPath;
       const fields = `resourceVersion=${version}&allowWatchBookmarks=true`;
       return {
         method: 'GET',
         path: `${path}?${query === '' ? fields : `${query}&${fields}`}`,
-        headers: headersOf(now, {
-          accept,
-          acceptEncoding,
-          requestId: record.origin.requestId,
-          impersonation,
-        }),
+        headers: headersOf(now, { accept, acceptEncoding, requestId, impersonation }),
         connection: 'shared',
         isRepeatable: true,
       };
     },
-    isAllowed: () => isAllowed(cluster, attributesOf(request), impersonation),
+    isAllowed: () => isAllowed(cluster, attributes, { as: impersonation, isFor: isSame }),
   };
+}
+
+/** As short as it is, however long a client makes its query: keys are remembered for some time. */
+function digest(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 }
 
 /** The fields of a shared watch: those of a client, as far as they say what is asked for, and none that says who is behind the proxy. */

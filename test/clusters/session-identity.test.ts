@@ -29,6 +29,11 @@ function jwt(claims: object): Credential {
   return { authorization: `Bearer e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln` };
 }
 
+function serviceAccount(uid: string, exp: number): Credential {
+  const own = { namespace: 'n', serviceaccount: { name: 's', uid }, warnafter: exp - 1 };
+  return jwt({ iss: 'i', sub: 'system:serviceaccount:n:s', exp, jti: String(exp), 'kubernetes.io': own });
+}
+
 describe('the identity of a session', () => {
   let authority: CertificateAuthority;
   before(async () => {
@@ -52,10 +57,7 @@ describe('the identity of a session', () => {
         { credential: jwt({ iss: 'i', sub: 'alice', exp: 1 }) },
         { credential: jwt({ iss: 'i', sub: 'alice', exp: 2 }) },
       ],
-      [
-        { config: { tokenFile: '/token' }, credential: { authorization: 'Bearer one' } },
-        { config: { tokenFile: '/token' }, credential: { authorization: 'Bearer two' } },
-      ],
+      [{ credential: serviceAccount('uid-1', 1) }, { credential: serviceAccount('uid-1', 2) }],
     ];
     for (const [one, other] of pairs) assert.equal(identity(one), identity(other));
   });
@@ -75,8 +77,11 @@ describe('the identity of a session', () => {
       { credential: jwt({ iss: 'i', sub: 'bob' }) },
       { credential: jwt({ iss: 'j', sub: 'alice' }) },
       { credential: jwt({ iss: 'i' }) },
-      { config: { tokenFile: '/token' }, credential: token },
-      { config: { tokenFile: '/other' }, credential: token },
+      { credential: jwt({ iss: 'i', sub: 'alice', email: 'a@b' }) },
+      { credential: jwt({ iss: 'i', sub: 'alice', email: 'a@b', groups: ['admins'] }) },
+      { credential: jwt({ iss: 'i', sub: 'alice', 'kubernetes.io': null }) },
+      { credential: serviceAccount('uid-1', 1) },
+      { credential: serviceAccount('uid-2', 1) },
       { config: { server: { ...server, port: 6444 } }, credential: token },
       { config: { server: { ...server, path: '/c1' } }, credential: token },
       { config: { server: { ...server, path: '/c2' } }, credential: token },
@@ -86,6 +91,18 @@ describe('the identity of a session', () => {
       { impersonation: ['Impersonate-User', 'alice', 'Impersonate-Group', 'a'], credential: token },
     ].map(identity);
     assert.equal(new Set(identities).size, identities.length);
+  });
+
+  it('is another one for another token of the same file or plugin, if nobody can read whose it is', () => {
+    for (const config of [
+      { tokenFile: '/token' },
+      { exec: { command: 'login' } },
+    ] as Partial<ClientConfig>[]) {
+      const [one, other] = ['Bearer one', 'Bearer two'].map(authorization =>
+        identity({ config, credential: { authorization } }),
+      );
+      assert.notEqual(one, other);
+    }
   });
 
   it('has no secret in it', () => {

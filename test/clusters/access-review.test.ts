@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isAllowed } from '../../src/clusters/access-review.js';
+import type { Cluster } from '../../src/clusters/cluster.js';
+import type { Session } from '../../src/clusters/endpoint.js';
+import { ownBytes } from '../../src/transport/borrowed-bytes.js';
+import type { ResponseSink } from '../../src/transport/round-trip.js';
+
+/** A session whose API server gives this answer to everything. */
+function sessionOf(host: string, status: number, asked: string[]): Session {
+  return {
+    host,
+    serverPath: '',
+    credential: {},
+    impersonation: [],
+    roundTripper: {
+      send(_request: unknown, sink: ResponseSink) {
+        asked.push(host);
+        queueMicrotask(() => {
+          const body = sink.head(status, '', []);
+          body.data(ownBytes(Buffer.from(JSON.stringify({ status: { allowed: true } }))));
+          sink.end([]);
+        });
+        return { pause() {}, resume() {}, abort() {} };
+      },
+    },
+  } as unknown as Session;
+}
+
+describe('a review of what a user may do', () => {
+  it('counts for the API server and the user that it was meant for, and nobody else is asked', async () => {
+    const asked: string[] = [];
+    const first = sessionOf('first', 201, asked);
+    const refusing = sessionOf('first', 401, asked);
+    const second = sessionOf('second', 201, asked);
+    const isFor = ({ host }: Session) => host === 'first';
+    const ask = (now: Session, afterRefusal?: Session) => {
+      const cluster = {
+        host: '',
+        session: () => now,
+        refused: async () => afterRefusal,
+      } as unknown as Cluster;
+      return isAllowed(cluster, { verb: 'watch' }, { isFor });
+    };
+    assert.equal(await ask(first), true);
+    await assert.rejects(ask(second), /another one now/);
+    await assert.rejects(ask(refusing, second), /another one now/);
+    assert.deepEqual(asked, ['first', 'first']);
+  });
+});

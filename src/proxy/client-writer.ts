@@ -5,6 +5,7 @@ import { fieldValue, hasField } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
 import type { RequestContext } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
+import { LaggingError } from '../transport/lagging-error.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
@@ -155,8 +156,11 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     this.#flush();
     this.close();
     record.failure = error;
-    if (this.#http2 !== undefined) this.#http2.cut();
-    else cut(reply.raw.req.socket, { isDelimited: this.#delimited });
+    // Bytes wait for this client, and it may never read them.
+    const isStuck = error instanceof LaggingError;
+    if (this.#http2 === undefined) cut(reply.raw.req.socket, { isDelimited: this.#delimited && !isStuck });
+    else if (isStuck) this.#http2.drop();
+    else this.#http2.cut();
   }
 
   /** Ends the answer as the API server ends a watch, with its last chunk; with this error if it has not begun. */

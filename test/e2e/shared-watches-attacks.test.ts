@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { eventually } from '../support/eventually.js';
+import { writeExecPlugin } from '../support/exec-plugin.js';
+import type { FakeApiServer } from '../support/fake-api-server.js';
+import { startGateway } from '../support/gateway.js';
+import { startInProcess } from '../support/in-process.js';
+import { untilOwnMetric } from '../support/own-metric.js';
+import { connectRaw } from '../support/raw-http.js';
+import { startStack } from '../support/stack.js';
+import { openWatch } from '../support/watch-client.js';
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+function configMap(name: string, size = 10) {
+  const metadata = { name, namespace: 'default' };
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { text: 'x'.repeat(size) } };
+}
+
+/** The path of a watch from now on. */
+function watchOf(server: FakeApiServer, more = ''): string {
+  return `${configMaps}?watch=1&resourceVersion=${server.version}${more}`;
+}
+
+/** Replaces a file in one step. */
+async function replace(path: string, content: string): Promise<void> {
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
+}
+
+const sharing = ['--share-watches'];
+
+describe('clients of one shared watch', () => {
+  it('are not the one below / and the one below /clusters/ if the path of the server’s URL is before one of them alone', async t => {
+    const { server, proxy } = await startGateway(t, {
+      serverPath: '/c1',
+      server: { allow: () => true },
+      args: [...sharing, '--all-contexts'],
+    });
+    const arrived: string[] = [];
+    server.intercept(request => {
+      const { url = '' } = request;
+      if (url.includes('watch=1')) arrived.push(url.replace(/\?.*/, ''));
+      request.url = url.replace(/^\/c1/, '');
+      return false;
+    });
+    const path = watchOf(server);
+    const clients = [];
+    for (const prefix of ['/clusters/test', ''])
+      clients.push(await openWatch(`${proxy.url}${prefix}${path}`));
+    assert.deepEqual(arrived, [`/c1${configMaps}`, configMaps]);
+    for (const client of clients) client.close();
+  });
+
+  it('are not two users of one exec plugin', async t => {
+    const plugin = await writeExecPlugin();
+    t.after(() => plugin.remove());
+    await plugin.answer({ token: 'token-of-alice' });
+    const { server, tokens, proxy } = await startGateway(t, {
+      user: { exec: plugin.exec() },
+      server: { allow: () => true },
+      args: sharing,
+    });
+    Object.assign(tokens, { 'token-of-alice': { username: 'alice' } });
+    const path = watchOf(server);
+    const first = await openWatch(proxy.url + path);
+    // The plugin logs in as somebody else from now on, and the API server no longer takes the first one's token.
+    await plugin.answer({ token: 'token-of-bob' });
+    Object.assign(tokens, { 'token-of-bob': { username: 'bob' } });
+    delete tokens['token-of-alice'];
+    await (await fetch(`${proxy.url}/version`)).text();
+    const second = await openWatch(proxy.url + path);
+    assert.equal(server.openWatches.filter(({ rawUrl }) => rawUrl.startsWith(configMaps)).length, 2);
+    for (const client of [first, second]) client.close();
+  });
+});
+
+describe('a client that does not read', () => {
+  for (const version of ['1.1', '1.0'] as const) {
+    it(`gives its place back when it is cut (HTTP/${version})`, async t => {
+      const { server, proxy } = await startStack(t, {
+        flags: [...sharing, '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],
+      });
+      const quick = await openWatch(proxy.url + watchOf(server));
+      const slow = await connectRaw(proxy.port);
+      t.after(() => slow.destroy());
+      slow.socket.pause();
+      slow.write(`GET ${watchOf(server)} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
+      const places = 'kube_api_proxy_places_in_use{kind="longrunning"}';
+      await untilOwnMetric(proxy.port, places, 2);
+      const lagging = 'kube_api_proxy_shared_watch_lagging_clients_total';
+      let written = 0;
+      await eventually('the slow client to be cut', async () => {
+        for (let count = 0; count < 20; count++) server.write(configMap('big', 100_000));
+        written += 20;
+        await quick.until(written);
+        const text = await (await fetch(`${proxy.url}/-/metrics`)).text();
+        return text.includes(`${lagging} 1`);
+      });
+      await untilOwnMetric(proxy.port, places, 1);
+      assert.equal(quick.state(), 'open');
+      quick.close();
+    });
+  }
+});
+
+describe('a context that the kubeconfig has no longer', () => {
+  it('keeps its shared watches as long as their response lasts, and none is sent again', async t => {
+    const { server, proxy, kubeconfig } = await startStack(t, {
+      run: startInProcess,
+      flags: [...sharing, '--all-contexts'],
+    });
+    const config = parse(await readFile(kubeconfig, 'utf8'));
+    config.contexts.push({ ...config.contexts[0], name: 'other' });
+    await replace(kubeconfig, stringify(config));
+    await eventually('the context', async () => (await fetch(`${proxy.url}/clusters/other/version`)).ok);
+    const client = await openWatch(`${proxy.url}/clusters/other${watchOf(server)}`);
+    config.contexts.pop();
+    await replace(kubeconfig, stringify(config));
+    await eventually(
+      'its end',
+      async () => (await fetch(`${proxy.url}/clusters/other/version`)).status === 404,
+    );
+    server.write(configMap('one'));
+    await client.until(1);
+    const before = server.watches.length;
+    server.endWatches();
+    await client.ended;
+    assert.equal(server.watches.length, before);
+  });
+});
+
+describe('a shutdown', () => {
+  it('ends every client of a shared watch as the API server ends a watch', async t => {
+    const { server, proxy } = await startStack(t, { flags: sharing });
+    const clients = [];
+    for (let count = 0; count < 5; count++) clients.push(await openWatch(proxy.url + watchOf(server)));
+    const started = performance.now();
+    const { code } = await proxy.stop();
+    assert.equal(code, 0);
+    assert.ok(performance.now() - started < 5_000);
+    for (const client of clients) assert.equal(await client.ended, 'end');
+  });
+});

@@ -8,6 +8,8 @@ import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { EndReason } from '../observability/metrics/traffic-metrics.js';
 import type { RequestContext } from '../request/context.js';
+import { Relay } from '../transport/relay/relay.js';
+import type { RelayReads } from '../transport/relay/relay-reads.js';
 import { type Attempt, SessionAttempts } from '../transport/session-attempts.js';
 import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
@@ -94,8 +96,8 @@ export class Upgrade implements OpenStream, Attempt<Session> {
       session.dial,
       { method, path, headers },
       {
-        onUpgrade: (answer, socket, head) => {
-          if (asks) this.#splice(answer, socket, head);
+        onUpgrade: (answer, socket, head, reads) => {
+          if (asks) this.#splice(answer, socket, head, reads);
           else this.fail(new UpstreamError(502, 'protocol', 'the API server switched protocols unasked'));
         },
         onResponse: answer => this.#answer(session, answer),
@@ -119,7 +121,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#giveUp();
   }
 
-  #splice(answer: IncomingMessage, upstream: Socket, head: Buffer): void {
+  #splice(answer: IncomingMessage, upstream: Socket, head: Buffer, reads: RelayReads): void {
     const client = this.#client;
     if (this.#done) {
       upstream.destroy();
@@ -137,13 +139,13 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];
+    new Relay(client, upstream).start();
+    new Relay(upstream, client, reads).start();
     upstream.once('close', () => this.#tearDown('upstream'));
     upstream.on('error', error => {
       this.#request.record.failure = error;
       this.#request.record.endedBy ??= 'error';
     });
-    forward(client, upstream);
-    forward(upstream, client);
   }
 
   #answer(session: Session, answer: IncomingMessage): void {
@@ -241,17 +243,6 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#upstream?.destroy();
     this.#client.destroy();
   }
-}
-
-/** Copies one direction: a full buffer on one side stops the other side's reading, and an end is passed on as an end. */
-function forward(from: Socket, to: Socket): void {
-  from.on('data', chunk => {
-    if (!to.write(chunk)) from.pause();
-  });
-  to.on('drain', () => from.resume());
-  if (from.readableEnded) to.end();
-  else from.once('end', () => to.end());
-  from.resume();
 }
 
 function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage): string {

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import type { Dial } from './dial/dial.js';
+import { RelayReads } from './relay/relay-reads.js';
 import { brokenOff, wasReset } from './reset.js';
 
 /**
@@ -20,7 +21,7 @@ export interface UpgradeRequest {
 /** What can come of an upgrade: exactly one of the three is called. */
 export interface UpgradeHandler {
   /** 101: from here on the socket's bytes are the protocol's own; `head` are those that came with the answer. */
-  onUpgrade(response: http.IncomingMessage, socket: Socket, head: Buffer): void;
+  onUpgrade(response: http.IncomingMessage, socket: Socket, head: Buffer, reads: RelayReads): void;
   /** Any other answer, which is the API server's refusal. */
   onResponse(response: http.IncomingMessage): void;
   onError(error: Error): void;
@@ -34,11 +35,13 @@ export interface UpgradeHandler {
 export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: UpgradeHandler): () => void {
   let outgoing: http.ClientRequest | undefined;
   const onError = (error: Error) => handler.onError(error);
+  const reads = new RelayReads();
   const dialled = dial((error, socket) => {
     if (socket === null) {
       handler.onError(error as Error);
       return;
     }
+    reads.follow(socket);
     outgoing = http.request({
       method: request.method,
       path: request.path,
@@ -48,7 +51,7 @@ export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: Upg
     });
     outgoing.maxHeadersCount = maxFields;
     outgoing.once('upgrade', (response, upgraded: Socket, head) => {
-      handler.onUpgrade(response, upgraded, head);
+      handler.onUpgrade(response, upgraded, head, reads);
     });
     outgoing.once('response', response => {
       // Both listeners must run before Node's, which treats any end of the connection as the end of an answer without a length.
@@ -61,7 +64,7 @@ export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: Upg
     });
     outgoing.once('error', onError);
     outgoing.end();
-  });
+  }, reads.options);
   return () => {
     outgoing?.destroy();
     dialled.destroy();

@@ -25,7 +25,7 @@ export const identity = {
     allowSystemIdentities: {
       type: names,
       default: '',
-      help: 'Names and groups beginning with system: that callers may have all the same, such as system:masters.',
+      help: 'Names and groups beginning with system: that callers may have, such as system:masters.',
     },
   }),
 };

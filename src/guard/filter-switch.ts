@@ -5,7 +5,7 @@ const options = defineOptions('Filter', {
   disableFilter: {
     type: bool,
     default: 'false',
-    help: 'Let every request through; any web page can then use a port that its reader can reach.',
+    help: 'Turn the filter off. Any web page can then use the port from the browser of its visitor.',
   },
 });
 

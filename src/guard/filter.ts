@@ -9,12 +9,12 @@ const options = defineOptions('Filter', {
   acceptPaths: {
     type: regexpList,
     default: '^.*',
-    help: 'Paths that are let through.',
+    help: 'Paths that are accepted.',
   },
   rejectPaths: {
     type: regexpList,
     default: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
-    help: 'Paths that are refused, even when --accept-paths names them.',
+    help: 'Paths that are refused, even if --accept-paths accepts them.',
   },
   rejectMethods: {
     type: regexpList,

@@ -10,7 +10,7 @@ const options = defineOptions('Filter', {
   acceptHosts: {
     type: regexpList,
     default: '^localhost$,^127\\.0\\.0\\.1$,^\\[::1\\]$',
-    help: 'Hosts (without port) that requests may name in their Host header.',
+    help: 'Hosts, without port, that are accepted in the Host header.',
   },
 });
 

@@ -9,7 +9,7 @@ const options = defineOptions('Filter', {
   acceptNamespaces: {
     type: regexpList,
     default: '.*',
-    help: 'Namespaces that requests may be in, by their whole names; any but the default refuses what is in no namespace too.',
+    help: 'Namespaces that are accepted, by whole names. Any value but the default also refuses what is in no namespace.',
   },
 });
 

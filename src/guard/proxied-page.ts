@@ -7,7 +7,7 @@ const options = defineOptions('Filter', {
   sandboxProxiedPages: {
     type: optionalBool,
     default: '',
-    help: 'Sandbox pages that Pods, Services and nodes serve through their proxy subresource: another origin for browsers; by default where callers are authenticated, and with --all-contexts.',
+    help: 'Sandbox pages that Pods, Services and nodes serve through the proxy subresource; by default with authentication or --all-contexts.',
   },
 });
 

@@ -12,7 +12,7 @@ const options = defineOptions('Filter', {
   readOnly: {
     type: bool,
     default: 'false',
-    help: 'Let only get, list, watch and access reviews through: no write, no exec, attach, port-forward or proxy.',
+    help: 'Allow only get, list, watch and access reviews: no writes, exec, attach, port-forward or proxy.',
   },
 });
 

@@ -5,7 +5,7 @@ const options = defineOptions('Listening', {
   adminPort: {
     type: optionalPort,
     default: '',
-    help: "Port of a second listener with the proxy's own /metrics, /livez and /readyz, and nothing else; none by default.",
+    help: 'Port of a second listener, with /metrics, /livez and /readyz of the proxy only; off by default.',
   },
   adminAddress: {
     type: address,

@@ -5,7 +5,7 @@ const options = defineOptions('API server', {
   kubeconfig: {
     type: text('FILE'),
     default: '',
-    help: 'Kubeconfig file; without it the files in KUBECONFIG, else ~/.kube/config.',
+    help: 'Kubeconfig file; by default the files in KUBECONFIG, else ~/.kube/config.',
   },
   context: {
     type: text('NAME'),
@@ -26,7 +26,7 @@ const options = defineOptions('API server', {
   certificateAuthority: {
     type: text('FILE'),
     default: '',
-    help: "Certificates that the API server's certificate is checked against.",
+    help: "Authorities of the API server's certificate.",
   },
   tlsServerName: {
     type: text('NAME'),
@@ -36,22 +36,22 @@ const options = defineOptions('API server', {
   insecureSkipTlsVerify: {
     type: bool,
     default: 'false',
-    help: "Do not check the API server's certificate; anyone between can then read and change everything.",
+    help: "Do not check the API server's certificate. Anyone on the way can then read and change everything.",
   },
   requestTimeout: {
     type: timeout,
     default: '0',
-    help: 'How long one request to the API server may take, with a unit or in seconds; 0 is for ever.',
+    help: 'How long a request to the API server may take, with a unit or in seconds; 0 is no limit.',
   },
   keepalive: {
     type: keepAlive,
     default: '0s',
-    help: 'Interval of TCP keep-alive probes; 0s is 15s, a negative one turns them off.',
+    help: 'Interval of TCP keep-alive probes; 0s is 15s, a negative value turns them off.',
   },
   appendServerPath: {
     type: bool,
     default: 'false',
-    help: "Put the path of the API server's address before the path of each request.",
+    help: "Add the path of the API server's URL to the path of each request.",
   },
 });
 

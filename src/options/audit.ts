@@ -5,17 +5,17 @@ const options = defineOptions('Audit', {
   auditLogPath: {
     type: text('FILE'),
     default: '',
-    help: "File that who did what is appended to, one audit.k8s.io/v1 Event a line; '-' is standard output, none by default.",
+    help: "File for the audit log: who did what, one audit.k8s.io/v1 Event a line. '-' is standard output; off by default.",
   },
   auditLogMaxsize: {
     type: count,
     default: '100',
-    help: 'Megabytes at which the file is renamed, its name with the time, and another one begun; 0 is never.',
+    help: 'Size in megabytes at which the file is renamed and a new one is begun; 0 is never.',
   },
   auditLogMaxbackup: {
     type: count,
     default: '0',
-    help: 'Renamed files that are kept, the latest ones; 0 keeps all.',
+    help: 'Number of renamed files to keep; 0 keeps all.',
   },
 });
 

@@ -6,7 +6,7 @@ const options = defineOptions('API server', {
   allContexts: {
     type: bool,
     default: 'false',
-    help: 'Also serve each context of the kubeconfig, under /clusters/NAME/.',
+    help: 'Also serve each context of the kubeconfig, below /clusters/NAME/.',
   },
   contexts: {
     type: regexpList,

@@ -35,7 +35,7 @@ const options = defineOptions('Credentials', {
   as: {
     type: text('USER'),
     default: '',
-    help: 'User to impersonate with every request; clients cannot impersonate anybody then.',
+    help: 'User to impersonate with every request. Clients then cannot impersonate anybody.',
   },
   asGroup: {
     type: texts('GROUP'),

@@ -5,7 +5,7 @@ const options = defineOptions('Listening', {
   explorer: {
     type: bool,
     default: 'true',
-    help: 'Serve a page at /-/ui/ that shows the API in a browser; it reads, and never writes.',
+    help: 'Serve a page at /-/ui/ that shows the API in a browser. It never writes.',
   },
 });
 

@@ -7,7 +7,7 @@ const options = defineOptions('Authentication', {
   insecureAllowUnauthenticated: {
     type: bool,
     default: 'false',
-    help: "Listen beyond loopback although everyone there is the kubeconfig's user.",
+    help: "Allow an --address beyond loopback without authentication: everyone there acts as the kubeconfig's user.",
   },
 });
 

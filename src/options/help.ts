@@ -2,45 +2,46 @@ import type { OptionGroup } from '../lib/option.js';
 import { kubectlFlags, verbosity } from './kubectl-flags.js';
 import { definitionOf, flagName, optionKeys } from './table.js';
 
-const width = 100;
+const width = 80;
 
-const introduction = `An always-on kubectl proxy: plain HTTP in, a kubeconfig's credentials out to the API server.
+const introduction = `kubectl proxy as a service: plain HTTP in, the kubeconfig's credentials added.
 
 Usage:
   kube-api-proxy [flags]
 
 Examples:
-  # The whole API of the kubeconfig's current context on 127.0.0.1:8001
+  # The API of the kubeconfig's current context, on 127.0.0.1:8001
   kube-api-proxy
 
-  # Another kubeconfig and context, on any free port (it is printed)
+  # Another kubeconfig and context, on a free port (it is printed)
   kube-api-proxy --kubeconfig=FILE --context=NAME --port=0
 
-  # The API under a prefix of its own, beside static files
+  # The API below a prefix, and static files
   kube-api-proxy --api-prefix=/k8s-api --www=./public --www-prefix=/app/
 
-  # kubectl exec and attach are refused unless the filter is told otherwise
+  # Allow kubectl exec and attach, which are refused by default
   kube-api-proxy --reject-paths=''
 `;
 
 const sources = `Environment and file:
-  Every flag but --help and --version can also be set as KUBE_API_PROXY_ and its name in capitals,
-  such as KUBE_API_PROXY_ACCEPT_HOSTS, and all of them but --config as a key of the YAML file that
-  --config names, such as accept-hosts: ['^localhost$', '^gw\\.local$']. A flag wins over the
-  environment, the environment over the file.
+  A flag can also be set in the environment, as KUBE_API_PROXY_ and its name in
+  capitals (KUBE_API_PROXY_ACCEPT_HOSTS), and as a key of the YAML file that
+  --config names (accept-hosts: ['^localhost$', '^gw\\.local$']). A flag wins
+  over the environment, the environment over the file. --help and --version are
+  flags only; --config is not a key of the file.
 
-  Durations have a unit (300ms, 30s, 1h30m). Regular expressions are Go's, in lists with commas
-  between them; a list means whatever any of its expressions is found in, an empty list nothing.
+  Durations have a unit: 300ms, 30s, 1h30m. Regular expressions are those of Go,
+  separated by commas. A list matches if one of its expressions matches anywhere
+  in the text; an empty list matches nothing.
 `;
 
 const ignoredFlags = [...kubectlFlags.keys()].filter(name => name !== verbosity).map(name => `--${name}`);
 
 const kubectlText =
-  '-v=6 and higher is --log-level=debug, unless --log-level is given as well. These mean nothing here and are ' +
-  `ignored, with one line in the log: ${ignoredFlags.join(', ')}. They exist on the command line alone, not ` +
-  'in the environment or the file.';
+  '-v=6 and higher is --log-level=debug, unless --log-level is set. These are ignored, with one line in the log: ' +
+  `${ignoredFlags.join(', ')}. They exist on the command line only.`;
 
-/** The text of --help: every option with its default, in groups, lines of at most 100 columns. */
+/** The text of --help: every option with its default, in groups, lines of at most 80 columns. */
 export function formatHelp(): string {
   const groups = new Map<OptionGroup, string[]>();
   for (const [flag, key] of optionKeys) {

@@ -17,7 +17,7 @@ const options = defineOptions('Listening', {
     type: text('FILE'),
     short: 'u',
     default: '',
-    help: 'Unix socket to listen on instead of a port, open to its owner only.',
+    help: 'Unix socket to listen on instead of a port; only its owner can open it.',
   },
   apiPrefix: {
     type: pathPrefix,
@@ -28,7 +28,7 @@ const options = defineOptions('Listening', {
     type: text('FOLDER'),
     short: 'w',
     default: '',
-    help: 'Also serve the static files of this folder, under --www-prefix.',
+    help: 'Folder of static files to serve below --www-prefix.',
   },
   wwwPrefix: {
     type: pathPrefix,

@@ -5,17 +5,17 @@ const options = defineOptions('Logging', {
   logLevel: {
     type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
-    help: 'Least level that is logged; each request is one line at info.',
+    help: 'Lowest level to log. Each request is one line at info.',
   },
   logRequests: {
     type: oneOf('all', 'errors', 'none'),
     default: 'all',
-    help: 'Which requests have a line: all, those that failed or ended with 4xx or 5xx, or none.',
+    help: 'Which requests are logged: all, those that failed (4xx, 5xx or no answer), or none.',
   },
   logFormat: {
     type: oneOf('auto', 'json', 'pretty'),
     default: 'auto',
-    help: 'Format of the log: json has every field, pretty one short line for each event; auto is pretty on a terminal, else json.',
+    help: 'Format of the log: json has every field, pretty one short line for each event. auto is pretty on a terminal, else json.',
   },
 });
 

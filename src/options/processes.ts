@@ -10,7 +10,7 @@ const options = defineOptions('Listening', {
   shutdownDelay: {
     type: duration,
     default: '0s',
-    help: 'How long /readyz fails after SIGTERM or SIGINT before anything is drained, so that load balancers notice.',
+    help: 'How long /-/readyz fails after SIGTERM or SIGINT before the shutdown begins, so that load balancers notice.',
   },
   shutdownGrace: {
     type: duration,

@@ -5,7 +5,7 @@ const options = defineOptions('Listening', {
   publicUrl: {
     type: optionalBaseUrl,
     default: '',
-    help: 'URL at which clients reach the proxy, for /-/kubeconfig; by default the one of each request.',
+    help: 'URL at which clients reach the proxy, for /-/kubeconfig; by default that of each request.',
   },
 });
 

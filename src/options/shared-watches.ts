@@ -5,17 +5,17 @@ const options = defineOptions('API server', {
   shareWatches: {
     type: bool,
     default: 'false',
-    help: 'One watch at the API server for all clients who watch the same as the same user; its audit log then shows one.',
+    help: 'Send one watch to the API server for all clients that watch the same as the same user. Its audit log then shows one.',
   },
   shareWatchesBuffer: {
     type: byteSize,
     default: '256Mi',
-    help: 'Memory for recent events of shared watches, all together. A client that lags behind them is cut.',
+    help: 'Memory for the recent events of all shared watches together. A client that lags behind them is cut.',
   },
   shareWatchesResume: {
     type: duration,
     default: '30s',
-    help: 'How long a shared watch that the API server ends may take to go on, before its clients are cut.',
+    help: 'How long the proxy tries to resume a shared watch that the API server has ended, before it cuts the clients.',
   },
 });
 

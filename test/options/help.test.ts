@@ -28,8 +28,8 @@ describe('the text of --help', () => {
     assert.match(help, /--config/);
   });
 
-  it('has no line of more than 100 columns and ends with a line break', () => {
-    for (const line of help.split('\n')) assert.ok(line.length <= 100, line);
+  it('has no line of more than 80 columns and ends with a line break', () => {
+    for (const line of help.split('\n')) assert.ok(line.length <= 80, line);
     assert.ok(help.endsWith('\n'));
     assert.doesNotMatch(help, / $/m);
   });

@@ -6,7 +6,7 @@ const options = defineOptions('Authentication', {
   clientCaFile: {
     type: text('FILE'),
     default: '',
-    help: 'Authorities of client certificates; who presents one is its CN, in the groups of its O. Needs --tls-cert-file.',
+    help: "Authorities of client certificates: CN is the caller's name, each O a group. Needs --tls-cert-file.",
   },
 });
 

@@ -7,12 +7,12 @@ export const options = defineOptions('Authentication', {
   oidcIssuerUrl: {
     type: text('URL'),
     default: '',
-    help: 'OpenID Connect issuer whose id-tokens are taken from callers; https, and exactly as in their iss.',
+    help: "OpenID Connect issuer whose tokens callers may use; an https URL, exactly as in the tokens' iss.",
   },
   oidcClientId: {
     type: text('ID'),
     default: '',
-    help: 'Audience that id-tokens must have.',
+    help: 'Audience that the tokens must have.',
   },
   oidcUsernameClaim: {
     type: text('CLAIM'),
@@ -22,32 +22,32 @@ export const options = defineOptions('Authentication', {
   oidcUsernamePrefix: {
     type: text('PREFIX'),
     default: '',
-    help: "What is put in front of names: by default the issuer's URL and #, nothing for emails; - is nothing.",
+    help: "Prefix of names; by default the issuer's URL and #, and none for emails. - is none.",
   },
   oidcGroupsClaim: {
     type: text('CLAIM'),
     default: '',
-    help: "Claim that is the caller's groups, a text or a list of texts.",
+    help: "Claim that has the caller's groups: a text, or a list of texts.",
   },
   oidcGroupsPrefix: {
     type: text('PREFIX'),
     default: '',
-    help: 'What is put in front of groups.',
+    help: 'Prefix of groups.',
   },
   oidcRequiredClaim: {
     type: texts('KEY=VALUE'),
     default: '',
-    help: 'Claim that id-tokens must have, with its value; can be repeated.',
+    help: 'Claim that the tokens must have, with its value; can be repeated.',
   },
   oidcSigningAlgs: {
     type: names,
     default: 'RS256',
-    help: 'JOSE algorithms that id-tokens may be signed with: RS, ES or PS with 256, 384 or 512.',
+    help: 'JOSE algorithms that may sign the tokens: RS, ES or PS with 256, 384 or 512.',
   },
   oidcCaFile: {
     type: text('FILE'),
     default: '',
-    help: "Certificates that the issuer's certificate is checked against; by default the well-known ones.",
+    help: "Authorities of the issuer's certificate; by default the well-known ones.",
   },
 });
 

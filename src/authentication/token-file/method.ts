@@ -7,7 +7,7 @@ const options = defineOptions('Authentication', {
   tokenAuthFile: {
     type: text('FILE'),
     default: '',
-    help: 'Bearer tokens of callers, one a line: token,user,uid,"group1,group2"; requests then act as their caller.',
+    help: 'Bearer tokens of callers, one a line: token,user,uid,"group1,group2".',
   },
 });
 

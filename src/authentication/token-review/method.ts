@@ -7,17 +7,17 @@ const options = defineOptions('Authentication', {
   authenticationTokenWebhook: {
     type: bool,
     default: 'false',
-    help: "Have the API server say whose callers' bearer tokens are (TokenReview), such as those of service accounts.",
+    help: 'Ask the API server whose a bearer token is (TokenReview); for service accounts, among others.',
   },
   authenticationTokenWebhookCacheTtl: {
     type: duration,
     default: '2m',
-    help: "How long the API server's word on a token counts, though never longer than the token; for a bad one at most 10s.",
+    help: "How long the API server's answer about a token counts, but not longer than the token; 10s at most for a bad token.",
   },
   apiAudiences: {
     type: names,
     default: '',
-    help: 'Audiences of which a token must be for one, for --authentication-token-webhook; by default the API server itself.',
+    help: 'Accepted token audiences; one must match. For --authentication-token-webhook; by default the API server.',
   },
 });
 

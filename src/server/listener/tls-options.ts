@@ -6,7 +6,7 @@ const options = defineOptions('Listening', {
   tlsCertFile: {
     type: text('FILE'),
     default: '',
-    help: 'Certificate to serve HTTPS with, and its chain; HTTP/2 and HTTP/1.1 then, and no plain HTTP.',
+    help: 'Certificate and its chain. The port then speaks HTTPS only (HTTP/2 and HTTP/1.1).',
   },
   tlsPrivateKeyFile: {
     type: text('FILE'),
@@ -16,12 +16,12 @@ const options = defineOptions('Listening', {
   tlsMinVersion: {
     type: oneOf('VersionTLS12', 'VersionTLS13'),
     default: 'VersionTLS12',
-    help: 'Least version of TLS to serve.',
+    help: 'Oldest TLS version to accept.',
   },
   tlsCipherSuites: {
     type: cipherSuites,
     default: '',
-    help: "Cipher suites to serve TLS 1.2 with, by Go's names; by default those with ECDHE and GCM or ChaCha20.",
+    help: "Cipher suites for TLS 1.2, by Go's names; by default ECDHE with GCM or ChaCha20.",
   },
 });
 

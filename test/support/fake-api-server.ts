@@ -72,6 +72,7 @@ export class FakeApiServer {
         bookmarkBeforeEnd: options.bookmarkBeforeEnd ?? 2000,
         timeout: options.watchTimeout,
       },
+      isStopping: false,
       lifecycle: new EventEmitter().setMaxListeners(0),
     };
     this.#listener = new Listener({
@@ -207,6 +208,7 @@ export class FakeApiServer {
   /** Stops listening, ends watches and log streams, lets other requests finish, cuts upgraded connections. */
   async close(): Promise<void> {
     const closed = this.#listener.close();
+    this.#cluster.isStopping = true;
     this.#cluster.lifecycle.emit('stop');
     await closed;
   }
@@ -230,6 +232,7 @@ export class FakeApiServer {
   async #listen(): Promise<void> {
     const { clientCertificates = 'required', keepAliveTimeout = 90_000, tls = {} } = this.#options;
     const { certificate: cert, key } = this.#serverCertificate;
+    this.#cluster.isStopping = false;
     this.#port = await this.#listener.listen(this.#port, {
       ...tls,
       cert,

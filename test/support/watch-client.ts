@@ -1,9 +1,10 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
-import { eventually } from './eventually.js';
+import { eventually, within } from './eventually.js';
 import type { FakeApiServer } from './fake-api-server.js';
 
 /** What a JSON event has in it; a Table's object has columns too. */
@@ -28,6 +29,8 @@ export interface JsonEvent {
 export interface WatchClient {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  /** All that has come. */
+  bytes(): Buffer;
   /** The events that are whole, each with its framing. */
   frames(): readonly Buffer[];
   /** The same, read as JSON. */
@@ -36,6 +39,8 @@ export interface WatchClient {
   lines(): string[];
   /** Waits until so many events have come. */
   until(count: number): Promise<void>;
+  /** Waits until an event names this object. */
+  untilNamed(name: string): Promise<void>;
   /** How it ended: properly, or cut. */
   readonly ended: Promise<'end' | 'cut'>;
   /** The same, as far as it is known now. */
@@ -94,7 +99,9 @@ export function readWatch(stream: Readable, status: number, headers: IncomingHtt
       if (state === 'open') state = how;
       resolve(state as 'end' | 'cut');
     };
-    stream.once('end', () => settle(rest.length === 0 ? 'end' : 'cut'));
+    // Over HTTP/2, what is reset ends too.
+    const wasReset = () => 'rstCode' in stream && (stream.rstCode as number | undefined) !== 0;
+    stream.once('end', () => settle(wasReset() ? 'cut' : 'end'));
     stream.on('error', () => settle('cut'));
     stream.once('close', () => settle('cut'));
   });
@@ -102,6 +109,7 @@ export function readWatch(stream: Readable, status: number, headers: IncomingHtt
   return {
     status,
     headers,
+    bytes: () => Buffer.concat([...frames, rest]),
     frames: () => frames,
     events,
     lines: () =>
@@ -109,8 +117,15 @@ export function readWatch(stream: Readable, status: number, headers: IncomingHtt
         const name = metadata.name ?? rows?.[0]?.cells[0] ?? '';
         return [type, name, metadata.resourceVersion].filter(part => part !== '').join(' ');
       }),
-    until: count => eventually(`${count} events`, () => frames.length >= count),
-    ended,
+    until: count => eventually(`${count} events`, () => frames.length >= count || state !== 'open'),
+    untilNamed: name =>
+      eventually(`an event of ${name}`, () => {
+        assert.equal(state, 'open');
+        return frames.some(frame => frame.includes(name));
+      }),
+    get ended() {
+      return within('the end of a watch', ended);
+    },
     state: () => state,
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),

@@ -24,6 +24,8 @@ export interface Cluster {
   /** May be replaced while the server runs. */
   policy: Policy;
   readonly watchTimes: WatchTimes;
+  /** True while the server closes: watches that are opened then end at once. */
+  isStopping: boolean;
   /** Emits 'stop' when the server closes gracefully, so that open streams end themselves. */
   readonly lifecycle: EventEmitter;
 }

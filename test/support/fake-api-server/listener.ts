@@ -105,6 +105,7 @@ export class Listener {
     if (!server?.listening) return;
     const closed = once(server, 'close');
     server.close();
+    this.goAway();
     for (const socket of this.#upgraded) socket.destroy();
     // A connection whose last answer is on its way now becomes idle only later.
     const idle = setInterval(() => server.closeIdleConnections(), 20);

@@ -54,6 +54,10 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     : from === undefined;
   const bookmarks = isTrue(query.get('allowWatchBookmarks'));
 
+  if (exchange.request.method === 'HEAD') {
+    exchange.response.writeHead(200, { 'Content-Type': encoder.contentType }).end();
+    return;
+  }
   const stream = await openStream(exchange, encoder.contentType);
   const sendObject = (eventType: EventType, object: KubeObject) =>
     stream.write(encoder.object(eventType, object));
@@ -71,6 +75,10 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     sendObject(eventType, eventType === 'DELETED' ? leaving : event.object);
   };
 
+  if (cluster.isStopping) {
+    stream.end();
+    return;
+  }
   const oldest = store.oldestVersionOf(type);
   if (from !== undefined && from < oldest) {
     stream.write(encoder.error(expired(`too old resource version: ${from} (${oldest})`)));

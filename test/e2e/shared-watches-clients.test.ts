@@ -1,0 +1,384 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { eventually, eventuallyPasses } from '../support/eventually.js';
+import { startFakeApiServer } from '../support/fake-api-server.js';
+import { send } from '../support/http-client.js';
+import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
+import { startInProcess } from '../support/in-process.js';
+import { kubectl, kubectlTest, startKubectl } from '../support/kubectl.js';
+import { scrapeOwn, sumOf } from '../support/own-metric.js';
+import { connectRaw } from '../support/raw-http.js';
+import { createServingFiles } from '../support/serving-files.js';
+import { startStack } from '../support/stack.js';
+import { readWatch, type WatchClient } from '../support/watch-client.js';
+import { WatchedNamespace } from '../support/watched-namespace.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'shared-clients-'));
+after(() => rm(folder, { recursive: true, force: true }));
+const auditLog = join(folder, 'audit.log');
+
+const files = await createServingFiles();
+after(() => files.remove());
+const server = await startFakeApiServer();
+after(() => server.kill());
+const [plain, secure, guarded] = await Promise.all([
+  startStack({ after }, { server, flags: ['--share-watches', `--audit-log-path=${auditLog}`] }),
+  startStack({ after }, { server, run: startInProcess, flags: ['--share-watches', ...files.flags] }),
+  startStack(
+    { after },
+    {
+      server,
+      run: startInProcess,
+      flags: [
+        ...['--share-watches', '--read-only', '--reject-resources=secrets', '--max-longrunning-requests=3'],
+        ...['--accept-namespaces=^(watched-|default).*', '--reject-paths=^/api/v1/namespaces/[^/]*/pods'],
+      ],
+    },
+  ),
+]);
+
+const longRunning = 'kube_api_proxy_longrunning_requests';
+const watched = { verb: 'watch', resource: 'configmaps' };
+
+interface AuditEvent {
+  readonly auditID: string;
+  readonly stage: string;
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username?: string };
+  readonly sourceIPs: readonly string[];
+  readonly userAgent?: string;
+  readonly responseStatus?: { readonly code?: number };
+}
+
+function auditEvents(path: string): AuditEvent[] {
+  return readFileSync(auditLog, 'utf8')
+    .split('\n')
+    .filter(line => line.endsWith('}'))
+    .map(line => JSON.parse(line) as AuditEvent)
+    .filter(({ requestURI }) => requestURI.startsWith(path));
+}
+
+describe('each client', { concurrency: false }, () => {
+  test('has audit events and a log line of its own, and counts in the metrics', async () => {
+    const namespace = new WatchedNamespace(plain);
+    const from = server.version;
+    const before = await scrapeOwn(plain.port);
+    const ended = (samples: typeof before) =>
+      sumOf(samples, 'kube_api_proxy_requests_total', { ...watched, code: '200' });
+    const watches = [];
+    for (const agent of ['one', 'two', 'three']) {
+      watches.push(await namespace.watch({ from, headers: { 'User-Agent': agent } }));
+    }
+    const open = await scrapeOwn(plain.port);
+    assert.equal(sumOf(open, longRunning, watched) - sumOf(before, longRunning, watched), 3);
+    namespace.write('large', { text: 'x'.repeat(20_000) });
+    for (const watch of watches) await watch.untilNamed('large');
+    assert.equal(namespace.upstream().length, 1);
+    assert.equal(auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseStarted').length, 3);
+    for (const watch of watches) watch.close();
+    await eventuallyPasses(async () => {
+      const after = await scrapeOwn(plain.port);
+      assert.equal(sumOf(after, longRunning, watched), sumOf(before, longRunning, watched));
+      assert.equal(ended(after) - ended(before), 3);
+    });
+    const events = await eventuallyPasses(() => {
+      const complete = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseComplete');
+      assert.equal(complete.length, 3);
+      return complete;
+    });
+    assert.deepEqual(events.map(({ userAgent }) => userAgent).sort(), ['one', 'three', 'two']);
+    assert.equal(new Set(events.map(({ auditID }) => auditID)).size, 3);
+    assert.ok(events.every(({ verb, responseStatus }) => verb === 'watch' && responseStatus?.code === 200));
+    const lines = await eventuallyPasses(() => {
+      const found = plain.proxy
+        .log()
+        .filter(({ path, bytes }) => String(path).startsWith(namespace.path) && bytes !== undefined);
+      assert.equal(found.length, 3);
+      return found;
+    });
+    assert.equal(new Set(lines.map(({ requestId }) => requestId)).size, 3);
+    for (const line of lines) {
+      assert.equal(line['verb'], 'watch');
+      assert.equal(line['code'], 200);
+      assert.ok(Number(line['bytes']) > 20_000);
+    }
+  });
+
+  test('counts towards the limits', async () => {
+    const namespace = new WatchedNamespace(guarded);
+    const from = server.version;
+    const watches = await namespace.watchMany(3, { from });
+    assert.equal(namespace.upstream().length, 1);
+    const refused = await namespace.watch({ from });
+    assert.equal(refused.status, 429);
+    watches[0]?.close();
+    await eventually('a place', async () => {
+      const watch = await namespace.watch({ from });
+      if (watch.status === 200) watches.push(watch);
+      return watch.status === 200;
+    });
+    for (const watch of watches) watch.close();
+    await namespace.untilUpstream(0);
+  });
+
+  test('passes the guards, whatever is shared', async () => {
+    const query = `?watch=true&resourceVersion=${server.version}`;
+    for (const path of [
+      '/api/v1/namespaces/default/secrets',
+      '/api/v1/namespaces/default/pods',
+      '/api/v1/namespaces/kube-system/configmaps',
+      '/api/v1/configmaps',
+    ]) {
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        assert.equal((await send(guarded.port, path + query)).status, 403, path);
+      }
+      assert.deepEqual(
+        server.watches.filter(({ rawUrl }) => rawUrl === path + query),
+        [],
+      );
+    }
+    const host = await send(guarded.port, `${new WatchedNamespace(guarded).path}${query}`, {
+      headers: { host: 'evil.example' },
+    });
+    assert.equal(host.status, 403);
+  });
+});
+
+test('a client that reads slowly is cut alone, and the others get everything at once', async () => {
+  const namespace = new WatchedNamespace(plain);
+  const from = server.version;
+  const [slow, ...others] = (await namespace.watchMany(4, { from })) as [WatchClient, ...WatchClient[]];
+  slow.pause();
+  const body = 'x'.repeat(500_000);
+  const count = 80;
+  for (let index = 0; index < count; index += 1) {
+    namespace.write('large', { body, index: `${index}` });
+    if (index % 10 === 9) for (const watch of others) await watch.until(index + 1);
+  }
+  for (const watch of others) {
+    await watch.until(count);
+    assert.equal(watch.state(), 'open');
+  }
+  slow.resume();
+  assert.equal(await slow.ended, 'cut');
+  // What it has had is whole up to there: no event is missing between two others.
+  const versions = slow.events().map(({ object }) => object.metadata.resourceVersion);
+  const all = others[0]?.events().map(({ object }) => object.metadata.resourceVersion) ?? [];
+  assert.deepEqual(versions, all.slice(0, versions.length));
+  assert.ok(versions.length < count);
+  assert.equal(namespace.upstream().length, 1);
+  // Its client lists again, and goes on from there.
+  const again = await namespace.watch();
+  namespace.write('again');
+  await again.untilNamed('again');
+});
+
+test('a client that pauses for less than the ring goes on where it was', async () => {
+  const namespace = new WatchedNamespace(plain);
+  const from = server.version;
+  const [slow, other] = (await namespace.watchMany(2, { from })) as [WatchClient, WatchClient];
+  slow.pause();
+  const body = 'x'.repeat(500_000);
+  for (let index = 0; index < 20; index += 1) namespace.write('large', { body, index: `${index}` });
+  await other.until(20);
+  slow.resume();
+  await slow.until(20);
+  assert.ok(slow.bytes().equals(other.bytes()));
+  assert.equal(slow.state(), 'open');
+});
+
+test('clients over HTTP/2 and HTTP/1.1 share, also on one connection, and leave one by one', async t => {
+  const { port } = secure;
+  const ca = files.authority.certificate;
+  const namespace = new WatchedNamespace({ server, proxy: { url: `https://127.0.0.1:${port}` } });
+  const session = await connectHttp2(port, ca);
+  t.after(() => session.destroy());
+  const from = server.version;
+  const target = namespace.target({ from });
+  const overHttp2 = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const stream = openStream(session, target);
+      const head = await headOf(stream);
+      return readWatch(stream, head[':status'] ?? 0, head);
+    }),
+  );
+  const overHttp1 = await namespace.watch({ from, tls: { ca } });
+  const watches = [...overHttp2, overHttp1];
+  namespace.writeAll('a', 'b');
+  for (const watch of watches) {
+    assert.equal(watch.status, 200);
+    await watch.until(2);
+    assert.deepEqual(watch.bytes(), overHttp1.bytes());
+  }
+  assert.equal(namespace.upstream().length, 1);
+  overHttp2[0]?.close();
+  namespace.write('c');
+  for (const watch of watches.slice(1)) await watch.until(3);
+  const brief = openStream(session, `${target}&timeoutSeconds=1`);
+  const head = await headOf(brief);
+  assert.equal(await readWatch(brief, 200, head).ended, 'end');
+  session.destroy();
+  namespace.write('d');
+  await overHttp1.until(4);
+});
+
+test('a client of HTTP/1.0 gets the events without chunks', async t => {
+  const namespace = new WatchedNamespace(plain);
+  const from = server.version;
+  const watch = await namespace.watch({ from });
+  const connection = await connectRaw(plain.port);
+  t.after(() => connection.destroy());
+  connection.write(`GET ${namespace.target({ from })} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
+  await connection.until(/\r\n\r\n/);
+  namespace.writeAll('a', 'b');
+  await watch.until(2);
+  await connection.until(/"b"[^\n]*\n/);
+  const received = connection.received();
+  assert.match(received, /^HTTP\/1\.[01] 200 /);
+  assert.equal(received.slice(received.indexOf('\r\n\r\n') + 4), String(watch.bytes()));
+  assert.equal(namespace.upstream().length, 1);
+});
+
+test('a connection serves other requests after a watch that ended by timeoutSeconds', async t => {
+  const namespace = new WatchedNamespace(plain);
+  const connection = await connectRaw(plain.port);
+  t.after(() => connection.destroy());
+  connection.write(
+    `GET ${namespace.target({ query: '&timeoutSeconds=1' })} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+  );
+  await connection.until(/\r\n\r\n/);
+  namespace.write('a');
+  await connection.until(/"a"[^\n]*\n\r\n0\r\n\r\n$/);
+  connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await connection.until(/gitVersion/);
+});
+
+test('each worker has one watch of the API server', async t => {
+  const stack = await startStack(t, { server, flags: ['--share-watches', '--workers=2'] });
+  const namespace = new WatchedNamespace(stack);
+  const from = server.version;
+  const watches = await namespace.watchMany(12, { from });
+  const upstream = namespace.upstream().length;
+  assert.ok(upstream === 1 || upstream === 2, `${upstream}`);
+  namespace.writeAll('a', 'b');
+  for (const watch of watches) {
+    await watch.until(2);
+    assert.deepEqual(watch.bytes(), watches[0]?.bytes());
+  }
+  server.cut();
+  namespace.write('c');
+  for (const watch of watches) await watch.until(3);
+  assert.equal(namespace.upstream().length, 2 * upstream);
+});
+
+test('a program that is told to stop ends shared watches and exits', async t => {
+  const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=1s'] });
+  const namespace = new WatchedNamespace(stack);
+  const watches = await namespace.watchMany(3);
+  const exit = await stack.proxy.stop();
+  assert.equal(exit.code, 0);
+  for (const watch of watches) await watch.ended;
+  await namespace.untilUpstream(0);
+  assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
+});
+
+describe('real clients', { concurrency: false }, () => {
+  /** What a started program has printed so far. */
+  function outputOf(child: ReturnType<typeof startKubectl>): () => string {
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    return () => text;
+  }
+
+  /** Waits until the program has answered so many watches. */
+  function untilOpen({ path }: WatchedNamespace, count: number): Promise<void> {
+    const isOpening = (line: Record<string, unknown>) =>
+      line['msg'] === 'request open' && line['verb'] === 'watch' && line['path'] === path;
+    return eventually(`${count} watches`, () => plain.proxy.log().filter(isOpening).length === count);
+  }
+
+  kubectlTest('kubectl get -w, twenty at once, print the same', async t => {
+    const namespace = new WatchedNamespace(plain);
+    namespace.write('there');
+    const children = Array.from({ length: 20 }, () =>
+      startKubectl(['-s', plain.proxy.url, '-n', namespace.name, 'get', 'configmaps', '-w'], {}),
+    );
+    t.after(() => {
+      for (const child of children) child.kill('SIGKILL');
+    });
+    const outputs = children.map(outputOf);
+    await untilOpen(namespace, 20);
+    assert.equal(namespace.upstream().length, 1);
+    namespace.writeAll('a', 'b');
+    await server.restart();
+    namespace.write('c');
+    namespace.remove('a');
+    namespace.write('last');
+    for (const output of outputs) await eventually('the last line', () => output().includes('last'));
+    const [first = ''] = outputs.map(output => output());
+    assert.deepEqual(
+      first.split('\n').map(line => line.split(/\s+/)[0]),
+      ['NAME', 'there', 'a', 'b', 'c', 'a', 'last', ''],
+    );
+    for (const output of outputs) assert.equal(output(), first);
+  });
+
+  kubectlTest('kubectl get -w -o yaml, json and name, and wait, see what happens', async t => {
+    const namespace = new WatchedNamespace(plain);
+    namespace.write('there');
+    const start = (...args: string[]) => {
+      const child = startKubectl(['-s', plain.proxy.url, '-n', namespace.name, ...args], {});
+      t.after(() => child.kill('SIGKILL'));
+      return outputOf(child);
+    };
+    const outputs = ['yaml', 'json', 'name', 'yaml', 'json', 'name'].map(form =>
+      start('get', 'configmaps', '-w', '-o', form),
+    );
+    const wait = kubectl(
+      [
+        '-s',
+        plain.proxy.url,
+        '-n',
+        namespace.name,
+        'wait',
+        '--for=delete',
+        'configmap/there',
+        '--timeout=30s',
+      ],
+      {},
+    );
+    await untilOpen(namespace, 7);
+    namespace.write('changed', { text: 'new' });
+    for (const output of outputs) await eventually('the change', () => output().includes('changed'));
+    assert.equal(outputs[0]?.(), outputs[3]?.());
+    assert.equal(outputs[1]?.(), outputs[4]?.());
+    assert.equal(outputs[2]?.(), outputs[5]?.());
+    namespace.remove('there');
+    assert.equal((await wait).code, 0);
+  });
+
+  test('curl shares with other clients', async t => {
+    const namespace = new WatchedNamespace(plain);
+    const from = server.version;
+    const watch = await namespace.watch({ from, headers: { Accept: '*/*' } });
+    const curl = spawn('curl', ['-sN', plain.proxy.url + namespace.target({ from })]);
+    t.after(() => curl.kill('SIGKILL'));
+    let text = '';
+    curl.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    namespace.writeAll('a', 'b');
+    await watch.until(2);
+    await eventually('both events', () => text.split('\n').length === 3);
+    assert.equal(text, String(watch.bytes()));
+    assert.equal(namespace.upstream().length, 1);
+  });
+});

@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../support/eventually.js';
+import { startStack } from '../support/stack.js';
+import type { WatchClient } from '../support/watch-client.js';
+import { forms, type NamespaceWatch, WatchedNamespace } from '../support/watched-namespace.js';
+
+// Bookmarks come often, so that most upstream watches begin with one.
+const stack = await startStack(
+  { after },
+  { server: { bookmarkInterval: 50, bookmarkBeforeEnd: 500 }, flags: ['--share-watches'] },
+);
+const { server } = stack;
+
+/** Asserts that a watch has had, byte for byte, what a watch of the API server itself has from there up to now. */
+async function assertSameAsDirect(
+  namespace: WatchedNamespace,
+  watch: WatchClient,
+  question: NamespaceWatch,
+): Promise<void> {
+  const direct = await namespace.direct(question);
+  assert.equal(watch.headers['content-type'], direct.headers['content-type']);
+  assert.equal(watch.headers['cache-control'], direct.headers['cache-control']);
+  await eventually('the events at the API server', () => direct.frames().length >= watch.frames().length);
+  assert.deepEqual(watch.frames().map(String), direct.frames().map(String));
+  assert.deepEqual(watch.bytes(), direct.bytes());
+  direct.close();
+}
+
+// One after the other: a test of these cuts every connection of the API server.
+describe('events', { concurrency: false }, () => {
+  for (const [form, Accept] of Object.entries(forms)) {
+    test(`come as the API server sends them, to first, late and returning clients (${form})`, async () => {
+      const namespace = new WatchedNamespace(stack);
+      const from = server.version;
+      const headers = { Accept };
+      const clients: (readonly [WatchClient, number])[] = [];
+      const join = async (version: number) =>
+        clients.push([await namespace.watch({ from: version, headers }), version]);
+      await join(from);
+      await join(from);
+      // A client that asks for bookmarks tells when the API server has sent one.
+      const marked = await namespace.watch({ from, headers, query: '&allowWatchBookmarks=true' });
+      await marked.until(1);
+      const [one = 0] = namespace.writeAll('one', 'one');
+      const two = namespace.write('two', {
+        text: 'ünïcödé "quoted" \\ \n </script> \u2028',
+        long: 'x'.repeat(70_000),
+      });
+      namespace.remove('one');
+      await join(one);
+      await join(two);
+      await join(server.version);
+      const [three] = namespace.writeAll('three', 'two');
+      for (const [client] of clients) await client.untilNamed('three');
+      namespace.write('last');
+      for (const [client] of clients) await client.untilNamed('last');
+      for (const [client, version] of clients) {
+        await assertSameAsDirect(namespace, client, { from: version, headers });
+      }
+      assert.equal(clients[0]?.[0].frames().length, 7);
+      assert.equal(namespace.upstream().length, 1);
+
+      // What had come before the upstream watch broke is not sent again, and what comes then looks the same.
+      server.cut();
+      namespace.write('after');
+      for (const [client] of clients) await client.untilNamed('after');
+      await join(three as number);
+      await join(server.version);
+      namespace.write('end');
+      for (const [client, version] of clients) {
+        await client.untilNamed('end');
+        assert.equal(client.state(), 'open');
+        await assertSameAsDirect(namespace, client, { from: version, headers });
+      }
+      assert.equal(namespace.upstream().length, 2);
+    });
+  }
+
+  test('of a selector show objects that enter and leave, at the versions of their changes', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const question = { from: server.version, query: '&fieldSelector=metadata.name%3Dmine' };
+    const watches = await namespace.watchMany(2, question);
+    namespace.writeAll('mine', 'other', 'mine');
+    namespace.remove('mine');
+    for (const watch of watches) {
+      await watch.until(3);
+      assert.deepEqual(
+        watch.events().map(({ type }) => type),
+        ['ADDED', 'MODIFIED', 'DELETED'],
+      );
+      await assertSameAsDirect(namespace, watch, question);
+    }
+  });
+
+  test('come whole and in order where they are many and large', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const watches = await namespace.watchMany(5, { from });
+    const versions = Array.from({ length: 60 }, (_, index) =>
+      namespace.write('large', { body: `${index}`.repeat(40_000) }),
+    );
+    for (const watch of watches) {
+      await watch.until(60);
+      assert.deepEqual(
+        watch.events().map(({ object }) => Number(object.metadata.resourceVersion)),
+        versions,
+      );
+    }
+  });
+});
+
+describe('a client that joins', { concurrency: true }, () => {
+  const lines = (watch: WatchClient) => watch.lines().map(line => line.split(' ')[1]);
+
+  test('in the past, at the present and ahead gets what is newer than its version, each event once', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const first = await namespace.watch({ from });
+    const [a = 0, , c = 0] = namespace.writeAll('a', 'b', 'c');
+    await first.until(3);
+    const past = await namespace.watch({ from: a });
+    const present = await namespace.watch({ from: c });
+    const ahead = await namespace.watch({ from: c + 5_000_000 });
+    namespace.writeAll('d', 'e');
+    for (const watch of [first, past, present]) await watch.untilNamed('"e"');
+    assert.deepEqual([first, past, present].map(lines), [
+      ['a', 'b', 'c', 'd', 'e'],
+      ['b', 'c', 'd', 'e'],
+      ['d', 'e'],
+    ]);
+    assert.deepEqual(lines(ahead), []);
+    assert.equal(ahead.state(), 'open');
+    // The client from the future may have a watch of its own.
+    assert.ok(namespace.upstream().length <= 2);
+  });
+
+  test('a little ahead gets what is newer than its version, and not what comes up to it', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const first = await namespace.watch();
+    const before = namespace.write('a');
+    await first.untilNamed('"a"');
+    const ahead = await namespace.watch({ from: before + 100 });
+    while (server.version < before + 90) server.write({ ...quietObject, metadata: { name: 'quiet' } });
+    const names = Array.from({ length: 20 }, (_, index) => `n${index}-`);
+    const versions = namespace.writeAll(...names);
+    const newer = names.filter((_, index) => (versions[index] as number) > before + 100);
+    assert.ok(newer.length > 0);
+    await first.untilNamed(names.at(-1) as string);
+    await ahead.untilNamed(names.at(-1) as string);
+    assert.deepEqual(lines(ahead), newer);
+  });
+
+  test('before the version of the first one gets what was before it too', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const [, b = 0] = namespace.writeAll('a', 'b', 'c');
+    const late = await namespace.watch({ from: b });
+    await late.untilNamed('"c"');
+    const early = await namespace.watch({ from });
+    namespace.write('d');
+    for (const watch of [late, early]) await watch.untilNamed('"d"');
+    assert.deepEqual([late, early].map(lines), [
+      ['c', 'd'],
+      ['a', 'b', 'c', 'd'],
+    ]);
+    for (const [watch, version] of [
+      [late, b],
+      [early, from],
+    ] as const) {
+      await assertSameAsDirect(namespace, watch, { from: version });
+    }
+  });
+
+  test('further in the past than 2,000 events gets all of them', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const first = await namespace.watch({ from });
+    for (let index = 0; index < 2100; index += 1) namespace.write(`n${index}-`);
+    await first.until(2100);
+    const late = await namespace.watch({ from });
+    namespace.write('last');
+    for (const watch of [first, late]) {
+      await watch.untilNamed('"last"');
+      assert.equal(watch.frames().length, 2101);
+    }
+    assert.deepEqual(late.bytes(), first.bytes());
+    assert.ok(namespace.upstream().length <= 2);
+  });
+
+  test('further in the past than 16 MB gets all of it', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const first = await namespace.watch({ from });
+    const body = 'x'.repeat(1_000_000);
+    for (let index = 0; index < 20; index += 1) namespace.write(`n${index}-`, { body });
+    await first.until(20);
+    const late = await namespace.watch({ from });
+    namespace.write('last');
+    for (const watch of [first, late]) await watch.untilNamed('"last"');
+    assert.ok(late.bytes().equals(first.bytes()));
+  });
+});
+
+/** Changes the version and nothing that a test watches. */
+const quietObject = { apiVersion: 'v1', kind: 'Namespace' } as const;
+
+describe('bookmarks', { concurrency: true }, () => {
+  const asked = '&allowWatchBookmarks=true';
+
+  test('come to clients that asked for them alone, never before an event that is older', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const plain = await namespace.watch({ from });
+    const refusing = await namespace.watch({ from, query: '&allowWatchBookmarks=false' });
+    const asking = await namespace.watch({ from, query: asked });
+    for (const name of ['a', 'b', 'c']) {
+      const before = asking.frames().length;
+      namespace.write(name);
+      await asking.until(before + 3);
+    }
+    for (const watch of [plain, refusing]) {
+      await watch.until(3);
+      assert.deepEqual(
+        watch.events().map(({ type }) => type),
+        ['ADDED', 'ADDED', 'ADDED'],
+      );
+    }
+    const versions = asking.events().map(({ object }) => Number(object.metadata.resourceVersion));
+    assert.deepEqual(
+      versions,
+      versions.toSorted((a, b) => a - b),
+    );
+    assert.equal(namespace.upstream().length, 1);
+  });
+
+  test('come as the API server sends them, in each form', async () => {
+    for (const Accept of Object.values(forms)) {
+      const namespace = new WatchedNamespace(stack);
+      const question = { from: server.version, query: asked, headers: { Accept } };
+      const watches = await namespace.watchMany(2, question);
+      const direct = await namespace.direct(question);
+      for (const watch of [...watches, direct]) await watch.until(2);
+      // The version goes on by itself in tests beside this one.
+      const shape = (watch: WatchClient) =>
+        watch
+          .frames()
+          .slice(0, 2)
+          .map(frame => frame.toString('latin1').replace(/\d{4,}/, 'VERSION'));
+      for (const watch of watches) assert.deepEqual(shape(watch), shape(direct));
+    }
+  });
+
+  test('and events share the columns of a Table: the first of either has them', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const headers = { Accept: forms.table };
+    const from = server.version;
+    const asking = await namespace.watch({ from, headers, query: asked });
+    await asking.until(2);
+    const plain = await namespace.watch({ from, headers });
+    namespace.writeAll('a', 'b');
+    await asking.untilNamed('"b"');
+    await plain.until(2);
+    for (const watch of [asking, plain]) {
+      const [first, ...later] = watch.events();
+      assert.equal(first?.object.columnDefinitions?.length, 3);
+      for (const { object } of later) assert.equal(object.columnDefinitions, null);
+    }
+  });
+});
+
+describe('timeoutSeconds', { concurrency: true }, () => {
+  test('is each client’s own: it ends properly, and the others go on', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const brief = await namespace.watch({ from, query: '&timeoutSeconds=1' });
+    const long = await namespace.watch({ from, query: '&timeoutSeconds=300' });
+    const endless = await namespace.watch({ from });
+    const started = performance.now();
+    assert.equal(await brief.ended, 'end');
+    assert.ok(performance.now() - started > 900);
+    namespace.write('after');
+    for (const watch of [long, endless]) await watch.untilNamed('after');
+    assert.deepEqual(brief.frames(), []);
+    assert.equal(namespace.upstream().length, 1);
+  });
+
+  test('of the first client does not end the upstream watch of the others', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const watches = await namespace.watchMany(2, { from, query: '&timeoutSeconds=1' });
+    const other = await namespace.watch({ from });
+    for (const watch of watches) assert.equal(await watch.ended, 'end');
+    namespace.write('after');
+    await other.untilNamed('after');
+    assert.equal(namespace.upstream().length, 1);
+  });
+});
+
+describe('an ERROR event', { concurrency: true }, () => {
+  test('because of a version that is too old comes to its client alone', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const watch = await namespace.watch();
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const old = await namespace.watch({ from: 1 });
+      assert.equal(old.status, 200);
+      assert.equal(await old.ended, 'end');
+      assert.equal(old.events()[0]?.object.code, 410);
+      assert.match(old.events()[0]?.object.message ?? '', /^too old resource version: 1 \(\d+\)$/);
+    }
+    namespace.write('after');
+    await watch.untilNamed('after');
+  });
+
+  for (const code of [410, 504, 500]) {
+    test(`of the API server (${code}) comes to everyone and ends them`, async () => {
+      const namespace = new WatchedNamespace(stack);
+      const open: ServerResponse[] = [];
+      const remove = server.intercept((request, response) => {
+        if (request.url?.startsWith(namespace.path) !== true) return false;
+        response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+        open.push(response);
+        return true;
+      });
+      const from = server.version;
+      const watches = await namespace.watchMany(3, { from });
+      watches.push(await namespace.watch({ from, query: '&allowWatchBookmarks=true' }));
+      assert.equal(open.length, 1);
+      const event = `{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"${from + 1}"}}}\n`;
+      const error = `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"no","code":${code}}}\n`;
+      open[0]?.write(event);
+      open[0]?.end(error);
+      for (const watch of watches) {
+        assert.equal(await watch.ended, 'end');
+        assert.equal(String(watch.bytes()), event + error);
+      }
+      remove();
+      const again = await namespace.watch();
+      namespace.write('again');
+      await again.untilNamed('again');
+    });
+  }
+});
+
+test('an event of thousands of pieces, with pauses between them, comes whole', async () => {
+  const namespace = new WatchedNamespace(stack);
+  const from = server.version;
+  const event = `{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"${from + 1}"},"data":{"text":"${'é'.repeat(3000)}"}}}\n`;
+  const bytes = Buffer.from(event);
+  const remove = server.intercept(async (request, response) => {
+    if (request.url?.startsWith(namespace.path) !== true) return false;
+    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+    for (let at = 0; at < bytes.length; at += 3) {
+      response.write(bytes.subarray(at, at + 3));
+      if (at % 300 === 0) await delay(0);
+    }
+    return true;
+  });
+  for (const watch of await namespace.watchMany(2, { from })) {
+    await watch.until(1);
+    assert.deepEqual(watch.bytes(), bytes);
+  }
+  remove();
+});
+
+test('versions are numbers of any length', async () => {
+  const namespace = new WatchedNamespace(stack);
+  const versions = [
+    '9',
+    '10',
+    '18446744073709551615',
+    '18446744073709551616',
+    '99999999999999999999',
+    `1${'0'.repeat(20)}`,
+  ];
+  const event = (version: string) =>
+    `{"type":"MODIFIED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"${version}"}}}\n`;
+  const open: ServerResponse[] = [];
+  const remove = server.intercept((request, response) => {
+    if (request.url?.startsWith(namespace.path) !== true) return false;
+    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+    open.push(response);
+    return true;
+  });
+  const first = await namespace.watch({ from: 8 });
+  for (const version of versions) open[0]?.write(event(version));
+  await first.until(versions.length);
+  assert.equal(String(first.bytes()), versions.map(event).join(''));
+  for (const [index, from] of versions.entries()) {
+    const joined = await namespace.watch({ from });
+    await joined.until(versions.length - index - 1);
+    assert.equal(
+      String(joined.bytes()),
+      versions
+        .slice(index + 1)
+        .map(event)
+        .join(''),
+    );
+  }
+  assert.equal(open.length, 1);
+  remove();
+});

@@ -1,0 +1,420 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { editKubeconfig, type KubeconfigEdit } from '../support/edited-kubeconfig.js';
+import { eventually } from '../support/eventually.js';
+import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { startInProcess } from '../support/in-process.js';
+import type { Scope } from '../support/scope.js';
+import { type StackOptions, startStack } from '../support/stack.js';
+import type { WatchClient } from '../support/watch-client.js';
+import { forms, type Watched, WatchedNamespace } from '../support/watched-namespace.js';
+
+const quietObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'quiet' } } as const;
+
+function start(scope: Scope, options: Omit<StackOptions, 'run'> = {}) {
+  const { flags = [], ...rest } = options;
+  return startStack(scope, { ...rest, flags: ['--share-watches', ...flags], run: startInProcess });
+}
+
+const [http1, http2] = await Promise.all([
+  startStack({ after }, { flags: ['--share-watches'], env: { DISABLE_HTTP2: '1' } }),
+  startStack({ after }, { flags: ['--share-watches'] }),
+]);
+
+/** Clients that began at different versions, and one that asked for bookmarks. */
+async function openClients(stack: Watched) {
+  const namespace = new WatchedNamespace(stack);
+  const from = stack.server.version;
+  const watches = await namespace.watchMany(2, { from });
+  const first = namespace.write('first');
+  watches.push(await namespace.watch({ from: first }));
+  watches.push(await namespace.watch({ from, query: '&allowWatchBookmarks=true' }));
+  for (const watch of watches) if (watch !== watches[2]) await watch.untilNamed('first');
+  assert.equal(namespace.upstream().length, 1);
+  return { namespace, from, watches };
+}
+
+/** Names of the objects in a watch's events, without bookmarks. */
+function names(watch: WatchClient): (string | undefined)[] {
+  return watch
+    .events()
+    .filter(({ type }) => type !== 'BOOKMARK')
+    .map(({ object }) => object.metadata.name);
+}
+
+/** Asserts that clients have noticed nothing: they are open, and each has had every event once. */
+async function assertUnnoticed(
+  { namespace, watches }: Awaited<ReturnType<typeof openClients>>,
+  expected: readonly string[],
+): Promise<void> {
+  namespace.write('last');
+  for (const watch of watches) await watch.untilNamed('"last"');
+  const all = [...expected, 'last'];
+  assert.deepEqual(watches.map(names), [['first', ...all], ['first', ...all], all, ['first', ...all]]);
+  assert.deepEqual(
+    watches.map(watch => watch.state()),
+    watches.map(() => 'open'),
+  );
+  for (const watch of watches) watch.close();
+}
+
+for (const [version, stack] of [
+  ['HTTP/1.1', http1],
+  ['HTTP/2', http2],
+] as const) {
+  const { server } = stack;
+  describe(`clients notice nothing where the upstream watch over ${version}`, { concurrency: false }, () => {
+    test('is one of an API server that is killed and started again', async () => {
+      const clients = await openClients(stack);
+      await server.kill();
+      clients.namespace.writeAll('a', 'b');
+      await server.restart();
+      await clients.namespace.untilUpstream(1);
+      clients.namespace.write('c');
+      await assertUnnoticed(clients, ['a', 'b', 'c']);
+    });
+
+    test('is one of an API server that stops properly and is started again', async () => {
+      const clients = await openClients(stack);
+      await server.close();
+      clients.namespace.write('a');
+      await server.restart();
+      await assertUnnoticed(clients, ['a']);
+    });
+
+    test('is cut, ended properly, and cut again', async () => {
+      const clients = await openClients(stack);
+      for (const [index, end] of [
+        () => server.cut(),
+        () => server.endWatches(),
+        () => server.cut(),
+      ].entries()) {
+        end();
+        clients.namespace.write(`n${index}`);
+        for (const watch of clients.watches) await watch.untilNamed(`"n${index}"`);
+      }
+      assert.equal(clients.namespace.upstream().length, 4);
+      await assertUnnoticed(clients, ['n0', 'n1', 'n2']);
+    });
+
+    test('is cut in the middle of an event', async () => {
+      const clients = await openClients(stack);
+      const next = server.version + 1;
+      let broken = 0;
+      const remove = server.intercept((request, response) => {
+        if (request.url?.includes(clients.namespace.path) !== true || broken > 1) return false;
+        broken += 1;
+        const half = `{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"half","resourceVersion":"${next}`;
+        response.writeHead(200, { 'Content-Type': 'application/json' });
+        response.write(half, () => response.destroy());
+        return true;
+      });
+      server.cut();
+      await eventually('two broken watches', () => broken === 2);
+      clients.namespace.write('whole');
+      await assertUnnoticed(clients, ['whole']);
+      remove();
+    });
+
+    test('is answered 503, 429 and 500 at first when it is opened again', async () => {
+      const clients = await openClients(stack);
+      const codes = [503, 429, 500, 504];
+      const remove = server.intercept((request, response) => {
+        if (request.url?.includes(clients.namespace.path) !== true) return false;
+        const code = codes.shift();
+        if (code === undefined) return false;
+        response.writeHead(code, { 'Content-Type': 'application/json' }).end('{"kind":"Status"}\n');
+        return true;
+      });
+      server.endWatches();
+      clients.namespace.write('a');
+      await assertUnnoticed(clients, ['a']);
+      assert.deepEqual(codes, []);
+      remove();
+    });
+  });
+}
+
+test('GOAWAY leaves an upstream watch as it is, and its end is not noticed either', async () => {
+  const clients = await openClients(http2);
+  http2.server.goAway();
+  clients.namespace.write('a');
+  for (const watch of clients.watches) await watch.untilNamed('"a"');
+  http2.server.endWatches();
+  clients.namespace.write('b');
+  await assertUnnoticed(clients, ['a', 'b']);
+});
+
+test('clients notice nothing of the API server’s own timeouts', async t => {
+  const stack = await start(t, { server: { watchTimeout: [20, 60] } });
+  const namespace = new WatchedNamespace(stack);
+  const from = stack.server.version;
+  const watches = await namespace.watchMany(2, { from });
+  const expected: string[] = [];
+  while (namespace.upstream().length < 4) {
+    expected.push(`n${expected.length}-`);
+    namespace.write(expected.at(-1) as string);
+    for (const watch of watches) await watch.untilNamed(`"${expected.at(-1)}"`);
+  }
+  for (const watch of watches) {
+    assert.deepEqual(names(watch), expected);
+    assert.equal(watch.state(), 'open');
+  }
+});
+
+test('a Table’s clients get no columns again after a resumption, and those that join then get them once', async () => {
+  const namespace = new WatchedNamespace(http2);
+  const headers = { Accept: forms.table };
+  const watch = await namespace.watch({ headers });
+  namespace.write('a');
+  await watch.untilNamed('"a"');
+  await http2.server.restart();
+  const joined = await namespace.watch({ headers });
+  namespace.writeAll('b', 'c');
+  for (const client of [watch, joined]) await client.untilNamed('"c"');
+  const columns = (client: WatchClient) =>
+    client.events().map(({ object }) => object.columnDefinitions?.length ?? null);
+  assert.deepEqual(columns(watch), [3, null, null]);
+  assert.deepEqual(columns(joined), [3, null]);
+});
+
+test('a client that joins while the API server is away waits for it and gets everything', async () => {
+  const clients = await openClients(http2);
+  await http2.server.kill();
+  const joining = clients.namespace.watch({ from: clients.from });
+  clients.namespace.write('a');
+  await http2.server.restart();
+  const joined = await joining;
+  if (joined.status === 200) {
+    await joined.untilNamed('"a"');
+    assert.deepEqual(names(joined), ['first', 'a']);
+  } else {
+    // It may be told what a watch of its own would be told.
+    assert.equal(joined.status, 502);
+  }
+  await assertUnnoticed(clients, ['a']);
+});
+
+describe('an API server that has forgotten its history', { concurrency: false }, () => {
+  test('ends every client with its 410 Expired', async () => {
+    const clients = await openClients(http2);
+    await http2.server.kill();
+    clients.namespace.writeAll('a', 'b');
+    http2.server.compact();
+    await http2.server.restart();
+    for (const watch of clients.watches) {
+      assert.equal(await watch.ended, 'end');
+      const last = watch.events().at(-1);
+      assert.deepEqual([last?.type, last?.object.kind, last?.object.code], ['ERROR', 'Status', 410]);
+      assert.deepEqual(
+        names(watch).filter(name => name !== undefined),
+        watch === clients.watches[2] ? [] : ['first'],
+      );
+    }
+    const again = await clients.namespace.watch();
+    clients.namespace.write('again');
+    await again.untilNamed('again');
+  });
+
+  test('is not noticed where bookmarks have kept the version fresh', async t => {
+    const stack = await start(t, { server: { bookmarkInterval: 20 } });
+    const clients = await openClients(stack);
+    stack.server.write(quietObject);
+    const { version } = stack.server;
+    const isFresh = () =>
+      clients.watches[3]
+        ?.events()
+        .some(
+          ({ type, object }) => type === 'BOOKMARK' && Number(object.metadata.resourceVersion) >= version,
+        );
+    await eventually('a bookmark of the new version', () => isFresh() === true);
+    await stack.server.kill();
+    stack.server.compact();
+    await stack.server.restart();
+    await clients.namespace.untilUpstream(1);
+    await assertUnnoticed(clients, []);
+  });
+});
+
+test('an API server with a restored store tells each client what it tells one of its own', async () => {
+  const { server } = http2;
+  const backup = server.backup();
+  const clients = await openClients(http2);
+  clients.namespace.writeAll('a', 'b', 'c');
+  for (const watch of clients.watches) await watch.untilNamed('"c"');
+  const { version } = server;
+  await server.kill();
+  server.restore(backup);
+  await server.restart();
+  const direct = await clients.namespace.direct({ from: version });
+  await eventually(
+    'an end, or another upstream watch',
+    () =>
+      clients.watches.every(watch => watch.state() !== 'open') || clients.namespace.openUpstream().length > 0,
+  );
+  // A real API server is silent until its versions have passed the client's.
+  while (server.version < version) server.write(quietObject);
+  clients.namespace.write('later');
+  await direct.untilNamed('later');
+  for (const watch of clients.watches) {
+    await watch.untilNamed('later');
+    assert.deepEqual(watch.frames().at(-1), direct.frames().at(-1));
+  }
+});
+
+describe('an API server that refuses the watch from now on', { concurrency: false }, () => {
+  for (const code of [401, 403, 404]) {
+    test(`with ${code} ends its clients, and who comes then gets this answer`, async () => {
+      const clients = await openClients(http2);
+      const body = `{"kind":"Status","code":${code}}\n`;
+      const remove = http2.server.intercept((request, response) => {
+        if (request.url?.includes(clients.namespace.path) !== true) return false;
+        response.writeHead(code, { 'Content-Type': 'application/json' }).end(body);
+        return true;
+      });
+      http2.server.endWatches();
+      for (const watch of clients.watches) {
+        await watch.ended;
+        assert.deepEqual(names(watch), watch === clients.watches[2] ? [] : ['first']);
+      }
+      const late = await clients.namespace.watch();
+      assert.equal(late.status, code);
+      remove();
+      const again = await clients.namespace.watch();
+      clients.namespace.write('again');
+      await again.untilNamed('again');
+    });
+  }
+});
+
+describe('where nothing helps', { concurrency: true }, () => {
+  test('clients are cut after --share-watches-resume, and not before', async t => {
+    const stack = await start(t, { flags: ['--share-watches-resume=1s'] });
+    const clients = await openClients(stack);
+    await stack.server.kill();
+    const started = performance.now();
+    for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
+    assert.ok(performance.now() - started > 900);
+    await stack.server.restart();
+    const again = await clients.namespace.watch();
+    clients.namespace.write('again');
+    await again.untilNamed('again');
+  });
+
+  test('and the API server takes connections but answers nothing, clients are cut too', async t => {
+    const stack = await start(t, { flags: ['--share-watches-resume=1s'] });
+    const clients = await openClients(stack);
+    const held: ServerResponse[] = [];
+    stack.server.intercept((request, response) => {
+      if (request.url?.includes(clients.namespace.path) !== true) return false;
+      held.push(response);
+      return true;
+    });
+    stack.server.endWatches();
+    for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
+    for (const response of held) response.destroy();
+  });
+
+  test('--share-watches-resume=0 ends clients at once', async t => {
+    const stack = await start(t, { flags: ['--share-watches-resume=0s'] });
+    const clients = await openClients(stack);
+    stack.server.cut();
+    for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
+  });
+});
+
+/** A stack whose kubeconfig's user has a token; each token is the user of its name. */
+async function startWithTokens(scope: Scope, user: Readonly<Record<string, unknown>>) {
+  const groups = ['system:masters'];
+  const tokens = {
+    one: { username: 'one', groups },
+    new: { username: 'one', groups },
+    two: { username: 'two', groups },
+  } as Record<string, { username: string; groups: string[] }>;
+  const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
+  scope.after(() => server.kill());
+  const stack = await start(scope, { server, user });
+  /** Changes the kubeconfig, and waits until the program has read it. */
+  const edit = async (edited: KubeconfigEdit) => {
+    await editKubeconfig(stack.kubeconfig, edited);
+    await eventually('the reload', () =>
+      stack.proxy.log().some(({ msg }) => msg === 'configuration reloaded'),
+    );
+  };
+  return { ...stack, tokens, edit };
+}
+
+describe('a kubeconfig that changes', { concurrency: true }, () => {
+  test('to a new token of the same file goes on: a rotated credential is the same identity', async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, 'one');
+    const stack = await startWithTokens(t, { tokenFile });
+    const clients = await openClients(stack);
+    await writeFile(`${tokenFile}.new`, 'new');
+    await rename(`${tokenFile}.new`, tokenFile);
+    delete stack.tokens['one'];
+    stack.server.cut();
+    clients.namespace.write('a');
+    await assertUnnoticed(clients, ['a']);
+    assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], 'Bearer new');
+  });
+
+  test('to another user ends clients as cut when the upstream watch ends, and nobody new joins them', async t => {
+    const stack = await startWithTokens(t, { token: 'one' });
+    const clients = await openClients(stack);
+    await stack.edit({ user: { token: 'two' } });
+    const again = await clients.namespace.watch({ from: clients.from });
+    assert.equal(clients.namespace.upstream().length, 2);
+    assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], 'Bearer two');
+    stack.server.cut();
+    for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
+    clients.namespace.write('again');
+    await again.untilNamed('again');
+  });
+
+  test('to impersonation does so too', async t => {
+    const stack = await startWithTokens(t, { token: 'one' });
+    const clients = await openClients(stack);
+    await stack.edit({ user: { as: 'jane', 'as-groups': ['system:masters'] } });
+    await clients.namespace.watch();
+    assert.equal(clients.namespace.upstream().at(-1)?.headers['impersonate-user'], 'jane');
+    stack.server.endWatches();
+    for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
+    const identities = clients.namespace.upstream().map(({ headers }) => headers['impersonate-user']);
+    assert.deepEqual(identities.slice(0, 2), [undefined, 'jane']);
+    assert.ok(identities.slice(2).every(user => user === 'jane'));
+  });
+
+  test('to another server does so too, though its versions would fit', async t => {
+    const stack = await startWithTokens(t, { token: 'one' });
+    const other: FakeApiServer = await startFakeApiServer({
+      clientCertificates: 'optional',
+      tokens: stack.tokens,
+    });
+    t.after(() => other.kill());
+    const clients = await openClients(stack);
+    await stack.edit({ cluster: { server: other.url } });
+    await stack.server.kill();
+    for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
+    assert.deepEqual(other.watches, []);
+    const moved = new WatchedNamespace({ server: other, proxy: stack.proxy });
+    const watch = await moved.watch();
+    moved.write('there');
+    await watch.untilNamed('there');
+  });
+
+  test('in nothing that matters is not noticed', async t => {
+    const stack = await startWithTokens(t, { token: 'one' });
+    const clients = await openClients(stack);
+    await stack.edit({ cluster: { extensions: [] } });
+    stack.server.cut();
+    clients.namespace.write('a');
+    await assertUnnoticed(clients, ['a']);
+  });
+});

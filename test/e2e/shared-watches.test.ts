@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { after, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import WebSocket from 'ws';
+import { eventually } from '../support/eventually.js';
+import { open as openRequest, send } from '../support/http-client.js';
+import { startInProcess } from '../support/in-process.js';
+import { startStack } from '../support/stack.js';
+import { openWatch } from '../support/watch-client.js';
+import { forms, type NamespaceWatch, type Watched, WatchedNamespace } from '../support/watched-namespace.js';
+
+// Everything may be impersonated and watched, so that a header which makes another identity reaches the API server.
+const server = { allow: () => true } as const;
+const [stack, unshared] = await Promise.all([
+  startStack({ after }, { server, flags: ['--share-watches'] }),
+  startStack({ after }, { server, run: startInProcess }),
+]);
+
+/** Opens watches one after the other, waits until each has seen an event, and counts those that the API server had. */
+async function watchesOf(questions: readonly NamespaceWatch[], of: Watched = stack): Promise<number> {
+  const namespace = new WatchedNamespace(of);
+  const from = of.server.version;
+  const watches = [];
+  for (const question of questions) watches.push(await namespace.watch({ from, ...question }));
+  for (const watch of watches) assert.equal(watch.status, 200);
+  namespace.write('seen');
+  for (const watch of watches) await watch.untilNamed('seen');
+  for (const watch of watches) watch.close();
+  return namespace.upstream().length;
+}
+
+test('without --share-watches each watch is one of the API server', async () => {
+  assert.equal(await watchesOf([{}, {}], unshared), 2);
+});
+
+describe('watches of the same', { concurrency: 4 }, () => {
+  const same: Readonly<Record<string, readonly NamespaceWatch[]>> = {
+    'the same query': [{}, {}, {}],
+    'another timeoutSeconds': [{}, { query: '&timeoutSeconds=300' }, { query: '&timeoutSeconds=0' }],
+    'another allowWatchBookmarks': [{}, { query: '&allowWatchBookmarks=true' }],
+    'the same Accept-Encoding': [
+      { headers: { 'Accept-Encoding': 'gzip' } },
+      { headers: { 'Accept-Encoding': 'gzip' } },
+    ],
+    'the same selectors': [
+      { query: '&labelSelector=app%3Dweb' },
+      { query: '&labelSelector=app%3Dweb&allowWatchBookmarks=false' },
+    ],
+    ...Object.fromEntries(
+      Object.entries(forms).map(([form, Accept]) => [
+        `the same form (${form})`,
+        [{ headers: { Accept } }, { headers: { Accept } }],
+      ]),
+    ),
+    ...Object.fromEntries(
+      Object.entries({
+        'User-Agent': 'other/1.0',
+        'X-Request-Id': 'b7e1',
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        tracestate: 'a=b',
+        'X-Forwarded-For': '192.0.2.7',
+        'X-Forwarded-Proto': 'https',
+        'Accept-Language': 'de',
+        'Cache-Control': 'no-cache',
+      }).map(([name, value]) => [`another ${name}`, [{}, { headers: { [name]: value } }]]),
+    ),
+  };
+  for (const [what, questions] of Object.entries(same)) {
+    test(`with ${what} share one of the API server`, async () => {
+      assert.equal(await watchesOf(questions), 1);
+    });
+  }
+});
+
+describe('watches of different things', { concurrency: 4 }, () => {
+  const different: Readonly<Record<string, readonly [NamespaceWatch, NamespaceWatch]>> = {
+    labelSelector: [{}, { query: '&labelSelector=app%3Dweb' }],
+    fieldSelector: [{}, { query: '&fieldSelector=metadata.name%3Dseen' }],
+    'values of labelSelector': [
+      { query: '&labelSelector=app%3Dweb' },
+      { query: '&labelSelector=app%21%3Dno' },
+    ],
+    'parameters that nobody knows': [{}, { query: '&unknown=1' }],
+    includeObject: [
+      { headers: { Accept: forms.table } },
+      { headers: { Accept: forms.table }, query: '&includeObject=Object' },
+    ],
+    'Accept-Encoding': [{}, { headers: { 'Accept-Encoding': 'gzip' } }],
+    'Accept of a Table': [{}, { headers: { Accept: forms.table } }],
+    'Accept of PartialObjectMetadata': [
+      { headers: { Accept: forms.json } },
+      { headers: { Accept: forms.partial } },
+    ],
+    'Accept of protobuf': [{ headers: { Accept: forms.json } }, { headers: { Accept: forms.protobuf } }],
+  };
+  for (const [what, questions] of Object.entries(different)) {
+    test(`by ${what} are two of the API server`, async () => {
+      assert.equal(await watchesOf(questions), 2);
+    });
+  }
+
+  test('by namespace are two of the API server', async () => {
+    const [one, other] = [new WatchedNamespace(stack), new WatchedNamespace(stack)];
+    const [first, second] = [await one.watch(), await other.watch()];
+    one.write('mine');
+    other.write('yours');
+    await first.untilNamed('mine');
+    await second.untilNamed('yours');
+    assert.deepEqual([first.frames().length, second.frames().length], [1, 1]);
+    assert.deepEqual([one.upstream().length, other.upstream().length], [1, 1]);
+  });
+});
+
+describe('a watch passes unshared', { concurrency: 4 }, () => {
+  const odd: Readonly<Record<string, string>> = {
+    'no version': 'watch=true',
+    'an empty version': 'watch=true&resourceVersion=',
+    'version 0': 'watch=true&resourceVersion=0',
+    sendInitialEvents:
+      'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true',
+    'sendInitialEvents and a version':
+      'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=1',
+    'two versions': 'watch=true&resourceVersion=VERSION&resourceVersion=1',
+    'a timeoutSeconds that is no number': 'watch=true&resourceVersion=VERSION&timeoutSeconds=x',
+    'two of timeoutSeconds': 'watch=true&resourceVersion=VERSION&timeoutSeconds=300&timeoutSeconds=500',
+    'a broken escape': 'watch=true&resourceVersion=VERSION&labelSelector=%',
+  };
+  for (const [what, query] of Object.entries(odd)) {
+    test(`with ${what}, and its query as it is`, async () => {
+      const namespace = new WatchedNamespace(stack);
+      const target = `${namespace.path}?${query.replace('VERSION', `${stack.server.version}`)}`;
+      const watches = [await openWatch(stack.proxy.url + target), await openWatch(stack.proxy.url + target)];
+      assert.equal(watches[0]?.status, watches[1]?.status);
+      assert.deepEqual(
+        namespace.upstream().map(({ rawUrl }) => rawUrl),
+        [target, target],
+      );
+    });
+  }
+
+  const headers: Readonly<Record<string, string>> = {
+    Authorization: 'Bearer of-the-client',
+    AUTHORIZATION: 'Basic YTpi',
+    'Impersonate-User': 'jane',
+    'impersonate-user': 'system:serviceaccount:default:default',
+    'X-Remote-User': 'jane',
+    'X-Remote-Group': 'system:masters',
+    'X-Remote-Extra-Scopes': 'all',
+    'X-Remote-Uid': '7',
+    Cookie: 'session=1',
+    'X-HTTP-Method-Override': 'GET',
+    'X-Unknown': '1',
+    Range: 'bytes=0-',
+    'If-None-Match': '"1"',
+    Impersonate_User: 'jane',
+    X_Remote_User: 'jane',
+    'Proxy-Authorization': 'Basic YTpi',
+  };
+  for (const [name, value] of Object.entries(headers)) {
+    test(`with the header ${name}`, async () => {
+      const namespace = new WatchedNamespace(stack);
+      const from = stack.server.version;
+      const shared = await namespace.watch({ from });
+      const before = namespace.upstream().length;
+      const own = await namespace.watchMany(2, { from, headers: { [name]: value } });
+      // Some headers make the program refuse a request, which joins nothing either.
+      const served = own.filter(({ status }) => status === 200);
+      assert.equal(namespace.upstream().length - before, served.length === 0 ? 0 : 2);
+      namespace.write('seen');
+      for (const watch of [shared, ...served]) await watch.untilNamed('seen');
+    });
+  }
+
+  test('with several headers that make an identity', async () => {
+    const headers = {
+      'Impersonate-User': 'jane',
+      'Impersonate-Group': ['dev', 'ops'],
+      'Impersonate-Uid': '7',
+      'Impersonate-Extra-Scopes': 'all',
+    };
+    assert.equal(await watchesOf([{ headers }, { headers }, {}]), 3);
+  });
+
+  test('with a body', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const target = namespace.target();
+    for (const body of ['{}', '{}']) (await openRequest(stack.port, target, { body })).destroy();
+    assert.equal(namespace.upstream().length, 2);
+  });
+
+  test('that is a HEAD, which has no events', async () => {
+    const namespace = new WatchedNamespace(stack);
+    for (let sent = 1; sent <= 2; sent += 1) {
+      const { status, text } = await send(stack.port, namespace.target(), { method: 'HEAD' });
+      assert.deepEqual([status, text], [200, '']);
+      assert.equal(namespace.upstream().length, sent);
+    }
+  });
+
+  test('over WebSocket', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const plain = await namespace.watch();
+    const messages: string[] = [];
+    const sockets = [1, 2].map(() => new WebSocket(`ws://127.0.0.1:${stack.port}${namespace.target()}`));
+    for (const socket of sockets) socket.on('message', data => messages.push(String(data)));
+    await eventually('all watches', () => namespace.openUpstream().length === 3);
+    namespace.write('seen');
+    await plain.untilNamed('seen');
+    await eventually('both messages', () => messages.length === 2);
+    assert.equal(messages[0], String(plain.frames()[0]));
+    for (const socket of sockets) socket.terminate();
+  });
+});
+
+/** Answers the watches of a namespace by itself. */
+function answerWatches(namespace: WatchedNamespace, answer: (response: ServerResponse) => void): void {
+  stack.server.intercept((request, response) => {
+    if (request.url?.startsWith(namespace.path) !== true) return false;
+    answer(response);
+    return true;
+  });
+}
+
+describe('what is no stream of events', { concurrency: 4 }, () => {
+  for (const status of [400, 401, 403, 404, 406, 410, 429, 500, 503, 504]) {
+    test(`but an answer of ${status} comes to each client as it is`, async () => {
+      const namespace = new WatchedNamespace(stack);
+      const body = `{"kind":"Status","code":${status}}\n`;
+      answerWatches(namespace, response =>
+        response
+          .writeHead(status, {
+            'Content-Type': 'application/json',
+            'Content-Length': body.length,
+            ...(status === 429 && { 'Retry-After': '7' }),
+          })
+          .end(body),
+      );
+      for (const watch of await namespace.watchMany(2)) {
+        assert.equal(await watch.ended, 'end');
+        assert.equal(watch.status, status);
+        assert.equal(String(watch.bytes()), body);
+        if (status === 429) assert.equal(watch.headers['retry-after'], '7');
+      }
+    });
+  }
+
+  const event = (version: string) =>
+    `{"type":"ADDED","object":{"kind":"Thing","apiVersion":"x/v1","metadata":{"name":"a","resourceVersion":${version}}}}\n`;
+  const bodies: Readonly<Record<string, readonly [type: string, body: string | Buffer, encoding?: string]>> =
+    {
+      'versions that are no decimal numbers': [
+        'application/json',
+        event('"2026-11-25T08:00:00Z"') + event('"abc"'),
+      ],
+      'events without versions': ['application/json', '{"type":"ADDED","object":{"metadata":{}}}\n'],
+      'types that nobody knows': ['application/json', '{"type":"NEW","object":{"metadata":{}}}\n'],
+      'no JSON': ['application/json', 'well, no\n'],
+      'indented JSON': ['application/json', '{\n "type": "ADDED"\n}\n'],
+      CBOR: ['application/cbor-seq', Buffer.from([0xa1, 0x61, 0x61, 0x01])],
+      'plain text': ['text/plain', 'one\ntwo\n'],
+      'a Content-Encoding': ['application/json', gzipSync(event('"9999999"')), 'gzip'],
+      'protobuf that is none': ['application/vnd.kubernetes.protobuf;stream=watch', '\0\0\0\x03abc'],
+    };
+  for (const [what, [type, body, encoding]] of Object.entries(bodies)) {
+    test(`because of ${what} comes as it is to each client, at the latest when it asks again`, async () => {
+      const namespace = new WatchedNamespace(stack);
+      const open: ServerResponse[] = [];
+      answerWatches(namespace, response => {
+        open.push(response);
+        response.writeHead(200, { 'Content-Type': type, ...(encoding && { 'Content-Encoding': encoding }) });
+        response.write(body);
+      });
+      const from = stack.server.version;
+      // Whoever waits for the first event of a shared watch is cut when nobody understands it, and has none of it.
+      for (const watch of await namespace.watchMany(2, { from })) {
+        await eventually('an end, or the body', () => watch.state() === 'cut' || watch.bytes().length > 0);
+        if (watch.state() === 'cut') assert.deepEqual(watch.bytes(), Buffer.alloc(0));
+      }
+      const watches = await namespace.watchMany(3, { from });
+      for (const watch of watches) {
+        await eventually('the body', () => watch.bytes().length >= body.length);
+        assert.deepEqual(watch.bytes(), Buffer.from(body as string));
+        assert.equal(watch.state(), 'open');
+      }
+      assert.ok(open.length >= 4);
+      for (const response of open) response.end();
+      for (const watch of watches) assert.equal(await watch.ended, 'end');
+    });
+  }
+});
+
+describe('the watch of the API server', { concurrency: true }, () => {
+  test('ends a little after its last client has gone', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const watches = await namespace.watchMany(3);
+    await namespace.untilUpstream(1);
+    for (const watch of watches) watch.close();
+    await namespace.untilUpstream(0);
+  });
+
+  test('goes on where a page that is loaded again leaves it and comes back', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = stack.server.version;
+    for (let load = 0; load < 3; load += 1) {
+      const watch = await namespace.watch({ from });
+      namespace.write(`load-${load}-`);
+      await watch.untilNamed(`load-${load}-`);
+      watch.close();
+      await watch.ended;
+    }
+    assert.equal(namespace.upstream().length, 1);
+  });
+
+  test('asks for bookmarks, from the version of its first client, without an end of its own', async () => {
+    const namespace = new WatchedNamespace(stack);
+    const from = stack.server.version;
+    await namespace.watch({ from, query: '&timeoutSeconds=300&labelSelector=app%3Dweb' });
+    const { searchParams } = new URL(namespace.upstream()[0]?.rawUrl ?? '', 'http://x');
+    assert.equal(searchParams.get('resourceVersion'), `${from}`);
+    assert.equal(searchParams.get('labelSelector'), 'app=web');
+    assert.match(searchParams.get('allowWatchBookmarks') ?? '', /^(true|1)$/);
+    assert.notEqual(searchParams.get('timeoutSeconds'), '300');
+  });
+});

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { configMap } from '../support/config-maps.js';
+import { eventually } from '../support/eventually.js';
+import { heapInUse, inspected } from '../support/garbage.js';
+import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
+import type { ProxyProcess } from '../support/proxy.js';
+import { createRandom } from '../support/random.js';
+import { residentBytes } from '../support/resident-memory.js';
+import { startStack } from '../support/stack.js';
+import type { WatchClient } from '../support/watch-client.js';
+import { WatchedNamespace } from '../support/watched-namespace.js';
+
+const long = process.env['ENDURANCE'] !== undefined;
+const seed = Number(process.env['SEED'] ?? 1);
+const megabyte = 1024 * 1024;
+
+function start(t: TestContext, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+  return startStack(t, {
+    server: { requestLogLimit: 100_000, watchHistory: 50_000 },
+    flags: ['--share-watches', '--log-requests=none', ...flags],
+    env,
+  });
+}
+
+/** Opens watches a few at a time: the backlog of a listener is finite. */
+async function openMany(
+  count: number,
+  open: (index: number) => Promise<WatchClient>,
+): Promise<WatchClient[]> {
+  const watches: WatchClient[] = [];
+  while (watches.length < count) {
+    const some = Array.from({ length: Math.min(50, count - watches.length) }, (_, index) =>
+      open(watches.length + index),
+    );
+    watches.push(...(await Promise.all(some)));
+  }
+  return watches;
+}
+
+test('thousands of clients have one upstream watch, notice no restart, and leave nothing behind', async t => {
+  const clients = long ? 3000 : 300;
+  const restarts = long ? 10 : 2;
+  const stack = await start(t, [], inspected);
+  const { server, proxy } = stack;
+  const run = async (count: number) => {
+    const namespace = new WatchedNamespace(stack);
+    const from = server.version;
+    const watches = await openMany(count, () => namespace.watch({ from }));
+    assert.equal(namespace.upstream().length, 1);
+    let written = 0;
+    for (let restart = 0; restart < restarts; restart += 1) {
+      for (let event = 0; event < 20; event += 1) {
+        namespace.write(`n${written}-`);
+        written += 1;
+        if (event === 10) await server.restart();
+      }
+      for (const watch of watches) await watch.until(written);
+    }
+    for (const watch of watches) {
+      assert.equal(watch.state(), 'open');
+      assert.ok(watch.bytes().equals(watches[0]?.bytes() as Buffer));
+      watch.close();
+    }
+    await namespace.untilUpstream(0);
+  };
+  await run(clients);
+  const before = { heap: await heapInUse(proxy), descriptors: openDescriptors(proxy.pid) };
+  await run(clients);
+  const heap = await settled(() => heapInUse(proxy), before.heap + megabyte);
+  const descriptors = openDescriptors(proxy.pid);
+  t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify({ heap, descriptors })}`);
+  assert.ok(heap - before.heap < megabyte, `the heap grew by ${heap - before.heap} bytes`);
+  assert.ok(descriptors <= before.descriptors + 5);
+});
+
+test('5 stalled readers beside 30 MB of events cost at most 60 MB, and the others get everything', async t => {
+  const stack = await start(t);
+  const { proxy } = stack;
+  const namespace = new WatchedNamespace(stack);
+  const from = stack.server.version;
+  const stalled = await namespace.watchMany(5, { from });
+  const readers = await namespace.watchMany(5, { from });
+  for (const watch of stalled) watch.pause();
+  const body = 'x'.repeat(100_000);
+  const write = async (count: number, written: number) => {
+    for (let index = 0; index < count; index += 1) {
+      namespace.write('large', { body, index: `${index}` });
+      if (index % 20 === 19) for (const watch of readers) await watch.until(written + index + 1);
+    }
+  };
+  // What the program needs for such events at all.
+  await write(20, 0);
+  const before = residentBytes(proxy.pid);
+  let most = before;
+  const rounds = long ? 10 : 1;
+  for (let round = 0; round < rounds; round += 1) {
+    await write(300, 20 + round * 300);
+    most = Math.max(most, residentBytes(proxy.pid));
+  }
+  t.diagnostic(`${Math.round((most - before) / megabyte)} MB more`);
+  assert.ok(most - before < 60 * megabyte, `${Math.round((most - before) / megabyte)} MB`);
+  for (const watch of readers) assert.equal(watch.state(), 'open');
+  for (const watch of stalled) {
+    watch.resume();
+    assert.equal(await watch.ended, 'cut');
+  }
+});
+
+/** Bytes that the program uses, without garbage: objects and buffers. */
+async function usedBytes(proxy: ProxyProcess): Promise<number> {
+  const heap = await heapInUse(proxy);
+  return heap + ((await ownMetrics(proxy.port)).get('nodejs_external_memory_bytes') ?? Number.NaN);
+}
+
+test('all rings together keep to --share-watches-buffer, however many watches there are', async t => {
+  const watches = long ? 2000 : 200;
+  const buffer = long ? 256 : 32;
+  const rounds = long ? 20 : 10;
+  const stack = await start(t, [`--share-watches-buffer=${buffer}Mi`], inspected);
+  const { server, proxy } = stack;
+  const namespace = new WatchedNamespace(stack);
+  const from = server.version;
+  const clients = await openMany(watches, index =>
+    namespace.watch({ from, query: `&fieldSelector=metadata.name%3Dn${index}-` }),
+  );
+  assert.equal(namespace.openUpstream().length, watches);
+  const body = 'x'.repeat(50_000);
+  const before = await usedBytes(proxy);
+  for (let round = 0; round < rounds; round += 1) {
+    for (let index = 0; index < watches; index += 1) {
+      server.write(configMap(namespace.name, `n${index}-`, { data: { body, round: `${round}` } }));
+      if (index % 50 === 49) {
+        const written = clients.slice(index - 49, index + 1);
+        for (const client of written) await client.until(round + 1);
+      }
+    }
+  }
+  const written = Math.round((watches * rounds * body.length) / megabyte);
+  const grown = Math.round(((await usedBytes(proxy)) - before) / megabyte);
+  t.diagnostic(`${written} MB of events, ${grown} MB more in memory`);
+  assert.ok(written > 2 * buffer);
+  assert.ok(grown > buffer / 2, 'the rings are used');
+  assert.ok(grown < buffer + 16, `${grown} MB`);
+  // The rings of other watches do not cost a client its events.
+  for (const client of clients) assert.equal(client.frames().length, rounds);
+});
+
+/** A client and what it has to get. */
+interface Member {
+  readonly watch: WatchClient;
+  readonly from: number;
+  readonly bookmarks: boolean;
+}
+
+describe(`clients that come and go while the API server fails (seed ${seed})`, { concurrency: 2 }, () => {
+  for (const env of [{}, { DISABLE_HTTP2: '1' }]) {
+    test(`get each event once and in order, ${JSON.stringify(env)}`, async t => {
+      const random = createRandom(seed);
+      const steps = long ? 4000 : 250;
+      const stack = await start(t, [], env);
+      const { server } = stack;
+      const namespace = new WatchedNamespace(stack);
+      const history: number[] = [];
+      let compacted = 0;
+      let members: Member[] = [];
+      const join = async () => {
+        const recent = history.at(-1 - random.below(Math.min(history.length, 30) || 1));
+        const from = random.chance(0.3) ? server.version : (recent ?? server.version);
+        const bookmarks = random.chance(0.3);
+        const query = bookmarks ? '&allowWatchBookmarks=true' : '';
+        const watch = await namespace.watch({ from, query }).catch(() => undefined);
+        if (watch?.status === 200) members.push({ watch, from, bookmarks });
+        else watch?.close();
+      };
+      const check = ({ watch, from }: Member) => {
+        const events = watch.events();
+        if (events.at(-1)?.type === 'ERROR') {
+          assert.equal(events.pop()?.object.code, 410);
+          assert.ok(compacted > from, 'a 410 without a compaction');
+        }
+        const versions = events
+          .filter(({ type }) => type !== 'BOOKMARK')
+          .map(({ object }) => Number(object.metadata.resourceVersion));
+        const expected = history.filter(version => version > from);
+        assert.deepEqual(versions, expected.slice(0, versions.length));
+        return expected.length - versions.length;
+      };
+      for (let step = 0; step < steps; step += 1) {
+        const kind = random.below(100);
+        if (kind < 50) history.push(namespace.write(`n${random.below(20)}-`));
+        else if (kind < 75) await join();
+        else if (kind < 85) members.splice(random.below(members.length || 1), 1)[0]?.watch.close();
+        else if (kind < 89) server.cut();
+        else if (kind < 93) server.endWatches();
+        else if (kind < 94) await server.restart();
+        else if (kind < 95) {
+          server.compact();
+          compacted = server.version;
+          server.cut();
+        } else await delay(random.below(5));
+        members = members.filter(member => {
+          if (member.watch.state() === 'open') return true;
+          check(member);
+          return false;
+        });
+      }
+      history.push(namespace.write('last'));
+      for (const member of members) {
+        await eventually('the last event', () => member.watch.state() !== 'open' || check(member) === 0);
+        check(member);
+      }
+      t.diagnostic(`${history.length} events, ${namespace.upstream().length} upstream watches`);
+      assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
+    });
+  }
+});

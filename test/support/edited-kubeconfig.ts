@@ -1,0 +1,17 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { parse, stringify } from 'yaml';
+
+/** Fields to set in a kubeconfig's first cluster and user; undefined takes one out. */
+export interface KubeconfigEdit {
+  readonly cluster?: Readonly<Record<string, unknown>>;
+  readonly user?: Readonly<Record<string, unknown>>;
+}
+
+/** Changes a kubeconfig, and writes it in one step. */
+export async function editKubeconfig(path: string, { cluster, user }: KubeconfigEdit): Promise<void> {
+  const content = parse(await readFile(path, 'utf8'));
+  Object.assign(content.clusters[0].cluster, cluster);
+  Object.assign(content.users[0].user, user);
+  await writeFile(`${path}.new`, stringify(JSON.parse(JSON.stringify(content))), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}

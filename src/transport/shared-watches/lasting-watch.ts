@@ -69,8 +69,10 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   #reader: EventReader | undefined;
   #contentType: string | undefined;
   #openedAt = 0;
-  /** Since when it is lost, and why; undefined before it was opened, and while a response goes on. */
-  #lost: { readonly at: number; readonly loss: Loss } | undefined;
+  /** How it was lost; undefined before it was opened, and while a response goes on. */
+  #loss: Loss | undefined;
+  /** What the last attempt has failed with; undefined while the next one waits for its response. */
+  #failure: Error | undefined;
   #failures = 0;
   /** Why it must not be sent: the session of the moment leads elsewhere. */
   #refusal: Error | undefined;
@@ -91,6 +93,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   }
 
   start(): void {
+    this.#failure = undefined;
     this.#trip = this.#parts.roundTripper.send(this, this);
   }
 
@@ -105,7 +108,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   /** Sends no further request. */
   resumeNoMore(): void {
     this.#isLast = true;
-    if (this.#lost !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
+    if (this.#loss !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
   }
 
   /** Makes the API server wait. */
@@ -129,7 +132,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     const response = { statusCode, statusMessage, headers };
     if (statusCode === 200) this.#begin(response);
-    else if (this.#lost === undefined || finalStatuses.has(statusCode)) this.#end('end');
+    else if (this.#loss === undefined || finalStatuses.has(statusCode)) this.#end('end');
     else this.#retry(new Error(`the API server answers ${statusCode}`));
     return this;
   }
@@ -141,13 +144,13 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
       this.#end(new UnsharableError('the response has a form that cannot be shared'));
       return;
     }
-    const lost = this.#lost;
-    this.#lost = undefined;
+    const loss = this.#loss;
+    this.#loss = undefined;
     this.#cancelDeadline();
     this.#reader = reader;
     this.#contentType = contentType;
     this.#openedAt = this.#parts.clock.now();
-    if (lost !== undefined) this.#handler.resumed(lost.loss);
+    if (loss !== undefined) this.#handler.resumed(loss);
     this.#handler.began(head);
   }
 
@@ -184,31 +187,29 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     if (this.#isOver) return;
     if (this.#reader !== undefined) this.#beginToResume(loss);
     // If it may not be sent at all, its clients send theirs by themselves: that is judged again for the session of the moment.
-    if (this.#lost === undefined) this.#end(this.#refusal === undefined ? error : 'end');
+    if (this.#loss === undefined) this.#end(this.#refusal === undefined ? error : 'end');
     else if (this.#refusal !== undefined || this.#isLast) this.#end(error);
     else this.#retry(error);
   }
 
   #beginToResume(loss: Loss): void {
     const { clock, resumeWithin } = this.#parts;
-    const now = clock.now();
-    if (now - this.#openedAt >= steadyAfter) this.#failures = 0;
-    this.#lost = { at: now, loss };
+    if (clock.now() - this.#openedAt >= steadyAfter) this.#failures = 0;
+    this.#loss = loss;
     this.#reader = undefined;
     // An API server may also take the request and never answer.
     this.#cancelDeadline = clock.schedule(resumeWithin, () =>
-      this.#end(new Error('the API server has not let the watch go on in time')),
+      this.#end(this.#failure ?? new Error('the API server has not let the watch go on in time')),
     );
   }
 
   #retry(error: Error): void {
     this.#drop();
-    const { clock, resumeWithin, random } = this.#parts;
+    this.#failure = error;
+    const { clock, random } = this.#parts;
     const delay = backoff(this.#failures, random);
     this.#failures += 1;
-    const { at } = this.#lost as { readonly at: number };
-    if (clock.now() + delay > at + resumeWithin) this.#end(error);
-    else this.#cancelRetry = clock.schedule(delay, () => this.start());
+    this.#cancelRetry = clock.schedule(delay, () => this.start());
   }
 
   #end(ending: Ending): void {

@@ -1,35 +1,45 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { projectFile } from '../support/project.js';
 
-const places = [
-  'Dockerfile',
-  'README.md',
-  'CHANGELOG.md',
-  'deploy/image/kustomization.yaml',
-  'deploy/helm/kube-api-proxy/Chart.yaml',
-];
+interface Manifest {
+  readonly version: string;
+  readonly scripts: Readonly<Record<string, string>>;
+}
+
+const manifest = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as Manifest;
+
+/** Every file of the project in which a release changes something, but those that npm changes. */
+async function filesWithVersion(): Promise<string[]> {
+  const deployed = await readdir(projectFile('deploy'), { recursive: true, withFileTypes: true });
+  const candidates = deployed
+    .filter(file => file.isFile())
+    .map(({ parentPath, name }) => relative(projectFile('.'), join(parentPath, name)));
+  const found = ['CHANGELOG.md'];
+  for (const file of ['Dockerfile', 'README.md', 'CONTRIBUTING.md', 'src/README.md', ...candidates]) {
+    if ((await readFile(projectFile(file), 'utf8')).includes(manifest.version)) found.push(file);
+  }
+  return found;
+}
 
 test('npm version writes the new version wherever the old one is', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'release-'));
   t.after(() => rm(folder, { recursive: true }));
-  for (const file of places) await cp(projectFile(file), join(folder, file));
-  const manifest = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
-    version: string;
-    scripts: Record<string, string>;
-  };
+  const files = await filesWithVersion();
+  assert.ok(files.length > 4, files.join());
+  for (const file of files) await cp(projectFile(file), join(folder, file));
   const script = 'deploy/release/write-version.ts';
   assert.ok(manifest.scripts['version']?.startsWith(`tsx ${script} && `));
   await writeFile(join(folder, 'package.json'), JSON.stringify({ ...manifest, version: '12.34.56-rc.1' }));
   const tsx = createRequire(import.meta.url).resolve('tsx');
   await promisify(execFile)(process.execPath, ['--import', tsx, projectFile(script)], { cwd: folder });
-  for (const file of places) {
+  for (const file of files) {
     const text = await readFile(join(folder, file), 'utf8');
     assert.ok(text.includes('12.34.56-rc.1'), file);
     if (file !== 'CHANGELOG.md') assert.ok(!text.includes(manifest.version), file);

@@ -55,7 +55,7 @@ const packed = await pack();
 const { version } = await readManifest(projectFile('package.json'));
 
 test('the package is the bundle with its licence and its list of what is in it, and nothing else', () => {
-  for (const file of ['dist/main.js', 'dist/sbom.cdx.json', 'LICENSE'])
+  for (const file of ['dist/main.js', 'dist/sbom.cdx.json', 'dist/THIRD-PARTY-LICENSES', 'LICENSE'])
     assert.ok(packed.files.includes(file), file);
   assert.deepEqual(packed.files.filter(file => !file.startsWith('dist/')).sort(), [
     'LICENSE',
@@ -96,18 +96,16 @@ test('the installed package needs no other to serve the API, also with what is l
   t.after(() => behindSocks.stop());
 });
 
+async function packedText(path: string): Promise<string> {
+  const args = ['--extract', '--to-stdout', '--file', packed.file, `package/${path}`];
+  return (await run('tar', args, { maxBuffer: 16 * 1024 * 1024 })).stdout;
+}
+
 test("the package's bill of materials names what is in the bundle, with licences, and no tool", async () => {
-  const { stdout } = await run('tar', [
-    '--extract',
-    '--to-stdout',
-    '--file',
-    packed.file,
-    'package/dist/sbom.cdx.json',
-  ]);
-  const bom = JSON.parse(stdout) as {
+  const bom = JSON.parse(await packedText('dist/sbom.cdx.json')) as {
     bomFormat: string;
     metadata: { component: { name: string; version: string } };
-    components: { name: string; licenses?: object[]; hashes?: object[] }[];
+    components: { name: string; version: string; licenses?: object[]; hashes?: object[] }[];
   };
   assert.equal(bom.bomFormat, 'CycloneDX');
   const { component } = bom.metadata;
@@ -126,7 +124,10 @@ test("the package's bill of materials names what is in the bundle, with licences
     assert.ok(names.includes(name), name);
   }
   for (const name of ['typescript', 'esbuild', 'knip', 'tsx']) assert.ok(!names.includes(name), name);
-  for (const { name, licenses = [], hashes = [] } of bom.components) {
+  const licences = await packedText('dist/THIRD-PARTY-LICENSES');
+  for (const { name, version, licenses = [], hashes = [] } of bom.components) {
     assert.deepEqual([name, licenses.length, hashes.length], [name, 1, 1]);
+    assert.ok(licences.includes(`${name} ${version} (`), name);
   }
+  assert.equal(licences.split(`\n\n${'-'.repeat(80)}\n\n`).length, bom.components.length);
 });

@@ -7,7 +7,7 @@ import { Histogram } from './histogram.js';
 type Leg = 'plain' | 'upgrade';
 
 /** Who ended a long-running request. */
-const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
+export const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
 export type EndReason = (typeof endReasons)[number];
 
 /** Connections to the API server, by what they are doing. */

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import pino from 'pino';
 import { escapeControls } from '../../../src/observability/log/control-characters.js';
 import { createRequestLines, type RequestLineFields } from '../../../src/observability/log/request-line.js';
+import { endReasons } from '../../../src/observability/metrics/traffic-metrics.js';
+import { projectFile } from '../../support/project.js';
 
 const every: RequestLineFields = {
   method: 'GET',
@@ -135,5 +138,19 @@ describe('the line about a request', () => {
       assert.equal((JSON.parse(Buffer.from(ours).toString()) as { path: string }).path, path);
       assertSame({ ...every, path: path.repeat(101) });
     }
+  });
+});
+
+describe('the document about the log', () => {
+  it('explains every field of a line', async () => {
+    const document = await readFile(projectFile('deploy/reference/metrics.md'), 'utf8');
+    const [, section = ''] = document.split('\n## The log\n');
+    const explained = [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`(\w+)`/g)].map(([, field]) => field),
+    );
+    const { ours } = bothLines(every);
+    const fields = [...Object.keys(JSON.parse(ours)), 'err', 'worker'];
+    assert.deepEqual(explained.sort(), fields.sort());
+    for (const reason of endReasons) assert.ok(section.includes(`\`${reason}\``), reason);
   });
 });

@@ -2,20 +2,22 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { delimiter } from 'node:path';
-import { requestApi } from './api-request.js';
+import { clusterObjects } from './demo/cluster-objects.js';
+import { definitions } from './demo/definitions.js';
+import { ClusterLife } from './demo/life.js';
 import { startFakeApiServer } from './fake-api-server.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { program } from './project.js';
+import { createRandom } from './random.js';
 
-/** Starts an API server in this process, with a namespace of its name, and writes a kubeconfig with a context of its name. */
-async function startCluster(name: string) {
-  const server = await startFakeApiServer({ clientCertificates: 'required' });
-  await requestApi(server, {
-    method: 'POST',
-    path: '/api/v1/namespaces',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }),
-  });
+/** Starts an API server in this process, with some hundred objects that change now and then, and writes a kubeconfig with a context of its name. */
+async function startCluster(name: string, seed: number) {
+  const random = createRandom(seed);
+  const server = await startFakeApiServer({ seed: false, customResources: definitions, watchHistory: 1_000 });
+  for (const object of clusterObjects(random)) server.write(object);
+  server.compact();
+  const life = new ClusterLife(server, random);
+  life.start();
   const kubeconfig = await writeKubeconfig({
     name,
     server: server.url,
@@ -23,7 +25,7 @@ async function startCluster(name: string) {
     certificate: server.clientCertificate.certificate,
     key: server.clientCertificate.key,
   });
-  return { name, server, kubeconfig };
+  return { name, server, life, kubeconfig };
 }
 
 const flags = process.argv.slice(2);
@@ -34,7 +36,7 @@ if (!flags.some(flag => /^(-p|--port|-u|--unix-socket)/.test(flag)) && (await is
 }
 
 // Runs the program as `npm start` does, with two API servers in this process.
-const clusters = [await startCluster('demo'), await startCluster('staging')];
+const clusters = [await startCluster('demo', 1), await startCluster('staging', 2)];
 const files = clusters.map(({ kubeconfig }) => kubeconfig.path).join(delimiter);
 
 process.stdout.write('Embedded API servers (TLS, client certificate required; objects live in memory):\n');
@@ -51,7 +53,8 @@ proxy.stdout.setEncoding('utf8').on('data', (text: string) => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => proxy.kill(signal));
 proxy.on('close', async code => {
-  for (const { server, kubeconfig } of clusters) {
+  for (const { server, life, kubeconfig } of clusters) {
+    life.close();
     await server.kill();
     await kubeconfig.remove();
   }
@@ -60,8 +63,10 @@ proxy.on('close', async code => {
 
 function thingsToTry(address: string): string {
   return `
-Things to try in another terminal:
-  curl http://${address}/api/v1/namespaces/default/pods
+Things to try:
+  http://${address}/-/ui/ in a browser: the API, live
+In another terminal:
+  curl http://${address}/api/v1/namespaces/shop/pods
   kubectl --server http://${address} get pods --all-namespaces --watch
   kubectl --server http://${address}/clusters/staging get namespaces
   curl http://${address}/-/clusters

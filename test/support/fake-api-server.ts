@@ -15,7 +15,7 @@ import { ApiTypes } from './fake-api-server/discovery.js';
 import { type Exchange, sendFailure, setCommonHeaders, setFlowHeaders } from './fake-api-server/exchange.js';
 import { Listener } from './fake-api-server/listener.js';
 import { serveNonResource } from './fake-api-server/non-resource.js';
-import type { KubeObject } from './fake-api-server/objects.js';
+import type { KubeObject, ObjectMeta } from './fake-api-server/objects.js';
 import type { FakeApiServerOptions } from './fake-api-server/options.js';
 import { PodRuntime } from './fake-api-server/pod-runtime.js';
 import { readAttributes, splitTarget } from './fake-api-server/request-attributes.js';
@@ -156,6 +156,16 @@ export class FakeApiServer {
   remove(object: KubeObject): void {
     const { namespace = '', name = '' } = object.metadata;
     this.#cluster.store.remove(this.#cluster.api.of(object), namespace, name);
+  }
+
+  /** An object as it is stored; undefined where there is none. */
+  read(apiVersion: string, kind: string, { namespace = '', name = '' }: ObjectMeta): KubeObject | undefined {
+    return this.#cluster.store.get(this.#cluster.api.of({ apiVersion, kind }), namespace, name);
+  }
+
+  /** All objects of a kind, or those of one namespace. */
+  list(apiVersion: string, kind: string, namespace = ''): readonly KubeObject[] {
+    return this.#cluster.store.list(this.#cluster.api.of({ apiVersion, kind }), namespace);
   }
 
   /** resourceVersion of the latest change. */

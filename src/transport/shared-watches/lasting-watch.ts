@@ -79,6 +79,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   #isOver = false;
   /** Whether the response that it has, or waits for, is the last one. */
   #isLast = false;
+  #isPaused = false;
   #cancelRetry: () => void = () => {};
   #cancelDeadline: () => void = () => {};
 
@@ -111,12 +112,14 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     if (this.#loss !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
   }
 
-  /** Makes the API server wait. */
+  /** Makes the API server wait, also after a loss. */
   pause(): void {
+    this.#isPaused = true;
     this.#trip?.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#trip?.resume();
   }
 
@@ -151,6 +154,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#contentType = contentType;
     this.#openedAt = this.#parts.clock.now();
     if (loss !== undefined) this.#handler.resumed(loss);
+    if (this.#isPaused) this.#trip?.pause();
     this.#handler.began(head);
   }
 

@@ -47,8 +47,9 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   #isLeaving = false;
   /** End of the ring when the watchers were last called. */
   #calledFor = 0;
-  /** Whether the API server waits until all clients have had their turn. */
+  /** Whether the API server waits for the clients. */
   #isPaused = false;
+  #awaitsTurns = false;
 
   constructor(parts: SharedWatchParts<Session>, request: WatchToShare<Session>, owner: WatchOwner) {
     this.#parts = parts;
@@ -115,10 +116,12 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   enter(watcher: Watcher): void {
     this.#owner.lingering.delete(this);
     this.#watchers.add(watcher);
+    if (this.#isPaused) this.#keepPace();
   }
 
   leave(watcher: Watcher): void {
     this.#watchers.delete(watcher);
+    if (this.#isPaused) this.#keepPace();
     if (this.#watchers.size > 0) return;
     if (this.#ending !== undefined) this.ring.clear();
     else if (this.#isLeaving) this.close();
@@ -141,6 +144,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   call(watcher: Watcher): void {
     this.#parts.turns.call(watcher);
     this.#parts.turns.run();
+    if (this.#isPaused) this.#keepPace();
   }
 
   began(head: WatchHead): void {
@@ -160,22 +164,32 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     this.#calledFor = this.ring.end;
     if (this.#narrower.size > 0) this.#takeOver();
     this.#callAll();
-    this.#waitForClients();
+    this.#keepPace();
   }
 
   /**
-   * What comes in many reads while thousands of clients wait for their turns would push events out of the ring that quick clients have not
-   * had. A client that does not read takes no time, so that nobody waits for it.
+   * Lets the API server wait while clients wait for their turns, and while none of them takes more: what comes meanwhile would push events
+   * out of the ring that the quickest client has not had. Nobody waits for a slower one.
    */
-  #waitForClients(): void {
+  #keepPace(): void {
     const { turns } = this.#parts;
-    if (this.#isPaused || !turns.isBehind) return;
-    this.#isPaused = true;
-    this.#upstream.pause();
-    turns.whenDone(() => {
-      this.#isPaused = false;
-      this.#upstream.resume();
-    });
+    if (turns.isBehind && !this.#awaitsTurns) {
+      this.#awaitsTurns = true;
+      turns.whenDone(() => {
+        this.#awaitsTurns = false;
+        this.#keepPace();
+      });
+    }
+    const waits = this.#awaitsTurns || this.#isStuck;
+    if (waits === this.#isPaused) return;
+    this.#isPaused = waits;
+    if (waits) this.#upstream.pause();
+    else this.#upstream.resume();
+  }
+
+  get #isStuck(): boolean {
+    for (const watcher of this.#watchers) if (!watcher.isPaused) return false;
+    return this.#watchers.size > 0;
   }
 
   resumed(loss: Loss): void {

@@ -177,6 +177,11 @@ export class Watcher implements RoundTrip, Turn {
     return type !== 'BOOKMARK' || this.#client.bookmarks;
   }
 
+  /** Whether its client takes nothing more for now. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   pause(): void {
     this.#isPaused = true;
   }

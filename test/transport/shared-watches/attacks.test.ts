@@ -285,6 +285,42 @@ describe('a burst of events', () => {
   });
 });
 
+describe('clients that read slowly', () => {
+  it('make the API server wait when none of them takes more, as each would by itself', async () => {
+    const { clock, counts, watch, open, join } = create({ buffer: 4_000 });
+    const [one, other] = [await open(), await join()];
+    one.trip?.pause();
+    watch(0).text(lines(101));
+    assert.equal(watch(0).isPaused, false, 'the other one takes more');
+    other.trip?.pause();
+    watch(0).text(lines(102));
+    assert.equal(watch(0).isPaused, true);
+    watch(0).fail();
+    clock.advance(0);
+    watch(1).open();
+    assert.equal(watch(1).isPaused, true, 'after a loss too');
+    one.trip?.resume();
+    assert.equal(watch(1).isPaused, false);
+    watch(1).text(lines(...Array.from({ length: 30 }, (_, index) => 103 + index)), 100);
+    assert.deepEqual([counts.lagged, one.lines.length], [1, 32]);
+    one.trip?.pause();
+    watch(1).text(lines(140));
+    assert.equal(watch(1).isPaused, true);
+    await join({ version: '140' });
+    assert.equal(watch(1).isPaused, false, 'a new one takes more');
+  });
+
+  it('keep no watch waiting that they have left', async () => {
+    const { watch, open } = create();
+    const client = await open();
+    client.trip?.pause();
+    watch(0).text(lines(101));
+    assert.equal(watch(0).isPaused, true);
+    client.trip?.abort();
+    assert.equal(watch(0).isPaused, false);
+  });
+});
+
 describe('the memory of Tables', () => {
   it('counts with both of their forms', async () => {
     const { budget, watch, open } = create();

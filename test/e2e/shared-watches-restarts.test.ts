@@ -327,12 +327,19 @@ describe('where nothing helps', { concurrency: true }, () => {
   });
 });
 
-/** A stack whose kubeconfig's user has a token; each token is the user of its name. */
+/** Tokens of one service account. */
+const [formerToken = '', renewedToken = ''] = ['a', 'b'].map(jti => {
+  const claims = JSON.stringify({ iss: 'issuer', sub: 'system:serviceaccount:default:proxy', jti });
+  return `e30.${Buffer.from(claims).toString('base64url')}.c2ln`;
+});
+
+/** A stack whose kubeconfig's user has a token. */
 async function startWithTokens(scope: Scope, user: Readonly<Record<string, unknown>>) {
   const groups = ['system:masters'];
   const tokens = {
     one: { username: 'one', groups },
-    new: { username: 'one', groups },
+    [formerToken]: { username: 'one', groups },
+    [renewedToken]: { username: 'one', groups },
     two: { username: 'two', groups },
   } as Record<string, { username: string; groups: string[] }>;
   const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
@@ -349,20 +356,20 @@ async function startWithTokens(scope: Scope, user: Readonly<Record<string, unkno
 }
 
 describe('a kubeconfig that changes', { concurrency: true }, () => {
-  test('to a new token of the same file goes on: a rotated credential is the same identity', async t => {
+  test('to a new token of the same account goes on: a rotated credential is the same identity', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
     t.after(() => rm(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');
-    await writeFile(tokenFile, 'one');
+    await writeFile(tokenFile, formerToken);
     const stack = await startWithTokens(t, { tokenFile });
     const clients = await openClients(stack);
-    await writeFile(`${tokenFile}.new`, 'new');
+    await writeFile(`${tokenFile}.new`, renewedToken);
     await rename(`${tokenFile}.new`, tokenFile);
-    delete stack.tokens['one'];
+    delete stack.tokens[formerToken];
     stack.server.cut();
     clients.namespace.write('a');
     await assertUnnoticed(clients, ['a']);
-    assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], 'Bearer new');
+    assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], `Bearer ${renewedToken}`);
   });
 
   test('to another user ends clients as cut when the upstream watch ends, and nobody new joins them', async t => {

@@ -6,7 +6,7 @@ import type { RequestContext } from '../request/context.js';
 import { type Check, callersMounts, type Guard, type GuardParts } from './guard.js';
 import { Rejection } from './rejection.js';
 
-/** A caller is known. */
+/** The caller is known. */
 export const authentication = {
   name: 'authentication',
   options: {},
@@ -20,8 +20,9 @@ export const authentication = {
 const challenge = { 'WWW-Authenticate': 'Bearer realm="kube-api-proxy"' };
 
 /**
- * Finds out who sends a request, and sets its `caller`, which may remain undefined where a credential is optional. Throws, or rejects, with a Rejection: 401 without a good credential, 403 for a
- * user that may not act here; or with another StatusError when the method itself fails.
+ * Finds out who sends a request, and sets its `caller`. The caller may remain undefined where a credential is optional. Throws, or rejects
+ * with, a Rejection: 401 without a valid credential, 403 for a user who may not act here. Another StatusError means that the method itself
+ * failed.
  */
 function createAuthenticationCheck(
   authentication: Authentication,
@@ -29,9 +30,9 @@ function createAuthenticationCheck(
   const message = `Unauthorized: this proxy takes no request without a credential that it knows; ${authentication.hints.join(', or ')}`;
   const toRejection = (error: unknown, { mount }: RequestContext): Error => {
     if (error instanceof IdentityError) return new Rejection(403, 'identity', error.message);
-    // Below /clusters/, a cluster that cannot say whose a token is would tell strangers that there is a context of its name.
+    // Below /clusters/, an error of a cluster would tell strangers that there is a context of this name.
     if (error instanceof StatusError && error.code >= 500 && !mount.namesContext) return error;
-    // What the credential lacks stays in the log; a client that guesses learns nothing of it.
+    // What is wrong with the credential is only logged: a client that guesses learns nothing from the answer.
     return new Rejection(401, 'unauthenticated', message, { headers: challenge, cause: error });
   };
   return request => {

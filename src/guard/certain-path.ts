@@ -1,21 +1,21 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 
-/** Names of groups, versions, resources, subresources and namespaces; external metrics, which are resources too, have capitals. */
+/** Names of groups, versions, resources, subresources and namespaces. External metrics, which are resources too, have capitals. */
 const field = /^[\w.:-]+$/;
-/** The API server's own paths have nothing else in them. */
+/** The API server's own paths contain nothing else. */
 const plainPath = /^\/*(?:[\w.~:-]+(?:\/[\w.~:-]+)*\/*)?$/;
 const apiInAnyCase = /^\/*apis?(?:\/|$)/i;
 const api = /^\/*apis?(?:\/|$)/;
 const emptySegment = /[^/]\/\/+[^/]/;
-/** Without it, what is read as the resource is the namespace, and what is read as the name is the resource. */
+/** Without a leading slash, the namespace would be read as the resource, and the resource as the name. */
 const emptyNamespace = /^\/*apis?\/(?:[^/]+\/){1,2}(?:(?:watch|proxy)\/)?namespaces\/\//;
-/** Kubernetes has no % in names (ValidatePathSegmentName), and nothing of its own a backslash, or `..` with parameters. */
+/** Kubernetes allows no % in names (ValidatePathSegmentName). None of its own names has a backslash, or `..` with parameters. */
 const uncertainSegment = /[%\\]|(?:^|\/)\.\.?;/;
 
 /**
- * Whether the fields of a RequestInfo are all that anybody could make of its path. An API server takes a path by the letter;
- * what stands before or behind it may merge slashes, decode a second time, cut off `;parameters` or ignore case, and then the
- * path is about something else. What follows a proxy subresource is another program's path, and may be anything.
+ * Whether the fields of a RequestInfo are the only possible reading of its path. An API server takes a path literally. A program before or
+ * behind it may merge slashes, decode a second time, cut off `;parameters` or ignore case; then the path means something else. What follows
+ * a proxy subresource is another program's path, and may be anything.
  */
 export function hasCertainFields(info: RequestInfo): boolean {
   const { path } = info;

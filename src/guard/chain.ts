@@ -4,7 +4,7 @@ import type { Mount } from '../request/mount.js';
 import { type AnswerFields, answered, type Check, type Guard, type GuardParts } from './guard.js';
 import { answerRules, guards } from './guards.js';
 
-/** A rule that reads no options leaves the others' alone. */
+/** A rule without options must not change the types of the others' options. */
 type ReadBy<Rule> = Rule extends { create(options: infer Options, parts: GuardParts): unknown }
   ? unknown extends Options
     ? never
@@ -14,7 +14,10 @@ type ReadBy<Rule> = Rule extends { create(options: infer Options, parts: GuardPa
 /** The options that the guards read. */
 export type GuardOptions = IntersectionOf<ReadBy<(typeof guards)[number] | (typeof answerRules)[number]>>;
 
-/** The guards that the options ask for, in their order. Those that are not in force, or do not judge a mount, cost its requests nothing. */
+/**
+ * The guards that the options turn on, in their order. A guard that is off, or does not judge a mount, costs the requests of that mount
+ * nothing.
+ */
 export class GuardChain {
   readonly #guards: readonly { readonly guard: Guard; readonly check: Check }[];
   readonly #answerFields: readonly AnswerFields[];
@@ -28,7 +31,7 @@ export class GuardChain {
     this.#answerFields = answerRules.flatMap(rule => rule.create(options, parts) ?? []);
   }
 
-  /** Puts the fields of the answer rules on whatever the answer will be. */
+  /** Adds the header fields of the answer rules to every answer. */
   addAnswerFields(request: RequestContext): void {
     for (const fieldsOf of this.#answerFields) {
       const fields = fieldsOf(request);
@@ -36,7 +39,10 @@ export class GuardChain {
     }
   }
 
-  /** Runs the guards, at once as long as none has to wait. `done` gets the first rejection, and is never called for a request that has ended. */
+  /**
+   * Runs the guards, without a delay as long as none has to wait. `done` gets the first rejection. It is never called for a request that
+   * has ended.
+   */
   judge(request: RequestContext, done: (rejection?: Error) => void): void {
     this.#run(this.#checksOf(request.mount), 0, request, done);
   }
@@ -47,7 +53,7 @@ export class GuardChain {
     request: RequestContext,
     done: (rejection?: Error) => void,
   ): void {
-    // The client has left while a guard waited: the request has ended, and nothing would release a slot that it took now.
+    // The client has left while a guard waited. The request has ended, and nothing would release a slot that it took now.
     if (request.hasEnded) return;
     try {
       for (let index = from; index < checks.length; index++) {
@@ -75,7 +81,7 @@ export class GuardChain {
   }
 }
 
-/** One answer is this program's own, and another the API server's, which is written past the reply. */
+/** The proxy writes its own answers through the reply, and those of the API server past it. */
 function addAnswerFields(request: RequestContext, fields: readonly string[]): void {
   const before = request.answerHeaders;
   request.answerHeaders = before === undefined ? fields : [...before, ...fields];

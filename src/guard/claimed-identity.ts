@@ -1,7 +1,7 @@
 import { type Check, everyMount, type Guard, type GuardParts } from './guard.js';
 import { Rejection } from './rejection.js';
 
-/** Where callers are authenticated, the credential alone says who sends a request. */
+/** Where callers are authenticated, only the credential says who sends a request. */
 export const claimedIdentity = {
   name: 'claimed identity',
   options: {},
@@ -12,13 +12,12 @@ export const claimedIdentity = {
   },
 } as const satisfies Guard;
 
-/** Fields that name the user to an API server that trusts the sender (RequestHeader authentication and impersonation). */
+/** Fields that name the user to an API server that trusts the sender (RequestHeader authentication, and impersonation). */
 const identityHeader = /^(?:impersonate|x-remote-(?:user|group|uid|extra))(?:-|s?$)/;
 
 /**
- * Rejects a request that names its user in a field beside its credential, or that has two credentials; for a proxy that authenticates
- * its callers. Spellings that some server takes for the same name (underscores, as CGI makes of hyphens, and other marks) count
- * as well. Throws a Rejection.
+ * For a proxy that authenticates its callers: rejects a request that names its user in a header field, or that has two credentials.
+ * Spellings that some servers take for the same name count too, such as underscores, which CGI makes of hyphens. Throws a Rejection.
  */
 export function rejectClaimedIdentity(rawHeaders: readonly string[]): void {
   let credentials = 0;

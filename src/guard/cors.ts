@@ -24,7 +24,7 @@ export const cors = {
   },
 } as const satisfies AnswerRule;
 
-/** Undefined where no page of another origin may use the API. */
+/** Undefined if no page of another origin may use the API. */
 export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions): CorsPolicy | undefined {
   if (corsAllowedOrigins === '') return undefined;
   return createCorsPolicy(validList(compileOriginList('list', corsAllowedOrigins)));
@@ -48,10 +48,10 @@ const allowed = [
   ['Access-Control-Expose-Headers', 'Date'],
 ].flat();
 
-/** Caches must not give one origin what another was answered (Fetch, "CORS protocol and HTTP caches"). */
+/** Caches must not give one origin the answer for another (Fetch, "CORS protocol and HTTP caches"). */
 const vary: readonly string[] = ['Vary', 'Origin'];
 
-/** The API server's CORS for the origins of `--cors-allowed-origins`, and nothing for all others. */
+/** The API server's CORS answers for the origins of `--cors-allowed-origins`, and nothing for all others. */
 export function createCorsPolicy(origins: OriginList): CorsPolicy {
   const known = new Map<string, readonly string[]>();
   return {

@@ -55,8 +55,8 @@ export const fairShares = {
 } as const satisfies Guard;
 
 /**
- * Users are those that authentication finds, and without it the addresses that requests come from. An upgraded connection stays
- * open for as long as its client likes, whatever its path.
+ * With authentication a user is the caller, without it the remote address. An upgraded connection counts as long-running, whatever its path
+ * is.
  */
 function takeSlot(
   slots: RequestSlots,
@@ -71,7 +71,7 @@ function takeSlot(
     return undefined;
   }
   const { rejection, delay } = slot;
-  // It counts for a client that does not wait to hear it, too.
+  // It also counts for a client that leaves before the answer.
   record.failure = rejection;
   if (delay === undefined) throw rejection;
   return delay.then(() => {

@@ -9,7 +9,7 @@ const options = defineOptions('Filter', {
   },
 });
 
-/** The switch of kubectl's filter, which is two guards here: `host` and `filter`. */
+/** The switch that turns off kubectl's filter, which is two guards here: `host` and `filter`. */
 export const filterSwitch = { options };
 
 export type FilterSwitch = OptionValues<typeof options>;

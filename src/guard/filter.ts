@@ -41,24 +41,24 @@ export const filter = {
 } as const satisfies Guard;
 
 /**
- * Judges a request by its method and path; throws a Rejection. `serverPath` is that of the kubeconfig's server URL, which a client sends itself
- * unless --append-server-path is set.
+ * Judges a request by its method and path; throws a Rejection. `serverPath` is the path of the kubeconfig's server URL. Clients send it
+ * themselves, unless --append-server-path is set.
  */
 type FilterCheck = (method: string, target: RequestTarget, serverPath: string) => void;
 
-/** kubectl proxy's four lists, less the hosts. */
+/** kubectl proxy's four lists, without the hosts. */
 interface FilterRules {
   readonly acceptPaths: RegexpList;
   readonly rejectPaths: RegexpList;
   readonly rejectMethods: RegexpList;
 }
 
-/** Anything by which one path can be spelled in two ways. */
+/** Characters by which one path can be spelled in two ways. */
 const respellable = /[%\\]|\/\/|.\/$/;
 
 /**
- * kubectl's path and method filter (`pkg/proxy.FilterServer`), on every reading that the API server, or something behind
- * it, could have of the path: a rule that its plain spelling meets is met by the others too.
+ * kubectl's path and method filter (`pkg/proxy.FilterServer`). It tries every reading of the path that the API server, or a program behind
+ * it, could have. So a rule that rejects the plain spelling rejects the other ones too.
  */
 export function createFilterCheck({ acceptPaths, rejectPaths, rejectMethods }: FilterRules): FilterCheck {
   return (method, target, serverPath) => {
@@ -79,7 +79,7 @@ export function createFilterCheck({ acceptPaths, rejectPaths, rejectMethods }: F
   };
 }
 
-/** The decoded path as it is, with single slashes, and with backslashes for slashes. */
+/** The decoded path as it is, with single slashes, and with slashes in place of backslashes. */
 function readingsOf(path: string): string[] {
   return [...new Set([path, collapse(path), collapse(path.replaceAll('\\', '/'))])];
 }
@@ -88,12 +88,12 @@ function collapse(path: string): string {
   return path.replace(/\/{2,}/g, '/');
 }
 
-/** The API server does not look at it. */
+/** The API server ignores it. */
 function withoutFinalSlash(path: string): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
-/** What is left of a path below the server's own: where /api begins for the API server behind a path such as Rancher's. */
+/** The rest of a path below the server's own path. That is where /api begins for an API server behind a path, such as Rancher's. */
 function relativeTo(prefix: string, path: string): string {
   return prefix !== '' && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
 }

@@ -8,15 +8,15 @@ import { everyMount } from './guard.js';
 import { Rejection } from './rejection.js';
 
 /**
- * Node's own limit, by default. Before 22.23.3 and 24.21.0 it lets 23 more through, which its `headers` does not have, and drops
- * all behind them without a word, `Content-Length` too.
+ * Node's own limit, by default. Before 22.23.3 and 24.21.0 it lets 23 more fields through, which are not in its `headers`. It drops all
+ * that follow without an error, `Content-Length` too.
  */
 const maxFields = 1000;
 
-/** Connections on which it is not certain where a request ended: what came behind it may be part of it. */
+/** Connections on which the end of a request is not certain: what follows may be a part of it. */
 const condemned = new WeakSet<Socket>();
 
-/** Where a request ends is certain, or its connection is of no more use. */
+/** The end of a request is certain; otherwise its connection cannot be used any more. */
 export const framing = {
   name: 'framing',
   options: {},
@@ -27,9 +27,10 @@ export const framing = {
 
 /**
  * Rejects a request whose end two programs could see in different places, and everything that follows it on its connection:
- * a version other than HTTP/1.0 and HTTP/1.1, which Node's parser takes and frames as if it were one (and so does for a request line
- * without a version, whose target may hold what was meant to be one), transfer codings other than chunked alone, any of them in HTTP/1.0 (RFC 9112, section 6.1), and an upgrade that announces a body, whose
- * bytes belong to the body, or to the new protocol, or to the next request, depending on who reads them.
+ * - a version other than HTTP/1.0 and HTTP/1.1. Node's parser accepts it, and also a request line without a version, whose target may
+ * contain what was meant as one;
+ * - a transfer coding other than chunked alone, or any in HTTP/1.0 (RFC 9112, section 6.1);
+ * - an upgrade that announces a body: its bytes could be the body, the new protocol, or the next request.
  */
 export function rejectUncertainFraming(request: IncomingMessage): void {
   const { socket, rawHeaders, httpVersion } = request;

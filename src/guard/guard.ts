@@ -4,18 +4,18 @@ import type { RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import type { RequestSlots } from './request-slots.js';
 
-/** What a check returns that has answered the request itself: no other guard judges it. */
+/** What a check returns if it has answered the request itself: no other guard judges it. */
 export const answered = Symbol('answered');
 
 /**
- * Judges one request, plain or with an upgrade. Throws a Rejection, or rejects with one where it has to wait. It runs for each
- * request, so it allocates nothing for those that pass.
+ * Judges one request, plain or with an upgrade. Throws a Rejection, or rejects with one if it has to wait. It runs for each request, so it
+ * allocates nothing for a request that passes.
  */
 export type Check = (request: RequestContext) => void | Promise<void> | typeof answered;
 
 /** What guards are created with, besides the options. */
 export interface GuardParts {
-  /** Undefined where callers are not authenticated: everyone is the kubeconfig's user then. */
+  /** Undefined without authentication: everyone then acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
   readonly slots: RequestSlots;
 }
@@ -27,17 +27,17 @@ export interface Guard extends OptionOwner {
   readonly reasons: readonly string[];
   /** Whether it judges the requests of a mount. */
   judges(mount: Mount): boolean;
-  /** Undefined if the options do not ask for the rule. */
+  /** Undefined if the options do not turn the rule on. */
   create(options: never, parts: GuardParts): Check | undefined;
 }
 
-/** Header fields for an answer, whoever it is from: name, value, …; undefined for none. */
+/** Header fields for an answer, whoever sends it: name, value, …; undefined for none. */
 export type AnswerFields = (request: RequestContext) => readonly string[] | undefined;
 
-/** Header fields for browsers that go with every answer, a rejection too. */
+/** A rule that adds header fields for browsers to every answer, to a rejection too. */
 export interface AnswerRule extends OptionOwner {
   readonly name: string;
-  /** Undefined if the options do not ask for them. */
+  /** Undefined if the options do not turn the rule on. */
   create(options: never, parts: GuardParts): AnswerFields | undefined;
 }
 

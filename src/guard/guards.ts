@@ -18,21 +18,21 @@ import { requestTarget } from './request-target.js';
 import { resources } from './resources.js';
 
 /**
- * The order in which every request is judged, plain or with an upgrade. A new rule needs an entry here and nothing else: its flags, their
- * rows in --help and README, and its reasons in the metrics come from its file.
+ * The order in which every request is judged, plain or with an upgrade. A new rule needs only an entry here: its flags, their rows in
+ * --help and flags.md, and its reasons in the metrics come from its file.
  */
 export const guards = [
-  // Is there one reading of the message?
+  // Does the message have only one reading?
   framing,
   requestTarget,
   hostField,
-  // Does it come from a web page that has no business here?
+  // Does it come from a web page that may not use the proxy?
   host,
   preflight,
   // Who sends it?
   claimedIdentity,
   authentication,
-  // May a web page send it? It depends on the path below a context, which only callers may learn.
+  // May a web page send it? That depends on the path below a context, which only callers may learn.
   origin,
   // Is there room for it?
   fairShares,
@@ -45,8 +45,8 @@ export const guards = [
   resources,
 ] as const satisfies readonly Guard[];
 
-/** What answers get for browsers, in this order, before a request is judged. */
+/** Header fields that answers get for browsers, in this order, before a request is judged. */
 export const answerRules = [cors, proxiedPage] as const satisfies readonly AnswerRule[];
 
-/** Every reason that a guard rejects with, once. */
+/** Every reason that a guard gives, once. */
 export const rejectionReasons: readonly string[] = [...new Set(guards.flatMap(({ reasons }) => reasons))];

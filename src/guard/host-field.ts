@@ -11,7 +11,10 @@ export const hostField = {
   create: (): Check => request => rejectUncertainHost(request.raw),
 } as const satisfies Guard;
 
-/** Rejects more than one Host header, among which HTTP/2's `:authority` counts, and none but in HTTP/1.0 (RFC 9112, section 3.2). */
+/**
+ * Rejects more than one Host header, with HTTP/2's `:authority` counted as one. Also rejects none, except in HTTP/1.0 (RFC 9112, section
+ * 3.2).
+ */
 export function rejectUncertainHost({ rawHeaders, httpVersion }: IncomingMessage): void {
   let hosts = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

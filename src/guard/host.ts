@@ -14,7 +14,7 @@ const options = defineOptions('Filter', {
   },
 });
 
-/** A request names a host of `--accept-hosts`. */
+/** A request names a host that `--accept-hosts` accepts. */
 export const host = {
   name: 'host',
   options,
@@ -34,12 +34,12 @@ type HostCheck = (request: IncomingMessage) => void;
 const hostAndPort = /^(\[[0-9a-fA-F:.]+\]|[^\s@/\\?#:[\],]+)(?::(\d*))?$/;
 
 /**
- * Rejects hosts that are not in `--accept-hosts`. That keeps out a web page whose own name was pointed at this
- * address (DNS rebinding). An expression is tried on the host without its port, an IPv6 address with and without its
- * brackets (kubectl's own default for `[::1]` never matches once there is a port).
+ * Rejects hosts that `--accept-hosts` does not accept. This keeps out a web page that points its own name at this address (DNS rebinding).
+ * An expression is tried on the host without its port, and on an IPv6 address with and without its brackets: kubectl's own default for
+ * `[::1]` never matches a host with a port.
  */
 export function createHostCheck(accepted: RegexpList): HostCheck {
-  // Nearly every request carries the same few hosts; a small set keeps the expressions off the hot path.
+  // Nearly all requests have the same few hosts; a small set keeps the expressions off the hot path.
   const known = new Set<string>();
   return ({ rawHeaders }) => {
     const host = fieldValue(rawHeaders, 'host') ?? '';
@@ -55,7 +55,7 @@ export function createHostCheck(accepted: RegexpList): HostCheck {
   };
 }
 
-/** The forms of one host that an expression may be written for; by RFC 4343 and RFC 1034 case and a final dot mean nothing. */
+/** The forms of one host that an expression may be written for. Case and a final dot have no meaning (RFC 4343, RFC 1034). */
 function spellings(header: string): string[] {
   if (header === '') return [''];
   const match = hostAndPort.exec(header);

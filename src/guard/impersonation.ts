@@ -2,7 +2,7 @@ import { hasImpersonationHeader } from '../kubernetes/impersonation.js';
 import { apiMounts, type Check, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
 
-/** Where the proxy impersonates, its callers do not. */
+/** If the proxy impersonates a user, its callers do not. */
 export const impersonation = {
   name: 'impersonation',
   options: {},
@@ -16,8 +16,8 @@ export const impersonation = {
 } as const satisfies Guard;
 
 /**
- * Rejects a request that brings its own impersonation; for a proxy that itself impersonates somebody, whose clients
- * must not become anybody else. Throws a Rejection.
+ * For a proxy that impersonates a user itself: rejects a request with impersonation headers of its own, because clients must not become
+ * somebody else. Throws a Rejection.
  */
 export function rejectImpersonation(rawHeaders: readonly string[]): void {
   if (!hasImpersonationHeader(rawHeaders)) return;

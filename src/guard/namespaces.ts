@@ -13,7 +13,7 @@ const options = defineOptions('Filter', {
   },
 });
 
-/** A request is in a namespace of `--accept-namespaces`. */
+/** A request is in a namespace that `--accept-namespaces` accepts. */
 export const namespaces = {
   name: 'namespaces',
   options,
@@ -29,11 +29,13 @@ export const namespaces = {
 /** Judges a request by the namespace that it is about; throws a Rejection. */
 type NamespaceCheck = (info: RequestInfo) => void;
 
-/** What Kubernetes itself shows everybody: the roles system:discovery, system:public-info-viewer and system:service-account-issuer-discovery. */
+/**
+ * What Kubernetes shows to everybody: the roles system:discovery, system:public-info-viewer and system:service-account-issuer-discovery.
+ */
 const publicPath =
   /^\/*(?:$|(?:api|apis|openapi|version|healthz|livez|readyz)(?:\/|$)|\.well-known\/openid-configuration$|openid\/v1\/jwks$)/;
 
-/** Questions of callers about themselves; they have no namespace. */
+/** Reviews of the caller itself; they have no namespace. */
 const selfReviews: ReadonlySet<string> = new Set([
   'authentication.k8s.io/selfsubjectreviews',
   'authorization.k8s.io/selfsubjectaccessreviews',
@@ -41,9 +43,9 @@ const selfReviews: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Rejects what is not in one of the namespaces of `--accept-namespaces`, whose expressions match whole names. Everything without
- * a namespace is rejected with them, lists across namespaces and cluster-scoped objects alike (a node's proxy subresource reaches
- * every Pod on it), but for discovery, version, OpenAPI, health and reviews of oneself. A Namespace is in itself.
+ * Rejects what is not in a namespace that `--accept-namespaces` accepts; its expressions match whole names. Requests without a namespace
+ * are rejected too, also lists across namespaces and cluster-scoped objects (a node's proxy subresource reaches every Pod on it).
+ * Exceptions are discovery, version, OpenAPI, health and reviews of oneself. A Namespace object counts as in itself.
  */
 export function createNamespaceCheck(accepted: RegexpList): NamespaceCheck {
   const known = new Set<string>();

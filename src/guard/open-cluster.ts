@@ -1,6 +1,9 @@
 import type { Check, Guard } from './guard.js';
 
-/** The configuration of a context is read when a request to it has come so far: nobody that is rejected before has it read. */
+/**
+ * The configuration of a context is read when the first request to it comes this far. A request that was rejected before does not cause
+ * that.
+ */
 export const openCluster = {
   name: 'open cluster',
   options: {},

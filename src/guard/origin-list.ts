@@ -7,9 +7,9 @@ export interface OriginList {
   matches(origin: string): boolean;
 }
 
-/** One origin as RFC 6454, section 6.2 serializes it: no `null`, no list, no path. */
+/** One origin as serialized by RFC 6454, section 6.2: no `null`, no list, no path. */
 const serializedOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@,]+$/i;
-/** Nothing of a host: what may stand before a match. */
+/** No part of a host: what may precede a match. */
 const beforeHost = /^(?:[a-z][a-z0-9+.-]*(?::\/{0,2})?)?$/i;
 
 /** Whether a text is one origin, as browsers send it. */
@@ -18,9 +18,10 @@ export function isSerializedOrigin(text: string): boolean {
 }
 
 /**
- * Compiles a comma-separated list of Go regular expressions as the API server's flag has them: found in the Origin, with case, and each with
- * a mark for both ends of the host (`^` or `//`, `$` or `:`). The API server does not look further, so that its `^https://app.example` lets
- * `https://app.example.evil.example` in; here what is found has to be the whole host besides. Problems name `flag` and the expression.
+ * Compiles a comma-separated list of Go regular expressions for origins, as the API server's flag has them: they match anywhere in the
+ * Origin, with case, and each has a mark for both ends of the host (`^` or `//`, `$` or `:`). The API server checks no more, so its
+ * `^https://app.example` lets `https://app.example.evil.example` in. Here a match must also cover the whole host. Problems name `flag` and
+ * the expression.
  */
 export function compileOriginList(
   flag: string,
@@ -57,7 +58,7 @@ function findsHost(expression: RE2JS, origin: string): boolean {
   );
 }
 
-/** An option's list of origins of web pages; each pins both ends of the host. The value is the text itself. */
+/** An option's list of origins of web pages; each marks both ends of the host. The value is the text itself. */
 export const originList: ValueType<string> = {
   placeholder: 'REGEXPS',
   separator: ',',

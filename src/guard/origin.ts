@@ -9,7 +9,7 @@ import { isSerializedOrigin } from './origin-list.js';
 import { isRead } from './read-only.js';
 import { Rejection } from './rejection.js';
 
-/** What a web page of another origin may do: read, unless it is one of `--cors-allowed-origins`. */
+/** What a web page of another origin may do: read only, unless `--cors-allowed-origins` names it. */
 export const origin = {
   name: 'origin',
   options: {},
@@ -27,19 +27,18 @@ export const origin = {
 /** Judges a request by the web page that it comes from; throws a Rejection. */
 type OriginCheck = (request: IncomingMessage, info: RequestInfo) => void;
 
-/** Whether a request says which page it comes from; no program but a browser's does. */
+/** Whether a request says which page it comes from. Only browsers send these fields. */
 export function comesFromBrowser({ rawHeaders }: IncomingMessage): boolean {
   return hasField(rawHeaders, 'origin') || hasField(rawHeaders, 'sec-fetch-site');
 }
 
-/** What browsers say of requests that no page of another origin had a hand in (Fetch Metadata, `Sec-Fetch-Site`). */
+/** What browsers send with requests that no page of another origin caused (Fetch Metadata, `Sec-Fetch-Site`). */
 const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none']);
 
 /**
- * Rejects upgrades and everything else but reads when they come from a web page of another origin, which browsers send without
- * asking anybody: a WebSocket, a form, a POST of text/plain. A page is of the same origin if its Origin is this listener's scheme
- * and the request's own Host; behind something that ends TLS the scheme is another one, and then the browser itself has to say
- * that it is `same-origin`.
+ * Rejects upgrades, and everything but reads, from a web page of another origin. Browsers send some of these without asking: a WebSocket, a
+ * form, a POST of text/plain. A page has the same origin if its Origin is this listener's scheme and the request's own Host. Behind a load
+ * balancer that ends TLS the scheme differs; then the browser itself has to say `same-origin`.
  */
 export function createOriginCheck(isAllowed: (origin: string) => boolean): OriginCheck {
   return (request, info) => {

@@ -2,7 +2,7 @@ import type { RequestContext } from '../request/context.js';
 import type { CorsOptions } from './cors.js';
 import { answered, type Check, everyMount, type Guard } from './guard.js';
 
-/** A browser that asks before a request gets its answer at once. */
+/** A browser that asks before it sends a request gets its answer at once. */
 export const preflight = {
   name: 'preflight',
   options: {},
@@ -13,8 +13,8 @@ export const preflight = {
 } as const satisfies Guard;
 
 /**
- * Answers what a browser asks before a request from an allowed origin (Fetch, "CORS-preflight fetch"): like the API server, with 204 to every
- * OPTIONS, and before callers are authenticated, since browsers send no credentials with it. It never goes upstream.
+ * Answers preflights of allowed origins (Fetch, "CORS-preflight fetch") as the API server does: 204 to every OPTIONS, before callers are
+ * authenticated, because browsers send no credentials with it. A preflight is never sent to the API server.
  */
 function answerPreflight({ raw, reply }: RequestContext): typeof answered | undefined {
   if (raw.method !== 'OPTIONS' || !reply.hasHeader('Access-Control-Allow-Origin')) return undefined;

@@ -13,16 +13,16 @@ const options = defineOptions('Filter', {
 
 type ProxiedPageOptions = OptionValues<typeof options> & { readonly allContexts: boolean };
 
-/** Whether pages that come through the API server's proxy subresource are sandboxed. */
+/** Whether pages from the API server's proxy subresource are sandboxed. */
 export function sandboxesProxiedPages(
   { sandboxProxiedPages, allContexts }: ProxiedPageOptions,
   authentication: GuardParts['authentication'],
 ): boolean {
-  // A page of one cluster would have the origin of all others.
+  // A page of one cluster would have the same origin as all others.
   return sandboxProxiedPages ?? (authentication !== undefined || allContexts);
 }
 
-/** Keeps pages that come through the API server's proxy subresource away from the API. */
+/** Keeps pages from the API server's proxy subresource away from the API. */
 export const proxiedPage = {
   name: 'proxied page',
   options,
@@ -35,8 +35,8 @@ export const proxiedPage = {
 } as const satisfies AnswerRule;
 
 /**
- * Makes a browser treat a page as another origin than the one that it came from (CSP Level 3, `sandbox` without `allow-same-origin`): its scripts read
- * nothing of this origin, and the origin rule rejects their writes and upgrades, which come with `Origin: null`.
+ * Lets a browser treat a page as another origin (CSP Level 3, `sandbox` without `allow-same-origin`). Its scripts can then read nothing of
+ * this origin, and the origin rule rejects their writes and upgrades, which come with `Origin: null`.
  */
 const sandbox: readonly string[] = [
   'Content-Security-Policy',
@@ -46,8 +46,8 @@ const sandbox: readonly string[] = [
 const proxySegment = /(?:^|[/\\])proxy(?:[/\\;]|$)/i;
 
 /**
- * Whether an answer may be what a Pod, a Service or a node serves: the proxy subresource, in every spelling that some program on the way
- * may take for it. In doubt it says yes: the header field means nothing to an answer that is no page.
+ * Whether a Pod, a Service or a node may have sent the answer: the proxy subresource, in every spelling that some program may take for it.
+ * If in doubt it says yes, because the header field has no effect on an answer that is no page.
  *
  * @param path Decoded once.
  */

@@ -27,7 +27,7 @@ export const readOnly = {
   },
 } as const satisfies Guard;
 
-/** Created, answered and forgotten: nothing is stored (authentication.k8s.io and authorization.k8s.io). */
+/** The API server answers these and stores nothing (authentication.k8s.io and authorization.k8s.io). */
 const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['authentication.k8s.io', new Set(['selfsubjectreviews', 'tokenreviews'])],
   [
@@ -41,16 +41,19 @@ const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ],
 ]);
 
-/** A connect subresource in any case; the API server does not know `pods/EXEC`, and no read needs it. */
+/** A connecting subresource in any case. The API server does not know `pods/EXEC`, and no read needs it. */
 const connect = /^(?:exec|attach|portforward|proxy)$/i;
-/** Profiling is work that the API server is put to, for as long as the client says. */
+/** Profiling makes the API server work for as long as the client asks. */
 const profiling = /^\/*debug\/pprof(?:\/|$)/;
-/** The API server knows no such header; a program in between or an aggregated API server may, with underscores or without any mark as well. */
+/**
+ * The API server knows no such header. A program in between, or an aggregated API server, may know it, also with underscores or without any
+ * mark.
+ */
 const methodOverride = /^(?:x[^a-z0-9]*)?(?:http[^a-z0-9]*)?method(?:[^a-z0-9]*override)?$/i;
 
 /**
- * Rejects for `--read-only` what is not get, list, watch or an access review to the API server: RequestInfo's verb decides,
- * not the HTTP method, for `kubectl exec` is a GET. Throws a Rejection.
+ * For `--read-only`: rejects everything but get, list, watch and access reviews. RequestInfo's verb decides, not the HTTP method, because
+ * `kubectl exec` is a GET. Throws a Rejection.
  */
 export function rejectWrite(info: RequestInfo, request: IncomingMessage): void {
   if (isRead(info, request) || isReview(info, request)) return;
@@ -62,7 +65,9 @@ export function rejectWrite(info: RequestInfo, request: IncomingMessage): void {
   );
 }
 
-/** Whether a request only reads: get, list or watch without an upgrade, or one of the two that the API server serves over WebSockets. */
+/**
+ * Whether a request only reads: get, list or watch without an upgrade, or one of the two reads that the API server serves over WebSockets.
+ */
 export function isRead(info: RequestInfo, request: IncomingMessage): boolean {
   const { method } = request;
   if ((method !== 'GET' && method !== 'HEAD') || !hasCertainFields(info)) return false;
@@ -82,7 +87,7 @@ function overridesMethod(rawHeaders: RawHeaders): boolean {
 }
 
 /**
- * A watch or a Pod's log. Nothing else: an aggregated API may give a console to a GET of any subresource, as KubeVirt's
+ * A watch, or a Pod's log. Nothing else: an aggregated API may answer a GET of any subresource with a console, as KubeVirt's
  * `virtualmachineinstances/console` does.
  */
 function isReadOverWebSocket(info: RequestInfo, { rawHeaders }: IncomingMessage): boolean {

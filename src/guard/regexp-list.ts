@@ -1,10 +1,10 @@
 import type { ValueType } from '../lib/value-type.js';
 import { compileRe2 } from './re2.js';
 
-/** A comma-separated list of Go regular expressions, as kubectl proxy's filter flags take it. */
+/** A comma-separated list of Go regular expressions, as in the flags of kubectl proxy's filter. */
 export interface RegexpList {
   readonly source: string;
-  /** True when any expression is found anywhere in `text` (Go's `MatchString`); an empty list matches nothing. */
+  /** True if any expression matches anywhere in `text` (Go's `MatchString`). An empty list matches nothing. */
   matches(text: string): boolean;
 }
 
@@ -25,7 +25,7 @@ function inOrder(prefix: string, first: string, second: string): Matcher {
   };
 }
 
-/** The defaults and the usual "anything" run on every request, so they must not cost an automaton. */
+/** The defaults, and the usual "match everything", run for every request, so they must not need an automaton. */
 const shortcuts: ReadonlyMap<string, () => Matcher> = new Map([
   ['', () => () => true],
   ['.*', () => () => true],
@@ -51,9 +51,8 @@ function compileExpression(expression: string, whole: boolean): Matcher {
 }
 
 /**
- * Compiles `source` as kubectl's `MakeRegexpArray` does: split at every comma, Go syntax, linear time. An empty
- * source is an empty list. With `whole` an expression has to match the text from its beginning to its end. Problems name `flag` and the
- * expression, one line each.
+ * Compiles `source` as kubectl's `MakeRegexpArray` does: split at every comma, Go syntax, linear time. An empty source is an empty list.
+ * With `whole`, an expression must match the whole text. Problems name `flag` and the expression, one line each.
  */
 export function compileRegexpList(
   flag: string,
@@ -87,7 +86,7 @@ export function validList<T>(compiled: { readonly list: T } | { readonly problem
   return compiled.list;
 }
 
-/** RE2's message without the words that the line already says. */
+/** RE2's message, without the words that the line already has. */
 function shorten(reason: string): string {
   return reason.replace(/^error parsing regexp: /, '');
 }

@@ -1,22 +1,22 @@
 import { StatusError } from '../kubernetes/status.js';
 
-/** What else there is to a rejection. */
+/** What a rejection may have besides its status, reason and message. */
 interface RejectionOptions extends ErrorOptions {
   readonly endsConnection?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly retryAfterSeconds?: number;
 }
 
-/** A request that a guard does not let pass: answered with a Status that names the rule and the way out. */
+/** A guard does not let a request pass. The answer is a Status that names the rule, and what to do. */
 export class Rejection extends StatusError {
-  /** Whether nothing more is read from the connection that it came on. */
+  /** Whether nothing more is read from the connection of the request. */
   readonly endsConnection: boolean;
-  /** What goes with the answer beside its body. */
+  /** Header fields of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     code: number,
-    /** One of its guard's reasons. */
+    /** One of the reasons of its guard. */
     readonly reason: string,
     message: string,
     { endsConnection = false, headers = {}, ...options }: RejectionOptions = {},

@@ -14,26 +14,26 @@ export const slotReasons = [
 
 /** How many requests there may be; 0 is no limit. The keys are those of the options. */
 export interface SlotLimits {
-  /** Requests that are being served, long-running ones not counted. */
+  /** Requests that are served at a time, without long-running ones. */
   readonly maxRequestsInflight: number;
-  /** Long-running requests and upgrades that are open. */
+  /** Long-running requests and upgrades at a time. */
   readonly maxLongrunningRequests: number;
   readonly maxRequestsInflightPerUser: number;
   readonly maxLongrunningRequestsPerUser: number;
-  /** Requests of one user in a second, of either kind. */
+  /** Requests of one user in a second, of both kinds. */
   readonly rateLimit: number;
   /** How many of them may come at once. */
   readonly rateLimitBurst: number;
-  /** Processes that share the work, and so the limits: each has its part of every one, rounded up. */
+  /** Processes that share the work and the limits: each has its part of every limit, rounded up. */
   readonly workers: number;
 }
 
-/** The two kinds of requests, which are counted apart from each other. */
+/** The two kinds of requests, which are counted separately. */
 export type RequestKind = 'inflight' | 'longrunning';
 
 type Taken = Record<RequestKind, number>;
 
-/** A limit and how its rejections are counted and worded. */
+/** A limit: how its rejections are counted, and what they say. */
 interface Limit {
   readonly max: number;
   readonly reason: (typeof slotReasons)[number];
@@ -43,28 +43,28 @@ interface Limit {
 /** There is no slot for a request. */
 export interface NoSlot {
   readonly rejection: Rejection;
-  /** Settles when the client may hear of it; undefined is at once. */
+  /** Settles when the client may get the answer; undefined means at once. */
   readonly delay: Promise<void> | undefined;
 }
 
 /**
- * Of several clusters, each may have so many times the slots that are free: one that hangs gets three quarters of all, the next one three
- * quarters of the rest, and there is always room for others (dynamic thresholds, as switches share their buffers).
+ * With several clusters, each may have this many times the slots that are free. A cluster that hangs gets three quarters of all, the next
+ * one three quarters of the rest, and there is always room for others (dynamic thresholds, as network switches share buffers).
  */
 const shareOfFree = 3;
 /** Seconds after which a rejected client may try again; the API server says the same (`filters/maxinflight.go`). */
 const retryAfterSeconds = 1;
-/** Rejections that a user hears at once within a second: a user with more does not wait as told. */
+/** Rejections that a user gets without a delay in one second. A user with more does not wait as told. */
 const promptRejections = 50;
-/** Rejections that are delayed at a time, each with its request in memory. */
+/** Rejections that are delayed at a time; each keeps its request in memory. */
 const maxDelayed = 2_000;
-/** Milliseconds between two of them, which else would come all at once, and again after a second. */
+/** Milliseconds between two of them. Otherwise all would come at once, and again after a second. */
 const delayInterval = 2;
 
 /**
- * Counts the requests that are being served, all of them and each user's, and rejects what is over a limit. Nothing waits in a
- * queue for a slot, as in the API server's max-in-flight filter. But rejecting takes time as well, which a client that asks again
- * and again would take from all others: it waits for the rejection, for as long as it should have waited after it.
+ * Counts the requests that are served, of everybody and of each user, and rejects what is over a limit. Nothing waits in a queue for a
+ * slot, as in the API server's max-in-flight filter. But rejections take time too, and a client that repeats them again and again would
+ * take it from others: it gets its rejection late, after the time that it should have waited.
  */
 export class RequestSlots {
   readonly #total: Readonly<Record<RequestKind, Limit>>;
@@ -73,14 +73,14 @@ export class RequestSlots {
   readonly #now: () => number;
   readonly #wait: (milliseconds: number) => Promise<unknown>;
   readonly #taken: Taken = { inflight: 0, longrunning: 0 };
-  /** What each of several clusters has of it. */
+  /** The part of each of several clusters. */
   readonly #takenBy = new WeakMap<object, Taken>();
-  /** Where no limit is a user's own, rejections are counted for all users together. */
+  /** If no limit is for each user, rejections are counted for all users together. */
   readonly #everyone = new RejectionCount();
   #delayed = 0;
-  /** When the last of them is over. */
+  /** When the last of them ends. */
   #delayedUntil = 0;
-  /** Undefined where no limit is a user's own. */
+  /** Undefined if no limit is for each user. */
   readonly #users: UserShares | undefined;
 
   /**
@@ -133,7 +133,7 @@ export class RequestSlots {
     }
   }
 
-  /** What is taken now, and of how many users anything has to be known. */
+  /** What is taken now, and how many users are remembered. */
   get inUse(): SharesInUse {
     this.#users?.forgetGone(this.#now());
     return { ...this.#taken, users: this.#users?.count ?? 0 };
@@ -180,7 +180,7 @@ export class RequestSlots {
     this.#delayed -= 1;
   }
 
-  /** A user's own limits come first: a user who is over them is told so, whatever the others do. */
+  /** A user's own limits come first: a user over them is told so, whatever the others do. */
   #reachedLimit(share: UserShare | undefined, kind: RequestKind, now: number): Limit | undefined {
     if (share !== undefined) {
       if (isReached(this.#perUser[kind], share.taken[kind])) return this.#perUser[kind];
@@ -190,7 +190,7 @@ export class RequestSlots {
   }
 }
 
-/** What one request has taken: of everybody's slots, of its user's and of its cluster's. */
+/** What one request has taken: of everybody's slots, its user's and its cluster's. */
 export class Slot {
   readonly #kind: RequestKind;
   readonly #counts: readonly (Taken | undefined)[];
@@ -202,7 +202,7 @@ export class Slot {
     for (const taken of counts) if (taken !== undefined) taken[kind] += 1;
   }
 
-  /** Later calls do nothing. */
+  /** Later calls have no effect. */
   release(): void {
     if (!this.#isTaken) return;
     this.#isTaken = false;

@@ -2,7 +2,7 @@ import type { RequestTarget } from '../request/request-target.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
 
-/** A target has one reading. */
+/** A target has only one reading. */
 export const requestTarget = {
   name: 'request target',
   options: {},
@@ -11,7 +11,7 @@ export const requestTarget = {
   create: (): Check => request => rejectAmbiguousTarget(request.sent),
 } as const satisfies Guard;
 
-/** Rejects what has more than one reading, for a rule could then judge another request than the one that is carried out. */
+/** Rejects a target with more than one reading: a rule could judge another request than the one that is carried out. */
 export function rejectAmbiguousTarget({ ambiguity }: RequestTarget): void {
   if (ambiguity !== undefined) {
     throw new Rejection(400, 'bad_request', `${ambiguity}; the request has more than one reading`);

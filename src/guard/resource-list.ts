@@ -4,16 +4,16 @@ import type { ValueType } from '../lib/value-type.js';
 /** One entry of `--reject-resources`; `*` stands for any. */
 export interface ResourcePattern {
   readonly resource: string;
-  /** `*` in an entry without a group. */
+  /** `*` for an entry without a group. */
   readonly group: string;
-  /** Undefined for the resource and all its subresources; `*` for all of them, but not for itself. */
+  /** Undefined for the resource with all its subresources; `*` for all subresources without the resource. */
   readonly subresource: string | undefined;
 }
 
 /** RESOURCE[.GROUP][/SUBRESOURCE], as `kubectl create role --resource` reads it. */
 const pattern = /^(\*|[a-z0-9-]+)(?:\.([a-z0-9.-]+))?(?:\/(\*|[a-z0-9-]+))?$/;
 
-/** What kubectl reads as one of Kubernetes' own resources, and no path has. */
+/** Names that kubectl reads as one of Kubernetes' own resources, and that no path has. */
 const shortNames = new Set(
   `all cm cr crb crd crds cs csr deploy ds ej ep ev hpa ing limits netpol no ns pc pdb po pv pvc quota rc rs sa sc sts
   svc vap vwc`.split(/\s+/),
@@ -27,8 +27,8 @@ const plurals: ReadonlySet<string> = new Set(
 );
 
 /**
- * Reads a comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE] in any case. Problems are the ends of sentences that begin with the
- * quoted entry: an entry that names no resource would reject nothing, and nobody would notice.
+ * Reads a comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE] in any case. Problems are the ends of sentences that begin with the quoted
+ * entry. An entry that names no resource is one: it would reject nothing, and nobody would notice.
  */
 export function parseResourceList(
   source: string,
@@ -47,14 +47,14 @@ export function parseResourceList(
   return problems.length > 0 ? { problems } : { patterns };
 }
 
-/** What a singular or a short name of Kubernetes' own has to be instead. */
+/** The plural that a singular or a short name of Kubernetes' own resources must be. */
 function pluralOf(name: string): string | undefined {
   if (shortNames.has(name)) return 'the full name, such as pods for po';
   if (plurals.has(name)) return undefined;
   return [`${name}s`, `${name}es`, name.replace(/y$/, 'ies')].find(plural => plurals.has(plural));
 }
 
-/** A resource, or a subresource of it where that is not empty; all in lower case. */
+/** A resource, or one of its subresources if that is not empty; all in lower case. */
 interface Resource {
   readonly group: string;
   readonly resource: string;
@@ -66,7 +66,7 @@ export function isAbout(pattern: ResourcePattern, { group, resource, subresource
   return isAny(pattern.resource, resource) && isAny(pattern.group, group) && covers(pattern, subresource);
 }
 
-/** The entry in the form of the flag. */
+/** The entry as written in the flag. */
 export function nameOf({ resource, group, subresource }: ResourcePattern): string {
   return `${resource}${group === '*' ? '' : `.${group}`}${subresource === undefined ? '' : `/${subresource}`}`;
 }

@@ -13,7 +13,7 @@ const options = defineOptions('Filter', {
   },
 });
 
-/** A request is about no resource of `--reject-resources`. */
+/** A request is not about a resource of `--reject-resources`. */
 export const resources = {
   name: 'resources',
   options,
@@ -30,8 +30,8 @@ export const resources = {
 type ResourceCheck = (info: RequestInfo) => void;
 
 /**
- * Rejects what is about a resource of `--reject-resources`, whatever the verb, version, namespace and method. Case makes no
- * difference, although the API server knows only lower case.
+ * Rejects requests about a resource of `--reject-resources`, whatever the verb, version, namespace and method. Case makes no difference,
+ * although the API server knows only lower case.
  */
 export function createResourceCheck(rejected: readonly ResourcePattern[]): ResourceCheck {
   return info => {
@@ -45,7 +45,7 @@ export function createResourceCheck(rejected: readonly ResourcePattern[]): Resou
     if (!info.isResourceRequest) return;
     const resource = info.resource.toLowerCase();
     const group = info.apiGroup.toLowerCase();
-    // /api/v1/proxy/… is the subresource's old place.
+    // /api/v1/proxy/… is the old path of the subresource.
     const subresource = info.verb === 'proxy' ? 'proxy' : info.subresource.toLowerCase();
     for (const pattern of rejected) {
       if (isAbout(pattern, { group, resource, subresource })) {

@@ -3,15 +3,15 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import type { Logger } from '../observability/log/logger.js';
 import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
 
-/** Milliseconds until discovery is read again: while it is incomplete, and while it lacks an entry. */
+/** Milliseconds until discovery is read again, while it is incomplete or lacks an entry. */
 const intervals = { incomplete: 60_000, lacking: 10 * 60_000 };
 
 /**
- * Warns of entries of `--reject-resources` that the API server does not have: a misspelt entry rejects nothing. They are no error,
- * because a custom resource may be named before it is installed.
+ * Warns of entries of `--reject-resources` that the API server does not have: a misspelt entry rejects nothing. They are no error, because
+ * the flag may name a custom resource before it is installed.
  */
 export class UnknownResources {
-  /** What discovery has not shown yet. */
+  /** Entries that discovery has not shown yet. */
   readonly #unknown: Set<ResourcePattern>;
   readonly #warned = new Set<ResourcePattern>();
   readonly #fetchJson: FetchJson;
@@ -32,7 +32,7 @@ export class UnknownResources {
     this.#clock = clock;
   }
 
-  /** Reads discovery again and again until it has shown every entry. Resolves after the first time; never rejects. */
+  /** Reads discovery repeatedly until it has shown every entry. Resolves after the first time; never rejects. */
   async start(): Promise<void> {
     if (this.#unknown.size === 0) return;
     const isComplete = await discover(this.#fetchJson, (group, _version, resource, subresource) => {

@@ -1,11 +1,11 @@
 import { type BucketSize, TokenBucket } from '../lib/token-bucket.js';
 
-/** How many rejections there were within the second. */
+/** How many rejections there were in the last second. */
 export class RejectionCount {
   #since = 0;
   #count = 0;
 
-  /** Counts one more, and gives the count. */
+  /** Counts one more, and returns the count. */
   add(now: number): number {
     if (now - this.#since >= 1000) {
       this.#since = now;
@@ -20,7 +20,7 @@ export class RejectionCount {
 export class UserShare {
   readonly taken = { inflight: 0, longrunning: 0 };
   readonly rejections = new RejectionCount();
-  /** Undefined where no rate is a limit. */
+  /** Undefined if there is no limit of a rate. */
   readonly #bucket: TokenBucket | undefined;
 
   constructor(bucket: TokenBucket | undefined) {
@@ -40,19 +40,19 @@ export class UserShare {
     return this.taken.inflight === 0 && this.taken.longrunning === 0;
   }
 
-  /** Whether a new share would be just like this one. */
+  /** Whether a new share would be equal to this one. */
   isAsNew(now: number): boolean {
     return this.isIdle && this.#bucket?.isFull(now) !== false;
   }
 }
 
-/** Idle users that are remembered at most: about a megabyte. */
+/** Idle users that are remembered at most: about one megabyte. */
 const maxIdle = 5_000;
 const minSweep = 1_000;
 
 /**
- * The shares of users. Users that have gone are forgotten when others come, so that there is no timer. Of those whose bucket is not full yet
- * the latest ones are remembered, a bounded number.
+ * The shares of users. Users that have gone are forgotten when others come, so no timer is needed. Of the users whose bucket is not full
+ * yet, only a limited number of the latest ones are remembered.
  */
 export class UserShares {
   readonly #size: BucketSize;
@@ -64,7 +64,7 @@ export class UserShares {
     this.#size = size;
   }
 
-  /** How many users anything is known of. */
+  /** How many users are remembered. */
   get count(): number {
     return this.#shares.size;
   }
@@ -79,12 +79,12 @@ export class UserShares {
     return share;
   }
 
-  /** Forgets everyone of whom there is nothing to know. */
+  /** Forgets every user of whom nothing needs to be remembered. */
   forgetGone(now: number): void {
     for (const [user, share] of this.#shares) if (share.isAsNew(now)) this.#shares.delete(user);
   }
 
-  /** Each sweep pays for itself: the next one comes when as many users again have come. */
+  /** A sweep pays for itself: the next one runs when as many new users have come. */
   #sweepAndPlan(now: number): void {
     this.forgetGone(now);
     let idle = 0;

@@ -36,7 +36,7 @@ export function watchToShare(
   // What every request must pass that is sent with this session.
   outboundRequest(context, request, session);
 
-  const { query, accept, acceptEncoding, ...client } = watch;
+  const { query, version, bookmarks, timeout, accept, acceptEncoding } = watch;
   const impersonation = caller && impersonationOf(caller);
   const identity = identityOf(session);
   const isSame = (other: Session) => identityOf(other) === identity;
@@ -45,13 +45,15 @@ export function watchToShare(
   const { requestId } = record.origin;
   const attributes = attributesOf(request);
   return {
-    ...client,
+    version,
+    bookmarks,
+    timeout,
     key: digest([identity, impersonation, rawPath, query, accept, acceptEncoding]),
     expires: caller?.expires,
-    outgoing(now, version): OutgoingRequest {
+    outgoing(now, from): OutgoingRequest {
       if (!isSame(now)) throw replacedServer();
       const path = now.serverPath + rawPath;
-      const fields = `resourceVersion=${version}&allowWatchBookmarks=true`;
+      const fields = `resourceVersion=${from}&allowWatchBookmarks=true`;
       return {
         method: 'GET',
         path: `${path}?${query === '' ? fields : `${query}&${fields}`}`,

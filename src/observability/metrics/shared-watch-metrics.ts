@@ -15,8 +15,8 @@ export interface SharedWatchMetrics {
   joined(how: (typeof watchJoins)[number]): void;
   /** An event came from the API server. */
   received(): void;
-  /** An event went to a client. */
-  delivered(): void;
+  /** So many events went to a client. */
+  delivered(events: number): void;
   /** A shared watch goes on after a loss. */
   resumed(loss: (typeof watchLosses)[number]): void;
   /** A client was cut because it read too slowly. */
@@ -72,7 +72,7 @@ export function createSharedWatchMetrics(registry: Registry): SharedWatchMetrics
     clients: change => clients.inc(change),
     joined: how => joins.inc({ how }),
     received: () => received.add(1),
-    delivered: () => delivered.add(1),
+    delivered: events => delivered.add(events),
     resumed: reason => resumptions.inc({ reason }),
     lagged: () => lagged.inc(),
   };

@@ -1,6 +1,6 @@
 import type { BorrowedBytes } from '../borrowed-bytes.js';
 import { compareVersions } from './resource-version.js';
-import { SharedBytes } from './shared-bytes.js';
+import { JoinedBytes, SharedBytes } from './shared-bytes.js';
 import type { WatchEvent } from './watch-event.js';
 
 /** Most events of one ring, and most bytes of their bodies. */
@@ -19,7 +19,7 @@ export class RingEntry {
   readonly version: string;
   readonly size: number;
   /** What a client gets that has had an event before. */
-  readonly bytes: BorrowedBytes;
+  readonly bytes: SharedBytes;
   /** Kept only where a client's first event has a form of its own. */
   readonly #event: WatchEvent | undefined;
   #first: BorrowedBytes | undefined;
@@ -42,12 +42,21 @@ export class RingEntry {
   }
 }
 
+/** Events of a ring, from one position to before another, in one piece. */
+interface JoinedEvents {
+  readonly ring: EventRing;
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: BorrowedBytes;
+}
+
 /** The memory that all rings of a process may take together. When it is full, the oldest events go first, whichever ring they are in. */
 export class RingBudget {
   readonly #most: number;
   #used = 0;
   #oldest: RingEntry | undefined;
   #newest: RingEntry | undefined;
+  #joined: JoinedEvents | undefined;
 
   /** @param most Bytes. */
   constructor(most: number) {
@@ -67,6 +76,16 @@ export class RingBudget {
     this.#used += entry.size;
     // The newest event stays, however large: its clients are about to get it.
     while (this.#used > this.#most && this.#oldest !== entry) (this.#oldest as RingEntry).ring.forgetOldest();
+  }
+
+  /** What `EventRing.batch` gives. All rings share one piece, so that it needs no budget. */
+  join(ring: EventRing, from: number, to: number): BorrowedBytes {
+    const joined = this.#joined;
+    if (joined?.ring === ring && joined.from === from && joined.to === to) return joined.bytes;
+    const parts = Array.from({ length: to - from }, (_, index) => ring.at(from + index).bytes);
+    const bytes = new JoinedBytes(parts);
+    this.#joined = { ring, from, to, bytes };
+    return bytes;
   }
 
   remove(entry: RingEntry): void {
@@ -96,6 +115,8 @@ export class EventRing {
   #current: string;
   /** Whether no further event has the current version. */
   #isComplete = true;
+  /** Position of the first event that came since clients were last called. */
+  latest = 0;
 
   /** @param version The events that follow are newer than this. */
   constructor(version: string, budget: RingBudget) {
@@ -127,6 +148,11 @@ export class EventRing {
   /** The event at a position from `first` to before `end`. */
   at(position: number): RingEntry {
     return this.#entries[this.#head + position - this.#first] as RingEntry;
+  }
+
+  /** The events from a position to before another, in one piece. Those who ask for the same one after the other get the same piece. */
+  batch(from: number, to: number): BorrowedBytes {
+    return to - from === 1 ? this.at(from).bytes : this.#budget.join(this, from, to);
   }
 
   /**

@@ -1,5 +1,36 @@
 import type { BorrowedBytes } from '../borrowed-bytes.js';
 
+/** Several parts in one piece, each framed as it is alone. */
+export class JoinedBytes implements BorrowedBytes {
+  readonly length: number;
+  readonly #parts: readonly SharedBytes[];
+  #chunk: Buffer | undefined;
+  #bytes: Buffer | undefined;
+
+  constructor(parts: readonly SharedBytes[]) {
+    this.#parts = parts;
+    this.length = parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  toLatin1(): string {
+    return this.copy().toString('latin1');
+  }
+
+  toChunk(): Buffer {
+    this.#chunk ??= Buffer.concat(this.#parts.map(part => part.toChunk()));
+    return this.#chunk;
+  }
+
+  copy(): Buffer {
+    this.#bytes ??= Buffer.concat(this.#parts.map(part => part.copy()));
+    return this.#bytes;
+  }
+
+  keep(): Buffer {
+    return this.copy();
+  }
+}
+
 /** Bytes that go to many clients. They never change, so nobody copies them, and they are framed once for all. */
 export class SharedBytes implements BorrowedBytes {
   readonly #chunk: Buffer;

@@ -161,6 +161,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
 
   idle(): void {
     if (this.#calledFor === this.ring.end) return;
+    this.ring.latest = this.#calledFor;
     this.#calledFor = this.ring.end;
     if (this.#narrower.size > 0) this.#takeOver();
     this.#callAll();

@@ -45,8 +45,8 @@ export interface ShareObserver {
   joined(how: Join): void;
   /** An event came from the API server. */
   received(): void;
-  /** An event went to a client. */
-  delivered(): void;
+  /** So many events went to a client. */
+  delivered(events: number): void;
   /** A shared watch goes on after a loss. */
   resumed(loss: Loss): void;
   /** A client was cut because it read too slowly. */

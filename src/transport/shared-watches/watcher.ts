@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
+import type { BorrowedBytes } from '../borrowed-bytes.js';
 import { LaggingError } from '../lagging-error.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../round-trip.js';
 import type { EventRing, RingEntry } from './event-ring.js';
@@ -37,7 +38,8 @@ interface WatcherParts {
 /** One client of a shared watch: how far it has got, and when it ends. */
 export class Watcher implements RoundTrip, Turn {
   readonly #parts: WatcherParts;
-  readonly #client: ClientWatch;
+  /** Whether its client has asked for bookmarks. */
+  readonly #bookmarks: boolean;
   readonly #sink: ResponseSink;
   #watch: Feed;
   /** Undefined until it has begun. */
@@ -53,6 +55,8 @@ export class Watcher implements RoundTrip, Turn {
   #hasHadEvent = false;
   #isPaused = false;
   #isOver = false;
+  /** Undefined once it has begun: a watch to share is large. */
+  #client: ClientWatch | undefined;
   #cancelEnd: () => void = () => {};
   #waiting: { resolve(): void; reject(error: Error): void } | undefined;
 
@@ -61,6 +65,7 @@ export class Watcher implements RoundTrip, Turn {
     this.#parts = parts;
     this.#watch = watch;
     this.#client = client;
+    this.#bookmarks = client.bookmarks;
     this.#version = client.version;
     this.#sink = sink;
     watch.enter(this);
@@ -97,7 +102,8 @@ export class Watcher implements RoundTrip, Turn {
     this.#position = position;
     this.#isSettled = ring.isPast(this.#version);
     const { clock, observer } = this.#parts;
-    this.#cancelEnd = clock.schedule(this.#lifetime(), () => this.#end());
+    this.#cancelEnd = clock.schedule(this.#lifetime(this.#client as ClientWatch), () => this.#end());
+    this.#client = undefined;
     this.#try(() => {
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
       observer.clients(1);
@@ -125,15 +131,23 @@ export class Watcher implements RoundTrip, Turn {
     return count === undefined ? undefined : ring.positionBehind(this.#version, count);
   }
 
-  #lifetime(): number {
+  /** A random one has whole seconds: Node has a list of timers for each delay, and thousands of lists cost memory. */
+  #lifetime({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch): number {
     const { clock, random } = this.#parts;
-    const { timeout = minLifetime * (1 + random()), expires = Number.POSITIVE_INFINITY } = this.#client;
-    return Math.max(0, Math.min(timeout, expires - clock.now(), longestDelay));
+    const randomLifetime = () => minLifetime + Math.floor((minLifetime / 1000) * random()) * 1000;
+    return Math.max(0, Math.min(timeout ?? randomLifetime(), expires - clock.now(), longestDelay));
   }
 
   /** Passes on what is there, as far as the client takes it. */
   work(): void {
-    if (this.#body !== undefined && !this.#isOver) this.#try(() => this.#passOn(this.#body as BodySink));
+    const body = this.#body;
+    if (body === undefined || this.#isOver) return;
+    // No call of #try: a closure for each client and event would be garbage.
+    try {
+      this.#passOn(body);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   }
 
   #passOn(body: BodySink): void {
@@ -147,14 +161,15 @@ export class Watcher implements RoundTrip, Turn {
       }
       if (this.#isPaused) return;
       if (this.#position === ring.end) break;
-      const entry = ring.at(this.#position);
+      const from = this.#position;
+      const entry = ring.at(from);
       this.#position += 1;
       if (!this.#wants(entry)) continue;
-      const bytes = this.#hasHadEvent ? entry.bytes : entry.first;
+      const bytes = this.#hasHadEvent ? this.#batch(ring, from) : entry.first;
       this.#hasHadEvent = true;
       passed += bytes.length;
       body.data(bytes);
-      observer.delivered();
+      observer.delivered(this.#position - from);
       if (passed < portion) continue;
       passed = 0;
       body.idle();
@@ -166,6 +181,23 @@ export class Watcher implements RoundTrip, Turn {
     this.#end();
   }
 
+  /**
+   * The event at this position. If it is the first of those that came together, with those after it: one write costs little more for eight
+   * events than for one. A client that lags behind has a place of its own, and would need a copy of its own.
+   */
+  #batch(ring: EventRing, from: number): BorrowedBytes {
+    const first = ring.at(from).bytes;
+    if (from !== ring.latest) return first;
+    let { length } = first;
+    while (this.#position < ring.end) {
+      const next = ring.at(this.#position);
+      length += next.bytes.length;
+      if (length > portion || !this.#wants(next)) break;
+      this.#position += 1;
+    }
+    return ring.batch(from, this.#position);
+  }
+
   /** Whether an event is for this client. An ERROR is for everybody. */
   #wants({ type, version }: RingEntry): boolean {
     if (type !== 'ERROR') {
@@ -174,7 +206,7 @@ export class Watcher implements RoundTrip, Turn {
       this.#version = version;
       this.#hasVersion = type === 'BOOKMARK';
     }
-    return type !== 'BOOKMARK' || this.#client.bookmarks;
+    return type !== 'BOOKMARK' || this.#bookmarks;
   }
 
   /** Whether its client takes nothing more for now. */
@@ -212,9 +244,13 @@ export class Watcher implements RoundTrip, Turn {
     try {
       run();
     } catch (error) {
-      this.abort();
-      this.#sink.error(error as Error);
+      this.#fail(error as Error);
     }
+  }
+
+  #fail(error: Error): void {
+    this.abort();
+    this.#sink.error(error);
   }
 }
 

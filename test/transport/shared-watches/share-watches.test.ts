@@ -41,8 +41,8 @@ function create({ buffer = 1_000_000, resumeWithin = 30_000 } = {}) {
       received: () => {
         counts.received += 1;
       },
-      delivered: () => {
-        counts.delivered += 1;
+      delivered: events => {
+        counts.delivered += events;
       },
       resumed: loss => counts.resumed.push(loss),
       lagged: () => {

@@ -11,7 +11,8 @@ COPY deploy/release ./deploy/release
 RUN ["npm", "run", "build"]
 RUN ["npm", "run", "sbom"]
 # The whole image: Node, the libraries that it is linked with, the bundle, and two files of the C library. The proxy's user needs a
-# home; names are looked up in /etc/hosts first. One time for every file, so that the same sources give the same layer.
+# home; names are looked up in /etc/hosts first. One time for every file, so that the same sources give the same layer,
+# but for a few bytes of the code that V8 compiles.
 ARG SOURCE_DATE_EPOCH=0
 RUN mkdir -p /image/app /image/etc \
   && cp --dereference --parents /usr/local/bin/node $(ldd /usr/local/bin/node | grep -o '/[^ ]*') /image \

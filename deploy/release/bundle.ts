@@ -83,7 +83,7 @@ await bundle('make-code-cache', {
   outdir: 'build',
   outExtension: { '.js': '.cjs' },
 });
-// With a seed of its own, the same sources give the same bytes.
+// With a seed of its own, V8 makes the same bytes of the same sources.
 execFileSync(process.execPath, ['--random-seed=1', 'build/make-code-cache.cjs'], { env: {}, stdio: 'pipe' });
 
 async function bundle(name: string, own: BuildOptions): Promise<void> {

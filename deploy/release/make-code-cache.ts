@@ -13,6 +13,25 @@ process.on('exit', () => rmSync(folder, { recursive: true }));
 const kubeconfig = join(folder, 'config');
 const main = resolve('dist/main.js');
 
+/** Written as kubectl writes it, because other YAML runs other code. */
+const config = (port: number) => `apiVersion: v1
+clusters:
+- cluster:
+    server: http://127.0.0.1:${port}
+  name: a
+contexts:
+- context:
+    cluster: a
+    user: a
+  name: a
+current-context: a
+kind: Config
+preferences: {}
+users:
+- name: a
+  user: {}
+`;
+
 let program: vm.Script | undefined;
 vm.Script = class extends vm.Script {
   constructor(...args: ConstructorParameters<typeof vm.Script>) {
@@ -26,29 +45,24 @@ process.stdout.write = (text: string | Uint8Array) => {
   const address = /^Starting to serve on (.*)\n$/.exec(String(text))?.[1];
   if (address === undefined) return write(text);
   get(`http://${address}/api/v1/namespaces/default/pods`, response => {
-    response.resume().once('end', () => {
-      if (program === undefined) throw new Error('dist/main.js made no script');
-      const file = resolve(`dist/program-${process.version}-${process.arch}.cache`);
-      writeFileSync(file, program.createCachedData());
-      process.exit(0);
-    });
+    // By then everything that a start begins has ended, in whichever order.
+    response.resume().once('end', () => setTimeout(keep, 500));
   });
   return true;
 };
 
+function keep(): void {
+  if (program === undefined) throw new Error('dist/main.js made no script');
+  const file = resolve(`dist/program-${process.version}-${process.arch}.cache`);
+  writeFileSync(file, program.createCachedData());
+  process.exit(0);
+}
+
 const server = createServer((_request, response) => {
   response.setHeader('Content-Type', 'application/json').end('{}');
 }).listen(0, '127.0.0.1', () => {
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const cluster = { name: 'a', cluster: { server: url } };
-  const context = { name: 'a', context: { cluster: 'a', user: 'a' } };
-  const config = {
-    'current-context': 'a',
-    clusters: [cluster],
-    users: [{ name: 'a', user: {} }],
-    contexts: [context],
-  };
-  writeFileSync(kubeconfig, JSON.stringify(config));
+  const { port } = server.address() as AddressInfo;
+  writeFileSync(kubeconfig, config(port));
   process.argv = [process.execPath, main, '--port=0', `--kubeconfig=${kubeconfig}`];
   createRequire(main)(main);
 });

@@ -145,7 +145,7 @@ describe('a table', () => {
       metadata: { creationTimestamp: `2026-01-0${3 - at}T00:00:00Z` },
     }));
     const order = (index: number, name: string, isDescending = false) =>
-      sortRows(rows, { column: { ...column, name }, index, isDescending }).map(({ name }) => name);
+      sortRows(rows, { column: { ...column, name }, index, isDescending }).map(row => row.name);
     assert.deepEqual(order(0, 'Name'), ['web-1', 'web-9', 'web-10']);
     assert.deepEqual(order(0, 'Name', true), ['web-10', 'web-9', 'web-1']);
     assert.deepEqual(order(1, 'Age'), ['web-10', 'web-9', 'web-1']);

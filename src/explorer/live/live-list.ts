@@ -203,13 +203,14 @@ export class LiveList extends Model {
   }
 
   #put({ columns, rows }: Table): void {
-    if (columns.length > 0) this.columns = columns;
+    const isSame = columns.every(({ name }, at) => name === this.columns[at]?.name);
+    if (!isSame) this.columns = columns;
     for (const row of rows) {
       const key = keyOf(row);
       const before = this.rows.get(key);
-      const isSame = before?.metadata.resourceVersion === row.metadata.resourceVersion;
+      const isUnchanged = before?.metadata.resourceVersion === row.metadata.resourceVersion;
       const isNew = before === undefined && this.progress === undefined;
-      const changes = (before?.changes ?? 0) + ((before !== undefined && !isSame) || isNew ? 1 : 0);
+      const changes = (before?.changes ?? 0) + ((before !== undefined && !isUnchanged) || isNew ? 1 : 0);
       this.rows.set(key, { ...row, changes });
     }
   }

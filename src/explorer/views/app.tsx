@@ -1,4 +1,5 @@
 import { useEffect } from 'preact/hooks';
+import type { Place, View } from '../api/fragment.js';
 import { useStore } from '../parts/hooks.js';
 import { Problem, Skeleton } from '../parts/notices.js';
 import { Content } from './content.js';
@@ -15,7 +16,8 @@ export function App() {
   useEffect(() => {
     // A new view begins at its top, and a screen reader with its heading.
     document.querySelector('main')?.scrollTo(0, 0);
-  }, [place]);
+    document.title = titleOf(place, cluster?.name);
+  }, [place, cluster]);
   if (session.kind === 'closed') return <SignIn problem={session.problem} />;
   const isReady = cluster !== undefined && index.kind === 'ready';
   return (
@@ -35,4 +37,26 @@ export function App() {
       </main>
     </div>
   );
+}
+
+/** What the window is called: the most particular first. */
+function titleOf({ view }: Place, cluster: string | undefined): string {
+  return [...wordsOf(view), cluster, 'Kubernetes API'].filter(Boolean).join(' · ');
+}
+
+function wordsOf(view: View): readonly string[] {
+  switch (view.kind) {
+    case 'group':
+      return [view.group || 'core'];
+    case 'path':
+      return [view.path];
+    case 'list':
+      return [view.resource, view.namespace];
+    case 'object':
+      return [view.name, view.resource, view.namespace];
+    case 'log':
+      return ['log', view.name, view.namespace];
+    default:
+      return [];
+  }
 }

@@ -38,16 +38,13 @@ export function ObjectsTable({
       .map((column, index) => ({ column, index }))
       .filter(({ column }) => isWide || column.priority === 0),
   ];
+  const linked = shown.find(({ column }) => column.name === 'Name') ?? shown.find(({ index }) => index === 0);
   const sortedBy = shown.find(({ column }) => column.name === order?.name);
   const { version } = list;
-  const rows = useMemo(
-    () =>
-      sortRows([...list.rows.values()], {
-        ...{ column: sortedBy?.column, index: sortedBy?.index ?? 0 },
-        isDescending: order?.isDescending === true,
-      }),
-    [list, version, sortedBy?.column.name, order?.isDescending],
-  );
+  const rows = useMemo(() => {
+    const isDescending = order?.isDescending === true;
+    return sortRows([...list.rows.values()], sortedBy && { ...sortedBy, isDescending });
+  }, [list, version, sortedBy?.column.name, order?.isDescending]);
   const widths = useMemo(
     () => shown.map(entry => widthOf(entry, rows)),
     [list.columns, isWide, rows.length > 0],
@@ -88,7 +85,7 @@ export function ObjectsTable({
         <tbody onKeyDown={keyDown}>
           <Gap rows={first} />
           {rows.slice(first, end).map((row, at) => (
-            <ObjectRow key={keyOf(row)} position={first + at + 2} {...{ row, shown, scope, now }} />
+            <ObjectRow key={keyOf(row)} position={first + at + 2} {...{ row, shown, linked, scope, now }} />
           ))}
           <Gap rows={rows.length - end} />
         </tbody>
@@ -104,12 +101,15 @@ function ObjectRow({
   row,
   position,
   shown,
+  linked,
   scope,
   now,
 }: {
   readonly row: LiveRow;
   readonly position: number;
   readonly shown: readonly Shown[];
+  /** The column whose cells lead to the objects. */
+  readonly linked: Shown | undefined;
   readonly scope: ListScope;
   readonly now: number;
 }) {
@@ -124,11 +124,7 @@ function ObjectRow({
             {...{ column, now }}
             value={index < 0 ? namespace : cells[index]}
             created={isAge(column) ? metadata.creationTimestamp : undefined}
-            href={
-              index === 0 && metadata.name !== undefined
-                ? linkToObject(scope.resource, namespace, name)
-                : undefined
-            }
+            href={column === linked?.column ? linkToObject(scope.resource, namespace, name) : undefined}
           />
         </td>
       ))}

@@ -37,6 +37,8 @@ export interface State {
 
 const loading = { kind: 'loading' } as const;
 const tokenKey = 'kube-api-proxy-token';
+/** Milliseconds between two questions how the clusters are. */
+const refreshInterval = 15_000;
 /** Milliseconds before what nobody answered is asked again. */
 const retryInterval = 3_000;
 
@@ -77,6 +79,11 @@ class Store {
 
   /** Takes a token for this session. */
   signIn(token: string): void {
+    // RFC 6750, section 2.1: what else is in it could not be sent.
+    if (!/^[\w.~+/-]+=*$/.test(token)) {
+      this.#close('No token has such characters.');
+      return;
+    }
     this.client.token = token;
     void this.#open();
   }
@@ -110,11 +117,27 @@ class Store {
       if (this.#mayStoreToken && token !== undefined) sessionStorage.setItem(tokenKey, token);
       this.#set({ session: { kind: 'open' }, clusters: clustersOf(answer) });
       this.#go();
+      setTimeout(() => void this.#refresh(token), refreshInterval);
     } catch (error) {
       if (error instanceof ApiError && error.code === 401) return;
       this.#set({ index: { kind: 'loading', problem: messageOf(error) } });
       setTimeout(() => void this.#open(), retryInterval);
     }
+  }
+
+  /** Asks how the clusters are, again and again, as long as it is the same reader who asks. */
+  async #refresh(token: string | undefined): Promise<void> {
+    const isSame = () => this.state.session.kind === 'open' && this.client.token === token;
+    if (!isSame()) return;
+    if (document.visibilityState === 'visible') {
+      const answer = await this.client.clusters<ClustersAnswer>().catch(() => undefined);
+      if (!isSame()) return;
+      if (answer !== undefined) {
+        this.#set({ clusters: clustersOf(answer) });
+        this.#go();
+      }
+    }
+    setTimeout(() => void this.#refresh(token), refreshInterval);
   }
 
   /** Goes where the fragment says. */
@@ -125,8 +148,9 @@ class Store {
       clusters.map(({ fragment }) => fragment),
     );
     const cluster = clusters.find(({ fragment }) => fragment === place.cluster);
-    this.#set({ place, cluster });
-    if (cluster !== undefined && cluster !== before) void this.#look(cluster);
+    const isSame = place.cluster === this.state.place.cluster && place.text === this.state.place.text;
+    this.#set({ place: isSame ? this.state.place : place, cluster });
+    if (cluster !== undefined && cluster.prefix !== before?.prefix) void this.#look(cluster);
   }
 
   async #look({ prefix }: Cluster): Promise<void> {

@@ -23,6 +23,8 @@ export interface Place {
   readonly cluster: string;
   readonly view: View;
   readonly query: URLSearchParams;
+  /** All of it, as it was. */
+  readonly text: string;
 }
 
 /**
@@ -37,7 +39,7 @@ export function parseFragment(fragment: string, clusters: readonly string[]): Pl
   const query = new URLSearchParams(mark === -1 ? '' : text.slice(mark + 1));
   const cluster =
     clusters.find(path => path !== '' && (whole === path || whole.startsWith(`${path}/`))) ?? '';
-  return { cluster, view: viewOf(whole.slice(cluster.length)), query };
+  return { cluster, view: viewOf(whole.slice(cluster.length)), query, text };
 }
 
 function viewOf(path: string): View {

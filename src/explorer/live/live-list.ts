@@ -8,9 +8,10 @@ import { Model } from './model.js';
 import type { Source } from './source.js';
 import { watchEvents } from './watch.js';
 
-/** A row, and how often it has changed since it was first shown. */
+/** A row, how often it has changed since it was first shown, and when it last did, in milliseconds since 1970. */
 export interface LiveRow extends Row {
   readonly changes: number;
+  readonly changedAt: number;
 }
 
 /** How much of a list has come. */
@@ -46,6 +47,8 @@ export class LiveList extends Model {
   readonly #changed = new Set<string>();
   #resourceVersion = '';
   #isRefreshing = false;
+  /** Whether the reader may get single objects; if not, changes are read as the whole list. */
+  #mayGet = true;
 
   constructor(source: Source, scope: ListScope) {
     super();
@@ -159,7 +162,7 @@ export class LiveList extends Model {
     try {
       while (this.#changed.size > 0) {
         await this.#source.page.wait(gathering, signal);
-        if (this.#changed.size > mostSingleRows) {
+        if (!this.#mayGet || this.#changed.size > mostSingleRows) {
           await this.#load(signal);
           await this.#source.page.wait(pollInterval / 5, signal);
           continue;
@@ -190,8 +193,11 @@ export class LiveList extends Model {
         const request = ApiRequest.object(prefix, index, object, 'table');
         this.#put(readTable(await client.json<ApiObject>(request, signal)));
       } catch (error) {
-        if (!(error instanceof ApiError && error.code === 404)) throw error;
-        this.rows.delete(key);
+        if (!(error instanceof ApiError && (error.code === 404 || error.code === 403))) throw error;
+        if (error.code === 403) {
+          this.#mayGet = false;
+          this.#changed.add(key);
+        } else this.rows.delete(key);
       }
       this.changed();
     }
@@ -210,8 +216,10 @@ export class LiveList extends Model {
       const before = this.rows.get(key);
       const isUnchanged = before?.metadata.resourceVersion === row.metadata.resourceVersion;
       const isNew = before === undefined && this.progress === undefined;
-      const changes = (before?.changes ?? 0) + ((before !== undefined && !isUnchanged) || isNew ? 1 : 0);
-      this.rows.set(key, { ...row, changes });
+      const hasChanged = (before !== undefined && !isUnchanged) || isNew;
+      const changes = (before?.changes ?? 0) + (hasChanged ? 1 : 0);
+      const changedAt = hasChanged ? Date.now() : (before?.changedAt ?? 0);
+      this.rows.set(key, { ...row, changes, changedAt });
     }
   }
 }

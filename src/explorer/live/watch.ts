@@ -15,7 +15,13 @@ export async function watchEvents(
   const failing = new AbortController();
   const reader = new LineReader(line => {
     if (failing.signal.aborted) return;
-    const event = JSON.parse(line) as WatchEvent;
+    let event: WatchEvent;
+    try {
+      event = JSON.parse(line) as WatchEvent;
+    } catch {
+      failing.abort(new ApiError(0, 'the watch sent what is no event'));
+      return;
+    }
     if (event.type === 'ERROR') failing.abort(errorOf(event.object));
     else onEvent(event);
   });

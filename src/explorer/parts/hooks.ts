@@ -21,12 +21,12 @@ export function useStore<T>(select: (state: State) => T): T {
 
 /** The cluster that is looked at; undefined before it is known what it has. */
 export function useSource(): Source | undefined {
-  const cluster = useStore(state => state.cluster);
+  const prefix = useStore(state => state.cluster?.prefix);
   const index = useStore(state => state.index);
   return useMemo(() => {
-    if (cluster === undefined || index.kind !== 'ready') return undefined;
-    return { client: store.client, prefix: cluster.prefix, index: index.value, page };
-  }, [cluster, index]);
+    if (prefix === undefined || index.kind !== 'ready') return undefined;
+    return { client: store.client, prefix, index: index.value, page };
+  }, [prefix, index]);
 }
 
 /** A model that lives as long as the view and its keys do. */

@@ -1,3 +1,4 @@
+import type { Cluster } from '../api/clusters.js';
 import { useStore } from '../parts/hooks.js';
 import { linkTo } from '../parts/links.js';
 import { store } from '../store.js';
@@ -9,36 +10,45 @@ export function Header() {
   useStore(state => state.place);
   return (
     <header>
-      <a class="brand" href={linkTo('/')}>
+      <a class="brand" href={linkTo('/')} aria-label="Kubernetes API">
         <img src={iconUrl} alt="" width="22" height="22" />
         <span>
           Kubernetes API <span class="muted wide">kube-api-proxy</span>
         </span>
       </a>
-      {cluster !== undefined && (
-        <label class="cluster">
-          <span class="muted wide">Cluster</span>
-          <select
-            aria-label="Cluster"
-            value={cluster.fragment}
-            disabled={clusters.length < 2}
-            onChange={({ currentTarget }) => {
-              location.hash = `${currentTarget.value}/`;
-            }}
-          >
-            {clusters.map(({ fragment, name, state, current }) => (
-              <option key={fragment} value={fragment}>
-                {name || 'the API server'}
-                {current && clusters.length > 1 ? ' (current)' : ''}
-                {state === 'ready' ? '' : ` · ${state}`}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
+      {cluster !== undefined && clusters.length < 2 && <span class="muted wide">{cluster.name}</span>}
+      {cluster !== undefined && clusters.length > 1 && <ClusterPicker chosen={cluster} clusters={clusters} />}
       <span class="space" />
       <WhoAmI />
     </header>
+  );
+}
+
+function ClusterPicker({
+  chosen,
+  clusters,
+}: {
+  readonly chosen: Cluster;
+  readonly clusters: readonly Cluster[];
+}) {
+  return (
+    <label class="cluster">
+      <span class="muted wide">Cluster</span>
+      <select
+        aria-label="Cluster"
+        value={chosen.fragment}
+        onChange={({ currentTarget }) => {
+          location.hash = `${currentTarget.value}/`;
+        }}
+      >
+        {clusters.map(({ fragment, name, state, current }) => (
+          <option key={fragment} value={fragment}>
+            {name || 'the API server'}
+            {current ? ' (current)' : ''} · {state}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -51,7 +61,15 @@ function WhoAmI() {
   if (session.kind !== 'open') return null;
   const hasToken = store.client.token !== undefined;
   return (
-    <details class="who">
+    <details
+      class="who"
+      onKeyDown={({ key, currentTarget }) => {
+        if (key === 'Escape') currentTarget.open = false;
+      }}
+      onFocusOut={({ relatedTarget, currentTarget }) => {
+        if (!currentTarget.contains(relatedTarget as Node | null)) currentTarget.open = false;
+      }}
+    >
       <summary>
         {user.kind === 'ready'
           ? (user.value.username ?? 'nobody')

@@ -25,16 +25,18 @@ export function ListView({
   const labelSelector = query.get('labelSelector') ?? '';
   const fieldSelector = query.get('fieldSelector') ?? '';
   const scope: ListScope = { resource, namespace, labelSelector, fieldSelector };
-  const view = query.get('watch') === 'true' ? 'watch' : (query.get('view') ?? 'objects');
+
   const hrefOf = (more: Readonly<Record<string, string>>) =>
     linkToList(resource, namespace, { labelSelector, fieldSelector, ...more });
   const { verbs, kind, namespaced, shortNames } = resource;
   const tabs = [
-    { name: 'objects', title: 'Objects', href: hrefOf({}) },
+    ...(verbs.includes('list') ? [{ name: 'objects', title: 'Objects', href: hrefOf({}) }] : []),
     ...(verbs.includes('watch') ? [{ name: 'watch', title: 'Watch', href: hrefOf({ watch: 'true' }) }] : []),
     { name: 'fields', title: 'Fields', href: hrefOf({ view: 'fields' }) },
     { name: 'access', title: 'What I may do', href: hrefOf({ view: 'access' }) },
   ];
+  const wanted = query.get('watch') === 'true' ? 'watch' : query.get('view');
+  const view = (tabs.find(({ name }) => name === wanted) ?? tabs[0])?.name ?? 'fields';
   const isList = view === 'objects' || view === 'watch';
   return (
     <section class={isList ? 'page full' : 'page'}>
@@ -47,7 +49,7 @@ export function ListView({
         </p>
       </div>
       <Tabs label={`Views of ${resource.name}`} tabs={tabs} chosen={view} />
-      {isList && verbs.includes('list') && <ListToolbar source={source} scope={scope} view={view} />}
+      {isList && <ListToolbar source={source} scope={scope} view={view} />}
       {view === 'objects' && <ObjectsView source={source} scope={scope} />}
       {view === 'watch' && <WatchView source={source} scope={scope} />}
       {view === 'fields' && <FieldsView source={source} resource={resource} />}

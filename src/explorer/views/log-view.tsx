@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ApiResource } from '../api/discovery.js';
 import { type ApiObject, isRecord } from '../api/objects.js';
 import { ApiRequest } from '../api/requests.js';
@@ -8,6 +8,7 @@ import { Breadcrumb } from '../parts/breadcrumb.js';
 import { useLoaded, useModel } from '../parts/hooks.js';
 import { linkToObject } from '../parts/links.js';
 import { Problem, Skeleton, StreamBadge } from '../parts/notices.js';
+import { ObjectTabs } from '../parts/object-tabs.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { ScrollBox } from '../parts/scroll-box.js';
 
@@ -36,10 +37,10 @@ export function LogView({ source, resource, namespace, name, query }: LogViewPro
     <section class="page full">
       <Breadcrumb resource={resource} namespace={namespace} />
       <div class="title">
-        <h1>
-          <a href={path}>{name}</a> log
-        </h1>
+        <h1>{name}</h1>
+        <p class="muted">Pod in {namespace}</p>
       </div>
+      <ObjectTabs object={pod} chosen="log" />
       {known.length > 1 && (
         <label class="container">
           Container{' '}
@@ -82,7 +83,6 @@ function Log({
   useLayoutEffect(() => {
     if (isAtEnd.current) box.current?.scrollTo(0, box.current.scrollHeight);
   });
-  useEffect(() => box.current?.focus(), []);
   const request = ApiRequest.log(source.prefix, source.index, pod, { ...query, tailLines: 500 });
   return (
     <>
@@ -111,7 +111,6 @@ function Log({
                 <time class="muted">{time === '' ? '' : `${new Date(time).toLocaleTimeString()} `}</time>
               )}
               {text}
-              {'\n'}
             </span>
           ))}
         </pre>

@@ -5,8 +5,8 @@ import { LiveObject } from '../live/live-object.js';
 import type { Source } from '../live/source.js';
 import { Breadcrumb } from '../parts/breadcrumb.js';
 import { useModel } from '../parts/hooks.js';
-import { linkTo } from '../parts/links.js';
 import { Problem, Skeleton, StreamBadge } from '../parts/notices.js';
+import { ObjectTabs } from '../parts/object-tabs.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { Conditions } from './conditions.js';
 import { LastChange } from './last-change.js';
@@ -32,7 +32,6 @@ export function ObjectView({
   const request = ApiRequest.object(source.prefix, source.index, objectName);
   const status = object?.['status'];
   const conditions = isRecord(status) && Array.isArray(status['conditions']) ? status['conditions'] : [];
-  const hasLog = resource.group === '' && resource.name === 'pods';
   return (
     <section class="page">
       <Breadcrumb resource={resource} namespace={namespace} />
@@ -43,22 +42,16 @@ export function ObjectView({
         </p>
         {error === undefined && !isGone && <StreamBadge state={state} />}
       </div>
+      <ObjectTabs object={objectName} chosen="object" />
       <RequestBar request={request} action={{ kind: 'object', ...objectName }} />
       {isGone && <Problem>It has been deleted; this is how it was.</Problem>}
       {error !== undefined && <Problem>{error}</Problem>}
       {object === undefined && error === undefined && <Skeleton lines={14} />}
       {object !== undefined && (
         <>
-          {hasLog && (
-            <p>
-              <a class="button" href={linkTo(`${request.apiPath}/log`)}>
-                Log
-              </a>
-            </p>
-          )}
+          <Relatives source={source} object={object} />
           <LastChange live={live} />
           <Conditions conditions={conditions} />
-          <Relatives source={source} object={object} />
           <ObjectEvents source={source} object={object} />
           <h2>Object</h2>
           <YamlView object={object} changes={live.changes} changedAt={live.changedAt} />

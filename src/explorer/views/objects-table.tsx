@@ -11,6 +11,9 @@ import { Cell } from './cell.js';
 /** Pixels; the style sheet has the same. */
 const rowHeight = 33;
 
+/** Milliseconds that a change is marked; the style sheet fades it out before. */
+const flashTime = 3_000;
+
 /** A column of the page: one of the server's, or the namespace (index -1). */
 interface Shown {
   readonly column: Column;
@@ -113,9 +116,9 @@ function ObjectRow({
   readonly scope: ListScope;
   readonly now: number;
 }) {
-  const { changes, cells, namespace, name, metadata } = row;
+  const { changes, changedAt, cells, namespace, name, metadata } = row;
   // Two names for one animation: it begins anew when the name is the other one.
-  const flash = changes === 0 ? undefined : `changed-${changes % 2}`;
+  const flash = now - changedAt < flashTime ? `changed-${changes % 2}` : undefined;
   return (
     <tr aria-rowindex={position} class={flash}>
       {shown.map(({ column, index }) => (

@@ -9,10 +9,7 @@ import { ObjectsTable } from './objects-table.js';
 
 /** The objects of a list, live. */
 export function ObjectsView({ source, scope }: { readonly source: Source; readonly scope: ListScope }) {
-  const { resource, namespace, labelSelector, fieldSelector } = scope;
-  if (!resource.verbs.includes('list')) {
-    return <p>These cannot be listed: the API server has no verb list for them.</p>;
-  }
+  const { namespace, labelSelector, fieldSelector } = scope;
   return <Listed key={`${namespace} ${labelSelector} ${fieldSelector}`} source={source} scope={scope} />;
 }
 

@@ -22,12 +22,19 @@ export function Relatives({ source, object }: { readonly source: Source; readonl
           ))}
         </p>
       )}
-      <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-        <summary>What belongs to it</summary>
-        {isOpen && <Owned source={source} uid={uid} namespace={namespace} />}
-      </details>
+      {mayOwn(object) && (
+        <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+          <summary>What belongs to it</summary>
+          {isOpen && <Owned source={source} uid={uid} namespace={namespace} />}
+        </details>
+      )}
     </section>
   );
+}
+
+/** Of the core group, few are what others belong to. */
+function mayOwn({ apiVersion, kind = '' }: ApiObject): boolean {
+  return apiVersion !== 'v1' || ['Node', 'ReplicationController', 'Service'].includes(kind);
 }
 
 function Owner({

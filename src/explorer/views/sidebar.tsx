@@ -18,7 +18,8 @@ export function Sidebar({ index }: { readonly index: ApiIndex }) {
       if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       setOpen(true);
-      input.current?.focus();
+      // On a narrow screen the box is not there before the next frame.
+      requestAnimationFrame(() => input.current?.focus());
     };
     addEventListener('keydown', focus);
     return () => removeEventListener('keydown', focus);

@@ -82,7 +82,6 @@ export function YamlText({
                   <Tokens tokens={line.tokens} />
                 )}
                 {line.hasChildren && folded.has(key) && <span class="muted"> …</span>}
-                {'\n'}
               </span>
             );
           })}

@@ -1,3 +1,4 @@
+import { useMemo } from 'preact/hooks';
 import type { ApiObject } from '../api/objects.js';
 import { useLoaded } from '../parts/hooks.js';
 import { Skeleton } from '../parts/notices.js';
@@ -15,12 +16,8 @@ export function YamlView({
   readonly changedAt: number | undefined;
 }) {
   const code = useLoaded(() => import('../text/yaml-lines.js'), []);
-  if (code.kind !== 'ready') return <Skeleton lines={14} />;
-  return (
-    <YamlText
-      lines={code.value.yamlLines(object)}
-      textOf={code.value.lineText}
-      {...{ object, changes, changedAt }}
-    />
-  );
+  const yaml = code.kind === 'ready' ? code.value : undefined;
+  const lines = useMemo(() => yaml?.yamlLines(object), [yaml, object]);
+  if (yaml === undefined || lines === undefined) return <Skeleton lines={14} />;
+  return <YamlText textOf={yaml.lineText} {...{ lines, object, changes, changedAt }} />;
 }

@@ -220,6 +220,33 @@ describe('an API server that has forgotten its history', { concurrency: false },
     await again.untilNamed('again');
   });
 
+  test('does not end a client that comes later, with a version that is not too old', async () => {
+    const clients = await openClients(http2);
+    const { server } = http2;
+    let held = 0;
+    const remove = server.intercept((request, response) => {
+      if (request.url?.includes(`${clients.namespace.path}?`) !== true) return false;
+      if (request.url.includes(`resourceVersion=${server.version}`)) return false;
+      held += 1;
+      response.writeHead(503, { 'Content-Type': 'application/json' }).end('{"kind":"Status"}\n');
+      return true;
+    });
+    server.write(quietObject);
+    server.endWatches();
+    server.compact();
+    await eventually('a refusal', () => held > 0);
+    const late = await clients.namespace.watch();
+    assert.equal(late.status, 200);
+    remove();
+    for (const watch of clients.watches) {
+      assert.equal(await watch.ended, 'end');
+      assert.equal(watch.events().at(-1)?.object.code, 410);
+    }
+    clients.namespace.write('later');
+    await late.untilNamed('later');
+    assert.deepEqual(names(late), ['later']);
+  });
+
   test('is not noticed where bookmarks have kept the version fresh', async t => {
     const stack = await start(t, { server: { bookmarkInterval: 20 } });
     const clients = await openClients(stack);

@@ -178,7 +178,9 @@ describe(`clients that come and go while the API server fails (seed ${seed})`, {
         const events = watch.events();
         if (events.at(-1)?.type === 'ERROR') {
           assert.equal(events.pop()?.object.code, 410);
-          assert.ok(compacted > from, 'a 410 without a compaction');
+          const seen = Number(events.at(-1)?.object.metadata.resourceVersion ?? from);
+          // Who joins before the program has seen that the connection is cut shares the fate of the others.
+          assert.ok(compacted > seen || seen === from, 'a 410 for a version that is not too old');
         }
         const versions = events
           .filter(({ type }) => type !== 'BOOKMARK')

@@ -106,6 +106,11 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#drop();
   }
 
+  /** Whether it has to go on, and does not yet. */
+  get isLost(): boolean {
+    return this.#loss !== undefined;
+  }
+
   /** Sends no further request. */
   resumeNoMore(): void {
     this.#isLast = true;

@@ -83,7 +83,9 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
 
   /** Whether a client of this version can have all that is newer. */
   serves(version: string): boolean {
-    return this.#ending === undefined && compareVersions(version, this.ring.floor) >= 0;
+    if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
+    // The API server may find the version of a lost watch too old to go on, and that of a client which comes after the loss not.
+    return !this.#upstream.isLost || compareVersions(version, this.version) <= 0;
   }
 
   /** Whether the API server has said lately that the user may watch this. */

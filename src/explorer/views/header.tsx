@@ -10,7 +10,7 @@ export function Header() {
   useStore(state => state.place);
   return (
     <header>
-      <a class="brand" href={linkTo('/')} aria-label="Kubernetes API">
+      <a class="brand" href={linkTo('/')}>
         <img src={iconUrl} alt="" width="22" height="22" />
         <span>
           Kubernetes API <span class="muted wide">kube-api-proxy</span>

@@ -1,4 +1,4 @@
-import { defineOptions } from '../lib/option.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool, byteSize, duration } from '../lib/value-type.js';
 
 const options = defineOptions('API server', {
@@ -20,4 +20,11 @@ const options = defineOptions('API server', {
 });
 
 /** Watches that several clients share. */
-export const sharedWatches = { options };
+export const sharedWatches = { options, problems };
+
+/** Less would not hold what comes in one read, and no client could follow. */
+const smallestBuffer = 1024 * 1024;
+
+function problems({ shareWatchesBuffer }: OptionValues<typeof options>): string[] {
+  return shareWatchesBuffer < smallestBuffer ? ['--share-watches-buffer is less than 1Mi'] : [];
+}

@@ -407,6 +407,13 @@ describe('options together', () => {
     ]);
     assert.equal(optionsOf(['--rate-limit-burst=0']).rateLimitBurst, 0);
   });
+
+  it('refuse a memory for shared watches that no client could follow', () => {
+    assert.deepEqual(problemsOf(['--share-watches-buffer=64Ki']), [
+      '--share-watches-buffer is less than 1Mi',
+    ]);
+    assert.equal(optionsOf(['--share-watches-buffer=1Mi']).shareWatchesBuffer, 1024 * 1024);
+  });
 });
 
 describe('a repeatable flag', () => {

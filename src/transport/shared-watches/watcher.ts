@@ -102,13 +102,16 @@ export class Watcher implements RoundTrip, Turn {
     this.#position = position;
     this.#isSettled = ring.isPast(this.#version);
     const { clock, observer } = this.#parts;
-    this.#cancelEnd = clock.schedule(this.#lifetime(this.#client as ClientWatch), () => this.#end());
+    const lifetime = this.#lifetime(this.#client as ClientWatch);
     this.#client = undefined;
+    this.#cancelEnd = clock.schedule(lifetime, () => this.#end());
     this.#try(() => {
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
       observer.clients(1);
     });
-    this.work();
+    // Its credential may have ended while it waited for the API server.
+    if (lifetime === 0) this.#end();
+    else this.work();
     return true;
   }
 

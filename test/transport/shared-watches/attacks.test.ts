@@ -200,6 +200,18 @@ describe('clients that come and go', () => {
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=951');
   });
 
+  it('get nothing if their credential ends while they wait', async () => {
+    const { clock, counts, watch, join } = create();
+    const client = await join({ expires: clock.now() + 1_000 });
+    const other = await join();
+    clock.advance(1_000);
+    watch(0).open();
+    watch(0).text(lines(101));
+    await turn();
+    assert.deepEqual([client.text, client.ended, other.text], ['', 'end', lines(101)]);
+    assert.equal(counts.clients, 1);
+  });
+
   it('do not join a watch that ends while the API server is asked for their right', async () => {
     const { clock, server, watch, open, join } = create();
     let answer = (_: boolean) => {};

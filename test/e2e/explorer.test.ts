@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdir, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { send } from '../support/http-client.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { startInProcess } from '../support/in-process.js';
+import { projectFile } from '../support/project.js';
 import { startStack } from '../support/stack.js';
 
 const scope = { after };
@@ -70,6 +72,14 @@ describe('the page', () => {
     assert.deepEqual(brotliDecompressSync(br.body), plain.body);
     assert.equal(new Set([plain, gzip, br].map(({ headers }) => headers.etag)).size, 3);
     for (const { headers } of [plain, gzip, br]) assert.equal(headers['vary'], 'Accept-Encoding');
+  });
+
+  it('takes 200 KB at most on its way to a browser, with all that is loaded later', async () => {
+    const folder = projectFile('dist/explorer');
+    const names = (await readdir(folder)).filter(name => name.endsWith('.gz'));
+    const sizes = await Promise.all(names.map(async name => (await stat(join(folder, name))).size));
+    const sum = sizes.reduce((total, size) => total + size, 0);
+    assert.ok(sum > 30_000 && sum < 200 * 1024, `${sum} bytes`);
   });
 
   it('answers HEAD as GET without the body', async () => {

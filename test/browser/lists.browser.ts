@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { until } from '../support/eventually.js';
+import type { FakeApiServer } from '../support/fake-api-server.js';
+import { startStack } from '../support/stack.js';
+import { longestBlock, staysWithin, watchMainThread } from './measure.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+function writeConfigMap(
+  to: FakeApiServer,
+  name: string,
+  { labels = {}, data = {}, namespace = 'default', created = new Date() } = {},
+): void {
+  const metadata = { name, namespace, labels, uid: name, creationTimestamp: created.toISOString() };
+  to.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+}
+
+function row(page: Page, name: string) {
+  return page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+}
+
+function firstCells(page: Page): Promise<string[]> {
+  return page.locator('table.objects tbody tr[aria-rowindex] td:first-child').allTextContents();
+}
+
+describe('a live list', () => {
+  it('lets the row flash that changed, and no other', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    writeConfigMap(server, 'flashes');
+    writeConfigMap(server, 'rests');
+    await go(configMaps);
+    await row(page, 'flashes').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    const isFlashing = (name: string) =>
+      row(page, name).evaluate(element => element.getAnimations({ subtree: true }).length > 0);
+    assert.equal(await isFlashing('flashes'), false);
+    writeConfigMap(server, 'flashes', { data: { one: '1' } });
+    await until(() => isFlashing('flashes'));
+    assert.equal(await isFlashing('rests'), false);
+    assert.match((await row(page, 'flashes').textContent()) ?? '', /^flashes1/);
+  });
+
+  it('removes the row of an object that is deleted, and of one that no longer matches', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const tier = (value: string) => ({ labels: { tier: value } });
+    for (const name of ['leaves', 'is-deleted', 'stays']) writeConfigMap(server, name, tier('front'));
+    await go(`${configMaps}?labelSelector=tier%3Dfront`);
+    await row(page, 'stays').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    assert.deepEqual(await firstCells(page), ['is-deleted', 'leaves', 'stays']);
+    writeConfigMap(server, 'leaves', tier('back'));
+    server.remove({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'default', name: 'is-deleted' },
+    });
+    writeConfigMap(server, 'comes', tier('front'));
+    await row(page, 'comes').waitFor();
+    await row(page, 'leaves').waitFor({ state: 'detached' });
+    await row(page, 'is-deleted').waitFor({ state: 'detached' });
+  });
+
+  it('lets ages tick', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    writeConfigMap(server, 'ages', { created: new Date(Date.now() - 60_000) });
+    await go(`${configMaps}?fieldSelector=metadata.name%3Dages`);
+    await row(page, 'ages').waitFor();
+    const age = () => row(page, 'ages').locator('time').textContent();
+    const before = await age();
+    assert.match(before ?? '', /^\d+s$/);
+    await until(async () => (await age()) !== before);
+  });
+});
+
+describe('what narrows and orders a list', () => {
+  it('is the namespace, label selectors and field selectors, which the address has', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/pods');
+    await page.getByText('4 objects').waitFor();
+    await page.getByLabel('Namespace').selectOption('team-0');
+    await page.getByText('2 objects').waitFor();
+    assert.match(page.url(), /#\/api\/v1\/namespaces\/team-0\/pods$/);
+    await page.getByLabel('Label selector').fill('app in (web)');
+    await page.getByLabel('Field selector').fill('metadata.name=web-1');
+    await page.getByLabel('Field selector').press('Enter');
+    await page.getByText('1 object', { exact: true }).waitFor();
+    assert.deepEqual(await firstCells(page), ['web-1']);
+    const { hash } = new URL(page.url());
+    assert.equal(new URLSearchParams(hash.split('?')[1]).get('labelSelector'), 'app in (web)');
+    await page.reload();
+    await row(page, 'web-1').waitFor();
+    assert.equal(await page.getByLabel('Label selector').inputValue(), 'app in (web)');
+    await page.goBack();
+    await page.getByText('2 objects').waitFor();
+    await page.goBack();
+    await page.getByText('4 objects').waitFor();
+  });
+
+  it('says what is wrong with a selector, in the words of the API server', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${configMaps}?labelSelector=a%20b%20c`);
+    await page.getByRole('alert').getByText('unable to parse requirement').waitFor();
+  });
+
+  it('sorts by each column, by its numbers and times, and the other way round', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const order = { labels: { sorted: 'yes' } };
+    const before = (seconds: number) => new Date(Date.now() - 1_000 * seconds);
+    writeConfigMap(server, 'a-few', {
+      ...order,
+      data: Object.fromEntries([...'abcdefghi'].entries()),
+      created: before(7_200),
+    });
+    writeConfigMap(server, 'b-many', {
+      ...order,
+      data: Object.fromEntries([...'abcdefghijk'].entries()),
+      created: before(90),
+    });
+    writeConfigMap(server, 'c-one', { ...order, data: { one: '1' }, created: before(1_000_000) });
+    await go(`${configMaps}?labelSelector=sorted`);
+    await row(page, 'c-one').waitFor();
+    const sort = async (name: string, expected: string, direction: string) => {
+      await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+      await until(async () => (await firstCells(page)).map(text => text[0]).join('') === expected);
+      const heading = page.getByRole('columnheader', { name: new RegExp(`^${name}`) });
+      assert.equal(await heading.getAttribute('aria-sort'), direction);
+    };
+    await sort('Data', 'cab', 'ascending');
+    await sort('Data', 'bac', 'descending');
+    await sort('Age', 'bac', 'ascending');
+    await sort('Name', 'abc', 'ascending');
+    await sort('Name', 'cba', 'descending');
+  });
+
+  it('is empty in so many words', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${configMaps}?labelSelector=nobody%3Dhas-this`);
+    await page.getByText('There are none in default.').waitFor();
+  });
+});
+
+describe('ten thousand objects', async () => {
+  const many = await startStack(scope, { server: { requestLogLimit: 1_000 } });
+  for (let index = 0; index < 10_000; index++) {
+    writeConfigMap(many.server, `object-${String(index).padStart(5, '0')}`, { namespace: 'team-0' });
+  }
+  const path = '/api/v1/namespaces/team-0/configmaps';
+
+  it('come page by page with a progress line, and block the main thread for 200 ms at most', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await staysWithin(200, async () => {
+      await page.goto('about:blank');
+      await go(path);
+      const progress = page.getByRole('progressbar', { name: 'Loading the list' });
+      await progress.waitFor();
+      assert.ok(Number(await progress.getAttribute('max')) >= 10_000);
+      await page.getByText('10,001 objects').waitFor();
+      await progress.waitFor({ state: 'detached' });
+      return longestBlock(page);
+    });
+    const lists = many.server.requests.filter(({ rawUrl }) => rawUrl.startsWith(`${path}?limit=`));
+    assert.ok(lists.length >= 20 && lists.every(({ rawUrl }) => rawUrl.includes('limit=500')));
+  });
+
+  it('scroll from the first to the last with few rows in the document, without a block over 200 ms', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await go(path);
+    await page.getByText('10,001 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await row(page, 'object-00000').hover();
+    const box = page.getByRole('region', { name: 'Table of configmaps' });
+    await staysWithin(200, async () => {
+      await box.evaluate(element => element.scrollTo(0, 0));
+      await longestBlock(page);
+      for (let step = 0; step < 40; step++) await page.mouse.wheel(0, 4_000);
+      await box.evaluate(element => element.scrollTo(0, element.scrollHeight));
+      await row(page, 'settings').waitFor();
+      return longestBlock(page);
+    });
+    assert.ok((await page.getByRole('row').count()) < 120);
+  });
+
+  it('sort, and change while they are shown, without a block over 200 ms', async t => {
+    const { page, go } = await openPage(t, browser, many.proxy.url);
+    await watchMainThread(page);
+    await go(path);
+    await page.getByText('10,001 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    let round = 0;
+    await staysWithin(200, async () => {
+      await longestBlock(page);
+      const [first, last] = round++ % 2 === 0 ? ['settings', 'object-00000'] : ['object-00000', 'settings'];
+      await page.getByRole('button', { name: /^Name/ }).click();
+      if (round === 1) await page.getByRole('button', { name: /^Name/ }).click();
+      await row(page, first as string).waitFor();
+      await row(page, last as string).waitFor({ state: 'detached' });
+      writeConfigMap(many.server, first as string, { namespace: 'team-0', data: { round: String(round) } });
+      await row(page, first as string)
+        .filter({ hasText: /1/ })
+        .waitFor();
+      return longestBlock(page);
+    });
+  });
+});
+
+describe('a thousand objects', async () => {
+  const some = await startStack(scope);
+  for (let index = 0; index < 1_000; index++) {
+    writeConfigMap(some.server, `object-${index}`, { namespace: 'team-0' });
+  }
+
+  it('are there within 1 s of a click, and skeletons at once', async t => {
+    const { page, go } = await openPage(t, browser, some.proxy.url);
+    await staysWithin(1_000, async () => {
+      await go('/api/v1/configmaps');
+      await page.getByText('1,002 objects').waitFor();
+      await page.goto('about:blank');
+      await go('/');
+      await page.getByRole('treeitem', { name: 'configmaps cm' }).waitFor();
+      const begun = await page.evaluate<number>('performance.now()');
+      await page.getByRole('treeitem', { name: 'configmaps cm' }).click();
+      await page.getByText('1,002 objects').waitFor();
+      return (await page.evaluate<number>('performance.now()')) - begun;
+    });
+    // The API server takes its time.
+    let answer: (isAnswered: boolean) => void = () => {};
+    const slow = new Promise<boolean>(resolve => {
+      answer = resolve;
+    });
+    const remove = some.server.intercept(async ({ url = '' }) => url.startsWith('/api/v1/secrets') && slow);
+    await page.getByRole('treeitem', { name: 'secrets' }).click();
+    await page.getByRole('status', { name: 'Loading' }).waitFor();
+    answer(false);
+    await page.getByText('2 objects').waitFor();
+    remove();
+  });
+});

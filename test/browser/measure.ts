@@ -25,3 +25,22 @@ export async function watchMainThread(page: Page): Promise<void> {
 export function longestBlock(page: Page): Promise<number> {
   return page.evaluate<number>('Math.max(0, ...longTasks.splice(0))');
 }
+
+/**
+ * Clicks on the first element of a selector that has exactly this text, and gives the milliseconds until another text is in the page. Both are
+ * measured in the page itself: what drives the browser takes a second of its own on a busy machine.
+ */
+export function clickTime(page: Page, selector: string, text: string, awaited: string): Promise<number> {
+  const [from, to] = [JSON.stringify([selector, text]), JSON.stringify(awaited)];
+  return page.evaluate<number>(`new Promise(resolve => {
+    const [selector, text] = ${from};
+    const element = [...document.querySelectorAll(selector)].find(({ textContent }) => textContent === text);
+    const begun = performance.now();
+    element.click();
+    const look = () => {
+      if (document.querySelector('main').textContent.includes(${to})) resolve(performance.now() - begun);
+      else requestAnimationFrame(look);
+    };
+    look();
+  })`);
+}

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { BrowserContext, Page } from 'playwright-core';
+import { until } from '../support/eventually.js';
+import type { FakeApiServer } from '../support/fake-api-server.js';
+import { startStack } from '../support/stack.js';
+import { clickTime, staysWithin } from './measure.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const { server, proxy } = await startStack(scope, {
+  server: { bookmarkInterval: 500 },
+  flags: ['--reject-paths='],
+});
+const browser = await startBrowser(scope);
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+function writeConfigMap(name: string, data: Readonly<Record<string, string>> = {}): void {
+  const metadata = { name, namespace: 'default', uid: name, creationTimestamp: new Date().toISOString() };
+  server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+}
+
+function link(page: Page, name: string) {
+  return page.getByRole('link', { name, exact: true });
+}
+
+function listsOf(path: string, to: FakeApiServer = server): number {
+  return to.requests.filter(({ rawUrl }) => rawUrl.startsWith(`${path}?limit=`)).length;
+}
+
+function openWatchesOf(path: string): number {
+  return server.openWatches.filter(({ rawUrl }) => rawUrl.startsWith(`${path}?`)).length;
+}
+
+/** Whether a page believes that it is hidden; browsers without a screen show all of them. */
+async function hide(page: Page, isHidden: boolean): Promise<void> {
+  await page.evaluate(`Object.defineProperty(document, 'visibilityState',
+    { configurable: true, get: () => '${isHidden ? 'hidden' : 'visible'}' });
+    document.dispatchEvent(new Event('visibilitychange'))`);
+}
+
+describe('a list whose API server', () => {
+  it('ends the watch goes on where it was, and is not read again', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await page.getByText('live', { exact: true }).waitFor();
+    await until(() => openWatchesOf(configMaps) === 1);
+    // The end is a clean one only for a watch that has lived for some time.
+    const before = listsOf(configMaps);
+    for (const name of ['after-one-end', 'after-another']) {
+      server.endWatches();
+      writeConfigMap(name);
+      await link(page, name).waitFor();
+    }
+    assert.equal(listsOf(configMaps), before);
+  });
+
+  it('has forgotten the version is read again', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await page.getByText('live', { exact: true }).waitFor();
+    await until(() => openWatchesOf(configMaps) === 1);
+    const before = listsOf(configMaps);
+    writeConfigMap('to-be-forgotten');
+    await link(page, 'to-be-forgotten').waitFor();
+    // What a watch sees next is the end of it, and that its version is too old.
+    const remove = server.interceptUpgrade((request, socket) => {
+      if (request.url?.includes('watch=true') !== true) return false;
+      socket.destroy();
+      return true;
+    });
+    server.cut();
+    server.remove({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'default', name: 'to-be-forgotten' },
+    });
+    writeConfigMap('written-unseen');
+    server.compact();
+    remove();
+    await link(page, 'written-unseen').waitFor();
+    await link(page, 'to-be-forgotten').waitFor({ state: 'detached' });
+    assert.ok(listsOf(configMaps) > before);
+  });
+
+  it('is away says so, and recovers by itself', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.evaluate('isSameDocument = true');
+    await server.kill();
+    await page.getByText('not answering').waitFor();
+    await link(page, 'settings').waitFor();
+    writeConfigMap('written-while-away');
+    await server.restart();
+    await link(page, 'written-while-away').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    assert.equal(await page.evaluate('isSameDocument'), true);
+  });
+
+  it('is away when the page is loaded says so, and shows all when it is there', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await server.kill();
+    try {
+      await go(configMaps);
+      await page.getByRole('alert').getByText('The API server does not answer').waitFor();
+    } finally {
+      await server.restart();
+    }
+    await link(page, 'settings').waitFor();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+  });
+});
+
+describe('a window that is hidden', () => {
+  it('ends its watches, and goes on from there when it is seen', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await page.getByText('live', { exact: true }).waitFor();
+    await until(() => openWatchesOf(configMaps) === 1);
+    const before = listsOf(configMaps);
+    await hide(page, true);
+    await until(() => openWatchesOf(configMaps) === 0);
+    writeConfigMap('written-while-hidden');
+    await hide(page, false);
+    await link(page, 'written-while-hidden').waitFor();
+    assert.equal(listsOf(configMaps), before);
+  });
+});
+
+describe('eight windows of live lists', () => {
+  async function openLists(context: BrowserContext): Promise<readonly Page[]> {
+    const names = ['pods', 'services', 'configmaps', 'secrets', 'serviceaccounts', 'events', 'endpoints'];
+    const paths = [...names.map(name => `/api/v1/${name}`), '/apis/apps/v1/deployments'];
+    return Promise.all(
+      paths.map(async path => {
+        const page = await context.newPage();
+        await page.goto(`${proxy.url}/-/ui/#${path}`);
+        await page.getByText('live', { exact: true }).waitFor();
+        return page;
+      }),
+    );
+  }
+
+  it('leave connections for a click, which answers within 1 s', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const pages = await openLists(page.context());
+    await until(() => server.openWatches.length >= pages.length);
+    await staysWithin(1_000, async () => {
+      await go('/api/v1/namespaces/default/pods');
+      await link(page, 'web-0').waitFor();
+      return clickTime(page, 'a', 'web-0', 'creationTimestamp');
+    });
+    const [pods] = pages as [Page];
+    await staysWithin(1_000, async () => {
+      await pods.bringToFront();
+      const taken = await clickTime(pods, '[role=treeitem]', 'secrets', 'credentials');
+      await pods.goBack();
+      await pods.getByRole('link', { name: 'web-0' }).first().waitFor();
+      return taken;
+    });
+  });
+});
+
+describe('the raw watch', () => {
+  it('shows each event with its type and version, the newest first, and the whole of it', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${configMaps}?watch=true`);
+    const events = page.locator('main').getByRole('listitem');
+    await events.filter({ hasText: 'settings' }).first().waitFor();
+    writeConfigMap('seen-raw', { color: 'green' });
+    const { version } = server;
+    writeConfigMap('seen-raw', { color: 'yellow' });
+    server.remove({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'default', name: 'seen-raw' },
+    });
+    const own = events.filter({ hasText: 'seen-raw' });
+    await own.filter({ hasText: 'DELETED' }).waitFor();
+    const texts = await own.allTextContents();
+    assert.deepEqual(
+      texts.map(text => /(ADDED|MODIFIED|DELETED)/.exec(text)?.[1]),
+      ['DELETED', 'MODIFIED', 'ADDED'],
+    );
+    assert.match(texts[2] ?? '', new RegExp(`version ${version}`));
+    await own.filter({ hasText: 'MODIFIED' }).locator('summary').click();
+    await own.filter({ hasText: 'MODIFIED' }).getByText('"color": "yellow"').waitFor();
+    await events.filter({ hasText: 'BOOKMARK' }).first().waitFor();
+  });
+
+  it('hides the values of Secrets, and what kubectl apply leaves behind', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const value = Buffer.from('hush-hush').toString('base64');
+    const applied = JSON.stringify({ kind: 'Secret', data: { key: value } });
+    const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': applied };
+    const metadata = { name: 'hidden', namespace: 'default', uid: 'hidden', annotations };
+    server.write({ apiVersion: 'v1', kind: 'Secret', metadata, data: { key: value }, type: 'Opaque' });
+    await go('/api/v1/namespaces/default/secrets?watch=true');
+    const own = page.locator('main').getByRole('listitem').filter({ hasText: 'hidden' });
+    await own.locator('summary').first().click();
+    await own.getByText('"key"').first().waitFor();
+    assert.doesNotMatch(await page.content(), new RegExp(value));
+  });
+});

@@ -7,7 +7,7 @@ import { TLSSocket } from 'node:tls';
  */
 export function cut(socket: Socket, { isDelimited }: { readonly isDelimited: boolean }): void {
   if (isDelimited) socket.destroySoon();
-  // In TLS that is an end without close_notify.
-  else if (socket instanceof TLSSocket) socket.destroy();
+  // In TLS that is an end without close_notify. A Unix socket has no reset, and Node throws.
+  else if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
   else socket.resetAndDestroy();
 }

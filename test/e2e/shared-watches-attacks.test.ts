@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../support/eventually.js';
@@ -104,6 +108,63 @@ describe('a client that does not read', () => {
       quick.close();
     });
   }
+});
+
+describe('a client on a Unix socket', () => {
+  async function connectUnix(path: string): Promise<Socket> {
+    const socket = connect(path);
+    await once(socket, 'connect');
+    return socket.on('error', () => {});
+  }
+
+  async function ask(path: string, target: string): Promise<string> {
+    const socket = await connectUnix(path);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    return String(Buffer.concat(await socket.toArray()));
+  }
+
+  it('is cut when it does not read, and the program goes on', async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'unix-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const path = join(folder, 'socket');
+    const flags = [...sharing, '--share-watches-buffer=1Mi', `--unix-socket=${path}`];
+    const { server } = await startStack(t, { flags });
+    const [quick, slow] = [await connectUnix(path), await connectUnix(path)];
+    let isClosed = false;
+    slow.once('close', () => {
+      isClosed = true;
+    });
+    for (const socket of [quick, slow]) {
+      t.after(() => socket.destroy());
+      socket.write(`GET ${watchOf(server)} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      await once(socket, 'data');
+    }
+    slow.pause();
+    quick.resume();
+    await eventually('the slow client to be cut', async () => {
+      for (let count = 0; count < 20; count++) server.write(configMap('big', 100_000));
+      await once(quick, 'data');
+      return (await ask(path, '/-/metrics')).includes('shared_watch_lagging_clients_total 1');
+    });
+    slow.resume();
+    await eventually('the end of its connection', () => isClosed);
+    assert.equal(quick.closed, false);
+  });
+
+  it('of HTTP/1.0 is cut when the API server breaks its answer off, and the program goes on', async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'unix-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const path = join(folder, 'socket');
+    const { server } = await startStack(t, { flags: [`--unix-socket=${path}`] });
+    const socket = await connectUnix(path);
+    socket.write(`GET ${watchOf(server)} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
+    const [head] = await once(socket, 'data');
+    assert.match(String(head), /^HTTP\/1.1 200/);
+    socket.resume();
+    server.cut();
+    await once(socket, 'close');
+    assert.match(await ask(path, '/-/livez'), /^HTTP\/1.1 200/);
+  });
 });
 
 describe('a context that the kubeconfig has no longer', () => {

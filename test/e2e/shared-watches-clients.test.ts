@@ -150,6 +150,44 @@ describe('each client', { concurrency: false }, () => {
   });
 });
 
+test('metrics count shared watches, their clients, joins, events and resumptions', async t => {
+  const stack = await startStack(t, { server, run: startInProcess, flags: ['--share-watches'] });
+  const namespace = new WatchedNamespace(stack);
+  const sum = async (name: string, labels: Record<string, string> = {}) =>
+    sumOf(await scrapeOwn(stack.port), `kube_api_proxy_shared_watch${name}`, labels);
+  const from = server.version;
+  const watches = [await namespace.watch({ from }), await namespace.watch({ from })];
+  watches.push(await namespace.watch({ from: server.version }));
+  assert.equal(await sum('es'), 1);
+  assert.equal(await sum('_clients'), 3);
+  assert.equal(await sum('_joins_total', { how: 'opened' }), 1);
+  assert.equal(await sum('_joins_total', { how: 'ring' }), 2);
+  namespace.writeAll('a', 'b');
+  for (const watch of watches) await watch.until(2);
+  assert.equal(await sum('_events_total', { direction: 'in' }), 2);
+  assert.equal(await sum('_events_total', { direction: 'out' }), 6);
+  server.endWatches();
+  await eventually('a resumption', async () => (await sum('_resumptions_total', { reason: 'ended' })) === 1);
+  for (const watch of watches) watch.close();
+  await eventually('no client', async () => (await sum('_clients')) === 0);
+  assert.equal(await sum('_lagging_clients_total'), 0);
+});
+
+test('each page gets the CORS fields of its own origin', async t => {
+  const origins = '--cors-allowed-origins=^https://[a-z]+\\.example$';
+  const flags = ['--share-watches', origins];
+  const stack = await startStack(t, { server, run: startInProcess, flags });
+  const namespace = new WatchedNamespace(stack);
+  const from = server.version;
+  const ask = (Origin: string) => namespace.watch({ from, headers: { Origin } });
+  const [one, other] = [await ask('https://one.example'), await ask('https://other.example')];
+  assert.equal(one.headers['access-control-allow-origin'], 'https://one.example');
+  assert.equal(other.headers['access-control-allow-origin'], 'https://other.example');
+  const stranger = await ask('https://stranger.invalid');
+  assert.equal(stranger.headers['access-control-allow-origin'], undefined);
+  assert.equal(namespace.upstream().length, 1);
+});
+
 test('a client that reads slowly is cut alone, and the others get everything at once', async () => {
   const namespace = new WatchedNamespace(plain);
   const from = server.version;

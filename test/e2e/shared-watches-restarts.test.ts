@@ -399,6 +399,24 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
     assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], `Bearer ${renewedToken}`);
   });
 
+  test('to a token that does not say whose it is ends clients as cut: it may be another user’s', async t => {
+    const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, 'one');
+    const stack = await startWithTokens(t, { tokenFile });
+    const clients = await openClients(stack);
+    await writeFile(`${tokenFile}.new`, 'two');
+    await rename(`${tokenFile}.new`, tokenFile);
+    delete stack.tokens['one'];
+    stack.server.cut();
+    for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
+    const again = await clients.namespace.watch();
+    clients.namespace.write('again');
+    await again.untilNamed('again');
+    assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], 'Bearer two');
+  });
+
   test('to another user ends clients as cut when the upstream watch ends, and nobody new joins them', async t => {
     const stack = await startWithTokens(t, { token: 'one' });
     const clients = await openClients(stack);

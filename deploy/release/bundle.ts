@@ -84,7 +84,11 @@ await bundle('make-code-cache', {
   outExtension: { '.js': '.cjs' },
 });
 // With a seed of its own, V8 makes the same bytes of the same sources.
-execFileSync(process.execPath, ['--random-seed=1', 'build/make-code-cache.cjs'], { env: {}, stdio: 'pipe' });
+execFileSync(process.execPath, ['--random-seed=1', 'build/make-code-cache.cjs'], {
+  env: {},
+  stdio: 'pipe',
+  timeout: 60_000,
+});
 
 async function bundle(name: string, own: BuildOptions): Promise<void> {
   const { metafile } = await build({ ...options, ...own, metafile: true });

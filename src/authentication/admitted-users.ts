@@ -2,7 +2,7 @@ import type { UserInfo } from '../kubernetes/user-info.js';
 import { admitUser, type IdentityRules } from './identity.js';
 import type { RequestAuthenticator } from './method.js';
 
-/** An authenticator whose users are admitted, once for each `UserInfo` that it gives; throws as `admitUser` does. */
+/** An authenticator that admits the users it finds. Each `UserInfo` is checked once. Throws as `admitUser` does. */
 export function admitUsersOf(
   authenticator: RequestAuthenticator,
   rules: IdentityRules,

@@ -1,7 +1,7 @@
-/** Why a credential is not taken: for the log; a client only hears that it is not. Holds nothing of the credential. */
+/** Says for the log why a credential is invalid. A client only learns that it is. The message contains no part of the credential. */
 export class AuthenticationError extends Error {
   override readonly name = 'AuthenticationError';
-  /** Whether the same credential may be good in a moment, so that nobody should remember that it was not. */
+  /** Whether the same credential may soon be valid, so that the failure must not be cached. */
   readonly isPassing: boolean;
 
   constructor(

@@ -7,36 +7,36 @@ import { AuthenticationError } from './authentication-error.js';
 import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.js';
 import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
 
-/** A method that is asked: its name in the metrics, its hint in a 401, and what it asks with. */
+/** The parts of a method that authentication uses: its name in the metrics, its hint in a 401, and its authenticator. */
 export type AskedMethod = Pick<AuthenticationMethod<never>, 'name' | 'hint'> &
   Pick<ActiveMethod, 'authenticator'>;
 
-/** Finds out who sends a request, by the first method that knows its credential; counts each attempt once. */
+/** Finds out who sends a request. The first method that knows the credential decides. Each attempt is counted once. */
 export class Authentication {
   readonly #methods: readonly AskedMethod[];
   readonly #metrics: Pick<AuthenticationMetrics, 'attempted'>;
 
-  /** @param methods In the order in which they are asked. */
+  /** @param methods In the order in which they are tried. */
   constructor(methods: readonly AskedMethod[], metrics: Pick<AuthenticationMetrics, 'attempted'>) {
     this.#methods = methods;
     this.#metrics = metrics;
   }
 
-  /** What a caller without a good credential can do. Tokens come first, which every client can send. */
+  /** What a caller without a valid credential can do. Tokens come first, because every client can send them. */
   get hints(): readonly string[] {
     return [...new Set(this.#methods.map(({ hint }) => hint))].reverse();
   }
 
   /**
-   * The user, at once where nobody has to be asked. Throws, or rejects: an IdentityError for a user who may not act here, a
-   * StatusError of 500 and more when nobody can tell, another error without a good credential.
+   * The user; a promise only if another server has to be asked. Throws, or rejects with: an IdentityError for a user who may not act here;
+   * a StatusError of 500 or more if the credential could not be checked; another error if there is no valid credential.
    */
   authenticate(request: AuthenticationRequest): UserInfo | Promise<UserInfo> {
     const found = this.identify(request);
     return found instanceof Promise ? found.then(this.#required) : this.#required(found);
   }
 
-  /** As `authenticate`, but undefined for a request without any credential. */
+  /** Like `authenticate`, but undefined for a request without any credential. */
   identify(request: AuthenticationRequest): UserInfo | undefined | Promise<UserInfo | undefined> {
     return this.#ask(request, 0);
   }
@@ -46,7 +46,7 @@ export class Authentication {
     return user;
   };
 
-  /** @param token That of the request, where it has been read. */
+  /** @param token The token of the request, if it has been read already. */
   #ask(
     request: AuthenticationRequest,
     from: number,
@@ -82,8 +82,8 @@ export class Authentication {
   }
 
   /**
-   * Goes on after a bad credential if that takes nothing from a token beside it, such as a certificate that a browser presents everywhere.
-   * Throws the error otherwise.
+   * If the credential is invalid but no bearer token (such as a certificate that a browser presents everywhere), a token sent with it is
+   * tried. Throws the error otherwise.
    */
   #askOthers(
     error: unknown,

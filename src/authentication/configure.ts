@@ -3,21 +3,21 @@ import { Authentication } from './authentication.js';
 import type { ActiveMethod, MethodParts } from './method.js';
 import { type AuthenticationOptions, methodsOn } from './methods.js';
 
-/** The methods that the options ask for, ready and followed as their files change. */
+/** The methods that the options turn on. Each follows the changes of its files. */
 export interface ConfiguredAuthentication {
   readonly authentication: Authentication;
-  /** What the proxy's identity must be allowed to impersonate, for the users that can come. */
+  /** What the proxy's identity must be allowed to impersonate, for all users that can be authenticated. */
   impersonated(): readonly ImpersonationTarget[];
-  /** Checks of readyz. */
+  /** The checks for readyz. */
   readonly checks: readonly NonNullable<ActiveMethod['check']>[];
-  /** Begins with what goes on in the background; before it nothing is dialled. */
+  /** Starts the background work. No connection is opened before. */
   start(): void;
   close(): void;
 }
 
 const userTargets = ['users', 'groups'].map(resource => ({ group: '', resource }));
 
-/** Makes the methods. Reads files, and opens no connection. Collects all problems. */
+/** Creates the methods. Reads files, but opens no connection. Collects all problems. */
 export async function configureAuthentication(
   options: AuthenticationOptions,
   parts: Omit<MethodParts, 'allowed'>,

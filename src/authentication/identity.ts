@@ -4,22 +4,22 @@ import { defineOptions } from '../lib/option.js';
 import { names } from '../lib/value-type.js';
 import { AuthenticationError } from './authentication-error.js';
 
-/** A user who is known and may not act through this proxy: a 403 that says why. */
+/** A known user who may not act through this proxy: a 403 whose message says why. */
 export class IdentityError extends StatusError {
   constructor(message: string) {
     super(403, message);
   }
 }
 
-/** Whom a method of authentication may find. */
+/** Which users a method may authenticate. */
 export interface IdentityRules {
-  /** Names and groups that begin with `system:` and are allowed all the same: `--allow-system-identities`. */
+  /** Names and groups with the prefix `system:` that are allowed nevertheless: `--allow-system-identities`. */
   readonly allowed: ReadonlySet<string>;
-  /** Whether service accounts are among them: only the cluster itself knows those. */
+  /** Whether service accounts are allowed: only the cluster itself can authenticate them. */
   readonly serviceAccounts: boolean;
 }
 
-/** What all methods have in common. */
+/** The options that all methods share. */
 export const identity = {
   options: defineOptions('Authentication', {
     allowSystemIdentities: {
@@ -34,17 +34,17 @@ const authenticated = 'system:authenticated';
 const serviceAccount = /^system:serviceaccount:([^:]+):[^:]+$/;
 
 /**
- * The user as whom requests are sent: in `system:authenticated`, and in nothing else that Kubernetes keeps for itself, for whoever writes a
- * group claim must not make an administrator. Throws an IdentityError for all others, among them those whom no header could name
- * exactly: an API server would take " system:masters" for system:masters, and an empty name for the proxy's own.
- * Throws an AuthenticationError for nobody.
+ * The user that requests are sent as. The user is in `system:authenticated`, and has no other name or group that Kubernetes reserves: an
+ * issuer that controls a group claim must not be able to create administrators. Throws an AuthenticationError for the anonymous user.
+ * Throws an IdentityError for all other users that are not allowed, and for those that no header can name exactly: an API server would read
+ * " system:masters" as system:masters, and an empty name as the proxy's own identity.
  */
 export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
   const { username, uid = '', groups, extra, expires } = user;
   if (username === 'system:anonymous' || groups.includes('system:unauthenticated')) {
-    throw new AuthenticationError('the credential stands for nobody (system:anonymous)');
+    throw new AuthenticationError('the credential identifies nobody (system:anonymous)');
   }
-  if (username === '') throw new IdentityError('the credential stands for a user without a name');
+  if (username === '') throw new IdentityError('the credential identifies a user without a name');
   for (const value of [username, uid, ...groups]) checkValue(value);
   for (const [key, values] of extra) {
     if (key === '') throw new IdentityError('the user has an extra field without a name');
@@ -77,17 +77,17 @@ function isSystem(name: string): boolean {
 
 function refusal(kind: string, name: string): IdentityError {
   return new IdentityError(
-    `${kind} ${JSON.stringify(name.slice(0, 200))} is Kubernetes' own and not accepted from callers; ` +
+    `${kind} ${JSON.stringify(name.slice(0, 200))} is reserved by Kubernetes and not accepted from callers; ` +
       'allow it with --allow-system-identities',
   );
 }
 
-/** RFC 9110, section 5.5: no control characters, and no space at either end, which a receiver takes off. */
+/** RFC 9110, section 5.5: no control character, and no space at either end, which a receiver would strip. */
 function checkValue(value: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for them
   if (/[\x00-\x1f\x7f]|^ | $/.test(value)) {
     throw new IdentityError(
-      "the user's name, uid, a group or an extra field has a control character or a space at an end, " +
+      "the user's name, uid, a group or an extra field has a control character, or a space at its start or end, " +
         'which no impersonation header can carry',
     );
   }

@@ -11,64 +11,64 @@ import type { BearerToken } from './bearer-token/bearer-token.js';
 import type { ClientAuthorities } from './client-certificate/authorities.js';
 
 /**
- * One way to find out who a caller is. The file that it stands in is loaded whether it is on or not, so it imports nothing heavy: `create`
- * loads what only its use needs.
+ * One way to find out who a caller is. Its file is always loaded, so it imports nothing heavy: `create` loads the code that is needed only
+ * if the method is on.
  */
 export interface AuthenticationMethod<Options> extends OptionOwner {
-  /** Value of the label `method` in the metrics. */
+  /** The value of the metrics' label `method`. */
   readonly name: string;
-  /** The flag that turns it on, with its dashes. */
+  /** The flag that turns the method on, with its dashes. */
   readonly flag: string;
-  /** What a 401 says that a caller can do. */
+  /** What a 401 tells a caller to do. */
   readonly hint: string;
-  /** Whether callers send a secret that whoever reads it can use. */
+  /** Whether callers send a secret that can be used by anyone who reads it. */
   readonly sendsSecret: boolean;
   problems?(options: Options): readonly string[];
   isOn(options: Options): boolean;
   /** The user in a kubeconfig for callers. */
   kubeconfigUser(options: Options): CallerEntry;
-  /** Reads files, and opens no connection. Collects all problems, one line each. */
+  /** Reads files, but opens no connection. Collects all problems, one line each. */
   create(
     options: Options,
     parts: MethodParts,
   ): Promise<ActiveMethod | { readonly problems: readonly string[] }>;
 }
 
-/** What methods are made with. */
+/** What methods are created with. */
 export interface MethodParts {
   readonly metrics: AuthenticationMetrics;
   readonly logger: Logger;
-  /** The process's environment: it may name a proxy on the way to an OpenID Connect issuer. */
+  /** The environment of the process: it may name a proxy server for connections to an OpenID Connect issuer. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Names and groups that begin with `system:` and are allowed all the same. */
+  /** Names and groups with the prefix `system:` that are allowed nevertheless. */
   readonly allowed: ReadonlySet<string>;
-  /** Who may issue client certificates now. */
+  /** The authorities that may issue client certificates now. */
   readonly clientAuthorities: () => ClientAuthorities | undefined;
 }
 
-/** A method in use. */
+/** A method that is in use. */
 export interface ActiveMethod {
   readonly authenticator: RequestAuthenticator | TokenAuthenticator;
-  /** What the proxy's identity must be allowed to impersonate now, beside users and groups. */
+  /** What the proxy's identity must be allowed to impersonate now, besides users and groups. */
   impersonates?(): readonly ImpersonationTarget[];
-  /** Its check of readyz. */
+  /** The method's check for readyz. */
   readonly check?: { readonly name: string; readonly check: () => void };
-  /** Begins with what goes on in the background; before it nothing is dialled. */
+  /** Starts the background work. No connection is opened before. */
   start?(): void;
   close?(): void;
 }
 
-/** Finds out who sends a request by something other than a bearer token (k8s.io/apiserver `authenticator.Request`). */
+/** Finds out who sends a request, by a credential other than a bearer token (k8s.io/apiserver `authenticator.Request`). */
 export interface RequestAuthenticator {
-  /** The user; undefined when the request has no credential of this kind. Throws, or rejects, when it has a bad one. */
+  /** The user; undefined if the request has no credential of this kind. Throws, or rejects, if the credential is invalid. */
   authenticateRequest(request: IncomingMessage): UserInfo | undefined | Promise<UserInfo | undefined>;
 }
 
-/** Finds out whose a bearer token is (k8s.io/apiserver `authenticator.Token`). */
+/** Finds the user of a bearer token (k8s.io/apiserver `authenticator.Token`). */
 export interface TokenAuthenticator {
   /**
-   * The user; undefined when the token is not for this one to judge. Throws, or rejects: an AuthenticationError for a bad
-   * token, an IdentityError for a user who may not act here, a StatusError of 500 and more when nobody can tell.
+   * The user; undefined if the method does not check this kind of token. Throws, or rejects with: an AuthenticationError for an invalid
+   * token; an IdentityError for a user who may not act here; a StatusError of 500 or more if the token could not be checked.
    */
   authenticateToken(
     token: BearerToken,
@@ -76,18 +76,18 @@ export interface TokenAuthenticator {
   ): UserInfo | undefined | Promise<UserInfo | undefined>;
 }
 
-/** A request whose caller is to be found. */
+/** A request whose caller is to be authenticated. */
 export interface AuthenticationRequest {
   readonly raw: IncomingMessage;
-  /** Whether its path names a context: strangers must not learn whether there is one of that name. */
+  /** Whether its path names a context. If so, strangers must not learn whether that context exists. */
   readonly mount: { readonly namesContext: boolean };
-  /** Where the request goes. What another cluster says of a caller counts for nothing there. */
+  /** The cluster that the request goes to. What another cluster says about a caller is not valid there. */
   readonly cluster: Cluster;
-  /** What the request is judged for: the cluster's endpoint when it came. There is none before `openCluster`. */
+  /** The cluster's endpoint when the request arrived. There is none before `openCluster`. */
   readonly endpoint: Endpoint;
-  /** Opens the cluster if this is its first request; rejects with a StatusError of 503. */
+  /** Opens the cluster if this is its first request. Rejects with a StatusError of 503. */
   openCluster(): Promise<void> | undefined;
 }
 
-/** What impersonation needs for users with a uid. */
+/** What the proxy must be allowed to impersonate for users with a uid. */
 export const uidTarget: ImpersonationTarget = { group: 'authentication.k8s.io', resource: 'uids' };

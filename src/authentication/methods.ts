@@ -6,17 +6,17 @@ import { openIdConnect } from './oidc/method.js';
 import { tokenFile } from './token-file/method.js';
 import { tokenReview } from './token-review/method.js';
 
-/** Every method, in the order in which they are asked: the API server's. */
+/** Every method, in the order in which the API server tries them. */
 export const authenticationMethods = [clientCertificate, tokenFile, openIdConnect, tokenReview] as const;
 
 type Methods = typeof authenticationMethods;
 
-/** The options of all methods, with those that they read of others. */
+/** The options of all methods, and the options of other parts that they read. */
 export type AuthenticationOptions = OptionValues<MergedOptions<Methods> & typeof identity.options> & {
   readonly tlsCertFile: string;
 };
 
-/** The methods that the options turn on. With one of them or more, callers have to say who they are. */
+/** The methods that the options turn on. If there is at least one, callers have to authenticate. */
 export function methodsOn(
   options: AuthenticationOptions,
 ): readonly AuthenticationMethod<AuthenticationOptions>[] {

@@ -146,7 +146,7 @@ kubectlTest(
       ['dave', configMaps, /cannot impersonate resource \\"users\\"/],
       ['other', pods, /cannot impersonate resource \\"groups\\"/],
       ['another', pods, /cannot impersonate resource \\"serviceaccounts\\"/],
-      ['admin', configMaps, /group \\"system:masters\\" is Kubernetes' own/],
+      ['admin', configMaps, /group \\"system:masters\\" is reserved by Kubernetes/],
     ] as const) {
       const { status, text } = await as(token, path);
       assert.equal(status, 403, `${token} ${path}: ${text}`);

@@ -68,7 +68,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     const { server, proxy, signer, claims, issuer } = await start(t, [
       ...['--oidc-groups-claim=groups', '--oidc-groups-prefix=oidc:', '--oidc-required-claim=hd=example.com'],
     ]);
-    await eventually('the keys', () => /keys of the OpenID Connect issuer .* are there/.test(proxy.stderr()));
+    await eventually('the keys', () => /fetched the keys of the OpenID Connect issuer/.test(proxy.stderr()));
     const good = signer.sign(claims({ groups: ['dev', 'system:masters'], hd: 'example.com' }));
     for (const leg of bothLegs) {
       const { code, arrived, answer } = await probe(proxy, server, leg, { headers: bearer(good) });
@@ -97,7 +97,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
 
   test('of an issuer that only HTTPS_PROXY leads to are taken', async t => {
     const { server, proxy, signer, claims } = await start(t, [], { host: 'issuer.example.test' });
-    await eventually('the keys', () => /are there/.test(proxy.stderr()));
+    await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
     const token = signer.sign(claims());
     for (const leg of bothLegs) {
       const { code, answer } = await probe(proxy, server, leg, { headers: bearer(token) });
@@ -107,11 +107,11 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
 
   test('in a group of Kubernetes’ own get a 403', async t => {
     const { server, proxy, signer, claims } = await start(t, ['--oidc-groups-claim=groups']);
-    await eventually('the keys', () => /are there/.test(proxy.stderr()));
+    await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
     const token = signer.sign(claims({ groups: ['system:masters'] }));
     for (const leg of bothLegs) {
       const { answer, arrived } = await probe(proxy, server, leg, { headers: bearer(token) });
-      assert.match(assertStatus(answer, 403, leg), /group "system:masters" is Kubernetes' own/);
+      assert.match(assertStatus(answer, 403, leg), /group "system:masters" is reserved by Kubernetes/);
       assert.equal(arrived.length, 0);
     }
   });
@@ -121,7 +121,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     const { server, tokens, proxy, signer, claims } = await start(t, args, {
       tokenFile: 'file-token,alice,,\n',
     });
-    await eventually('the keys', () => /are there/.test(proxy.stderr()));
+    await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
     const ofCluster = signer.sign(claims({ iss: 'https://kubernetes.default.svc' }));
     tokens[ofCluster] = { username: 'alice' };
     const expired = signer.sign(claims({ exp: 1 }));

@@ -243,7 +243,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
       for (const token of ['m', 'a', 'r']) {
         const headers = [`Authorization: Bearer ${token}`];
         const { answer, arrived } = await probe(proxy, server, leg, { headers });
-        assert.match(assertStatus(answer, 403, token), /Kubernetes' own .* --allow-system-identities/);
+        assert.match(assertStatus(answer, 403, token), /reserved by Kubernetes .* --allow-system-identities/);
         assert.equal(arrived.length, 0);
       }
     }
@@ -266,7 +266,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     await eventually('the new token', async () => (await codeOf('new-token')) === 200);
     assert.equal(await codeOf('alice-token'), 401);
     await writeTokens('secret-token\n');
-    await eventually('the error line', () => /less than 3 columns/.test(proxy.stderr()));
+    await eventually('the error line', () => /fewer than 3 columns/.test(proxy.stderr()));
     assert.equal(await codeOf('new-token'), 200);
     assert.doesNotMatch(proxy.stderr(), /secret-token/);
     const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer new-token' } });

@@ -203,7 +203,7 @@ describe('a caller', () => {
   });
 
   test('of OpenID Connect acts under its name on every mount, over HTTP/2 as well', async () => {
-    await eventually('the keys', () => /are there/.test(byAll.proxy.stderr()));
+    await eventually('the keys', () => /fetched the keys/.test(byAll.proxy.stderr()));
     const exp = Math.floor(Date.now() / 1000) + 300;
     const token = signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'olga', exp });
     for (const [mount, context] of [

@@ -73,7 +73,7 @@ const gateway = await startGateway(
   },
 );
 await eventually('the keys', () =>
-  /keys of the OpenID Connect issuer .* are there/.test(gateway.proxy.stderr()),
+  /fetched the keys of the OpenID Connect issuer/.test(gateway.proxy.stderr()),
 );
 const { server } = gateway;
 const stack = { server, proxy: { url: `https://127.0.0.1:${gateway.proxy.port}` } };

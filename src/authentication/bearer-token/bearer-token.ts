@@ -6,51 +6,53 @@ import { AuthenticationError } from '../authentication-error.js';
 
 /** A bearer token that a client sent. */
 export interface BearerToken {
-  /** One char a byte, as Node has header values. */
+  /** One character for each byte, like Node's header values. */
   readonly text: string;
-  /** What it is looked up by: two tokens with the same digest are the same token. */
+  /** The key for look-ups: two tokens with the same digest are the same token. */
   readonly digest: string;
-  /** The address that it came from; empty on a Unix socket. */
+  /** The remote address; empty on a Unix socket. */
   readonly source: string;
 }
 
-/** What a 401 says of each method that takes bearer tokens. */
+/** The hint in a 401, for every method that takes bearer tokens. */
 export const bearerTokenHint = 'send "Authorization: Bearer TOKEN" with a token that is valid';
 
-/** A user's fields in a kubeconfig for callers, of each method that takes bearer tokens. */
+/** The user's fields in a kubeconfig for callers, for every method that takes bearer tokens. */
 export const bearerTokenFields = { token: 'PASTE-YOUR-TOKEN-HERE' };
 
-/** Another one in every process, so that digests say nothing of tokens, nor how long a look-up takes. */
+/** A different key in every process. So neither a digest nor the time of a look-up tells anything about the token. */
 const digestKey = randomBytes(32);
 
-/** The digest of a token, one char a byte. */
+/** The digest of a token that has one character for each byte. */
 export function digestOf(text: string): string {
   return createHmac('sha256', digestKey).update(text, 'latin1').digest('base64');
 }
 
 /**
- * The bearer token of a request: of its Authorization header, or on a WebSocket, where browsers can set no other header, of its
- * subprotocols (k8s.io/apiserver `request/bearertoken` and `request/websocket`). Undefined without one. Throws an AuthenticationError
- * for one that is not well-formed, and for two.
+ * The bearer token of a request, from its Authorization header. On a WebSocket, where browsers can set no other header, it may also come as
+ * a subprotocol (k8s.io/apiserver `request/bearertoken` and `request/websocket`). Undefined if there is none. Throws an AuthenticationError
+ * if the token is malformed, or if there are two.
  */
 export function readBearerToken(request: IncomingMessage): BearerToken | undefined {
   const authorization = fieldValue(request.rawHeaders, 'authorization');
   const fromHeader = authorization === undefined ? undefined : parseAuthorization(authorization);
   const fromProtocol = isWebSocket(request) ? parseProtocols(request.rawHeaders) : undefined;
   if (fromHeader !== undefined && fromProtocol !== undefined) {
-    throw new AuthenticationError('a bearer token both in Authorization and as a subprotocol');
+    throw new AuthenticationError(
+      'the request has a bearer token both in Authorization and as a subprotocol',
+    );
   }
   const text = fromHeader ?? fromProtocol;
   if (text === undefined) return undefined;
   return { text, digest: digestOf(text), source: request.socket.remoteAddress ?? '' };
 }
 
-/** RFC 6750, section 2.1. Another scheme is no bearer token, whatever it is. */
+/** RFC 6750, section 2.1. A value with any other scheme is not a bearer token. */
 function parseAuthorization(value: string): string | undefined {
   const [scheme = '', token, ...more] = value.split(/[ \t]+/).filter(word => word !== '');
   if (scheme.toLowerCase() !== 'bearer') return undefined;
   if (token === undefined) throw new AuthenticationError('the bearer token is empty');
-  if (more.length > 0) throw new AuthenticationError('the bearer token holds white space');
+  if (more.length > 0) throw new AuthenticationError('the bearer token contains white space');
   return token;
 }
 
@@ -74,15 +76,18 @@ function parseProtocols(rawHeaders: readonly string[]): string | undefined {
         others += 1;
         continue;
       }
-      if (token !== undefined) throw new AuthenticationError('more than one bearer token as a subprotocol');
+      if (token !== undefined)
+        throw new AuthenticationError('the request has more than one bearer token as a subprotocol');
       token = parseBearerProtocol(name);
       if (token === undefined)
         throw new AuthenticationError('the subprotocol is not a base64url bearer token');
     }
   }
-  // The server answers with one of the protocols, and it must not be the token.
+  // // The server selects one of the offered protocols, and must not answer with the token.
   if (token !== undefined && others === 0) {
-    throw new AuthenticationError('the bearer token is the only subprotocol');
+    throw new AuthenticationError(
+      'the bearer token is the only subprotocol; the client must offer another one too',
+    );
   }
   return token;
 }

@@ -1,25 +1,25 @@
-/** The slots that one network has, and what of it waits for one. */
+/** The slots that one network has taken, and its requests that wait for one. */
 interface Share {
   taken: number;
   readonly waiting: (() => void)[];
 }
 
 /**
- * A limited number of slots, which networks take in turn. A network may have as many as are free besides, so that one network alone gets
- * half of them, and the next one half of the rest (dynamic thresholds, as switches share their buffers). Whoever has none is never
- * behind a network that has some.
+ * A limited number of slots, which networks take in turn. A network may have at most as many slots as are free. So one network alone gets
+ * half of them, and the next one half of the rest (dynamic thresholds, as in switches that share their buffers). A network without a slot
+ * never waits behind one that has some.
  */
 export class FairSlots {
   readonly #most: number;
   #taken = 0;
-  /** By network, the one that has waited longest for its turn first. */
+  /** By network. The first one has waited longest for its turn. */
   readonly #shares = new Map<string, Share>();
 
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Takes a slot: at once, which returns undefined, or when the promise resolves. */
+  /** Takes a slot. Returns undefined if one is free, otherwise a promise that resolves when the slot is taken. */
   take(network: string): Promise<void> | undefined {
     let share = this.#shares.get(network);
     if (share === undefined) {
@@ -42,7 +42,7 @@ export class FairSlots {
   }
 
   #startWaiting(): void {
-    // A network that gets a slot goes to the end, where this loop comes to it again.
+    // // A network that gets a slot moves to the end of the map, where this loop reaches it again.
     for (const [network, share] of this.#shares) {
       if (this.#taken === this.#most) return;
       if (!this.#mayTake(share)) continue;

@@ -1,4 +1,4 @@
-/** Limits how many tokens of one network wait to be judged at one time. */
+/** Limits how many tokens of one network may wait at the same time until they are checked. */
 export class NetworkLimit {
   readonly #most: number;
   readonly #waiting = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
- * The network that an address is counted under: an IPv4 address by itself, an IPv6 address with its whole /64, because whoever has one of
- * those addresses has them all (RFC 4291, section 2.5.4). Takes an address as Node writes it; empty stands for a Unix socket.
+ * The network that an address counts towards: each IPv4 address alone, but for an IPv6 address its whole /64, because one host may use all
+ * addresses of a /64 (RFC 4291, section 2.5.4). Takes an address as Node writes it; empty for a Unix socket.
  */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

@@ -1,6 +1,6 @@
 /**
- * Limits how many entries several maps have together. When there are too many, the largest map loses the entry that was set longest
- * ago, so that nobody can empty one map by filling another. A map that nobody else refers to any more is not kept.
+ * Limits how many entries several maps have together. Above the limit, the largest map loses its oldest entry, so that nobody can empty one
+ * map by filling another. A map is forgotten when nothing else refers to it.
  */
 export class SharedCapacity {
   readonly #most: number;
@@ -16,7 +16,7 @@ export class SharedCapacity {
     return map;
   }
 
-  /** Sets an entry of a map that was made here, as its newest one. */
+  /** Sets an entry of a map that this object created, as the newest entry. */
   set<T>(map: Map<string, T>, key: string, value: T): void {
     map.delete(key);
     map.set(key, value);

@@ -10,46 +10,54 @@ import { networkOf } from './network.js';
 import { NetworkLimit } from './network-limit.js';
 import { SharedCapacity } from './shared-capacity.js';
 
-/** Whose a token is, and until when at the longest, in milliseconds since 1970. */
+/** The user of a token, and when this result expires at the latest, in milliseconds since 1970. */
 export interface Judgement {
   readonly user: UserInfo;
   readonly expires: number | undefined;
 }
 
-/** What finds out, and how long it counts. */
+/** How tokens are checked, and how long the results are valid. */
 export interface TokenCacheOptions {
-  /** The user; undefined when the token is not for this one to judge. Errors as for `TokenAuthenticator`. It goes on when those who wait for it have left. */
+  /**
+   * The user; undefined if the method does not check this kind of token. Errors as for `TokenAuthenticator`. The check goes on even if
+   * all callers that wait for it have left.
+   */
   readonly judge: (token: BearerToken) => Promise<Judgement | undefined>;
-  /** Milliseconds that a success and a failure count; a success no longer than its token is valid. */
+  /** Milliseconds for which a success and a failure are valid. A success is not valid for longer than its token. */
   readonly successTtl: number;
   readonly failureTtl: number;
   readonly metrics: Pick<AuthenticationMetrics, 'cacheAsked'>;
-  /** Whether judging this token means asking another server; then it counts towards the limit of its network. By default all do. */
+  /**
+   * Whether the check of this token asks another server. If so, it counts towards the limit of its network. By default every check does.
+   */
   readonly waits?: (token: BearerToken) => boolean;
-  /** Who judges, compared by identity: never the same object again once it was replaced. When it changes, all earlier results are forgotten. */
+  /**
+   * The object that stands for the server that checks tokens. It is compared by identity, so a replaced object must never come back. When
+   * it changes, all earlier results are forgotten.
+   */
   readonly judgedBy?: () => object;
-  /** What is limited over several caches together; each cache by itself by default. */
+  /** Limits over several caches together. By default each cache has its own. */
   readonly bounds?: TokenBounds;
-  /** How many tokens that count are judged at one time; any number by default. */
+  /** How many tokens that count towards a limit may be checked at the same time; no limit by default. */
   readonly slots?: FairSlots;
   readonly clock?: Clock;
 }
 
-/** What a token was found to be, a user, not for this method to judge, or bad, and by whom. */
+/** The result of a check: a user, undefined if the method does not check this kind of token, or an error. */
 type Finding = { readonly user: UserInfo | undefined } | { readonly error: Error };
 export type Outcome = Finding & { readonly until: number; readonly judge: object | undefined };
 
-/** Tokens that are remembered, good ones and others each: bad ones cannot drive good ones out. */
+/** How many tokens are remembered: this many valid ones, and this many others. So invalid tokens cannot push out valid ones. */
 const capacity = 4096;
-/** Tokens of one network that may wait at one time: somebody who guesses must not flood the API server or the issuer. */
+/** How many tokens of one network may wait at the same time. A client that guesses tokens must not flood the API server or the issuer. */
 const mostWaiting = 128;
 /**
- * Milliseconds after a good result has expired during which its token is judged again even if its network is at the limit. Behind a load balancer
- * everybody has one address, and made-up tokens must not lock out callers who have been working.
+ * For this many milliseconds after a success has expired, its token is checked again even if its network is at the limit. Behind a load
+ * balancer all callers have one address, and invented tokens must not lock out the callers that were authenticated before.
  */
 const reservedFor = 10 * 60_000;
 
-/** What the caches of one method share: their memory, and how many tokens of one network may wait. */
+/** What the caches of one method share: their memory, and the limit on waiting tokens of one network. */
 export class TokenBounds {
   readonly good = new SharedCapacity(capacity);
   readonly others = new SharedCapacity(capacity);
@@ -58,8 +66,8 @@ export class TokenBounds {
 }
 
 /**
- * Remembers whose tokens are, by their digests. A token is judged once however many requests come with it, and that nobody could tell is
- * not remembered (k8s.io/apiserver `token/cache`).
+ * Remembers the users of tokens, by digest. A token is checked once, however many requests send it at the same time. A check that could not
+ * be completed is not remembered (k8s.io/apiserver `token/cache`).
  */
 export class TokenCache {
   readonly #options: TokenCacheOptions;
@@ -67,7 +75,7 @@ export class TokenCache {
   readonly #bounds: TokenBounds;
   readonly #good: Map<string, Outcome>;
   readonly #others: Map<string, Outcome>;
-  /** Until when tokens that were good are exempt from the limits, even if who judges has changed. */
+  /** Until when tokens that were valid are exempt from the limits, even if another server checks tokens now. */
   readonly #goodLately: Map<string, number>;
   readonly #pending = new Map<string, Promise<Outcome>>();
   #judge: object | undefined;
@@ -82,7 +90,7 @@ export class TokenCache {
     this.#goodLately = bounds.goodLately.createMap();
   }
 
-  /** At once where it is remembered. Rejects, or throws, only when too many tokens wait: a StatusError of 503. */
+  /** The result; a promise if it is not remembered. Throws a StatusError of 503 if too many tokens wait. */
   find(token: BearerToken): Outcome | Promise<Outcome> {
     const { digest } = token;
     this.#forgetFormerJudge();
@@ -112,7 +120,7 @@ export class TokenCache {
     return asking;
   }
 
-  /** Throws at once when the network is at its limit. */
+  /** Throws a StatusError of 503 if the network is at its limit. */
   #askInTurn(token: BearerToken, network: string): Promise<Outcome> {
     const { waiting } = this.#bounds;
     const { slots } = this.#options;
@@ -134,7 +142,7 @@ export class TokenCache {
       const judge = this.#judge;
       const outcome = await this.#judgeOnce(token, judge);
       this.#forgetFormerJudge();
-      // The former judge's result does not count: the new one decides.
+      // // The server was replaced meanwhile: only the result of the new one is valid.
       if (judge !== this.#judge) continue;
       this.#keep(token, outcome);
       return outcome;
@@ -167,7 +175,7 @@ export class TokenCache {
     if (isGood) goodLately.set(this.#goodLately, digest, now + this.#options.successTtl + reservedFor);
   }
 
-  /** The one used last is at the end, and the one at the beginning is forgotten first. */
+  /** Moves the entry to the end of the map. The first entry of a map is forgotten first. */
   #recall(map: Map<string, Outcome>, digest: string): Outcome | undefined {
     const outcome = map.get(digest);
     if (outcome === undefined) return undefined;
@@ -178,7 +186,7 @@ export class TokenCache {
   }
 }
 
-/** The user of an outcome; throws what is wrong with the token. */
+/** The user of an outcome; throws its error if the token is invalid. */
 export function userOf(outcome: Outcome): UserInfo | undefined {
   if ('error' in outcome) throw outcome.error;
   return outcome.user;

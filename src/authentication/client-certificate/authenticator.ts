@@ -16,17 +16,17 @@ import { type Peer, peerOf } from './peer.js';
 /** RFC 5280, section 4.2.1.12: id-kp-clientAuth. */
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
-/** Who a certificate names, and when every certificate of its chain is valid. */
+/** The user that a certificate names, and when every certificate of its chain is valid. */
 interface Identity extends Validity {
   readonly user: UserInfo;
 }
 
 /**
- * Users by their client certificates, as k8s.io/apiserver's `x509` request authenticator with `CommonNameUserConversion` has them: CN
- * is the name and every O is a group. The connection's handshake has verified the chain; that it holds now, by its dates and by who
- * is trusted, is judged at every request.
+ * Authenticates users by their client certificates, like k8s.io/apiserver's `x509` request authenticator with `CommonNameUserConversion`:
+ * CN is the name, and every O is a group. The TLS handshake has verified the chain. Every request checks that the dates are still valid and
+ * the authorities still trusted.
  *
- * @param authorities Who may issue certificates now.
+ * @param authorities The authorities that are trusted now.
  * @param now Milliseconds since 1970.
  */
 export function createClientCertificateAuthenticator(
@@ -46,11 +46,11 @@ export function createClientCertificateAuthenticator(
       if (identity instanceof AuthenticationError) throw identity;
       if (!includesAll(authorities(), peer.authorities)) {
         throw new AuthenticationError(
-          'authorities were taken out of --client-ca-file since the client certificate was verified',
+          'authorities were removed from --client-ca-file after the client certificate was verified',
         );
       }
       const at = now();
-      // Said so that a date which cannot be read is none that holds.
+      // // Negated, so that a date that cannot be read (NaN) counts as invalid.
       if (!(at >= identity.notBefore && at <= identity.notAfter)) {
         throw new AuthenticationError('the client certificate, or one of its issuers, is not valid now');
       }
@@ -60,18 +60,18 @@ export function createClientCertificateAuthenticator(
 }
 
 function identify({ certificate, problem, authorities }: Peer): Identity | AuthenticationError {
-  if (problem !== undefined) return new AuthenticationError(`the client certificate is refused: ${problem}`);
+  if (problem !== undefined) return new AuthenticationError(`the client certificate is rejected: ${problem}`);
   const validities = validitiesOf(certificate, authorities);
   if (validities === undefined) {
     return new AuthenticationError(
-      'the client certificate is refused: its issuers do not lead to --client-ca-file',
+      'the client certificate is rejected: its chain leads to no authority of --client-ca-file',
     );
   }
-  // The list is called so in node:crypto; a certificate without it may not be used as if it had it.
+  // // node:crypto names the extended key usages `keyUsage`. A certificate without the extension is rejected.
   if (!(new X509Certificate(certificate.raw).keyUsage ?? []).includes(clientAuth)) {
     return new AuthenticationError('the client certificate is not for client authentication');
   }
-  // OpenSSL's reading of the DER, value by value and without escapes; the text forms of a subject have more than one reading.
+  // // OpenSSL has decoded these values from the DER, without escapes. The string forms of a subject are ambiguous.
   const { CN, O } = certificate.subject as unknown as Readonly<Record<string, unknown>>;
   const names = toList(CN);
   const groups = toList(O);
@@ -97,8 +97,9 @@ function identify({ certificate, problem, authorities }: Peer): Identity | Authe
 }
 
 /**
- * When the client's certificate and all its issuers, up to an authority, are valid. Undefined when this cannot be known. Node finds issuers by
- * name alone, among all certificates that a client sends, so this checks that each has signed the one before.
+ * When the client's certificate and all its issuers, up to an authority, are valid. Undefined if this cannot be determined. Node finds
+ * issuers only by name, among all certificates that the client sent. So this function checks that each issuer has signed the certificate
+ * before it.
  */
 function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorities): Validity[] | undefined {
   const validities: Validity[] = [];
@@ -117,7 +118,7 @@ function validitiesOf(leaf: DetailedPeerCertificate, authorities: ClientAuthorit
   return undefined;
 }
 
-/** One value is itself, several are a list, in the order of the certificate. */
+/** Node gives one value as a string, and several as a list in the order of the certificate. */
 function toList(value: unknown): readonly unknown[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];

@@ -1,21 +1,21 @@
 import { X509Certificate } from 'node:crypto';
 
-/** The time in which a certificate is valid, in milliseconds since 1970. */
+/** The period in which a certificate is valid, in milliseconds since 1970. */
 export interface Validity {
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-/** The authorities of --client-ca-file at one time. */
+/** One version of the authorities in --client-ca-file. */
 export interface ClientAuthorities {
   readonly pem: Buffer;
   /** SHA-256 of each certificate. */
   readonly fingerprints: ReadonlySet<string>;
-  /** When each is valid, by its public key: an authority that was renewed may be there twice. */
+  /** When each authority is valid, by its public key: the file may contain two certificates of an authority that was renewed. */
   readonly validities: ReadonlyMap<string, Validity>;
 }
 
-/** Takes PEM that holds nothing but certificates. */
+/** Takes PEM that contains only certificates. */
 export function toClientAuthorities(pem: Buffer): ClientAuthorities {
   const fingerprints = new Set<string>();
   const validities = new Map<string, Validity>();
@@ -33,7 +33,7 @@ export function toClientAuthorities(pem: Buffer): ClientAuthorities {
   return { pem, fingerprints, validities };
 }
 
-/** The public key (SubjectPublicKeyInfo) as text. It identifies an authority, whichever of its certificates a client sends. */
+/** The public key (SubjectPublicKeyInfo) in base64. It identifies an authority, whichever of its certificates a client sends. */
 export function publicKeyOf({ publicKey }: X509Certificate): string {
   return publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
 }
@@ -43,7 +43,7 @@ export function validityOf({ validFrom, validTo }: X509Certificate): Validity {
   return { notBefore: Date.parse(validFrom), notAfter: Date.parse(validTo) };
 }
 
-/** Whether all that was trusted before still is, so that what was verified then holds. */
+/** Whether every authority that was trusted before is still trusted. If so, earlier verifications remain valid. */
 export function includesAll(now: ClientAuthorities | undefined, before: ClientAuthorities): boolean {
   if (now === undefined) return false;
   return now === before || [...before.fingerprints].every(one => now.fingerprints.has(one));

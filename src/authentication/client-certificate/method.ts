@@ -14,7 +14,7 @@ interface Options extends OptionValues<typeof options> {
   readonly tlsCertFile: string;
 }
 
-/** Callers by their client certificates. The listener's handshake verifies them. */
+/** Authenticates callers by their client certificates. The listener's TLS handshake verifies them. */
 export const clientCertificate = {
   name: 'client_certificate',
   flag: '--client-ca-file',

@@ -2,28 +2,28 @@ import type { Socket } from 'node:net';
 import type { DetailedPeerCertificate, Server, TLSSocket } from 'node:tls';
 import type { ClientAuthorities } from './authorities.js';
 
-/** The client certificate of a connection as its handshake left it. */
+/** The client certificate of a connection, with the result of the handshake. */
 export interface Peer {
-  /** With its issuers, as far as they are known. */
+  /** Linked to its issuers, as far as they are known. */
   readonly certificate: DetailedPeerCertificate;
-  /** What OpenSSL found wrong with it; undefined when it leads to one of `authorities`. */
+  /** Why OpenSSL rejects it; undefined if its chain leads to one of `authorities`. */
   readonly problem: string | undefined;
-  /** Against whom it was verified. */
+  /** The authorities of the handshake. */
   readonly authorities: ClientAuthorities;
 }
 
 const peers = new WeakMap<Socket, Peer>();
-/** What Node returns where there is no certificate, in spite of its type. */
+/** What Node returns if there is no certificate, although the type does not say so. */
 const none = {} as DetailedPeerCertificate;
 
 /**
- * Keeps what each handshake says about its client, at once. A later handshake on the same connection must not combine its certificate with
- * the verdict of this one.
+ * Stores the client certificate and the result of each handshake. A later handshake on the same connection must not combine its certificate
+ * with the result of this one.
  */
 export function keepPeers(server: Server, authorities: ClientAuthorities): void {
   const certificates = new WeakMap<TLSSocket, DetailedPeerCertificate>();
-  // Node 24.21 and 26.8 take the first issuer off the chain when they verify it (nodejs/node#65579). `keylog` is the only event before
-  // that which brings the socket.
+  // // Node 24.21 and 26.8 remove the first issuer from the chain while they verify it (nodejs/node#65579). `keylog` is the only earlier
+  // event that carries the socket.
   server.on('keylog', (_line: Buffer, socket: TLSSocket) => {
     if (certificates.has(socket)) return;
     certificates.set(socket, none);
@@ -38,7 +38,7 @@ export function keepPeers(server: Server, authorities: ClientAuthorities): void 
   });
 }
 
-/** The client certificate of a connection; undefined when it has none. */
+/** The client certificate of a connection; undefined if there is none. */
 export function peerOf(socket: Socket): Peer | undefined {
   return peers.get(socket);
 }

@@ -1,29 +1,28 @@
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { AuthenticationError } from '../authentication-error.js';
 
-/** How the claims of a token become a user; prefixes are as they are put in front. */
+/** How the claims of a token are mapped to a user. The prefixes are used without change. */
 export interface ClaimMapping {
   readonly usernameClaim: string;
   readonly usernamePrefix: string;
-  /** Empty for no groups. */
+  /** Empty if users have no groups. */
   readonly groupsClaim: string;
   readonly groupsPrefix: string;
-  /** Claims that a token must have, with their values. */
+  /** Claims that a token must have, each with its value. */
   readonly requiredClaims: ReadonlyMap<string, string>;
 }
 
 type Claims = Readonly<Record<string, unknown>>;
 
 /**
- * The user whom verified claims stand for, as the API server reads them (k8s.io/apiserver `token/oidc`), but for distributed claims
- * (OpenID Connect Core 1.0, section 5.6.2), which are not fetched: their user is in no group of theirs. Throws an
- * AuthenticationError when the claims are not what is asked for.
+ * Maps verified claims to a user, as the API server does (k8s.io/apiserver `token/oidc`). Distributed claims (OpenID Connect Core 1.0,
+ * section 5.6.2) are not fetched: the user is in none of their groups. Throws an AuthenticationError if the claims do not meet the mapping.
  */
 export function userOfClaims(claims: Claims, mapping: ClaimMapping): UserInfo {
   for (const [name, value] of mapping.requiredClaims) {
     if (own(claims, name) !== value) {
       throw new AuthenticationError(
-        `the claim ${JSON.stringify(name)} is not as --oidc-required-claim wants it`,
+        `the claim ${JSON.stringify(name)} does not have the value of --oidc-required-claim`,
       );
     }
   }
@@ -39,7 +38,7 @@ function usernameOf(claims: Claims, name: string): string {
   const value = own(claims, name);
   if (typeof value !== 'string' || value === '') {
     throw new AuthenticationError(
-      `the claim ${JSON.stringify(name)} for the user's name is missing, empty or no text`,
+      `the claim ${JSON.stringify(name)} for the user's name is missing, empty or not a string`,
     );
   }
   if (name === 'email') {
@@ -56,7 +55,7 @@ function groupsOf(claims: Claims, name: string): readonly string[] {
   if (typeof value === 'string') return [value];
   if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value;
   throw new AuthenticationError(
-    `the claim ${JSON.stringify(name)} for groups is neither a text nor a list of texts`,
+    `the claim ${JSON.stringify(name)} for groups is neither a string nor a list of strings`,
   );
 }
 

@@ -9,12 +9,12 @@ import { admitUser, type IdentityRules } from '../identity.js';
 import { type ClaimMapping, userOfClaims } from './claims.js';
 import type { OidcKeys } from './keys.js';
 
-/** Which tokens of an issuer are taken, and for whom. */
+/** Which tokens of an issuer are accepted, and how they become users. */
 export interface OidcVerification {
   readonly issuer: string;
   /** The audience that a token must have. */
   readonly clientId: string;
-  /** JOSE algorithms, none of them symmetric. */
+  /** JOSE algorithms; none of them is symmetric. */
   readonly algorithms: readonly string[];
   readonly mapping: ClaimMapping;
   readonly rules: IdentityRules;
@@ -22,12 +22,12 @@ export interface OidcVerification {
   readonly clock?: Clock;
 }
 
-/** Seconds that `nbf` may lie ahead: the API server's own. There is none for `exp`. */
+/** Seconds that `nbf` may be in the future, as in the API server. `exp` has no leeway. */
 const notBeforeLeeway = 60;
 
 /**
- * Judges the id-tokens of one issuer; tokens of others, and what is no JSON Web Token, are not its to judge. Rejects with an
- * AuthenticationError for a bad one, with a StatusError of 503 when the issuer's keys cannot be fetched.
+ * Checks the ID tokens of one issuer. Undefined for a token of another issuer, and for one that is not a JSON Web Token. Rejects with an
+ * AuthenticationError for an invalid token, and with a StatusError of 503 if the issuer's keys cannot be fetched.
  */
 export function createOidcJudge(
   verification: OidcVerification,
@@ -43,7 +43,7 @@ export function createOidcJudge(
   };
 }
 
-/** Whether a token has to wait for its issuer, because its key is not known yet. */
+/** Whether a token has to wait for its issuer because its key is not known yet. */
 export function createWaitsForIssuer({
   issuer,
   keys,
@@ -64,7 +64,7 @@ function keyNameOf(token: string): unknown {
   }
 }
 
-/** What the token says of its issuer, not verified. */
+/** The issuer that the token names. The token is not verified yet. */
 function issuerOf(token: string): string | undefined {
   try {
     return decodeJwt(token).iss;
@@ -89,7 +89,7 @@ async function verify(
   try {
     return (await jwtVerify(token, keys.find, options)).payload;
   } catch (error) {
-    // A token without a key's name, of an issuer with more than one key.
+    // // The token does not name its key, and the issuer has more than one.
     const candidates = error instanceof JWKSMultipleMatchingKeys ? error : [];
     for await (const key of candidates) {
       try {
@@ -102,7 +102,7 @@ async function verify(
   }
 }
 
-/** jose's messages name claims and header parameters, and contain nothing of a token. A StatusError is passed on unchanged. */
+/** jose's messages name claims and header parameters, and contain no part of a token. A StatusError is returned unchanged. */
 function toAuthenticationError(error: unknown): AuthenticationError | StatusError {
   if (error instanceof AuthenticationError || error instanceof StatusError) return error;
   return new AuthenticationError('the token is not valid', { cause: error });

@@ -6,31 +6,31 @@ import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { AuthenticationError } from '../authentication-error.js';
 
-/** Where an issuer's keys come from. */
+/** How the keys of an issuer are fetched. */
 export interface OidcKeysOptions {
   readonly issuer: string;
-  /** PEM file of the authorities that its certificate is checked against; empty for the well-known ones. */
+  /** PEM file with the authorities for the issuer's certificate; empty for the well-known ones. */
   readonly caFile: string;
-  /** Connections to the issuer: made and destroyed each time that keys are fetched. */
+  /** Creates the connections to the issuer. They are destroyed after each fetch. */
   readonly createDispatcher: CreateIssuerDispatcher;
   readonly clock?: Clock;
   readonly log: { info(message: string): void; warn(fields: object, message: string): void };
 }
 
-/** Milliseconds to the next try while there are no keys, as the API server has it. */
+/** Milliseconds until the next try while there are no keys, as in the API server. */
 const retryInterval = 10_000;
-/** Least milliseconds between two searches for a missing key, whichever keys tokens name. */
+/** Minimum milliseconds between two searches for a missing key, whichever keys the tokens name. */
 const cooldown = 5_000;
-/** The longest time that a token waits for keys, in milliseconds. */
+/** How long a token waits for keys at most, in milliseconds. */
 const patience = 10_000;
-/** Keys of this age are looked at anew, so that those that the issuer took back are forgotten. */
+/** Milliseconds after which keys are fetched again, so that keys that the issuer has withdrawn are forgotten. */
 const freshFor = 10 * 60_000;
 
 const flags = { issuer: '--oidc-issuer-url', ca: '--oidc-ca-file' };
 
 /**
- * The public keys of an OpenID Connect issuer, by OpenID Connect Discovery 1.0. They are fetched in the background, again and again until
- * it works; tokens wait for that. If the issuer cannot be reached later, the last keys stay in use.
+ * The public keys of an OpenID Connect issuer, found by OpenID Connect Discovery 1.0. They are fetched in the background, repeatedly until
+ * a fetch succeeds; tokens wait for that. If the issuer cannot be reached later, the last keys stay in use.
  */
 export class OidcKeys {
   readonly #options: OidcKeysOptions;
@@ -51,7 +51,7 @@ export class OidcKeys {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Begins to fetch; does not wait, nor fail. */
+  /** Starts a fetch in the background. Never throws. */
   start(): void {
     void this.#fetch();
   }
@@ -61,7 +61,7 @@ export class OidcKeys {
     this.#closed.abort();
   }
 
-  /** Throws until there are keys; the error has the reason. */
+  /** Throws while there are no keys; the error contains the reason. */
   check(): void {
     if (this.#keys !== undefined) return;
     const { issuer } = this.#options;
@@ -69,14 +69,14 @@ export class OidcKeys {
     throw new Error(`there are no keys of the OpenID Connect issuer ${issuer} yet: ${reason}`);
   }
 
-  /** Whether there is a key of this name (`kid`): its tokens need not wait for the issuer. */
+  /** Whether there is a key with this name (`kid`). If so, its tokens need not wait for the issuer. */
   has(name: unknown): boolean {
     return this.#names.has(name);
   }
 
   /**
-   * The key for a token's header: jose's `JWTVerifyGetKey`. If there is no such key, asks the issuer once more. Waits 10 s for
-   * the issuer at most, then rejects with a StatusError of 503.
+   * The key for a token's header: jose's `JWTVerifyGetKey`. If there is no such key, asks the issuer once more. Waits at most 10 s for the
+   * issuer, then rejects with a StatusError of 503.
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     if (this.#keys === undefined) await this.#lookAgain(Number.POSITIVE_INFINITY);
@@ -96,7 +96,10 @@ export class OidcKeys {
     }
   };
 
-  /** Waits for the current fetch. Without one, begins another if the last began `after` milliseconds ago or more; otherwise returns false. */
+  /**
+   * Waits for the current fetch. If there is none, starts one, provided that the last one began at least `after` milliseconds ago;
+   * otherwise returns false.
+   */
   async #lookAgain(after: number): Promise<boolean> {
     if (this.#fetching === undefined && this.#clock.now() - this.#askedAt < after) return false;
     let cancel = () => {};
@@ -117,7 +120,7 @@ export class OidcKeys {
     );
   }
 
-  /** Never rejects; those who ask at the same time share one. */
+  /** Never rejects. Concurrent calls share one fetch. */
   #fetch(): Promise<void> {
     this.#fetching ??= this.#fetchOnce().finally(() => {
       this.#fetching = undefined;
@@ -134,7 +137,7 @@ export class OidcKeys {
       this.#keys = createLocalJWKSet(set);
       this.#names = new Set(set.keys.map(({ kid }) => kid).filter(name => typeof name === 'string'));
       this.#failure = undefined;
-      if (isFirst) log.info(`the keys of the OpenID Connect issuer ${issuer} are there`);
+      if (isFirst) log.info(`fetched the keys of the OpenID Connect issuer ${issuer}`);
     } catch (error) {
       if (this.#closed.signal.aborted) return;
       const reason = error instanceof Error ? error.message : 'unknown';
@@ -149,7 +152,7 @@ export class OidcKeys {
       }
       log.warn(
         { reason },
-        'cannot fetch the keys of the OpenID Connect issuer yet; its tokens are answered 503',
+        'cannot fetch the keys of the OpenID Connect issuer yet; its tokens get the answer 503',
       );
       this.#nextTry = this.#clock.now() + retryInterval;
       this.#cancelRetry = this.#clock.schedule(retryInterval, () => void this.#fetch());
@@ -164,18 +167,18 @@ export class OidcKeys {
       const answer = await askIssuer(url, { dispatcher, signal, authorityName: flags.ca });
       const object = answer.status === 200 ? parseObject(answer.text) : undefined;
       if (object === undefined)
-        throw new Error(`${url.origin}${url.pathname} answered ${answer.status}, no JSON object`);
+        throw new Error(`${url.origin}${url.pathname} answered ${answer.status}, not 200 with a JSON object`);
       return object;
     };
     try {
       const discovery = await get(new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`));
-      // OpenID Connect Discovery 1.0, section 4.3: to the letter.
+      // // OpenID Connect Discovery 1.0, section 4.3: the two must be exactly equal.
       if (discovery['issuer'] !== issuer) {
-        throw new Error(`the discovery document is that of another issuer; check ${flags.issuer}`);
+        throw new Error(`the discovery document is for another issuer; check ${flags.issuer}`);
       }
       const { jwks_uri: uri } = discovery;
       if (typeof uri !== 'string' || !URL.canParse(uri) || new URL(uri).protocol !== 'https:') {
-        throw new Error('the discovery document names no jwks_uri that is an https:// URL');
+        throw new Error('the discovery document has no jwks_uri that is an https:// URL');
       }
       return (await get(new URL(uri))) as unknown as JSONWebKeySet;
     } finally {

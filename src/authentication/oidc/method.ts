@@ -2,10 +2,10 @@ import { bearerTokenHint } from '../bearer-token/bearer-token.js';
 import type { AuthenticationMethod } from '../method.js';
 import { claimMappingOf, type OidcOptions, oidcProblems, options } from './options.js';
 
-/** Milliseconds, as in the API server: a key that the issuer took back is good for so long. */
+/** Milliseconds, as in the API server. A key that the issuer has withdrawn may be accepted for this long. */
 const ttl = 10_000;
 
-/** Callers by the id-tokens of an OpenID Connect issuer. */
+/** Authenticates callers by the ID tokens of an OpenID Connect issuer. */
 export const openIdConnect = {
   name: 'oidc',
   flag: '--oidc-issuer-url',
@@ -16,7 +16,7 @@ export const openIdConnect = {
 
   isOn: ({ oidcIssuerUrl }) => oidcIssuerUrl !== '',
 
-  /** As kubelogin's own set-up has it; a claim `email` comes with the scope of that name (OpenID Connect Core, section 5.4). */
+  /** The same fields as kubelogin's own setup writes. A claim `email` needs the scope of that name (OpenID Connect Core, section 5.4). */
   kubeconfigUser: ({ oidcIssuerUrl, oidcClientId, oidcUsernameClaim }) => ({
     fields: {
       exec: {

@@ -2,7 +2,7 @@ import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { names, text, texts } from '../../lib/value-type.js';
 import type { ClaimMapping } from './claims.js';
 
-/** The options for an OpenID Connect issuer; with the API server's meanings. */
+/** The options for an OpenID Connect issuer. They mean the same as for the API server. */
 export const options = defineOptions('Authentication', {
   oidcIssuerUrl: {
     type: text('URL'),
@@ -27,7 +27,7 @@ export const options = defineOptions('Authentication', {
   oidcGroupsClaim: {
     type: text('CLAIM'),
     default: '',
-    help: "Claim that has the caller's groups: a text, or a list of texts.",
+    help: "Claim that has the caller's groups: a string, or a list of strings.",
   },
   oidcGroupsPrefix: {
     type: text('PREFIX'),
@@ -51,15 +51,15 @@ export const options = defineOptions('Authentication', {
   },
 });
 
-/** Their values. */
+/** The values of these options. */
 export type OidcOptions = OptionValues<typeof options>;
 
-/** RFC 7518, section 3.1, without HMAC, whose key is no secret here, and without `none`. */
+/** The algorithms of RFC 7518, section 3.1, without HMAC, because its key would have to be secret, and without `none`. */
 const allowedAlgorithms: ReadonlySet<string> = new Set(
   ['RS', 'ES', 'PS'].flatMap(family => ['256', '384', '512'].map(bits => family + bits)),
 );
 
-/** What is wrong with the options, one line each; none when no issuer is asked for. */
+/** The problems of the options, one line each; none if no issuer is set. */
 export function oidcProblems(options: OidcOptions): string[] {
   const { oidcIssuerUrl, oidcClientId, oidcRequiredClaim, oidcSigningAlgs } = options;
   const problems: string[] = [];
@@ -96,7 +96,7 @@ function isIssuer(text: string): boolean {
   return protocol === 'https:' && username === '' && password === '' && !/[?#\s]/.test(text);
 }
 
-/** How claims become users: names have the issuer's URL and `#` in front unless they are emails, or the options say otherwise. */
+/** How claims become users. A name gets the issuer's URL and `#` as its prefix, unless it is an email or the options say otherwise. */
 export function claimMappingOf(options: OidcOptions): ClaimMapping {
   const { oidcIssuerUrl, oidcUsernameClaim: usernameClaim, oidcUsernamePrefix } = options;
   const preset = usernameClaim === 'email' ? '' : `${oidcIssuerUrl}#`;

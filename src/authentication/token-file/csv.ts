@@ -1,4 +1,4 @@
-/** A file that is not CSV; `line` counts from 1. The message holds nothing of the file. */
+/** The file is not CSV. `line` counts from 1. The message contains no part of the file. */
 export class CsvError extends Error {
   constructor(
     readonly line: number,
@@ -8,12 +8,12 @@ export class CsvError extends Error {
   }
 }
 
-/** A field with what ends it: quoted, where two quotes are one, or plain. */
+/** A field and its end. The field is plain, or quoted, and then two quotes stand for one. */
 const field = /(?:"([^"]*(?:""[^"]*)*)"|([^",\n]*))(,|\n|$)/y;
 
 /**
- * Records of RFC 4180 as Go's encoding/csv reads them: of any number of fields, empty lines left out, no quote in the middle of
- * a field. Throws a CsvError.
+ * Reads records of RFC 4180 as Go's encoding/csv does: a record may have any number of fields, empty lines are ignored, and a quote in the
+ * middle of a field is an error. Throws a CsvError.
  */
 export function parseCsv(file: string): string[][] {
   const text = file.replaceAll('\r\n', '\n');
@@ -25,7 +25,7 @@ export function parseCsv(file: string): string[][] {
     const match = field.exec(text);
     if (match === null) {
       const line = text.slice(0, position).split('\n').length;
-      throw new CsvError(line, 'a quote in the middle of a field, or one that is not closed');
+      throw new CsvError(line, 'a quote is in the middle of a field, or is not closed');
     }
     const [whole, quoted, plain = '', end] = match;
     position += whole.length;

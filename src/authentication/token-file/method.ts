@@ -11,7 +11,7 @@ const options = defineOptions('Authentication', {
   },
 });
 
-/** Callers by the tokens of a file, which is followed as it changes. */
+/** Authenticates callers by the tokens of a file, and follows the changes of the file. */
 export const tokenFile = {
   name: 'token_file',
   flag: '--token-auth-file',
@@ -33,7 +33,7 @@ export const tokenFile = {
       onReload(problems) {
         metrics.tokenFileReloaded(problems.length === 0);
         if (problems.length === 0) logger.info('tokens of callers reloaded');
-        else logger.error({ problems }, 'tokens of callers cannot be used; the last good ones stay in use');
+        else logger.error({ problems }, 'tokens of callers cannot be used; the last valid ones stay in use');
       },
     });
     if ('problems' in followed) return followed;

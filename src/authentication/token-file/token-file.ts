@@ -6,34 +6,37 @@ import { type BearerToken, digestOf } from '../bearer-token/bearer-token.js';
 import { admitUser, IdentityError, type IdentityRules } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
 
-/** What goes with a token file. */
+/** The options of a token file. */
 export interface TokenFileOptions {
-  /** Its path, and the flag that names it. */
+  /** The path, and the flag that sets it. */
   readonly file: string;
   readonly flag: string;
   readonly rules: IdentityRules;
-  /** It changed and was read: no problems, or those for which the last good one stays in use. */
+  /** Called after each reading of a changed file. If there are problems, the last valid file stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
-  /** What is odd about it, one line each; holds no token. */
+  /** Called for each record with something unusual. The line contains no token. */
   readonly onWarning: (warning: string) => void;
   /** Milliseconds between readings of the file; 4 s by default. */
   readonly interval?: number;
 }
 
-/** A token file that is followed as it changes. */
+/** A token file whose changes are followed. */
 export interface FollowedTokenFile {
   readonly authenticator: { authenticateToken(token: Pick<BearerToken, 'digest'>): UserInfo | undefined };
-  /** Whether any user in it has a uid. */
+  /** Whether any user in the file has a uid. */
   hasUids(): boolean;
   close(): void;
 }
 
 type Users = ReadonlyMap<string, UserInfo | IdentityError>;
 
-/** Milliseconds: as for the kubeconfig, a change is in use within twice that. */
+/** Milliseconds between readings, as for the kubeconfig. A change is in use within twice that time. */
 const defaultInterval = 4_000;
 
-/** Reads the file and keeps up with it; one that cannot be used is a problem now, and later leaves the last good one in use. */
+/**
+ * Reads the file and follows its changes. If the file cannot be used now, the problems are returned; later, the last valid file stays in
+ * use.
+ */
 export async function followTokenFile(
   options: TokenFileOptions,
 ): Promise<FollowedTokenFile | { readonly problems: readonly string[] }> {
@@ -80,8 +83,8 @@ async function read({
 }
 
 /**
- * The API server's format (k8s.io/apiserver `token/tokenfile`): token, user, uid and, in quotes, groups with commas between them. Of a token
- * that is there twice the later line wins, and lines without a token are left out, with a warning each.
+ * Reads the API server's format (k8s.io/apiserver `token/tokenfile`): token, user, uid and, in quotes, groups separated by commas. If a
+ * token occurs twice, the later record is used. A record without a token is ignored. Both cause a warning.
  */
 export function parseTokenFile(
   text: string,
@@ -99,18 +102,18 @@ export function parseTokenFile(
   for (const [index, [token = '', username = '', uid, groups = '']] of records.entries()) {
     const record = `${label}: record ${index + 1}`;
     if (uid === undefined) {
-      problems.push(`${record} has less than 3 columns (token, user, uid)`);
+      problems.push(`${record} has fewer than 3 columns (token, user, uid)`);
     } else if (token === '') {
-      onWarning(`${record} has an empty token and is left out`);
+      onWarning(`${record} has an empty token and is ignored`);
     } else if (username === '') {
       problems.push(`${record} has no user name`);
     } else {
       const digest = digestOf(Buffer.from(token).toString('latin1'));
-      if (users.has(digest)) onWarning(`${record} has a token that is there already; the later one counts`);
+      if (users.has(digest)) onWarning(`${record} repeats the token of an earlier record, and replaces it`);
       const user = { username, uid, groups: groups.split(','), extra: new Map() };
       users.set(
         digest,
-        admit(user, rules, reason => onWarning(`${record} is refused: ${reason}`)),
+        admit(user, rules, reason => onWarning(`${record} is rejected: ${reason}`)),
       );
     }
   }

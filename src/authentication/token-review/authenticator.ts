@@ -15,11 +15,11 @@ import {
 } from '../bearer-token/token-cache.js';
 import type { AuthenticationRequest, TokenAuthenticator } from '../method.js';
 
-/** How tokens are reviewed, and how long a review counts. */
+/** How tokens are reviewed, and how long a result is valid. */
 export interface TokenReviewAuthenticatorOptions {
   /** Asks the cluster. */
   readonly review: (token: BearerToken, cluster: Cluster) => Promise<Judgement>;
-  /** Milliseconds that a good token counts, no longer than it is valid; a bad one counts 10 s at most. */
+  /** Milliseconds for which a success is valid, but not for longer than its token. A failure is valid for at most 10 s. */
   readonly ttl: number;
   readonly metrics: Pick<AuthenticationMetrics, 'cacheAsked'>;
   readonly clock?: Clock;
@@ -27,31 +27,32 @@ export interface TokenReviewAuthenticatorOptions {
 
 const longestFailure = 10_000;
 /**
- * Milliseconds after which a caller below `/clusters/` hears at the earliest that a token is not good: as long as most clusters take. Without it
- * the time would tell strangers which contexts there are, since one that does not exist answers from memory in 1 ms.
+ * A caller below `/clusters/` learns after at least this many milliseconds that a token is invalid: about the time that most clusters need.
+ * Otherwise the time would tell strangers which contexts exist, because the answer for one that does not exist comes from memory, within 1
+ * ms.
  */
 const soonestRefusal = 500;
 /**
- * Tokens that one cluster reviews at one time, besides those that were good a short while ago. kube-apiserver serves 600 requests at a time
- * by default (--max-requests-inflight and --max-mutating-requests-inflight).
+ * How many tokens one cluster reviews at the same time, besides those that were valid a short time ago. kube-apiserver serves 600 requests
+ * at a time by default (--max-requests-inflight and --max-mutating-requests-inflight).
  */
 const mostReviews = 512;
 
 /**
- * Has the cluster of each request say whose its token is. What one cluster says counts for that cluster alone, and a slow cluster holds up
- * nobody at another. Memory and the waiting tokens of one network are limited over all clusters together.
+ * The cluster that a request goes to reviews its token. The result is valid for that cluster only, and a slow cluster delays no requests to
+ * another. Memory, and the number of waiting tokens of one network, are limited over all clusters together.
  */
 export function createTokenReviewAuthenticator(options: TokenReviewAuthenticatorOptions): TokenAuthenticator {
   const { review, ttl, metrics, clock = systemClock } = options;
   const bounds = new TokenBounds();
-  // A cluster that goes takes its cache with it.
+  // // The cache of a cluster is freed with the cluster.
   const caches = new WeakMap<Cluster, TokenCache>();
   const cacheOf = (cluster: Cluster): TokenCache => {
     let cache = caches.get(cluster);
     if (cache === undefined) {
       cache = new TokenCache({
         judge: token => review(token, cluster),
-        // The whole endpoint: an answer from another path or server name, or to another identity, may mean another user.
+        // // The whole endpoint: with another path, server name or identity of the proxy, the answer may be about another user.
         judgedBy: () => cluster.endpoint as Endpoint,
         successTtl: ttl,
         failureTtl: Math.min(ttl, longestFailure),
@@ -74,7 +75,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
   };
   const refuseAt = (time: number, error: unknown) =>
     new Promise<never>((_, reject) => {
-      // Somebody may have set the clock back.
+      // // The clock may have been set back.
       const delay = Math.min(Math.max(time - clock.now(), 0), soonestRefusal);
       clock.schedule(delay, () => reject(error as Error));
     });
@@ -93,8 +94,8 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
 }
 
 /**
- * The user of an outcome, for a request that was judged for this endpoint. Another API server may have reviewed the token if the endpoint was
- * replaced meanwhile, and the first one may be back before the request is sent.
+ * The user of an outcome, for a request that was checked for this endpoint. If the endpoint was replaced meanwhile, another API server may
+ * have reviewed the token, and the first server may be in use again before the request is sent.
  */
 function userAt(endpoint: Endpoint, outcome: Outcome): UserInfo | undefined {
   requireSameServer(endpoint, outcome.judge as Endpoint);

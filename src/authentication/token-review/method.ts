@@ -21,7 +21,9 @@ const options = defineOptions('Authentication', {
   },
 });
 
-/** What the tokens of service accounts bring since Kubernetes 1.30, beside those that say more of a Pod and its node. */
+/**
+ * What tokens of service accounts add since Kubernetes 1.30. They also have extra fields for a Pod and its node, which are not listed here.
+ */
 const serviceAccountTargets = [
   { group: '', resource: 'serviceaccounts' },
   {
@@ -31,7 +33,7 @@ const serviceAccountTargets = [
   },
 ];
 
-/** Callers by the tokens that the cluster of their request knows; what it says counts for that cluster alone. */
+/** Authenticates callers by the tokens that the cluster of their request knows. The result is valid for that cluster only. */
 export const tokenReview = {
   name: 'token_review',
   flag: '--authentication-token-webhook',

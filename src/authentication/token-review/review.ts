@@ -9,9 +9,9 @@ import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { Judgement } from '../bearer-token/token-cache.js';
 import { admitUser, type IdentityRules } from '../identity.js';
 
-/** What a review is made with. */
+/** The options of a review. */
 export interface TokenReviewOptions {
-  /** For whom a token must be; none stands for the API server itself. */
+  /** A token must be for one of these audiences. If empty, it must be for the API server itself. */
   readonly audiences: readonly string[];
   readonly rules: IdentityRules;
   readonly metrics: Pick<AuthenticationMetrics, 'reviewed'>;
@@ -20,7 +20,7 @@ export interface TokenReviewOptions {
 const apiVersion = 'authentication.k8s.io/v1';
 const timeout = 10_000;
 
-/** `TokenReviewStatus` of authentication.k8s.io/v1, as far as it goes. */
+/** The fields of authentication.k8s.io/v1's `TokenReviewStatus` that are used here. */
 interface ReviewStatus {
   readonly authenticated?: boolean;
   readonly error?: string;
@@ -34,8 +34,8 @@ interface ReviewStatus {
 }
 
 /**
- * Asks a cluster's API server whose a token is, with the proxy's own identity (k8s.io/apiserver `token/webhook`). Rejects with an
- * AuthenticationError when it is nobody's, and with a StatusError of 500 or more when the API server does not say.
+ * Asks a cluster's API server for the user of a token, with the proxy's own identity (k8s.io/apiserver `token/webhook`). Rejects with an
+ * AuthenticationError if the API server does not know the token, and with a StatusError of 500 or more if the review fails.
  */
 export function createTokenReview(
   options: TokenReviewOptions,
@@ -64,7 +64,7 @@ export function createTokenReview(
 
 function readStatus({ status, text }: { readonly status: number; readonly text: string }): ReviewStatus {
   if (status !== 201 && status !== 200) {
-    // What it says would name the proxy's own identity.
+    // // The API server's message would name the proxy's own identity.
     const isForbidden = status === 401 || status === 403;
     throw new StatusError(
       isForbidden ? 500 : 503,
@@ -76,9 +76,9 @@ function readStatus({ status, text }: { readonly status: number; readonly text: 
     const review = JSON.parse(text) as { status?: ReviewStatus };
     if (typeof review.status === 'object' && review.status !== null) return review.status;
   } catch {
-    // Told below.
+    // // The error is thrown below.
   }
-  throw new StatusError(503, 'callers cannot be authenticated: the API server answers no TokenReview');
+  throw new StatusError(503, "callers cannot be authenticated: the API server's answer is not a TokenReview");
 }
 
 function toUserInfo({ username = '', uid, groups = [], extra = {} }: ReviewStatus['user'] = {}): UserInfo {

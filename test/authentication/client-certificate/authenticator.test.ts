@@ -154,7 +154,7 @@ describe('a client certificate', () => {
     for (const usage of ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0', '']) {
       assert.match(
         String(await whoHas({ commonName: 'x', usage })),
-        /refused|not for client authentication/,
+        /rejected|not for client authentication/,
         usage,
       );
     }
@@ -162,13 +162,13 @@ describe('a client certificate', () => {
 
   it('of another authority is refused, by the same name too', async () => {
     const other = await createCertificateAuthority({ commonName: 'clients' });
-    assert.match(String(await whoIs(await other.client())), /^the client certificate is refused/);
+    assert.match(String(await whoIs(await other.client())), /^the client certificate is rejected/);
     const self = await createCertificateAuthority({ commonName: 'admin' });
-    assert.match(String(await whoIs(self)), /^the client certificate is refused/);
+    assert.match(String(await whoIs(self)), /^the client certificate is rejected/);
   });
 
   it('of the authority that has issued the certificate of the listener is refused', async () => {
-    assert.match(String(await whoIs(await serving.client())), /^the client certificate is refused/);
+    assert.match(String(await whoIs(await serving.client())), /^the client certificate is rejected/);
   });
 
   it('of an intermediate is taken with its chain, and refused without', async () => {
@@ -176,7 +176,7 @@ describe('a client certificate', () => {
     const pair = await intermediate.client({ commonName: 'below', organizations: [] });
     assert.deepEqual(await whoIs(pair), ['below', []]);
     const [leaf = ''] = pair.certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
-    assert.match(String(await whoIs({ ...pair, certificate: leaf })), /is refused/);
+    assert.match(String(await whoIs({ ...pair, certificate: leaf })), /is rejected/);
   });
 
   it('of somebody who is no authority is refused', async () => {
@@ -184,14 +184,14 @@ describe('a client certificate', () => {
     const forged = await createCertificateAuthority({ commonName: 'leaf' });
     const below = await forged.client({ commonName: 'system:admin' });
     const chain = { ...below, certificate: below.certificate + leaf.certificate + authority.certificate };
-    assert.match(String(await whoIs(chain)), /is refused/);
+    assert.match(String(await whoIs(chain)), /is rejected/);
   });
 
   it('that has expired or is not valid yet is refused', async () => {
     const expired = { notBefore: new Date(now - 2 * day), notAfter: new Date(now - day) };
-    assert.match(String(await whoHas({ commonName: 'x', ...expired })), /refused: CERT_HAS_EXPIRED/);
+    assert.match(String(await whoHas({ commonName: 'x', ...expired })), /rejected: CERT_HAS_EXPIRED/);
     const future = { notBefore: new Date(now + day), notAfter: new Date(now + 2 * day) };
-    assert.match(String(await whoHas({ commonName: 'x', ...future })), /refused: CERT_NOT_YET_VALID/);
+    assert.match(String(await whoHas({ commonName: 'x', ...future })), /rejected: CERT_NOT_YET_VALID/);
   });
 
   it('stops to authenticate when it expires, on a connection that is open', async () => {
@@ -281,10 +281,10 @@ describe('a client certificate', () => {
     files.current = { ...first, clientAuthorities: both };
     assert.deepEqual(await whoIs(pair, agent), ['x', []]);
     files.current = { ...first, clientAuthorities: toClientAuthorities(Buffer.from(other.certificate)) };
-    assert.match(String(await whoIs(pair, agent)), /taken out of --client-ca-file/);
+    assert.match(String(await whoIs(pair, agent)), /removed from --client-ca-file/);
     // That answer has ended the connection; the next one is verified anew.
-    assert.match(String(await whoIs(pair, agent)), /is refused/);
-    assert.match(String(await whoIs(pair)), /is refused/);
+    assert.match(String(await whoIs(pair, agent)), /is rejected/);
+    assert.match(String(await whoIs(pair)), /is rejected/);
     files.current = first;
     assert.deepEqual(await whoIs(pair), ['x', []]);
     agent.destroy();

@@ -58,14 +58,14 @@ describe('a token file', () => {
     const { find, warnings } = parse('t1,alice,1,"dev,system:masters"\nt2,system:admin,\n');
     assert.ok(find('t1') instanceof IdentityError);
     assert.ok(find('t2') instanceof IdentityError);
-    assert.match(warnings.join('\n'), /record 1 is refused: group "system:masters"/);
-    assert.match(warnings.join('\n'), /record 2 is refused: user "system:admin"/);
+    assert.match(warnings.join('\n'), /record 1 is rejected: group "system:masters"/);
+    assert.match(warnings.join('\n'), /record 2 is rejected: user "system:admin"/);
   });
 
   it('cannot be used with too few columns, no name or broken quotes; the problem says where, and no token', () => {
     for (const [text, problem] of [
-      ['secret,alice', /tokens\.csv: record 1 has less than 3 columns/],
-      ['a,b,c\nsecret', /record 2 has less than 3 columns/],
+      ['secret,alice', /tokens\.csv: record 1 has fewer than 3 columns/],
+      ['a,b,c\nsecret', /record 2 has fewer than 3 columns/],
       ['secret,,1', /record 1 has no user name/],
       ['a,b,c\n"secret,alice,1', /tokens\.csv:2: a quote/],
     ] as const) {
@@ -113,7 +113,7 @@ describe('a token file that is followed', () => {
     await writeFile(`${file}.new`, 'secret\n');
     await rename(`${file}.new`, file);
     await until(() => reloads.length === 2);
-    assert.match(reloads[1]?.join() ?? '', /record 1 has less than 3 columns/);
+    assert.match(reloads[1]?.join() ?? '', /record 1 has fewer than 3 columns/);
     await rm(file);
     await until(() => reloads.length === 3);
     assert.match(reloads[2]?.join() ?? '', /--token-auth-file: .*: no such file/);

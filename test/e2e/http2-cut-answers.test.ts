@@ -16,13 +16,17 @@ const internalError = 2;
 const proxied = await startStack({ after }, { tls: true });
 
 /** Has the API server answer a path with part of a body, and end its connection once the client has the head. */
-function breakOff(path: string, body: string, trailer = ''): { breakNow(): void } {
+function breakOff(
+  path: string,
+  body: string,
+  fields: Readonly<Record<string, string>>,
+): { breakNow(): void } {
   let end = () => {};
   proxied.server.intercept((request, response) => {
     if (request.url !== path) return false;
     response.writeHead(200, {
       'Content-Type': 'text/plain',
-      ...(trailer === '' ? {} : { Trailer: trailer }),
+      ...fields,
     });
     response.flushHeaders();
     if (body !== '') response.write(body);
@@ -44,16 +48,18 @@ function received({ frames }: FrameConnection): string {
   return Buffer.concat(data.map(({ payload }) => payload)).toString();
 }
 
-for (const [what, body, trailer] of [
-  ['with a body', 'part of it', ''],
-  ['without a byte of its body', '', ''],
-  ['that has announced trailers', 'part of it', 'X-Checksum'],
+for (const [what, body, fields] of [
+  ['with a body', 'part of it', {}],
+  ['without a byte of its body', '', {}],
+  ['that has announced trailers', 'part of it', { Trailer: 'X-Checksum' }],
+  ['of a known length', 'part of it', { 'Content-Length': '100' }],
+  ['of a known length without a byte of its body', '', { 'Content-Length': '100' }],
 ] as const) {
   for (const method of ['POST', 'PUT', 'GET']) {
     for (const window of [0, 4, 65_535]) {
       test(`an answer to a ${method} ${what} that breaks off resets its stream behind its bytes, with a window of ${window}`, async () => {
-        const path = `/cut/${method}/${body.length}/${trailer}/${window}`;
-        const { breakNow } = breakOff(path, body, trailer);
+        const path = `/cut/${method}/${body.length}/${Object.keys(fields)[0]}/${window}`;
+        const { breakNow } = breakOff(path, body, fields);
         const connection = await openWith(window);
         connection.head(1, [[':method', method], ...get(path).slice(1)], method === 'GET');
         // The body of the PUT is whole, that of the POST never is.
@@ -83,3 +89,23 @@ for (const [what, body, trailer] of [
     }
   }
 }
+
+test('the last bytes of an answer of a known length end its stream', async () => {
+  proxied.server.intercept((request, response) => {
+    if (request.url !== '/whole') return false;
+    response.writeHead(200, { 'Content-Length': '5' }).end('whole');
+    return true;
+  });
+  const connection = await openWith(65_535);
+  connection.head(1, get('/whole'));
+  await connection.until(
+    'the end',
+    ({ flags: bits, stream }) => stream === 1 && (bits & flags.endStream) !== 0,
+  );
+  const data = connection.frames.filter(({ type }) => type === frameTypes.data);
+  assert.deepEqual(
+    data.map(part => ({ text: part.payload.toString(), ends: (part.flags & flags.endStream) !== 0 })),
+    [{ text: 'whole', ends: true }],
+  );
+  connection.socket.destroy();
+});

@@ -1,4 +1,5 @@
-import { ApiError, Client, messageOf } from './api/client.js';
+import type { SelfSubjectReview, UserInfo } from 'kubernetes-types/authentication/v1.js';
+import { ApiError, Client, messageOf, proxyItself } from './api/client.js';
 import { type Cluster, type ClustersAnswer, clustersOf } from './api/clusters.js';
 import type { ApiIndex } from './api/discovery.js';
 import { type Place, parseFragment } from './api/fragment.js';
@@ -12,17 +13,11 @@ export type Loaded<T> =
   | { readonly kind: 'ready'; readonly value: T }
   | { readonly kind: 'failed'; readonly problem: string };
 
-/** Whether the proxy lets the reader in. */
+/** Whether the reader is let in. */
 type Session =
   | { readonly kind: 'checking' | 'open' }
-  /** It wants a token. */
-  | { readonly kind: 'closed'; readonly problem: string };
-
-/** Who the API server takes the reader for. */
-interface User {
-  readonly username?: string;
-  readonly groups?: readonly string[];
-}
+  /** The proxy wants a token, or the cluster that is looked at does. */
+  | { readonly kind: 'closed'; readonly by: 'proxy' | 'cluster'; readonly problem: string };
 
 /** All that views draw from. */
 export interface State {
@@ -32,11 +27,12 @@ export interface State {
   /** The one that is looked at. */
   readonly cluster: Cluster | undefined;
   readonly index: Loaded<ApiIndex>;
-  readonly user: Loaded<User>;
+  readonly user: Loaded<UserInfo>;
 }
 
 const loading = { kind: 'loading' } as const;
-const tokenKey = 'kube-api-proxy-token';
+const notAccepted = 'The token is not accepted.';
+const tokensKey = 'kube-api-proxy-tokens';
 /** Milliseconds between two questions how the clusters are. */
 const refreshInterval = 15_000;
 /** Milliseconds before what nobody answered is asked again. */
@@ -56,11 +52,20 @@ class Store {
   readonly #listeners = new Set<() => void>();
   /** Of what is read of the cluster that is looked at. */
   #reading = new AbortController();
-  #mayStoreToken = false;
+  /** Of the answer that the session began with. */
+  #opening = new AbortController();
+  #mayStoreTokens = false;
 
   constructor(client: Client) {
     this.client = client;
-    client.onUnauthorized = () => this.#close(client.token === undefined ? '' : 'The token is not accepted.');
+    client.onUnauthorized = prefix => {
+      const { cluster } = this.state;
+      if (prefix !== proxyItself && prefix !== cluster?.prefix) return;
+      // The cluster of `/` and the proxy itself know the same readers.
+      if (cluster === undefined || cluster.current) this.#close(client.tokens.size > 0 ? notAccepted : '');
+      else if (prefix === proxyItself) this.#close(notAccepted);
+      else this.#closeCluster(prefix, client.tokens.has(prefix) ? notAccepted : '');
+    };
   }
 
   subscribe(listener: () => void): () => void {
@@ -70,26 +75,29 @@ class Store {
 
   /** Begins to ask, and to follow the address bar. */
   start(): void {
-    // It stays stored only if pages of Pods cannot read it, which the proxy says to those who have a token.
-    this.client.token = sessionStorage.getItem(tokenKey) ?? undefined;
-    sessionStorage.removeItem(tokenKey);
+    // They stay stored only if pages of Pods cannot read them, which the proxy says to those who have a token.
+    for (const [prefix, token] of readTokens()) this.client.tokens.set(prefix, token);
+    sessionStorage.removeItem(tokensKey);
     addEventListener('hashchange', () => this.#go());
     void this.#open();
   }
 
-  /** Takes a token for this session. */
+  /** Takes the token that was asked for. */
   signIn(token: string): void {
+    const { session, cluster } = this.state;
+    if (session.kind !== 'closed') return;
     // RFC 6750, section 2.1: what else is in it could not be sent.
     if (!/^[\w.~+/-]+=*$/.test(token)) {
-      this.#close('No token has such characters.');
+      this.#set({ session: { ...session, problem: 'No token has such characters.' } });
       return;
     }
-    this.client.token = token;
+    this.client.tokens.set(session.by === 'proxy' ? proxyItself : (cluster?.prefix ?? proxyItself), token);
     void this.#open();
   }
 
-  /** Forgets the token. */
+  /** Forgets all tokens. */
   signOut(): void {
+    this.client.tokens.clear();
     this.#close('');
   }
 
@@ -99,45 +107,65 @@ class Store {
   }
 
   #close(problem: string): void {
-    this.client.token = undefined;
-    sessionStorage.removeItem(tokenKey);
+    this.client.tokens.delete(proxyItself);
+    sessionStorage.removeItem(tokensKey);
     this.#reading.abort();
     this.#set({
-      ...{ session: { kind: 'closed', problem }, clusters: [], cluster: undefined },
+      ...{ session: { kind: 'closed', by: 'proxy', problem }, clusters: [], cluster: undefined },
       ...{ index: loading, user: loading },
     });
   }
 
+  /** The others may still let the reader in. */
+  #closeCluster(prefix: string, problem: string): void {
+    this.client.tokens.delete(prefix);
+    this.#store();
+    this.#reading.abort();
+    this.#set({ session: { kind: 'closed', by: 'cluster', problem }, index: loading, user: loading });
+  }
+
+  #store(): void {
+    const { tokens } = this.client;
+    if (this.#mayStoreTokens && tokens.size > 0)
+      sessionStorage.setItem(tokensKey, JSON.stringify([...tokens]));
+    else sessionStorage.removeItem(tokensKey);
+  }
+
   async #open(): Promise<void> {
+    this.#opening.abort();
+    this.#opening = new AbortController();
+    const { signal } = this.#opening;
     this.#set({ session: { kind: 'checking' } });
     try {
       const answer = await this.client.clusters<ClustersAnswer>();
-      this.#mayStoreToken = answer.sandboxesProxiedPages;
-      const { token } = this.client;
-      if (this.#mayStoreToken && token !== undefined) sessionStorage.setItem(tokenKey, token);
-      this.#set({ session: { kind: 'open' }, clusters: clustersOf(answer) });
+      if (signal.aborted) return;
+      this.#mayStoreTokens = answer.sandboxesProxiedPages;
+      this.#store();
+      this.#set({ session: { kind: 'open' }, clusters: clustersOf(answer), cluster: undefined });
       this.#go();
-      setTimeout(() => void this.#refresh(token), refreshInterval);
+      setTimeout(() => void this.#refresh(signal), refreshInterval);
     } catch (error) {
-      if (error instanceof ApiError && error.code === 401) return;
+      if (signal.aborted || (error instanceof ApiError && error.code === 401)) return;
       this.#set({ index: { kind: 'loading', problem: messageOf(error) } });
-      setTimeout(() => void this.#open(), retryInterval);
+      setTimeout(() => {
+        if (!signal.aborted) void this.#open();
+      }, retryInterval);
     }
   }
 
   /** Asks how the clusters are, again and again, as long as it is the same reader who asks. */
-  async #refresh(token: string | undefined): Promise<void> {
-    const isSame = () => this.state.session.kind === 'open' && this.client.token === token;
-    if (!isSame()) return;
+  async #refresh(signal: AbortSignal): Promise<void> {
+    const isOver = () => signal.aborted || this.state.clusters.length === 0;
+    if (isOver()) return;
     if (document.visibilityState === 'visible') {
       const answer = await this.client.clusters<ClustersAnswer>().catch(() => undefined);
-      if (!isSame()) return;
+      if (isOver()) return;
       if (answer !== undefined) {
         this.#set({ clusters: clustersOf(answer) });
         this.#go();
       }
     }
-    setTimeout(() => void this.#refresh(token), refreshInterval);
+    setTimeout(() => void this.#refresh(signal), refreshInterval);
   }
 
   /** Goes where the fragment says. */
@@ -157,7 +185,7 @@ class Store {
     this.#reading.abort();
     this.#reading = new AbortController();
     const { signal } = this.#reading;
-    this.#set({ index: loading, user: loading });
+    this.#set({ session: { kind: 'open' }, index: loading, user: loading });
     while (!signal.aborted) {
       try {
         const index = await readDiscovery(this.client, prefix);
@@ -178,11 +206,20 @@ class Store {
   async #askWho(prefix: string, index: ApiIndex, signal: AbortSignal): Promise<void> {
     try {
       const request = ApiRequest.review(prefix, index, 'SelfSubjectReview');
-      const { status } = await this.client.json<{ status?: { userInfo?: User } }>(request, signal);
+      const { status } = await this.client.json<SelfSubjectReview>(request, signal);
       this.#set({ user: { kind: 'ready', value: status?.userInfo ?? {} } });
     } catch (error) {
       if (!signal.aborted) this.#set({ user: { kind: 'failed', problem: messageOf(error) } });
     }
+  }
+}
+
+/** The tokens that this window has kept. */
+function readTokens(): readonly (readonly [prefix: string, token: string])[] {
+  try {
+    return JSON.parse(sessionStorage.getItem(tokensKey) ?? '[]') as [string, string][];
+  } catch {
+    return [];
   }
 }
 

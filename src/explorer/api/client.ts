@@ -16,23 +16,30 @@ export class ApiError extends Error {
   }
 }
 
+/** Stands for the proxy's own paths, which are of no cluster. */
+export const proxyItself = '/-';
+
 /** Sends requests to the proxy that the page came from, as its reader. */
 export class Client {
   /** Where the proxy is: origin and path, without a final slash. */
   readonly base: string;
-  /** The reader's token; undefined where none is needed, or none is known. It is nowhere but here and in `Authorization`. */
-  token: string | undefined;
-  /** Called for each 401: the token is missing or no longer good. */
-  onUnauthorized: () => void = () => {};
+  /** The reader's tokens by the paths of clusters, or of the proxy itself. They are nowhere but here and in `Authorization`. */
+  readonly tokens = new Map<string, string>();
+  /** Called for each 401 with the path of the cluster, or of the proxy itself: the token is missing or no longer good. */
+  onUnauthorized: (prefix: string) => void = () => {};
 
   constructor(base: string) {
     this.base = base;
   }
 
+  /** The token for a cluster: most know the same readers as the proxy itself. Undefined where none is needed or known. */
+  tokenFor(prefix: string): string | undefined {
+    return this.tokens.get(prefix) ?? this.tokens.get(proxyItself);
+  }
+
   /** The answer to a request, its body not read yet. Rejects with an ApiError for all but a success. */
-  send(request: ApiRequest, signal?: AbortSignal): Promise<Response> {
-    const { method, accept, body } = request;
-    return this.#fetch(request.prefix + request.apiPath, {
+  send({ method, prefix, apiPath, accept, body }: ApiRequest, signal?: AbortSignal): Promise<Response> {
+    return this.#fetch(prefix, apiPath, {
       method,
       headers: { Accept: accept, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
       ...(body !== undefined && { body }),
@@ -47,16 +54,20 @@ export class Client {
 
   /** What the proxy says of its clusters. */
   async clusters<T>(): Promise<T> {
-    const response = await this.#fetch('/-/clusters', { headers: { Accept: 'application/json' } });
+    const response = await this.#fetch(proxyItself, '/clusters', { headers: { Accept: 'application/json' } });
     return (await response.json()) as T;
   }
 
-  async #fetch(path: string, init: RequestInit & { headers: Record<string, string> }): Promise<Response> {
-    const { token } = this;
+  async #fetch(
+    prefix: string,
+    path: string,
+    init: RequestInit & { headers: Record<string, string> },
+  ): Promise<Response> {
+    const token = this.tokenFor(prefix);
     const headers = { ...init.headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) };
     let response: Response;
     try {
-      response = await fetch(this.base + path, {
+      response = await fetch(this.base + prefix + path, {
         ...init,
         headers,
         // The API server stores nothing for browsers, and what it sends elsewhere is not followed with a token.
@@ -67,7 +78,7 @@ export class Client {
       throw new ApiError(0, 'the proxy does not answer');
     }
     if (response.ok) return response;
-    if (response.status === 401 && token === this.token) this.onUnauthorized();
+    if (response.status === 401 && token === this.tokenFor(prefix)) this.onUnauthorized(prefix);
     throw await errorOf(response);
   }
 }

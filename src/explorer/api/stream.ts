@@ -24,7 +24,7 @@ export function hasOwnStreams(): boolean {
 }
 
 /** A WebSocket from a browser can have no header: the token is a subprotocol, beside one that the API server takes. */
-function subprotocols({ token }: Client): string[] {
+function subprotocols(token: string | undefined): string[] {
   if (token === undefined) return [];
   const bytes = Array.from(new TextEncoder().encode(token), byte => String.fromCharCode(byte)).join('');
   const encoded = btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
@@ -44,7 +44,7 @@ function overWebSocket(
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const url = (client.base + request.prefix + request.apiPath).replace(/^http/, 'ws');
-    const socket = new WebSocket(url, subprotocols(client));
+    const socket = new WebSocket(url, subprotocols(client.tokenFor(request.prefix)));
     const decoder = new TextDecoder();
     let isOpen = false;
     const abort = () => {

@@ -1,4 +1,5 @@
-import type { ApiObject, ObjectList, ObjectMeta } from './objects.js';
+import type { ListMeta, ObjectMeta } from 'kubernetes-types/meta/v1.js';
+import type { ApiObject, ObjectList } from './objects.js';
 
 /** One column of a table (apimachinery `TableColumnDefinition`). */
 export interface Column {
@@ -14,7 +15,7 @@ export interface Row {
   readonly namespace: string;
   readonly name: string;
   readonly cells: readonly unknown[];
-  readonly metadata: ObjectMeta;
+  readonly metadata: Readonly<ObjectMeta>;
 }
 
 /** A table, or a page of one. */
@@ -37,12 +38,6 @@ interface WireTable {
   readonly metadata?: ListMeta;
   readonly columnDefinitions?: readonly Partial<Column>[] | null;
   readonly rows?: readonly { readonly cells: readonly unknown[]; readonly object?: ApiObject }[] | null;
-}
-
-interface ListMeta {
-  readonly resourceVersion?: string;
-  readonly continue?: string;
-  readonly remainingItemCount?: number;
 }
 
 /** Reads a table; a server that has none (an aggregated API may not) gets one of names and ages. */

@@ -1,3 +1,4 @@
+import type { SelfSubjectAccessReview } from 'kubernetes-types/authorization/v1.js';
 import { orderedVerbs, type Rules, type Verdict, verdictOf } from '../api/access.js';
 import type { ApiResource } from '../api/discovery.js';
 import { ApiRequest } from '../api/requests.js';
@@ -27,10 +28,7 @@ export async function readAccess(
       ...(namespace !== '' && { namespace }),
     };
     const request = ApiRequest.review(prefix, index, 'SelfSubjectAccessReview', { resourceAttributes });
-    const { status } = await client.json<{ readonly status?: { readonly allowed?: boolean } }>(
-      request,
-      signal,
-    );
+    const { status } = await client.json<SelfSubjectAccessReview>(request, signal);
     return [verb, status?.allowed === true];
   });
   return new Map(await Promise.all(verdicts));

@@ -9,13 +9,14 @@ import { type Loaded, type State, store } from '../store.js';
 export function useStore<T>(select: (state: State) => T): T {
   const [, draw] = useReducer((count: number) => count + 1, 0);
   const value = select(store.state);
-  useEffect(
-    () =>
-      store.subscribe(() => {
-        if (select(store.state) !== value) draw(undefined);
-      }),
-    [select, value],
-  );
+  useEffect(() => {
+    const check = () => {
+      if (select(store.state) !== value) draw(undefined);
+    };
+    // It may have changed since this was drawn.
+    check();
+    return store.subscribe(check);
+  }, [select, value]);
   return value;
 }
 

@@ -6,8 +6,9 @@ import { ScrollBox } from './scroll-box.js';
 
 /** The request behind a view: method and path, and the same in other words. */
 export function RequestBar({ request, action }: { readonly request: ApiRequest; readonly action: Action }) {
-  const { base, token } = store.client;
-  const commands = commandsFor(request, action, { base, hasToken: token !== undefined });
+  const { client } = store;
+  const hasToken = client.tokenFor(request.prefix) !== undefined;
+  const commands = commandsFor(request, action, { base: client.base, hasToken });
   return (
     <details class="request">
       <summary>

@@ -18,7 +18,13 @@ export function App() {
     document.querySelector('main')?.scrollTo(0, 0);
     document.title = titleOf(place, cluster?.name);
   }, [place, cluster]);
-  if (session.kind === 'closed') return <SignIn problem={session.problem} />;
+  if (session.kind === 'closed' && session.by === 'proxy') {
+    return (
+      <main class="sign-in">
+        <SignIn problem={session.problem} />
+      </main>
+    );
+  }
   const isReady = cluster !== undefined && index.kind === 'ready';
   return (
     <div class="app">
@@ -33,7 +39,12 @@ export function App() {
             The API server does not answer: {index.problem}.{index.kind === 'loading' && ' Trying again.'}
           </Problem>
         )}
-        {isReady ? <Content index={index.value} /> : <Skeleton lines={10} />}
+        {session.kind === 'closed' && (
+          <div class="sign-in">
+            <SignIn problem={session.problem} cluster={cluster?.name} />
+          </div>
+        )}
+        {session.kind !== 'closed' && (isReady ? <Content index={index.value} /> : <Skeleton lines={10} />)}
       </main>
     </div>
   );

@@ -59,7 +59,7 @@ function WhoAmI() {
   const user = useStore(state => state.user);
   const session = useStore(state => state.session);
   if (session.kind !== 'open') return null;
-  const hasToken = store.client.token !== undefined;
+  const hasToken = store.client.tokens.size > 0;
   return (
     <details
       class="who"

@@ -1,5 +1,6 @@
+import type { OwnerReference } from 'kubernetes-types/meta/v1.js';
 import { useState } from 'preact/hooks';
-import type { ApiObject, ObjectList, OwnerReference } from '../api/objects.js';
+import type { ApiObject, ObjectList } from '../api/objects.js';
 import { ApiRequest } from '../api/requests.js';
 import type { Source } from '../live/source.js';
 import { useLoaded } from '../parts/hooks.js';

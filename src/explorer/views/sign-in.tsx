@@ -2,7 +2,14 @@ import { useEffect, useRef } from 'preact/hooks';
 import { store } from '../store.js';
 
 /** Asks for a token. It goes into the memory of the page, and nowhere else. */
-export function SignIn({ problem }: { readonly problem: string }) {
+export function SignIn({
+  problem,
+  cluster,
+}: {
+  readonly problem: string;
+  /** The cluster that asks; undefined for the proxy itself. */
+  readonly cluster?: string | undefined;
+}) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => input.current?.focus(), []);
   const submit = (event: Event) => {
@@ -11,34 +18,36 @@ export function SignIn({ problem }: { readonly problem: string }) {
     if (token !== '') store.signIn(token);
   };
   return (
-    <main class="sign-in">
-      <form onSubmit={submit}>
-        <h1>Kubernetes API</h1>
-        <p>This proxy takes no request without a credential that it knows.</p>
-        <label>
-          Bearer token
-          <input
-            ref={input}
-            type="password"
-            autocomplete="off"
-            spellcheck={false}
-            aria-invalid={problem !== ''}
-            aria-describedby="token-help"
-          />
-        </label>
-        {problem !== '' && (
-          <p class="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        <button type="submit" class="primary">
-          Sign in
-        </button>
-        <p id="token-help" class="muted">
-          The token stays in this window and is sent in the Authorization header alone. For a service account:{' '}
-          <code>kubectl create token NAME</code>. With a client certificate no token is needed.
+    <form onSubmit={submit}>
+      <h1>Kubernetes API</h1>
+      <p>
+        {cluster === undefined
+          ? 'This proxy takes no request without a credential that it knows.'
+          : `The cluster ${cluster} does not know you by the credential that you have.`}
+      </p>
+      <label>
+        Bearer token
+        <input
+          ref={input}
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          aria-invalid={problem !== ''}
+          aria-describedby="token-help"
+        />
+      </label>
+      {problem !== '' && (
+        <p class="problem" role="alert">
+          {problem}
         </p>
-      </form>
-    </main>
+      )}
+      <button type="submit" class="primary">
+        Sign in
+      </button>
+      <p id="token-help" class="muted">
+        The token stays in this window and is sent in the Authorization header alone. For a service account:{' '}
+        <code>kubectl create token NAME</code>. With a client certificate no token is needed.
+      </p>
+    </form>
   );
 }

@@ -80,7 +80,11 @@ describe('each client', { concurrency: false }, () => {
     namespace.write('large', { text: 'x'.repeat(20_000) });
     for (const watch of watches) await watch.untilNamed('large');
     assert.equal(namespace.upstream().length, 1);
-    assert.equal(auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseStarted').length, 3);
+    // The audit log is written in the background.
+    await eventuallyPasses(() => {
+      const started = auditEvents(namespace.path).filter(({ stage }) => stage === 'ResponseStarted');
+      assert.equal(started.length, 3);
+    });
     for (const watch of watches) watch.close();
     await eventuallyPasses(async () => {
       const after = await scrapeOwn(plain.port);

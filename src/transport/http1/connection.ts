@@ -17,21 +17,21 @@ export interface ConnectionOwner {
 
 /** One HTTP/1.1 connection to the API server, carrying one request at a time. */
 export class Http1Connection implements Lease, ResponseEvents {
-  /** Whether it has carried a request before: only then can it have gone stale unnoticed. */
+  /** Whether it has carried a request before. Only then can it have gone stale unnoticed. */
   reused = false;
-  /** When it was last given back, on the clock of `performance.now()`. */
+  /** When it was last given back to the pool, on the clock of `performance.now()`. */
   idleSince = 0;
   readonly #owner: ConnectionOwner;
   readonly #parser = new ResponseParser();
   #dialled: { destroy(): void } | undefined;
   #socket: Socket | undefined;
   #sink: ResponseSink | undefined;
-  /** What the body goes to; undefined before there is a head. */
+  /** Receives the body; undefined before the head has come. */
   #bodySink: BodySink | undefined;
-  /** What waits for the connection to open. */
+  /** The request head and body that are sent once the connection is open. */
   #head: string | undefined;
   #body: OutgoingBody | undefined;
-  /** Whether a byte of the answer has come. */
+  /** Whether a byte of the response has come. */
   #answered = false;
   #ended = false;
   #paused = false;
@@ -53,7 +53,7 @@ export class Http1Connection implements Lease, ResponseEvents {
     return this.reused && !this.#answered;
   }
 
-  /** It gives itself back to the pool when the response is over. */
+  /** Sends a request. The connection returns itself to the pool when the response is complete. */
   send(request: OutgoingRequest, sink: ResponseSink): void {
     const head = formatHead(request);
     this.#sink = sink;
@@ -114,21 +114,21 @@ export class Http1Connection implements Lease, ResponseEvents {
     sink?.end(trailers);
   }
 
-  /** The answer is whole, and nothing came behind it yet. */
+  /** The response is complete, and nothing has followed it so far. */
   #settle(): void {
     this.#buffer.endResponse();
     if (!this.#parser.persistent || this.#body !== undefined) {
       this.#owner.discard(this);
       return;
     }
-    // What came with the answer, in other TLS records or behind where reading stopped, must not find another request here. It
-    // is read in this turn of the event loop, or in the next.
+    // // More bytes may have come with the response: in other TLS records, or unread because reading was paused. They must not be taken for
+    // the response to another request. They are read in this turn of the event loop, or in the next.
     if (this.#paused) setImmediate(giveBackLater, this);
     else giveBackLater(this);
     this.resume();
   }
 
-  /** Is of use to another request, unless it has ended in the meantime. */
+  /** Gives the connection back for another request, unless it has ended in the meantime. */
   giveBack(): void {
     if (!this.#ended) this.#owner.release(this);
   }
@@ -173,7 +173,7 @@ export class Http1Connection implements Lease, ResponseEvents {
     this.#owner.discard(this);
   }
 
-  /** Ends it now, also while it is being dialled, and the round trip that is on it. */
+  /** Ends the connection now, even while it is being dialled, and fails the round trip on it. */
   destroy(): void {
     const sink = this.#sink;
     this.#sink = undefined;
@@ -182,11 +182,11 @@ export class Http1Connection implements Lease, ResponseEvents {
     this.#body = undefined;
     this.#dialled?.destroy();
     this.#socket?.destroy();
-    sink?.error(Object.assign(new Error('ended by this side'), { code: 'ECONNRESET' }));
+    sink?.error(Object.assign(new Error('the proxy ended the connection'), { code: 'ECONNRESET' }));
   }
 }
 
-/** Those whose response is over in this turn of the event loop. */
+/** The connections whose response was completed in this turn of the event loop. */
 const over: Http1Connection[] = [];
 
 function giveBackLater(connection: Http1Connection): void {

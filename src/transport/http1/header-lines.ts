@@ -1,4 +1,4 @@
-/** An answer cannot be read: its bytes are not HTTP/1.1, or its head is too large. */
+/** A response cannot be parsed: its bytes are not HTTP/1.1, or its head is too large. */
 export class ResponseError extends Error {
   override readonly name = 'ResponseError';
 
@@ -16,18 +16,21 @@ export function malformed(what: string): ResponseError {
 
 export const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/.source;
 const fieldName = new RegExp(`^${token}$`);
-/** Characters that a head cannot contain, besides line ends (RFC 9110, section 5.5). */
+/** Characters that a head must not contain. Line ends are checked elsewhere (RFC 9110, section 5.5). */
 export const illegal = /[^\t\r\n\x20-\x7e\x80-\xff]/;
-/** A bare CR or LF, which a recipient may reject (RFC 9112, section 2.2). */
+/** A bare CR or LF. A recipient may reject it (RFC 9112, section 2.2). */
 export const lineBreak = /[\r\n]/;
 
-/** The lines of a head. Throws a ResponseError if it contains a control character. */
+/** Splits a head into its lines. Throws a ResponseError if it contains a control character. */
 export function splitLines(text: string): string[] {
   if (illegal.test(text)) throw malformed('a control character in a head');
   return text.split('\r\n');
 }
 
-/** The fields from a line on: name, value, name, value, …. Throws a ResponseError, also for a folded line, which has no name of its own. */
+/**
+ * Parses the header fields in `lines`, beginning at index `from`. Returns name, value, name, value, …. Throws a ResponseError for a line
+ * that is not a field, such as a folded line.
+ */
 export function parseFields(lines: readonly string[], from: number): string[] {
   const fields: string[] = [];
   for (let index = from; index < lines.length; index++) {
@@ -41,7 +44,7 @@ export function parseFields(lines: readonly string[], from: number): string[] {
   return fields;
 }
 
-/** The text from `from` to the end of the line, without the spaces and tabs around it. */
+/** The rest of the line after index `from`, without spaces and tabs at both ends. */
 function withoutSpace(line: string, from: number): string {
   let start = from;
   let end = line.length;

@@ -1,29 +1,29 @@
 import type { BytesHolder } from '../borrowed-bytes.js';
 
-/** Bytes of a connection's first buffer: a watch seldom needs more. */
+/** Size of a connection's first buffer in bytes. A watch seldom needs more. */
 const firstBuffer = 4 * 1024;
-/** Bytes that are read at a time, as many as a TLS record has, and of a buffer for several reads. */
+/** The most bytes of one read, which is the size of a TLS record, and the size of a buffer for several reads. */
 const fullRead = 16 * 1024;
 const fullBuffer = 4 * fullRead;
 
 /**
- * What a connection reads into, again and again: each read would cost a buffer otherwise, and collecting them a third of the CPU time of
- * large lists. Bytes that a holder has kept are not written over for as long as it holds any: the next read goes behind them, or
- * into another buffer.
+ * The buffer that a connection reads into, used again for each read. A new buffer for each read would cost a third of the CPU time of large
+ * lists, for garbage collection. Bytes that a holder has kept are not overwritten as long as the holder needs any of them: the next read
+ * goes behind them, or into another buffer.
  */
 export class ReadBuffer {
   #buffer: Buffer = Buffer.allocUnsafeSlow(firstBuffer);
-  /** Where in it the next read goes, or the last one went, and how many bytes that brought. */
+  /** The place in `#buffer` for the next read or of the last one, its offset, and the bytes that the last read brought. */
   #free = this.#buffer;
   #offset = 0;
   #length = 0;
-  /** Who has kept parts of `#buffer` or of `#former`. */
+  /** The holder that has kept parts of `#buffer` or `#former`. */
   #holder: BytesHolder | undefined;
-  /** The buffer before this one, and one that nobody needs. */
+  /** The previous buffer, which may have kept parts, and a buffer that is free. */
   #former: Buffer | undefined;
   #spare: Buffer | undefined;
 
-  /** Where the next read goes; asked for after every read. */
+  /** Returns the place for the next read. Node calls it after every read. */
   next = (): Buffer => {
     this.#reuse();
     const isHeld = this.#holder !== undefined;
@@ -41,18 +41,21 @@ export class ReadBuffer {
     return this.#free;
   };
 
-  /** A read has brought so many bytes. If the bytes of the former buffer have been written in the meantime, it is free before more are kept. */
+  /**
+   * A read has brought `length` bytes. Frees the former buffer if its holder no longer needs it. This must happen before
+   * a holder keeps more.
+   */
   wasRead(length: number): void {
     this.#length = length;
     if (this.#former !== undefined) this.#reuse();
   }
 
-  /** The bytes of the read that goes on stay as they are while the holder holds any. */
+  /** Keeps the bytes of the current read as they are, as long as the holder holds bytes. */
   keep(holder: BytesHolder): void {
     this.#holder = holder;
   }
 
-  /** The response is over: what its holder still holds is left to it. */
+  /** The response is complete. Buffers with bytes that a holder still needs are left to that holder. */
   endResponse(): void {
     this.#reuse();
     if (this.#holder === undefined) return;

@@ -8,23 +8,23 @@ import {
   token,
 } from './header-lines.js';
 
-/** What comes of an answer's bytes, in this order; chunks are parts of the buffers that were given. */
+/** What the parser reports, in this order. Chunks are parts of the buffers that `push` got. */
 export interface ResponseEvents {
   /**
-   * The final answer's head; informational ones (1xx) are left out.
+   * The head of the final response. Informational responses (1xx) are skipped.
    *
-   * @param headers Name, value, name, value, … in order, spelled as sent, a character a byte.
+   * @param headers Name, value, name, value, … in order and as spelled on the wire, one character per byte.
    */
   onHead(statusCode: number, statusMessage: string, headers: string[]): void;
   /** A part of the body, without its framing; never empty. */
   onBody(chunk: Buffer): void;
-  /** The answer is whole. Trailers are as headers, and empty unless the answer was chunked. */
+  /** The response is complete. Trailers have the form of `headers`; they are empty unless the response was chunked. */
   onEnd(trailers: string[]): void;
 }
 
-/** Bytes of a head, and again of trailers: net/http's DefaultMaxHeaderBytes. */
+/** The most bytes of a head, and of trailers: net/http's DefaultMaxHeaderBytes. */
 const maxHeaderSize = 1 << 20;
-/** Bytes of a chunk's size and its extensions. */
+/** The most bytes of the line with a chunk's size and extensions. */
 const maxChunkLine = 16 * 1024;
 
 const endOfHead = Buffer.from('\r\n\r\n');
@@ -35,39 +35,39 @@ const lineFeed = 0x0a;
 const protocol = 'HTTP/1.';
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/;
 const digits = /^\d{1,15}$/;
-/** A size of at most 2^52, and extensions (RFC 9112, section 7.1.1), which mean nothing here. */
+/** A chunk size below 2^52, and chunk extensions (RFC 9112, section 7.1.1), which are ignored. */
 const chunkLine = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;${token}(?:=(?:${token}|"(?:[^"\\\\]|\\\\.)*"))?)*$`);
 const closing = /(?:^|[\s,])close(?:$|[\s,])/i;
-/** What cannot be a trailer (RFC 9110, section 6.5.1): whoever merged it into the head would read another body. */
+/** Fields that are forbidden in trailers (RFC 9110, section 6.5.1). A recipient that merged them into the head would read another body. */
 const framing = /^(?:content-length|transfer-encoding|trailer)$/i;
 const nothing = Buffer.alloc(0);
-/** What indexOf gives for a terminator that has not come. */
+/** What `indexOf` returns if the terminator has not come yet. */
 const incomplete = -1;
 
-/** What the next byte belongs to; a sized body is as long as Content-Length says, an open one ends with the connection. */
+/** The part of the response that the next byte belongs to. A `sized` body has a Content-Length; an `open` body ends with the connection. */
 type State = 'idle' | 'head' | 'sized' | 'open' | 'chunk-line' | 'chunk' | 'chunk-end' | 'trailers';
 
 /**
- * Reads the answers on one connection, one after the other (RFC 9112). It is strict: what net/http would not send is not
- * guessed at, because a wrong guess at where an answer ends would give one client what belongs to another.
+ * Parses the responses on one connection, one after another (RFC 9112). It is strict and rejects what net/http would not send. If it
+ * guessed wrong where a response ends, one client would get what belongs to another.
  */
 export class ResponseParser {
   #state: State = 'idle';
   #events: ResponseEvents | undefined;
   #withoutBody = false;
   #persistent = false;
-  /** Bytes of the body, or of the chunk, that are still to come. */
+  /** Bytes of the body, or of the current chunk, that have not come yet. */
   #left = 0;
-  /** The start of something whose end has not come yet: the first `#heldLength` bytes, and room for more. */
+  /** Bytes of an incomplete element, such as a head: the first `#heldLength` bytes of `#held`. The rest of `#held` is free. */
   #held = nothing;
   #heldLength = 0;
 
-  /** Whether the last answer is whole, and ended in a way that lets the connection carry another. */
+  /** Whether the last response is complete and the connection can carry another one. */
   get persistent(): boolean {
     return this.#persistent && this.#state === 'idle';
   }
 
-  /** From now on bytes are the answer to a request. `withoutBody` is for the answer to a HEAD. */
+  /** Begins a response: the next bytes belong to it. `withoutBody` is for the response to a HEAD request. */
   expect(events: ResponseEvents, { withoutBody }: { readonly withoutBody: boolean }): void {
     this.#events = events;
     this.#withoutBody = withoutBody;
@@ -75,7 +75,7 @@ export class ResponseParser {
     this.#persistent = false;
   }
 
-  /** Reads on. Throws a ResponseError, after which the connection is of no more use. */
+  /** Parses more bytes. Throws a ResponseError; the connection must not be used after that. */
   push(bytes: Buffer): void {
     const chunk = this.#heldLength === 0 ? bytes : this.#joinHeld(bytes);
     let at = 0;
@@ -91,13 +91,13 @@ export class ResponseParser {
     this.#heldLength = 0;
   }
 
-  /** The other side has ended the connection. Gives false when that leaves an answer cut short. */
+  /** The server has ended the connection. Returns false if the response is incomplete. */
   close(): boolean {
     if (this.#state === 'open') this.#finish([]);
     return this.#state === 'idle';
   }
 
-  /** Reads what begins at `at`, and gives where the next begins; `incomplete` when its end has not come. */
+  /** Parses the element at `at`. Returns the index of the next element, or `incomplete` if its end has not come yet. */
   #read(chunk: Buffer, at: number): number {
     switch (this.#state) {
       case 'sized':
@@ -116,14 +116,14 @@ export class ResponseParser {
         return chunk.length;
       case 'idle':
         this.#persistent = false;
-        throw malformed('bytes that belong to no answer');
+        throw malformed('an answer without a request');
     }
   }
 
   #readHead(chunk: Buffer, at: number): number {
     const end = this.#find(endOfHead, chunk, at, maxHeaderSize);
     if (end === incomplete) {
-      // A server of another protocol may say something short, and then wait for ever.
+      // // A server of another protocol may send a few bytes and then wait forever.
       const start = chunk.toString('latin1', at, at + protocol.length);
       if (!protocol.startsWith(start)) throw malformed('a status line');
       return incomplete;
@@ -133,7 +133,7 @@ export class ResponseParser {
     if (code === undefined) throw malformed('a status line');
     const statusCode = Number(code);
     const next = end + endOfHead.length;
-    if (statusCode === 101) throw malformed('a switch of protocols that was not asked for');
+    if (statusCode === 101) throw malformed('a 101 without an Upgrade request');
     const headers = parseFields(lines, 1);
     if (statusCode < 200) return next;
     this.#frame(statusCode, headers, { isOld: minor === '0' });
@@ -142,14 +142,14 @@ export class ResponseParser {
     return next;
   }
 
-  /** Where the answer will end: RFC 9112, section 6.3. */
+  /** Finds out where the response will end (RFC 9112, section 6.3). */
   #frame(statusCode: number, headers: readonly string[], { isOld }: { readonly isOld: boolean }): void {
     let length: string | undefined;
     let isChunked = false;
     this.#persistent = !isOld;
     for (let index = 0; index < headers.length; index += 2) {
       const name = headers[index] as string;
-      // Few other names are as long as one of the three.
+      // // Cheap filter: few other names are as long as one of these three.
       if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue;
       const value = headers[index + 1] as string;
       switch (name.toLowerCase()) {
@@ -206,7 +206,7 @@ export class ResponseParser {
   }
 
   #readTrailers(chunk: Buffer, at: number): number {
-    // Without trailers an empty line follows the last chunk at once.
+    // // Without trailers, an empty line follows the last chunk immediately.
     if (chunk[at] === carriageReturn) {
       const next = lineEnd(chunk, at);
       if (next !== incomplete) this.#finish([]);
@@ -229,13 +229,16 @@ export class ResponseParser {
     events?.onEnd(trailers);
   }
 
-  /** Where what begins at `at` has its terminator. Throws when it is longer than `limit`, or has a line that ends otherwise. */
+  /**
+   * Returns the index of the terminator of the element at `at`. Throws if the element is longer than `limit`, or if one of its lines ends
+   * without CRLF.
+   */
   #find(terminator: Buffer, chunk: Buffer, at: number, limit: number): number {
-    // Held bytes have been searched before, but for what may be the terminator's beginning.
+    // // The held bytes have been searched before, except the last ones, which may be the beginning of the terminator.
     const from =
       at === 0 && this.#heldLength > 0 ? Math.max(0, this.#heldLength - terminator.length + 1) : at;
     const end = chunk.indexOf(terminator, from);
-    // The last bytes may be the terminator's beginning.
+    // // The last bytes may be the beginning of the terminator, so they do not count.
     const length = (end === incomplete ? chunk.length - terminator.length + 1 : end) - at;
     if (length > limit) {
       throw new ResponseError('RESPONSE_HEADERS_TOO_LARGE', 'the head of the answer is too large');
@@ -244,7 +247,7 @@ export class ResponseParser {
     return end;
   }
 
-  /** The held bytes and those behind them. They may be given away as parts of a body, so they are not written to again. */
+  /** Joins the held bytes and the new ones. Sinks may get parts of the result as a body, so these bytes are never overwritten. */
   #joinHeld(bytes: Buffer): Buffer {
     const length = this.#heldLength + bytes.length;
     if (length > this.#held.length) {
@@ -264,7 +267,7 @@ export class ResponseParser {
   }
 }
 
-/** Behind the CRLF that has to be at `at`; `incomplete` when it has not come. */
+/** Returns the index after the CRLF that must be at `at`, or `incomplete` if it has not come yet. */
 function lineEnd(chunk: Buffer, at: number): number {
   if (chunk[at] !== carriageReturn) throw malformed('the end of a line');
   if (at + 1 === chunk.length) return incomplete;
@@ -272,7 +275,7 @@ function lineEnd(chunk: Buffer, at: number): number {
   return at + endOfLine.length;
 }
 
-/** Who ends lines with a LF alone has said everything, and would be waited for. */
+/** A server that ends lines with LF only has sent its whole head; the proxy must not wait for a CRLF. */
 function refuseBareLineFeed(chunk: Buffer, from: number): void {
   for (let at = chunk.indexOf(lineFeed, from); at !== incomplete; at = chunk.indexOf(lineFeed, at + 1)) {
     if (chunk[at - 1] !== carriageReturn) throw malformed('the end of a line');

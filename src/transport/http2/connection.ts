@@ -25,25 +25,27 @@ import { Http2Stream, type StreamOwner } from './stream.js';
 import { StreamTable } from './stream-table.js';
 
 /**
- * Resets of streams until a connection takes no new one. Servers and balancers cut the connections of a peer that resets many (500 in
- * Envoy, 1000 in Node), as it is an attack on them; and a client that does so must not cost others their streams.
+ * After this many stream resets a connection accepts no new stream. Servers and balancers treat many resets as an attack and cut the
+ * connection (500 in Envoy, 1000 in Node). So a client that causes many resets must not cost other clients their streams.
  */
 const mostResets = 200;
-/** Bytes that may wait for an API server that asks for answers (PING, SETTINGS) and does not read them. */
+/** The most bytes of answers (to PING and SETTINGS) that may wait for an API server that does not read them. */
 const maxUnread = 1 << 20;
 
-/** How a connection that was dialled for HTTP/2 turned out. */
+/** The protocol that the TLS handshake (ALPN) chose for a connection. */
 export type Negotiated = 'h2' | 'http/1.1';
 
 /**
- * One HTTP/2 connection to the API server (RFC 9113), for requests without a body that stay open. Over HTTP/1.1 such a request costs a TLS
- * connection of its own, and each event a read of its own. It is written here because node:http2 in its place took more (in turns in one
- * run, Node 20.20): with 1,000 watches 14.2 µs of CPU an event instead of 11.3, and 31 KB of memory a quiet watch instead of 20; with 5,000
- * watches 15.6 µs instead of 11.6, and 27 KB instead of 22. While events flow a watch took 51 KB and 31 KB instead of 39 and 23.
- * And node:http2 takes an answer that a RST_STREAM without an error cuts short for a whole one.
+ * One HTTP/2 connection to the API server (RFC 9113), for long-running requests without a body. Over HTTP/1.1 each of them costs a TLS
+ * connection, and each event costs a read.
+ *
+ * It does not use node:http2, which costs more (measured in one run, in turns, Node 20.20). With 1,000 watches node:http2 took 14.2 µs of
+ * CPU per event instead of 11.3, and 31 KB of memory per quiet watch instead of 20. With 5,000 watches it took 15.6 µs instead of 11.6, and
+ * 27 KB instead of 22. While events flow, a watch took 51 KB (1,000 watches) and 31 KB (5,000) instead of 39 and 23. Also, node:http2 takes
+ * a response for complete if a RST_STREAM without an error cuts it short.
  */
 export class Http2Connection implements InboundEvents, StreamOwner {
-  /** Rejects with the error of dialling. Over HTTP/1.1 the connection has ended. */
+  /** Rejects with the error of dialling. If it resolves to `http/1.1`, the connection has ended or takes no streams. */
   readonly negotiated: Promise<Negotiated>;
   readonly #onEnd: (connection: Http2Connection) => void;
   readonly #streams = new StreamTable();
@@ -58,11 +60,11 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #socket: Socket | undefined;
   #isReady = false;
   #isEnded = false;
-  /** Whether the API server takes no new stream, and whether this side opens none any more. */
+  /** Whether the API server accepts no new stream (`#isRefused`), and whether this side opens no new stream (`#isClosing`). */
   #isRefused = false;
   #isClosing = false;
   #resets = 0;
-  /** Bytes that have come, over all streams, and that the API server has not been told of. */
+  /** Received bytes, over all streams, that no WINDOW_UPDATE has acknowledged yet. */
   #untold = 0;
 
   constructor(dial: Dial, onEnd: (connection: Http2Connection) => void) {
@@ -80,12 +82,12 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     );
   }
 
-  /** Whether the API server has said hello. */
+  /** Whether the API server's SETTINGS have come. */
   get isReady(): boolean {
     return this.#isReady;
   }
 
-  /** Whether no stream has begun on it: one that fails on it has not met a connection gone stale. */
+  /** Whether no stream has begun on this connection. If a request fails on a fresh connection, a stale connection is not the cause. */
   get isFresh(): boolean {
     return this.#streams.isFresh;
   }
@@ -102,7 +104,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     return !this.#isEnded && !this.#isRefused;
   }
 
-  /** A stream to send a request on; undefined when there is no room for one. */
+  /** Opens a stream for one request. Returns undefined if there is no room for one. */
   open(): Http2Stream | undefined {
     if (!this.hasRoom) return undefined;
     this.#streams.keepPlace();
@@ -110,8 +112,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   }
 
   /**
-   * Keeps a place until it is known what the connection is, and then resolves with a stream, unless the API server allows fewer
-   * than have a place. Those that came before the connection was closed get one too.
+   * Reserves a place for a stream until the protocol is known, and then resolves to the stream. Resolves to the protocol instead if it is
+   * HTTP/1.1, or if the API server allows fewer streams than have a place. A place that was reserved before `close` stays valid.
    */
   async openLater(): Promise<Http2Stream | Negotiated> {
     this.#streams.keepPlace();
@@ -125,7 +127,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     return how;
   }
 
-  /** To be called by a stream: sends its request. */
+  /** Sends the request of a stream. Only the stream calls it. */
   start(stream: Http2Stream, request: OutgoingRequest): void {
     if (this.#isEnded || this.#isRefused) {
       const gone = Object.assign(new Error('the connection ended before the request'), {
@@ -138,7 +140,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#socket?.write(headersFrames(stream.id, encodeHeaders(requestFields(request))));
   }
 
-  /** A stream is over, or will not be sent. */
+  /** Removes a stream that is complete, or that will not be sent. */
   leave(stream: Http2Stream): void {
     this.#streams.remove(stream);
     this.#endIfLeft();
@@ -155,29 +157,35 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     if (this.#resets >= mostResets) this.#isClosing = true;
   }
 
-  /** Lets the API server send more on a stream. */
+  /** Sends a WINDOW_UPDATE: the API server may send more on this stream. */
   widen(streamId: number, bytes: number): void {
     this.#socket?.write(windowUpdateFrame(streamId, bytes));
   }
 
-  /** Passes a part of what was read on to a sink. Parts that a holder keeps are not written over: others' may be in the same buffer. */
+  /**
+   * Passes received bytes to a sink. Bytes that a holder keeps are not overwritten, because the same buffer may hold bytes of other
+   * streams.
+   */
   lend(chunk: Buffer, sink: BodySink): void {
     sink.data(this.#lent.lend(chunk));
     this.#lent.takeBack();
   }
 
-  /** Takes no new stream, and ends with the last one. */
+  /** Accepts no new stream, and ends the connection after its last stream. */
   close(): void {
     this.#isClosing = true;
     this.#endIfLeft();
   }
 
-  /** Ends it and every stream on it now. */
+  /** Ends the connection and all its streams now. */
   destroy(): void {
-    this.#fail(Object.assign(new Error('ended by this side'), { code: 'ECONNRESET' }), errorCode.noError);
+    this.#fail(
+      Object.assign(new Error('the proxy ended the connection'), { code: 'ECONNRESET' }),
+      errorCode.noError,
+    );
   }
 
-  /** To be called every 5 s: finds out whether the API server is still there. */
+  /** Checks whether the API server still answers. The pool calls it every 5 s. */
   check(): void {
     const due = this.#heartbeat.check();
     if (due === 'ping') this.#socket?.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
@@ -248,7 +256,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#streams.find(streamId)?.onReset(code);
   }
 
-  /** What is wrong with one answer leaves the other streams alone. */
+  /** An invalid response fails its own stream only. */
   #failStream(stream: Http2Stream, error: Error): void {
     this.reset(stream.id, error instanceof Http2Error ? error.wireCode : errorCode.cancel);
     stream.fail(error, { isUnseen: false });
@@ -266,18 +274,23 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#answer(frame(frameType.ping, flag.ack, 0, payload));
   }
 
-  /** Answers a frame. The API server must read answers before it gets more of them. */
+  /**
+   * Sends the answer to a PING or SETTINGS frame. An API server that does not read these answers gets no more of them: that is an error.
+   */
   #answer(bytes: Buffer): void {
     if ((this.#socket?.writableLength ?? 0) > maxUnread) {
-      throw new Http2Error(errorCode.enhanceYourCalm, 'the API server does not read what it has answered');
+      throw new Http2Error(
+        errorCode.enhanceYourCalm,
+        'the API server does not read the answers to its frames',
+      );
     }
     this.#socket?.write(bytes);
   }
 
-  /** The API server answers no stream behind this one: their requests may be sent elsewhere. */
+  /** The API server will not answer streams with a higher id than `last`. Their requests may be sent again elsewhere. */
   onGoaway(last: number): void {
     this.#isRefused = true;
-    const error = Object.assign(new Error('the API server takes no more requests here'), {
+    const error = Object.assign(new Error('the API server accepts no more requests on this connection'), {
       code: 'ECONNRESET',
     });
     for (const stream of this.#streams.behind(last)) stream.fail(error, { isUnseen: true });

@@ -1,13 +1,13 @@
 import { errorCode, frameHeaderLength, maxFrameLength } from './frames.js';
 import { Http2Error } from './http2-error.js';
 
-/** Called for every frame in order; the payload is a part of what was read. */
+/** Called for every frame, in order. The payload is a part of the bytes that were read. */
 export type OnFrame = (type: number, flags: number, streamId: number, payload: Buffer) => void;
 
-/** Cuts what comes over a connection into frames. */
+/** Splits the bytes of a connection into frames. */
 export class FrameReader {
   readonly #onFrame: OnFrame;
-  /** A frame that goes on in the next read, in a buffer of its own, and how many of its bytes are there. */
+  /** The beginning of a frame that continues in the next read (a copy), and how many of its bytes have come. */
   #held: Buffer = Buffer.alloc(0);
   #heldLength = 0;
 
@@ -15,7 +15,7 @@ export class FrameReader {
     this.#onFrame = onFrame;
   }
 
-  /** Throws an Http2Error for a frame that is too large, and whatever `onFrame` throws. */
+  /** Reads more bytes. Throws an Http2Error for a frame that is too large, and passes on every error of `onFrame`. */
   push(chunk: Buffer): void {
     let at = this.#heldLength === 0 ? 0 : this.#complete(chunk);
     while (chunk.length - at >= frameHeaderLength) {
@@ -33,7 +33,7 @@ export class FrameReader {
     this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, streamId, payload);
   }
 
-  /** Completes the held frame. Returns where the next one begins. */
+  /** Completes the held frame. Returns the index of the next one. */
   #complete(chunk: Buffer): number {
     let at = 0;
     if (this.#heldLength < frameHeaderLength) {

@@ -1,4 +1,4 @@
-/** Types of frames (RFC 9113, section 6) that one side or the other acts on. */
+/** The frame types (RFC 9113, section 6) that the proxy sends or handles. */
 export const frameType = {
   data: 0,
   headers: 1,
@@ -11,10 +11,10 @@ export const frameType = {
   continuation: 9,
 } as const;
 
-/** Flags; one bit means two things, by the type of its frame. */
+/** Frame flags. The meaning of 0x01 depends on the frame type. */
 export const flag = { endStream: 0x01, ack: 0x01, endHeaders: 0x04, padded: 0x08, priority: 0x20 } as const;
 
-/** Error codes (RFC 9113, section 7) that are sent or understood. */
+/** The error codes (RFC 9113, section 7) that the proxy sends or handles. */
 export const errorCode = {
   noError: 0,
   protocolError: 1,
@@ -35,12 +35,12 @@ export const setting = {
 } as const;
 
 export const frameHeaderLength = 9;
-/** The least that a receiver must take, and the most that is sent: nobody asks for more. */
+/** The longest payload in bytes: every receiver must accept it (RFC 9113, section 4.2), and the proxy allows no longer one. */
 export const maxFrameLength = 16 * 1024;
-/** What stands before a client's first frame. */
+/** The bytes that a client sends before its first frame (RFC 9113, section 3.4). */
 export const connectionPreface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
-/** A frame's bytes. */
+/** The bytes of one frame. */
 export function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(frameHeaderLength + payload.length);
   bytes.writeUIntBE(payload.length, 0, 3);
@@ -68,12 +68,12 @@ export function rstStreamFrame(streamId: number, code: number): Buffer {
   return frame(frameType.rstStream, 0, streamId, uint32(code));
 }
 
-/** A client's own: no stream of the server's was taken. */
+/** A client's GOAWAY frame. Its last stream id is 0, because the client has processed no stream of the server. */
 export function goawayFrame(code: number): Buffer {
   return frame(frameType.goaway, 0, 0, Buffer.concat([uint32(0), uint32(code)]));
 }
 
-/** A header block, in as many frames as it takes; the request has no body. */
+/** A header block as one HEADERS frame, and CONTINUATION frames if it is long. The request has no body. */
 export function headersFrames(streamId: number, block: Buffer): Buffer {
   const frames: Buffer[] = [];
   for (let at = 0; at === 0 || at < block.length; at += maxFrameLength) {

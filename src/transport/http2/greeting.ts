@@ -9,11 +9,14 @@ import {
 } from './frames.js';
 import { streamWindow } from './stream.js';
 
-/** Bytes of all streams together that may be on their way. They are taken at once, whichever stream they belong to. */
+/**
+ * The connection's receive window in bytes, for all streams together. The proxy reads these bytes at once, even if the client of a stream
+ * is slow.
+ */
 export const connectionWindow = 16 * 1024 * 1024;
 const initialWindow = 65_535;
 
-/** What a client sends first (RFC 9113, section 3.4): without a dynamic table of header fields, and without server push. */
+/** The first bytes that a client sends (RFC 9113, section 3.4). The SETTINGS turn off the dynamic header table and server push. */
 export const greeting = Buffer.concat([
   Buffer.from(connectionPreface),
   settingsFrame([
@@ -25,5 +28,5 @@ export const greeting = Buffer.concat([
   windowUpdateFrame(0, connectionWindow - initialWindow),
 ]);
 
-/** The acknowledgement that the server's SETTINGS ask for. */
+/** The acknowledgement of the server's SETTINGS. */
 export const settingsAck = frame(frameType.settings, flag.ack, 0, Buffer.alloc(0));

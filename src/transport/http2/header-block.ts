@@ -3,16 +3,19 @@ import { decodeHeaderBlock, HpackError } from './hpack.js';
 import { Http2Error } from './http2-error.js';
 import { malformed } from './response-head.js';
 
-/** Bytes of a header block and of what it decodes to, as net/http's DefaultMaxHeaderBytes. */
+/** The most bytes of a header block, and of its decoded fields: net/http's DefaultMaxHeaderBytes. */
 const maxSize = 1 << 20;
-/** Frames of a block: empty ones would not add to its bytes. */
+/** The most frames of one block, because empty frames do not add to its bytes. */
 const maxFrames = 256;
 
-/** Name, value, name, value, …; or the error that they are too many. That concerns one stream alone, since there is no dynamic table. */
+/**
+ * Name, value, name, value, …; or an error if the fields are too large. Such an error concerns one stream only, since there is no dynamic
+ * table.
+ */
 export type HeaderFields = readonly string[] | HpackError;
 type OnBlock = (streamId: number, isEnd: boolean, fields: HeaderFields) => void;
 
-/** Puts the HEADERS frame and the CONTINUATION frames of a header block together, and reads it. */
+/** Joins the HEADERS and CONTINUATION frames of a header block, and decodes it. */
 export class HeaderBlock {
   readonly #onBlock: OnBlock;
   #streamId = 0;
@@ -24,12 +27,12 @@ export class HeaderBlock {
     this.#onBlock = onBlock;
   }
 
-  /** Whether a block has begun and its end has not come: no other frame may stand in between. */
+  /** Whether a block is incomplete. No other frame may come before its end. */
   get isOpen(): boolean {
     return this.#parts.length > 0;
   }
 
-  /** Whether the frame is part of a block. Throws an Http2Error, or an error of HPACK, for one that cannot be. */
+  /** Returns whether the frame is part of a header block. Throws an Http2Error or an HpackError for a frame that is not allowed here. */
   take(type: number, flags: number, streamId: number, payload: Buffer): boolean {
     if (this.isOpen) {
       if (type !== frameType.continuation || streamId !== this.#streamId)
@@ -37,7 +40,7 @@ export class HeaderBlock {
       this.#add(flags, payload);
       return true;
     }
-    if (type === frameType.continuation) throw malformed('a continuation of nothing');
+    if (type === frameType.continuation) throw malformed('a CONTINUATION frame without a HEADERS frame');
     if (type !== frameType.headers) return false;
     this.#streamId = streamId;
     this.#isEnd = (flags & flag.endStream) !== 0;
@@ -56,7 +59,7 @@ export class HeaderBlock {
         'RESPONSE_HEADERS_TOO_LARGE',
       );
     }
-    // What is kept for the next read must be a copy.
+    // // The next read overwrites the payload, so an incomplete block needs a copy.
     this.#parts.push(isWhole ? fragment : Buffer.from(fragment));
     if (!isWhole) return;
     const block = this.#parts.length === 1 ? fragment : Buffer.concat(this.#parts);
@@ -74,7 +77,7 @@ function decode(block: Buffer): HeaderFields {
   }
 }
 
-/** What stands in a HEADERS frame besides padding and priority (RFC 9113, section 6.2). */
+/** The payload of a HEADERS frame without padding and priority (RFC 9113, section 6.2). */
 function fragmentOf(flags: number, payload: Buffer): Buffer {
   const isPadded = (flags & flag.padded) !== 0;
   const start = (isPadded ? 1 : 0) + ((flags & flag.priority) === 0 ? 0 : 5);

@@ -1,18 +1,21 @@
-/** Quiet checks until a PING is due, and until the peer counts as gone: at 5 s a check, client-go's 30 s and 45 s. */
+/**
+ * The number of checks without a byte from the peer until a PING is due, and until the peer counts as lost. With 5 s per check these are
+ * client-go's 30 s and 45 s.
+ */
 const checksUntilPing = 6;
 const checksUntilEnd = 9;
 
-/** Finds out from what comes between two checks whether the peer is still there. */
+/** Decides whether the peer is still there, by whether bytes have come between two checks. */
 export class Heartbeat {
   #wasHeard = true;
   #quietChecks = 0;
 
-  /** Something came. */
+  /** Bytes have come. */
   heard(): void {
     this.#wasHeard = true;
   }
 
-  /** To be called every 5 s. Returns what to do. */
+  /** Must be called every 5 s. Returns what the caller has to do. */
   check(): 'nothing' | 'ping' | 'end' {
     this.#quietChecks = this.#wasHeard ? 0 : this.#quietChecks + 1;
     this.#wasHeard = false;

@@ -1,7 +1,7 @@
 import { decodeHuffman } from './huffman.js';
 import { indexOfField, indexOfName, type StaticField, staticField } from './static-table.js';
 
-/** What is wrong with a header block: it is not HPACK as it may come to us, or it holds too much. */
+/** A header block is not valid HPACK, or is too large. */
 export class HpackError extends Error {
   override readonly name = 'HpackError';
 
@@ -13,29 +13,29 @@ export class HpackError extends Error {
   }
 }
 
-/** The representations, by the highest bits of their first octet (RFC 7541, section 6). */
+/** The types of representations, by the highest bits of the first octet (RFC 7541, section 6). */
 const indexed = 0x80;
 const incrementallyIndexed = 0x40;
 const sizeUpdate = 0x20;
 const neverIndexed = 0x10;
-/** Bits of that octet that are left for an integer. */
+/** How many bits of that octet an integer may use. */
 const prefixes = { indexed: 7, incrementallyIndexed: 6, sizeUpdate: 5, literal: 4, string: 7 } as const;
-/** In the first octet of a string: it is Huffman-coded. */
+/** The bit in a string's first octet that marks Huffman coding. */
 const huffmanCoded = 0x80;
 
 const maxInteger = 1 << 24;
 const maxContinuations = 4;
-/** What a field counts for besides its name and value (RFC 9113, section 6.5.2). */
+/** The octets that each field adds to the size of the list, besides its name and value (RFC 9113, section 6.5.2). */
 const fieldOverhead = 32;
-/** Most octets of an index and of two lengths, each of which is 31 bits at most. */
+/** The most octets of an index and two lengths; a length has at most 31 bits. */
 const maxIntegers = 2 + 6 + 6;
 
 /**
- * Header fields of a whole block, sent to a receiver whose SETTINGS_HEADER_TABLE_SIZE is 0: there is only the static table. Names and
- * values may hold anything.
+ * Decodes a whole header block. The receiver's SETTINGS_HEADER_TABLE_SIZE must be 0, so that only the static table is in use. Names and
+ * values may contain any octet.
  *
- * @param maxListSize Most octets of all fields, counted as SETTINGS_MAX_HEADER_LIST_SIZE is.
- * @returns Name, value, name, value, … in order, a character an octet.
+ * @param maxListSize The most octets of all fields, counted as for SETTINGS_MAX_HEADER_LIST_SIZE.
+ * @returns Name, value, name, value, … in order, one character per octet.
  * @throws HpackError
  */
 export function decodeHeaderBlock(block: Buffer, maxListSize: number): string[] {
@@ -54,7 +54,7 @@ export function decodeHeaderBlock(block: Buffer, maxListSize: number): string[] 
   return fields;
 }
 
-/** The sender must signal that it follows our setting (RFC 7541, section 4.2). */
+/** A size update at the start of a block is how the sender confirms our table size of 0 (RFC 7541, section 4.2). */
 function skipSizeUpdates(reader: BlockReader): void {
   while (!reader.done && isSizeUpdate(reader.peek())) {
     if (reader.readInteger(prefixes.sizeUpdate) !== 0) throw malformed('the size of the dynamic table');
@@ -68,7 +68,7 @@ function isSizeUpdate(first: number): boolean {
 function readField(reader: BlockReader): StaticField {
   const first = reader.peek();
   if (first >= indexed) return lookUp(reader.readInteger(prefixes.indexed));
-  if (isSizeUpdate(first)) throw malformed('a late change of the dynamic table');
+  if (isSizeUpdate(first)) throw malformed('a table size update after the first field');
   const prefix = first >= incrementallyIndexed ? prefixes.incrementallyIndexed : prefixes.literal;
   const index = reader.readInteger(prefix);
   const name = index === 0 ? reader.readString() : lookUp(index)[0];
@@ -81,7 +81,7 @@ function lookUp(index: number): StaticField {
   return field;
 }
 
-/** Reads the primitive types of a block from its start (RFC 7541, section 5). Throws an HpackError. */
+/** Reads the primitive types of a block, from its start (RFC 7541, section 5). Throws an HpackError. */
 class BlockReader {
   readonly #block: Buffer;
   #at = 0;
@@ -94,14 +94,14 @@ class BlockReader {
     return this.#at === this.#block.length;
   }
 
-  /** The octet that is next. */
+  /** The next octet. It stays unread. */
   peek(): number {
     const octet = this.#block[this.#at];
     if (octet === undefined) throw malformed('the end');
     return octet;
   }
 
-  /** @param prefix How many bits of the next octet belong to it. */
+  /** @param prefix How many bits of the next octet belong to the integer. */
   readInteger(prefix: number): number {
     const full = (1 << prefix) - 1;
     const start = this.#next() & full;
@@ -144,11 +144,11 @@ function malformed(what: string): HpackError {
 }
 
 /**
- * A whole header block that needs no dynamic table and adds nothing to it: what is not in the static table is never indexed, nor by
- * proxies on the way (RFC 7541, section 7.1.3). It begins with a size update to 0: a receiver that allows less than 4096 octets of table
- * must get one in the first block (section 4.2), and may get one in each.
+ * Encodes a whole header block without the dynamic table. A field that is not in the static table is marked as never indexed, which binds
+ * proxies on the way too (RFC 7541, section 7.1.3). The block begins with a size update to 0: a receiver with a table of less than 4096
+ * octets must get one in the first block (section 4.2), and may get one in each block.
  *
- * @param fields Name, value, name, value, … a character an octet; names in lower case, pseudo-header fields first.
+ * @param fields Name, value, name, value, … one character per octet; names in lower case, pseudo-header fields first.
  */
 export function encodeHeaders(fields: readonly string[]): Buffer {
   const block = Buffer.allocUnsafe(maxBlockLength(fields));
@@ -164,7 +164,7 @@ function maxBlockLength(fields: readonly string[]): number {
   return fields.reduce((length, text) => length + text.length, 1 + (fields.length / 2) * maxIntegers);
 }
 
-/** Writes at `at`, as the other writers do. Returns where the next may be written. */
+/** Writes a field at `at`. Every writer here returns the index after what it has written. */
 function writeField(block: Buffer, at: number, name: string, value: string): number {
   const whole = indexOfField(name, value);
   if (whole !== 0) return writeInteger(block, at, indexed, prefixes.indexed, whole);
@@ -178,7 +178,7 @@ function writeString(block: Buffer, at: number, text: string): number {
   return start + block.write(text, start, 'latin1');
 }
 
-/** @param pattern The bits that stand before the prefix. */
+/** @param pattern The bits of the first octet before the prefix. */
 function writeInteger(block: Buffer, at: number, pattern: number, prefix: number, value: number): number {
   const full = (1 << prefix) - 1;
   if (value < full) return block.writeUInt8(pattern | value, at);

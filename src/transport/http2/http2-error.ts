@@ -1,4 +1,4 @@
-/** What the API server sent is not HTTP/2, or too much of it; `wireCode` tells it so (RFC 9113, section 7). */
+/** The API server's bytes are not valid HTTP/2, or too many. `wireCode` is the error code for the API server (RFC 9113, section 7). */
 export class Http2Error extends Error {
   override readonly name = 'Http2Error';
 

@@ -1,4 +1,4 @@
-/** How long the code of each octet is, in bits, and in the end that of EOS (RFC 7541, appendix B). */
+/** The length in bits of each octet's code, and as the last entry that of EOS (RFC 7541, appendix B). */
 // biome-ignore format: a row is sixteen octets
 const lengths = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,
@@ -22,14 +22,14 @@ const lengths = [
 const endOfString = 256;
 const shortest = 5;
 const longest = 30;
-/** Padding is shorter than an octet. */
+/** The most bits of padding: less than an octet. */
 const maxPadding = 7;
 
-/** Octets in the order of their codes: by length, and by value where that is the same. */
+/** The octets in the order of their codes: by length of the code, then by value. */
 const symbols = [...lengths.keys()].sort((one, other) => lengthOf(one) - lengthOf(other));
-/** By length: what the codes of that length are below. */
+/** For each length: all codes of that length are below this number. */
 const limits = new Int32Array(longest + 1);
-/** By length: what makes a code of that length an index of `symbols`. */
+/** For each length: the number to add to a code of that length to get its index in `symbols`. */
 const offsets = new Int32Array(longest + 1);
 assignCodes();
 
@@ -37,7 +37,7 @@ function lengthOf(symbol: number): number {
   return lengths[symbol] as number;
 }
 
-/** Codes of a length are consecutive, and the first continues after the last of those that are shorter. */
+/** The codes of one length are consecutive. The first one follows the last shorter code. */
 function assignCodes(): void {
   let first = 0;
   let assigned = 0;
@@ -51,8 +51,8 @@ function assignCodes(): void {
 }
 
 /**
- * What a Huffman-coded string stands for, a character an octet (RFC 7541, section 5.2). Gives undefined when it has EOS
- * in it, or ends in what is not padding: up to 7 bits, all of them ones.
+ * Decodes a Huffman-coded string, one character per octet (RFC 7541, section 5.2). Returns undefined if it contains EOS, or if its last
+ * bits are not valid padding: at most 7 bits, all of them ones.
  */
 export function decodeHuffman(coded: Buffer): string | undefined {
   const octets = Buffer.allocUnsafe(Math.floor((coded.length * 8) / shortest));

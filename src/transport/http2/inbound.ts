@@ -4,21 +4,21 @@ import { HeaderBlock, type HeaderFields } from './header-block.js';
 import { Http2Error } from './http2-error.js';
 import { malformed } from './response-head.js';
 
-/** What an API server says. Whether a stream has begun is for the listener to know. */
+/** The frames of an API server. The listener must check whether their streams have begun. */
 export interface InboundEvents {
-  /** Its settings, first of all; `maxStreams` is undefined when they leave that as it was. */
+  /** The API server's SETTINGS, always the first frame. `maxStreams` is undefined if they do not change the limit. */
   onSettings(maxStreams: number | undefined): void;
-  /** To be answered with the same bytes. */
+  /** A PING. Its answer must have the same payload. */
   onPing(payload: Buffer): void;
-  /** It takes no stream behind this one. */
+  /** The API server accepts no stream with a higher id. */
   onGoaway(lastStreamId: number): void;
   onHeaders(streamId: number, fields: HeaderFields, isEnd: boolean): void;
-  /** @param length Bytes that count towards windows: padding too. */
+  /** @param length The bytes that count towards flow control, padding included. */
   onData(streamId: number, chunk: Buffer, length: number, isEnd: boolean): void;
   onReset(streamId: number, code: number): void;
 }
 
-/** Reads what comes from an API server, and knows which frames may come where (RFC 9113, section 6). */
+/** Reads the frames of an API server, and checks which frame may come when (RFC 9113, section 6). */
 export class Inbound {
   readonly #events: InboundEvents;
   readonly #reader = new FrameReader((type, flags, streamId, payload) =>
@@ -32,7 +32,7 @@ export class Inbound {
     this.#headers = new HeaderBlock((streamId, isEnd, fields) => events.onHeaders(streamId, fields, isEnd));
   }
 
-  /** Throws for what is not HTTP/2, and whatever the events throw. */
+  /** Reads more bytes. Throws an error if they are not HTTP/2, and passes on every error of the events. */
   push(chunk: Buffer): void {
     this.#reader.push(chunk);
   }

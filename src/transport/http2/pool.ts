@@ -3,26 +3,26 @@ import type { Lease } from '../lease.js';
 import { Http2Connection } from './connection.js';
 
 const checkInterval = 5_000;
-/** Checks without a stream until a connection is closed: as long as an idle one of HTTP/1.1 is kept. */
+/** After this many checks without a stream a connection is closed. That is as long as an idle HTTP/1.1 connection is kept. */
 const maxIdleChecks = 11;
 
-/** What a pool is made with. */
+/** What a pool needs. */
 interface PoolOptions {
-  /** Offers the API server HTTP/2 and HTTP/1.1. */
+  /** Opens a connection. Its TLS handshake offers HTTP/2 and HTTP/1.1. */
   readonly dial: Dial;
-  /** A connection of HTTP/1.1, where the API server does not speak HTTP/2. */
+  /** Returns an HTTP/1.1 connection, for an API server without HTTP/2. */
   readonly plain: () => Lease;
-  /** Called when its last connection has ended. */
+  /** Called when the pool's last connection has ended. */
   readonly onEmpty: () => void;
 }
 
 /**
- * Streams for long-running requests without a body, on as few connections as the API server lets them share. The first connection finds
- * out whether it speaks HTTP/2.
+ * Streams for long-running requests without a body, on as few connections as the API server's limits allow. The first connection finds out
+ * whether the API server speaks HTTP/2.
  */
 export class Http2Pool {
   readonly #options: PoolOptions;
-  /** Its connections, and for how many checks each has been idle. */
+  /** The connections, each with the number of checks for which it has been idle. */
   readonly #connections = new Map<Http2Connection, number>();
   #speaksHttp2 = true;
   #closed = false;
@@ -37,7 +37,10 @@ export class Http2Pool {
     return { idle, active: this.#connections.size - idle };
   }
 
-  /** A stream or a connection to send a request on. A promise while a connection is being opened, which rejects with its error. */
+  /**
+   * Returns a stream or a connection for one request. Returns a promise while a connection is being opened; it rejects with the error of
+   * that connection.
+   */
   acquire(): Lease | Promise<Lease> {
     if (!this.#speaksHttp2) return this.#options.plain();
     const connection = this.#withRoom() ?? this.#connect();
@@ -52,8 +55,8 @@ export class Http2Pool {
   }
 
   /**
-   * For a request that found no place on a connection that has just been opened: another one may have some. There is no third try: connections
-   * to an API server that lets few share, or sends each of them away, would be opened for ever.
+   * For a request that got no place on a connection that was just opened: tries one more connection. There is no third try. Otherwise an
+   * API server that allows few streams per connection, or ends each connection at once, would get new connections forever.
    */
   async #acquireAgain(): Promise<Lease> {
     if (!this.#speaksHttp2) return this.#options.plain();
@@ -92,7 +95,7 @@ export class Http2Pool {
     return this.#connections.size === 0;
   }
 
-  /** Ends idle connections now and the others with their last stream. */
+  /** Ends idle connections now, and the others after their last stream. */
   close(): void {
     this.#closed = true;
     for (const connection of [...this.#connections.keys()]) connection.close();

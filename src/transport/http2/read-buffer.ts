@@ -1,27 +1,27 @@
-/** Bytes that are read at a time, as many as a TLS record has, and of a buffer for several reads. */
+/** The most bytes of one read, which is the size of a TLS record, and the size of a buffer for several reads. */
 const fullRead = 16 * 1024;
 const fullBuffer = 4 * fullRead;
 
-/** The memory that a connection reads into: the same bytes again and again, except those that somebody keeps. */
+/** The buffer that a connection reads into. Each read overwrites the bytes of the last one, unless a holder keeps them. */
 export class ReadBuffer {
   #buffer = Buffer.allocUnsafeSlow(fullRead);
-  /** Where the last read went, and how many bytes it brought. */
+  /** The place of the last read, and how many bytes it brought. */
   #offset = 0;
   #length = 0;
   #isKept = false;
   #free = this.#buffer;
 
-  /** The current read brought so many bytes. */
+  /** The current read has brought `length` bytes. */
   wasRead(length: number): void {
     this.#length = length;
   }
 
-  /** The bytes of the current read stay as they are. */
+  /** Protects the bytes of the current read from later reads. */
   keep(): void {
     this.#isKept = true;
   }
 
-  /** Where the next read goes. */
+  /** Returns the place for the next read. */
   next = (): Buffer => {
     if (!this.#isKept) return this.#free;
     this.#isKept = false;

@@ -1,6 +1,6 @@
 import type { OutgoingRequest } from '../round-trip.js';
 
-/** A request's fields as HTTP/2 has them (RFC 9113, section 8.3.1): name, value, name, value, … */
+/** The header fields of a request in HTTP/2 (RFC 9113, section 8.3.1): name, value, name, value, … */
 export function requestFields({ method, path, headers }: OutgoingRequest): string[] {
   const [, authority = ''] = headers;
   const fields = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path];

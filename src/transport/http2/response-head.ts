@@ -2,22 +2,22 @@ import { STATUS_CODES } from 'node:http';
 import { errorCode } from './frames.js';
 import { Http2Error } from './http2-error.js';
 
-/** The head of an answer, as an HTTP/1.1 answer would have it. */
+/** The head of a response, in the form of HTTP/1.1. */
 export interface ResponseHead {
   readonly statusCode: number;
   readonly statusMessage: string;
-  /** Name, value, name, value, …; names are spelled as net/http does. */
+  /** Name, value, name, value, …; names are spelled as in net/http. */
   readonly headers: string[];
-  /** Bytes of body that were announced; undefined if none were. */
+  /** The announced length of the body in bytes; undefined if there is none. */
   readonly contentLength: number | undefined;
 }
 
 const status = /^[1-9]\d\d$/;
 const digits = /^\d{1,15}$/;
 const fieldName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** RFC 9113, section 8.2.1, and what Node would refuse to send on. */
+/** Values that RFC 9113, section 8.2.1 forbids, and values that Node refuses to send to the client. */
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
-/** Fields of HTTP/1.1's framing and connections are forbidden here (RFC 9113, section 8.2.2), and would mean something to the client. */
+/** Header fields about HTTP/1.1 connections. HTTP/2 forbids them (RFC 9113, section 8.2.2), and an HTTP/1.1 client would act on them. */
 const connectionSpecific: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -26,7 +26,7 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** Reads the fields of an answer's head. Throws an Http2Error when they are not one (RFC 9113, section 8.3.2). */
+/** Reads the head of a response. Throws an Http2Error if the fields are not a valid head (RFC 9113, section 8.3.2). */
 export function readHead(fields: readonly string[]): ResponseHead {
   const [name, code = ''] = fields;
   if (name !== ':status' || !status.test(code)) throw malformed('the :status of an answer');
@@ -42,7 +42,7 @@ export function readHead(fields: readonly string[]): ResponseHead {
   return { statusCode, statusMessage: STATUS_CODES[statusCode] ?? '', headers, contentLength };
 }
 
-/** Reads the fields behind a body. Throws an Http2Error for what must not be among them. */
+/** Reads the trailers of a response. Throws an Http2Error for a field that trailers must not contain. */
 export function readTrailers(fields: readonly string[]): string[] {
   const trailers = readFields(fields, 0);
   if (trailers.some((name, index) => index % 2 === 0 && name === 'Content-Length'))
@@ -63,7 +63,7 @@ function readFields(fields: readonly string[], from: number): string[] {
   return headers;
 }
 
-/** net/http's CanonicalHeaderKey, for a client that compares spellings as it could with kubectl proxy. */
+/** Spells a name as net/http's CanonicalHeaderKey. kubectl proxy does so too, and a client may compare names with case. */
 function canonical(name: string): string {
   return name.replace(/(^|-)[a-z]/g, letter => letter.toUpperCase());
 }

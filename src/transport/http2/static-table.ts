@@ -66,18 +66,18 @@ const fields: readonly StaticField[] = [
   ['www-authenticate', ''],
 ];
 
-/** Index of the first field of a name; others of that name come right after it. */
+/** The index of the first field of each name. Other fields of that name follow it. */
 const firstIndices = new Map<string, number>();
 for (const [position, [name]] of fields.entries()) {
   if (!firstIndices.has(name)) firstIndices.set(name, position + 1);
 }
 
-/** The field that has this index, if one has. */
+/** Returns the field at this index, or undefined. */
 export function staticField(index: number): StaticField | undefined {
   return fields[index - 1];
 }
 
-/** Index of a field of this name and value; 0 when there is none. */
+/** Returns the index of the field with this name and value, or 0. */
 export function indexOfField(name: string, value: string): number {
   for (let index = indexOfName(name); staticField(index)?.[0] === name; index++) {
     if (staticField(index)?.[1] === value) return index;
@@ -85,7 +85,7 @@ export function indexOfField(name: string, value: string): number {
   return 0;
 }
 
-/** Index of the first field of this name; 0 when there is none. */
+/** Returns the index of the first field with this name, or 0. */
 export function indexOfName(name: string): number {
   return firstIndices.get(name) ?? 0;
 }

@@ -1,12 +1,15 @@
 import { malformed } from './response-head.js';
 import type { Http2Stream } from './stream.js';
 
-/** Streams at a time before the API server has said how many, and at most: the usual limit of net/http, nghttp2 and API servers. */
+/**
+ * The number of concurrent streams that is assumed before the API server sends its limit, and the most that are ever opened: the usual
+ * limit of net/http, nghttp2 and API servers.
+ */
 const assumedStreams = 100;
 const mostStreams = 250;
 const lastStreamId = 0x7fffffff;
 
-/** The open streams of a connection by their ids, and the places that are kept for streams that are not sent yet. */
+/** The open streams of a connection by their ids, and the places that are reserved for streams that are not sent yet. */
 export class StreamTable {
   readonly #open = new Map<number, Http2Stream>();
   #places = 0;
@@ -27,7 +30,7 @@ export class StreamTable {
     return this.#hasIds && this.#open.size + this.#places < this.#limit;
   }
 
-  /** Whether all streams that have a place may be open at the same time. */
+  /** Whether all streams that have a place may be open concurrently. */
   get isWithinLimit(): boolean {
     return this.#hasIds && this.#open.size + this.#places <= this.#limit;
   }
@@ -36,7 +39,7 @@ export class StreamTable {
     return this.#nextId < lastStreamId;
   }
 
-  /** The API server's SETTINGS_MAX_CONCURRENT_STREAMS. Returns how many streams may be open at a time from now on. */
+  /** Sets the API server's SETTINGS_MAX_CONCURRENT_STREAMS. Returns how many streams may be open concurrently from now on. */
   setLimit(maxConcurrentStreams: number): number {
     this.#limit = Math.min(maxConcurrentStreams, mostStreams);
     return this.#limit;
@@ -50,7 +53,7 @@ export class StreamTable {
     this.#places -= 1;
   }
 
-  /** Gives a stream that has a place its id. */
+  /** Gives a stream its id. The stream must have a place. */
   begin(stream: Http2Stream): void {
     this.#places -= 1;
     stream.id = this.#nextId;
@@ -58,7 +61,7 @@ export class StreamTable {
     this.#open.set(stream.id, stream);
   }
 
-  /** Takes a stream that is over, or its place if it was not sent. To be called once for each. */
+  /** Removes a stream that is complete, or its place if it was not sent. Must be called once for each stream. */
   remove(stream: Http2Stream): void {
     if (stream.id !== 0) this.#open.delete(stream.id);
     else {
@@ -67,13 +70,16 @@ export class StreamTable {
     }
   }
 
-  /** The open stream with this id; undefined for one that is over. Throws an Http2Error for one that has never begun. */
+  /**
+   * Returns the open stream with this id, or undefined if that stream is complete. Throws an Http2Error if no stream with this id has
+   * begun.
+   */
   find(id: number): Http2Stream | undefined {
     if (id === 0 || id % 2 === 0 || id >= this.#nextId) throw malformed('the stream of a frame');
     return this.#open.get(id);
   }
 
-  /** The open streams behind an id; it may be called while they end. */
+  /** Returns the open streams with a higher id. The result is a copy, so these streams may end during the loop. */
   behind(id: number): Http2Stream[] {
     return [...this.#open.values()].filter(stream => stream.id > id);
   }

@@ -6,43 +6,43 @@ import { Http2Error } from './http2-error.js';
 import { malformed, readHead, readTrailers } from './response-head.js';
 
 /**
- * Bytes that the API server may send before it hears that they have been taken. So many wait here for a client that does not read, while
- * the other streams of the connection go on.
+ * A stream's receive window in bytes. If a client does not read, at most this many bytes wait here, and the other streams of the connection
+ * continue.
  */
 export const streamWindow = 256 * 1024;
 
 /** The connection that a stream belongs to. */
 export interface StreamOwner {
-  /** Whether no stream has begun on it: one that fails on it has not met a connection gone stale. */
+  /** Whether no stream has begun on this connection. If a request fails on a fresh connection, a stale connection is not the cause. */
   readonly isFresh: boolean;
   /** Sends the stream's request. */
   start(stream: Http2Stream, request: OutgoingRequest): void;
-  /** The stream is over, or will not be sent. */
+  /** Removes a stream that is complete, or that will not be sent. */
   leave(stream: Http2Stream): void;
   /** Resets the stream. */
   reset(streamId: number, code: number): void;
-  /** Lets the API server send more on the stream. */
+  /** Sends a WINDOW_UPDATE: the API server may send more on this stream. */
   widen(streamId: number, bytes: number): void;
-  /** Passes a part of what was read on to a sink. */
+  /** Passes received bytes to a sink. */
   lend(chunk: Buffer, sink: BodySink): void;
 }
 
-/** One request without a body on a connection that others share, and its answer. */
+/** One request without a body, and its response, on a connection that other requests share. */
 export class Http2Stream implements Lease {
-  /** 0 until it is sent. */
+  /** 0 until the request is sent. */
   id = 0;
   readonly #connection: StreamOwner;
-  /** What the answer goes to; undefined before and after. */
+  /** Receives the response; undefined before the request and after the response. */
   #sink: ResponseSink | undefined;
-  /** What the body goes to; undefined before there is a head. */
+  /** Receives the body; undefined before the head has come. */
   #bodySink: BodySink | undefined;
   #isFirst = false;
   #answered = false;
   #refused = false;
   #hasHead = false;
-  /** Bytes of the body that are still to come; undefined if they were not announced. */
+  /** Bytes of the body that have not come yet; undefined without a Content-Length. */
   #left: number | undefined;
-  /** Bytes that the API server may still send, and those that it has not been told of. */
+  /** Bytes that the API server may still send, and received bytes that no WINDOW_UPDATE has acknowledged yet. */
   #window = streamWindow;
   #untold = 0;
   #paused = false;
@@ -62,7 +62,7 @@ export class Http2Stream implements Lease {
     this.#connection.start(this, request);
   }
 
-  /** A head, an informational one too, or trailers. Throws when it can be neither. */
+  /** A head (an informational one too), or trailers. Throws an error if the fields are neither. */
   onHeaders(fields: HeaderFields, isEnd: boolean): void {
     this.#answered = true;
     if (fields instanceof Error) throw fields;
@@ -86,14 +86,14 @@ export class Http2Stream implements Lease {
   /**
    * A part of the body.
    *
-   * @param length Bytes that count towards the window: padding too.
+   * @param length The bytes that count towards flow control, padding included.
    */
   onData(chunk: Buffer, length: number, isEnd: boolean): void {
     this.#answered = true;
     if (!this.#hasHead) throw malformed('a body without a head');
     this.#window -= length;
     if (this.#window < 0)
-      throw new Http2Error(errorCode.flowControlError, 'an answer is more than was asked for');
+      throw new Http2Error(errorCode.flowControlError, 'an answer exceeds its flow-control window');
     if (this.#left !== undefined) {
       this.#left -= chunk.length;
       if (this.#left < 0) throw malformed('a body longer than its content-length');
@@ -118,7 +118,7 @@ export class Http2Stream implements Lease {
     sink?.end(trailers);
   }
 
-  /** The API server resets it. */
+  /** The API server has reset the stream. */
   onReset(code: number): void {
     this.fail(
       Object.assign(new Error(`the API server reset the stream (code ${code})`), { code: 'ECONNRESET' }),
@@ -128,7 +128,7 @@ export class Http2Stream implements Lease {
     );
   }
 
-  /** There will be no whole answer; `isUnseen` when the API server says that it has not processed the request. */
+  /** The response will not be complete. `isUnseen` means that the API server has certainly not processed the request. */
   fail(error: Error, { isUnseen }: { readonly isUnseen: boolean }): void {
     const sink = this.#sink;
     this.#sink = undefined;
@@ -146,7 +146,7 @@ export class Http2Stream implements Lease {
     this.#tell();
   }
 
-  /** Lets the API server send more, by one frame for half a window. */
+  /** Sends a WINDOW_UPDATE when half of the window has been received. */
   #tell(): void {
     if (this.#untold < streamWindow / 2 || this.#sink === undefined) return;
     this.#connection.widen(this.id, this.#untold);

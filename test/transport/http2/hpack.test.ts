@@ -203,7 +203,7 @@ describe('decodeHeaderBlock', () => {
       assertMalformed('the size of the dynamic table', block);
     }
     for (const block of ['82 20', '20 82 20', '82 21']) {
-      assertMalformed('a late change of the dynamic table', block);
+      assertMalformed('a table size update after the first field', block);
     }
   });
 

@@ -83,7 +83,7 @@ function parseProtocols(rawHeaders: readonly string[]): string | undefined {
         throw new AuthenticationError('the subprotocol is not a base64url bearer token');
     }
   }
-  // // The server selects one of the offered protocols, and must not answer with the token.
+  // The server selects one of the offered protocols, and must not answer with the token.
   if (token !== undefined && others === 0) {
     throw new AuthenticationError(
       'the bearer token is the only subprotocol; the client must offer another one too',

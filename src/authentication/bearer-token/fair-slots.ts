@@ -42,7 +42,7 @@ export class FairSlots {
   }
 
   #startWaiting(): void {
-    // // A network that gets a slot moves to the end of the map, where this loop reaches it again.
+    // A network that gets a slot moves to the end of the map, where this loop reaches it again.
     for (const [network, share] of this.#shares) {
       if (this.#taken === this.#most) return;
       if (!this.#mayTake(share)) continue;

@@ -142,7 +142,7 @@ export class TokenCache {
       const judge = this.#judge;
       const outcome = await this.#judgeOnce(token, judge);
       this.#forgetFormerJudge();
-      // // The server was replaced meanwhile: only the result of the new one is valid.
+      // The server was replaced meanwhile: only the result of the new one is valid.
       if (judge !== this.#judge) continue;
       this.#keep(token, outcome);
       return outcome;

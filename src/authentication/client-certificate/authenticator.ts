@@ -50,7 +50,7 @@ export function createClientCertificateAuthenticator(
         );
       }
       const at = now();
-      // // Negated, so that a date that cannot be read (NaN) counts as invalid.
+      // Negated, so that a date that cannot be read (NaN) counts as invalid.
       if (!(at >= identity.notBefore && at <= identity.notAfter)) {
         throw new AuthenticationError('the client certificate, or one of its issuers, is not valid now');
       }
@@ -67,11 +67,11 @@ function identify({ certificate, problem, authorities }: Peer): Identity | Authe
       'the client certificate is rejected: its chain leads to no authority of --client-ca-file',
     );
   }
-  // // node:crypto names the extended key usages `keyUsage`. A certificate without the extension is rejected.
+  // node:crypto names the extended key usages `keyUsage`. A certificate without the extension is rejected.
   if (!(new X509Certificate(certificate.raw).keyUsage ?? []).includes(clientAuth)) {
     return new AuthenticationError('the client certificate is not for client authentication');
   }
-  // // OpenSSL has decoded these values from the DER, without escapes. The string forms of a subject are ambiguous.
+  // OpenSSL has decoded these values from the DER, without escapes. The string forms of a subject are ambiguous.
   const { CN, O } = certificate.subject as unknown as Readonly<Record<string, unknown>>;
   const names = toList(CN);
   const groups = toList(O);

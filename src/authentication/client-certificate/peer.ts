@@ -22,7 +22,7 @@ const none = {} as DetailedPeerCertificate;
  */
 export function keepPeers(server: Server, authorities: ClientAuthorities): void {
   const certificates = new WeakMap<TLSSocket, DetailedPeerCertificate>();
-  // // Node 24.21 and 26.8 remove the first issuer from the chain while they verify it (nodejs/node#65579). `keylog` is the only earlier
+  // Node 24.21 and 26.8 remove the first issuer from the chain while they verify it (nodejs/node#65579). `keylog` is the only earlier
   // event that carries the socket.
   server.on('keylog', (_line: Buffer, socket: TLSSocket) => {
     if (certificates.has(socket)) return;

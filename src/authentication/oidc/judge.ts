@@ -89,7 +89,7 @@ async function verify(
   try {
     return (await jwtVerify(token, keys.find, options)).payload;
   } catch (error) {
-    // // The token does not name its key, and the issuer has more than one.
+    // The token does not name its key, and the issuer has more than one.
     const candidates = error instanceof JWKSMultipleMatchingKeys ? error : [];
     for await (const key of candidates) {
       try {

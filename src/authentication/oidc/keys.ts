@@ -172,7 +172,7 @@ export class OidcKeys {
     };
     try {
       const discovery = await get(new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`));
-      // // OpenID Connect Discovery 1.0, section 4.3: the two must be exactly equal.
+      // OpenID Connect Discovery 1.0, section 4.3: the two must be exactly equal.
       if (discovery['issuer'] !== issuer) {
         throw new Error(`the discovery document is for another issuer; check ${flags.issuer}`);
       }

@@ -45,14 +45,14 @@ const mostReviews = 512;
 export function createTokenReviewAuthenticator(options: TokenReviewAuthenticatorOptions): TokenAuthenticator {
   const { review, ttl, metrics, clock = systemClock } = options;
   const bounds = new TokenBounds();
-  // // The cache of a cluster is freed with the cluster.
+  // The cache of a cluster is freed with the cluster.
   const caches = new WeakMap<Cluster, TokenCache>();
   const cacheOf = (cluster: Cluster): TokenCache => {
     let cache = caches.get(cluster);
     if (cache === undefined) {
       cache = new TokenCache({
         judge: token => review(token, cluster),
-        // // The whole endpoint: with another path, server name or identity of the proxy, the answer may be about another user.
+        // The whole endpoint: with another path, server name or identity of the proxy, the answer may be about another user.
         judgedBy: () => cluster.endpoint as Endpoint,
         successTtl: ttl,
         failureTtl: Math.min(ttl, longestFailure),
@@ -75,7 +75,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
   };
   const refuseAt = (time: number, error: unknown) =>
     new Promise<never>((_, reject) => {
-      // // The clock may have been set back.
+      // The clock may have been set back.
       const delay = Math.min(Math.max(time - clock.now(), 0), soonestRefusal);
       clock.schedule(delay, () => reject(error as Error));
     });

@@ -64,7 +64,7 @@ export function createTokenReview(
 
 function readStatus({ status, text }: { readonly status: number; readonly text: string }): ReviewStatus {
   if (status !== 201 && status !== 200) {
-    // // The API server's message would name the proxy's own identity.
+    // The API server's message would name the proxy's own identity.
     const isForbidden = status === 401 || status === 403;
     throw new StatusError(
       isForbidden ? 500 : 503,
@@ -76,7 +76,7 @@ function readStatus({ status, text }: { readonly status: number; readonly text: 
     const review = JSON.parse(text) as { status?: ReviewStatus };
     if (typeof review.status === 'object' && review.status !== null) return review.status;
   } catch {
-    // // The error is thrown below.
+    // The error is thrown below.
   }
   throw new StatusError(503, "callers cannot be authenticated: the API server's answer is not a TokenReview");
 }

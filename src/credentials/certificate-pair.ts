@@ -11,7 +11,7 @@ export interface CertificatePair {
   readonly certificate: Buffer;
   /** PEM, not encrypted. */
   readonly key: Buffer;
-  /** When the first certificate expires; this time may be over. */
+  /** When the first certificate expires. This may be in the past. */
   readonly notAfter: Date;
 }
 
@@ -22,8 +22,8 @@ interface PairNames {
 }
 
 /**
- * Reads a certificate with its chain, and its key (RSA, EC or Ed25519; PKCS#1, SEC1 or PKCS#8), which must match the first
- * certificate. One file may hold both. An expired certificate is no problem here: see `notAfter`.
+ * Reads a certificate with its chain, and its key (RSA, EC or Ed25519; PKCS#1, SEC1 or PKCS#8). The key must match the first certificate.
+ * One file may contain both. An expired certificate is not a problem here: see `notAfter`.
  */
 export async function loadCertificatePair(
   sources: { readonly certificate: PemSource; readonly key: PemSource },
@@ -84,7 +84,7 @@ function readKey(document: PemDocument): Result<{ readonly key: KeyObject; reado
 /** Why OpenSSL rejects the pair, for example because an RSA key is too short; undefined if it accepts the pair. */
 function whyTlsRefuses({ certificate, key }: CertificatePair): string | undefined {
   try {
-    // Without an authority Node 22 would read its bundled roots, and those of NODE_EXTRA_CA_CERTS: 7 ms of a start.
+    // Without `ca`, Node 22 reads its bundled roots and those of NODE_EXTRA_CA_CERTS, which takes 7 ms at start.
     createSecureContext({ cert: certificate, key, ca: [] });
     return undefined;
   } catch (error) {

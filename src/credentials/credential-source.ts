@@ -5,27 +5,28 @@ import type { Credential } from './credential.js';
 export type CredentialSourceName = 'static' | 'exec' | 'oidc';
 
 /**
- * Credentials over time. A source renews them in the background, so that `get` answers at once whenever there is a valid one, always with
- * the same object until it changes. Before the first `get` a source does and reports nothing, so that an unused source has no effect.
+ * Credentials over time. A source renews them in the background, so that `get` returns at once whenever there is a valid one. It returns
+ * the same object until the credential changes. Before the first `get` a source does nothing and reports nothing, so that an unused source
+ * has no effect.
  */
 export interface CredentialSource {
   readonly name: CredentialSourceName;
   /**
-   * The credential for a request now. A promise, which all callers share, only while there is none: before the first one has come, or
-   * after the last one has expired. Rejects with a CredentialError if the source cannot get one.
+   * The credential for a request now. It is a promise, which all callers share, only while there is no valid credential: before the first
+   * one has arrived, or after the last one has expired. Rejects with a CredentialError if the source cannot get one.
    */
   get(): Credential | Promise<Credential>;
   /** Until when `get` returns the current credential, in milliseconds since 1970; Infinity if no end is known. */
   readonly endsAt: number;
   /**
-   * The API server answered 401 to a request with this credential. Resolves to another one for a second try, or to undefined if there is
-   * none. Never rejects. If the credential was replaced meanwhile, this costs nothing. If the API server refuses each new one too, the
-   * renewals become rarer.
+   * Reports that the API server answered 401 to a request with this credential. Resolves to another one for a second try, or to undefined
+   * if there is none. Never rejects. Nothing is renewed if the credential was replaced meanwhile. If the API server refuses each new one
+   * too, the source renews less often.
    */
   refused(credential: Credential): Promise<Credential | undefined>;
   /**
-   * Stops timers and running work, and withdraws the reported expiry. Credentials that it returned remain usable. Callers that wait for
-   * one may get an error.
+   * Stops timers and running work, and withdraws the reported expiry. Credentials that were returned before remain usable. Callers that
+   * wait for one may get an error.
    */
   close(): void;
 }

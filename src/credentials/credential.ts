@@ -1,6 +1,6 @@
 import type { CertificatePair } from './certificate-pair.js';
 
-/** The certificate of the proxy in TLS with the API server. */
+/** The proxy's certificate for TLS with the API server. */
 export type ClientCertificate = CertificatePair;
 
 /** How requests to the API server authenticate. */
@@ -10,7 +10,7 @@ export interface Credential {
   readonly clientCertificate?: ClientCertificate;
 }
 
-/** Whether two credentials are the same to the API server. */
+/** Whether the API server sees two credentials as the same. */
 export function isSameCredential(one: Credential, other: Credential): boolean {
   return one.authorization === other.authorization && isSameClientCertificate(one, other);
 }

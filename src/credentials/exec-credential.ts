@@ -43,13 +43,13 @@ export interface ExecAnswer {
   /** A bearer token that a header can carry. */
   readonly token?: string;
   readonly clientCertificate?: ClientCertificate;
-  /** Milliseconds since 1970; undefined if the plugin does not say. */
+  /** Milliseconds since 1970; undefined if the plugin sets no expiry. */
   readonly expirationTimestamp?: number;
 }
 
 /**
- * Reads the ExecCredential that a plugin wrote to its stdout, as strictly as client-go does. The words of a problem follow the plugin's
- * name, and quote nothing but a known apiVersion.
+ * Reads the ExecCredential that a plugin wrote to its stdout, as strictly as client-go does. The text of a problem continues a sentence
+ * that begins with the plugin's name. It quotes only a known apiVersion.
  */
 export async function parseExecCredential(
   stdout: Buffer,
@@ -87,7 +87,7 @@ export async function parseExecCredential(
 const textFields = ['token', 'clientCertificateData', 'clientKeyData', 'expirationTimestamp'] as const;
 type StatusTexts = Readonly<Record<(typeof textFields)[number], string>>;
 
-/** The texts of the status; missing ones are empty. */
+/** The strings of the status; missing ones are empty. */
 function readStatus(
   stdout: Buffer,
   apiVersion: ExecApiVersion,
@@ -106,7 +106,7 @@ function readStatus(
   if (status === undefined) return { problem: 'did not return a status field' };
   if (!isObject(status)) return { problem: 'returned a status that is not an object' };
   const wrong = textFields.find(field => typeof (status[field] ?? '') !== 'string');
-  if (wrong !== undefined) return { problem: `returned a status.${wrong} that is not a text` };
+  if (wrong !== undefined) return { problem: `returned a status.${wrong} that is not a string` };
   return { texts: Object.fromEntries(textFields.map(field => [field, status[field] ?? ''])) as StatusTexts };
 }
 

@@ -3,8 +3,8 @@ import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 
 /**
- * Finds the file of a command: the path itself if it has a slash, else the first executable of that name in PATH. Relative folders of
- * PATH are skipped: Go's `exec.LookPath` refuses files from there.
+ * Finds the file of a command: the path itself if it has a slash, otherwise the first executable of that name in PATH. Relative folders in
+ * PATH are skipped, because Go's `exec.LookPath` refuses files from there.
  */
 export async function findExecutable(
   command: string,
@@ -24,7 +24,7 @@ export async function findExecutable(
       await access(file, constants.X_OK);
       return { file };
     } catch {
-      // The next folder may have it.
+      // The next folder may contain it.
     }
   }
   return { problem };

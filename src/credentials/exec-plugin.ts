@@ -7,7 +7,7 @@ import { findExecutable } from './exec-lookup.js';
 import { runExecCommand } from './exec-run.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
-/** What an exec credential plugin needs to run, and where its source reports to. */
+/** What a source needs to run an exec credential plugin, and where it reports to. */
 export interface ExecSourceOptions {
   readonly config: ExecConfig;
   readonly cluster: ExecCluster;
@@ -15,17 +15,17 @@ export interface ExecSourceOptions {
   readonly base: Credential;
   readonly events: CredentialEvents;
   readonly clock?: Clock;
-  /** The environment, to which the plugin's own variables are added. The command is searched in its PATH. */
+  /** The environment, to which the plugin's own variables are added. Its PATH is searched for the command. */
   readonly env: NodeJS.ProcessEnv;
   /** Milliseconds that the plugin may take; 60 s by default. */
   readonly timeout?: number;
 }
 
 /**
- * Credentials of an exec credential plugin (client-go's `plugin/pkg/client/auth/exec`, KEP-541). The plugin runs when the first request
- * needs one. They expire at the plugin's expirationTimestamp or with its client certificate, whichever is first, or never if it has
- * neither. The plugin's stderr is logged. Messages say why there is no credential, and contain nothing of the plugin's arguments,
- * environment or answer.
+ * Credentials from an exec credential plugin (client-go's `plugin/pkg/client/auth/exec`, KEP-541). The plugin runs when the first request
+ * needs a credential. A credential expires at the plugin's expirationTimestamp or with its client certificate, whichever is first. It never
+ * expires if it has neither. The plugin's stderr is logged. Messages say why there is no credential, and contain no part of the plugin's
+ * arguments, environment or answer.
  */
 export function createExecSource(options: ExecSourceOptions): CredentialSource {
   const { base, events, clock = systemClock } = options;

@@ -5,7 +5,7 @@ import { readStderr } from './exec-stderr.js';
 /** A program to run without a terminal. */
 interface ExecCommand {
   readonly file: string;
-  /** The name that the program gets as its own (argv[0]). */
+  /** The program's own name (argv[0]). */
   readonly name: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -21,14 +21,15 @@ interface ExecRunOptions {
 
 const maxStdout = 1024 * 1024;
 const maxStderr = 8 * 1024;
-/** Milliseconds that a program may take to exit after SIGTERM, and that its pipes may stay open after its exit. */
+/** Milliseconds that a program may take to exit after SIGTERM. */
 const termGrace = 2_000;
+/** Milliseconds that its pipes may stay open after its exit. */
 const pipeGrace = 1_000;
 
 /**
- * Runs a program in a session of its own, with stdin closed, and returns its stdout if it exits with 0. At the time limit, on abort, or
- * when stdout exceeds 1 MiB, the program and its children are stopped. The words of a failure follow the program's name, and contain
- * nothing of its arguments, environment or output. Never rejects.
+ * Runs a program in its own session, with stdin closed, and returns its stdout if it exits with 0. At the time limit, on abort, or if
+ * stdout exceeds 1 MiB, the program and its children are stopped. The text of a failure continues a sentence that begins with the program's
+ * name. It contains no part of the arguments, environment or output. Never rejects.
  */
 export function runExecCommand(
   command: ExecCommand,
@@ -77,7 +78,7 @@ export function runExecCommand(
       if (child.pid === undefined) finish({ failure: describeSpawnError(error) });
     });
     child.on('exit', () => {
-      // A stopped program's children end with it; after a good run a helper of the plugin may live on.
+      // If the program was stopped, its children are killed too. After success a helper of the plugin may go on.
       if (stopped !== undefined) killGroup(child, 'SIGKILL');
       clearTimeout(timer);
       pipeTimer = setTimeout(() => {
@@ -93,7 +94,7 @@ export function runExecCommand(
 }
 
 function start({ file, name, args, env }: ExecCommand): ChildProcess | { readonly failure: string } {
-  // A process group can be stopped as a whole, and a new session has no terminal for a plugin's questions.
+  // A process group can be stopped as a whole. A new session has no terminal where a plugin could ask questions.
   const options: SpawnOptions = { argv0: name, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
   try {
     return spawn(file, args, options);

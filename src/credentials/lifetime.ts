@@ -1,10 +1,10 @@
-/** When a credential is renewed, and when its use ends: milliseconds since 1970, Infinity for never. */
+/** When a credential is renewed, and when it is no longer used: milliseconds since 1970, Infinity for never. */
 export interface Lifetime {
   readonly renewAt: number;
   readonly endsAt: number;
 }
 
-/** The least milliseconds between two renewals. */
+/** Minimum milliseconds between two renewals. */
 const leastPause = 1_000;
 
 /**

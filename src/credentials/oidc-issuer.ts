@@ -10,20 +10,20 @@ import {
   parseObject,
 } from './oidc-request.js';
 
-/** The tokens of a refresh, not checked. */
+/** The tokens from a refresh. They are not verified. */
 export interface RefreshedTokens {
   readonly idToken: string;
   /** Undefined if the old one stays in use. */
   readonly refreshToken: string | undefined;
 }
 
-/** How the request carries client id and secret (RFC 6749, section 2.3.1): as HTTP basic authentication or in the body. */
+/** How the request carries client ID and secret (RFC 6749, section 2.3.1): as HTTP basic authentication, or in the body. */
 type AuthStyle = 'header' | 'params';
 
 /**
- * The refresh grant at an OpenID Connect issuer, as in client-go and golang.org/x/oauth2. Each refresh discovers the token endpoint and
- * reads the authority's file anew, because both may change. It tries basic authentication first, then client_secret_post, and remembers
- * which one works at an endpoint.
+ * The refresh grant at an OpenID Connect issuer, as in client-go and golang.org/x/oauth2. Each refresh discovers the token endpoint again
+ * and reads the authority's file again, because both may change. Basic authentication is tried first, then client_secret_post. For each
+ * endpoint, the one that worked is remembered.
  */
 export class OidcIssuer {
   readonly #config: OidcConfig;
@@ -35,7 +35,7 @@ export class OidcIssuer {
     this.#createDispatcher = createDispatcher;
   }
 
-  /** Rejects with a CredentialError, which contains no secret and nothing that the issuer wrote. */
+  /** Rejects with a CredentialError whose message contains no secret and no text from the issuer. */
   async refresh(refreshToken: string, signal: AbortSignal): Promise<RefreshedTokens> {
     const dispatcher = this.#createDispatcher(await this.#loadAuthority());
     try {
@@ -66,9 +66,9 @@ export class OidcIssuer {
     if (metadata === undefined) throw fail('its answer is not a JSON object');
     const { issuer: named, token_endpoint: endpoint } = metadata;
     if (typeof named !== 'string' || withoutSlash(named) !== issuer) {
-      throw fail('its discovery document is that of another issuer; check idp-issuer-url');
+      throw fail('its discovery document is for another issuer; check idp-issuer-url');
     }
-    if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) throw fail('it names no token_endpoint');
+    if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) throw fail('it has no token_endpoint');
     const tokenUrl = new URL(endpoint);
     if (tokenUrl.protocol !== 'https:' || tokenUrl.username !== '' || tokenUrl.password !== '') {
       throw fail('its token_endpoint is not a plain https:// URL');
@@ -92,7 +92,7 @@ export class OidcIssuer {
         return result.tokens;
       }
       problem = result.problem;
-      // The issuer has accepted the client, and the refresh token may be used up: only a refusal justifies a second try.
+      // The issuer has accepted the client, and the refresh token may be used up. Only a refusal justifies a second try.
       if (!result.isRefused) break;
     }
     throw new CredentialError(`${describeIssuer(endpoint)} does not refresh the id-token: ${problem}`);
@@ -147,7 +147,7 @@ function readTokens({ status, mediaType, text }: IssuerAnswer): TokenResult {
   if (answer === undefined) return { problem: 'its answer is not a JSON object', isRefused: false };
   if (typeof idToken !== 'string' || idToken === '') {
     return {
-      problem: 'its answer has no id_token (was the scope openid asked for at login?)',
+      problem: 'its answer has no id_token (the login must request the scope openid)',
       isRefused: false,
     };
   }
@@ -159,7 +159,7 @@ function withoutSlash(issuer: string): string {
   return issuer.replace(/\/$/, '');
 }
 
-/** application/x-www-form-urlencoded: RFC 6749 (2.3.1) requires it for id and secret in basic authentication. */
+/** application/x-www-form-urlencoded: RFC 6749 (2.3.1) requires this encoding for client ID and secret in basic authentication. */
 function formEncode(text: string): string {
   return new URLSearchParams({ x: text }).toString().slice(2);
 }

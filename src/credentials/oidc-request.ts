@@ -3,14 +3,14 @@ import { connectionFailure } from '../lib/connection-failure.js';
 import { CredentialError } from './credential-source.js';
 
 /**
- * Creates the undici dispatcher for connections to the issuer. Without an authority the well-known ones are trusted. The message of a
- * CredentialError becomes part of the message about the issuer.
+ * Creates the undici dispatcher for connections to the issuer. Without an authority, the well-known ones are trusted. If it fails with a
+ * CredentialError, its message becomes part of the message about the issuer.
  */
 export type CreateIssuerDispatcher = (certificateAuthority: Buffer | undefined) => Dispatcher;
 
-/** Milliseconds for one exchange with the issuer, connecting included. */
+/** Milliseconds for one exchange with the issuer, including the connection. */
 const exchangeTimeout = 30_000;
-/** The most bytes of an answer, as in golang.org/x/oauth2. */
+/** Maximum bytes of an answer, as in golang.org/x/oauth2. */
 const maxBytes = 1024 * 1024;
 
 /** An answer of the issuer. */
@@ -22,8 +22,8 @@ export interface IssuerAnswer {
 }
 
 /**
- * One exchange with the issuer: a GET, or a POST if there is a form. Redirects are not followed. Rejects with a CredentialError without a
- * cause, because undici's errors may contain bytes of the answer, and so a token.
+ * Sends one request to the issuer: a GET, or a POST if there is a form. Redirects are not followed. Rejects with a CredentialError that has
+ * no cause, because undici's errors may contain bytes of the answer, and so a token.
  */
 export async function askIssuer(
   url: URL,
@@ -38,7 +38,7 @@ export async function askIssuer(
     readonly signal: AbortSignal;
     readonly form?: URLSearchParams;
     readonly authorization?: string;
-    /** The option that names the authority of the issuer's certificate. */
+    /** The option that sets the authority of the issuer's certificate. */
     readonly authorityName?: string;
   },
 ): Promise<IssuerAnswer> {
@@ -75,7 +75,7 @@ export function describeIssuer(url: URL): string {
   return `the OpenID Connect issuer at ${url.origin}${url.pathname}`;
 }
 
-/** Parses a JSON object; undefined for other texts. */
+/** Parses a JSON object; undefined for any other input. */
 export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -101,7 +101,7 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
 const noAnswer = 'it does not answer in time';
 const wasClosed = 'the connection was closed';
 
-/** The error codes that say something else of an issuer than of other servers. */
+/** The error codes that have a message of their own for an issuer. */
 const failures: Readonly<Record<string, string>> = {
   ETIMEDOUT: noAnswer,
   UND_ERR_CONNECT_TIMEOUT: noAnswer,
@@ -112,7 +112,7 @@ const failures: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: wasClosed,
 };
 
-/** Describes the error's code. Its text is not used, because it may quote received bytes. */
+/** Describes the error by its code. Its message is not used, because it may quote received bytes. */
 function describeFailure(error: unknown, authorityName: string): string {
   if (error instanceof CredentialError) return error.message;
   if (error instanceof TooLarge) return 'its answer is too large';

@@ -7,9 +7,12 @@ import { OidcIssuer } from './oidc-issuer.js';
 import type { CreateIssuerDispatcher } from './oidc-request.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
-/** client-go treats an id-token as expired this many milliseconds before its end. */
+/** client-go treats an ID token as expired this many milliseconds before its end. */
 const leeway = 10_000;
-/** A new token that has expired by this machine's clock is used for so long, because only the API server's clock counts. */
+/**
+ * If a new token has already expired by this machine's clock, it is used for this many milliseconds, because only the API server's clock
+ * decides.
+ */
 const leastUse = 10_000;
 
 /** The options of an oidc source. */
@@ -19,13 +22,13 @@ interface OidcSourceOptions {
   readonly base: Omit<Credential, 'authorization'>;
   readonly events: CredentialEvents;
   readonly clock?: Clock;
-  /** Connections to the issuer; each refresh creates and destroys its own. */
+  /** Creates the connections to the issuer. Each refresh creates and destroys its own. */
   readonly createDispatcher: CreateIssuerDispatcher;
 }
 
 /**
- * The credential of the oidc auth provider: the id-token as a bearer token, renewed at its issuer before it expires. New tokens stay in
- * memory. The kubeconfig is never written, so a restart begins with the refresh-token there.
+ * The credential of the oidc auth provider: the ID token as a bearer token. The issuer renews it before it expires. New tokens stay in
+ * memory. The kubeconfig is never written, so after a restart the refresh token of the kubeconfig is used again.
  */
 export function createOidcSource(options: OidcSourceOptions): CredentialSource {
   const { config, base, events, clock = systemClock, createDispatcher } = options;
@@ -54,14 +57,16 @@ export function createOidcSource(options: OidcSourceOptions): CredentialSource {
       refreshToken = tokens.refreshToken ?? refreshToken;
       const obtained = read(tokens.idToken);
       if (obtained?.endsAt === undefined) {
-        throw new CredentialError('the OpenID Connect issuer gave an id_token that is not a JSON Web Token');
+        throw new CredentialError(
+          'the OpenID Connect issuer returned an id_token that is not a JSON Web Token',
+        );
       }
       return { ...obtained, endsAt: Math.max(obtained.endsAt, clock.now() + leastUse) };
     },
   });
 }
 
-/** Without a refresh-token, the id-token is used until it expires; after that there is no credential. */
+/** Without a refresh token, the ID token is used until it expires. After that there is no credential. */
 function createLastingSource(
   idToken: ObtainedCredential | undefined,
   events: CredentialEvents,

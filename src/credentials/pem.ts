@@ -2,21 +2,21 @@ import type { PemSource } from '../kubeconfig/pem-source.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { readWhole } from '../lib/read-file.js';
 
-/** One block of a PEM document (RFC 7468), `text` with its BEGIN and END lines. */
+/** One block of a PEM document (RFC 7468). `text` includes the BEGIN and END lines. */
 interface PemBlock {
   /** The label after BEGIN, such as `CERTIFICATE` or `EC PRIVATE KEY`. */
   readonly type: string;
   readonly text: string;
 }
 
-/** Blocks in their order; text around them is ignored, as in Go. */
+/** The blocks in their order. Text around them is ignored, as in Go. */
 export interface PemDocument {
   /** The document's name in messages: `client-key-data of user "x" in FILE`, or the file's name. */
   readonly name: string;
   readonly blocks: readonly PemBlock[];
 }
 
-/** Reads a PEM document; `field` says in messages what the file is for, such as `client-key`. */
+/** Reads a PEM document. `field` says in messages what the file is for, such as `client-key`. */
 export async function readPem(
   source: PemSource,
   field: string,

@@ -1,8 +1,8 @@
-/** How often a credential that the API server refuses may be renewed; times are milliseconds. */
+/** Limits how often a credential that the API server refuses is renewed. Times are milliseconds. */
 interface RefusalLimit {
-  /** Whether a refusal at this time may renew the credential; true counts as a renewal. */
+  /** Whether the credential may be renewed after a refusal at this time. True counts as a renewal. */
   mayRenew(now: number): boolean;
-  /** The renewal returned the refused credential again. */
+  /** Reports that the renewal returned the refused credential again. */
   returnedTheSame(): void;
 }
 
@@ -10,8 +10,8 @@ const leastInterval = 10_000;
 const mostInterval = 5 * 60_000;
 
 /**
- * The first refusal renews at once, later ones at most every 10 s. The interval doubles, up to 5 min, while the API server refuses each
- * new credential within it. A credential that was accepted for longer resets the interval to 10 s.
+ * After the first refusal the credential is renewed at once, later at most every 10 s. The interval doubles, up to 5 min, if the API server
+ * refuses the new credential within the interval. A credential that was accepted for longer resets the interval to 10 s.
  */
 export function createRefusalLimit(): RefusalLimit {
   let renewedAt: number | undefined;

@@ -10,27 +10,27 @@ import {
 import { type Lifetime, planLifetime } from './lifetime.js';
 import { createRefusalLimit } from './refusal-limit.js';
 
-/** A new credential, and until when it can be used, in milliseconds since 1970. */
+/** A new credential, and until when it may be used, in milliseconds since 1970. */
 export interface ObtainedCredential {
   readonly credential: Credential;
-  /** When it expires according to itself; absent if that is not known. */
+  /** The expiry that the credential itself states; absent if unknown. */
   readonly expiresAt?: number;
-  /** When its use ends: by default at `expiresAt`, or never without one. */
+  /** When it is no longer used: by default at `expiresAt`, or never if that is absent. */
   readonly endsAt?: number;
 }
 
 /** How a source gets its credentials, and where it reports to. */
 interface RenewalOptions {
   readonly name: CredentialSourceName;
-  /** Gets a credential; one call at a time. Rejects with a CredentialError, also if the signal stops it. */
+  /** Gets a credential. Only one call runs at a time. Rejects with a CredentialError, also if the signal stops it. */
   obtain(signal: AbortSignal): Promise<ObtainedCredential>;
-  /** A credential to begin with. */
+  /** The initial credential. */
   readonly first?: ObtainedCredential | undefined;
   readonly events: CredentialEvents;
   readonly clock: Clock;
 }
 
-/** The last failure, how many there were in a row, and the time without another try. */
+/** The last failure, how many failures there were in a row, and until when there is no other try. */
 interface Failure {
   readonly error: CredentialError;
   readonly count: number;
@@ -38,14 +38,14 @@ interface Failure {
   readonly until: number;
 }
 
-/** A credential that has expired on arrival is used for so many milliseconds, so that not every request starts a renewal. */
+/** If a credential has expired on arrival, it is used for this many milliseconds, so that not every request starts a renewal. */
 const leastUse = 1_000;
-/** The longest timer: timers stop while the machine sleeps. */
+/** The longest timer, in milliseconds. Timers stop while the machine sleeps. */
 const longestTimer = 60 * 60_000;
 
 /**
- * A source that uses a credential until its end, and renews it in the background before that. After a failure there is no other try for
- * 1 s, doubling to 30 s. Nothing happens before the first `get`.
+ * A source that uses a credential until its end, and renews it in the background before that. After a failure there is no other
+ * try for 1 s; this time doubles with each failure, up to 30 s. Nothing happens before the first `get`.
  */
 export function createRenewedSource({
   name,
@@ -62,13 +62,13 @@ export function createRenewedSource({
   let failure: Failure | undefined;
   let cancelTimer = (): void => {};
 
-  /** Somebody may have set the clock back: then the backoff ends. */
+  /** Also false if the clock was set back: the backoff then ends. */
   const isBackingOff = (now: number): boolean =>
     failure !== undefined && now >= failure.at && now < failure.until;
 
   const use = (obtained: ObtainedCredential, lifetime: Lifetime): void => {
     current = { ...obtained, ...lifetime };
-    // Another source may use the name now.
+    // After `close`, another source may report under the same name.
     if (!closing.signal.aborted) events.expires(name, toDate(obtained.expiresAt));
   };
 
@@ -92,7 +92,7 @@ export function createRenewedSource({
     const error =
       cause instanceof CredentialError
         ? cause
-        : new CredentialError(`the ${name} credential cannot be had: internal error`);
+        : new CredentialError(`the ${name} credential is not available: internal error`);
     if (closing.signal.aborted) return error;
     const count = (failure?.count ?? 0) + 1;
     const delay = backoffAfter(count);
@@ -122,7 +122,7 @@ export function createRenewedSource({
     const now = clock.now();
     const isDue = current !== undefined && now >= current.renewAt && now < current.endsAt;
     if (isDue && renewal === undefined && !isBackingOff(now) && !closing.signal.aborted) {
-      // The failure is logged and remembered.
+      // `fail` has logged and stored the failure.
       startRenewal().catch(() => {});
     }
   };

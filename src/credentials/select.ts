@@ -19,7 +19,7 @@ interface CredentialSourceOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly events: CredentialEvents;
   readonly rereadFiles: () => Promise<void>;
-  /** The source that is in use: it stays if the new one would be the same. */
+  /** The source that is in use. It is kept if the new one would be the same. */
   readonly before: CredentialSource | undefined;
 }
 
@@ -27,15 +27,15 @@ type CreateSource = (options: CredentialSourceOptions) => CredentialSource;
 
 /** A source whose files were read and can be used. */
 interface PreparedSource {
-  /** Before this call there is no login, and the former source stays. */
+  /** Creates the source. Before this call nothing logs in, and the former source stays in use. */
   readonly create: CreateSource;
 }
 
 /**
- * Reads the files of the source that the configuration names: a client certificate, and a bearer token (the file wins over the text) or
- * basic authentication. Problems are one line each and never contain a secret.
+ * Reads the files of the source that the configuration names: a client certificate, and a bearer token (tokenFile wins over token) or basic
+ * authentication. Problems are one line each and never contain a secret.
  *
- * @param loadIssuerDispatcher Gives what makes connections to an OpenID Connect issuer; called where there is one.
+ * @param loadIssuerDispatcher Loads the code for connections to an OpenID Connect issuer. Called only if there is an issuer.
  */
 export async function prepareCredentialSource(
   config: ClientConfig,
@@ -57,8 +57,8 @@ export async function prepareCredentialSource(
 }
 
 /**
- * A token or basic authentication in the kubeconfig wins over a login, as in client-go. What makes a login is loaded only for it: undici,
- * for one, takes 14 MB of memory and 50 ms of a start.
+ * A token or basic authentication in the kubeconfig wins over a login, as in client-go. The code for a login is loaded only if it is
+ * needed: undici, for example, takes 14 MB of memory and 50 ms at start.
  */
 async function loadSource(
   config: ClientConfig,
@@ -87,7 +87,7 @@ async function loadSource(
   return options => createStaticSource(base, options);
 }
 
-/** The cluster in the form for a plugin. */
+/** The cluster in the format for a plugin. */
 function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | undefined): ExecCluster {
   const { server, tlsServerName, insecureSkipTlsVerify, proxyUrl, disableCompression = false } = config;
   return {
@@ -101,7 +101,7 @@ function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | unde
   };
 }
 
-/** What each source was made from, so that a reload without a change does not cause another login. */
+/** A digest of each source's configuration. It is compared so that a reload without a change does not cause another login. */
 const madeFrom = new WeakMap<CredentialSource, string>();
 
 function keepUnchanged(

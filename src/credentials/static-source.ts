@@ -5,14 +5,14 @@ import type { CredentialEvents, CredentialSource } from './credential-source.js'
 /** Where a static source reports to, and how it reloads. */
 interface StaticSourceOptions {
   readonly events: Pick<CredentialEvents, 'expires'>;
-  /** Reads the files again at once; resolves when a change is in use. */
+  /** Reads the files again at once. Resolves when a change is in use. */
   readonly rereadFiles: () => Promise<void>;
 }
 
 /**
- * Credentials of the kubeconfig and its files. They change with a reload of the configuration, which creates a new source. A 401 makes the
- * proxy read the files again at once, as client-go does for a token file. Their use has no end, because only the API server's clock
- * says when they expire.
+ * Credentials from the kubeconfig and its files. They change when the configuration is reloaded, which creates a new source. After a 401
+ * the proxy reads the files again at once, as client-go does for a token file. They are used without an end, because only the API server's
+ * clock decides when they expire.
  */
 export function createStaticSource(
   credential: Credential,

@@ -105,7 +105,7 @@ describe("a plugin's answer", () => {
       assert.equal(await problemOf(Buffer.from(text)), problem);
     }
     assert.equal(await problemOf(credentialOf('secret')), 'returned a status that is not an object');
-    assert.equal(await problemOf(credentialOf({ token: 7 })), 'returned a status.token that is not a text');
+    assert.equal(await problemOf(credentialOf({ token: 7 })), 'returned a status.token that is not a string');
   });
 
   it('must have a token, or a certificate and its key', async () => {

@@ -339,9 +339,9 @@ describe('the oidc credential source', () => {
     it('a discovery document that is another issuer’s, names no endpoint, or one without TLS', async () => {
       const token_endpoint = `${issuer.url}/token`;
       const bad: [string | Record<string, unknown>, RegExp][] = [
-        [{ issuer: 'https://issuer.example', token_endpoint }, /that of another issuer/],
-        [{ token_endpoint }, /that of another issuer/],
-        [{ issuer: issuer.url }, /names no token_endpoint/],
+        [{ issuer: 'https://issuer.example', token_endpoint }, /for another issuer/],
+        [{ token_endpoint }, /for another issuer/],
+        [{ issuer: issuer.url }, /has no token_endpoint/],
         [
           { issuer: issuer.url, token_endpoint: token_endpoint.replace('https', 'http') },
           /not a plain https/,

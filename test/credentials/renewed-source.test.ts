@@ -132,7 +132,7 @@ describe('a renewed source', () => {
     const failed = assert.rejects(
       async () => source.get(),
       (error: CredentialError) => {
-        assert.equal(error.message, 'the oidc credential cannot be had: internal error');
+        assert.equal(error.message, 'the oidc credential is not available: internal error');
         assert.doesNotMatch(inspect(error, { depth: null, showHidden: true }), /hush/);
         return true;
       },

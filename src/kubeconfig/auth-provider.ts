@@ -1,9 +1,9 @@
 import { readIdToken } from './id-token.js';
 import { type PemSource, resolvePemSource } from './pem-source.js';
 
-/** What the oidc auth provider needs to renew an id-token; missing texts are empty. */
+/** What the oidc auth provider needs to renew an ID token. Missing strings are empty. */
 export interface OidcConfig {
-  /** https URL without user name, query or fragment, as in the kubeconfig. */
+  /** An https URL without user name, query or fragment, unchanged from the kubeconfig. */
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
@@ -34,9 +34,9 @@ const textFields = [
 type Fields = Partial<Record<(typeof textFields)[number], string>>;
 
 /**
- * Reads a user's auth-provider; the only one is oidc. As in client-go (`plugin/pkg/client/auth/oidc`), extra-scopes is ignored, and
- * idp-certificate-authority is relative to the working folder. Problems begin with `label`, which names the user, and quote no values
- * but the provider's name and the issuer.
+ * Reads a user's auth-provider. The only supported one is oidc. As in client-go (`plugin/pkg/client/auth/oidc`), extra-scopes is ignored,
+ * and idp-certificate-authority is relative to the working folder. Problems begin with `label`, which names the user. They quote only the
+ * provider's name and the issuer.
  */
 export function parseOidcConfig(
   authProvider: Readonly<Record<string, unknown>>,
@@ -79,7 +79,8 @@ export function parseOidcConfig(
 function whyNot(name: unknown): string {
   if (typeof name !== 'string' || name === '') return 'the auth-provider has no name';
   const advice = Object.hasOwn(removed, name) ? removed[name] : undefined;
-  if (advice === undefined) return `no Auth Provider found for name ${JSON.stringify(name)}; there is oidc`;
+  if (advice === undefined)
+    return `no Auth Provider found for name ${JSON.stringify(name)}; the only one is oidc`;
   return `the ${name} auth plugin has been removed from Kubernetes' clients; ${advice}`;
 }
 
@@ -88,12 +89,12 @@ function readTexts(config: Readonly<Record<string, unknown>>, report: (problem: 
   for (const field of textFields) {
     const value = config[field] ?? '';
     if (typeof value === 'string') fields[field] = value;
-    else report(`${field} of the auth-provider is not a text`);
+    else report(`${field} of the auth-provider is not a string`);
   }
   return fields;
 }
 
-/** OpenID Connect Discovery 1.0, section 3: https, no query, no fragment. client-go would send the secrets over http. */
+/** OpenID Connect Discovery 1.0, section 3: https, without query and fragment. client-go would also send the secrets over http. */
 function checkIssuer(issuer: string, report: (problem: string) => void): void {
   if (issuer === '') {
     report('the oidc auth-provider has no idp-issuer-url');

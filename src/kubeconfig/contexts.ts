@@ -1,16 +1,16 @@
 import type { Kubeconfig } from './types.js';
 
-/** A context of the kubeconfig, by the names that it has there; what is not there is empty. Nothing of it is a secret. */
+/** A context of the kubeconfig, with the names that the file uses. Missing ones are empty. It contains no secret. */
 export interface ContextSummary {
   readonly name: string;
   readonly cluster: string;
   readonly user: string;
   readonly namespace: string;
-  /** The cluster's server URL without a user name, a password, a query and a fragment; empty for what is not a URL. */
+  /** The cluster's server URL without user name, password, query and fragment; empty if it is not a URL. */
   readonly server: string;
 }
 
-/** Each context of a kubeconfig has the summaries of all. */
+/** The summaries by kubeconfig: all its contexts share them. */
 const summaries = new WeakMap<Kubeconfig, readonly ContextSummary[]>();
 
 /** The contexts, in the kubeconfig's order. */

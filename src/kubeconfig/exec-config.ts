@@ -1,6 +1,6 @@
 import { resolvePath } from './pem-source.js';
 
-/** The versions of the exec credential API in client-go. A plugin answers in the version of its configuration. */
+/** The versions of the exec credential API in client-go. A plugin must answer in the configured version. */
 export const execApiVersions = [
   'client.authentication.k8s.io/v1',
   'client.authentication.k8s.io/v1beta1',
@@ -10,19 +10,19 @@ export type ExecApiVersion = (typeof execApiVersions)[number];
 /** A user's exec credential plugin (client-go's `ExecConfig`); `args` and `env` may contain secrets. */
 export interface ExecConfig {
   readonly apiVersion: ExecApiVersion;
-  /** A name to search in PATH, or an absolute path. */
+  /** A name to search for in PATH, or an absolute path. */
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to the environment; the last of equal names counts. */
+  /** Added to the environment. If a name occurs twice, the last value is used. */
   readonly env: readonly { readonly name: string; readonly value: string }[];
-  /** Advice for users without the command; may be empty or have several lines. */
+  /** Advice for users who do not have the command. It may be empty or have several lines. */
   readonly installHint: string;
   readonly provideClusterInfo: boolean;
 }
 
 /**
- * Reads a user's `exec` by client-go's rules (`clientcmd` validation and defaults): a command with a slash is relative to the kubeconfig's
- * folder. A plugin that needs a terminal is a problem, because a proxy has none. Problems begin with `label`, which names the user, and
+ * Reads a user's `exec` by client-go's rules (`clientcmd` validation and defaults). A command with a slash is relative to the kubeconfig's
+ * folder. A plugin that needs a terminal is a problem, because a proxy has none. Problems begin with `label`, which names the user. They
  * quote no argument and no value of a variable.
  */
 export function parseExecConfig(
@@ -36,12 +36,12 @@ export function parseExecConfig(
   const text = (field: string): string => {
     const value = exec[field] ?? '';
     if (isText(value)) return value;
-    report(`exec.${field} is not a text`);
+    report(`exec.${field} is not a string`);
     return '';
   };
   const known = problems.length;
   const command = text('command');
-  if (command === '' && problems.length === known) report('exec.command must be set: the plugin to run');
+  if (command === '' && problems.length === known) report('exec.command must be set to the plugin to run');
   const apiVersion = readApiVersion(exec['apiVersion'] ?? '', report);
   checkInteractiveMode(exec['interactiveMode'] ?? '', apiVersion, report);
   const args = readArgs(exec['args'] ?? [], report);
@@ -75,7 +75,7 @@ function readApiVersion(value: unknown, report: Report): ExecApiVersion | undefi
   return undefined;
 }
 
-/** `v1` has no default; the versions before have IfAvailable. */
+/** `v1` has no default. In earlier versions the default is IfAvailable. */
 function checkInteractiveMode(value: unknown, version: ExecApiVersion | undefined, report: Report): void {
   if (value === 'Never' || value === 'IfAvailable') return;
   if (value === 'Always') {
@@ -91,7 +91,7 @@ function checkInteractiveMode(value: unknown, version: ExecApiVersion | undefine
 
 function readArgs(value: unknown, report: Report): string[] {
   if (Array.isArray(value) && value.every(isText)) return value;
-  report('exec.args is not a list of texts');
+  report('exec.args is not a list of strings');
   return [];
 }
 
@@ -105,14 +105,14 @@ function readEnv(value: unknown, report: Report): { name: string; value: string 
     const variable: Readonly<Record<string, unknown>> = Object(entry);
     const { name, value: content = '' } = variable;
     if (!isText(name) || name === '' || name.includes('=')) {
-      report(`exec.env[${index}] has no name that a variable can have`);
-    } else if (content !== null && !isText(content)) report(`exec.env[${index}].value is not a text`);
+      report(`exec.env[${index}] has no valid name for a variable`);
+    } else if (content !== null && !isText(content)) report(`exec.env[${index}].value is not a string`);
     else variables.push({ name, value: content ?? '' });
   }
   return variables;
 }
 
-/** A program's arguments and environment cannot hold a NUL. */
+/** The arguments and environment of a program cannot contain a NUL. */
 function isText(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0');
 }

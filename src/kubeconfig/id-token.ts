@@ -1,13 +1,13 @@
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * The claims of a JSON Web Token. The API server verifies the token, the proxy does not. Undefined if the text is not a JWT that a header
+ * The claims of a JSON Web Token. They are not verified here: the API server does that. Undefined if the string is not a JWT that a header
  * can carry.
  */
 export function readClaims(token: string): Readonly<Record<string, unknown>> | undefined {
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return undefined;
   try {
-    // A library would take 8 MB of memory for these two lines.
+    // A library for these two lines would take 8 MB of memory.
     const claims: unknown = JSON.parse(utf8.decode(Buffer.from(token.split('.')[1] ?? '', 'base64url')));
     if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
     return claims as Record<string, unknown>;
@@ -16,7 +16,10 @@ export function readClaims(token: string): Readonly<Record<string, unknown>> | u
   }
 }
 
-/** Reads when an OpenID Connect id-token expires: its `exp`, or undefined without one. Returns undefined for what is no token, as `readClaims`. */
+/**
+ * Reads the expiry of an OpenID Connect ID token: its `exp`, or undefined if it has none. Returns undefined if the string is not a token,
+ * like `readClaims`.
+ */
 export function readIdToken(token: string): { readonly expires: Date | undefined } | undefined {
   const claims = readClaims(token);
   if (claims === undefined) return undefined;

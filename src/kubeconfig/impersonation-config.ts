@@ -2,7 +2,7 @@ import type { Impersonation } from '../kubernetes/impersonation.js';
 import { type ImpersonationOverrides, isSet } from './overrides.js';
 import type { AuthInfo } from './types.js';
 
-/** A value and the name of its origin. */
+/** A value, and where it comes from. */
 interface Stated<T> {
   readonly value: T;
   readonly where: string;
@@ -10,8 +10,8 @@ interface Stated<T> {
 
 /**
  * Resolves the impersonation by client-go's rules: --as and --as-uid win over the kubeconfig's values, --as-group replaces its list of
- * groups, and --as-user-extra replaces its values key by key. As in client-go, uid, groups and extra need a user. A value that no header
- * can carry unchanged is a problem here; client-go fails for each request or trims it.
+ * groups, and --as-user-extra replaces its values for each key. As in client-go, uid, groups and extra need a user. A value that no header
+ * can carry unchanged is a problem here. client-go fails at each request, or trims the value.
  */
 export function resolveImpersonation(
   user: { readonly label: string; readonly value: AuthInfo },
@@ -88,7 +88,7 @@ function resolveExtra(
   return extra;
 }
 
-/** RFC 9110, section 5.5: no control characters but the tab, and no space at either end, which receivers remove. */
+/** RFC 9110, section 5.5: no control characters except the tab, and no space at either end, which receivers remove. */
 function checkValue(value: string, where: string, problems: string[]): void {
   if (Array.from(value).some(isControl)) {
     problems.push(`${where} has a line break or another control character, which a header cannot carry`);

@@ -7,9 +7,9 @@ import type { Kubeconfig } from './types.js';
 export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
- * The kubeconfig of a process in a Pod, as in client-go's `rest.InClusterConfig`: the API server that KUBERNETES_SERVICE_HOST and
- * KUBERNETES_SERVICE_PORT name, and token and authority from the service account's mount. Undefined outside of a Pod. Unlike client-go
- * it never trusts the well-known authorities if ca.crt is missing.
+ * The kubeconfig of a process in a Pod, as in client-go's `rest.InClusterConfig`. KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name
+ * the API server. The token and the authority are in the service account's mount. Undefined outside of a Pod. Unlike client-go, it never
+ * trusts the well-known authorities if ca.crt is missing.
  */
 export function inClusterKubeconfig(
   env: Readonly<Record<string, string | undefined>>,

@@ -3,44 +3,44 @@ import { describeFileError } from '../lib/file-problem.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
 
-/** What names a kubeconfig. */
+/** What determines the kubeconfig files. */
 export interface KubeconfigLocation {
-  /** The value of --kubeconfig; empty without that flag. */
+  /** The value of --kubeconfig; empty if the flag is not set. */
   readonly flag: string;
   /** The environment variable KUBECONFIG. */
   readonly env: string | undefined;
-  /** Empty if the user has none: then client-go takes the working directory. */
+  /** Empty if the user has no home directory: client-go then uses the working directory. */
   readonly homedir: string;
 }
 
-/** The text of a file; throws the system's error. */
+/** The content of a file; throws the system's error. */
 export type ReadText = (file: string) => string;
 
 /**
- * Merges kubeconfig files by client-go's loading rules: the file of --kubeconfig, which must exist; else the KUBECONFIG list; else
- * ~/.kube/config. Missing files of a list are skipped. The first file wins for each name and for the current context. Problems name the
- * file, and the line if there is one.
+ * Merges kubeconfig files by client-go's loading rules: the file of --kubeconfig, which must exist; otherwise the KUBECONFIG list;
+ * otherwise ~/.kube/config. Missing files of a list are skipped. For each name, and for the current context, the first file wins. Problems
+ * name the file, and the line if there is one.
  */
 export function loadKubeconfig(location: KubeconfigLocation, readText: ReadText): LoadedKubeconfig {
   const read = kubeconfigFiles(location).map(file => ({
     file,
     ...readKubeconfig(file, location.flag !== '', readText),
   }));
-  // Each context loads the same files. With 1,000 contexts that took 40 ms and 1 MB for each of them.
+  // Every context loads the same files. With 1,000 contexts this took 40 ms and 1 MB for each of them.
   if (last === undefined || !isSameRead(last.read, read)) last = { read, loaded: merge(read) };
   return last.loaded;
 }
 
 type LoadedKubeconfig = { readonly kubeconfig: Kubeconfig } | { readonly problems: readonly string[] };
 
-/** A file with its text, with what is wrong with it, or with neither if it is missing and may be missing. */
+/** A file with its content or its problems. It has neither if it is optional and missing. */
 interface ReadFile {
   readonly file: string;
   readonly text?: string;
   readonly problems?: readonly string[];
 }
 
-/** What was loaded last. */
+/** The last result. */
 let last: { readonly read: readonly ReadFile[]; readonly loaded: LoadedKubeconfig } | undefined;
 
 function isSameRead(one: readonly ReadFile[], other: readonly ReadFile[]): boolean {
@@ -85,14 +85,14 @@ function addMissing<T>(into: Map<string, Named<T>>, entries: ReadonlyMap<string,
   }
 }
 
-/** The files that may contain a kubeconfig, the most important one first. */
+/** The files that may contain a kubeconfig, in the order of their priority. */
 export function kubeconfigFiles({ flag, env, homedir }: KubeconfigLocation): string[] {
   if (flag !== '') return [resolve(flag)];
   if (env === undefined || env === '') return [resolve(homedir, '.kube', 'config')];
   return [...new Set(env.split(':').filter(file => file !== ''))].map(file => resolve(file));
 }
 
-/** The file's text; undefined if it is missing and may be missing. */
+/** The file's content; undefined if it is optional and missing. */
 function readKubeconfig(
   file: string,
   isRequired: boolean,

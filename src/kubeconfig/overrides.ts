@@ -1,16 +1,16 @@
 import { resolve } from 'node:path';
 import type { AuthInfo, Cluster } from './types.js';
 
-/** The flags that win over the kubeconfig's impersonation; an empty text or list is the same as none. */
+/** The flags that win over the kubeconfig's impersonation. An empty string or list means that the flag is not set. */
 export interface ImpersonationOverrides {
   readonly as?: string;
   readonly asUid?: string;
   readonly asGroup?: readonly string[];
-  /** `KEY=VALUE`, split at the first `=`; a repeated key has more than one value. */
+  /** `KEY=VALUE`, split at the first `=`. If a key is repeated, it has several values. */
   readonly asUserExtra?: readonly string[];
 }
 
-/** The flags that win over the kubeconfig; an empty text is the same as none, as in client-go. */
+/** The flags that win over the kubeconfig. An empty string means that the flag is not set, as in client-go. */
 export interface Overrides extends ImpersonationOverrides {
   readonly context?: string;
   readonly cluster?: string;
@@ -27,14 +27,14 @@ export interface Overrides extends ImpersonationOverrides {
   readonly tlsServerName?: string;
 }
 
-/** Whether there is a text, and it is not empty. */
+/** Whether the string is neither undefined nor empty. */
 export function isSet(text: string | undefined): text is string {
   return text !== undefined && text !== '';
 }
 
 /**
- * The cluster after the flags (client-go's `getCluster`): a flag for the authority or for insecure-skip-tls-verify clears both values of
- * the file, and --server clears the file's tls-server-name.
+ * The cluster with the flags applied (client-go's `getCluster`). A flag for the authority or for insecure-skip-tls-verify clears both
+ * values from the file, and --server clears the file's tls-server-name.
  */
 export function overrideCluster(cluster: Cluster, overrides: Overrides): Cluster {
   const merged: Cluster = { ...cluster };
@@ -54,8 +54,8 @@ export function overrideCluster(cluster: Cluster, overrides: Overrides): Cluster
 }
 
 /**
- * The user after the flags (client-go's `getAuthInfo`): a flag for a certificate or key clears the inline one. In client-go the file's
- * tokenFile wins over --token; here the flag wins.
+ * The user with the flags applied (client-go's `getAuthInfo`). A flag for a certificate or key clears the inline value. In client-go the
+ * file's tokenFile wins over --token; here the flag wins.
  */
 export function overrideUser(user: AuthInfo, overrides: Overrides): AuthInfo {
   const merged: AuthInfo = { ...user };

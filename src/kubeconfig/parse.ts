@@ -11,50 +11,50 @@ export interface KubeconfigContent {
 }
 
 type FieldShape =
-  | 'a text'
+  | 'a string'
   | 'true or false'
   | 'a mapping'
-  | 'a list of texts'
-  | 'a mapping to lists of texts'
+  | 'a list of strings'
+  | 'a mapping to lists of strings'
   | 'anything';
 
 const clusterFields: Readonly<Record<keyof Cluster, FieldShape>> = {
-  server: 'a text',
-  'tls-server-name': 'a text',
+  server: 'a string',
+  'tls-server-name': 'a string',
   'insecure-skip-tls-verify': 'true or false',
-  'certificate-authority': 'a text',
-  'certificate-authority-data': 'a text',
-  'proxy-url': 'a text',
+  'certificate-authority': 'a string',
+  'certificate-authority-data': 'a string',
+  'proxy-url': 'a string',
   'disable-compression': 'true or false',
   extensions: 'anything',
 };
 
 const userFields: Readonly<Record<keyof AuthInfo, FieldShape>> = {
-  'client-certificate': 'a text',
-  'client-certificate-data': 'a text',
-  'client-key': 'a text',
-  'client-key-data': 'a text',
-  token: 'a text',
-  tokenFile: 'a text',
-  username: 'a text',
-  password: 'a text',
-  as: 'a text',
-  'as-uid': 'a text',
-  'as-groups': 'a list of texts',
-  'as-user-extra': 'a mapping to lists of texts',
+  'client-certificate': 'a string',
+  'client-certificate-data': 'a string',
+  'client-key': 'a string',
+  'client-key-data': 'a string',
+  token: 'a string',
+  tokenFile: 'a string',
+  username: 'a string',
+  password: 'a string',
+  as: 'a string',
+  'as-uid': 'a string',
+  'as-groups': 'a list of strings',
+  'as-user-extra': 'a mapping to lists of strings',
   exec: 'a mapping',
   'auth-provider': 'a mapping',
 };
 
 const contextFields: Readonly<Record<keyof Context, FieldShape>> = {
-  cluster: 'a text',
-  user: 'a text',
-  namespace: 'a text',
+  cluster: 'a string',
+  user: 'a string',
+  namespace: 'a string',
 };
 
 /**
- * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null is the same as a
- * missing value, and an empty file is an empty kubeconfig. Problems name file and line, and quote no values.
+ * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null means a missing value,
+ * and an empty file is an empty kubeconfig. Problems name the file and line, and quote no values.
  */
 export function parseKubeconfig(
   file: string,
@@ -76,7 +76,7 @@ export function parseKubeconfig(
       report([key], ` is not ${expected}, so this is not a kubeconfig`);
   }
   const currentContext = root['current-context'] ?? '';
-  if (typeof currentContext !== 'string') report(['current-context'], ' is not a text');
+  if (typeof currentContext !== 'string') report(['current-context'], ' is not a string');
   const content = {
     currentContext: typeof currentContext === 'string' && currentContext !== '' ? currentContext : undefined,
     clusters: readEntries<Cluster>(root, 'clusters', 'cluster', clusterFields, report),
@@ -110,8 +110,8 @@ function readEntries<T extends object>(
       continue;
     }
     const name = item['name'] ?? '';
-    if (typeof name !== 'string') report([list, index, 'name'], ' is not a text');
-    else if (entries.has(name)) report([list, index, 'name'], `: there are two called "${name}"`);
+    if (typeof name !== 'string') report([list, index, 'name'], ' is not a string');
+    else if (entries.has(name)) report([list, index, 'name'], `: two entries have the name "${name}"`);
     else entries.set(name, readFields<T>(item[field] ?? {}, [list, index, field], fields, report));
   }
   return entries;
@@ -143,15 +143,15 @@ function isTextList(value: unknown): boolean {
 }
 
 const hasShape: Readonly<Record<FieldShape, (value: unknown) => boolean>> = {
-  'a text': value => typeof value === 'string',
+  'a string': value => typeof value === 'string',
   'true or false': value => typeof value === 'boolean',
   'a mapping': isMapping,
-  'a list of texts': isTextList,
+  'a list of strings': isTextList,
   anything: () => true,
-  'a mapping to lists of texts': value => isMapping(value) && Object.values(value).every(isTextList),
+  'a mapping to lists of strings': value => isMapping(value) && Object.values(value).every(isTextList),
 };
 
-/** The node at the path, or the nearest one above it: an aliased value has no node at its path. */
+/** The node at the path, or the nearest one above it: a value behind an alias has no node at its path. */
 function nodeAt(document: Document.Parsed, path: Path): Document.Parsed['contents'] {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true);

@@ -1,14 +1,14 @@
 import { dirname, resolve } from 'node:path';
 
 /**
- * A PEM document: inline in the kubeconfig, with its name for messages, or a file (absolute path), which another program may replace at
- * any time.
+ * A PEM document: inline in the kubeconfig, with a name for messages, or a file (absolute path), which another program may replace at any
+ * time.
  */
 export type PemSource = { readonly data: Buffer; readonly origin?: string } | { readonly file: string };
 
 /**
- * The PEM of a pair of fields: FIELD-data, which wins, in base64 as Go reads it (line breaks are ignored, padding is required), or FIELD, a
- * path relative to the folder of `file`. Undefined if both are empty.
+ * The PEM of a pair of fields. FIELD-data wins; it is base64 as Go reads it (line breaks are ignored, padding is required). FIELD is a path
+ * relative to the folder of `file`. Undefined if both are empty.
  */
 export function resolvePemSource<F extends string>(
   entry: { readonly [K in F | `${F}-data`]?: string },
@@ -24,7 +24,7 @@ export function resolvePemSource<F extends string>(
   return isBase64 ? { data: Buffer.from(compact, 'base64'), origin } : { problem: `${origin} is not base64` };
 }
 
-/** Makes a path in the kubeconfig `file` absolute. */
+/** Makes a path from the kubeconfig `file` absolute. */
 export function resolvePath(path: string, file: string | undefined): string {
   return file === undefined ? resolve(path) : resolve(dirname(file), path);
 }

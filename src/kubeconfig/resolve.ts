@@ -8,8 +8,8 @@ import { parseServerAddress } from './server-address.js';
 import type { AuthInfo, ClientConfig, Cluster, Kubeconfig, ServerAddress } from './types.js';
 
 /**
- * Resolves a kubeconfig and flags to the configuration of one API server, by client-go's rules (`clientcmd.DirectClientConfig`), or to all
- * problems, one line each. Reads no files. As in client-go, no credential is sent over plain HTTP.
+ * Resolves a kubeconfig and flags to the configuration of one API server, by client-go's rules (`clientcmd.DirectClientConfig`). If there
+ * are problems, returns all of them, one line each. Reads no files. As in client-go, no credential is sent over plain HTTP.
  */
 export function resolveClientConfig(
   kubeconfig: Kubeconfig | undefined,
@@ -54,7 +54,7 @@ function resolveServer(
 ): ServerAddress | undefined {
   const text = value.server ?? '';
   if (text === '') {
-    // Without a cluster the problems already contain the reason.
+    // If no cluster was found, the problems already say why.
     if (isSelected || file !== undefined) problems.push(`${label} has no server`);
     return undefined;
   }
@@ -129,7 +129,7 @@ function resolveCredentials(
   };
 }
 
-/** The exec plugin or auth provider. Both at once are a problem, as in client-go's validation. */
+/** The exec plugin or auth provider. It is a problem if both are set, as in client-go's validation. */
 function resolveLogin(user: Selected<AuthInfo>, problems: string[]): Pick<ClientConfig, 'exec' | 'oidc'> {
   const { exec, 'auth-provider': authProvider } = user.value;
   if (exec !== undefined && authProvider !== undefined) {
@@ -153,7 +153,7 @@ function execExtension(extensions: unknown): unknown {
   return (entry as { extension?: unknown } | undefined)?.extension;
 }
 
-/** The source; undefined if it is a problem, which goes to `problems`. */
+/** The source; undefined if there is a problem, which is added to `problems`. */
 function take(
   source: PemSource | { readonly problem: string } | undefined,
   problems: string[],

@@ -1,11 +1,11 @@
 import { isSet, type Overrides } from './overrides.js';
 import type { AuthInfo, Cluster, Kubeconfig, Named } from './types.js';
 
-/** A chosen entry, and its name for messages, such as `user "admin" in /home/me/.kube/config`. */
+/** A selected entry, and its name for messages, such as `user "admin" in /home/me/.kube/config`. */
 export interface Selected<T> {
   readonly label: string;
   readonly value: T;
-  /** The file of the entry; undefined if the entry is made of flags only. */
+  /** The entry's file; undefined if only flags define the entry. */
   readonly file: string | undefined;
 }
 
@@ -13,15 +13,15 @@ export interface Selected<T> {
 export interface Selection {
   readonly cluster: Selected<Cluster>;
   readonly user: Selected<AuthInfo>;
-  /** Whether a context or a flag names the user. Otherwise only flags can authenticate. */
+  /** Whether a context or a flag names the user. If not, only flags can authenticate. */
   readonly hasUser: boolean;
   readonly contextLabel: string | undefined;
   readonly problems: readonly string[];
 }
 
 /**
- * Chooses context, cluster and user: --cluster and --user win over the context's own, --context over current-context. For a name that does
- * not exist, the problem lists the existing ones; client-go ignores some of these cases.
+ * Selects context, cluster and user: --cluster and --user win over the context's values, and --context over current-context. If a name does
+ * not exist, the problem lists the existing ones. client-go ignores some of these cases.
  */
 export function selectEntries(kubeconfig: Kubeconfig | undefined, overrides: Overrides): Selection {
   const problems: string[] = [];

@@ -3,8 +3,8 @@ import type { ServerAddress } from './types.js';
 const defaultPorts = { 'https:': 443, 'http:': 80 } as const;
 
 /**
- * Reads the address of an API server as client-go's `rest.DefaultServerURL` does: a URL, without its query and fragment, or `host:port`,
- * which means plain HTTP without a path. The problem is one line that begins with `where` and hides the text before an @.
+ * Reads the address of an API server as client-go's `rest.DefaultServerURL` does: a URL, whose query and fragment are ignored, or
+ * `host:port`, which means plain HTTP without a path. The problem is one line. It begins with `where`, and hides what precedes an @.
  */
 export function parseServerAddress(
   server: string,
@@ -15,7 +15,7 @@ export function parseServerAddress(
   });
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(server);
   const text = hasScheme ? server : `http://${server}`;
-  // WHATWG parsing would silently change these to slashes or drop them.
+  // The WHATWG parser would silently change these to slashes, or drop them.
   if (/[\s\\]/.test(server) || /^[^/]*:\/\/(\/|$)/.test(text) || !URL.canParse(text)) {
     return fail('is not a URL or host:port');
   }

@@ -4,7 +4,7 @@ import type { ExecConfig } from './exec-config.js';
 import type { PemSource } from './pem-source.js';
 
 /**
- * The kubeconfig as in files, and the flat configuration that the rest of the program uses. Field names are those of client-go's
+ * The kubeconfig as it is in files, and the flat configuration that the rest of the program uses. Field names are those of client-go's
  * `clientcmd/api/v1`.
  */
 
@@ -16,7 +16,7 @@ export interface Cluster {
   'certificate-authority-data'?: string;
   'proxy-url'?: string;
   'disable-compression'?: boolean;
-  /** A list of `{name, extension}`. Its shape is not checked, because most extensions are for other programs. */
+  /** A list of `{name, extension}`. Its structure is not checked, because most extensions are for other programs. */
   extensions?: unknown;
 }
 
@@ -43,17 +43,17 @@ export interface Context {
   namespace?: string;
 }
 
-/** How a caller of the proxy authenticates by one method, as an entry of the caller's own kubeconfig. */
+/** How a caller of the proxy authenticates by one method, as an entry for the caller's own kubeconfig. */
 export interface CallerEntry {
-  /** Words in capitals stand for what only the caller has. */
+  /** Words in capitals are placeholders for what only the caller knows. */
   readonly fields: AuthInfo;
-  /** Whether nothing has to be filled in. */
+  /** Whether the entry has no placeholders. */
   readonly isComplete: boolean;
-  /** Whether each cluster has credentials of its own, so that each needs a user. */
+  /** Whether each cluster has its own credentials, and so needs its own user. */
   readonly isPerCluster: boolean;
 }
 
-/** A named entry and its file: relative paths are relative to that file's folder. */
+/** A named entry and its file. Relative paths in it are relative to that file's folder. */
 export interface Named<T> {
   readonly value: T;
   readonly file: string;
@@ -71,16 +71,16 @@ export interface Kubeconfig {
   readonly contexts: ReadonlyMap<string, Named<Context>>;
 }
 
-/** The address of the API server. `path` has no trailing slash, and is empty if the server URL has none. */
+/** The address of the API server. `path` has no trailing slash. It is empty if the server URL has no path. */
 export interface ServerAddress {
   readonly protocol: 'https:' | 'http:';
-  /** Host name or IP address, an IPv6 address without its brackets. */
+  /** Host name or IP address; an IPv6 address has no brackets. */
   readonly hostname: string;
   readonly port: number;
   readonly path: string;
 }
 
-/** One context after flags and files: everything that is needed to reach one API server. */
+/** One context with flags and files applied: everything that is needed to reach one API server. */
 export interface ClientConfig {
   readonly server: ServerAddress;
   readonly certificateAuthority?: PemSource;

@@ -1,20 +1,20 @@
 import { type Document, LineCounter, type Node, parseAllDocuments } from 'yaml';
 
-/** The first document of a YAML (or JSON) text. */
+/** The first document of a YAML (or JSON) file. */
 export interface YamlDocument {
   readonly document: Document.Parsed;
-  /** The same as plain values, with aliases and merge keys resolved; null if the text is empty. */
+  /** The document as plain values, with aliases and merge keys resolved; null if the file is empty. */
   readonly value: unknown;
   /** `FILE:LINE` of a node, or of the document's start. */
   at(node: Pick<Node, 'range'> | null | undefined): string;
 }
 
-/** How many aliases a file may have, nested ones included; a file with more is an alias bomb. */
+/** How many aliases a file may have, including nested ones. A file with more is treated as an alias bomb. */
 const maxAliasCount = 1000;
 
 /**
- * Parses YAML as go-yaml does: merge keys work, and the last of two equal keys counts. A problem names file and line, and quotes nothing
- * of the text, which may be secret.
+ * Parses YAML as go-yaml does: merge keys work, and the last of two equal keys is used. A problem names the file and line, and quotes no
+ * part of the file, which may be secret.
  */
 export function parseYaml(
   file: string,
@@ -41,7 +41,7 @@ export function parseYaml(
   }
 }
 
-/** The parser's messages may end with the invalid text, after a colon or as an escape sequence. */
+/** The parser's messages may end with the invalid input, after a colon or as an escape sequence. */
 function withoutText(message: string): string {
   return message.replace(/: .*$/s, '').replace(/^(Invalid escape sequence) .*$/s, '$1');
 }

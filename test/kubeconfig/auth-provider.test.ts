@@ -68,7 +68,7 @@ describe('an oidc auth-provider', () => {
 
   it('is refused where a value cannot be what it is said to be, without a word of the value', () => {
     const cases: [Record<string, unknown>, string][] = [
-      [{ 'client-id': 12 }, 'client-id of the auth-provider is not a text'],
+      [{ 'client-id': 12 }, 'client-id of the auth-provider is not a string'],
       [{ 'id-token': 'se.cr.et' }, 'the id-token is not a JSON Web Token'],
       [{ 'id-token': `${idToken}\r\nx` }, 'the id-token is not a JSON Web Token'],
       [{ 'idp-issuer-url': 'issuer.example' }, 'idp-issuer-url is not a URL'],
@@ -106,7 +106,7 @@ describe('another auth-provider', () => {
   it('is unknown by any other name, also by that of an object’s property', () => {
     for (const name of ['okta', 'constructor']) {
       const [problem] = problemsOf({ name });
-      assert.equal(problem, `${label}: no Auth Provider found for name "${name}"; there is oidc`);
+      assert.equal(problem, `${label}: no Auth Provider found for name "${name}"; the only one is oidc`);
     }
     assert.deepEqual(problemsOf({}), [`${label}: the auth-provider has no name`]);
   });

@@ -105,19 +105,19 @@ describe('the exec of a user', () => {
     };
     const problems = problemsOf(exec);
     assert.deepEqual(problems, [
-      'exec.command must be set: the plugin to run',
+      'exec.command must be set to the plugin to run',
       'exec.apiVersion must be set: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1',
-      'exec.args is not a list of texts',
-      'exec.env[0] has no name that a variable can have',
-      'exec.env[1] has no name that a variable can have',
-      'exec.env[2] has no name that a variable can have',
-      'exec.env[3].value is not a text',
-      'exec.env[4].value is not a text',
-      'exec.installHint is not a text',
+      'exec.args is not a list of strings',
+      'exec.env[0] has no valid name for a variable',
+      'exec.env[1] has no valid name for a variable',
+      'exec.env[2] has no valid name for a variable',
+      'exec.env[3].value is not a string',
+      'exec.env[4].value is not a string',
+      'exec.installHint is not a string',
       'exec.provideClusterInfo is not true or false',
     ]);
     assert.deepEqual(problemsOf({ ...v1, command: ['aws'], env: {} }), [
-      'exec.command is not a text',
+      'exec.command is not a string',
       'exec.env is not a list',
     ]);
   });

@@ -236,7 +236,7 @@ clusters:
 
   it('cannot have two entries of one name', () => {
     assert.deepEqual(problemsIn('users:\n- name: a\n- name: b\n- name: a\n'), [
-      'FILE:4: users[2].name: there are two called "a"',
+      'FILE:4: users[2].name: two entries have the name "a"',
     ]);
   });
 
@@ -270,14 +270,14 @@ contexts: {}
 current-context: 7
 `;
     assert.deepEqual(problemsIn(text), [
-      'FILE:17: current-context is not a text',
+      'FILE:17: current-context is not a string',
       'FILE:2: clusters[0] is not a mapping',
-      'FILE:3: clusters[1].name is not a text',
+      'FILE:3: clusters[1].name is not a string',
       'FILE:5: clusters[2].cluster is not a mapping',
-      'FILE:8: clusters[3].cluster.server is not a text',
+      'FILE:8: clusters[3].cluster.server is not a string',
       'FILE:9: clusters[3].cluster.insecure-skip-tls-verify is not true or false',
-      'FILE:13: users[0].user.token is not a text',
-      'FILE:15: users[0].user.as-groups is not a list of texts',
+      'FILE:13: users[0].user.token is not a string',
+      'FILE:15: users[0].user.as-groups is not a list of strings',
       'FILE:14: users[0].user.exec is not a mapping',
       'FILE:16: contexts is not a list',
     ]);

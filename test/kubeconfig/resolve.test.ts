@@ -369,7 +369,7 @@ describe('several mistakes', () => {
       `certificate-authority-data of cluster "k" in ${file} is not base64`,
       `user "u" in ${file}: a token and a user name or password cannot be set at the same time`,
       `user "u" in ${file} has a client-key but no client-certificate`,
-      `user "u" in ${file}: exec.command must be set: the plugin to run`,
+      `user "u" in ${file}: exec.command must be set to the plugin to run`,
       `user "u" in ${file}: exec.apiVersion must be set: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1`,
     ]);
   });

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import type { Page } from 'playwright-core';
+import { startStack } from '../support/stack.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+const folder = await mkdtemp(join(tmpdir(), 'commands-'));
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Runs a line in a shell, as one that copied it does, and gives what it prints. */
+async function run(line: string, shell = 'sh', limit = 20): Promise<string> {
+  const { stdout } = await promisify(execFile)('timeout', [`${limit}`, shell, '-c', line], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: folder },
+    maxBuffer: 1e8,
+  }).catch((error: { stdout: string; stderr: string; code: number }) => {
+    // A stream is ended by the time limit.
+    assert.ok(error.code === 124, `${line}\n${error.stderr}`);
+    return error;
+  });
+  assert.deepEqual(
+    (await readdir(folder)).filter(name => !name.startsWith('.')),
+    [],
+    `${line} left something behind`,
+  );
+  return stdout;
+}
+
+/** The commands of the view that is shown. */
+async function commandsOf(page: Page): Promise<Readonly<Record<'curl' | 'kubectl' | 'fetch', string>>> {
+  await page.locator('main').getByText('copy as').first().click();
+  const command = async (name: string) =>
+    (await page.getByRole('region', { name: `${name} command` }).textContent()) ?? '';
+  return { curl: await command('curl'), kubectl: await command('kubectl'), fetch: await command('fetch') };
+}
+
+/** What a page does that runs the copied JavaScript. */
+function runScript(page: Page, script: string): Promise<unknown> {
+  return page.evaluate(
+    `(async () => { ${script}; return typeof answer === 'undefined' ? response.text() : answer })()`,
+  );
+}
+
+const hostile = `it's "$(touch pwned)" \`touch pwned\` $HOME; touch pwned # & | > pwned !! \\ * ~ {a,b} %41`;
+
+describe('the request behind a view', () => {
+  it('is its method and path, and the commands print what it shows', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1');
+    await page.getByText('1 object', { exact: true }).waitFor();
+    await page
+      .getByText(
+        'GET/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1&limit=500',
+      )
+      .waitFor();
+    const { curl, kubectl, fetch } = await commandsOf(page);
+    assert.match(await run(curl), /"kind": ?"Table"[\s\S]*"web-0"/);
+    assert.doesNotMatch(await run(curl), /"web-1"/);
+    assert.match(await run(kubectl), /^NAME +READY +STATUS +RESTARTS +AGE\nweb-0 +1\/1 +Running +0 +\w+\n$/);
+    const table = (await runScript(page, fetch)) as { kind: string; rows: readonly unknown[] };
+    assert.deepEqual([table.kind, table.rows.length], ['Table', 1]);
+  });
+
+  it('is one object in YAML, or a log that is followed', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/apis/apps/v1/namespaces/default/deployments/web');
+    await page.getByText('creationTimestamp').waitFor();
+    const object = await commandsOf(page);
+    assert.match(await run(object.kubectl), /^apiVersion: apps\/v1\nkind: Deployment\n/);
+    assert.match(await run(object.curl), /"kind": ?"Deployment"/);
+    assert.equal(((await runScript(page, object.fetch)) as { kind: string }).kind, 'Deployment');
+    await go('/api/v1/namespaces/default/pods/web-0/log');
+    await page.getByText('log line 4').waitFor();
+    const log = await commandsOf(page);
+    assert.match(await run(log.kubectl, 'sh', 3), /^log line 0\n[\s\S]*log line 4\n$/);
+    assert.match(await run(log.curl, 'sh', 3), /log line 4\n$/);
+  });
+
+  it('is a watch, which the commands open too', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/default/configmaps?watch=true');
+    await page.getByText('ADDED').first().waitFor();
+    const { curl, kubectl } = await commandsOf(page);
+    assert.match(await run(curl, 'sh', 2), /^\{"type":"ADDED"/);
+    assert.match(await run(kubectl, 'sh', 4), /"type": ?"ADDED"/);
+  });
+
+  it('is a path that is no resource, a schema, and a review', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/readyz');
+    await page.getByText('readyz check passed').waitFor();
+    const ready = await commandsOf(page);
+    assert.match(await run(ready.curl), /readyz check passed/);
+    assert.match(await run(ready.kubectl), /readyz check passed/);
+    assert.match((await runScript(page, ready.fetch)) as string, /readyz check passed/);
+    await go('/apis/apps/v1/deployments?view=fields');
+    await page.getByText('Deployment enables declarative updates').waitFor();
+    const schema = await commandsOf(page);
+    assert.match(await run(schema.curl), /io\.k8s\.api\.apps\.v1\.DeploymentSpec/);
+    assert.match(await run(schema.kubectl), /io\.k8s\.api\.apps\.v1\.DeploymentSpec/);
+    await go('/apis/apps/v1/namespaces/default/deployments?view=access');
+    await page.getByText('remove an object').waitFor();
+    const review = await commandsOf(page);
+    assert.match(await run(review.curl), /"allowed": ?true/);
+    assert.match(await run(review.kubectl), /"allowed": ?true/);
+    const { status } = (await runScript(page, review.fetch)) as { status: { allowed: boolean } };
+    assert.equal(status.allowed, true);
+  });
+
+  it('is copied by its button', async t => {
+    const permissions = ['clipboard-read', 'clipboard-write'];
+    const { page, go } = await openPage(t, browser, proxy.url, { permissions });
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByText('2 objects').waitFor();
+    const { kubectl } = await commandsOf(page);
+    await page.getByRole('button', { name: 'Copy kubectl' }).click();
+    await page.getByRole('button', { name: 'Copy kubectl' }).getByText('Copied').waitFor();
+    assert.equal(await page.evaluate('navigator.clipboard.readText()'), kubectl);
+  });
+});
+
+describe('what is hostile in a name or selector', () => {
+  for (const shell of ['sh', 'bash', 'zsh'].filter(
+    name => existsSync(`/bin/${name}`) || existsSync(`/usr/bin/${name}`),
+  )) {
+    it(`does nothing in ${shell} but name what it names`, async t => {
+      const { page, go } = await openPage(t, browser, proxy.url);
+      // Names are one segment of a path (`IsValidPathSegmentName`); the page shows none with a backslash either.
+      const name = hostile.replaceAll(/[/%\\]/g, '');
+      const metadata = { name, uid: 'hostile', labels: { whose: 'hostile' } };
+      server.write({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata, rules: [] });
+      await go(`/apis/rbac.authorization.k8s.io/v1/clusterroles/${encodeURIComponent(name)}`);
+      await page.getByText('whose: hostile').waitFor();
+      const object = await commandsOf(page);
+      assert.match(await run(object.curl, shell), /"whose": ?"hostile"/);
+      assert.match(await run(object.kubectl, shell), /whose: hostile/);
+      const { metadata: read } = (await runScript(page, object.fetch)) as { metadata: { name: string } };
+      assert.equal(read.name, name);
+    });
+
+    it(`reaches the API server from ${shell} as it is`, async t => {
+      const { page, go } = await openPage(t, browser, proxy.url);
+      await go(`/api/v1/namespaces/default/configmaps?labelSelector=${encodeURIComponent(hostile)}`);
+      await page.getByRole('heading', { name: 'configmaps' }).waitFor();
+      const { curl, fetch } = await commandsOf(page);
+      const selectors = () =>
+        server.requests
+          .map(({ rawUrl }) => new URL(rawUrl, server.url).searchParams.get('labelSelector'))
+          .filter(text => text !== null);
+      const before = selectors().length;
+      await run(curl, shell);
+      await runScript(page, fetch);
+      assert.deepEqual(selectors().slice(before), [hostile, hostile]);
+    });
+  }
+});
+
+describe('a server path or cluster before the API', async () => {
+  const prefixed = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
+
+  it('is part of the path and of the commands', async t => {
+    const { page, go, problems } = await openPage(t, browser, prefixed.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByText('GET/k8s/api/v1/namespaces/default/pods?limit=500').waitFor();
+    const { curl, kubectl } = await commandsOf(page);
+    assert.match(await run(curl), /"web-1"/);
+    assert.match(await run(kubectl), /\nweb-1 /);
+    assert.deepEqual(problems, []);
+  });
+});

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { type Page, request } from 'playwright-core';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { until } from '../support/eventually.js';
+import { type Gateway, startGateway, twoUsers, twoUsersPolicy } from '../support/gateway.js';
+import type { Scope } from '../support/scope.js';
+import { createServingFiles } from '../support/serving-files.js';
+import { startStack } from '../support/stack.js';
+import { assertAccessible } from './axe.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+const gateway = await startGateway(scope, { tokenFile: twoUsers });
+
+function field(page: Page) {
+  return page.getByLabel('Bearer token');
+}
+
+async function signIn(page: Page, token: string): Promise<void> {
+  await field(page).fill(token);
+  await field(page).press('Enter');
+}
+
+/** All that outlives a document, or that others read. */
+async function traces(page: Page): Promise<string> {
+  const cookies = JSON.stringify(await page.context().cookies());
+  const stored = await page.evaluate<string>(
+    'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state])',
+  );
+  return [page.url(), cookies, stored, await page.content()].join('\n');
+}
+
+describe('a page whose proxy wants a token', () => {
+  it('is public, and asks for it in a password field', async t => {
+    const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    assert.equal(await field(page).getAttribute('type'), 'password');
+    assert.equal(
+      await field(page).evaluate(element => element === element.ownerDocument.activeElement),
+      true,
+    );
+    await assertAccessible(page);
+    assert.deepEqual(problems, []);
+  });
+
+  it('says that a token is not accepted, and shows all to one that is', async t => {
+    const { page, go } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'no-such-token');
+    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    // The stream has the token too.
+    await page.getByText('live', { exact: true }).waitFor();
+    await until(() => gateway.server.openWatches.length === 1);
+    await page.locator('summary', { hasText: 'alice' }).click();
+    await page.getByText('The API server takes you for').waitFor();
+    await page.getByRole('listitem').filter({ hasText: /^dev$/ }).waitFor();
+  });
+
+  it('shows a reader what that reader may see, and says what is refused', async t => {
+    const { page, go } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'bob-token');
+    await page
+      .getByRole('alert')
+      .getByText(/pods is forbidden: User "bob" cannot list/)
+      .waitFor();
+    await go('/api/v1/namespaces/default/pods?view=access');
+    await page.getByRole('row', { name: /^get no/ }).waitFor();
+    await go('/api/v1/namespaces/default/configmaps?view=access');
+    await page.getByRole('row', { name: /^get yes/ }).waitFor();
+  });
+
+  it('has the token in no address, cookie, storage, document or log', async t => {
+    const own = await startGateway(t, {
+      tokenFile: twoUsers,
+      args: ['--sandbox-proxied-pages=false', '-v=9'],
+    });
+    const { page, go, requested } = await openPage(t, browser, own.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'web-0' }).click();
+    await page.getByText('creationTimestamp').waitFor();
+    await page.getByText('copy as').first().click();
+    const encoded = Buffer.from('alice-token').toString('base64url');
+    const secret = new RegExp(`alice-token|${encoded}|${encodeURIComponent('alice-token')}`);
+    assert.doesNotMatch(await traces(page), secret);
+    assert.doesNotMatch(requested.join('\n'), secret);
+    await until(() => own.server.openWatches.length > 0);
+    assert.doesNotMatch(own.proxy.stderr(), secret);
+    await page.reload();
+    await field(page).waitFor();
+  });
+
+  it('keeps it for its window alone where pages of Pods are sandboxed, and forgets it when one signs out', async t => {
+    const { page, go } = await openPage(t, browser, gateway.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    await page.reload();
+    await page.getByText('2 objects').waitFor();
+    const other = await page.context().newPage();
+    await other.goto(`${gateway.proxy.url}/-/ui/`);
+    await field(other).waitFor();
+    await page.locator('summary', { hasText: 'alice' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await field(page).waitFor();
+    assert.doesNotMatch(await traces(page), /alice-token|web-0/);
+    await until(() => gateway.server.openWatches.length === 0);
+    await page.reload();
+    await field(page).waitFor();
+    await page.goBack();
+    assert.doesNotMatch(await page.content(), /web-0/);
+  });
+
+  it('asks again when the token is no longer good', async t => {
+    const own = await startGateway(t, { tokenFile: twoUsers });
+    const { page, go } = await openPage(t, browser, own.proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await signIn(page, 'alice-token');
+    await page.getByText('2 objects').waitFor();
+    await own.writeTokens('bob-token,bob,,\n');
+    await until(async () => {
+      const status = await statusOf(own, 'alice-token');
+      return status === 401;
+    });
+    await page.getByRole('link', { name: 'web-0' }).click();
+    await page.getByRole('alert').getByText('The token is not accepted').waitFor();
+    assert.equal(await field(page).inputValue(), '');
+  });
+
+  it('takes hostile text for what it is: no token', async t => {
+    const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
+    await go('/');
+    const hostile = [
+      ...[
+        '<img src=x onerror=alert(1)>',
+        'a\u0000b',
+        'ключ',
+        '🔑',
+        'a b c',
+        '"; rm -rf /',
+        'Bearer alice-token',
+      ],
+      ...['a'.repeat(20_000), 'alice-token, bob-token', '%0d%0aX-Remote-User: admin', '\u202eabc'],
+    ];
+    for (const token of hostile) {
+      await signIn(page, token);
+      await page.getByRole('alert').waitFor();
+      assert.match((await page.getByRole('alert').textContent()) ?? '', /\w/, token.slice(0, 40));
+      await page.reload();
+      await field(page).waitFor();
+    }
+    // A line break has no place in a field of one line.
+    await field(page).evaluate(element => {
+      (element as unknown as { value: string }).value = 'x\r\nImpersonate-User: admin';
+    });
+    await field(page).press('Enter');
+    await page.getByRole('alert').waitFor();
+    assert.deepEqual(problems, []);
+    assert.equal(
+      gateway.server.requests.some(({ headers }) => headers['impersonate-user'] === 'admin'),
+      false,
+    );
+  });
+});
+
+async function statusOf({ proxy }: Gateway, token: string): Promise<number> {
+  const client = await request.newContext();
+  const response = await client.get(`${proxy.url}/version`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
+  await client.dispose();
+  return response.status();
+}
+
+describe('a page whose proxy knows client certificates', async () => {
+  const authority = await createCertificateAuthority({ commonName: 'clients' });
+  const start = async (own: Scope) => {
+    const files = await createServingFiles();
+    own.after(() => files.remove());
+    const flags = [`--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`];
+    return startStack(own, {
+      server: { allow: twoUsersPolicy },
+      flags: [...flags, '--reject-paths='],
+      tls: files,
+    });
+  };
+  const { port } = await start(scope);
+  const origin = `https://localhost:${port}`;
+
+  it('asks for nothing where the browser has one', async t => {
+    const { certificate, key } = await authority.client({ commonName: 'alice', organizations: ['dev'] });
+    const { page, go } = await openPage(t, browser, origin, {
+      ignoreHTTPSErrors: true,
+      clientCertificates: [{ origin, cert: Buffer.from(certificate), key: Buffer.from(key) }],
+    });
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByText('2 objects').waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.locator('summary', { hasText: 'alice' }).waitFor();
+    assert.equal(await field(page).count(), 0);
+  });
+
+  it('asks for a token where it has none', async t => {
+    const { page, go } = await openPage(t, browser, origin, { ignoreHTTPSErrors: true });
+    await go('/');
+    await field(page).waitFor();
+  });
+});

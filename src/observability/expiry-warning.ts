@@ -2,22 +2,22 @@ import type { Logger } from './log/logger.js';
 
 const hour = 3_600_000;
 const day = 24 * hour;
-/** Each certificate gets one warning at each of these numbers of milliseconds before its end. */
+/** Milliseconds before a certificate expires. Each certificate gets one warning at each of them. */
 const thresholds = [7 * day, day, 0];
 
 /** Warns of a certificate that is about to expire. */
 export interface ExpiryWarning {
   /** Sets when the certificate in use expires; undefined when there is none. */
   watch(notAfter: Date | undefined): void;
-  /** Begins to check; there are no warnings before. */
+  /** Starts the checks. Before that there are no warnings. */
   start(): void;
   close(): void;
 }
 
 /**
- * Checks once an hour, and at once when another certificate comes into use.
+ * Checks once an hour, and immediately when another certificate comes into use.
  *
- * @param name What the log calls it, such as `the client certificate`.
+ * @param name The certificate in log messages, such as `the client certificate`.
  */
 export function createExpiryWarning(
   logger: Logger,

@@ -13,13 +13,13 @@ export interface RequestLog {
   readonly write: ReturnType<typeof createRequestLines>;
 }
 
-/** What is known of a request from its beginning. */
+/** What is known about a request from the start. */
 export interface RequestOrigin {
   readonly method: string;
-  /** Path as sent, without its query, which may hold a token. */
+  /** Path as sent, without its query, which may contain a token. */
   readonly path: string;
   readonly remoteAddress: string | undefined;
-  /** Name of the context; undefined where one cluster is served, and for a request that goes to none. */
+  /** Name of the context; undefined if only one cluster is served, and for a request that goes to no cluster. */
   readonly cluster: string | undefined;
   /** The request's X-Request-Id: the client's, or a new one. */
   readonly requestId: string;
@@ -37,13 +37,13 @@ export class RequestRecord {
   #code = 0;
   /** The caller's name; undefined if it is not known. */
   user: string | undefined;
-  /** The API server's name for the request, from its answer. */
+  /** The request's Audit-ID, from the API server's answer. */
   auditId: string | undefined;
-  /** Its events for the audit log; undefined without one. */
+  /** The request's events for the audit log; undefined without an audit log. */
   audit: RequestAudit | undefined;
-  /** Why the answer is not the API server's own, or not whole. */
+  /** Why the answer is not the API server's own, or is incomplete. */
   failure: Error | undefined;
-  /** Who ended it; the first value counts. */
+  /** Who ended the request; the first value counts. */
   endedBy: EndReason | undefined;
 
   constructor(info: RequestInfo, origin: RequestOrigin, metrics: RequestMetrics, log: RequestLog) {
@@ -63,12 +63,12 @@ export class RequestRecord {
     return this.#code;
   }
 
-  /** The HTTP status code that goes to the client; 0 until then. */
+  /** Sets the HTTP status code that goes to the client. */
   answered(code: number): void {
     this.#code = code;
   }
 
-  /** A long-running request has its answer's head. It gets a line now, because it may end days later. */
+  /** The head of a long-running request's answer was sent. The line is written now, because the request may end days later. */
   opened(code: number): void {
     this.#code = code;
     this.audit?.started(code);
@@ -77,9 +77,9 @@ export class RequestRecord {
   }
 
   /**
-   * Counts the request and writes its line. Called once: when the last byte is written or the client has gone.
+   * Counts the request and writes its line. Call this once: when the last byte was written or the client has gone.
    *
-   * @param bytes Written to the client's connection for this request, heads and framing included.
+   * @param bytes Written to the client's connection for this request, including heads and framing.
    */
   end(bytes: number): void {
     const seconds = (performance.now() - this.#startedAt) / 1000;
@@ -93,7 +93,10 @@ export class RequestRecord {
     else logger[level]({ ...fields, err: this.failure }, 'request');
   }
 
-  /** A rejected request is no fault of the proxy, so it is no warning; probes and scrapes of the proxy itself are for debugging. */
+  /**
+   * A rejected request is not the proxy's fault, so its line is no warning. Probes and scrapes of the proxy itself are only logged at level
+   * debug.
+   */
   #level(): 'debug' | 'info' | 'warn' | undefined {
     const { which } = this.#log;
     const isError = this.failure !== undefined || this.#code >= 400;
@@ -129,5 +132,5 @@ export class RequestRecord {
   }
 }
 
-/** For requests to the proxy's own endpoints, which do not count among those to the API server. */
+/** For requests to the proxy's own endpoints, which the metrics do not count. */
 export const uncounted: RequestMetrics = { longRunning: false, finished: () => {} };

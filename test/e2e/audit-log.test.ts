@@ -578,13 +578,13 @@ describe('the file', () => {
     await eventually('further attempts', async () => ((await errors()) ?? 0) >= 3);
     const written = events().length;
     assert.ok(written > 0 && written < count, `${written} whole lines, and no part of one`);
-    const told = proxy.log().filter(({ msg }) => /^audit log cannot be written/.test(String(msg)));
+    const told = proxy.log().filter(({ msg }) => /^cannot write the audit log/.test(String(msg)));
     assert.equal(told.length, 1, 'it is said once');
     assert.equal((told[0]?.['err'] as { code: string } | undefined)?.code, 'EFBIG');
     renameSync(path, `${path}.1`);
     proxy.process.kill('SIGHUP');
     await eventually('the line that it is written again', () =>
-      proxy.log().some(({ msg }) => msg === 'audit log is written again'),
+      proxy.log().some(({ msg }) => msg === 'the audit log can be written again'),
     );
     await proxy.stop();
     assertAll([...parse(readFileSync(`${path}.1`, 'utf8')), ...events()], count);

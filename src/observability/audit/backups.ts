@@ -1,7 +1,7 @@
 import { readdir, unlink } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
-/** The name of a full log, as of lumberjack, which the API server uses: `audit-2026-10-15T18-04-05.123.log`, in UTC. */
+/** The name of a full log file, in the form of lumberjack, the library of the API server: `audit-2026-10-15T18-04-05.123.log`, in UTC. */
 export function backupName(path: string, time: Date): string {
   const { prefix, extension } = partsOf(path);
   const timestamp = time.toISOString().slice(0, -1).replaceAll(':', '-');

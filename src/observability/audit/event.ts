@@ -4,7 +4,7 @@ import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 
-/** The moment of a request that an event is about. */
+/** The stage of a request at which an event was made. */
 export type AuditStage = 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete';
 
 /** `Event` of audit.k8s.io/v1 at level Metadata, with its fields in the same order. */
@@ -82,7 +82,7 @@ export function objectReference(info: RequestInfo): ObjectReference | undefined 
  * How a request ended.
  *
  * @param code HTTP status code that the client got; 0 if it got none.
- * @param failure Why the answer is not the API server's own, or not whole.
+ * @param failure Why the answer is not the API server's own, or is incomplete.
  */
 export function responseStatus(code: number, failure: Error | undefined): ResponseStatus {
   if (code === 0) {
@@ -90,16 +90,21 @@ export function responseStatus(code: number, failure: Error | undefined): Respon
   }
   if (failure === undefined) return { metadata: {}, code };
   if (!(failure instanceof StatusError)) {
-    return { metadata: {}, status: 'Failure', message: 'the connection broke off', code };
+    return {
+      metadata: {},
+      status: 'Failure',
+      message: 'the connection ended before the answer was complete',
+      code,
+    };
   }
   const { message, reason } = failure.toStatus();
   return { metadata: {}, status: 'Failure', message, ...(reason === '' ? {} : { reason }), code };
 }
 
 /**
- * The addresses that a request comes from, in the API server's order (apimachinery `net.SourceIPs`): X-Forwarded-For, X-Real-Ip, the
- * peer. A client controls the headers, but the last address is always the peer's. Peers on a Unix socket have no address; then there are
- * none at all.
+ * The addresses that a request comes from, in the API server's order (apimachinery `net.SourceIPs`): X-Forwarded-For, X-Real-Ip, the peer.
+ * A client controls the headers, but the last address is always the peer's. A peer on a Unix socket has no address; then the result is
+ * undefined.
  */
 export function sourceIPs(
   rawHeaders: RawHeaders,
@@ -118,10 +123,10 @@ export function sourceIPs(
   return addresses;
 }
 
-/** The address without spaces and without the IPv6 form of an IPv4 address; undefined for other texts. */
+/** The address without spaces and without the IPv6 form of an IPv4 address; undefined if the string is not an address. */
 function ipOf(text: string | undefined): string | undefined {
   const address = (text ?? '').trim();
-  // Faster than isIP for a list of nothing but commas.
+  // // This is faster than isIP for a list that contains only commas.
   if (address === '' || isIP(address) === 0) return undefined;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
@@ -129,7 +134,7 @@ function ipOf(text: string | undefined): string | undefined {
 /** The Audit-IDs that the proxy accepts from clients. */
 const auditId = /^[\w.:-]{1,128}$/;
 
-/** The request's own Audit-ID, from a client or another proxy, if it is acceptable; the API server takes it too. */
+/** The request's own Audit-ID, from a client or another proxy, if it is acceptable. The API server uses the same ID. */
 export function ownAuditId(rawHeaders: RawHeaders): string | undefined {
   const value = fieldValue(rawHeaders, 'audit-id');
   return value !== undefined && auditId.test(value) ? value : undefined;

@@ -9,11 +9,11 @@ const truncateFile = promisify(ftruncate);
 const renameFile = promisify(rename);
 const writeFile = promisify(write);
 
-/** The path of the file, and when it is full. */
+/** The path of the file, and its limits. */
 export interface AuditFileOptions {
   /** `-` is standard output, which is never rotated or reopened. */
   readonly path: string;
-  /** The most bytes of a file, after which another file begins; 0 for no limit. */
+  /** Maximum size of a file in bytes, after which another file begins; 0 for no limit. */
   readonly maxSize: number;
   /** How many full files are kept; 0 keeps all. */
   readonly maxBackups: number;
@@ -38,7 +38,7 @@ export class AuditFile {
   /** A rotation or reopening failed; it will be tried again. */
   readonly #onFailure: (error: Error) => void;
   #fd: number;
-  /** Whether it can be renamed and truncated: it is no device and no pipe. */
+  /** Whether the file can be renamed and truncated, which a device or a pipe cannot. */
   #isRegular = false;
   #size = 0;
   /** Whether the next bytes continue the last line of the file. */
@@ -65,7 +65,7 @@ export class AuditFile {
     return file;
   }
 
-  /** Somebody has renamed the file: the next lines go to the file that has the name then. */
+  /** Call this after the file was renamed: before the next lines are written, the file is opened again by its path. */
   reopen(): void {
     this.#wantsReopen = this.#options.path !== '-';
     this.#changeAt = 0;
@@ -124,7 +124,7 @@ export class AuditFile {
     return maxSize > 0 && this.#isRegular && this.#size > 0 && this.#size + more > maxSize;
   }
 
-  /** Changes to another file. If that fails, this file grows on, so that no line is lost. */
+  /** Changes to another file. If that fails, lines are still written to the old file, so that none is lost. */
   async #change(more: number): Promise<void> {
     try {
       if (!this.#wantsReopen) await this.#rotate(more);
@@ -140,7 +140,7 @@ export class AuditFile {
 
   async #rotate(more: number): Promise<void> {
     const { path, maxBackups } = this.#options;
-    // Somebody may have truncated it meanwhile.
+    // // Another program may have truncated the file in the meantime.
     await this.#readStats();
     if (!this.#isFull(more)) return;
     const time = Math.max(Date.now(), this.#lastBackup + 1);

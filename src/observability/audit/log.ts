@@ -9,11 +9,11 @@ export interface AuditSink {
   write(lines: string): void;
 }
 
-/** The most milliseconds that a line waits for others. */
+/** Maximum milliseconds that a line waits to be written together with others. */
 const maxWait = 10;
-/** The most milliseconds to wait at the end for requests that all ended at once. */
+/** Maximum milliseconds to wait at the end, for requests that all ended at once. */
 const maxUnsettled = 500;
-/** So many characters are written without waiting. */
+/** Once this many characters wait, they are written immediately. */
 const maxBatch = 64 * 1024;
 
 /** Turns events into lines, and writes several at a time. */

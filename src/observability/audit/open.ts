@@ -17,14 +17,14 @@ export interface OpenAuditLog {
   readonly log: AuditLog;
   /** Writes whole lines of another process. */
   take(lines: string): void;
-  /** Somebody has renamed the file: lines from now on go to the file that has the name now. */
+  /** Call this after the file was renamed: further lines go to a file that is opened by its path again. */
   reopen(): void;
   /** Writes the last lines, also those of requests that are ending. */
   close(): Promise<void>;
 }
 
 const megabyte = 1024 * 1024;
-/** Milliseconds between two lines in the program's log about the same problem. */
+/** Minimum milliseconds between two lines in the program's log about the same problem. */
 const quiet = 30_000;
 
 /** Opens the audit log. Rejects with the system's error if the file cannot be opened. */
@@ -66,11 +66,11 @@ function report(metrics: AuditMetrics, logger: Logger): AuditWriterEvents {
       const now = performance.now();
       if (now - failureLoggedAt < quiet) return;
       failureLoggedAt = now;
-      logger.error({ err }, 'audit log cannot be written; it is tried again every second');
+      logger.error({ err }, 'cannot write the audit log; trying again every second');
     },
     recovered() {
       failureLoggedAt = -quiet;
-      logger.info({ dropped }, 'audit log is written again');
+      logger.info({ dropped }, 'the audit log can be written again');
       dropped = 0;
     },
     dropped(events) {
@@ -79,7 +79,7 @@ function report(metrics: AuditMetrics, logger: Logger): AuditWriterEvents {
       const now = performance.now();
       if (now - dropsLoggedAt < quiet) return;
       dropsLoggedAt = now;
-      logger.error({ events }, 'audit events are lost, because the audit log cannot be written');
+      logger.error({ events }, 'audit events are lost because the audit log cannot be written');
     },
   };
 }

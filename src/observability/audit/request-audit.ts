@@ -18,7 +18,7 @@ import type { AuditLog } from './log.js';
 import { formatMicroTime, microTime } from './micro-time.js';
 import { loggableUri } from './request-uri.js';
 
-/** What an event says of a request; the caller may be known later. */
+/** What events say about a request. The caller may become known later. */
 export interface AuditedRequest {
   readonly raw: IncomingMessage;
   /** Target as sent. */
@@ -28,7 +28,7 @@ export interface AuditedRequest {
 
 /** Writes the events of one request: when it is over; if it is long-running, also when it came and when its answer began. */
 export class RequestAudit {
-  /** The same in all events of the request, also in the API server's, which gets it as Audit-ID. */
+  /** The ID in all events of the request. The API server gets it as Audit-ID and uses it in its own events too. */
   readonly id: string;
   readonly #log: Pick<AuditLog, 'begin' | 'append'>;
   readonly #request: AuditedRequest;
@@ -57,7 +57,10 @@ export class RequestAudit {
     this.#sourceIPs = sourceIPs(rawHeaders, socket.remoteAddress);
   }
 
-  /** The caller is known, or there is no authentication: writes the first event of a long-running request. Later calls do nothing. */
+  /**
+   * Call this when the caller is known, or when there is no authentication. The first call writes the first event of a long-running
+   * request; later calls do nothing.
+   */
   received(): void {
     if (this.#isReceived || !this.#longRunning) return;
     this.#isReceived = true;
@@ -74,19 +77,19 @@ export class RequestAudit {
     this.#annotations = { ...this.#annotations, [key]: value };
   }
 
-  /** The head of a long-running request's answer is out, or its connection was switched to another protocol. */
+  /** The head of a long-running request's answer was sent, or its connection was switched to another protocol. */
   started(code: number): void {
     this.received();
     this.#log.append(this.#event('ResponseStarted', microTime(), code));
   }
 
-  /** The request is over; code 0 is no answer. */
+  /** The request has ended; code 0 means that there was no answer. */
   completed(code: number, failure: Error | undefined): void {
     this.received();
     this.#log.append(this.#event('ResponseComplete', microTime(), code, failure));
   }
 
-  /** One shape for every event; undefined fields are not written. */
+  /** All events have the same properties. JSON leaves out those that are undefined. */
   #event(stage: AuditStage, time: number, code?: number, failure?: Error): AuditEvent {
     const { raw, originalUrl, caller } = this.#request;
     const user = auditUser(caller);

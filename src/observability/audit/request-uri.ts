@@ -7,8 +7,8 @@ const percent = 0x25;
 const hexDigits = '0123456789ABCDEF';
 
 /**
- * The request target for a log that other people read: bytes that no URL has are percent-encoded, and the values of parameters with a
- * secret name are `REDACTED`. A target that is no path (`http://user:password@host/`) becomes empty. Takes linear time.
+ * The request target for a log that other people read: bytes that a URL cannot contain are percent-encoded, and the values of parameters
+ * with a secret name are `REDACTED`. A target that is not a path (`http://user:password@host/`) becomes empty. Takes linear time.
  */
 export function loggableUri(target: string): string {
   if (target.charCodeAt(0) !== 0x2f) return '';
@@ -20,7 +20,7 @@ export function loggableUri(target: string): string {
   return `${uri.slice(0, mark + 1)}${withoutSecrets(query)}`;
 }
 
-/** A pair ends at every character that some program treats as its end; its name ends at the first equals sign. */
+/** A pair ends at every character that some program treats as its end. Its name ends at the first equals sign. */
 function withoutSecrets(query: string): string {
   let masked = '';
   let copied = 0;

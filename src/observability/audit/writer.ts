@@ -2,23 +2,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AuditFile, type AuditFileOptions } from './file.js';
 import type { AuditSink } from './log.js';
 
-/** What happens to the lines, for log and metrics. */
+/** Events about the lines, for the program's log and metrics. */
 export interface AuditWriterEvents {
   /** Writing, rotating or reopening the file failed. */
   failed(error: Error): void;
   /** Writing works again. */
   recovered(): void;
-  /** So many lines were lost. */
+  /** This many lines were lost. */
   dropped(lines: number): void;
 }
 
-/** The most bytes that wait for a file which cannot be written; further lines are dropped. */
+/** Maximum bytes that wait while the file cannot be written; further lines are dropped. */
 const maxWaiting = 16 * 1024 * 1024;
 /** Milliseconds before a failed write is tried again. */
 const retryInterval = 1000;
-/** The same for a full pipe, which is no failure. */
+/** Milliseconds before a write to a full pipe is tried again. A full pipe is not a failure. */
 const busyInterval = 10;
-/** Milliseconds that the reader of a pipe may take when the program ends. */
+/** Milliseconds that the reader of a full pipe has to make room when the program ends. */
 const maxBusyAtEnd = 2000;
 
 /** Writes lines to a file in the background. While the file cannot be written, it keeps a bounded number of bytes. */
@@ -30,7 +30,7 @@ export class AuditWriter implements AuditSink {
   #isFailing = false;
   #working: Promise<void> | undefined;
   #wake = new AbortController();
-  /** The time when closing must be over; undefined until `close` is called. */
+  /** When closing must end, in milliseconds since 1970; undefined until `close` is called. */
   #closeBy: number | undefined;
 
   private constructor(file: AuditFile, events: AuditWriterEvents) {
@@ -54,7 +54,7 @@ export class AuditWriter implements AuditSink {
     this.#work();
   }
 
-  /** Lines from now on go to the file that has the name now. */
+  /** Call this after the file was renamed: further lines go to a file that is opened by its path again. */
   reopen(): void {
     this.#file.reopen();
     this.#waiting.push(Buffer.alloc(0));

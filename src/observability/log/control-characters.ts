@@ -12,7 +12,7 @@ export function escapeControls(json: string): string {
   return json.replace(rawOnly, unicodeEscape);
 }
 
-/** JSON whose texts contain the escape of each such character (and of C0) instead of the character: they are safe to print once parsed. */
+/** JSON in which each such character (and each of C0) in a string is replaced by its escape: the strings are safe to print once parsed. */
 export function spellOutControls(json: string): string {
   return json.replace(rawOrEscape, found => {
     if (found.length === 1) return `\\${unicodeEscape(found)}`;

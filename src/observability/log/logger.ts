@@ -2,22 +2,22 @@ import pino from 'pino';
 import { escapeControls } from './control-characters.js';
 import { prettyLine } from './pretty-line.js';
 
-/** The program's log; pino's interface is used as it is. */
+/** The program's log, which is a pino logger. */
 export type Logger = pino.Logger;
 
 /** The options of the log. */
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
-  /** Several processes write to the same file: lines stay whole, and a worker's lines have its number. */
+  /** Set if several processes write to the same file. Lines then stay whole, and a worker's lines contain its number. */
   readonly shared?: { readonly worker?: number };
   /** File descriptor to write to; stderr unless a test says otherwise. */
   readonly fd?: number;
 }
 
 /**
- * A logger that writes one line an event. A line has the fields that the caller names, never whole requests, headers or options.
- * An error becomes its type, message and code, and those of its causes. No text in a line can begin a new line or control a terminal.
+ * A logger that writes one line for each event. A line has the fields that the caller names, never whole requests, headers or options. An
+ * error becomes its type, message and code, and those of its causes. No value in a line can begin a new line or control a terminal.
  */
 export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): Logger {
   const destination =
@@ -35,8 +35,8 @@ function createPretty(fd: number): pino.DestinationStream {
 }
 
 /**
- * Writes the lines that wait, and returns when they are written: for the end of the process. It cannot wait for a write that has
- * begun; where there is time, `logger.flush` does, and keeps the order.
+ * Writes the waiting lines, and returns when they are written. Use it when the process ends. It cannot wait for a write that has begun. If
+ * there is time, use `logger.flush`, which waits and keeps the order.
  */
 export function flushSync(logger: Logger): void {
   const stream = (logger as unknown as Record<symbol, unknown>)[pino.symbols.streamSym];
@@ -119,7 +119,7 @@ export function flushed(logger: Logger): Promise<void> {
   });
 }
 
-/** An error in a log line; only an unexpected one has its stack. */
+/** An error in a log line. Only unexpected errors have a stack. */
 interface ErrorDescription {
   readonly type: string;
   readonly message: string;

@@ -1,6 +1,6 @@
 import { spellOutControls } from './control-characters.js';
 
-/** The fields of a pino log line, or those that are still to be printed. */
+/** The fields of a pino log line, or those that remain to be printed. */
 type Fields = Readonly<Record<string, unknown>>;
 
 const levels: Readonly<Record<number, string>> = {
@@ -13,8 +13,8 @@ const levels: Readonly<Record<number, string>> = {
 };
 
 /**
- * Turns a JSON line of the log into one line for people: time, level, event. For a request this is a summary that fits on a terminal.
- * No text in it can begin a new line or control the terminal.
+ * Turns a JSON line of the log into one line for people: time, level, event. For a request this is a summary that fits on a terminal. No
+ * value in it can begin a new line or control the terminal.
  */
 export function prettyLine(json: string): string {
   const { level, time, worker, msg, err, ...rest } = JSON.parse(spellOutControls(json)) as Fields;
@@ -25,7 +25,7 @@ export function prettyLine(json: string): string {
   return `[${clock(Number(time))}] ${name}${from}: ${what}${errorOf(err, ': ')}\n`;
 }
 
-/** `GET /api/v1/pods 200, 3.2 ms, 1.5 kB, alice`; `open` in the place of duration and bytes while the request goes on. */
+/** `GET /api/v1/pods 200, 3.2 ms, 1.5 kB, alice`. While the request is open, `open` replaces duration and bytes. */
 function summaryOf({ method, path, code, durationMs, bytes, user, endedBy }: Fields): string {
   const parts = [`${method} ${path} ${code === 0 ? 'no answer' : code}`];
   if (durationMs === undefined) parts.push('open');
@@ -39,7 +39,7 @@ function pairsOf(fields: Fields): string[] {
   return Object.entries(fields).map(([key, value]) => `${key}=${word(value)}`);
 }
 
-/** A simple text as it is, others in quotes; other values as JSON. Control characters are escaped already. */
+/** A simple string as it is, another string in quotes, and any other value as JSON. Control characters are already escaped. */
 function word(value: unknown): string {
   if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return value;
   return typeof value === 'string' ? `"${value.replaceAll('"', '\\"')}"` : JSON.stringify(value);
@@ -65,7 +65,7 @@ function clock(time: number): string {
   return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
-/** Three digits and a unit. */
+/** Three significant digits and a unit. */
 function duration(milliseconds: number): string {
   if (milliseconds < 1_000) return `${Number(milliseconds.toPrecision(3))} ms`;
   const seconds = milliseconds / 1_000;

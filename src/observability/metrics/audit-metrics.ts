@@ -6,26 +6,26 @@ export interface AuditMetrics {
   recorded(): void;
   /** Writing, rotating or reopening the file failed; the log tries again. */
   failed(): void;
-  /** How many events were lost, because too many waited for the file. */
+  /** How many events were lost because too many waited for the file. */
   dropped(events: number): void;
 }
 
-/** Adds the metrics to a registry, at 0 from the start. */
+/** Adds the metrics to a registry. They start at 0. */
 export function createAuditMetrics(registry: Registry): AuditMetrics {
   const registers = [registry];
   const events = new Counter({
     name: 'kube_api_proxy_audit_events_total',
-    help: 'Events for the audit log, those that were dropped among them.',
+    help: 'Events for the audit log, including dropped ones.',
     registers,
   });
   const errors = new Counter({
     name: 'kube_api_proxy_audit_errors_total',
-    help: 'Times that the audit log could not be written, rotated or opened again; it is tried again every second.',
+    help: 'Failed attempts to write, rotate or reopen the audit log; the proxy tries again every second.',
     registers,
   });
   const dropped = new Counter({
     name: 'kube_api_proxy_audit_dropped_events_total',
-    help: 'Events that are missing in the audit log, because it could not be written for too long.',
+    help: 'Events that are missing in the audit log because it could not be written for too long.',
     registers,
   });
   return {

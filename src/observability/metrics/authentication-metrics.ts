@@ -2,25 +2,25 @@ import { Counter, type Registry } from 'prom-client';
 import { Histogram } from './histogram.js';
 
 const results = ['success', 'failure', 'error'] as const;
-/** `error` when the method could not decide. */
+/** `error` means that the method could not decide. */
 type AuthenticationResult = (typeof results)[number];
 
 /** The metrics of callers' authentication. */
 export interface AuthenticationMetrics {
-  /** @param method The method that knew the credential; `none` if no method did. */
+  /** @param method The method that recognized the credential; `none` if no method did. */
   attempted(method: string, result: AuthenticationResult): void;
-  /** A token was looked up in the cache of verdicts. */
+  /** A token was looked up in the cache of earlier results. */
   cacheAsked(isHit: boolean): void;
-  /** A TokenReview took so many seconds. */
+  /** A TokenReview took this many seconds. */
   reviewed(seconds: number): void;
-  /** The file of --token-auth-file changed and was read; whether it can be used. */
+  /** The changed file of --token-auth-file was read, and could be used or not. */
   tokenFileReloaded(isUsable: boolean): void;
 }
 
 /**
- * Adds the metrics to a registry, at 0 from the start.
+ * Adds the metrics to a registry. They start at 0.
  *
- * @param names Those of the methods.
+ * @param names The names of the methods.
  */
 export function createAuthenticationMetrics(
   registry: Registry,
@@ -30,27 +30,27 @@ export function createAuthenticationMetrics(
   const registers = [registry];
   const attempts = new Counter({
     name: 'kube_api_proxy_authentication_attempts_total',
-    help: 'Requests whose caller was asked for, by the method that knew the credential and what came of it.',
+    help: 'Requests whose caller was authenticated or not, by the method that recognized the credential and the result.',
     labelNames: ['method', 'result'],
     registers,
   });
   const cache = new Counter({
     name: 'kube_api_proxy_authentication_token_cache_requests_total',
-    help: 'Tokens that were looked up among those that OpenID Connect or the API server judged lately.',
+    help: 'Tokens that were looked up in the cache of recent OpenID Connect and TokenReview results.',
     labelNames: ['status'],
     registers,
   });
   const reviews = new Histogram({
     name: 'kube_api_proxy_token_review_duration_seconds',
-    help: 'Time that the API server took for a TokenReview of a caller.',
+    help: 'Time that the API server took to review the token of a caller (TokenReview).',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registry,
   }).labels({});
   const reloads = new Counter({
     name: 'kube_api_proxy_token_auth_file_reloads_total',
-    help: 'Times that the changed file of --token-auth-file was read, by whether it could be used.',
+    help: 'Reads of the changed file of --token-auth-file, by whether it could be used.',
     labelNames: ['result'],
-    // Each process reads it; the metric counts that once.
+    // // Each process reads the file; the metric counts one read for all of them.
     aggregator: 'first',
     registers,
   });

@@ -1,6 +1,6 @@
 import type { Counter } from 'prom-client';
 
-/** Adds up values between two scrapes, because adding to one of prom-client's counters takes ten times as long as adding to a number. */
+/** Adds up values between two scrapes, because adding to a counter of prom-client takes ten times as long as adding to a number. */
 export class BatchedCounter {
   readonly #counter: Counter.Internal;
   #sum = 0;

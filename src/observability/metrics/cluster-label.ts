@@ -1,8 +1,8 @@
-/** The label `cluster`, which metrics have where more than one API server is served. */
+/** The label `cluster`. Metrics have it if the proxy serves more than one API server. */
 export interface ClusterLabel {
-  /** Its name, or none. */
+  /** The name of the label; empty if metrics do not have it. */
   readonly names: readonly string[];
-  /** The label of one cluster: its value is the name of a context, never what a client made up. */
+  /** The label of one cluster. Its value is the name of a context, never a string that a client made up. */
   of(cluster: string): Readonly<Record<string, string>>;
 }
 

@@ -1,27 +1,27 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ClusterLabel } from './cluster-label.js';
 
-/** What is counted and measured of one cluster's credentials. */
+/** The metrics of one cluster's credentials. */
 export interface CredentialMetrics {
-  /** A source got another credential, or failed to. */
+  /** A source got another credential, or failed to get one. */
   refreshed(source: string, result: 'success' | 'failure'): void;
   /** The API server answered 401 to a request with the proxy's own credential. */
   unauthorized(): void;
-  /** When the credential in use expires; undefined, if that is not known, removes the sample. */
+  /** Sets when the credential in use expires. Undefined means that this is not known, and removes the sample. */
   expires(source: string, at: Date | undefined): void;
-  /** When the client certificate in use expires; undefined, if there is none, removes the sample. */
+  /** Sets when the client certificate in use expires. Undefined means that there is none, and removes the sample. */
   clientCertificateExpires(at: Date | undefined): void;
 }
 
 /** The metrics of all clusters' credentials. */
 export interface AllCredentialMetrics {
-  /** Those of one cluster; the counters whose labels are known are at 0 from then on. */
+  /** The metrics of one cluster. From this call on, its counters whose labels are known are at 0. */
   ofCluster(cluster: string): CredentialMetrics;
   /** Changed files of the configuration were read, and could be used or not. */
   reloaded(isUsable: boolean): void;
 }
 
-/** Adds the metrics of credentials, and of the configuration that they come from, to a registry. */
+/** Adds the metrics of credentials to a registry, and those of the configuration that they come from. */
 export function createCredentialMetrics(
   registry: Registry,
   clusterLabel: ClusterLabel,
@@ -29,19 +29,19 @@ export function createCredentialMetrics(
   const registers = [registry];
   const refreshes = new Counter({
     name: 'kube_api_proxy_credential_refreshes_total',
-    help: 'Times that an exec plugin or an OpenID Connect issuer was asked for another credential.',
+    help: 'Attempts to get another credential from an exec plugin or an OpenID Connect issuer.',
     labelNames: [...clusterLabel.names, 'source', 'result'],
     registers,
   });
   const unauthorized = new Counter({
     name: 'kube_api_proxy_upstream_unauthorized_total',
-    help: "Requests with the proxy's own credential that the API server answered 401; proxy subresources do not count.",
+    help: "Requests with the proxy's own credential that the API server answered with 401; proxy subresources do not count.",
     labelNames: clusterLabel.names,
     registers,
   });
   const expiration = new Gauge({
     name: 'kube_api_proxy_credential_expiration_timestamp_seconds',
-    help: 'When the credential in use expires, in seconds since 1970; no sample when that is not known.',
+    help: 'When the credential in use expires, in seconds since 1970; no sample if that is not known.',
     labelNames: [...clusterLabel.names, 'source'],
     aggregator: 'first',
     registers,
@@ -55,13 +55,13 @@ export function createCredentialMetrics(
   });
   const reloads = new Counter({
     name: 'kube_api_proxy_config_reloads_total',
-    help: 'Times that changed files of the configuration were read, by whether they could be used.',
+    help: 'Reads of changed configuration files, by whether they could be used.',
     labelNames: ['result'],
     registers,
   });
   const lastReload = new Gauge({
     name: 'kube_api_proxy_config_last_reload_successful',
-    help: 'Whether the files of the configuration could be used when they were last read: 1 or 0.',
+    help: 'Whether the configuration files could be used when they were last read: 1 or 0.',
     aggregator: 'first',
     registers,
   });

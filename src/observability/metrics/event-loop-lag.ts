@@ -2,8 +2,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Gauge, type Registry } from 'prom-client';
 
 /**
- * Milliseconds between two samples. Each sample wakes an idle process: at prom-client's 10 ms that took 3.7 ms of CPU a second, as
- * much as 600 watch events.
+ * Milliseconds between two samples. Each sample wakes an idle process: at prom-client's 10 ms that took 3.7 ms of CPU a second, as much as
+ * 600 watch events.
  */
 const period = 50;
 const nanosecond = 1e-9;
@@ -12,8 +12,8 @@ const nanosecond = 1e-9;
 export const unread = 2 ** 31 - 1;
 
 /**
- * Replaces prom-client's metrics of these names by the seconds that timers were late since the last scrape. prom-client's values
- * contain the time between two samples, and so are not 0 without any lag.
+ * Replaces prom-client's metrics of these names with the seconds by which timers were late since the last scrape. prom-client's values
+ * include the time between two samples, so they are not 0 when there is no lag.
  */
 export function replaceEventLoopLag(registry: Registry): void {
   const samples = monitorEventLoopDelay({ resolution: period });

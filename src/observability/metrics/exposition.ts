@@ -6,7 +6,7 @@ export interface Rendered {
   readonly text: string;
 }
 
-/** What answers scrapes. */
+/** A source of metrics for scrapes. */
 export interface Exposition {
   /** All metrics, in the format that an Accept header asks for: OpenMetrics 1.0, or else Prometheus' text format 0.0.4. */
   render(accept: string): Promise<Rendered>;

@@ -5,7 +5,7 @@ export interface HistogramOptions<L extends string> {
   readonly name: string;
   readonly help: string;
   readonly labelNames?: readonly L[];
-  /** Upper bounds, in ascending order; the last one, of all values, is added. */
+  /** Upper bounds in ascending order. The bucket `+Inf` is added. */
   readonly buckets: readonly number[];
   readonly registry: Registry;
 }
@@ -26,8 +26,8 @@ interface HistogramValue {
 }
 
 /**
- * A histogram for prom-client's registries with the same output as prom-client's own. That one builds a string of the labels for each
- * value, to find their series; this was 4 % of the CPU time of a small GET.
+ * A histogram for prom-client's registries, with the same output as prom-client's own. prom-client's builds a string from the labels of
+ * each value, to find their series; this was 4 % of the CPU time of a small GET.
  */
 export class Histogram<L extends string = never> {
   readonly type = 'histogram';
@@ -46,10 +46,7 @@ export class Histogram<L extends string = never> {
     registry.registerMetric(this as unknown as Metric);
   }
 
-  /**
-   * The series of these labels; callers keep it. A scrape shows it from its first value on, or from the start if there are no
-   * labels.
-   */
+  /** The series with these labels; callers keep it. A scrape shows it once it has a value, or from the start if there are no labels. */
   labels(labels: Readonly<Record<L, string>>): Observer {
     const series = new Series(labels, this.#buckets, this.#shown);
     if (this.labelNames.length === 0) series.show();
@@ -68,7 +65,7 @@ class Series implements Observer {
   readonly #buckets: readonly number[];
   readonly #shown: Series[];
   #isShown = false;
-  /** How many values each bucket is the first to hold; the last bucket has no bound. */
+  /** The number of values in each bucket, counted in the smallest bucket that holds the value. The last bucket has no bound. */
   readonly #counts: number[];
   #count = 0;
   #sum = 0;

@@ -1,16 +1,16 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 const abuseReasons = ['resets', 'controls'] as const;
-/** Of which there were too many on an HTTP/2 connection: streams that were reset, or PING and SETTINGS frames. */
+/** What a client sent too often on an HTTP/2 connection: resets of streams, or control frames (PING and SETTINGS). */
 export type AbuseReason = (typeof abuseReasons)[number];
 
 /** The metrics of the TLS listener. */
 export interface ListenerMetrics {
-  /** When the listener's certificate expires. */
+  /** Sets when the listener's certificate expires. */
   certificateExpires(at: Date): void;
-  /** Changed files were read; whether they can be used. */
+  /** Changed files were read, and could be used or not. */
   reloaded(isUsable: boolean): void;
-  /** An HTTP/2 connection was ended because of what its client did. */
+  /** The proxy ended an HTTP/2 connection because its client sent too many of these. */
   http2Abused(reason: AbuseReason): void;
 }
 
@@ -25,15 +25,15 @@ export function createListenerMetrics(registry: Registry): ListenerMetrics {
   });
   const reloads = new Counter({
     name: 'kube_api_proxy_tls_reloads_total',
-    help: 'Times that changed files of the TLS listener were read, by whether they could be used.',
+    help: 'Reads of changed files of the TLS listener, by whether they could be used.',
     labelNames: ['result'],
-    // Each process reads them; the metric counts that once.
+    // // Each process reads the files; the metric counts one read for all of them.
     aggregator: 'first',
     registers,
   });
   const abuses = new Counter({
     name: 'kube_api_proxy_http2_abuses_total',
-    help: 'HTTP/2 connections that were ended because of what their clients did: resets or controls (PING, SETTINGS) past any use.',
+    help: 'HTTP/2 connections that the proxy ended because their clients sent too many resets or controls (PING, SETTINGS).',
     labelNames: ['reason'],
     registers,
   });

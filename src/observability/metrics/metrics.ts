@@ -16,12 +16,12 @@ import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.js';
 /** The proxy's own metrics. */
 export interface Metrics extends Exposition {
   /**
-   * What is counted of one cluster's requests and credentials. To be called once for each name.
+   * The metrics of one cluster's requests and credentials. Call this once for each name.
    *
    * @param name A context's name; empty for requests that go to no API server.
    */
   ofCluster(name: string, knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>): ClusterMetrics;
-  /** A request was rejected before anybody knew where it goes. */
+  /** A request was rejected before its cluster was known. */
   rejected(reason: string): void;
   /** Changed files of the configuration were read, and could be used or not. */
   reloaded(isUsable: boolean): void;
@@ -43,17 +43,17 @@ export interface Metrics extends Exposition {
   descriptions(): MetricDescription[];
 }
 
-/** What is counted and measured of one cluster. */
+/** The metrics of one cluster. */
 export interface ClusterMetrics {
   readonly requestStarted: StartRequest;
-  /** A guard did not let a request pass. */
+  /** A guard rejected a request. */
   rejected(reason: string): void;
   /** A request failed on the way to the API server or back. */
   upstreamError(reason: string): void;
   readonly credentials: CredentialMetrics;
 }
 
-/** Requests that count towards a limit now, and the number of users for whom the proxy remembers something. */
+/** The requests that count towards a limit now, and the number of users for whom the proxy keeps state. */
 export interface SharesInUse {
   readonly inflight: number;
   readonly longrunning: number;
@@ -68,24 +68,24 @@ export interface MetricDescription {
   readonly labelNames: readonly string[];
 }
 
-/** The parts of the program that the metrics ask, and the values of labels. */
+/** The parts of the program that the metrics read, and the values of labels. */
 export interface MetricsOptions {
   /** The program's version and Node's, without a leading `v`. */
   readonly version: string;
   readonly nodeVersion: string;
-  /** Why a guard may not let a request pass: the values of a label. */
+  /** Why a guard may reject a request: the values of the label `reason`. */
   readonly rejectionReasons: readonly string[];
-  /** What can go wrong on the way to the API server: the values of a label. */
+  /** What can go wrong on the way to the API server: the values of the label `reason`. */
   readonly upstreamErrorReasons: readonly string[];
   /** Names of the methods that authenticate callers. */
   readonly authenticationMethods: readonly string[];
-  /** Whether samples say which cluster they are about: `withClusterLabel` where there are several. */
+  /** Whether samples say which cluster they are about: `withClusterLabel` if there are several. */
   readonly clusterLabel: ClusterLabel;
-  /** Asked at every scrape. */
+  /** Called at every scrape. */
   readonly connections: () => ReadonlyMap<string, ConnectionCounts>;
-  /** Asked at every scrape. */
+  /** Called at every scrape. */
   readonly shares: () => SharesInUse;
-  /** Whether each check of readyz passes; asked at every scrape. */
+  /** Whether each check of readyz passes; called at every scrape. */
   readonly readiness: () => Promise<ReadonlyMap<string, boolean>>;
 }
 
@@ -99,7 +99,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const requestMetrics = createRequestMetrics(registry, clusterLabel);
   new Gauge({
     name: 'kube_api_proxy_places_in_use',
-    help: 'Requests that count towards --max-requests-inflight and --max-longrunning-requests now; refused ones never do.',
+    help: 'Requests that count towards --max-requests-inflight and --max-longrunning-requests now; rejected requests never count.',
     labelNames: ['kind'],
     registers,
     collect() {
@@ -110,7 +110,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   });
   new Gauge({
     name: 'kube_api_proxy_users',
-    help: 'Users with requests or with a rate that count towards a limit of their own now; 0 without such limits.',
+    help: 'Users whose requests or rate count towards a limit of their own now; 0 without such limits.',
     registers,
     collect() {
       this.set(options.shares().users);
@@ -118,7 +118,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   });
   const rejections = new Counter({
     name: 'kube_api_proxy_rejected_requests_total',
-    help: 'Requests that the proxy refused by itself, by the rule that refused them.',
+    help: 'Requests that the proxy rejected itself, by the rule that rejected them.',
     labelNames: [...clusterLabel.names, 'reason'],
     registers,
   });
@@ -137,7 +137,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }).set({ version: options.version, node_version: options.nodeVersion }, 1);
   new Gauge({
     name: 'kube_api_proxy_ready',
-    help: 'Result of the last completed run of a check of readyz: 1 if it passed, else 0.',
+    help: 'Result of the last completed run of each check of readyz: 1 if it passed, else 0.',
     labelNames: ['check'],
     aggregator: 'first',
     registers,
@@ -149,7 +149,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const credentials = createCredentialMetrics(registry, clusterLabel);
   const createClusterMetrics: Metrics['ofCluster'] = (name, knownResources) => {
     const labels = clusterLabel.of(name);
-    // At 0 from the start: rate() and increase() do not see a counter's first appearance.
+    // // Each series starts at 0: rate() and increase() do not see a counter's first appearance.
     for (const reason of options.rejectionReasons) rejections.inc({ ...labels, reason }, 0);
     for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ ...labels, reason }, 0);
     return {
@@ -177,7 +177,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   };
 }
 
-/** prom-client's types leave out what its metrics are made with. */
+/** prom-client's types do not declare the name, help text and label names of a metric. */
 function describeMetric(metric: object): MetricDescription {
   const { name, help, labelNames } = metric as MetricDescription;
   return { name, help, labelNames, type: metric.constructor.name.toLowerCase() };

@@ -1,23 +1,23 @@
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { replaceEventLoopLag, unread } from './event-loop-lag.js';
 
-// Gauges with a counter's suffix, which Prometheus' naming rules (promtool check metrics) forbid; each is the sum of the
-// metric of the same name without the suffix, by type.
+// // Gauges with the suffix of a counter, which Prometheus' naming rules (promtool check metrics) forbid. Each is the sum, over all types,
+// of the metric of the same name without the suffix.
 const misnamed = [
   'nodejs_active_resources_total',
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
 ];
 
-/** Adds prom-client's metrics of the process, those of its event loop replaced, and sets how several processes' values become one. */
+/** Adds prom-client's metrics of the process, with our own for the event loop, and sets how the values of several processes become one. */
 export function addProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: unread });
   for (const name of misnamed) registry.removeSingleMetric(name);
   replaceEventLoopLag(registry);
   for (const metric of registry.getMetricsAsArray()) {
-    // prom-client leaves it out of a sum; that of the process which holds the workers stands for all.
+    // // prom-client leaves this metric out of a sum. The start of the primary process stands for all.
     if (metric.name === 'process_start_time_seconds') metric.aggregator = 'first';
-    // An average hides one process that is stuck among others that are idle.
+    // // An average would hide one process that is stuck among others that are idle.
     if (metric.aggregator === 'average') metric.aggregator = 'max';
   }
 }

@@ -34,8 +34,8 @@ const methodIndex: ReadonlyMap<string, number> = new Map(methods.map((method, in
 const nonResource: KnownResource = { group: '', version: '', resource: '', subresource: '', known: true };
 
 /**
- * Finds what `create` has made for a request's labels: one result for all requests with the same labels, so that only the first one
- * allocates. The verb is RequestInfo's; it is `connect` for exec, attach, portforward and proxy, and the lower-case method for
+ * Returns what `create` has made for a request's labels. All requests with the same labels share one result, so that only the first one
+ * allocates. The verb is that of RequestInfo; it is `connect` for exec, attach, portforward and proxy, and the lower-case method for
  * non-resource paths. Each unknown field is `other`, and an unknown resource starts a new discovery.
  */
 export function createRequestLabels<T>(

@@ -11,15 +11,15 @@ export interface RequestMetrics {
   /** Whether the API server would call the request long-running. */
   readonly longRunning: boolean;
   /**
-   * The request is over; later calls do nothing.
+   * The request has ended. Later calls do nothing.
    *
-   * @param code HTTP status code of the answer; 0 when there was none, as when the client left.
-   * @param seconds Since the request came; observed unless the request is long-running.
+   * @param code HTTP status code of the answer; 0 if there was none, for example because the client left.
+   * @param seconds Time since the request came; not observed if the request is long-running.
    */
   finished(code: number, seconds: number): void;
 }
 
-// apiserver_request_duration_seconds has these.
+// // The buckets of apiserver_request_duration_seconds.
 const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
@@ -27,7 +27,7 @@ const durationBuckets = [
 /** Begins the metrics of one request. */
 export type StartRequest = (info: RequestInfo) => RequestMetrics;
 
-/** Adds the metrics of requests to a registry; the function makes what begins the requests to one cluster. */
+/** Adds the metrics of requests to a registry. The returned function makes the `StartRequest` of one cluster. */
 export function createRequestMetrics(
   registry: Registry,
   clusterLabel: ClusterLabel,
@@ -37,7 +37,7 @@ export function createRequestMetrics(
   const counters: BatchedCounter[] = [];
   const requests = new Counter({
     name: 'kube_api_proxy_requests_total',
-    help: 'Requests that ended, by what they asked of the API server and the HTTP status code of the answer; code 0 is no answer.',
+    help: 'Requests that ended, by what they asked for and the HTTP status code of the answer; code 0 means no answer.',
     labelNames: [...labelNames, 'code'],
     registers,
     collect() {
@@ -46,7 +46,7 @@ export function createRequestMetrics(
   });
   const durations = new Histogram({
     name: 'kube_api_proxy_request_duration_seconds',
-    help: 'Time from the request to the end of its answer; long-running requests (watch, exec, logs, …) are not in it.',
+    help: 'Time from the request to the end of its answer, without long-running requests (watch, exec, logs, …).',
     labelNames,
     buckets: durationBuckets,
     registry,
@@ -60,7 +60,7 @@ export function createRequestMetrics(
   let inflight = 0;
   new Gauge({
     name: 'kube_api_proxy_inflight_requests',
-    help: 'Requests that are being served now, long-running ones not counted.',
+    help: 'Requests that are being served now, without long-running ones.',
     registers,
     collect() {
       this.set(inflight);

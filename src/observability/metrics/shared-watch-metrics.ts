@@ -1,25 +1,25 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { BatchedCounter } from './batched-counter.js';
 
-/** How a client came to its watch. */
+/** How a client got its watch. */
 const watchJoins = ['opened', 'ring', 'own', 'refused'] as const;
 /** Why a shared watch had to be opened again. */
 const watchLosses = ['ended', 'error'] as const;
 
 /** The metrics of watches that several clients share. */
 export interface SharedWatchMetrics {
-  /** A shared watch is being opened at the API server (1), or is over (-1). */
+  /** A shared watch is being opened at the API server (1), or has ended (-1). */
   watches(change: 1 | -1): void;
   /** A client has joined a shared watch (1), or left it (-1). */
   clients(change: 1 | -1): void;
   joined(how: (typeof watchJoins)[number]): void;
-  /** An event came from the API server. */
+  /** The API server sent an event. */
   received(): void;
-  /** So many events went to a client. */
+  /** This many events were sent to clients. */
   delivered(events: number): void;
-  /** A shared watch goes on after a loss. */
+  /** A shared watch continues after it was opened again. */
   resumed(loss: (typeof watchLosses)[number]): void;
-  /** A client was cut because it read too slowly. */
+  /** The watch of a client was cut off because the client read too slowly. */
   lagged(): void;
 }
 
@@ -28,17 +28,17 @@ export function createSharedWatchMetrics(registry: Registry): SharedWatchMetrics
   const registers = [registry];
   const watches = new Gauge({
     name: 'kube_api_proxy_shared_watches',
-    help: 'Watches at the API server that clients share.',
+    help: 'Open watches at the API server that clients share.',
     registers,
   });
   const clients = new Gauge({
     name: 'kube_api_proxy_shared_watch_clients',
-    help: 'Clients of shared watches.',
+    help: 'Clients of shared watches now.',
     registers,
   });
   const joins = new Counter({
     name: 'kube_api_proxy_shared_watch_joins_total',
-    help: 'Watches of clients, by where their events come from: a shared watch that they opened or joined (ring), or one of their own.',
+    help: 'Watches of clients, by where their events come from: a shared watch that they opened or joined (ring), or a watch of their own.',
     labelNames: ['how'],
     registers,
   });
@@ -54,13 +54,13 @@ export function createSharedWatchMetrics(registry: Registry): SharedWatchMetrics
   });
   const resumptions = new Counter({
     name: 'kube_api_proxy_shared_watch_resumptions_total',
-    help: 'Shared watches that went on after the API server had ended them (ended) or the connection had failed (error).',
+    help: 'Shared watches that were opened again after the API server had ended them (ended) or the connection had failed (error).',
     labelNames: ['reason'],
     registers,
   });
   const lagged = new Counter({
     name: 'kube_api_proxy_shared_watch_lagging_clients_total',
-    help: 'Clients of shared watches that were cut because they read too slowly.',
+    help: 'Clients of shared watches that were cut off because they read too slowly.',
     registers,
   });
   const received = new BatchedCounter(events.labels('in'));

@@ -10,14 +10,14 @@ interface SampledMetric {
 }
 
 /**
- * Several processes' metrics as one. Each metric's aggregator says how: the sum by default; with `first`, the value of the first
+ * Combines the metrics of several processes. Each metric's aggregator says how: the sum by default; with `first`, the value of the first
  * snapshot that has it.
  */
 export async function renderSum(snapshots: readonly Snapshot[], accept: string): Promise<Rendered> {
   return inFormat(await AggregatorRegistry.aggregate([...snapshots]).metrics(), accept);
 }
 
-/** What remains of processes that have ended: the sums of their counters and histograms. */
+/** The sums of the counters and histograms of processes that have ended. Their gauges are left out. */
 export function addCounters(snapshots: readonly Snapshot[]): Snapshot {
   const counters = snapshots.map(metrics =>
     metrics.filter(({ type }) => type === 'counter' || type === 'histogram'),

@@ -10,7 +10,7 @@ type Leg = 'plain' | 'upgrade';
 export const endReasons = ['client', 'upstream', 'shutdown', 'error'] as const;
 export type EndReason = (typeof endReasons)[number];
 
-/** Connections to the API server, by what they are doing. */
+/** The number of connections to the API server in each state. */
 export interface ConnectionCounts {
   readonly idle: number;
   readonly active: number;
@@ -19,14 +19,17 @@ export interface ConnectionCounts {
 
 /** The metrics of bytes and of connections to the API server. */
 export interface TrafficMetrics {
-  /** Bytes from and to a client, counted when its request ends; heads and framing included. */
+  /** Bytes from and to a client, including heads and framing; counted when the request ends. */
   transferred(leg: Leg, received: number, sent: number): void;
-  /** A connection to the API server was opened; milliseconds of TCP connect (with a proxy: its tunnel) and of the TLS handshake. */
+  /**
+   * A connection to the API server was opened. The arguments are the milliseconds of the TCP connect (through a proxy: with its tunnel) and
+   * of the TLS handshake.
+   */
   connected(connect: number, tls: number | undefined): void;
   /** Milliseconds from sending a request to the first byte of its answer. */
   firstByte(duration: number): void;
   longRunningEnded(reason: EndReason): void;
-  /** A connection was switched to this protocol: the Upgrade field of the 101. */
+  /** A connection was switched to this protocol, which the Upgrade field of the 101 names. */
   upgraded(protocol: string): void;
 }
 
@@ -35,7 +38,7 @@ const firstByteBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
 
-/** Adds the metrics to a registry. Every scrape asks for the `connections` of each cluster, by its name. */
+/** Adds the metrics to a registry. Each scrape calls `connections`, whose keys are the clusters' names. */
 export function createTrafficMetrics(
   registry: Registry,
   connections: () => ReadonlyMap<string, ConnectionCounts>,
@@ -44,7 +47,7 @@ export function createTrafficMetrics(
   const registers = [registry];
   const received = new Counter({
     name: 'kube_api_proxy_request_bytes_total',
-    help: 'Bytes received from clients, heads and framing included; counted when a request ends.',
+    help: 'Bytes received from clients, including heads and framing; counted when a request ends.',
     labelNames: ['leg'],
     registers,
     collect() {
@@ -54,7 +57,7 @@ export function createTrafficMetrics(
   });
   const sent = new Counter({
     name: 'kube_api_proxy_response_bytes_total',
-    help: 'Bytes sent to clients, heads and framing included; counted when a request ends.',
+    help: 'Bytes sent to clients, including heads and framing; counted when a request ends.',
     labelNames: ['leg'],
     registers,
     collect() {
@@ -64,7 +67,7 @@ export function createTrafficMetrics(
   });
   new Gauge({
     name: 'kube_api_proxy_upstream_connections',
-    help: 'Open connections to the API server: kept for the next request, with a request on them, or upgraded.',
+    help: 'Open connections to the API server: idle, serving a request, or upgraded.',
     labelNames: [...clusterLabel.names, 'state'],
     registers,
     collect() {
@@ -77,7 +80,7 @@ export function createTrafficMetrics(
   });
   const connectDurations = new Histogram({
     name: 'kube_api_proxy_upstream_connect_duration_seconds',
-    help: 'Time to open a connection to the API server: TCP (with a proxy: the tunnel through it), then TLS.',
+    help: 'Time to open a connection to the API server: TCP (through a proxy: with its tunnel), then TLS.',
     labelNames: ['phase'],
     buckets: latencyBuckets,
     registry,

@@ -1,12 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** The metrics of the processes that share the work. */
+/** The metrics of the worker processes. */
 export interface WorkerMetrics {
-  /** How many serve now; 1 until it is set, for a program with one process. */
+  /** Sets how many processes serve now. It is 1 until then, for a program with one process. */
   serving(count: number): void;
-  /** One died, and another one replaces it. */
+  /** A worker died, and another one replaces it. */
   restarted(): void;
-  /** How many did not answer this scrape. */
+  /** Sets how many workers did not answer this scrape. */
   unanswered(count: number): void;
   /** This process had an uncaught error. */
   uncaught(): void;
@@ -14,12 +14,12 @@ export interface WorkerMetrics {
 
 /** Adds the metrics to a registry. */
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
-  // Only the primary process knows how the workers are.
+  // // Only the primary process knows the state of the workers.
   const aggregator = 'first';
   const registers = [registry];
   const serving = new Gauge({
     name: 'kube_api_proxy_workers',
-    help: 'Processes that serve now.',
+    help: 'Processes that serve requests now.',
     aggregator,
     registers,
   });
@@ -30,13 +30,13 @@ export function createWorkerMetrics(registry: Registry): WorkerMetrics {
   });
   const unanswered = new Gauge({
     name: 'kube_api_proxy_workers_unanswered',
-    help: 'Workers that did not answer this scrape in time; their last known figures stand for them.',
+    help: 'Workers that did not answer this scrape in time; their last known values are used.',
     aggregator,
     registers,
   });
   const uncaught = new Counter({
     name: 'kube_api_proxy_uncaught_exceptions_total',
-    help: 'Uncaught errors; each is a bug of the program, and is in the log.',
+    help: 'Uncaught errors. Each is a bug of the program and is logged.',
     registers,
   });
   serving.set(1);

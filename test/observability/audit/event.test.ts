@@ -148,7 +148,7 @@ describe('the parts of an audit event', () => {
     assert.deepEqual(responseStatus(200, new Error('secret detail')), {
       metadata: {},
       status: 'Failure',
-      message: 'the connection broke off',
+      message: 'the connection ended before the answer was complete',
       code: 200,
     });
     const none = responseStatus(0, new StatusError(429, 'too many'));

@@ -32,7 +32,7 @@ export class Reachability {
     if (status === 401) throw new Error(`the API server at ${host} does not take the credentials (401)`);
     if (status === 400 || (status >= 300 && status < 400)) {
       const isPlain = endpoint?.config.server.protocol === 'http:';
-      const hint = isPlain ? '; does the server URL want https:// instead?' : '';
+      const hint = isPlain ? '; should the server URL begin with https:// instead?' : '';
       throw new Error(`what is at ${host} does not answer as an API server does (${status})${hint}`);
     }
     if (status >= 500) throw new Error(`the API server at ${host} answers ${status}`);

@@ -1,37 +1,39 @@
-/** Bytes that become text with less CPU time than two more writes take. */
+/** For up to this many bytes, conversion to a string takes less CPU time than two more writes. */
 const maxText = 8 * 1024;
 
-/** Somebody who keeps borrowed bytes. */
+/** A part that keeps borrowed bytes. */
 export interface BytesHolder {
-  /** Whether it still needs any of the bytes that it has kept. */
+  /** Whether it still needs any of the bytes that it keeps. */
   readonly holdsBytes: boolean;
 }
 
 /**
- * A part of a connection's read buffer, lent for one call. The next read overwrites it, so there is no way to the bytes themselves but
- * `keep`: it names the holder, and the buffer asks the holder before it reuses them. Nobody has to give anything back.
+ * A part of a connection's read buffer, lent for one call. The next read overwrites it. So the bytes themselves are available only through
+ * `keep`, which names the holder; the buffer asks the holder before it reuses them. No one has to return the bytes.
  */
 export interface BorrowedBytes {
   readonly length: number;
-  /** The bytes as text, a character a byte. */
+  /** The bytes as a string, one character per byte. */
   toLatin1(): string;
   /**
-   * The bytes as one chunk of HTTP/1.1 (RFC 9112, section 7.1): as text, a character a byte, or as bytes. Undefined for a part that is so long
-   * that Node's own framing, which copies nothing, costs less.
+   * The bytes as one chunk of HTTP/1.1 (RFC 9112, section 7.1): as a string with one character per byte, or as a buffer. Undefined for long
+   * parts, for which Node's own framing costs less, because it copies nothing.
    */
   toChunk(): string | Buffer | undefined;
-  /** The same bytes elsewhere, for a sink that keeps few of them, or keeps them long. */
+  /** A copy of the bytes, for a sink that keeps few of them, or keeps them for long. */
   copy(): Buffer;
-  /** The bytes themselves, without a copy. They stay as they are for as long as the holder says that it holds bytes. */
+  /** The bytes themselves, not copied. They are not overwritten as long as the holder holds bytes. */
   keep(holder: BytesHolder): Buffer;
 }
 
-/** The bytes that one connection lends, one part after the other: a single object, because a large list has thousands of parts. */
+/**
+ * The bytes that one connection lends, one part after another. It is one object for all parts, because a large list has thousands of them.
+ */
 export class LentBytes implements BorrowedBytes {
   readonly #onKeep: (holder: BytesHolder) => void;
   #bytes: Buffer | undefined;
 
-  /** @param onKeep Called when the bytes must outlive the call. */
+  /** @param onKeep Called when a holder keeps the bytes after the call. */
   constructor(onKeep: (holder: BytesHolder) => void) {
     this.#onKeep = onKeep;
   }
@@ -75,7 +77,7 @@ function lent(bytes: Buffer | undefined): Buffer {
   return bytes;
 }
 
-/** Lends bytes that are nobody's buffer: keeping them costs nothing. */
+/** Lends bytes that are not in a read buffer. Keeping them costs nothing. */
 export function ownBytes(bytes: Buffer): BorrowedBytes {
   return new LentBytes(() => {}).lend(bytes);
 }

@@ -1,12 +1,12 @@
 import type { BodySink, ResponseSink, RoundTrip } from './round-trip.js';
 
 /**
- * What stands between a sink and the round trip that a wrapper sends for it: a sink to the inside, a round trip to the outside. One
- * object is both, for every request has one of each wrapper.
+ * Base of a wrapper's trip: it stands between a sink and the inner round trip that the wrapper sends. It is the sink of the inner round
+ * trip, and a round trip for the outer caller. One object is both, because every request has one of each wrapper.
  */
 export class ForwardingTrip<Inner extends RoundTrip = RoundTrip> implements ResponseSink, RoundTrip {
   protected readonly sink: ResponseSink;
-  /** Undefined while nothing is under way. */
+  /** The inner round trip; undefined while there is none. */
   protected inner: Inner | undefined;
 
   constructor(sink: ResponseSink) {

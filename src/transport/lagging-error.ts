@@ -1,2 +1,2 @@
-/** A client reads more slowly than what it has asked for comes, and has been left behind: nothing that is written reaches it in time. */
+/** A client reads more slowly than its data comes. It is too far behind, so the proxy ends its stream. */
 export class LaggingError extends Error {}

@@ -2,10 +2,10 @@ import type { PooledTrip } from './retry-stale.js';
 import type { OutgoingRequest, ResponseSink } from './round-trip.js';
 
 /**
- * What a pool gives out for one request: an HTTP/1.1 connection, or a stream of an HTTP/2 connection. It is the request's round trip at
- * the same time, and returns to the pool by itself when that is over; then it is another request's, and `retryStale` lets go of it.
+ * What a pool provides for one request: an HTTP/1.1 connection, or a stream of an HTTP/2 connection. It is also the request's round trip.
+ * When the round trip is over, it returns to the pool by itself and may serve another request; `retryStale` drops it by then.
  */
 export interface Lease extends PooledTrip {
-  /** Sends a request that `refuseIllegal` has let pass. What comes of it, its failure included, goes to the sink, and later. */
+  /** Sends a request that has passed `refuseIllegal`. The sink gets the response or the error, always after this call. */
   send(request: OutgoingRequest, sink: ResponseSink): void;
 }

@@ -2,7 +2,7 @@ import type { Lease } from './lease.js';
 import type { PooledTrip } from './retry-stale.js';
 import type { OutgoingRequest, ResponseSink } from './round-trip.js';
 
-/** The round trip of a request that waits for a connection. */
+/** The round trip of a request that waits for its connection. */
 export class PendingTrip implements PooledTrip {
   #lease: Lease | undefined;
   #isAborted = false;

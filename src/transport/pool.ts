@@ -6,19 +6,22 @@ import { PendingTrip } from './pending-trip.js';
 import type { Pool, PooledTrip } from './retry-stale.js';
 import { type OutgoingRequest, type ResponseSink, refuseIllegal } from './round-trip.js';
 
-/** Under the 60 s of common load balancers and the 90 s of the API server, so that they seldom close first. */
+/**
+ * Idle time after which a connection is closed. It is shorter than the 60 s of common load balancers and the 90 s of the API server, so
+ * that they seldom close the connection first.
+ */
 const idleTimeout = 55_000;
 const sweepInterval = 5_000;
-/** Idle connections kept: a burst's worth of handshakes is not paid twice, and no more is held open. */
+/** The most idle connections: enough that a burst does not pay for the same handshakes twice. */
 const maxIdle = 128;
 
 /**
- * The connections to one API server with one client certificate. A request gets the one used last, or a new one when all are busy. There
- * is no upper limit and no queue, so that any number of watches leaves room for a plain request, as in net/http's Transport.
+ * The connections to one API server with one client certificate. A request gets the connection that was used last, or a new one if all are
+ * busy. There is no upper limit and no queue, as in net/http's Transport; so a plain request never waits, however many watches there are.
  */
 export class ConnectionPool implements Pool, ConnectionOwner {
   readonly #dial: Dial;
-  /** For requests that may share a connection; undefined where none is shared. */
+  /** The pool for requests that may share a connection; undefined if none is shared. */
   readonly #shared: Http2Pool | undefined;
   readonly #idle: Http1Connection[] = [];
   readonly #open = new Set<Http1Connection>();
@@ -27,8 +30,8 @@ export class ConnectionPool implements Pool, ConnectionOwner {
   #onEmpty: () => void = () => {};
 
   /**
-   * @param dial Opens a connection of HTTP/1.1.
-   * @param http2Dial Opens one for HTTP/2, if the API server speaks it; undefined to use HTTP/1.1 for everything.
+   * @param dial Opens an HTTP/1.1 connection.
+   * @param http2Dial Opens a connection that uses HTTP/2 if the API server supports it; undefined means HTTP/1.1 for all requests.
    */
   constructor(dial: Dial, http2Dial?: Dial) {
     this.#dial = dial;
@@ -40,7 +43,7 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     });
   }
 
-  /** How many connections wait for a request, and how many carry one. */
+  /** The number of connections that are idle, and that carry a request. */
   get counts(): { readonly idle: number; readonly active: number } {
     const shared = this.#shared?.counts ?? { idle: 0, active: 0 };
     return {
@@ -49,7 +52,7 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     };
   }
 
-  /** Sends a request; the sink hears of it later. Throws a TypeError when it would not be HTTP. */
+  /** Sends a request. The sink gets the response later. Throws a TypeError if the request cannot be expressed in HTTP. */
   send(request: OutgoingRequest, sink: ResponseSink): PooledTrip {
     refuseIllegal(request);
     const lease = this.#leaseFor(request);
@@ -58,25 +61,25 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     return lease;
   }
 
-  /** A promise while a connection to share is being opened, which rejects with its error. */
+  /** Returns a promise while a connection to share is being opened. The promise rejects with the error of that connection. */
   #leaseFor({ connection }: OutgoingRequest): Lease | Promise<Lease> {
     if (connection === 'shared' && this.#shared !== undefined) return this.#shared.acquire();
     return connection === 'new' ? this.connect() : this.acquire();
   }
 
-  /** An idle connection, or else a new one. */
+  /** Returns an idle connection, or a new one if there is none. */
   acquire(): Http1Connection {
     return this.#idle.pop() ?? this.connect();
   }
 
-  /** A new connection, whatever is idle. */
+  /** Opens a new connection, even if others are idle. */
   connect(): Http1Connection {
     const connection = new Http1Connection(this.#dial, this);
     this.#open.add(connection);
     return connection;
   }
 
-  /** Takes a connection back whose response is complete. */
+  /** Takes back a connection whose response is complete. */
   release(connection: Http1Connection): void {
     if (this.#closed || this.#idle.length >= maxIdle) {
       this.discard(connection);
@@ -101,12 +104,12 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     if (this.#closed && this.#open.size === 0 && (this.#shared?.isEmpty ?? true)) this.#onEmpty();
   }
 
-  /** Calls once it is closed and its last connection has ended. */
+  /** Calls `callback` once the pool is closed and its last connection has ended. */
   whenEmpty(callback: () => void): void {
     this.#onEmpty = callback;
   }
 
-  /** Ends idle connections now and those in use with their response. */
+  /** Ends idle connections now, and the others when their response is complete. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweep);
@@ -115,14 +118,14 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     this.#tellIfEmpty();
   }
 
-  /** Ends every connection now, in use or not. */
+  /** Ends every connection now, even if it is in use. */
   destroy(): void {
     this.close();
     this.#shared?.destroy();
     for (const connection of this.#open) this.discard(connection);
   }
 
-  /** Those that have waited longest stand first. */
+  /** The idle connections, beginning with the one that has been idle longest. */
   #endIdle(): void {
     const limit = performance.now() - idleTimeout;
     for (const connection of [...this.#idle]) if (connection.idleSince < limit) this.discard(connection);

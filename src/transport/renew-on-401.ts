@@ -4,32 +4,36 @@ import type { BodySink, OutgoingRequest, ResponseSink, RoundTripper } from './ro
 import { type Attempt, SessionAttempts, type Sessions } from './session-attempts.js';
 import { toUpstreamError } from './upstream-error.js';
 
-/** What this wrapper needs of a session. */
+/** What this wrapper needs from a session. */
 interface SendingSession {
   /** `host:port` of the API server, as in its URL. */
   readonly host: string;
   readonly roundTripper: RoundTripper;
 }
 
-/** A request before it is known with which session it is sent. */
+/** A request whose session is not chosen yet. */
 export interface SessionRequest<Session> {
   readonly bringsAuthorization: boolean;
-  /** Whether it has a body, which can be sent once only. */
+  /** Whether it has a body. A body can be sent only once. */
   readonly hasBody: boolean;
-  /** The request as it is sent with this session. Throws if it must not be sent there: the endpoint may have been replaced meanwhile. */
+  /**
+   * The request in the form for this session. Throws an error if it must not be sent there, because the endpoint may have been replaced in
+   * the meantime.
+   */
   forSession(session: Session): OutgoingRequest;
 }
 
-/** What this wrapper is made of. */
+/** What this wrapper needs. */
 interface RenewalParts<Session> {
   readonly sessions: Sessions<Session>;
-  /** Milliseconds from sending a request to the head of its response, for each attempt. */
+  /** Called for each attempt with the milliseconds from sending the request to the head of the response. */
   readonly onFirstByte: (milliseconds: number) => void;
 }
 
 /**
- * Sends requests with the session of the moment, and again, once, with another credential after a 401, while their clients wait. A request
- * that was refused has changed nothing, whatever its method; but a body is gone. Errors of the connection become UpstreamErrors.
+ * Sends each request with the current session. After a 401 it looks for another credential and sends the request once more with it, while
+ * the client waits. A rejected request has changed nothing, whatever its method is; but a request with a body cannot be sent again.
+ * Connection errors become UpstreamErrors.
  */
 export function renewOn401<Session extends SendingSession>(
   parts: RenewalParts<Session>,
@@ -37,13 +41,13 @@ export function renewOn401<Session extends SendingSession>(
   return { send: (request, sink) => new RenewingTrip(parts, request, sink).start() };
 }
 
-/** A 401 while another credential is looked for. */
+/** A 401 response that waits while another credential is looked for. */
 interface WithheldResponse {
   readonly statusCode: number;
   readonly statusMessage: string;
   readonly headers: string[];
   readonly chunks: Buffer[];
-  /** How it ended, if it has: with trailers or with an error. */
+  /** The trailers if it ended, or its error; undefined before its end. */
   end?: string[] | Error;
 }
 
@@ -57,7 +61,7 @@ class RenewingTrip<Session extends SendingSession>
   #host = '';
   #sentAt = 0;
   #withheld: WithheldResponse | undefined;
-  /** Where the rest of a response goes that was withheld. */
+  /** Receives the rest of a withheld response. */
   #released: BodySink | undefined;
   #isAborted = false;
 
@@ -141,7 +145,7 @@ class RenewingTrip<Session extends SendingSession>
     }
   }
 
-  /** There is no other credential: the 401 is the response. */
+  /** No other credential was found: the client gets the 401. */
   #release({ statusCode, statusMessage, headers, chunks, end }: WithheldResponse): void {
     const body = super.head(statusCode, statusMessage, headers);
     this.#released = body;
@@ -154,7 +158,7 @@ class RenewingTrip<Session extends SendingSession>
     }
   }
 
-  /** The sink cannot take what it was given late. */
+  /** The sink threw an error when it got the response late. */
   #onThrow(error: Error): void {
     super.abort();
     this.error(error);

@@ -2,14 +2,14 @@ import type { Socket } from 'node:net';
 
 /**
  * Whether a connection that has just ended was reset. libuv reports a reset right after bytes as a normal end (`uv__stream_io`: POLLHUP
- * after a partial read), and an answer without a length would look complete. After a reset the kernel no longer knows the peer's address. Node
- * caches that address when it is first read, so nothing may read it before.
+ * after a partial read). Then an incomplete response without a length would seem complete. After a reset the kernel no longer knows the
+ * peer's address. Node caches that address when it is first read, so nothing may read it before.
  */
 export function wasReset(socket: Socket): boolean {
   return socket.localAddress !== undefined && socket.remoteAddress === undefined;
 }
 
-/** The error of an answer whose connection ended before it was complete. */
+/** The error for a response whose connection ended before it was complete. */
 export function brokenOff(): Error {
   return Object.assign(new Error('closed before the answer was complete'), { code: 'ECONNRESET' });
 }

@@ -1,25 +1,28 @@
 import { ForwardingTrip } from './forwarding-trip.js';
 import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from './round-trip.js';
 
-/** A round trip over a connection of a pool. */
+/** A round trip over a connection from a pool. */
 export interface PooledTrip extends RoundTrip {
-  /** Whether it failed before the API server could see the request: its connection had been used before, and has ended unnoticed. */
+  /** Whether it failed before the API server could see the request: the connection was reused, and had ended unnoticed. */
   readonly isStale: boolean;
 }
 
-/** What gives a request a connection. */
+/** Chooses a connection for each request and sends it. */
 export interface Pool {
   send(request: OutgoingRequest, sink: ResponseSink): PooledTrip;
 }
 
-/** Sends a request that may be repeated once more, on a new connection, if its connection has gone stale. net/http's Transport does so too. */
+/**
+ * Sends a request. If its connection has gone stale and the request is repeatable, it is sent once more, on a new connection. net/http's
+ * Transport does so too.
+ */
 export function retryStale(pool: Pool): RoundTripper {
   return { send: (request, sink) => new RetriedTrip(pool, request, sink) };
 }
 
 class RetriedTrip extends ForwardingTrip<PooledTrip> {
   readonly #pool: Pool;
-  /** What is sent again; undefined once that cannot happen any more. */
+  /** The request to send again; undefined once it must not be repeated. */
   #request: OutgoingRequest | undefined;
 
   constructor(pool: Pool, request: OutgoingRequest, sink: ResponseSink) {

@@ -2,73 +2,79 @@ import type { Socket } from 'node:net';
 import type { BorrowedBytes } from './borrowed-bytes.js';
 
 /**
- * Sends one request to the API server and brings its response back. Round trippers wrap each other, as in client-go:
+ * Sends a request to the API server and returns its response. Round trippers wrap each other, as in client-go:
  * `renewOn401(retryStale(pool))`. The pool and the retry belong to one session; the renewal chooses the session.
  */
 export interface RoundTripper<Request = OutgoingRequest> {
-  /** Sends a request. What comes of it goes to the sink. */
+  /** Sends a request. The sink gets the response or the error. */
   send(request: Request, sink: ResponseSink): RoundTrip;
 }
 
-/** A request on its way, or its response. After the sink's `end` or `error` it does nothing. */
+/** A request on its way, or its response. After the sink's `end` or `error`, its methods do nothing. */
 export interface RoundTrip {
-  /** Stops reading the response; what has been read already still comes. */
+  /** Stops reading the response. Bytes that were already read still come. */
   pause(): void;
   resume(): void;
-  /** Gives the request up, in whatever state. The sink hears nothing more. */
+  /** Gives up the request in any state. The sink gets no more calls. */
   abort(): void;
 }
 
-/** What a response goes to. After `end` or `error` nothing more comes. If a method throws, the round trip ends with that error. */
+/** Receives a response. After `end` or `error` it gets no more calls. If a method throws, the round trip ends with that error. */
 export interface ResponseSink {
   /**
-   * The head of the final response; informational ones (1xx) are left out.
+   * The head of the final response. Informational responses (1xx) are skipped.
    *
-   * @param headers Name, value, name, value, … in order, spelled as sent, a character a byte.
-   * @returns what the body goes to, at once: a wrapper that has nothing to do with it is not in its way. A watch event cost 4 % more otherwise.
+   * @param headers Name, value, name, value, … in order and as spelled on the wire, one character per byte.
+   * @returns The sink for the body. So a wrapper that does not need the body is not in its way; a watch event cost 4 % more otherwise.
    */
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink;
-  /** The response is whole. Trailers are as headers, and mostly empty. */
+  /** The response is complete. Trailers have the form of `headers` and are usually empty. */
   end(trailers: string[]): void;
-  /** There will be no whole response. */
+  /** The response failed and will not be complete. */
   error(error: Error): void;
 }
 
-/** What the body of a response goes to. */
+/** Receives the body of a response. */
 export interface BodySink {
-  /** A part of the body, without its framing; never empty. The bytes are borrowed until the call returns. */
+  /** A part of the body, without framing; never empty. The bytes are lent until the call returns. */
   data(chunk: BorrowedBytes): void;
-  /** Everything that has been read so far has been passed on. */
+  /** All bytes that have been read so far have been passed on. */
   idle(): void;
 }
 
-/** The body of a request, which sends itself. */
+/** The body of a request. It writes itself to the socket. */
 export interface OutgoingBody {
   /** Writes to the socket until the body ends, and then calls back. */
   start(socket: Socket, onEnd: () => void): void;
-  /** Nothing more of it is wanted. */
+  /** Stops the body: no more of it is needed. */
   stop(): void;
 }
 
-/** A request as the API server gets it. */
+/** A request in the form that the API server gets. */
 export interface OutgoingRequest {
   readonly method: string;
   /** Request target in origin-form. */
   readonly path: string;
-  /** Name, value, name, value, …, `Host` first; framing fields among them. */
+  /** Name, value, name, value, …, `Host` first; includes the framing fields. */
   readonly headers: readonly string[];
   readonly body?: OutgoingBody | undefined;
-  /** `shared`: a stream of a connection that others use too, where the API server speaks HTTP/2. `new`: none that has been used. */
+  /**
+   * `shared`: a stream of a connection that other requests use too, if the API server supports HTTP/2. `new`: a connection that has not
+   * been used before.
+   */
   readonly connection?: 'any' | 'shared' | 'new' | undefined;
-  /** Whether the API server may get it twice. */
+  /** Whether the request may reach the API server twice. */
   readonly isRepeatable: boolean;
 }
 
-/** What no field value has (RFC 9110, section 5.5): it would end the field, or become another character as a byte. */
+/**
+ * Characters that a field value must not contain (RFC 9110, section 5.5). They would end the field, or become another character when
+ * written as a byte.
+ */
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]/;
 const illegalTarget = /[^\x21-\x7e\x80-\xff]/;
 
-/** Throws a TypeError for what has no form on the wire. */
+/** Throws a TypeError for a request that cannot be expressed in HTTP. */
 export function refuseIllegal({ path, headers }: OutgoingRequest): void {
   if (illegalTarget.test(path)) throw new TypeError('the request target cannot be sent');
   for (let index = 0; index < headers.length; index += 2) {

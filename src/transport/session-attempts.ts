@@ -1,22 +1,25 @@
-/** What has the sessions of one API server: a session is what requests are sent with at the moment, its credential above all. */
+/** Provides the sessions of one API server. A session is what requests are currently sent with, above all the credential. */
 export interface Sessions<Session> {
-  /** A promise only while there is no credential; it rejects with the reason. */
+  /** The current session; a promise only while there is no credential. The promise rejects with the reason. */
   session(): Session | Promise<Session>;
-  /** The API server answered 401 to a request of this session. Resolves to a session with another credential, or to undefined; never rejects. */
+  /**
+   * The API server answered 401 to a request of this session. Resolves to a session with another credential, or to undefined if there is
+   * none. Never rejects.
+   */
   refused(session: Session): Promise<Session | undefined>;
 }
 
-/** A request that is sent with the session that it gets. */
+/** A request that is sent with the session it gets. */
 export interface Attempt<Session> {
-  /** Whether it is the client's own credential that goes upstream, so that a 401 says nothing of ours. */
+  /** Whether the client's own credential is sent to the API server. Then a 401 says nothing about the proxy's credential. */
   readonly bringsAuthorization: boolean;
-  /** Sends the request. Called again when a 401 has brought another session. */
+  /** Sends the request. Called again if a 401 has led to another session. */
   sendWith(session: Session): void;
-  /** There is no session, or sending threw. */
+  /** There is no session, or `sendWith` threw an error. */
   fail(error: Error): void;
 }
 
-/** The attempts of one request: with the session of the moment, and once more after a 401. Both legs send by it. */
+/** The attempts of one request: one with the current session, and one more after a 401. Plain requests and upgrades both use it. */
 export class SessionAttempts<Session> {
   readonly #sessions: Sessions<Session>;
   readonly #attempt: Attempt<Session>;
@@ -28,7 +31,7 @@ export class SessionAttempts<Session> {
     this.#attempt = attempt;
   }
 
-  /** Makes the first attempt, at once if there is a session. */
+  /** Makes the first attempt, without delay if there is a session. */
   start(): void {
     const session = this.#sessions.session();
     if (!(session instanceof Promise)) this.send(session);
@@ -46,8 +49,9 @@ export class SessionAttempts<Session> {
   }
 
   /**
-   * What a response means for the credential: for the first 401 about ours, whether there is another one to try, which is found out also
-   * where the request cannot be sent again, for the next one's sake. Undefined for every other response.
+   * For the first 401 about the proxy's credential: resolves to a session with another credential, or to undefined if there is none.
+   * Another credential is looked for even if this request cannot be sent again, because the next request needs it. Returns undefined for
+   * every other response.
    */
   renewal(statusCode: number): Promise<Session | undefined> | undefined {
     if (statusCode !== 401 || this.#isRenewed || this.#attempt.bringsAuthorization) return undefined;

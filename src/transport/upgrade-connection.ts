@@ -5,32 +5,33 @@ import { RelayReads } from './relay/relay-reads.js';
 import { brokenOff, wasReset } from './reset.js';
 
 /**
- * Node's limit of 1,000 header fields is less than a plain answer may have here. Node before 22.23.3 and 24.21.0 drops
- * further fields without a word.
+ * Node allows 1,000 header fields, which is less than a plain response may have here. Node before 22.23.3 and 24.21.0 drops further fields
+ * silently.
  */
 const maxFields = 16 * 1024;
 
-/** The one request that an upgrade connection carries. */
+/** The request that asks for an upgrade. */
 export interface UpgradeRequest {
   readonly method: string;
   readonly path: string;
-  /** Name, value, name, value, …; the Upgrade and Connection fields among them. */
+  /** Name, value, name, value, …; includes the Upgrade and Connection fields. */
   readonly headers: string[];
 }
 
-/** What can come of an upgrade: exactly one of the three is called. */
+/** Receives the result of an upgrade request. Exactly one of the three methods is called. */
 export interface UpgradeHandler {
-  /** 101: from here on the socket's bytes are the protocol's own; `head` are those that came with the answer. */
+  /**
+   * The API server answered 101: from now on the socket carries the upgraded protocol. `head` holds its bytes that came with the response.
+   */
   onUpgrade(response: http.IncomingMessage, socket: Socket, head: Buffer, reads: RelayReads): void;
-  /** Any other answer, which is the API server's refusal. */
+  /** The API server gave any other answer, which means that it refuses the upgrade. */
   onResponse(response: http.IncomingMessage): void;
   onError(error: Error): void;
 }
 
 /**
- * Asks the API server for an upgrade on a connection of its own, which ends with it.
- *
- * @returns a function that gives it up, whatever state it is in.
+ * Sends an upgrade request to the API server, on a connection of its own. The connection ends with the upgrade.
+ * @returns A function that gives up the upgrade in any state.
  */
 export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: UpgradeHandler): () => void {
   let outgoing: http.ClientRequest | undefined;
@@ -54,7 +55,7 @@ export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: Upg
       handler.onUpgrade(response, upgraded, head, reads);
     });
     outgoing.once('response', response => {
-      // Both listeners must run before Node's, which treats any end of the connection as the end of an answer without a length.
+      // // Both listeners must run before Node's own, which takes every end of the connection for the end of a response without a length.
       outgoing?.off('error', onError).on('error', failure => response.destroy(failure));
       socket.prependListener('end', () => {
         if (wasReset(socket)) response.destroy(brokenOff());

@@ -1,7 +1,7 @@
 import { StatusError } from '../kubernetes/status.js';
 import { connectionFailure, type FailureKind, firstError, isTlsFailure } from '../lib/connection-failure.js';
 
-/** What can go wrong on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
+/** The causes of failures on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
 export const upstreamErrorReasons = [
   'dns',
   'refused',
@@ -19,7 +19,7 @@ export const upstreamErrorReasons = [
 ] as const;
 export type UpstreamErrorReason = (typeof upstreamErrorReasons)[number];
 
-/** The API server could not be reached or broke off: a 502, 503 or 504, with a reason for metrics and logs. */
+/** The API server cannot be reached, or broke off its response: a 502, 503 or 504, with a reason for metrics and logs. */
 export class UpstreamError extends StatusError {
   constructor(
     code: 502 | 503 | 504,
@@ -41,7 +41,7 @@ const clientCertificateRefused: Verdict = [
 const brokeOff: Verdict = [502, 'reset', 'the connection was closed before the answer was complete'];
 const notHttp: Verdict = [502, 'protocol', 'its answer is not valid HTTP/1.1'];
 
-/** The error codes that say something else of the API server than of other servers, and those of our parsers. */
+/** Error codes that have another meaning for the API server than for other servers, and the codes of our own parsers. */
 const verdicts: Readonly<Record<string, Verdict>> = {
   ETIMEDOUT: [504, 'timeout', 'it does not answer'],
   ECONNRESET: brokeOff,
@@ -51,7 +51,7 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   RESPONSE_HEADERS_TOO_LARGE: [502, 'protocol', 'its response headers are too large'],
 };
 
-/** Status, reason and advice for the failures that every server can have. */
+/** Status, reason and advice for failures that can happen with every server. */
 const common: Readonly<
   Record<FailureKind, readonly [code: 502 | 503, reason: UpstreamErrorReason, advice: string]>
 > = {
@@ -66,10 +66,10 @@ const common: Readonly<
   ],
   expired: [502, 'tls_expired', ''],
   'wrong name': [502, 'tls_wrong_name', '; check the server URL or set tls-server-name'],
-  'no TLS': [502, 'tls', '; does the server URL want http:// instead?'],
+  'no TLS': [502, 'tls', '; should the server URL begin with http:// instead?'],
 };
 
-/** OpenSSL's names of the alerts by which a server refuses a certificate, whichever version and release they are from. */
+/** OpenSSL's names of the TLS alerts by which a server rejects a client certificate, in all versions of TLS and OpenSSL. */
 const refusal =
   /^ERR_SSL_.*_ALERT_(CERTIFICATE_(REQUIRED|REVOKED|EXPIRED|UNKNOWN)|(BAD|UNSUPPORTED)_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)$/;
 
@@ -87,14 +87,14 @@ function judge(error: Error & { readonly code?: string }): Verdict {
   if (refusal.test(code)) return clientCertificateRefused;
   if (code.startsWith('HPE_')) return notHttp;
   if (isTlsFailure(code)) return [502, 'tls', 'the TLS handshake failed'];
-  // Node's parser of upgrades and its responses throw on what no HTTP/1.1 answer has.
+  // // Node's parser of upgrades and Node's responses throw these for what is never valid in an HTTP/1.1 response.
   if (malformed.has(code)) return notHttp;
   return [502, 'other', 'the connection failed'];
 }
 
 /**
- * What a failed connection or round trip is to the client. The message names the server and the way out, never more of
- * the cause than its kind; the cause itself stays in `cause`, for the log.
+ * The error that a client gets for a failed connection or round trip. The message names the server and the way out, and only the kind of
+ * the cause. The original error stays in `cause`, for the log.
  *
  * @param address `host:port` of the API server, as in its URL.
  */

@@ -8,43 +8,46 @@ import { openTunnel } from './proxy-tunnel.js';
 import type { ProxyConfig } from './proxy-url.js';
 import { Resumption } from './resumption.js';
 
-/** client-go dials for at most 30 s and then shakes hands for at most 10 s (`rest/transport`, net/http's defaults). */
+/** client-go's limits: 30 s to connect, then 10 s for the TLS handshake (`rest/transport`, net/http's defaults). */
 const connectTimeout = 30_000;
 const handshakeTimeout = 10_000;
 
-/** What an opened connection is to the one who asked for it: exactly one call, with an error or a ready socket. */
+/** Called exactly once: with an error, or with a socket that is ready for use. */
 type DialCallback = (error: Error | null, socket: net.Socket | null) => void;
 
 /**
- * Opens one connection to the API server, TLS handshake and verification of the server included. What it returns ends
- * the connection in any state: the callback gets an error if it had not been called yet. With `onRead`, bytes are put into
- * its buffers instead of new ones; where there is a tunnel they come as `data` events all the same.
+ * Opens one connection to the API server, including the TLS handshake and the verification of the server. The returned `destroy` ends the
+ * connection in any state; if the callback has not been called before, it gets an error. With `onRead`, bytes are read into its buffers
+ * instead of new ones. Through a tunnel, bytes come as `data` events even with `onRead`.
  */
 export type Dial = (callback: DialCallback, onRead?: net.OnReadOpts) => { destroy(): void };
 
-/** How the API server is reached and verified, for as long as one set of credentials is in use. */
+/** How to reach and verify the API server, with one set of credentials. */
 export interface DialOptions {
   readonly server: ServerAddress;
-  /** Trusted authorities and the client's certificate; unused for an http:// server. */
+  /** Trusted authorities and the client certificate; not used for an http:// server. */
   readonly secureContext: () => tls.SecureContext;
   readonly insecureSkipTlsVerify: boolean;
-  /** Name to ask for and to verify instead of the host name. */
+  /** The name for SNI and verification, in place of the host name. */
   readonly tlsServerName?: string | undefined;
-  /** What the API server may choose from in the TLS handshake (ALPN). */
+  /** The protocols that the TLS handshake offers (ALPN). */
   readonly protocols?: readonly ('h2' | 'http/1.1')[];
-  /** TCP keep-alive period in milliseconds, 0 for none: it is what finds a peer that has silently gone. */
+  /** TCP keep-alive period in milliseconds; 0 turns it off. Keep-alive detects a peer that has vanished. */
   readonly keepAlive: number;
-  /** The proxy in between, if any. */
+  /** The proxy on the way to the server, if any. */
   readonly proxy?: ProxyConfig | undefined;
-  /** PEM of the authorities that an https:// proxy is verified against; undefined means the well-known ones. */
+  /** PEM of the authorities that verify an https:// proxy; undefined means the public ones. */
   readonly proxyAuthority?: string | Buffer | undefined;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
+  /**
+   * Called for each opened connection, with the milliseconds that TCP (or the tunnel through a proxy) took, and those of TLS if there is
+   * any.
+   */
   readonly onConnect?: (connect: number, tls: number | undefined) => void;
 }
 
-/** Tells how long the two phases of a successful dial took. */
+/** Measures the two phases of a dial, and reports them if it succeeds. */
 class DialClock {
   readonly #onConnect: NonNullable<DialOptions['onConnect']>;
   readonly #began = performance.now();
@@ -54,7 +57,7 @@ class DialClock {
     this.#onConnect = onConnect;
   }
 
-  /** TCP, or the tunnel, is there. */
+  /** TCP is connected, or the tunnel is open. */
   connected(): void {
     this.#connected = performance.now();
   }
@@ -66,7 +69,7 @@ class DialClock {
   }
 }
 
-/** Gives a connection its TLS: a new one to an address, or the tunnel that is there already. */
+/** Starts TLS: on a new connection to an address, or in a tunnel that is already open. */
 type StartTls = (
   over:
     | { readonly host: string; readonly port: number; readonly onread?: net.OnReadOpts }
@@ -74,9 +77,9 @@ type StartTls = (
 ) => tls.TLSSocket;
 
 /**
- * A dialler that resumes TLS sessions, so that every connection after the first is cheaper. Through a proxy every server
- * is reached by a tunnel, an http:// one too, where net/http would send an HTTP proxy each request in absolute form:
- * requests and upgrades go one way, and the proxy's credentials never stand among a request's headers.
+ * Creates a dialler that resumes TLS sessions, so that later connections cost less. Through a proxy, every server is reached by a tunnel,
+ * even an http:// server; net/http would send an HTTP proxy each of its requests in absolute form. With a tunnel, requests and upgrades go
+ * the same way, and the proxy's credentials are never among a request's headers.
  */
 export function createDial(options: DialOptions): Dial {
   const { server, keepAlive, proxy, proxyAuthority } = options;
@@ -135,7 +138,7 @@ function createStartTls(options: DialOptions): StartTls {
       ...over,
       allowHalfOpen: true,
       secureContext: secureContext(),
-      // SNI never carries an address (RFC 6066, section 3); verification still wants it.
+      // // SNI must not carry an IP address (RFC 6066, section 3). The address is verified even so.
       servername: net.isIP(name) === 0 ? name : '',
       checkServerIdentity: (_host, certificate) => checkIdentity(name, certificate),
       rejectUnauthorized: !insecureSkipTlsVerify,
@@ -144,14 +147,14 @@ function createStartTls(options: DialOptions): StartTls {
     const { ticket } = resumption;
     if (ticket !== undefined) connection.session = ticket;
     const socket = tls.connect(connection);
-    // A broken record after the handshake is an error that Node leaves the socket open with, and deaf.
+    // // After a broken TLS record, Node emits an error but leaves the socket open, and it reads nothing more.
     socket.on('error', () => socket.destroy());
     resumption.follow(socket, !insecureSkipTlsVerify);
     return socket;
   };
 }
 
-/** Some releases of Node 22 and 24 find no IPv6 address in any certificate; OpenSSL's own check does. */
+/** Some releases of Node 22 and 24 find no IPv6 address in any certificate. OpenSSL's own check finds it. */
 function checkIdentity(name: string, certificate: tls.PeerCertificate): Error | undefined {
   if (!net.isIPv6(name)) return tls.checkServerIdentity(name, certificate);
   if (new X509Certificate(certificate.raw).checkIP(name) !== undefined) return undefined;
@@ -160,7 +163,7 @@ function checkIdentity(name: string, certificate: tls.PeerCertificate): Error | 
   });
 }
 
-/** Calls back once, and takes its own listeners and the socket's time limit off again before it changes hands. */
+/** Calls back once. Before that it removes its own listeners and the socket's timeout. */
 function settle(
   socket: net.Socket,
   ready: 'connect' | 'secureConnect',

@@ -7,8 +7,8 @@ import { createDial } from './dial.js';
 import { selectProxy } from './proxy-selection.js';
 
 /**
- * Connections to OpenID Connect issuers, through the proxy that HTTPS_PROXY and NO_PROXY name, as client-go and the API server have them;
- * the kubeconfig's proxy-url is for the API server alone. Issuers are verified whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+ * Connections to OpenID Connect issuers. They use the proxy of HTTPS_PROXY and NO_PROXY, as client-go and the API server do; the
+ * kubeconfig's proxy-url is for the API server only. Issuers are always verified, even if NODE_TLS_REJECT_UNAUTHORIZED is 0.
  */
 export function createIssuerDispatcher(
   env: Readonly<Record<string, string | undefined>>,
@@ -49,7 +49,7 @@ export function createIssuerDispatcher(
   };
 }
 
-/** What dialling says of the API server is said of the issuer here. */
+/** The messages of an UpstreamError name the API server, but here the peer is an issuer. */
 function ofIssuer(error: Error): Error {
   if (!(error instanceof UpstreamError)) return error;
   if (error.reason === 'proxy') return new CredentialError(error.message);

@@ -4,12 +4,12 @@ import type { Negotiation } from './proxy-negotiation.js';
 import { authorityOf } from './proxy-url.js';
 
 const maxHeaderSize = 64 * 1024;
-/** A status line is shown up to here; the rest of a longer one is not what the reader needs. */
+/** A message shows at most this many characters of the proxy's status code and reason. */
 const maxReasonLength = 100;
 
 /**
- * Asks an HTTP proxy for a tunnel (CONNECT, RFC 9110 section 9.3.6). As in net/http only 200 is a yes; bytes that come
- * right behind it are the API server's, and stay in the socket.
+ * Asks an HTTP proxy for a tunnel (CONNECT, RFC 9110 section 9.3.6). Only 200 is a success, as in net/http. Bytes that follow it come from
+ * the API server and stay in the socket.
  */
 export const negotiateConnect: Negotiation = (socket, proxy, server, done) => {
   const target = authorityOf(server);
@@ -24,7 +24,7 @@ export const negotiateConnect: Negotiation = (socket, proxy, server, done) => {
     maxHeaderSize,
     createConnection: () => socket,
   });
-  // Node would say `close`, and there are proxies that take it for the tunnel.
+  // // Node would send `Connection: close`, and some proxies apply that to the tunnel.
   outgoing.removeHeader('Connection');
   outgoing.once('connect', (response, _socket, head) => {
     if (response.statusCode !== 200) {

@@ -9,7 +9,7 @@ import { authorityOf, type ProxyConfig } from './proxy-url.js';
 
 const brokeOff = 'it closed the connection without an answer';
 
-/** The error codes that say something else of a proxy than of other servers. */
+/** Error codes that have another meaning for a proxy than for other servers. */
 const meanings: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it does not answer in time',
   ECONNRESET: brokeOff,
@@ -19,12 +19,12 @@ const meanings: Readonly<Record<string, string>> = {
 
 const advice: Partial<Record<FailureKind, string>> = {
   'unknown authority': '; add the authority to the file that NODE_EXTRA_CA_CERTS names',
-  'no TLS': '; does its URL want http:// instead?',
+  'no TLS': '; should its URL begin with http:// instead?',
 };
 
 /**
- * A proxy that cannot be reached, or whose answer cannot be understood: a 502, or a 504 when it takes too long. The
- * message names the proxy by host and port alone.
+ * A proxy cannot be reached, or its answer cannot be parsed: a 502, or a 504 after a timeout. The message names the proxy by host and port
+ * only.
  */
 export function proxyUnusable(proxy: ProxyConfig, cause: Error): UpstreamError {
   const inner = firstError(cause);
@@ -33,12 +33,12 @@ export function proxyUnusable(proxy: ProxyConfig, cause: Error): UpstreamError {
     code === 'ETIMEDOUT' ? 504 : 502,
     'proxy',
     `the proxy ${authorityOf(proxy)} cannot be used: ${meaningOf(code)}`,
-    // llhttp's errors carry the answer's bytes, which are nothing for a log.
+    // // The errors of llhttp contain bytes of the answer, which must not be logged.
     code.startsWith('HPE_') ? {} : { cause: inner },
   );
 }
 
-/** A proxy that answered, and would not connect to `target`: a 502 that says what it answered. */
+/** A proxy answered, but did not connect to `target`: a 502 with the proxy's answer. */
 export function proxyRefused(proxy: ProxyConfig, target: string, answer: string): UpstreamError {
   return new UpstreamError(
     502,

@@ -1,23 +1,23 @@
 import net from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** A host as NO_PROXY's entries look at it. */
+/** A host in the form that NO_PROXY's entries are compared with. */
 interface Host {
   readonly name: string;
   readonly port: string;
   readonly address: Address | undefined;
 }
 
-/** An IP address in its one canonical spelling; an IPv4-mapped IPv6 address is the IPv4 address. */
+/** An IP address in canonical form. An IPv4-mapped IPv6 address becomes the IPv4 address. */
 interface Address {
   readonly text: string;
   readonly family: 'ipv4' | 'ipv6';
 }
 
 /**
- * Whether a server is reached without the environment's proxy, as golang.org/x/net/http/httpproxy decides it: localhost
- * and loopback addresses always; of NO_PROXY's comma-separated entries `*`, CIDR ranges, addresses, names with their
- * subdomains, `.name` and `*.name` for subdomains only; all but ranges with an optional `:port`.
+ * Whether a server is reached without the environment's proxy, as golang.org/x/net/http/httpproxy decides it. Localhost and loopback
+ * addresses always are. The comma-separated entries of NO_PROXY can be: `*`; a CIDR range; an address; a name, which includes its
+ * subdomains; `.name` and `*.name` for subdomains only. All of these except ranges may end with `:port`.
  */
 export function isExcludedFromProxy(
   { hostname, port }: { readonly hostname: string; readonly port: number },
@@ -33,7 +33,7 @@ function matches(entry: string, host: Host): boolean {
   if (entry === '*') return true;
   const range = parseRange(entry);
   if (range !== undefined) return host.address !== undefined && range(host.address);
-  // Go's net.SplitHostPort: an IPv6 address with a port is in brackets, one without a port is not.
+  // // As Go's net.SplitHostPort: an IPv6 address with a port has brackets, one without a port has none.
   const split = /^(?:\[([^[\]]*)\]|([^:[\]]*)):([^:[\]]*)$/.exec(entry);
   const name = split === null ? entry : (split[1] ?? split[2] ?? '');
   const port = split?.[3] ?? '';
@@ -46,7 +46,7 @@ function matches(entry: string, host: Host): boolean {
 function matchesDomain(domain: string, name: string): boolean {
   const isSubdomainOnly = domain.startsWith('.');
   const bare = isSubdomainOnly ? domain.slice(1) : domain;
-  // URLs hold a name in its ASCII form already; what has none never matches.
+  // // The host name of a URL is already in ASCII form. An entry without an ASCII form never matches.
   const ascii = /[^ -~]/.test(bare) ? domainToASCII(bare) || bare : bare;
   return name.endsWith(`.${ascii}`) || (!isSubdomainOnly && name === ascii);
 }
@@ -77,6 +77,6 @@ function parseRange(entry: string): ((address: Address) => boolean) | undefined 
   if (prefix < 0 || prefix > (network.family === 'ipv4' ? 32 : 128)) return undefined;
   const list = new net.BlockList();
   list.addSubnet(network.text, prefix, network.family);
-  // A BlockList would find IPv4 addresses in ::/0; Go does not.
+  // // For a BlockList, ::/0 contains IPv4 addresses; for Go it does not.
   return ({ text, family }) => family === network.family && list.check(text, family);
 }

@@ -1,15 +1,15 @@
 import type net from 'node:net';
 import type { ProxyConfig } from './proxy-url.js';
 
-/** The far end of a tunnel. */
+/** The server at the far end of a tunnel. */
 export interface Target {
   readonly hostname: string;
   readonly port: number;
 }
 
 /**
- * Brings a proxy from a fresh connection to one that leads to `server`. It may call `done` more than once, the first
- * counts; that the socket fails or closes is the caller's to see.
+ * Asks the proxy at the other end of a fresh connection for a tunnel to `server`. It may call `done` more than once; only the first call
+ * counts. The caller must handle errors and the close of the socket.
  */
 export type Negotiation = (
   socket: net.Socket,

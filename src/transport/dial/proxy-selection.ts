@@ -4,15 +4,15 @@ import { type ProxyConfig, parseProxyUrl } from './proxy-url.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The proxy to use, undefined for none, or one line that says why what is configured cannot be used. */
+/** The proxy to use (undefined for none), or a line that says why the configured proxy cannot be used. */
 export type ProxySelection = { readonly proxy: ProxyConfig | undefined } | { readonly problem: string };
 
 /**
- * The proxy on the way to a server, as client-go chooses it: the kubeconfig's proxy-url, which NO_PROXY does not touch,
- * and without one what `selectEnvironmentProxy` says.
+ * Chooses the proxy on the way to a server, as client-go does: the kubeconfig's proxy-url, whatever NO_PROXY says, or else the
+ * environment's proxy.
  *
- * @param proxyUrl the cluster's proxy-url; undefined and empty are none.
- * @param name what a problem calls it, with the cluster and file it stands in.
+ * @param proxyUrl The cluster's proxy-url; undefined and empty mean none.
+ * @param name The setting's name in a problem, with its cluster and file.
  */
 export function selectProxy(
   server: ServerAddress,
@@ -22,9 +22,9 @@ export function selectProxy(
 }
 
 /**
- * The environment's proxy, as golang.org/x/net/http/httpproxy reads it: HTTPS_PROXY or HTTP_PROXY after the server's own
- * scheme, then NO_PROXY, each in lower case too, with http:// for a proxy without a scheme. Where Go ignores a variable
- * that it cannot read, this is a problem: nobody wants to be sent past a proxy by a typing error.
+ * The environment's proxy, as golang.org/x/net/http/httpproxy reads it. The scheme of the server chooses HTTPS_PROXY or HTTP_PROXY; then
+ * NO_PROXY may exclude the server. Names in lower case are read too. A proxy without a scheme gets http://. Go ignores a variable that it
+ * cannot parse. Here that is a problem, because a typing error must not send requests past the proxy.
  */
 function selectEnvironmentProxy(server: ServerAddress, environment: Environment): ProxySelection {
   const read = (...names: string[]) => names.find(name => (environment[name] ?? '') !== '');
@@ -32,7 +32,7 @@ function selectEnvironmentProxy(server: ServerAddress, environment: Environment)
     server.protocol === 'https:' ? read('HTTPS_PROXY', 'https_proxy') : read('HTTP_PROXY', 'http_proxy');
   if (name === undefined) return { proxy: undefined };
   if (server.protocol === 'http:' && read('REQUEST_METHOD') !== undefined) {
-    // A CGI program's HTTP_PROXY is the client's header `Proxy` (https://httpoxy.org); Go refuses it before NO_PROXY too.
+    // // In a CGI program, HTTP_PROXY holds the client's header `Proxy` (https://httpoxy.org). Go refuses it too, before it reads NO_PROXY.
     return {
       problem: `${name} is not used where REQUEST_METHOD is set, as in a CGI program: unset one of them`,
     };

@@ -5,19 +5,19 @@ import type { Negotiation } from './proxy-negotiation.js';
 import { authorityOf } from './proxy-url.js';
 
 /**
- * Gives the library, which few need: it is 5 MB of an idle process. Called before there is a connection to make, as one that has
- * no file descriptors left can load nothing.
+ * Loads the SOCKS library. Few users need it, and it takes 5 MB of an idle process. It must be loaded before the first connection, because
+ * a process without free file descriptors cannot load a file.
  */
 export function loadSocks(): typeof Socks {
   return createRequire(import.meta.url)('socks') as typeof Socks;
 }
 
 /**
- * Asks a SOCKS5 proxy for a tunnel (RFC 1928, user name and password by RFC 1929). A host name goes to the proxy as it is;
- * bytes that come right behind the proxy's yes are the API server's, and stay in the socket.
+ * Asks a SOCKS5 proxy for a tunnel (RFC 1928; user name and password by RFC 1929). The proxy resolves host names. Bytes that follow its
+ * success reply come from the API server and stay in the socket.
  */
 export const negotiateSocks: Negotiation = (socket, proxy, server, done) => {
-  // The library's errors carry its options, which hold the password: only their text goes on.
+  // // The library's errors contain its options, which include the password. So only their messages are used.
   const refuse = (error: Error) => done(proxyRefused(proxy, authorityOf(server), error.message));
   try {
     const { SocksClient } = loadSocks();
@@ -37,11 +37,11 @@ export const negotiateSocks: Negotiation = (socket, proxy, server, done) => {
     client.once('established', () => {
       const early: Buffer[] = [];
       const keep = (chunk: Buffer) => early.push(chunk);
-      // An immediate of the library's own, queued before this event, emits what it has read too much and resumes the socket.
+      // // The library has queued a setImmediate before this event. It emits the bytes that were read too early, and resumes the socket.
       socket.on('data', keep);
       setImmediate(() => {
         socket.off('data', keep);
-        // As Node's http does when it hands a socket on: neither flowing nor paused, so that the next reader starts it.
+        // // As in Node's http when it hands over a socket: neither flowing nor paused, so that the next reader starts it.
         Object.assign(socket, { readableFlowing: null });
         if (early.length > 0) socket.unshift(Buffer.concat(early));
         done(null);

@@ -6,21 +6,21 @@ import type { Target } from './proxy-negotiation.js';
 import { negotiateSocks } from './proxy-socks.js';
 import type { ProxyConfig } from './proxy-url.js';
 
-/** Which tunnel, and what it takes to open it. */
+/** A tunnel, and the settings for opening it. */
 export interface TunnelOptions {
   readonly proxy: ProxyConfig;
   readonly server: Target;
   /** TCP keep-alive period in milliseconds, 0 for none. */
   readonly keepAlive: number;
-  /** Milliseconds for everything up to the proxy's yes. */
+  /** Limit in milliseconds until the proxy has opened the tunnel. */
   readonly timeout: number;
-  /** PEM of the authorities that an https:// proxy is verified against; undefined means the well-known ones. */
+  /** PEM of the authorities that verify an https:// proxy; undefined means the public ones. */
   readonly authority?: string | Buffer | undefined;
 }
 
 /**
- * Opens a TCP connection to the API server through a proxy. The callback comes later and exactly once, with a socket
- * that has no listener left on it, or with an UpstreamError that names the proxy; `destroy` ends it in any state.
+ * Opens a TCP connection to the API server through a proxy. The callback is called later and exactly once: with a socket without listeners,
+ * or with an UpstreamError that names the proxy. `destroy` ends the connection in any state.
  */
 export function openTunnel(
   { proxy, server, keepAlive, timeout, authority }: TunnelOptions,
@@ -60,7 +60,7 @@ export function openTunnel(
     socket.setNoDelay(true);
     socket.setKeepAlive(keepAlive > 0, keepAlive);
   });
-  // A half-open socket that the proxy has ended does not close by itself.
+  // // With `allowHalfOpen`, a socket does not close when the proxy ends it.
   socket.once(ready, onReady).on('error', onError).once('close', onClose).once('end', onClose);
   return {
     destroy() {
@@ -69,7 +69,7 @@ export function openTunnel(
         return;
       }
       abandon();
-      process.nextTick(callback, coded('ECONNRESET', 'given up while connecting'), null);
+      process.nextTick(callback, coded('ECONNRESET', 'the connection was given up while connecting'), null);
     },
   };
 }
@@ -87,7 +87,7 @@ function connectTls({ hostname, port }: ProxyConfig, authority: string | Buffer 
     host: hostname,
     port,
     allowHalfOpen: true,
-    // SNI never carries an address (RFC 6066, section 3); without it the host is what is verified.
+    // // SNI must not carry an IP address (RFC 6066, section 3). Without SNI, Node verifies the host.
     servername: net.isIP(hostname) === 0 ? hostname : '',
     rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],

@@ -1,21 +1,21 @@
 const defaultPorts = { 'http:': 80, 'https:': 443, 'socks5:': 1080, 'socks5h:': 1080 } as const;
-/** RFC 1929 gives a user name and a password one byte each for their length. */
+/** In RFC 1929, the length of a user name or password is one byte. */
 const maxSocksBytes = 255;
 
 /** A proxy on the way to the API server. */
 export interface ProxyConfig {
   readonly protocol: 'http:' | 'https:' | 'socks5:';
-  /** Host name or IP address, an IPv6 address without its brackets. */
+  /** Host name or IP address; an IPv6 address has no brackets. */
   readonly hostname: string;
   readonly port: number;
-  /** A secret: goes to the proxy, and never into a message. */
+  /** Secret: it is sent to the proxy, and never appears in a message. */
   readonly credentials?: { readonly username: string; readonly password: string };
 }
 
 /**
- * Reads a proxy's URL as client-go's `parseProxyURL` does, and takes socks5h too, which is the same as socks5 since Go lets
- * the proxy resolve the name in both. The problem is one line that begins with `name`; it never shows the URL, as any
- * part of one that cannot be read may be the password.
+ * Parses a proxy's URL as client-go's `parseProxyURL` does. It also accepts socks5h, which means the same as socks5: in Go the proxy
+ * resolves the name for both. A problem is one line that begins with `name`. It never contains the URL, because any part of a URL that
+ * cannot be parsed may be the password.
  */
 export function parseProxyUrl(
   text: string,
@@ -25,19 +25,17 @@ export function parseProxyUrl(
   const [, scheme, authority = '', rest = ''] = /^([a-z][a-z0-9+.-]*:)\/\/([^/?#]*)(.*)$/is.exec(text) ?? [];
   const protocol = scheme?.toLowerCase();
   if (protocol !== undefined && !isProxyProtocol(protocol)) {
-    return fail(
-      `has the scheme ${protocol}// where http://, https://, socks5:// and socks5h:// are possible`,
-    );
+    return fail(`has the scheme ${protocol}//; use http://, https://, socks5:// or socks5h://`);
   }
-  // Only for http is a host read as one, and it would quietly drop white space and take \ as /.
+  // // `URL` parses the host properly only for http; but it removes white space and takes \ for /, hence the check below.
   const plain = `http://${authority}`;
   if (protocol === undefined || authority === '' || /[\s\\]/.test(text) || !URL.canParse(plain)) {
     return fail('is not a URL like http://proxy.example.com:3128');
   }
-  if (rest.includes('@')) return fail('has an @ behind its host; write / ? # in a password as %2F %3F %23');
+  if (rest.includes('@')) return fail('has an @ after its host; write / ? # in a password as %2F %3F %23');
   const { hostname, username, password } = new URL(plain);
   const port = Number(/:(\d+)$/.exec(authority)?.[1] ?? defaultPorts[protocol]);
-  if (port === 0) return fail('has no port that can be dialled');
+  if (port === 0) return fail('has the port 0, which is not valid');
   const credentials = decodeCredentials(username, password);
   if (credentials === undefined) return fail('has a user name or password that is not percent-encoded UTF-8');
   const isSocks = protocol === 'socks5:' || protocol === 'socks5h:';
@@ -54,7 +52,7 @@ export function parseProxyUrl(
   };
 }
 
-/** `host:port`, an IPv6 address in brackets: how a message names the proxy, and how CONNECT names the API server. */
+/** `host:port`, with brackets around an IPv6 address. It names the proxy in messages, and the API server in a CONNECT request. */
 export function authorityOf({
   hostname,
   port,

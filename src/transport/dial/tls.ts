@@ -2,9 +2,9 @@ import tls from 'node:tls';
 import type { Credential } from '../../credentials/credential.js';
 
 /**
- * Gives what a TLS connection to the API server presents and trusts. Without an authority of its own the kubeconfig means the
- * well-known ones (Node's bundled roots, and those of NODE_EXTRA_CA_CERTS). It is made for the first connection: with the first authority Node 20
- * reads its bundled roots as well, which is 20 ms that a start need not wait for.
+ * Returns a function that creates the TLS settings for the API server: trusted authorities and client certificate. A kubeconfig without an
+ * authority means the public ones (Node's bundled roots, and those of NODE_EXTRA_CA_CERTS). The settings are created for the first
+ * connection, because Node 20 reads its bundled roots even when there is an authority; that takes 20 ms which a start need not wait for.
  */
 export function createSecureContext(
   authority: Buffer | undefined,

@@ -1,21 +1,21 @@
-/** Bytes of a connection's first buffer: somebody who types at a shell needs no more. */
+/** Size of a connection's first buffer in bytes. A person who types at a shell needs no more. */
 const firstSize = 4 * 1024;
-/** Bytes of every other buffer. */
+/** Size of every other buffer in bytes. */
 const fullSize = 64 * 1024;
 
-/** Buffers that no connection uses, for all connections: few, so that they stay in the processor's caches. */
+/** Buffers that no connection uses, shared by all connections. They are few, so that they stay in the CPU's caches. */
 const spares: RelayBuffer[] = [];
 const maxSpares = 8;
 
-/** Bytes are read into it one behind the other, and written from it. It is used again when all of them have been written. */
+/** A buffer that reads fill from its beginning, and writes empty. It is used again when all its bytes have been written. */
 export class RelayBuffer {
-  /** Where the next read goes. */
+  /** The place for the next read. */
   room: Buffer;
   readonly #bytes: Buffer;
-  /** What has been read and not been taken is between the two. */
+  /** The bytes between these two have been read, and not taken yet. */
   #begin = 0;
   #end = 0;
-  /** How many parts have been taken and not been written. */
+  /** How many parts have been taken, but not written yet. */
   #writes = 0;
 
   constructor(size = firstSize) {
@@ -27,23 +27,26 @@ export class RelayBuffer {
     return spares.pop() ?? new RelayBuffer(fullSize);
   }
 
-  /** Whether the next read needs another one: 16 KB are the most that a TLS record brings. */
+  /** Whether the next read needs another buffer. A read brings at most 16 KB, the size of a TLS record. */
   get isFull(): boolean {
     return this.room.length < this.#bytes.length / 4;
   }
 
-  /** Whether everything that was read has been written. */
+  /** Whether all bytes that were read have been written. */
   get isFree(): boolean {
     return this.#begin === this.#end && this.#writes === 0;
   }
 
-  /** A read has brought so many bytes. */
+  /** A read has brought `length` bytes. */
   wasRead(length: number): void {
     this.#end += length;
     this.room = this.#bytes.subarray(this.#end);
   }
 
-  /** Everything that was read and not been taken; undefined for nothing. It stays as it is until `wasWritten` is called for it. */
+  /**
+   * Takes all bytes that have been read and not taken yet; undefined if there are none. They are not overwritten before `wasWritten` is
+   * called for them.
+   */
   take(): Buffer | undefined {
     if (this.#begin === this.#end) return undefined;
     const part = this.#bytes.subarray(this.#begin, this.#end);
@@ -56,14 +59,14 @@ export class RelayBuffer {
     this.#writes -= 1;
   }
 
-  /** Everything in it has been written: the next read goes to its beginning. */
+  /** Starts again at the beginning of the buffer. All bytes must have been written. */
   empty(): void {
     this.#begin = 0;
     this.#end = 0;
     this.room = this.#bytes;
   }
 
-  /** No connection reads into it any more, and everything in it has been written. */
+  /** Returns the buffer for use by other connections. No connection may read into it any more, and all its bytes must have been written. */
   giveBack(): void {
     if (this.#bytes.length < fullSize || spares.length === maxSpares) return;
     this.empty();

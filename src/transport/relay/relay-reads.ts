@@ -1,13 +1,13 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import { RelayBuffer } from './relay-buffer.js';
 
-/** Writes a part of what was read, and calls back when it has been written. */
+/** Writes a part of the bytes, and calls back when it has been written. */
 type WritePart = (part: Buffer, onWritten: () => void) => void;
 
 /**
- * What a connection to the API server reads: for node:http as `data` events, and from `relayTo` on in buffers that are used again. What comes in
- * one turn of the event loop leaves in as few writes as there are buffers. With Node 20.20 both together took the CPU time of an exec that
- * writes 600 MB from 1.8 times that of kubectl proxy to 1.0 times.
+ * Reads a connection to the API server: for node:http as `data` events, and after `relayTo` into buffers that are used again. The bytes of
+ * one turn of the event loop are written in as few writes as there are buffers. Both together reduced the CPU time of an exec that writes
+ * 600 MB from 1.8 times that of kubectl proxy to 1.0 times (Node 20.20).
  */
 export class RelayReads {
   #socket: Socket | undefined;
@@ -15,7 +15,7 @@ export class RelayReads {
   #buffer = new RelayBuffer();
   #turnEnds = false;
 
-  /** For the dial that opens the connection. */
+  /** The read options for the dial that opens the connection. */
   get options(): OnReadOpts {
     return { buffer: this.#room, callback: this.#onRead };
   }
@@ -25,12 +25,12 @@ export class RelayReads {
     this.#socket = socket;
   }
 
-  /** From now on, what is read is for `write`. What the socket has already comes as `data` events before it. */
+  /** From now on, bytes go to `write`. Bytes that are already in the socket come before them as `data` events. */
   relayTo(write: WritePart): void {
     this.#write = write;
   }
 
-  /** The turn of the event loop in which something came is over, or nothing comes any more. */
+  /** Writes what has been read: at the end of a turn of the event loop, or at the end of the connection. */
   flush(): void {
     this.#turnEnds = false;
     const buffer = this.#buffer;
@@ -42,7 +42,7 @@ export class RelayReads {
     });
   }
 
-  /** Asked for after every read. */
+  /** Returns the place for the next read. Node calls it after every read. */
   #room = (): Buffer => {
     const { isFree, isFull } = this.#buffer;
     if (isFull) this.#buffer = RelayBuffer.full();
@@ -53,7 +53,7 @@ export class RelayReads {
   #onRead = (length: number): boolean => {
     const socket = this.#socket as Socket;
     const buffer = this.#buffer;
-    // What the socket has already comes first.
+    // // Bytes that are already in the socket must come first.
     if (this.#write === undefined || socket.readableLength > 0) {
       return socket.push(Buffer.from(buffer.room.subarray(0, length)));
     }

@@ -2,23 +2,26 @@ import type { Socket } from 'node:net';
 import { freeMemory } from '../../lib/free-memory.js';
 import type { RelayReads } from './relay-reads.js';
 
-/** Bytes that wait on one side before the other side waits too. At Node's own mark of 16 KB, every read stopped the reading. */
+/** When this many bytes wait on one side, the other side stops reading. At Node's own mark of 16 KB, every read stopped the reading. */
 const maxBuffered = 256 * 1024;
 
-/** Copies one direction of an upgraded connection: a full buffer on one side stops the other side's reading, and an end is passed on as an end. */
+/**
+ * Copies one direction of an upgraded connection. If the buffer of one side is full, reading on the other side pauses. An end on one side
+ * becomes an end on the other.
+ */
 export class Relay {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #reads: RelayReads | undefined;
 
-  /** @param reads Reads for `from`; without it, its bytes come as `data` events alone. */
+  /** @param reads Reads `from` into reused buffers; without it, bytes come as `data` events. */
   constructor(from: Socket, to: Socket, reads?: RelayReads) {
     this.#from = from;
     this.#to = to;
     this.#reads = reads;
   }
 
-  /** Copies until an end. Call this before anything ends `to` because `from` was closed: what has come is written first. */
+  /** Copies until the end. Call this before anything ends `to` because `from` has closed, so that received bytes are written first. */
   start(): void {
     const from = this.#from;
     this.#reads?.relayTo(this.#write);

@@ -352,7 +352,7 @@ describe('a tunnel by CONNECT', () => {
     const proxy = await startConnectProxy();
     t.after(() => proxy.close());
     const error = await failure(proxy, { proxy: through(proxy, 'https:') });
-    assert.match(error.message, /does its URL want http:\/\/ instead\?$/);
+    assert.match(error.message, /should its URL begin with http:\/\/ instead\?$/);
   });
 });
 

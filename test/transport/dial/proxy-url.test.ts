@@ -81,8 +81,7 @@ describe("a proxy's URL", () => {
 
   it('with another scheme is told which ones are possible', () => {
     assert.deepEqual(parseProxyUrl('ftp://proxy', 'HTTPS_PROXY'), {
-      problem:
-        'HTTPS_PROXY has the scheme ftp:// where http://, https://, socks5:// and socks5h:// are possible',
+      problem: 'HTTPS_PROXY has the scheme ftp://; use http://, https://, socks5:// or socks5h://',
     });
   });
 });

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { verdictOf } from '../../src/explorer/api/access.js';
 import { LineReader } from '../../src/explorer/api/lines.js';
 import { readTable, sortRows } from '../../src/explorer/api/table.js';
-import { humanDuration } from '../../src/explorer/text/age.js';
+import { durationOf, humanDuration } from '../../src/explorer/text/age.js';
 import { changesBetween, pathText } from '../../src/explorer/text/changes.js';
 import { isSecretPath, redact } from '../../src/explorer/text/redact.js';
 import { resourceOf } from './recorded-index.js';
@@ -46,8 +46,14 @@ describe('an age', () => {
       ] as const),
     ]) {
       assert.equal(humanDuration(milliseconds), text);
+      if (milliseconds > 0) assert.equal(humanDuration(durationOf(text) as number), text);
     }
   });
+});
+
+it('a text that is no duration has none', () => {
+  for (const text of ['', '5', 'm', '5x', '1d2h3m', '<unknown>', '5m ago', '-5s'])
+    assert.equal(durationOf(text), undefined);
 });
 
 describe('what has changed', () => {

@@ -83,6 +83,11 @@ export function isAge({ name }: Column): boolean {
   return name === 'Age';
 }
 
+/** Whether a column has times that the server turned into ages when it sent them. */
+export function isPastTime({ name, type }: Column): boolean {
+  return type === 'date' || /^(?:Last Seen|First Seen|Last Schedule)$/.test(name);
+}
+
 /** A text that sorts by code units as people sort it: numbers in it by their value, without case. A collator takes ten times as long. */
 function orderKey(text: string): string {
   return text.toLowerCase().replace(/\d+/g, digits => digits.padStart(12, '0'));

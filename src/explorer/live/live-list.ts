@@ -8,10 +8,12 @@ import { Model } from './model.js';
 import type { Source } from './source.js';
 import { watchEvents } from './watch.js';
 
-/** A row, how often it has changed since it was first shown, and when it last did, in milliseconds since 1970. */
+/** A row, and how often it has changed since it was first shown. */
 export interface LiveRow extends Row {
   readonly changes: number;
+  /** Milliseconds since 1970, as the next one. */
   readonly changedAt: number;
+  readonly readAt: number;
 }
 
 /** How much of a list has come. */
@@ -218,8 +220,9 @@ export class LiveList extends Model {
       const isNew = before === undefined && this.progress === undefined;
       const hasChanged = (before !== undefined && !isUnchanged) || isNew;
       const changes = (before?.changes ?? 0) + (hasChanged ? 1 : 0);
-      const changedAt = hasChanged ? Date.now() : (before?.changedAt ?? 0);
-      this.rows.set(key, { ...row, changes, changedAt });
+      const readAt = Date.now();
+      const changedAt = hasChanged ? readAt : (before?.changedAt ?? 0);
+      this.rows.set(key, { ...row, changes, changedAt, readAt });
     }
   }
 }

@@ -19,3 +19,12 @@ export function humanDuration(milliseconds: number): string {
 function withRest(amount: number, unit: string, rest: number, restUnit: string): string {
   return rest === 0 ? `${amount}${unit}` : `${amount}${unit}${rest}${restUnit}`;
 }
+
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, y: 31_536_000 };
+
+/** The milliseconds of a duration as kubectl prints it; undefined for any other text. */
+export function durationOf(text: string): number | undefined {
+  if (!/^(?:\d+[smhdy]){1,2}$/.test(text)) return undefined;
+  const parts = [...text.matchAll(/(\d+)([smhdy])/g)];
+  return parts.reduce((sum, [, amount, unit = 's']) => sum + Number(amount) * (units[unit] ?? 0) * 1000, 0);
+}

@@ -20,6 +20,8 @@ export type Action =
   | ({ readonly kind: 'list' | 'watch' } & ListScope)
   | ({ readonly kind: 'object' } & ObjectName)
   | ({ readonly kind: 'log' } & ObjectName & LogQuery)
+  /** A command of kubectl that asks the same, or nearly so. */
+  | { readonly kind: 'command'; readonly words: readonly string[] }
   | { readonly kind: 'raw' };
 
 /** A token is never part of them: they read it from the variable TOKEN. */
@@ -56,6 +58,7 @@ function kubectlOf(
   { base, hasToken }: Target,
 ): string {
   const server = ['kubectl', '--server', shellWord(base + prefix), ...(hasToken ? ['--token "$TOKEN"'] : [])];
+  if (action.kind === 'command') return [...server, ...action.words.map(shellWord)].join(' ');
   if (action.kind === 'raw') {
     // The path of --server counts for nothing here (client-go `Request.RequestURI`).
     const path = shellWord(prefix + apiPath);

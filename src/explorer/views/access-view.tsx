@@ -39,7 +39,9 @@ export function AccessView({
     namespace === '' ? (resource.namespaced ? 'in all namespaces' : 'in the cluster') : `in ${namespace}`;
   return (
     <>
-      {request !== undefined && <RequestBar request={request} action={{ kind: 'raw' }} />}
+      {request !== undefined && (
+        <RequestBar request={request} action={{ kind: 'command', words: canI(resource, namespace) }} />
+      )}
       {access.kind === 'failed' && <Problem>{access.problem}</Problem>}
       <table class="plain access">
         <caption>
@@ -109,6 +111,11 @@ function Answer({ verdict }: { readonly verdict: Verdict }) {
       {verdict ? 'yes' : 'no'}
     </span>
   );
+}
+
+function canI({ group, name, namespaced }: ApiResource, namespace: string): readonly string[] {
+  const scope = namespace === '' ? (namespaced ? ['--all-namespaces'] : []) : [`--namespace=${namespace}`];
+  return ['auth', 'can-i', 'list', group === '' ? name : `${name}.${group}`, ...scope];
 }
 
 /** Undefined where the API server has no such review. */

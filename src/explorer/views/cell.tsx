@@ -1,5 +1,5 @@
-import type { Column } from '../api/table.js';
-import { humanDuration } from '../text/age.js';
+import { type Column, isPastTime } from '../api/table.js';
+import { durationOf, humanDuration } from '../text/age.js';
 
 const good =
   /^(?:Running|Active|Ready|True|Bound|Available|Complete|Completed|Succeeded|Healthy|Synced|Normal)$/;
@@ -15,12 +15,15 @@ export function Cell({
   created,
   href,
   now,
+  readAt,
 }: {
   readonly column: Column;
   readonly value: unknown;
   readonly created: string | undefined;
   readonly href: string | undefined;
   readonly now: number;
+  /** When the server said it, in milliseconds since 1970. */
+  readonly readAt: number;
 }) {
   if (created !== undefined) {
     const time = Date.parse(created);
@@ -30,7 +33,7 @@ export function Cell({
       </time>
     );
   }
-  const text = textOf(value);
+  const text = isPastTime(column) ? laterOf(textOf(value), now - readAt) : textOf(value);
   if (href !== undefined) {
     return (
       <a href={href} title={text}>
@@ -45,6 +48,12 @@ export function Cell({
       {text}
     </span>
   );
+}
+
+/** An age some milliseconds later. */
+function laterOf(text: string, passed: number): string {
+  const age = durationOf(text);
+  return age === undefined ? text : humanDuration(age + Math.max(0, passed));
 }
 
 function textOf(value: unknown): string {

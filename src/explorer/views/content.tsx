@@ -17,10 +17,14 @@ export function Content({ index }: { readonly index: ApiIndex }) {
   if (source === undefined) return null;
   switch (view.kind) {
     case 'home':
-      return <Home index={index} />;
+      return <Home source={source} />;
     case 'group': {
       const group = index.group(view.group);
-      return group === undefined ? <NotFound /> : <GroupView group={group} version={view.version} />;
+      return group === undefined ? (
+        <NotFound />
+      ) : (
+        <GroupView prefix={source.prefix} group={group} version={view.version} />
+      );
     }
     case 'path':
       return nonResourcePaths.includes(view.path) ? (

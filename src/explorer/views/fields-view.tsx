@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { ApiResource } from '../api/discovery.js';
+import { type ApiResource, groupVersion } from '../api/discovery.js';
 import { type Field, fieldsOf, type OpenApiDocument, type Schema, schemaOf } from '../api/openapi.js';
 import { ApiRequest } from '../api/requests.js';
 import type { Source } from '../live/source.js';
@@ -15,6 +15,7 @@ export function FieldsView({
   readonly source: Source;
   readonly resource: ApiResource;
 }) {
+  const words = ['explain', resource.name, `--api-version=${groupVersion(resource)}`];
   const request = ApiRequest.openApi(source.prefix, source.index, resource);
   const document = useLoaded(
     signal => source.client.json<OpenApiDocument>(request, signal),
@@ -23,7 +24,7 @@ export function FieldsView({
   const schema = document.kind === 'ready' ? schemaOf(document.value, resource) : undefined;
   return (
     <>
-      <RequestBar request={request} action={{ kind: 'raw' }} />
+      <RequestBar request={request} action={{ kind: 'command', words }} />
       {document.kind === 'loading' && <Skeleton lines={10} />}
       {document.kind === 'failed' && <Problem>{document.problem}</Problem>}
       {document.kind === 'ready' && schema === undefined && (

@@ -1,13 +1,17 @@
 import { orderedVerbs } from '../api/access.js';
 import { type ApiGroup, groupVersion } from '../api/discovery.js';
+import { ApiRequest } from '../api/requests.js';
 import { linkTo, linkToList } from '../parts/links.js';
+import { RequestBar } from '../parts/request-bar.js';
 import { ScrollBox } from '../parts/scroll-box.js';
 
 /** The resources of one version of a group. */
 export function GroupView({
+  prefix,
   group,
   version,
 }: {
+  readonly prefix: string;
   readonly group: ApiGroup;
   readonly version: string | undefined;
 }) {
@@ -35,6 +39,10 @@ export function GroupView({
           </>
         )}
       </p>
+      <RequestBar
+        request={ApiRequest.versionDiscovery(prefix, group.name, chosen.version)}
+        action={{ kind: 'command', words: ['api-resources', `--api-group=${group.name}`, '-o', 'wide'] }}
+      />
       {chosen.isStale && <p class="problem">The API server that has this version does not answer.</p>}
       <ScrollBox kind="wide-box" label={`Resources of ${name}`}>
         <table class="plain">

@@ -1,6 +1,9 @@
 import type { Cluster } from '../api/clusters.js';
-import { useStore } from '../parts/hooks.js';
+import { ApiRequest } from '../api/requests.js';
+import type { Source } from '../live/source.js';
+import { useSource, useStore } from '../parts/hooks.js';
 import { linkTo } from '../parts/links.js';
+import { RequestBar } from '../parts/request-bar.js';
 import { store } from '../store.js';
 
 /** Where one is, as whom, and the way out. */
@@ -59,6 +62,8 @@ function WhoAmI() {
   const user = useStore(state => state.user);
   const session = useStore(state => state.session);
   if (session.kind !== 'open') return null;
+  const source = useSource();
+  const whoAmI = source && reviewOf(source);
   const hasToken = store.client.tokens.size > 0;
   return (
     <details
@@ -84,12 +89,15 @@ function WhoAmI() {
             <h2>The API server takes you for</h2>
             <p class="name">{user.value.username}</p>
             <h2>in the groups</h2>
-            <ul>
+            <ul class="groups">
               {(user.value.groups ?? []).map(group => (
                 <li key={group}>{group}</li>
               ))}
             </ul>
           </>
+        )}
+        {whoAmI !== undefined && (
+          <RequestBar request={whoAmI} action={{ kind: 'command', words: ['auth', 'whoami'] }} />
         )}
         {hasToken ? (
           <button type="button" onClick={() => store.signOut()}>
@@ -97,10 +105,16 @@ function WhoAmI() {
           </button>
         ) : (
           <p class="muted">
-            This page has no token: the proxy knows you otherwise, or everyone is its own user.
+            This page has no token: the proxy knows you by other means, or takes everyone for its own user.
           </p>
         )}
       </div>
     </details>
   );
+}
+
+/** Undefined where the API server has no such review. */
+function reviewOf({ prefix, index }: Source): ApiRequest | undefined {
+  if (index.preferred('authentication.k8s.io', 'selfsubjectreviews') === undefined) return undefined;
+  return ApiRequest.review(prefix, index, 'SelfSubjectReview');
 }

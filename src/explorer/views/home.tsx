@@ -1,11 +1,14 @@
-import type { ApiIndex } from '../api/discovery.js';
+import { ApiRequest } from '../api/requests.js';
+import type { Source } from '../live/source.js';
 import { useStore } from '../parts/hooks.js';
 import { linkTo } from '../parts/links.js';
+import { RequestBar } from '../parts/request-bar.js';
 import { Picture } from './picture.js';
 import { ServerPaths } from './server-paths.js';
 
 /** What the API is, in a few words, and what is beside its resources. */
-export function Home({ index }: { readonly index: ApiIndex }) {
+export function Home({ source }: { readonly source: Source }) {
+  const { prefix, index } = source;
   const cluster = useStore(state => state.cluster);
   const resources = index.groups.flatMap(({ versions }) => versions[0]?.resources ?? []);
   return (
@@ -33,7 +36,11 @@ export function Home({ index }: { readonly index: ApiIndex }) {
         The proxy sends each request on with the credentials of its kubeconfig, or in your name where it asks
         who you are. It is not kube-proxy, which runs on every node and routes the traffic of Services.
       </p>
-      <ServerPaths />
+      <RequestBar
+        request={ApiRequest.discovery(prefix, '/apis')}
+        action={{ kind: 'command', words: ['api-resources', '-o', 'wide'] }}
+      />
+      <ServerPaths source={source} />
     </section>
   );
 }

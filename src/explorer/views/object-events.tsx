@@ -54,16 +54,15 @@ function Events({
               </tr>
             </thead>
             <tbody>
-              {[...rows.values()].reverse().map(({ name, cells, changes }) => (
+              {[...rows.values()].reverse().map(({ name, cells, changes, readAt }) => (
                 <tr key={name} class={changes === 0 ? undefined : `changed-${changes % 2}`}>
                   {shown.map(({ column, index }) => (
                     <td key={column.name}>
                       <Cell
-                        column={column}
+                        {...{ column, now, readAt }}
                         value={cells[index]}
                         created={undefined}
                         href={undefined}
-                        now={now}
                       />
                     </td>
                   ))}

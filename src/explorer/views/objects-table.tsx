@@ -116,7 +116,7 @@ function ObjectRow({
   readonly scope: ListScope;
   readonly now: number;
 }) {
-  const { changes, changedAt, cells, namespace, name, metadata } = row;
+  const { changes, changedAt, readAt, cells, namespace, name, metadata } = row;
   // Two names for one animation: it begins anew when the name is the other one.
   const flash = now - changedAt < flashTime ? `changed-${changes % 2}` : undefined;
   return (
@@ -124,7 +124,7 @@ function ObjectRow({
       {shown.map(({ column, index }) => (
         <td key={column.name}>
           <Cell
-            {...{ column, now }}
+            {...{ column, now, readAt }}
             value={index < 0 ? namespace : cells[index]}
             created={isAge(column) ? metadata.creationTimestamp : undefined}
             href={column === linked?.column ? linkToObject(scope.resource, namespace, name) : undefined}

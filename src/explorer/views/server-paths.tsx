@@ -2,7 +2,6 @@ import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../api/client.js';
 import { ApiRequest, nonResourcePaths } from '../api/requests.js';
 import type { Source } from '../live/source.js';
-import { useSource } from '../parts/hooks.js';
 import { linkTo } from '../parts/links.js';
 
 const meanings: Readonly<Record<string, string>> = {
@@ -23,8 +22,7 @@ const checked: readonly string[] = ['/version', '/livez', '/readyz', '/healthz']
 const interval = 10_000;
 
 /** What is beside the resources, and how each of it answers. */
-export function ServerPaths() {
-  const source = useSource();
+export function ServerPaths({ source }: { readonly source: Source }) {
   const statuses = useStatuses(source);
   return (
     <section>
@@ -69,10 +67,9 @@ function Status({ code }: { readonly code: number | undefined }) {
 }
 
 /** The status of each path; 0 is no answer. */
-function useStatuses(source: Source | undefined): ReadonlyMap<string, number> {
+function useStatuses(source: Source): ReadonlyMap<string, number> {
   const [statuses, setStatuses] = useState<ReadonlyMap<string, number>>(new Map());
   useEffect(() => {
-    if (source === undefined) return undefined;
     const ending = new AbortController();
     const { signal } = ending;
     const check = async (paths: readonly string[]) => {

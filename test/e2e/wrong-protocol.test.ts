@@ -26,7 +26,10 @@ test('plain HTTP to a port that speaks TLS is not ready, and says what to change
     socket.once('data', () => socket.end(answer));
   });
   const text = await readinessWith(t, 'http', server);
-  assert.match(text, /^\[-\]upstream failed: .*\(400\); should the server URL begin with https:\/\/ instead\?$/m);
+  assert.match(
+    text,
+    /^\[-\]upstream failed: .*\(400\); should the server URL begin with https:\/\/ instead\?$/m,
+  );
 });
 
 test('plain HTTP that is redirected is not ready', async t => {
@@ -34,7 +37,10 @@ test('plain HTTP that is redirected is not ready', async t => {
     response.writeHead(308, { Location: `https://127.0.0.1${request.url}` }).end();
   });
   const text = await readinessWith(t, 'http', server);
-  assert.match(text, /^\[-\]upstream failed: .*\(308\); should the server URL begin with https:\/\/ instead\?$/m);
+  assert.match(
+    text,
+    /^\[-\]upstream failed: .*\(308\); should the server URL begin with https:\/\/ instead\?$/m,
+  );
 });
 
 test('TLS to a port that speaks plain HTTP is not ready, and says what to change', async t => {

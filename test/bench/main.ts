@@ -13,6 +13,7 @@ import { type Findings, runRequestRound, runWatchRound } from './rounds.js';
 import { parseSettings, type Settings, usage } from './settings.js';
 import { runStartRound } from './starts.js';
 import { findTools, toolVersions } from './tools.js';
+import { runUpgradeRound, startUpgradeUpstream } from './upgrade-load.js';
 import { startRequestUpstream, writePemFiles } from './upstream.js';
 import { startWatchUpstream } from './watch-load.js';
 
@@ -84,9 +85,11 @@ async function runRounds(run: Bench) {
   const pem = await writePemFiles(run);
   const requests = await startRequestUpstream(run, pem);
   const watches = await startWatchUpstream(run, pem);
+  const upgrades = await startUpgradeUpstream(run, pem);
   for (let round = 1; round <= run.settings.rounds; round += 1) {
     if (run.settings.workloads.includes('start')) await runStartRound(run, requests, round, findings);
     await runRequestRound(run, requests, round, findings);
+    if (run.settings.workloads.includes('upgrade')) await runUpgradeRound(run, upgrades, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
   }
   return { samples, doubts, notes: [...notes] };

@@ -1,4 +1,4 @@
-import { requestWorkloads } from './workloads.js';
+import { requestWorkloads, upgradeWorkloads } from './workloads.js';
 
 /** One figure of the table: what it is, and in which unit its samples are. */
 export interface Metric {
@@ -26,6 +26,11 @@ export const metrics: readonly Metric[] = [
     { id: `${name}.p50`, title: `${title}: p50, ms`, digits: 3 },
     { id: `${name}.p99`, title: `${title}: p99, ms`, digits: 3 },
   ]),
+  ...upgradeWorkloads.map(({ name, title }) => ({
+    id: `upgrade.${name}`,
+    title: `upgrade, ${title}: CPU, µs/MB`,
+    digits: 3,
+  })),
   { id: 'watch.cpu', title: 'watch: CPU, µs/event', digits: 3 },
   { id: 'watch.rate', title: 'watch: events/s', digits: 4 },
   { id: 'watch.p50', title: 'watch: event p50, ms', digits: 3 },

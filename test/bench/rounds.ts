@@ -190,7 +190,7 @@ async function longestPause({ url }: Program): Promise<number> {
 }
 
 /** Another program first in each round, so that none always follows the same one. */
-function rotated<T>(names: readonly T[], round: number): T[] {
+export function rotated<T>(names: readonly T[], round: number): T[] {
   const by = (round - 1) % names.length;
   return [...names.slice(by), ...names.slice(0, by)];
 }

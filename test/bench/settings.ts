@@ -6,7 +6,7 @@ import { type ProgramName, programNames } from './program-names.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
 /** What is measured: starts, one of the request workloads, or open watches. */
-export type WorkloadName = 'start' | RequestWorkloadName | 'watch';
+export type WorkloadName = 'start' | RequestWorkloadName | 'upgrade' | 'watch';
 
 /** One run of the benchmark, as the command line asked for it; times are in seconds. */
 export interface Settings {
@@ -19,6 +19,8 @@ export interface Settings {
   readonly settle: number;
   /** Starts of each program in a round. */
   readonly starts: number;
+  /** Sent over each upgrade. */
+  readonly megabytes: number;
   readonly watches: number;
   /** Clients of one shared watch, whose events must not keep the event loop from others. */
   readonly crowd: number;
@@ -42,6 +44,7 @@ export interface Settings {
 const workloadNames: readonly WorkloadName[] = [
   'start',
   ...requestWorkloads.map(({ name }) => name),
+  'upgrade',
   'watch',
 ];
 
@@ -53,6 +56,7 @@ export const usage = `Usage: npm run bench -- [options]
   --warm-up N       seconds of load before a program's first measurement in a round (6)
   --settle N        seconds of rest before idle memory is read (3)
   --starts N        starts of each program in a round (10)
+  --megabytes N     bytes over each upgrade, in millions (300)
   --watches N       open watches (1000)
   --crowd N         clients of the shared watch whose pauses of the event loop are measured (5000)
   --rate N          events a second on each watch (10)
@@ -80,6 +84,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       'warm-up': { type: 'string' },
       settle: { type: 'string' },
       starts: { type: 'string' },
+      megabytes: { type: 'string' },
       watches: { type: 'string' },
       crowd: { type: 'string' },
       rate: { type: 'string', default: '10' },
@@ -105,6 +110,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
     warmUp: wholeNumber('warm-up', values['warm-up'] ?? (quick ? '1' : '6'), 0),
     settle: values.settle === undefined && quick ? 0.3 : wholeNumber('settle', values.settle ?? '3', 1),
     starts: wholeNumber('starts', values.starts ?? (quick ? '1' : '10'), 1),
+    megabytes: wholeNumber('megabytes', values.megabytes ?? (quick ? '20' : '300'), 1),
     watches: wholeNumber('watches', values.watches ?? (quick ? '100' : '1000'), 1),
     crowd: wholeNumber('crowd', values.crowd ?? (quick ? '200' : '5000'), 1),
     rate: wholeNumber('rate', values.rate, 1),

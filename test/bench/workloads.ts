@@ -37,6 +37,30 @@ export const requestWorkloads: readonly RequestWorkload[] = [
 export const watchPath =
   '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersion=1';
 
+/** Bytes of the messages of exec and port-forward. */
+const message = 32 * 1024;
+
+/**
+ * Upgrades, as Go's programs write them: a message of WebSocket in one write, a frame of SPDY in three (moby/spdystream: the two words of its
+ * head, and its bytes).
+ */
+export const upgradeWorkloads = [
+  {
+    name: 'websocket-down',
+    title: 'WebSocket to the client',
+    direction: 'to client',
+    writes: [message + 10],
+  },
+  {
+    name: 'websocket-up',
+    title: 'WebSocket to the API server',
+    direction: 'to server',
+    writes: [message + 10],
+  },
+  { name: 'spdy-down', title: 'SPDY to the client', direction: 'to client', writes: [4, 4, message] },
+  { name: 'spdy-up', title: 'SPDY to the API server', direction: 'to server', writes: [4, 4, message] },
+] as const;
+
 interface Exchange {
   readonly name: string;
   readonly response: { readonly headers: readonly (readonly [string, string])[]; readonly body: string };

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { drain, send, transferOf } from './upgrade-transfer.js';
+import { answer } from './watch-messages.js';
+
+// A process of its own: the API server's stand-in for upgrades. It sends or takes the bytes that the request's target asks for.
+
+/** Its certificates; it is asked once. */
+export interface UpgradeServerCommand {
+  readonly command: 'listen';
+  readonly pem: Readonly<Record<string, string>>;
+}
+
+answer<UpgradeServerCommand, { readonly port: number }>(async ({ pem }) => {
+  const file = (name: string) => readFileSync(pem[name] as string);
+  const server = createServer({
+    ca: file('ca'),
+    cert: file('serverCertificate'),
+    key: file('serverKey'),
+    minVersion: 'TLSv1.3',
+    requestCert: true,
+  });
+  server.on('request', (_request, response) => response.end('{}'));
+  server.on('upgrade', (request, socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bench/1\r\n\r\n');
+    const transfer = transferOf(request.url as string);
+    if (transfer.direction === 'to client') send(socket.resume(), transfer);
+    // A byte says that everything has come: kubectl proxy takes an end for the end of both directions.
+    else void drain(socket, transfer.bytes).then(() => socket.write('.'));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return { port: (server.address() as AddressInfo).port };
+});

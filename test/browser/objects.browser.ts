@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { until } from '../support/eventually.js';
+import type { KubeObject } from '../support/fake-api-server/objects.js';
+import { startStack } from '../support/stack.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const browser = await startBrowser(scope);
+const namespace = 'default';
+const pods = `/api/v1/namespaces/${namespace}/pods`;
+
+function meta(name: string, more: object = {}) {
+  return { name, namespace, uid: `uid-${name}`, creationTimestamp: '2026-01-01T00:00:00Z', ...more };
+}
+
+function ownedBy(apiVersion: string, kind: string, name: string) {
+  return { ownerReferences: [{ apiVersion, kind, name, uid: `uid-${name}`, controller: true }] };
+}
+
+const condition = {
+  ...{ type: 'Ready', status: 'False', reason: 'ContainersNotReady' },
+  ...{ message: 'containers with unready status: [app]', lastTransitionTime: '2026-01-01T00:00:00Z' },
+};
+const managedFields = [
+  {
+    manager: 'kubelet',
+    operation: 'Update',
+    apiVersion: 'v1',
+    fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:status': {} },
+  },
+];
+const pod: KubeObject = {
+  ...{ apiVersion: 'v1', kind: 'Pod' },
+  metadata: meta('owned', { ...ownedBy('apps/v1', 'ReplicaSet', 'middle'), managedFields }),
+  spec: {
+    containers: [
+      { name: 'app', image: 'registry.example/app:1' },
+      { name: 'sidecar', image: 'registry.example/s:1' },
+    ],
+  },
+  status: { phase: 'Running', conditions: [condition] },
+};
+const objects: readonly KubeObject[] = [
+  { apiVersion: 'apps/v1', kind: 'Deployment', metadata: meta('top'), spec: { replicas: 1 } },
+  {
+    ...{ apiVersion: 'apps/v1', kind: 'ReplicaSet', spec: { replicas: 1 } },
+    metadata: meta('middle', ownedBy('apps/v1', 'Deployment', 'top')),
+  },
+  pod,
+];
+for (const object of objects) server.write(object);
+
+function writeEvent(name: string, reason: string, uid: string): void {
+  const now = new Date().toISOString();
+  server.write({
+    ...{
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: meta(name),
+      type: 'Warning',
+      reason,
+      message: `${reason}!`,
+    },
+    ...{ firstTimestamp: now, lastTimestamp: now, count: 1 },
+    involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name: 'owned', uid },
+  });
+}
+
+function yaml(page: Page) {
+  return page.getByRole('region', { name: 'YAML' });
+}
+
+describe('an object', () => {
+  it('is YAML with its managed fields folded, which unfold', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${pods}/owned`);
+    await yaml(page).getByText('kind: Pod').waitFor();
+    const fold = yaml(page).getByRole('button', { name: 'Fold managedFields' });
+    assert.equal(await fold.getAttribute('aria-expanded'), 'false');
+    assert.doesNotMatch((await yaml(page).textContent()) ?? '', /kubelet/);
+    await fold.click();
+    await yaml(page).getByText('manager: kubelet').waitFor();
+    await yaml(page).getByRole('button', { name: 'Fold spec' }).click();
+    assert.doesNotMatch((await yaml(page).textContent()) ?? '', /sidecar/);
+    // Keys and values have colours of their own.
+    const colors = await page.evaluate<string[]>(
+      `[...document.querySelectorAll('.yaml .line span')].map(token => getComputedStyle(token).color)`,
+    );
+    assert.ok(new Set(colors).size >= 3, 'it is highlighted');
+  });
+
+  it('leads to its owner, and to what belongs to it', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${pods}/owned`);
+    await page.getByRole('link', { name: 'ReplicaSet middle' }).click();
+    await page.getByRole('heading', { name: 'middle' }).waitFor();
+    await page.getByRole('link', { name: 'Deployment top' }).waitFor();
+    await page.getByText('What belongs to it').click();
+    await page.getByRole('link', { name: 'Pod owned' }).click();
+    await page.getByRole('heading', { name: 'owned' }).waitFor();
+    await page.goBack();
+    await page.getByRole('heading', { name: 'middle' }).waitFor();
+  });
+
+  it('has its conditions, and its own events as they come', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    writeEvent('of-it', 'BackOff', 'uid-owned');
+    writeEvent('of-another', 'Elsewhere', 'uid-another');
+    await go(`${pods}/owned`);
+    const conditions = page.getByRole('region', { name: 'Conditions' });
+    await conditions
+      .getByRole('row', { name: /Ready False .* ContainersNotReady containers with/ })
+      .waitFor();
+    const events = page.getByRole('region', { name: 'Events' });
+    await events.getByText('BackOff!').waitFor();
+    writeEvent('comes-later', 'Killing', 'uid-owned');
+    await events.getByText('Killing!').waitFor();
+    assert.doesNotMatch((await events.textContent()) ?? '', /Elsewhere/);
+  });
+
+  it('is live: what changes is marked, and said', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${pods}/owned`);
+    await yaml(page).getByText('phase: Running').waitFor();
+    await page.getByText('live', { exact: true }).first().waitFor();
+    server.write({ ...pod, status: { phase: 'Failed', conditions: [condition] } });
+    await yaml(page).locator('.marked').filter({ hasText: 'phase: Failed' }).waitFor();
+    await page.getByRole('complementary', { name: 'Last change' }).getByText('status.phase').waitFor();
+    server.write(pod);
+    await yaml(page).getByText('phase: Running').waitFor();
+  });
+});
+
+describe('a Secret', () => {
+  const values = { password: 'correct horse', token: 'battery staple' };
+  const encoded = (name: keyof typeof values) => Buffer.from(values[name]).toString('base64');
+  const data = { password: encoded('password'), token: encoded('token') };
+  const applied = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ data }) };
+  server.write({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: meta('hidden', { annotations: applied }),
+    type: 'Opaque',
+    data,
+  });
+
+  it('shows no value until one asks for it, and then that one', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
+    const show = page.getByRole('button', { name: 'Show the value of password' });
+    await show.waitFor();
+    const text = async () => page.content();
+    const shown = async () => [(await text()).includes(data.password), (await text()).includes(data.token)];
+    assert.deepEqual(await shown(), [false, false]);
+    await show.click();
+    await yaml(page).getByText(data.password).waitFor();
+    assert.deepEqual(await shown(), [true, false]);
+  });
+
+  it('says that a value has changed, and not from what to what', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
+    await page.getByText('live', { exact: true }).first().waitFor();
+    const changed = Buffer.from('changed').toString('base64');
+    server.write({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: meta('hidden'),
+      type: 'Opaque',
+      data: { ...data, token: changed },
+    });
+    await page.getByRole('complementary', { name: 'Last change' }).getByText('data.token').waitFor();
+    assert.doesNotMatch(await page.content(), new RegExp(`${changed}|${data.token}|${data.password}`));
+  });
+
+  it('shows no value in lists', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/secrets');
+    await page.getByRole('link', { name: 'hidden' }).waitFor();
+    assert.doesNotMatch(await page.content(), new RegExp(`${data.password}|${data.token}`));
+  });
+});
+
+describe("a Pod's log", () => {
+  it('is followed, of the container that one chooses, and is there again when the API server was away', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(`${pods}/owned`);
+    await page.getByRole('link', { name: 'Log', exact: true }).click();
+    const log = page.getByRole('region', { name: 'Log of app' });
+    await log.getByText('log line 4').waitFor();
+    server.appendLog(namespace, 'owned', 'written while followed');
+    await log.getByText('written while followed').waitFor();
+    await server.kill();
+    await page.getByText('not answering').waitFor();
+    server.appendLog(namespace, 'owned', 'written while away');
+    await server.restart();
+    await log.getByText('written while away').waitFor();
+    const count = (text: string) =>
+      log.evaluate((element, own) => element.textContent?.split(own).length ?? 0, text);
+    assert.equal(await count('written while followed'), 2, 'no line comes twice');
+    await page.getByLabel('Container').selectOption('sidecar');
+    await page.getByRole('region', { name: 'Log of sidecar' }).getByText('log line 4').waitFor();
+    await until(() => server.requests.some(({ rawUrl }) => rawUrl.includes('container=sidecar')));
+  });
+
+  it('stays at its end as long as one has not scrolled up', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    for (let line = 0; line < 200; line++) server.appendLog(namespace, 'web-0', `line ${line} of many`);
+    await go(`${pods}/web-0/log`);
+    const log = page.getByRole('region', { name: 'Log of web' });
+    await log.getByText('line 199 of many').waitFor();
+    const fromEnd = () =>
+      log.evaluate(element => element.scrollHeight - element.scrollTop - element.clientHeight);
+    await until(async () => (await fromEnd()) < 5);
+    server.appendLog(namespace, 'web-0', 'one more');
+    await log.getByText('one more').waitFor();
+    await until(async () => (await fromEnd()) < 5);
+    await log.evaluate(element => element.scrollTo(0, 0));
+    await until(async () => (await fromEnd()) > 100);
+    server.appendLog(namespace, 'web-0', 'and another');
+    await log.getByText('and another').waitFor({ state: 'attached' });
+    assert.equal(await log.evaluate(element => element.scrollTop), 0);
+  });
+});

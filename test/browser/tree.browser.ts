@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { until } from '../support/eventually.js';
+import { startStack } from '../support/stack.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const spec = {
+  group: 'shop.example',
+  scope: 'Namespaced',
+  names: { plural: 'discounts', singular: 'discount', kind: 'Discount', shortNames: ['dc'] },
+  versions: [
+    {
+      name: 'v2',
+      additionalPrinterColumns: [{ name: 'Percent', type: 'integer', jsonPath: '.spec.percent' }],
+      schema: {
+        openAPIV3Schema: {
+          description: 'Discount makes something cheaper.',
+          properties: {
+            spec: {
+              type: 'object',
+              properties: { percent: { type: 'integer', description: 'How much cheaper.' } },
+            },
+          },
+        },
+      },
+    },
+    { name: 'v1' },
+  ],
+};
+const { server, proxy } = await startStack(scope, {
+  server: {
+    customResources: [
+      {
+        ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', spec },
+        metadata: { name: 'discounts.shop.example' },
+      },
+    ],
+  },
+});
+server.write({
+  ...{ apiVersion: 'shop.example/v2', kind: 'Discount', spec: { percent: 20 } },
+  metadata: { namespace: 'team-0', name: 'summer', uid: 'summer' },
+});
+const browser = await startBrowser(scope);
+
+/** What the keyboard would act on now. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate<string>('document.activeElement.dataset.path ?? document.activeElement.textContent');
+}
+
+/** Whether one sees where the keyboard is. */
+function isFocusVisible(page: Page): Promise<boolean> {
+  return page.evaluate<boolean>(`(() => {
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(document.activeElement);
+    return (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || boxShadow !== 'none';
+  })()`);
+}
+
+describe('the tree', () => {
+  it('has the core group first, then the named ones, custom ones among them and marked', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/');
+    const items = page.getByRole('treeitem');
+    await items.first().waitFor();
+    const groups = (await page.locator('[role=treeitem][aria-level="1"]').allTextContents()) as string[];
+    assert.match(groups[0] ?? '', /^core/);
+    assert.ok(groups.some(text => text.startsWith('apps')));
+    assert.match(groups.find(text => text.startsWith('shop.example')) ?? '', /custom/);
+    await page.getByRole('treeitem', { name: 'pods po' }).waitFor();
+  });
+
+  it('leads to a group whose resources have their kind, short names, scope and verbs', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/apis/autoscaling/v2');
+    await page.locator('main').getByText('(preferred)').waitFor();
+    const versions = await page.locator('main p', { hasText: 'Versions:' }).textContent();
+    assert.match(versions ?? '', /v2 \(preferred\), v1/);
+    await go('/api/v1');
+    await page
+      .getByRole('row', { name: /^pods po Pod namespace get list watch create update patch delete/ })
+      .waitFor();
+    await page.getByRole('row', { name: /^nodes no Node cluster/ }).waitFor();
+  });
+
+  it('shows a custom resource as any other: its columns, its fields, its rights', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/apis/shop.example/v2/discounts');
+    await page.getByRole('row', { name: /team-0 summer 20/ }).waitFor();
+    await page.getByRole('columnheader', { name: 'Percent' }).waitFor();
+    await page.getByRole('link', { name: 'Fields' }).click();
+    await page.getByText('Discount makes something cheaper.').waitFor();
+    await page.getByText('spec', { exact: true }).click();
+    await page.getByText('How much cheaper.').waitFor();
+    await page.getByRole('link', { name: 'What I may do' }).click();
+    await page.getByRole('row', { name: /^delete yes/ }).waitFor();
+  });
+
+  it('filters as one types, by name, short name and kind', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/');
+    const filter = page.getByRole('searchbox');
+    for (const [text, found] of Object.entries({
+      statefuls: 'statefulsets sts',
+      dc: 'discounts dc',
+      CronJob: 'cronjobs cj',
+    })) {
+      await filter.fill(text);
+      await page.getByRole('treeitem', { name: found }).first().waitFor();
+      assert.equal(await page.getByRole('treeitem', { name: 'pods po' }).count(), 0);
+    }
+    await filter.fill('no such resource');
+    await page.getByText('No resource matches.').waitFor();
+  });
+});
+
+describe('the keyboard alone', () => {
+  it('reaches an object: filter, Enter, arrows, Enter, and back', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/');
+    await page.getByRole('treeitem').first().waitFor();
+    await page.keyboard.press('/');
+    assert.equal(await page.getByRole('searchbox').evaluate(element => element.matches(':focus')), true);
+    await page.keyboard.type('deployments');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'deployments' }).waitFor();
+    await page.getByRole('link', { name: 'web' }).first().waitFor();
+    // From the box to the first link of the table.
+    for (let count = 0; count < 60 && (await focused(page)) !== 'web'; count++) {
+      await page.keyboard.press('Tab');
+      assert.equal(await isFocusVisible(page), true, await focused(page));
+    }
+    assert.equal(await focused(page), 'web');
+    await page.keyboard.press('ArrowDown');
+    await until(() => page.evaluate<boolean>(`document.activeElement.closest('tr')?.ariaRowIndex === '3'`));
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'web' }).waitFor();
+    assert.match(page.url(), /#\/apis\/apps\/v1\/namespaces\/team-0\/deployments\/web$/);
+    await page.goBack();
+    await page.getByRole('heading', { name: 'deployments' }).waitFor();
+  });
+
+  it('walks the tree: arrows unfold, fold and move, Home and End go to the ends, Enter opens', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/');
+    await page.getByRole('treeitem').first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.press('ArrowDown');
+    const press = async (key: string, path: RegExp) => {
+      await page.keyboard.press(key);
+      await until(async () => path.test(await focused(page)));
+      assert.equal(await isFocusVisible(page), true);
+    };
+    await press('Home', /^\/api/);
+    const isOpen = () => page.evaluate('document.activeElement.ariaExpanded');
+    if ((await isOpen()) === 'true') await press('ArrowLeft', /^\/api/);
+    await until(async () => (await isOpen()) === 'false');
+    await press('ArrowDown', /^\/apis\/apps/);
+    await press('ArrowRight', /^\/apis\/apps/);
+    await until(async () => (await isOpen()) === 'true');
+    await press('ArrowRight', /controllerrevisions$/);
+    await press('ArrowDown', /daemonsets$/);
+    await press('Enter', /daemonsets$/);
+    await page.getByRole('heading', { name: 'daemonsets' }).waitFor();
+    await press('ArrowLeft', /^\/apis\/apps(?:\/v1)?$/);
+    await press('End', /./);
+    const last = await page.getByRole('treeitem').last().getAttribute('data-path');
+    assert.equal(await focused(page), last);
+    // One stop for the Tab key, as a tree has it.
+    assert.equal(await page.locator('[role=treeitem][tabindex="0"]').count(), 1);
+  });
+
+  it('leaves the filter with Escape, which forgets it', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/');
+    await page.getByRole('treeitem').first().waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('pods');
+    await page.keyboard.press('Escape');
+    assert.equal(await page.getByRole('searchbox').inputValue(), '');
+    await page.getByRole('treeitem', { name: 'services svc' }).waitFor();
+    await page.keyboard.press('/');
+    assert.equal(await page.getByRole('searchbox').inputValue(), '', 'the key itself is not typed');
+  });
+
+  it('skips to the content', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByRole('link', { name: 'web-0' }).waitFor();
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(page), 'Skip to content');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate('document.activeElement.tagName'), 'MAIN');
+  });
+});
+
+describe('the paths beside the resources', () => {
+  it('have their status, which follows', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await page.clock.install();
+    await go('/');
+    await page.getByRole('row', { name: /\/readyz 200/ }).waitFor();
+    await page.getByRole('row', { name: /\/logs\/ 404/ }).waitFor();
+    await page.getByRole('row', { name: /openid-configuration \d/ }).waitFor();
+    t.after(
+      server.intercept(({ url = '' }, response) => {
+        if (!url.startsWith('/readyz')) return false;
+        response.writeHead(500).end('[-]etcd failed');
+        return true;
+      }),
+    );
+    await page.clock.fastForward(11_000);
+    await page.getByRole('row', { name: /\/readyz 500/ }).waitFor();
+    await page.getByRole('link', { name: '/metrics' }).click();
+    await page.getByText('# TYPE ').first().waitFor();
+  });
+});
+
+describe('what one may do', () => {
+  it('is asked of the API server where its rules do not tell', async t => {
+    const own = await startStack(t, {
+      server: {
+        clientCertificates: 'optional',
+        tokens: { reader: { username: 'reader', groups: ['readers'] } },
+        allow: (_user, { verb, resource, isResourceRequest }) =>
+          !isResourceRequest ||
+          /^selfsubject/.test(resource) ||
+          (['get', 'list', 'watch'].includes(verb) && resource !== 'secrets'),
+      },
+      user: { token: 'reader' },
+      flags: ['--reject-paths='],
+    });
+    const { page, go } = await openPage(t, browser, own.proxy.url);
+    await go('/api/v1/namespaces/default/pods?view=access');
+    for (const row of [/^get yes/, /^list yes/, /^watch yes/, /^create no/, /^delete no/]) {
+      await page.getByRole('row', { name: row }).waitFor();
+    }
+    await go('/api/v1/namespaces/default/secrets');
+    await page.getByRole('alert').getByText('secrets is forbidden').waitFor();
+  });
+});
+
+describe('the time of a reader', () => {
+  it('is that of the time zone of the browser', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url, {
+      timezoneId: 'Asia/Kolkata',
+      locale: 'en-GB',
+    });
+    const metadata = {
+      namespace: 'default',
+      name: 'timed',
+      uid: 'timed',
+      creationTimestamp: '2026-01-01T20:00:00Z',
+    };
+    server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: {} });
+    await go('/api/v1/namespaces/default/configmaps');
+    await page.getByRole('link', { name: 'timed' }).waitFor();
+    const title = await page
+      .getByRole('row', { name: /^timed/ })
+      .locator('time')
+      .getAttribute('title');
+    assert.match(title ?? '', /0?2\/0?1\/2026, 0?1:30/);
+  });
+});

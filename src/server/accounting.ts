@@ -21,20 +21,20 @@ import { bringsAuthorization } from '../proxy/outbound-request.js';
 import type { RequestContext } from '../request/context.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 
-/** What is measured of clusters. */
+/** The metrics and names of clusters. */
 export interface MeasuredClusters {
-  /** Undefined stands for requests that go to no API server. */
+  /** The metrics of a cluster; undefined stands for requests that go to no API server. */
   metricsOf(cluster: Cluster | undefined): ClusterMetrics;
-  /** Its name in logs and audit events; undefined where one cluster is served. */
+  /** The cluster's name in logs and audit events; undefined if only one cluster is served. */
   nameOf(cluster: Cluster): string | undefined;
 }
 
-/** Where requests are accounted for. */
+/** The parts of the program that requests are counted, logged and audited with. */
 export interface AccountingParts {
   readonly metrics: Metrics;
   readonly clusters: MeasuredClusters;
   readonly openStreams: OpenStreams;
-  /** Undefined when there is none. */
+  /** Undefined if there is no audit log. */
   readonly audit: AuditLog | undefined;
   readonly logger: Logger;
   readonly logRequests: RequestLog['which'];
@@ -42,7 +42,7 @@ export interface AccountingParts {
   readonly authenticates: boolean;
 }
 
-/** Counts, logs and audits requests: each has a record from its head to its end, be that its answer's or its connection's. */
+/** Counts, logs and audits requests. Each request has a record from its head until its answer or its connection ends. */
 export class Accounting {
   readonly #metrics: Metrics;
   readonly #clusters: MeasuredClusters;
@@ -68,7 +68,7 @@ export class Accounting {
     this.#log = { logger, which: logRequests, write: createRequestLines(logger) };
   }
 
-  /** Opens the record of a request, which closes by itself. */
+  /** Opens the record of a request. The record closes when the request ends. */
   begin(request: RequestContext): void {
     const { info, mount } = request;
     const { isCounted } = mount;
@@ -99,14 +99,14 @@ export class Accounting {
   #awaitEnd(request: RequestContext): void {
     const { socket, upgrade } = request.raw;
     const response = request.reply.raw;
-    // An upgraded connection and a response that waits behind another one hear only of the socket's end.
+    // // For an upgraded connection, and for a response that waits behind another one, only the socket emits an end.
     const isBehind = !upgrade && response.socket === null;
     const end = () => {
       if (isBehind) socket.off('close', end);
       if (!request.hasEnded) this.#end(request, socket);
     };
     if (upgrade || isBehind) socket.on('close', end);
-    // Streams of one connection share its socket, and are over each by itself.
+    // // Streams of one HTTP/2 connection share its socket, but each has an end of its own.
     if (!upgrade) (asHttp2(response)?.stream ?? response).on('close', end);
   }
 
@@ -117,7 +117,7 @@ export class Accounting {
     request.end();
     this.#countFailure(request);
     if (response.headersSent) record.answered(response.statusCode);
-    // Of HTTP/2 what has passed is frames, compressed heads and all.
+    // // On an HTTP/2 connection, frames and compressed heads are counted too.
     const { received, sent } = passedSince(socket);
     record.end(http2?.bytesSent ?? sent);
     if (record.code === 401) this.#countUnauthorized(request);
@@ -125,11 +125,14 @@ export class Accounting {
       this.#metrics.traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
       if (record.longRunning) this.#metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
-    // While it closes, the server waits for its connections, and nothing else ends those that are kept alive.
+    // // A server that is closing waits for its connections, and nothing else ends those that are kept alive.
     if (this.#openStreams.ending && http2 === undefined) socket.destroySoon();
   }
 
-  /** A 401 of the API server itself about our credential. Behind a proxy subresource, another program may have sent it. */
+  /**
+   * Counts a 401 of the API server itself about the proxy's own credential. Behind a proxy subresource, another program may have sent the
+   * 401.
+   */
   #countUnauthorized(request: RequestContext): void {
     const { failure, info } = request.record;
     if (failure !== undefined || !request.mount.isApi || info.subresource === 'proxy') return;
@@ -146,12 +149,12 @@ export class Accounting {
   }
 }
 
-/** The id of a request in logs, here and upstream: its own, or a new one. */
+/** The ID of a request, in logs here and upstream: the one that it brings, or a new one. */
 export function requestIdOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): string {
   return fieldValue(rawHeaders, 'x-request-id')?.slice(0, 128) ?? randomUUID();
 }
 
-/** A target that is not a path can hold a password (`http://user:password@host/`), and a path can be very long. */
+/** The path for logs. A target that is not a path can contain a password (`http://user:password@host/`), and a path can be very long. */
 function loggable(rawPath: string): string {
   return rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '';
 }
@@ -161,16 +164,16 @@ function beginAudit(log: AuditLog, request: RequestContext): RequestAudit {
   return new RequestAudit(request, info, { longRunning: longRunning || request.raw.upgrade === true, log });
 }
 
-/** Bytes on a connection. */
+/** Bytes that a connection has transferred. */
 interface Passed {
   received: number;
   sent: number;
 }
 
-/** What had passed at the end of its last request. */
+/** The bytes of each connection at the end of its last request. */
 const passedBefore = new WeakMap<Socket, Passed>();
 
-/** What has passed on a connection since the end of its last request. */
+/** The bytes that a connection has transferred since the end of its last request. */
 function passedSince(socket: Socket): Passed {
   const { bytesRead, bytesWritten } = socket;
   const before = passedBefore.get(socket);

@@ -7,8 +7,8 @@ import type { Exposition } from '../observability/metrics/exposition.js';
 import { schemaless } from './listener/schemaless.js';
 
 /**
- * The admin listener: `/metrics`, `/livez` and `/readyz` for kubelet and Prometheus, which come from outside of the Pod and name it by its
- * address. It serves nothing else, above all not the API, so it needs no filter.
+ * The admin listener: `/metrics`, `/livez` and `/readyz` for Prometheus and the kubelet. They come from outside of the Pod and use its
+ * address as host. The listener serves nothing else, and above all not the API, so it needs no filter.
  */
 export async function buildAdminServer(exposition: Exposition, health: Health): Promise<FastifyInstance> {
   const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });

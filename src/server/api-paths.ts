@@ -2,17 +2,17 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ApiPaths } from '../endpoints/api-paths.js';
 import { apiPath, contextPath } from './mounts.js';
 
-/** What stands before the path of a request to the API server of `/`, without a final slash. */
+/** The path prefix for requests to the API server of `/`, without a final slash. */
 export function rootPath(
   { apiPrefix, appendServerPath }: { readonly apiPrefix: string; readonly appendServerPath: boolean },
   registry: Pick<ClusterRegistry, 'default'>,
 ): string {
-  // Clients send the path of the server's URL themselves, as to kubectl proxy.
+  // // Clients send the path of the server's URL themselves, as they do to kubectl proxy.
   const serverPath = appendServerPath ? '' : (registry.default.endpoint?.config.server.path ?? '');
   return apiPath(apiPrefix) + serverPath;
 }
 
-/** Says where callers find the API servers. */
+/** Says at which paths callers reach the API servers. */
 export function createApiPaths(
   options: Parameters<typeof rootPath>[0],
   registry: ClusterRegistry,

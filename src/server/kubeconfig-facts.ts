@@ -6,7 +6,7 @@ import { rootPath } from './api-paths.js';
 import type { Tls } from './listener/tls.js';
 import { apiPath, contextPath } from './mounts.js';
 
-/** What a kubeconfig for callers is made of. */
+/** What the kubeconfig for callers is made from. */
 export interface KubeconfigParts {
   readonly options: {
     readonly publicUrl: string;
@@ -16,21 +16,21 @@ export interface KubeconfigParts {
   };
   readonly registry: ClusterRegistry;
   readonly tls: Pick<Tls, 'chain'> | undefined;
-  /** One for each method of authentication that is on. */
+  /** One user for each authentication method that is on. */
   readonly callerEntries: KubeconfigFacts['users'];
 }
 
-/** Name of the context of `/` where the kubeconfig has none for it, or one that is another context here. */
+/** Name of the context of `/` if the kubeconfig has no name for it, or if another context here has that name. */
 const ownName = 'kube-api-proxy';
 
 /**
- * Says what the caller's kubeconfig contains: the context of `/`, and each one that is served below `/clusters/`. Nobody who could not use
- * them learns their names. Undefined where the proxy has no address that a client could use.
+ * Says what the caller's kubeconfig contains: the context of `/`, and each context that is served below `/clusters/`. A caller who could
+ * not use the contexts does not learn their names. The result is undefined if the proxy has no address that a client could use.
  */
 export function createKubeconfigFacts({ options, registry, tls, callerEntries }: KubeconfigParts) {
   const { publicUrl, disableFilter, apiPrefix } = options;
   const sources = { publicUrl, trustsHost: !disableFilter };
-  // Something else may end TLS at a public URL.
+  // // Another program may end TLS at a public URL.
   const authority = (): string | undefined =>
     publicUrl === '' || tls?.chain.isFor(new URL(publicUrl).hostname) ? tls?.chain.authority : undefined;
 
@@ -65,7 +65,10 @@ export function createKubeconfigFacts({ options, registry, tls, callerEntries }:
   };
 }
 
-/** `/` follows the current context of the proxy, and a context below `/clusters/` does not: they are two, whatever it is now. */
+/**
+ * `/` follows the proxy's current context, and a context below `/clusters/` does not. So they get different names, even if they are the
+ * same context now.
+ */
 function nameOfRoot(current: string, names: ReadonlySet<string>): string {
   let name = current === '' || names.has(current) ? ownName : current;
   while (names.has(name)) name += '-current';

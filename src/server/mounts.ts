@@ -4,21 +4,21 @@ import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { Destination, Mount } from '../request/mount.js';
 
-/** What the paths of the main listener are divided by. */
+/** The options that divide the paths of the main listener. */
 export interface MountOptions {
-  /** Prefix of the API; begins and ends with a slash. */
+  /** Path prefix of the API; begins and ends with a slash. */
   readonly apiPrefix: string;
-  /** Prefix of the folder that is served; undefined without one. */
+  /** Path prefix of the static files; undefined if none are served. */
   readonly wwwPrefix: string | undefined;
-  /** Whether the path of the server's URL is put before each path that goes to the API server of `/`. */
+  /** Whether the proxy adds the path of the server's URL to each path that goes to the API server of `/`. */
   readonly appendServerPath: boolean;
   /** Whether contexts are served below `/clusters/`. */
   readonly allContexts: boolean;
-  /** Whether the page that shows the API is served. */
+  /** Whether the explorer, the page that shows the API, is served. */
   readonly explorer: boolean;
 }
 
-/** The clusters that mounts go to. */
+/** The clusters that requests can go to. */
 export interface MountedClusters {
   readonly default: Cluster;
   /** Names of the contexts that are served below `/clusters/`. */
@@ -26,11 +26,11 @@ export interface MountedClusters {
   get(name: string): Cluster | undefined;
 }
 
-/** Paths of the proxy's own on the main listener: what is below is never the API server's. */
+/** Prefix of the proxy's own paths on the main listener. Paths below it never go to the API server. */
 export const ownPrefix = '/-/';
 const clustersPrefix = '/clusters/';
 
-/** The route of all API servers. */
+/** The route of requests to any API server. */
 export const apiRoute = '/api';
 
 const own = {
@@ -40,11 +40,11 @@ const own = {
   appendsServerPath: false,
 } as const;
 
-/** A folder of files. */
+/** Static files. */
 export const filesMount: Mount = { ...own, route: '/static', access: 'caller', isCounted: true };
-/** Where nothing answers. */
+/** A path where nothing is served. */
 const noMount: Mount = { ...own, route: '/none', access: 'caller', isCounted: true };
-/** Where a context would be that does not exist. */
+/** A path below `/clusters/` that names no existing context. */
 export const unknownContextMount: Mount = { ...noMount, route: '/unknown-context', namesContext: true };
 
 /** The API server of a context. */
@@ -54,19 +54,19 @@ const contextMount: Mount = {
 };
 
 /**
- * What a URL of the API server of `/` has before each path, without a final slash. kubectl leaves a prefix that begins with /api in place
- * (`pkg/proxy`, NewProxyHandler), so that `--api-prefix=/api/` serves nothing but /api.
+ * The path prefix in URLs of the API server of `/`, without a final slash. kubectl does not remove a prefix that begins with /api
+ * (`pkg/proxy`, NewProxyHandler): `--api-prefix=/api/` serves only /api.
  */
 export function apiPath(apiPrefix: string): string {
   return apiPrefix === '/' || apiPrefix.startsWith('/api') ? '' : apiPrefix.slice(0, -1);
 }
 
-/** The path of a context, without a final slash. A name with half a surrogate pair has no encoding: UTF-8 replaces it. */
+/** The path of a context, without a final slash. Half a surrogate pair in a name cannot be encoded, and is replaced by U+FFFD. */
 export function contextPath(name: string): string {
   return clustersPrefix + encodeURIComponent(Buffer.from(name).toString());
 }
 
-/** A context whose mount has a path that another context could be asked for otherwise. */
+/** A path that a context takes from another context. */
 interface HiddenPath {
   readonly context: string;
   /** Name of the other context. */
@@ -74,7 +74,7 @@ interface HiddenPath {
   readonly path: string;
 }
 
-/** Below `/clusters/a/b`, context `a/b` answers, and nobody can ask context `a` for its path `/b`. */
+/** `/clusters/a/b` belongs to context `a/b`, so that nobody can reach the path `/b` of context `a`. */
 export function hiddenPaths(names: ReadonlySet<string>): readonly HiddenPath[] {
   const hidden: HiddenPath[] = [];
   for (const context of names) {
@@ -88,8 +88,8 @@ export function hiddenPaths(names: ReadonlySet<string>): readonly HiddenPath[] {
 
 /**
  * Decides where a request goes, from its target as sent. It divides paths as net/http's ServeMux does: the longest prefix wins, and a
- * prefix without its final slash is the prefix itself. Only the plain spelling of a prefix counts, apart from the name of a
- * context; all others are the API server's to answer.
+ * prefix without its final slash means the prefix itself. Apart from the name of a context, a prefix must be spelled exactly; all other
+ * spellings go to the API server.
  */
 export function createMounts(
   { apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }: MountOptions,
@@ -119,17 +119,17 @@ export function createMounts(
       if (!isLonger) return at(filesMount, rawUrl);
     }
     if (isApi) return at(api, withoutPrefix(rawUrl, removed), removed);
-    // What is not a path goes to the guards, which say so.
+    // // A target that is not a path goes to the guards, which reject it.
     return at(rawUrl.charCodeAt(0) === 0x2f ? noMount : api, rawUrl);
   };
 }
 
-/** The endpoints of the proxy's own that the options ask for. */
+/** The proxy's own endpoints that the options turn on. */
 export function servedEndpoints(options: Pick<MountOptions, 'explorer'>): readonly OwnEndpoint[] {
   return ownEndpoints.filter(({ isServed }) => isServed === undefined || isServed(options));
 }
 
-/** Finds what answers at a path below `/-/`. */
+/** Finds the endpoint of a path below `/-/`. */
 function createOwnSearch(endpoints: readonly OwnEndpoint[]): (path: string) => Mount {
   const mounts = new Map(
     endpoints.map(({ name, access }): [string, Mount] => {
@@ -145,8 +145,8 @@ function createOwnSearch(endpoints: readonly OwnEndpoint[]): (path: string) => M
 }
 
 /**
- * Finds the context that a path below `/clusters/` names, and where its name ends. A client may send the name with its slashes encoded or
- * not: kubectl decodes the path of a server's URL. The longest name wins.
+ * Finds the context that a path below `/clusters/` names, and where the name ends. A client may send the slashes of a name encoded or not:
+ * kubectl decodes the path of a server's URL. The longest name wins.
  */
 function createContextSearch(clusters: MountedClusters) {
   let searched: ReadonlySet<string> | undefined;
@@ -176,7 +176,7 @@ function isUnder(rawUrl: string, prefix: string): boolean {
   return rawUrl.startsWith(prefix) || pathOf(rawUrl) === prefix.slice(0, -1);
 }
 
-/** The target below a prefix without its final slash. */
+/** The target without a prefix that has no final slash. */
 function withoutPrefix(rawUrl: string, prefix: string): string {
   const target = rawUrl.slice(prefix.length);
   return target.charCodeAt(0) === 0x2f ? target : `/${target}`;

@@ -44,7 +44,7 @@ import {
   unknownContextMount,
 } from './mounts.js';
 
-/** The API servers that there are, and what is measured of each. */
+/** The API servers, and the metrics of each. */
 interface ServedClusters extends MeasuredClusters {
   readonly registry: ClusterRegistry;
 }
@@ -52,54 +52,57 @@ interface ServedClusters extends MeasuredClusters {
 /** The options that the server and its guards read. */
 type ServerOptions = GuardOptions & {
   readonly apiPrefix: string;
-  /** Without a slash at its end, or empty. */
+  /** Without a final slash; may be empty. */
   readonly publicUrl: string;
-  /** A folder, or empty. */
+  /** Path of a folder; empty to serve none. */
   readonly www: string;
   readonly wwwPrefix: string;
   readonly appendServerPath: boolean;
   readonly explorer: boolean;
-  /** Milliseconds, as the next one; 0 is off. */
+  /** Milliseconds, as `keepalive`; 0 turns it off. */
   readonly requestTimeout: number;
   readonly keepalive: number;
   readonly logRequests: AccountingParts['logRequests'];
 };
 
-/** Everything that a server is built from; the same for the program and for tests. */
+/** Everything that a server is built from, in the program and in tests. */
 export interface ServerParts {
   readonly options: ServerOptions;
   readonly clusters: ServedClusters;
   readonly clusterStates: ClusterStates;
   readonly metrics: Metrics;
-  /** What a scrape is answered with: `metrics`, unless there are more processes to speak for. */
+  /** The source of answers to scrapes: `metrics`, or the metrics of several processes. */
   readonly exposition: Exposition;
   readonly health: Health;
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
-  /** How the main listener speaks TLS; undefined for plain HTTP. */
+  /** TLS of the main listener; undefined for plain HTTP. */
   readonly tls: Tls | undefined;
-  /** Undefined where callers are not authenticated: everyone is the kubeconfig's user then. */
+  /** Undefined if callers are not authenticated; then everyone acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
-  /** A user in a kubeconfig for callers, for each method by which they are authenticated. */
+  /** The users in a kubeconfig for callers, one for each authentication method. */
   readonly callerEntries: KubeconfigFacts['users'];
   readonly slots: RequestSlots;
-  /** Undefined when there is none. */
+  /** Undefined if there is no audit log. */
   readonly audit: AuditLog | undefined;
 }
 
-/** Slow heads are cut off; bodies and answers may take as long as they like. */
+/** Maximum milliseconds for a request's head. Bodies and answers have no limit. */
 const headersTimeout = 30_000;
-/** How often Node checks for slow heads. */
+/** Milliseconds between Node's checks for slow heads. */
 const connectionsCheckingInterval = 2_000;
-/** Longer than what load balancers and connection pools before it keep, so that they seldom meet a closed connection. */
+/**
+ * Milliseconds. Longer than load balancers and connection pools in front of the proxy keep idle connections, so that they seldom use a
+ * closed one.
+ */
 const keepAliveTimeout = 90_000;
-/** Bytes of a request's head: 8 KB of URL and a large token many times over. */
+/** Maximum bytes of a request's head: 8 KB of URL, and a large token many times over. */
 const maxHeaderSize = 128 * 1024;
 
-/** Over HTTP/2 there may be others. */
+/** Requests over HTTP/2 may have other methods. */
 const methods: ReadonlySet<string> = new Set(routedMethods);
 
-/** Builds the main listener: nothing is bound and nothing is dialled yet. Closing it lets answers finish. */
+/** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { options, clusters, metrics, exposition, health, logger, openStreams, authentication } = parts;
   const { slots, audit, clusterStates } = parts;
@@ -121,8 +124,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     reply.request.context = request;
     accounting.begin(request);
     guards.addAnswerFields(request);
-    // RFC 9112, section 9.3.2: what is pipelined behind a request that may change something waits for its answer. So do all,
-    // for thousands of requests fit into one packet.
+    // // RFC 9112, section 9.3.2: a request that is pipelined behind one that may change something waits for the answer to that one. All
+    // pipelined requests wait, because thousands of requests fit into one packet.
     if (reply.raw.socket === null) reply.raw.once('socket', () => guards.judge(request, done));
     else guards.judge(request, done);
   });
@@ -188,13 +191,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 }
 
 /**
- * Open connections, and with TLS the TLS sockets above them. Node does not count connections that have sent nothing yet as idle (browsers
- * keep some in reserve), and does not know those whose handshake is not done.
+ * Open connections and, with TLS, the TLS sockets on top of them. Node does not count connections that have sent nothing yet as idle
+ * (browsers keep some in reserve), and does not know those whose handshake is not done.
  */
 function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
-    // A handshake that was on its way when leaving began.
+    // // The connection was being opened when the shutdown began.
     if (openStreams.ending) socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -203,7 +206,8 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   const closeAllConnections = server.closeAllConnections.bind(server);
   server.closeAllConnections = () => {
     closeAllConnections();
-    // The TLS socket, not the connection below it: destroying that under a TLS socket with pending writes can end the process (SIGSEGV).
+    // // The TLS socket is destroyed before the connection below it: to destroy a connection under a TLS socket with pending writes can end
+    // the process (SIGSEGV).
     for (const socket of [...sockets].reverse()) socket.destroy();
   };
   return sockets;
@@ -221,7 +225,7 @@ function createApp({ options, clusters, metrics, tls }: ServerParts): FastifyIns
     headersTimeout,
     connectionsCheckingInterval,
     requireHostHeader: false,
-    // A client that has silently gone would keep its quiet watch open for ever.
+    // // Without TCP keep-alive, a client that has silently gone would keep its quiet watch open for ever.
     keepAlive: options.keepalive > 0,
     keepAliveInitialDelay: options.keepalive,
   };
@@ -263,16 +267,18 @@ function createApp({ options, clusters, metrics, tls }: ServerParts): FastifyIns
   return app;
 }
 
-/** The names are for callers: this is answered when they have been authenticated. */
+/** The list of names is only for callers: the guards have authenticated the caller before this answer. */
 function unknownContext(names: ReadonlySet<string>): StatusError {
   const list = [...names].map(name => JSON.stringify(name)).join(', ');
-  return new StatusError(404, `there is no such context below /clusters/; there are: ${list}`);
+  return new StatusError(404, `there is no such context below /clusters/; the contexts are: ${list}`);
 }
 
-/** A failure that was not thrown as a Status: Fastify's own 4xx keep their code, every other one is a 500 without its message. */
+/**
+ * A failure that was not thrown as a StatusError. Fastify's own 4xx keep their code; any other failure becomes a 500 without its message.
+ */
 function toStatusError(error: Error & { statusCode?: number }): StatusError {
   const { statusCode = 500 } = error;
   return statusCode >= 400 && statusCode < 500
     ? new StatusError(statusCode, error.message, { cause: error })
-    : new StatusError(500, 'internal error in kube-api-proxy; its log has more', { cause: error });
+    : new StatusError(500, 'internal error in kube-api-proxy; see its log', { cause: error });
 }

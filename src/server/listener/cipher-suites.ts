@@ -1,8 +1,8 @@
 import type { ValueType } from '../../lib/value-type.js';
 
 /**
- * Go's names of cipher suites (crypto/tls, as `--tls-cipher-suites` of the API server has them) and OpenSSL's. Those of TLS 1.3
- * have no OpenSSL name here: nobody can choose them, not in Go either, and naming one changes nothing.
+ * Go's names of cipher suites (crypto/tls, as in `--tls-cipher-suites` of the API server), with those of OpenSSL. Suites of TLS 1.3 have no
+ * OpenSSL name here: they cannot be chosen, nor can they in Go, and naming one changes nothing.
  */
 const openSslNames: ReadonlyMap<string, string | undefined> = new Map([
   ['TLS_AES_128_GCM_SHA256', undefined],
@@ -29,14 +29,14 @@ const openSslNames: ReadonlyMap<string, string | undefined> = new Map([
   ['TLS_RSA_WITH_AES_256_CBC_SHA', 'AES256-SHA'],
 ]);
 
-/** Authenticated encryption and forward secrecy, which every client of HTTP/2 has (RFC 9113, section 9.2.2). */
+/** Suites with authenticated encryption and forward secrecy. Every HTTP/2 client has them (RFC 9113, section 9.2.2). */
 const defaultSuites = [...openSslNames.values()]
   .filter(name => name !== undefined && /^ECDHE-.*(GCM|POLY1305)/.test(name))
   .filter((name, index, all) => all.indexOf(name) === index);
 
 const tls13Suites = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 
-/** An option's list of suites that can be offered; those that crypto/tls knows and OpenSSL has removed (RC4, 3DES) cannot. */
+/** An option's list of suites. Suites that crypto/tls knows but OpenSSL has removed (RC4, 3DES) are not allowed. */
 export const cipherSuites: ValueType<readonly string[]> = {
   placeholder: 'NAMES',
   separator: ',',
@@ -45,14 +45,12 @@ export const cipherSuites: ValueType<readonly string[]> = {
     const unknown = names.filter(name => !openSslNames.has(name));
     if (unknown.length === 0) return { value: names };
     return {
-      problems: unknown.map(
-        name => `${where}: ${JSON.stringify(name)} is not a cipher suite that is offered here`,
-      ),
+      problems: unknown.map(name => `${where}: ${JSON.stringify(name)} is not a supported cipher suite`),
     };
   },
 };
 
-/** The suites as OpenSSL takes them; without any, good ones. Names have to be known. */
+/** The suites in the form of OpenSSL; an empty list stands for the default suites. All names must be known. */
 export function openSslCiphers(goNames: readonly string[]): string {
   const chosen = goNames.flatMap(name => openSslNames.get(name) ?? []);
   return [tls13Suites, ...(chosen.length === 0 ? defaultSuites : chosen)].join(':');

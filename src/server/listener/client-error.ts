@@ -2,7 +2,10 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { createStatus } from '../../kubernetes/status.js';
 
-/** Socket errors of a client that has gone, and a request that ended before it was complete (FIN, or a reset that libuv takes for one). */
+/**
+ * Socket errors after a client has gone, and the parser's error for a request that ended before it was complete (by a FIN, or by a reset
+ * that libuv reports as one).
+ */
 const departures: ReadonlySet<string | undefined> = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -10,24 +13,26 @@ const departures: ReadonlySet<string | undefined> = new Set([
   'HPE_INVALID_EOF_STATE',
 ]);
 
-/** Whether a request could not be read because its client left in the middle of it, which breaks no rule. */
+/** Whether a request could not be read because its client left in the middle of it. That is not a bad request. */
 export function isDeparture(error: { readonly code?: string }): boolean {
   return departures.has(error.code);
 }
 
-/** Milliseconds for a client that still sends to read its answer: net/http's rstAvoidanceDelay. */
+/** Milliseconds that a client which still sends has to read its answer: net/http's rstAvoidanceDelay. */
 const lingerTime = 500;
 
 const answered = new WeakSet<Socket>();
 
-/** Whether an error of Node's parser has been answered on this socket: the parser reports another one at each packet, and at the end. */
+/**
+ * Whether an error of Node's parser was already answered on this socket. The parser reports another error at each packet, and at the end.
+ */
 export function isAnswered(socket: Socket): boolean {
   return answered.has(socket);
 }
 
 /**
- * Answers on the bare socket what Node's parser did not take for a request, and closes the connection. While an earlier
- * request of the connection is still being answered, there can be no other answer, and the connection is cut.
+ * Answers bytes that Node's parser rejects, directly on the socket, and closes the connection. While an earlier request of the connection
+ * is being answered, no other answer is possible, and the connection is cut off.
  */
 export function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
@@ -36,7 +41,7 @@ export function refuseUnparsed(error: Error & { code?: string }, socket: Socket)
   }
   if (error.code === 'HPE_HEADER_OVERFLOW') answer(socket, 431, 'the request headers are too large');
   else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    answer(socket, 408, 'the request headers did not come in time');
+    answer(socket, 408, 'the request headers took too long');
   else answer(socket, 400, 'the request is not valid HTTP/1.1');
 }
 
@@ -46,14 +51,14 @@ export function refuseConnect(socket: Socket): void {
   answer(socket, 405, 'CONNECT is not supported: this is a proxy for one API server, not a forward proxy');
 }
 
-/** Answers a request over HTTP/2 with a method that no route has. */
+/** Answers an HTTP/2 request whose method has no route. */
 export function refuseUnknownMethod(response: ServerResponse): void {
-  const body = JSON.stringify(createStatus(400, 'the request has a method that is not served here'));
+  const body = JSON.stringify(createStatus(400, 'the request method is not supported'));
   response.writeHead(400, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
 }
 
-/** Node keeps the response in progress on the socket; its own handler of such errors reads it there too. */
+/** Node keeps the response in progress on the socket. Node's own handler of such errors reads it there too. */
 function isAnswering(socket: Socket): boolean {
   return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage != null;
 }
@@ -72,14 +77,14 @@ function answer(socket: Socket, code: number, message: string): void {
 }
 
 /**
- * Closes a connection once its client has closed its side, or after a while. What the client still sends is read and dropped: the kernel
- * answers bytes that nobody reads with a reset, which takes the answer away from a client that has not read it yet.
+ * Closes a connection once its client has closed its side, or after a while. What the client still sends is read and dropped: if bytes
+ * remain unread, the kernel sends a reset, and the client may lose the answer before it has read it.
  */
 function linger(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), lingerTime);
   socket.once('close', () => clearTimeout(timer));
   socket.once('end', () => socket.destroySoon());
-  // The first are Node's parser, and a new one takes the bytes of a plain connection away from it.
+  // // The first listeners are Node's parser. A new parser would take the bytes of a plain connection.
   socket.removeAllListeners('data').on('data', () => {});
   socket.resume();
 }

@@ -4,13 +4,13 @@ import { StallTimer } from '../../lib/stall-timer.js';
 import { clientPatience } from './client-patience.js';
 
 /**
- * Lets clients of HTTP/1.1 close their side of a connection (FIN) after a complete request or an upgrade and still get the answer. A client
- * that has left altogether cannot be distinguished from it until something is written, so the connection ends after `patience` milliseconds without
- * progress. A FIN before the request is complete is an error of Node's parser, and ends the connection at once. Call this before
+ * Lets an HTTP/1.1 client close its side of a connection (FIN) after a complete request or an upgrade, and still get the answer. Until
+ * something is written, such a client looks the same as one that has gone, so the connection ends after `patience` milliseconds without
+ * progress. A FIN before the request is complete is an error of Node's parser, and ends the connection immediately. Call this before
  * anything else listens to the server's connections.
  */
 export function serveHalfClosed(server: Server, patience = clientPatience): void {
-  // Missing in Node's types: without it Node ends its own side as soon as the client does.
+  // // Node's types lack this property. Without it, Node ends its own side as soon as the client does.
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   server.on('connection', (socket: Socket) => {
     socket.once('end', () => endStalled(socket, patience));

@@ -12,25 +12,28 @@ import { Http2Response } from '../../http/http2-response.js';
 import { TokenBucket } from '../../lib/token-bucket.js';
 import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
 
-/** Streams that a client resets before their answer is whole: a page that is left, at once, and a slow rate from then on (CVE-2023-44487). */
+/**
+ * Streams that a client resets before their answer is complete: many at once when a user leaves a page, and a slow rate after that
+ * (CVE-2023-44487).
+ */
 const resets = { rate: 20, burst: 500 };
-/** PING and SETTINGS frames: each gets an answer. */
+/** PING and SETTINGS frames, each of which must be answered. */
 const controls = { rate: 20, burst: 500 };
 
-/** Bytes that one stream may send before they are read. */
+/** Bytes that a client may send on one stream before they are read. */
 const streamWindow = 256 * 1024;
 const connectionWindow = 1024 * 1024;
 
-/** Bytes of a head, as with HTTP/1.1. */
+/** Maximum bytes of a request's head, as with HTTP/1.1. */
 const maxHeaderListSize = 128 * 1024;
 
 /**
- * What nghttp2 and Node bound beside this: CONTINUATION frames of a head (8), bytes of one field (64 KB), streams past the limit (100 in a
+ * nghttp2 and Node have further limits: CONTINUATION frames of a head (8), bytes of one field (64 KB), streams past the limit (100 in a
  * row), malformed heads and empty DATA frames (1,000 on a connection), acknowledgements that a client does not read (1,000).
  */
 const sessionOptions = {
   settings: {
-    // The API server's.
+    // // As in the API server.
     maxConcurrentStreams: 250,
     initialWindowSize: streamWindow,
     maxHeaderListSize,
@@ -38,11 +41,11 @@ const sessionOptions = {
   maxHeaderListPairs: 1000,
   maxSessionRejectedStreams: 100,
   maxSendHeaderBlockLength: 256 * 1024,
-  // Megabytes; the default of 10 is less than 250 slow readers of large lists keep waiting.
+  // // Megabytes. The default of 10 is too little for 250 slow readers of large lists.
   maxSessionMemory: 128,
 };
 
-/** After how many checks a silent client gets a PING, and after how many it counts as gone. */
+/** The number of checks after which a silent client gets a PING (`ask`), and after which it counts as gone (`end`). */
 export interface Patience {
   readonly ask: number;
   readonly end: number;
@@ -51,7 +54,7 @@ export interface Patience {
 /** Bytes of a PING frame (RFC 9113, section 6.7). */
 const pingSize = 17;
 
-/** One connection that speaks HTTP/2. Its requests are events of the server, as those of HTTP/1.1 are. */
+/** One HTTP/2 connection. The server emits its requests as `request` events, like those of HTTP/1.1. */
 export class Http2Session {
   readonly #session: ServerHttp2Session;
   readonly #closeByNode: () => void;
@@ -63,14 +66,14 @@ export class Http2Session {
   readonly #responses = new Set<Http2Response>();
   #idleSince = performance.now();
   #used = false;
-  /** Checks since the client last sent or read something. */
+  /** The number of checks since the client last sent or read something. */
   #silence = 0;
   #bytesRead = 0;
   #bytesWritten = 0;
-  /** How many bytes had been written when it last answered a PING. */
+  /** The number of bytes that had been written when the client last answered a PING. */
   #confirmed = 0;
   #asked = false;
-  /** Whether it takes no more requests. */
+  /** Whether the connection accepts no more requests. */
   #isLeaving = false;
   #isAbused = false;
   /** Whether bytes waited for the connection at the last check. */
@@ -80,7 +83,7 @@ export class Http2Session {
     this.#server = server;
     this.#socket = socket;
     this.#onAbuse = onAbuse;
-    // A server of HTTP/1.1 accepts connections that are half open; here nothing would notice a client that has left.
+    // // An HTTP/1.1 server accepts half-open connections. Here, a client that has left would not be noticed.
     socket.allowHalfOpen = false;
     this.#session = performServerHandshake(socket, sessionOptions);
     this.#closeByNode = this.#session.close.bind(this.#session);
@@ -91,7 +94,7 @@ export class Http2Session {
       if (!this.#controls.take()) this.#endForAbuse('controls');
     };
     this.#session
-      // It ends the session, and so all its streams.
+      // // An error ends the session, and so all its streams.
       .on('error', () => {})
       .on('ping', onControl)
       .on('remoteSettings', onControl)
@@ -106,16 +109,16 @@ export class Http2Session {
     this.#socket.once('close', listener);
   }
 
-  /** How long there has been no request, in milliseconds, and whether there ever was one; undefined while there is one. */
+  /** How many milliseconds ago the last request ended, and whether there ever was a request; undefined while a request is open. */
   get idle(): { readonly time: number; readonly used: boolean } | undefined {
     if (this.#responses.size > 0) return undefined;
     return { time: performance.now() - this.#idleSince, used: this.#used };
   }
 
   /**
-   * Takes no more requests (GOAWAY), and ends the connection when the open ones are answered. This does not use Node's own `close`. If a stream
-   * comes before the GOAWAY is sent, that resets the stream, and frees it while nghttp2 still reads its head (heap corruption, seen
-   * with Node 20.20.2 and valgrind). Must not be called from a callback of nghttp2.
+   * Accepts no more requests (GOAWAY), and ends the connection when the open ones are answered. This does not use Node's own `close`: if a
+   * stream comes before the GOAWAY is sent, Node's `close` resets the stream, and frees it while nghttp2 still reads its head (heap
+   * corruption, seen with Node 20.20.2 and valgrind). Must not be called from a callback of nghttp2.
    */
   close(): void {
     if (this.#isLeaving || this.#session.destroyed) return;
@@ -124,7 +127,10 @@ export class Http2Session {
     else this.#end();
   }
 
-  /** Ends a connection without requests. `close` lets Node wait for the client's close; `destroy` stops reading. Nothing is read in between. */
+  /**
+   * Ends a connection without requests. Node's `close` waits until the client closes too; `destroy` stops reading. No bytes are read
+   * between the two.
+   */
   #end(): void {
     if (this.#session.destroyed) return;
     this.#closeByNode();
@@ -132,8 +138,8 @@ export class Http2Session {
   }
 
   /**
-   * Cuts the connection with all its streams, at once. Node's own end of a session waits until the client has read everything: for
-   * ever if the client has gone.
+   * Cuts off the connection with all its streams, immediately. Node's own end of a session waits until the client has read everything; if
+   * the client has gone, it waits for ever.
    */
   destroy(): void {
     this.#session.destroy();
@@ -141,15 +147,15 @@ export class Http2Session {
   }
 
   /**
-   * Ends the connection when its client is gone; call this at intervals. Node stops reading while a write is under way, and does not
-   * start again after a failed write, so it may notice neither an end nor a reset. A silent client with open requests gets a PING. It is cut off
-   * if it stays silent and reads nothing of what waits for it. This counts checks, not time, so that a process that was suspended first
-   * reads what came meanwhile.
+   * Ends the connection when its client is gone; call this at intervals. Node stops reading while a write is in progress, and does not
+   * start again after a failed write, so it may notice neither an end nor a reset. A silent client with open requests gets a PING. If the
+   * client stays silent and reads nothing of what waits for it, it is cut off. This counts checks, not time: a process that was suspended
+   * first reads what has come meanwhile.
    */
   check(patience: Patience): void {
     this.#silence += 1;
     if (this.#session.destroyed) {
-      // It has had the time to read why.
+      // // The client has had time to read the reason.
       if (this.#silence > patience.ask) this.destroy();
     } else if (this.#isHeard() || this.#responses.size === 0) {
       this.#silence = 0;
@@ -161,7 +167,7 @@ export class Http2Session {
     }
   }
 
-  /** Whether the client has sent something since the last check, or taken some of what waited for it. */
+  /** Whether the client has sent something since the last check, or read some of what waited for it. */
   #isHeard(): boolean {
     const { bytesRead, bytesWritten } = this.#socket;
     const isHeard =
@@ -189,7 +195,7 @@ export class Http2Session {
     // Without a listener, a reset by the client would end the process.
     stream.on('error', () => {});
     this.#used = true;
-    // The GOAWAY under way says to the client that this stream was not processed, and closes it.
+    // // The GOAWAY that is being sent tells the client that this stream was not processed, and closes it.
     if (this.#isLeaving) return;
     if (stream.closed || stream.destroyed) {
       this.#countReset();
@@ -205,19 +211,19 @@ export class Http2Session {
       if (isBroken && !response.wasCut) this.#countReset();
       if (this.#isLeaving && this.#responses.size === 0) setImmediate(() => this.#end());
     });
-    // RFC 9113, section 8.1: nobody wants the rest of the body; else the client would keep the request open.
+    // // The rest of the body is not needed; without this reset, the client would keep the request open (RFC 9113, section 8.1).
     const refuseRest = () => {
       if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     };
-    // Every answer with a body ends with trailers, which may be none.
+    // // Every answer with a body ends with trailers, which may be empty.
     stream.once('wantTrailers', () => setImmediate(refuseRest));
-    // One without a body has none, and is sent a turn after it is finished.
+    // // An answer without a body has no trailers. It is sent one turn of the event loop after it is finished.
     stream.once('finish', () =>
       setImmediate(() => {
         if (stream.state.localClose === 1) refuseRest();
       }),
     );
-    // nghttp2 keeps to the limit only once the client has acknowledged it.
+    // // nghttp2 only enforces the limit once the client has acknowledged it.
     if (sizeOf(rawHeaders) > maxHeaderListSize) {
       response.writeHead(431);
       response.end();
@@ -237,7 +243,7 @@ export class Http2Session {
     if (!this.#resets.take()) this.#endForAbuse('resets');
   }
 
-  /** Not at once: nghttp2 may still use a stream that this frees. */
+  /** Ends the session in a later turn: nghttp2 may still use a stream that this frees. */
   #endForAbuse(reason: AbuseReason): void {
     if (this.#session.destroyed || this.#isAbused) return;
     this.#isAbused = true;

@@ -4,9 +4,9 @@ import type { AbuseReason } from '../../observability/metrics/listener-metrics.j
 import { clientPatience } from './client-patience.js';
 import { Http2Session, type Patience } from './http2-session.js';
 
-/** What is counted and logged of HTTP/2 connections. */
+/** The events of HTTP/2 connections that are counted and logged. */
 export interface Http2SessionsOptions {
-  /** A connection was ended because of what its client did. */
+  /** A connection was ended because its client sent too many resets or control frames. */
   readonly onAbuse: (reason: AbuseReason, remoteAddress: string | undefined) => void;
 }
 
@@ -15,10 +15,7 @@ const checkInterval = 2_000;
 /** A silent client gets a PING after 4 to 6 s, and has 16 s to answer; client-go gives an API server 15 s. */
 const patience: Patience = { ask: 3, end: Math.floor(clientPatience / checkInterval) - 1 };
 
-/**
- * The HTTP/2 connections of a server: they are idle and closed by the same times as its HTTP/1.1 ones, and end when it ends
- * those.
- */
+/** The HTTP/2 connections of a server. They have the same idle limits as its HTTP/1.1 connections, and close with them. */
 export class Http2Sessions {
   readonly #server: Server;
   readonly #options: Http2SessionsOptions;
@@ -44,7 +41,7 @@ export class Http2Sessions {
     };
   }
 
-  /** Speaks HTTP/2 on a connection whose ALPN protocol is h2. */
+  /** Speaks HTTP/2 on a connection that has negotiated h2 by ALPN. */
   accept(socket: TLSSocket): void {
     const session = new Http2Session(this.#server, socket, reason =>
       this.#options.onAbuse(reason, socket.remoteAddress),

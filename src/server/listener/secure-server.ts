@@ -8,21 +8,21 @@ import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
 import { readThroughStream } from './pipelining.js';
 import type { TlsFiles } from './tls-files.js';
 
-/** What a listener for TLS is made from. */
+/** What a TLS listener is made from. */
 export interface SecureServerOptions extends Http2SessionsOptions {
-  /** Asked at every connection, so that rotated files are in use from then on. */
+  /** Read at every connection: new connections use rotated files. */
   readonly files: { readonly current: TlsFiles };
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** OpenSSL's names, with colons between them. */
+  /** OpenSSL's names, separated by colons. */
   readonly ciphers: string;
-  /** A connection that did not get as far as a request. */
+  /** A TLS handshake failed. */
   readonly onHandshakeError: (error: Error, remoteAddress: string | undefined) => void;
 }
 
 /**
- * Makes a server speak TLS. It still is the server that listens, so that its connections are tracked as before. Each version of the files
- * gets a TLS server of its own, which knows no session of earlier ones. ALPN chooses between HTTP/2 and
- * HTTP/1.1. The server emits `secureConnection` for each connection whose handshake is done; a listener may destroy it.
+ * Makes a server speak TLS. It remains the server that listens, so its connections are tracked as before. Each version of the files gets a
+ * TLS server of its own, which knows no sessions of earlier ones. ALPN chooses between HTTP/2 and HTTP/1.1. The server emits
+ * `secureConnection` for each connection whose handshake is done; a listener may destroy it.
  */
 export function serveTls(server: Server, options: SecureServerOptions): void {
   const serveHttp1 = server.listeners('connection') as ((socket: Socket) => void)[];
@@ -32,7 +32,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
     if (response.socket === null && request instanceof IncomingMessage) readThroughStream(request.socket);
   });
   if (options.files.current.clientAuthorities !== undefined) {
-    // If a client's certificate was verified against other authorities than those of now, the client has to show it again.
+    // // If a client's certificate was verified against other authorities than the current ones, the client has to send it again.
     server.prependListener('request', ({ socket }, response) => {
       const peer = peerOf(socket);
       if (peer === undefined) return;
@@ -60,7 +60,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
   });
 }
 
-/** A handshake may take as many milliseconds as a request's head. */
+/** Makes the TLS server for one version of the files. `handshakeTimeout` is in milliseconds. */
 function createTlsServer(
   { pair, clientAuthorities }: TlsFiles,
   options: SecureServerOptions,
@@ -73,16 +73,16 @@ function createTlsServer(
     minVersion,
     ciphers,
     handshakeTimeout,
-    // Whatever a second handshake on a connection would say, of its client for one.
+    // // A second handshake on a connection could change things, such as the client certificate.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(clientAuthorities !== undefined && {
-      // No session is resumed: OpenSSL keeps only the client's own certificate in a session, and does not verify it again.
+      // // Sessions are not resumed: OpenSSL keeps only the client's own certificate in a session, and does not verify it again.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
-      // Asked for, not required: there are other ways to authenticate. Node's own roots are not among the authorities.
+      // // A client certificate is requested, not required: there are other ways to authenticate. Node's own roots are not trusted here.
       requestCert: true,
       rejectUnauthorized: false,
       ca: clientAuthorities.pem,
-      // As Go's pool: an intermediate in the file is trusted by itself.
+      // // As in Go's pool: an intermediate in the file is trusted without its root.
       allowPartialTrustChain: true,
     }),
     ALPNProtocols: ['h2', 'http/1.1'],

@@ -3,11 +3,14 @@ import { isIP } from 'node:net';
 
 /** The certificates of --tls-cert-file. */
 export class ServingChain {
-  /** PEM of the authority that clients have to trust: the self-signed certificate that ends the chain. Undefined if the file lacks it. */
+  /**
+   * PEM of the authority that clients have to trust: the self-signed certificate at the end of the chain. Undefined if the file does not
+   * contain it.
+   */
   readonly authority: string | undefined;
   readonly #leaf: X509Certificate;
 
-  /** @param pem The certificate first, then its chain; nothing else. */
+  /** @param pem The certificate, then the rest of its chain; nothing else. */
   constructor(pem: Buffer) {
     const blocks = pem.toString('latin1').match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? [];
     const certificates = blocks.map(block => new X509Certificate(block));
@@ -15,7 +18,7 @@ export class ServingChain {
     this.authority = rootOf(certificates)?.toString();
   }
 
-  /** Whether the certificate is for this host, an IPv6 address in brackets. */
+  /** Whether the certificate is valid for this host. An IPv6 address is in brackets. */
   isFor(hostname: string): boolean {
     const host = hostname.replace(/^\[|\]$/g, '');
     return isIP(host) === 0
@@ -35,7 +38,7 @@ function rootOf([leaf, ...others]: readonly X509Certificate[]): X509Certificate 
   return undefined;
 }
 
-/** By name and signature; a self-signed server certificate need not be marked for signing. */
+/** Compares names and checks the signature. A self-signed server certificate need not be marked as an authority. */
 function isIssuer(issuer: X509Certificate, certificate: X509Certificate): boolean {
   return issuer.subject === certificate.issuer && certificate.verify(issuer.publicKey);
 }

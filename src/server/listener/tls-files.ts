@@ -9,34 +9,35 @@ import { watchFiles } from '../../lib/file-watch.js';
 /** What the TLS listener reads from files. */
 export interface TlsFiles {
   readonly pair: CertificatePair;
-  /** Who may issue client certificates; undefined when none are asked for. */
+  /** The authorities of client certificates; undefined if no client certificates are requested. */
   readonly clientAuthorities: ClientAuthorities | undefined;
 }
 
-/** Where its files are. */
+/** The paths of the files. */
 export interface TlsFileNames {
   /** --tls-cert-file. */
   readonly certificate: string;
   /** --tls-private-key-file. */
   readonly key: string;
-  /** --client-ca-file; empty when no client certificates are asked for. */
+  /** --client-ca-file; empty if no client certificates are requested. */
   readonly clientAuthorities: string;
 }
 
-/** The files as they were when they could last be used. */
+/** The last version of the files that could be used. */
 export interface FollowedTlsFiles {
   readonly current: TlsFiles;
   close(): void;
 }
 
-/** Milliseconds between checks: a rotated file is in use within twice that. */
+/** Milliseconds between checks. A rotated file is in use within twice that time. */
 const defaultInterval = 4_000;
 
 /**
- * Reads the files of the TLS listener and follows them; what cannot be used (a certificate whose key has not come yet, half
- * of a file) leaves the last good ones in use.
+ * Reads the files of the TLS listener and follows them. If the files cannot be used (the key for a certificate has not come yet, or half of
+ * a file is missing), the last good ones stay in use.
  *
- * @param onReload Changed files were read: no problems, or those for which the last good ones stay in use.
+ * @param onReload Called after changed files were read, with the problems, and with the files that are now in use. Without problems these
+ * are the new ones, otherwise the last good ones.
  */
 export async function followTlsFiles(
   names: TlsFileNames,

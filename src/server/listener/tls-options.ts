@@ -27,7 +27,7 @@ const options = defineOptions('Listening', {
 
 export type TlsOptions = OptionValues<typeof options>;
 
-/** How the main listener speaks TLS. */
+/** TLS of the main listener. */
 export const tls = { options, problems };
 
 function problems({
@@ -37,13 +37,13 @@ function problems({
 }: TlsOptions & { readonly unixSocket: string }): string[] {
   const found: string[] = [];
   if (tlsCertFile === '' && tlsPrivateKeyFile !== '') {
-    found.push('--tls-private-key-file needs --tls-cert-file with it');
+    found.push('--tls-private-key-file needs --tls-cert-file');
   }
   if (tlsCertFile !== '' && tlsPrivateKeyFile === '') {
-    found.push('--tls-cert-file needs --tls-private-key-file with it');
+    found.push('--tls-cert-file needs --tls-private-key-file');
   }
   if (unixSocket !== '' && tlsCertFile !== '') {
-    found.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS is for a port');
+    found.push('--unix-socket and --tls-cert-file cannot be set at the same time: TLS needs a port');
   }
   return found;
 }

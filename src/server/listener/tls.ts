@@ -9,21 +9,21 @@ import { ServingChain } from './serving-chain.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
 import type { TlsOptions } from './tls-options.js';
 
-/** Where the TLS listener counts and logs. */
+/** The metrics and the log of the TLS listener. */
 export interface TlsSurroundings {
   readonly metrics: ListenerMetrics;
   readonly logger: Logger;
 }
 
-/** TLS as the options ask for it, with files that are followed as they change. */
+/** TLS as configured, with files that are read again when they change. */
 export interface Tls {
   /** Makes a server that does not listen yet speak TLS. */
   serve(server: Server): void;
-  /** The certificates of the listener now. */
+  /** The listener's current certificates. */
   readonly chain: ServingChain;
-  /** The authorities of client certificates now; undefined when none are asked for. */
+  /** The current authorities of client certificates; undefined if no client certificates are requested. */
   readonly clientAuthorities: ClientAuthorities | undefined;
-  /** Begins to warn of a certificate that expires. */
+  /** Begins to warn when the certificate expires soon. */
   start(): void;
   close(): void;
 }
@@ -55,10 +55,13 @@ export async function configureTls(
     (problems, current) => {
       metrics.reloaded(problems.length === 0);
       if (problems.length > 0) {
-        logger.error({ problems }, 'files of the listener cannot be used; the last good ones stay in use');
+        logger.error(
+          { problems },
+          'cannot use the changed files of the TLS listener; the last good ones stay in use',
+        );
         return;
       }
-      logger.info('files of the listener reloaded');
+      logger.info('the files of the TLS listener were reloaded');
       use(current);
       if (authorities !== undefined && !includesAll(current.clientAuthorities, authorities)) {
         for (const server of servers) server.closeIdleConnections();
@@ -80,7 +83,7 @@ export async function configureTls(
           metrics.http2Abused(reason);
           logger.warn(
             { reason, remoteAddress },
-            'an HTTP/2 connection was ended because of what its client did',
+            'an HTTP/2 connection was ended because its client sent too many resets or control frames',
           );
         },
         onHandshakeError: (err, remoteAddress) =>

@@ -322,8 +322,8 @@ describe('where nothing helps', { concurrency: true }, () => {
   test('clients are cut after --share-watches-resume, and not before', async t => {
     const stack = await start(t, { flags: ['--share-watches-resume=1s'] });
     const clients = await openClients(stack);
-    await stack.server.kill();
     const started = performance.now();
+    await stack.server.kill();
     for (const watch of clients.watches) assert.equal(await watch.ended, 'cut');
     assert.ok(performance.now() - started > 900);
     await stack.server.restart();

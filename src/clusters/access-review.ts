@@ -5,17 +5,17 @@ import { postReview } from './own-request.js';
 const timeout = 5_000;
 const authorization = 'authorization.k8s.io/v1';
 
-/** About whom a review is asked. */
+/** The user that a review is about. */
 interface Subject {
-  /** Impersonate-* fields of the user; by default the identity of the proxy. */
+  /** Impersonate-* fields of the user; by default the review is about the proxy's own identity. */
   readonly as?: readonly string[] | undefined;
-  /** Whether this session leads to the API server and the identity that are meant; by default every one does. */
+  /** Whether this session leads to the intended API server and identity; by default every session does. */
   readonly isFor?: (session: Session) => boolean;
 }
 
 /**
- * Asks the API server for a review of what a user may do, which every authenticated user may ask for (`system:basic-user`). Resolves to its
- * status; rejects without a whole answer in time, and for an answer of another status than 200 or 201.
+ * Asks the API server what a user may do. Every authenticated user may ask for such a review (`system:basic-user`). Resolves to the status
+ * of the review. Rejects if there is no complete answer in time, or if its HTTP status is neither 200 nor 201.
  */
 export async function reviewAccess(
   cluster: Cluster,
@@ -34,7 +34,7 @@ export async function reviewAccess(
   return status ?? {};
 }
 
-/** Whether a user may do what `resourceAttributes` say. */
+/** Whether a user may do what `resourceAttributes` describe. */
 export async function isAllowed(
   cluster: Cluster,
   resourceAttributes: object,

@@ -13,36 +13,36 @@ import type { Sessions } from '../transport/session-attempts.js';
 import type { WatchingRequest } from '../transport/shared-watches/watch-to-share.js';
 import { type Endpoint, haveSameConnections, type Session } from './endpoint.js';
 
-/** What stays the same whatever the configuration says. */
+/** The options that do not depend on the configuration. */
 export interface ClusterOptions {
   /** TCP keep-alive period in milliseconds, 0 for none. */
   readonly keepAlive: number;
-  /** Whether long-running requests may share connections of HTTP/2. */
+  /** Whether long-running requests may share HTTP/2 connections. */
   readonly http2: boolean;
-  /** When the client certificate that new connections present expires; called when that changes. */
+  /** Called when the expiry of the client certificate for new connections changes. Undefined if there is no certificate. */
   readonly onCertificate: (notAfter: Date | undefined) => void;
-  /** A connection was opened: milliseconds of TCP (or of the tunnel through a proxy), and of TLS if there is any. */
+  /** Called when a connection was opened, with the milliseconds for TCP (or for the tunnel through a proxy), and for TLS if it is used. */
   readonly onConnect: (connect: number, tls: number | undefined) => void;
-  /** Milliseconds from sending a client's request to the head of its response. */
+  /** Called with the milliseconds from sending a client's request to the head of its response. */
   readonly onFirstByte: (milliseconds: number) => void;
-  /** Lets clients share watches; undefined if each has its own. */
+  /** Lets clients share watches; undefined if every client has its own. */
   readonly shareWatches?: ShareWatches | undefined;
 }
 
-/** Wraps what sends the requests of a cluster, so that its clients share watches. */
+/** Wraps the round tripper of a cluster so that its clients share watches. */
 export type ShareWatches = (
   roundTripper: RoundTripper<SessionRequest<Session>>,
   sessions: Pick<Sessions<Session>, 'session'>,
 ) => SharingRoundTripper;
 
 interface SharingRoundTripper extends RoundTripper<WatchingRequest<Session>> {
-  /** Ends each shared watch with its last client. */
+  /** Lets each shared watch end with its last client. */
   close(): void;
-  /** Ends them at once. */
+  /** Ends all shared watches at once. */
   destroy(): void;
 }
 
-/** The configuration cannot be used: a 503 that says why. */
+/** The configuration cannot be used: a 503 whose message says why. */
 export class ConfigurationError extends StatusError {
   /** @param context Name of the kubeconfig's context; empty for the current one. */
   constructor(
@@ -50,33 +50,33 @@ export class ConfigurationError extends StatusError {
     context = '',
   ) {
     const which = context === '' ? '' : `context ${JSON.stringify(context)} cannot be used: `;
-    // Without Retry-After: client-go would ask ten times, once a second, where somebody has to mend a file.
+    // There is no Retry-After: client-go would try ten times, once a second, although somebody has to correct a file.
     super(503, `${which}${problems.join('; ')}`);
   }
 }
 
 /**
- * Gives a cluster its endpoints: calls `use` with the first one before it resolves, and with others until it is closed. Rejects with a
+ * Gives a cluster its endpoints. Calls `use` with the first one before it resolves, and with later ones until it is closed. Rejects with a
  * ConfigurationError.
  */
 export type FollowEndpoint = (use: (endpoint: Endpoint) => void) => Promise<{ close(): void }>;
 
-/** A session and the endpoint that it was made from. */
+/** A session, and the endpoint that it was created from. */
 interface Current {
   readonly endpoint: Endpoint;
   readonly session: Session;
 }
 
-/** Milliseconds in which nobody reads a configuration again that could not be used. */
+/** A configuration that could not be used is not read again for this many milliseconds. */
 const retryInterval = 1_000;
 
 /**
- * One API server, as a context of the kubeconfig names it. It reads its configuration when it is first used, and follows it from then on.
- * Sessions change when credentials or the configuration do: new requests take the new one, open ones end on theirs, and idle
- * connections of the old one are closed.
+ * One API server, as a context of the kubeconfig defines it. The cluster reads its configuration when it is first used, and then follows
+ * its changes. When the credentials or the configuration change, it creates a new session: new requests use the new one, open requests end
+ * on the old one, and idle connections of the old one are closed.
  */
 export class Cluster {
-  /** Sends clients' requests. */
+  /** Sends the requests of clients. */
   readonly roundTripper: RoundTripper<WatchingRequest<Session>>;
   readonly #sharedWatches: SharingRoundTripper | undefined;
   readonly #name: string;
@@ -100,22 +100,22 @@ export class Cluster {
     this.roundTripper = this.#sharedWatches ?? roundTripper;
   }
 
-  /** Name of the kubeconfig's context; empty where flags alone say what the API server is, and for that of `/` before it is open. */
+  /** Name of the kubeconfig's context. Empty if only flags define the API server. Also empty for the cluster of `/` before it is open. */
   get name(): string {
     return this.#endpoint?.context ?? this.#name;
   }
 
-  /** What new requests go to now; undefined before the cluster is open. */
+  /** The endpoint for new requests; undefined before the cluster is open. */
   get endpoint(): Endpoint | undefined {
     return this.#endpoint;
   }
 
-  /** Why the configuration could not be used when the cluster was last opened; undefined when it could. */
+  /** Why the configuration could not be used when the cluster was last opened; undefined if it could. */
   get failure(): Error | undefined {
     return this.#failure?.error;
   }
 
-  /** Name of the API server in messages, as in its URL; empty before the cluster is open. */
+  /** The API server's name in messages: the host of its URL. Empty before the cluster is open. */
   get host(): string {
     return this.#endpoint === undefined ? '' : hostOf(this.#endpoint.config.server);
   }
@@ -131,7 +131,10 @@ export class Cluster {
     return { idle, active };
   }
 
-  /** Reads the configuration unless that is done. Resolves to the endpoint; rejects with a ConfigurationError, which counts for a second. */
+  /**
+   * Reads the configuration if it was not read yet. Resolves to the endpoint. Rejects with a ConfigurationError, and then with the same
+   * error for one second.
+   */
   async open(): Promise<Endpoint> {
     if (this.#endpoint !== undefined) return this.#endpoint;
     if (this.#failure !== undefined && performance.now() - this.#failure.at < retryInterval) {
@@ -160,8 +163,8 @@ export class Cluster {
   }
 
   /**
-   * What to send a request with now. A promise only while the cluster is not open or there is no credential; it rejects with a
-   * ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the session is one of the new endpoint.
+   * The session for a request now. It is a promise only while the cluster is not open or there is no credential. It rejects with a
+   * ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the session belongs to the new endpoint.
    */
   session(): Session | Promise<Session> {
     const endpoint = this.#endpoint;
@@ -171,7 +174,7 @@ export class Cluster {
     return credential.then(
       late => (endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session()),
       (error: unknown) => {
-        // The source that was waited for has been replaced, and closed.
+        // The credential source was replaced and closed during the wait.
         if (endpoint !== this.#endpoint) return this.session();
         throw error;
       },
@@ -179,8 +182,8 @@ export class Cluster {
   }
 
   /**
-   * The API server answered 401 to a request of this session. Resolves to a session with another credential, or to undefined when
-   * there is none to try. Never rejects.
+   * Reports that the API server answered 401 to a request of this session. Resolves to a session with another credential, or to undefined
+   * if there is none. Never rejects.
    */
   async refused(session: Session): Promise<Session | undefined> {
     try {
@@ -192,25 +195,25 @@ export class Cluster {
     }
   }
 
-  /** From now on new requests go to this endpoint. */
+  /** Sends new requests to this endpoint from now on. */
   replace(endpoint: Endpoint): void {
     const before = this.#endpoint;
     this.#endpoint = endpoint;
     if (before !== undefined && before.source !== endpoint.source) before.source.close();
-    // The cluster was closed while the configuration was read: nothing logs in for it any more.
+    // The cluster was closed while the configuration was read: the new source must not log in.
     if (this.#isClosed) endpoint.source.close();
     this.#onReplace();
-    // Makes the session before the first request wants it, where there is a credential already.
+    // If a credential is available, this creates the session before the first request needs it.
     const session = this.session();
     if (session instanceof Promise) session.catch(() => {});
   }
 
-  /** Calls whenever the cluster has another endpoint. */
+  /** Sets the callback that runs whenever the cluster gets another endpoint. */
   whenReplaced(callback: () => void): void {
     this.#onReplace = callback;
   }
 
-  /** Lets open requests end, and takes no more: idle connections are closed, and the configuration is no longer followed. */
+  /** Lets open requests end and accepts no new ones. Closes idle connections, and stops following the configuration. */
   close(): void {
     this.#isClosed = true;
     this.#sharedWatches?.close();
@@ -219,7 +222,7 @@ export class Cluster {
     for (const pool of this.#pools) pool.close();
   }
 
-  /** Ends every connection too. */
+  /** Like `close`, but also ends every connection. */
   destroy(): void {
     this.close();
     this.#sharedWatches?.destroy();
@@ -272,7 +275,7 @@ export class Cluster {
   }
 }
 
-/** A new token goes over the connections that are there; a new certificate, authority or address needs new ones. */
+/** A new token uses the existing connections. A new certificate, authority or address needs new ones. */
 function needsSameConnections(before: Current, endpoint: Endpoint, credential: Credential): boolean {
   return (
     haveSameConnections(before.endpoint, endpoint) &&

@@ -17,40 +17,40 @@ import { readWhole } from '../lib/read-file.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';
 import type { Endpoint } from './endpoint.js';
 
-/** What the kubeconfig, the flags and the files that they name say together. */
+/** The result of the kubeconfig, the flags, and the files that they name. */
 export interface Configuration extends Endpoint {
-  /** Every file that was read, and every one that was not there: a change of one of them is a change of the configuration. */
+  /** All files that were read or were missing. If one of them changes, the configuration changes. */
   readonly files: readonly string[];
-  /** Whether there was a kubeconfig with anything in it, and not only flags or a Pod's service account. */
+  /** Whether there was a kubeconfig with content, and not only flags or a Pod's service account. */
   readonly hasKubeconfig: boolean;
   readonly contexts: readonly ContextSummary[];
 }
 
-/** What is wrong with it. Its files, as far as they are known: a change of one of them may mend it. */
+/** The problems of a configuration, and its files as far as they are known: a change of one of them may solve the problems. */
 interface Unusable {
   readonly problems: readonly string[];
   readonly files?: readonly string[];
   readonly contexts?: readonly ContextSummary[];
 }
 
-/** Where a configuration is read from. */
+/** What a configuration is read from. */
 export interface ConfigurationOptions {
   readonly location: KubeconfigLocation;
-  /** The process's environment: in a Pod it names the API server. */
+  /** The environment of the process. In a Pod it names the API server. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly overrides: Overrides;
   readonly events: CredentialEvents;
-  /** Why it cannot be used together with the rest of the program; undefined when it can. */
+  /** Returns why the configuration does not fit the rest of the program; undefined if it does. */
   readonly refuse?: (config: ClientConfig) => string | undefined;
-  /** The last kubeconfig that could be read, for all contexts together. */
+  /** The last kubeconfig that could be read. All contexts share it. */
   readonly lastGood?: { kubeconfig: Kubeconfig | undefined };
-  /** Checks the files again before their time. */
+  /** Checks the files now, before their next regular check. */
   readonly rereadFiles: () => Promise<void>;
 }
 
 /**
- * Reads everything anew. What has a state and has not changed, such as an exec plugin's cached answer, is taken over from
- * the configuration before. All problems are returned at once, one line each.
+ * Reads everything again. A part that has state and has not changed, such as an exec plugin's cached answer, is kept from the previous
+ * configuration. Returns all problems together, one line each.
  */
 export async function loadConfiguration(
   { location, env, overrides, events, rereadFiles, refuse, lastGood }: ConfigurationOptions,
@@ -59,14 +59,14 @@ export async function loadConfiguration(
   const read = loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
   const isUsable = !('problems' in read) && !isBlank(read.kubeconfig);
   if (lastGood !== undefined && isUsable) lastGood.kubeconfig = read.kubeconfig;
-  // A context that nobody has used yet is as it last was while the file is broken, as are those in use.
+  // While the file is broken, a context that was not used yet gets its last valid version, like the contexts in use.
   const former = before === undefined && !isUsable ? lastGood?.kubeconfig : undefined;
   const loaded = former === undefined ? read : { kubeconfig: former };
   if ('problems' in loaded) return loaded;
   const hasKubeconfig = !isBlank(loaded.kubeconfig);
   if (before?.hasKubeconfig && !hasKubeconfig) {
-    // It is being rewritten. Without it, the proxy would have another identity, or none.
-    return { problems: [`nothing is left of the kubeconfig in ${loaded.kubeconfig.candidates.join(', ')}`] };
+    // The file is probably being rewritten. Without it, the proxy would have another identity, or none.
+    return { problems: [`the kubeconfig is empty now: ${loaded.kubeconfig.candidates.join(', ')}`] };
   }
   const inCluster =
     loaded.kubeconfig.files.length === 0 && !isSet(overrides.server)
@@ -110,7 +110,7 @@ export async function loadConfiguration(
   };
 }
 
-/** Reads files beforehand, without blocking: a slow file must not stop the whole process. */
+/** Reads files in advance, without blocking: a slow file must not stop the whole process. */
 async function readTexts(files: readonly string[]): Promise<ReadText> {
   const read = await Promise.allSettled(files.map(file => readWhole(file)));
   const results = new Map(files.map((file, index) => [file, read[index]]));

@@ -5,22 +5,25 @@ import { ConfigurationError } from './cluster.js';
 import { type Configuration, type ConfigurationOptions, loadConfiguration } from './configuration.js';
 import type { Endpoint } from './endpoint.js';
 
-/** How a configuration is followed. */
+/** How the changes of a configuration are followed. */
 export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'> {
-  /** Changed files were read: no problems, or those for which the last good configuration stays in use. */
+  /** Called after changed files were read. If there are problems, the last valid configuration stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
-  /** The kubeconfig was read, and has these contexts. */
+  /** Called after the kubeconfig was read, with its contexts. */
   readonly onContexts?: (contexts: readonly ContextSummary[]) => void;
-  /** Milliseconds between checks, 4,000 by default: a rotated file is in use within twice that. */
+  /** Milliseconds between checks, 4,000 by default. A rotated file is in use within twice this time. */
   readonly interval?: number;
-  /** Milliseconds that a request waits after a 401 for the files to be read, 1,000 by default. Only a file that cannot be read takes longer. */
+  /**
+   * Milliseconds that a request waits after a 401 until the files are read, 1,000 by default. Reading takes longer only if a file does not
+   * answer.
+   */
   readonly rereadTimeout?: number;
 }
 
 /**
- * Loads the configuration and follows it: a change of any of its files is in use within 10 s, and one that cannot be used (a certificate
- * whose key has not come yet, a broken edit, an empty file) leaves the last good one in use. Calls `use` with each endpoint, the first
- * one before it resolves. Rejects with a ConfigurationError.
+ * Loads the configuration and follows its changes: a change of any of its files is in use within 10 s. If the new version cannot be used (a
+ * certificate without its new key, a broken edit, an empty file), the last valid configuration stays in use. Calls `use` with each
+ * endpoint, and with the first one before it resolves. Rejects with a ConfigurationError.
  */
 export async function followConfiguration(
   options: FollowOptions,
@@ -35,7 +38,7 @@ export async function followConfiguration(
   if ('problems' in first) throw new ConfigurationError(first.problems);
 
   let current: Configuration = first;
-  // A configuration that cannot be used yet may name files that are still to come.
+  // An invalid configuration may name files that do not exist yet. They are watched too.
   let awaited: readonly string[] = [];
   use(first);
   const watch = await watchFiles({

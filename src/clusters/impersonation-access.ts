@@ -2,7 +2,7 @@ import { shareCheck } from '../lib/shared-check.js';
 import { isAllowed, reviewAccess } from './access-review.js';
 import type { Cluster } from './cluster.js';
 
-/** A part of a user that impersonation needs a permission for. */
+/** An attribute of a user that the proxy needs a permission to impersonate. */
 export interface ImpersonationTarget {
   /** API group; empty for the core group. */
   readonly group: string;
@@ -13,9 +13,9 @@ export interface ImpersonationTarget {
 const lifetime = { passed: 30_000, failed: 5_000 };
 
 /**
- * A check that resolves when the configured identity may impersonate all of these, and rejects naming what it may not. A permission
- * for some names only (`resourceNames`) is enough: the API server checks the name at each request. The API server is asked
- * at most every 30 s.
+ * Creates a check that resolves if the configured identity may impersonate all of these, and otherwise rejects with the missing
+ * permissions. A permission for certain names only (`resourceNames`) is enough, because the API server checks the name at each request. The
+ * API server is asked at most every 30 s.
  */
 export function createImpersonationCheck(
   cluster: Cluster,
@@ -36,7 +36,7 @@ async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]):
   if (missing.length === 0) return;
   throw new Error(
     `the proxy's identity may not impersonate ${missing.map(describe).join(', ')}; ` +
-      'grant it the verb impersonate on them, or requests of callers fail with 403',
+      'grant it the verb impersonate on them, otherwise requests of callers fail with 403',
   );
 }
 
@@ -46,7 +46,7 @@ interface Rule {
   readonly resources?: readonly string[];
 }
 
-/** SelfSubjectRulesReview: the rules themselves, with those for some names among them. */
+/** SelfSubjectRulesReview returns the rules themselves, including those for certain names. */
 async function ownRules(cluster: Cluster): Promise<readonly Rule[]> {
   const { resourceRules } = await reviewAccess(cluster, 'SelfSubjectRulesReview', { namespace: 'default' });
   return Array.isArray(resourceRules) ? (resourceRules as Rule[]) : [];

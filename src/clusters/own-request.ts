@@ -5,43 +5,42 @@ import type { Cluster } from './cluster.js';
 import type { Session } from './endpoint.js';
 import { sessionWithin } from './session-within.js';
 
-/** An answer to a request of the proxy's own. */
+/** The answer to one of the proxy's own requests. */
 export interface OwnAnswer {
   readonly status: number;
   readonly text: string;
 }
 
-/** Bytes of an answer that are read at most. Discovery of a cluster with hundreds of custom resources is a few MB. */
+/** Maximum bytes of an answer. The discovery document of a cluster with hundreds of custom resources has a few MB. */
 const maxBytes = 32 * 1024 * 1024;
 const tooLate = Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
 
-/** What the answer should be, how long it may take, and for whom it is. */
+/** The options of a request: the format of the answer, the time limit, and the user. */
 interface OwnRequest {
   readonly accept?: string;
   /** Impersonate-* fields of the user who asks: name, value, …; by default those of the session. */
   readonly as?: readonly string[];
-  /** Whether it may be asked with this session; with any session by default. If not, it rejects. */
+  /** Whether the request may be sent with this session; by default any session may be used. If not, the request fails. */
   readonly isFor?: (session: Session) => boolean;
-  /** Milliseconds for a credential, and again for everything from the first byte sent to the last received. */
+  /** Milliseconds for the credential, and again from the first byte sent to the last byte received. */
   readonly timeout: number;
 }
 
 interface Question extends OwnRequest {
   readonly path: string;
-  /** JSON of what is posted; undefined for a GET. */
+  /** The JSON body of a POST; undefined for a GET. */
   readonly body?: string;
 }
 
 /**
- * A GET of the proxy's own, as the configured identity. A 401 renews the credential as one to a client's request does,
- * so that a proxy without traffic recovers too. Rejects with an UpstreamError when there is no whole answer within the
- * time, with a CredentialError when there is no credential.
+ * Sends a GET as the configured identity. A 401 renews the credential, as it does for a client's request, so that a proxy without traffic
+ * recovers too. Rejects with an UpstreamError if there is no complete answer in time, and with a CredentialError if there is no credential.
  */
 export function get(cluster: Cluster, path: string, request: OwnRequest): Promise<OwnAnswer> {
   return askAs(cluster, { ...request, path });
 }
 
-/** A review of the proxy's own (TokenReview and its kind), which the API server answers and does not keep; as `get`. */
+/** Posts a review (such as TokenReview), which the API server answers but does not store. Otherwise like `get`. */
 export function postReview(
   cluster: Cluster,
   path: string,
@@ -66,7 +65,7 @@ async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
 async function ask(session: Session, question: Question): Promise<OwnAnswer> {
   const { credential, host, serverPath, impersonation, roundTripper } = session;
   const { path, body, accept = 'application/json', timeout, as = impersonation, isFor } = question;
-  if (isFor?.(session) === false) throw new Error('the API server or the user is another one now');
+  if (isFor?.(session) === false) throw new Error('the API server or the user has changed');
   const headers = ['Host', host, 'Accept', accept, 'User-Agent', 'kube-api-proxy', ...as];
   if (credential.authorization !== undefined) headers.push('Authorization', credential.authorization);
   if (body !== undefined) {
@@ -77,7 +76,7 @@ async function ask(session: Session, question: Question): Promise<OwnAnswer> {
     path: serverPath + path,
     headers,
     body: body === undefined ? undefined : textBody(body),
-    // What these requests ask for may be asked twice.
+    // A GET, and a review, may be sent twice.
     isRepeatable: true,
   };
   const answer = new AnswerInMemory();
@@ -104,7 +103,7 @@ function textBody(text: string): OutgoingBody {
   };
 }
 
-/** An answer that is collected whole. */
+/** Collects a complete answer in memory. */
 class AnswerInMemory implements ResponseSink, BodySink {
   readonly whole: Promise<OwnAnswer>;
   readonly #chunks: Buffer[] = [];

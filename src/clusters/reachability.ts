@@ -5,12 +5,12 @@ import { get } from './own-request.js';
 const lifetime = { passed: 10_000, failed: 2_000 };
 const timeout = 5_000;
 
-/** Finds out whether an API server answers and takes the credentials. */
+/** Checks whether an API server answers and accepts the credentials. */
 export class Reachability {
   /**
-   * Resolves when the API server answers and takes the credentials, and rejects with the reason when not. Something that answers with a
-   * redirect or a 400 is no API server: TLS servers (Go's, nginx) answer plain HTTP with 400, and load balancers redirect it. It asks
-   * for /version, which every authenticated user may read (`system:public-info-viewer`), at most every 10 s.
+   * Resolves if the API server answers and accepts the credentials; otherwise rejects with the reason. A server that answers with a
+   * redirect or a 400 is not an API server: TLS servers (Go's, nginx) answer plain HTTP with 400, and load balancers redirect it. The check
+   * requests /version, which every authenticated user may read (`system:public-info-viewer`), at most every 10 s.
    */
   readonly check: () => Promise<void>;
   readonly #cluster: Cluster;
@@ -21,7 +21,7 @@ export class Reachability {
     this.check = shareCheck(() => this.#ask(), lifetime, now);
   }
 
-  /** The API server's `gitVersion` as it last said it; undefined before. */
+  /** The API server's last known `gitVersion`; undefined before the first answer. */
   get version(): string | undefined {
     return this.#version;
   }
@@ -29,18 +29,18 @@ export class Reachability {
   async #ask(): Promise<void> {
     const { host, endpoint } = this.#cluster;
     const { status, text } = await get(this.#cluster, '/version', { timeout });
-    if (status === 401) throw new Error(`the API server at ${host} does not take the credentials (401)`);
+    if (status === 401) throw new Error(`the API server at ${host} does not accept the credentials (401)`);
     if (status === 400 || (status >= 300 && status < 400)) {
       const isPlain = endpoint?.config.server.protocol === 'http:';
       const hint = isPlain ? '; should the server URL begin with https:// instead?' : '';
-      throw new Error(`what is at ${host} does not answer as an API server does (${status})${hint}`);
+      throw new Error(`the server at ${host} does not answer like an API server (${status})${hint}`);
     }
     if (status >= 500) throw new Error(`the API server at ${host} answers ${status}`);
     this.#version = readVersion(text);
   }
 }
 
-/** `gitVersion` of a version.Info (k8s.io/apimachinery `pkg/version`). */
+/** The `gitVersion` of a version.Info (k8s.io/apimachinery `pkg/version`). */
 function readVersion(text: string): string | undefined {
   try {
     const { gitVersion } = JSON.parse(text) as { gitVersion?: unknown };

@@ -1,19 +1,25 @@
 import type { ContextSummary } from '../kubeconfig/contexts.js';
 import type { Cluster } from './cluster.js';
 
-/** How a registry makes its clusters. */
+/** How a registry creates its clusters. */
 export interface ClusterRegistryOptions {
-  /** Makes the cluster of a context, or for an empty name the one that flags and the current context choose. Reads and dials nothing. */
+  /**
+   * Creates the cluster of a context. An empty name means the cluster that the flags and the current context select. Reads no files and
+   * opens no connection.
+   */
   readonly create: (name: string) => Cluster;
-  /** Whether the context of this name is served below `/clusters/`. */
+  /** Whether the context with this name is served below `/clusters/`. */
   readonly serves: (name: string) => boolean;
-  /** The contexts that are served have changed. */
+  /** Called when the set of served contexts has changed. */
   readonly onChange?: () => void;
 }
 
-/** The API servers that are served: that of `/`, and those of the kubeconfig's contexts below `/clusters/`. It follows the kubeconfig. */
+/**
+ * The API servers that the proxy serves: that of `/`, and those of the kubeconfig's contexts below `/clusters/`. It follows the changes of
+ * the kubeconfig.
+ */
 export class ClusterRegistry {
-  /** The cluster of `/`: that of the current context, whichever that is. */
+  /** The cluster of `/`. It belongs to the current context, which may change. */
   readonly default: Cluster;
   readonly #options: ClusterRegistryOptions;
   readonly #others = new Map<string, Cluster>();
@@ -23,24 +29,24 @@ export class ClusterRegistry {
   constructor(options: ClusterRegistryOptions) {
     this.#options = options;
     this.default = options.create('');
-    // The cluster of its context, if that is in use, is no longer needed.
+    // The context of `/` may have a cluster of its own, which is no longer needed.
     this.default.whenReplaced(() => this.#closeUnserved());
   }
 
-  /** The contexts of the kubeconfig. */
+  /** All contexts of the kubeconfig. */
   get contexts(): readonly ContextSummary[] {
     return this.#contexts;
   }
 
-  /** Those that are served below `/clusters/`. */
+  /** The names of the contexts that are served below `/clusters/`. */
   get names(): ReadonlySet<string> {
     return this.#names;
   }
 
-  /** The cluster of a context; undefined when there is no such context, or when it is not served. */
+  /** The cluster of a context; undefined if the context does not exist or is not served. */
   get(name: string): Cluster | undefined {
     if (!this.#names.has(name)) return undefined;
-    // Two sources of the same credential would log in twice, and could use up each other's refresh token.
+    // Two sources of the same credential would log in twice, and could invalidate each other's refresh token.
     if (name === this.default.name) return this.default;
     let cluster = this.#others.get(name);
     if (cluster === undefined) {
@@ -50,12 +56,12 @@ export class ClusterRegistry {
     return cluster;
   }
 
-  /** Every cluster that has been asked for. */
+  /** Every cluster that was requested before. */
   get used(): readonly Cluster[] {
     return [this.default, ...this.#others.values()];
   }
 
-  /** The kubeconfig has these contexts now. Open requests to one that has gone go on; there are no new ones. */
+  /** Updates the contexts of the kubeconfig. Open requests to a removed context go on, but new ones are not accepted. */
   update(contexts: readonly ContextSummary[]): void {
     if (JSON.stringify(this.#contexts) === JSON.stringify(contexts)) return;
     this.#contexts = contexts;
@@ -64,7 +70,7 @@ export class ClusterRegistry {
     this.#options.onChange?.();
   }
 
-  /** Ends every connection, and whatever follows a configuration. */
+  /** Ends every connection, and stops following configurations. */
   close(): void {
     for (const cluster of this.used) cluster.destroy();
   }

@@ -2,8 +2,8 @@ import { StatusError } from '../kubernetes/status.js';
 import { type Endpoint, isSameServer } from './endpoint.js';
 
 /**
- * Throws a StatusError of 503 if the API server behind these endpoints is not the same: what one of them answered means nothing at the
- * other. Clients of Kubernetes repeat such a request by themselves (client-go, `rest.WithRetry`).
+ * Throws a StatusError of 503 if the two endpoints do not have the same API server: an answer from one is not valid for the other.
+ * Kubernetes clients retry such a request automatically (client-go, `rest.WithRetry`).
  */
 export function requireSameServer(before: Endpoint, now: Endpoint): void {
   if (!isSameServer(before, now)) throw replacedServer();

@@ -6,8 +6,8 @@ import { type Session, serverKey } from './endpoint.js';
 const identities = new WeakMap<Session, string>();
 
 /**
- * Which API server requests of this session go to, and as whom. Two sessions with the same text are the same to the API server, even if the
- * credential was renewed between them: one may go on with what the other one began. Contains no secret.
+ * A string for the API server of this session and the user there. If it is equal for two sessions, the API server sees them as the same,
+ * even if the credential was renewed between them: one session may continue what the other began. It contains no secret.
  */
 export function identityOf(session: Session): string {
   let identity = identities.get(session);
@@ -20,8 +20,8 @@ export function identityOf(session: Session): string {
 }
 
 /**
- * A renewed certificate names the same subject, and a renewed token of a service account or an issuer has the same claims. Any other token is
- * a user of its own: a plugin, or whoever writes a file, may have another user now.
+ * A renewed certificate has the same subject. A renewed token of a service account or an issuer has the same claims. Any other token counts
+ * as a user of its own, because a plugin or an edited file may now provide another user's token.
  */
 function userOf({ authorization, clientCertificate }: Credential): unknown {
   const subject =
@@ -30,15 +30,16 @@ function userOf({ authorization, clientCertificate }: Credential): unknown {
   return [subject, claims ? lastingClaims(claims) : authorization];
 }
 
-/** Claims that each token of a user has anew (RFC 7519, OpenID Connect Core, Entra ID). */
+/** Claims that differ in each token of the same user (RFC 7519, OpenID Connect Core, Entra ID). */
 const fleetingClaims: ReadonlySet<string> = new Set([
   ...['exp', 'iat', 'nbf', 'jti', 'auth_time', 'nonce', 'at_hash', 'c_hash'],
   ...['aio', 'rh', 'uti'],
 ]);
 
 /**
- * All claims that may say who the user is: which ones do is up to the API server (`--oidc-username-claim`, structured authentication), and
- * so are groups. `warnafter` is when a service account's token should have been renewed (kubernetes `pkg/serviceaccount/claims.go`).
+ * All claims that may identify the user. The API server decides which ones do (`--oidc-username-claim`, structured authentication). Group
+ * claims are included too. `warnafter` is the time after which a service account's token should have been renewed (kubernetes
+ * `pkg/serviceaccount/claims.go`).
  */
 function lastingClaims(claims: Readonly<Record<string, unknown>>): object {
   const lasting = Object.fromEntries(Object.entries(claims).filter(([name]) => !fleetingClaims.has(name)));

@@ -3,8 +3,8 @@ import type { Cluster } from './cluster.js';
 import type { Session } from './endpoint.js';
 
 /**
- * A session for a request that cannot wait for a login, such as a probe. Rejects with a CredentialError when there is none within the time
- * (milliseconds), or at once when there can be none.
+ * A session for a request that cannot wait for a login, such as a probe. Rejects with a CredentialError if there is none within `timeout`
+ * milliseconds, or at once if the source cannot get one.
  */
 export async function sessionWithin(cluster: Cluster, timeout: number): Promise<Session> {
   const session = cluster.session();

@@ -3,37 +3,37 @@ import { createImpersonationCheck, type ImpersonationTarget } from './impersonat
 import { Reachability } from './reachability.js';
 import type { ClusterRegistry } from './registry.js';
 
-/** What `/-/clusters` says of one context. */
+/** The fields of one context in `/-/clusters`. */
 export interface ClusterState {
   readonly name: string;
   /** Address of the API server, without credentials. */
   readonly server: string;
-  /** Whether it is at `/`. */
+  /** Whether it is served at `/`. */
   readonly current: boolean;
-  /** `unused`: nobody has asked for it yet. */
+  /** `unused`: there was no request for it yet. */
   readonly state: 'unused' | 'ready' | 'failing';
-  /** Why it is failing. */
+  /** Why the state is `failing`. */
   readonly reason?: string;
   /** The API server's `gitVersion`, such as `v1.34.1`. */
   readonly version?: string;
 }
 
-/** Says how the clusters are: the contexts below `/clusters/`, and that of `/` if it is not among them. */
+/** Reports the states of the clusters: the contexts below `/clusters/`, and that of `/` if it is not one of them. */
 export interface ClusterStates {
   states(): Promise<readonly ClusterState[]>;
 }
 
-/** What is checked of one cluster. */
+/** The checks of one cluster. */
 interface ClusterChecks {
   readonly reachability: Reachability;
-  /** Rejects if the cluster does not let the proxy impersonate its callers; undefined where callers are not authenticated. */
+  /** Rejects if the cluster does not let the proxy impersonate its callers. Undefined without authentication. */
   readonly mayImpersonate: (() => Promise<void>) | undefined;
 }
 
-/** Gives the checks of a cluster, the same for everybody who asks, so that readyz and `/-/clusters` share their results. */
+/** Returns the checks of a cluster. They are always the same object, so that readyz and `/-/clusters` share the results. */
 export type ChecksOf = (cluster: Cluster) => ClusterChecks;
 
-/** @param targets What the proxy has to be allowed to impersonate; undefined where callers are not authenticated. */
+/** @param targets What the proxy must be allowed to impersonate. Undefined without authentication. */
 export function createClusterChecks(targets: (() => readonly ImpersonationTarget[]) | undefined): ChecksOf {
   const checks = new WeakMap<Cluster, ClusterChecks>();
   return cluster => {
@@ -46,10 +46,10 @@ export function createClusterChecks(targets: (() => readonly ImpersonationTarget
   };
 }
 
-/** Milliseconds that an answer waits for checks; a cluster that takes longer is failing. */
+/** Milliseconds that an answer waits for checks. A cluster that takes longer counts as failing. */
 const patience = 1_000;
 
-/** Asks the clusters that are in use, and no others. */
+/** Checks only the clusters that are in use. */
 export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksOf): ClusterStates {
   const stateOf = async (cluster: Cluster): Promise<Pick<ClusterState, 'state' | 'reason' | 'version'>> => {
     if (cluster.endpoint === undefined) {
@@ -85,7 +85,7 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
   };
 }
 
-/** Address of the API server, without credentials; empty before it is known. */
+/** URL of the API server, without credentials; empty if it is not known yet. */
 function serverOf({ host, endpoint }: Cluster): string {
   const server = endpoint?.config.server;
   return server === undefined ? '' : `${server.protocol}//${host}${server.path}`;

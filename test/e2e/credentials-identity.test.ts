@@ -512,7 +512,7 @@ exec "$@"`;
       await rename(kubeconfig.path, `${kubeconfig.path}.away`);
       await eventually(
         'a line in the log',
-        () => /nothing is left of the kubeconfig/.test(proxy.stderr()),
+        () => /the kubeconfig is empty now/.test(proxy.stderr()),
         promised,
       );
       for (const leg of bothLegs) {

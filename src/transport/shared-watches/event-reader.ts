@@ -5,11 +5,11 @@ import { ProtobufEventReader } from './protobuf-events.js';
 import type { EventReader } from './watch-event.js';
 
 /**
- * The reader for the format of a watch response; undefined if its events cannot be shared: CBOR, anything compressed, and what this
- * program does not know. The API server sends `application/json`, for Tables too, and `application/vnd.kubernetes.protobuf;stream=watch` (apiserver
- * `endpoints/handlers/watch.go`). Each response needs a reader of its own.
+ * Returns the reader for the format of a watch response, or undefined if its events cannot be shared: CBOR, compressed responses, and
+ * formats that this program does not know. The API server sends `application/json`, for Tables too, and
+ * `application/vnd.kubernetes.protobuf;stream=watch` (apiserver `endpoints/handlers/watch.go`). Each response needs a reader of its own.
  *
- * @param headers The response's: name, value, name, value, …
+ * @param headers The response's header fields: name, value, name, value, …
  */
 export function createEventReader(headers: readonly string[]): EventReader | undefined {
   const encoding = fieldValue(headers, 'content-encoding');

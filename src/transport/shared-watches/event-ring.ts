@@ -3,13 +3,13 @@ import { compareVersions } from './resource-version.js';
 import { JoinedBytes, SharedBytes } from './shared-bytes.js';
 import type { WatchEvent } from './watch-event.js';
 
-/** Most events of one ring, and most bytes of their bodies. */
+/** The most events of one ring, and the most bytes of their bodies. */
 const mostEvents = 2_000;
 const mostBytes = 16 * 1024 * 1024;
-/** Bytes that an event costs besides its own. */
+/** The bytes of memory that an event takes besides its own bytes. */
 const overhead = 300;
 
-/** An event in a ring. The entries of all rings also form one list, by age. */
+/** An event in a ring. The entries of all rings also form one list, ordered by age. */
 export class RingEntry {
   older: RingEntry | undefined;
   newer: RingEntry | undefined;
@@ -18,9 +18,9 @@ export class RingEntry {
   /** Empty for an ERROR. */
   readonly version: string;
   readonly size: number;
-  /** What a client gets that has had an event before. */
+  /** What a client gets if it has already had an event. */
   readonly bytes: SharedBytes;
-  /** Kept only where a client's first event has a form of its own. */
+  /** Kept only if the event has another form for a client that gets it first. */
   readonly #event: WatchEvent | undefined;
   #first: BorrowedBytes | undefined;
 
@@ -28,13 +28,13 @@ export class RingEntry {
     this.ring = ring;
     this.type = event.type;
     this.version = event.version;
-    // A Table has its event and its first form besides.
+    // // A Table also keeps its event, and its form as a first event.
     this.size = (event.hasOwnFirst ? 3 : 1) * event.bytes.length + overhead;
     this.bytes = new SharedBytes(event.bytes);
     this.#event = event.hasOwnFirst ? event : undefined;
   }
 
-  /** What a client gets that has had none. */
+  /** What a client gets if this is its first event. */
   get first(): BorrowedBytes {
     if (this.#event === undefined) return this.bytes;
     this.#first ??= new SharedBytes(this.#event.first);
@@ -42,7 +42,7 @@ export class RingEntry {
   }
 }
 
-/** Events of a ring, from one position to before another, in one piece. */
+/** Events of a ring in one piece, from position `from` up to but not including `to`. */
 interface JoinedEvents {
   readonly ring: EventRing;
   readonly from: number;
@@ -50,7 +50,7 @@ interface JoinedEvents {
   readonly bytes: BorrowedBytes;
 }
 
-/** The memory that all rings of a process may take together. When it is full, the oldest events go first, whichever ring they are in. */
+/** The memory that all rings of a process may take together. When it is full, the oldest events of all rings are dropped first. */
 export class RingBudget {
   readonly #most: number;
   #used = 0;
@@ -58,12 +58,12 @@ export class RingBudget {
   #newest: RingEntry | undefined;
   #joined: JoinedEvents | undefined;
 
-  /** @param most Bytes. */
+  /** @param most The limit in bytes. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Bytes of the events that are remembered. */
+  /** The bytes of all events in the rings. */
   get used(): number {
     return this.#used;
   }
@@ -74,11 +74,11 @@ export class RingBudget {
     else this.#newest.newer = entry;
     this.#newest = entry;
     this.#used += entry.size;
-    // The newest event stays, however large: its clients are about to get it.
+    // // The newest event stays, however large it is, because its clients will get it next.
     while (this.#used > this.#most && this.#oldest !== entry) (this.#oldest as RingEntry).ring.forgetOldest();
   }
 
-  /** What `EventRing.batch` gives. All rings share one piece, so that it needs no budget. */
+  /** Joins events for `EventRing.batch`. Only the last joined piece is kept, for all rings together, so that it needs no budget. */
   join(ring: EventRing, from: number, to: number): BorrowedBytes {
     const joined = this.#joined;
     if (joined?.ring === ring && joined.from === from && joined.to === to) return joined.bytes;
@@ -101,70 +101,74 @@ export class RingBudget {
 }
 
 /**
- * The last events of one watch, in the order of their versions, as in the API server's watch cache (apiserver `storage/cacher`, `watchCache`).
- * An event has a position, which counts from the beginning of the watch.
+ * The last events of one watch, ordered by version, as in the API server's watch cache (apiserver `storage/cacher`, `watchCache`). Each
+ * event has a position, which counts from the beginning of the watch.
  */
 export class EventRing {
   readonly #budget: RingBudget;
   #entries: RingEntry[] = [];
-  /** Index of the oldest entry in `#entries`. */
+  /** The index of the oldest entry in `#entries`. */
   #head = 0;
   #first = 0;
   #bytes = 0;
   #floor: string;
   #current: string;
-  /** Whether no further event has the current version. */
+  /** Whether the current version is complete: no further event can have it. */
   #isComplete = true;
-  /** Position of the first event that came since clients were last called. */
+  /** The position of the first event that has come since the clients were last called. */
   latest = 0;
 
-  /** @param version The events that follow are newer than this. */
+  /** @param version The events that will come are newer than this version. */
   constructor(version: string, budget: RingBudget) {
     this.#floor = version;
     this.#current = version;
     this.#budget = budget;
   }
 
-  /** Every event that is newer than this is here. */
+  /** The ring holds every event that is newer than this version. */
   get floor(): string {
     return this.#floor;
   }
 
-  /** The version of the watch: that of its last event or bookmark. */
+  /** The version of the watch: the version of its last event or bookmark. */
   get current(): string {
     return this.#current;
   }
 
-  /** Position of the oldest event that is here. */
+  /** The position of the oldest event in the ring. */
   get first(): number {
     return this.#first;
   }
 
-  /** Position of the next event that comes. */
+  /** The position of the next event that will come. */
   get end(): number {
     return this.#first + this.#entries.length - this.#head;
   }
 
-  /** The event at a position from `first` to before `end`. */
+  /** The event at a position. The position must be at least `first`, and less than `end`. */
   at(position: number): RingEntry {
     return this.#entries[this.#head + position - this.#first] as RingEntry;
   }
 
-  /** The events from a position to before another, in one piece. Those who ask for the same one after the other get the same piece. */
+  /**
+   * The events from position `from` up to but not including `to`, in one piece. If clients ask for the same events one after another, they
+   * get the same piece.
+   */
   batch(from: number, to: number): BorrowedBytes {
     return to - from === 1 ? this.at(from).bytes : this.#budget.join(this, from, to);
   }
 
   /**
-   * Throws an Error for an event that is older than one before it: nobody could say who has had it. Events may have one version: the API
-   * server's Events expire by leases of etcd, which deletes all keys of a lease in one revision (etcd `lease/lessor.go`, `Revoke`).
+   * Appends an event. Throws an Error if it is older than an event before it, because then the ring could not tell which clients have had
+   * it. Several events may have the same version: the API server's Events expire by leases of etcd, which deletes all keys of a lease in
+   * one revision (etcd `lease/lessor.go`, `Revoke`).
    */
   append(event: WatchEvent): void {
     if (event.type !== 'ERROR') {
       const order = compareVersions(event.version, this.#current);
       const isBookmark = event.type === 'BOOKMARK';
       if (order < 0 || (order === 0 && this.#isComplete && !isBookmark)) {
-        throw new Error(`an event has version ${event.version} after ${this.#current}`);
+        throw new Error(`an event of version ${event.version} came after version ${this.#current}`);
       }
       this.#current = event.version;
       this.#isComplete = isBookmark;
@@ -178,18 +182,18 @@ export class EventRing {
     }
   }
 
-  /** What comes now is newer than the current version: a watch was opened again from there. */
+  /** A watch was opened again from the current version: events that come now are newer. */
   completeVersion(): void {
     this.#isComplete = true;
   }
 
-  /** Whether every event that comes is newer than this version. */
+  /** Whether all events that will come are newer than this version. */
   isPast(version: string): boolean {
     const order = compareVersions(version, this.#current);
     return order < 0 || (order === 0 && this.#isComplete);
   }
 
-  /** How many events of one version stand right before a position; undefined if that is not known any more. */
+  /** How many events of this version are directly before a position; undefined if the ring no longer holds all of them. */
   countBefore(position: number, version: string): number | undefined {
     let start = position;
     while (start > this.#first && this.#hasVersion(start - 1, version)) start -= 1;
@@ -197,7 +201,7 @@ export class EventRing {
     return isWhole ? position - start : undefined;
   }
 
-  /** Position of the event after so many events of one version; undefined if they are not all here. */
+  /** The position after the first `count` events of this version; undefined if the ring does not hold all of them. */
   positionBehind(version: string, count: number): number | undefined {
     const end = this.positionAfter(version);
     if (end === undefined || version === this.#floor) return undefined;
@@ -210,7 +214,7 @@ export class EventRing {
     return this.at(position).version === version;
   }
 
-  /** Position of the first event that is newer than a version; undefined if some of those are gone, or were never here. */
+  /** The position of the first event that is newer than a version; undefined if the ring does not hold all newer events. */
   positionAfter(version: string): number | undefined {
     if (compareVersions(version, this.#floor) < 0) return undefined;
     let low = this.#first;
@@ -237,7 +241,7 @@ export class EventRing {
     this.#head = 0;
   }
 
-  /** Gives its memory back. */
+  /** Drops all events and frees their memory. */
   clear(): void {
     while (this.#first < this.end) this.forgetOldest();
   }

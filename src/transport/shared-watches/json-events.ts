@@ -6,9 +6,9 @@ import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } fro
 const lineFeed = 0x0a;
 
 /**
- * Reads a watch in JSON. The API server writes each event in one line (apimachinery `serializer/json`: Go's encoder ends every value
- * with a newline and leaves none inside, whatever `pretty` says). Of a repeated member the last one counts, as in Go. Go would merge two
- * objects of one name; here the last one must have everything.
+ * Reads a watch in JSON. The API server writes each event in one line (apimachinery `serializer/json`: Go's encoder ends every value with a
+ * newline and leaves none inside, whatever `pretty` says). If a member is repeated, the last one counts, as in Go. Go would merge two
+ * objects of the same name; here the last one must be complete.
  */
 export class JsonEventReader implements EventReader {
   readonly #pending = new PendingBytes();
@@ -30,7 +30,7 @@ export class JsonEventReader implements EventReader {
 
   #event(bytes: Buffer): WatchEvent {
     const { type, object } = asObject(parse(bytes));
-    if (!isWatchEventType(type)) throw new Error('a line of the watch has no type of an event');
+    if (!isWatchEventType(type)) throw new Error('a line of the watch has no valid event type');
     const { kind, apiVersion, metadata, columnDefinitions } = asObject(object);
     if (type === 'ERROR') return uniformEvent(type, '', bytes);
     const { resourceVersion } = asObject(metadata);
@@ -41,12 +41,12 @@ export class JsonEventReader implements EventReader {
   }
 }
 
-/** As Latin-1, which reads faster than UTF-8: every name and value that matters here is ASCII. */
+/** Parses a line as Latin-1, which is faster than UTF-8. All names and values that are used here are ASCII. */
 function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('latin1'));
   } catch {
-    // V8's message quotes the text, which may be a Secret.
+    // // V8's message quotes the line, which may contain a Secret.
     throw new Error('a line of the watch is not valid JSON');
   }
 }

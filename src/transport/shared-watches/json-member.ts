@@ -4,19 +4,19 @@ const closingBracket = 0x5d;
 const openingBrace = 0x7b;
 const closingBrace = 0x7d;
 
-/** A part of a text: from `start` to before `end`. */
+/** A part of a string: from `start` up to but not including `end`. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Where the value of a member lies; undefined without one. Of several the last one counts, as in Go and for JSON.parse. The text stays
- * as it is, so it can be changed there and nowhere else: JSON.stringify would change numbers, escapes and repeated members. Takes linear
- * time and no stack.
+ * Finds the value of a member in a JSON string; undefined if there is no such member. If it is repeated, the last one counts, as in Go and
+ * in JSON.parse. The caller can replace this part and leave the rest of the string unchanged; JSON.stringify would change numbers, escapes
+ * and repeated members. It takes linear time and no stack.
  *
  * @param text Valid JSON: JSON.parse must have accepted it.
- * @param start Where the object begins.
+ * @param start The index where the object begins.
  */
 export function memberSpan(text: string, start: number, name: string): Span | undefined {
   let found: Span | undefined;
@@ -28,7 +28,7 @@ export function memberSpan(text: string, start: number, name: string): Span | un
     const value = spaceEnd(text, colon + 1);
     const end = valueEnd(text, value);
     if (isWanted) found = { start: value, end };
-    // A comma or the closing brace.
+    // // A comma or the closing brace.
     at = spaceEnd(text, spaceEnd(text, end) + 1);
   }
   return found;
@@ -56,7 +56,7 @@ function valueEnd(text: string, start: number): number {
   }
 }
 
-/** Behind an object or a list. Character codes take half of the time that strings of one character take. */
+/** Returns the index after an object or an array. Comparing character codes takes half the time of comparing strings of one character. */
 function nestedEnd(text: string, start: number): number {
   let depth = 0;
   let at = start;
@@ -79,7 +79,7 @@ function nestedEnd(text: string, start: number): number {
   return at;
 }
 
-/** Behind a number, true, false or null: a comma, a brace or white space follows. */
+/** Returns the index after a number, true, false or null. A comma, a brace or white space follows it. */
 function wordEnd(text: string, start: number): number {
   let at = start;
   while (!',} \t\r\n'.includes(text[at] ?? '')) at += 1;
@@ -92,7 +92,7 @@ function stringEnd(text: string, start: number): number {
   return end + 1;
 }
 
-/** Whether an odd number of backslashes stands before this index. */
+/** Whether an odd number of backslashes is directly before this index. */
 function isEscaped(text: string, index: number): boolean {
   let before = index;
   while (text[before - 1] === '\\') before -= 1;

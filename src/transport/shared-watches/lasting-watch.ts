@@ -15,49 +15,50 @@ export interface WatchHead {
   readonly headers: readonly string[];
 }
 
-/** How a watch ends for everybody: as one of the API server ends, or with an error. */
+/** How a watch ends for all its clients: like a watch that the API server ends, or with an error. */
 export type Ending = 'end' | Error;
 
-/** Who gets the events of a watch. */
+/** Receives the events of a watch. */
 export interface WatchHandler {
-  /** The version from which the watch goes on after a loss. */
+  /** The version from which the watch continues after a loss. */
   readonly version: string;
-  /** The API server has begun to answer, for the first time or after a loss. */
+  /** The API server has sent the head of a response, the first one or one after a loss. */
   began(head: WatchHead): void;
-  /** Throws an Error for an event that it does not understand. */
+  /** Throws an Error for an event that it cannot use. */
   received(event: WatchEvent): void;
-  /** All events have come that have been read so far. */
+  /** All events that have been read so far have been passed on. */
   idle(): void;
-  /** It goes on after a loss. */
+  /** The watch continues after a loss. */
   resumed(loss: Loss): void;
-  /** Nothing more comes. */
+  /** The watch is over: no more calls come. */
   ended(ending: Ending): void;
 }
 
-/** What a watch is sent with. */
+/** What a watch needs. */
 export interface LastingWatchParts<Session> {
   readonly roundTripper: RoundTripper<SessionRequest<Session>>;
-  /** Milliseconds within which a lost watch goes on, or is over. */
+  /** A lost watch must continue within so many milliseconds, or it ends. */
   readonly resumeWithin: number;
   readonly clock: Clock;
-  /** From 0 to below 1. */
+  /** At least 0 and less than 1. */
   readonly random: () => number;
 }
 
-/** The response, or an event in it, has a form that nobody can share. */
+/** The response, or an event in it, has a form that cannot be shared. */
 export class UnsharableError extends Error {}
 
-/** The statuses by which the API server says that a watch cannot go on. Its clients ask again, each for itself, and hear the reason. */
+/** The statuses by which the API server says that a watch cannot continue. Each client then sends its own request, and gets the reason. */
 const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
-/** The reader of events keeps no bytes of a chunk. */
+/** The reader of events copies what it keeps, so no bytes of a chunk are held. */
 const nobody: BytesHolder = { holdsBytes: false };
-/** Milliseconds that a response has to last so that the next one follows at once. */
+/** If a response has lasted at least so many milliseconds, the next request is sent without delay. */
 const steadyAfter = 5_000;
 const longestBackoff = 5_000;
 
 /**
- * A watch that outlives its responses: when one ends or breaks off, as when the API server restarts, another one goes on from the last version,
- * as client-go's `RetryWatcher` does. The response may come with another credential, but from the same API server and for the same user.
+ * A watch that outlives its responses. If a response ends or breaks off, for example because the API server restarts, another request
+ * continues from the last version, as client-go's `RetryWatcher` does. The new request may have another credential, but goes to the same
+ * API server and acts as the same user.
  */
 export class LastingWatch<Session> implements ResponseSink, BodySink, SessionRequest<Session> {
   readonly bringsAuthorization = false;
@@ -69,15 +70,15 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   #reader: EventReader | undefined;
   #contentType: string | undefined;
   #openedAt = 0;
-  /** How it was lost; undefined before it was opened, and while a response goes on. */
+  /** How the response was lost; undefined before the first response, and during a response. */
   #loss: Loss | undefined;
-  /** What the last attempt has failed with; undefined while the next one waits for its response. */
+  /** The error of the last attempt; undefined while the next attempt waits for its response. */
   #failure: Error | undefined;
   #failures = 0;
-  /** Why it must not be sent: the session of the moment leads elsewhere. */
+  /** Why the request must not be sent: the current session leads to another API server or user. */
   #refusal: Error | undefined;
   #isOver = false;
-  /** Whether the response that it has, or waits for, is the last one. */
+  /** Whether the current or next response is the last one. */
   #isLast = false;
   #isPaused = false;
   #cancelRetry: () => void = () => {};
@@ -98,7 +99,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#trip = this.#parts.roundTripper.send(this, this);
   }
 
-  /** Nobody wants it any more. */
+  /** Ends the watch: it has no clients any more. */
   stop(): void {
     this.#isOver = true;
     this.#cancelRetry();
@@ -106,18 +107,18 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#drop();
   }
 
-  /** Whether it has to go on, and does not yet. */
+  /** Whether the last response was lost and the watch has not continued yet. */
   get isLost(): boolean {
     return this.#loss !== undefined;
   }
 
-  /** Sends no further request. */
+  /** From now on, the watch does not continue after a loss. */
   resumeNoMore(): void {
     this.#isLast = true;
     if (this.#loss !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
   }
 
-  /** Makes the API server wait, also after a loss. */
+  /** Stops reading, so that the API server waits. This stays in force after a loss. */
   pause(): void {
     this.#isPaused = true;
     this.#trip?.pause();
@@ -168,11 +169,11 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     try {
       this.#reader.read(chunk.keep(nobody), this.#onEvent);
     } catch (error) {
-      this.#end(new UnsharableError('the watch has an event that cannot be understood', { cause: error }));
+      this.#end(new UnsharableError('the watch has an event that cannot be shared', { cause: error }));
     }
   }
 
-  /** An ERROR is the last event, and everybody gets it: the version is too old, above all. */
+  /** An ERROR is always the last event, and all clients get it. In most cases it says that the version is too old. */
   readonly #onEvent = (event: WatchEvent): void => {
     if (this.#isOver) return;
     this.#handler.received(event);
@@ -195,7 +196,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#trip = undefined;
     if (this.#isOver) return;
     if (this.#reader !== undefined) this.#beginToResume(loss);
-    // If it may not be sent at all, its clients send theirs by themselves: that is judged again for the session of the moment.
+    // // If the request may not be sent with the current session, each client sends its own, which is judged again.
     if (this.#loss === undefined) this.#end(this.#refusal === undefined ? error : 'end');
     else if (this.#refusal !== undefined || this.#isLast) this.#end(error);
     else this.#retry(error);
@@ -206,9 +207,9 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     if (clock.now() - this.#openedAt >= steadyAfter) this.#failures = 0;
     this.#loss = loss;
     this.#reader = undefined;
-    // An API server may also take the request and never answer.
+    // // The API server may also accept the request and never answer.
     this.#cancelDeadline = clock.schedule(resumeWithin, () =>
-      this.#end(this.#failure ?? new Error('the API server has not let the watch go on in time')),
+      this.#end(this.#failure ?? new Error('the API server did not let the watch continue in time')),
     );
   }
 
@@ -235,12 +236,15 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   }
 }
 
-/** A watch has no end that is known before: a response with a length is none. */
+/** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
 function readerFor(headers: readonly string[]): EventReader | undefined {
   return hasField(headers, 'content-length') ? undefined : createEventReader(headers);
 }
 
-/** Milliseconds before the next attempt after so many failures: none at first, then growing, and never the same for all watches. */
+/**
+ * Milliseconds before the next attempt after this number of failures: 0 at first, then growing. A random part spreads the attempts of many
+ * watches.
+ */
 function backoff(failures: number, random: () => number): number {
   return failures === 0 ? 0 : Math.min(100 * 2 ** failures, longestBackoff) * (0.5 + random() / 2);
 }

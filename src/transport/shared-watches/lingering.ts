@@ -1,26 +1,26 @@
 import type { Clock } from '../../lib/clock.js';
 
-/** What stays for a while without a client. */
+/** A watch that stays open for a while without a client. */
 export interface Lingerer {
   close(): void;
 }
 
-/** Milliseconds that a watch stays without a client: a page that is reloaded finds it again. */
+/** Milliseconds that a watch stays open without a client, so that a reloaded page finds it again. */
 const lingerTime = 5_000;
-/** Most that stay. Clients that open a watch and leave, again and again, must not fill the API server. */
+/** The most watches without a client. Otherwise clients that open many watches and leave could burden the API server. */
 const mostLingering = 100;
 
 /** Watches whose clients have all left. */
 export class Lingering {
   readonly #clock: Clock;
-  /** How each is kept from being closed; those that wait longest come first. */
+  /** For each watch the function that cancels its closing. The watch that has waited longest comes first. */
   readonly #waiting = new Map<Lingerer, () => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Closes it after a while, unless it is deleted before. */
+  /** Closes a watch after `lingerTime`, unless it is deleted here before. */
   add(watch: Lingerer): void {
     this.delete(watch);
     this.#waiting.set(

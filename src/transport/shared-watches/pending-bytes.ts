@@ -1,10 +1,10 @@
-/** No event is larger than this: etcd takes requests of 1.5 MB, and a watch event is one object. */
+/** The most bytes of an event. Real events are smaller: etcd accepts requests of 1.5 MB, and a watch event contains one object. */
 const limit = 64 * 1024 * 1024;
 const nothing = Buffer.alloc(0);
 
-/** The bytes of an event that is not whole yet. */
+/** The bytes of an incomplete event. */
 export class PendingBytes {
-  /** Twice as large whenever it is full, so that an event in many parts takes linear time. */
+  /** Doubles in size when it is full, so that an event in many parts takes linear time. */
   #buffer = nothing;
   #length = 0;
 
@@ -12,12 +12,12 @@ export class PendingBytes {
     return this.#length;
   }
 
-  /** The byte at this index; undefined behind the last one. */
+  /** The byte at this index; undefined if it has not come yet. */
   at(index: number): number | undefined {
     return index < this.#length ? this.#buffer[index] : undefined;
   }
 
-  /** Copies these bytes. Throws an Error for more than an event can have. */
+  /** Copies these bytes. Throws an Error if the event becomes too large. */
   append(bytes: Buffer): void {
     const length = this.#length + bytes.length;
     checkEventSize(length);
@@ -31,9 +31,9 @@ export class PendingBytes {
   }
 
   /**
-   * A whole event: the pending bytes and the rest behind them. No bytes are pending then. An event is kept for long, so it gets memory of
-   * its own: a slice would keep its whole chunk, and Node's pool the 8 KB around it. An event in one chunk is copied once; bytes that were
-   * pending are copied again.
+   * Completes an event: returns the pending bytes followed by `rest`, and no bytes are pending after that. An event is kept for long, so it
+   * gets memory of its own: a slice would keep the whole chunk, and Node's pool would keep 8 KB around it. An event in one chunk is copied
+   * once; bytes that were pending are copied again.
    */
   takeWith(rest: Buffer): Buffer {
     checkEventSize(this.#length + rest.length);
@@ -46,7 +46,7 @@ export class PendingBytes {
   }
 }
 
-/** Throws an Error if no event has so many bytes. */
+/** Throws an Error if this length is more than an event can have. */
 export function checkEventSize(length: number): void {
   if (length > limit) throw new Error('an event of the watch is larger than 64 MB');
 }

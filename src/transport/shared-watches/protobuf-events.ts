@@ -8,13 +8,13 @@ const prefixLength = 4;
 const lengthDelimited = 2;
 const none = new Uint8Array();
 const broken = 'a message of the watch is broken';
-/** What an object in protobuf begins with; the WatchEvent around it does not (apimachinery `serializer/protobuf`). */
+/** The first bytes of an object in protobuf. A WatchEvent does not begin with them (apimachinery `serializer/protobuf`). */
 const magic = Buffer.from('k8s\0');
 
 /**
- * Reads a watch in protobuf: metav1.WatchEvent behind its length, 4 bytes in big-endian order (apimachinery `util/framer`). Its object is
- * a RawExtension, which holds the magic and a runtime.Unknown, which holds the object itself. Numbers of fields are those of apimachinery's
- * generated.proto files.
+ * Reads a watch in protobuf. Each event is a length (4 bytes, big-endian) and a metav1.WatchEvent (apimachinery `util/framer`). Its object
+ * is a RawExtension, which contains the magic and a runtime.Unknown, which contains the object itself. The field numbers are those of
+ * apimachinery's generated.proto files.
  */
 export class ProtobufEventReader implements EventReader {
   readonly #pending = new PendingBytes();
@@ -36,7 +36,7 @@ export class ProtobufEventReader implements EventReader {
     }
   }
 
-  /** How many bytes the event lacks that is pending or begins here; undefined until its length is whole. */
+  /** How many bytes are missing from the event that is pending or begins here; undefined until all bytes of its length have come. */
   #missing(chunk: Buffer, start: number): number | undefined {
     const { length: pending } = this.#pending;
     let length = 0;
@@ -53,10 +53,10 @@ export class ProtobufEventReader implements EventReader {
 function parseEvent(bytes: Buffer): WatchEvent {
   const event = bytes.subarray(prefixLength);
   const type = text(field(event, 1));
-  if (!isWatchEventType(type)) throw new Error('a message of the watch has no type of an event');
+  if (!isWatchEventType(type)) throw new Error('a message of the watch has no valid event type');
   const object = objectIn(field(field(event, 2), 1));
   if (type === 'ERROR') return uniformEvent(type, '', bytes);
-  // Every kind has its ObjectMeta in field 1, and that has resourceVersion in field 6.
+  // // In every kind, field 1 is its ObjectMeta, and field 6 of that is resourceVersion.
   const version = parseVersion(text(field(field(object, 1), 6)));
   if (version === undefined) throw new Error('an event of the watch has no numeric resourceVersion');
   return uniformEvent(type, version, bytes);
@@ -65,7 +65,7 @@ function parseEvent(bytes: Buffer): WatchEvent {
 /** The object in a runtime.Unknown. */
 function objectIn(raw: Uint8Array): Uint8Array {
   const unknown = raw.subarray(magic.length);
-  // An object in protobuf has neither contentEncoding nor contentType.
+  // // An object in protobuf has no contentEncoding and no contentType.
   const isProtobuf =
     magic.equals(raw.subarray(0, magic.length)) &&
     field(unknown, 3).length === 0 &&
@@ -75,8 +75,8 @@ function objectIn(raw: Uint8Array): Uint8Array {
 }
 
 /**
- * The value of a length-delimited field; empty without one. Throws an Error for broken messages, and for a field that comes twice, which
- * no encoder writes and decoders would have to merge.
+ * The value of a length-delimited field; empty if the message has no such field. Throws an Error for broken messages. Throws also for a
+ * repeated field, which no encoder writes and a decoder would have to merge.
  */
 function field(message: Uint8Array, wanted: number): Uint8Array {
   const reader = new PbfReader(message);
@@ -86,7 +86,7 @@ function field(message: Uint8Array, wanted: number): Uint8Array {
     if (reader.type !== lengthDelimited || value !== undefined) throw new Error(broken);
     value = reader.readBytes();
   }
-  // The library does not notice a length that leads past the end.
+  // // The library does not notice a length that goes past the end.
   if (reader.pos !== message.length) throw new Error(broken);
   return value ?? none;
 }

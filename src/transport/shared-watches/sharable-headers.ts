@@ -1,16 +1,16 @@
 import type { RawHeaders } from '../../http/header-fields.js';
 
-/** Header fields that change nothing about the events of a watch. Every other field, in whatever spelling, keeps a watch from sharing. */
+/** Header fields that do not change the events of a watch. A watch with any other field, in any spelling, is not shared. */
 const harmless: ReadonlySet<string> = new Set([
-  // The proxy's own field goes upstream in its place, or none at all.
+  // // The API server gets the proxy's own field in place of the client's, or none.
   'content-length',
   'host',
   'keep-alive',
   'te',
-  // These two are part of what watches share.
+  // // Shared watches must have these two in common; they are part of the key.
   'accept',
   'accept-encoding',
-  // For the API server's logs and audit events.
+  // // For the API server's logs and audit events.
   'audit-id',
   'forwarded',
   'kubectl-command',
@@ -39,7 +39,7 @@ const harmless: ReadonlySet<string> = new Set([
   'x-cloud-trace-context',
   'x-correlation-id',
   'x-request-id',
-  // What browsers and client libraries add. A GET has no content, so that its type means nothing.
+  // // Fields that browsers and client libraries add. A GET request has no content, so its type means nothing.
   'accept-language',
   'cache-control',
   'content-type',
@@ -55,14 +55,14 @@ const harmless: ReadonlySet<string> = new Set([
 const harmlessPrefix = /^sec-(?:ch|fetch)-/;
 
 /**
- * Whether every header field is one that cannot change the events of a watch. What authenticates or impersonates (Authorization, Cookie,
- * Impersonate-*, X-Remote-*) is not on the list, and neither is what nobody has thought of.
+ * Whether no header field can change the events of a watch. Fields that authenticate or impersonate (Authorization, Cookie, Impersonate-*,
+ * X-Remote-*) are not on the list, and unknown fields are not either.
  */
 export function sharableHeaders(rawHeaders: RawHeaders): boolean {
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
-    // Go reads the first of several (`Header.Get`), others read them as one list.
+    // // If a field is repeated, Go reads the first one (`Header.Get`), and other programs read them as one list.
     if ((key === 'accept' || key === 'accept-encoding') && seen.has(key)) return false;
     seen.add(key);
     if (key === 'connection') {
@@ -74,7 +74,7 @@ export function sharableHeaders(rawHeaders: RawHeaders): boolean {
 
 const connectionOptions: ReadonlySet<string> = new Set(['', 'close', 'keep-alive']);
 
-/** Whether a Connection field names nothing that would be taken off the request, or switched to. */
+/** Whether a Connection field asks neither for the removal of a field nor for an upgrade. */
 function namesNoField(value: string): boolean {
   return value.split(',').every(option => connectionOptions.has(option.trim().toLowerCase()));
 }

@@ -3,50 +3,52 @@ import { queryPairs } from '../../kubernetes/query.js';
 import { parseVersion } from './resource-version.js';
 import { sharableHeaders } from './sharable-headers.js';
 
-/** What a watch asks for, as far as it decides with which other watches it shares, and what it gets of theirs. */
+/** The parts of a watch request that decide with which watches it can share, and which events it gets. */
 export interface SharableWatch {
-  /** The query without resourceVersion, timeoutSeconds and allowWatchBookmarks: the other pairs as sent, in their order. */
+  /** The query without resourceVersion, timeoutSeconds and allowWatchBookmarks. The other pairs are as sent, in their order. */
   readonly query: string;
-  /** Parsed resourceVersion: the watch gets the events after it. */
+  /** Parsed resourceVersion: the client gets the events after this version. */
   readonly version: string;
-  /** Whether it gets bookmarks. */
+  /** Whether the client gets bookmarks. */
   readonly bookmarks: boolean;
-  /** Milliseconds until it ends; undefined for a random time, which 0 means as well at the API server. */
+  /** Milliseconds until the watch ends; undefined for a random time. For the API server, 0 means a random time too. */
   readonly timeout: number | undefined;
-  /** The Accept field; empty without one. */
+  /** The Accept field; empty if there is none. */
   readonly accept: string;
-  /** The Accept-Encoding field; empty without one. */
+  /** The Accept-Encoding field; empty if there is none. */
   readonly acceptEncoding: string;
 }
 
-/** What belongs to one client of a shared watch. */
+/** Parameters that may differ between the clients of a shared watch. */
 const ownParameters: ReadonlySet<string> = new Set([
   'resourceVersion',
   'timeoutSeconds',
   'allowWatchBookmarks',
 ]);
-/** What makes it another kind of watch, or an error (apimachinery `internalversion/validation`); a watch has no pages. */
+/** Parameters that make another kind of watch, or an error (apimachinery `internalversion/validation`); a watch has no pages. */
 const otherWatches: ReadonlySet<string> = new Set([
   'sendInitialEvents',
   'resourceVersionMatch',
   'limit',
   'continue',
 ]);
-/** The longest that a timer of Node lasts, in seconds: 24 days. */
+/** The longest timer in Node, in seconds: 24 days. */
 const longestTimeout = 2_147_483;
 
 /**
- * What a watch with this query and these headers asks for; undefined if it cannot share. Whatever the API server might refuse or read in
- * another way stays unshared, so that it answers itself. The method, the path and the body are the caller's matter.
+ * Reads what a watch with this query and these headers asks for. Returns undefined if it cannot be shared. A watch that the API server
+ * might reject, or read in another way, is not shared, so that the API server answers it itself. The caller must check method, path and
+ * body.
  *
  * @param query Raw query string, without `?`.
- * @param rawHeaders As the client sent them; of credentials only those that go upstream, which nobody can share.
+ * @param rawHeaders As the client sent them, but with only those credentials that go to the API server; a watch with such a credential
+ * cannot be shared.
  */
 export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWatch | undefined {
   const own = new Map<string, string>();
   const rest: string[] = [];
   for (const { text, name, value } of queryPairs(query)) {
-    // Go leaves out what is broken, others may not.
+    // // Go ignores a broken pair; other servers may not.
     if (name === undefined || otherWatches.has(name) || own.has(name)) return undefined;
     if (ownParameters.has(name)) own.set(name, value);
     else rest.push(text);
@@ -66,13 +68,13 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
   };
 }
 
-/** Whole seconds; undefined for any other text. */
+/** Parses whole seconds; undefined for any other string. */
 function seconds(text: string): number | undefined {
   const value = /^[0-9]+$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
   return value <= longestTimeout ? value : undefined;
 }
 
-/** As apimachinery's `Convert_Slice_string_To_bool`: an empty value is true. Its EqualFold compares without case, as `iu` does. */
+/** As apimachinery's `Convert_Slice_string_To_bool`: an empty value is true. Go's EqualFold compares without case, like the flags `iu`. */
 function isTrue(value: string | undefined): boolean {
   return value !== undefined && value !== '0' && !/^false$/iu.test(value);
 }
@@ -89,7 +91,10 @@ const otherFormats: ReadonlySet<string> = new Set([
   'application/yaml',
 ]);
 
-/** A guess at what the API server will choose, to spare it a watch that nobody can share: the response says what it has chosen. */
+/**
+ * Guesses the format that the API server will choose, so that it need not open a watch that cannot be shared. The response says what it has
+ * chosen.
+ */
 function acceptsSharedFormat(accept: string): boolean {
   if (accept === '') return true;
   const formats = accept.split(',').map(range => range.replace(/;.*/s, '').trim().toLowerCase());

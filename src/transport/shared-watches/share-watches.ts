@@ -6,26 +6,27 @@ import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
 import type { Join, WatchingRequest, WatchToShare } from './watch-to-share.js';
 import { Watcher } from './watcher.js';
 
-/** What the shared watches of a cluster are made of. */
+/** What the shared watches of a cluster need. */
 interface ShareParts<Session> extends SharedWatchParts<Session> {
   readonly sessions: Pick<Sessions<Session>, 'session'>;
 }
 
-/** Milliseconds for which watches of one kind stay alone after one of them could not be shared. */
+/** If a watch could not be shared, watches with the same key are not shared for so many milliseconds. */
 const unsharableFor = 10 * 60_000;
 const mostUnsharable = 1_000;
-/** Most shared watches of one kind, each of which begins earlier than those before it. */
+/** The most shared watches with the same key. Each of them begins at an earlier version than those before it. */
 const mostOfOneKind = 10;
 
 /**
- * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Every client gets
- * what it would get by itself, but for the time at which a response ends. The outermost wrapper: a shared watch outlives its sessions.
+ * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Each client
+ * gets the same events as from a watch of its own; only the time at which its response ends may differ. It is the outermost wrapper,
+ * because a shared watch outlives its sessions.
  */
 export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Session>> {
   readonly #parts: ShareParts<Session>;
-  /** Those that go on, by what they are of. A client may need one that begins earlier than another one of the same. */
+  /** The open shared watches, by key. A client may need a watch that begins earlier than an existing one with the same key. */
   readonly #watches = new Map<string, SharedWatch<Session>[]>();
-  /** What cannot be shared, and until when that counts. */
+  /** The keys of watches that cannot be shared, and until when this is remembered. */
   readonly #unsharable = new Map<string, number>();
   readonly #lingering: Lingering;
   #isClosed = false;
@@ -40,7 +41,7 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     return new Placement(this, this.#parts, request, sink).start();
   }
 
-  /** Ends each shared watch with its last client, and sends none again. */
+  /** Closes each shared watch when its last client has left, and shares no new watch. */
   close(): void {
     this.#isClosed = true;
     for (const watch of this.#all) watch.closeWhenLeft();
@@ -59,7 +60,10 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     return (this.#unsharable.get(key) ?? 0) > this.#parts.clock.now();
   }
 
-  /** The watch that serves a client, the one with most clients first; a new one if there is none. Undefined if there are too many already. */
+  /**
+   * Finds the shared watch for a client: the one with the most clients, or a new one. Returns undefined if there are too many with the same
+   * key.
+   */
   find(request: WatchToShare<Session>): SharedWatch<Session> | undefined {
     if (this.#isClosed) return undefined;
     const watches = this.#watches.get(request.key) ?? [];
@@ -98,13 +102,13 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
   }
 }
 
-/** A client's way to its watch: a shared one, or one of its own. */
+/** Finds the watch for one client: a shared one, or one of its own. */
 class Placement<Session> implements RoundTrip {
   readonly #shared: SharedWatches<Session>;
   readonly #parts: ShareParts<Session>;
   readonly #request: WatchingRequest<Session>;
   readonly #sink: ResponseSink;
-  /** Where it is now: waiting at a shared watch, getting events from there, or alone. */
+  /** The watcher that waits at a shared watch or gets its events, or else the client's own round trip. */
   #trip: RoundTrip | undefined;
   #isAborted = false;
 
@@ -155,7 +159,7 @@ class Placement<Session> implements RoundTrip {
     this.#goAlone(refusal ?? 'own');
   }
 
-  /** @param join Undefined for a watch that nobody could share. */
+  /** @param join Undefined for a watch that cannot be shared because of its request. */
   #goAlone(join?: Join): void {
     if (join !== undefined) this.#parts.observer.joined(join);
     this.#trip = this.#parts.roundTripper.send(this.#request, this.#sink);
@@ -181,7 +185,7 @@ class Placement<Session> implements RoundTrip {
   }
 }
 
-/** A watch that cannot be shared is each client's own; other errors are everybody's. */
+/** If a watch cannot be shared, each client opens its own. Any other error goes to all clients. */
 function toOwn(error: Error): Join {
   if (error instanceof UnsharableError) return 'own';
   throw error;

@@ -1,6 +1,6 @@
 import type { BorrowedBytes } from '../borrowed-bytes.js';
 
-/** Several parts in one piece, each framed as it is alone. */
+/** Several parts in one piece. Each part keeps its own chunk framing. */
 export class JoinedBytes implements BorrowedBytes {
   readonly length: number;
   readonly #parts: readonly SharedBytes[];
@@ -31,12 +31,12 @@ export class JoinedBytes implements BorrowedBytes {
   }
 }
 
-/** Bytes that go to many clients. They never change, so nobody copies them, and they are framed once for all. */
+/** Bytes that go to many clients. They never change, so they are not copied, and their chunk framing is made only once. */
 export class SharedBytes implements BorrowedBytes {
   readonly #chunk: Buffer;
   readonly #bytes: Buffer;
 
-  /** @param bytes Are copied, to memory of their own: what is kept for long must not keep Node's pool of small buffers. */
+  /** @param bytes They are copied to memory of their own, because long-lived bytes must not keep Node's pool of small buffers. */
   constructor(bytes: Buffer) {
     const size = `${bytes.length.toString(16)}\r\n`;
     const chunk = Buffer.allocUnsafeSlow(size.length + bytes.length + 2);

@@ -13,24 +13,24 @@ import type { WatchEvent } from './watch-event.js';
 import type { Loss, ShareObserver, WatchToShare } from './watch-to-share.js';
 import type { Feed, Watcher } from './watcher.js';
 
-/** What all shared watches have in common. */
+/** What all shared watches need. */
 export interface SharedWatchParts<Session> extends LastingWatchParts<Session> {
   readonly budget: RingBudget;
   readonly turns: Turns;
   readonly observer: ShareObserver;
 }
 
-/** What a watch tells of itself. */
+/** Hears about the state of a shared watch. */
 interface WatchOwner {
-  /** Those without a client. */
+  /** The watches without a client. */
   readonly lingering: Lingering;
   ended(ending: Ending): void;
 }
 
-/** Milliseconds for which the API server's word counts that the user may watch this. */
+/** Milliseconds for which a permission from the API server is valid. */
 const permissionLifetime = 10_000;
 
-/** One watch at the API server, whose events go to many clients. */
+/** One watch at the API server whose events go to many clients. */
 export class SharedWatch<Session> implements WatchHandler, Feed {
   readonly ring: EventRing;
   readonly #parts: SharedWatchParts<Session>;
@@ -43,11 +43,11 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   #ending: Ending | undefined;
   #permittedAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<boolean> | undefined;
-  /** Whether it ends with its last client. */
+  /** Whether the watch closes when its last client leaves. */
   #isLeaving = false;
-  /** End of the ring when the watchers were last called. */
+  /** The end of the ring when the watchers were last called. */
   #calledFor = 0;
-  /** Whether the API server waits for the clients. */
+  /** Whether reading is paused, so that the API server waits for the clients. */
   #isPaused = false;
   #awaitsTurns = false;
 
@@ -72,7 +72,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     return this.#ending;
   }
 
-  /** How many clients it has. */
+  /** The number of clients. */
   get size(): number {
     return this.#watchers.size;
   }
@@ -81,19 +81,22 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     return this.ring.current;
   }
 
-  /** Whether a client of this version can have all that is newer. */
+  /** Whether this watch can give a client of this version all newer events. */
   serves(version: string): boolean {
     if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
-    // The API server may find the version of a lost watch too old to go on, and that of a client which comes after the loss not.
+    // // For the API server, the version of a lost watch may be too old to continue from, while the newer version of this client is not.
     return !this.#upstream.isLost || compareVersions(version, this.version) <= 0;
   }
 
-  /** Whether the API server has said lately that the user may watch this. */
+  /** Whether the API server has said within `permissionLifetime` that the user may watch this. */
   get isPermitted(): boolean {
     return this.#parts.clock.now() - this.#permittedAt < permissionLifetime;
   }
 
-  /** Asks the API server whether the user may watch this, once for all who want to know it. False also if it does not say. */
+  /**
+   * Asks the API server whether the user may watch this. Callers that ask at the same time share one request. Resolves to false also if the
+   * request fails.
+   */
   askPermission(): Promise<boolean> {
     this.#asking ??= this.#request
       .isAllowed()
@@ -110,7 +113,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     this.#permittedAt = this.#parts.clock.now();
   }
 
-  /** Takes over the clients of another watch, which began later, as soon as it has caught up with it. */
+  /** Takes over the clients of another watch, which began at a later version, as soon as this watch has caught up with it. */
   willReplace(watch: SharedWatch<Session>): void {
     this.#narrower.add(watch);
   }
@@ -130,14 +133,14 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     else this.#owner.lingering.add(this);
   }
 
-  /** No client will come back: it ends with its response, or with its last client. */
+  /** Accepts no new clients: the watch ends with its current response, or when its last client leaves. */
   closeWhenLeft(): void {
     this.#isLeaving = true;
     if (this.#watchers.size === 0) this.close();
     else this.#upstream.resumeNoMore();
   }
 
-  /** Ends it. Clients that it still has are cut. */
+  /** Ends the watch. Its remaining clients are cut off. */
   close(): void {
     this.#upstream.stop();
     this.ended(new Error('the watch is no longer shared'));
@@ -171,8 +174,8 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   }
 
   /**
-   * Lets the API server wait while clients wait for their turns, and while none of them takes more: what comes meanwhile would push events
-   * out of the ring that the quickest client has not had. Nobody waits for a slower one.
+   * Pauses reading while clients wait for their turns, and while no client accepts more. Otherwise new events would push events out of the
+   * ring that even the quickest client has not had. A single slower client does not pause it.
    */
   #keepPace(): void {
     const { turns } = this.#parts;
@@ -224,7 +227,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
     }
   }
 
-  /** Its clients go on at another watch, as far as that has what they lack. */
+  /** Moves the clients to another watch, if its ring has the events that they need. */
   giveTo(watch: SharedWatch<Session>): void {
     for (const watcher of this.#watchers) watcher.moveTo(watch);
   }

@@ -4,26 +4,26 @@ import type { WatchEvent } from './watch-event.js';
 const noColumns = Buffer.from('null');
 const noList = 'a Table of the watch has no columnDefinitions';
 
-/** Whether an object is a Table of metav1 or metav1beta1; another group may have a kind of this name. */
+/** Whether an object is a Table of metav1 or metav1beta1. Another API group may have a kind with this name. */
 export function isTable(kind: unknown, apiVersion: unknown): boolean {
   return kind === 'Table' && typeof apiVersion === 'string' && apiVersion.startsWith('meta.k8s.io/');
 }
 
 /**
- * The Tables of one watch. The API server sends `columnDefinitions` in a watch's first event, and null in later ones (apiserver
- * `endpoints/handlers/response.go`, `NoHeaders`). Here each event can be the first one or a later one: nothing but the value of this
- * member differs. Tables exist in JSON alone (apiserver `endpoints/handlers/rest.go`, `AllowsMediaTypeTransform`).
+ * The Tables of one watch. The API server sends `columnDefinitions` in the first event of a watch, and null in later ones (apiserver
+ * `endpoints/handlers/response.go`, `NoHeaders`). Here each event can be the first or a later one for a client; the two forms differ only
+ * in the value of this member. Tables exist only in JSON (apiserver `endpoints/handlers/rest.go`, `AllowsMediaTypeTransform`).
  */
 export class TableEvents {
-  /** Those of the watch's first Table. */
+  /** The columns of the watch's first Table. */
   #columns: Buffer | undefined;
-  /** One for all clients that begin with the same event. It is the newest one as a rule, so that no more than one is kept. */
+  /** The last event that was changed into a first event. Clients usually begin with the newest event, so one is enough. */
   #latest: { readonly event: WatchEvent; readonly first: Buffer } | undefined;
 
   /**
-   * The event with a first form of its own. Throws an Error for a Table of which not both forms can be made.
+   * Returns the event with both forms: as a first event, and as a later one. Throws an Error if one of the forms cannot be made.
    *
-   * @param columns Its `columnDefinitions`, parsed.
+   * @param columns The parsed `columnDefinitions` of the event.
    */
   event(event: WatchEvent, columns: unknown): WatchEvent {
     const hasColumns = Array.isArray(columns) && columns.length > 0;
@@ -33,13 +33,13 @@ export class TableEvents {
       this.#columns = Buffer.from(event.bytes.subarray(span.start, span.end));
       return new TableEvent(event, replaced(event.bytes, span, noColumns), this);
     }
-    // Another server may send them with every event.
+    // // Other servers may send the columns with every event.
     if (hasColumns) return event;
     if (columns !== null && !Array.isArray(columns)) throw new Error(noList);
     return new TableEvent(event, event.bytes, this);
   }
 
-  /** The event as a watch's first one. */
+  /** The event in its form as the first event of a watch. */
   first(event: WatchEvent): Buffer {
     if (this.#latest?.event !== event) {
       const { bytes } = event;
@@ -63,15 +63,15 @@ class TableEvent implements WatchEvent {
     this.#tables = tables;
   }
 
-  /** Made when it is asked for: few events are some client's first one. */
+  /** Created on demand, because few events are the first one of a client. */
   get first(): Buffer {
     return this.#tables.first(this);
   }
 }
 
-/** Where the value of `columnDefinitions` lies in a line that has one. */
+/** Finds the value of `columnDefinitions` in a line. Throws an Error if there is none. */
 function columnsSpan(line: Buffer): Span {
-  // A character a byte, so that offsets are the same.
+  // // One character per byte, so that offsets in the string and in the buffer are the same.
   const text = line.toString('latin1');
   const object = memberSpan(text, text.indexOf('{'), 'object');
   const columns = object && memberSpan(text, object.start, 'columnDefinitions');
@@ -79,7 +79,7 @@ function columnsSpan(line: Buffer): Span {
   return columns;
 }
 
-/** A copy with another value in the span, in memory of its own. */
+/** Returns a copy in which `value` replaces the span, in memory of its own. */
 function replaced(bytes: Buffer, { start, end }: Span, value: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length - (end - start) + value.length);
   bytes.copy(copy, 0, 0, start);

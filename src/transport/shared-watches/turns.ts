@@ -1,4 +1,4 @@
-/** What has work to do, a part at a time. */
+/** A task that does a part of its work on each call. */
 export interface Turn {
   work(): void;
 }
@@ -7,8 +7,8 @@ export interface Turn {
 const slice = 10;
 
 /**
- * Lets many work one after the other, and lets other things happen in between: an event for thousands of clients must not keep the event
- * loop from everybody else. Who is called again while it waits works once.
+ * Runs many tasks one after another, with pauses for other events: an event for thousands of clients must not block the event loop. A task
+ * that is called again while it waits runs once.
  */
 export class Turns {
   readonly #now: () => number;
@@ -24,17 +24,17 @@ export class Turns {
     this.#waiting.add(turn);
   }
 
-  /** Whether the slice was too short for those who wait now. */
+  /** Whether tasks are still waiting because the last slice was too short. */
   get isBehind(): boolean {
     return this.#isScheduled;
   }
 
-  /** Calls once when nobody waits any more. */
+  /** Calls back once, when no task is waiting any more. */
   whenDone(callback: () => void): void {
     this.#afterwards.push(callback);
   }
 
-  /** Works at once for a slice of time. The rest follows in later turns of the event loop. */
+  /** Runs tasks now, for one slice of time. The rest follows in later turns of the event loop. */
   run(): void {
     if (!this.#isScheduled) this.#work();
   }

@@ -1,16 +1,19 @@
 /** One event of a watch (metav1.WatchEvent), with the bytes that clients get. */
 export interface WatchEvent {
   readonly type: WatchEventType;
-  /** Parsed resourceVersion of the object; empty for an ERROR, whose Status has none. */
+  /** The parsed resourceVersion of the object; empty for an ERROR, whose Status has none. */
   readonly version: string;
   /**
-   * The event as the API server framed it: a line of JSON with its newline, or a length of 4 bytes and its message. A client gets these
-   * bytes for every event but its first one. The buffer has exactly this size and memory of its own.
+   * The event as the API server framed it: a line of JSON with its newline, or a length of 4 bytes and the message. A client gets these
+   * bytes for every event except its first one. The buffer has exactly this size and memory of its own.
    */
   readonly bytes: Buffer;
-  /** What a client gets if this is its first event: the same bytes, but for Tables, whose columns are in a watch's first event alone. */
+  /**
+   * What a client gets if this is its first event. It differs from `bytes` only for Tables, because only the first event of a watch has
+   * columns.
+   */
   readonly first: Buffer;
-  /** Whether these are not the same. */
+  /** Whether `first` differs from `bytes`. */
   readonly hasOwnFirst: boolean;
 }
 
@@ -24,12 +27,12 @@ const types: ReadonlySet<unknown> = new Set<WatchEventType>([
   'ERROR',
 ]);
 
-/** Whether this is one of the types that apimachinery `pkg/watch` has. */
+/** Whether this is one of the event types of apimachinery `pkg/watch`. */
 export function isWatchEventType(type: unknown): type is WatchEventType {
   return types.has(type);
 }
 
-/** An event that is the same for every client, whatever it has had before. */
+/** Creates an event that is the same for every client, whether it is the client's first one or not. */
 export function uniformEvent(type: WatchEventType, version: string, bytes: Buffer): WatchEvent {
   return { type, version, bytes, first: bytes, hasOwnFirst: false };
 }
@@ -37,10 +40,11 @@ export function uniformEvent(type: WatchEventType, version: string, bytes: Buffe
 /** Reads the events of one watch response. */
 export interface EventReader {
   /**
-   * Calls back for each event that is whole now. The chunk may be overwritten after the call: events have memory of their own. Throws an
-   * Error for what is no watch event, after the events before it; the reader is of no use then.
+   * Calls back for each complete event. The caller may overwrite the chunk after the call, because events have memory of their own. Throws
+   * an Error for bytes that are not a watch event, after it has called back for the events before them; the reader must not be used after
+   * that.
    */
   read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void;
-  /** Bytes of an event that is not whole yet. They take up to twice as much memory. */
+  /** The bytes of an incomplete event. They take up to twice as much memory. */
   readonly pending: number;
 }

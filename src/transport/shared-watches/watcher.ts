@@ -8,59 +8,62 @@ import { compareVersions } from './resource-version.js';
 import type { Turn } from './turns.js';
 import type { ClientWatch, ShareObserver } from './watch-to-share.js';
 
-/** Bytes for a client between two looks at whether it can take more. */
+/** After so many bytes for one client, it is checked whether the client accepts more. */
 const portion = 64 * 1024;
-/** The longest delay that `setTimeout` has. */
+/** The longest delay of `setTimeout` in milliseconds. */
 const longestDelay = 2 ** 31 - 1;
-/** Milliseconds that a watch lasts at least whose client sets no limit; at most it is twice that. The API server's `--min-request-timeout`. */
+/**
+ * If a client sets no time limit, its watch lasts at least so many milliseconds, and at most twice that. This is the API server's
+ * `--min-request-timeout`.
+ */
 const minLifetime = 30 * 60_000;
 
-/** Where the events of a watcher come from. */
+/** The watch that a watcher gets its events from. */
 export interface Feed {
-  /** What the API server has answered; undefined before it has. */
+  /** The head of the API server's response; undefined before it has come. */
   readonly head: WatchHead | undefined;
   readonly ring: EventRing;
-  /** How its watchers end behind the last event; undefined while it goes on. */
+  /** How the watchers end after the last event; undefined while the watch is open. */
   readonly ending: Ending | undefined;
   enter(watcher: Watcher): void;
   leave(watcher: Watcher): void;
-  /** Lets a watcher work when it is its turn. */
+  /** Lets a watcher work when its turn comes. */
   call(watcher: Watcher): void;
 }
 
-/** What watchers have in common. */
+/** What all watchers need. */
 interface WatcherParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly observer: ShareObserver;
 }
 
-/** One client of a shared watch: how far it has got, and when it ends. */
+/** One client of a shared watch: its position in the ring, and when it ends. */
 export class Watcher implements RoundTrip, Turn {
   readonly #parts: WatcherParts;
-  /** Whether its client has asked for bookmarks. */
+  /** Whether the client asked for bookmarks. */
   readonly #bookmarks: boolean;
   readonly #sink: ResponseSink;
   #watch: Feed;
-  /** Undefined until it has begun. */
+  /** Undefined until the response to the client has begun. */
   #body: BodySink | undefined;
-  /** Position of its next event in the ring. */
+  /** The position of the client's next event in the ring. */
   #position = 0;
-  /** It has had everything before this version. */
+  /** The client has had all events before this version. */
   #version: string;
-  /** Whether it has had all that has this version, and not only the events that came. */
+  /** Whether the client has had all events of this version. More events of the same version may still come. */
   #hasVersion = true;
-  /** Whether all events from its position on are newer than its version. A client may be ahead of the watch that it joins. */
+  /** Whether all events from the position on are newer than the version. A client may be ahead of the watch that it joins. */
   #isSettled = false;
   #hasHadEvent = false;
   #isPaused = false;
   #isOver = false;
-  /** Undefined once it has begun: a watch to share is large. */
+  /** Undefined once the response has begun, because a watch to share is large. */
   #client: ClientWatch | undefined;
   #cancelEnd: () => void = () => {};
   #waiting: { resolve(): void; reject(error: Error): void } | undefined;
 
-  /** It waits at this watch until it begins. */
+  /** Enters the watch. The client waits there until `begin`. */
   constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
     this.#parts = parts;
     this.#watch = watch;
@@ -72,8 +75,8 @@ export class Watcher implements RoundTrip, Turn {
   }
 
   /**
-   * Waits until the API server has begun to answer, or the client leaves. Rejects with an UnsharableError if the answer cannot be shared, or
-   * with the error of the watch.
+   * Resolves when the API server has begun to answer, or the client leaves. Rejects with an UnsharableError if the response cannot be
+   * shared, or with the error of the watch.
    */
   opened(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -82,7 +85,7 @@ export class Watcher implements RoundTrip, Turn {
     });
   }
 
-  /** Its watch has been opened, or is over. A client that has left waits for nothing, and nothing keeps it in memory. */
+  /** The watch has been opened, or is over. A client that has left stops waiting, so that nothing keeps it in memory. */
   hear(): void {
     const waiting = this.#waiting;
     const { ending } = this.#watch;
@@ -91,7 +94,7 @@ export class Watcher implements RoundTrip, Turn {
     else waiting?.reject(ending === 'end' ? new UnsharableError('the watch has ended') : ending);
   }
 
-  /** Begins to pass events on. False if those after its version are not there, or no longer: then it has left. */
+  /** Begins to send events. Returns false if the watch cannot give it all events after its version; then the client has left the watch. */
   begin(): boolean {
     const { head, ending, ring } = this.#watch;
     const position = ring.positionAfter(this.#version);
@@ -109,13 +112,13 @@ export class Watcher implements RoundTrip, Turn {
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
       observer.clients(1);
     });
-    // Its credential may have ended while it waited for the API server.
+    // // The client's credential may have expired while the client waited for the API server.
     if (lifetime === 0) this.#end();
     else this.work();
     return true;
   }
 
-  /** Goes on at another watch, if all events are there that it has not had. */
+  /** Moves to another watch, if its ring has all events that the client has not had. */
   moveTo(watch: Feed): void {
     const before = this.#watch;
     const position = this.#positionIn(watch.ring);
@@ -127,25 +130,28 @@ export class Watcher implements RoundTrip, Turn {
     before.leave(this);
   }
 
-  /** Where the ring of another watch has its next event; undefined if it has not. */
+  /** The position of the client's next event in another ring; undefined if that ring does not have it. */
   #positionIn(ring: EventRing): number | undefined {
     if (this.#hasVersion) return ring.positionAfter(this.#version);
     const count = this.#watch.ring.countBefore(this.#position, this.#version);
     return count === undefined ? undefined : ring.positionBehind(this.#version, count);
   }
 
-  /** A random one has whole seconds: Node has a list of timers for each delay, and thousands of lists cost memory. */
+  /**
+   * How long the watch lasts, in milliseconds. A random duration has whole seconds: Node keeps a list of timers for each delay, and
+   * thousands of lists cost memory.
+   */
   #lifetime({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch): number {
     const { clock, random } = this.#parts;
     const randomLifetime = () => minLifetime + Math.floor((minLifetime / 1000) * random()) * 1000;
     return Math.max(0, Math.min(timeout ?? randomLifetime(), expires - clock.now(), longestDelay));
   }
 
-  /** Passes on what is there, as far as the client takes it. */
+  /** Sends the events that are there, as far as the client accepts them. */
   work(): void {
     const body = this.#body;
     if (body === undefined || this.#isOver) return;
-    // No call of #try: a closure for each client and event would be garbage.
+    // // Not by #try: a closure for each client and event would be garbage to collect.
     try {
       this.#passOn(body);
     } catch (error) {
@@ -160,7 +166,7 @@ export class Watcher implements RoundTrip, Turn {
     while (!this.#isOver) {
       if (this.#position < ring.first) {
         observer.lagged();
-        throw new LaggingError('the client reads more slowly than the events of its watch come');
+        throw new LaggingError('the client reads the events of its watch too slowly');
       }
       if (this.#isPaused) return;
       if (this.#position === ring.end) break;
@@ -185,8 +191,9 @@ export class Watcher implements RoundTrip, Turn {
   }
 
   /**
-   * The event at this position. If it is the first of those that came together, with those after it: one write costs little more for eight
-   * events than for one. A client that lags behind has a place of its own, and would need a copy of its own.
+   * The event at this position. If it is the first of several events that came together, it returns them joined: one write of eight events
+   * costs little more than a write of one. A client that lags behind gets single events, because its position is its own and it would need
+   * a copy of its own.
    */
   #batch(ring: EventRing, from: number): BorrowedBytes {
     const first = ring.at(from).bytes;
@@ -201,7 +208,7 @@ export class Watcher implements RoundTrip, Turn {
     return ring.batch(from, this.#position);
   }
 
-  /** Whether an event is for this client. An ERROR is for everybody. */
+  /** Whether the client gets this event. All clients get an ERROR. */
   #wants({ type, version }: RingEntry): boolean {
     if (type !== 'ERROR') {
       if (!this.#isSettled && compareVersions(version, this.#version) <= 0) return false;
@@ -212,7 +219,7 @@ export class Watcher implements RoundTrip, Turn {
     return type !== 'BOOKMARK' || this.#bookmarks;
   }
 
-  /** Whether its client takes nothing more for now. */
+  /** Whether the client accepts no more for now. */
   get isPaused(): boolean {
     return this.#isPaused;
   }
@@ -226,7 +233,7 @@ export class Watcher implements RoundTrip, Turn {
     this.#watch.call(this);
   }
 
-  /** Its client has gone. */
+  /** The client has gone. */
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -242,7 +249,7 @@ export class Watcher implements RoundTrip, Turn {
     this.#sink.end([]);
   }
 
-  /** The sink hears of what it, or the watch, cannot go on with. */
+  /** Runs `run`. If it throws, the client's response ends with that error. */
   #try(run: () => void): void {
     try {
       run();
@@ -257,7 +264,7 @@ export class Watcher implements RoundTrip, Turn {
   }
 }
 
-/** The fields of a response that was received a while ago, as if it were sent now. */
+/** The header fields of a response that came a while ago, with the current Date. */
 function headersNow(headers: readonly string[]): string[] {
   const now = [...headers];
   for (let index = 0; index < now.length; index += 2) {

@@ -86,7 +86,7 @@ describe('a page whose proxy wants a token', () => {
     await page.getByText('live', { exact: true }).waitFor();
     await page.getByRole('link', { name: 'web-0' }).click();
     await page.getByText('creationTimestamp').waitFor();
-    await page.getByText('copy as').first().click();
+    await page.locator('main').getByText('copy as').click();
     const encoded = Buffer.from('alice-token').toString('base64url');
     const secret = new RegExp(`alice-token|${encoded}|${encodeURIComponent('alice-token')}`);
     assert.doesNotMatch(await traces(page), secret);

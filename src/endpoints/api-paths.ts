@@ -1,9 +1,9 @@
-/** Where callers find the API servers. */
+/** The paths at which callers reach the API servers. */
 export interface ApiPaths {
-  /** What stands before the path of each request to the API server of `/`, without a final slash. */
+  /** The path prefix for requests to the API server of `/`, without a final slash. */
   readonly root: string;
-  /** The same for a context, which is at `/` if it is not served below `/clusters/`. */
+  /** The same for a context. A context that is not served below `/clusters/` is at `/`. */
   of(name: string): string;
-  /** Whether pages of Pods have another origin than the API for browsers, so that they cannot read what its pages store. */
+  /** Whether browsers treat pages of Pods as another origin than the API, so that they cannot read what the API's own pages store. */
   readonly sandboxesProxiedPages: boolean;
 }

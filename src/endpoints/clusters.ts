@@ -1,6 +1,6 @@
 import type { OwnEndpoint } from './own-endpoint.js';
 
-/** Which contexts there are, where, and how they are, as JSON: `{"root": {"path"}, "clusters": [{"name", "path", "server", …}]}`. */
+/** The contexts, their paths and their states, as JSON: `{"root": {"path"}, "clusters": [{"name", "path", "server", …}]}`. */
 export const clusters = {
   name: 'clusters',
   title: 'the clusters that are served, and their state',

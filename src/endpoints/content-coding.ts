@@ -1,7 +1,9 @@
-/** How an answer's content may be coded; the files are there in each of these forms. */
+/** The content codings of an answer. Each file exists in each of these forms. */
 export type Coding = 'br' | 'gzip' | 'identity';
 
-/** The smallest form that an Accept-Encoding takes (RFC 9110, section 12.5.3); a weight counts only where it is 0, which rejects. */
+/**
+ * The smallest form that an Accept-Encoding accepts (RFC 9110, section 12.5.3). The only weight that counts is 0, which rejects a coding.
+ */
 export function preferredCoding(acceptEncoding: string | undefined): Coding {
   const accepted = (acceptEncoding ?? '')
     .toLowerCase()

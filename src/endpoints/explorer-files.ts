@@ -3,16 +3,16 @@ import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Coding } from './content-coding.js';
 
-/** One file of the page, in each form that it is sent in. */
+/** One file of the page, in each form in which it is sent. */
 interface ExplorerFile {
   readonly headers: Readonly<Record<string, string>>;
   readonly codings: Readonly<Record<Coding, { readonly content: Buffer; readonly etag: string }>>;
 }
 
-/** By their names below the page's path; the page itself has an empty one. */
+/** Files by their names below the page's path. The page itself has an empty name. */
 export type ExplorerFiles = ReadonlyMap<string, ExplorerFile>;
 
-/** Where the build puts them: beside the bundle that this is part of. */
+/** The folder to which the build writes them, beside the bundle that contains this code. */
 const built = new URL('explorer/', import.meta.url);
 
 const types: Readonly<Record<string, string>> = {
@@ -23,8 +23,8 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * Nothing but the page's own files and this origin's API. Trusted Types are required and no policy makes any, so that no script can
- * turn a text into markup. Nobody frames the page, and a page that opens it has no way to it.
+ * Allows only the page's own files and this origin's API. Trusted Types are required and no policy creates any, so no script can turn a
+ * string into markup. No page can put this one into a frame, and a page that opens it gets no reference to it.
  */
 const pageHeaders = {
   'Content-Security-Policy': [
@@ -44,7 +44,7 @@ const pageHeaders = {
   'X-Frame-Options': 'DENY',
 };
 
-/** The names of all others have a hash of their content. */
+/** The names of all other files contain a hash of their content. */
 const hashedHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
 const commonHeaders = {
@@ -53,7 +53,7 @@ const commonHeaders = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-/** Reads all files of the page, half a megabyte in all; there are none where it has not been built. */
+/** Reads all files of the page, half a megabyte in all. There are none if the page was not built. */
 export async function readExplorerFiles(folder = built): Promise<ExplorerFiles> {
   const names = await readdir(folder).catch((): string[] => []);
   const plain = names.filter(name => extname(name) in types);

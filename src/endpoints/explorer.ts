@@ -5,7 +5,7 @@ import type { OwnEndpoint } from './own-endpoint.js';
 
 const folder = '/-/ui/';
 
-/** The page that shows the API in a browser. It holds no data: what it shows, it asks for as its reader. */
+/** The page that shows the API in a browser. It contains no data: it requests everything that it shows with the credentials of its user. */
 export const explorer = {
   name: 'ui/',
   title: 'the API in the browser',
@@ -15,9 +15,9 @@ export const explorer = {
     let reading: Promise<ExplorerFiles> | undefined;
     return async (request, reply) => {
       const { path } = request.context.target;
-      // Relative, for the proxy may have another path from outside.
+      // Relative, because the proxy may have another path from outside.
       if (path === '/-/ui') return reply.redirect('ui/', 301);
-      // Most programs are never asked for the page: nothing of it is read before it is.
+      // Files are read at the first request, because most programs never get one.
       reading ??= import('./explorer-files.js').then(({ readExplorerFiles }) => readExplorerFiles());
       const file = (await reading).get(path.slice(folder.length));
       if (file === undefined) throw new StatusError(404, `${path} is not served here`);

@@ -1,13 +1,13 @@
 import { queryValues } from '../kubernetes/query.js';
 
-/** One condition. `check` throws, or rejects, with the reason when it does not hold, and has its own timeout. */
+/** One condition. If it does not hold, `check` throws or rejects with the reason. `check` has its own timeout. */
 export interface HealthCheck {
-  /** As in `?exclude=NAME` and in the answer's lines. */
+  /** The name in `?exclude=NAME` and in the answer's lines. */
   readonly name: string;
   readonly check: () => void | Promise<void>;
 }
 
-/** An answer in the API server's format, to be sent as text/plain; 500 when a check failed. */
+/** An answer in the API server's format, to be sent as text/plain. The code is 500 if a check failed. */
 export interface HealthAnswer {
   readonly code: 200 | 500;
   readonly body: string;
@@ -17,19 +17,19 @@ export interface Health {
   /** `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) leaves one out. */
   answer(kind: 'livez' | 'readyz', query: string): Promise<HealthAnswer>;
   /**
-   * Starts all checks, waits 100 ms for them at most, and returns the last result of each: whether it passed. A check that has never
-   * completed is left out.
+   * Starts all checks, waits at most 100 ms for them, and returns for each check whether its last completed run passed. A check that has
+   * never completed is left out.
    */
   results(): Promise<ReadonlyMap<string, boolean>>;
 }
 
-/** Milliseconds that results wait for checks: enough for a healthy API server, and far below a scrape's timeout. */
+/** Milliseconds to wait for the checks before results are returned: enough for a healthy API server, and far below a scrape's timeout. */
 const resultsTimeout = 100;
 
 /**
- * Answers as k8s.io/apiserver's healthz does, with the reason of a failure where that withholds it. `checks` are for readyz;
- * livez says that the process answers (`ping`) and nothing more, because a restart does not mend an API server that is away.
- * `warnings` are further lines of readyz; they make nothing fail.
+ * Answers as k8s.io/apiserver's healthz does, but with the reason of a failure, which healthz withholds. `checks` are for readyz. livez
+ * only says that the process answers (`ping`), because a restart does not help if the API server is away. `warnings` are further lines of
+ * readyz; they do not make it fail.
  */
 export function createHealth(
   checks: readonly HealthCheck[],

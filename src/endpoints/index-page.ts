@@ -1,6 +1,9 @@
 import type { OwnEndpoint } from './own-endpoint.js';
 
-/** What is below `/-/`: a page for browsers, and text for everyone else. It is public, so it names nothing but paths. */
+/**
+ * The index of the paths below `/-/`: a page for browsers, and plain text for other clients. It is public, so it contains nothing but
+ * paths.
+ */
 export const index = {
   name: '',
   title: 'this index',
@@ -24,7 +27,7 @@ export const index = {
   },
 } as const satisfies OwnEndpoint;
 
-/** Nothing in it comes from anywhere but the source. */
+/** All values come from the source code, so none needs escaping. */
 function pageOf(endpoints: readonly OwnEndpoint[]): string {
   const rows = endpoints.map(({ name, title }) => `<dt><a href="${name}">/-/${name}</a><dd>${title}\n`);
   return `<!doctype html>

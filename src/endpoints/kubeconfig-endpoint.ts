@@ -2,7 +2,7 @@ import { StatusError } from '../kubernetes/status.js';
 import { kubeconfigOf } from './kubeconfig.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 
-/** A kubeconfig for this proxy, as the caller reached it. */
+/** A kubeconfig for this proxy, with the address at which the caller reached it. */
 export const kubeconfig = {
   name: 'kubeconfig',
   title: 'a kubeconfig for clients of this proxy',
@@ -11,7 +11,7 @@ export const kubeconfig = {
     return async ({ context }, reply) => {
       const facts = kubeconfigFor(context);
       if (facts === undefined) {
-        throw new StatusError(404, 'a Unix socket has no URL for a kubeconfig; set --public-url');
+        throw new StatusError(404, 'a kubeconfig needs a URL, and a Unix socket has none; set --public-url');
       }
       reply.headers({
         'Content-Type': 'application/yaml',

@@ -2,33 +2,34 @@ import { Document, stringify } from 'yaml';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import { noCredential } from './no-credential.js';
 
-/** What a context of the kubeconfig leads to. */
+/** One context of the kubeconfig. */
 export interface KubeconfigContext {
   readonly name: string;
   /** Path below the address, percent-encoded; empty, or with a slash at its beginning and none at its end. */
   readonly path: string;
-  /** Empty for none. */
+  /** Empty if the context has none. */
   readonly namespace: string;
 }
 
-/** What a kubeconfig for this proxy says. */
+/** The content of a kubeconfig for this proxy. */
 export interface KubeconfigFacts {
-  /** URL of the proxy without a slash at its end. */
+  /** URL of the proxy without a final slash. */
   readonly address: string;
   /** The first one is the current context. */
   readonly contexts: readonly KubeconfigContext[];
   /** PEM of the authority of the proxy's certificate; undefined if it is not known. */
   readonly authority: string | undefined;
-  /** One for each method of authentication that is on. */
+  /** One user for each authentication method that is on. */
   readonly users: readonly CallerEntry[];
-  /** Whether contexts may be missing, because nobody knows who asks. */
+  /** Whether contexts may be missing because the caller is not known. */
   readonly isForStranger: boolean;
 }
 
 const sharedUser = 'kube-api-proxy';
 
 /**
- * A kubeconfig as YAML. Every text is in double quotes: kubectl reads YAML 1.1, where more words than in 1.2 are no texts (`yes`, `0o7`).
+ * A kubeconfig as YAML. Every string is in double quotes: kubectl reads YAML 1.1, in which more plain words than in YAML 1.2 are not
+ * strings (`yes`, `0o7`).
  */
 export function kubeconfigOf(facts: KubeconfigFacts): string {
   const { address, authority, users } = facts;
@@ -63,7 +64,7 @@ export function kubeconfigOf(facts: KubeconfigFacts): string {
     })),
     'current-context': contexts[0]?.name,
   };
-  // Each user is filled in by itself, so none may be an alias of another.
+  // People edit each user's entry separately, so no user may be an alias of another.
   const document = new Document(config, { aliasDuplicateObjects: false });
   document.commentBefore = commentsOf(facts, user).join('\n').replace(/^/gm, ' ');
   return printable(document.toString(style));
@@ -71,12 +72,15 @@ export function kubeconfigOf(facts: KubeconfigFacts): string {
 
 const style = { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' } as const;
 
-/** Without halves of surrogate pairs, which are no characters: kubectl would reject the whole file. */
+/** The string without lone halves of surrogate pairs, which are not characters: kubectl would reject the whole file. */
 function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }
 
-/** Characters that YAML 1.1 takes for line breaks or does not allow; the library leaves them as they are. All are in double quotes. */
+/**
+ * Escapes the characters that YAML 1.1 takes for line breaks or does not allow. The library leaves them as they are. All are inside double
+ * quotes.
+ */
 const unprintable = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 function printable(yaml: string): string {
@@ -86,7 +90,7 @@ function printable(yaml: string): string {
   );
 }
 
-/** A user who needs nothing else comes first; then the one that every client can be. */
+/** The order of users: first one who needs nothing else, then one that works for every client. */
 function chooseUser(users: readonly CallerEntry[]): CallerEntry {
   return (
     users.find(({ isComplete }) => isComplete) ??
@@ -101,11 +105,11 @@ function commentsOf(
   const comments = [
     'For kubectl and other clients of this kube-api-proxy: kubectl --kubeconfig FILE get pods',
     ...(isForStranger
-      ? ['It was asked for without a credential: with one, there may be more contexts.']
+      ? ['It was requested without a credential. With a credential, it may contain more contexts.']
       : []),
   ];
   if (user === undefined) {
-    comments.push('There is no user: kubectl sends no credential over http://.');
+    comments.push('It contains no user, because kubectl sends no credential over http://.');
     if (users.length > 0) {
       comments.push('This proxy answers 401 without a credential: use an address that begins with https://.');
     }
@@ -113,20 +117,22 @@ function commentsOf(
   }
   if (authority === undefined) {
     comments.push(
-      'The authority of the certificate is not known here: clients use the authorities of their system.',
+      "The proxy does not know the authority of its certificate: clients use their system's authorities.",
     );
   }
   if (users.length === 0) {
     comments.push(
-      'No caller has to authenticate, but kubectl wants a credential over https://: the key is public, and nothing is sent.',
+      'Callers need not authenticate, but kubectl requires a credential over https://. This key is public, and kubectl does not send it.',
     );
   } else if (!user.isComplete) {
-    const whose = user.isPerCluster ? ', for each cluster as it knows you' : '';
-    comments.push(`Fill in the words in capitals${whose}.`);
+    const whose = user.isPerCluster ? ' with your credential for each cluster' : '';
+    comments.push(`Replace the words in capitals${whose}.`);
   }
   const others = users.filter(other => other !== user);
   return [
     ...comments,
-    ...others.map(({ fields }) => `Or a user has these fields:\n${stringify(fields, style).trimEnd()}`),
+    ...others.map(
+      ({ fields }) => `A user can have these fields instead:\n${stringify(fields, style).trimEnd()}`,
+    ),
   ];
 }

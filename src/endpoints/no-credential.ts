@@ -1,7 +1,7 @@
 /**
- * A user of a kubeconfig who sends nothing. Over https kubectl prompts for a user name until an entry has a credential (clientcmd,
- * `canIdentifyUser`), and a token or a password would go to the API server in place of the proxy's own. A client certificate is
- * sent only to servers that ask for one. The key is no secret: it is published here, and nobody trusts the certificate.
+ * A kubeconfig user without a credential that matters. Over https, kubectl prompts for a user name unless the entry has a credential
+ * (clientcmd, `canIdentifyUser`). A token or a password would go to the API server in place of the proxy's own credential. A client
+ * certificate is sent only to servers that ask for one. The key is not secret: it is published here, and nobody trusts the certificate.
  */
 export const noCredential = {
   'client-certificate-data': pem(

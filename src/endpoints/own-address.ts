@@ -2,17 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import { isIPv4, isIPv6 } from 'node:net';
 import { fieldValue } from '../http/header-fields.js';
 
-/** What the address of the proxy is taken from. */
+/** The sources for the proxy's address. */
 export interface AddressSources {
-  /** `--public-url` without a slash at its end; empty for none. */
+  /** `--public-url` without a final slash; empty if it is not set. */
   readonly publicUrl: string;
-  /** Whether a rule has accepted the Host header, so that no stranger chose it. */
+  /** Whether a guard has accepted the Host header, so that it was not chosen by an attacker. */
   readonly trustsHost: boolean;
 }
 
 /**
- * The URL, without a slash at its end, at which the caller reached the proxy: `--public-url`, else the Host header, else the address of the
- * connection. X-Forwarded-* and Forwarded do not count, for anybody can write them. Undefined on a Unix socket.
+ * The URL at which the caller reached the proxy, without a final slash: `--public-url`, else the Host header, else the address of the
+ * connection. X-Forwarded-* and Forwarded do not count, because anybody can send them. Undefined on a Unix socket.
  */
 export function addressFor(
   { socket, rawHeaders }: IncomingMessage,
@@ -28,7 +28,10 @@ export function addressFor(
 
 const plainHost = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]{1,255})(?::(\d{0,5}))?$/i;
 
-/** A host that every client reads alike, with its port; undefined for another one, for which the Host rule may have been opened. */
+/**
+ * A host, with its port, that every client reads in the same way; undefined for any other string. The Host guard may accept such strings if
+ * `--accept-hosts` allows them.
+ */
 function hostOf(field: string): string | undefined {
   const [, host = '', port = ''] = plainHost.exec(field) ?? [];
   if (host === '' || (host.startsWith('[') && !isIPv6(host.slice(1, -1)))) return undefined;
@@ -37,7 +40,7 @@ function hostOf(field: string): string | undefined {
   return number >= 1 && number <= 65_535 ? `${host}:${number}` : undefined;
 }
 
-/** An IPv4 client of an IPv6 listener has an address that begins with `::ffff:`. */
+/** An IPv4 client of an IPv6 listener sees an address that begins with `::ffff:`. */
 function bracketed(address: string): string {
   const plain = address.replace(/^::ffff:/i, '');
   if (isIPv4(plain)) return plain;

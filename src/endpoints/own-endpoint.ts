@@ -7,26 +7,26 @@ import type { ApiPaths } from './api-paths.js';
 import type { Health } from './health.js';
 import type { KubeconfigFacts } from './kubeconfig.js';
 
-/** What endpoints answer from. */
+/** The parts of the program that endpoints need for their answers. */
 export interface OwnEndpointParts {
   readonly exposition: Exposition;
   readonly health: Health;
   readonly clusterStates: ClusterStates;
   readonly apiPaths: ApiPaths;
-  /** What the kubeconfig for a caller says; undefined where the proxy has no address that a client could use. */
+  /** The content of a kubeconfig for the caller; undefined if the proxy has no address that a client could use. */
   readonly kubeconfigFor: (request: RequestContext) => KubeconfigFacts | undefined;
   /** The endpoints that are served. */
   readonly served: readonly OwnEndpoint[];
 }
 
-/** One path that the proxy itself answers a GET for. */
+/** One path at which the proxy itself answers a GET. */
 export interface OwnEndpoint {
-  /** What follows `/-/` in its path. A name that ends with a slash stands for every path below it too; the index has none. */
+  /** The part of its path after `/-/`. A name that ends with a slash stands for every path below it too. The name of the index is empty. */
   readonly name: string;
-  /** What the index says of it. */
+  /** The description of the endpoint in the index. */
   readonly title: string;
   readonly access: Mount['access'];
-  /** Whether the options ask for it; without this, it is always served. */
+  /** Whether the options turn the endpoint on. Without this function it is always served. */
   isServed?(options: { readonly explorer: boolean }): boolean;
   create(parts: OwnEndpointParts): RouteHandlerMethod;
 }

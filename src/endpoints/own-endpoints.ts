@@ -6,7 +6,7 @@ import { metrics } from './metrics.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 import { livez, readyz } from './probes.js';
 
-/** Every endpoint of the proxy's own below `/-/`, in the order of the index. A new one needs an entry here and nothing else. */
+/** All endpoints of the proxy itself below `/-/`, in the order of the index. A new endpoint needs an entry here and nothing else. */
 export const ownEndpoints: readonly OwnEndpoint[] = [
   index,
   explorer,

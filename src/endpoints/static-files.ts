@@ -6,19 +6,19 @@ import fp from 'fastify-plugin';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestTarget } from '../request/request-target.js';
 
-/** The folder of --www and where it is served. */
+/** The folder of --www, and the path at which it is served. */
 export interface StaticFilesOptions {
-  /** Absolute path with no symbolic link in it. */
+  /** Absolute path without symbolic links. */
   readonly folder: string;
-  /** With both slashes; the path as sent begins with it. */
+  /** Begins and ends with a slash. The path as sent begins with it. */
   readonly wwwPrefix: string;
-  /** The route that stands for every path below the prefix. */
+  /** The route for every path below the prefix. */
   readonly route: string;
 }
 
 /**
- * Serves a folder as kubectl's `--www` does (net/http's FileServer): index.html, else a listing. Whatever a path says, and wherever symbolic
- * links lead, what is served lies in the folder.
+ * Serves a folder as kubectl's `--www` does (net/http's FileServer): index.html, else a listing. Only files inside the folder are served,
+ * whatever the path or a symbolic link says.
  */
 export const staticFiles = fp(registerStaticFiles, { name: 'static-files' });
 
@@ -30,7 +30,8 @@ async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOpt
     if (file === undefined || (file !== folder && !file.startsWith(folder + sep))) throw notFound(path);
     const found = await stat(file);
     if (found.isFile()) return sendFile(request, reply, folder, file);
-    // Opening a FIFO blocks one of the four threads that all files share, a device may have no end, and a socket cannot be opened.
+    // Opening a FIFO blocks one of the four threads that all file operations share. Reading a device may never end, and a socket cannot
+    // be opened.
     if (!found.isDirectory()) throw notFound(path);
     if (!path.endsWith('/')) return reply.redirect(withFinalSlash(request.context.target), 301);
     const index = join(file, 'index.html');
@@ -44,7 +45,7 @@ async function registerStaticFiles(app: FastifyInstance, options: StaticFilesOpt
   });
 }
 
-/** One slash at its beginning, for two would name another host. */
+/** The target with a single leading slash: a redirect to a target with two would name another host. */
 function withFinalSlash({ raw, rawPath }: RequestTarget): string {
   return `${rawPath.replace(/^\/+/, '/')}/${raw.slice(rawPath.length)}`;
 }

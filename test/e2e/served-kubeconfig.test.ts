@@ -294,7 +294,7 @@ describe('/-/kubeconfig with authentication', () => {
     const session = await connectHttp2(proxy.port, files.authority.certificate);
     const { text } = await ask(session, '/-/kubeconfig');
     session.destroy();
-    assert.match(text, /^# Fill in the words in capitals\.$/m);
+    assert.match(text, /^# Replace the words in capitals\.$/m);
     const unfilled = await withKubeconfig(text, ['auth', 'whoami']);
     assert.match(unfilled.stderr, /logged in|Unauthorized/);
     const filledIn = text.replace(/PASTE-YOUR-TOKEN-HERE/, 'alice-token');

@@ -77,7 +77,7 @@ describe('a kubeconfig for callers', () => {
   });
 
   it('says that the authority is not known where it is not', () => {
-    assert.match(made({ authority: undefined }).comments, /authority of the certificate is not known/);
+    assert.match(made({ authority: undefined }).comments, /does not know the authority of its certificate/);
     assert.doesNotMatch(made().comments, /not known/);
   });
 
@@ -109,7 +109,7 @@ describe('a kubeconfig for callers', () => {
       filledIn.config.users.map(({ user }) => user),
       [token.fields],
     );
-    assert.match(filledIn.comments, /Fill in/);
+    assert.match(filledIn.comments, /Replace the words/);
   });
 
   it('tells a stranger that there may be more', () => {

@@ -99,14 +99,14 @@ export class Accounting {
   #awaitEnd(request: RequestContext): void {
     const { socket, upgrade } = request.raw;
     const response = request.reply.raw;
-    // // For an upgraded connection, and for a response that waits behind another one, only the socket emits an end.
+    // For an upgraded connection, and for a response that waits behind another one, only the socket emits an end.
     const isBehind = !upgrade && response.socket === null;
     const end = () => {
       if (isBehind) socket.off('close', end);
       if (!request.hasEnded) this.#end(request, socket);
     };
     if (upgrade || isBehind) socket.on('close', end);
-    // // Streams of one HTTP/2 connection share its socket, but each has an end of its own.
+    // Streams of one HTTP/2 connection share its socket, but each has an end of its own.
     if (!upgrade) (asHttp2(response)?.stream ?? response).on('close', end);
   }
 
@@ -117,7 +117,7 @@ export class Accounting {
     request.end();
     this.#countFailure(request);
     if (response.headersSent) record.answered(response.statusCode);
-    // // On an HTTP/2 connection, frames and compressed heads are counted too.
+    // On an HTTP/2 connection, frames and compressed heads are counted too.
     const { received, sent } = passedSince(socket);
     record.end(http2?.bytesSent ?? sent);
     if (record.code === 401) this.#countUnauthorized(request);
@@ -125,7 +125,7 @@ export class Accounting {
       this.#metrics.traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
       if (record.longRunning) this.#metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
     }
-    // // A server that is closing waits for its connections, and nothing else ends those that are kept alive.
+    // A server that is closing waits for its connections, and nothing else ends those that are kept alive.
     if (this.#openStreams.ending && http2 === undefined) socket.destroySoon();
   }
 

@@ -7,7 +7,7 @@ export function rootPath(
   { apiPrefix, appendServerPath }: { readonly apiPrefix: string; readonly appendServerPath: boolean },
   registry: Pick<ClusterRegistry, 'default'>,
 ): string {
-  // // Clients send the path of the server's URL themselves, as they do to kubectl proxy.
+  // Clients send the path of the server's URL themselves, as they do to kubectl proxy.
   const serverPath = appendServerPath ? '' : (registry.default.endpoint?.config.server.path ?? '');
   return apiPath(apiPrefix) + serverPath;
 }

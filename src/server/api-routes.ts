@@ -25,18 +25,18 @@ export interface ProxyOptions {
 export const proxyPlugin = fp(registerProxy, { name: 'kube-api-proxy' });
 
 async function registerProxy(app: FastifyInstance, { context, route }: ProxyOptions): Promise<void> {
-  // // Bodies are only bytes: with `hasBody: false`, Fastify does not parse, limit or refuse them.
+  // Bodies are only bytes: with `hasBody: false`, Fastify does not parse, limit or refuse them.
   for (const method of routedMethods) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
 
   await app.register(httpProxy, {
-    // // The package requires an address, but nothing uses it.
+    // The package requires an address, but nothing uses it.
     upstream: 'http://api-server.invalid',
     prefix: route,
     routes: ['/'],
     httpMethods: routedMethods,
     proxyPayloads: false,
     disableRequestLogging: true,
-    // // With these three options, @fastify/reply-from uses Node's own agents: it makes no client, no agent and no cache.
+    // With these three options, @fastify/reply-from uses Node's own agents: it makes no client, no agent and no cache.
     http: {},
     globalAgent: true,
     disableCache: true,

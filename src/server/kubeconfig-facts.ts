@@ -30,7 +30,7 @@ const ownName = 'kube-api-proxy';
 export function createKubeconfigFacts({ options, registry, tls, callerEntries }: KubeconfigParts) {
   const { publicUrl, disableFilter, apiPrefix } = options;
   const sources = { publicUrl, trustsHost: !disableFilter };
-  // // Another program may end TLS at a public URL.
+  // Another program may end TLS at a public URL.
   const authority = (): string | undefined =>
     publicUrl === '' || tls?.chain.isFor(new URL(publicUrl).hostname) ? tls?.chain.authority : undefined;
 

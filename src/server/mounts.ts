@@ -119,7 +119,7 @@ export function createMounts(
       if (!isLonger) return at(filesMount, rawUrl);
     }
     if (isApi) return at(api, withoutPrefix(rawUrl, removed), removed);
-    // // A target that is not a path goes to the guards, which reject it.
+    // A target that is not a path goes to the guards, which reject it.
     return at(rawUrl.charCodeAt(0) === 0x2f ? noMount : api, rawUrl);
   };
 }

@@ -124,7 +124,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     reply.request.context = request;
     accounting.begin(request);
     guards.addAnswerFields(request);
-    // // RFC 9112, section 9.3.2: a request that is pipelined behind one that may change something waits for the answer to that one. All
+    // RFC 9112, section 9.3.2: a request that is pipelined behind one that may change something waits for the answer to that one. All
     // pipelined requests wait, because thousands of requests fit into one packet.
     if (reply.raw.socket === null) reply.raw.once('socket', () => guards.judge(request, done));
     else guards.judge(request, done);
@@ -197,7 +197,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams): Set<Socket> {
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
-    // // The connection was being opened when the shutdown began.
+    // The connection was being opened when the shutdown began.
     if (openStreams.ending) socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -206,7 +206,7 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   const closeAllConnections = server.closeAllConnections.bind(server);
   server.closeAllConnections = () => {
     closeAllConnections();
-    // // The TLS socket is destroyed before the connection below it: to destroy a connection under a TLS socket with pending writes can end
+    // The TLS socket is destroyed before the connection below it: to destroy a connection under a TLS socket with pending writes can end
     // the process (SIGSEGV).
     for (const socket of [...sockets].reverse()) socket.destroy();
   };
@@ -225,7 +225,7 @@ function createApp({ options, clusters, metrics, tls }: ServerParts): FastifyIns
     headersTimeout,
     connectionsCheckingInterval,
     requireHostHeader: false,
-    // // Without TCP keep-alive, a client that has silently gone would keep its quiet watch open for ever.
+    // Without TCP keep-alive, a client that has silently gone would keep its quiet watch open for ever.
     keepAlive: options.keepalive > 0,
     keepAliveInitialDelay: options.keepalive,
   };

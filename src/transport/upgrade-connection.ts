@@ -55,7 +55,7 @@ export function requestUpgrade(dial: Dial, request: UpgradeRequest, handler: Upg
       handler.onUpgrade(response, upgraded, head, reads);
     });
     outgoing.once('response', response => {
-      // // Both listeners must run before Node's own, which takes every end of the connection for the end of a response without a length.
+      // Both listeners must run before Node's own, which takes every end of the connection for the end of a response without a length.
       outgoing?.off('error', onError).on('error', failure => response.destroy(failure));
       socket.prependListener('end', () => {
         if (wasReset(socket)) response.destroy(brokenOff());

@@ -126,7 +126,7 @@ export function sourceIPs(
 /** The address without spaces and without the IPv6 form of an IPv4 address; undefined if the string is not an address. */
 function ipOf(text: string | undefined): string | undefined {
   const address = (text ?? '').trim();
-  // // This is faster than isIP for a list that contains only commas.
+  // This is faster than isIP for a list that contains only commas.
   if (address === '' || isIP(address) === 0) return undefined;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

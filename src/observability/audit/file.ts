@@ -140,7 +140,7 @@ export class AuditFile {
 
   async #rotate(more: number): Promise<void> {
     const { path, maxBackups } = this.#options;
-    // // Another program may have truncated the file in the meantime.
+    // Another program may have truncated the file in the meantime.
     await this.#readStats();
     if (!this.#isFull(more)) return;
     const time = Math.max(Date.now(), this.#lastBackup + 1);

@@ -27,7 +27,7 @@ export function createListenerMetrics(registry: Registry): ListenerMetrics {
     name: 'kube_api_proxy_tls_reloads_total',
     help: 'Reads of changed files of the TLS listener, by whether they could be used.',
     labelNames: ['result'],
-    // // Each process reads the files; the metric counts one read for all of them.
+    // Each process reads the files; the metric counts one read for all of them.
     aggregator: 'first',
     registers,
   });

@@ -149,7 +149,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const credentials = createCredentialMetrics(registry, clusterLabel);
   const createClusterMetrics: Metrics['ofCluster'] = (name, knownResources) => {
     const labels = clusterLabel.of(name);
-    // // Each series starts at 0: rate() and increase() do not see a counter's first appearance.
+    // Each series starts at 0: rate() and increase() do not see a counter's first appearance.
     for (const reason of options.rejectionReasons) rejections.inc({ ...labels, reason }, 0);
     for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ ...labels, reason }, 0);
     return {

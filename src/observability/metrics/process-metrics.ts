@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { replaceEventLoopLag, unread } from './event-loop-lag.js';
 
-// // Gauges with the suffix of a counter, which Prometheus' naming rules (promtool check metrics) forbid. Each is the sum, over all types,
+// Gauges with the suffix of a counter, which Prometheus' naming rules (promtool check metrics) forbid. Each is the sum, over all types,
 // of the metric of the same name without the suffix.
 const misnamed = [
   'nodejs_active_resources_total',
@@ -15,9 +15,9 @@ export function addProcessMetrics(registry: Registry): void {
   for (const name of misnamed) registry.removeSingleMetric(name);
   replaceEventLoopLag(registry);
   for (const metric of registry.getMetricsAsArray()) {
-    // // prom-client leaves this metric out of a sum. The start of the primary process stands for all.
+    // prom-client leaves this metric out of a sum. The start of the primary process stands for all.
     if (metric.name === 'process_start_time_seconds') metric.aggregator = 'first';
-    // // An average would hide one process that is stuck among others that are idle.
+    // An average would hide one process that is stuck among others that are idle.
     if (metric.aggregator === 'average') metric.aggregator = 'max';
   }
 }

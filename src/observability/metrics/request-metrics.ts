@@ -19,7 +19,7 @@ export interface RequestMetrics {
   finished(code: number, seconds: number): void;
 }
 
-// // The buckets of apiserver_request_duration_seconds.
+// The buckets of apiserver_request_duration_seconds.
 const durationBuckets = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];

@@ -14,7 +14,7 @@ export interface WorkerMetrics {
 
 /** Adds the metrics to a registry. */
 export function createWorkerMetrics(registry: Registry): WorkerMetrics {
-  // // Only the primary process knows the state of the workers.
+  // Only the primary process knows the state of the workers.
   const aggregator = 'first';
   const registers = [registry];
   const serving = new Gauge({

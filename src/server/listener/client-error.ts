@@ -84,7 +84,7 @@ function linger(socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), lingerTime);
   socket.once('close', () => clearTimeout(timer));
   socket.once('end', () => socket.destroySoon());
-  // // The first listeners are Node's parser. A new parser would take the bytes of a plain connection.
+  // The first listeners are Node's parser. A new parser would take the bytes of a plain connection.
   socket.removeAllListeners('data').on('data', () => {});
   socket.resume();
 }

@@ -10,7 +10,7 @@ import { clientPatience } from './client-patience.js';
  * anything else listens to the server's connections.
  */
 export function serveHalfClosed(server: Server, patience = clientPatience): void {
-  // // Node's types lack this property. Without it, Node ends its own side as soon as the client does.
+  // Node's types lack this property. Without it, Node ends its own side as soon as the client does.
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   server.on('connection', (socket: Socket) => {
     socket.once('end', () => endStalled(socket, patience));

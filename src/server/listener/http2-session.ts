@@ -33,7 +33,7 @@ const maxHeaderListSize = 128 * 1024;
  */
 const sessionOptions = {
   settings: {
-    // // As in the API server.
+    // As in the API server.
     maxConcurrentStreams: 250,
     initialWindowSize: streamWindow,
     maxHeaderListSize,
@@ -41,7 +41,7 @@ const sessionOptions = {
   maxHeaderListPairs: 1000,
   maxSessionRejectedStreams: 100,
   maxSendHeaderBlockLength: 256 * 1024,
-  // // Megabytes. The default of 10 is too little for 250 slow readers of large lists.
+  // Megabytes. The default of 10 is too little for 250 slow readers of large lists.
   maxSessionMemory: 128,
 };
 
@@ -83,7 +83,7 @@ export class Http2Session {
     this.#server = server;
     this.#socket = socket;
     this.#onAbuse = onAbuse;
-    // // An HTTP/1.1 server accepts half-open connections. Here, a client that has left would not be noticed.
+    // An HTTP/1.1 server accepts half-open connections. Here, a client that has left would not be noticed.
     socket.allowHalfOpen = false;
     this.#session = performServerHandshake(socket, sessionOptions);
     this.#closeByNode = this.#session.close.bind(this.#session);
@@ -94,7 +94,7 @@ export class Http2Session {
       if (!this.#controls.take()) this.#endForAbuse('controls');
     };
     this.#session
-      // // An error ends the session, and so all its streams.
+      // An error ends the session, and so all its streams.
       .on('error', () => {})
       .on('ping', onControl)
       .on('remoteSettings', onControl)
@@ -155,7 +155,7 @@ export class Http2Session {
   check(patience: Patience): void {
     this.#silence += 1;
     if (this.#session.destroyed) {
-      // // The client has had time to read the reason.
+      // The client has had time to read the reason.
       if (this.#silence > patience.ask) this.destroy();
     } else if (this.#isHeard() || this.#responses.size === 0) {
       this.#silence = 0;
@@ -195,7 +195,7 @@ export class Http2Session {
     // Without a listener, a reset by the client would end the process.
     stream.on('error', () => {});
     this.#used = true;
-    // // The GOAWAY that is being sent tells the client that this stream was not processed, and closes it.
+    // The GOAWAY that is being sent tells the client that this stream was not processed, and closes it.
     if (this.#isLeaving) return;
     if (stream.closed || stream.destroyed) {
       this.#countReset();
@@ -211,19 +211,19 @@ export class Http2Session {
       if (isBroken && !response.wasCut) this.#countReset();
       if (this.#isLeaving && this.#responses.size === 0) setImmediate(() => this.#end());
     });
-    // // The rest of the body is not needed; without this reset, the client would keep the request open (RFC 9113, section 8.1).
+    // The rest of the body is not needed; without this reset, the client would keep the request open (RFC 9113, section 8.1).
     const refuseRest = () => {
       if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     };
-    // // Every answer with a body ends with trailers, which may be empty.
+    // Every answer with a body ends with trailers, which may be empty.
     stream.once('wantTrailers', () => setImmediate(refuseRest));
-    // // An answer without a body has no trailers. It is sent one turn of the event loop after it is finished.
+    // An answer without a body has no trailers. It is sent one turn of the event loop after it is finished.
     stream.once('finish', () =>
       setImmediate(() => {
         if (stream.state.localClose === 1) refuseRest();
       }),
     );
-    // // nghttp2 only enforces the limit once the client has acknowledged it.
+    // nghttp2 only enforces the limit once the client has acknowledged it.
     if (sizeOf(rawHeaders) > maxHeaderListSize) {
       response.writeHead(431);
       response.end();

@@ -32,7 +32,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
     if (response.socket === null && request instanceof IncomingMessage) readThroughStream(request.socket);
   });
   if (options.files.current.clientAuthorities !== undefined) {
-    // // If a client's certificate was verified against other authorities than the current ones, the client has to send it again.
+    // If a client's certificate was verified against other authorities than the current ones, the client has to send it again.
     server.prependListener('request', ({ socket }, response) => {
       const peer = peerOf(socket);
       if (peer === undefined) return;
@@ -73,16 +73,16 @@ function createTlsServer(
     minVersion,
     ciphers,
     handshakeTimeout,
-    // // A second handshake on a connection could change things, such as the client certificate.
+    // A second handshake on a connection could change things, such as the client certificate.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ...(clientAuthorities !== undefined && {
-      // // Sessions are not resumed: OpenSSL keeps only the client's own certificate in a session, and does not verify it again.
+      // Sessions are not resumed: OpenSSL keeps only the client's own certificate in a session, and does not verify it again.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
-      // // A client certificate is requested, not required: there are other ways to authenticate. Node's own roots are not trusted here.
+      // A client certificate is requested, not required: there are other ways to authenticate. Node's own roots are not trusted here.
       requestCert: true,
       rejectUnauthorized: false,
       ca: clientAuthorities.pem,
-      // // As in Go's pool: an intermediate in the file is trusted without its root.
+      // As in Go's pool: an intermediate in the file is trusted without its root.
       allowPartialTrustChain: true,
     }),
     ALPNProtocols: ['h2', 'http/1.1'],

@@ -138,7 +138,7 @@ function createStartTls(options: DialOptions): StartTls {
       ...over,
       allowHalfOpen: true,
       secureContext: secureContext(),
-      // // SNI must not carry an IP address (RFC 6066, section 3). The address is verified even so.
+      // SNI must not carry an IP address (RFC 6066, section 3). The address is verified even so.
       servername: net.isIP(name) === 0 ? name : '',
       checkServerIdentity: (_host, certificate) => checkIdentity(name, certificate),
       rejectUnauthorized: !insecureSkipTlsVerify,
@@ -147,7 +147,7 @@ function createStartTls(options: DialOptions): StartTls {
     const { ticket } = resumption;
     if (ticket !== undefined) connection.session = ticket;
     const socket = tls.connect(connection);
-    // // After a broken TLS record, Node emits an error but leaves the socket open, and it reads nothing more.
+    // After a broken TLS record, Node emits an error but leaves the socket open, and it reads nothing more.
     socket.on('error', () => socket.destroy());
     resumption.follow(socket, !insecureSkipTlsVerify);
     return socket;

@@ -24,7 +24,7 @@ export const negotiateConnect: Negotiation = (socket, proxy, server, done) => {
     maxHeaderSize,
     createConnection: () => socket,
   });
-  // // Node would send `Connection: close`, and some proxies apply that to the tunnel.
+  // Node would send `Connection: close`, and some proxies apply that to the tunnel.
   outgoing.removeHeader('Connection');
   outgoing.once('connect', (response, _socket, head) => {
     if (response.statusCode !== 200) {

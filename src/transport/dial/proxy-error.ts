@@ -33,7 +33,7 @@ export function proxyUnusable(proxy: ProxyConfig, cause: Error): UpstreamError {
     code === 'ETIMEDOUT' ? 504 : 502,
     'proxy',
     `the proxy ${authorityOf(proxy)} cannot be used: ${meaningOf(code)}`,
-    // // The errors of llhttp contain bytes of the answer, which must not be logged.
+    // The errors of llhttp contain bytes of the answer, which must not be logged.
     code.startsWith('HPE_') ? {} : { cause: inner },
   );
 }

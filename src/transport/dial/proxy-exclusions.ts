@@ -33,7 +33,7 @@ function matches(entry: string, host: Host): boolean {
   if (entry === '*') return true;
   const range = parseRange(entry);
   if (range !== undefined) return host.address !== undefined && range(host.address);
-  // // As Go's net.SplitHostPort: an IPv6 address with a port has brackets, one without a port has none.
+  // As Go's net.SplitHostPort: an IPv6 address with a port has brackets, one without a port has none.
   const split = /^(?:\[([^[\]]*)\]|([^:[\]]*)):([^:[\]]*)$/.exec(entry);
   const name = split === null ? entry : (split[1] ?? split[2] ?? '');
   const port = split?.[3] ?? '';
@@ -46,7 +46,7 @@ function matches(entry: string, host: Host): boolean {
 function matchesDomain(domain: string, name: string): boolean {
   const isSubdomainOnly = domain.startsWith('.');
   const bare = isSubdomainOnly ? domain.slice(1) : domain;
-  // // The host name of a URL is already in ASCII form. An entry without an ASCII form never matches.
+  // The host name of a URL is already in ASCII form. An entry without an ASCII form never matches.
   const ascii = /[^ -~]/.test(bare) ? domainToASCII(bare) || bare : bare;
   return name.endsWith(`.${ascii}`) || (!isSubdomainOnly && name === ascii);
 }
@@ -77,6 +77,6 @@ function parseRange(entry: string): ((address: Address) => boolean) | undefined 
   if (prefix < 0 || prefix > (network.family === 'ipv4' ? 32 : 128)) return undefined;
   const list = new net.BlockList();
   list.addSubnet(network.text, prefix, network.family);
-  // // For a BlockList, ::/0 contains IPv4 addresses; for Go it does not.
+  // For a BlockList, ::/0 contains IPv4 addresses; for Go it does not.
   return ({ text, family }) => family === network.family && list.check(text, family);
 }

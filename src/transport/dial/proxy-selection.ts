@@ -32,7 +32,7 @@ function selectEnvironmentProxy(server: ServerAddress, environment: Environment)
     server.protocol === 'https:' ? read('HTTPS_PROXY', 'https_proxy') : read('HTTP_PROXY', 'http_proxy');
   if (name === undefined) return { proxy: undefined };
   if (server.protocol === 'http:' && read('REQUEST_METHOD') !== undefined) {
-    // // In a CGI program, HTTP_PROXY holds the client's header `Proxy` (https://httpoxy.org). Go refuses it too, before it reads NO_PROXY.
+    // In a CGI program, HTTP_PROXY holds the client's header `Proxy` (https://httpoxy.org). Go refuses it too, before it reads NO_PROXY.
     return {
       problem: `${name} is not used where REQUEST_METHOD is set, as in a CGI program: unset one of them`,
     };

@@ -17,7 +17,7 @@ export function loadSocks(): typeof Socks {
  * success reply come from the API server and stay in the socket.
  */
 export const negotiateSocks: Negotiation = (socket, proxy, server, done) => {
-  // // The library's errors contain its options, which include the password. So only their messages are used.
+  // The library's errors contain its options, which include the password. So only their messages are used.
   const refuse = (error: Error) => done(proxyRefused(proxy, authorityOf(server), error.message));
   try {
     const { SocksClient } = loadSocks();
@@ -37,11 +37,11 @@ export const negotiateSocks: Negotiation = (socket, proxy, server, done) => {
     client.once('established', () => {
       const early: Buffer[] = [];
       const keep = (chunk: Buffer) => early.push(chunk);
-      // // The library has queued a setImmediate before this event. It emits the bytes that were read too early, and resumes the socket.
+      // The library has queued a setImmediate before this event. It emits the bytes that were read too early, and resumes the socket.
       socket.on('data', keep);
       setImmediate(() => {
         socket.off('data', keep);
-        // // As in Node's http when it hands over a socket: neither flowing nor paused, so that the next reader starts it.
+        // As in Node's http when it hands over a socket: neither flowing nor paused, so that the next reader starts it.
         Object.assign(socket, { readableFlowing: null });
         if (early.length > 0) socket.unshift(Buffer.concat(early));
         done(null);

@@ -60,7 +60,7 @@ export function openTunnel(
     socket.setNoDelay(true);
     socket.setKeepAlive(keepAlive > 0, keepAlive);
   });
-  // // With `allowHalfOpen`, a socket does not close when the proxy ends it.
+  // With `allowHalfOpen`, a socket does not close when the proxy ends it.
   socket.once(ready, onReady).on('error', onError).once('close', onClose).once('end', onClose);
   return {
     destroy() {
@@ -87,7 +87,7 @@ function connectTls({ hostname, port }: ProxyConfig, authority: string | Buffer 
     host: hostname,
     port,
     allowHalfOpen: true,
-    // // SNI must not carry an IP address (RFC 6066, section 3). Without SNI, Node verifies the host.
+    // SNI must not carry an IP address (RFC 6066, section 3). Without SNI, Node verifies the host.
     servername: net.isIP(hostname) === 0 ? hostname : '',
     rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],

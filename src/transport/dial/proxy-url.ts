@@ -27,7 +27,7 @@ export function parseProxyUrl(
   if (protocol !== undefined && !isProxyProtocol(protocol)) {
     return fail(`has the scheme ${protocol}//; use http://, https://, socks5:// or socks5h://`);
   }
-  // // `URL` parses the host properly only for http; but it removes white space and takes \ for /, hence the check below.
+  // `URL` parses the host properly only for http; but it removes white space and takes \ for /, hence the check below.
   const plain = `http://${authority}`;
   if (protocol === undefined || authority === '' || /[\s\\]/.test(text) || !URL.canParse(plain)) {
     return fail('is not a URL like http://proxy.example.com:3128');

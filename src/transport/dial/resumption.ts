@@ -36,7 +36,7 @@ export class Resumption {
       validUntil ??= socket.isSessionReused() ? before : expiryOf(socket);
       return validUntil;
     };
-    // // A session can come after the socket has closed; then the socket no longer has a certificate.
+    // A session can come after the socket has closed; then the socket no longer has a certificate.
     socket.once('secureConnect', learn).on('session', ticket => {
       if (socket.authorized || !verifies) this.#session = { ticket, validUntil: learn() };
     });

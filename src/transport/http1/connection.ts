@@ -121,7 +121,7 @@ export class Http1Connection implements Lease, ResponseEvents {
       this.#owner.discard(this);
       return;
     }
-    // // More bytes may have come with the response: in other TLS records, or unread because reading was paused. They must not be taken for
+    // More bytes may have come with the response: in other TLS records, or unread because reading was paused. They must not be taken for
     // the response to another request. They are read in this turn of the event loop, or in the next.
     if (this.#paused) setImmediate(giveBackLater, this);
     else giveBackLater(this);

@@ -123,7 +123,7 @@ export class ResponseParser {
   #readHead(chunk: Buffer, at: number): number {
     const end = this.#find(endOfHead, chunk, at, maxHeaderSize);
     if (end === incomplete) {
-      // // A server of another protocol may send a few bytes and then wait forever.
+      // A server of another protocol may send a few bytes and then wait forever.
       const start = chunk.toString('latin1', at, at + protocol.length);
       if (!protocol.startsWith(start)) throw malformed('a status line');
       return incomplete;
@@ -149,7 +149,7 @@ export class ResponseParser {
     this.#persistent = !isOld;
     for (let index = 0; index < headers.length; index += 2) {
       const name = headers[index] as string;
-      // // Cheap filter: few other names are as long as one of these three.
+      // Cheap filter: few other names are as long as one of these three.
       if (name.length !== 10 && name.length !== 14 && name.length !== 17) continue;
       const value = headers[index + 1] as string;
       switch (name.toLowerCase()) {
@@ -206,7 +206,7 @@ export class ResponseParser {
   }
 
   #readTrailers(chunk: Buffer, at: number): number {
-    // // Without trailers, an empty line follows the last chunk immediately.
+    // Without trailers, an empty line follows the last chunk immediately.
     if (chunk[at] === carriageReturn) {
       const next = lineEnd(chunk, at);
       if (next !== incomplete) this.#finish([]);
@@ -234,11 +234,11 @@ export class ResponseParser {
    * without CRLF.
    */
   #find(terminator: Buffer, chunk: Buffer, at: number, limit: number): number {
-    // // The held bytes have been searched before, except the last ones, which may be the beginning of the terminator.
+    // The held bytes have been searched before, except the last ones, which may be the beginning of the terminator.
     const from =
       at === 0 && this.#heldLength > 0 ? Math.max(0, this.#heldLength - terminator.length + 1) : at;
     const end = chunk.indexOf(terminator, from);
-    // // The last bytes may be the beginning of the terminator, so they do not count.
+    // The last bytes may be the beginning of the terminator, so they do not count.
     const length = (end === incomplete ? chunk.length - terminator.length + 1 : end) - at;
     if (length > limit) {
       throw new ResponseError('RESPONSE_HEADERS_TOO_LARGE', 'the head of the answer is too large');

@@ -59,7 +59,7 @@ export class HeaderBlock {
         'RESPONSE_HEADERS_TOO_LARGE',
       );
     }
-    // // The next read overwrites the payload, so an incomplete block needs a copy.
+    // The next read overwrites the payload, so an incomplete block needs a copy.
     this.#parts.push(isWhole ? fragment : Buffer.from(fragment));
     if (!isWhole) return;
     const block = this.#parts.length === 1 ? fragment : Buffer.concat(this.#parts);

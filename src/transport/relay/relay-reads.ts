@@ -53,7 +53,7 @@ export class RelayReads {
   #onRead = (length: number): boolean => {
     const socket = this.#socket as Socket;
     const buffer = this.#buffer;
-    // // Bytes that are already in the socket must come first.
+    // Bytes that are already in the socket must come first.
     if (this.#write === undefined || socket.readableLength > 0) {
       return socket.push(Buffer.from(buffer.room.subarray(0, length)));
     }

@@ -11,7 +11,6 @@ const harmless: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
   // // For the API server's logs and audit events.
-  'audit-id',
   'forwarded',
   'kubectl-command',
   'kubectl-session',

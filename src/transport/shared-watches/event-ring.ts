@@ -28,7 +28,7 @@ export class RingEntry {
     this.ring = ring;
     this.type = event.type;
     this.version = event.version;
-    // // A Table also keeps its event, and its form as a first event.
+    // A Table also keeps its event, and its form as a first event.
     this.size = (event.hasOwnFirst ? 3 : 1) * event.bytes.length + overhead;
     this.bytes = new SharedBytes(event.bytes);
     this.#event = event.hasOwnFirst ? event : undefined;
@@ -74,7 +74,7 @@ export class RingBudget {
     else this.#newest.newer = entry;
     this.#newest = entry;
     this.#used += entry.size;
-    // // The newest event stays, however large it is, because its clients will get it next.
+    // The newest event stays, however large it is, because its clients will get it next.
     while (this.#used > this.#most && this.#oldest !== entry) (this.#oldest as RingEntry).ring.forgetOldest();
   }
 

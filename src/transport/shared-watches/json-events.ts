@@ -46,7 +46,7 @@ function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('latin1'));
   } catch {
-    // // V8's message quotes the line, which may contain a Secret.
+    // V8's message quotes the line, which may contain a Secret.
     throw new Error('a line of the watch is not valid JSON');
   }
 }

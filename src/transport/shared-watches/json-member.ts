@@ -28,7 +28,7 @@ export function memberSpan(text: string, start: number, name: string): Span | un
     const value = spaceEnd(text, colon + 1);
     const end = valueEnd(text, value);
     if (isWanted) found = { start: value, end };
-    // // A comma or the closing brace.
+    // A comma or the closing brace.
     at = spaceEnd(text, spaceEnd(text, end) + 1);
   }
   return found;

@@ -196,7 +196,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#trip = undefined;
     if (this.#isOver) return;
     if (this.#reader !== undefined) this.#beginToResume(loss);
-    // // If the request may not be sent with the current session, each client sends its own, which is judged again.
+    // If the request may not be sent with the current session, each client sends its own, which is judged again.
     if (this.#loss === undefined) this.#end(this.#refusal === undefined ? error : 'end');
     else if (this.#refusal !== undefined || this.#isLast) this.#end(error);
     else this.#retry(error);
@@ -207,7 +207,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     if (clock.now() - this.#openedAt >= steadyAfter) this.#failures = 0;
     this.#loss = loss;
     this.#reader = undefined;
-    // // The API server may also accept the request and never answer.
+    // The API server may also accept the request and never answer.
     this.#cancelDeadline = clock.schedule(resumeWithin, () =>
       this.#end(this.#failure ?? new Error('the API server did not let the watch continue in time')),
     );

@@ -56,7 +56,7 @@ function parseEvent(bytes: Buffer): WatchEvent {
   if (!isWatchEventType(type)) throw new Error('a message of the watch has no valid event type');
   const object = objectIn(field(field(event, 2), 1));
   if (type === 'ERROR') return uniformEvent(type, '', bytes);
-  // // In every kind, field 1 is its ObjectMeta, and field 6 of that is resourceVersion.
+  // In every kind, field 1 is its ObjectMeta, and field 6 of that is resourceVersion.
   const version = parseVersion(text(field(field(object, 1), 6)));
   if (version === undefined) throw new Error('an event of the watch has no numeric resourceVersion');
   return uniformEvent(type, version, bytes);
@@ -65,7 +65,7 @@ function parseEvent(bytes: Buffer): WatchEvent {
 /** The object in a runtime.Unknown. */
 function objectIn(raw: Uint8Array): Uint8Array {
   const unknown = raw.subarray(magic.length);
-  // // An object in protobuf has no contentEncoding and no contentType.
+  // An object in protobuf has no contentEncoding and no contentType.
   const isProtobuf =
     magic.equals(raw.subarray(0, magic.length)) &&
     field(unknown, 3).length === 0 &&
@@ -86,7 +86,7 @@ function field(message: Uint8Array, wanted: number): Uint8Array {
     if (reader.type !== lengthDelimited || value !== undefined) throw new Error(broken);
     value = reader.readBytes();
   }
-  // // The library does not notice a length that goes past the end.
+  // The library does not notice a length that goes past the end.
   if (reader.pos !== message.length) throw new Error(broken);
   return value ?? none;
 }

@@ -2,15 +2,15 @@ import type { RawHeaders } from '../../http/header-fields.js';
 
 /** Header fields that do not change the events of a watch. A watch with any other field, in any spelling, is not shared. */
 const harmless: ReadonlySet<string> = new Set([
-  // // The API server gets the proxy's own field in place of the client's, or none.
+  // The API server gets the proxy's own field in place of the client's, or none.
   'content-length',
   'host',
   'keep-alive',
   'te',
-  // // Shared watches must have these two in common; they are part of the key.
+  // Shared watches must have these two in common; they are part of the key.
   'accept',
   'accept-encoding',
-  // // For the API server's logs and audit events.
+  // For the API server's logs and audit events.
   'forwarded',
   'kubectl-command',
   'kubectl-session',
@@ -38,7 +38,7 @@ const harmless: ReadonlySet<string> = new Set([
   'x-cloud-trace-context',
   'x-correlation-id',
   'x-request-id',
-  // // Fields that browsers and client libraries add. A GET request has no content, so its type means nothing.
+  // Fields that browsers and client libraries add. A GET request has no content, so its type means nothing.
   'accept-language',
   'cache-control',
   'content-type',
@@ -61,7 +61,7 @@ export function sharableHeaders(rawHeaders: RawHeaders): boolean {
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
-    // // If a field is repeated, Go reads the first one (`Header.Get`), and other programs read them as one list.
+    // If a field is repeated, Go reads the first one (`Header.Get`), and other programs read them as one list.
     if ((key === 'accept' || key === 'accept-encoding') && seen.has(key)) return false;
     seen.add(key);
     if (key === 'connection') {

@@ -48,7 +48,7 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
   const own = new Map<string, string>();
   const rest: string[] = [];
   for (const { text, name, value } of queryPairs(query)) {
-    // // Go ignores a broken pair; other servers may not.
+    // Go ignores a broken pair; other servers may not.
     if (name === undefined || otherWatches.has(name) || own.has(name)) return undefined;
     if (ownParameters.has(name)) own.set(name, value);
     else rest.push(text);

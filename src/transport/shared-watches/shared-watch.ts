@@ -84,7 +84,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   /** Whether this watch can give a client of this version all newer events. */
   serves(version: string): boolean {
     if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
-    // // For the API server, the version of a lost watch may be too old to continue from, while the newer version of this client is not.
+    // For the API server, the version of a lost watch may be too old to continue from, while the newer version of this client is not.
     return !this.#upstream.isLost || compareVersions(version, this.version) <= 0;
   }
 

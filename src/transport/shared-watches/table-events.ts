@@ -33,7 +33,7 @@ export class TableEvents {
       this.#columns = Buffer.from(event.bytes.subarray(span.start, span.end));
       return new TableEvent(event, replaced(event.bytes, span, noColumns), this);
     }
-    // // Other servers may send the columns with every event.
+    // Other servers may send the columns with every event.
     if (hasColumns) return event;
     if (columns !== null && !Array.isArray(columns)) throw new Error(noList);
     return new TableEvent(event, event.bytes, this);
@@ -71,7 +71,7 @@ class TableEvent implements WatchEvent {
 
 /** Finds the value of `columnDefinitions` in a line. Throws an Error if there is none. */
 function columnsSpan(line: Buffer): Span {
-  // // One character per byte, so that offsets in the string and in the buffer are the same.
+  // One character per byte, so that offsets in the string and in the buffer are the same.
   const text = line.toString('latin1');
   const object = memberSpan(text, text.indexOf('{'), 'object');
   const columns = object && memberSpan(text, object.start, 'columnDefinitions');

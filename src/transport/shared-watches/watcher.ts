@@ -112,7 +112,7 @@ export class Watcher implements RoundTrip, Turn {
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
       observer.clients(1);
     });
-    // // The client's credential may have expired while the client waited for the API server.
+    // The client's credential may have expired while the client waited for the API server.
     if (lifetime === 0) this.#end();
     else this.work();
     return true;
@@ -151,7 +151,7 @@ export class Watcher implements RoundTrip, Turn {
   work(): void {
     const body = this.#body;
     if (body === undefined || this.#isOver) return;
-    // // Not by #try: a closure for each client and event would be garbage to collect.
+    // Not by #try: a closure for each client and event would be garbage to collect.
     try {
       this.#passOn(body);
     } catch (error) {

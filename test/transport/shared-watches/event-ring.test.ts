@@ -39,7 +39,7 @@ describe('a ring of events', () => {
     assert.throws(() => ring.append(event('99')));
     ring.append(event('105', { type: 'BOOKMARK' }));
     ring.append(event('105', { type: 'BOOKMARK' }));
-    assert.throws(() => ring.append(event('105')), /105 after 105/);
+    assert.throws(() => ring.append(event('105')), /version 105 came after version 105/);
     assert.throws(() => ring.append(event('104', { type: 'BOOKMARK' })));
     assert.equal(ring.positionAfter('105'), 4);
     assert.throws(() => ringOf([]).append(event('100')), 'the version that it begins with');

@@ -1,8 +1,8 @@
-/** The time in milliseconds; a test can replace it. */
+/** The time in milliseconds. A test can replace it. */
 export interface Clock {
-  /** Since 1970. */
+  /** Milliseconds since 1970. */
   now(): number;
-  /** Runs a function once, after a delay, and returns a function that cancels this. Does not keep the process alive. */
+  /** Runs a function once, after a delay in milliseconds. Returns a function that cancels this. Does not keep the process alive. */
   schedule(delay: number, run: () => void): () => void;
 }
 

@@ -1,4 +1,4 @@
-/** Why a connection could not be made, as far as that is the same for every server. */
+/** Why a connection could not be made. Only the failures that are the same for every server. */
 export type FailureKind =
   | 'dns'
   | 'refused'
@@ -9,7 +9,7 @@ export type FailureKind =
   | 'wrong name'
   | 'no TLS';
 
-/** One kind of failure, and words that follow the server's name. */
+/** A kind of failure, and words for a message, after the server's name. */
 export interface ConnectionFailure {
   readonly kind: FailureKind;
   readonly words: string;
@@ -46,17 +46,17 @@ const failures: Readonly<Record<string, ConnectionFailure>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: { kind: 'no TLS', words: 'it does not speak TLS' },
 };
 
-/** What an error code means, for the failures that are the same for every server; undefined for other codes. */
+/** The meaning of an error code, for failures that are the same for every server; undefined for other codes. */
 export function connectionFailure(code: string): ConnectionFailure | undefined {
   return failures[code];
 }
 
-/** Whether an error code says that a TLS handshake failed. */
+/** Whether an error code means that a TLS handshake failed. */
 export function isTlsFailure(code: string): boolean {
   return code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO';
 }
 
-/** The first error of several: Node tries every address of a host and puts their errors into one AggregateError. */
+/** The first of several errors: Node tries every address of a host, and collects the errors in one AggregateError. */
 export function firstError(error: Error): Error & { readonly code?: string } {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
 }

@@ -11,12 +11,12 @@ const unitMilliseconds: Readonly<Record<string, number>> = {
 
 const term = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
 
-/** Node's timers fire at once when they are asked to wait longer than this (24.8 days). */
+/** A timer of Node with a longer delay than this (24.8 days) fires at once. */
 const longestDuration = 2_147_483_647;
 
 /**
- * Go's `time.ParseDuration` ("300ms", "1h30m", "-1.5s", "0") in milliseconds, held inside what a timer can wait;
- * undefined when the text is not a duration. A number without a unit is not one, except 0.
+ * Parses a duration like Go's `time.ParseDuration` ("300ms", "1h30m", "-1.5s", "0"), into milliseconds. The result is limited to the
+ * longest delay of a timer. Undefined if the string is not a duration. A number without a unit is not one, except 0.
  */
 export function parseDuration(text: string): number | undefined {
   const sign = text.startsWith('-') ? -1 : 1;

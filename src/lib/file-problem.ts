@@ -3,12 +3,12 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'is a directory',
   EACCES: 'permission denied',
   ENOTDIR: 'part of its path is not a folder',
-  ETIMEDOUT: 'its content does not come',
-  ENODATA: 'is a pipe that nothing is written to',
+  ETIMEDOUT: 'reading it takes too long',
+  ENODATA: 'is a pipe that no program writes to',
   EFBIG: 'is too large',
 };
 
-/** Why a file could not be read, in words that follow its name. They never contain the file's content. */
+/** Why a file could not be read, in words for a message, after the file's name. They never contain the file's content. */
 export function describeFileError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
   return reasons[code] ?? `cannot be read (${code})`;

@@ -3,12 +3,12 @@ import { readRegular } from './read-file.js';
 
 /** A running watch on the content of files. */
 export interface FileWatch {
-  /** Reads the files now. Resolves when `onChange` has settled, if it was called. Calls at the same time share one reading. */
+  /** Reads the files now. If `onChange` is called, resolves when it has settled. Concurrent calls share one reading. */
   poll(): Promise<void>;
   close(): void;
 }
 
-/** Which files are watched, how often, and what happens when the content of one of them changes. */
+/** Which files are watched, how often, and what runs when the content of one of them changes. */
 export interface FileWatchOptions {
   /** Called before every reading: a changed file can name others. */
   readonly files: () => readonly string[];
@@ -18,11 +18,11 @@ export interface FileWatchOptions {
 }
 
 /**
- * Watches files by reading them at intervals, which works on every file system, and for atomic renames, symlinks that change (as in
- * Kubernetes' volumes) and writes in place alike. The files are few and small.
+ * Watches files by reading them at intervals. This works on every file system, and for atomic renames, changed symlinks (as in Kubernetes'
+ * volumes) and in-place writes. The files are few and small.
  */
 export async function watchFiles({ files, interval, onChange }: FileWatchOptions): Promise<FileWatch> {
-  // Watches of the same file read it once for all in a quarter of an interval.
+  // All watches of one file share a reading that is not older than a quarter of the interval.
   const shared = (file: string) => {
     const reading = recent.get(file);
     const isFresh = reading !== undefined && performance.now() - reading.at < interval / 4;
@@ -34,7 +34,7 @@ export async function watchFiles({ files, interval, onChange }: FileWatchOptions
     const now = await fingerprints(files(), fingerprint);
     if (isSame(seen, now)) return;
     await onChange();
-    // There may be other files to watch now. A file that changed during `onChange` still differs at the next reading.
+    // Other files may have to be watched now. A file that changed during `onChange` still differs at the next reading.
     const next = await fingerprints(files(), readFingerprint);
     seen = new Map([...next].map(([file, hash]) => [file, now.get(file) ?? hash]));
   };
@@ -57,7 +57,7 @@ export async function watchFiles({ files, interval, onChange }: FileWatchOptions
 type Fingerprint = (file: string) => Promise<string>;
 type Fingerprints = ReadonlyMap<string, string>;
 
-/** Fingerprints that were read a moment ago: each context of a kubeconfig watches that file. */
+/** Recent fingerprints. They are shared because every context of a kubeconfig watches the same file. */
 const recent = new Map<string, { readonly fingerprint: Promise<string>; readonly at: number }>();
 
 function readFingerprint(file: string): Promise<string> {

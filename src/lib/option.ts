@@ -1,6 +1,6 @@
 import type { ValueType } from './value-type.js';
 
-/** The headings of --help, in its order. */
+/** The headings of --help, in their order. */
 export const optionGroups = [
   'Listening',
   'Authentication',
@@ -15,18 +15,18 @@ export const optionGroups = [
 
 export type OptionGroup = (typeof optionGroups)[number];
 
-/** One option: how its text is read, its default as one would write it, and one sentence about it. */
+/** One option: how its string is parsed, its default as a user would write it, and one sentence about it. */
 export interface OptionDefinition<T> {
   readonly type: ValueType<T>;
   readonly short?: string;
   readonly default: string;
   readonly group: OptionGroup;
   readonly help: string;
-  /** A flag only: neither the environment nor the file can set it. */
+  /** Only a flag can set it, not the environment or the file. */
   readonly flagOnly?: true;
 }
 
-/** Options by their keys, which are the fields of the options' values and, in kebab-case, the flags. */
+/** Options by key. The keys are the fields of the options' values and, in kebab-case, the flags. */
 type OptionDefinitions = Readonly<Record<string, OptionDefinition<unknown>>>;
 
 /** The values of options, by the same keys. */
@@ -34,17 +34,17 @@ export type OptionValues<D> = {
   readonly [K in keyof D]: D[K] extends { readonly type: ValueType<infer T> } ? T : never;
 };
 
-/** Whatever has options of its own: a group, a guard, a method of authentication. */
+/** A part that has its own options: a group, a guard, an authentication method. */
 export interface OptionOwner {
   readonly options: OptionDefinitions;
-  /** What is wrong with options that are right by themselves and wrong together, one line each; may read options of other owners. */
+  /** The problems of options that are valid separately but not together, one line each. It may read the options of other owners. */
   problems?(options: never): readonly string[];
 }
 
 type Ungrouped = Omit<OptionDefinition<unknown>, 'group'>;
 type Grouped<D> = { readonly [K in keyof D]: OptionDefinition<OptionValues<D>[K]> };
 
-/** Options that stand together in one group of --help. */
+/** Defines options of one group of --help. */
 export function defineOptions<D extends Readonly<Record<string, Ungrouped>>>(
   group: OptionGroup,
   definitions: D,
@@ -53,7 +53,7 @@ export function defineOptions<D extends Readonly<Record<string, Ungrouped>>>(
   return Object.fromEntries(grouped) as Grouped<D>;
 }
 
-/** What a value has to be to be a value of each member of a union. */
+/** The intersection of the members of a union: a value of it is a value of each member. */
 export type IntersectionOf<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
   member: infer All,
 ) => void
@@ -72,7 +72,7 @@ export function mergeOptions<const Owners extends readonly OptionOwner[]>(
 
 type ReadByProblems<Owner> = Owner extends { problems(options: infer Options): unknown } ? Options : never;
 
-/** What all members of a list find wrong, in its order. */
+/** The problems that the members of a list find, in the order of the list. */
 export function problemsOf<const Owners extends readonly OptionOwner[]>(
   owners: Owners,
   options: IntersectionOf<ReadByProblems<Owners[number]>>,

@@ -2,23 +2,23 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds that the system may take for the content of a file. */
+/** Milliseconds that the system may take to return the content of a file. */
 const answerTimeout = 10_000;
-/** Milliseconds to wait for a pipe on its first read: the program that writes to it may have to log in somewhere. */
+/** Milliseconds to wait for a pipe at its first read. The program that writes to it may have to log in first. */
 const pipeTimeout = 60_000;
 /** Milliseconds between two reads of a pipe that is still empty. */
 const pipeInterval = 20;
-/** The most bytes that are read from a pipe or a device, which may have no end. */
+/** Maximum bytes to read from a pipe or a device, which may have no end. */
 const mostStreamed = 16 * 1024 * 1024;
 
-/** Files whose read has not ended. Each occupies one of the four threads that all files share, so no second read begins. */
+/** Files whose read has not ended. Each occupies one of the four threads that all file operations share, so no second read is started. */
 const stuck = new Set<string>();
-/** Files that were read before: the content of a pipe comes only once. */
+/** Files that were read before: a pipe delivers its content only once. */
 const known = new Set<string>();
 
 /**
- * The content of a file, or of a pipe to its end, such as a shell's `<(command)`. Rejects with the system's error. The code is ETIMEDOUT if
- * the system does not answer in time, for example because a file server has gone, and ENODATA if nobody writes to the pipe.
+ * The content of a file, or of a pipe until its end, such as a shell's `<(command)`. Rejects with the system's error. The code is ETIMEDOUT
+ * if the system does not answer in time, for example because a file server is down. It is ENODATA if no program writes to the pipe.
  */
 export function readWhole(
   file: string,
@@ -28,14 +28,14 @@ export function readWhole(
   known.add(file);
   return readWithin(file, timeout.answer, async (handle, stopTimer) => {
     const found = await handle.stat();
-    // readFile has an error of its own for a folder.
+    // For a folder, readFile rejects with its own error.
     if (found.isFile() || found.isDirectory()) return handle.readFile();
     stopTimer();
     return readStream(handle, found.isFIFO(), patience);
   });
 }
 
-/** The content of a regular file. Rejects for everything else: reading a pipe or device could take data away from its real reader. */
+/** The content of a regular file. Rejects for any other file: reading a pipe or device could take data away from its intended reader. */
 export function readRegular(file: string, timeout = answerTimeout): Promise<Buffer> {
   return readWithin(file, timeout, async handle => {
     if (!(await handle.stat()).isFile()) throw new Error('not a regular file');
@@ -64,7 +64,7 @@ function readWithin(file: string, timeout: number, read: Read): Promise<Buffer> 
 }
 
 async function openAndRead(file: string, read: (handle: FileHandle) => Promise<Buffer>): Promise<Buffer> {
-  // Without O_NONBLOCK a FIFO blocks a thread until somebody writes to it, and the end of the process with it (fifo(7)).
+  // Without O_NONBLOCK, opening a FIFO blocks a thread until a program writes to it, and so blocks the end of the process (fifo(7)).
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     return await read(handle);
@@ -73,7 +73,7 @@ async function openAndRead(file: string, read: (handle: FileHandle) => Promise<B
   }
 }
 
-/** Reads to the end. Waits for the writer of a pipe and for its data, `patience` milliseconds in all. */
+/** Reads to the end. Waits at most `patience` milliseconds in total for the writer of a pipe and for its data. */
 async function readStream(handle: FileHandle, isPipe: boolean, patience: number): Promise<Buffer> {
   const end = performance.now() + patience;
   const chunks: Buffer[] = [];
@@ -90,7 +90,7 @@ async function readStream(handle: FileHandle, isPipe: boolean, patience: number)
   }
 }
 
-/** Empty at the end; undefined when there is nothing yet. */
+/** Empty at the end; undefined if there is no data yet. */
 async function readSome(handle: FileHandle): Promise<Buffer | undefined> {
   try {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024));

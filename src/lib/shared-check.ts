@@ -1,11 +1,13 @@
-/** How long the result of a check counts, in milliseconds. */
+/** How long the result of a check is reused, in milliseconds. */
 export interface ResultLifetime {
   readonly passed: number;
-  /** Less, so that recovery shows soon. */
+  /** Shorter than `passed`, so that a recovery is noticed soon. */
   readonly failed: number;
 }
 
-/** A check whose callers share its result: probes of several kubelets and balancers do not each ask the API server. */
+/**
+ * Returns a check whose callers share its result, so that the probes of several kubelets and load balancers do not each ask the API server.
+ */
 export function shareCheck(
   check: () => Promise<void>,
   { passed, failed }: ResultLifetime,

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 
-/** How many checks there are within the time limit. */
+/** How many checks are made within the time limit. */
 const checks = 10;
 
 /**
- * Detects a connection without progress: no byte is read, written or sent. Node's `Socket.setTimeout` would allow up to twice the time
- * while bytes wait.
+ * Detects a connection without progress: no byte is read, written or sent. Node's `Socket.setTimeout` could take up to twice the time while
+ * bytes wait to be sent.
  */
 export class StallTimer {
   readonly #socket: Socket;
@@ -15,7 +15,7 @@ export class StallTimer {
   #unchanged = 0;
   #progress = 0;
 
-  /** @param patience Calls back after so many milliseconds without progress, or up to a tenth earlier. */
+  /** @param patience Calls back after this many milliseconds without progress, or up to a tenth earlier. */
   constructor(socket: Socket, patience: number, onStall: () => void) {
     this.#socket = socket;
     this.#patience = patience;
@@ -34,7 +34,7 @@ export class StallTimer {
     this.#timer = undefined;
   }
 
-  /** Grows with every byte that is read, that is taken for writing, and that has been written. */
+  /** Grows with every byte that is read, accepted for writing, or written. */
   #measure(): number {
     const { bytesRead, bytesWritten, writableLength } = this.#socket;
     return bytesRead + 2 * bytesWritten - writableLength;

@@ -1,10 +1,10 @@
-/** How many tokens come in a second, and how many a bucket holds. */
+/** How many tokens are added per second, and how many a bucket holds at most. */
 export interface BucketSize {
   readonly rate: number;
   readonly burst: number;
 }
 
-/** A token bucket: full at first, and then refilled at its rate. Times are milliseconds of a clock that never goes back. */
+/** A token bucket. It starts full, and is refilled at its rate. Times are milliseconds of a clock that never goes back. */
 export class TokenBucket {
   readonly #size: BucketSize;
   #tokens: number;
@@ -16,7 +16,7 @@ export class TokenBucket {
     this.#filledAt = now;
   }
 
-  /** Takes a token; false when there is none. */
+  /** Takes a token; false if there is none. */
   take(now = performance.now()): boolean {
     if (!this.hasToken(now)) return false;
     this.#tokens -= 1;
@@ -27,7 +27,7 @@ export class TokenBucket {
     return this.#fill(now) >= 1;
   }
 
-  /** Whether a new bucket would hold no more. */
+  /** Whether it holds as many tokens as a new bucket. */
   isFull(now: number): boolean {
     return this.#fill(now) >= this.#size.burst;
   }

@@ -1,18 +1,23 @@
 import { parseDuration } from './duration.js';
 
-/** What a text came to: its value, or one line for each thing that is wrong with it. */
+/** The result of parsing a string: its value, or its problems, one line each. */
 type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
 
-/** How an option's text is read. `placeholder` stands for the value in --help; a switch has none and takes no argument. */
+/**
+ * How the string of an option is parsed. `placeholder` stands for the value in --help. A switch has no placeholder and takes no argument.
+ */
 export interface ValueType<T> {
   readonly placeholder: string | undefined;
-  /** What joins the items of a YAML list to a text; undefined for single values. Flags of lists joined with line breaks can be repeated. */
+  /**
+   * The separator that joins the items of a YAML list to one string; undefined for single values. The flag of a list joined with line
+   * breaks can be repeated.
+   */
   readonly separator: ',' | '\n' | undefined;
-  /** Problems begin with `where` (a flag, an environment variable, or a file's line and key) and quote the text. */
+  /** Problems begin with `where` (a flag, an environment variable, or a file's line and key) and quote the string. */
   parse(text: string, where: string): Parsed<T>;
 }
 
-/** `read` gives a value, or the end of a sentence that begins with the quoted text. */
+/** `read` returns a value, or the end of a sentence that begins with the quoted string. */
 function valueType<T>(
   placeholder: string | undefined,
   read: (text: string) => { readonly value: T } | string,
@@ -29,12 +34,12 @@ function valueType<T>(
   };
 }
 
-/** Any text, shown in --help as `placeholder`. */
+/** Any string, shown in --help as `placeholder`. */
 export function text(placeholder: string): ValueType<string> {
   return valueType(placeholder, value => ({ value }));
 }
 
-/** Texts, one for each time that the flag is set, one a line in the environment, or a YAML list. */
+/** A list of strings: one for each time that the flag is set, one for each line in the environment, or a YAML list. */
 export function texts(placeholder: string): ValueType<readonly string[]> {
   return {
     placeholder,
@@ -43,7 +48,7 @@ export function texts(placeholder: string): ValueType<readonly string[]> {
   };
 }
 
-/** Names with commas between them. */
+/** Names separated by commas. */
 export const names: ValueType<readonly string[]> = {
   placeholder: 'NAMES',
   separator: ',',
@@ -53,41 +58,41 @@ export const names: ValueType<readonly string[]> = {
 const truths = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const falsehoods = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 
-/** A switch: `--flag` or `--flag=VALUE`, where VALUE is what Go's `strconv.ParseBool` takes. */
+/** A switch: `--flag` or `--flag=VALUE`, where Go's `strconv.ParseBool` accepts VALUE. */
 export const bool: ValueType<boolean> = valueType(undefined, value => {
   if (truths.has(value)) return { value: true };
   return falsehoods.has(value) ? { value: false } : 'is not true or false';
 });
 
-/** A switch like `bool`; undefined if it is not set, and then other options decide. */
+/** A switch like `bool`. It is undefined if it is not set; other options then decide. */
 export const optionalBool: ValueType<boolean | undefined> = {
   placeholder: undefined,
   separator: undefined,
   parse: (value, where) => (value === '' ? { value: undefined } : bool.parse(value, where)),
 };
 
-/** A TCP port, 0 for any free one. */
+/** A TCP port; 0 means any free one. */
 export const port: ValueType<number> = valueType('PORT', value =>
   /^\d{1,9}$/.test(value) && Number(value) <= 65_535
     ? { value: Number(value) }
     : 'is not a port (0 to 65535)',
 );
 
-/** How many processes: few, for each is one. */
+/** A number of processes. */
 export const processCount: ValueType<number> = valueType('N', value =>
   /^\d{1,4}$/.test(value) ? { value: Number(value) } : 'is not a whole number (0 to 9999)',
 );
 
-/** A TCP port like `port`, or nothing for no listener. */
+/** A TCP port like `port`, or empty for no listener. */
 export const optionalPort: ValueType<number | undefined> = {
   placeholder: 'PORT',
   separator: undefined,
   parse: (value, where) => (value === '' ? { value: undefined } : port.parse(value, where)),
 };
 
-/** A whole number from 0 up, as a count of something; shown in --help as N. */
+/** A whole number from 0 up that counts something; shown in --help as N. */
 export const count: ValueType<number> = valueType('N', value =>
-  /^\d{1,9}$/.test(value) ? { value: Number(value) } : 'is not a whole number from 0 up',
+  /^\d{1,9}$/.test(value) ? { value: Number(value) } : 'is not a whole number of 0 or more',
 );
 
 const units: Readonly<Record<string, number>> = {
@@ -100,7 +105,7 @@ const units: Readonly<Record<string, number>> = {
   Gi: 2 ** 30,
 };
 
-/** Bytes, as a Kubernetes quantity of memory: a whole number, with a unit if need be. */
+/** A number of bytes, written like a Kubernetes memory quantity: a whole number, with an optional unit. */
 export const byteSize: ValueType<number> = valueType('SIZE', value => {
   const [, digits, unit = ''] = /^(\d{1,9})(k|M|G|Ki|Mi|Gi)?$/.exec(value) ?? [];
   return digits === undefined
@@ -108,9 +113,9 @@ export const byteSize: ValueType<number> = valueType('SIZE', value => {
     : { value: Number(digits) * (units[unit] as number) };
 });
 
-/** So many in a second: a number from 0 up, with a fraction if need be. */
+/** A rate per second: a number from 0 up, with an optional fraction. */
 export const perSecond: ValueType<number> = valueType('N', value =>
-  /^\d{1,9}(\.\d{1,9})?$/.test(value) ? { value: Number(value) } : 'is not a number from 0 up',
+  /^\d{1,9}(\.\d{1,9})?$/.test(value) ? { value: Number(value) } : 'is not a number of 0 or more',
 );
 
 const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
@@ -124,7 +129,7 @@ function readDuration(value: string): { readonly value: number } | string {
 /** A Go duration that is not negative, in milliseconds. */
 export const duration: ValueType<number> = valueType('DURATION', readDuration);
 
-/** client-go's `ParseTimeout`: a whole number of seconds or a Go duration, in milliseconds; 0 is no timeout. */
+/** client-go's `ParseTimeout`: a whole number of seconds or a Go duration, in milliseconds; 0 means no timeout. */
 export const timeout: ValueType<number> = valueType('DURATION', value =>
   readDuration(/^[+-]?\d+$/.test(value) ? `${value}s` : value),
 );
@@ -132,7 +137,7 @@ export const timeout: ValueType<number> = valueType('DURATION', value =>
 /** The interval that Go's `net.Dialer` uses when `KeepAlive` is 0, in milliseconds. */
 const goDefaultKeepAlive = 15_000;
 
-/** Go's `net.Dialer.KeepAlive` in milliseconds: 0 becomes Go's default of 15 s, and what is negative becomes 0, off. */
+/** Go's `net.Dialer.KeepAlive` in milliseconds: 0 becomes Go's default of 15 s. A negative value becomes 0, which means off. */
 export const keepAlive: ValueType<number> = valueType('DURATION', value => {
   const milliseconds = parseDuration(value);
   if (milliseconds === undefined) return notADuration;
@@ -140,7 +145,7 @@ export const keepAlive: ValueType<number> = valueType('DURATION', value => {
   return { value: milliseconds === 0 ? goDefaultKeepAlive : milliseconds };
 });
 
-/** A path prefix, given a leading and a trailing slash where it has none. `/-/` is the proxy's own and cannot be one. */
+/** A path prefix. A missing leading or trailing slash is added. A prefix below `/-/` is rejected, because that path is the proxy's own. */
 export const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
   const rooted = value.startsWith('/') ? value : `/${value}`;
   const prefix = rooted.endsWith('/') ? rooted : `${rooted}/`;
@@ -149,7 +154,7 @@ export const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
 });
 
 /**
- * A URL to which paths are appended, without a slash at its end, or nothing. Problems do not quote the text, for it may hold a
+ * A URL to which paths are appended, without a trailing slash, or empty. Problems do not quote the string, because it may contain a
  * password.
  */
 export const optionalBaseUrl: ValueType<string> = {
@@ -165,14 +170,14 @@ export const optionalBaseUrl: ValueType<string> = {
   },
 };
 
-/** An address to listen on; an IPv6 address loses its brackets, empty text stands for every interface. */
+/** An address to listen on. The brackets of an IPv6 address are removed. An empty string means every interface. */
 export const address: ValueType<string> = valueType('ADDRESS', value => {
   const host = /^\[.*\]$/.test(value) ? value.slice(1, -1) : value;
   if (/[\s/[\]]/.test(host)) return 'is not an address';
   return /^[^:]*:\d*$/.test(host) ? 'is not an address (its port belongs in --port)' : { value: host };
 });
 
-/** One of `values`, written as it stands. */
+/** One of `values`, exactly as written. */
 export function oneOf<const T extends string>(...values: T[]): ValueType<T> {
   return valueType<T>(values.join('|'), value => {
     const known = values.find(candidate => candidate === value);

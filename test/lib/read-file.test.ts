@@ -121,7 +121,7 @@ describe('a file that is followed', () => {
     closing.push(followed);
     await replace(file);
     await until(() => reloads.length === 1);
-    assert.deepEqual(reloads[0], [`--token-auth-file: ${file}: is a pipe that nothing is written to`]);
+    assert.deepEqual(reloads[0], [`--token-auth-file: ${file}: is a pipe that no program writes to`]);
     await replace(file, 'token-2,bob,2\n');
     await until(() => reloads.length === 2);
     assert.deepEqual(reloads[1], []);
@@ -146,7 +146,7 @@ describe('a file that is followed', () => {
       const before = reloads.length;
       await replace(names[key]);
       await until(() => reloads.length === before + 1);
-      assert.match(reloads.at(-1)?.[0] ?? '', /is a pipe that nothing is written to$/);
+      assert.match(reloads.at(-1)?.[0] ?? '', /is a pipe that no program writes to$/);
       await replace(names[key], contents[key]);
       await until(() => reloads.length === before + 2);
       assert.deepEqual(reloads.at(-1), []);

@@ -310,12 +310,12 @@ describe('a value', () => {
     assert.equal(optionsOf(['--rate-limit=0.5']).rateLimit, 0.5);
     for (const text of ['-1', '1.5', '', 'many', '1e3', '0x10', '12345678901']) {
       assert.deepEqual(problemsOf([`--max-longrunning-requests=${text}`]), [
-        `--max-longrunning-requests: ${JSON.stringify(text)} is not a whole number from 0 up`,
+        `--max-longrunning-requests: ${JSON.stringify(text)} is not a whole number of 0 or more`,
       ]);
     }
     for (const text of ['-1', '.5', '', 'Infinity']) {
       assert.deepEqual(problemsOf([`--rate-limit=${text}`]), [
-        `--rate-limit: ${JSON.stringify(text)} is not a number from 0 up`,
+        `--rate-limit: ${JSON.stringify(text)} is not a number of 0 or more`,
       ]);
     }
   });

@@ -14,5 +14,5 @@ const options = defineOptions('Listening', {
   },
 });
 
-/** The second listener. */
+/** The options of the second listener. */
 export const adminListener = { options };

@@ -55,5 +55,5 @@ const options = defineOptions('API server', {
   },
 });
 
-/** The API server and the way to it. */
+/** Which API server the proxy uses, and how it connects to it. */
 export const apiServer = { options };

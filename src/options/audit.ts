@@ -19,5 +19,5 @@ const options = defineOptions('Audit', {
   },
 });
 
-/** The audit log. */
+/** The options of the audit log. */
 export const audit = { options };

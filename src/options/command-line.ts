@@ -5,9 +5,9 @@ import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
-/** The options of the command line, and those flags of kubectl on it that mean nothing here. */
+/** The options of the command line, and the flags of kubectl on it that are ignored. */
 export interface CommandLine extends Source {
-  /** With their dashes, each once. */
+  /** The ignored flags, with their dashes, each once. */
   readonly ignored: readonly string[];
 }
 
@@ -26,9 +26,9 @@ const parseArgsOptions = Object.fromEntries(
 );
 
 /**
- * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never
- * takes the next argument, `--` ends the flags, the last of several wins unless it is a list's, and names are not
- * abbreviated. kubectl's verbosity sets --log-level, unless that is given too.
+ * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never takes the next argument
+ * as its value. `--` ends the flags. If a flag is repeated, the last value wins, except for lists. Names cannot be abbreviated. kubectl's
+ * verbosity sets --log-level, unless that is set too.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const settings = new Map<OptionKey, Setting>();
@@ -47,7 +47,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      // What follows an unknown flag was likely meant as its value, perhaps a password.
+      // An argument after an unknown flag was probably meant as its value, and may be a password.
       if (token.index - 1 === unknownAt) continue;
       const flag = token.index - 1 === switched?.index ? switched.flag : undefined;
       problems.push(unexpectedArgument(token.value, flag));
@@ -63,7 +63,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       else if (name === verbosity) verbose = text;
       else ignored.add(`--${name}`);
     } else if (key === undefined) {
-      // One argument can hold many letters; the first unknown one says enough.
+      // One argument can contain many letters. Only the first unknown letter is reported.
       if (token.index !== unknownAt) problems.push(unknownFlag(token.rawName, argv[token.index] ?? ''));
       unknownAt = token.index;
     } else if (text !== undefined) {
@@ -87,13 +87,13 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return { settings, problems, ignored: [...ignored] };
 }
 
-/** With a hint for a value behind a switch, which takes one after an equals sign alone. */
+/** Adds a hint if the argument follows a switch and was meant as its value: a switch takes a value only after an equals sign. */
 function unexpectedArgument(argument: string, flag: string | undefined): string {
   const meant = flag !== undefined && 'value' in bool.parse(argument, '');
   return `unexpected argument: ${JSON.stringify(argument)}${meant ? ` (did you mean ${flag}=${argument}?)` : ''}`;
 }
 
-/** With a hint for kubectl's verbosity, which has the letter of many programs' version. */
+/** Adds a hint for -v: it is kubectl's verbosity, but the version in many other programs. */
 function needsArgument(rawName: string): string {
   const hint = rawName.replace(/^-+/, '') === verbosity ? ' (such as -v=6; the version is --version)' : '';
   return `flag needs an argument: ${rawName}${hint}`;

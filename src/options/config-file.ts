@@ -6,8 +6,8 @@ import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
 /**
- * Reads the YAML file of --config: one mapping from flag names to scalars, or to lists where the flag takes one.
- * Problems name the file and the line.
+ * Reads the YAML file of --config: one mapping from flag names to scalars, or to lists if the flag takes a list. Problems name the file and
+ * the line.
  */
 export function parseConfigFile(file: string, content: string): Source {
   const settings = new Map<OptionKey, Setting>();
@@ -27,7 +27,7 @@ export function parseConfigFile(file: string, content: string): Source {
       continue;
     }
     const where = `${line}: ${flagName(key)}`;
-    if (settings.has(key)) problems.push(`${where}: given twice`);
+    if (settings.has(key)) problems.push(`${where}: is set twice`);
     const text = textOf(isAlias(value) ? value.resolve(document) : value, key);
     if ('problem' in text) problems.push(`${where}: ${text.problem}`);
     else settings.set(key, { ...text, where });
@@ -36,28 +36,28 @@ export function parseConfigFile(file: string, content: string): Source {
 }
 
 function unknownKey(name: string, key: OptionKey | undefined): string {
-  if (key === 'config') return `config can only be given as --config or ${environmentName(key)}`;
-  if (key !== undefined) return `${name} can only be given as --${name}`;
+  if (key === 'config') return `config can only be set with --config or ${environmentName(key)}`;
+  if (key !== undefined) return `${name} can only be set with --${name}`;
   const meant = suggest(name, optionKeys.keys());
   return `unknown key: ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
 }
 
-/** The value as one would write it after the flag: numbers keep their spelling, lists are joined with commas. */
+/** The value as a user would write it after the flag: numbers keep their spelling, and lists are joined with the option's separator. */
 function textOf(node: unknown, key: OptionKey): { readonly text: string } | { readonly problem: string } {
   const { type } = definitionOf(key);
   if (isScalar(node)) {
     if (node.value === null) return { problem: 'has no value' };
     if (typeof node.value === 'string') return { text: node.value };
     if (typeof node.value === 'boolean' && type.placeholder !== undefined)
-      return { problem: 'is not a text' };
+      return { problem: 'is not a string' };
     return { text: node.source ?? String(node.value) };
   }
   if (!isSeq(node))
-    return { problem: type.separator ? 'is not a text or a list of texts' : 'is not a single value' };
+    return { problem: type.separator ? 'is not a string or a list of strings' : 'is not a single value' };
   if (!type.separator) return { problem: 'is not a single value' };
   const items = node.items.map(item => (isScalar(item) ? item.value : undefined));
   const texts = items.filter(item => typeof item === 'string');
-  if (texts.length !== items.length) return { problem: 'is not a list of texts' };
+  if (texts.length !== items.length) return { problem: 'is not a list of strings' };
   const { separator } = type;
   const divided = texts.find(item => item.includes(separator));
   if (divided !== undefined) {

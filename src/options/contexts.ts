@@ -15,7 +15,7 @@ const options = defineOptions('API server', {
   },
 });
 
-/** Options that describe one cluster or one user, by their flags. */
+/** Options that describe one cluster or one user, with their flags. */
 const ofOneCluster = {
   server: '--server',
   cluster: '--cluster',
@@ -47,7 +47,7 @@ export const contexts = {
       const value = values[key as keyof typeof ofOneCluster];
       if (value === '' || value === false) continue;
       problems.push(
-        `${flag} and --all-contexts cannot be set at the same time: the flag is for one cluster or user, and would hold for every context`,
+        `${flag} and --all-contexts cannot be set at the same time: the flag is for one cluster or user, but would apply to every context`,
       );
     }
     const prefixes = {

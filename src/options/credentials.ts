@@ -54,5 +54,5 @@ const options = defineOptions('Credentials', {
   },
 });
 
-/** What the proxy authenticates to the API server with, and as whom it acts there. */
+/** The credentials of the proxy at the API server, and the user that it acts as there. */
 export const credentials = { options };

@@ -15,8 +15,8 @@ const keysByVariable: ReadonlyMap<string, OptionKey> = new Map(
 );
 
 /**
- * Reads KUBE_API_PROXY_FLAG_NAME for every flag; a variable that is set and empty counts. Other names with the prefix are problems, because
- * a misspelt rule would protect nothing. Variables that the kubelet sets for Services are ignored.
+ * Reads KUBE_API_PROXY_FLAG_NAME for every flag. A variable that is set but empty counts as set. Other names with the prefix are problems,
+ * because a rule with a misspelt name would protect nothing. Variables that the kubelet sets for Services are ignored.
  */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
   const settings = new Map<OptionKey, Setting>();
@@ -25,7 +25,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     if (text === undefined || !name.startsWith(prefix) || isServiceVariable(name, text)) continue;
     const key = keysByVariable.get(name);
     if (key === undefined) problems.push(unknownVariable(name));
-    // An image may well set KUBE_API_PROXY_VERSION to its version.
+    // An image may set KUBE_API_PROXY_VERSION to its version, so the variables of --help and --version are ignored.
     else if (definitionOf(key).flagOnly !== true) settings.set(key, { text, where: name });
   }
   return { settings, problems };

@@ -9,5 +9,5 @@ const options = defineOptions('Listening', {
   },
 });
 
-/** The page that shows the API. */
+/** The options of the page that shows the API. */
 export const explorer = { options };

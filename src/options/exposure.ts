@@ -19,10 +19,10 @@ interface ListenerOptions {
 
 type ExposureOptions = OptionValues<typeof options> & AuthenticationOptions & ListenerOptions;
 
-/** Who can reach the main listener, and whether callers there have to say who they are. */
+/** Checks who can reach the main listener, and whether callers there have to authenticate. */
 export const exposure = { options, problems };
 
-/** Whether the main listener can be reached from other machines; for a name that is not an address the answer is yes. */
+/** Whether other machines can reach the main listener. A host name counts as reachable, except localhost. */
 export function isBeyondLoopback({ unixSocket, address }: ListenerOptions): boolean {
   if (unixSocket !== '' || address === 'localhost') return false;
   if (isIPv4(address)) return !address.startsWith('127.');
@@ -30,14 +30,14 @@ export function isBeyondLoopback({ unixSocket, address }: ListenerOptions): bool
   return !/^(?:[0:]*:0{0,3}1|[0:]*:ffff:(?:127\.\d+\.\d+\.\d+|7f[0-9a-f]{2}:[0-9a-f]{1,4}))$/i.test(address);
 }
 
-/** Whether everyone who reaches the main listener from another machine is the kubeconfig's user. */
+/** Whether callers from other machines act as the kubeconfig's user without authentication. */
 export function isOpenToOthers(options: AuthenticationOptions & ListenerOptions): boolean {
   return isBeyondLoopback(options) && methodsOn(options).length === 0;
 }
 
 /**
- * Options that give the kubeconfig's user to the network: listening beyond loopback without asking clients who they are, unless
- * that is said to be meant, or with secrets that pass over the network in the clear, which cannot be meant.
+ * Rejects options that expose the kubeconfig's user to the network. Listening beyond loopback without authentication has to be allowed
+ * explicitly. Callers' secrets that cross the network unencrypted are never allowed.
  */
 function problems(options: ExposureOptions): string[] {
   if (!isBeyondLoopback(options)) return [];
@@ -48,14 +48,14 @@ function problems(options: ExposureOptions): string[] {
   if (isOpenToOthers(options) && !insecureAllowUnauthenticated) {
     const ways = authenticationMethods.map(({ flag }) => flag).join(', ');
     found.push(
-      `${where}, and everyone there would be the kubeconfig's user; ask clients who they are (${ways}), ` +
+      `${where}, and everyone there would act as the kubeconfig's user; authenticate callers (${ways}), ` +
         'listen on 127.0.0.1 or --unix-socket, or accept it with --insecure-allow-unauthenticated',
     );
   }
   const secrets = methods.filter(({ sendsSecret }) => sendsSecret).map(({ flag }) => flag);
   if (secrets.length > 0 && tlsCertFile === '') {
     found.push(
-      `${where}, and the tokens of ${secrets.join(', ')} would pass there unencrypted; ` +
+      `${where}, and the tokens of ${secrets.join(', ')} would cross the network unencrypted; ` +
         'set --tls-cert-file and --tls-private-key-file, or listen on 127.0.0.1 or --unix-socket',
     );
   }

@@ -22,5 +22,5 @@ const options = defineOptions('General', {
   },
 });
 
-/** The configuration itself. */
+/** The options about the options: the file, the help and the version. */
 export const general = { options };

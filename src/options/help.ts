@@ -41,7 +41,7 @@ const kubectlText =
   '-v=6 and higher is --log-level=debug, unless --log-level is set. These are ignored, with one line in the log: ' +
   `${ignoredFlags.join(', ')}. They exist on the command line only.`;
 
-/** The text of --help: every option with its default, in groups, lines of at most 80 columns. */
+/** The text of --help: every option with its default, in groups, in lines of at most 80 columns. */
 export function formatHelp(): string {
   const groups = new Map<OptionGroup, string[]>();
   for (const [flag, key] of optionKeys) {

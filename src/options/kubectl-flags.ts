@@ -1,15 +1,15 @@
-/** How a flag is written: `--name VALUE`, or as a switch. */
+/** How a flag is written: as `--name VALUE`, or as a switch. */
 interface KubectlFlag {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
 }
 
-/** kubectl's verbosity, by its name. */
+/** The name of kubectl's verbosity flag. */
 export const verbosity = 'v';
 
 /**
- * The global flags of kubectl (`kubectl options` of 1.32, and --kuberc of 1.33) that are no options here: a command line of kubectl works
- * unchanged. Only the verbosity has a meaning for a proxy that keeps running.
+ * The global flags of kubectl (`kubectl options` of 1.32, and --kuberc of 1.33) that are not options here. They are accepted so that a
+ * kubectl command line works unchanged. Only the verbosity has a meaning for a long-running proxy.
  */
 export const kubectlFlags: ReadonlyMap<string, KubectlFlag> = new Map<string, KubectlFlag>([
   [verbosity, { type: 'string', short: 'v' }],
@@ -25,10 +25,13 @@ export const kubectlFlags: ReadonlyMap<string, KubectlFlag> = new Map<string, Ku
   ['warnings-as-errors', { type: 'boolean' }],
 ]);
 
-/** From this verbosity on, kubectl logs each request. */
+/** kubectl logs each request from this verbosity on. */
 const requestsLogged = 6;
 
-/** The log level for a `-v`: debug from 6 up, else undefined for the default. A problem that begins with `where` if it is not a number. */
+/**
+ * The log level for a `-v`: debug from 6 up, otherwise undefined, which means the default. If the value is not a number, returns a problem
+ * that begins with `where`.
+ */
 export function logLevelOf(
   text: string,
   where: string,

@@ -19,5 +19,5 @@ const options = defineOptions('Logging', {
   },
 });
 
-/** The program's log. */
+/** The options of the program's log. */
 export const logging = { options };

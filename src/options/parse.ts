@@ -7,7 +7,7 @@ import { readEnvironment } from './environment.js';
 import type { Setting, Source } from './setting.js';
 import { definitionOf, type OptionKey, type Options, optionKeys, optionOwners } from './table.js';
 
-/** Where options come from. `argv` has no program name in it; `readFile` reads the file of --config. */
+/** The sources of the options. `argv` does not include the program's name. `readFile` reads the file of --config. */
 export interface OptionSources {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -15,14 +15,14 @@ export interface OptionSources {
 }
 
 /**
- * The options from flags, else environment, else the file of --config, else defaults, and all problems, one line
- * each. Never throws: what cannot be read is its default, so that a caller can look for more problems with the rest. With
- * --help or --version there are none, for nothing else matters then.
+ * Returns the options, and all problems, one line each. A flag wins over the environment, the environment over the file of --config, and
+ * the file over the default. Never throws: an option that cannot be parsed gets its default, so that the caller can look for more problems.
+ * With --help or --version no problems are returned, because nothing else matters then.
  */
 export function parseOptions({ argv, env, readFile = file => readFileSync(file, 'utf8') }: OptionSources): {
   readonly options: Options;
   readonly problems: readonly string[];
-  /** Flags of kubectl that mean nothing here, with their dashes. */
+  /** The flags of kubectl that are ignored, with their dashes. */
   readonly ignored: readonly string[];
 } {
   const flags = parseCommandLine(argv);

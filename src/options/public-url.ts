@@ -9,5 +9,5 @@ const options = defineOptions('Listening', {
   },
 });
 
-/** How clients reach the main listener. */
+/** The URL at which clients reach the main listener. */
 export const publicUrl = { options };

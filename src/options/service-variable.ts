@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 
 /**
- * How the names end of the variables that the kubelet's `envvars.FromServices` sets for one Service; they begin with the Service's name in
- * capitals with underscores. First the two of Kubernetes, then those of Docker's links, where `PORT` is the first port.
+ * The names of the variables that the kubelet's `envvars.FromServices` sets for one Service, by how they end. They begin with the Service's
+ * name in capitals with underscores. The first two kinds are those of Kubernetes. The others are those of Docker's links, where `PORT` is
+ * the first port.
  */
 const shapes: readonly (readonly [name: RegExp, isValue: (value: string) => boolean])[] = [
   [/_SERVICE_HOST$/, isAddress],
@@ -15,8 +16,9 @@ const shapes: readonly (readonly [name: RegExp, isValue: (value: string) => bool
 ];
 
 /**
- * Whether a variable is one that the kubelet writes into every container for a Service of the Pod's namespace, by its name and its
- * value: `KUBE_API_PROXY_ADMIN_PORT=tcp://10.0.0.1:80` is one for the Service kube-api-proxy-admin, `…=8002` is not.
+ * Whether a variable, by its name and value, is one that the kubelet sets in every container for a Service of the Pod's namespace. For
+ * example, `KUBE_API_PROXY_ADMIN_PORT=tcp://10.0.0.1:80` is for a Service kube-api-proxy-admin, but `KUBE_API_PROXY_ADMIN_PORT=8002` is
+ * not.
  */
 export function isServiceVariable(name: string, value: string): boolean {
   return shapes.some(([shape, isValue]) => shape.test(name) && isValue(value));
@@ -30,7 +32,7 @@ function isPort(value: string): boolean {
   return /^\d{1,5}$/.test(value);
 }
 
-/** `tcp://10.0.0.1:80`; an IPv6 address is in brackets, though older kubelets wrote it without. */
+/** A value such as `tcp://10.0.0.1:80`. An IPv6 address is in brackets, but older kubelets wrote it without. */
 function isLink(value: string): boolean {
   const [, address = ''] = /^(?:tcp|udp|sctp):\/\/(.+):\d{1,5}$/.exec(value) ?? [];
   return isAddress(address.replace(/^\[(.*)\]$/, '$1'));

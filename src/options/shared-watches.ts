@@ -19,7 +19,7 @@ const options = defineOptions('API server', {
   },
 });
 
-/** Watches that several clients share. */
+/** The options of watches that several clients share. */
 export const sharedWatches = { options, problems };
 
 /** Less would not hold what comes in one read, and no client could follow. */

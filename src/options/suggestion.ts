@@ -1,4 +1,4 @@
-/** The known name that is nearest to `name` by edits, when it is near enough to have been meant. */
+/** The known name with the fewest edits from `name`, if it is close enough to have been meant. */
 export function suggest(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
@@ -9,7 +9,7 @@ export function suggest(name: string, known: Iterable<string>): string | undefin
   return nearest;
 }
 
-/** Damerau-Levenshtein distance (optimal string alignment): a swap of two letters is one edit. */
+/** Damerau-Levenshtein distance (optimal string alignment): swapping two letters is one edit. */
 function editDistance(from: string, to: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);

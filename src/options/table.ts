@@ -18,7 +18,7 @@ import { processes } from './processes.js';
 import { publicUrl } from './public-url.js';
 import { sharedWatches } from './shared-watches.js';
 
-/** Whoever has options. Within a group of --help their options stand in this order. */
+/** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
   tls,
@@ -42,8 +42,8 @@ export const optionOwners = [
 ] as const;
 
 /**
- * Every option, group by group. The key is the field of `Options`; the flag is the key in kebab-case, the environment variable is
- * KUBE_API_PROXY_ and the flag in capitals. Names, letters, defaults and meanings are those of kubectl 1.32.
+ * Every option, group by group. The key is the field of `Options`. The flag is the key in kebab-case. The environment variable is
+ * KUBE_API_PROXY_ and the flag in capitals. Options that kubectl 1.32 has too have the same names, letters, defaults and meanings.
  */
 export const optionTable = byGroup(mergeOptions(optionOwners));
 
@@ -53,22 +53,22 @@ type OptionTable = typeof optionTable;
 export type OptionKey = keyof OptionTable;
 
 /**
- * The value of every option. Durations are milliseconds, prefixes have both slashes, texts that were not set are
- * empty; the regular expressions are their sources, known to compile.
+ * The value of every option. Durations are milliseconds. Prefixes have both slashes. Strings that were not set are empty. Regular
+ * expressions are their sources, which are known to compile.
  */
 export type Options = OptionValues<OptionTable>;
 
-/** The option's name on the command line without its dashes, and in the configuration file. */
+/** The option's name on the command line, without its dashes, and in the configuration file. */
 export function flagName(key: OptionKey): string {
   return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 }
 
-/** Every option's key by its flag name, in the table's order. */
+/** The key of every option by its flag name, in the table's order. */
 export const optionKeys: ReadonlyMap<string, OptionKey> = new Map(
   (Object.keys(optionTable) as OptionKey[]).map(key => [flagName(key), key]),
 );
 
-/** The option's definition, whatever its value's type. */
+/** The definition of an option, for any type of value. */
 export function definitionOf(key: OptionKey): OptionDefinition<Options[OptionKey]> {
   return optionTable[key];
 }

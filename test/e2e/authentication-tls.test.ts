@@ -155,6 +155,6 @@ describe('tokens of callers', () => {
       ],
     ]);
     assert.equal(code, 1);
-    assert.match(stderr, /the tokens of --token-auth-file would pass there unencrypted/);
+    assert.match(stderr, /the tokens of --token-auth-file would cross the network unencrypted/);
   });
 });

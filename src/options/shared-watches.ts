@@ -22,7 +22,7 @@ const options = defineOptions('API server', {
 /** The options of watches that several clients share. */
 export const sharedWatches = { options, problems };
 
-/** Less would not hold what comes in one read, and no client could follow. */
+/** In bytes. A smaller buffer could not hold what arrives in one read, and no client could keep up. */
 const smallestBuffer = 1024 * 1024;
 
 function problems({ shareWatchesBuffer }: OptionValues<typeof options>): string[] {

@@ -12,50 +12,53 @@ import { flushHead } from './flush-head.js';
 import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 
 /**
- * Bytes of an answer that wait for its client before its upstream connection waits too. At Node's own mark of 16 KB every
- * TLS record stopped the parser, and a 2.9 MB list took twice the CPU time.
+ * If so many bytes of an answer wait for the client, the upstream connection is paused. At Node's own mark of 16 KB every TLS record
+ * stopped the parser, and a 2.9 MB list took twice the CPU time.
  */
 const maxBuffered = 256 * 1024;
-/** At most so many bytes wait for the end of a turn of the event loop. With 64 KB a 2.9 MB list took 6 to 20 % more CPU time, with 16 KB 12 %. */
+/**
+ * At most so many bytes wait for the end of a turn of the event loop. Compared with this size, a 2.9 MB list took 6 to 20 % more CPU time
+ * with 64 KB, and 12 % more with 16 KB.
+ */
 const batch = 32 * 1024;
 
-/** What it needs of the request that is answered. */
+/** What the writer needs of the request that is answered. */
 export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record'> & HeadRequest;
 
-/** The request that a writer answers. */
+/** The request that the writer answers. */
 export interface WriterOwner {
-  /** Whether the client should leave its connection behind this answer. */
+  /** Whether the client's connection should close after this answer. */
   readonly endsConnection: boolean;
-  /** The answer is over, whole or not. */
+  /** The answer is over, complete or not. */
   onOver(): void;
 }
 
 /**
- * Writes a response to its client: bytes go from the parser to the client's socket without a stream in between. What the client does not
- * take in time makes the round trip wait.
+ * Writes a response to its client. Bytes go from the parser to the client's socket without a stream in between. While the client does not
+ * read fast enough, the round trip is paused.
  */
 export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   readonly #request: AnsweredRequest;
   readonly #response: ServerResponse;
   readonly #http2: Http2Response | undefined;
   readonly #owner: WriterOwner;
-  /** What is paused while the client does not read. */
+  /** The round trip to pause while the client does not read. */
   #trip: RoundTrip | undefined;
   /**
-   * Where the parts of a long-running answer go at once, framed as Node would frame them but in one piece: a watch event cost a third
-   * more in four.
+   * The socket to which the parts of a long-running answer are written at once. Each part is framed as Node would frame it, but written in
+   * one piece: a watch event cost a third more in four pieces.
    */
   #events: Socket | undefined;
-  /** Whether the client has been slow to take them. */
+  /** Whether the client is slow to read these parts. */
   #eventsWait = false;
-  /** The last part of the body so far: written when it is known whether there is more. */
+  /** The last part of the body so far. It is written when it is known whether more follows. */
   #chunk: Buffer | undefined;
-  /** Whether what is written waits for the end of this turn of the event loop. */
+  /** Whether written bytes wait for the end of this turn of the event loop. */
   #corked = false;
   /** Whether a part of the body has been written. */
   #streaming = false;
   #turnEnds = false;
-  /** Whether the API server waits for the client. */
+  /** Whether the round trip is paused. */
   #paused = false;
   /** Whether the client can distinguish a complete answer from one that broke off. */
   #delimited = true;
@@ -68,7 +71,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     this.#owner = owner;
   }
 
-  /** Where the response comes from. */
+  /** Sets the round trip that the response comes from. */
   follow(trip: RoundTrip): void {
     this.#trip = trip;
   }
@@ -81,7 +84,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     return this.#chunk !== undefined || this.#response.writableLength > 0;
   }
 
-  /** Throws if the head is invalid in HTTP/1.1. Fastify keeps the reply until then. */
+  /** Throws if the head is not valid HTTP/1.1. Until then Fastify still has the reply, so that an error can be answered. */
   head(statusCode: number, statusMessage: string, rawHeaders: string[]): BodySink {
     if (this.#over) return this;
     const response = this.#response;
@@ -101,7 +104,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   }
 
   data(chunk: BorrowedBytes): void {
-    // Bytes that are corked or wait here have to leave first.
+    // // Bytes that are corked or held back must be sent first.
     if (this.#events !== undefined && !this.#corked && this.#chunk === undefined) {
       const framed = chunk.toChunk();
       if (framed !== undefined) {
@@ -141,7 +144,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     this.#chunk = undefined;
   }
 
-  /** Answers with a Status while that is possible, else lets the client see that the answer is cut. */
+  /** Answers with a Status if the answer has not begun. Otherwise it cuts the answer so that the client notices. */
   error(error: Error): void {
     if (this.#over) return;
     const { reply, record } = this.#request;
@@ -151,19 +154,19 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
       reply.send(error);
       return;
     }
-    // Send what has arrived first, above all the head.
+    // // First send what has come so far, above all the head.
     this.idle();
     this.#flush();
     this.close();
     record.failure = error;
-    // Bytes wait for this client, and it may never read them.
+    // // A lagging client has unread bytes, and may never read them.
     const isStuck = error instanceof LaggingError;
     if (this.#http2 === undefined) cut(reply.raw.req.socket, { isDelimited: this.#delimited && !isStuck });
     else if (isStuck) this.#http2.drop();
     else this.#http2.cut();
   }
 
-  /** Ends the answer as the API server ends a watch, with its last chunk; with this error if it has not begun. */
+  /** Ends the answer as the API server ends a watch: with its last chunk. An answer that has not begun becomes this error. */
   endEarly(error: Error): void {
     if (this.#over) return;
     if (!this.#response.headersSent) {
@@ -174,7 +177,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     this.#response.end();
   }
 
-  /** Takes nothing more: the client has gone. */
+  /** Writes nothing more. It is also called when the client has gone. */
   close(): void {
     this.#over = true;
     this.#events = undefined;
@@ -182,8 +185,8 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   }
 
   /**
-   * What to cork: over HTTP/1.1 the socket, not the response. Node 22 and 24 send the last chunk (`0`) of a corked response before the
-   * bytes that wait, and these become the beginning of the connection's next answer. They also send every part in five writes.
+   * The object to cork: for HTTP/1.1 the socket, not the response. Node 22 and 24 send the last chunk (`0`) of a corked response before the
+   * waiting bytes, so these become the beginning of the next answer on the connection. They also write every part in five pieces.
    */
   get #writer(): Pick<Socket, 'cork' | 'uncork'> | null {
     return this.#http2 === undefined ? this.#response.socket : this.#response;
@@ -199,14 +202,17 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     else this.#endTurn();
   }
 
-  /** A plain head leaves together with its first bytes of body, and what comes in one turn of the event loop leaves together. */
+  /**
+   * Sends at the end of this turn of the event loop. So a plain head is sent together with the first bytes of its body, and all bytes of
+   * one turn together.
+   */
   #endTurn(): void {
     if (this.#turnEnds) return;
     this.#turnEnds = true;
     setImmediate(onTurnEnd, this);
   }
 
-  /** The turn of the event loop in which something came is over. */
+  /** Called at the end of the turn of the event loop. */
   onTurnEnd(): void {
     this.#turnEnds = false;
     if (!this.#over) this.#flush();

@@ -4,31 +4,28 @@ import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import type { RequestContext } from '../request/context.js';
 import { type PrefixedRequest, relocate } from './location.js';
 
-/** What a request to the API server gets besides the client's own headers. */
+/** Header fields for the API server, besides the client's own. */
 export interface Additions {
   /** Value of the Host header. */
   readonly host: string;
   /** Value of the Authorization header for a request that has none. */
   readonly authorization: string | undefined;
   /**
-   * Whether the client's own credentials were for this program: none of them goes on, neither an Authorization header of any scheme
-   * nor a bearer token among WebSocket subprotocols.
+   * Whether the client's own credentials are meant for this proxy. Then none of them is sent on: neither an Authorization header of any
+   * scheme nor a bearer token among WebSocket subprotocols.
    */
   readonly dropsCredentials: boolean;
-  /** Flat list of Impersonate-* fields. */
+  /** Flat list of Impersonate-* fields: name, value, name, value, … */
   readonly impersonation: readonly string[];
   /** Value of the X-Request-Id header for a request that has none. */
   readonly requestId: string;
-  /** Value of the Audit-ID header, whatever the client sends; undefined leaves that to the client. */
+  /** Value of the Audit-ID header, which replaces the client's. If undefined, the client's header is sent on. */
   readonly auditId: string | undefined;
   /** The client's address, for X-Forwarded-For; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
 }
 
-/**
- * RFC 9110, section 7.6.1, and net/http/httputil's list. `Expect` is between the client and this program, which
- * answers it.
- */
+/** The list of RFC 9110, section 7.6.1, and that of net/http/httputil. `Expect` is between the client and this proxy, which answers it. */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'expect',
@@ -44,10 +41,10 @@ const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The headers of a request on its way upstream, for plain requests and upgrades alike: hop-by-hop fields and those that
- * `Connection` names are taken off first, then ours are put on, so that a client can strip nothing of ours. A client's own
- * Authorization wins over the configured one, as in client-go's round trippers, unless it was for this program. Content-Length
- * is left out: only the sender of the body adds it, so that no length goes upstream without its body.
+ * Returns the headers of a request to the API server, for plain requests and upgrades. Hop-by-hop fields and the fields that `Connection`
+ * names are removed first, and the proxy's own fields are added after that, so that a client cannot remove these. The client's own
+ * Authorization takes precedence over the configured one, as in client-go's round trippers, unless it is meant for this proxy.
+ * Content-Length is left out: only the sender of the body adds it, so that no length is sent without its body.
  */
 export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): string[] {
   const named = namedByConnection(rawHeaders);
@@ -91,10 +88,13 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
   return headers;
 }
 
-/** What the headers of a response depend on. */
+/** The request properties that decide which header fields a response gets. */
 export type HeadRequest = PrefixedRequest & Pick<RequestContext, 'answerHeaders'>;
 
-/** The headers of a response as its client gets it, on either leg: those of the API server and those that the guards have added. */
+/**
+ * Returns the headers of a response for the client, for plain requests and upgrades: those of the API server, and those that the guards
+ * have added.
+ */
 export function responseHeaders(rawHeaders: RawHeaders, request: HeadRequest): string[] {
   const headers = inboundHeaders(rawHeaders);
   relocate(headers, request);
@@ -103,15 +103,15 @@ export function responseHeaders(rawHeaders: RawHeaders, request: HeadRequest): s
 }
 
 /**
- * The headers of a response on its way to the client: everything but hop-by-hop fields, those that `Connection` names, and
- * those that give browsers permissions.
+ * Removes the header fields that must not reach the client: hop-by-hop fields, fields that `Connection` names, and fields that give
+ * browsers permissions.
  */
 export function inboundHeaders(rawHeaders: RawHeaders): string[] {
   const named = namedByConnection(rawHeaders);
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
-    // Trailer announces what comes after the body, and that goes on to the client as well.
+    // // Trailer announces fields after the body, which are sent on to the client too.
     if ((endsHere(key) && key !== 'trailer') || named?.has(key)) continue;
     headers.push(rawHeaders[index] as string, rawHeaders[index + 1] as string);
   }
@@ -120,8 +120,8 @@ export function inboundHeaders(rawHeaders: RawHeaders): string[] {
 
 /**
  * Whether a field of an answer is removed. `Access-Control-*` of the API server, or of a program behind a proxy subresource, is meant for
- * browsers that bring their own credential; here they would use this program's. `Service-Worker-Allowed` would let such a program choose the
- * paths of this origin that its service worker answers.
+ * browsers that send their own credential; here they would use that of this proxy. With `Service-Worker-Allowed` such a program could
+ * choose the paths of this origin for which its service worker answers.
  */
 function endsHere(key: string): boolean {
   return hopByHop.has(key) || key.startsWith('access-control-') || key === 'service-worker-allowed';
@@ -136,13 +136,16 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     if (value === 'keep-alive' || value === 'close') continue;
     named ??= new Set();
     for (const token of value.split(',')) if (token !== '') named.add(token.trim().toLowerCase());
-    // Content-Length frames the body: naming it in Connection must not remove it.
+    // // Content-Length frames the body, so it stays even if Connection names it.
     named.delete('content-length');
   }
   return named;
 }
 
-/** Node refuses to send a Trailer field without chunked framing; without that it would mean nothing (RFC 9110, section 6.6.2). */
+/**
+ * Node refuses to send a Trailer field without chunked framing. Without chunks the field has no meaning (RFC 9110, section 6.6.2), so it is
+ * removed.
+ */
 export function withPossibleTrailer(
   statusCode: number,
   headers: string[],
@@ -156,7 +159,7 @@ export function withPossibleTrailer(
   return headers;
 }
 
-/** Trailers for the client, in the form that Node takes; fields that are removed from a head are removed here, too. */
+/** Trailers for the client, in the form that Node accepts. Fields that are removed from a head are removed here too. */
 export function trailerFields(trailers: readonly string[]): [string, string][] {
   const fields: [string, string][] = [];
   for (let index = 0; index + 1 < trailers.length; index += 2) {

@@ -1,12 +1,12 @@
 import type { RequestContext } from '../request/context.js';
 
-/** What decides whether a redirect gets the prefix. */
+/** The parts of a request that decide whether a redirect gets the prefix. */
 export type PrefixedRequest = Pick<RequestContext, 'mount' | 'prefix' | 'cluster' | 'endpoint'>;
 
 /**
- * Puts the prefix of a context before the paths of redirects that stay on its API server, in place of the path of the server's URL. A path
- * beside that of the server's URL becomes a whole URL, since here it would lead to the current cluster. Others stay as they are: paths
- * that are relative to the request's own, and other servers.
+ * Changes redirects that stay on the API server of a context: the context's prefix replaces the path of the server's URL. A redirect to
+ * another path on that server becomes a full URL, since here it would lead to the current cluster. Paths relative to the request's own
+ * path, and redirects to other servers, stay as they are.
  *
  * @param headers Name, value, name, value, …; changed in place.
  */
@@ -26,7 +26,7 @@ export function relocate(headers: string[], { mount, prefix, cluster, endpoint }
 
 type ServerAddress = PrefixedRequest['endpoint']['config']['server'];
 
-/** The path, and what follows it, below the path of the server's URL; undefined for what does not stay there. */
+/** Returns the path below the server URL's path, with its query and fragment; undefined if it is not below it. */
 function pathBelow(server: ServerAddress, path: string): string | undefined {
   if (!path.startsWith(server.path)) return undefined;
   const rest = path.slice(server.path.length);
@@ -35,7 +35,7 @@ function pathBelow(server: ServerAddress, path: string): string | undefined {
   return /^[?#]/.test(rest) ? `/${rest}` : undefined;
 }
 
-/** The path as the location has it, if that is on this server; else undefined. */
+/** Returns the path as it is in the location, if it is on this server; otherwise undefined. */
 function pathOn(server: ServerAddress, location: string): string | undefined {
   if (location.startsWith('/') && !/^\/[/\\]/.test(location)) return location;
   const authority = /^([a-z][a-z0-9+.-]*:)?\/\/[^/?#\\]*/i.exec(location);

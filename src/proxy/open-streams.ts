@@ -1,28 +1,28 @@
 import type { Cluster } from '../clusters/cluster.js';
 
-/** Something that stays open for as long as both sides like: a watch, a followed log, an upgraded connection. */
+/** An exchange that both sides may keep open: a watch, a followed log, an upgraded connection. */
 export interface OpenStream {
-  /** Ends it as its protocol ends, as if the API server had ended it. */
+  /** Ends it as its protocol does, as if the API server had ended it. */
   end(): void;
   /** Cuts it off. */
   destroy(): void;
-  /** The cluster that it goes to, if it is a connection that was switched to another protocol. */
+  /** The cluster of an upgraded connection; undefined for other streams. */
   readonly upgradedTo: Cluster | undefined;
 }
 
-/** Every open long-running request and upgrade, so that a shutdown can end them. */
+/** All open long-running requests and upgrades, so that a shutdown can end them. */
 export class OpenStreams {
   readonly #streams = new Set<OpenStream>();
   #ending = false;
 
-  /** Whether they have been asked to end. Every connection of a client closes from then on. */
+  /** Whether the streams have been asked to end. From then on, the connections of clients close after their answer. */
   get ending(): boolean {
     return this.#ending;
   }
 
   add(stream: OpenStream): void {
     this.#streams.add(stream);
-    // A connection that is still in use can bring one after all others were asked to end.
+    // // A connection that is still open can begin a stream after all others were asked to end.
     if (this.#ending) setImmediate(() => stream.end());
   }
 
@@ -30,7 +30,7 @@ export class OpenStreams {
     this.#streams.delete(stream);
   }
 
-  /** How many connections to a cluster were switched to another protocol. */
+  /** The number of upgraded connections to a cluster. */
   upgradedTo(cluster: Cluster): number {
     let count = 0;
     for (const { upgradedTo } of this.#streams) if (upgradedTo === cluster) count += 1;

@@ -7,30 +7,33 @@ import type { RequestContext } from '../request/context.js';
 import { outboundHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 
-/** What all requests to the API server have in common. */
+/** What all requests to the API server need. */
 export interface ProxyContext {
   readonly openStreams: OpenStreams;
-  /** Whether callers are authenticated: every request then acts as its caller, and none of their credentials goes upstream. */
+  /**
+   * Whether callers are authenticated. If so, every request acts as its caller, and the caller's credential is never sent to the API
+   * server.
+   */
   readonly authenticates: boolean;
-  /** Judges a request again if its endpoint was replaced by this one while it waited; throws if it must not be sent there. */
+  /** Judges a request again if its endpoint was replaced while it waited. Throws if the request must not be sent to the new endpoint. */
   readonly judgeAgain: (request: RequestContext, endpoint: Endpoint) => void;
-  /** Milliseconds that a request may take that is not long-running; 0 for no limit. */
+  /** The longest duration of a request that is not long-running, in milliseconds; 0 for no limit. */
   readonly requestTimeout: number;
   readonly traffic: TrafficMetrics;
   /** TCP keep-alive period of upgraded connections in milliseconds. */
   readonly keepAlive: number;
-  /** Milliseconds that a client's bytes may wait for the API server to read them, while nothing else passes. */
+  /** How long a client's bytes may wait for the API server to read them while nothing else is transferred, in milliseconds. */
   readonly patience: number;
 }
 
-/** What is sent upstream for one client request, besides its body. */
+/** The request that is sent to the API server for a client's request, without its body. */
 export interface OutboundRequest {
   readonly path: string;
   /** Name, value, name, value, … */
   readonly headers: string[];
 }
 
-/** The request as the API server gets it, on either leg; throws a StatusError for one that must not be sent. */
+/** Returns the request for the API server, for plain requests and upgrades. Throws a StatusError if it must not be sent. */
 export function outboundRequest(
   { authenticates, judgeAgain }: ProxyContext,
   request: RequestContext,
@@ -38,8 +41,8 @@ export function outboundRequest(
 ): OutboundRequest {
   const { mount, target, raw, record, caller } = request;
   if (endpoint !== request.endpoint) judgeAgain(request, endpoint);
-  // It would act as the proxy itself, which may impersonate anybody.
-  if (authenticates && caller === undefined) throw new StatusError(500, 'nobody has asked who the caller is');
+  // // It would act as the proxy itself, which may be allowed to impersonate anyone.
+  if (authenticates && caller === undefined) throw new StatusError(500, 'the caller was not authenticated');
   const headers = outboundHeaders(raw.rawHeaders, {
     host,
     authorization: credential.authorization,
@@ -53,7 +56,7 @@ export function outboundRequest(
   return { path: mount.appendsServerPath ? serverPath + target.raw : target.raw, headers };
 }
 
-/** Whether it is the client's own credential that goes upstream, so that a 401 says nothing of ours. */
+/** Whether the client's own credential is sent to the API server. Then a 401 says nothing about the proxy's credential. */
 export function bringsAuthorization(
   { authenticates }: Pick<ProxyContext, 'authenticates'>,
   { raw }: Pick<RequestContext, 'raw'>,

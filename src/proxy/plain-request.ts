@@ -15,10 +15,7 @@ import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbo
 import { RequestBody } from './request-body.js';
 import { isWatch, watchToShare } from './watch-to-share.js';
 
-/**
- * One plain request: what is sent for it, and how long it lives. Its client, the request timeout and the program's shutdown may each end
- * it before its answer does.
- */
+/** One plain request, and its lifetime. The client, the request timeout or a shutdown may end it before its answer is complete. */
 export class PlainRequest implements WatchingRequest<Session>, OpenStream, WriterOwner {
   readonly upgradedTo = undefined;
   readonly hasBody: boolean;
@@ -41,7 +38,7 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
     this.#writer = new ClientWriter(client, this);
   }
 
-  /** Sends the request upstream; everything that follows ends on the reply. */
+  /** Sends the request to the API server. Every result and error goes to the reply. */
   start(): void {
     const { record, cluster } = this.#client;
     if (record.longRunning) this.#context.openStreams.add(this);
@@ -85,13 +82,16 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
     return watchToShare(this.#context, this.#client, session);
   }
 
-  /** A watch or a log, which the API server itself writes. The answer of a program behind it goes on byte for byte, over HTTP/1.1. */
+  /**
+   * Whether the request may share a connection: a watch or a log, which the API server itself answers. Answers of programs behind the API
+   * server are passed on byte for byte, over HTTP/1.1.
+   */
   #mayShare(): boolean {
     const { verb, subresource } = this.#client.record.info;
     return (verb === 'watch' || subresource === 'log') && this.#request.method === 'GET' && !this.hasBody;
   }
 
-  /** Whether the answer has no end of its own, and may be silent for long. */
+  /** Whether the answer goes on without end, and may be silent for long. */
   #isEndless(): boolean {
     const { info } = this.#client.record;
     if (info.verb === 'watch') return true;
@@ -99,8 +99,8 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
   }
 
   /**
-   * Ends a watch at once when its client closes its side (FIN). The client has most likely left, and only a write could show that, which
-   * may be minutes away. In net/http, and so in kubectl proxy, a FIN cancels every request (`connReader.handleReadError`).
+   * Ends a watch at once when its client closes its side (FIN). Most likely the client has left. Only a write could show that, and the next
+   * write may be minutes away. In net/http, and so in kubectl proxy, a FIN cancels every request (`connReader.handleReadError`).
    */
   #endWithClient(): void {
     const { socket } = this.#request;
@@ -127,7 +127,10 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
     this.#request.socket.off('end', this.#onClientEnd);
   }
 
-  /** It runs until the client has its answer: one that does not read would count as a request in flight for ever. */
+  /**
+   * Starts the timeout, which runs until the client has its answer. Otherwise a client that does not read would count as a request in
+   * flight forever.
+   */
   #startTimer(): void {
     this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
   }

@@ -4,9 +4,11 @@ import { fieldValue } from '../http/header-fields.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { OutgoingBody } from '../transport/round-trip.js';
 
-/** A client's request body on its way upstream: as long as its Content-Length says, else in chunks (RFC 9112, section 7.1). */
+/**
+ * The body of a client's request on its way to the API server: with the client's Content-Length, or else in chunks (RFC 9112, section 7.1).
+ */
 export class RequestBody implements OutgoingBody {
-  /** The field with its length or coding: name, value. */
+  /** The header field for the length or the coding: name, value. */
   readonly framing: readonly [string, string];
   readonly #isChunked: boolean;
   readonly #request: IncomingMessage;
@@ -15,7 +17,7 @@ export class RequestBody implements OutgoingBody {
   #stall: StallTimer | undefined;
   #onSent: () => void = () => {};
 
-  /** @param patience Milliseconds that the API server may read nothing of it, while no answer comes either. */
+  /** @param patience How long the API server may read nothing of the body while no answer comes either, in milliseconds. */
   constructor(request: IncomingMessage, patience: number) {
     this.#request = request;
     this.#patience = patience;
@@ -32,7 +34,7 @@ export class RequestBody implements OutgoingBody {
     this.#request.on('data', this.#onData).on('end', this.#onEnd);
   }
 
-  /** Reads the rest of it and drops it: the client may read its answer only after it has sent everything. */
+  /** Reads the rest of the body and drops it, because the client may read its answer only after it has sent everything. */
   stop(): void {
     this.#leave();
     this.#request.resume();
@@ -58,7 +60,10 @@ export class RequestBody implements OutgoingBody {
     if (!goesOn) this.#wait();
   };
 
-  /** While a client's bytes are not read, nothing shows that it has left. */
+  /**
+   * Waits until the API server reads. While the client's bytes are not read, nothing shows whether the client has left, so the wait is
+   * limited.
+   */
   #wait(): void {
     this.#request.pause();
     this.#stall?.start();
@@ -71,7 +76,7 @@ export class RequestBody implements OutgoingBody {
 
   #onStall = (): void => {
     this.#socket?.destroy(
-      Object.assign(new Error('the API server takes nothing of the request'), { code: 'ETIMEDOUT' }),
+      Object.assign(new Error('the API server does not read the request'), { code: 'ETIMEDOUT' }),
     );
   };
 

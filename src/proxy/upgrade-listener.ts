@@ -5,24 +5,24 @@ import type { FastifyInstance } from 'fastify';
 import { keepSocket } from './upgrade.js';
 
 /**
- * Sends an upgrade request through the same hooks and routes as every other request. It gets an ordinary response, so that a rejection
- * can be written and ends the connection; its handler may take the socket over instead.
+ * Passes upgrade requests through the same hooks and routes as all other requests. Each gets an ordinary response, so that a rejection can
+ * be written and ends the connection. The handler may take over the socket instead.
  */
 export function listenForUpgrades(app: FastifyInstance): void {
   app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
     const socket = duplex as Socket;
-    // Node has taken its own listeners off; without one, a reset would end the process.
+    // // Node has removed its own listeners. Without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     try {
       response.assignSocket(socket);
     } catch {
-      // It was pipelined behind a request that has not been answered; no client of an upgrade does that.
+      // // The request was pipelined behind one that has not been answered yet. No upgrade client does that.
       socket.destroy();
       return;
     }
-    // Node has taken its own listener off, without which a large refusal would wait for ever.
+    // // Node has removed its own listener. Without one, a large rejection would wait forever.
     socket.on('drain', () => response.emit('drain'));
     response.once('finish', () => socket.destroySoon());
     keepSocket(request, socket, head);

@@ -19,10 +19,10 @@ import { responseHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
-/** So many bytes are stored of a client that sends before it has the 101; then its socket waits. */
+/** If a client sends more bytes than this before the 101, its socket is paused. */
 const maxEarlyBytes = 64 * 1024;
 
-/** The client's socket and what it sent behind its head. */
+/** The client's socket, and the bytes that followed its request head. */
 interface UpgradeSocket {
   readonly socket: Socket;
   readonly head: Buffer;
@@ -30,15 +30,15 @@ interface UpgradeSocket {
 
 const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
 
-/** Keeps what Node's `upgrade` event brings until the handler asks for it. */
+/** Keeps the socket of Node's `upgrade` event until the handler needs it. */
 export function keepSocket(request: IncomingMessage, socket: Socket, head: Buffer): void {
   sockets.set(request, { socket, head });
 }
 
 /**
- * One request with an Upgrade header (exec, attach, port-forward, WebSockets). It goes to the API server first. Only after the 101 it takes
- * the client's socket over, and copies bytes in both directions. Any other answer goes back as it is and ends the connection, so that
- * nothing that the client sends after it gets past the guards.
+ * One request with an Upgrade header (exec, attach, port-forward, WebSockets). It goes to the API server first. Only after a 101, this
+ * class takes over the client's socket and copies bytes in both directions. Any other answer is passed on unchanged and ends the
+ * connection, so that nothing that the client sends after it can bypass the guards.
  */
 export class Upgrade implements OpenStream, Attempt<Session> {
   readonly #context: ProxyContext;
@@ -68,14 +68,14 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     return this.#upstream === undefined ? undefined : this.#request.cluster;
   }
 
-  /** Sends the request upstream; everything that follows ends on the reply or on the two sockets. */
+  /** Sends the request to the API server. Every result and error goes to the reply or to the two sockets. */
   start(): void {
     const client = this.#client;
     this.#context.openStreams.add(this);
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
     client.once('close', () => this.#tearDown('client'));
-    // Only by reading it notices a client that leaves before there is an answer.
+    // // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly);
     this.#attempts.start();
   }
@@ -90,7 +90,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     const method = this.#request.raw.method as string;
     const asks = asksForUpgrade(this.#request.raw);
     if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', upgradeProtocol(this.#request.raw.rawHeaders));
-    // Without it, Node announces chunks for a POST, and the last chunk could be read as the first bytes of the new protocol.
+    // // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
     if (method !== 'GET') headers.push('Content-Length', '0');
     this.#giveUp = requestUpgrade(
       session.dial,
@@ -98,7 +98,14 @@ export class Upgrade implements OpenStream, Attempt<Session> {
       {
         onUpgrade: (answer, socket, head, reads) => {
           if (asks) this.#splice(answer, socket, head, reads);
-          else this.fail(new UpstreamError(502, 'protocol', 'the API server switched protocols unasked'));
+          else
+            this.fail(
+              new UpstreamError(
+                502,
+                'protocol',
+                'the API server switched protocols although it was not asked to',
+              ),
+            );
         },
         onResponse: answer => this.#answer(session, answer),
         onError: error => this.fail(toUpstreamError(error, session.host)),
@@ -111,7 +118,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#earlyBytes += chunk.length;
     if (this.#earlyBytes <= maxEarlyBytes) return;
     this.#client.pause();
-    // While a client's bytes are not read, nothing shows that it has left.
+    // // While the client's bytes are not read, nothing shows whether the client has left, so the wait is limited.
     this.#stall.start();
   };
 
@@ -154,7 +161,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
       this.#refuse(session, answer);
       return;
     }
-    // It may break off meanwhile; that matters only if it goes to the client.
+    // // The answer may break off meanwhile. That matters only if the client gets it.
     answer.on('error', () => {});
     renewal
       .then(next => {
@@ -176,17 +183,17 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     response.sendDate = false;
     response.shouldKeepAlive = false;
     try {
-      // Node treats a 101 that names no protocol as an ordinary answer.
+      // // For Node, a 101 without a protocol is an ordinary answer.
       if (statusCode === 101)
-        throw new UpstreamError(502, 'protocol', 'the API server answered 101 and named no protocol');
-      // Throws if the head is invalid in HTTP/1.1. Fastify must keep the reply until then.
+        throw new UpstreamError(502, 'protocol', 'the API server answered 101 without a protocol');
+      // // Throws if the head is not valid HTTP/1.1. Until then Fastify must have the reply, so that an error can be answered.
       response.writeHead(
         statusCode,
         answer.statusMessage,
         withPossibleTrailer(statusCode, headers, response),
       );
     } catch (error) {
-      // Node keeps the invalid status message, and would throw again.
+      // // Node has kept the invalid status message, and would throw again.
       response.statusMessage = '';
       this.fail(toUpstreamError(error as Error, session.host));
       this.#giveUp();
@@ -213,13 +220,13 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#request.reply.send(error);
   }
 
-  /** From now on, what the client sends goes to the other side, or is dropped. */
+  /** Stops waiting for an answer: from now on the client's bytes are relayed, or dropped. */
   #stopWaiting(): void {
     this.#stall.stop();
     this.#client.off('data', this.#keepEarly).resume();
   }
 
-  /** One side is gone: the other side gets what was on its way to it, and ends then. */
+  /** One side has closed. The other side gets the bytes that were on their way to it, and is closed then. */
   #tearDown(endedBy: EndReason): void {
     this.#request.record.endedBy ??= endedBy;
     this.#done = true;
@@ -230,7 +237,10 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#client.destroySoon();
   }
 
-  /** Answers an upgrade that has not begun. Its protocol has no end that a proxy could send, so one that has begun goes on until it is cut off. */
+  /**
+   * Answers an upgrade that has not begun. The proxy cannot end an upgraded protocol properly, so an upgrade that has begun continues until
+   * it is cut off.
+   */
   end(): void {
     if (this.#upstream !== undefined || this.#response.headersSent) return;
     this.fail(new StatusError(503, 'kube-api-proxy is shutting down'));

@@ -12,14 +12,14 @@ import { sharableWatch } from '../transport/shared-watches/sharable-watch.js';
 import type { WatchToShare } from '../transport/shared-watches/watch-to-share.js';
 import { outboundRequest, type ProxyContext } from './outbound-request.js';
 
-/** Whether a request is a watch of resources, and not of what a program behind a subresource calls so. */
+/** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
 export function isWatch({ raw, record: { info } }: Pick<RequestContext, 'raw' | 'record'>): boolean {
   return raw.method === 'GET' && info.verb === 'watch' && info.isResourceRequest && info.subresource === '';
 }
 
 /**
- * The watch of a client, for all who ask for the same as the same user; undefined if something about it may change the answer. Throws a
- * StatusError if the client may not send it.
+ * Returns the client's watch in a form that can be shared with clients that ask for the same as the same user. Returns undefined if
+ * something in the request may change the answer. Throws a StatusError if the client may not send it.
  */
 export function watchToShare(
   context: ProxyContext,
@@ -28,19 +28,19 @@ export function watchToShare(
 ): WatchToShare<Session> | undefined {
   const { mount, target, raw, caller, cluster, record } = request;
   const { authenticates } = context;
-  // The path and the review below belong to the server's path: another path may be another cluster.
+  // // The path and the access review below are for the server URL's path. Another path may lead to another cluster.
   if (!mount.appendsServerPath && session.serverPath !== '') return undefined;
   const rawHeaders = authenticates ? withoutField(raw.rawHeaders, 'authorization') : raw.rawHeaders;
   const watch = sharableWatch(target.query, rawHeaders);
   if (watch === undefined) return undefined;
-  // What every request must pass that is sent with this session.
+  // // Every request with this session must pass these checks.
   outboundRequest(context, request, session);
 
   const { query, version, bookmarks, timeout, accept, acceptEncoding } = watch;
   const impersonation = caller && impersonationOf(caller);
   const identity = identityOf(session);
   const isSame = (other: Session) => identityOf(other) === identity;
-  // What follows outlives the request, and keeps nothing else of it in memory.
+  // // The returned object outlives the request. It must keep nothing else of the request in memory.
   const { rawPath } = target;
   const { requestId } = record.origin;
   const attributes = attributesOf(request);
@@ -66,12 +66,14 @@ export function watchToShare(
   };
 }
 
-/** As short as it is, however long a client makes its query: keys are remembered for some time. */
+/** A key of fixed length, even if the query is long, because keys are remembered for some time. */
 function digest(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 }
 
-/** The fields of a shared watch: those of a client, as far as they say what is asked for, and none that says who is behind the proxy. */
+/**
+ * The header fields of a shared watch. They include the client's fields that say what it asks for, and none that says who the client is.
+ */
 function headersOf(
   { host, credential, impersonation: own }: Session,
   fields: {
@@ -90,7 +92,7 @@ function headersOf(
   return headers;
 }
 
-/** What the API server asks its authorizers about the watch (`ResourceAttributes` of authorization.k8s.io/v1). */
+/** The access review's attributes for the watch (`ResourceAttributes` of authorization.k8s.io/v1). */
 function attributesOf({ record: { info }, target }: RequestContext): object {
   const fieldSelector = queryValue(target.query, 'fieldSelector') ?? '';
   const labelSelector = queryValue(target.query, 'labelSelector') ?? '';

@@ -8,31 +8,36 @@ import type { RequestRecord } from '../observability/request-record.js';
 import type { Destination, Mount } from './mount.js';
 import { parseRequestTarget, type RequestTarget } from './request-target.js';
 
-/** What the rules get of a request to a path that is not below that of the server's URL: no rule can know what it is about. */
+/**
+ * The info for the guards if a request's path is not below the path of the server's URL: no guard can know what such a request is about.
+ */
 const unknown = parseRequestInfo('', '\\', '');
 
-/** One request on its way through the guards, plain or with an upgrade. */
+/** One request while the guards judge it, plain or with an upgrade. */
 export class RequestContext {
   readonly raw: IncomingMessage;
   readonly reply: FastifyReply;
   readonly mount: Mount;
-  /** For a request to an API server below its mount's prefix, for others as sent. */
+  /** The target without the mount's prefix, if the request goes to an API server; otherwise the target as sent. */
   readonly target: RequestTarget;
-  /** The whole target as sent. What strangers can see depends on nothing else: the rest tells whether its prefix names a context. */
+  /**
+   * The whole target as sent. Answers to unauthenticated callers depend on this alone, because `target` reveals whether the prefix names a
+   * context.
+   */
   readonly sent: RequestTarget;
-  /** What the request is about. Metrics and logs use it; a rule uses `judgedInfo`. */
+  /** What the request is about, for metrics and logs. Guards use `judgedInfo`. */
   readonly info: RequestInfo;
-  /** What the rules rely on: `info`, unless the path is not below the path of the server's URL. */
+  /** What guards rely on: `info`, unless the path is not below the path of the server's URL. */
   readonly judgedInfo: RequestInfo;
-  /** The prefix that was removed from the target, as the client spells it; empty for none. */
+  /** The prefix that was removed from the target, as the client spelled it; empty if there was none. */
   readonly prefix: string;
-  /** The API server that the request goes to, or that belongs to `/` if it goes to none. */
+  /** The API server that the request goes to. If it goes to none, this is the one of `/`. */
   readonly cluster: Cluster;
-  /** The user who sends the request; undefined where callers are not authenticated, and before they are. */
+  /** The user who sends the request; undefined before authentication, and if callers are not authenticated. */
   caller: UserInfo | undefined;
-  /** What is counted, logged and audited of it; the accounting sets it before any guard runs. */
+  /** Counts, logs and audits the request. Accounting sets it before any guard runs. */
   record!: RequestRecord;
-  /** Fields that the answer gets besides those of the API server: name, value, …; undefined for none. */
+  /** Header fields that are added to those of the API server's answer: name, value, …; undefined if there are none. */
   answerHeaders: readonly string[] | undefined;
   #endpoint: Endpoint | undefined;
   readonly #onEnd: (() => void)[] = [];
@@ -54,13 +59,13 @@ export class RequestContext {
     this.judgedInfo = serverPath === '' || isBelow ? this.info : unknown;
   }
 
-  /** Every rule judges the request for this endpoint, even if the cluster gets another one meanwhile. */
+  /** The endpoint for which every guard judges the request, even if the cluster gets another one meanwhile. */
   get endpoint(): Endpoint {
     if (this.#endpoint === undefined) throw new Error(`the cluster ${this.cluster.name} is not open`);
     return this.#endpoint;
   }
 
-  /** Opens the cluster if this is its first request: only then is there an endpoint. Rejects with a ConfigurationError. */
+  /** Opens the cluster if this is its first request; before that, there is no endpoint. Rejects with a ConfigurationError. */
   openCluster(): Promise<void> | undefined {
     if (this.#endpoint !== undefined) return undefined;
     return this.cluster.open().then(endpoint => {
@@ -68,7 +73,7 @@ export class RequestContext {
     });
   }
 
-  /** Path of the server's URL, which clients send before each path; empty where the proxy does that for them. */
+  /** Path of the server's URL, which clients send at the beginning of each path; empty if the proxy adds it itself. */
   get serverPath(): string {
     return this.mount.appendsServerPath ? '' : this.endpoint.config.server.path;
   }
@@ -78,18 +83,18 @@ export class RequestContext {
     return this.reply.request.originalUrl;
   }
 
-  /** Whether the request is over: its answer is out, or its client has gone. */
+  /** Whether the request has ended: its answer was sent, or its client has gone. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** Calls back when the request is over; at once if it is. */
+  /** Calls back when the request ends, or immediately if it has ended. */
   onEnd(callback: () => void): void {
     if (this.#hasEnded) callback();
     else this.#onEnd.push(callback);
   }
 
-  /** The accounting calls it, once, when the request is over. */
+  /** Ends the request. Accounting calls this once. */
   end(): void {
     this.#hasEnded = true;
     for (const callback of this.#onEnd) callback();
@@ -104,7 +109,7 @@ declare module 'fastify' {
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** True for a request that came as an `upgrade` event: Node's parser sets it, and its types lack it. */
+    /** True for a request that came as an `upgrade` event. Node's parser sets it, but Node's types lack it. */
     readonly upgrade?: boolean;
     /** Where the request goes; chosen before Fastify's router runs. */
     destination?: Destination;

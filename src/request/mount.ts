@@ -1,31 +1,31 @@
 import type { Cluster } from '../clusters/cluster.js';
 
-/** A prefix of paths, and what answers there. */
+/** A path prefix, and how its requests are handled. */
 export interface Mount {
-  /** The constant route that the router has for it: no client's spelling of a path reaches the router. */
+  /** The constant route of this mount. The router sees only this route, never a path as a client spelled it. */
   readonly route: string;
   /**
-   * `public`: kubelets and load balancers, which have no credential, may ask. `caller`: callers are authenticated where authentication is
-   * on. `optional`: so are those who bring a credential, and others may ask too.
+   * Who may send requests. `public`: everybody, for kubelets and load balancers, which have no credential. `caller`: only authenticated
+   * callers, if authentication is on. `optional`: everybody, but a caller who sends a credential is authenticated.
    */
   readonly access: 'public' | 'optional' | 'caller';
-  /** Whether its requests go to an API server, so that the rules about paths, resources and pages apply. */
+  /** Whether its requests go to an API server, so that the guards for paths, resources and pages apply. */
   readonly isApi: boolean;
-  /** Whether its requests are counted, limited and audited. The proxy's own metrics and health are not. */
+  /** Whether its requests are counted, limited and audited. Those for the proxy's own metrics and health are not. */
   readonly isCounted: boolean;
-  /** Whether its prefix names a context of the kubeconfig, whether there is one of that name or not. */
+  /** Whether its prefix names a context of the kubeconfig, even one that does not exist. */
   readonly namesContext: boolean;
-  /** Whether the path of the server's URL is put before each path that is sent, so that clients leave it out. */
+  /** Whether the proxy adds the path of the server's URL to each path, so that clients leave it out. */
   readonly appendsServerPath: boolean;
 }
 
-/** Where one request goes, decided once from its target. */
+/** The destination of one request, chosen once from its target. */
 export interface Destination {
   readonly mount: Mount;
-  /** The target without the mount's prefix: what the API server gets, and what the rules judge. */
+  /** The target without the mount's prefix. The API server gets it, and the guards judge it. */
   readonly target: string;
-  /** The prefix that was removed from the target, as the client spells it, without its final slash; empty for none. */
+  /** The prefix that was removed from the target, as the client spelled it, without its final slash; empty if there was none. */
   readonly prefix: string;
-  /** The API server that the request goes to. For a request that goes to none it is the one of `/`, which reviews tokens of callers. */
+  /** The API server that the request goes to. If it goes to none, this is the one of `/`, which reviews the tokens of callers. */
   readonly cluster: Cluster;
 }

@@ -2,29 +2,29 @@ import { percentDecoded } from '../http/percent-encoding.js';
 
 /** A request target in origin-form (RFC 9112, section 3.2.1), as sent and as the API server reads it. */
 export interface RequestTarget {
-  /** Path and query as sent: what goes upstream. */
+  /** Path and query as sent. They go upstream unchanged. */
   readonly raw: string;
-  /** Path as sent, percent-encoding and all. */
+  /** Path as sent, still percent-encoded. */
   readonly rawPath: string;
   /**
-   * Path decoded once, which is what net/http's `URL.Path` holds and the API server acts on; what is not UTF-8 is U+FFFD, as it is for
-   * Go's regexp. Empty when ambiguous.
+   * Path decoded once. This is net/http's `URL.Path`, on which the API server acts. Bytes that are not UTF-8 become U+FFFD, as Go's regexp
+   * reads them. Empty if the target is ambiguous.
    */
   readonly path: string;
-  /** Query as sent, without its question mark; empty when there is none. */
+  /** Query as sent, without its question mark; empty if there is none. */
   readonly query: string;
-  /** Why two programs could read the target differently; undefined for all but such targets. */
+  /** Why two programs could read the target differently; undefined if they could not. */
   readonly ambiguity: string | undefined;
 }
 
-/** What needs a closer check; most paths have none of it. */
+/** Characters and segments that need a closer check. Most paths contain none of them. */
 const unusual = /[%\\#]|\/\.{1,2}(?:\/|$)|[^!-~]/;
 const dotSegment = /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/;
 const badEscape = /%(?![0-9a-fA-F]{2})/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for them
 const control = /[\x00-\x1f\x7f]/;
 
-/** Splits a request target and decodes its path. Never fails: what has more than one reading says so. */
+/** Splits a request target and decodes its path. Never throws: `ambiguity` says why a target has more than one reading. */
 export function parseRequestTarget(raw: string): RequestTarget {
   const mark = raw.indexOf('?');
   const rawPath = mark === -1 ? raw : raw.slice(0, mark);
@@ -41,15 +41,16 @@ export function parseRequestTarget(raw: string): RequestTarget {
 function ambiguityAsSent(rawPath: string): string | undefined {
   if (rawPath.charCodeAt(0) !== 0x2f)
     return 'the request target is not a path; send it as in "GET /api HTTP/1.1"';
-  if (rawPath.includes('\\')) return 'the path holds a backslash; send it as %5C';
-  if (rawPath.includes('#')) return 'the path holds a fragment; send # as %23';
+  if (rawPath.includes('\\')) return 'the path contains a backslash; send it as %5C';
+  if (rawPath.includes('#')) return 'the path contains a fragment; send # as %23';
   if (badEscape.test(rawPath))
-    return 'the path holds a % without two hexadecimal digits after it; send it as %25';
+    return 'the path contains a % without two hexadecimal digits after it; send it as %25';
   return undefined;
 }
 
 function ambiguityDecoded(path: string): string | undefined {
-  if (control.test(path)) return 'the path holds a control character';
-  if (dotSegment.test(path)) return 'the path holds a "." or ".." segment; send the path that it stands for';
+  if (control.test(path)) return 'the path contains a control character';
+  if (dotSegment.test(path))
+    return 'the path contains a "." or ".." segment; send the path that it stands for';
   return undefined;
 }

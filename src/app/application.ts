@@ -3,20 +3,20 @@ import { createProgram, type ProcessInfo, type Program } from './compose.js';
 import { type DrainTimes, drain } from './drain.js';
 import type { Listener } from './listen.js';
 
-/** A program and its listener, whether it serves by itself or has workers for that. */
+/** A program and its listener. The program serves requests itself, or has workers for that. */
 export interface Application {
   readonly program: Program;
   readonly listener: Listener;
-  /** To be called when it listens. Resolves when requests are served, or with the problems that prevent that. */
+  /** Call this once the listener listens. Resolves when requests are served, or with the problems that prevent that. */
   start(): Promise<readonly string[]>;
   /** The log level of this process has changed. */
   setLevel(level: string): void;
   drain(times: DrainTimes): Promise<void>;
-  /** Ends everything at once, after a failed start. */
+  /** Ends everything immediately, after a failed start. */
   abandon(): Promise<void>;
 }
 
-/** A program that serves by itself. */
+/** A program that serves requests itself, without workers. */
 export async function createApplication(
   options: Options,
   info: ProcessInfo,
@@ -27,7 +27,7 @@ export async function createApplication(
     program,
     listener: program.app,
     async start() {
-      // What the proxy itself asks of the API server comes behind the line that says that it serves.
+      // The proxy's own requests to the API server begin after the line which says that it serves.
       setImmediate(() => {
         program.startWarnings();
         program.discover();

@@ -15,37 +15,37 @@ import type { Options } from '../options/table.js';
 import { hiddenPaths } from '../server/mounts.js';
 import type { Component } from './components.js';
 
-/** What clusters are made with. */
+/** What clusters are made from. */
 export interface ClusterParts {
   readonly options: Options;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homedir: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Why a configuration cannot be used together with the rest of the program; undefined when it can. */
+  /** Says why a configuration cannot be used together with the options; undefined if it can. */
   readonly refuse: ConfigurationOptions['refuse'];
-  /** Follows the configuration of a context, or of the current one for an empty name; by default it reads files. */
+  /** Follows the configuration of a context; an empty name stands for the current one. By default it reads files. */
   readonly follow?: Follow | undefined;
-  /** Reads discovery; by default from the cluster's API server. */
+  /** Reads discovery documents; by default from the cluster's API server. */
   readonly fetchDiscovery?: FetchDiscovery | undefined;
-  /** An endpoint, a credential or the contexts may have changed. */
+  /** Called when an endpoint, a credential or the contexts may have changed. */
   readonly onChange?: (() => void) | undefined;
-  /** Lets clients share watches; undefined if each has its own. */
+  /** Lets clients share watches; undefined if each client has its own. */
   readonly shareWatches?: ShareWatches | undefined;
 }
 
 /** Reads a discovery document of a cluster. */
 export type FetchDiscovery = (cluster: Cluster, ...request: Parameters<FetchJson>) => ReturnType<FetchJson>;
 
-/** Follows the configuration of a context, or of the current one for an empty name. */
+/** Follows the configuration of a context; an empty name stands for the current one. */
 export type Follow = (name: string, options: FollowOptions) => FollowEndpoint;
 
 const followFiles: Follow = (_name, options) => use => followConfiguration(options, use);
 
-/** Discovery is read again this often, for resources that were added meanwhile. */
+/** Milliseconds between two reads of discovery, to find resources that were added meanwhile. */
 const discoveryInterval = 10 * 60_000;
 
-/** The clusters of a program, with what is measured of each, and the warnings of their certificates. */
+/** The clusters of a program, their metrics, and the expiry warnings for their certificates. */
 export class Clusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
@@ -53,7 +53,7 @@ export class Clusters implements Component {
   readonly #lastGood: FollowOptions['lastGood'] & object = { kubeconfig: undefined };
   #isStarted = false;
   readonly #warnedOf = new Set<string>();
-  /** By the clusters' names in metrics. */
+  /** The key is the cluster's name in metrics. */
   readonly #metrics = new Map<string, ClusterMetrics>();
   readonly #resources = new Map<string, KnownResources>();
   #discovering: NodeJS.Timeout | undefined;
@@ -72,7 +72,7 @@ export class Clusters implements Component {
     });
   }
 
-  /** What is measured of a cluster's requests and credentials; undefined stands for requests that go to no API server. */
+  /** The metrics of a cluster's requests and credentials. Undefined stands for requests that go to no API server. */
   metricsOf(cluster: Cluster | undefined): ClusterMetrics {
     const name = (cluster === undefined ? undefined : this.nameOf(cluster)) ?? '';
     let metrics = this.#metrics.get(name);
@@ -83,12 +83,12 @@ export class Clusters implements Component {
     return metrics;
   }
 
-  /** The cluster's name in metrics, logs and audit events; undefined where one cluster is served, which needs none. */
+  /** The cluster's name in metrics, logs and audit events; undefined if only one cluster is served. */
   nameOf(cluster: Cluster): string | undefined {
     return this.#parts.options.allContexts ? cluster.name : undefined;
   }
 
-  /** What is at `/`, for a log line; nothing of it is a secret. */
+  /** Describes the API server of `/` for a log line, without secrets. */
   describeDefault({ cluster, user }: Pick<Options, 'cluster' | 'user'>): object {
     const { name, endpoint } = this.registry.default;
     const context = this.registry.contexts.find(summary => summary.name === name);
@@ -101,13 +101,13 @@ export class Clusters implements Component {
     };
   }
 
-  /** Reads a cluster's discovery. */
+  /** Returns the function that reads a cluster's discovery documents. */
   discoveryOf(cluster: Cluster): FetchJson {
     const { fetchDiscovery: fetch = fetchDiscovery } = this.#parts;
     return (path, accept) => fetch(cluster, path, accept);
   }
 
-  /** Begins to read which resources there are. Opens connections. */
+  /** Begins to read which resources the API servers have. Opens connections. */
   discover(): void {
     const refresh = () => {
       for (const cluster of this.registry.used) {
@@ -137,7 +137,7 @@ export class Clusters implements Component {
     }
   }
 
-  /** By name: a context may go and come back, and its requests are counted in the same series. */
+  /** The known resources by the cluster's name: a context may go and come back, and its requests are counted in the same series. */
   #resourcesOf(name: string): KnownResources {
     let resources = this.#resources.get(name);
     if (resources === undefined) {
@@ -178,7 +178,7 @@ export class Clusters implements Component {
     };
     const cluster: Cluster = new Cluster(name, followWithWarning, {
       keepAlive: options.keepalive,
-      // client-go's own switch.
+      // client-go has the same switch.
       http2: (this.#parts.env['DISABLE_HTTP2'] ?? '') === '',
       onCertificate(notAfter) {
         credentials().clientCertificateExpires(notAfter);
@@ -236,7 +236,7 @@ export class Clusters implements Component {
 /** Milliseconds. */
 const discoveryTimeout = 30_000;
 
-/** A discovery document, as JSON. Rejects before the cluster is open: its first request opens it, and nothing else does. */
+/** Reads a discovery document as JSON. Rejects if the cluster is not open: only its first request opens it. */
 export async function fetchDiscovery(cluster: Cluster, path: string, accept: string): ReturnType<FetchJson> {
   if (cluster.endpoint === undefined) throw new Error('the cluster is not open');
   const { status, text } = await get(cluster, path, { accept, timeout: discoveryTimeout });

@@ -1,16 +1,18 @@
-/** What has a timer, a watcher or a socket. */
+/** A part of the program that has a timer, a watcher or a socket. */
 export interface Component {
-  /** Begins its work in the background; nothing is dialled before. */
+  /** Begins its work in the background. It opens no connections before this call. */
   start?(): void;
   close(): void | Promise<void>;
 }
 
-/** The components of a program. They start in the order in which they were added, and close in the reverse order, also after a failed start-up. */
+/**
+ * The components of a program. They start in the order in which they were added, and close in the reverse order, also after a failed start.
+ */
 export class Components {
   readonly #components: Component[] = [];
   #closing: Promise<void> | undefined;
 
-  /** Adds one, and returns it. */
+  /** Adds a component, and returns it. */
   add<T extends Component>(component: T): T {
     this.#components.push(component);
     return component;
@@ -20,7 +22,7 @@ export class Components {
     for (const component of this.#components) component.start?.();
   }
 
-  /** Closes each component once, one after the other; further calls wait for the same end. */
+  /** Closes each component once, one after the other. Further calls wait for the same end. */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;

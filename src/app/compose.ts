@@ -26,7 +26,7 @@ import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { Clusters, type FetchDiscovery, type Follow } from './clusters.js';
 import { Components } from './components.js';
 
-/** What a program gets from the process that it runs in. */
+/** What a program needs to know about its process. */
 export interface ProcessInfo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homedir: string;
@@ -35,16 +35,16 @@ export interface ProcessInfo {
   readonly logger: Logger;
 }
 
-/** How a program that is one process of several differs from one that is the only one. */
+/** Parts that a process replaces if it is one of several (the primary or a worker). */
 export interface ProcessRole {
   /** Follows the configuration of a cluster, instead of reading files. */
   readonly follow?: Follow;
-  /** An endpoint, a credential or the contexts may have changed. */
+  /** Called when an endpoint, a credential or the contexts may have changed. */
   readonly onChange?: () => void;
   readonly fetchDiscovery?: FetchDiscovery;
-  /** Checks of readyz beside the program's own. */
+  /** Checks of readyz in addition to the program's own. */
   readonly checks?: readonly HealthCheck[];
-  /** Answers for all processes, instead of this one alone. */
+  /** Answers for all processes, instead of only this one. */
   readonly health?: Health;
   readonly clusterStates?: ClusterStates;
   readonly exposition?: Exposition;
@@ -55,31 +55,34 @@ export interface ProcessRole {
 /** A program that is ready to listen. */
 export interface Program {
   readonly app: FastifyInstance;
-  /** The admin listener; undefined unless it has a port. */
+  /** The admin listener; undefined without --admin-port. */
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
   readonly clusters: ClusterRegistry;
   readonly metrics: Metrics;
   readonly health: Health;
   readonly clusterStates: ClusterStates;
-  /** Begins to fetch the keys of an OpenID Connect issuer, if there is one: for callers, and for the check of readyz. */
+  /** Begins to fetch the keys of an OpenID Connect issuer, if there is one. Authentication and a check of readyz need them. */
   readonly fetchKeys: () => void;
-  /** Begins to read what serving needs: discovery, and the keys of an OpenID Connect issuer. Opens connections. */
+  /** Begins to read what requests need: discovery, and the keys of an OpenID Connect issuer. Opens connections. */
   readonly discover: () => void;
-  /** Begins to warn of certificates that expire, permissions that the proxy lacks and rules that reject nothing. One process does this for all. */
+  /**
+   * Begins to warn of certificates that expire, permissions that the proxy lacks, and rules that reject nothing. One process does this for
+   * all.
+   */
   readonly startWarnings: () => void;
-  /** Undefined unless it has a path. */
+  /** Undefined without --audit-log-path. */
   readonly auditLog: OpenAuditLog | undefined;
-  /** From now on readyz fails. */
+  /** From this call on, readyz fails. */
   readonly beUnready: () => void;
-  /** Ends everything at once. To let open requests finish, close the server first. */
+  /** Ends everything immediately. To let open requests finish, close the server first. */
   close(): Promise<void>;
 }
 
 /** Milliseconds that a health probe waits for a credential. */
 const probeTimeout = 5_000;
 
-/** Puts the program together from its options. Reads files, and opens no connection. Collects all problems. */
+/** Puts the program together from its options. Reads files, but opens no connections. Collects all problems. */
 export async function createProgram(
   options: Options,
   info: ProcessInfo,
@@ -88,7 +91,7 @@ export async function createProgram(
   const { env, homedir, logger } = info;
   const components = new Components();
   const asksCallers = methodsOn(options).length > 0;
-  // A scrape asks for these, and the metrics are made before them.
+  // A scrape reads these, but the metrics are made before them.
   let health: Health | undefined;
   let listenerTls: Tls | undefined;
   const openStreams = new OpenStreams();
@@ -135,7 +138,7 @@ export async function createProgram(
   ]);
   const { auditLog } = audit;
   for (const part of [auditLog, tls]) if (part !== undefined && 'close' in part) components.add(part);
-  // Each process starts it by itself, and not only the one that warns.
+  // Every process starts authentication itself, so it is not one of the components that `startWarnings` starts.
   if (authentication !== undefined && 'close' in authentication)
     components.add({ close: authentication.close });
 
@@ -151,7 +154,7 @@ export async function createProgram(
     return { problems };
   }
   listenerTls = tls;
-  // Its counters are at 0 from the start.
+  // This makes the counters of `/`, which start at 0.
   clusters.metricsOf(cluster);
 
   const shutdown = createShutdownCheck();
@@ -210,7 +213,7 @@ function toProblems(error: unknown): { readonly problems: readonly string[] } {
   throw error;
 }
 
-/** Connections to each cluster, by its name. */
+/** The number of connections to each cluster, by its name. */
 function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
   return new Map(
     used.map(cluster => [
@@ -220,7 +223,7 @@ function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
   );
 }
 
-/** A check that fails once the shutdown has begun. */
+/** A check of readyz that fails once the shutdown has begun. */
 function createShutdownCheck(): { check: () => void; begin: () => void } {
   let leaving = false;
   return {
@@ -233,7 +236,7 @@ function createShutdownCheck(): { check: () => void; begin: () => void } {
   };
 }
 
-/** Loads the TLS listener where there is one: with node:http2 it is 3 MB of an idle process. */
+/** Loads the TLS listener only if it is used: with node:http2 it takes 3 MB of an idle process. */
 async function findTls(options: Options, parts: TlsSurroundings): ReturnType<typeof ConfigureTls> {
   if (options.tlsCertFile === '') return undefined;
   const { configureTls } = await import('../server/listener/tls.js');
@@ -255,12 +258,12 @@ async function findAuditLog(
   }
 }
 
-/** A request can act as one user only. */
+/** A request can impersonate only one user. */
 function refuseImpersonation({ impersonation }: ClientConfig): string | undefined {
   if (impersonation === undefined) return undefined;
   return (
-    'callers are authenticated and requests act as them, so that --as and as in the kubeconfig cannot be used; ' +
-    'leave out one or the other'
+    'requests impersonate the authenticated callers, so --as, and as in the kubeconfig, cannot be used; ' +
+    'remove one or the other'
   );
 }
 

@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Program } from './compose.js';
 
-/** How long a shutdown may take, in milliseconds. */
+/** The times of a shutdown, in milliseconds. */
 export interface DrainTimes {
-  /** readyz fails for so long while everything else goes on, so that load balancers send nothing new. */
+  /** For this long readyz fails while everything else goes on, so that load balancers send no new requests. */
   readonly delay: number;
-  /** What follows takes no longer than this. */
+  /** The rest of the shutdown takes no longer than this. */
   readonly grace: number;
 }
 
 /**
- * Shuts down: unready first, then nothing new is accepted and watches end at once, upgrades after half of the grace, and what is
- * still there after most of it is cut off. The admin listener answers until the end.
+ * Shuts down. First readyz fails. Then no new connections are accepted, and watches end immediately. Upgraded connections end after half of
+ * the grace period, and everything that is still open after 80 % of it is cut off. The admin listener answers until the end.
  */
 export async function drain(
   { app, openStreams, beUnready, close }: Program,

@@ -8,16 +8,16 @@ export interface Listener {
   listen(at: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<unknown>;
 }
 
-/** The address at which it listens: `host:port` as bound, or the socket's path. */
+/** The address of the listener, `host:port` as bound or the socket's path; or why it cannot listen. */
 export type Listening = { readonly address: string } | { readonly problem: string };
 
-/** Runs something while files are created without these permissions. */
+/** Runs a function, during which files are created without these permissions. */
 export type WithUmask = (mask: number, run: () => Promise<unknown>) => Promise<void>;
 
-/** Bytes that fit into a `sockaddr_un` before its final zero (unix(7)); the system cuts a longer path short without an error. */
+/** Bytes that fit into a `sockaddr_un` before its final zero (unix(7)). The system cuts a longer path short without an error. */
 const longestSocketPath = 107;
 
-/** Listens as --address and --port or --unix-socket say; a Unix socket is its owner's alone from the first moment. */
+/** Listens as --address and --port, or --unix-socket, say. From the first moment, only its owner can use a Unix socket. */
 export async function listen(listener: Listener, options: Options, withUmask: WithUmask): Promise<Listening> {
   const { unixSocket, address, port } = options;
   try {
@@ -36,17 +36,17 @@ export async function listen(listener: Listener, options: Options, withUmask: Wi
   }
 }
 
-/** Where a browser on this machine finds the page that shows the API; undefined where there is none. */
+/** The URL of the explorer for a browser on this machine; undefined if there is none. */
 export function explorerUrl(address: string, options: Options): string | undefined {
   const { explorer, publicUrl, unixSocket, tlsCertFile } = options;
   if (!explorer || (unixSocket !== '' && publicUrl === '')) return undefined;
   const scheme = tlsCertFile === '' ? 'http' : 'https';
-  // The address of all interfaces is none that a browser can open, and --accept-hosts takes localhost by default.
+  // A browser cannot open the address of all interfaces, and --accept-hosts accepts localhost by default.
   const host = address.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, 'localhost');
   return `${publicUrl || `${scheme}://${host}`}/-/ui/`;
 }
 
-/** Listens as --admin-address and --admin-port say; undefined when there is no admin listener. */
+/** Listens as --admin-address and --admin-port say; undefined if there is no admin listener. */
 export async function listenForAdmin(
   admin: Listener | undefined,
   { adminAddress: host, adminPort: port = 0 }: Options,
@@ -57,31 +57,34 @@ export async function listenForAdmin(
     return { address: addressOf(admin) };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'EADDRINUSE' ? 'is in use already' : `cannot be listened on: ${message}`;
+    const reason = code === 'EADDRINUSE' ? 'is already in use' : `cannot be used: ${message}`;
     return { problem: `--admin-port: ${host}:${port} ${reason}` };
   }
 }
 
-/** `host:port` of a listener, an IPv6 address in brackets. */
+/** `host:port` of a listener, with an IPv6 address in brackets. */
 function addressOf({ server }: Listener): string {
   const { family, address, port } = server.address() as AddressInfo;
   return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
-/** What a failure to listen means, with the flag to change. */
+/** Describes a failure to listen, and names the flag to change. */
 function listeningProblem({ code, message }: NodeJS.ErrnoException, options: Options): string {
   const { unixSocket, address, port } = options;
   const inUse = code === 'EADDRINUSE';
   if (unixSocket !== '') {
-    return `--unix-socket: ${unixSocket} ${inUse ? 'is in use already' : `cannot be listened on: ${message}`}`;
+    return `--unix-socket: ${unixSocket} ${inUse ? 'is already in use' : `cannot be used: ${message}`}`;
   }
-  if (inUse) return `--port: ${port} is in use already on ${address}`;
+  if (inUse) return `--port: ${port} is already in use on ${address}`;
   if (code === 'EACCES') return `--port: ${port} needs a privilege that this user does not have`;
   const notHere = ['EADDRNOTAVAIL', 'EINVAL', 'ENOTFOUND', 'EAI_AGAIN'].includes(code ?? '');
-  return `--address: ${address} ${notHere ? 'is not an address of this machine' : `cannot be listened on: ${message}`}`;
+  return `--address: ${address} ${notHere ? 'is not an address of this machine' : `cannot be used: ${message}`}`;
 }
 
-/** Removes a socket that is left over from an earlier run. One that a process listens on and any other file stay, and listening fails. */
+/**
+ * Removes a socket that is left from an earlier run. Any other file stays, as does a socket on which a process listens; then listening
+ * fails.
+ */
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found?.isSocket() && !(await isListenedOn(path))) await unlink(path);

@@ -6,7 +6,10 @@ import { RingBudget } from '../transport/shared-watches/event-ring.js';
 import { SharedWatches } from '../transport/shared-watches/share-watches.js';
 import { Turns } from '../transport/shared-watches/turns.js';
 
-/** How the clients of each cluster share watches. The memory for events, and the turns in which clients get them, are those of all clusters together. */
+/**
+ * How the clients of each cluster share watches. All clusters together share the memory for events, and the turns in which clients get
+ * them.
+ */
 export function createShareWatches(
   { shareWatchesBuffer, shareWatchesResume }: Options,
   { sharedWatches }: Pick<Metrics, 'sharedWatches'>,

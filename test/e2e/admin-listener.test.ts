@@ -106,7 +106,7 @@ test('an admin port in use is a start-up problem that names it', async () => {
   ]);
   taken.close();
   assert.equal(code, 1);
-  assert.equal(stderr, `kube-api-proxy: --admin-port: 127.0.0.1:${port} is in use already\n`);
+  assert.equal(stderr, `kube-api-proxy: --admin-port: 127.0.0.1:${port} is already in use\n`);
 });
 
 test('SIGUSR2 goes one log level down, and from trace back to the configured one', async () => {

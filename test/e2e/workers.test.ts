@@ -143,7 +143,7 @@ describe('workers', { concurrency: 3 }, () => {
     const { port } = taken.address() as AddressInfo;
     const inUse = await runProgram(['--workers=3', `--port=${port}`, '--server=http://127.0.0.1:1']);
     assert.equal(inUse.code, 1);
-    assert.equal(inUse.stderr, `kube-api-proxy: --port: ${port} is in use already on 127.0.0.1\n`);
+    assert.equal(inUse.stderr, `kube-api-proxy: --port: ${port} is already in use on 127.0.0.1\n`);
   });
 
   test('workers that cannot start end the program with one problem, and without a loop', async () => {

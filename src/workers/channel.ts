@@ -1,12 +1,12 @@
-/** Questions by name, with what is asked and what is answered. */
+/** Questions by name, with the types of the question and of the answer. */
 type Questions<Q> = { readonly [K in keyof Q]: { question: unknown; answer: unknown } };
 
-/** Answers to the questions of the other side. If one rejects, the other side gets the error's message. */
+/** Functions that answer the questions of the other side. If one rejects, the other side gets the error's message. */
 export type Answers<Q extends Questions<Q>> = {
   readonly [K in keyof Q]: (question: Q[K]['question']) => Promise<Q[K]['answer']>;
 };
 
-/** What goes over the pipe beside plain messages. */
+/** The messages that carry questions and answers, besides plain messages. */
 type Exchange =
   | { readonly type: 'question'; readonly id: number; readonly name: string; readonly question: unknown }
   | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
@@ -17,7 +17,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** One side of a pipe between two processes: questions with answers beside plain messages, in the order they were sent. */
+/** One side of a pipe between two processes. It carries questions, answers and plain messages, in the order in which they were sent. */
 export class Channel<Q extends Questions<Q>, A extends Questions<A>, Message extends { type: string }> {
   readonly #post: (message: Exchange) => void;
   readonly #answers: Answers<A>;
@@ -26,7 +26,7 @@ export class Channel<Q extends Questions<Q>, A extends Questions<A>, Message ext
   #asked = 0;
   #isClosed = false;
 
-  /** `post` must not throw, also when the other side is gone. */
+  /** @param post Must not throw, even if the other side is gone. */
   constructor(
     post: (message: object) => void,
     { answers, onMessage }: { answers: Answers<A>; onMessage: (message: Message) => void },
@@ -36,7 +36,7 @@ export class Channel<Q extends Questions<Q>, A extends Questions<A>, Message ext
     this.#onMessage = onMessage;
   }
 
-  /** Rejects with the other side's reason, or when the pipe is closed before there is an answer. */
+  /** Asks the other side. Rejects with the other side's reason, or if the pipe is closed before the answer. */
   ask<K extends keyof Q & string>(name: K, question: Q[K]['question']): Promise<Q[K]['answer']> {
     if (this.#isClosed) return Promise.reject(closedError());
     const id = ++this.#asked;
@@ -46,13 +46,13 @@ export class Channel<Q extends Questions<Q>, A extends Questions<A>, Message ext
     });
   }
 
-  /** Takes what came over the pipe. */
+  /** Call this with each message from the pipe. */
   receive(message: Message | Exchange): void {
     if (isExchange(message)) this.#exchange(message);
     else this.#onMessage(message);
   }
 
-  /** The other side is gone: questions that wait reject, and so do later ones. */
+  /** The other side is gone: pending and later questions are rejected. */
   close(): void {
     this.#isClosed = true;
     for (const { reject } of this.#waiting.values()) reject(closedError());

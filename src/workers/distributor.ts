@@ -1,21 +1,21 @@
 import type { Socket } from 'node:net';
 import type { Member } from './member.js';
 
-/** At most so many connections wait here for a worker: as many as a listener's backlog commonly holds. */
+/** Maximum number of connections that wait here for a worker, which is a common size of a listener's backlog. */
 const mostWaiting = 1024;
-/** How many times each worker may fail to get a connection before it is closed: all of them may lack descriptors. */
+/** How many times a connection is tried on every worker before it is closed: all workers may lack file descriptors. */
 const mostRounds = 2;
 
 interface Waiting {
   readonly socket: Socket;
-  /** Workers that failed to get it in this round. */
+  /** Workers to which this connection could not be sent in this round. */
   readonly failed: Set<Member>;
   round: number;
 }
 
 /**
- * Sends each connection to the worker with the fewest connections; if several have as few, to each in turn. A worker that has not confirmed its last
- * connection, because it is busy or stuck, gets no other: connections that wait go to the others.
+ * Sends each connection to the worker with the fewest connections. If several workers have equally few, they take turns. A worker that has
+ * not confirmed its last connection, because it is busy or stuck, gets no other: waiting connections go to the others.
  */
 export class Distributor {
   readonly #members: () => Iterable<Member>;
@@ -26,9 +26,9 @@ export class Distributor {
     this.#members = members;
   }
 
-  /** Takes a connection of which nothing has been read. */
+  /** Accepts a connection from which nothing has been read. */
   accept(socket: Socket): void {
-    // If it closes while it waits, the worker notices.
+    // If the connection closes while it waits, the worker notices.
     socket.on('error', () => {});
     if (this.#isClosed || this.#waiting.length >= mostWaiting) socket.destroy();
     else {
@@ -37,13 +37,13 @@ export class Distributor {
     }
   }
 
-  /** To be called when a worker may be free. */
+  /** Call this when a worker may have become free. */
   next(): void {
     for (let index = 0; index < this.#waiting.length && this.#choose() !== undefined; ) {
       const waiting = this.#waiting[index] as Waiting;
       const member = this.#choose(waiting.failed);
       if (member === undefined) {
-        // The others are busy, and those behind it need not wait for them.
+        // All other workers are busy. Connections behind this one need not wait for them.
         index += 1;
       } else {
         this.#waiting.splice(index, 1);
@@ -52,7 +52,7 @@ export class Distributor {
     }
   }
 
-  /** Closes the connections that wait, and every later one. */
+  /** Closes all waiting connections, and every later one. */
   close(): void {
     this.#isClosed = true;
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();

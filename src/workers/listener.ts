@@ -2,15 +2,15 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
-/** A listener that reads nothing of its connections: they are for other processes. */
+/** A listener that reads nothing from its connections, because other processes serve them. */
 export interface SharedListener {
   readonly server: Server;
   listen(at: ListenOptions): Promise<unknown>;
-  /** No new connection is taken. */
+  /** Stops accepting connections. */
   close(): void;
 }
 
-/** Listens as Fastify does: for `localhost` on each of its addresses. */
+/** Listens as Fastify does: for `localhost`, on each of its addresses. */
 export function createSharedListener(onConnection: (socket: Socket) => void): SharedListener {
   const create = () => createServer({ pauseOnConnect: true, noDelay: true }, onConnection);
   const server = create();
@@ -26,7 +26,7 @@ export function createSharedListener(onConnection: (socket: Socket) => void): Sh
         if (address === bound.address) continue;
         const another = create();
         another.listen({ host: address, port: bound.port });
-        // It is left out if it cannot be listened on.
+        // An address of localhost on which the process cannot listen is left out.
         await once(another, 'listening').then(
           () => servers.push(another),
           () => {},

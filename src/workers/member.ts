@@ -4,58 +4,58 @@ import type { Snapshot } from '../observability/metrics/snapshot.js';
 import { type Answers, Channel } from './channel.js';
 import type { QuestionsToPrimary, QuestionsToWorker, ToPrimary, ToWorker } from './messages.js';
 
-/** What the primary does with the messages of a worker. */
+/** What the primary does with a worker's messages. */
 interface MemberEvents {
   readonly answers: Answers<QuestionsToPrimary>;
   readonly onMessage: (member: Member, message: ToPrimary) => void;
   readonly onExit: (member: Member, code: number | null, signal: string | null) => void;
 }
 
-/** A connection on its way to a worker. This process keeps its own descriptor of it until it has arrived. */
+/** A connection that is being sent to a worker. The primary keeps its own descriptor of it until it has arrived. */
 interface Sending {
   readonly socket: Socket;
   readonly onFailure: () => void;
-  /** Whether Node has finished writing it; Node does not say whether that failed. */
+  /** Whether Node has finished writing the message; Node does not say whether the write failed. */
   isWritten: boolean;
-  /** Signs of life from the worker since then. */
+  /** The number of `alive` messages from the worker since the write. */
   signs: number;
 }
 
 /**
- * After so many signs of life since a connection was written, the worker has read everything in the pipe. Between two signs its event loop
- * makes a whole turn, which has a phase for timers and one for reading.
+ * After this many `alive` messages since a connection was written, the worker has read everything in the pipe. Between two such messages,
+ * its event loop makes a whole turn, which has a phase for timers and one for reading.
  */
 const signsEnough = 3;
 
-/** One worker, as the primary sees it. */
+/** A worker, seen from the primary. */
 export class Member {
-  /** Its number among the workers. A worker that replaces one that died gets the same number. */
+  /** The worker's number. A worker that replaces a dead one gets the same number. */
   readonly number: number;
   readonly startedAt = performance.now();
   isServing = false;
-  /** Connections that it has. */
+  /** The number of connections that the worker has. */
   connections = 0;
-  /** When one was last sent to it. */
+  /** When a connection was last sent to the worker. */
   sentAt = 0;
-  /** Its metrics, as it last sent them. */
+  /** The worker's metrics, as it last sent them. */
   snapshot: Snapshot = [];
   readonly #process: Worker;
   readonly #channel: Channel<QuestionsToWorker, QuestionsToPrimary, ToPrimary>;
   #answering: Promise<void> | undefined;
-  /** Never more than one: the others wait in the primary, where they are not lost with the worker. */
+  /** Only one connection is sent at a time. The others wait in the primary, where they are not lost if the worker dies. */
   #sending: Sending | undefined;
 
   constructor(number: number, process: Worker, { answers, onMessage, onExit }: MemberEvents) {
     this.number = number;
     this.#process = process;
     this.#channel = new Channel<QuestionsToWorker, QuestionsToPrimary, ToPrimary>(
-      // If the worker is gone, its exit says so.
+      // If the worker is gone, its `exit` event reports that.
       message => process.send(message, () => {}),
       { answers, onMessage: message => onMessage(this, message) },
     );
     process.on('message', (message: ToPrimary) => this.#channel.receive(message));
     process.on('error', () => {});
-    // Node's internal message for a descriptor that did not arrive, for example because the worker has none left.
+    // Node sends this internal message if a descriptor did not arrive, for example because the worker has no free one.
     process.process.on('internalMessage', ({ cmd }: { readonly cmd?: string }) => {
       if (cmd === 'NODE_HANDLE_NACK') this.#failed();
     });
@@ -72,7 +72,7 @@ export class Member {
     return this.#process.process.pid;
   }
 
-  /** Whether a connection can be sent to it now. */
+  /** Whether a connection can be sent to the worker now. */
   get isFree(): boolean {
     return this.isServing && this.#sending === undefined && this.#process.isConnected();
   }
@@ -81,7 +81,7 @@ export class Member {
     this.#process.send(message, () => {});
   }
 
-  /** Sends it a connection; calls `onFailure` if that does not arrive and nothing has been read from it. */
+  /** Sends the worker a connection. Calls `onFailure` if the connection does not arrive and nothing has been read from it. */
   sendConnection(socket: Socket, onFailure: () => void): void {
     const sending: Sending = { socket, onFailure, isWritten: false, signs: 0 };
     this.#sending = sending;
@@ -94,13 +94,13 @@ export class Member {
     });
   }
 
-  /** To be called when the connection has arrived, or was lost with the worker. */
+  /** Call this when the connection has arrived, or was lost with the worker. */
   taken(): void {
     this.#sending?.socket.destroy();
     this.#sending = undefined;
   }
 
-  /** To be called at each sign of life, which comes once a second. */
+  /** Call this at each `alive` message, which comes once a second. */
   lives(): void {
     if (this.#sending === undefined || !this.#sending.isWritten) return;
     this.#sending.signs += 1;
@@ -109,9 +109,12 @@ export class Member {
     this.#failed();
   }
 
-  /** Asks for its metrics. False if there is no answer within so many milliseconds; the answer is stored when it comes. */
+  /**
+   * Asks for the worker's metrics. Resolves to false if there is no answer within `timeout` milliseconds; the answer is stored when it
+   * comes.
+   */
   async refreshSnapshot(timeout: number): Promise<boolean> {
-    // While an answer is due, nothing is asked again.
+    // While an answer is pending, no other question is sent.
     this.#answering ??= this.#askForSnapshot();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>(resolve => {
@@ -122,7 +125,7 @@ export class Member {
     return isInTime;
   }
 
-  /** Ends it at once. */
+  /** Ends the worker immediately. */
   kill(): void {
     this.#process.process.kill('SIGKILL');
   }
@@ -136,8 +139,9 @@ export class Member {
   }
 
   /**
-   * Node sends nothing more until the worker confirms a descriptor. It does not notice a failed write (ETOOMANYREFS, unix(7)) and waits for
-   * ever. So this sends Node the confirmation that the worker would send. If a version of Node does not work this way, other workers take over.
+   * Node sends nothing more until the worker confirms a descriptor. If the write failed (ETOOMANYREFS, unix(7)), Node does not notice that,
+   * and waits for ever. So this sends Node the confirmation that the worker would send. If a version of Node does not work this way, other
+   * workers take over.
    */
   #endWait(): void {
     try {
@@ -151,7 +155,7 @@ export class Member {
     try {
       this.snapshot = await this.#channel.ask('snapshot', undefined);
     } catch {
-      // It is gone; its last metrics stay.
+      // The worker is gone; its last metrics remain.
     } finally {
       this.#answering = undefined;
     }

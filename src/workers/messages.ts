@@ -10,15 +10,15 @@ import type { Snapshot } from '../observability/metrics/snapshot.js';
 import type { Options } from '../options/table.js';
 
 /**
- * The messages of the primary and its workers, which go over the pipe between them and nowhere else: some hold secrets.
- * The structured clone algorithm copies them, so that buffers, dates and Infinity stay as they are.
+ * The messages between the primary and its workers. They go over the pipe between them and nowhere else, because some contain secrets. The
+ * structured clone algorithm copies them, so buffers, dates and Infinity stay as they are.
  */
 
-/** A credential of a source, with a number by which the primary knows it again. */
+/** A credential of a source, with a number by which the primary recognizes it. */
 export interface NumberedCredential {
   readonly id: number;
   readonly credential: Credential;
-  /** Until when it is used: milliseconds since 1970, or Infinity. */
+  /** The credential is used until this time: milliseconds since 1970, or Infinity. */
   readonly endsAt: number;
 }
 
@@ -27,22 +27,22 @@ export interface SharedEndpoint extends Omit<Endpoint, 'source'> {
   readonly source: {
     readonly id: number;
     readonly name: CredentialSourceName;
-    /** Its credential now, if there is one without waiting. */
+    /** The source's current credential, if it has one without waiting. */
     readonly current: NumberedCredential | undefined;
   };
 }
 
-/** All that a worker begins with. */
+/** Everything that a worker needs to start. */
 export interface Start {
   readonly worker: number;
   readonly options: Options;
   readonly logging: Omit<LoggerOptions, 'shared' | 'fd'>;
-  /** That of `/`. */
+  /** The endpoint of `/`. */
   readonly endpoint: SharedEndpoint;
   readonly contexts: readonly ContextSummary[];
 }
 
-/** What the primary sends a worker. */
+/** Messages from the primary to a worker. */
 export type ToWorker =
   | { readonly type: 'start'; readonly start: Start }
   /** The endpoint of a context, or of `/` for an empty name. */
@@ -51,39 +51,39 @@ export type ToWorker =
   | { readonly type: 'contexts'; readonly contexts: readonly ContextSummary[] }
   | { readonly type: 'credential'; readonly source: number; readonly current: NumberedCredential }
   | { readonly type: 'level'; readonly level: string }
-  /** Comes with a socket. */
+  /** Sent together with a socket. */
   | { readonly type: 'connection' }
   | { readonly type: 'drain'; readonly grace: number };
 
-/** What a worker sends the primary. */
+/** Messages from a worker to the primary. */
 export type ToPrimary =
   | { readonly type: 'hello' }
   | { readonly type: 'failed'; readonly problems: readonly string[] }
   | { readonly type: 'serving' }
-  /** The connection that was sent last has come. */
+  /** The connection that was sent last has arrived. */
   | { readonly type: 'taken' }
-  /** Sent once a second, to show that its event loop turns. */
+  /** Sent once a second, to show that the worker's event loop turns. */
   | { readonly type: 'alive' }
-  /** So many connections have ended. */
+  /** This many connections have ended. */
   | { readonly type: 'closed'; readonly count: number }
   /** Whole lines for the audit log. */
   | { readonly type: 'audit'; readonly lines: string };
 
-/** What a worker asks the primary, and the answers. */
+/** Questions of a worker to the primary, and the answers. */
 export interface QuestionsToPrimary {
-  /** The endpoint of a context, which is followed from then on. */
+  /** The endpoint of a context. From then on, the worker gets each later one too. */
   endpoint: { question: string; answer: SharedEndpoint };
   /** The credential of the source with this number. The answer may wait for a login. */
   credential: { question: number; answer: NumberedCredential };
-  /** The API server refused a credential; answered when there is another one, or when there can be none. */
+  /** The API server refused a credential. The answer comes when there is another one, or when there can be none. */
   refused: { question: { readonly source: number; readonly credential: number }; answer: undefined };
-  /** What `/-/clusters` says. */
+  /** The content of `/-/clusters`. */
   clusters: { question: undefined; answer: readonly ClusterState[] };
-  /** The query of a readyz request. */
+  /** The question is the query of a readyz request. */
   readyz: { question: string; answer: HealthAnswer };
-  /** The Accept header of a scrape. */
+  /** The question is the Accept header of a scrape. */
   metrics: { question: string; answer: Rendered };
-  /** Answered when every message that was sent before has arrived. */
+  /** The answer comes when every message that was sent before has arrived. */
   heard: { question: undefined; answer: undefined };
   discovery: {
     question: { readonly cluster: string; readonly path: string; readonly accept: string };
@@ -91,7 +91,7 @@ export interface QuestionsToPrimary {
   };
 }
 
-/** What the primary asks a worker, and the answers. */
+/** Questions of the primary to a worker, and the answers. */
 export interface QuestionsToWorker {
   snapshot: { question: undefined; answer: Snapshot };
 }

@@ -8,35 +8,35 @@ import { Distributor } from './distributor.js';
 import { Member } from './member.js';
 import type { QuestionsToPrimary, Start, ToPrimary, ToWorker } from './messages.js';
 
-/** What workers are made with. */
+/** What the pool needs to make workers. */
 export interface PoolOptions {
   readonly size: number;
   readonly fork: () => Worker;
-  /** What a new worker begins with; asked each time. */
+  /** Returns what a new worker needs to start; called for each one. */
   readonly start: () => Omit<Start, 'worker'>;
   readonly answers: Answers<QuestionsToPrimary>;
-  /** Lines for the audit log have come. */
+  /** Called with lines for the audit log. */
   readonly onAudit: (lines: string) => void;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-/** Milliseconds. If a worker dies sooner, the one that replaces it waits. */
+/** Milliseconds. If a worker dies sooner than this after its start, its replacement may start later. */
 const soundAfter = 60_000;
-/** Milliseconds that a scrape waits for a worker. */
+/** Milliseconds that a scrape waits for a worker's answer. */
 const answerTimeout = 2_000;
-/** Milliseconds beyond the grace that workers may take to leave. */
+/** Milliseconds after the grace period before workers are killed. */
 const leeway = 500;
 
-/** The workers. Each one that dies is replaced, ever more slowly if that does not help. */
+/** The workers. A worker that dies is replaced. If workers of one number keep dying, the wait before each replacement grows. */
 export class Pool {
   readonly distributor = new Distributor(() => this.#members.values());
   readonly #options: PoolOptions;
   readonly #members = new Map<number, Member>();
-  /** Deaths in a row, by the worker's number. */
+  /** The number of deaths in a row, by the worker's number. */
   readonly #deaths = new Map<number, number>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** Counters of those that died. */
+  /** The counters of dead workers. */
   #retired: Snapshot = [];
   #isLeaving = false;
   #started: { resolve: () => void; reject: (problems: readonly string[]) => void } | undefined;
@@ -47,14 +47,14 @@ export class Pool {
     options.metrics.workers.serving(0);
   }
 
-  /** How many serve. */
+  /** The number of workers that serve. */
   get serving(): number {
     let count = 0;
     for (const { isServing } of this.#members.values()) if (isServing) count += 1;
     return count;
   }
 
-  /** Starts the workers. Resolves when all of them serve; rejects with the problems of the first one that cannot. */
+  /** Starts the workers. Resolves when all of them serve; rejects with the problems of the first one that cannot start. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#started = { resolve, reject };
@@ -66,7 +66,10 @@ export class Pool {
     for (const member of this.#members.values()) member.send(message);
   }
 
-  /** The metrics of all workers, of those that died too. Waits two seconds for each; an older snapshot stands for one that is late. */
+  /**
+   * The metrics of all workers, including dead ones. Waits two seconds for each worker; if it does not answer in time, its last snapshot is
+   * used.
+   */
   async snapshots(): Promise<Snapshot[]> {
     const members = [...this.#members.values()].filter(({ isServing }) => isServing);
     const answered = await Promise.all(members.map(member => member.refreshSnapshot(answerTimeout)));
@@ -74,7 +77,7 @@ export class Pool {
     return [...[...this.#members.values()].map(({ snapshot }) => snapshot), this.#retired];
   }
 
-  /** Makes every worker drain. Resolves when all have ended; those that take too long are killed. */
+  /** Makes every worker drain. Resolves when all have ended. Workers that take too long are killed. */
   async drain(grace: number): Promise<void> {
     this.#leave();
     this.send({ type: 'drain', grace });
@@ -84,7 +87,7 @@ export class Pool {
     clearTimeout(timer);
   }
 
-  /** Ends every worker at once. */
+  /** Ends every worker immediately. */
   kill(): void {
     this.#leave();
     for (const member of this.#members.values()) member.kill();
@@ -165,7 +168,7 @@ export class Pool {
     const isSound = performance.now() - member.startedAt >= soundAfter;
     const deaths = isSound ? 1 : (this.#deaths.get(number) ?? 0) + 1;
     this.#deaths.set(number, deaths);
-    // One death is an accident.
+    // After a single death, the replacement starts without a wait.
     const delay = deaths === 1 ? 0 : backoffAfter(deaths - 1);
     logger.error(
       { worker: number, pid: member.pid, code, signal, deaths, restartAfterSeconds: delay / 1000 },

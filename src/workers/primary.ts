@@ -9,19 +9,20 @@ import type { Start } from './messages.js';
 import { Pool } from './pool.js';
 import { type SharedCredentials, shareCredentials } from './shared-credentials.js';
 
-/** How many workers there are, and how one is made. */
+/** The number of workers, and how to make one. */
 export interface WorkerProcesses {
   readonly size: number;
   readonly fork: () => Worker;
   readonly logging: Start['logging'];
 }
 
-/** Workers that ask for the same discovery document within so many milliseconds get the same answer. */
+/** Milliseconds for which workers that ask for the same discovery document get the same answer. */
 const discoveryShared = 10_000;
 
 /**
- * Puts together a program that serves no request to an API server itself: it has the listener, the credentials, the configuration, and the metrics and
- * health of all processes. Its workers have the requests. It returns all problems at once, as a program that is one process does.
+ * Puts together the program of the primary. It serves no requests to an API server itself: its workers do. It has the listener, the
+ * credentials, the configuration, and the metrics and health of all processes. It returns all problems together, as a program with one
+ * process does.
  */
 export async function createPrimary(
   options: Options,
@@ -109,7 +110,7 @@ export async function createPrimary(
   };
 }
 
-/** The primary alone has the credentials and the admin listener. */
+/** Only the primary has the credentials and the admin listener. */
 function withoutSecrets(options: Options): Options {
   return { ...options, token: '', username: '', password: '', adminPort: undefined };
 }
@@ -122,7 +123,7 @@ function sharedDiscovery({ clusters }: Program): Discover {
     const now = performance.now();
     for (const [key, { at }] of asked) if (now - at >= discoveryShared) asked.delete(key);
     const key = JSON.stringify([name, accept, path]);
-    // That of / is there whether its context is served below /clusters/ or not.
+    // The default cluster is always there, even if its context is not served below /clusters/.
     const cluster = name === clusters.default.name ? clusters.default : clusters.get(name);
     if (cluster === undefined) throw new Error('there is no such context');
     const answer = asked.get(key)?.answer ?? fetchDiscovery(cluster, path, accept);

@@ -6,21 +6,21 @@ import {
 } from '../credentials/credential-source.js';
 import type { NumberedCredential } from './messages.js';
 
-/** Asks the process that has the source. Both reject with a reason that a client may read. */
+/** Asks the process that has the source. Both functions reject with a reason that a client may read. */
 interface Remote {
   credential(): Promise<NumberedCredential>;
   refused(credential: number): Promise<void>;
 }
 
-/** A source in another process. */
+/** A credential source in another process. */
 export interface RemoteSource extends CredentialSource {
-  /** The other process uses this from now on. */
+  /** The other process uses this credential from now on. */
   take(next: NumberedCredential): void;
 }
 
 /**
- * Returns the credential of the other process until it ends, and then asks for another one: one question for all requests that wait. The
- * other process renews in the background, and sends what it gets.
+ * Returns the credential of the other process until it ends, and then asks for another one, with one question for all waiting requests. The
+ * other process renews credentials in the background, and sends each new one.
  */
 export function createRemoteSource(
   name: CredentialSourceName,
@@ -61,13 +61,13 @@ export function createRemoteSource(
     },
     async refused(credential) {
       if (credential === current?.credential) {
-        // A source that is no longer in use has no other credential; the next request asks another source.
+        // If the source is no longer in use, it has no other credential. The next request asks another source.
         await remote.refused(current.id).catch(() => {});
       }
       const next = current?.credential;
       return next === credential ? undefined : next;
     },
-    // The credential stays usable; the process that has the source closes it.
+    // The credential remains usable; the process that has the source closes it.
     close() {},
   };
 }

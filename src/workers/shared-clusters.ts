@@ -8,9 +8,9 @@ import { createRemoteSource, type RemoteSource } from './remote-source.js';
 
 /** A worker's clusters, which follow those of the primary. */
 export interface SharedClusters {
-  /** Follows one of them, instead of reading files. */
+  /** Follows the endpoint of one cluster, instead of reading files. */
   readonly follow: Follow;
-  /** Takes a message of the primary about them. */
+  /** Call this with each message of the primary about clusters. */
   take(message: ClusterMessage): void;
 }
 
@@ -22,13 +22,16 @@ interface Followed {
   source: { readonly id: number; readonly source: RemoteSource };
 }
 
-/** Gives clusters the endpoints that the primary has for them, from their first request on. */
+/** Gives each cluster the endpoint that the primary has for it, from its first request on. */
 export function createSharedClusters(
   channel: Channel<QuestionsToPrimary, QuestionsToWorker, ToWorker>,
   first: Pick<Start, 'endpoint' | 'contexts'>,
 ): SharedClusters {
   const followed = new Map<string, Followed>();
-  /** Clusters whose endpoint was asked for, with what was told of them since: an answer and later news can come in one read of the pipe. */
+  /**
+   * Clusters whose endpoint was asked for, with the last endpoint that came as a message since. One read of the pipe can bring an answer
+   * and a later message.
+   */
   const asked = new Map<string, SharedEndpoint | undefined>();
   let { endpoint: firstEndpoint, contexts } = first;
   let onContexts: FollowOptions['onContexts'];

@@ -4,33 +4,33 @@ import type { Credential } from '../credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../credentials/credential-source.js';
 import type { NumberedCredential, SharedEndpoint, Start, ToWorker } from './messages.js';
 
-/** The primary's clusters, as its workers have them. */
+/** The primary's clusters, in the form for workers. */
 export interface SharedCredentials {
-  /** What a worker begins with. */
+  /** What a worker needs to start. */
   first(): Pick<Start, 'endpoint' | 'contexts'>;
-  /** The endpoint of a context. Workers get each later one of it too. Rejects when it cannot be used. */
+  /** The endpoint of a context. From then on, workers get each later one too. Rejects if the endpoint cannot be used. */
   endpoint(name: string): Promise<SharedEndpoint>;
-  /** What the source with this number gives; rejects with a CredentialError. */
+  /** The credential of the source with this number; rejects with a CredentialError. */
   credential(source: number): Promise<NumberedCredential>;
-  /** The API server refused a credential of a worker. Resolves when another one has been sent to the workers, or when there is none. */
+  /** The API server refused a credential of a worker. Resolves when another one was sent to the workers, or when there is none. */
   refused(source: number, credential: number): Promise<void>;
-  /** Sends workers what has changed. To be called when the configuration or a credential may be another. */
+  /** Sends workers what has changed. Call this when the configuration or a credential may have changed. */
   publish(): void;
 }
 
-/** What workers last got of one cluster. */
+/** What workers last got about one cluster. */
 interface Published {
   readonly cluster: Cluster;
   readonly endpoint: Cluster['endpoint'];
   readonly current: NumberedCredential | undefined;
 }
 
-/** A credential of no source. When it is refused, the source sees that its own has been replaced since. */
+/** A credential that belongs to no source. If it is refused, the source sees that its own credential has been replaced since. */
 const stale: Credential = {};
 
 /**
- * Shares the credential sources among processes, so that a plugin runs once for all of them and a refresh token is used once. The
- * sources themselves let no two renewals overlap.
+ * Shares the credential sources among processes: a plugin runs once for all of them, and a refresh token is used once. The sources
+ * themselves make sure that no two renewals overlap.
  */
 export function shareCredentials(
   clusters: ClusterRegistry,
@@ -51,11 +51,11 @@ export function shareCredentials(
   const credentialOf = (source: CredentialSource): NumberedCredential | undefined => {
     const credential = source.get();
     if (!(credential instanceof Promise)) return give(source, credential);
-    // A worker that needs it asks, and its question waits for the credential.
+    // A worker that needs the credential asks for it, and its question waits.
     credential.catch(() => {});
     return undefined;
   };
-  /** By the name that workers have for it: empty for the cluster of `/`. */
+  /** The key is the name that workers have for the cluster: empty for the cluster of `/`. */
   const published = new Map<string, Published>();
   let contexts = clusters.contexts;
 
@@ -92,7 +92,7 @@ export function shareCredentials(
     }
     const used = new Set(clusters.used);
     for (const [name, one] of published) {
-      // A worker may have asked for a context while `/` went there. Where `/` goes next is another context.
+      // A worker may have asked for this context by name while it was that of `/`. When `/` changes, it becomes another context.
       const isFormerDefault = name !== '' && one.cluster === clusters.default;
       if (used.has(one.cluster) && !isFormerDefault) publishOne(name, one);
       else published.delete(name);
@@ -123,7 +123,7 @@ export function shareCredentials(
   };
 }
 
-/** The worker says itself which context it is. */
+/** The problems without the name of the context, which the worker adds itself. */
 function withoutContext(error: unknown): never {
   throw error instanceof ConfigurationError ? new Error(error.problems.join('; ')) : error;
 }

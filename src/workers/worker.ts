@@ -9,25 +9,27 @@ import type { QuestionsToPrimary, QuestionsToWorker, Start, ToPrimary, ToWorker 
 import { createRemoteAuditLog } from './remote-audit-log.js';
 import { createSharedClusters, type SharedClusters } from './shared-clusters.js';
 
-/** The pipe to the primary, and how this process ends. */
+/** The pipe to the primary, and the process itself. */
 export interface Parent {
   send(message: object): void;
   onMessage(listener: (message: ToWorker, socket: Socket | undefined) => void): void;
-  /** From now on uncaught errors are counted and logged, and the log is written out before the process ends. */
+  /** From this call on, uncaught errors are counted and logged, and the log is written out before the process ends. */
   surviveErrors(logger: Logger, count: () => void): void;
   exit(code: number): void;
-  /** Ends with an error that nobody expected. */
+  /** Ends the process because of an unexpected error. */
   fail(error: Error): void;
 }
 
 type WorkerChannel = Channel<QuestionsToPrimary, QuestionsToWorker, ToWorker>;
 
-/** Connections that end within so many milliseconds are reported together. */
+/** Milliseconds during which ended connections are collected into one message. */
 const closedInterval = 20;
-/** Milliseconds between two signs of life. */
+/** Milliseconds between two `alive` messages. */
 const aliveInterval = 1_000;
 
-/** Serves the connections that the primary sends, with the credentials that it shares, until the primary says `drain` or is gone. */
+/**
+ * Serves the connections that the primary sends, with the credentials that the primary shares, until the primary sends `drain` or is gone.
+ */
 export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): void {
   const send = (message: ToPrimary) => parent.send(message);
   let running: { program: Program; logger: Logger; receiver: ConnectionReceiver } | undefined;
@@ -107,14 +109,14 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
   parent.onMessage((message, socket) => {
     if (message.type !== 'connection') return channel.receive(message);
     send({ type: 'taken' });
-    // If its client has closed it meanwhile, it does not arrive.
+    // If the client has closed the connection meanwhile, no socket arrives.
     if (socket === undefined) noteClosed();
     else running?.receiver.take(socket);
   });
   send({ type: 'hello' });
 }
 
-/** Counts calls, and reports how many there were at intervals. */
+/** Counts calls, and reports their number at intervals. */
 function createCounter(report: (count: number) => void): () => void {
   let count = 0;
   return () => {

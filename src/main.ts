@@ -48,9 +48,9 @@ async function main(): Promise<void> {
   };
   if (problems.length > 0) return giveUp(problems);
   if (ignored.length > 0)
-    logger.warn({ flags: ignored }, 'flags of kubectl that mean nothing here are ignored');
+    logger.warn({ flags: ignored }, 'kubectl flags that have no effect here are ignored');
   if (options.disableFilter && options.unixSocket === '') {
-    logger.warn('the filter is off: any web page that its reader opens can use this port');
+    logger.warn('the filter is off: any web page that a user opens can use this port');
   }
   surviveErrors(logger, created.program.metrics.workers.uncaught);
   process.on('SIGUSR2', () => {
@@ -79,15 +79,18 @@ async function main(): Promise<void> {
   if (page !== undefined && process.stderr.isTTY) logger.info({ url: page }, 'the API in the browser');
 }
 
-/** The one line that kubectl proxy prints. If stdout is the audit log, the line goes to the program's log, so that stdout is JSON only. */
+/**
+ * Prints the only line that kubectl proxy prints. If stdout is the audit log, the line goes to the program's log, so that stdout contains
+ * only JSON.
+ */
 function announce(line: string, { auditLogPath }: Options, logger: Logger): void {
   if (auditLogPath === '-') logger.info(line);
   else process.stdout.write(`${line}\n`);
 }
 
-/** A worker: its primary has the command line, and sends it all that it needs. */
+/** Runs a worker. The primary reads the command line, and sends the worker everything that it needs. */
 async function serve(): Promise<void> {
-  // A signal for the whole process group (Ctrl-C, systemd) is for the primary, which makes its workers drain.
+  // A signal to the whole process group (Ctrl-C, systemd) is for the primary, which makes its workers drain.
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const)
     process.on(signal, () => {});
   const { runWorker } = await import('./workers/worker.js');
@@ -110,13 +113,16 @@ async function serve(): Promise<void> {
   );
 }
 
-/** Loads the code of the primary only where there are workers. */
+/** Loads the code of the primary only if there are workers. */
 async function createShared(...args: Parameters<typeof CreatePrimary>): ReturnType<typeof CreatePrimary> {
   const { createPrimary } = await import('./workers/primary.js');
   return createPrimary(...args);
 }
 
-/** Makes workers. The command line and the environment of the primary may hold secrets: workers get neither, only messages with what they need. */
+/**
+ * Returns the function that makes workers. The primary's command line and environment may contain secrets. Workers get neither, only
+ * messages with what they need.
+ */
 function forking(): () => Worker {
   const flag = '--disable-sigusr1';
   const execArgv = process.allowedNodeEnvironmentFlags.has(flag)
@@ -132,7 +138,10 @@ function processInfo() {
   return { env: process.env, homedir: homeOrNone(), version, nodeVersion: process.versions.node };
 }
 
-/** Empty, as in client-go, if the system does not know the user and HOME is not set: the user of a restricted Pod may be any number. */
+/**
+ * The home directory. Empty, as in client-go, if the system does not know the user and HOME is not set: the user of a restricted Pod may be
+ * any number.
+ */
 function homeOrNone(): string {
   try {
     return homedir();
@@ -141,7 +150,7 @@ function homeOrNone(): string {
   }
 }
 
-/** A bug in one request must not end the thousand others that share the process. */
+/** Keeps the process alive after an uncaught error: a bug in one request must not end the thousand others. */
 function surviveErrors(logger: Logger, count: () => void): void {
   for (const [event, message] of [
     ['uncaughtException', 'uncaught exception'],
@@ -154,7 +163,7 @@ function surviveErrors(logger: Logger, count: () => void): void {
   }
 }
 
-/** Whether SIGHUP means that the audit log was moved away; else it means that the terminal is gone. */
+/** Whether SIGHUP means that the audit log was renamed. Otherwise it means that the terminal is gone. */
 function followsHangup({ auditLogPath }: Options): boolean {
   return auditLogPath !== '' && auditLogPath !== '-';
 }
@@ -164,7 +173,7 @@ function logFormat({ logFormat: format }: Options): 'json' | 'pretty' {
   return format;
 }
 
-/** Start-up problems: one line each, exit code 1. */
+/** Prints problems at the start, one per line, and sets the exit code to 1. */
 function fail(problems: readonly string[]): void {
   for (const problem of problems) process.stderr.write(`kube-api-proxy: ${problem}\n`);
   process.exitCode = 1;
@@ -179,15 +188,15 @@ async function withUmask(mask: number, run: () => Promise<unknown>): Promise<voi
   }
 }
 
-/** SIGUSR2 goes one step down to trace, and from there back to the configured level. */
+/** The log level after a SIGUSR2: one step closer to trace, or from trace back to the configured level. */
 function nextLevel(level: string, configured: string): string {
   const levels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
   return levels[levels.indexOf(level) + 1] ?? configured;
 }
 
 /**
- * Installed before anything else: process 1 of a container ignores SIGTERM unless it has a handler. A
- * second signal ends the process at once.
+ * Installs the signal handlers. This must come before anything else: process 1 of a container ignores SIGTERM unless it has a handler. A
+ * second signal ends the process immediately.
  */
 function leaveOnSignal(options: Options, logger: Logger, running: () => Application | undefined): void {
   const { shutdownDelay, shutdownGrace } = options;
@@ -201,7 +210,7 @@ function leaveOnSignal(options: Options, logger: Logger, running: () => Applicat
     async ({ signal }) => {
       const application = running();
       if (application === undefined) return;
-      logger.info({ signal }, 'leaving');
+      logger.info({ signal }, 'shutting down');
       await application.drain({ delay: shutdownDelay, grace: shutdownGrace });
       await flushed(logger);
     },

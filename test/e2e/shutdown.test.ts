@@ -61,7 +61,7 @@ describe('the program', { concurrency: 4 }, () => {
       assert.equal((await leave(stack)).code, 0);
       const stderr = stack.proxy.stderr();
       for (let count = 0; count < 50; count++) assert.match(stderr, new RegExp(`/last/${count}[" ]`));
-      assert.match(stderr, /leaving[^\n]*\n/);
+      assert.match(stderr, /shutting down[^\n]*\n/);
     });
   }
 
@@ -74,8 +74,8 @@ describe('the program', { concurrency: 4 }, () => {
     await exited;
     const lines = stack.proxy.log();
     assert.deepEqual(
-      lines.filter(({ path, msg }) => path === '/last' || msg === 'leaving').map(({ msg }) => msg),
-      ['leaving', 'request'],
+      lines.filter(({ path, msg }) => path === '/last' || msg === 'shutting down').map(({ msg }) => msg),
+      ['shutting down', 'request'],
     );
   });
 

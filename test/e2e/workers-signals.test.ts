@@ -33,7 +33,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
       const { code } = await leaving;
       assert.equal(code, 0);
       assert.deepEqual(pids.filter(isAlive), []);
-      assert.equal(proxy.log().filter(({ msg }) => msg === 'leaving').length, 1);
+      assert.equal(proxy.log().filter(({ msg }) => msg === 'shutting down').length, 1);
       assert.doesNotMatch(proxy.stderr(), /died/);
     });
   }
@@ -43,13 +43,13 @@ describe('a program with workers', { concurrency: 3 }, () => {
     const watches = await openWatches({ proxy, server }, 2);
     const pids = childrenOf(proxy.pid);
     for (const pid of [...pids, proxy.pid]) process.kill(pid, 'SIGINT');
-    await eventually('that it leaves', () => proxy.log().some(({ msg }) => msg === 'leaving'));
+    await eventually('that it leaves', () => proxy.log().some(({ msg }) => msg === 'shutting down'));
     // Unready first, while everything goes on.
     assert.match((await health(proxy, 'readyz')).text, /\[-\]shutdown failed/);
     for (const watch of [...watches.values()].flat()) await watch.isAlive();
     assert.equal((await proxy.exited).code, 0);
     assert.deepEqual(pids.filter(isAlive), []);
-    assert.equal(proxy.log().filter(({ msg }) => msg === 'leaving').length, 1);
+    assert.equal(proxy.log().filter(({ msg }) => msg === 'shutting down').length, 1);
   });
 
   test('a worker that does not come to an end is ended, and the program still leaves in time', async t => {
@@ -70,7 +70,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
     await server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
     const pids = childrenOf(proxy.pid);
     proxy.process.kill('SIGTERM');
-    await eventually('that it leaves', () => proxy.log().some(({ msg }) => msg === 'leaving'));
+    await eventually('that it leaves', () => proxy.log().some(({ msg }) => msg === 'shutting down'));
     assert.notEqual((await proxy.stop('SIGTERM')).code, 0, 'a request was cut');
     await eventually('the end of all', () => pids.filter(isAlive).length === 0);
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, describe, test } from 'node:test';
+import type { ClientHttp2Session } from 'node:http2';
+import { after, before, describe, test } from 'node:test';
 import { eventuallyPasses } from '../support/eventually.js';
 import { send as sendPlain } from '../support/http-client.js';
 import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
@@ -34,8 +35,6 @@ const [plain, tls, ruled, readOnly, unfiltered] = await Promise.all([
   startManyStack({ after }, { clusters, run: startInProcess, flags: ['--read-only', '--reject-paths='] }),
   startManyStack({ after }, { clusters, run: startInProcess, flags: ['--disable-filter'] }),
 ]);
-const http2 = await connectHttp2(tls.port, secure.authority.certificate);
-after(() => http2.destroy());
 
 const mounts = ['/clusters/a', decodedMountOf(arn), '/clusters/rancher'];
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
@@ -179,6 +178,13 @@ test('a rejection below a mount is counted by its reason as at /', async () => {
 });
 
 describe('over HTTP/2', () => {
+  let http2: ClientHttp2Session;
+  // An idle connection ends after 90 s, which the tests before these may take on a busy machine.
+  before(async () => {
+    http2 = await connectHttp2(tls.port, secure.authority.certificate);
+  });
+  after(() => http2.destroy());
+
   const ask2 = async (path: string, headers = {}) => {
     const { mark, target } = marked(path);
     const stream = openStream(http2, target, headers);

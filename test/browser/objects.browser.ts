@@ -119,6 +119,10 @@ describe('an object', () => {
     await events.getByText('BackOff!').waitFor();
     writeEvent('comes-later', 'Killing', 'uid-owned');
     await events.getByText('Killing!').waitFor();
+    const rows = await events.getByRole('row').allTextContents();
+    assert.match(rows[1] ?? '', /Killing/, 'the newest is the first');
+    writeEvent('of-it', 'BackOffAgain', 'uid-owned');
+    await events.getByRole('row').nth(1).filter({ hasText: 'BackOffAgain' }).waitFor();
     assert.doesNotMatch((await events.textContent()) ?? '', /Elsewhere/);
   });
 

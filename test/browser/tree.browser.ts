@@ -71,6 +71,17 @@ describe('the tree', () => {
     await page.getByRole('treeitem', { name: 'pods po' }).waitFor();
   });
 
+  it('shows where one is, to one who came by a link too', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/apis/shop.example/v2/discounts');
+    const current = page.locator('[role=treeitem][aria-current=page]');
+    await current.getByText('discounts').waitFor();
+    await until(async () => {
+      const box = await current.boundingBox();
+      return box !== null && box.y > 0 && box.y + box.height <= 800;
+    });
+  });
+
   it('leads to a group whose resources have their kind, short names, scope and verbs', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/apis/autoscaling/v2');

@@ -13,7 +13,12 @@ import { createRandom } from './random.js';
 /** Starts an API server in this process, with some hundred objects that change now and then, and writes a kubeconfig with a context of its name. */
 async function startCluster(name: string, seed: number) {
   const random = createRandom(seed);
-  const server = await startFakeApiServer({ seed: false, customResources: definitions, watchHistory: 1_000 });
+  const server = await startFakeApiServer({
+    seed: false,
+    firstLogLines: 0,
+    customResources: definitions,
+    watchHistory: 1_000,
+  });
   for (const object of clusterObjects(random)) server.write(object);
   server.compact();
   const life = new ClusterLife(server, random);

@@ -64,7 +64,7 @@ export class FakeApiServer {
     this.#cluster = {
       api,
       store,
-      pods: new PodRuntime(),
+      pods: new PodRuntime(options.firstLogLines ?? 5),
       credentials: { tokens: options.tokens ?? {}, basic: options.basic ?? {} },
       policy: options.allow ?? defaultPolicy,
       watchTimes: {

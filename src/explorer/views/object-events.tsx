@@ -1,5 +1,5 @@
 import type { ApiObject } from '../api/objects.js';
-import { LiveList } from '../live/live-list.js';
+import { LiveList, type LiveRow } from '../live/live-list.js';
 import type { Source } from '../live/source.js';
 import { useModel, useNow } from '../parts/hooks.js';
 import { ScrollBox } from '../parts/scroll-box.js';
@@ -54,7 +54,7 @@ function Events({
               </tr>
             </thead>
             <tbody>
-              {[...rows.values()].reverse().map(({ name, cells, changes, readAt }) => (
+              {[...rows.values()].sort(laterFirst).map(({ name, cells, changes, readAt }) => (
                 <tr key={name} class={changes === 0 ? undefined : `changed-${changes % 2}`}>
                   {shown.map(({ column, index }) => (
                     <td key={column.name}>
@@ -74,4 +74,9 @@ function Events({
       )}
     </section>
   );
+}
+
+/** What was written last comes first: versions of one resource are numbers that grow (KEP-5504). */
+function laterFirst(a: LiveRow, b: LiveRow): number {
+  return Number(b.metadata.resourceVersion) - Number(a.metadata.resourceVersion) || 0;
 }

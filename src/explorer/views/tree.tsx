@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { useStore } from '../parts/hooks.js';
 import { linkTo } from '../parts/links.js';
 import type { TreeItem } from './tree-items.js';
@@ -23,6 +23,10 @@ export function Tree({
     return true;
   };
   const shown = items.filter(isShown);
+  useEffect(() => {
+    // Who comes by a link finds it in the tree.
+    document.querySelector('[role=treeitem][aria-current]')?.scrollIntoView({ block: 'nearest' });
+  }, [here]);
   const tabStop = [focused, here].find(path => shown.some(item => item.path === path)) ?? shown[0]?.path;
   const fold = (path: string, isOpen: boolean) => {
     const next = new Set(unfolded);

@@ -37,6 +37,8 @@ export interface FakeApiServerOptions {
   readonly keepAliveTimeout?: number;
   /** How many requests `requests` remembers (10,000). */
   readonly requestLogLimit?: number;
+  /** How many lines a new Pod's log has (5). */
+  readonly firstLogLines?: number;
   /** CustomResourceDefinitions: what they define is served, and they are among the objects. */
   readonly customResources?: readonly KubeObject[];
   /** False starts without any other object. */

@@ -17,8 +17,14 @@ interface RunningPod {
 /** What the containers of the pods do: each pod, by its uid, has a log that can grow and a file system. */
 export class PodRuntime {
   readonly #pods = new Map<string, RunningPod>();
+  readonly #firstLines: number;
 
-  /** The log so far; a new pod starts with five lines. */
+  /** The log of a new pod begins with so many lines. */
+  constructor(firstLines: number) {
+    this.#firstLines = firstLines;
+  }
+
+  /** The log so far. */
   lines(uid: string): readonly LoggedLine[] {
     return this.#pod(uid).lines;
   }
@@ -47,7 +53,7 @@ export class PodRuntime {
     const known = this.#pods.get(uid);
     if (known) return known;
     const output = new EventEmitter().setMaxListeners(0);
-    const lines = Array.from({ length: 5 }, (_, index) => loggedLine(`log line ${index}`));
+    const lines = Array.from({ length: this.#firstLines }, (_, index) => loggedLine(`log line ${index}`));
     const pod = { lines, output, files: new PodFiles() };
     this.#pods.set(uid, pod);
     return pod;

@@ -7,7 +7,7 @@
 //   parts/   what several views are made of, and the hooks by which views reach the store and the models.
 //   views/   one view a file; app.tsx chooses among them by the fragment.
 //   styles/  style sheets; tokens.css has the colours and sizes.
-//   store.ts the one state that all share: session, clusters, discovery, place.
+//   store.ts the one state that all share: session, clusters, discovery, address.
 //
 // Files of api/, text/ and live/ that have no DOM in them are tested by node:test in test/explorer; everything else in test/browser.
 import { render } from 'preact';

@@ -2,7 +2,7 @@ import type { SelfSubjectReview, UserInfo } from 'kubernetes-types/authenticatio
 import { ApiError, Client, messageOf, proxyItself } from './api/client.js';
 import { type Cluster, type ClustersAnswer, clustersOf } from './api/clusters.js';
 import type { ApiIndex } from './api/discovery.js';
-import { type Place, parseFragment } from './api/fragment.js';
+import { type Address, parseFragment } from './api/fragment.js';
 import { page } from './api/page.js';
 import { readDiscovery } from './api/read-discovery.js';
 import { ApiRequest } from './api/requests.js';
@@ -16,15 +16,15 @@ export type Loaded<T> =
 /** Whether the reader is let in. */
 type Session =
   | { readonly kind: 'checking' | 'open' }
-  /** The proxy wants a token, or the cluster that is looked at does. */
+  /** The proxy wants a token, or the cluster that is shown does. */
   | { readonly kind: 'closed'; readonly by: 'proxy' | 'cluster'; readonly problem: string };
 
 /** All that views draw from. */
 export interface State {
   readonly session: Session;
-  readonly place: Place;
+  readonly address: Address;
   readonly clusters: readonly Cluster[];
-  /** The one that is looked at. */
+  /** The one that is shown. */
   readonly cluster: Cluster | undefined;
   readonly index: Loaded<ApiIndex>;
   readonly user: Loaded<UserInfo>;
@@ -43,14 +43,14 @@ class Store {
   readonly client: Client;
   state: State = {
     session: { kind: 'checking' },
-    place: parseFragment('', []),
+    address: parseFragment('', []),
     clusters: [],
     cluster: undefined,
     index: loading,
     user: loading,
   };
   readonly #listeners = new Set<() => void>();
-  /** Of what is read of the cluster that is looked at. */
+  /** Of what is read of the cluster that is shown. */
   #reading = new AbortController();
   /** Of the answer that the session began with. */
   #opening = new AbortController();
@@ -171,17 +171,17 @@ class Store {
   /** Goes where the fragment says. */
   #go(): void {
     const { clusters, cluster: before } = this.state;
-    const place = parseFragment(
+    const address = parseFragment(
       location.hash,
       clusters.map(({ fragment }) => fragment),
     );
-    const cluster = clusters.find(({ fragment }) => fragment === place.cluster);
-    const isSame = place.cluster === this.state.place.cluster && place.text === this.state.place.text;
-    this.#set({ place: isSame ? this.state.place : place, cluster });
-    if (cluster !== undefined && cluster.prefix !== before?.prefix) void this.#look(cluster);
+    const cluster = clusters.find(({ fragment }) => fragment === address.cluster);
+    const isSame = address.cluster === this.state.address.cluster && address.text === this.state.address.text;
+    this.#set({ address: isSame ? this.state.address : address, cluster });
+    if (cluster !== undefined && cluster.prefix !== before?.prefix) void this.#show(cluster);
   }
 
-  async #look({ prefix }: Cluster): Promise<void> {
+  async #show({ prefix }: Cluster): Promise<void> {
     this.#reading.abort();
     this.#reading = new AbortController();
     const { signal } = this.#reading;

@@ -2,7 +2,7 @@ import { ApiError } from './client.js';
 
 /** How a stream is. */
 export type StreamState =
-  | { readonly kind: 'connecting' | 'live' | 'paused' }
+  | { readonly kind: 'connecting' | 'live' | 'paused' | 'ended' }
   /** Nobody answers; there will be another try. */
   | { readonly kind: 'away'; readonly reason: string };
 

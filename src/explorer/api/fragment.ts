@@ -18,7 +18,7 @@ interface ResourceName {
 }
 
 /** A fragment, read. */
-export interface Place {
+export interface Address {
   /** What it begins with to name a cluster other than that of `/`: `/clusters/NAME`; empty for that of `/`. */
   readonly cluster: string;
   readonly view: View;
@@ -32,7 +32,7 @@ export interface Place {
  *
  * @param clusters What a fragment may begin with.
  */
-export function parseFragment(fragment: string, clusters: readonly string[]): Place {
+export function parseFragment(fragment: string, clusters: readonly string[]): Address {
   const text = fragment.replace(/^#/, '');
   const mark = text.indexOf('?');
   const whole = mark === -1 ? text : text.slice(0, mark);

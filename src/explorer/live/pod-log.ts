@@ -43,6 +43,7 @@ export class PodLog extends Model {
     };
     follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
       error => {
+        if (this.signal.aborted) return;
         this.error = messageOf(error);
         this.changed();
       },
@@ -58,6 +59,11 @@ export class PodLog extends Model {
     const reader = new LineReader(line => this.#add(line, last));
     onLive();
     await stream(client, request, text => reader.read(text), signal);
+    if (this.#query.follow === true) return;
+    // There will be no other line.
+    this.state = { kind: 'ended' };
+    this.#draw();
+    this.close();
   }
 
   #add(line: string, after: string): void {
@@ -65,11 +71,14 @@ export class PodLog extends Model {
     if (time !== '' && time <= after) return;
     this.#pending.push({ id: this.#count++, time, text });
     // A busy container writes more lines than a reader can see come.
-    this.#drawing ??= setTimeout(() => {
-      this.#drawing = undefined;
-      this.lines = [...this.lines, ...this.#pending].slice(-mostLines);
-      this.#pending = [];
-      this.changed();
-    }, 100);
+    this.#drawing ??= setTimeout(() => this.#draw(), 100);
+  }
+
+  #draw(): void {
+    clearTimeout(this.#drawing);
+    this.#drawing = undefined;
+    this.lines = [...this.lines, ...this.#pending].slice(-mostLines);
+    this.#pending = [];
+    this.changed();
   }
 }

@@ -20,7 +20,7 @@ export function useStore<T>(select: (state: State) => T): T {
   return value;
 }
 
-/** The cluster that is looked at; undefined before it is known what it has. */
+/** The cluster that is shown; undefined before it is known what it has. */
 export function useSource(): Source | undefined {
   const prefix = useStore(state => state.cluster?.prefix);
   const index = useStore(state => state.index);

@@ -2,10 +2,10 @@ import type { ApiResource } from '../api/discovery.js';
 import { collectionPath, isSegmentName, objectPath } from '../api/requests.js';
 import { store } from '../store.js';
 
-/** Fragment of a path of the API in the cluster that is looked at. */
+/** Fragment of a path of the API in the cluster that is shown. */
 export function linkTo(path: string, query: Readonly<Record<string, string>> = {}): string {
   const pairs = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '')).toString();
-  return `#${store.state.place.cluster}${path}${pairs === '' ? '' : `?${pairs}`}`;
+  return `#${store.state.address.cluster}${path}${pairs === '' ? '' : `?${pairs}`}`;
 }
 
 /** Fragment of a list. */

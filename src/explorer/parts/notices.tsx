@@ -10,7 +10,7 @@ export function Problem({ children }: { readonly children: ComponentChildren }) 
   );
 }
 
-/** In the place of what is on its way. */
+/** Instead of what is on its way. */
 export function Skeleton({ lines = 6 }: { readonly lines?: number }) {
   return (
     <div class="skeleton" role="status" aria-label="Loading">
@@ -23,6 +23,7 @@ export function Skeleton({ lines = 6 }: { readonly lines?: number }) {
 
 const words = {
   connecting: 'connecting',
+  ended: 'ended',
   live: 'live',
   paused: 'paused while hidden',
   away: 'not answering',

@@ -1,6 +1,6 @@
 import { type ApiObject, isRecord } from '../api/objects.js';
 
-/** In the place of what is not shown. */
+/** Instead of what is not shown. */
 export const hiddenValue = '••••••';
 
 /** What kubectl apply leaves behind: a whole object, with the values of a Secret in it. */

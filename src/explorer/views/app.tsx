@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import type { Place, View } from '../api/fragment.js';
+import type { Address, View } from '../api/fragment.js';
 import { useStore } from '../parts/hooks.js';
 import { Problem, Skeleton } from '../parts/notices.js';
 import { Content } from './content.js';
@@ -12,12 +12,12 @@ export function App() {
   const session = useStore(state => state.session);
   const cluster = useStore(state => state.cluster);
   const index = useStore(state => state.index);
-  const place = useStore(state => state.place);
+  const address = useStore(state => state.address);
   useEffect(() => {
     // A new view begins at its top, and a screen reader with its heading.
     document.querySelector('main')?.scrollTo(0, 0);
-    document.title = titleOf(place, cluster?.name);
-  }, [place, cluster]);
+    document.title = titleOf(address, cluster?.name);
+  }, [address, cluster]);
   if (session.kind === 'closed' && session.by === 'proxy') {
     return (
       <main class="sign-in">
@@ -51,7 +51,7 @@ export function App() {
 }
 
 /** What the window is called: the most particular first. */
-function titleOf({ view }: Place, cluster: string | undefined): string {
+function titleOf({ view }: Address, cluster: string | undefined): string {
   return [...wordsOf(view), cluster, 'Kubernetes API'].filter(Boolean).join(' · ');
 }
 

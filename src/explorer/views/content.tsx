@@ -13,7 +13,7 @@ import { PathView } from './path-view.js';
 /** What the fragment asks for, if the API server has it. */
 export function Content({ index }: { readonly index: ApiIndex }) {
   const source = useSource();
-  const { view, query } = useStore(state => state.place);
+  const { view, query } = useStore(state => state.address);
   if (source === undefined) return null;
   switch (view.kind) {
     case 'home':

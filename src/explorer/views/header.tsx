@@ -10,7 +10,7 @@ import { store } from '../store.js';
 export function Header() {
   const clusters = useStore(state => state.clusters);
   const cluster = useStore(state => state.cluster);
-  useStore(state => state.place);
+  useStore(state => state.address);
   return (
     <header>
       <a class="brand" href={linkTo('/')}>

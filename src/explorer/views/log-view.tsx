@@ -31,7 +31,8 @@ export function LogView({ source, resource, namespace, name, query }: LogViewPro
     [source],
   );
   const known = containers.kind === 'ready' ? containers.value : [];
-  const container = query.get('container') ?? known[0];
+  const wanted = query.get('container');
+  const container = known.find(({ name: own }) => own === wanted) ?? known[0];
   const path = linkToObject(resource, namespace, name) ?? '';
   return (
     <section class="page full">
@@ -45,12 +46,12 @@ export function LogView({ source, resource, namespace, name, query }: LogViewPro
         <label class="container">
           Container{' '}
           <select
-            value={container}
+            value={container?.name}
             onChange={({ currentTarget }) => {
               location.hash = `${path}/log?container=${encodeURIComponent(currentTarget.value)}`;
             }}
           >
-            {known.map(own => (
+            {known.map(({ name: own }) => (
               <option key={own}>{own}</option>
             ))}
           </select>
@@ -59,7 +60,7 @@ export function LogView({ source, resource, namespace, name, query }: LogViewPro
       {containers.kind === 'loading' && <Skeleton />}
       {containers.kind === 'failed' && <Problem>{containers.problem}</Problem>}
       {containers.kind === 'ready' && container !== undefined && (
-        <Log key={container} source={source} pod={pod} container={container} />
+        <Log key={container.name} source={source} pod={pod} container={container} />
       )}
     </section>
   );
@@ -72,9 +73,9 @@ function Log({
 }: {
   readonly source: Source;
   readonly pod: Omit<LogViewProps, 'source' | 'query'>;
-  readonly container: string;
+  readonly container: Container;
 }) {
-  const query = { container, follow: true };
+  const query = { container: container.name, follow: container.isRunning };
   const log = useModel(() => new PodLog(source, pod, query), [source]);
   const [hasTimes, setTimes] = useState(false);
   const box = useRef<HTMLElement>(null);
@@ -99,7 +100,7 @@ function Log({
       <ScrollBox
         kind="log"
         box={box}
-        label={`Log of ${container}`}
+        label={`Log of ${container.name}`}
         onScroll={({ scrollTop, scrollHeight, clientHeight }) => {
           isAtEnd.current = scrollHeight - scrollTop - clientHeight < 40;
         }}
@@ -119,10 +120,22 @@ function Log({
   );
 }
 
-/** Names of the containers that run, then of those that prepare. */
-function containersOf({ spec }: ApiObject): readonly string[] {
-  const { containers, initContainers } = isRecord(spec) ? spec : {};
-  return [containers, initContainers].flatMap(list => {
-    return Array.isArray(list) ? list.filter(isRecord).map(({ name }) => String(name)) : [];
+/** One container, and whether it still writes. */
+interface Container {
+  readonly name: string;
+  readonly isRunning: boolean;
+}
+
+/** The containers that do the work, then those that prepare it. */
+function containersOf({ spec, status }: ApiObject): readonly Container[] {
+  const statuses = [...listOf(status, 'containerStatuses'), ...listOf(status, 'initContainerStatuses')];
+  return [...listOf(spec, 'containers'), ...listOf(spec, 'initContainers')].map(({ name }) => {
+    const state = statuses.find(found => found['name'] === name)?.['state'];
+    return { name: String(name), isRunning: !(isRecord(state) && isRecord(state['terminated'])) };
   });
+}
+
+function listOf(value: unknown, field: string): readonly Readonly<Record<string, unknown>>[] {
+  const list = isRecord(value) ? value[field] : undefined;
+  return Array.isArray(list) ? list.filter(isRecord) : [];
 }

@@ -84,7 +84,7 @@ function Owned({
   );
 }
 
-/** What controllers make: an object does not say what it owns, so these are looked through. */
+/** What controllers make: an object does not say what it owns, so these are searched. */
 const made: readonly (readonly [group: string, resource: string])[] = [
   ...([
     ['', 'pods'],

@@ -9,9 +9,9 @@ export function Sidebar({ index }: { readonly index: ApiIndex }) {
   const [filter, setFilter] = useState('');
   const [isOpen, setOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  const place = useStore(state => state.place);
+  const address = useStore(state => state.address);
   // On a narrow screen it covers what was chosen in it.
-  useEffect(() => setOpen(false), [place]);
+  useEffect(() => setOpen(false), [address]);
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
       const isTyping = event.target instanceof Element && event.target.matches('input, select, textarea');

@@ -14,7 +14,7 @@ export function Tree({
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(
     () => new Set(items[0] ? [items[0].path] : []),
   );
-  const here = usePlacePath();
+  const here = useAddressPath();
   const [focused, setFocused] = useState('');
   const isUnfolded = (path: string) => isFiltered || unfolded.has(path) || here.startsWith(`${path}/`);
   const parents = new Map(items.map(({ path, parent }) => [path, parent]));
@@ -96,9 +96,9 @@ export function Tree({
   );
 }
 
-/** Path of the resource or group that is looked at, as the tree has it. */
-function usePlacePath(): string {
-  const view = useStore(state => state.place.view);
+/** Path of the resource or group that is shown, as the tree has it. */
+function useAddressPath(): string {
+  const view = useStore(state => state.address.view);
   switch (view.kind) {
     case 'group':
       return view.group === ''

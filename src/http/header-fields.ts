@@ -2,7 +2,7 @@
 export type RawHeaders = readonly string[];
 
 /**
- * The value of a field; undefined if there is none. Lines of the same name are one list (RFC 9110, section 5.2). All rules read fields
+ * The value of a field; undefined if there is none. Lines of the same name are one list (RFC 9110, section 5.2). All guards read fields
  * with this function, from the same list that goes upstream: Node's `headers` omits fields beyond a limit and drops repeated ones.
  *
  * @param key The name in lower case.

@@ -5,8 +5,8 @@ import type { TLSSocket } from 'node:tls';
 import { hasField } from './header-fields.js';
 
 /**
- * The request of an HTTP/2 stream in the form of HTTP/1.1, so that the same rules and the same code serve both: the part of
- * `IncomingMessage` that the proxy uses. Unlike the request of Node's compatibility API it does not end if the stream was reset: half an
+ * The request of an HTTP/2 stream in the form of HTTP/1.1, so that the same guards and the same code serve both. It has the part of
+ * `IncomingMessage` that the proxy uses. Unlike the request of Node's compatibility API, it does not end if the stream was reset: half an
  * upload must not pass for a whole one.
  */
 export class Http2Request extends Readable {
@@ -17,12 +17,12 @@ export class Http2Request extends Readable {
   readonly method: string;
   url: string;
   readonly headers: IncomingHttpHeaders;
-  /** Without pseudo-header fields. `:authority` becomes the Host header; a Host header with another value remains beside it. */
+  /** Without pseudo-header fields. `:authority` becomes the Host header. A Host header with another value remains too. */
   readonly rawHeaders: readonly string[];
-  /** The connection, which other streams share. */
+  /** The connection, which is shared by all its streams. */
   readonly socket: TLSSocket;
   readonly stream: ServerHttp2Stream;
-  /** Whether everything has come. */
+  /** Whether the whole request has arrived. */
   complete: boolean;
   #reading = false;
 
@@ -41,9 +41,9 @@ export class Http2Request extends Readable {
     this.headers = plainHeaders(headers);
     this.rawHeaders = plainRawHeaders(headers, rawHeaders, this.complete);
     stream.once('close', () => this.destroy());
-    // Not later: a stream that ends without a byte emits it even if nobody reads.
+    // This listener must be added now: a stream that ends without a byte emits `end` even if nobody reads.
     stream.once('end', () => {
-      // Node ends the readable side of a reset stream, too. Only if the other direction is open has the body really ended.
+      // Node ends the readable side of a reset stream, too. The body has really ended only if the other direction is open.
       this.complete ||= !stream.closed;
       if (this.complete) this.push(null);
       else this.destroy();
@@ -62,7 +62,7 @@ export class Http2Request extends Readable {
   }
 }
 
-/** Whether a request came by HTTP/2, and not by HTTP/1.1 with another number in its first line. */
+/** Whether a request came over HTTP/2. The version in the first line of an HTTP/1.1 request does not count. */
 export function isHttp2(request: object): boolean {
   return request instanceof Http2Request;
 }
@@ -83,7 +83,7 @@ function plainRawHeaders(headers: Http2Headers, rawHeaders: readonly string[], c
     const name = rawHeaders[index] as string;
     const value = rawHeaders[index + 1] as string;
     if (name.startsWith(':') || (name === 'host' && value === authority)) continue;
-    // RFC 9113, section 8.2.3: it may come in pieces, which HTTP/1.1 has in one.
+    // RFC 9113, section 8.2.3: Cookie may come in several fields, which HTTP/1.1 has in one.
     if (name === 'cookie') {
       if (!cookie) plain.push(name, headers.cookie ?? value);
       cookie = true;

@@ -53,15 +53,18 @@ const singleValue: ReadonlySet<string> = new Set([
 
 const nothing = Buffer.alloc(0);
 
-/** The answer of an HTTP/2 stream, with what a `ServerResponse` is asked for here: flat lists of headers, trailers, an end in the middle. */
+/**
+ * The answer of an HTTP/2 stream, with the parts of a `ServerResponse` that the proxy uses: flat lists of headers, trailers, and an end
+ * before the answer is complete.
+ */
 export class Http2Response extends Http2ServerResponse {
-  /** HTTP/2 tells a whole answer from one that breaks off, and can have trailers, whatever its length. */
+  /** HTTP/2 shows whether an answer is complete, and can have trailers, whether or not its length is known. */
   readonly chunkedEncoding = true;
-  /** Bytes of header fields and body so far; frames and compression belong to the connection. */
+  /** Bytes of header fields and body so far, without frames and compression, which belong to the connection. */
   bytesSent = 0;
-  /** Whether the proxy ended it, and not its client. */
+  /** Whether the proxy ended the stream, and not its client. */
   wasCut = false;
-  /** Whether there may be trailers: an answer of a known length has none (RFC 9112, section 7.1.2). */
+  /** Whether the answer may have trailers. An answer of a known length has none (RFC 9112, section 7.1.2). */
   #hasTrailers = true;
 
   constructor(request: Http2Request) {
@@ -70,15 +73,15 @@ export class Http2Response extends Http2ServerResponse {
   }
 
   /**
-   * Responds without Node's compatibility API, which asks for trailers after every body. Then the end of the stream is a frame and a write of its
-   * own: an answer of a known length takes one write less, and a small GET 11 to 14 % less CPU time.
+   * Responds without Node's compatibility API, which asks for trailers after every body. With that, the end of the stream takes a frame and
+   * a write of its own. Without it, an answer of a known length takes one write less, and a small GET 11 to 14 % less CPU time.
    */
   override writeHead(statusCode: number, ...rest: unknown[]): this {
     const { stream } = this;
     if (stream.destroyed || stream.closed) return this;
     const fields: OutgoingHttpHeaders = Object.assign(this.getHeaders(), toFields(rest.at(-1)));
     for (const name in fields) this.bytesSent += name.length + String(fields[name]).length;
-    // Node refuses others as the value of the property.
+    // Node does not allow higher codes as the value of the property.
     if (statusCode > 599) return super.writeHead(statusCode, fields);
     this.statusCode = statusCode;
     fields[':status'] = statusCode;
@@ -89,8 +92,8 @@ export class Http2Response extends Http2ServerResponse {
   }
 
   /**
-   * Passes no empty writes on. Node calls back for an empty write while nghttp2 reads from the stream. If that callback destroys the stream,
-   * the process ends: `OnTrailers` asserts that the stream is not destroyed (seen with Node 20.20.2 and 22.23.3).
+   * Ignores empty writes. Node calls back for an empty write while nghttp2 reads from the stream. If that callback destroys the stream, the
+   * process ends: `OnTrailers` asserts that the stream is not destroyed (seen with Node 20.20.2 and 22.23.3).
    */
   // biome-ignore lint/suspicious/noExplicitAny: Writable's own overloads
   override write(chunk: any, ...rest: any[]): boolean {
@@ -104,7 +107,7 @@ export class Http2Response extends Http2ServerResponse {
     super.addTrailers(toFields(Array.isArray(trailers) ? trailers.flat() : trailers));
   }
 
-  /** Resets the stream in the middle of its answer, what is already written first; the connection goes on. */
+  /** Resets the stream before its answer is complete, after the bytes that are already written. The connection stays open. */
   cut(): void {
     const { stream } = this;
     if (!stream.headersSent) {
@@ -121,20 +124,20 @@ export class Http2Response extends Http2ServerResponse {
     }
     // Node sends the end of the stream only after it has got the trailers that it asks for.
     stream.removeAllListeners('wantTrailers').on('wantTrailers', () => {});
-    // Not by `close`: while a write is under way its reset waits, and Node 26.10.0 aborts as above when the request ends meanwhile.
-    // Nor at once: what nghttp2 calls may not destroy a stream.
+    // `close` cannot be used: its reset waits while a write is in progress, and Node 26.10.0 aborts as above if the request ends meanwhile.
+    // The stream must not be destroyed immediately either: a callback of nghttp2 may not destroy a stream.
     stream.once('finish', () => setImmediate(() => this.drop()));
     stream.end();
   }
 
-  /** As `cut`, but at once: for a client that does not read what is written. */
+  /** Resets the stream immediately, for a client that does not read what is written. */
   drop(): void {
     this.wasCut = true;
     this.stream.destroy(new Error('the answer was dropped'));
   }
 }
 
-/** Headers in the form of node:http2, in lower case, from an object or from name, value, name, value, … */
+/** Headers in the form of node:http2, with names in lower case. They come from an object, or from name, value, name, value, … */
 function toFields(headers: unknown): OutgoingHttpHeaders {
   const fields: OutgoingHttpHeaders = Object.create(null);
   const flat = Array.isArray(headers) ? headers : Object.entries(headers ?? {}).flat(1);

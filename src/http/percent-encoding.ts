@@ -1,8 +1,8 @@
 const percent = 0x25;
 
 /**
- * Decodes percent-encoding in a text whose characters are bytes; broken escapes remain (RFC 3986, section 2.1). Takes linear time: a
- * callback for each escape took 100 ms for the largest target that a client can send.
+ * Decodes percent-encoding in a string in which each character is one byte. Broken escapes remain (RFC 3986, section 2.1). Takes linear
+ * time: a callback for each escape took 100 ms for the largest target that a client can send.
  */
 export function percentDecoded(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');

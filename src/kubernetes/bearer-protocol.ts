@@ -1,8 +1,8 @@
 const prefix = 'base64url.bearer.authorization.k8s.io.';
 
 /**
- * Whether a WebSocket subprotocol holds a bearer token, as browsers send it (k8s.io/apiserver `authentication/request/websocket`).
- * Upper and lower case are the same, so that a misspelt prefix does not reveal the token.
+ * Whether a WebSocket subprotocol contains a bearer token, as browsers send it (k8s.io/apiserver `authentication/request/websocket`). Upper
+ * and lower case are the same, so that a misspelt prefix does not reveal the token.
  */
 export function hasBearerProtocolPrefix(protocol: string): boolean {
   return protocol.length >= prefix.length && protocol.slice(0, prefix.length).toLowerCase() === prefix;

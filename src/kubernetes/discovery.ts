@@ -1,22 +1,22 @@
-/** GETs a path of the API server. `body` is the parsed JSON; undefined if the answer has none. May throw. */
+/** GETs a path of the API server. `body` is the parsed JSON, or undefined if the answer has none. May throw. */
 export type FetchJson = (path: string, accept: string) => Promise<{ status: number; body: unknown }>;
 
-/** Receives one resource (`subresource` '') or subresource that the API server serves. */
+/** Called with each resource (`subresource` is then '') and each subresource that the API server serves. */
 export type Discovered = (group: string, version: string, resource: string, subresource: string) => void;
 
-/** client-go's `Accept` header for discovery: asks for the aggregated documents (KEP-3352), or else for the old ones. */
+/** client-go's `Accept` header for discovery. It asks for the aggregated documents (KEP-3352), or else for the old ones. */
 const aggregated = [
   'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
   'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList',
   'application/json',
 ].join(',');
 
-// A server with only the old documents gets a request for each group version; no real one has nearly as many.
+// A server that has only the old documents gets one request for each group version. No real server has nearly as many.
 const maxGroupVersions = 300;
 
 /**
- * Asks the API server what it serves, and calls `discovered` for each resource and subresource. Returns whether every document came; a
- * missing one does not stop the others. Throws what `fetchJson` throws for /api and /apis.
+ * Asks the API server which resources it serves, and calls `discovered` for each resource and subresource. Returns whether every document
+ * came. A missing document does not stop the others. Throws what `fetchJson` throws for /api and /apis.
  */
 export async function discover(fetchJson: FetchJson, discovered: Discovered): Promise<boolean> {
   const answers = await Promise.all([fetchJson('/api', aggregated), fetchJson('/apis', aggregated)]);

@@ -1,6 +1,6 @@
 /**
- * The value that a field selector requires of one field (`metadata.name=web-0`), as apimachinery's
- * `fields.ParseSelector(…).RequiresExactMatch(field)` finds it; undefined without such a term, or if the selector is invalid.
+ * The value that a field selector requires for one field (`metadata.name=web-0`), as apimachinery's
+ * `fields.ParseSelector(…).RequiresExactMatch(field)` finds it. Undefined without such a term, or if the selector is invalid.
  */
 export function requiredFieldValue(selector: string, field: string): string | undefined {
   let required: string | undefined;
@@ -11,7 +11,7 @@ export function requiredFieldValue(selector: string, field: string): string | un
     const value = unescapeValue(term.slice(operator.index + operator[0].length));
     if (value === undefined) return undefined;
     if (operator[0] === '!=' || term.slice(0, operator.index) !== field) continue;
-    // Of two terms on one field, apimachinery takes the first in sorted order, not the first in the request.
+    // If two terms are about one field, apimachinery takes the first in sorted order, not the first in the request.
     if (first !== undefined && first <= term) continue;
     first = term;
     required = value;

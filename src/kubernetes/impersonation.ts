@@ -1,12 +1,12 @@
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { UserInfo } from './user-info.js';
 
-/** The user that requests act as, in place of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
+/** The user as whom requests act, instead of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
 export interface Impersonation {
   readonly user: string;
   readonly uid?: string;
   readonly groups: readonly string[];
-  /** Further attributes of the user; the API server takes the keys in lower case. */
+  /** Further attributes of the user. The API server reads the keys in lower case. */
   readonly extra: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -31,7 +31,7 @@ export function impersonationHeaders({ user, uid, groups, extra }: Impersonation
 
 const made = new WeakMap<UserInfo, readonly string[]>();
 
-/** The headers with which a request acts as this user, made once for each `UserInfo`. */
+/** The headers with which a request impersonates this user. They are made once for each `UserInfo`. */
 export function impersonationOf(user: UserInfo): readonly string[] {
   let headers = made.get(user);
   if (headers === undefined) {
@@ -42,7 +42,10 @@ export function impersonationOf(user: UserInfo): readonly string[] {
   return headers;
 }
 
-/** Any other character may replace the hyphen: CGI makes underscores of hyphens, and a program behind the proxy may do so too. */
+/**
+ * Names of impersonation headers. Any character may replace the hyphen: CGI turns hyphens into underscores, and a program behind the proxy
+ * may do so too.
+ */
 const impersonationField = /^impersonate(?:[^a-z0-9]|$)/i;
 
 /** Whether a request with these headers (Node's `rawHeaders`) asks for any kind of impersonation. */
@@ -53,7 +56,7 @@ export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   return false;
 }
 
-/** The user that a request with these headers acts as, read as the API server reads them; undefined without impersonation. */
+/** The user that a request with these headers impersonates, read as the API server reads them; undefined without impersonation. */
 export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | undefined {
   let username: string | undefined;
   let uid: string | undefined;
@@ -76,12 +79,12 @@ export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | unde
   return username === undefined ? undefined : { username, uid, groups, extra };
 }
 
-/** The text of a header's value, whose characters are bytes. */
+/** Decodes a header value, in which each character is one byte, as UTF-8. */
 function utf8Text(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** The reverse of `escapeKey`; other characters remain, as in the API server. */
+/** The reverse of `escapeKey`. Other characters remain, as in the API server. */
 function unescapeKey(key: string): string {
   return /%(?![0-9a-f]{2})/.test(key) ? key : percentDecoded(key).toString();
 }
@@ -90,7 +93,7 @@ function utf8Bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** client-go's `headerKeyEscape`: every byte that a header name cannot have (RFC 9110, `token`), and `%` itself, as %XX. */
+/** client-go's `headerKeyEscape`: every byte that a header name cannot contain (RFC 9110, `token`), and `%` itself, becomes %XX. */
 function escapeKey(key: string): string {
   return utf8Bytes(key).replace(
     /[^!#$&'*+\-.0-9A-Z^_`a-z|~]/g,
@@ -98,7 +101,7 @@ function escapeKey(key: string): string {
   );
 }
 
-/** net/http's canonical form, which is what client-go sends: capitals first and after a hyphen, and nowhere else. */
+/** net/http's canonical form, which client-go sends: a capital letter at the start and after each hyphen, and no others. */
 function canonicalName(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, start => start.toUpperCase());
 }

@@ -2,45 +2,48 @@ import { builtInResources } from './built-in-resources.js';
 import { discover, type FetchJson } from './discovery.js';
 import type { RequestInfo } from './request-info.js';
 
-/** The value of a label for everything unknown. */
+/** The label value for everything unknown. */
 export const other = 'other';
 
-/** The resource of a request, with `other` for each unknown field. The same fields always give the same object. */
+/** The resource of a request, with `other` in place of each unknown field. The same fields always give the same object. */
 export interface KnownResource {
   readonly group: string;
   readonly version: string;
   readonly resource: string;
   readonly subresource: string;
-  /** False if any of the fields is unknown. */
+  /** False if at least one field is unknown. */
   readonly known: boolean;
 }
 
-/** The resources and subresources that exist, so that a client cannot make up others. */
+/** The resources and subresources that exist. Names that a client made up are not among them. */
 export interface KnownResources {
-  /** Whether the resource, and the subresource if there is one, of a resource request is known. */
+  /** Whether the resource of a resource request is known, and its subresource if it has one. */
   has(info: RequestInfo): boolean;
-  /** The resource of a resource request, as far as it is known. Takes four look-ups and no allocation. */
+  /** The resource of a resource request, with `other` where it is unknown. Takes four look-ups and no allocation. */
   find(info: RequestInfo): KnownResource;
-  /** Adds what the API server's discovery names. Never rejects; calls at the same time share one discovery. True if that was complete. */
+  /**
+   * Adds the resources that the API server's discovery lists. Never rejects. Calls at the same time share one discovery. Resolves to true
+   * if the discovery was complete.
+   */
   refresh(): Promise<boolean>;
-  /** Calls `refresh()` in the background, at most once a minute: for requests with an unknown resource. */
+  /** Calls `refresh()` in the background, at most once a minute. Call this for requests with an unknown resource. */
   refreshSoon(): void;
-  /** How many resources and subresources are known. */
+  /** The number of known resources and subresources. */
   readonly size: number;
 }
 
 export interface KnownResourcesOptions {
-  /** Milliseconds from any origin, never going back. */
+  /** A clock in milliseconds that never goes back; its origin does not matter. */
   readonly now?: () => number;
-  /** The most resources and subresources; all further ones are `other`. */
+  /** Maximum number of resources and subresources. All others are `other`. */
   readonly limit?: number;
 }
 
 const refreshInterval = 60_000;
-// Kubernetes' names of groups, versions, resources and subresources are DNS labels and subdomains.
+// In Kubernetes, names of groups, versions, resources and subresources are DNS labels and subdomains.
 const legalName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** One step of group, version, resource, subresource; the last step's `resource` is the result. */
+/** One step of the path group, version, resource, subresource. The `resource` of the last step is the result. */
 class TreeNode {
   readonly children = new Map<string, TreeNode>();
   readonly resource: KnownResource;
@@ -59,8 +62,8 @@ class TreeNode {
 }
 
 /**
- * Knows Kubernetes' own resources from the start and the others after `refresh()`. It never forgets one: a deleted custom resource still
- * counts, so that the number of resources, and of metric series made from them, has an upper limit.
+ * Knows Kubernetes' own resources from the start, and the others after `refresh()`. It never forgets a resource: a deleted custom resource
+ * still counts, so the number of resources, and of metric series made from them, has an upper limit.
  */
 export function createKnownResources(
   fetchJson: FetchJson,

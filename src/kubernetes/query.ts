@@ -3,8 +3,8 @@ import { percentDecoded } from '../http/percent-encoding.js';
 const none: readonly string[] = [];
 
 /**
- * Every value of one parameter in a raw query string (without `?`), as Go's `url.ParseQuery` reads it for the API server: names and
- * values are percent-decoded, `+` is a space, and a pair with a `;` or a broken escape does not count.
+ * Every value of one parameter in a raw query string (without `?`), as Go's `url.ParseQuery` reads it for the API server. Names and values
+ * are percent-decoded, `+` is a space, and a pair with a `;` or a broken escape does not count.
  *
  * @param name ASCII without spaces.
  */
@@ -12,18 +12,18 @@ export function queryValues(query: string, name: string): readonly string[] {
   return valuesOf(query, name, Number.POSITIVE_INFINITY);
 }
 
-/** The first of these values; undefined if there is none. */
+/** The first value of one parameter, read in the same way; undefined if there is none. */
 export function queryValue(query: string, name: string): string | undefined {
   return valuesOf(query, name, 1)[0];
 }
 
-/** A pair of a query: as it was sent, and decoded; without a name if it does not count. */
+/** A pair of a query, as sent and decoded. A pair that does not count has no name. */
 export type QueryPair = { readonly text: string } & (
   | { readonly name: string; readonly value: string }
   | { readonly name: undefined; readonly value: undefined }
 );
 
-/** All pairs of a raw query string in their order, read in the same way. Empty ones are left out. */
+/** All pairs of a raw query string in their order, read in the same way. Empty pairs are left out. */
 export function queryPairs(query: string): QueryPair[] {
   return query
     .split('&')
@@ -36,7 +36,7 @@ function valuesOf(query: string, name: string, most: number): readonly string[] 
   for (let start = 0; start < query.length; ) {
     const ampersand = query.indexOf('&', start);
     const end = ampersand < 0 ? query.length : ampersand;
-    // Most pairs have another name, and this runs for every request.
+    // Only pairs that may have this name are decoded: most have another one, and this code runs for every request.
     const value = beginsWith(query, start, name) ? pairValue(query.slice(start, end), name) : undefined;
     start = end + 1;
     if (value === undefined) continue;
@@ -66,7 +66,7 @@ function pairValue(text: string, name: string): string | undefined {
   return pair?.name === name ? pair.value : undefined;
 }
 
-/** Undefined for a pair that does not count. */
+/** Decodes a pair; undefined if it does not count. */
 function decodedPair(text: string): { name: string; value: string } | undefined {
   if (text.includes(';')) return undefined;
   const equals = text.indexOf('=');
@@ -79,6 +79,6 @@ function unescapeQuery(text: string): string | undefined {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
   if (!spaced.includes('%')) return spaced;
   if (/%(?![0-9a-f]{2})/i.test(spaced)) return undefined;
-  // Not decodeURIComponent: it throws on bytes that are not UTF-8, which Go accepts.
+  // decodeURIComponent cannot be used: it throws on bytes that are not UTF-8, which Go accepts.
   return percentDecoded(spaced).toString();
 }

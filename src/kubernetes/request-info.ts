@@ -1,7 +1,7 @@
 import { requiredFieldValue } from './field-selector.js';
 import { queryValue } from './query.js';
 
-/** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`; those that do not apply are ''. */
+/** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`. Fields that do not apply are ''. */
 export interface RequestInfo {
   readonly isResourceRequest: boolean;
   /** Percent-decoded; otherwise as sent. */
@@ -20,7 +20,7 @@ export interface RequestInfo {
   readonly name: string;
 }
 
-/** How much a request is about, as in the `scope` label of the API server's metrics. */
+/** The extent of a request, as in the `scope` label of the API server's metrics. */
 export type Scope = 'resource' | 'namespace' | 'cluster' | '';
 
 const verbs: ReadonlyMap<string, string> = new Map([
@@ -101,13 +101,13 @@ function splitPath(path: string): string[] {
   return start === end ? [] : path.slice(start, end).split('/', maxParts);
 }
 
-/** apimachinery's `Convert_Slice_string_To_bool`: the first value counts, and only `false` and `0` mean no. */
+/** apimachinery's `Convert_Slice_string_To_bool`: only the first value counts, and only `false` and `0` mean no. */
 function isWatch(query: string): boolean {
   const value = queryValue(query, 'watch');
   return value !== undefined && value !== '0' && value.toLowerCase() !== 'false';
 }
 
-/** The name that a list or watch is restricted to; '' if its options cannot be decoded, as in the API server. */
+/** The name to which a list or watch is restricted; '' if its options cannot be decoded, as in the API server. */
 function selectedName(query: string): string {
   const selector = queryValue(query, 'fieldSelector');
   if (selector === undefined || !isInt64(query, 'limit') || !isInt64(query, 'timeoutSeconds')) return '';
@@ -134,12 +134,15 @@ export function isLongRunning(info: RequestInfo): boolean {
     : info.path.startsWith('/debug/pprof/');
 }
 
-/** Whether metrics call the request's verb `connect`: the exec, attach, portforward and proxy subresources, whatever the method. */
+/**
+ * Whether metrics use the verb `connect` for the request, which they do for the exec, attach, portforward and proxy subresources with any
+ * method.
+ */
 export function isConnect(info: RequestInfo): boolean {
   return info.isResourceRequest && (info.verb === 'proxy' || connectSubresources.has(info.subresource));
 }
 
-/** The API server's `CleanScope`: a named or created object, a namespace, the cluster; '' for non-resource requests. */
+/** The API server's `CleanScope`: one object (named, or created), a namespace, or the cluster; '' for non-resource requests. */
 export function scopeOf(info: RequestInfo): Scope {
   if (info.name !== '' || info.verb === 'create') return 'resource';
   if (info.namespace !== '') return 'namespace';

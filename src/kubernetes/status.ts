@@ -26,7 +26,7 @@ const reasons: Readonly<Record<number, StatusReason>> = {
   504: 'Timeout',
 };
 
-/** Kubernetes' `Status` object, which kubectl and client libraries print (apimachinery `meta/v1.Status`). */
+/** Kubernetes' `Status` object (apimachinery `meta/v1.Status`). kubectl and client libraries print it. */
 export interface Status {
   readonly kind: 'Status';
   readonly apiVersion: 'v1';
@@ -38,13 +38,13 @@ export interface Status {
   readonly code: number;
 }
 
-/** The field of `StatusDetails` that a proxy can fill in. */
+/** The only field of `StatusDetails` that the proxy fills in. */
 interface StatusDetails {
-  /** When the client may try again; the Retry-After header says the same. */
+  /** Seconds after which the client may try again, as in the Retry-After header. */
   readonly retryAfterSeconds: number;
 }
 
-/** A failure that the proxy answers itself. Any part of a request may throw it; one handler writes the answer. */
+/** A failure that the proxy answers itself. Any code that serves a request may throw it; one handler writes the answer. */
 export class StatusError extends Error {
   override readonly name = 'StatusError';
   /** Seconds after which the client may try again; undefined if that is not known. */
@@ -63,14 +63,14 @@ export class StatusError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
-  /** The object for the body of the response. */
+  /** The object for the body of the answer. */
   toStatus(): Status {
     const { code, message, retryAfterSeconds } = this;
     return createStatus(code, message, retryAfterSeconds === undefined ? undefined : { retryAfterSeconds });
   }
 }
 
-/** A `Status` for an HTTP status code. The reason of a code without a name is empty, as `metav1.StatusReasonUnknown` is. */
+/** A `Status` for an HTTP status code. The reason is empty for a code without a name, as `metav1.StatusReasonUnknown` is. */
 export function createStatus(code: number, message: string, details?: StatusDetails): Status {
   return {
     kind: 'Status',

@@ -1,11 +1,11 @@
-/** The user that sends a request: `UserInfo` of authentication.k8s.io/v1. */
+/** The user who sends a request: `UserInfo` of authentication.k8s.io/v1. */
 export interface UserInfo {
   readonly username: string;
-  /** A name of the user that survives renames; undefined if the authenticator knows none. */
+  /** An ID of the user that survives renames; undefined if the authenticator knows none. */
   readonly uid: string | undefined;
   readonly groups: readonly string[];
   /** Further attributes of the user, by key. */
   readonly extra: ReadonlyMap<string, readonly string[]>;
-  /** When the credential ends that names the user, in milliseconds since 1970; undefined if no end is known. */
+  /** When the credential that names the user expires, in milliseconds since 1970; undefined if that is not known. */
   readonly expires?: number | undefined;
 }

@@ -109,7 +109,7 @@ export class Http2Session {
     this.#socket.once('close', listener);
   }
 
-  /** How many milliseconds ago the last request ended, and whether there ever was a request; undefined while a request is open. */
+  /** How many milliseconds the connection has had no request, and whether it ever had one; undefined while a request is open. */
   get idle(): { readonly time: number; readonly used: boolean } | undefined {
     if (this.#responses.size > 0) return undefined;
     return { time: performance.now() - this.#idleSince, used: this.#used };

@@ -88,7 +88,7 @@ class Store {
     if (session.kind !== 'closed') return;
     // RFC 6750, section 2.1: what else is in it could not be sent.
     if (!/^[\w.~+/-]+=*$/.test(token)) {
-      this.#set({ session: { ...session, problem: 'No token has such characters.' } });
+      this.#set({ session: { ...session, problem: 'The token contains invalid characters.' } });
       return;
     }
     this.client.tokens.set(session.by === 'proxy' ? proxyItself : (cluster?.prefix ?? proxyItself), token);

@@ -10,7 +10,7 @@ const browser = await startBrowser(scope);
 
 /** Each view, and something that is there when it is drawn. */
 const views: Readonly<Record<string, string>> = {
-  '/': 'Beside the resources',
+  '/': 'Paths that are not resources',
   '/apis/apps/v1': 'statefulsets',
   '/api/v1/namespaces/team-0/pods': '2 objects',
   '/api/v1/pods?watch=true': 'ADDED',

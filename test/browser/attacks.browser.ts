@@ -115,7 +115,7 @@ function assertOwn(requested: readonly string[]): void {
 
 describe('markup from the API is text', () => {
   const views: Readonly<Record<string, string>> = {
-    '/': 'Beside the resources',
+    '/': 'Paths that are not resources',
     '/apis/evil.example/v1': 'class="evil"',
     '/apis/evil.example/v1/things': 'class="evil"',
     '/apis/evil.example/v1/things?view=fields': 'class="evil"',
@@ -234,7 +234,7 @@ describe('a fragment that leads elsewhere', () => {
       asked.push(`${request.method()} ${request.url().slice(proxy.url.length)}`);
     });
     await opened.go('/');
-    await page.getByText('Beside the resources').waitFor();
+    await page.getByText('Paths that are not resources').waitFor();
     for (const fragment of hostile) {
       await page.evaluate(`location.hash = ${JSON.stringify(fragment)}`);
       await page.getByRole('heading', { level: 1 }).waitFor();
@@ -324,7 +324,7 @@ describe('a page of another origin', async () => {
       page.context().waitForEvent('page'),
       page.evaluate(`void (opened = open('${proxy.url}/-/ui/'))`),
     ]);
-    await popup.getByText('Beside the resources').waitFor();
+    await popup.getByText('Paths that are not resources').waitFor();
     const read = await page.evaluate(
       `(() => { try { return opened.document.title } catch (error) { return error.name } })()`,
     );

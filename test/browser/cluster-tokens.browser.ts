@@ -28,7 +28,7 @@ it('each cluster asks for a token that it knows itself, and the others keep thei
   await page.getByText('user-of-one').first().waitFor();
 
   await page.getByLabel('Cluster').selectOption('/clusters/two');
-  await page.getByText('The cluster two does not know you').waitFor();
+  await page.getByText('The cluster two does not accept your credential').waitFor();
   await signIn('nobody');
   await page.getByText('The token is not accepted.').waitFor();
   await signIn('only-two');
@@ -60,5 +60,5 @@ it('a context with any name, and one whose server has a path, are shown as other
   await signIn('only-one');
   await page.getByText('user-of-one').first().waitFor();
   await page.getByLabel('Cluster').selectOption({ label: `${arn} · unused` });
-  await page.getByText(`The cluster ${arn} does not know you`).waitFor();
+  await page.getByText(`The cluster ${arn} does not accept your credential`).waitFor();
 });

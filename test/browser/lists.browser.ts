@@ -141,7 +141,7 @@ describe('what narrows and orders a list', () => {
   it('is empty in so many words', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${configMaps}?labelSelector=nobody%3Dhas-this`);
-    await page.getByText('There are none in default.').waitFor();
+    await page.getByText('No objects in default.').waitFor();
   });
 });
 

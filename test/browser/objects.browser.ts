@@ -99,7 +99,7 @@ describe('an object', () => {
     await page.getByRole('link', { name: 'ReplicaSet middle' }).click();
     await page.getByRole('heading', { name: 'middle' }).waitFor();
     await page.getByRole('link', { name: 'Deployment top' }).waitFor();
-    await page.getByText('What belongs to it').click();
+    await page.getByText('Objects that belong to it').click();
     await page.getByRole('link', { name: 'Pod owned' }).click();
     await page.getByRole('heading', { name: 'owned' }).waitFor();
     await page.goBack();

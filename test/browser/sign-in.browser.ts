@@ -56,7 +56,7 @@ describe('a page whose proxy wants a token', () => {
     await page.getByText('live', { exact: true }).waitFor();
     await until(() => gateway.server.openWatches.length === 1);
     await page.locator('summary', { hasText: 'alice' }).click();
-    await page.getByText('The API server takes you for').waitFor();
+    await page.getByText('The API server knows you as').waitFor();
     await page.getByRole('listitem').filter({ hasText: /^dev$/ }).waitFor();
   });
 

@@ -228,7 +228,7 @@ describe('the paths beside the resources', () => {
   });
 });
 
-describe('what one may do', () => {
+describe('the access view', () => {
   it('is asked of the API server where its rules do not tell', async t => {
     const own = await startStack(t, {
       server: {

@@ -38,8 +38,7 @@ export class ApiRequest {
 
   /** A path that is no resource, of a fixed list. */
   static nonResource(prefix: string, path: string, { verbose = false } = {}): ApiRequest {
-    if (!nonResourcePaths.includes(path))
-      throw new RefusedRequest(`${path} is no path that this page asks for`);
+    if (!nonResourcePaths.includes(path)) throw new RefusedRequest(`this page does not request ${path}`);
     return ApiRequest.#of(prefix, path, verbose ? { verbose: 'true' } : {}, '*/*');
   }
 
@@ -90,7 +89,7 @@ export class ApiRequest {
   static log(prefix: string, index: ApiIndex, pod: ObjectName, log: LogQuery): ApiRequest {
     const { group, name, subresources } = listed(index, pod.resource, 'get');
     const canLog = group === '' && name === 'pods' && subresources.some(({ name }) => name === 'log');
-    if (!canLog) throw new RefusedRequest(`${name} have no log`);
+    if (!canLog) throw new RefusedRequest(`${name} have no logs`);
     const { container, follow, previous, timestamps, tailLines, sinceTime } = log;
     const query = {
       ...{ container, tailLines: tailLines?.toString(), sinceTime },
@@ -176,7 +175,8 @@ function listed(index: ApiIndex, resource: ApiResource, verb: string | undefined
   const { group, version, name, verbs } = resource;
   if (index.resource(group, version, name) !== resource)
     throw new RefusedRequest(`there is no resource ${name}`);
-  if (verb !== undefined && !verbs.includes(verb)) throw new RefusedRequest(`${name} have no ${verb}`);
+  if (verb !== undefined && !verbs.includes(verb))
+    throw new RefusedRequest(`${name} do not support the verb ${verb}`);
   return resource;
 }
 
@@ -204,14 +204,14 @@ export function isSegmentName(name: string): boolean {
 }
 
 function segment(name: string): string {
-  if (!isSegmentName(name)) throw new RefusedRequest(`${JSON.stringify(name)} is no name`);
+  if (!isSegmentName(name)) throw new RefusedRequest(`${JSON.stringify(name)} is not a valid name`);
   return encodeURIComponent(name).replaceAll('%3A', ':');
 }
 
 /** A cluster's path as `/-/clusters` says it: plain segments, so that no host can be made of it. */
 function checkedPrefix(prefix: string): string {
   const isPlainPath = /^(?:\/[^/?#\\]+)*$/.test(prefix) && !/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(prefix);
-  if (!isPlainPath) throw new RefusedRequest('the path of the cluster is none');
+  if (!isPlainPath) throw new RefusedRequest('the path of the cluster is not valid');
   return prefix;
 }
 

@@ -19,7 +19,7 @@ export async function watchEvents(
     try {
       event = JSON.parse(line) as WatchEvent;
     } catch {
-      failing.abort(new ApiError(0, 'the watch sent what is no event'));
+      failing.abort(new ApiError(0, 'the watch sent a line that is not an event'));
       return;
     }
     if (event.type === 'ERROR') failing.abort(errorOf(event.object));

@@ -10,7 +10,7 @@ import { RequestBar } from '../parts/request-bar.js';
 const meanings: Readonly<Record<string, string>> = {
   get: 'read one object by its name',
   list: 'read all objects',
-  watch: 'hear of changes',
+  watch: 'follow changes',
   create: 'add an object',
   update: 'replace an object',
   patch: 'change fields of an object',
@@ -68,7 +68,7 @@ export function AccessView({
       </table>
       {subresources.length > 0 && (
         <>
-          <h2>Below each object</h2>
+          <h2>Subresources</h2>
           <table class="plain">
             <thead>
               <tr>
@@ -104,7 +104,7 @@ export function AccessView({
 }
 
 function Answer({ verdict }: { readonly verdict: Verdict }) {
-  if (verdict === undefined) return <span class="muted">not known</span>;
+  if (verdict === undefined) return <span class="muted">unknown</span>;
   return (
     <span class={`status ${verdict ? 'good' : 'none'}`}>
       <span class="dot" aria-hidden="true" />

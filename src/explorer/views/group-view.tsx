@@ -43,13 +43,13 @@ export function GroupView({
         request={ApiRequest.versionDiscovery(prefix, group.name, chosen.version)}
         action={{ kind: 'command', words: ['api-resources', `--api-group=${group.name}`, '-o', 'wide'] }}
       />
-      {chosen.isStale && <p class="problem">The API server that has this version does not answer.</p>}
+      {chosen.isStale && <p class="problem">The API server that serves this version does not answer.</p>}
       <ScrollBox kind="wide-box" label={`Resources of ${name}`}>
         <table class="plain">
           <thead>
             <tr>
               <th scope="col">Resource</th>
-              <th scope="col">Short</th>
+              <th scope="col">Short names</th>
               <th scope="col">Kind</th>
               <th scope="col">Scope</th>
               <th scope="col">Verbs</th>

@@ -86,9 +86,9 @@ function WhoAmI() {
         {user.kind === 'failed' && <p>The API server does not say who you are: {user.problem}</p>}
         {user.kind === 'ready' && (
           <>
-            <h2>The API server takes you for</h2>
+            <h2>The API server knows you as</h2>
             <p class="name">{user.value.username}</p>
-            <h2>in the groups</h2>
+            <h2>in these groups</h2>
             <ul class="groups">
               {(user.value.groups ?? []).map(group => (
                 <li key={group}>{group}</li>
@@ -105,7 +105,8 @@ function WhoAmI() {
           </button>
         ) : (
           <p class="muted">
-            This page has no token: the proxy knows you by other means, or takes everyone for its own user.
+            This page has no token. The proxy identifies you in another way, or sends all requests as its own
+            user.
           </p>
         )}
       </div>

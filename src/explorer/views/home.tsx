@@ -26,15 +26,16 @@ export function Home({ source }: { readonly source: Source }) {
           <a href={linkTo('/apis/apps/v1')}>/apis/apps/v1</a>. A group has one or more versions.
         </p>
         <p>
-          What one may do with a resource is a <strong>verb</strong>. Reading: <code>get</code> one object,{' '}
-          <code>list</code> them, <code>watch</code> what changes. Writing: <code>create</code>,{' '}
-          <code>update</code>, <code>patch</code>, <code>delete</code>. This page reads, and never writes.
+          Each operation on a resource is a <strong>verb</strong>. Reading: <code>get</code> one object,{' '}
+          <code>list</code> all objects, <code>watch</code> for changes. Writing: <code>create</code>,{' '}
+          <code>update</code>, <code>patch</code>, <code>delete</code>. This page only reads; it never writes.
         </p>
       </div>
       <Picture server={cluster?.server ?? ''} />
       <p class="muted">
-        The proxy sends each request on with the credentials of its kubeconfig, or in your name where it asks
-        who you are. It is not kube-proxy, which runs on every node and routes the traffic of Services.
+        The proxy sends each request to the API server with the credentials of its kubeconfig. If it
+        authenticates its users, it sends the request in your name. It is not kube-proxy, which runs on every
+        node and routes the traffic of Services.
       </p>
       <RequestBar
         request={ApiRequest.discovery(prefix, '/apis')}

@@ -44,8 +44,8 @@ export function ListView({
       <div class="title">
         <h1>{resource.name}</h1>
         <p class="muted">
-          {kind} · {namespaced ? 'in namespaces' : 'of the cluster'}
-          {shortNames.length > 0 && ` · short ${shortNames.join(', ')}`}
+          {kind} · {namespaced ? 'namespaced' : 'cluster-scoped'}
+          {shortNames.length > 0 && ` · short name ${shortNames.join(', ')}`}
         </p>
       </div>
       <Tabs label={`Views of ${resource.name}`} tabs={tabs} chosen={view} />

@@ -89,7 +89,7 @@ function Log({
     <>
       <RequestBar request={request} action={{ kind: 'log', ...pod, ...query, tailLines: 500 }} />
       <div class="status-line">
-        <span>{lines.length === 0 ? 'No line yet' : `${lines.length} lines`}</span>
+        <span>{lines.length === 0 ? 'No lines yet' : `${lines.length} lines`}</span>
         {log.error === undefined && <StreamBadge state={log.state} />}
         <span class="space" />
         <label class="check">

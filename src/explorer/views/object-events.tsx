@@ -40,7 +40,7 @@ function Events({
     <section>
       <h2>Events</h2>
       {error !== undefined && <p class="muted">They cannot be read: {error}</p>}
-      {error === undefined && rows.size === 0 && <p class="muted">None in the last hour or so.</p>}
+      {error === undefined && rows.size === 0 && <p class="muted">No events in the last hour or so.</p>}
       {rows.size > 0 && (
         <ScrollBox kind="wide-box" label="Events">
           <table class="plain">

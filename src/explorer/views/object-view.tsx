@@ -44,7 +44,7 @@ export function ObjectView({
       </div>
       <ObjectTabs object={objectName} chosen="object" />
       <RequestBar request={request} action={{ kind: 'object', ...objectName }} />
-      {isGone && <Problem>It has been deleted; this is how it was.</Problem>}
+      {isGone && <Problem>It has been deleted. This is its last state.</Problem>}
       {error !== undefined && <Problem>{error}</Problem>}
       {object === undefined && error === undefined && <Skeleton lines={14} />}
       {object !== undefined && (

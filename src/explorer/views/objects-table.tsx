@@ -94,7 +94,7 @@ export function ObjectsTable({
         </tbody>
       </table>
       {rows.length === 0 && list.progress === undefined && list.error === undefined && (
-        <p class="nothing">There are none{namespace === '' ? '' : ` in ${namespace}`}.</p>
+        <p class="nothing">No objects{namespace === '' ? '' : ` in ${namespace}`}.</p>
       )}
     </ScrollBox>
   );

@@ -3,7 +3,7 @@ export function Picture({ server }: { readonly server: string }) {
   return (
     <figure
       class="way"
-      aria-label="A browser or app asks the proxy, which adds its credentials and asks the API server"
+      aria-label="A browser or app sends a request to the proxy, which adds its credentials and sends it to the API server"
     >
       <div class="stop">
         <strong>Browser or app</strong>

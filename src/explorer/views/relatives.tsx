@@ -25,7 +25,7 @@ export function Relatives({ source, object }: { readonly source: Source; readonl
       )}
       {mayOwn(object) && (
         <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-          <summary>What belongs to it</summary>
+          <summary>Objects that belong to it</summary>
           {isOpen && <Owned source={source} uid={uid} namespace={namespace} />}
         </details>
       )}
@@ -70,9 +70,9 @@ function Owned({
   readonly namespace: string;
 }) {
   const owned = useLoaded(signal => readOwned(source, uid, namespace, signal), [source, uid]);
-  if (owned.kind === 'loading') return <p class="muted">Looking…</p>;
+  if (owned.kind === 'loading') return <p class="muted">Searching…</p>;
   if (owned.kind === 'failed') return <p class="muted">{owned.problem}</p>;
-  if (owned.value.length === 0) return <p class="muted">Nothing that controllers make.</p>;
+  if (owned.value.length === 0) return <p class="muted">No objects that a controller created.</p>;
   return (
     <ul>
       {owned.value.map(({ kind, name, href }) => (

@@ -5,14 +5,14 @@ import type { Source } from '../live/source.js';
 import { linkTo } from '../parts/links.js';
 
 const meanings: Readonly<Record<string, string>> = {
-  '/version': 'which Kubernetes this is',
-  '/livez': 'whether the API server lives',
-  '/readyz': 'whether it can serve',
-  '/healthz': 'the older form of both',
+  '/version': 'the Kubernetes version',
+  '/livez': 'whether the API server is alive',
+  '/readyz': 'whether it is ready for requests',
+  '/healthz': 'the older form of /livez and /readyz',
   '/metrics': 'its metrics, for Prometheus',
-  '/logs/': 'log files of its node, where that is on',
+  '/logs/': 'log files of its node, if this is enabled',
   '/openapi/v2': 'all schemas in one document',
-  '/openapi/v3': 'schemas, one document for each group and version',
+  '/openapi/v3': 'schemas, one document per group and version',
   '/.well-known/openid-configuration': 'the issuer of service account tokens',
 };
 
@@ -26,13 +26,13 @@ export function ServerPaths({ source }: { readonly source: Source }) {
   const statuses = useStatuses(source);
   return (
     <section>
-      <h2>Beside the resources</h2>
+      <h2>Paths that are not resources</h2>
       <table class="plain paths">
         <thead>
           <tr>
             <th scope="col">Path</th>
             <th scope="col">Status</th>
-            <th scope="col">What it says</th>
+            <th scope="col">Contents</th>
           </tr>
         </thead>
         <tbody>

@@ -22,8 +22,8 @@ export function SignIn({
       <h1>Kubernetes API</h1>
       <p>
         {cluster === undefined
-          ? 'This proxy takes no request without a credential that it knows.'
-          : `The cluster ${cluster} does not know you by the credential that you have.`}
+          ? 'This proxy requires a valid credential.'
+          : `The cluster ${cluster} does not accept your credential.`}
       </p>
       <label>
         Bearer token
@@ -45,8 +45,8 @@ export function SignIn({
         Sign in
       </button>
       <p id="token-help" class="muted">
-        The token stays in this window and is sent in the Authorization header alone. For a service account:{' '}
-        <code>kubectl create token NAME</code>. With a client certificate no token is needed.
+        The token stays in this window. It is sent only in the Authorization header. For a service account:{' '}
+        <code>kubectl create token NAME</code>. If you use a client certificate, you need no token.
       </p>
     </form>
   );

@@ -21,7 +21,7 @@ function Watched({ source, scope }: { readonly source: Source; readonly scope: L
       <div class="status-line">
         <span role="status">
           {watch.events.length === 0
-            ? 'No event yet'
+            ? 'No events yet'
             : `The last ${watch.events.length} events, newest first`}
         </span>
         {watch.error === undefined && <StreamBadge state={watch.state} />}
@@ -47,7 +47,7 @@ function Event({ event: { type, at, object } }: { readonly event: RawEvent }) {
           <span class="name">{[namespace, name].filter(Boolean).join('/')}</span>
           <span class="muted">version {resourceVersion}</span>
         </summary>
-        <ScrollBox kind="json" label="The event">
+        <ScrollBox kind="json" label="Event">
           <pre>{JSON.stringify({ type, object }, undefined, 2)}</pre>
         </ScrollBox>
       </details>

@@ -12,11 +12,11 @@ export const clusters = {
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',
       });
-      const { root, sandboxesProxiedPages } = apiPaths;
+      const { root, sandboxesProxiedPages, sharesTokens } = apiPaths;
       const states = (await clusterStates.states()).map(({ name, ...state }) => {
         return { name, path: apiPaths.of(name), ...state };
       });
-      const answer = { root: { path: root }, sandboxesProxiedPages, clusters: states };
+      const answer = { root: { path: root }, sandboxesProxiedPages, sharesTokens, clusters: states };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },

@@ -140,6 +140,8 @@ class Store {
       const answer = await this.client.clusters<ClustersAnswer>();
       if (signal.aborted) return;
       this.#mayStoreTokens = answer.sandboxesProxiedPages;
+      this.client.sharesTokens = answer.sharesTokens;
+      this.client.root = answer.root.path;
       this.#store();
       this.#set({ session: { kind: 'open' }, clusters: clustersOf(answer), cluster: undefined });
       this.#go();
@@ -171,11 +173,9 @@ class Store {
   /** Goes where the fragment says. */
   #go(): void {
     const { clusters, cluster: before } = this.state;
-    const address = parseFragment(
-      location.hash,
-      clusters.map(({ fragment }) => fragment),
-    );
-    const cluster = clusters.find(({ fragment }) => fragment === address.cluster);
+    const beginnings = clusters.flatMap(({ fragment, alias }) => [fragment, alias]);
+    const address = parseFragment(location.hash, beginnings);
+    const cluster = clusters.find(({ fragment, alias }) => [fragment, alias].includes(address.cluster));
     const isSame = address.cluster === this.state.address.cluster && address.text === this.state.address.text;
     this.#set({ address: isSame ? this.state.address : address, cluster });
     if (cluster !== undefined && cluster.prefix !== before?.prefix) void this.#show(cluster);

@@ -1,5 +1,5 @@
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { ApiPaths } from '../endpoints/api-paths.js';
+import type { ApiPaths, TokenRules } from '../endpoints/api-paths.js';
 import { apiPath, contextPath } from './mounts.js';
 
 /** The path prefix for requests to the API server of `/`, without a final slash. */
@@ -16,13 +16,13 @@ export function rootPath(
 export function createApiPaths(
   options: Parameters<typeof rootPath>[0],
   registry: ClusterRegistry,
-  sandboxesProxiedPages: boolean,
+  tokenRules: TokenRules,
 ): ApiPaths {
   return {
     get root() {
       return rootPath(options, registry);
     },
     of: name => (registry.names.has(name) ? contextPath(name) : rootPath(options, registry)),
-    sandboxesProxiedPages,
+    ...tokenRules,
   };
 }

@@ -152,7 +152,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const { tls, callerEntries } = parts;
   const { registry } = clusters;
   const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
-  const apiPaths = createApiPaths(options, registry, sandboxesProxiedPages(options, authentication));
+  const apiPaths = createApiPaths(options, registry, {
+    sandboxesProxiedPages: sandboxesProxiedPages(options, authentication),
+    // Without authentication a caller's token goes to the API server as it is.
+    sharesTokens: authentication !== undefined && !callerEntries.some(({ isPerCluster }) => isPerCluster),
+  });
   const served = servedEndpoints(options);
   for (const { name, create } of served) {
     app.get(ownPrefix + name, create({ exposition, health, clusterStates, apiPaths, kubeconfigFor, served }));

@@ -14,6 +14,18 @@ const { proxy } = await startManyStack(scope, {
 const browser = await startBrowser(scope);
 const { page, go, problems } = await openPage(scope, browser, proxy.url);
 
+/** What was sent to the other clusters to say who asks. */
+const sentToOthers = new Set<string>();
+page.on('request', request => {
+  const { authorization } = request.headers();
+  if (
+    request.url().includes('/clusters/') &&
+    authorization !== undefined &&
+    !request.url().endsWith('/-/clusters')
+  )
+    sentToOthers.add(authorization);
+});
+
 async function signIn(token: string): Promise<void> {
   await page.getByLabel('Bearer token').fill(token);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -39,6 +51,14 @@ it('each cluster asks for a token that it knows itself, and the others keep thei
   await go('/api/v1/namespaces/default/configmaps');
   await page.getByText('user-of-one').first().waitFor();
   await page.getByText('live', { exact: true }).waitFor();
+  // A link to a cluster may come from those who run it.
+  assert.deepEqual([...sentToOthers].sort(), ['Bearer nobody', 'Bearer only-two']);
+});
+
+it('the current context is found by its name too', async () => {
+  await go('/clusters/one/api/v1/namespaces/default/configmaps');
+  await page.getByText('live', { exact: true }).waitFor();
+  await page.getByText('user-of-one').first().waitFor();
 });
 
 it('after a reload the tokens are there still, and after signing out none is', async () => {

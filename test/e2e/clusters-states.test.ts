@@ -154,6 +154,19 @@ describe('with authentication, /-/clusters', () => {
     assert.match(text, /\[\+\]impersonation ok/);
   });
 
+  test('says whether a token counts in all clusters: where no API server gets to see it', async t => {
+    for (const [flags, token, expected] of [
+      [[`--token-auth-file=${tokenFile}`], 'file-token', true],
+      [['--authentication-token-webhook'], 'only-one', false],
+      [[`--token-auth-file=${tokenFile}`, '--authentication-token-webhook'], 'file-token', false],
+    ] as const) {
+      const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+      const { json } = await sendPlain(port, '/-/clusters', { headers: headers(token) });
+      const { sharesTokens, sandboxesProxiedPages } = json as Record<string, unknown>;
+      assert.deepEqual([sharesTokens, sandboxesProxiedPages], [expected, true], flags.join(' '));
+    }
+  });
+
   test('opens by a token that the current cluster vouches for, not by one of another cluster', async t => {
     const flags = ['--authentication-token-webhook'];
     const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });

@@ -127,13 +127,14 @@ describe('the index', () => {
 it('/-/clusters says where the API is, and how the cluster at / is, without --all-contexts too', async () => {
   const { status, json } = await send(port, '/-/clusters');
   assert.equal(status, 200);
-  const { root, sandboxesProxiedPages, clusters } = json as {
+  const { root, sandboxesProxiedPages, sharesTokens, clusters } = json as {
     readonly root: unknown;
     readonly sandboxesProxiedPages: boolean;
+    readonly sharesTokens: boolean;
     readonly clusters: readonly Record<string, unknown>[];
   };
   assert.deepEqual(root, { path: '/k8s' });
-  assert.equal(sandboxesProxiedPages, false);
+  assert.deepEqual([sandboxesProxiedPages, sharesTokens], [false, false]);
   assert.equal(clusters.length, 1);
   const [{ path, current, server: address, state } = {}] = clusters;
   assert.deepEqual([path, current, address, state], ['/k8s', true, server.url, 'ready']);

@@ -25,6 +25,10 @@ export class Client {
   readonly base: string;
   /** The reader's tokens by the paths of clusters, or of the proxy itself. They are nowhere but here and in `Authorization`. */
   readonly tokens = new Map<string, string>();
+  /** Whether a token of the proxy itself counts in all clusters; it does not before the proxy has said so. */
+  sharesTokens = false;
+  /** Path of the cluster of `/`. */
+  root = '';
   /** Called for each 401 with the path of the cluster, or of the proxy itself: the token is missing or no longer good. */
   onUnauthorized: (prefix: string) => void = () => {};
 
@@ -32,9 +36,13 @@ export class Client {
     this.base = base;
   }
 
-  /** The token for a cluster: most know the same readers as the proxy itself. Undefined where none is needed or known. */
+  /**
+   * The token for a cluster; undefined where none is needed or known. The cluster of `/` knows the same readers as the proxy itself. Another one gets
+   * their token only where that is shown to no API server, for a link to it may come from anyone.
+   */
   tokenFor(prefix: string): string | undefined {
-    return this.tokens.get(prefix) ?? this.tokens.get(proxyItself);
+    const isShared = this.sharesTokens || prefix === this.root;
+    return this.tokens.get(prefix) ?? (isShared ? this.tokens.get(proxyItself) : undefined);
   }
 
   /** The answer to a request, its body not read yet. Rejects with an ApiError for all but a success. */

@@ -3,6 +3,8 @@ export interface ClustersAnswer {
   readonly root: { readonly path: string };
   /** Whether pages of Pods have another origin than this page. */
   readonly sandboxesProxiedPages: boolean;
+  /** Whether a token counts in all clusters. */
+  readonly sharesTokens: boolean;
   readonly clusters: readonly ClusterEntry[];
 }
 
@@ -23,6 +25,8 @@ interface ClusterEntry {
 export interface Cluster extends Omit<ClusterEntry, 'path'> {
   /** What fragments begin with; empty for that of `/`. */
   readonly fragment: string;
+  /** What they may begin with as well. */
+  readonly alias: string;
   /** What stands before the path of each request. */
   readonly prefix: string;
 }
@@ -31,8 +35,8 @@ export interface Cluster extends Omit<ClusterEntry, 'path'> {
 export function clustersOf({ root, clusters }: ClustersAnswer): readonly Cluster[] {
   const all = clusters.map(({ path, ...entry }): Cluster => {
     return entry.current
-      ? { ...entry, fragment: '', prefix: root.path }
-      : { ...entry, fragment: path, prefix: path };
+      ? { ...entry, fragment: '', alias: path, prefix: root.path }
+      : { ...entry, fragment: path, alias: path, prefix: path };
   });
   return [...all.filter(({ current }) => current), ...all.filter(({ current }) => !current)];
 }

@@ -59,7 +59,7 @@ for (const leg of eachLeg) {
       assert.equal(reached().length, 7);
     });
 
-    it('keeps a web page out whose name was pointed here, from the API, the own endpoints and the files alike', async () => {
+    it('rejects a web page whose name was pointed here, for the API, the own endpoints and the files', async () => {
       for (const target of [
         '/version',
         '/',

@@ -20,7 +20,7 @@ async function adminPortOf(program: RunningProgram): Promise<number> {
   return Number(/:(\d+)$/.exec(String(line()?.['address']))?.[1]);
 }
 
-test('the admin listener has the metrics and the health of the proxy, whatever name it is called by', async () => {
+test('the admin listener serves the metrics and the health of the proxy under any host name', async () => {
   const headers = { host: '10.1.2.3:8002' };
   const metrics = await send(admin, '/metrics', { headers });
   assert.equal(metrics.status, 200);
@@ -55,7 +55,7 @@ test('the admin listener never has the API, on either leg', async () => {
   assert.equal(server.requests.slice(seen).filter(({ rawUrl }) => /exec|pods/.test(rawUrl)).length, 0);
 });
 
-test('the admin listener speaks OpenMetrics to those who ask for it', async () => {
+test('the admin listener speaks OpenMetrics to clients that ask for it', async () => {
   const headers = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.3' };
   const { headers: answered, text } = await send(admin, '/metrics', { headers });
   assert.match(String(answered['content-type']), /^application\/openmetrics-text; version=1\.0\.0/);

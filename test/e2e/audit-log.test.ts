@@ -162,7 +162,7 @@ function assertEvent(event: Event): void {
   for (const key of [...required, 'requestReceivedTimestamp', 'stageTimestamp']) assert.ok(key in event, key);
 }
 
-test('a plain request is one event that says who asked for what and what came of it', async t => {
+test('a plain request is one event with the caller, the request and the result', async t => {
   const { port, events, path } = await startBuilt(t);
   assert.equal(statSync(path).mode & 0o777, 0o600);
   const started = Date.now();
@@ -394,7 +394,7 @@ test('an API server that is away is in it with the Status that the client gets',
   assert.deepEqual(event?.responseStatus, { metadata: {}, status: 'Failure', message, reason, code });
 });
 
-test('a request keeps the Audit-ID that it brings, and another is given in place of what is none', async t => {
+test('a request keeps the Audit-ID that it brings, and an invalid one is replaced', async t => {
   const { port, events } = await start(t);
   await send(port, '/version', { headers: { 'audit-id': 'given-1' } });
   await send(port, '/version', { headers: { 'Audit-ID': ['given-2', 'given-3'] } });
@@ -425,7 +425,7 @@ test('without an audit log the Audit-ID is between the client and the API server
   assert.equal(await ownMetric(proxy.port, 'kube_api_proxy_audit_events_total'), 0);
 });
 
-test('whom requests act as is in it, from the kubeconfig or from the client', async t => {
+test('it has the impersonated user, from the kubeconfig or from the client', async t => {
   const configured = await start(t, [
     '--as=jane',
     '--as-group=dev',
@@ -476,7 +476,7 @@ test('no token is in it, wherever a client puts one', async t => {
   assert.match(lines, /access_token=REDACTED&a=b/);
 });
 
-test('a line is a line, whatever a client writes', async t => {
+test('every event is one line, whatever a client sends', async t => {
   const { port, events } = await start(t);
   const agents = ['"}\\n{"kind":"Event"', 'a\tb', '\u2028', 'x'.repeat(20_000)];
   for (const agent of agents) {
@@ -559,7 +559,7 @@ describe('the file', () => {
     );
   });
 
-  test('on a full disk stops no request, is counted and logged, and goes on where there is room again', async t => {
+  test('on a full disk stops no request, is counted and logged, and continues when there is space again', async t => {
     // A file that may not grow further is as good as a disk that is full.
     const { proxy, port, path, events } = await startBuilt(t, [], {
       under: ['sh', '-c', 'trap "" XFSZ; ulimit -f 32; exec "$@"', 'sh'],
@@ -621,7 +621,7 @@ describe('the file', () => {
     );
   });
 
-  test('that cannot be opened is a start-up problem beside the others', async t => {
+  test('that cannot be opened is a start-up problem, reported with the others', async t => {
     const parent = folder(t);
     writeFileSync(join(parent, 'file'), '');
     const reasons = [

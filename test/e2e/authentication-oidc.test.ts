@@ -95,7 +95,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     assert.match(proxy.stderr(), /unexpected \\"aud\\" claim value/);
   });
 
-  test('of an issuer that only HTTPS_PROXY leads to are taken', async t => {
+  test('of an issuer that is reachable only through HTTPS_PROXY are accepted', async t => {
     const { server, proxy, signer, claims } = await start(t, [], { host: 'issuer.example.test' });
     await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
     const token = signer.sign(claims());
@@ -116,7 +116,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     }
   });
 
-  test('come beside other tokens: those of another issuer fall through to the cluster', async t => {
+  test('work together with other tokens: those of another issuer are reviewed by the cluster', async t => {
     const args = ['--authentication-token-webhook', '--oidc-username-prefix=-'];
     const { server, tokens, proxy, signer, claims } = await start(t, args, {
       tokenFile: 'file-token,alice,,\n',
@@ -194,7 +194,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
 });
 
 describe('options for an issuer that cannot be right', () => {
-  test('are told at start, all at once', async () => {
+  test('are reported at start, all at once', async () => {
     const { code, stderr } = await runProgram([
       ...[
         '--server=https://127.0.0.1:1',

@@ -63,7 +63,7 @@ describe('callers over HTTP/2', () => {
     }
   });
 
-  test('cannot say themselves who they are', async t => {
+  test('cannot name their user themselves', async t => {
     const session = await connect();
     t.after(() => session.destroy());
     for (const header of [
@@ -85,7 +85,7 @@ describe('callers over HTTP/2', () => {
 });
 
 describe('callers with a client certificate', () => {
-  test('act under its CN and groups, whatever token comes beside it', async t => {
+  test('act under its CN and groups, even if a token is sent with it', async t => {
     const session = await connect('bob', ['ops']);
     t.after(() => session.destroy());
     for (const [index, question] of [{}, token('alice'), token('wrong')].entries()) {
@@ -145,7 +145,7 @@ describe('kubectl over TLS', () => {
 });
 
 describe('tokens of callers', () => {
-  test('are not taken beyond loopback without TLS', async () => {
+  test('are not accepted beyond loopback without TLS', async () => {
     const { code, stderr } = await runProgram([
       ...[
         '--server=https://127.0.0.1:1',

@@ -37,7 +37,7 @@ function reviews(server: FakeApiServer): number {
 }
 
 describe('the cluster’s own tokens', { concurrency: 4 }, () => {
-  test('are asked of the API server once for two minutes, and act as whom it says', async t => {
+  test('are reviewed by the API server once in two minutes, and act as the user that it names', async t => {
     const { server, tokens, proxy } = await start(t, {
       server: { allow: user => user.username === 'proxy' || user.username === robot.username },
     });
@@ -206,7 +206,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     );
   });
 
-  test('are reviewed again when the server has another path, whatever was said at the former one', async t => {
+  test('are reviewed again when the server has another path, whatever the answer at the former path was', async t => {
     const { server, tokens, proxy, kubeconfig } = await start(t, {
       args: ['--append-server-path'],
       serverPath: '/c1',
@@ -245,7 +245,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     assert.equal(server.requests.filter(({ rawUrl }) => /^\/c2\/.*tokenreviews/.test(rawUrl)).length, 1);
   });
 
-  test('that are made up and wait for a slow review turn away neither other addresses nor who was here lately', async t => {
+  test('that are made up and wait for a slow review block neither other addresses nor recent callers', async t => {
     const { server, tokens, proxy } = await start(t, {
       args: ['--authentication-token-webhook-cache-ttl=0s'],
     });

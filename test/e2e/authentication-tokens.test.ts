@@ -157,7 +157,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     }
   });
 
-  test('cannot become somebody else: identity headers of their own get a 403 on both legs', async t => {
+  test('cannot act as another user: identity headers of their own get a 403 on both legs', async t => {
     const { server, proxy } = await start(t);
     const attempts = [
       ['Impersonate-User: bob'],
@@ -236,7 +236,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
   });
 
-  test('who are Kubernetes’ own, by name or group, get a 403, unless the options allow them', async t => {
+  test('of Kubernetes’ own users, by name or group, get a 403 unless the options allow them', async t => {
     const file = 'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n';
     const { server, proxy } = await start(t, { tokenFile: file });
     for (const leg of bothLegs) {
@@ -277,7 +277,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
 });
 
 describe('callers in a browser', () => {
-  test('get preflights answered before anybody is asked who they are, and see why a request is refused', async t => {
+  test('get preflights answered before authentication, and see why a request is refused', async t => {
     const { server, proxy } = await start(t, {
       args: ['--cors-allowed-origins=^https://app\\.example$'],
     });

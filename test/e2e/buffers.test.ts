@@ -74,7 +74,7 @@ async function assertEachItsOwn(
 }
 
 describe('answers to slow clients at the same time', () => {
-  it('each have their own bytes and nobody else’s', async t => {
+  it('each get their own bytes and no others', async t => {
     const { server, port } = await startStack(t);
     answerFills(server);
     const agent = new Agent({ keepAlive: true });

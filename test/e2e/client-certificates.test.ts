@@ -143,7 +143,7 @@ describe('files that change', { concurrency: true }, () => {
     });
   }
 
-  test('an open HTTP/2 connection is told to go when its authority is taken out, and its watch goes on', async t => {
+  test('an open HTTP/2 connection gets a GOAWAY when its authority is removed, and its watch continues', async t => {
     const own = await start(t);
     const session = await connectHttp2(own.proxy.port, own.ca, { cert: jane.certificate, key: jane.key });
     t.after(() => session.destroy());
@@ -184,7 +184,7 @@ test('a client cannot renegotiate, with another certificate or at all', async ()
   client.kill('SIGKILL');
 });
 
-test('--client-ca-file needs TLS, and is told with its name when it is no use', async t => {
+test('--client-ca-file needs TLS, and is reported with its name if it has no effect', async t => {
   const files = await createServingFiles();
   t.after(() => files.remove());
   const flags = ['--port=0', '--server=http://127.0.0.1:1'];

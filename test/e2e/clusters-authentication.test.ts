@@ -252,7 +252,7 @@ describe('a caller', () => {
 });
 
 describe('a token that a cluster vouches for', () => {
-  test('counts in that cluster alone', async () => {
+  test('counts only in that cluster', async () => {
     for (const leg of legs) {
       for (const [token, mount, result] of [
         ['only-two', '/clusters/b', 'b as user-of-two'],
@@ -274,7 +274,7 @@ describe('a token that a cluster vouches for', () => {
     }
   });
 
-  test('is whom its own cluster says, though another knows the same token', async () => {
+  test('is the user that its own cluster names, even if another cluster knows the same token', async () => {
     for (let round = 0; round < 2; round += 1) {
       for (const leg of legs) {
         for (const [mount, context, at] of [
@@ -302,7 +302,7 @@ describe('a token that a cluster vouches for', () => {
     }
   });
 
-  test('cannot be reviewed by a cluster that is away: the same 401 as for no such name, and others go on', async () => {
+  test('cannot be reviewed by a cluster that does not answer: the same 401 as for an unknown name, and others continue', async () => {
     // Any other answer would tell who has no good token that there is such a cluster.
     const { answer: none } = await ask(byReview, '/clusters/nope', 'bad');
     assertStatus(none, 401, 'nope');
@@ -335,7 +335,7 @@ describe('impersonation', () => {
     }
   });
 
-  test('by a context’s own user holds on its own mount alone', async t => {
+  test('by a context’s own user applies only to its own mount', async t => {
     const own = await startManyClusters(t, {
       edit: (config, { two }) => {
         addContext(config, 'as jane', two);

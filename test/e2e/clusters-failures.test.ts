@@ -26,7 +26,7 @@ kubectlTest('kubectl ends at once with the reason where the files of a context a
   assert.ok(stderr.includes(missingFile), stderr);
 });
 
-test('a kubeconfig that cannot be read leaves the contexts that nobody has used yet as they were', async t => {
+test('a kubeconfig that cannot be read does not change contexts that have not been used yet', async t => {
   const stack = await startManyStack(t, { run: startInProcess });
   await writeFile(stack.kubeconfig, 'contexts: [');
   const failed = () =>

@@ -58,7 +58,7 @@ test('nothing is dialled, run or read for a context before its first request', a
   assert.equal((await sendPlain(port, '/-/readyz')).status, 200);
 });
 
-test('an exec plugin runs once, when its own context is first asked, whatever comes at once', async () => {
+test('an exec plugin runs once, when its own context is first asked, however many requests come at once', async () => {
   for (const name of ['a', 'b'])
     assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
   assert.equal(plugin.runs(), 0);
@@ -161,7 +161,7 @@ describe('clusters that change their state', () => {
 });
 
 describe('what a context says of its cluster and user', () => {
-  test('counts for it alone: authority, name, proxy, and no check at all', async t => {
+  test('apply only to it: authority, name, proxy, and no check at all', async t => {
     const stranger = await createCertificateAuthority({ commonName: 'stranger' });
     const tunnel = await startConnectProxy();
     t.after(() => tunnel.close());
@@ -199,7 +199,7 @@ describe('what a context says of its cluster and user', () => {
     for (const { target } of tunnel.requests) assert.equal(target, new URL(clusters.two.url).host);
   });
 
-  test('is what its own plugin is told, and a client certificate is shown to its own server alone', async t => {
+  test('is passed to its own plugin, and a client certificate is presented only to its own server', async t => {
     const clusters = await startManyClusters(t, {
       edit: config => {
         const exec = config.users.find(({ name }) => name === 'user of two')?.user['exec'] as Record<

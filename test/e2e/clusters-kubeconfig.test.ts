@@ -193,7 +193,7 @@ describe('the kubeconfig of a proxy without authentication', () => {
     );
   });
 
-  test('has the path of --api-prefix for / alone', async t => {
+  test('has the path of --api-prefix only for /', async t => {
     const { port } = await start(t, { flags: ['--api-prefix=/k8s/'] });
     const base = `http://127.0.0.1:${port}`;
     const servers = sorted((await get(port)).servers);
@@ -280,7 +280,7 @@ describe('the address in the kubeconfig', () => {
     assert.doesNotMatch(text, /evil|666|https:|10\.6/);
   });
 
-  test('is --public-url where it is given, with its path and without a second slash', async t => {
+  test('is --public-url if it is set, with its path and without a second slash', async t => {
     for (const [url, base] of [
       ['https://gw.example', 'https://gw.example'],
       ['https://gw.example/', 'https://gw.example'],
@@ -335,7 +335,7 @@ describe('the kubeconfig of a proxy that serves TLS', () => {
 describe('the kubeconfig of a proxy with authentication', () => {
   const bearer = { authorization: 'Bearer file-token' };
 
-  test('has the entry for / alone, and no name of a context, for who has no good credential', async t => {
+  test('has only the entry for /, and no name of a context, for a caller without a valid credential', async t => {
     const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`] });
     for (const headers of [{}, { authorization: 'Bearer bad' }, { authorization: 'Basic eDp5' }]) {
       const answer = await sendPlain(port, '/-/kubeconfig', { headers });

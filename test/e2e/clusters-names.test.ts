@@ -153,7 +153,7 @@ describe('the path below a mount', () => {
     }
   });
 
-  test('keeps the path of the server’s URL before it, which / does only when it is told to', async t => {
+  test('keeps the path of the server’s URL before it, which / does only if it is configured', async t => {
     const path = '/api/v1/namespaces/default/configmaps';
     for (const [flags, before] of [
       [[], ''],

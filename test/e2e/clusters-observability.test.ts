@@ -82,7 +82,7 @@ describe('with --all-contexts', () => {
     });
   });
 
-  test('open watches of each cluster are told apart', async () => {
+  test('open watches are counted for each cluster', async () => {
     const watches = await Promise.all(
       ['/clusters/a', '/clusters/b', '/clusters/b'].map(mount =>
         open(many.port, `${mount}/api/v1/namespaces/default/configmaps?watch=true`),

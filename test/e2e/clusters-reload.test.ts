@@ -105,7 +105,7 @@ async function attach(port: number, mount: string) {
   };
 }
 
-test('the built program follows contexts within 10 s, while streams on the others go on', async t => {
+test('the built program follows contexts within 10 s, while streams on the others continue', async t => {
   const stack = await startManyStack(t, { flags: ['--reject-paths='] });
   const streams = await Promise.all([
     watch(stack.port, '', stack.one),
@@ -164,7 +164,7 @@ describe('a kubeconfig that changes', () => {
     other.close();
   });
 
-  test('leaves clusters that are the same alone: their connections and credentials stay', async t => {
+  test('does not change clusters that are the same: they keep connections and credentials', async t => {
     const stack = await startManyStack(t, { run: startInProcess });
     const used = () =>
       stack.two.requests
@@ -186,7 +186,7 @@ describe('a kubeconfig that changes', () => {
     );
   });
 
-  test('that takes the context of an open stream away, or changes it, lets the others’ streams go on', async t => {
+  test('that takes the context of an open stream away, or changes it, lets the others’ streams continue', async t => {
     const stack = await startManyStack(t, { run: startInProcess, flags: ['--reject-paths='] });
     const gone = await watch(stack.port, '/clusters/b', stack.two);
     const changed = await watch(stack.port, '/clusters/a', stack.one);

@@ -138,7 +138,7 @@ test('/-/clusters follows the kubeconfig', async t => {
 describe('with authentication, /-/clusters', () => {
   const headers = (token: string) => ({ authorization: `Bearer ${token}` });
 
-  test('is for callers alone, and says where the proxy may not impersonate once the cluster is in use', async t => {
+  test('is only for callers, and says if the proxy may not impersonate once the cluster is in use', async t => {
     const flags = [`--token-auth-file=${tokenFile}`];
     const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
     assert.equal((await sendPlain(port, '/-/clusters')).status, 401);

@@ -113,7 +113,7 @@ for (const prefix of ['/custom/', '/custom', 'custom', '/a/b/']) {
   });
 }
 
-test('--api-prefix=/api/ serves /api alone, as kubectl does', async t => {
+test('--api-prefix=/api/ serves only /api, as kubectl does', async t => {
   const proxy = await start(t, ['--api-prefix=/api/']);
   assert.equal(await pathAtServer(proxy, '/api/v1/namespaces', 'api-prefix'), '/api/v1/namespaces');
   assert.equal(await getStatus(`${proxy.url}/apis`), 404);
@@ -126,7 +126,7 @@ test('the filter judges the path below the API prefix', async t => {
   assert.equal(await getStatus(`${proxy.url}${path}`), 403);
 });
 
-test('--www serves a folder under /static/ beside the API', async t => {
+test('--www serves a folder under /static/ next to the API', async t => {
   const www = join(folder, 'www');
   await mkdir(join(www, 'sub'), { recursive: true });
   await mkdir(join(www, 'indexed'), { recursive: true });
@@ -241,7 +241,7 @@ test('-s wins over the server of the kubeconfig and keeps its credentials', asyn
   }
 });
 
-test('flags alone are enough: no kubeconfig is needed beside --server', async t => {
+test('flags are enough: --server needs no kubeconfig', async t => {
   const ca = join(folder, 'ca.crt');
   const certificate = join(folder, 'client.crt');
   const key = join(folder, 'client.key');
@@ -417,7 +417,7 @@ test('a value that is refused ends the program', async () => {
   assert.match(problem, /^kube-api-proxy: .*--keepalive.*"10"/);
 });
 
-test("kubectl's global flags are taken: -v=6 logs more, and one line names those that are ignored", async t => {
+test("kubectl's global flags are accepted: -v=6 logs more, and one line names those that are ignored", async t => {
   const proxy = await startProcess(t, [
     '-v=6',
     '-n',
@@ -515,7 +515,7 @@ test('flags win over the environment, and the environment over the file of --con
   assert.equal(await getStatus(`${flag.url}/flag/apis`), 200);
 });
 
-test('mistakes in the file of --config are told with file and line, all at once', async () => {
+test('mistakes in the file of --config are reported with file and line, all at once', async () => {
   const config = join(folder, 'mistakes.yaml');
   await writeFile(config, 'port: 70000\nacept-hosts: x\nreject-paths: ["("]\n');
   const { code, stdout, stderr } = await runProgram(['--config', config], { KUBECONFIG: admin.path });
@@ -557,7 +557,7 @@ for (const flag of ['--help', '-h']) {
   });
 }
 
-test('--help and --version win over whatever else is wrong', async () => {
+test('--help and --version work even if other arguments are wrong', async () => {
   const help = await runProgram(['--port=99999', '--help', '--nonsense']);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /--port/);
@@ -603,7 +603,7 @@ test('the start-up line is all that standard output ever gets, and the log is on
   assert.equal(requests.length, 1, proxy.stderr());
 });
 
-test('--log-format=json writes JSON alone, one object a line', async t => {
+test('--log-format=json writes only JSON, one object per line', async t => {
   const proxy = await startProcess(t, ['--log-format=json']);
   await getStatus(`${proxy.url}/version`);
   await proxy.stop();

@@ -22,7 +22,7 @@ test('V8 takes the code that the build has compiled', async t => {
   assert.equal(script.cachedDataRejected, false);
 });
 
-test('the bundle has ASCII characters alone, each of which takes one byte of memory', async () => {
+test('the bundle has only ASCII characters, each of which takes one byte of memory', async () => {
   const text = await readFile(bundle);
   assert.equal(
     text.find(byte => byte > 127),

@@ -77,7 +77,7 @@ function forEachOrigin(origins: readonly string[], check: (origin: string) => Pr
 }
 
 describe('an allowed origin', () => {
-  it('is told so in every answer, once, in place of what the API server says', async () => {
+  it('gets CORS fields in every answer, once, in place of those of the API server', async () => {
     await forEachOrigin([allowed, 'http://localhost:3000'], async origin => {
       for (const [code, request] of answers) {
         const what = JSON.stringify(request);
@@ -156,7 +156,7 @@ describe('every other origin', () => {
     'https://APP.example',
   ];
 
-  it('is told nothing, whatever the API server says, and caches are told that answers differ', async () => {
+  it('gets no CORS fields, even if the API server sends some, and caches learn that answers differ', async () => {
     await forEachOrigin(others, async origin => {
       for (const [code, request] of answers) {
         if (request.method === 'DELETE' || request.leg !== undefined) continue;

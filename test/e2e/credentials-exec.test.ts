@@ -149,7 +149,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.ok(((await sample(proxy, expiration)) ?? 0) > Date.now() / 1000 + 3000);
   });
 
-  test('runs before the expiry although nobody asks, and each time again', async t => {
+  test('runs before each expiry, even without requests', async t => {
     const { server, plugin, allow, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one', expirationTimestamp: inMilliseconds(8000) });
@@ -280,7 +280,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     });
   }
 
-  test("does not run for a 401 to a client's own Authorization, which nobody replaces", async t => {
+  test("does not run for a 401 to a client's own Authorization, which is not replaced", async t => {
     const { server, plugin, allow, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
@@ -298,7 +298,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.equal(plugin.runs(), 1);
   });
 
-  test('runs after a 401 to the look of readyz alone, so that a proxy without traffic recovers', async t => {
+  test('runs after a 401 to the check of readyz, so that a proxy without traffic recovers', async t => {
     const { plugin, allow, revoke, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
@@ -523,7 +523,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     });
   }
 
-  test('is found beside the kubeconfig with a relative path, and else in PATH', async t => {
+  test('is found next to the kubeconfig if its path is relative, otherwise in PATH', async t => {
     const { server, plugin, allow, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });

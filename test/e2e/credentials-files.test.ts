@@ -177,7 +177,7 @@ const rotations: Readonly<Record<string, Rotate>> = {
 
 describe('files that rotate', { concurrency: 6 }, () => {
   for (const [how, rotate] of Object.entries(rotations)) {
-    test(`certificate and key ${how} are in use within 10 s, and open streams go on`, async t => {
+    test(`certificate and key ${how} are in use within 10 s, and open streams continue`, async t => {
       const { server, directory, certificate, startBuilt, edit } = await set(t);
       if (how.startsWith('swapped')) {
         await rotate(directory, await certificate('first'));
@@ -422,7 +422,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     ['is empty', (path: string) => writeFile(path, '')],
     ['is gone', (path: string) => rm(path)],
   ] as const) {
-    test(`a kubeconfig that ${how} for a while is not taken for none where --server would do without it`, async t => {
+    test(`a kubeconfig that ${how} for a while does not count as missing where --server would be enough`, async t => {
       const { server, path, start } = await set(t);
       const args = ['--server', server.url, '--certificate-authority', join(path, '../ca.crt')];
       const proxy = await start(args, { KUBECONFIG: path });
@@ -453,7 +453,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     await arrivesAs(proxy, server, 'second');
   });
 
-  test('requests that wait for a plugin are served when the kubeconfig changes to what needs none', async t => {
+  test('requests that wait for a plugin are served when the kubeconfig changes to a credential without a plugin', async t => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
     await plugin.hang();

@@ -148,7 +148,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       );
     });
 
-    test('is left to clients where none is configured, as far as the API server allows', async t => {
+    test('is left to clients if none is configured, as far as the API server allows', async t => {
       const { server, tokens } = await startServer(t);
       tokens['one'] = { username: 'admin', groups: masters };
       const { proxy } = await startAs(t, server, { token: 'one' });
@@ -231,7 +231,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       return token;
     }
 
-    test('sends the id-token as it is while it is valid', async t => {
+    test('sends the id-token unchanged while it is valid', async t => {
       const { server, tokens, issuer, start } = await set(t);
       const token = issue(tokens, hour);
       const { proxy } = await start({ 'id-token': token });
@@ -339,7 +339,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       assert.doesNotMatch(proxy.stderr(), /refresh-1|secret-of-client/);
     });
 
-    test('of an edited kubeconfig that cannot be used does nothing, and nothing is told of its tokens', async t => {
+    test('of an edited kubeconfig that cannot be used does nothing, and none of its tokens is logged', async t => {
       const { server, tokens, issuer, start } = await set(t);
       const token = issue(tokens, hour);
       const { proxy, path } = await start({ 'id-token': token });
@@ -453,7 +453,7 @@ exec "$@"`;
       return { port: Number(port()), stderr: () => stderr };
     }
 
-    test('the service account is used, its token is read again, and open streams go on', async t => {
+    test('the service account is used, its token is read again, and open streams continue', async t => {
       const { server, tokens } = await startServer(t);
       for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
       const { directory, rotate } = await createMount(t, server, 'one');

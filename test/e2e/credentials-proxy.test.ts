@@ -283,7 +283,7 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
     assert.equal(proxy.requests.length, 0);
   });
 
-  test('with a URL that cannot be read is told at start-up, without the URL', async t => {
+  test('with a URL that cannot be read is reported at start-up, without the URL', async t => {
     for (const url of [`ftp://team:${encoded}@proxy:21`, `http://team:${password}@proxy:3128`]) {
       const { path } = await set(t, { proxyUrl: url });
       const { code, stdout, stderr } = await runProgram(['--kubeconfig', path]);

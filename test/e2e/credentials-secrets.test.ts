@@ -188,7 +188,7 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     });
   }
 
-  test('what an exec plugin is given and what it gives', async t => {
+  test('the input and the output of an exec plugin', async t => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
     const token = 'secret-token-of-plugin';

@@ -33,7 +33,7 @@ async function receive(port: number, request: string): Promise<Received> {
 }
 
 for (const scheme of ['http', 'https'] as const) {
-  describe(`an ${scheme} API server that resets its connection right behind an answer without a length`, () => {
+  describe(`an ${scheme} API server that resets its connection right after an answer without a length`, () => {
     let upstream: StrictUpstream;
     let kubeconfig: KubeconfigFile;
     let proxy: ProxyProcess;

@@ -28,7 +28,7 @@ describe('the page', () => {
     assert.doesNotMatch(page.text, /<style|<script>|\sstyle=|\son[a-z]+=/);
   });
 
-  it('may load nothing but its own files and this origin, run nothing inline, and be framed by nobody', () => {
+  it('may load nothing but its own files and this origin, run nothing inline, and not be framed', () => {
     const policy = new Map(
       (page.headers['content-security-policy'] as string)
         .split('; ')

@@ -58,7 +58,7 @@ for (const [what, args] of Object.entries(failures)) {
   }
 }
 
-test('a program that cannot be put together leaves no timer behind', async t => {
+test('a program that fails to start leaves no timer', async t => {
   const open = new Set<unknown>();
   const { setInterval: set, clearInterval: clear } = globalThis;
   t.mock.method(globalThis, 'setInterval', (...args: Parameters<typeof set>) => {

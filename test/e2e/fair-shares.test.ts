@@ -120,7 +120,7 @@ describe('over a limit of all users', () => {
     assert.equal((await send(port, '/version')).status, 200);
   });
 
-  test('a refused POST is refused whole, and its connection goes on', async t => {
+  test('a POST is refused with its whole body, and its connection stays open', async t => {
     const slow = holdSlowPath(proxied.server);
     t.after(slow.remove);
     const held = [send(port, slowPath), send(port, slowPath)];
@@ -175,7 +175,7 @@ describe('over a limit of all users', () => {
     await untilOwnMetric(port, longrunning, 0);
   });
 
-  test("an upgrade counts as long-running whatever its path, for that is its client's choice", async t => {
+  test('an upgrade counts as long-running whatever its path is, because the client chooses the path', async t => {
     serveUpgrades(t, proxied.server, socket => socket.write(switching));
     const connections = [await connect(t, port), await connect(t, port)];
     for (const connection of connections) {
@@ -188,7 +188,7 @@ describe('over a limit of all users', () => {
     await untilOwnMetric(port, longrunning, 0);
   });
 
-  test("the proxy's own endpoints answer, whatever is taken", async t => {
+  test("the proxy's own endpoints answer even if all places are taken", async t => {
     const slow = holdSlowPath(proxied.server);
     t.after(slow.remove);
     const held = [send(port, slowPath), send(port, slowPath)];
@@ -417,7 +417,7 @@ describe("over a user's own limit", { concurrency: true }, () => {
     await untilOwnMetric(port, 'kube_api_proxy_users', 0);
   });
 
-  test('a rate is kept by refusing, and a user who has waited is served', async t => {
+  test('requests above the rate are refused, and a user who has waited is served', async t => {
     const { port } = await startStack(t, { flags: ['--rate-limit=5', '--rate-limit-burst=10'] });
     const [jane, joe] = [agentOf(t, '127.0.0.2'), agentOf(t, '127.0.0.3')];
     const started = performance.now();

@@ -66,7 +66,7 @@ for (const leg of upgradeLegs) {
       }
     });
 
-    it('that is refused by the filter ends the connection, with all that the client sends behind it', async () => {
+    it('that is refused by the filter ends the connection, and all that the client sends after it is dropped', async () => {
       for (const target of [execPath, `${execPath}\\`, '/-/livez', '/-/nothing']) {
         const connection = await connectRaw(proxy.port);
         connection.write(toBytes({ leg, target, rest: second }));
@@ -89,7 +89,7 @@ for (const leg of upgradeLegs) {
       [302, 'Found'],
       [503, 'Service Unavailable'],
     ] as const) {
-      it(`that the API server answers with ${code} gets that answer, and nothing sent behind it goes on`, async () => {
+      it(`that the API server answers with ${code} gets that answer, and nothing sent after it reaches the API server`, async () => {
         const answer = `HTTP/1.1 ${code} ${reason}\r\nX-From: upstream\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nno`;
         const upstream = answerUpgrades(answer, 50);
         const connection = await connectRaw(proxy.port);
@@ -154,7 +154,7 @@ for (const leg of upgradeLegs) {
       assert.deepEqual(reached(), ['POST /version']);
     });
 
-    it('behind a request that is still being answered does no harm', async () => {
+    it('after a request that is still being answered does no harm', async () => {
       for (const target of [execPath, allowedPath]) {
         const remove = server.intercept((request, response) => {
           if (request.url !== '/version?slow') return false;
@@ -216,7 +216,7 @@ describe('an upgrade to HTTP/2 in the clear', () => {
     ['Upgrade: websocket,h2c'],
     ['Upgrade: websocket', 'Upgrade: h2c'],
   ]) {
-    it(`is never offered to the API server, which could then be asked anything behind the filter (${upgrade})`, async () => {
+    it(`is never offered to the API server, which could then get requests past the filter (${upgrade})`, async () => {
       const upstream = answerUpgrades(
         'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
       );
@@ -240,7 +240,7 @@ describe('an upgrade to HTTP/2 in the clear', () => {
 });
 
 describe('half an upgrade', () => {
-  it('is a plain request, whose headers for an upgrade stay here', async () => {
+  it('is a plain request, and its upgrade headers are not sent on', async () => {
     for (const headers of [
       ['Upgrade: websocket', 'Connection: close'],
       ['Upgrade: SPDY/3.1', 'Connection: close'],

@@ -113,13 +113,13 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('is no request at all with a method in small letters or with bytes beside it', async () => {
+    it('is not a valid request if its method is in lower case or has other bytes next to it', async () => {
       for (const method of ['get', 'Get', 'gEt', 'GET\x00', 'GET\t', '\x00GET', 'GETX', 'G ET', '']) {
         await refused(proxies.standard, 400, { leg, method, target: execPath }, /not valid HTTP/);
       }
     });
 
-    it('is refused whatever its headers say it is instead', async () => {
+    it('is refused even if its headers name another method', async () => {
       const headers = [
         'X-HTTP-Method-Override: DELETE',
         'X-Original-URL: /version',
@@ -167,7 +167,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('goes nowhere beside an API prefix, or where that is spelled in another way', async () => {
+    it('is not sent on outside an API prefix, or if the prefix is spelled in another way', async () => {
       for (const target of [
         execPath,
         '/',
@@ -240,7 +240,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('refuses what --reject-methods names, by the method alone', async () => {
+    it('refuses what --reject-methods names, by the method only', async () => {
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
         const headers = ['X-HTTP-Method-Override: GET', 'X-HTTP-Method: GET', 'X-Method-Override: GET'];
         await refused(proxies.strict, 403, { leg, method, target: '/version', headers }, /--reject-methods/);

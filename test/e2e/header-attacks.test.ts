@@ -84,7 +84,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       assert.deepEqual(valuesOf(record, 'authorization'), [`Bearer ${clientToken}`]);
     });
 
-    it('carry the configured credentials and none that were meant for a proxy', async () => {
+    it('carry the configured credentials and none that are meant for a proxy', async () => {
       const record = await arrives({
         leg,
         target: path,

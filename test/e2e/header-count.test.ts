@@ -63,7 +63,7 @@ function attack(leg: Leg, target: string, total: number, last: readonly string[]
 for (const leg of Object.keys(legs) as Leg[]) {
   describe(`a request on the ${leg} leg`, () => {
     for (const total of [limit + 1, limit + 23, limit + 24, 2 * limit]) {
-      it(`with ${total} header fields is answered 431 and goes no further, whatever the last ones are`, async () => {
+      it(`with ${total} header fields is answered 431 and is not sent on, whatever the last fields are`, async () => {
         for (const field of hidden) {
           const target = `/api/v1/pods?${leg}-${total}`;
           const connection = await connectRaw(proxy.port);
@@ -134,7 +134,7 @@ describe('over TLS, a request with 1001 header fields', () => {
     assert.ok(!upstream.requests.some(({ target }) => target.includes('tls')));
   });
 
-  it('is reset over HTTP/2, whose pseudo-header fields count, and goes no further', async () => {
+  it('is reset over HTTP/2, whose pseudo-header fields count, and is not sent on', async () => {
     const session: ClientHttp2Session = await connectHttp2(secure.port, files.authority.certificate, {
       maxHeaderListPairs: 10_000,
     });

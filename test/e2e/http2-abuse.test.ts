@@ -151,7 +151,7 @@ describe('resets', () => {
   });
 });
 
-test('streams past 250 are refused, and a client that goes on is cut off', async () => {
+test('streams past 250 are refused, and a client that continues is cut off', async () => {
   const connection = await connect();
   const settings = await connection.until('SETTINGS', ({ type }) => type === frameTypes.settings);
   assert.ok(settings.payload.toString('hex').includes('0003000000fa'), 'it is said beforehand');
@@ -164,7 +164,7 @@ test('streams past 250 are refused, and a client that goes on is cut off', async
 });
 
 describe('heads', () => {
-  test('of 100 KB are taken', async () => {
+  test('of 100 KB are accepted', async () => {
     const connection = await connect();
     connection.send(longHead(Array.from({ length: 4 }, (_, index) => [`x-${index}`, 'y'.repeat(25_000)])));
     await connection.until('the answer', ({ type }) => type === frameTypes.headers);
@@ -279,7 +279,7 @@ const malformed: Record<string, readonly (readonly [string, string])[]> = {
   'no path': get('/version').slice(0, 3),
 };
 for (const [what, fields] of Object.entries(malformed)) {
-  test(`a request with ${what} is reset and reaches nobody`, async () => {
+  test(`a request with ${what} is reset and does not reach the API server`, async () => {
     const connection = await connect();
     const before = server.requests.length;
     connection.head(1, fields);
@@ -289,7 +289,7 @@ for (const [what, fields] of Object.entries(malformed)) {
   });
 }
 
-test('a field with a line break, a NUL, or a name that is none does not get past', async () => {
+test('a field with a line break, a NUL, or an invalid name is rejected', async () => {
   const fields: [string, string][] = [
     ['x-a', 'a\r\nx-smuggled: 1'],
     ['x-b', 'a\nx-smuggled: 1'],

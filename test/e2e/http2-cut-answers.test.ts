@@ -57,7 +57,7 @@ for (const [what, body, fields] of [
 ] as const) {
   for (const method of ['POST', 'PUT', 'GET']) {
     for (const window of [0, 4, 65_535]) {
-      test(`an answer to a ${method} ${what} that breaks off resets its stream behind its bytes, with a window of ${window}`, async () => {
+      test(`an answer to a ${method} ${what} that breaks off resets its stream after its bytes, with a window of ${window}`, async () => {
         const path = `/cut/${method}/${body.length}/${Object.keys(fields)[0]}/${window}`;
         const { breakNow } = breakOff(path, body, fields);
         const connection = await openWith(window);

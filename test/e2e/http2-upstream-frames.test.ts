@@ -93,7 +93,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
     'a length that is none': [...ok, ['content-length', '0x1']],
   };
   for (const [what, fields] of Object.entries(heads)) {
-    test(`is one with ${what}: 502, and others go on`, async () => {
+    test(`is one with ${what}: 502, and others continue`, async () => {
       const other = await watch();
       const { client, peer, id } = await watch();
       peer.head(id, fields, false);
@@ -120,7 +120,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
     'a reset': (peer, id) => peer.reset(id, 2),
     'a refusal': (peer, id) => peer.reset(id, refusedStream),
   })) {
-    test(`is one that has ${what} behind its body: it is cut`, async () => {
+    test(`is one that has ${what} after its body: it is cut`, async () => {
       const { client, peer, id } = await watch();
       peer.head(id, ok, false);
       peer.data(id, 'body');
@@ -233,7 +233,7 @@ describe('streams of one connection', () => {
   });
 
   // Thousands of them, and the heap, are for endurance/.
-  test('leave nothing behind, whether they end or their clients leave', async () => {
+  test('leave nothing in memory, whether they end or their clients leave', async () => {
     onConnection = answerAll;
     // Those that are open do not answer by themselves.
     for (const { socket } of server.accepted) socket.destroy();

@@ -70,7 +70,7 @@ function portsOf(records: readonly RequestRecord[]): Set<number> {
 }
 
 describe('an API server that speaks HTTP/2', () => {
-  test('hears of a client that leaves, and nobody else does', async () => {
+  test('learns that a client leaves, and no other client does', async () => {
     const { server, proxy } = shared;
     const watches: Watch[] = [];
     for (let index = 0; index < 10; index++) {
@@ -300,7 +300,7 @@ describe('an API server that speaks HTTP/2', () => {
     next.response.destroy();
   });
 
-  test('is asked over HTTP/1.1 alone with DISABLE_HTTP2', async t => {
+  test('is asked only over HTTP/1.1 with DISABLE_HTTP2', async t => {
     const { server, proxy } = await startStack(t, { run: startInProcess, env: { DISABLE_HTTP2: '1' } });
     const watches = await watchMany(proxy.port, 10);
     assert.ok(server.requests.every(({ httpVersion }) => httpVersion === '1.1'));
@@ -363,7 +363,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 });
 
-test('an API server that speaks HTTP/1.1 alone has every watch on a connection of its own', async t => {
+test('an API server that speaks only HTTP/1.1 gets every watch on a connection of its own', async t => {
   const tls = { ALPNProtocols: ['http/1.1'] } as Record<string, unknown>;
   const { server, proxy } = await startStack(t, { run: startInProcess, server: { tls } });
   const watches = await watchMany(proxy.port, 120, `${configMaps}?watch=true`);

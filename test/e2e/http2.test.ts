@@ -151,7 +151,7 @@ test('a Host header that differs from :authority is refused, either way round', 
   assert.equal(same.status, 200);
 });
 
-test('a Host header alone is judged like :authority', async () => {
+test('a Host header without :authority is judged like :authority', async () => {
   const raw = (host: string) => {
     const stream = session.request({ ':path': '/version', ':authority': undefined, host });
     stream.on('error', () => {});
@@ -365,7 +365,7 @@ test('Expect: 100-continue is answered before the body comes', async () => {
   assert.equal(odd.status, 417);
 });
 
-test('an answer that breaks off upstream resets its stream and leaves the others alone', async t => {
+test('an answer that breaks off upstream resets its stream and does not disturb the others', async t => {
   const own = await connect(t);
   let breakOff = () => {};
   proxied.server.intercept((request, response) => {

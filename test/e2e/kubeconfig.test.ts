@@ -114,7 +114,7 @@ for (const credentials of ['inline', 'files'] as const) {
   });
 }
 
-test('an API server whose certificate comes from an intermediate authority is trusted by the root alone', async t => {
+test('an API server whose certificate comes from an intermediate authority is trusted with only the root', async t => {
   const intermediate = await authority.intermediate();
   const chained = await startFakeApiServer({ authority, serverCertificate: await intermediate.server() });
   t.after(() => chained.kill());
@@ -141,7 +141,7 @@ test('certificate and key may stand in one file, with text around them', async t
   assert.equal(await whoami(proxy.url), 'one-file');
 });
 
-test('inline data wins over the file beside it', async t => {
+test('inline data takes precedence over the file', async t => {
   const inline = await admin('inline');
   const proxy = await startWith(t, {
     server: server.url,
@@ -153,7 +153,7 @@ test('inline data wins over the file beside it', async t => {
   assert.equal(await whoami(proxy.url), 'inline');
 });
 
-test("the API server's 401 to a certificate that it does not know comes back as it is", async t => {
+test("the API server's 401 to a certificate that it does not know comes back unchanged", async t => {
   const asking = await startFakeApiServer({ authority, clientCertificates: 'optional' });
   t.after(() => asking.kill());
   const stranger = await (await createCertificateAuthority()).client();

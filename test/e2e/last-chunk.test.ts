@@ -35,7 +35,7 @@ const cases = {
 };
 
 for (const [name, answer] of Object.entries(cases)) {
-  test(`${name} whose end comes in the same packet has its last chunk behind its body`, async t => {
+  test(`${name} whose end comes in the same packet has its last chunk after its body`, async t => {
     const { target, chunks } = answer;
     const trailers = 'trailers' in answer ? answer.trailers : [];
     const [field, value] = trailers;

@@ -91,7 +91,7 @@ for (const form of ['-pN', '-p=N', '-p N', '--port=N', '--port N']) {
   });
 }
 
-test('port 0 picks a free port and prints the one that was bound, of 127.0.0.1 alone', async t => {
+test('port 0 picks a free port and prints it, and binds it only on 127.0.0.1', async t => {
   const proxy = await start(t, ['-p0']);
   assert.notEqual(proxy.port, 0);
   assert.equal(proxy.address, `127.0.0.1:${proxy.port}`);
@@ -162,7 +162,7 @@ test('a stale Unix socket is replaced', async t => {
   assert.equal((await stat(path)).mode & 0o777, 0o600);
 });
 
-test('a regular file in the place of the Unix socket stays as it is', async () => {
+test('a regular file at the path of the Unix socket is not changed', async () => {
   const path = join(folder, 'regular');
   await writeFile(path, 'mine');
   const problem = await problemOf(['-u', path]);

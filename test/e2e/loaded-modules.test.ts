@@ -48,7 +48,7 @@ test('what few need is not loaded', async t => {
     assert.ok(!loaded.has(unexpected), unexpected);
 });
 
-test('what nobody needs is not in the bundle', async () => {
+test('unneeded code is not in the bundle', async () => {
   const { bundled } = await readBundle();
   const packages = new Set(bundled.map(nameOf));
   for (const expected of ['fastify', '@fastify/http-proxy', 'jose'])

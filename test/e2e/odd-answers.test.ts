@@ -99,7 +99,7 @@ test('Trailers that belong to a connection end here, and others arrive, over bot
   }
 });
 
-test('A head that node:http2 cannot have is a 502 at most, and the program goes on', async () => {
+test('A head that node:http2 cannot send is a 502 at most, and the program continues', async () => {
   const session = await connectHttp2(proxy.port, files.authority.certificate, {
     maxHeaderListPairs: 5000,
   });
@@ -178,7 +178,7 @@ test('An answer to an upgrade has all of its header fields, however many they ar
   }
 });
 
-test('An answer that no HTTP/1.1 answer can be is a 502 on every leg, and no error that nobody catches', async () => {
+test('An answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
   const heads: readonly (readonly [string, number])[] = [
     ['099 Odd\r\nContent-Length: 2', 502],
     ['403 O\x7fdd\r\nContent-Length: 2', 502],

@@ -143,7 +143,7 @@ for (const [leg, requests] of byLeg) {
 }
 
 describe('a web page', () => {
-  it('may send reads from anywhere, whose answers its browser keeps from it', async () => {
+  it('may send reads from anywhere, but its browser hides the answers from it', async () => {
     for (const headers of foreign) {
       const answer = await send(open.port, { target: pod, host: [own], headers });
       assert.equal(answer.code, 200, headers.join());
@@ -169,7 +169,7 @@ describe('a web page', () => {
     assertStatus(await send(open.port, { ...request, headers: evil }), 403, 'evil');
   });
 
-  it('whose own name was pointed here is refused by its host, for its origin is the same', async () => {
+  it('whose own name was pointed here is refused by its host, because its origin is the same', async () => {
     const request = {
       target: `${pod}/exec`,
       host: ['Host: evil.example:8001'],
@@ -207,7 +207,7 @@ async function openShell(proxy: ProxyProcess, origin: string | undefined): Promi
   }
 }
 
-it('a WebSocket opens a shell for pages of the same origin, allowed ones and programs, and for nobody else', async () => {
+it('a WebSocket opens a shell for pages of the same origin, allowed origins and programs only', async () => {
   for (const proxy of [open, unfiltered]) {
     for (const origin of [undefined, proxy.url, 'https://app.example']) {
       assert.equal(await openShell(proxy, origin), 'open', origin);
@@ -223,7 +223,7 @@ it('a WebSocket opens a shell for pages of the same origin, allowed ones and pro
   }
 });
 
-it("a POST of text/plain, for which browsers ask nobody, does not reach the API server from another origin's page", async () => {
+it("a POST of text/plain, for which browsers send no preflight, does not reach the API server from another origin's page", async () => {
   const post = (origin: string) =>
     fetch(`${open.url}/api/v1/namespaces/default/configmaps`, {
       method: 'POST',

@@ -389,7 +389,7 @@ describe('livez and readyz', () => {
     assert.match(readyz.text, /^(\[\+\]\S+ ok\n){2,}readyz check passed\n$/);
   });
 
-  test('of a proxy whose API server is away is 500 with the reason until it is back', async t => {
+  test('of a proxy whose API server does not answer is 500 with the reason until it answers again', async t => {
     // Probes share a finding for a while, so that nobody may have asked before.
     const { server, proxy } = await startStack(t);
     await server.kill();

@@ -49,7 +49,7 @@ async function untilHeldBack(): Promise<void> {
 }
 
 for (const [listener, connect] of Object.entries(listeners)) {
-  test(`requests with bodies behind a large answer that is read late are answered over ${listener}`, async () => {
+  test(`requests with bodies after a large answer that is read late are answered over ${listener}`, async () => {
     answering = undefined;
     const connection = await connect();
     connection.socket.pause();

@@ -223,7 +223,7 @@ describe('request headers', () => {
     assert.deepEqual(request.values('host'), [`127.0.0.1:${upstream.port}`]);
   });
 
-  test('the configured token is sent when the client has none', async () => {
+  test('the configured token is sent if the client sends none', async () => {
     const request = await forward('GET /token HTTP/1.1', [], '', withToken.port);
     assert.deepEqual(request.values('authorization'), ['Bearer configured-token']);
   });
@@ -246,7 +246,7 @@ describe('request headers', () => {
     );
   });
 
-  test('hop-by-hop headers and those that Connection names stay behind', async () => {
+  test('hop-by-hop headers and those that Connection names are removed', async () => {
     const request = await forward('GET /hop HTTP/1.1', [
       'Connection: close, X-Private, x-other',
       'Connection: X-Second',
@@ -267,7 +267,7 @@ describe('request headers', () => {
     assert.deepEqual(request.values('x-kept'), ['4']);
   });
 
-  test('a client that names our headers in Connection takes none of them away', async () => {
+  test('a client that names the proxy’s headers in Connection removes none of them', async () => {
     const request = await forward(
       'POST /hop HTTP/1.1',
       [

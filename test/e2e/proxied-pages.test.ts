@@ -119,7 +119,7 @@ function policies(fields: readonly (readonly string[])[]): (string | undefined)[
   return fields.filter(([name]) => name === 'content-security-policy').map(([, value]) => value);
 }
 
-test('Every answer of a proxy subresource is sandboxed beside its own policy, on both legs', async () => {
+test('Every answer of a proxy subresource is sandboxed in addition to its own policy, on both legs', async () => {
   for (const leg of Object.keys(legs) as Leg[]) {
     for (const target of proxied) {
       const { code, fields } = await overHttp1(authenticated, { leg, target });
@@ -174,7 +174,7 @@ test("This program's own refusals of a proxy subresource are sandboxed as well",
   }
 });
 
-test('Other answers keep their policy alone, and none lets a service worker out of its folder', async () => {
+test('Other answers keep only their own policy, and none lets a service worker leave its folder', async () => {
   for (const leg of Object.keys(legs) as Leg[]) {
     for (const target of others) {
       const { fields } = await overHttp1(authenticated, { leg, target });

@@ -128,7 +128,7 @@ for (const leg of legs) {
       assert.equal(await rejections(), before + requests.length);
     });
 
-    it('refuses every spelling of exec and whatever it cannot judge', async () => {
+    it('refuses every spelling of exec and every request that it cannot judge', async () => {
       for (const target of [...refusedSpellings, ...uncertainSpellings]) {
         assert.match(assertStatus(await send(api.proxy.port, { leg, target }), 403, target), /--read-only/);
       }

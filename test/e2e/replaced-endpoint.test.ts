@@ -71,7 +71,7 @@ function impersonated({ code, arrived }: Probe, leg: ProbeLeg): void {
 
 describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 }, () => {
   for (const workers of [1, 2]) {
-    test(`for an exec plugin keeps clients from being anybody else, with ${workers} processes`, async t => {
+    test(`for an exec plugin keeps clients from acting as another user, with ${workers} processes`, async t => {
       const plugin = await writeExecPlugin();
       t.after(() => plugin.remove());
       await plugin.answer({ token: 'one' });

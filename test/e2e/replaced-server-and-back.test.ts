@@ -15,7 +15,7 @@ interface WaitingReview {
   readonly answer: () => void;
 }
 
-test('what a second API server says of a token is not taken back to the first one, on either leg', async t => {
+test('a second API server’s review of a token does not count for the first one, on either leg', async t => {
   const plugin = await writeExecPlugin();
   t.after(() => plugin.remove());
   // It has expired when it comes, and is used for one second.

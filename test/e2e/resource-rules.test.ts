@@ -69,7 +69,7 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 for (const leg of legs) {
   describe(`--accept-namespaces on the ${leg} leg`, () => {
-    it('refuses other namespaces and what has none, in every spelling, and counts it', async () => {
+    it('refuses other namespaces and requests without one, in every spelling, and counts them', async () => {
       const before = await rejections(confined, 'namespace');
       const targets = [
         '/api/v1/namespaces/default/pods',
@@ -152,7 +152,7 @@ for (const leg of legs) {
     });
   });
 
-  it(`behind a server URL with a path, nothing beside that path passes the rules on the ${leg} leg`, async () => {
+  it(`behind a server URL with a path, nothing outside that path passes the rules on the ${leg} leg`, async () => {
     const [namespace, prefix] = ['/api/v1/namespaces/team-0', '/k8s/clusters/c1'];
     for (const target of [
       `${prefix}/api/v1/secrets`,

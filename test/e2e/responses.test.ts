@@ -252,7 +252,7 @@ describe('the headers', () => {
     assert.equal((await get('/empty')).headers.date, undefined);
   });
 
-  test('that are hop-by-hop, or named by Connection, stay behind', async () => {
+  test('that are hop-by-hop, or named by Connection, are removed', async () => {
     const { headers } = await get('/hop');
     assert.equal(headers['x-private'], undefined);
     assert.notEqual(headers['keep-alive'], 'timeout=77');
@@ -274,7 +274,7 @@ describe('the headers', () => {
 });
 
 describe('the body', () => {
-  test('of a HEAD is none, and its Content-Length is kept', async () => {
+  test('of a HEAD is empty, and its Content-Length is kept', async () => {
     const answer = await get('/length', 'HEAD');
     assert.equal(answer.status, 200);
     assert.equal(answer.headers['content-length'], '12345');
@@ -282,7 +282,7 @@ describe('the body', () => {
     assert.equal((await get('/length')).body.length, 12_345);
   });
 
-  test('of a HEAD is none when the answer would be chunked', async () => {
+  test('of a HEAD is empty if the answer would be chunked', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write('HEAD /chunked-head HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await connection.until(/X-Kept: yes\r\n[\s\S]*\r\n\r\n$/);

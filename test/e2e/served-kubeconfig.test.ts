@@ -98,7 +98,7 @@ describe('/-/kubeconfig', () => {
     assert.doesNotMatch(text, new RegExp(`${token}|${server.port}|${folder}`));
   });
 
-  test('is called kube-api-proxy where flags alone say what the API server is', async t => {
+  test('is called kube-api-proxy if only flags name the API server', async t => {
     const { port, url } = await startInProcess(t, ['--server=http://127.0.0.1:1', '--kubeconfig=/dev/null']);
     assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { 'kube-api-proxy': url });
   });
@@ -176,7 +176,7 @@ describe('/-/kubeconfig', () => {
     assert.deepEqual(serversOf((await get()).text), { dev: 'http://gw.example/k8s' });
   });
 
-  test('is answered to GET and HEAD alone, and to no upgrade', async () => {
+  test('is answered only to GET and HEAD, and to no upgrade', async () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
       const question = { method, body: '' };
       const [own, other] = [

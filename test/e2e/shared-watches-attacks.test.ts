@@ -37,7 +37,7 @@ async function replace(path: string, content: string): Promise<void> {
 const sharing = ['--share-watches'];
 
 describe('clients of one shared watch', () => {
-  it('are not the one below / and the one below /clusters/ if the path of the server’s URL is before one of them alone', async t => {
+  it('are not the one below / and the one below /clusters/ if the path of the server’s URL is before only one of them', async t => {
     const { server, proxy } = await startGateway(t, {
       serverPath: '/c1',
       server: { allow: () => true },
@@ -123,7 +123,7 @@ describe('a client on a Unix socket', () => {
     return String(Buffer.concat(await socket.toArray()));
   }
 
-  it('is cut when it does not read, and the program goes on', async t => {
+  it('is cut when it does not read, and the program continues', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'unix-'));
     t.after(() => rm(folder, { recursive: true }));
     const path = join(folder, 'socket');
@@ -151,7 +151,7 @@ describe('a client on a Unix socket', () => {
     assert.equal(quick.closed, false);
   });
 
-  it('of HTTP/1.0 is cut when the API server breaks its answer off, and the program goes on', async t => {
+  it('of HTTP/1.0 is cut when the API server breaks its answer off, and the program continues', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'unix-'));
     t.after(() => rm(folder, { recursive: true }));
     const path = join(folder, 'socket');

@@ -131,7 +131,7 @@ describe('each client', { concurrency: false }, () => {
     await namespace.untilUpstream(0);
   });
 
-  test('passes the guards, whatever is shared', async () => {
+  test('passes the guards, even if a watch is shared', async () => {
     const query = `?watch=true&resourceVersion=${server.version}`;
     for (const path of [
       '/api/v1/namespaces/default/secrets',
@@ -192,7 +192,7 @@ test('each page gets the CORS fields of its own origin', async t => {
   assert.equal(namespace.upstream().length, 1);
 });
 
-test('a client that reads slowly is cut alone, and the others get everything at once', async () => {
+test('only a client that reads slowly is cut, and the others get everything at once', async () => {
   const namespace = new WatchedNamespace(plain);
   const from = server.version;
   const [slow, ...others] = (await namespace.watchMany(4, { from })) as [WatchClient, ...WatchClient[]];
@@ -221,7 +221,7 @@ test('a client that reads slowly is cut alone, and the others get everything at 
   await again.untilNamed('again');
 });
 
-test('a client that pauses for less than the ring goes on where it was', async () => {
+test('a client that pauses for less than the ring continues where it was', async () => {
   const namespace = new WatchedNamespace(plain);
   const from = server.version;
   const [slow, other] = (await namespace.watchMany(2, { from })) as [WatchClient, WatchClient];

@@ -210,7 +210,7 @@ const quietObject = { apiVersion: 'v1', kind: 'Namespace' } as const;
 describe('bookmarks', { concurrency: true }, () => {
   const asked = '&allowWatchBookmarks=true';
 
-  test('come to clients that asked for them alone, never before an event that is older', async () => {
+  test('come only to clients that asked for them, never before an older event', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = server.version;
     const plain = await namespace.watch({ from });
@@ -272,7 +272,7 @@ describe('bookmarks', { concurrency: true }, () => {
 });
 
 describe('timeoutSeconds', { concurrency: true }, () => {
-  test('is each client’s own: it ends properly, and the others go on', async () => {
+  test('is each client’s own: it ends properly, and the others continue', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = server.version;
     const started = performance.now();
@@ -300,7 +300,7 @@ describe('timeoutSeconds', { concurrency: true }, () => {
 });
 
 describe('an ERROR event', { concurrency: true }, () => {
-  test('because of a version that is too old comes to its client alone', async () => {
+  test('because of a version that is too old comes only to its client', async () => {
     const namespace = new WatchedNamespace(stack);
     const watch = await namespace.watch();
     for (let attempt = 0; attempt < 2; attempt += 1) {

@@ -127,7 +127,7 @@ function identityOf({ rawHeaders }: RequestRecord): string {
 }
 
 describe('callers of a gateway', { concurrency: 4 }, () => {
-  test('share with themselves, by whatever connection and token', async () => {
+  test('share with themselves, over any connection and with any token', async () => {
     const certificate = await byCertificate('jane', ['dev']);
     const alice = [byToken('alice-token'), byToken('alice-token')];
     assert.equal((await open(alice)).upstream.length, 1);
@@ -158,7 +158,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.equal(new Set(upstream.map(identityOf)).size, questions.length);
   });
 
-  test('who are refused get their 403, whatever is shared already', async t => {
+  test('who are refused get their 403, even if the watch is shared already', async t => {
     denied.add('dave');
     t.after(() => denied.delete('dave'));
     const { namespace } = await open([byToken('carol-token')]);
@@ -168,7 +168,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.match(String(watch.bytes()), /User \\"dave\\" cannot watch resource/);
   });
 
-  test('who are unknown get a 401, whatever is shared already', async () => {
+  test('who are unknown get a 401, even if the watch is shared already', async () => {
     const { namespace } = await open([byToken('carol-token')]);
     for (const question of [byToken('wrong'), { tls: { ca } }]) {
       assert.equal((await namespace.watch(question)).status, 401);
@@ -176,7 +176,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.equal(namespace.upstream().length, 1);
   });
 
-  test('who name others in headers join nobody', async () => {
+  test('who name other users in headers join no watch', async () => {
     const { namespace } = await open([byToken('alice-token')]);
     for (const [name, value] of [
       ['Impersonate-User', 'alice'],
@@ -201,7 +201,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     );
   });
 
-  test('who have lost the right cannot join, and watches that are open go on', async () => {
+  test('who have lost the right cannot join, and open watches continue', async () => {
     const { namespace, watches } = await open([byToken('grace-token')]);
     denied.add('grace');
     await eventually('a refusal', async () => {
@@ -224,7 +224,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
 });
 
 describe('a caller’s credential that ends', { concurrency: true }, () => {
-  test('ends the watches that were opened with its token, and those of a longer one go on', async () => {
+  test('ends the watches that were opened with its token, and those with a longer-lived token continue', async () => {
     const token = (exp: number) =>
       signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'erin', exp, iat: secondsFromNow(-1) });
     const exp = secondsFromNow(3);
@@ -237,7 +237,7 @@ describe('a caller’s credential that ends', { concurrency: true }, () => {
     await long?.untilNamed('later');
   });
 
-  test('ends the watches that were opened with its certificate, and those of a longer one go on', async () => {
+  test('ends the watches that were opened with its certificate, and those with a longer-lived one continue', async () => {
     const notAfter = new Date(secondsFromNow(3) * 1000);
     const { namespace, watches, upstream } = await open([
       await byCertificate('frank', ['dev'], notAfter),

@@ -139,7 +139,7 @@ for (const [version, stack] of [
   });
 }
 
-test('GOAWAY leaves an upstream watch as it is, and its end is not noticed either', async () => {
+test('GOAWAY does not disturb an upstream watch, and clients do not notice its end either', async () => {
   const clients = await openClients(http2);
   http2.server.goAway();
   clients.namespace.write('a');
@@ -295,7 +295,7 @@ test('an API server with a restored store tells each client what it tells one of
 
 describe('an API server that refuses the watch from now on', { concurrency: false }, () => {
   for (const code of [401, 403, 404]) {
-    test(`with ${code} ends its clients, and who comes then gets this answer`, async () => {
+    test(`with ${code} ends its clients, and a client that comes then gets this answer`, async () => {
       const clients = await openClients(http2);
       const body = `{"kind":"Status","code":${code}}\n`;
       const remove = http2.server.intercept((request, response) => {
@@ -383,7 +383,7 @@ async function startWithTokens(scope: Scope, user: Readonly<Record<string, unkno
 }
 
 describe('a kubeconfig that changes', { concurrency: true }, () => {
-  test('to a new token of the same account goes on: a rotated credential is the same identity', async t => {
+  test('to a new token of the same account does not end it: a rotated credential is the same identity', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
     t.after(() => rm(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');
@@ -399,7 +399,7 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
     assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], `Bearer ${renewedToken}`);
   });
 
-  test('to a token that does not say whose it is ends clients as cut: it may be another user’s', async t => {
+  test('to a token that does not name its user cuts clients: it may be another user’s', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
     t.after(() => rm(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');
@@ -417,7 +417,7 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
     assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], 'Bearer two');
   });
 
-  test('to another user ends clients as cut when the upstream watch ends, and nobody new joins them', async t => {
+  test('to another user cuts clients when the upstream watch ends, and no new client joins them', async t => {
     const stack = await startWithTokens(t, { token: 'one' });
     const clients = await openClients(stack);
     await stack.edit({ user: { token: 'two' } });

@@ -127,7 +127,7 @@ describe('a watch passes unshared', { concurrency: 4 }, () => {
     'a broken escape': 'watch=true&resourceVersion=VERSION&labelSelector=%',
   };
   for (const [what, query] of Object.entries(odd)) {
-    test(`with ${what}, and its query as it is`, async () => {
+    test(`with ${what}, and its query unchanged`, async () => {
       const namespace = new WatchedNamespace(stack);
       const target = `${namespace.path}?${query.replace('VERSION', `${stack.server.version}`)}`;
       const watches = [await openWatch(stack.proxy.url + target), await openWatch(stack.proxy.url + target)];
@@ -224,7 +224,7 @@ function answerWatches(namespace: WatchedNamespace, answer: (response: ServerRes
 
 describe('what is no stream of events', { concurrency: 4 }, () => {
   for (const status of [400, 401, 403, 404, 406, 410, 429, 500, 503, 504]) {
-    test(`but an answer of ${status} comes to each client as it is`, async () => {
+    test(`but an answer of ${status} comes to each client unchanged`, async () => {
       const namespace = new WatchedNamespace(stack);
       const body = `{"kind":"Status","code":${status}}\n`;
       answerWatches(namespace, response =>
@@ -263,7 +263,7 @@ describe('what is no stream of events', { concurrency: 4 }, () => {
       'protobuf that is none': ['application/vnd.kubernetes.protobuf;stream=watch', '\0\0\0\x03abc'],
     };
   for (const [what, [type, body, encoding]] of Object.entries(bodies)) {
-    test(`because of ${what} comes as it is to each client, at the latest when it asks again`, async () => {
+    test(`because of ${what} comes unchanged to each client, at the latest when it asks again`, async () => {
       const namespace = new WatchedNamespace(stack);
       const open: ServerResponse[] = [];
       answerWatches(namespace, response => {
@@ -299,7 +299,7 @@ describe('the watch of the API server', { concurrency: true }, () => {
     await namespace.untilUpstream(0);
   });
 
-  test('goes on where a page that is loaded again leaves it and comes back', async () => {
+  test('continues if a reloaded page leaves it and comes back', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = stack.server.version;
     for (let load = 0; load < 3; load += 1) {

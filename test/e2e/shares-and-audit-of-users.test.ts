@@ -19,7 +19,7 @@ async function start(t: TestContext, args: readonly string[]) {
   return { ...gateway, port: gateway.proxy.port };
 }
 
-test("a user's limits hold for that user on whatever address, and for nobody else on the same one", async t => {
+test("a user's limits apply to that user on every address, and to no other user on the same address", async t => {
   const { port, server } = await start(t, [
     '--max-requests-inflight-per-user=2',
     '--max-longrunning-requests-per-user=1',
@@ -60,7 +60,7 @@ test("a user's limits hold for that user on whatever address, and for nobody els
   assert.equal((await send(port, pods, { headers: alice })).status, 200);
 });
 
-test('every event of the audit log names who called, and no credential', async t => {
+test('every event of the audit log names the caller, and no credential', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'audit-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'audit.log');
@@ -115,7 +115,7 @@ test('every event of the audit log names who called, and no credential', async t
   assert.equal(sent?.headers['audit-id'], events.at(-1)?.['auditID']);
 });
 
-test('a made-up user is nobody: what is refused for want of a credential takes nothing of the shares', async t => {
+test('a made-up user does not count: a request that is refused for lack of a credential takes no share', async t => {
   const { port, proxy } = await start(t, [
     '--admin-port=0',
     '--admin-address=127.0.0.1',

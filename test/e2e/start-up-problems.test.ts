@@ -126,63 +126,63 @@ function assertNames(line: string, ...texts: string[]): void {
 
 // The kubeconfig's files
 
-test('a home without a kubeconfig is told with the file that was looked for', async () => {
+test('a home without a kubeconfig is reported with the file that was looked for', async () => {
   const home = await mkdtemp(join(folder, 'home-'));
   const line = await printedProblem([], { HOME: home });
   assertNames(line, join(home, '.kube', 'config'), '--kubeconfig');
 });
 
-test('a KUBECONFIG list of missing files is told with every one of them', async () => {
+test('a KUBECONFIG list of missing files is reported with every one of them', async () => {
   const [one, other] = [join(folder, 'missing-1'), join(folder, 'missing-2')];
   assertNames(await problem([], { KUBECONFIG: `${one}:${other}` }), one, other);
 });
 
-test('a missing --kubeconfig is told with flag and file', async () => {
+test('a missing --kubeconfig is reported with flag and file', async () => {
   const file = join(folder, 'missing');
   assertNames(await problem(['--kubeconfig', file]), '--kubeconfig', file, 'no such file');
 });
 
-test('a --kubeconfig that is a folder is told with flag and file', async () => {
+test('a --kubeconfig that is a folder is reported with flag and file', async () => {
   assertNames(await problem(['--kubeconfig', folder]), '--kubeconfig', folder, 'directory');
 });
 
-test('an unreadable --kubeconfig is told with flag and file', async t => {
+test('an unreadable --kubeconfig is reported with flag and file', async t => {
   if (process.getuid?.() === 0) return t.skip('root may read everything');
   const file = await writeConfig({});
   await chmod(file, 0);
   assertNames(await problem(['--kubeconfig', file]), '--kubeconfig', file, 'permission denied');
 });
 
-test('a path through a file is told with flag and file', async () => {
+test('a path through a file is reported with flag and file', async () => {
   const file = join(await writeConfig({}), 'below');
   assertNames(await problem(['--kubeconfig', file]), '--kubeconfig', file);
 });
 
-test('a folder in the KUBECONFIG list is told, though the other file would do', async () => {
+test('a folder in the KUBECONFIG list is reported, even if the other file would be enough', async () => {
   const file = await writeConfig({});
   assertNames(await problem([], { KUBECONFIG: `${file}:${folder}` }), folder, 'directory');
 });
 
-test('a YAML error is told with file and line and without the text', async () => {
+test('a YAML error is reported with file and line and without the text', async () => {
   const file = join(folder, 'broken.yaml');
   await writeFile(file, 'apiVersion: v1\nkind: Config\nusers:\n- name: x\n  user: {token: "s3cret\n');
   const line = await problem(['--kubeconfig', file]);
   assert.match(line, /broken\.yaml:[56]\b/);
 });
 
-test('a tab in the indentation is told with its line', async () => {
+test('a tab in the indentation is reported with its line', async () => {
   const file = join(folder, 'tab.yaml');
   await writeFile(file, 'apiVersion: v1\nclusters:\n\t- name: x\n');
   assert.match(await problem(['--kubeconfig', file]), /tab\.yaml:3\b/);
 });
 
-test('a JSON error is told with file and line', async () => {
+test('a JSON error is reported with file and line', async () => {
   const file = join(folder, 'broken.json');
   await writeFile(file, '{\n "apiVersion": "v1",\n "kind": "Config",\n "users": [}\n');
   assert.match(await problem(['--kubeconfig', file]), /broken\.json:4\b/);
 });
 
-test('a file that is no kubeconfig is told with file and line', async () => {
+test('a file that is not a kubeconfig is reported with file and line', async () => {
   const file = join(folder, 'pod.yaml');
   await writeFile(file, 'apiVersion: v1\nkind: Pod\n');
   assert.match(await problem(['--kubeconfig', file]), /pod\.yaml:2\b.*kind/);
@@ -191,7 +191,7 @@ test('a file that is no kubeconfig is told with file and line', async () => {
   assertNames(await problem(['--kubeconfig', list]), list);
 });
 
-test('a field of another shape is told with file, line and field', async () => {
+test('a field of another shape is reported with file, line and field', async () => {
   const file = join(folder, 'shape.yaml');
   await writeFile(file, 'clusters:\n- name: x\n  cluster:\n    server: [s3cret]\n');
   assert.match(await problem(['--kubeconfig', file]), /shape\.yaml:4\b.*server/);
@@ -199,7 +199,7 @@ test('a field of another shape is told with file, line and field', async () => {
 
 // Context, cluster, user
 
-test('an unknown context is told with flag, name and those that there are', async () => {
+test('an unknown context is reported with flag, name and the existing names', async () => {
   const file = await writeConfig({});
   assertNames(
     await problem(['--kubeconfig', file, '--context=elsewhere']),
@@ -210,24 +210,24 @@ test('an unknown context is told with flag, name and those that there are', asyn
   );
 });
 
-test('a current-context that does not exist is told with name and file', async () => {
+test('a current-context that does not exist is reported with name and file', async () => {
   const file = await writeConfig({ current: 'gone' });
   assertNames(await problem(['--kubeconfig', file]), 'current-context', '"gone"', file);
 });
 
-test('a kubeconfig without a current-context is told with the flag that would help', async () => {
+test('a kubeconfig without a current-context is reported with the flag that would help', async () => {
   const file = await writeConfig({ current: '' });
   assertNames(await problem(['--kubeconfig', file]), 'current-context', '--context', file);
 });
 
-test('a context without a cluster or without a user is told with its name and file', async () => {
+test('a context without a cluster or without a user is reported with its name and file', async () => {
   const withoutCluster = await writeConfig({ context: { user: 'the-user' } });
   assertNames(await problem(['--kubeconfig', withoutCluster]), '"here"', withoutCluster, 'cluster');
   const withoutUser = await writeConfig({ context: { cluster: 'the-cluster' } });
   assertNames(await problem(['--kubeconfig', withoutUser]), '"here"', withoutUser, 'user');
 });
 
-test('a context whose cluster and user do not exist is told once for each', async () => {
+test('a context whose cluster and user do not exist is reported once for each', async () => {
   const file = await writeConfig({ context: { cluster: 'no-cluster', user: 'no-user' } });
   const lines = await problems(['--kubeconfig', file]);
   assert.equal(lines.length, 2, lines.join('\n'));
@@ -239,18 +239,18 @@ for (const [flag, known] of [
   ['--cluster', 'the-cluster'],
   ['--user', 'the-user'],
 ] as const) {
-  test(`an unknown name in ${flag} is told with flag, name and those that there are`, async () => {
+  test(`an unknown name in ${flag} is reported with flag, name and the existing names`, async () => {
     const file = await writeConfig({});
     assertNames(await problem(['--kubeconfig', file, `${flag}=nobody`]), flag, '"nobody"', known);
   });
 }
 
-test('a cluster without a server is told with its name and file', async () => {
+test('a cluster without a server is reported with its name and file', async () => {
   const file = await writeConfig({ cluster: { 'certificate-authority-data': base64(ca) } });
   assertNames(await problem(['--kubeconfig', file]), '"the-cluster"', file, 'server');
 });
 
-test('a server that is no URL is told with its place and value', async () => {
+test('a server that is not a URL is reported with its place and value', async () => {
   const file = await writeConfig({ cluster: { server: 'ftp://127.0.0.1' } });
   assertNames(await problem(['--kubeconfig', file]), 'server', '"the-cluster"', 'ftp://127.0.0.1');
   const right = await writeConfig({});
@@ -259,7 +259,7 @@ test('a server that is no URL is told with its place and value', async () => {
 
 // Certificates, keys and tokens
 
-test('a key that does not match its certificate is told with both', async () => {
+test('a key that does not match its certificate is reported with both', async () => {
   const file = await writeConfig({
     user: {
       'client-certificate-data': base64(client.certificate),
@@ -276,7 +276,7 @@ test('a key that does not match its certificate is told with both', async () => 
   );
 });
 
-test('a key file that does not match its certificate file is told with both files', async () => {
+test('a key file that does not match its certificate file is reported with both files', async () => {
   const [certificate, key] = [join(folder, 'mine.crt'), join(folder, 'theirs.key')];
   await writeFile(certificate, client.certificate);
   await writeFile(key, stranger.key);
@@ -285,7 +285,7 @@ test('a key file that does not match its certificate file is told with both file
   assertNames(await problem(['--kubeconfig', file, ...args]), certificate, key, 'match');
 });
 
-test('a certificate without a key, and a key without a certificate, are told', async () => {
+test('a certificate without a key, and a key without a certificate, are reported', async () => {
   const onlyCertificate = await writeConfig({
     user: { 'client-certificate-data': base64(client.certificate) },
   });
@@ -295,7 +295,7 @@ test('a certificate without a key, and a key without a certificate, are told', a
 });
 
 for (const field of ['certificate-authority-data', 'client-certificate-data', 'client-key-data'] as const) {
-  test(`a ${field} that is not base64 is told with field, entry and file`, async () => {
+  test(`a ${field} that is not base64 is reported with field, entry and file`, async () => {
     const cluster = { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64(ca) };
     const user = {
       'client-certificate-data': base64(client.certificate),
@@ -309,7 +309,7 @@ for (const field of ['certificate-authority-data', 'client-certificate-data', 'c
     assertNames(await problem(['--kubeconfig', file]), field, file, 'base64');
   });
 
-  test(`a ${field} that holds no PEM is told with field, entry and file`, async () => {
+  test(`a ${field} that holds no PEM is reported with field, entry and file`, async () => {
     const cluster = { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64(ca) };
     const user = {
       'client-certificate-data': base64(client.certificate),
@@ -329,7 +329,7 @@ for (const [field, flag, entry] of [
   ['client-certificate', '--client-certificate', 'user'],
   ['client-key', '--client-key', 'user'],
 ] as const) {
-  test(`a missing ${field} file is told with its field and absolute path`, async () => {
+  test(`a missing ${field} file is reported with its field and absolute path`, async () => {
     const cluster = { server: 'https://127.0.0.1:6443', [field]: 'gone.pem' };
     const user = {
       'client-certificate-data': base64(client.certificate),
@@ -342,36 +342,36 @@ for (const [field, flag, entry] of [
     assertNames(await problem(['--kubeconfig', file]), field, gone, 'no such file');
   });
 
-  test(`a missing file in ${flag} is told with it`, async () => {
+  test(`a missing file in ${flag} is reported with it`, async () => {
     const file = await writeConfig({});
     const gone = join(folder, 'gone.pem');
     assertNames(await problem(['--kubeconfig', file, flag, gone]), field, gone, 'no such file');
   });
 }
 
-test('a missing tokenFile is told with its absolute path', async () => {
+test('a missing tokenFile is reported with its absolute path', async () => {
   const file = await writeConfig({ user: { tokenFile: 'token' } });
   assertNames(await problem(['--kubeconfig', file]), 'tokenFile', join(file, '..', 'token'), 'no such file');
 });
 
-test('an empty tokenFile is told with its path', async () => {
+test('an empty tokenFile is reported with its path', async () => {
   const token = join(folder, 'empty-token');
   await writeFile(token, '\n');
   const file = await writeConfig({ user: { tokenFile: token } });
   assertNames(await problem(['--kubeconfig', file]), 'tokenFile', token, 'empty');
 });
 
-test('a token with a line break in it is told without the token', async () => {
+test('a token with a line break in it is reported without the token', async () => {
   const file = await writeConfig({ user: { token: 's3cret\nX-Injected: yes' } });
   assertNames(await printedProblem(['--kubeconfig', file]), 'token');
 });
 
-test('a token and a password together are told with the user', async () => {
+test('a token and a password together are reported with the user', async () => {
   const file = await writeConfig({ user: { token: 's3cret', username: 'x', password: 's3cret' } });
   assertNames(await problem(['--kubeconfig', file]), '"the-user"', file);
 });
 
-test('an authority together with insecure-skip-tls-verify is told with the cluster', async () => {
+test('an authority together with insecure-skip-tls-verify is reported with the cluster', async () => {
   const file = await writeConfig({
     cluster: {
       server: 'https://127.0.0.1:6443',
@@ -385,7 +385,7 @@ test('an authority together with insecure-skip-tls-verify is told with the clust
 // Flags
 
 for (const flag of ['--accept-hosts', '--accept-paths', '--reject-paths', '--reject-methods']) {
-  test(`an expression in ${flag} that does not compile is told with flag and expression`, async () => {
+  test(`an expression in ${flag} that does not compile is reported with flag and expression`, async () => {
     const file = await writeConfig({});
     assertNames(await problem(['--kubeconfig', file, `${flag}=^ok$,a(b`]), flag, 'a(b');
   });
@@ -396,7 +396,7 @@ test("an expression that is JavaScript's and not Go's is refused", async () => {
   assertNames(await problem(['--kubeconfig', file, '--reject-paths=^/api(?=/v1)']), '--reject-paths', '(?=');
 });
 
-test('an unknown flag is told with its name and the one that was meant', async () => {
+test('an unknown flag is reported with its name and the one that was meant', async () => {
   const file = await writeConfig({});
   assertNames(await problem(['--kubeconfig', file, '--acept-hosts=x']), '--acept-hosts', '--accept-hosts');
   assertNames(await problem(['--kubeconfig', file, '--nonsense']), '--nonsense');
@@ -405,13 +405,13 @@ test('an unknown flag is told with its name and the one that was meant', async (
   assertNames(await printedProblem(['--kubeconfig', file, '--tokn', 's3cret']), '--tokn');
 });
 
-test('a flag without its value is told with its name', async () => {
+test('a flag without its value is reported with its name', async () => {
   const KUBECONFIG = await writeConfig({});
   assertNames(await problem(['--context'], { KUBECONFIG }), '--context');
   assertNames(await problem(['-p'], { KUBECONFIG }), '-p');
 });
 
-test('a port in use is told with address and port', async t => {
+test('a port in use is reported with address and port', async t => {
   const listener = net.createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');
   t.after(() => listener.close());
@@ -425,7 +425,7 @@ test('a port in use is told with address and port', async t => {
   );
 });
 
-test('a Unix socket that another program listens on is told with its path, and that program keeps it', async t => {
+test('a Unix socket that another program listens on is reported with its path, and that program keeps it', async t => {
   const path = join(folder, 'in-use');
   const listener = net.createServer(socket => socket.on('error', () => {}).end('theirs')).listen(path);
   await once(listener, 'listening');
@@ -438,7 +438,7 @@ test('a Unix socket that another program listens on is told with its path, and t
   assert.equal(data.toString(), 'theirs');
 });
 
-test('a Unix socket in a folder that is missing or closed is told with its path', async t => {
+test('a Unix socket in a folder that is missing or closed is reported with its path', async t => {
   const file = await writeConfig({});
   const missing = join(folder, 'no-such-folder', 'socket');
   assertNames(await printedProblem(['--kubeconfig', file, '-u', missing]), '--unix-socket', missing);
@@ -452,21 +452,21 @@ test('a Unix socket in a folder that is missing or closed is told with its path'
   );
 });
 
-test('a Unix socket path that is too long for the system is told with it', async t => {
+test('a Unix socket path that is too long for the system is reported with it', async t => {
   const file = await writeConfig({});
   const path = join(folder, 'x'.repeat(120));
   const line = await listeningProblem(t, ['--kubeconfig', file, '-u', path]);
   assertNames(line, '--unix-socket', path);
 });
 
-test('a --www that is missing, or a file, is told with flag and value', async () => {
+test('a --www that is missing, or a file, is reported with flag and value', async () => {
   const file = await writeConfig({});
   for (const www of [join(folder, 'no-www'), file]) {
     assertNames(await problem(['--kubeconfig', file, '--www', www]), '--www', www);
   }
 });
 
-test('a missing --config is told with flag and file', async () => {
+test('a missing --config is reported with flag and file', async () => {
   const KUBECONFIG = await writeConfig({});
   const config = join(folder, 'no-config.yaml');
   assertNames(await problem(['--config', config], { KUBECONFIG }), '--config', config, 'no such file');
@@ -474,7 +474,7 @@ test('a missing --config is told with flag and file', async () => {
 
 // Several at once
 
-test('mistakes of several flags are told together, one line each', async () => {
+test('mistakes in several flags are reported together, one line each', async () => {
   const file = await writeConfig({});
   const lines = await problems([
     ...['--kubeconfig', file, '--port=99999', '--accept-hosts=(', '--reject-paths=ok,[', '--nonsense'],
@@ -489,7 +489,7 @@ test('mistakes of several flags are told together, one line each', async () => {
   }
 });
 
-test('mistakes of the kubeconfig are told together, one line each', async () => {
+test('mistakes in the kubeconfig are reported together, one line each', async () => {
   const file = await writeConfig({
     cluster: { server: 'https://127.0.0.1:6443', 'certificate-authority': 'gone-ca.pem' },
     user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' },
@@ -504,13 +504,13 @@ test('mistakes of the kubeconfig are told together, one line each', async () => 
   }
 });
 
-test('a mistake of a flag and one of the kubeconfig are told together', async () => {
+test('a mistake in a flag and one in the kubeconfig are reported together', async () => {
   const file = join(folder, 'gone-kubeconfig');
   const lines = await printedProblems(['--kubeconfig', file, '--port=99999']);
   assert.equal(lines.length, 2, lines.join('\n'));
 });
 
-test('mistakes of several files in the KUBECONFIG list are told together', async () => {
+test('mistakes in several files in the KUBECONFIG list are reported together', async () => {
   const [one, other] = [join(folder, 'one.yaml'), join(folder, 'other.yaml')];
   await writeFile(one, 'clusters: {\n');
   await writeFile(other, 'kind: Pod\n');

@@ -278,7 +278,7 @@ describe('a folder of static files', () => {
     await gives('/static/indexed/', '<p>index</p>');
   });
 
-  it('is listed where it has none, folders with a slash', async () => {
+  it('is listed if it has none, folders with a slash', async () => {
     await gives('/static/', 'href="./hello.txt"');
     await gives('/static/listed/', '>deep/<');
     await gives('/static/listed/deep/', '>a.txt<');
@@ -366,7 +366,7 @@ describe('what is no regular file', () => {
 });
 
 describe('two prefixes, one within the other', () => {
-  it('are told apart by the longer one', async () => {
+  it('are distinguished by the longer one', async () => {
     const before = clientRequests(server).length;
     const file = await send(proxies.root.port, { target: '/hello.txt' });
     assert.equal(file.body, 'hello world');

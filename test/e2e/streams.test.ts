@@ -96,7 +96,7 @@ describe('a watch', () => {
     assert.ok(Buffer.concat(parts).equals(Buffer.from(turns.flat().join(''))));
   });
 
-  test('that is quiet for longer than --request-timeout stays open and goes on', async () => {
+  test('that is quiet for longer than --request-timeout stays open and continues', async () => {
     const response = await open(impatient.port, `${configMaps}?watch=1&fieldSelector=metadata.name=late`);
     const lines = linesOf(response);
     await pastRequestTimeout();
@@ -386,7 +386,7 @@ describe('backpressure', () => {
 describe('two hundred watches', () => {
   const count = 200;
 
-  test('all get their event, with plain requests answered promptly beside them', async () => {
+  test('all get their event, and plain requests are answered promptly meanwhile', async () => {
     const before = proxied.server.connections;
     const responses: http.IncomingMessage[] = [];
     const path = '/api/v1/namespaces/team-0/configmaps?watch=1&fieldSelector=metadata.name=news';

@@ -182,7 +182,7 @@ test('without --tls-cipher-suites no suite without forward secrecy is offered', 
   }
 });
 
-test('a rotated certificate is served once its key is there too, while open connections go on', async t => {
+test('a rotated certificate is served once its key is there too, while open connections continue', async t => {
   const proxied = await startStack(t, { tls: true });
   const { files, proxy, port, ca } = proxied;
   const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
@@ -254,13 +254,13 @@ async function withFiles(t: TestContext): Promise<ServingFiles> {
   return files;
 }
 
-test('a certificate without its key, and a key without its certificate, are told', async t => {
+test('a certificate without its key, and a key without its certificate, are reported', async t => {
   const { flags } = await withFiles(t);
   assert.match(await problemsOf(flags.slice(0, 1)), /--tls-cert-file needs --tls-private-key-file/);
   assert.match(await problemsOf(flags.slice(1)), /--tls-private-key-file needs --tls-cert-file/);
 });
 
-test('files that cannot be read are told with flag and name', async t => {
+test('files that cannot be read are reported with flag and name', async t => {
   const { folder } = await withFiles(t);
   const problems = await problemsOf([
     `--tls-cert-file=${folder}/no.crt`,
@@ -270,7 +270,7 @@ test('files that cannot be read are told with flag and name', async t => {
   assert.ok(problems.includes(`--tls-private-key-file ${folder}/no.key: no such file`), problems);
 });
 
-test('files that are not PEM are told with flag and name', async t => {
+test('files that are not PEM are reported with flag and name', async t => {
   const { flags, certificate, key } = await withFiles(t);
   await writeFile(certificate, 'not PEM');
   await writeFile(key, 'not PEM');
@@ -279,7 +279,7 @@ test('files that are not PEM are told with flag and name', async t => {
   assert.ok(problems.includes(`--tls-private-key-file ${key} has no private key`), problems);
 });
 
-test('a key that does not fit the certificate is told with both files', async t => {
+test('a key that does not fit the certificate is reported with both files', async t => {
   const { flags, authority, replace, certificate, key } = await withFiles(t);
   await replace('tls.key', (await authority.server()).key);
   const problems = await problemsOf(flags);
@@ -291,7 +291,7 @@ test('a key that does not fit the certificate is told with both files', async t 
   );
 });
 
-test('unknown cipher suites and versions are told by name', async t => {
+test('unknown cipher suites and versions are reported by name', async t => {
   const { flags } = await withFiles(t);
   const problems = await problemsOf([
     ...flags,

@@ -12,7 +12,7 @@ process.on('SIGWINCH', () => { throw new Error('a fault'); });
 process.on('SIGCONT', () => { Promise.reject(new Error('a fault')); });
 `;
 
-test('errors that nobody caught end no process, and are counted in each', async t => {
+test('uncaught errors end no process, and each process counts them', async t => {
   const proxy = await startProxy(['--server=http://127.0.0.1:1', '--workers=2'], {
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(faults)}`,
   });

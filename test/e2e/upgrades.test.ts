@@ -98,7 +98,7 @@ for (const [code, path] of [
   [404, '/api/v1/namespaces/default/pods/missing/exec?command=true&stdout=true'],
   [400, '/api/v1/namespaces/default/pods/web-0/exec?stdout=true'],
 ] as const) {
-  test(`the API server's ${code} to an upgrade comes back as it is and ends the connection`, async t => {
+  test(`the API server's ${code} to an upgrade comes back unchanged and ends the connection`, async t => {
     const client = await connect(t);
     client.write(upgradeRequest(path, 'Upgrade: SPDY/3.1').replace('Upgrade: test/1\r\n', ''));
     const answer = await client.untilClosed();
@@ -126,7 +126,7 @@ test('a 403 to an upgrade comes back with its reason phrase, repeated headers an
   assert.equal(bodyOf(answer), body);
 });
 
-test('what a client sends behind a refused upgrade is not read as another request', async t => {
+test('bytes that a client sends after a refused upgrade are not read as another request', async t => {
   const mark = '/api/v1/namespaces/smuggled';
   const client = await connect(t);
   const path = '/api/v1/namespaces/default/pods/missing/exec?command=true&stdout=true';
@@ -194,7 +194,7 @@ test('an API server that closes instead of answering an upgrade gives a 502 Stat
 
 // The handshake
 
-test("the client gets nothing before the API server's answer, and then the 101 as it is", async t => {
+test("the client gets nothing before the API server's answer, and then the unchanged 101", async t => {
   let answer = () => {};
   serveUpgrade(t, '/late', (_request, socket) => {
     answer = () =>
@@ -249,7 +249,7 @@ test('what a client sends before it has the 101 arrives in order, however much i
   assert.equal(sha256(all.subarray(0, early.length)), sha256(early));
 });
 
-test("bytes in the same packet as the API server's 101 arrive behind it", async t => {
+test("bytes in the same packet as the API server's 101 arrive after it", async t => {
   const first = randomBytes(9000).toString('latin1');
   serveUpgrade(t, '/together', (_request, socket) => {
     socket.write(Buffer.from(switching + first, 'latin1'));
@@ -378,7 +378,7 @@ test('an upgrade carries the credentials and the headers that a plain request ca
   assert.equal(other.requests.at(-1)?.headers['authorization'], 'Bearer own');
 });
 
-test('an upgrade by POST without a length has none upstream: no byte comes before those of the client', async t => {
+test('an upgrade by POST without a length is sent upstream without one: the client’s bytes come first', async t => {
   const early = new Promise<[IncomingMessage, string]>(resolve => {
     serveUpgrade(t, '/post', (request, socket, head) => {
       let text = head.toString();
@@ -413,7 +413,7 @@ test('a client that has sent its end still gets the answer to it', async t => {
   assert.match(bodyOf(await client.untilClosed()), /^you sent 100000$/);
 });
 
-test("after the API server's end the client can go on sending", async t => {
+test("after the API server's end the client can continue to send", async t => {
   const { client, upstream } = await openUpgrade(t, '/server-half-close');
   const received: Buffer[] = [];
   upstream.on('data', (chunk: Buffer) => received.push(chunk));

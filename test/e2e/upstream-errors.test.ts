@@ -165,7 +165,7 @@ describe('an API server that cannot be reached', sideBySide, () => {
     });
   });
 
-  test('is used again as soon as it is there', async t => {
+  test('is used again as soon as it answers', async t => {
     const server = await startServer(t);
     const proxy = await start(t, admin(server));
     assert.equal((await send(proxy.port, path)).status, 200);
@@ -176,7 +176,7 @@ describe('an API server that cannot be reached', sideBySide, () => {
     assert.equal((await send(proxy.port, path)).status, 200);
   });
 
-  test('is told to a watch too', async t => {
+  test('is reported to a watch too', async t => {
     const port = await freePort();
     const proxy = await start(t, { server: `http://127.0.0.1:${port}` });
     checkStatus(await send(proxy.port, `${path}?watch=true`), 503, /refused/);
@@ -231,7 +231,7 @@ describe('an API server whose certificate', sideBySide, () => {
     checkStatus(await send(proxy.port, path), 502, /not valid yet/);
   });
 
-  test('cannot be checked is accepted with insecure-skip-tls-verify alone', async t => {
+  test('cannot be verified is accepted only with insecure-skip-tls-verify', async t => {
     const server = await startServer(t);
     const { certificate, key } = server.clientCertificate;
     const insecure = { server: server.url, certificate, key };
@@ -401,8 +401,8 @@ describe('an API server that does not answer', sideBySide, () => {
   });
 });
 
-describe('an API server that is none', sideBySide, () => {
-  test('but plain HTTP behind an https URL is a 502 that says so', async t => {
+describe('an API server of another protocol', sideBySide, () => {
+  test('that speaks plain HTTP at an https URL is a 502 that says so', async t => {
     const server = http.createServer((_request, response) => response.end('plain'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -417,7 +417,7 @@ describe('an API server that is none', sideBySide, () => {
     });
   });
 
-  test('but HTTPS behind an http URL fails without harm', async t => {
+  test('that speaks HTTPS at an http URL fails without harm', async t => {
     const server = await startServer(t);
     const proxy = await start(t, { server: `http://127.0.0.1:${server.port}` });
     const answer = await send(proxy.port, path);

@@ -128,7 +128,7 @@ describe('credentials of several workers', { concurrency: true }, () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  test('no worker sends a credential that has ended, and all say why there is none', async t => {
+  test('no worker sends an expired credential, and all say why there is none', async t => {
     const { server, allow, start } = await set(t);
     const plugin = await pluginOf(t);
     allow('one');
@@ -150,7 +150,7 @@ describe('credentials of several workers', { concurrency: true }, () => {
     await eventually('recovery', async () => (await probe(proxy, server)).code === 200, 40_000);
   });
 
-  test('a single-use refresh token is used once, whatever the number of workers', async t => {
+  test('a single-use refresh token is used once, with any number of workers', async t => {
     const { server, allow, start } = await set(t);
     const issuer = await startOidcIssuer(server.authority);
     t.after(() => issuer.close());

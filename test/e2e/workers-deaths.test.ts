@@ -7,7 +7,7 @@ import { health, openAttach, sample } from './credential-probe.js';
 import { childrenOf, openWatches, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 
 describe('a process that dies', { concurrency: true }, () => {
-  test('a worker that is killed takes its own connections with it and is replaced; all others go on', async t => {
+  test('a worker that is killed takes its own connections with it and is replaced; all others continue', async t => {
     const { proxy, server } = await start(t, ['--workers=3', '--reject-paths=']);
     const watches = await openWatches({ proxy, server }, 3);
     const before = workersOf(proxy);

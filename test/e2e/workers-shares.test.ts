@@ -134,7 +134,7 @@ describe('limits and audit of several workers', { concurrency: true }, () => {
     assert.deepEqual([...served].sort(), [1, 2, 3]);
   });
 
-  test('a file that cannot be written is told of once, and a worker that dies leaves the file to the others', async t => {
+  test('a file that cannot be written is reported once, and a worker that dies leaves the file to the others', async t => {
     const path = join(folder(t), 'nowhere', 'audit.log');
     const { stderr, code } = await runProgram(['--workers=2', '--port=0', `--audit-log-path=${path}`]);
     assert.equal(code, 1);

@@ -38,7 +38,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
     });
   }
 
-  test('Ctrl-C in a terminal, which every process of the group hears, drains once', async t => {
+  test('Ctrl-C in a terminal, which every process of the group receives, drains once', async t => {
     const { proxy, server } = await start(t, ['--workers=2', '--shutdown-delay=5s']);
     const watches = await openWatches({ proxy, server }, 2);
     const pids = childrenOf(proxy.pid);

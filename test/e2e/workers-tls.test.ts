@@ -62,7 +62,7 @@ describe('TLS of several workers', { concurrency: true }, () => {
     assert.equal(code, 0);
   });
 
-  test('a rotated certificate is shown by every worker, and told of once', async t => {
+  test('every worker presents a rotated certificate, and it is logged once', async t => {
     const proxied = await startStack(t, { flags: ['--workers=2'], tls: true });
     const { files, proxy } = proxied;
     const expires = async () => {
@@ -89,7 +89,7 @@ describe('TLS of several workers', { concurrency: true }, () => {
     });
   });
 
-  test('what is wrong at the start is said once, whatever the number of workers', async t => {
+  test('problems at the start are reported once, with any number of workers', async t => {
     const { stderr, code } = await runProgram(['--workers=3', '--address=0.0.0.0', '--port=0']);
     assert.equal(code, 1);
     assert.equal(stderr.match(/can be reached from other machines/g)?.length, 1, stderr);

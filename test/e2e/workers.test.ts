@@ -43,7 +43,7 @@ describe('workers', { concurrency: 3 }, () => {
     });
   }
 
-  test('every worker serves on the one port that was picked, which is told of once, and judges by the same rules', async t => {
+  test('every worker serves on the one port that was picked, which is logged once, and applies the same rules', async t => {
     const { proxy, server } = await start(t, [
       ...['--workers=3', '--port=0'],
       ...['--read-only', '--reject-resources=secrets'],
@@ -91,7 +91,7 @@ describe('workers', { concurrency: 3 }, () => {
     assert.ok(Math.min(...byWorker()) >= 2, byWorker().join(' and '));
   });
 
-  test("workers serve on a Unix socket that is its owner's alone, after a stale one and until they leave", async t => {
+  test('workers serve on a Unix socket that only its owner can use; they replace a stale one and remove it when they leave', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'workers-'));
     t.after(() => rm(folder, { recursive: true, force: true }));
     const path = join(folder, 'socket');
@@ -118,7 +118,7 @@ describe('workers', { concurrency: 3 }, () => {
     await assert.rejects(stat(path));
   });
 
-  test('start-up problems are told once, whatever the number of workers', async t => {
+  test('start-up problems are reported once, with any number of workers', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'workers-'));
     t.after(() => rm(folder, { recursive: true, force: true }));
     const config = join(folder, 'config');

@@ -16,23 +16,27 @@ export function ListToolbar({
   readonly view: string;
 }) {
   const { resource, namespace, labelSelector = '', fieldSelector = '' } = scope;
+  const [within, setWithin] = useState(namespace);
   const [labels, setLabels] = useState(labelSelector);
   const [fields, setFields] = useState(fieldSelector);
+  useEffect(() => setWithin(namespace), [namespace]);
   useEffect(() => setLabels(labelSelector), [labelSelector]);
   useEffect(() => setFields(fieldSelector), [fieldSelector]);
-  const go = (within: string) => {
+  const go = (chosen: string) => {
     const more = view === 'watch' ? { watch: 'true' } : {};
-    location.hash = linkToList(resource, within, { labelSelector: labels, fieldSelector: fields, ...more });
+    location.hash = linkToList(resource, chosen, { labelSelector: labels, fieldSelector: fields, ...more });
   };
   return (
     <form
       class="toolbar"
       onSubmit={event => {
         event.preventDefault();
-        go(namespace);
+        if (within === '' || isSegmentName(within)) go(within);
       }}
     >
-      {resource.namespaced && <NamespacePicker source={source} namespace={namespace} onChoose={go} />}
+      {resource.namespaced && (
+        <NamespacePicker source={source} namespace={within} onType={setWithin} onChoose={go} />
+      )}
       <label>
         <span>Label selector</span>
         <input
@@ -61,10 +65,12 @@ export function ListToolbar({
 function NamespacePicker({
   source,
   namespace,
+  onType,
   onChoose,
 }: {
   readonly source: Source;
   readonly namespace: string;
+  readonly onType: (namespace: string) => void;
   readonly onChoose: (namespace: string) => void;
 }) {
   const names = useLoaded(signal => readNamespaces(source, signal), [source]);
@@ -78,9 +84,7 @@ function NamespacePicker({
           value={namespace}
           placeholder="all"
           spellcheck={false}
-          onChange={({ currentTarget: { value } }) => {
-            if (value === '' || isSegmentName(value)) onChoose(value);
-          }}
+          onInput={({ currentTarget }) => onType(currentTarget.value)}
         />
       </label>
     );

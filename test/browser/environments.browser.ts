@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { until } from '../support/eventually.js';
+import type { FakeApiServer } from '../support/fake-api-server.js';
+import { startStack } from '../support/stack.js';
+import { openPage, startBrowser } from './page.js';
+
+const scope = { after };
+const browser = await startBrowser(scope);
+const configMaps = '/api/v1/namespaces/default/configmaps';
+
+/** Waits until a list is live, and sees that it follows a write. */
+async function assertLive(page: Page, server: FakeApiServer): Promise<void> {
+  await page.getByRole('link', { name: 'settings' }).waitFor();
+  await page.getByText('live', { exact: true }).waitFor();
+  await until(() => server.openWatches.some(({ rawUrl }) => rawUrl.startsWith(configMaps)));
+  const metadata = { namespace: 'default', name: 'born', uid: 'born' };
+  server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { one: '1' } });
+  await page.getByRole('row', { name: /^born 1/ }).waitFor();
+  server.remove({ apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  await page.getByRole('row', { name: /^born/ }).waitFor({ state: 'detached' });
+}
+
+describe('a live list', () => {
+  it('over HTTP/2 is one more stream of the one connection, with rows of the table', async t => {
+    const { server, port } = await startStack(t, { tls: true, flags: ['--reject-paths='] });
+    const { page, go, requested, problems } = await openPage(t, browser, `https://localhost:${port}`, {
+      ignoreHTTPSErrors: true,
+    });
+    await go(configMaps);
+    await assertLive(page, server);
+    assert.equal(await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol"), 'h2');
+    assert.deepEqual(
+      requested.filter(url => url.startsWith('ws')),
+      [],
+    );
+    const [watch] = server.openWatches;
+    assert.match(String(watch?.headers['accept']), /as=Table/);
+    assert.deepEqual(problems, []);
+  });
+
+  it('is an answer without an end where no WebSocket opens', async t => {
+    const { server, proxy } = await startStack(t, { flags: ['--reject-paths='] });
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await page.addInitScript(`WebSocket = class {
+      constructor() { setTimeout(() => { this.onerror?.({}); this.onclose?.({ wasClean: false }) }) }
+      addEventListener() {}
+      close() {}
+    }`);
+    await go(configMaps);
+    await assertLive(page, server);
+  });
+
+  it('is there with several workers', async t => {
+    const { server, proxy } = await startStack(t, { flags: ['--workers=2', '--reject-paths='] });
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await assertLive(page, server);
+  });
+
+  it('is there with shared watches', async t => {
+    const { server, proxy } = await startStack(t, { flags: ['--share-watches', '--reject-paths='] });
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await assertLive(page, server);
+  });
+});
+
+describe("under the proxy's rules", () => {
+  it('a read-only proxy leaves nothing out', async t => {
+    const { server, proxy } = await startStack(t, { flags: ['--read-only'] });
+    const { page, go, problems } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await assertLive(page, server);
+    await page.locator('summary', { hasText: 'admin' }).waitFor();
+    await go(`${configMaps}?view=access`);
+    await page.getByRole('row', { name: /^get yes/ }).waitFor();
+    assert.deepEqual(problems, []);
+  });
+
+  it('a namespace that is not accepted is refused in the words of the proxy, and the others are shown', async t => {
+    const { server, proxy } = await startStack(t, {
+      flags: ['--accept-namespaces=default', '--reject-paths='],
+    });
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go(configMaps);
+    await assertLive(page, server);
+    // Namespaces themselves cannot be listed, so one is written.
+    await page.getByLabel('Namespace').fill('team-0');
+    await page.getByLabel('Namespace').press('Enter');
+    await page.getByRole('alert').getByText('--accept-namespaces').waitFor();
+  });
+});
+
+describe('light and dark', () => {
+  it('are what the reader prefers, and change while one reads', async t => {
+    const { proxy } = await startStack(t);
+    const { page, go } = await openPage(t, browser, proxy.url, { colorScheme: 'dark' });
+    await go(configMaps);
+    await page.getByRole('link', { name: 'settings' }).waitFor();
+    const lightness = async () => {
+      const color = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+      return Math.max(...(color.match(/\d+/g) ?? []).slice(0, 3).map(Number));
+    };
+    assert.ok((await lightness()) < 80);
+    await page.emulateMedia({ colorScheme: 'light' });
+    assert.ok((await lightness()) > 200);
+  });
+});

@@ -322,7 +322,7 @@ describe('authentication of callers and impersonation', () => {
     const flags = [`--kubeconfig=${kubeconfig}`, `--token-auth-file=${tokenFile}`, '--port=0'];
     const byFlag = await runProgram([...flags, '--as=jane']);
     assert.equal(byFlag.code, 1);
-    assert.match(byFlag.stderr, /callers are authenticated .* --as .* cannot be used/);
+    assert.match(byFlag.stderr, /requests impersonate the authenticated callers, so --as, .* cannot be used/);
   });
 
   test('cannot both come of an edit of the kubeconfig: the last good one stays in use', async t => {
@@ -330,7 +330,7 @@ describe('authentication of callers and impersonation', () => {
     const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
     Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
     await writeFile(kubeconfig, stringify(edited));
-    await eventually('the error line', () => /callers are authenticated/.test(proxy.stderr()));
+    await eventually('the error line', () => /impersonate the authenticated callers/.test(proxy.stderr()));
     for (const leg of bothLegs) {
       const { code, arrived } = await probe(proxy, server, leg, { headers: [alice] });
       assert.equal(code, passed(leg));

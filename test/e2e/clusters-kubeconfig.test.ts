@@ -79,7 +79,7 @@ function read(text: string): Served {
   }
   assert.doesNotMatch(text, /insecure-skip-tls-verify|PRIVATE/);
   // kubectl asks for a name and a password over https:// where it has no credential at all, so that it is given a pair that is no secret.
-  if (text.includes('client-key-data')) assert.match(text, /^# .*the key is public/m);
+  if (text.includes('client-key-data')) assert.match(text, /^# .*This key is public/m);
   const config = parse(text) as ManyKubeconfig;
   assert.equal(config.apiVersion, 'v1');
   assert.equal(config.kind, 'Config');

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
@@ -16,6 +17,12 @@ import { acceptSpdy, spdyCommandProtocols, spdyStreams } from './spdy-upgrade.js
 import { badRequest } from './status-failure.js';
 import { acceptWebSocket, remoteCommandProtocols, websocketStreams } from './websocket-channels.js';
 import { findObject } from './write.js';
+
+/**
+ * Milliseconds that a container runtime takes at least to start a process. kubectl loses what comes before it has made its streams: "Unknown
+ * stream id 1, discarding message" (client-go `tools/remotecommand/websocket.go`).
+ */
+const startTime = 50;
 
 function readOptions(exchange: Exchange, pod: KubeObject): RemoteCommandOptions {
   const { query, attributes } = exchange;
@@ -124,6 +131,7 @@ export async function serveRemoteCommand(
   const options = readOptions(exchange, pod);
   const streams = await openStreams(exchange, options);
   if (!streams) return;
+  await sleep(startTime);
   const exec = exchange.attributes.subresource === 'exec';
   try {
     await streams.finish(await runSession(cluster, pod.metadata.uid ?? '', options, streams, exec));

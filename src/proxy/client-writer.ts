@@ -104,7 +104,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   }
 
   data(chunk: BorrowedBytes): void {
-    // // Bytes that are corked or held back must be sent first.
+    // Bytes that are corked or held back must be sent first.
     if (this.#events !== undefined && !this.#corked && this.#chunk === undefined) {
       const framed = chunk.toChunk();
       if (framed !== undefined) {
@@ -154,12 +154,12 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
       reply.send(error);
       return;
     }
-    // // First send what has come so far, above all the head.
+    // First send what has come so far, above all the head.
     this.idle();
     this.#flush();
     this.close();
     record.failure = error;
-    // // A lagging client has unread bytes, and may never read them.
+    // A lagging client has unread bytes, and may never read them.
     const isStuck = error instanceof LaggingError;
     if (this.#http2 === undefined) cut(reply.raw.req.socket, { isDelimited: this.#delimited && !isStuck });
     else if (isStuck) this.#http2.drop();

@@ -8,7 +8,7 @@ import { TLSSocket } from 'node:tls';
  */
 export function cut(socket: Socket, { isDelimited }: { readonly isDelimited: boolean }): void {
   if (isDelimited) socket.destroySoon();
-  // // Over TLS this is an end without close_notify. A Unix socket has no reset, and Node throws.
+  // Over TLS this is an end without close_notify. A Unix socket has no reset, and Node throws.
   else if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
   else socket.resetAndDestroy();
 }

@@ -111,7 +111,7 @@ export function inboundHeaders(rawHeaders: RawHeaders): string[] {
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
-    // // Trailer announces fields after the body, which are sent on to the client too.
+    // Trailer announces fields after the body, which are sent on to the client too.
     if ((endsHere(key) && key !== 'trailer') || named?.has(key)) continue;
     headers.push(rawHeaders[index] as string, rawHeaders[index + 1] as string);
   }
@@ -136,7 +136,7 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     if (value === 'keep-alive' || value === 'close') continue;
     named ??= new Set();
     for (const token of value.split(',')) if (token !== '') named.add(token.trim().toLowerCase());
-    // // Content-Length frames the body, so it stays even if Connection names it.
+    // Content-Length frames the body, so it stays even if Connection names it.
     named.delete('content-length');
   }
   return named;

@@ -22,7 +22,7 @@ export class OpenStreams {
 
   add(stream: OpenStream): void {
     this.#streams.add(stream);
-    // // A connection that is still open can begin a stream after all others were asked to end.
+    // A connection that is still open can begin a stream after all others were asked to end.
     if (this.#ending) setImmediate(() => stream.end());
   }
 

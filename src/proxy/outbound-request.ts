@@ -41,7 +41,7 @@ export function outboundRequest(
 ): OutboundRequest {
   const { mount, target, raw, record, caller } = request;
   if (endpoint !== request.endpoint) judgeAgain(request, endpoint);
-  // // It would act as the proxy itself, which may be allowed to impersonate anyone.
+  // It would act as the proxy itself, which may be allowed to impersonate anyone.
   if (authenticates && caller === undefined) throw new StatusError(500, 'the caller was not authenticated');
   const headers = outboundHeaders(raw.rawHeaders, {
     host,

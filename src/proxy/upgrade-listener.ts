@@ -11,18 +11,18 @@ import { keepSocket } from './upgrade.js';
 export function listenForUpgrades(app: FastifyInstance): void {
   app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
     const socket = duplex as Socket;
-    // // Node has removed its own listeners. Without one, a reset would end the process.
+    // Node has removed its own listeners. Without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     try {
       response.assignSocket(socket);
     } catch {
-      // // The request was pipelined behind one that has not been answered yet. No upgrade client does that.
+      // The request was pipelined behind one that has not been answered yet. No upgrade client does that.
       socket.destroy();
       return;
     }
-    // // Node has removed its own listener. Without one, a large rejection would wait forever.
+    // Node has removed its own listener. Without one, a large rejection would wait forever.
     socket.on('drain', () => response.emit('drain'));
     response.once('finish', () => socket.destroySoon());
     keepSocket(request, socket, head);

@@ -75,7 +75,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     client.setKeepAlive(true, this.#context.keepAlive);
     client.setNoDelay(true);
     client.once('close', () => this.#tearDown('client'));
-    // // Reading is the only way to notice that the client leaves before there is an answer.
+    // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly);
     this.#attempts.start();
   }
@@ -90,7 +90,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     const method = this.#request.raw.method as string;
     const asks = asksForUpgrade(this.#request.raw);
     if (asks) headers.push('Connection', 'Upgrade', 'Upgrade', upgradeProtocol(this.#request.raw.rawHeaders));
-    // // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
+    // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
     if (method !== 'GET') headers.push('Content-Length', '0');
     this.#giveUp = requestUpgrade(
       session.dial,
@@ -118,7 +118,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#earlyBytes += chunk.length;
     if (this.#earlyBytes <= maxEarlyBytes) return;
     this.#client.pause();
-    // // While the client's bytes are not read, nothing shows whether the client has left, so the wait is limited.
+    // While the client's bytes are not read, nothing shows whether the client has left, so the wait is limited.
     this.#stall.start();
   };
 
@@ -161,7 +161,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
       this.#refuse(session, answer);
       return;
     }
-    // // The answer may break off meanwhile. That matters only if the client gets it.
+    // The answer may break off meanwhile. That matters only if the client gets it.
     answer.on('error', () => {});
     renewal
       .then(next => {
@@ -183,17 +183,17 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     response.sendDate = false;
     response.shouldKeepAlive = false;
     try {
-      // // For Node, a 101 without a protocol is an ordinary answer.
+      // For Node, a 101 without a protocol is an ordinary answer.
       if (statusCode === 101)
         throw new UpstreamError(502, 'protocol', 'the API server answered 101 without a protocol');
-      // // Throws if the head is not valid HTTP/1.1. Until then Fastify must have the reply, so that an error can be answered.
+      // Throws if the head is not valid HTTP/1.1. Until then Fastify must have the reply, so that an error can be answered.
       response.writeHead(
         statusCode,
         answer.statusMessage,
         withPossibleTrailer(statusCode, headers, response),
       );
     } catch (error) {
-      // // Node has kept the invalid status message, and would throw again.
+      // Node has kept the invalid status message, and would throw again.
       response.statusMessage = '';
       this.fail(toUpstreamError(error as Error, session.host));
       this.#giveUp();

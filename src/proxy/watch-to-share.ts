@@ -28,19 +28,19 @@ export function watchToShare(
 ): WatchToShare<Session> | undefined {
   const { mount, target, raw, caller, cluster, record } = request;
   const { authenticates } = context;
-  // // The path and the access review below are for the server URL's path. Another path may lead to another cluster.
+  // The path and the access review below are for the server URL's path. Another path may lead to another cluster.
   if (!mount.appendsServerPath && session.serverPath !== '') return undefined;
   const rawHeaders = authenticates ? withoutField(raw.rawHeaders, 'authorization') : raw.rawHeaders;
   const watch = sharableWatch(target.query, rawHeaders);
   if (watch === undefined) return undefined;
-  // // Every request with this session must pass these checks.
+  // Every request with this session must pass these checks.
   outboundRequest(context, request, session);
 
   const { query, version, bookmarks, timeout, accept, acceptEncoding } = watch;
   const impersonation = caller && impersonationOf(caller);
   const identity = identityOf(session);
   const isSame = (other: Session) => identityOf(other) === identity;
-  // // The returned object outlives the request. It must keep nothing else of the request in memory.
+  // The returned object outlives the request. It must keep nothing else of the request in memory.
   const { rawPath } = target;
   const { requestId } = record.origin;
   const attributes = attributesOf(request);

@@ -425,7 +425,7 @@ test('without an audit log the Audit-ID is between the client and the API server
   assert.equal(await ownMetric(proxy.port, 'kube_api_proxy_audit_events_total'), 0);
 });
 
-test('it has the impersonated user, from the kubeconfig or from the client', async t => {
+test('an event has the impersonated user, from the kubeconfig or from the client', async t => {
   const configured = await start(t, [
     '--as=jane',
     '--as-group=dev',

@@ -236,7 +236,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
   });
 
-  test('of Kubernetes’ own users, by name or group, get a 403 unless the options allow them', async t => {
+  test('get a 403 for names and groups of Kubernetes itself, unless the options allow them', async t => {
     const file = 'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n';
     const { server, proxy } = await start(t, { tokenFile: file });
     for (const leg of bothLegs) {

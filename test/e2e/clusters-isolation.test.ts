@@ -161,7 +161,7 @@ describe('clusters that change their state', () => {
 });
 
 describe('what a context says of its cluster and user', () => {
-  test('apply only to it: authority, name, proxy, and no check at all', async t => {
+  test('applies only to it: authority, name, proxy, and no check at all', async t => {
     const stranger = await createCertificateAuthority({ commonName: 'stranger' });
     const tunnel = await startConnectProxy();
     t.after(() => tunnel.close());

@@ -146,7 +146,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
     });
   }
 
-  test('is none for whom its trailers are whole', async () => {
+  test('is none if its trailers are complete', async () => {
     const { client, peer, id } = await watch();
     peer.head(id, [...ok, ['trailer', 'x-sum']], false);
     peer.data(id, 'body');

@@ -1,32 +1,32 @@
 import assert from 'node:assert/strict';
 import { type ResponseEvents, ResponseParser } from '../../src/transport/http1/response-parser.js';
 
-/** What a parser made of the answers on one connection, whatever pieces their bytes came in. */
+/** The answers that a parser has read from the bytes of one connection, however they were split. */
 export interface ReadAnswer {
   readonly status: number;
   readonly message: string;
   readonly headers: string[];
   readonly body: string;
-  /** Undefined while the answer is not whole. */
+  /** Undefined while the answer is incomplete. */
   readonly trailers: string[] | undefined;
 }
 
-/** How a connection's bytes were read to their end, or up to the first that could not be. */
+/** The result of reading a connection's bytes to their end, or up to the first invalid byte. */
 export interface Reading {
   readonly answers: ReadAnswer[];
   /** Code of the error that ended it. */
   readonly error: string | undefined;
-  /** Whether the connection may carry another request after the last of the bytes. */
+  /** Whether the connection may carry another request after the last byte. */
   readonly persistent: boolean;
-  /** What the end of the connection left: true when nothing was cut short. Undefined when it stayed open. */
+  /** Whether no answer was cut short when the connection ended. Undefined if it stayed open. */
   readonly whole: boolean | undefined;
 }
 
-/** How the bytes come, and what they answer. */
+/** How the bytes come, and which requests they answer. */
 export interface ReadOptions {
-  /** Methods of the requests, one after the other; by default one GET. */
+  /** The methods of the requests, in order; by default one GET. */
   readonly methods?: readonly string[];
-  /** Whether the connection ends behind the bytes. */
+  /** Whether the connection ends after the bytes. */
   readonly ends?: boolean;
 }
 
@@ -38,7 +38,7 @@ interface Growing {
   trailers: string[] | undefined;
 }
 
-/** Gives pieces to one parser, and asks for the next answer when one is whole; also checks the order of the events. */
+/** Passes the pieces to one parser, and expects the next answer when one is complete. It also checks the order of the events. */
 export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {}): Reading {
   const { methods = ['GET'], ends = false } = options;
   const parser = new ResponseParser();

@@ -3,7 +3,7 @@ import type { Scope } from './scope.js';
 import { createServingFiles } from './serving-files.js';
 import type { StrictUpstream } from './strict-upstream.js';
 
-/** The built program twice, with one upstream. */
+/** The built program twice, with one API server. */
 export interface BothListeners {
   /** Serves plain HTTP. */
   readonly plain: ProxyProcess;

@@ -57,7 +57,7 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
     .toString();
 }
 
-// Given as an object, a value is taken as it is; a plain string would be read for quotes and escapes.
+// An object's value is used unchanged; a plain string would be parsed for quotes and escapes.
 function name(commonName: string, organizations: readonly string[] = []): Name {
   const groups = organizations.map(organization => ({ O: [{ utf8String: organization }] }));
   return new Name([...groups, { CN: [{ utf8String: commonName }] }]);

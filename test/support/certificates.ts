@@ -12,7 +12,7 @@ export type {
   ServerCertificateOptions,
 } from './certificate-types.js';
 
-/** What an embedded API server is known by, and one client that it trusts. */
+/** The identity of an embedded API server, and one client that it trusts. */
 export interface ServerIdentity {
   readonly authority: CertificateAuthority;
   /** For localhost, 127.0.0.1 and ::1. */
@@ -22,8 +22,8 @@ export interface ServerIdentity {
 }
 
 /**
- * Makes a new self-signed authority; two authorities with the same name are still strangers to each other. The library that issues
- * certificates takes 0.1 s to load, so it is loaded for the first one.
+ * Makes a new self-signed authority. Two authorities with the same name do not trust each other's certificates. The library that issues
+ * certificates takes 0.1 s to load, so it is loaded on first use.
  */
 export async function createCertificateAuthority(
   options: CertificateOptions & { readonly commonName?: string } = {},
@@ -34,7 +34,7 @@ export async function createCertificateAuthority(
 
 let shared: Promise<ServerIdentity> | undefined;
 
-/** One identity for all servers of a test run that need none of their own: the first process that asks makes it. */
+/** One identity for all servers of a test run that need none of their own. The first process that needs it makes it. */
 export function sharedIdentity(): Promise<ServerIdentity> {
   shared ??= findOrMakeIdentity();
   return shared;
@@ -53,7 +53,7 @@ async function findOrMakeIdentity(): Promise<ServerIdentity> {
   await mkdir(projectFile('build'), { recursive: true });
   const own = `${file}.${process.pid}`;
   await writeFile(own, JSON.stringify(identity), { mode: 0o600 });
-  // Another process may have been first: its identity is the one that all use.
+  // Another process may have been first. All processes use its identity.
   await link(own, file).catch(() => {});
   await rm(own);
   return (await readIdentity(file)) ?? { ...identity, authority };
@@ -73,7 +73,7 @@ async function readIdentity(file: string): Promise<ServerIdentity | undefined> {
   }
 }
 
-/** An authority that loads what issues certificates when it has to issue one. */
+/** An authority that loads the issuing library on first use. */
 function issuingLater(own: CertificatePair): CertificateAuthority {
   const restored = async () => {
     const { restoreAuthority } = await import('./certificate-issuing.js');

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Milliseconds that a condition may take on a busy machine. No test waits for them where things work. */
+/** How long a condition may take on a busy machine, in milliseconds. A test that succeeds does not wait so long. */
 const patience = 30_000;
 
 /**
  * Waits until a condition holds. A condition that throws does not hold yet.
  *
- * @param what Names the condition where it does not hold in time.
- * @param timeout Milliseconds; only a test whose point is a shorter time gives one.
+ * @param what Names the condition in the error if it does not hold in time.
+ * @param timeout Milliseconds; only a test about a shorter time sets it.
  */
 export async function eventually(
   what: string,
@@ -28,12 +28,12 @@ export async function eventually(
   }
 }
 
-/** Waits until a condition holds, which its own text names well enough. */
+/** Waits until a condition holds. Its source text names it in the error. */
 export function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   return eventually(`${condition}`, condition);
 }
 
-/** Waits until a check passes, and gives its result; throws the check's last error where it does not pass in time. */
+/** Waits until a check passes, and returns its result. If it does not pass in time, throws the check's last error. */
 export async function eventuallyPasses<T>(check: () => T | Promise<T>, timeout = patience): Promise<T> {
   const deadline = performance.now() + timeout;
   for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
@@ -46,7 +46,7 @@ export async function eventuallyPasses<T>(check: () => T | Promise<T>, timeout =
   }
 }
 
-/** The result of a promise, which may take so many milliseconds. */
+/** The result of a promise, which may take at most so many milliseconds. */
 export async function within<T>(what: string, promise: Promise<T>, timeout = patience): Promise<T> {
   const timer = new AbortController();
   const late = delay(timeout, undefined, { signal: timer.signal }).then(

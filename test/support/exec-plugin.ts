@@ -11,16 +11,16 @@ interface ExecStatus {
   readonly expirationTimestamp?: string;
 }
 
-/** A real exec credential plugin: a shell script in a folder of its own, which does as files beside it say. */
+/** A real exec credential plugin: a shell script in a folder of its own. Files next to it control what it does. */
 export interface ExecPlugin {
   /** The script. */
   readonly path: string;
   readonly directory: string;
   /** The file's name, for a lookup in PATH. */
   readonly name: string;
-  /** The `exec` of a kubeconfig's user that runs it; `more` wins. */
+  /** The `exec` of a kubeconfig's user that runs it; `more` takes precedence. */
   exec(more?: Readonly<Record<string, unknown>>): Record<string, unknown>;
-  /** From now on it answers with this status, in the version that it was made for, and exits with 0. */
+  /** From now on it answers with this status, in the API version that it was made for, and exits with 0. */
   answer(status: ExecStatus): Promise<void>;
   /** From now on it writes this text. */
   write(stdout: string): Promise<void>;
@@ -30,7 +30,7 @@ export interface ExecPlugin {
   complain(stderr: string): Promise<void>;
   /** From now on it waits for so many milliseconds before it answers. */
   delay(milliseconds: number): Promise<void>;
-  /** From now on it waits, before its answer, until it is released; returns what releases it. */
+  /** From now on it waits before its answer until it is released. Returns the function that releases it. */
   hold(): Promise<() => Promise<void>>;
   /** From now on it starts a child that shares its pipes and waits for it; a stubborn one ignores SIGTERM. */
   hang(options?: { readonly stubborn?: boolean }): Promise<void>;
@@ -38,11 +38,11 @@ export interface ExecPlugin {
   leaveChild(): Promise<void>;
   /** How often it was started. */
   runs(): number;
-  /** What KUBERNETES_EXEC_INFO was, one a run. */
+  /** The values of KUBERNETES_EXEC_INFO, one per run. */
   infos(): unknown[];
   /** The arguments of the last run. */
   args(): string[];
-  /** The environment of the last run, variables with line breaks left out. */
+  /** The environment of the last run, without variables that contain line breaks. */
   env(): Record<string, string>;
   /** Process ids of itself and its children, over all runs. */
   pids(): number[];
@@ -75,9 +75,7 @@ if [ -f "$here/stdout" ]; then cat "$here/stdout"; fi
 if [ -f "$here/exit" ]; then exit "$(cat "$here/exit")"; fi
 `;
 
-/**
- * Writes a plugin that has nothing to say yet. `remove` deletes its folder and ends what its runs may have left.
- */
+/** Writes a plugin without an answer. `remove` deletes its folder and ends processes that its runs may have left. */
 export async function writeExecPlugin({
   apiVersion = 'client.authentication.k8s.io/v1',
   name = 'get-credential',
@@ -90,7 +88,7 @@ export async function writeExecPlugin({
   await writeFile(path, script);
   await chmod(path, 0o755);
 
-  // Renamed into place, so that a run under way never sees half of it.
+  // Renamed into place, so that a running plugin never reads half of it.
   const put = async (file: string, content: string): Promise<void> => {
     await writeFile(join(directory, `${file}.new`), content);
     await rename(join(directory, `${file}.new`), join(directory, file));
@@ -137,7 +135,7 @@ export async function writeExecPlugin({
         try {
           process.kill(pid, 'SIGKILL');
         } catch {
-          // It has left by itself.
+          // The process has already ended.
         }
       }
       await rm(directory, { recursive: true, force: true });
@@ -145,7 +143,7 @@ export async function writeExecPlugin({
   };
 }
 
-/** Whether a process still runs; one that has ended and only waits to be reaped does not. */
+/** Whether a process is still running. A process that has ended and waits to be reaped is not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

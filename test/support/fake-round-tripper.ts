@@ -7,13 +7,13 @@ import type {
   RoundTripper,
 } from '../../src/transport/round-trip.js';
 
-/** A round trip that goes as a test says. */
+/** A round trip that the test controls. */
 export class FakeTrip<Request> implements PooledTrip {
   readonly request: Request;
   readonly sink: ResponseSink;
   #body: BodySink | undefined;
   isStale = false;
-  /** What has been asked of it, in order. */
+  /** The calls of its methods, in order. */
   readonly calls: ('pause' | 'resume' | 'abort')[] = [];
 
   constructor(request: Request, sink: ResponseSink) {
@@ -55,7 +55,7 @@ export class FakeRoundTripper<Request = OutgoingRequest> implements RoundTripper
     return trip;
   }
 
-  /** The so-manyth round trip. */
+  /** The round trip with this number. */
   trip(index = 0): FakeTrip<Request> {
     const trip = this.trips[index];
     if (trip === undefined) throw new Error(`there is no round trip ${index}`);

@@ -35,7 +35,7 @@ export async function createFarNetwork(): Promise<FarNetwork | undefined> {
     run(far, 'ip addr add 192.0.2.2/24 dev far0');
     const mend = () => {
       run(far, 'ip link set dev far0 up');
-      // Known for good, so that a lost packet is lost and not an unreachable host.
+      // Known permanently, so that a lost packet is lost and does not make the host unreachable.
       run(far, 'ip neigh replace 192.0.2.1 lladdr 02:00:00:00:00:01 dev far0 nud permanent');
     };
     run(near, 'ip link set dev lo up');

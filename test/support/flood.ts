@@ -12,7 +12,7 @@ function keepAsking(): void {
   const socket = connect({ host: '127.0.0.1', port: Number(port), localAddress });
   socket.setNoDelay(true).setEncoding('latin1');
   socket.on('connect', () => socket.write(request));
-  // Small answers: one comes in one piece, unless it does not, and then its rest is not counted.
+  // The answers are small. An answer usually comes in one piece; if not, its rest is not counted.
   socket.on('data', (text: unknown) => {
     const status = /^HTTP\/1\.1 (\d{3})/.exec(String(text))?.[1];
     if (status === undefined) return;

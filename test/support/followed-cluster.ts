@@ -4,7 +4,7 @@ import type { CredentialSource } from '../../src/credentials/credential-source.j
 
 const ignore = () => {};
 
-/** A cluster that follows what a test says. */
+/** A cluster whose configuration follows the test. */
 export function createFollowedCluster(name: string, follow: FollowEndpoint): Cluster {
   return new Cluster(name, follow, {
     ...{ keepAlive: 0, http2: true },

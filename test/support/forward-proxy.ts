@@ -6,13 +6,13 @@ import type { CertificatePair } from './certificates.js';
 import { eventually } from './eventually.js';
 import { openSockets } from './open-sockets.js';
 
-/** One tunnel that was asked for. */
+/** One tunnel that a client asked for. */
 interface TunnelRequest {
   /** `host:port` as the client wrote it. */
   readonly target: string;
   /** Header fields of a CONNECT, lower-case names; none for SOCKS5. */
   readonly headers: http.IncomingHttpHeaders;
-  /** User name and password that came, undefined when none did. */
+  /** The user name and password that the client sent; undefined if it sent none. */
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
 }
 
@@ -23,22 +23,22 @@ export interface ForwardProxy {
   readonly requests: TunnelRequest[];
   /** Connections from clients that are open now. */
   openConnections(): number;
-  /** Closes every TCP connection from a client, as a proxy that dies does. */
+  /** Closes all TCP connections from clients, as a proxy that crashes does. */
   dropConnections(): void;
-  /** Writes into every TCP connection from a client what is neither a TLS record nor HTTP. */
+  /** Writes bytes that are neither a TLS record nor HTTP to all TCP connections from clients. */
   corruptConnections(): void;
   close(): Promise<void>;
 }
 
 /** What a forward proxy does besides connecting. */
 export interface ForwardProxyOptions {
-  /** Asked for from every client; 407 (or SOCKS5's refusal) without them. */
+  /** Required from every client; otherwise it answers 407 (or SOCKS5's refusal). */
   readonly credentials?: { readonly username: string; readonly password: string };
-  /** Takes the place of what the proxy would do with a tunnel's request, once it has been read. */
+  /** Handles a tunnel's request in place of the proxy, once the request has been read. */
   readonly answer?: (client: Socket, target: string) => void;
 }
 
-/** An HTTP proxy that knows CONNECT and nothing else; https:// with a certificate. */
+/** An HTTP proxy that knows only CONNECT; https:// if it has a certificate. */
 export async function startConnectProxy(
   options: ForwardProxyOptions & { readonly certificate?: CertificatePair } = {},
 ): Promise<ForwardProxy> {
@@ -67,7 +67,7 @@ export async function startConnectProxy(
   return listen(server, requests);
 }
 
-/** A CONNECT proxy for names that exist nowhere: every one of them is this port here. */
+/** A CONNECT proxy for names that do not exist: every name leads to this port on this machine. */
 export function startNamingProxy(port: number): Promise<ForwardProxy> {
   return startConnectProxy({
     answer(client) {
@@ -81,7 +81,7 @@ export function startNamingProxy(port: number): Promise<ForwardProxy> {
   });
 }
 
-/** A SOCKS5 proxy (RFC 1928, RFC 1929) that knows CONNECT. */
+/** A SOCKS5 proxy (RFC 1928, RFC 1929) that knows only CONNECT. */
 export async function startSocksProxy(options: ForwardProxyOptions = {}): Promise<ForwardProxy> {
   const requests: TunnelRequest[] = [];
   const { credentials: wanted } = options;

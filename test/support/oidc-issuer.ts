@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { CertificateAuthority } from './certificates.js';
 
-/** What the issuer received at its token endpoint. */
+/** A request that the issuer received at its token endpoint. */
 interface TokenRequest {
   readonly authorization: string | undefined;
   readonly form: Readonly<Record<string, string>>;
@@ -17,16 +17,16 @@ interface TokenAnswer {
   readonly body: string | object;
 }
 
-/** An OpenID Connect issuer under test control; `answer` and `metadata` may be replaced at any time. */
+/** An OpenID Connect issuer that the test controls. `answer` and `metadata` may be replaced at any time. */
 export interface OidcIssuer {
   /** `https://127.0.0.1:PORT/realms/test`, unless it has another name. */
   readonly url: string;
   readonly requests: TokenRequest[];
   /** How often the discovery document was asked for. */
   discoveries: number;
-  /** The discovery document; a text is sent as it is. */
+  /** The discovery document; a string is sent unchanged. */
   metadata: string | Record<string, unknown>;
-  /** The keys at its jwks_uri; a text is sent as it is. */
+  /** The keys at its jwks_uri; a string is sent unchanged. */
   jwks: string | { readonly keys: readonly object[] };
   /** How often the keys were asked for. */
   keyRequests: number;
@@ -115,7 +115,7 @@ async function serve(
 
 let issued = 0;
 
-/** An id-token that expires at that time; each is another, and its signature is none. */
+/** An id-token that expires at that time. Each one is different, and its signature is not valid. */
 export function createIdToken(expires: Date | undefined): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const claims = { sub: 'alice', jti: String(++issued) };

@@ -7,7 +7,7 @@ export interface OidcSigner {
   readonly jwk: Readonly<Record<string, unknown>>;
   /** The public key, PEM. */
   readonly publicPem: string;
-  /** A compact JWT of the claims as they are; header parameters are added to `alg` and `kid`. */
+  /** A compact JWT of exactly these claims. Header parameters are added to `alg` and `kid`. */
   sign(claims: object, header?: Readonly<Record<string, unknown>>): string;
 }
 
@@ -29,7 +29,7 @@ export function createOidcSigner(kid: string, alg: 'RS256' | 'ES256' = 'RS256'):
   };
 }
 
-/** Three parts, dots between them, whatever they are; the last one as it is. */
+/** Joins three parts with dots without checking them. The last one is used unchanged. */
 export function compactJwt(header: object, claims: object, signature: string): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part(header)}.${part(claims)}.${signature}`;

@@ -5,7 +5,7 @@ import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { createCertificateAuthority } from './certificates.js';
 
-/** A TLS server that decides which of its records leave together. */
+/** A TLS server that decides which of its records are sent together. */
 export interface PackingServer {
   readonly port: number;
   /** PEM of the authority that its certificate is from. */
@@ -44,7 +44,7 @@ export async function startPackingServer(packets: readonly (readonly string[])[]
   };
 }
 
-/** Holds what TLS writes back until all of it can leave at once. */
+/** Holds back the bytes that TLS writes until all of them can be sent at once. */
 class Packer extends Duplex {
   readonly #socket: net.Socket;
   #held: Buffer[] | undefined;

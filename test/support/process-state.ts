@@ -7,7 +7,7 @@ export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** Waits until a number is no more than a bound, and gives it; after the time (milliseconds) whatever it is then. */
+/** Waits until a number is not above a limit, and returns it. After `timeout` milliseconds it returns the number anyway. */
 export async function settled(
   measure: () => number | Promise<number>,
   bound: number,

@@ -19,20 +19,20 @@ import { ConnectionPool } from '../../src/transport/pool.js';
 import { renewOn401 } from '../../src/transport/renew-on-401.js';
 import { retryStale } from '../../src/transport/retry-stale.js';
 
-/** Both legs to an API server, in this process: no guards, no credentials, and times that a test can wait for. */
+/** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and short times that a test can wait for. */
 export interface ProxyApp {
   readonly port: number;
-  /** Targets of the requests that are not over. */
+  /** The targets of the requests that are not complete. */
   readonly open: ReadonlySet<string>;
   close(): Promise<void>;
 }
 
-/** What a test decides. */
+/** Settings of a test. */
 export interface ProxyAppOptions {
   /** Port of a plain HTTP server on 127.0.0.1. */
   readonly upstreamPort: number;
   readonly patience: number;
-  /** What a 401 has the request sent with again; undefined to give the 401 out. */
+  /** The session with which a request is sent again after a 401; undefined to pass on the 401. */
   readonly refused?: () => Promise<Session | undefined>;
 }
 

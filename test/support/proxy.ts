@@ -6,7 +6,7 @@ import { program } from './project.js';
 
 const built = [process.execPath, program];
 
-/** How the built program was left. */
+/** How the built program has ended. */
 export interface ProxyExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -16,7 +16,7 @@ export interface ProxyExit {
 export interface ProxyProcess {
   readonly process: ChildProcess;
   readonly pid: number;
-  /** What it printed after "Starting to serve on ", or logged where its standard output is the audit log. */
+  /** The address that it printed after "Starting to serve on ", or logged if its standard output is the audit log. */
   readonly address: string;
   /** `http://` and the address. */
   readonly url: string;
@@ -30,7 +30,7 @@ export interface ProxyProcess {
   readonly exited: Promise<ProxyExit>;
 }
 
-/** Runs the built program to its end, for what it prints when it does not start. */
+/** Runs the built program to its end, and returns what it prints if it does not start. */
 export async function runProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -43,8 +43,8 @@ export async function runProgram(
 }
 
 /**
- * Starts the built program and waits until it serves; rejects with what it printed when it ends instead. `under` is a command that
- * executes it, such as `ip netns exec NAME`.
+ * Starts the built program and waits until it serves. If it ends instead, rejects with what it printed. `under` is a command that executes
+ * it, such as `ip netns exec NAME`.
  */
 export function startProxy(
   args: readonly string[],
@@ -54,7 +54,7 @@ export function startProxy(
   return startProgram([...under, ...built], args, env);
 }
 
-/** The same for the program in another place than dist/, by the command that starts it. */
+/** Starts the program from another place than dist/, by the command that runs it. */
 export async function startProgram(
   command: readonly string[],
   args: readonly string[],

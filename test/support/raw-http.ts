@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import net from 'node:net';
 
-/** One end of a connection that writes and reads bytes as they are. */
+/** One end of a connection that writes and reads raw bytes. */
 export interface RawConnection {
   readonly socket: net.Socket;
   write(data: string | Buffer): void;
-  /** Everything received so far, byte for char. */
+  /** Everything received so far, one character per byte. */
   received(): string;
   /** Waits until what was received matches; rejects after the time (milliseconds) or when the peer closes first. */
   until(pattern: RegExp, timeout?: number): Promise<RegExpExecArray>;
@@ -77,7 +77,9 @@ export function watchRaw(socket: net.Socket): RawConnection {
   };
 }
 
-/** Sends one request as written, with `Connection: close` left to the caller, and gives everything until the connection ends. */
+/**
+ * Sends one request exactly as written, and returns everything until the connection ends. The caller adds `Connection: close` if needed.
+ */
 export async function exchangeRaw(port: number, request: string | Buffer, timeout?: number): Promise<string> {
   const connection = await connectRaw(port);
   try {

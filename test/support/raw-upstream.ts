@@ -8,7 +8,7 @@ import {
 } from './certificates.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
 
-/** One request in bytes; the body is everything after the head, with its transfer coding. */
+/** One request in bytes. The body is everything after the head, with its transfer coding. */
 export interface RawUpstreamRequest {
   readonly socket: tls.TLSSocket;
   /** How many requests this connection has carried, this one included. */
@@ -25,7 +25,7 @@ export interface RawUpstreamRequest {
   readonly complete: Promise<void>;
 }
 
-/** An API server of bytes: TLS with a required client certificate, and no HTTP but the caller's own. */
+/** An API server of raw bytes: TLS with a required client certificate; the caller writes all HTTP itself. */
 export interface RawUpstream {
   readonly port: number;
   readonly authority: CertificateAuthority;
@@ -33,17 +33,17 @@ export interface RawUpstream {
   readonly requests: RawUpstreamRequest[];
   /** A kubeconfig that the server accepts; these fields win. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
-  /** Settles when a request matches, past or coming; rejects after 30 s. */
+  /** Resolves when a past or future request matches; rejects after 30 s. */
   waitForRequest(matches: (request: RawUpstreamRequest) => boolean): Promise<RawUpstreamRequest>;
   close(): Promise<void>;
 }
 
-/** Answers one request by writing to its socket; called as soon as the head is there. */
+/** Answers one request by writing to its socket. Called as soon as the request's head has come. */
 export type RawAnswer = (request: RawUpstreamRequest) => void;
 
 /**
- * Starts a TLS server that splits what it receives into requests and leaves every byte of the answers to `answer`. The
- * program's own requests for discovery and version get a 404 with `Connection: close`, and are not recorded.
+ * Starts a TLS server that splits what it receives into requests, and leaves all bytes of the answers to `answer`. The program's own
+ * requests for discovery and version get a 404 with `Connection: close`, and are not recorded.
  */
 export async function startRawUpstream(
   answer: RawAnswer,
@@ -188,7 +188,7 @@ function startRequest(
   };
 }
 
-/** Where a chunked body ends; no chunk's data may contain its final empty chunk. */
+/** The end of a chunked body. No chunk's data may contain the final empty chunk. */
 function endOfChunks(bytes: Buffer): number | undefined {
   const last = bytes.indexOf('0\r\n\r\n');
   return last === -1 ? undefined : last + 5;

@@ -6,21 +6,21 @@ import type {
   ResponseSink,
 } from '../../src/transport/round-trip.js';
 
-/** A sink that only writes down what it hears. */
+/** A sink that records its calls. */
 export class RecordedResponse implements ResponseSink, BodySink {
   status = 0;
   headers: string[] = [];
   trailers: string[] | undefined;
-  /** What the body has so far, byte for char. */
+  /** The body so far, one character per byte. */
   text = '';
   failure: (Error & { code?: string }) | undefined;
-  /** How often all bytes so far had been passed on. */
+  /** How often `idle` was called. */
   idles = 0;
-  /** Called at once when an event has been written down. */
+  /** Called after each recorded call. */
   onEvent: (event: 'head' | 'body' | 'end' | 'error') => void = () => {};
-  /** Resolves with the first byte of the body at the latest. */
+  /** Resolves at the first byte of the body or at the end, whichever comes first. */
   readonly begun: Promise<this>;
-  /** Resolves when it is over, however it ended. */
+  /** Resolves when the response is over, complete or not. */
   readonly over: Promise<this>;
   #begin: () => void = () => {};
   #finish: () => void = () => {};
@@ -34,7 +34,7 @@ export class RecordedResponse implements ResponseSink, BodySink {
     });
   }
 
-  /** Whether it ended with a whole answer. */
+  /** Whether the response was complete. */
   get whole(): boolean {
     return this.trailers !== undefined;
   }

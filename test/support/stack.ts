@@ -5,21 +5,21 @@ import { type ProxyProcess, startProxy } from './proxy.js';
 import type { Scope } from './scope.js';
 import { createServingFiles, type ServingFiles } from './serving-files.js';
 
-/** How a stack differs from the plain one. */
+/** How a stack differs from the default one. */
 export interface StackOptions {
   /** Starts the program in place of the built one. */
   readonly run?: typeof startInProcess;
-  /** Options of the embedded API server, or one that runs already, which the stack does not stop. */
+  /** Options of the embedded API server, or a running one, which the stack does not stop. */
   readonly server?: FakeApiServer | FakeApiServerOptions;
-  /** The program's flags beside --kubeconfig. */
+  /** The program's flags besides --kubeconfig. */
   readonly flags?: readonly string[];
-  /** More of the program's environment. */
+  /** More environment variables for the program. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Fields of the kubeconfig's cluster beside the server and its authority. */
+  /** Fields of the kubeconfig's cluster besides the server and its authority. */
   readonly cluster?: Readonly<Record<string, unknown>>;
   /** Fields of the kubeconfig's user in place of the admin's client certificate. */
   readonly user?: Readonly<Record<string, unknown>>;
-  /** Whether the program serves TLS, or the files that it serves it with, which the stack does not remove. */
+  /** Whether the program serves TLS, or the files for it, which the stack does not remove. */
   readonly tls?: boolean | ServingFiles;
 }
 
@@ -40,7 +40,7 @@ export interface TlsStack extends Stack {
   readonly ca: string;
 }
 
-/** Starts the API server, and then the program as its admin; both end with the scope, the program first. */
+/** Starts the API server, and then the program as its admin. Both end with the scope, the program first. */
 export async function startStack(
   scope: Scope,
   options: StackOptions & { readonly run: typeof startInProcess },

@@ -1,20 +1,20 @@
-/** A request as RFC 9112 reads it, one char a byte. */
+/** A request as RFC 9112 parses it, one character per byte. */
 export interface StrictRequest {
   readonly method: string;
   readonly target: string;
   readonly version: string;
   /** Name in lower case and value of each field, in order. */
   readonly fields: readonly (readonly [name: string, value: string])[];
-  /** The content so far, its transfer coding undone. */
+  /** The content so far, without its transfer coding. */
   body: string;
-  /** Whether the body has come to its end. */
+  /** Whether the body is complete. */
   complete: boolean;
-  /** Whether it asks for another protocol, to which everything behind it belongs. */
+  /** Whether it asks for another protocol. All bytes after it belong to that protocol. */
   readonly upgrade: boolean;
 }
 
 const requestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~\x80-\xff]+) HTTP\/(1\.[01])$/;
-/** What a server may take for one: RFC 9112, section 3, on blanks; the other protocols are those of Node's parser. */
+/** What a server may accept as a request line: RFC 9112, section 3, on blanks; the other protocols are those of Node's parser. */
 const laxRequestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) +([!-~\x80-\xff]+) +(?:HTTP|RTSP|ICE)\/(1\.[01])$/;
 const field = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*$/;
 const chunkSize = /^([0-9a-fA-F]{1,13})[ \t]*(;[\t -~\x80-\xff]*)?$/;
@@ -28,14 +28,14 @@ export function valuesOf({ fields }: Pick<StrictRequest, 'fields'>, name: string
 export interface ReaderOptions {
   readonly onHead?: (request: StrictRequest) => void;
   readonly onComplete?: (request: StrictRequest) => void;
-  /** Also takes what a server may forgive in and before a request line, and nothing else. */
+  /** Also accepts what a server may forgive in and before a request line, and nothing else. */
   readonly lax?: boolean;
 }
 
-/** What a server may do with bytes: the requests in them, and why the rest is none. */
+/** What a server may make of bytes: the requests in them, and why the rest is not a request. */
 export class StrictReader {
   readonly requests: StrictRequest[] = [];
-  /** Why nothing behind the last request can be read. */
+  /** Why nothing after the last request can be read. */
   violation: string | undefined;
   readonly #options: ReaderOptions;
   #rest = '';
@@ -70,7 +70,7 @@ export class StrictReader {
   }
 
   #head(): boolean {
-    // RFC 9112, section 2.2: empty lines before a request are to be ignored.
+    // RFC 9112, section 2.2: a server should ignore empty lines before a request.
     this.#rest = this.#rest.replace(this.#options.lax ? /^[\r\n]+/ : /^(\r\n)+/, '');
     const end = this.#rest.indexOf('\r\n\r\n');
     if (end === -1) return false;

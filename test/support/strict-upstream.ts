@@ -6,29 +6,29 @@ import { createCertificateAuthority } from './certificates.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
 import { StrictReader, type StrictRequest } from './strict-http.js';
 
-/** An API server that reads strictly, answers as its caller says, and can go away and come back. */
+/** An API server that parses strictly and answers as its caller decides. It can stop and start again. */
 export interface StrictUpstream {
   readonly port: number;
-  /** Requests whose head has come, but for the program's own. */
+  /** The requests whose head has come, except the program's own. */
   readonly requests: StrictRequest[];
-  /** What came that no strict reader takes for a request. */
+  /** Received bytes that no strict parser accepts as a request. */
   readonly violations: string[];
   /** Open connections. */
   readonly sockets: ReadonlySet<net.Socket>;
-  /** Connections that were taken so far. */
+  /** The number of connections accepted so far. */
   readonly accepted: () => number;
-  /** A kubeconfig of its address and authority; these fields win. */
+  /** A kubeconfig with its address and authority; these fields take precedence. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
   /** Stops listening and resets every connection. */
   stop(): Promise<void>;
-  /** Listens again, on the port of before. */
+  /** Listens again, on the same port. */
   restart(): Promise<void>;
 }
 
-/** Answers a request, as soon as its head is there or once its body is complete. */
+/** Answers a request, as soon as its head has come, or once its body is complete. */
 export type StrictAnswer = (request: StrictRequest, socket: net.Socket) => void;
 
-/** What the program itself asks for, discovery and version, gets a 404 and is not on record. */
+/** The program's own requests, discovery and version, get a 404 and are not recorded. */
 export async function startStrictUpstream(
   answer: StrictAnswer,
   {
@@ -63,7 +63,7 @@ export async function startStrictUpstream(
       violations.push(reader.violation);
       socket.destroy();
     });
-    // Without an error, so that an end in the middle of an answer stays the answer's business.
+    // Without an error, so that a response that is cut short is seen as such.
     socket.once('end', () => socket.end());
   };
   const options = { allowHalfOpen: true, noDelay: true };

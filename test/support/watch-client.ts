@@ -7,7 +7,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { eventually, within } from './eventually.js';
 import type { FakeApiServer } from './fake-api-server.js';
 
-/** What a JSON event has in it; a Table's object has columns too. */
+/** The members of a JSON event that tests use; a Table's object has columns too. */
 export interface JsonEvent {
   readonly type: string;
   readonly object: {
@@ -25,15 +25,15 @@ export interface JsonEvent {
   };
 }
 
-/** One open watch and what has come of it. */
+/** One open watch, and what it has received. */
 export interface WatchClient {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** All that has come. */
+  /** All bytes that have come. */
   bytes(): Buffer;
-  /** The events that are whole, each with its framing. */
+  /** The complete events, each with its framing. */
   frames(): readonly Buffer[];
-  /** The same, read as JSON. */
+  /** The complete events, parsed as JSON. */
   events(): JsonEvent[];
   /** Type, name and version of each JSON event, such as `ADDED one 1001`. */
   lines(): string[];
@@ -41,14 +41,14 @@ export interface WatchClient {
   until(count: number): Promise<void>;
   /** Waits until an event names this object. */
   untilNamed(name: string): Promise<void>;
-  /** How it ended: properly, or cut. */
+  /** How the watch ended: properly, or cut. Waits for the end. */
   readonly ended: Promise<'end' | 'cut'>;
-  /** The same, as far as it is known now. */
+  /** How the watch ended, or `open`. */
   state(): 'open' | 'end' | 'cut';
-  /** Stops and goes on reading. */
+  /** Stops reading, and continues. */
   pause(): void;
   resume(): void;
-  /** Leaves. */
+  /** Closes the connection. */
   close(): void;
 }
 
@@ -57,7 +57,7 @@ export interface WatchQuestion extends Pick<SecureContextOptions, 'ca' | 'cert' 
   readonly headers?: http.OutgoingHttpHeaders;
 }
 
-/** Opens a watch on a connection of its own; resolves with its head, whatever the status. */
+/** Opens a watch on a connection of its own. Resolves with its head, whatever the status is. */
 export async function openWatch(url: string, question: WatchQuestion = {}): Promise<WatchClient> {
   const { headers = {}, ...tls } = question;
   const request = url.startsWith('https:')
@@ -99,7 +99,7 @@ export function readWatch(stream: Readable, status: number, headers: IncomingHtt
       if (state === 'open') state = how;
       resolve(state as 'end' | 'cut');
     };
-    // Over HTTP/2, what is reset ends too.
+    // Over HTTP/2, a stream that is reset also emits `end`.
     const wasReset = () => 'rstCode' in stream && (stream.rstCode as number | undefined) !== 0;
     stream.once('end', () => settle(wasReset() ? 'cut' : 'end'));
     stream.on('error', () => settle('cut'));

@@ -4,7 +4,7 @@ import { eventually } from './eventually.js';
 import type { FakeApiServer, RequestRecord } from './fake-api-server.js';
 import { openWatch, type WatchClient, type WatchQuestion, watchServer } from './watch-client.js';
 
-/** Accept of each form that a watch has. */
+/** The Accept header of each format of a watch. */
 export const forms = {
   json: 'application/json',
   partial: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json',
@@ -14,7 +14,7 @@ export const forms = {
 
 /** How a namespace is watched. */
 export interface NamespaceWatch {
-  /** resourceVersion; the present one by default. */
+  /** resourceVersion; by default the current one. */
   readonly from?: number | string;
   /** More of the query, beginning with an ampersand. */
   readonly query?: string;
@@ -23,7 +23,7 @@ export interface NamespaceWatch {
   readonly tls?: Omit<WatchQuestion, 'headers'>;
 }
 
-/** What the program and its API server are known by. */
+/** The addresses and identities of the program and its API server. */
 export interface Watched {
   readonly server: FakeApiServer;
   readonly proxy: { readonly url: string };
@@ -31,7 +31,7 @@ export interface Watched {
 
 let count = 0;
 
-/** The config maps of a namespace that nothing else uses, and their watches: those of clients and those at the API server. */
+/** The config maps of a namespace that no other test uses, and their watches: those of clients and those at the API server. */
 export class WatchedNamespace {
   readonly name: string;
   readonly path: string;
@@ -82,19 +82,19 @@ export class WatchedNamespace {
     this.#server.remove(configMap(this.name, name));
   }
 
-  /** The program's watches that the API server has had. */
+  /** The watches that the program has opened at the API server. */
   upstream(): readonly RequestRecord[] {
     return this.#server.watches.filter(
       ({ rawUrl, headers }) => rawUrl.includes(this.path) && headers['x-direct'] === undefined,
     );
   }
 
-  /** Those that are open. */
+  /** Those of them that are open. */
   openUpstream(): readonly RequestRecord[] {
     return this.upstream().filter(({ closedAt }) => closedAt === undefined);
   }
 
-  /** Waits until so many are open. */
+  /** Waits until so many of them are open. */
   untilUpstream(number: number): Promise<void> {
     return eventually(`${number} watches of the API server`, () => this.openUpstream().length === number);
   }

@@ -12,7 +12,7 @@ export interface Write {
   readonly line: string;
 }
 
-/** An API server's answer to one watch, which a test moves on. */
+/** An API server's answer to one watch. The test controls each step. */
 export class ServedWatch implements RoundTrip {
   readonly path: string;
   readonly sink: ResponseSink;
@@ -29,7 +29,7 @@ export class ServedWatch implements RoundTrip {
     this.sink = sink;
   }
 
-  /** The version that it was asked for. */
+  /** The version that the watch asked for. */
   get version(): number {
     return Number(/resourceVersion=(\d+)/.exec(this.path)?.[1]);
   }
@@ -69,7 +69,7 @@ export class ServedWatch implements RoundTrip {
     while (last !== undefined && writes[this.#next]?.version === last) this.send(1);
   }
 
-  /** Sends a bookmark of the last version; only true if there is nothing else to send. */
+  /** Sends a bookmark of the last version. This is only correct if there is nothing else to send. */
   bookmark(): void {
     this.text(bookmarkLine(this.#server.version));
   }
@@ -105,7 +105,7 @@ export class ServedWatch implements RoundTrip {
   }
 }
 
-/** An API server without sockets, whose watches a test moves on one by one. */
+/** An API server without sockets. The test controls each of its watches. */
 export class WatchedServer implements RoundTripper<SessionRequest<FakeSession>> {
   /** All objects' changes so far, by version. */
   readonly writes: Write[] = [];

@@ -3,7 +3,7 @@ import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip } from '../../s
 import type { WatchingRequest, WatchToShare } from '../../src/transport/shared-watches/watch-to-share.js';
 import type { FakeSession } from './watched-server.js';
 
-/** What a test's client asks for. */
+/** The watch that a test's client asks for. */
 export interface Asked {
   readonly version?: string;
   readonly key?: string;
@@ -26,7 +26,7 @@ export class WatchingClient implements WatchingRequest<FakeSession>, ResponseSin
   headers: readonly string[] = [];
   text = '';
   ended: 'end' | Error | undefined;
-  /** How often everything had been passed on. */
+  /** How often `idle` was called. */
   idles = 0;
   onData: () => void = () => {};
 

@@ -5,7 +5,7 @@ import type { Random } from '../random.js';
 import { ago, event, make, suffix } from './shapes.js';
 import { type App, apps, imageOf, nodeNames, podOf, startEvents } from './workloads.js';
 
-/** What goes on in the demo's cluster, as long as it runs: Pods write logs, scale, fail and start again, nodes renew their leases. */
+/** What happens in the demo's cluster as long as it runs: Pods write logs, scale, fail and start again, and nodes renew their leases. */
 export class ClusterLife {
   readonly #server: FakeApiServer;
   readonly #random: Random;
@@ -39,7 +39,7 @@ export class ClusterLife {
     await delay(milliseconds, undefined, { ref: false });
   }
 
-  /** Writes the object with another status, unless somebody has deleted it meanwhile. */
+  /** Writes the object with another status, unless it has been deleted in the meantime. */
   #update({ apiVersion, kind, metadata }: KubeObject, status: object, spec: object = {}): void {
     const now = this.#server.read(apiVersion, kind, metadata);
     if (now === undefined || now.metadata.uid !== metadata.uid) return;
@@ -74,7 +74,7 @@ export class ClusterLife {
     }
   }
 
-  /** One Pod more or less, with what the controllers write on the way. */
+  /** Adds or removes one Pod, with the changes that controllers make on the way. */
   async #scale(app: App): Promise<void> {
     const { namespace, name } = app;
     const deployment = this.#server.read('apps/v1', 'Deployment', { namespace, name });
@@ -134,7 +134,7 @@ export class ClusterLife {
     this.#server.remove(pod);
   }
 
-  /** The one Pod that does not start. */
+  /** The one Pod that fails to start. */
   async #crash(): Promise<void> {
     const pod = this.#server
       .list('v1', 'Pod', 'payments')
@@ -169,7 +169,7 @@ export class ClusterLife {
     }
   }
 
-  /** A backup that goes on, and the next one when it is whole. */
+  /** A backup that is running, and the next one when it is complete. */
   #copy(): void {
     const backups = this.#server.list('storage.example.com/v1', 'Backup', 'shop');
     const running = backups.find(own => (own['status'] as { phase?: string }).phase === 'Running');
@@ -189,14 +189,14 @@ export class ClusterLife {
     this.#server.write(make('storage.example.com/v1', 'Backup', { namespace: 'shop', name, age: 0 }, rest));
   }
 
-  /** Events are kept for an hour, as `--event-ttl` of the API server has it. */
+  /** Events are kept for an hour, as by the API server's `--event-ttl`. */
   #forget(): void {
     for (const own of this.#server.list('v1', 'Event')) {
       if (String(own['lastTimestamp']) < ago(3_600)) this.#server.remove(own);
     }
   }
 
-  /** Another load for the autoscalers. */
+  /** Changes the load for the autoscalers. */
   #measure(): void {
     for (const scaler of this.#server.list('autoscaling/v2', 'HorizontalPodAutoscaler')) {
       const current = { averageUtilization: 40 + this.#random.below(50) };

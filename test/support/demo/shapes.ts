@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { KubeObject, ObjectMeta } from '../fake-api-server/objects.js';
 import type { Random } from '../random.js';
 
-/** What an object of the demo is made of beside its kind. */
+/** What an object of the demo needs besides its kind. */
 export interface Shape {
   readonly namespace?: string;
   readonly name: string;
@@ -49,12 +49,12 @@ function referenceTo({ apiVersion, kind, metadata: { name, uid } }: KubeObject) 
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
-/** `status.conditions` in which everything is as it should be. */
+/** `status.conditions` of an object in which everything works. */
 export function conditions(types: readonly string[], age: number): object[] {
   return types.map(type => ({ type, status: 'True', lastProbeTime: null, lastTransitionTime: ago(age) }));
 }
 
-/** What the API server tells of something that happened to an object. */
+/** An Event about an object. */
 export function event(
   about: KubeObject,
   happened: { readonly type?: 'Normal' | 'Warning'; readonly reason: string; readonly message: string },
@@ -75,7 +75,7 @@ export function event(
   );
 }
 
-/** A suffix as controllers give it to the names of what they make. */
+/** A random suffix as controllers use it for names. */
 export function suffix(random: Random, length: number): string {
   return Array.from({ length }, () => random.pick([...'bcdfghjklmnpqrstvwxz2456789'])).join('');
 }

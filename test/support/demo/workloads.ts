@@ -69,7 +69,7 @@ export function podOf(
   );
 }
 
-/** What kubelet and scheduler tell of a Pod's start. */
+/** The Events of kubelet and scheduler about a Pod's start. */
 export function startEvents(pod: KubeObject, image: string, age: number): readonly KubeObject[] {
   const { namespace = '', name = '' } = pod.metadata;
   const node = String((pod['spec'] as { nodeName?: string }).nodeName);
@@ -86,7 +86,7 @@ export function startEvents(pod: KubeObject, image: string, age: number): readon
   ];
 }
 
-/** A Deployment with its ReplicaSets, Pods, Service and what else belongs to it. */
+/** A Deployment with its ReplicaSets, Pods, Service and other related objects. */
 export function deploymentObjects(random: Random, app: App): readonly KubeObject[] {
   const { namespace, name, replicas, host, scales } = app;
   const labels = { app: name, team: namespace };

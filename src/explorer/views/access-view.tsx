@@ -6,6 +6,7 @@ import type { Source } from '../live/source.js';
 import { useLoaded } from '../parts/hooks.js';
 import { Problem } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
+import { ScrollBox } from '../parts/scroll-box.js';
 
 const meanings: Readonly<Record<string, string>> = {
   get: 'read one object by its name',
@@ -69,34 +70,36 @@ export function AccessView({
       {subresources.length > 0 && (
         <>
           <h2>Subresources</h2>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">Subresource</th>
-                <th scope="col">Kind</th>
-                <th scope="col">Verbs</th>
-              </tr>
-            </thead>
-            <tbody>
-              {subresources.map(({ name: subresource, kind, verbs }) => (
-                <tr key={subresource}>
-                  <td>
-                    <code>
-                      {name}/{subresource}
-                    </code>
-                  </td>
-                  <td>{kind}</td>
-                  <td class="verbs">
-                    {verbs.map(verb => (
-                      <span key={verb} class="verb">
-                        {verb}
-                      </span>
-                    ))}
-                  </td>
+          <ScrollBox kind="wide-box" label="Subresources">
+            <table class="plain">
+              <thead>
+                <tr>
+                  <th scope="col">Subresource</th>
+                  <th scope="col">Kind</th>
+                  <th scope="col">Verbs</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
+              </thead>
+              <tbody>
+                {subresources.map(({ name: subresource, kind, verbs }) => (
+                  <tr key={subresource}>
+                    <td>
+                      <code>
+                        {name}/{subresource}
+                      </code>
+                    </td>
+                    <td>{kind}</td>
+                    <td class="verbs">
+                      {verbs.map(verb => (
+                        <span key={verb} class="verb">
+                          {verb}
+                        </span>
+                      ))}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </ScrollBox>
         </>
       )}
     </>

@@ -3,6 +3,7 @@ import { ApiError } from '../api/client.js';
 import { ApiRequest, nonResourcePaths } from '../api/requests.js';
 import type { Source } from '../live/source.js';
 import { linkTo } from '../parts/links.js';
+import { ScrollBox } from '../parts/scroll-box.js';
 
 const meanings: Readonly<Record<string, string>> = {
   '/version': 'the Kubernetes version',
@@ -27,30 +28,32 @@ export function ServerPaths({ source }: { readonly source: Source }) {
   return (
     <section>
       <h2>Paths that are not resources</h2>
-      <table class="plain paths">
-        <thead>
-          <tr>
-            <th scope="col">Path</th>
-            <th scope="col">Status</th>
-            <th scope="col">Contents</th>
-          </tr>
-        </thead>
-        <tbody>
-          {nonResourcePaths.map(path => (
-            <tr key={path}>
-              <td>
-                <a href={linkTo(path)}>
-                  <code>{path}</code>
-                </a>
-              </td>
-              <td>
-                <Status code={statuses.get(path)} />
-              </td>
-              <td class="muted">{meanings[path]}</td>
+      <ScrollBox kind="wide-box" label="Beside the resources">
+        <table class="plain paths">
+          <thead>
+            <tr>
+              <th scope="col">Path</th>
+              <th scope="col">Status</th>
+              <th scope="col">Contents</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {nonResourcePaths.map(path => (
+              <tr key={path}>
+                <td>
+                  <a href={linkTo(path)}>
+                    <code>{path}</code>
+                  </a>
+                </td>
+                <td>
+                  <Status code={statuses.get(path)} />
+                </td>
+                <td class="muted">{meanings[path]}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </ScrollBox>
     </section>
   );
 }

@@ -1,27 +1,39 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { scriptArguments } from './project.js';
+import { clusterObjects } from './demo/cluster-objects.js';
+import { definitions } from './demo/definitions.js';
+import { ClusterLife } from './demo/life.js';
+import { startFakeApiServer } from './fake-api-server.js';
+import { createRandom } from './random.js';
 
-test('the demo says how it takes another port when its own is in use', async t => {
-  const other = createServer().listen(0, '127.0.0.1');
-  t.after(() => other.close());
-  await once(other, 'listening');
-  const { port } = other.address() as AddressInfo;
-  const demo = spawn(process.execPath, scriptArguments('support/demo'), {
-    env: { ...process.env, KUBE_API_PROXY_PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'pipe'],
+test("the demo's cluster has some hundred objects, custom ones among them, whose owners are there", () => {
+  const objects = clusterObjects(createRandom(1));
+  assert.ok(objects.length > 300, `${objects.length} objects`);
+  const uids = new Set(objects.map(({ metadata }) => metadata.uid));
+  assert.equal(uids.size, objects.length);
+  const paths = objects.map(({ apiVersion, kind, metadata: { namespace, name } }) => {
+    return [apiVersion, kind, namespace, name].join(' ');
   });
-  const [[code], stdout, stderr] = await Promise.all([
-    once(demo, 'close'),
-    text(demo.stdout),
-    text(demo.stderr),
-  ]);
-  assert.deepEqual(
-    [code, stdout, stderr],
-    [1, '', `Port ${port} is in use. Take a free one: npm run demo -- --port=0\n`],
-  );
+  assert.equal(new Set(paths).size, objects.length, 'no name is there twice');
+  for (const { metadata } of objects) {
+    const owners = (metadata['ownerReferences'] ?? []) as readonly { readonly uid: string }[];
+    for (const { uid } of owners) assert.ok(uids.has(uid), `the owner of ${metadata.name}`);
+  }
+});
+
+test("the demo's cluster changes by itself", async t => {
+  const server = await startFakeApiServer({ seed: false, customResources: definitions });
+  const random = createRandom(1);
+  for (const object of clusterObjects(random)) server.write(object);
+  const before = server.version;
+  const life = new ClusterLife(server, random);
+  t.after(async () => {
+    life.close();
+    await server.kill();
+  });
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  life.start();
+  t.mock.timers.tick(60_000);
+  assert.ok(server.version > before + 20, `${server.version - before} changes in a minute`);
+  assert.ok(server.list('storage.example.com/v1', 'Backup').length >= 5);
 });

@@ -48,6 +48,7 @@ export class LiveList extends Model {
   readonly #scope: ListScope;
   readonly #changed = new Set<string>();
   #resourceVersion = '';
+  #mayWatch: boolean;
   #isRefreshing = false;
   /** Whether the reader may get single objects; if not, changes are read as the whole list. */
   #mayGet = true;
@@ -56,6 +57,7 @@ export class LiveList extends Model {
     super();
     this.#source = source;
     this.#scope = scope;
+    this.#mayWatch = scope.resource.verbs.includes('watch');
   }
 
   start(): void {
@@ -75,7 +77,7 @@ export class LiveList extends Model {
   async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
     if (this.#resourceVersion === '') await this.#load(signal);
     onLive();
-    if (!this.#scope.resource.verbs.includes('watch')) {
+    if (!this.#mayWatch) {
       await this.#source.page.wait(pollInterval, signal);
       this.#resourceVersion = '';
       return;
@@ -83,8 +85,10 @@ export class LiveList extends Model {
     try {
       await this.#watch(signal);
     } catch (error) {
-      if (!(error instanceof ApiError && error.code === 410)) throw error;
-      this.#resourceVersion = '';
+      if (!(error instanceof ApiError && (error.code === 410 || error.code === 403))) throw error;
+      // Who may list and not watch asks again from time to time.
+      if (error.code === 403) this.#mayWatch = false;
+      else this.#resourceVersion = '';
     }
   }
 

@@ -174,7 +174,7 @@ test('the filter and the path rules hold as over HTTP/1.1', async () => {
   }
 });
 
-test('a method that HTTP/1.1 could not bring is refused with a Status, counted, and goes nowhere', async t => {
+test('a method that HTTP/1.1 does not know is refused with a Status, counted, and goes nowhere', async t => {
   const client = await connect(t);
   const counted = 'kube_api_proxy_rejected_requests_total{reason="bad_request"}';
   const before = await ownMetric(counted);
@@ -184,7 +184,7 @@ test('a method that HTTP/1.1 could not bring is refused with a Status, counted, 
       assert.equal((await headOf(stream))[':status'], 400, method);
       const { kind, message } = JSON.parse(await rest(stream)) as { kind: string; message: string };
       assert.equal(kind, 'Status');
-      assert.match(message, /a method that is not served/);
+      assert.match(message, /method is not supported/);
     }
   }
   assert.ok(proxied.server.requests.every(({ rawUrl }) => !rawUrl.includes('secrets')));

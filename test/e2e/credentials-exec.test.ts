@@ -156,7 +156,8 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     const proxy = await start();
     await ready(proxy);
     await plugin.answer({ token: 'one', expirationTimestamp: inMilliseconds(60 * minute) });
-    await eventually('the second run', () => plugin.runs() === 2);
+    // A busy machine may need a third run of the short-lived one.
+    await eventually('the second run', () => plugin.runs() >= 2);
     assert.equal((await probe(proxy, server)).code, 200);
   });
 

@@ -18,8 +18,9 @@ export function Sidebar({ index }: { readonly index: ApiIndex }) {
       if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       setOpen(true);
-      // On a narrow screen the box is not there before the next frame.
-      requestAnimationFrame(() => input.current?.focus());
+      input.current?.focus();
+      // On a narrow screen the box is not there before the next frame; elsewhere it takes the next key already.
+      if (document.activeElement !== input.current) requestAnimationFrame(() => input.current?.focus());
     };
     addEventListener('keydown', focus);
     return () => removeEventListener('keydown', focus);

@@ -68,7 +68,7 @@ test('the benchmark measures every program and leaves nothing but its figures', 
     };
     const figures = (program: string) =>
       new Set(result.samples.filter(sample => sample.program === program).map(({ metric }) => metric));
-    const all = metrics.map(({ id }) => id).filter(id => !/^((large-)?list|upgrade)/.test(id));
+    const all = metrics.map(({ id }) => id).filter(id => !/^((large-)?list|http2|audit|upgrade)/.test(id));
     const forStarts = (id: string) => id.startsWith('start');
     const forRequests = (id: string) => id.startsWith('get') || id === 'memory.load';
     assert.deepEqual(
@@ -136,7 +136,7 @@ test('a wrong option is refused by its name', () => {
   assert.throws(() => parseSettings(['--rounds=0']), /--rounds: "0" is not a whole number of at least 1/);
   assert.throws(
     () => parseSettings(['--only=put']),
-    /--only: "put" is none of start, get, list, large-list, upgrade, watch/,
+    /--only: "put" is none of start, get, list, large-list, http2, audit, upgrade, watch/,
   );
   assert.throws(() => parseSettings(['--round=1']), /--round/);
   assert.deepEqual(parseSettings(['--only=watch,get'])?.workloads, ['get', 'watch']);

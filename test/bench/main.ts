@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { projectFile } from '../support/project.js';
 import type { Bench } from './bench.js';
 import { killChildren } from './children.js';
+import { runAuditRound, runHttp2Round } from './listener-load.js';
 import type { Sample } from './metrics.js';
 import { choosePlacement } from './placement.js';
 import { describeMachine, formatTable, summarize } from './report.js';
@@ -89,10 +90,17 @@ async function runRounds(run: Bench) {
   for (let round = 1; round <= run.settings.rounds; round += 1) {
     if (run.settings.workloads.includes('start')) await runStartRound(run, requests, round, findings);
     await runRequestRound(run, requests, round, findings);
+    if (compares(run, 'http2')) await runHttp2Round(run, requests, round, findings);
+    if (compares(run, 'audit')) await runAuditRound(run, requests, round, findings);
     if (run.settings.workloads.includes('upgrade')) await runUpgradeRound(run, upgrades, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
   }
   return { samples, doubts, notes: [...notes] };
+}
+
+/** Whether this program is compared with itself. */
+function compares({ settings }: Bench, workload: 'http2' | 'audit'): boolean {
+  return settings.workloads.includes(workload) && settings.programs.includes('kube-api-proxy');
 }
 
 /** What a reader must know to judge the figures. */

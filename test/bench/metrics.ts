@@ -1,4 +1,4 @@
-import { requestWorkloads, upgradeWorkloads } from './workloads.js';
+import { http2Workloads, requestWorkloads, upgradeWorkloads } from './workloads.js';
 
 /** One figure of the table: what it is, and in which unit its samples are. */
 export interface Metric {
@@ -26,6 +26,12 @@ export const metrics: readonly Metric[] = [
     { id: `${name}.p50`, title: `${title}: p50, ms`, digits: 3 },
     { id: `${name}.p99`, title: `${title}: p99, ms`, digits: 3 },
   ]),
+  ...http2Workloads.map(({ name, title }) => ({
+    id: `http2.${name}`,
+    title: `HTTP/2, ${title}: CPU, times that of HTTP/1.1 with TLS`,
+    digits: 3,
+  })),
+  { id: 'audit.get', title: 'audit log, GET 3.4 KB object: CPU, times that without', digits: 3 },
   ...upgradeWorkloads.map(({ name, title }) => ({
     id: `upgrade.${name}`,
     title: `upgrade, ${title}: CPU, µs/MB`,

@@ -5,8 +5,8 @@ import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames } from './program-names.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: starts, one of the request workloads, or open watches. */
-export type WorkloadName = 'start' | RequestWorkloadName | 'upgrade' | 'watch';
+/** What is measured: starts, one of the request workloads, what HTTP/2 and the audit log cost, upgrades, or open watches. */
+export type WorkloadName = 'start' | RequestWorkloadName | 'http2' | 'audit' | 'upgrade' | 'watch';
 
 /** One run of the benchmark, as the command line asked for it; times are in seconds. */
 export interface Settings {
@@ -44,6 +44,8 @@ export interface Settings {
 const workloadNames: readonly WorkloadName[] = [
   'start',
   ...requestWorkloads.map(({ name }) => name),
+  'http2',
+  'audit',
   'upgrade',
   'watch',
 ];

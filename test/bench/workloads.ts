@@ -33,6 +33,9 @@ export const requestWorkloads: readonly RequestWorkload[] = [
   { name: 'large-list', title: 'GET 2.9 MB list', path: '/api/v1/pods', connections: 4, items: 866 },
 ];
 
+/** Those that are sent over HTTP/2 too. */
+export const http2Workloads = requestWorkloads.filter(({ name }) => name !== 'list');
+
 /** What the watches ask for: from a version on, as clients do, so that they can share. */
 export const watchPath =
   '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersion=1';

@@ -27,7 +27,7 @@ export function hasOwnStreams(): boolean {
 function subprotocols(token: string | undefined): string[] {
   if (token === undefined) return [];
   const bytes = Array.from(new TextEncoder().encode(token), byte => String.fromCharCode(byte)).join('');
-  const encoded = btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  const encoded = btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
   return [`base64url.bearer.authorization.k8s.io.${encoded}`, binary];
 }
 

@@ -24,7 +24,7 @@ const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_4
 
 /** The milliseconds of a duration as kubectl prints it; undefined for any other text. */
 export function durationOf(text: string): number | undefined {
-  if (!/^(?:\d+[smhdy]){1,2}$/.test(text)) return undefined;
-  const parts = [...text.matchAll(/(\d+)([smhdy])/g)];
+  if (!/^(?:\d{1,9}[smhdy]){1,2}$/.test(text)) return undefined;
+  const parts = [...text.matchAll(/(\d{1,9})([smhdy])/g)];
   return parts.reduce((sum, [, amount, unit = 's']) => sum + Number(amount) * (units[unit] ?? 0) * 1000, 0);
 }

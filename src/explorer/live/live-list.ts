@@ -1,10 +1,9 @@
-import { ApiError, messageOf } from '../api/client.js';
-import { follow, type StreamState } from '../api/follow.js';
+import { ApiError } from '../api/client.js';
 import type { ApiObject, WatchEvent } from '../api/objects.js';
 import { ApiRequest, type ListScope } from '../api/requests.js';
 import { hasOwnStreams } from '../api/stream.js';
 import { type Column, keyOf, type Row, readTable, type Table } from '../api/table.js';
-import { Model } from './model.js';
+import { Followed } from './followed.js';
 import type { Source } from './source.js';
 import { watchEvents } from './watch.js';
 
@@ -34,17 +33,13 @@ const mostSingleRows = 24;
  * A list as the server's own table, page by page, and then live. A watch over a WebSocket cannot ask for rows of a table, for browsers let it have no
  * Accept: it says which objects have changed, and their rows are read anew.
  */
-export class LiveList extends Model {
+export class LiveList extends Followed {
   columns: readonly Column[] = [];
   readonly rows = new Map<string, LiveRow>();
   /** Another one after each change of the rows. */
   version = 0;
   /** Undefined once the list is whole. */
   progress: Progress | undefined = { loaded: 0, remaining: 0 };
-  state: StreamState = { kind: 'connecting' };
-  /** Why there is no list; undefined as long as it may still come. */
-  error: string | undefined;
-  readonly #source: Source;
   readonly #scope: ListScope;
   readonly #changed = new Set<string>();
   #resourceVersion = '';
@@ -54,31 +49,21 @@ export class LiveList extends Model {
   #mayGet = true;
 
   constructor(source: Source, scope: ListScope) {
-    super();
-    this.#source = source;
+    super(source);
     this.#scope = scope;
     this.#mayWatch = scope.resource.verbs.includes('watch');
   }
 
-  start(): void {
-    const onState = (state: StreamState) => {
-      this.state = state;
-      this.changed();
-    };
-    follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
-      error => {
-        this.error = messageOf(error);
-        this.progress = undefined;
-        this.changed();
-      },
-    );
+  protected override failed(error: unknown): void {
+    super.failed(error);
+    this.progress = undefined;
   }
 
-  async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
+  protected override async run(signal: AbortSignal, onLive: () => void): Promise<void> {
     if (this.#resourceVersion === '') await this.#load(signal);
     onLive();
     if (!this.#mayWatch) {
-      await this.#source.page.wait(pollInterval, signal);
+      await this.source.page.wait(pollInterval, signal);
       this.#resourceVersion = '';
       return;
     }
@@ -93,7 +78,7 @@ export class LiveList extends Model {
   }
 
   async #load(signal: AbortSignal): Promise<void> {
-    const { client, prefix, index } = this.#source;
+    const { client, prefix, index } = this.source;
     const seen = new Set<string>();
     let token = '';
     let version = '';
@@ -116,7 +101,7 @@ export class LiveList extends Model {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { prefix, index } = this.#source;
+    const { prefix, index } = this.source;
     const form = hasOwnStreams() ? 'table' : 'object';
     const request = ApiRequest.watch(prefix, index, this.#scope, this.#resourceVersion, form);
     const failing = new AbortController();
@@ -128,7 +113,7 @@ export class LiveList extends Model {
       });
     };
     await watchEvents(
-      this.#source,
+      this.source,
       request,
       event => {
         this.#take(event);
@@ -167,10 +152,10 @@ export class LiveList extends Model {
     this.#isRefreshing = true;
     try {
       while (this.#changed.size > 0) {
-        await this.#source.page.wait(gathering, signal);
+        await this.source.page.wait(gathering, signal);
         if (!this.#mayGet || this.#changed.size > mostSingleRows) {
           await this.#load(signal);
-          await this.#source.page.wait(pollInterval / 5, signal);
+          await this.source.page.wait(pollInterval / 5, signal);
           continue;
         }
         const keys = [...this.#changed];
@@ -191,7 +176,7 @@ export class LiveList extends Model {
   }
 
   async #readRows(keys: readonly string[], signal: AbortSignal): Promise<void> {
-    const { client, prefix, index } = this.#source;
+    const { client, prefix, index } = this.source;
     for (const key of keys) {
       const slash = key.indexOf('/');
       const object = { ...this.#scope, namespace: key.slice(0, slash), name: key.slice(slash + 1) };

@@ -1,9 +1,8 @@
-import { ApiError, messageOf } from '../api/client.js';
-import { follow, type StreamState } from '../api/follow.js';
+import { ApiError } from '../api/client.js';
 import type { ApiObject } from '../api/objects.js';
 import { ApiRequest, type ObjectName } from '../api/requests.js';
 import { type Change, changesBetween } from '../text/changes.js';
-import { Model } from './model.js';
+import { Followed } from './followed.js';
 import type { Source } from './source.js';
 import { watchEvents } from './watch.js';
 
@@ -11,42 +10,29 @@ import { watchEvents } from './watch.js';
 const pollInterval = 5_000;
 
 /** One object, live, with what its last change was. */
-export class LiveObject extends Model {
+export class LiveObject extends Followed {
   object: ApiObject | undefined;
   /** What differs from the state before; empty until it changes. */
   changes: readonly Change[] = [];
   changedAt: number | undefined;
   /** Whether it has been deleted. */
   isGone = false;
-  state: StreamState = { kind: 'connecting' };
-  error: string | undefined;
-  readonly #source: Source;
   readonly #name: ObjectName;
   #mayWatch: boolean;
 
   constructor(source: Source, name: ObjectName) {
-    super();
-    this.#source = source;
+    super(source);
     this.#name = name;
     this.#mayWatch = name.resource.verbs.includes('watch');
   }
 
-  start(): void {
-    const onState = (state: StreamState) => {
-      this.state = state;
-      this.changed();
-    };
-    follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
-      error => {
-        if (this.object !== undefined && error instanceof ApiError && error.code === 404) this.isGone = true;
-        else this.error = messageOf(error);
-        this.changed();
-      },
-    );
+  protected override failed(error: unknown): void {
+    if (this.object !== undefined && error instanceof ApiError && error.code === 404) this.isGone = true;
+    else super.failed(error);
   }
 
-  async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
-    const { client, prefix, index, page } = this.#source;
+  protected override async run(signal: AbortSignal, onLive: () => void): Promise<void> {
+    const { client, prefix, index, page } = this.source;
     this.#put(await client.json<ApiObject>(ApiRequest.object(prefix, index, this.#name), signal));
     onLive();
     if (!this.#mayWatch) return page.wait(pollInterval, signal);
@@ -56,7 +42,7 @@ export class LiveObject extends Model {
     const request = ApiRequest.watch(prefix, index, scope, '', 'object');
     try {
       await watchEvents(
-        this.#source,
+        this.source,
         request,
         ({ type, object }) => {
           if (type === 'BOOKMARK') return;

@@ -1,9 +1,7 @@
-import { messageOf } from '../api/client.js';
-import { follow, type StreamState } from '../api/follow.js';
 import { LineReader } from '../api/lines.js';
 import { ApiRequest, type LogQuery, type ObjectName } from '../api/requests.js';
 import { stream } from '../api/stream.js';
-import { Model } from './model.js';
+import { Followed } from './followed.js';
 import type { Source } from './source.js';
 
 /** One line of a log. */
@@ -18,11 +16,8 @@ export interface LogLine {
 const mostLines = 5_000;
 
 /** The log of one container, followed. */
-export class PodLog extends Model {
+export class PodLog extends Followed {
   lines: readonly LogLine[] = [];
-  state: StreamState = { kind: 'connecting' };
-  error: string | undefined;
-  readonly #source: Source;
   readonly #pod: ObjectName;
   readonly #query: LogQuery;
   #count = 0;
@@ -30,28 +25,13 @@ export class PodLog extends Model {
   #drawing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(source: Source, pod: ObjectName, query: LogQuery) {
-    super();
-    this.#source = source;
+    super(source);
     this.#pod = pod;
     this.#query = query;
   }
 
-  start(): void {
-    const onState = (state: StreamState) => {
-      this.state = state;
-      this.changed();
-    };
-    follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
-      error => {
-        if (this.signal.aborted) return;
-        this.error = messageOf(error);
-        this.changed();
-      },
-    );
-  }
-
-  async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
-    const { client, prefix, index } = this.#source;
+  protected override async run(signal: AbortSignal, onLive: () => void): Promise<void> {
+    const { client, prefix, index } = this.source;
     const last = this.lines.at(-1)?.time ?? '';
     // Times are whole seconds in the question: what came in the same second comes again, and is left out.
     const since = last === '' ? { tailLines: 500 } : { sinceTime: `${last.slice(0, 19)}Z` };

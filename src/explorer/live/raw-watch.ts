@@ -1,9 +1,8 @@
-import { ApiError, messageOf } from '../api/client.js';
-import { follow, type StreamState } from '../api/follow.js';
+import { ApiError } from '../api/client.js';
 import type { ApiObject, WatchEvent } from '../api/objects.js';
 import { ApiRequest, type ListScope } from '../api/requests.js';
 import { redact } from '../text/redact.js';
-import { Model } from './model.js';
+import { Followed } from './followed.js';
 import type { Source } from './source.js';
 import { watchEvents } from './watch.js';
 
@@ -20,41 +19,24 @@ export interface RawEvent {
 const mostEvents = 300;
 
 /** The events of a watch, each as the API server sent it. */
-export class RawWatch extends Model {
+export class RawWatch extends Followed {
   /** The newest one first. */
   events: readonly RawEvent[] = [];
-  state: StreamState = { kind: 'connecting' };
-  error: string | undefined;
-  readonly #source: Source;
   readonly #scope: ListScope;
   #version = '';
   #count = 0;
 
   constructor(source: Source, scope: ListScope) {
-    super();
-    this.#source = source;
+    super(source);
     this.#scope = scope;
   }
 
-  start(): void {
-    const onState = (state: StreamState) => {
-      this.state = state;
-      this.changed();
-    };
-    follow((signal, onLive) => this.#run(signal, onLive), onState, this.#source.page, this.signal).catch(
-      error => {
-        this.error = messageOf(error);
-        this.changed();
-      },
-    );
-  }
-
-  async #run(signal: AbortSignal, onLive: () => void): Promise<void> {
-    const { prefix, index } = this.#source;
+  protected override async run(signal: AbortSignal, onLive: () => void): Promise<void> {
+    const { prefix, index } = this.source;
     const request = ApiRequest.watch(prefix, index, this.#scope, this.#version, 'object');
     onLive();
     try {
-      await watchEvents(this.#source, request, event => this.#add(event), signal);
+      await watchEvents(this.source, request, event => this.#add(event), signal);
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 410)) throw error;
       this.#version = '';

@@ -6,7 +6,9 @@ import type { Source } from '../live/source.js';
 import { useLoaded } from '../parts/hooks.js';
 import { Problem } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
-import { ScrollBox } from '../parts/scroll-box.js';
+import { Status } from '../parts/status.js';
+import { Verbs } from '../parts/verbs.js';
+import { WideTable } from '../parts/wide-table.js';
 
 const meanings: Readonly<Record<string, string>> = {
   get: 'read one object by its name',
@@ -70,36 +72,21 @@ export function AccessView({
       {subresources.length > 0 && (
         <>
           <h2>Subresources</h2>
-          <ScrollBox kind="wide-box" label="Subresources">
-            <table class="plain">
-              <thead>
-                <tr>
-                  <th scope="col">Subresource</th>
-                  <th scope="col">Kind</th>
-                  <th scope="col">Verbs</th>
-                </tr>
-              </thead>
-              <tbody>
-                {subresources.map(({ name: subresource, kind, verbs }) => (
-                  <tr key={subresource}>
-                    <td>
-                      <code>
-                        {name}/{subresource}
-                      </code>
-                    </td>
-                    <td>{kind}</td>
-                    <td class="verbs">
-                      {verbs.map(verb => (
-                        <span key={verb} class="verb">
-                          {verb}
-                        </span>
-                      ))}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </ScrollBox>
+          <WideTable label="Subresources" heads={['Subresource', 'Kind', 'Verbs']}>
+            {subresources.map(({ name: subresource, kind, verbs }) => (
+              <tr key={subresource}>
+                <td>
+                  <code>
+                    {name}/{subresource}
+                  </code>
+                </td>
+                <td>{kind}</td>
+                <td class="verbs">
+                  <Verbs verbs={verbs} />
+                </td>
+              </tr>
+            ))}
+          </WideTable>
         </>
       )}
     </>
@@ -108,12 +95,7 @@ export function AccessView({
 
 function Answer({ verdict }: { readonly verdict: Verdict }) {
   if (verdict === undefined) return <span class="muted">unknown</span>;
-  return (
-    <span class={`status ${verdict ? 'good' : 'none'}`}>
-      <span class="dot" aria-hidden="true" />
-      {verdict ? 'yes' : 'no'}
-    </span>
-  );
+  return <Status kind={verdict ? 'good' : 'none'}>{verdict ? 'yes' : 'no'}</Status>;
 }
 
 function canI({ group, name, namespaced }: ApiResource, namespace: string): readonly string[] {

@@ -1,6 +1,6 @@
 import { isRecord } from '../api/objects.js';
 import { useNow } from '../parts/hooks.js';
-import { ScrollBox } from '../parts/scroll-box.js';
+import { WideTable } from '../parts/wide-table.js';
 import { humanDuration } from '../text/age.js';
 
 /** `status.conditions`, as most kinds have them (apimachinery `meta/v1.Condition`). */
@@ -11,36 +11,24 @@ export function Conditions({ conditions }: { readonly conditions: readonly unkno
   return (
     <section>
       <h2>Conditions</h2>
-      <ScrollBox kind="wide-box" label="Conditions">
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">Type</th>
-              <th scope="col">Status</th>
-              <th scope="col">Since</th>
-              <th scope="col">Reason</th>
-            </tr>
-          </thead>
-          <tbody>
-            {known.map(({ type, status, lastTransitionTime, reason, message }) => (
-              <tr key={String(type)}>
-                <td>{String(type)}</td>
-                <td>{String(status)}</td>
-                <td>
-                  {typeof lastTransitionTime === 'string' && (
-                    <time dateTime={lastTransitionTime} title={new Date(lastTransitionTime).toLocaleString()}>
-                      {humanDuration(now - Date.parse(lastTransitionTime))}
-                    </time>
-                  )}
-                </td>
-                <td>
-                  {String(reason ?? '')} <span class="muted">{String(message ?? '')}</span>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </ScrollBox>
+      <WideTable label="Conditions" heads={['Type', 'Status', 'Since', 'Reason']}>
+        {known.map(({ type, status, lastTransitionTime, reason, message }) => (
+          <tr key={String(type)}>
+            <td>{String(type)}</td>
+            <td>{String(status)}</td>
+            <td>
+              {typeof lastTransitionTime === 'string' && (
+                <time dateTime={lastTransitionTime} title={new Date(lastTransitionTime).toLocaleString()}>
+                  {humanDuration(now - Date.parse(lastTransitionTime))}
+                </time>
+              )}
+            </td>
+            <td>
+              {String(reason ?? '')} <span class="muted">{String(message ?? '')}</span>
+            </td>
+          </tr>
+        ))}
+      </WideTable>
     </section>
   );
 }

@@ -3,7 +3,8 @@ import { type ApiGroup, groupVersion } from '../api/discovery.js';
 import { ApiRequest } from '../api/requests.js';
 import { linkTo, linkToList } from '../parts/links.js';
 import { RequestBar } from '../parts/request-bar.js';
-import { ScrollBox } from '../parts/scroll-box.js';
+import { Verbs } from '../parts/verbs.js';
+import { WideTable } from '../parts/wide-table.js';
 
 /** The resources of one version of a group. */
 export function GroupView({
@@ -44,38 +45,21 @@ export function GroupView({
         action={{ kind: 'command', words: ['api-resources', `--api-group=${group.name}`, '-o', 'wide'] }}
       />
       {chosen.isStale && <p class="problem">The API server that serves this version does not answer.</p>}
-      <ScrollBox kind="wide-box" label={`Resources of ${name}`}>
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">Resource</th>
-              <th scope="col">Short names</th>
-              <th scope="col">Kind</th>
-              <th scope="col">Scope</th>
-              <th scope="col">Verbs</th>
-            </tr>
-          </thead>
-          <tbody>
-            {chosen.resources.map(resource => (
-              <tr key={resource.name}>
-                <td>
-                  <a href={linkToList(resource)}>{resource.name}</a>
-                </td>
-                <td class="muted">{resource.shortNames.join(', ')}</td>
-                <td>{resource.kind}</td>
-                <td>{resource.namespaced ? 'namespace' : 'cluster'}</td>
-                <td class="verbs">
-                  {orderedVerbs(resource).map(verb => (
-                    <span key={verb} class="verb">
-                      {verb}
-                    </span>
-                  ))}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </ScrollBox>
+      <WideTable label={`Resources of ${name}`} heads={['Resource', 'Short names', 'Kind', 'Scope', 'Verbs']}>
+        {chosen.resources.map(resource => (
+          <tr key={resource.name}>
+            <td>
+              <a href={linkToList(resource)}>{resource.name}</a>
+            </td>
+            <td class="muted">{resource.shortNames.join(', ')}</td>
+            <td>{resource.kind}</td>
+            <td>{resource.namespaced ? 'namespace' : 'cluster'}</td>
+            <td class="verbs">
+              <Verbs verbs={orderedVerbs(resource)} />
+            </td>
+          </tr>
+        ))}
+      </WideTable>
     </section>
   );
 }

@@ -4,6 +4,7 @@ import { ApiRequest, isSegmentName, type ListScope } from '../api/requests.js';
 import type { Source } from '../live/source.js';
 import { useLoaded } from '../parts/hooks.js';
 import { linkToList } from '../parts/links.js';
+import { TextField } from '../parts/text-field.js';
 
 /** Narrows a list: its namespace and selectors, which go into the address. */
 export function ListToolbar({
@@ -37,26 +38,8 @@ export function ListToolbar({
       {resource.namespaced && (
         <NamespacePicker source={source} namespace={within} onType={setWithin} onChoose={go} />
       )}
-      <label>
-        <span>Label selector</span>
-        <input
-          type="text"
-          placeholder="app=web,tier!=cache"
-          spellcheck={false}
-          value={labels}
-          onInput={({ currentTarget }) => setLabels(currentTarget.value)}
-        />
-      </label>
-      <label>
-        <span>Field selector</span>
-        <input
-          type="text"
-          placeholder="metadata.name=web-0"
-          spellcheck={false}
-          value={fields}
-          onInput={({ currentTarget }) => setFields(currentTarget.value)}
-        />
-      </label>
+      <TextField label="Label selector" placeholder="app=web,tier!=cache" value={labels} onType={setLabels} />
+      <TextField label="Field selector" placeholder="metadata.name=web-0" value={fields} onType={setFields} />
       <button type="submit">Apply</button>
     </form>
   );
@@ -76,18 +59,7 @@ function NamespacePicker({
   const names = useLoaded(signal => readNamespaces(source, signal), [source]);
   if (names.kind === 'failed') {
     // Who may not list namespaces may still know one.
-    return (
-      <label>
-        <span>Namespace</span>
-        <input
-          type="text"
-          value={namespace}
-          placeholder="all"
-          spellcheck={false}
-          onInput={({ currentTarget }) => onType(currentTarget.value)}
-        />
-      </label>
-    );
+    return <TextField label="Namespace" placeholder="all" value={namespace} onType={onType} />;
   }
   const known = names.kind === 'ready' ? names.value : [];
   const all = namespace === '' || known.includes(namespace) ? known : [namespace, ...known];

@@ -2,7 +2,7 @@ import type { ApiObject } from '../api/objects.js';
 import { LiveList, type LiveRow } from '../live/live-list.js';
 import type { Source } from '../live/source.js';
 import { useModel, useNow } from '../parts/hooks.js';
-import { ScrollBox } from '../parts/scroll-box.js';
+import { WideTable } from '../parts/wide-table.js';
 import { Cell } from './cell.js';
 
 /** What happened to an object, live: events of the core group that are about it. */
@@ -42,35 +42,22 @@ function Events({
       {error !== undefined && <p class="muted">They cannot be read: {error}</p>}
       {error === undefined && rows.size === 0 && <p class="muted">No events in the last hour or so.</p>}
       {rows.size > 0 && (
-        <ScrollBox kind="wide-box" label="Events">
-          <table class="plain">
-            <thead>
-              <tr>
-                {shown.map(({ column: { name } }) => (
-                  <th key={name} scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {[...rows.values()].sort(laterFirst).map(({ name, cells, changes, readAt }) => (
-                <tr key={name} class={changes === 0 ? undefined : `changed-${changes % 2}`}>
-                  {shown.map(({ column, index }) => (
-                    <td key={column.name}>
-                      <Cell
-                        {...{ column, now, readAt }}
-                        value={cells[index]}
-                        created={undefined}
-                        href={undefined}
-                      />
-                    </td>
-                  ))}
-                </tr>
+        <WideTable label="Events" heads={shown.map(({ column: { name } }) => name)}>
+          {[...rows.values()].sort(laterFirst).map(({ name, cells, changes, readAt }) => (
+            <tr key={name} class={changes === 0 ? undefined : `changed-${changes % 2}`}>
+              {shown.map(({ column, index }) => (
+                <td key={column.name}>
+                  <Cell
+                    {...{ column, now, readAt }}
+                    value={cells[index]}
+                    created={undefined}
+                    href={undefined}
+                  />
+                </td>
               ))}
-            </tbody>
-          </table>
-        </ScrollBox>
+            </tr>
+          ))}
+        </WideTable>
       )}
     </section>
   );

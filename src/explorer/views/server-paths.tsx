@@ -3,7 +3,8 @@ import { ApiError } from '../api/client.js';
 import { ApiRequest, nonResourcePaths } from '../api/requests.js';
 import type { Source } from '../live/source.js';
 import { linkTo } from '../parts/links.js';
-import { ScrollBox } from '../parts/scroll-box.js';
+import { Status } from '../parts/status.js';
+import { WideTable } from '../parts/wide-table.js';
 
 const meanings: Readonly<Record<string, string>> = {
   '/version': 'the Kubernetes version',
@@ -28,45 +29,29 @@ export function ServerPaths({ source }: { readonly source: Source }) {
   return (
     <section>
       <h2>Paths that are not resources</h2>
-      <ScrollBox kind="wide-box" label="Beside the resources">
-        <table class="plain paths">
-          <thead>
-            <tr>
-              <th scope="col">Path</th>
-              <th scope="col">Status</th>
-              <th scope="col">Contents</th>
-            </tr>
-          </thead>
-          <tbody>
-            {nonResourcePaths.map(path => (
-              <tr key={path}>
-                <td>
-                  <a href={linkTo(path)}>
-                    <code>{path}</code>
-                  </a>
-                </td>
-                <td>
-                  <Status code={statuses.get(path)} />
-                </td>
-                <td class="muted">{meanings[path]}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </ScrollBox>
+      <WideTable label="Beside the resources" kind="plain paths" heads={['Path', 'Status', 'Contents']}>
+        {nonResourcePaths.map(path => (
+          <tr key={path}>
+            <td>
+              <a href={linkTo(path)}>
+                <code>{path}</code>
+              </a>
+            </td>
+            <td>
+              <PathStatus code={statuses.get(path)} />
+            </td>
+            <td class="muted">{meanings[path]}</td>
+          </tr>
+        ))}
+      </WideTable>
     </section>
   );
 }
 
-function Status({ code }: { readonly code: number | undefined }) {
+function PathStatus({ code }: { readonly code: number | undefined }) {
   if (code === undefined) return <span class="muted">…</span>;
   const kind = code === 0 || code >= 500 ? 'bad' : code >= 400 ? 'none' : 'good';
-  return (
-    <span class={`status ${kind}`}>
-      <span class="dot" aria-hidden="true" />
-      {code === 0 ? 'no answer' : code}
-    </span>
-  );
+  return <Status kind={kind}>{code === 0 ? 'no answer' : code}</Status>;
 }
 
 /** The status of each path; 0 is no answer. */

@@ -4,7 +4,7 @@ import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { get } from '../clusters/own-request.js';
 import { ClusterRegistry } from '../clusters/registry.js';
 import { validRegexpList } from '../guard/regexp-list.js';
-import { hostOf } from '../kubeconfig/server-address.js';
+import { urlOf } from '../kubeconfig/server-address.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
 import { createKnownResources, type KnownResources } from '../kubernetes/known-resources.js';
 import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
@@ -96,7 +96,7 @@ export class Clusters implements Component {
     return {
       context: name || undefined,
       cluster: cluster || context?.cluster || undefined,
-      server: server && `${server.protocol}//${hostOf(server)}${server.path}`,
+      server: server && urlOf(server),
       user: user || context?.user || undefined,
     };
   }

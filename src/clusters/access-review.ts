@@ -1,17 +1,11 @@
 import type { Cluster } from './cluster.js';
-import type { Session } from './endpoint.js';
-import { postReview } from './own-request.js';
+import { type OwnRequest, postReview } from './own-request.js';
 
 const timeout = 5_000;
 const authorization = 'authorization.k8s.io/v1';
 
-/** The user that a review is about. */
-interface Subject {
-  /** Impersonate-* fields of the user; by default the review is about the proxy's own identity. */
-  readonly as?: readonly string[] | undefined;
-  /** Whether this session leads to the intended API server and identity; by default every session does. */
-  readonly isFor?: (session: Session) => boolean;
-}
+/** The user that a review is about. By default it is the proxy's own identity. */
+type Subject = Pick<OwnRequest, 'as' | 'isFor'>;
 
 /**
  * Asks the API server what a user may do. Every authenticated user may ask for such a review (`system:basic-user`). Resolves to the status
@@ -21,12 +15,11 @@ export async function reviewAccess(
   cluster: Cluster,
   kind: 'SelfSubjectAccessReview' | 'SelfSubjectRulesReview',
   spec: object,
-  { as, isFor }: Subject = {},
+  subject: Subject = {},
 ): Promise<Record<string, unknown>> {
   const path = `/apis/${authorization}/${kind.toLowerCase()}s`;
   const review = { apiVersion: authorization, kind, spec, timeout };
-  const asked = { ...(as !== undefined && { as }), ...(isFor !== undefined && { isFor }) };
-  const answer = await postReview(cluster, path, { ...review, ...asked });
+  const answer = await postReview(cluster, path, { ...review, ...subject });
   if (answer.status !== 201 && answer.status !== 200) {
     throw new Error(`the API server at ${cluster.host} answers ${answer.status} to a ${kind}`);
   }

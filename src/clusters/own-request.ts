@@ -1,3 +1,5 @@
+import { codedError } from '../lib/coded-error.js';
+import { Deferred } from '../lib/deferred.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink, OutgoingBody, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { toUpstreamError } from '../transport/upstream-error.js';
@@ -13,15 +15,15 @@ export interface OwnAnswer {
 
 /** Maximum bytes of an answer. The discovery document of a cluster with hundreds of custom resources has a few MB. */
 const maxBytes = 32 * 1024 * 1024;
-const tooLate = Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
+const tooLate = codedError('ETIMEDOUT', 'no answer in time');
 
 /** The options of a request: the format of the answer, the time limit, and the user. */
-interface OwnRequest {
+export interface OwnRequest {
   readonly accept?: string;
   /** Impersonate-* fields of the user who asks: name, value, …; by default those of the session. */
-  readonly as?: readonly string[];
+  readonly as?: readonly string[] | undefined;
   /** Whether the request may be sent with this session; by default any session may be used. If not, the request fails. */
-  readonly isFor?: (session: Session) => boolean;
+  readonly isFor?: ((session: Session) => boolean) | undefined;
   /** Milliseconds for the credential, and again from the first byte sent to the last byte received. */
   readonly timeout: number;
 }
@@ -51,8 +53,7 @@ export function postReview(
     ...review
   }: OwnRequest & { readonly apiVersion: string; readonly kind: string; readonly spec: object },
 ): Promise<OwnAnswer> {
-  const asked = { ...(as !== undefined && { as }), ...(isFor !== undefined && { isFor }) };
-  return askAs(cluster, { path, timeout, ...asked, body: JSON.stringify(review) });
+  return askAs(cluster, { path, timeout, as, isFor, body: JSON.stringify(review) });
 }
 
 async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {
@@ -105,18 +106,13 @@ function textBody(text: string): OutgoingBody {
 
 /** Collects a complete answer in memory. */
 class AnswerInMemory implements ResponseSink, BodySink {
-  readonly whole: Promise<OwnAnswer>;
+  readonly #whole = new Deferred<OwnAnswer>();
   readonly #chunks: Buffer[] = [];
   #length = 0;
   #status = 0;
-  #resolve: (answer: OwnAnswer) => void = () => {};
-  #reject: (error: Error) => void = () => {};
 
-  constructor() {
-    this.whole = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  get whole(): Promise<OwnAnswer> {
+    return this.#whole.promise;
   }
 
   head(statusCode: number): BodySink {
@@ -133,10 +129,10 @@ class AnswerInMemory implements ResponseSink, BodySink {
   idle(): void {}
 
   end(): void {
-    this.#resolve({ status: this.#status, text: Buffer.concat(this.#chunks).toString('utf8') });
+    this.#whole.resolve({ status: this.#status, text: Buffer.concat(this.#chunks).toString('utf8') });
   }
 
   error(error: Error): void {
-    this.#reject(error);
+    this.#whole.reject(error);
   }
 }

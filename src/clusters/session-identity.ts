@@ -1,6 +1,7 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { Credential } from '../credentials/credential.js';
 import { readClaims } from '../kubeconfig/id-token.js';
+import { digest } from '../lib/digest.js';
 import { type Session, serverKey } from './endpoint.js';
 
 const identities = new WeakMap<Session, string>();
@@ -46,8 +47,4 @@ function lastingClaims(claims: Readonly<Record<string, unknown>>): object {
   const own = lasting['kubernetes.io'];
   const isObject = typeof own === 'object' && own !== null;
   return isObject ? { ...lasting, 'kubernetes.io': { ...own, warnafter: undefined } } : lasting;
-}
-
-function digest(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('base64');
 }

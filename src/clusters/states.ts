@@ -1,3 +1,4 @@
+import { urlOf } from '../kubeconfig/server-address.js';
 import type { Cluster } from './cluster.js';
 import { createImpersonationCheck, type ImpersonationTarget } from './impersonation-access.js';
 import { Reachability } from './reachability.js';
@@ -73,7 +74,13 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
       const { default: root } = registry;
       const all = registry.names.has(root.name)
         ? served
-        : [{ name: root.name, server: serverOf(root) }, ...served];
+        : [
+            {
+              name: root.name,
+              server: root.endpoint === undefined ? '' : urlOf(root.endpoint.config.server),
+            },
+            ...served,
+          ];
       return Promise.all(
         all.map(async ({ name, server }) => {
           const cluster = used.get(name);
@@ -83,12 +90,6 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
       );
     },
   };
-}
-
-/** URL of the API server, without credentials; empty if it is not known yet. */
-function serverOf({ host, endpoint }: Cluster): string {
-  const server = endpoint?.config.server;
-  return server === undefined ? '' : `${server.protocol}//${host}${server.path}`;
 }
 
 async function failureWithin(milliseconds: number, check: () => Promise<void>): Promise<string | undefined> {

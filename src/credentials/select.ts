@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
-import { hostOf } from '../kubeconfig/server-address.js';
+import { urlOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
+import { digest } from '../lib/digest.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { readWhole } from '../lib/read-file.js';
 import { isBearerToken } from './bearer-token.js';
@@ -91,7 +91,7 @@ async function loadSource(
 function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | undefined): ExecCluster {
   const { server, tlsServerName, insecureSkipTlsVerify, proxyUrl, disableCompression = false } = config;
   return {
-    server: `${server.protocol}//${hostOf(server)}${server.path}`,
+    server: urlOf(server),
     insecureSkipTlsVerify,
     disableCompression,
     config: config.execClusterConfig,
@@ -109,7 +109,7 @@ function keepUnchanged(
   ingredients: object,
   create: () => CredentialSource,
 ): CredentialSource {
-  const key = createHash('sha256').update(JSON.stringify(ingredients)).digest('base64');
+  const key = digest(ingredients);
   if (before !== undefined && madeFrom.get(before) === key) return before;
   const source = create();
   madeFrom.set(source, key);

@@ -36,6 +36,11 @@ export function parseServerAddress(
   };
 }
 
+/** The URL of this server, without a trailing slash. */
+export function urlOf(server: ServerAddress): string {
+  return `${server.protocol}//${hostOf(server)}${server.path}`;
+}
+
 /** The Host header for this server: without the scheme's default port, and with brackets around an IPv6 address. */
 export function hostOf({ protocol, hostname, port }: ServerAddress): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname;

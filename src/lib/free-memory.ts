@@ -1,14 +1,12 @@
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 
 /** Node 22 and later have this method. */
 interface Transferable {
   transfer?(newLength: number): unknown;
 }
 
-// A closed channel. A buffer that is sent to it is detached from its sender, and freed.
-const { port1: nowhere, port2 } = new MessageChannel();
-port2.close();
-nowhere.unref();
+/** A closed channel: a buffer that is sent to it is detached from its sender, and freed. It is made when it is first needed. */
+let nowhere: MessagePort | undefined;
 
 /**
  * Frees the memory of bytes that are no longer needed, at once. The buffer has length 0 afterwards. A part of a larger buffer is left
@@ -19,6 +17,16 @@ nowhere.unref();
 export function freeMemory({ buffer, byteLength }: Buffer): void {
   if (byteLength === 0 || byteLength !== buffer.byteLength || !(buffer instanceof ArrayBuffer)) return;
   const transferable = buffer as ArrayBuffer & Transferable;
-  if (transferable.transfer === undefined) nowhere.postMessage(undefined, [buffer]);
-  else transferable.transfer(0);
+  if (transferable.transfer !== undefined) transferable.transfer(0);
+  else {
+    nowhere ??= createClosedPort();
+    nowhere.postMessage(undefined, [buffer]);
+  }
+}
+
+function createClosedPort(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  port1.unref();
+  return port1;
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codedError } from './coded-error.js';
 
 /** Milliseconds that the system may take to return the content of a file. */
 const answerTimeout = 10_000;
@@ -102,5 +103,5 @@ async function readSome(handle: FileHandle): Promise<Buffer | undefined> {
 }
 
 function withCode(code: string): Error {
-  return Object.assign(new Error(code), { code });
+  return codedError(code, code);
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { fieldValue } from '../http/header-fields.js';
+import { codedError } from '../lib/coded-error.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { OutgoingBody } from '../transport/round-trip.js';
 
@@ -75,9 +76,7 @@ export class RequestBody implements OutgoingBody {
   };
 
   #onStall = (): void => {
-    this.#socket?.destroy(
-      Object.assign(new Error('the API server does not read the request'), { code: 'ETIMEDOUT' }),
-    );
+    this.#socket?.destroy(codedError('ETIMEDOUT', 'the API server does not read the request'));
   };
 
   #onEnd = (): void => {

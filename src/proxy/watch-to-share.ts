@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { isAllowed } from '../clusters/access-review.js';
 import type { Session } from '../clusters/endpoint.js';
 import { replacedServer } from '../clusters/replaced-server.js';
@@ -6,6 +5,7 @@ import { identityOf } from '../clusters/session-identity.js';
 import { withoutField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { queryValue } from '../kubernetes/query.js';
+import { digest } from '../lib/digest.js';
 import type { RequestContext } from '../request/context.js';
 import type { OutgoingRequest } from '../transport/round-trip.js';
 import { sharableWatch } from '../transport/shared-watches/sharable-watch.js';
@@ -64,11 +64,6 @@ export function watchToShare(
     },
     isAllowed: () => isAllowed(cluster, attributes, { as: impersonation, isFor: isSame }),
   };
-}
-
-/** A key of fixed length, even if the query is long, because keys are remembered for some time. */
-function digest(parts: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { codedError } from '../lib/coded-error.js';
 
 /**
  * Whether a connection that has just ended was reset. libuv reports a reset right after bytes as a normal end (`uv__stream_io`: POLLHUP
@@ -11,5 +12,5 @@ export function wasReset(socket: Socket): boolean {
 
 /** The error for a response whose connection ended before it was complete. */
 export function brokenOff(): Error {
-  return Object.assign(new Error('closed before the answer was complete'), { code: 'ECONNRESET' });
+  return codedError('ECONNRESET', 'closed before the answer was complete');
 }

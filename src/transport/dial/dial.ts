@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { ServerAddress } from '../../kubeconfig/types.js';
+import { codedError } from '../../lib/coded-error.js';
 import { UpstreamError } from '../upstream-error.js';
 import { loadSocks } from './proxy-socks.js';
 import { openTunnel } from './proxy-tunnel.js';
@@ -158,9 +159,7 @@ function createStartTls(options: DialOptions): StartTls {
 function checkIdentity(name: string, certificate: tls.PeerCertificate): Error | undefined {
   if (!net.isIPv6(name)) return tls.checkServerIdentity(name, certificate);
   if (new X509Certificate(certificate.raw).checkIP(name) !== undefined) return undefined;
-  return Object.assign(new Error(`the certificate is not for ${name}`), {
-    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
-  });
+  return codedError('ERR_TLS_CERT_ALTNAME_INVALID', `the certificate is not for ${name}`);
 }
 
 /** Calls back once. Before that it removes its own listeners and the socket's timeout. */
@@ -184,6 +183,6 @@ function settle(
   const onReady = () => done(null);
   const onTimeout = () =>
     done(new UpstreamError(504, 'timeout', 'the API server does not accept the connection in time'));
-  const onClose = () => done(Object.assign(new Error('closed while connecting'), { code: 'ECONNRESET' }));
+  const onClose = () => done(codedError('ECONNRESET', 'closed while connecting'));
   socket.once(ready, onReady).once('error', done).once('timeout', onTimeout).once('close', onClose);
 }

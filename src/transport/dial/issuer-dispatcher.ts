@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls';
 import { Agent } from 'undici';
 import { CredentialError } from '../../credentials/credential-source.js';
 import type { CreateIssuerDispatcher } from '../../credentials/oidc-request.js';
+import { codedError } from '../../lib/coded-error.js';
 import { UpstreamError } from '../upstream-error.js';
 import { createDial } from './dial.js';
 import { selectProxy } from './proxy-selection.js';
@@ -53,5 +54,5 @@ export function createIssuerDispatcher(
 function ofIssuer(error: Error): Error {
   if (!(error instanceof UpstreamError)) return error;
   if (error.reason === 'proxy') return new CredentialError(error.message);
-  return Object.assign(new Error('no connection'), { code: 'ETIMEDOUT' });
+  return codedError('ETIMEDOUT', 'no connection');
 }

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
+import { codedError } from '../../lib/coded-error.js';
 import { negotiateConnect } from './proxy-connect.js';
 import { proxyUnusable } from './proxy-error.js';
 import type { Target } from './proxy-negotiation.js';
@@ -50,7 +51,7 @@ export function openTunnel(
       callback(error, null);
     }
   };
-  const fail = (code: string, message: string) => done(proxyUnusable(proxy, coded(code, message)));
+  const fail = (code: string, message: string) => done(proxyUnusable(proxy, codedError(code, message)));
   const onReady = () => negotiate(socket, proxy, server, done);
   const onError = (error: Error) => done(proxyUnusable(proxy, error));
   const onClose = () => fail('ECONNRESET', 'closed while connecting');
@@ -69,13 +70,13 @@ export function openTunnel(
         return;
       }
       abandon();
-      process.nextTick(callback, coded('ECONNRESET', 'the connection was given up while connecting'), null);
+      process.nextTick(
+        callback,
+        codedError('ECONNRESET', 'the connection was given up while connecting'),
+        null,
+      );
     },
   };
-}
-
-function coded(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
 }
 
 function connectPlain({ hostname, port }: ProxyConfig): net.Socket {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { codedError } from '../../lib/coded-error.js';
 import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
 import type { Lease } from '../lease.js';
@@ -142,7 +143,7 @@ export class Http1Connection implements Lease, ResponseEvents {
   #onSocketError = (error: Error): void => this.#fail(error);
 
   #onSocketClose = (): void => {
-    this.#fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
+    this.#fail(codedError('ECONNRESET', 'closed'));
   };
 
   #fail(error: Error): void {
@@ -182,7 +183,7 @@ export class Http1Connection implements Lease, ResponseEvents {
     this.#body = undefined;
     this.#dialled?.destroy();
     this.#socket?.destroy();
-    sink?.error(Object.assign(new Error('the proxy ended the connection'), { code: 'ECONNRESET' }));
+    sink?.error(codedError('ECONNRESET', 'the proxy ended the connection'));
   }
 }
 

@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { codedError } from '../../lib/coded-error.js';
+import { Deferred } from '../../lib/deferred.js';
 import { LentBytes } from '../borrowed-bytes.js';
 import type { Dial } from '../dial/dial.js';
+import { brokenOff } from '../reset.js';
 import type { BodySink, OutgoingRequest } from '../round-trip.js';
 import {
   errorCode,
@@ -13,7 +16,7 @@ import {
   rstStreamFrame,
   windowUpdateFrame,
 } from './frames.js';
-import { connectionWindow, greeting, settingsAck } from './greeting.js';
+import { connectionWindow, greeting, type Negotiated, settingsAck } from './greeting.js';
 import type { HeaderFields } from './header-block.js';
 import { Heartbeat } from './heartbeat.js';
 import { encodeHeaders } from './hpack.js';
@@ -32,9 +35,6 @@ const mostResets = 200;
 /** The most bytes of answers (to PING and SETTINGS) that may wait for an API server that does not read them. */
 const maxUnread = 1 << 20;
 
-/** The protocol that the TLS handshake (ALPN) chose for a connection. */
-export type Negotiated = 'h2' | 'http/1.1';
-
 /**
  * One HTTP/2 connection to the API server (RFC 9113), for long-running requests without a body. Over HTTP/1.1 each of them costs a TLS
  * connection, and each event costs a read.
@@ -45,8 +45,6 @@ export type Negotiated = 'h2' | 'http/1.1';
  * a response for complete if a RST_STREAM without an error cuts it short.
  */
 export class Http2Connection implements InboundEvents, StreamOwner {
-  /** Rejects with the error of dialling. If it resolves to `http/1.1`, the connection has ended or takes no streams. */
-  readonly negotiated: Promise<Negotiated>;
   readonly #onEnd: (connection: Http2Connection) => void;
   readonly #streams = new StreamTable();
   readonly #inbound = new Inbound(this);
@@ -54,9 +52,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   readonly #lent = new LentBytes(() => this.#buffer.keep());
   readonly #heartbeat = new Heartbeat();
   readonly #dialled: { destroy(): void };
-  #settle:
-    | { readonly resolve: (how: Negotiated) => void; readonly reject: (error: Error) => void }
-    | undefined;
+  readonly #negotiation = new Deferred<Negotiated>();
   #socket: Socket | undefined;
   #isReady = false;
   #isEnded = false;
@@ -69,9 +65,6 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   constructor(dial: Dial, onEnd: (connection: Http2Connection) => void) {
     this.#onEnd = onEnd;
-    this.negotiated = new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-    });
     this.negotiated.catch(() => {});
     this.#dialled = dial(
       (error, socket) => {
@@ -80,6 +73,11 @@ export class Http2Connection implements InboundEvents, StreamOwner {
       },
       { buffer: this.#buffer.next, callback: this.#onRead },
     );
+  }
+
+  /** Rejects with the error of dialling. If it resolves to `http/1.1`, the connection has ended or takes no streams. */
+  get negotiated(): Promise<Negotiated> {
+    return this.#negotiation.promise;
   }
 
   /** Whether the API server's SETTINGS have come. */
@@ -130,9 +128,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   /** Sends the request of a stream. Only the stream calls it. */
   start(stream: Http2Stream, request: OutgoingRequest): void {
     if (this.#isEnded || this.#isRefused) {
-      const gone = Object.assign(new Error('the connection ended before the request'), {
-        code: 'ECONNRESET',
-      });
+      const gone = codedError('ECONNRESET', 'the connection ended before the request');
       queueMicrotask(() => stream.fail(gone, { isUnseen: true }));
       return;
     }
@@ -179,19 +175,14 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   /** Ends the connection and all its streams now. */
   destroy(): void {
-    this.#fail(
-      Object.assign(new Error('the proxy ended the connection'), { code: 'ECONNRESET' }),
-      errorCode.noError,
-    );
+    this.#fail(codedError('ECONNRESET', 'the proxy ended the connection'), errorCode.noError);
   }
 
   /** Checks whether the API server still answers. The pool calls it every 5 s. */
   check(): void {
     const due = this.#heartbeat.check();
     if (due === 'ping') this.#socket?.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)));
-    else if (due === 'end') {
-      this.#fail(Object.assign(new Error('no answer to a PING'), { code: 'ETIMEDOUT' }), errorCode.noError);
-    }
+    else if (due === 'end') this.#fail(codedError('ETIMEDOUT', 'no answer to a PING'), errorCode.noError);
   }
 
   #open(socket: Socket): void {
@@ -200,7 +191,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     socket.on('end', this.#onSocketClose).on('close', this.#onSocketClose);
     if ((socket as TLSSocket).alpnProtocol === 'h2') socket.write(greeting);
     else {
-      this.#settle?.resolve('http/1.1');
+      this.#negotiation.resolve('http/1.1');
       this.destroy();
     }
   }
@@ -208,7 +199,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #onSocketError = (error: Error): void => this.#fail(error);
 
   #onSocketClose = (): void => {
-    this.#fail(Object.assign(new Error('closed before the answer was complete'), { code: 'ECONNRESET' }));
+    this.#fail(brokenOff());
   };
 
   #onRead = (length: number, buffer: Uint8Array): boolean => {
@@ -267,7 +258,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#answer(settingsAck);
     if (this.#isReady) return;
     this.#isReady = true;
-    this.#settle?.resolve(takesNone ? 'http/1.1' : 'h2');
+    this.#negotiation.resolve(takesNone ? 'http/1.1' : 'h2');
   }
 
   onPing(payload: Buffer): void {
@@ -290,9 +281,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   /** The API server will not answer streams with a higher id than `last`. Their requests may be sent again elsewhere. */
   onGoaway(last: number): void {
     this.#isRefused = true;
-    const error = Object.assign(new Error('the API server accepts no more requests on this connection'), {
-      code: 'ECONNRESET',
-    });
+    const error = codedError('ECONNRESET', 'the API server accepts no more requests on this connection');
     for (const stream of this.#streams.behind(last)) stream.fail(error, { isUnseen: true });
     this.#endIfLeft();
   }
@@ -300,7 +289,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #fail(error: Error, wireCode?: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#settle?.reject(error);
+    this.#negotiation.reject(error);
     if (wireCode !== undefined && this.#isReady) this.#socket?.write(goawayFrame(wireCode));
     this.#socket?.destroy();
     this.#dialled.destroy();

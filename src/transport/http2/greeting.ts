@@ -9,6 +9,9 @@ import {
 } from './frames.js';
 import { streamWindow } from './stream.js';
 
+/** The protocol that the TLS handshake (ALPN) chose for a connection. */
+export type Negotiated = 'h2' | 'http/1.1';
+
 /**
  * The connection's receive window in bytes, for all streams together. The proxy reads these bytes at once, even if the client of a stream
  * is slow.

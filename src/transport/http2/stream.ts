@@ -1,3 +1,4 @@
+import { codedError } from '../../lib/coded-error.js';
 import type { Lease } from '../lease.js';
 import type { BodySink, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { errorCode } from './frames.js';
@@ -120,12 +121,9 @@ export class Http2Stream implements Lease {
 
   /** The API server has reset the stream. */
   onReset(code: number): void {
-    this.fail(
-      Object.assign(new Error(`the API server reset the stream (code ${code})`), { code: 'ECONNRESET' }),
-      {
-        isUnseen: code === errorCode.refusedStream,
-      },
-    );
+    this.fail(codedError('ECONNRESET', `the API server reset the stream (code ${code})`), {
+      isUnseen: code === errorCode.refusedStream,
+    });
   }
 
   /** The response will not be complete. `isUnseen` means that the API server has certainly not processed the request. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
+import { Deferred } from '../../lib/deferred.js';
 import type { BorrowedBytes } from '../borrowed-bytes.js';
 import { LaggingError } from '../lagging-error.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../round-trip.js';
@@ -61,7 +62,7 @@ export class Watcher implements RoundTrip, Turn {
   /** Undefined once the response has begun, because a watch to share is large. */
   #client: ClientWatch | undefined;
   #cancelEnd: () => void = () => {};
-  #waiting: { resolve(): void; reject(error: Error): void } | undefined;
+  #waiting: Deferred | undefined;
 
   /** Enters the watch. The client waits there until `begin`. */
   constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
@@ -79,10 +80,10 @@ export class Watcher implements RoundTrip, Turn {
    * shared, or with the error of the watch.
    */
   opened(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.hear();
-    });
+    const waiting = new Deferred();
+    this.#waiting = waiting;
+    if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.hear();
+    return waiting.promise;
   }
 
   /** The watch has been opened, or is over. A client that has left stops waiting, so that nothing keeps it in memory. */

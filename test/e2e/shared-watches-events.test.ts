@@ -271,6 +271,18 @@ describe('bookmarks', { concurrency: true }, () => {
   });
 });
 
+/** Answers the watches of a namespace with a head alone; what follows is up to the test. */
+function holdWatches(namespace: WatchedNamespace): { open: readonly ServerResponse[]; remove: () => void } {
+  const open: ServerResponse[] = [];
+  const remove = server.intercept((request, response) => {
+    if (request.url?.startsWith(namespace.path) !== true) return false;
+    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+    open.push(response);
+    return true;
+  });
+  return { open, remove };
+}
+
 describe('timeoutSeconds', { concurrency: true }, () => {
   test('is each client’s own: it ends properly, and the others continue', async () => {
     const namespace = new WatchedNamespace(stack);
@@ -317,13 +329,7 @@ describe('an ERROR event', { concurrency: true }, () => {
   for (const code of [410, 504, 500]) {
     test(`of the API server (${code}) comes to everyone and ends them`, async () => {
       const namespace = new WatchedNamespace(stack);
-      const open: ServerResponse[] = [];
-      const remove = server.intercept((request, response) => {
-        if (request.url?.startsWith(namespace.path) !== true) return false;
-        response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
-        open.push(response);
-        return true;
-      });
+      const { open, remove } = holdWatches(namespace);
       const from = server.version;
       const watches = await namespace.watchMany(3, { from });
       watches.push(await namespace.watch({ from, query: '&allowWatchBookmarks=true' }));
@@ -377,13 +383,7 @@ test('versions are numbers of any length', async () => {
   ];
   const event = (version: string) =>
     `{"type":"MODIFIED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","resourceVersion":"${version}"}}}\n`;
-  const open: ServerResponse[] = [];
-  const remove = server.intercept((request, response) => {
-    if (request.url?.startsWith(namespace.path) !== true) return false;
-    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
-    open.push(response);
-    return true;
-  });
+  const { open, remove } = holdWatches(namespace);
   const first = await namespace.watch({ from: 8 });
   for (const version of versions) open[0]?.write(event(version));
   await first.until(versions.length);

@@ -2,70 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
-import { SharedWatches } from '../../../src/transport/shared-watches/share-watches.js';
 import { Turns } from '../../../src/transport/shared-watches/turns.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import {
-  bookmarkLine,
-  eventLine,
-  type FakeSession,
-  session,
-  WatchedServer,
-} from '../../support/watched-server.js';
-import { type Asked, WatchingClient } from '../../support/watching-client.js';
+import { Sharing, turn } from '../../support/sharing.js';
+import { bookmarkLine, eventLine } from '../../support/watched-server.js';
+import type { WatchingClient } from '../../support/watching-client.js';
 
-const turn = () => new Promise(setImmediate);
 const lines = (...versions: number[]) => versions.map(version => eventLine(version)).join('');
 
-/** Shared watches, with an API server and a clock that the test moves. */
-function create({ buffer = 1_000_000, turns = new Turns() } = {}) {
-  const clock = new ManualClock(1_000_000);
-  const server = new WatchedServer();
-  const budget = new RingBudget(buffer);
-  const joins: string[] = [];
-  const counts = { watches: 0, clients: 0, lagged: 0 };
-  const shared = new SharedWatches<FakeSession>({
-    sessions: { session: () => session },
-    roundTripper: server,
-    clock,
-    random: Math.random,
-    budget,
-    turns,
-    resumeWithin: 30_000,
-    observer: {
-      watches: change => {
-        counts.watches += change;
-      },
-      clients: change => {
-        counts.clients += change;
-      },
-      joined: how => joins.push(how),
-      received() {},
-      delivered() {},
-      resumed() {},
-      lagged: () => {
-        counts.lagged += 1;
-      },
-    },
-  });
-  const watch = (index: number) => server.watches.at(index) ?? assert.fail(`there is no watch ${index}`);
-  const join = async (asked: Asked = {}) => {
-    const client = new WatchingClient(asked);
-    client.trip = shared.send(client, client);
-    await turn();
-    return client;
-  };
-  const open = async (asked: Asked = {}) => {
-    const before = server.watches.length;
-    const client = await join(asked);
-    watch(before).open();
-    await turn();
-    return client;
-  };
-  const atServer = () => server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver).length;
-  return { clock, server, budget, shared, joins, counts, watch, join, open, atServer };
-}
+const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Sharing(options);
 
 describe('an API server that accepts a watch again and does not answer', () => {
   for (const how of ['end', 'fail'] as const) {

@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
-import { RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
-import { SharedWatches } from '../../../src/transport/shared-watches/share-watches.js';
-import { Turns } from '../../../src/transport/shared-watches/turns.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import {
-  bookmarkLine,
-  eventLine,
-  type FakeSession,
-  type ServedWatch,
-  session,
-  WatchedServer,
-} from '../../support/watched-server.js';
+import { Sharing, turn } from '../../support/sharing.js';
+import { bookmarkLine, eventLine, type ServedWatch } from '../../support/watched-server.js';
 import { type Asked, WatchingClient } from '../../support/watching-client.js';
 
-const turn = () => new Promise(setImmediate);
 const framed = (line: string) => `${Buffer.byteLength(line).toString(16)}\r\n${line}\r\n`;
 
 /** A client that remembers each part as it would write it. */
@@ -31,25 +20,7 @@ class WritingClient extends WatchingClient {
 
 /** Clients of one shared watch that have had an event each. */
 async function share(...asked: Asked[]): Promise<{ watch: ServedWatch; clients: WritingClient[] }> {
-  const server = new WatchedServer();
-  const shared = new SharedWatches<FakeSession>({
-    sessions: { session: () => session },
-    roundTripper: server,
-    clock: new ManualClock(1_000_000),
-    random: Math.random,
-    budget: new RingBudget(10_000_000),
-    turns: new Turns(),
-    resumeWithin: 30_000,
-    observer: {
-      watches() {},
-      clients() {},
-      joined() {},
-      received() {},
-      delivered() {},
-      resumed() {},
-      lagged() {},
-    },
-  });
+  const { server, shared } = new Sharing({ buffer: 10_000_000 });
   const clients = asked.map(ask => new WritingClient(ask));
   for (const client of clients) client.trip = shared.send(client, client);
   await turn();

@@ -77,3 +77,12 @@ export function readAll(reader: EventReader, ...chunks: readonly (string | Buffe
   for (const chunk of chunks) reader.read(Buffer.from(chunk as string), event => events.push(event));
   return events;
 }
+
+/** Reads one event of a few megabytes in many small chunks. It takes some 50 ms; copying everything again for each chunk would take minutes. */
+export function assertReadsInLinearTime(reader: EventReader, bytes: Buffer): void {
+  const start = performance.now();
+  let count = 0;
+  for (let at = 0; at < bytes.length; at += 40) reader.read(bytes.subarray(at, at + 40), () => count++);
+  assert.equal(count, 1);
+  assert.ok(performance.now() - start < 10_000);
+}

@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
-import { SharedWatches } from '../../../src/transport/shared-watches/share-watches.js';
 import { Turns } from '../../../src/transport/shared-watches/turns.js';
-import type { Join } from '../../../src/transport/shared-watches/watch-to-share.js';
-import { ManualClock } from '../../support/manual-clock.js';
+import type { ManualClock } from '../../support/manual-clock.js';
 import { createRandom, type Random } from '../../support/random.js';
-import {
-  bookmarkLine,
-  type FakeSession,
-  type ServedWatch,
-  session,
-  WatchedServer,
-} from '../../support/watched-server.js';
+import { Sharing, turn } from '../../support/sharing.js';
+import { bookmarkLine, type ServedWatch, type WatchedServer } from '../../support/watched-server.js';
 import { WatchingClient } from '../../support/watching-client.js';
 
 /** Steps of all seeds together. */
@@ -24,56 +16,29 @@ interface Guest {
   readonly client: WatchingClient;
   /** The version that it asked for. */
   readonly version: number;
-  hasLeft: boolean;
   isPaused: boolean;
 }
 
 /** Shared watches, an API server, and clients that come and go at random. */
 class World {
   readonly random: Random;
-  readonly clock = new ManualClock(1_000_000);
-  readonly server = new WatchedServer();
+  readonly sharing: Sharing;
+  readonly clock: ManualClock;
+  readonly server: WatchedServer;
   readonly guests: Guest[] = [];
-  readonly joins: Record<Join, number> = { opened: 0, ring: 0, own: 0, refused: 0 };
-  readonly shared: SharedWatches<FakeSession>;
-  resumed = 0;
-  lagged = 0;
-  watches = 0;
-  clients = 0;
 
   constructor(seed: number) {
     let ticks = 0;
     this.random = createRandom(seed);
-    this.shared = new SharedWatches<FakeSession>({
-      sessions: { session: () => session },
-      roundTripper: this.server,
-      clock: this.clock,
+    this.sharing = new Sharing({
       // Some 30 events, so that clients lag behind and come too late.
-      budget: new RingBudget(12_000),
+      buffer: 12_000,
       // Some twenty clients get events in one turn of the event loop.
       turns: new Turns(() => ticks++ / 2),
       random: () => this.random.below(1_000) / 1_000,
-      resumeWithin: 30_000,
-      observer: {
-        watches: change => {
-          this.watches += change;
-        },
-        clients: change => {
-          this.clients += change;
-        },
-        joined: how => {
-          this.joins[how] += 1;
-        },
-        received() {},
-        delivered() {},
-        resumed: () => {
-          this.resumed += 1;
-        },
-        lagged: () => {
-          this.lagged += 1;
-        },
-      },
     });
+    this.clock = this.sharing.clock;
+    this.server = this.sharing.server;
   }
 
   get open(): ServedWatch[] {
@@ -129,12 +94,11 @@ class World {
       bookmarks: random.chance(0.5),
       isAllowed: async () => random.chance(0.9),
     });
-    this.guests.push({ client, version, hasLeft: false, isPaused: false });
-    client.trip = this.shared.send(client, client);
+    this.guests.push({ client, version, isPaused: false });
+    client.trip = this.sharing.shared.send(client, client);
   }
 
   leave(guest: Guest): void {
-    guest.hasLeft = true;
     guest.client.trip?.abort();
     this.check(guest);
     this.guests.splice(this.guests.indexOf(guest), 1);
@@ -166,7 +130,7 @@ class World {
       for (const watch of this.waiting) watch.open();
       for (const watch of this.open) watch.send();
       this.clock.advance(500);
-      await new Promise(setImmediate);
+      await turn();
     }
   }
 }
@@ -180,19 +144,20 @@ describe('shared watches in a world at random', () => {
       for (let step = 0; step < steps / seeds; step++) {
         world.step();
         // Clients come by promises.
-        if (step % 3 === 0) await new Promise(setImmediate);
+        if (step % 3 === 0) await turn();
       }
       for (const guest of world.guests) world.check(guest);
       await world.settle();
       for (const guest of world.guests) world.check(guest, guest.client.ended === undefined);
 
-      const { joins, resumed, lagged } = world;
-      for (const [what, count] of Object.entries({ ...joins, resumed, lagged }))
-        seen[what as keyof typeof seen] += count;
+      const { joins, counts } = world.sharing;
+      for (const how of joins) seen[how] += 1;
+      seen.resumed += counts.resumed.length;
+      seen.lagged += counts.lagged;
       for (const guest of [...world.guests]) world.leave(guest);
       world.clock.advance(10_000);
-      assert.equal(world.clients, 0);
-      assert.equal(world.watches, 0);
+      assert.equal(counts.clients, 0);
+      assert.equal(counts.watches, 0);
       assert.deepEqual(world.open, []);
     });
   }

@@ -1,73 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
-import { SharedWatches } from '../../../src/transport/shared-watches/share-watches.js';
-import { Turns } from '../../../src/transport/shared-watches/turns.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import {
-  bookmarkLine,
-  eventLine,
-  type FakeSession,
-  session,
-  WatchedServer,
-} from '../../support/watched-server.js';
-import { type Asked, WatchingClient } from '../../support/watching-client.js';
+import { Sharing, turn } from '../../support/sharing.js';
+import { bookmarkLine, eventLine } from '../../support/watched-server.js';
 
-const turn = () => new Promise(setImmediate);
 const expired = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })}\n`;
 
-/** Shared watches, with an API server and a clock that the test moves. */
-function create({ buffer = 1_000_000, resumeWithin = 30_000 } = {}) {
-  const clock = new ManualClock(1_000_000);
-  const server = new WatchedServer();
-  const joins: string[] = [];
-  const counts = { watches: 0, clients: 0, received: 0, delivered: 0, resumed: [] as string[], lagged: 0 };
-  const shared = new SharedWatches<FakeSession>({
-    sessions: { session: () => session },
-    roundTripper: server,
-    clock,
-    random: Math.random,
-    budget: new RingBudget(buffer),
-    turns: new Turns(),
-    resumeWithin,
-    observer: {
-      watches: change => {
-        counts.watches += change;
-      },
-      clients: change => {
-        counts.clients += change;
-      },
-      joined: how => joins.push(how),
-      received: () => {
-        counts.received += 1;
-      },
-      delivered: events => {
-        counts.delivered += events;
-      },
-      resumed: loss => counts.resumed.push(loss),
-      lagged: () => {
-        counts.lagged += 1;
-      },
-    },
-  });
-  const watch = (index = 0) => server.watches[index] ?? assert.fail(`there is no watch ${index}`);
-  /** A client comes; the API server answers if nobody else has made it. */
-  const join = async (asked: Asked = {}) => {
-    const client = new WatchingClient(asked);
-    client.trip = shared.send(client, client);
-    await turn();
-    return client;
-  };
-  /** The first client of a watch comes, and the API server answers it. */
-  const open = async (asked: Asked = {}) => {
-    const before = server.watches.length;
-    const client = await join(asked);
-    watch(before).open();
-    await turn();
-    return client;
-  };
-  return { clock, server, shared, joins, counts, watch, join, open };
-}
+const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Sharing(options);
 
 describe('the watches of several clients', () => {
   it('are one at the API server, and each client gets every event once', async () => {

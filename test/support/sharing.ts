@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { RingBudget } from '../../src/transport/shared-watches/event-ring.js';
+import { SharedWatches } from '../../src/transport/shared-watches/share-watches.js';
+import { Turns } from '../../src/transport/shared-watches/turns.js';
+import type { Join, Loss } from '../../src/transport/shared-watches/watch-to-share.js';
+import { ManualClock } from './manual-clock.js';
+import { type FakeSession, type ServedWatch, session, WatchedServer } from './watched-server.js';
+import { type Asked, WatchingClient } from './watching-client.js';
+
+/** How a test's shared watches differ from the usual ones. */
+interface SharingOptions {
+  /** Bytes of all rings together. */
+  readonly buffer?: number;
+  readonly resumeWithin?: number;
+  readonly turns?: Turns;
+  readonly random?: () => number;
+}
+
+/** Shared watches, with an API server and a clock that the test moves, and with counts of what happened. */
+export class Sharing {
+  readonly clock = new ManualClock(1_000_000);
+  readonly server = new WatchedServer();
+  readonly joins: Join[] = [];
+  readonly counts = {
+    ...{ watches: 0, clients: 0, received: 0, delivered: 0 },
+    resumed: [] as Loss[],
+    lagged: 0,
+  };
+  readonly budget: RingBudget;
+  readonly shared: SharedWatches<FakeSession>;
+
+  constructor({
+    buffer = 1_000_000,
+    resumeWithin = 30_000,
+    turns = new Turns(),
+    random = Math.random,
+  }: SharingOptions = {}) {
+    const { clock, server, counts } = this;
+    this.budget = new RingBudget(buffer);
+    this.shared = new SharedWatches<FakeSession>({
+      sessions: { session: () => session },
+      roundTripper: server,
+      budget: this.budget,
+      ...{ clock, random, turns, resumeWithin },
+      observer: {
+        watches: change => {
+          counts.watches += change;
+        },
+        clients: change => {
+          counts.clients += change;
+        },
+        joined: how => this.joins.push(how),
+        received: () => {
+          counts.received += 1;
+        },
+        delivered: events => {
+          counts.delivered += events;
+        },
+        resumed: loss => counts.resumed.push(loss),
+        lagged: () => {
+          counts.lagged += 1;
+        },
+      },
+    });
+  }
+
+  /** The so-manyth watch at the API server; a negative number counts from the last one. */
+  readonly watch = (index = 0): ServedWatch =>
+    this.server.watches.at(index) ?? assert.fail(`there is no watch ${index}`);
+
+  /** How many watches the API server serves, or has not answered yet. */
+  readonly atServer = (): number =>
+    this.server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver).length;
+
+  /** A client comes. The API server answers only if another client has made it answer. */
+  readonly join = async (asked: Asked = {}): Promise<WatchingClient> => {
+    const client = new WatchingClient(asked);
+    client.trip = this.shared.send(client, client);
+    await turn();
+    return client;
+  };
+
+  /** The first client of a watch comes, and the API server answers it. */
+  readonly open = async (asked: Asked = {}): Promise<WatchingClient> => {
+    const before = this.server.watches.length;
+    const client = await this.join(asked);
+    this.watch(before).open();
+    await turn();
+    return client;
+  };
+}
+
+/** Resolves in the next turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise(setImmediate);
+}

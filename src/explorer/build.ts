@@ -17,7 +17,7 @@ const { outputFiles, metafile } = await build({
   format: 'esm',
   target: ['chrome111', 'firefox115', 'safari16.4'],
   minify: true,
-  // The licences of the packages stand in their packages.
+  // The licences are in the packages.
   legalComments: 'none',
   loader: { '.svg': 'copy' },
   tsconfig: `${source}/tsconfig.json`,
@@ -26,7 +26,7 @@ const { outputFiles, metafile } = await build({
   logLevel: 'warning',
 });
 
-/** The name that a file of the page's source has now. */
+/** The name of a built file for a source file. */
 function builtName(entry: string): string {
   const output = Object.entries(metafile.outputs).find(
     ([name, { entryPoint, inputs }]) =>

@@ -7,24 +7,24 @@ import { page } from './api/page.js';
 import { readDiscovery } from './api/read-discovery.js';
 import { ApiRequest } from './api/requests.js';
 
-/** Something that is read once. */
+/** A value that is read once. */
 export type Loaded<T> =
   | { readonly kind: 'loading'; readonly problem?: string }
   | { readonly kind: 'ready'; readonly value: T }
   | { readonly kind: 'failed'; readonly problem: string };
 
-/** Whether the reader is let in. */
+/** Whether the user has access. */
 type Session =
   | { readonly kind: 'checking' | 'open' }
-  /** The proxy wants a token, or the cluster that is shown does. */
+  /** The proxy, or the cluster that is shown, requires a token. */
   | { readonly kind: 'closed'; readonly by: 'proxy' | 'cluster'; readonly problem: string };
 
-/** All that views draw from. */
+/** The state that all views are drawn from. */
 export interface State {
   readonly session: Session;
   readonly address: Address;
   readonly clusters: readonly Cluster[];
-  /** The one that is shown. */
+  /** The cluster that is shown. */
   readonly cluster: Cluster | undefined;
   readonly index: Loaded<ApiIndex>;
   readonly user: Loaded<UserInfo>;
@@ -33,9 +33,9 @@ export interface State {
 const loading = { kind: 'loading' } as const;
 const notAccepted = 'The token is not accepted.';
 const tokensKey = 'kube-api-proxy-tokens';
-/** Milliseconds between two questions how the clusters are. */
+/** Milliseconds between two checks of the clusters' states. */
 const refreshInterval = 15_000;
-/** Milliseconds before what nobody answered is asked again. */
+/** Milliseconds before a request without an answer is repeated. */
 const retryInterval = 3_000;
 
 /** The one state of the page. */
@@ -50,9 +50,9 @@ class Store {
     user: loading,
   };
   readonly #listeners = new Set<() => void>();
-  /** Of what is read of the cluster that is shown. */
+  /** Ends what is being read from the cluster that is shown. */
   #reading = new AbortController();
-  /** Of the answer that the session began with. */
+  /** Ends what is being read for this session. */
   #opening = new AbortController();
   #mayStoreTokens = false;
 
@@ -61,7 +61,7 @@ class Store {
     client.onUnauthorized = prefix => {
       const { cluster } = this.state;
       if (prefix !== proxyItself && prefix !== cluster?.prefix) return;
-      // The cluster of `/` and the proxy itself know the same readers.
+      // The cluster of `/` accepts the same users as the proxy itself.
       if (cluster === undefined || cluster.current) this.#close(client.tokens.size > 0 ? notAccepted : '');
       else if (prefix === proxyItself) this.#close(notAccepted);
       else this.#closeCluster(prefix, client.tokens.has(prefix) ? notAccepted : '');
@@ -73,20 +73,20 @@ class Store {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Begins to ask, and to follow the address bar. */
+  /** Begins to read, and to follow the address bar. */
   start(): void {
-    // They stay stored only if pages of Pods cannot read them, which the proxy says to those who have a token.
+    // Tokens stay in the storage only if pages of Pods cannot read it. The proxy says that only to a user with a token.
     for (const [prefix, token] of readTokens()) this.client.tokens.set(prefix, token);
     sessionStorage.removeItem(tokensKey);
     addEventListener('hashchange', () => this.#go());
     void this.#open();
   }
 
-  /** Takes the token that was asked for. */
+  /** Accepts the token that the user has entered. */
   signIn(token: string): void {
     const { session, cluster } = this.state;
     if (session.kind !== 'closed') return;
-    // RFC 6750, section 2.1: what else is in it could not be sent.
+    // RFC 6750, section 2.1: other characters cannot be sent.
     if (!/^[\w.~+/-]+=*$/.test(token)) {
       this.#set({ session: { ...session, problem: 'The token contains invalid characters.' } });
       return;
@@ -116,7 +116,7 @@ class Store {
     });
   }
 
-  /** The others may still let the reader in. */
+  /** The other tokens may still give the user access. */
   #closeCluster(prefix: string, problem: string): void {
     this.client.tokens.delete(prefix);
     this.#store();
@@ -155,7 +155,7 @@ class Store {
     }
   }
 
-  /** Asks how the clusters are, again and again, as long as it is the same reader who asks. */
+  /** Reads the clusters' states repeatedly, as long as the user stays the same. */
   async #refresh(signal: AbortSignal): Promise<void> {
     const isOver = () => signal.aborted || this.state.clusters.length === 0;
     if (isOver()) return;
@@ -170,7 +170,7 @@ class Store {
     setTimeout(() => void this.#refresh(signal), refreshInterval);
   }
 
-  /** Goes where the fragment says. */
+  /** Shows the view that the fragment names. */
   #go(): void {
     const { clusters, cluster: before } = this.state;
     const beginnings = clusters.flatMap(({ fragment, alias }) => [fragment, alias]);
@@ -214,7 +214,7 @@ class Store {
   }
 }
 
-/** The tokens that this window has kept. */
+/** The tokens that this window has stored. */
 function readTokens(): readonly (readonly [prefix: string, token: string])[] {
   try {
     return JSON.parse(sessionStorage.getItem(tokensKey) ?? '[]') as [string, string][];
@@ -223,5 +223,5 @@ function readTokens(): readonly (readonly [prefix: string, token: string])[] {
   }
 }
 
-/** Where the proxy is: the page is at `/-/ui/` below it. */
+/** The address of the proxy: the page is at `/-/ui/` below it. */
 export const store = new Store(new Client(location.origin + location.pathname.replace(/\/-\/ui\/$/, '')));

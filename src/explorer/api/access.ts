@@ -1,6 +1,6 @@
 import type { ApiResource } from './discovery.js';
 
-/** Whether one may do something; undefined where the answer does not say. */
+/** Whether the user may do something; undefined if the answer does not say. */
 export type Verdict = boolean | undefined;
 
 /** The status of a SelfSubjectRulesReview (k8s.io/api `authorization/v1`). */
@@ -14,15 +14,15 @@ export interface Rules {
   readonly incomplete: boolean;
 }
 
-/** The verbs that every resource may have, in the order in which one reads them. */
+/** The verbs that a resource may have, in the usual order. */
 const order = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection'];
 
-/** A resource's verbs in that order. */
+/** The verbs of a resource in that order. */
 export function orderedVerbs({ verbs }: ApiResource): readonly string[] {
   return [...order.filter(verb => verbs.includes(verb)), ...verbs.filter(verb => !order.includes(verb))];
 }
 
-/** What rules say of a verb for every object of a resource. Incomplete rules allow what they list, and say nothing of the rest. */
+/** What the rules say about a verb for all objects of a resource. Incomplete rules allow what they list, and say nothing about the rest. */
 export function verdictOf(
   { resourceRules, incomplete }: Rules,
   { group, name }: ApiResource,
@@ -33,7 +33,7 @@ export function verdictOf(
       resourceNames.length === 0 &&
       has(verbs, verb) &&
       has(apiGroups, group) &&
-      // `*/scale` is for subresources alone.
+      // `*/scale` means subresources only.
       has(resources, name),
   );
   if (isAllowed) return true;

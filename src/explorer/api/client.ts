@@ -1,6 +1,6 @@
 import type { ApiRequest } from './requests.js';
 
-/** An answer that is no success, or none at all (`code` 0). */
+/** An answer that is not a success, or no answer (`code` 0). */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: number;
@@ -10,26 +10,26 @@ export class ApiError extends Error {
     this.code = code;
   }
 
-  /** Whether the request is worth another try later: nobody answered, or something is overloaded or away. */
+  /** Whether the request may succeed later: there was no answer, or something is overloaded or unavailable. */
   get isPassing(): boolean {
     return this.code === 0 || this.code === 429 || this.code >= 500;
   }
 }
 
-/** Stands for the proxy's own paths, which are of no cluster. */
+/** Stands for the proxy's own paths, which belong to no cluster. */
 export const proxyItself = '/-';
 
-/** Sends requests to the proxy that the page came from, as its reader. */
+/** Sends the user's requests to the proxy that served the page. */
 export class Client {
-  /** Where the proxy is: origin and path, without a final slash. */
+  /** The address of the proxy: origin and path, without a final slash. */
   readonly base: string;
-  /** The reader's tokens by the paths of clusters, or of the proxy itself. They are nowhere but here and in `Authorization`. */
+  /** The user's tokens, by the paths of clusters or of the proxy itself. They are only here and in `Authorization`. */
   readonly tokens = new Map<string, string>();
-  /** Whether a token of the proxy itself counts in all clusters; it does not before the proxy has said so. */
+  /** Whether a token for the proxy is valid in all clusters. It is not until the proxy has said so. */
   sharesTokens = false;
   /** Path of the cluster of `/`. */
   root = '';
-  /** Called for each 401 with the path of the cluster, or of the proxy itself: the token is missing or no longer good. */
+  /** Called after each 401 with the path of the cluster or of the proxy itself: the token is missing or no longer valid. */
   onUnauthorized: (prefix: string) => void = () => {};
 
   constructor(base: string) {
@@ -37,15 +37,15 @@ export class Client {
   }
 
   /**
-   * The token for a cluster; undefined where none is needed or known. The cluster of `/` knows the same readers as the proxy itself. Another one gets
-   * their token only where that is shown to no API server, for a link to it may come from anyone.
+   * The token for a cluster; undefined if none is needed or known. The cluster of `/` accepts the same users as the proxy itself. Another
+   * cluster gets that token only if the proxy checks it and shows it to no API server, because a link to the cluster may come from anyone.
    */
   tokenFor(prefix: string): string | undefined {
     const isShared = this.sharesTokens || prefix === this.root;
     return this.tokens.get(prefix) ?? (isShared ? this.tokens.get(proxyItself) : undefined);
   }
 
-  /** The answer to a request, its body not read yet. Rejects with an ApiError for all but a success. */
+  /** The response to a request, with its body unread. Rejects with an ApiError unless it is a success. */
   send({ method, prefix, apiPath, accept, body }: ApiRequest, signal?: AbortSignal): Promise<Response> {
     return this.#fetch(prefix, apiPath, {
       method,
@@ -60,7 +60,7 @@ export class Client {
     return (await response.json()) as T;
   }
 
-  /** What the proxy says of its clusters. */
+  /** Reads `/-/clusters`. */
   async clusters<T>(): Promise<T> {
     const response = await this.#fetch(proxyItself, '/clusters', { headers: { Accept: 'application/json' } });
     return (await response.json()) as T;
@@ -78,7 +78,7 @@ export class Client {
       response = await fetch(this.base + prefix + path, {
         ...init,
         headers,
-        // The API server stores nothing for browsers, and what it sends elsewhere is not followed with a token.
+        // The API server has nothing for a browser to cache. A redirect is not followed, because the token would go along.
         ...{ cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer' },
       });
     } catch (error) {
@@ -91,7 +91,7 @@ export class Client {
   }
 }
 
-/** The message of the API server's Status, else the first line of the text. */
+/** The message of the API server's Status, or else the first line of the body. */
 async function errorOf(response: Response): Promise<ApiError> {
   const text = await response.text().catch(() => '');
   let message = text.split('\n', 1)[0]?.slice(0, 300) ?? '';
@@ -99,12 +99,12 @@ async function errorOf(response: Response): Promise<ApiError> {
     const status = JSON.parse(text) as { readonly message?: unknown };
     if (typeof status.message === 'string' && status.message !== '') message = status.message;
   } catch {
-    // It is no JSON.
+    // The body is not JSON.
   }
   return new ApiError(response.status, message || response.statusText || `HTTP ${response.status}`);
 }
 
-/** What went wrong, for a reader. */
+/** An error in words for the user. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error instanceof ApiError && error.code !== 0 ? `${error.code}: ${error.message}` : error.message;

@@ -1,9 +1,9 @@
-/** What `/-/clusters` says. */
+/** The answer of `/-/clusters`. */
 export interface ClustersAnswer {
   readonly root: { readonly path: string };
   /** Whether pages of Pods have another origin than this page. */
   readonly sandboxesProxiedPages: boolean;
-  /** Whether a token counts in all clusters. */
+  /** Whether a token is valid in all clusters. */
   readonly sharesTokens: boolean;
   readonly clusters: readonly ClusterEntry[];
 }
@@ -11,27 +11,27 @@ export interface ClustersAnswer {
 /** One cluster that the proxy serves. */
 interface ClusterEntry {
   readonly name: string;
-  /** What stands before the path of each request. */
+  /** The path of the cluster, which precedes the path of each request. */
   readonly path: string;
   readonly server: string;
-  /** Whether it is that of `/`. */
+  /** Whether it is the cluster of `/`. */
   readonly current: boolean;
   readonly state: 'unused' | 'ready' | 'failing';
   readonly reason?: string;
   readonly version?: string;
 }
 
-/** A cluster that a reader can choose. */
+/** A cluster that the user can choose. */
 export interface Cluster extends Omit<ClusterEntry, 'path'> {
-  /** What fragments begin with; empty for that of `/`. */
+  /** The beginning of its fragments; empty for the cluster of `/`. */
   readonly fragment: string;
-  /** What they may begin with as well. */
+  /** Another beginning that its fragments may have. */
   readonly alias: string;
-  /** What stands before the path of each request. */
+  /** The path of the cluster, which precedes the path of each request. */
   readonly prefix: string;
 }
 
-/** The clusters to choose from, that of `/` first. */
+/** The clusters to choose from, with the cluster of `/` first. */
 export function clustersOf({ root, clusters }: ClustersAnswer): readonly Cluster[] {
   const all = clusters.map(({ path, ...entry }): Cluster => {
     return entry.current

@@ -3,7 +3,7 @@ export interface ApiResource {
   /** Empty for the core group. */
   readonly group: string;
   readonly version: string;
-  /** As it stands in paths: `pods`. */
+  /** The name in paths: `pods`. */
   readonly name: string;
   readonly kind: string;
   readonly namespaced: boolean;
@@ -12,7 +12,7 @@ export interface ApiResource {
   readonly subresources: readonly ApiSubresource[];
 }
 
-/** What a resource has below its objects: `log`, `status`. */
+/** The subresources: `log`, `status`. */
 interface ApiSubresource {
   readonly name: string;
   readonly kind: string;
@@ -23,18 +23,18 @@ interface ApiSubresource {
 export interface ApiVersion {
   readonly version: string;
   readonly resources: readonly ApiResource[];
-  /** Whether the API server could not ask the one that has it (an aggregated API that is away). */
+  /** Whether discovery is old because the aggregated API server of this version is unavailable. */
   readonly isStale: boolean;
 }
 
-/** A group, with the version that the API server prefers first. */
+/** A group, with the preferred version first. */
 export interface ApiGroup {
   /** Empty for the core group. */
   readonly name: string;
   readonly versions: readonly ApiVersion[];
 }
 
-/** Everything that one API server has. */
+/** All groups and resources of one API server. */
 export class ApiIndex {
   readonly groups: readonly ApiGroup[];
   readonly #resources = new Map<string, ApiResource>();
@@ -56,7 +56,7 @@ export class ApiIndex {
     return this.#resources.get(keyOf({ group, version, name }));
   }
 
-  /** In the version that its group prefers among those that have it. */
+  /** The resource in the preferred version of its group, or else in the first version that has it. */
   preferred(group: string, name: string): ApiResource | undefined {
     for (const { version } of this.group(group)?.versions ?? []) {
       const found = this.resource(group, version, name);
@@ -84,7 +84,7 @@ export function groupVersion({
   return group === '' ? version : `${group}/${version}`;
 }
 
-/** Whether a group is Kubernetes' own rather than that of custom resources or of an aggregated API. */
+/** Whether a group belongs to Kubernetes itself, and not to a custom resource or an aggregated API. */
 export function isBuiltIn(group: string): boolean {
   return builtInGroups.has(group) || /^[a-z]+\.(?:[a-z]+\.)?k8s\.io$/.test(group);
 }
@@ -107,7 +107,7 @@ function keyOf({ group, version, name }: Pick<ApiResource, 'group' | 'version' |
   return `${group}/${version}/${name}`;
 }
 
-/** The parts of aggregated discovery that are read (k8s.io/api `apidiscovery/v2`). */
+/** The parts of aggregated discovery that the page reads (k8s.io/api `apidiscovery/v2`). */
 export interface AggregatedDiscovery {
   readonly kind: 'APIGroupDiscoveryList';
   readonly items: readonly {
@@ -131,7 +131,7 @@ export interface AggregatedDiscovery {
   }[];
 }
 
-/** Reads an aggregated document. What has a name that cannot be in a path is left out. */
+/** Reads an aggregated document. Resources and groups whose names cannot be in a path are skipped. */
 export function readAggregated({ items }: AggregatedDiscovery): readonly ApiGroup[] {
   return items
     .map(({ metadata, versions }) => {
@@ -158,7 +158,7 @@ export function readAggregated({ items }: AggregatedDiscovery): readonly ApiGrou
     .filter(isPlainGroup);
 }
 
-/** The parts of an APIResourceList that are read. */
+/** The parts of an APIResourceList that the page reads. */
 export interface ResourceList {
   readonly groupVersion: string;
   readonly resources: readonly {
@@ -170,7 +170,7 @@ export interface ResourceList {
   }[];
 }
 
-/** The parts of an APIGroupList that are read. */
+/** The parts of an APIGroupList that the page reads. */
 export interface GroupList {
   readonly groups: readonly {
     readonly name: string;
@@ -186,7 +186,7 @@ export function versionsOf({ versions, preferredVersion }: GroupList['groups'][n
   return [...names.filter(name => name === preferred), ...names.filter(name => name !== preferred)];
 }
 
-/** Reads what an API server without aggregated discovery says of one version; undefined if it did not say. */
+/** Reads the discovery of one version from an API server without aggregated discovery. Undefined if there was no answer. */
 export function readVersion(group: string, version: string, list: ResourceList | undefined): ApiVersion {
   const entries = list?.resources ?? [];
   const resources = entries
@@ -206,12 +206,12 @@ export function readVersion(group: string, version: string, list: ResourceList |
   return { version, resources, isStale: list === undefined };
 }
 
-/** Whether a text is one plain segment of a path, as names of resources and versions are. */
+/** Whether a string is one plain segment of a path, as names of resources and versions are. */
 export function isPlain(text: string): boolean {
   return /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(text);
 }
 
-/** Whether a group's name is a DNS name, which is what may be in a path. */
+/** Whether the name of a group is a DNS name; only such a name may be in a path. */
 export function isPlainGroup({ name }: { readonly name: string }): boolean {
   return name === '' || name.split('.').every(isPlain);
 }

@@ -1,28 +1,28 @@
 import { ApiError } from './client.js';
 
-/** How a stream is. */
+/** The state of a stream. */
 export type StreamState =
   | { readonly kind: 'connecting' | 'live' | 'paused' | 'ended' }
-  /** Nobody answers; there will be another try. */
+  /** There is no answer; another attempt follows. */
   | { readonly kind: 'away'; readonly reason: string };
 
-/** What follows something needs to know of the world around it. */
+/** What `follow` needs from the browser's page. */
 export interface Surroundings {
-  /** Resolves when the page is seen: a hidden one holds no connection. */
+  /** Resolves when the page is visible, because a hidden page must hold no connection. */
   readonly visible: (signal: AbortSignal) => Promise<void>;
   readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Calls back once when the page is hidden. */
   readonly onHidden: (callback: () => void, signal: AbortSignal) => void;
 }
 
-/** Milliseconds before another try, the longer the more have failed; with a random part, so that windows do not come at once. */
+/** Milliseconds before the next attempt: longer after more failures, and with a random part, so that windows do not all try at once. */
 function pauseAfter(failures: number): number {
   return Math.min(10_000, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
 }
 
 /**
- * Runs something again and again until the signal says otherwise: a stream that ends is opened again, at once if it lived, and later if it did not.
- * It is ended while the page is hidden. Rejects with what another try cannot mend.
+ * Runs an attempt again and again until the signal is aborted. If a stream ends, the next attempt follows: at once if the stream lasted,
+ * later if it did not. While the page is hidden there is no attempt. Rejects with an error that another attempt cannot fix.
  */
 export async function follow(
   run: (signal: AbortSignal, onLive: () => void) => Promise<void>,

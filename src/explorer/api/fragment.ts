@@ -1,6 +1,6 @@
 import { isSegmentName } from './requests.js';
 
-/** What a fragment asks to see. Nothing in it is known to be there. */
+/** The view that a fragment names. Nothing in it has been checked against the API server. */
 export type View =
   | { readonly kind: 'home' }
   | { readonly kind: 'group'; readonly group: string; readonly version: string | undefined }
@@ -9,7 +9,7 @@ export type View =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'unknown' };
 
-/** A resource as a path names it; the namespace is empty for all of them and for what has none. */
+/** A resource as a path names it. The namespace is empty for all namespaces, and for a resource without namespaces. */
 interface ResourceName {
   readonly group: string;
   readonly version: string;
@@ -17,20 +17,20 @@ interface ResourceName {
   readonly namespace: string;
 }
 
-/** A fragment, read. */
+/** The parts of a fragment. */
 export interface Address {
-  /** What it begins with to name a cluster other than that of `/`: `/clusters/NAME`; empty for that of `/`. */
+  /** The beginning that names a cluster: `/clusters/NAME`. Empty for the cluster of `/`. */
   readonly cluster: string;
   readonly view: View;
   readonly query: URLSearchParams;
-  /** All of it, as it was. */
+  /** The whole fragment, unchanged. */
   readonly text: string;
 }
 
 /**
- * Reads a fragment, which is a path of the API with its query, below the path of a cluster. What cannot be read is `unknown`.
+ * Reads a fragment: a path of the API with its query, after the path of a cluster. A fragment that cannot be read is `unknown`.
  *
- * @param clusters What a fragment may begin with.
+ * @param clusters The paths of clusters that a fragment may begin with.
  */
 export function parseFragment(fragment: string, clusters: readonly string[]): Address {
   const text = fragment.replace(/^#/, '');
@@ -59,7 +59,7 @@ function viewOf(path: string): View {
 
 function resourceView(group: string, version: string | undefined, rest: readonly string[]): View {
   if (version === undefined || rest.length === 0) return { kind: 'group', group, version };
-  // `/namespaces/NAME` is a namespace, and with one segment more it has what is in it.
+  // `/namespaces/NAME` is the namespace itself. With one more segment, it is a resource in the namespace.
   const isWithin = rest[0] === 'namespaces' && rest.length > 2;
   const namespace = isWithin ? (rest[1] as string) : '';
   const [resource = '', name, subresource, ...more] = isWithin ? rest.slice(2) : rest;

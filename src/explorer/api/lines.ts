@@ -1,4 +1,4 @@
-/** Cuts a text that comes in pieces into lines; an empty line is none. */
+/** Splits text that arrives in pieces into lines. Empty lines are skipped. */
 export class LineReader {
   readonly #onLine: (line: string) => void;
   #rest = '';

@@ -1,6 +1,6 @@
 import type { ObjectMeta } from 'kubernetes-types/meta/v1.js';
 
-/** What every object of the API has (apimachinery `meta/v1`). */
+/** The fields that every object of the API has (apimachinery `meta/v1`). */
 export interface ApiObject {
   readonly apiVersion?: string;
   readonly kind?: string;

@@ -1,7 +1,7 @@
 import type { ApiResource } from './discovery.js';
 import { isRecord } from './objects.js';
 
-/** A schema of OpenAPI v3, with what the page reads of it. */
+/** The parts of an OpenAPI v3 schema that the page reads. */
 export interface Schema {
   readonly description?: string;
   readonly type?: string;
@@ -22,18 +22,18 @@ export interface OpenApiDocument {
   readonly components?: { readonly schemas?: Readonly<Record<string, Schema>> };
 }
 
-/** One field, as `kubectl explain` says it. */
+/** One field, as `kubectl explain` describes it. */
 export interface Field {
   readonly name: string;
   /** `string`, `[]Container`, `map[string]string`. */
   readonly type: string;
   readonly description: string;
   readonly isRequired: boolean;
-  /** What has its fields; undefined where there are none. */
+  /** The schema of its own fields; undefined if it has none. */
   readonly schema: Schema | undefined;
 }
 
-/** The schema of a resource's objects; undefined where the document has none. */
+/** The schema of a resource's objects; undefined if the document has none. */
 export function schemaOf(
   document: OpenApiDocument,
   { group, version, kind }: ApiResource,
@@ -45,7 +45,7 @@ export function schemaOf(
   );
 }
 
-/** The fields of a schema, in the order of their names but for what each object begins with. */
+/** The fields of a schema, sorted by name, after the fields that every object begins with. */
 export function fieldsOf(document: OpenApiDocument, schema: Schema): readonly Field[] {
   const { properties = {}, required = [] } = resolved(document, schema);
   return Object.entries(properties).map(([name, property]) => {
@@ -61,7 +61,7 @@ export function fieldsOf(document: OpenApiDocument, schema: Schema): readonly Fi
   });
 }
 
-/** What a reference stands for; a schema that refers to itself ends at once, for its fields are only asked for one by one. */
+/** The schema that a reference points to. A schema may refer to itself, because fields are read only one level at a time. */
 function resolved(document: OpenApiDocument, schema: Schema, depth = 0): Schema {
   const [only] = schema.allOf ?? [];
   const reference = schema.$ref ?? only?.$ref;
@@ -72,7 +72,7 @@ function resolved(document: OpenApiDocument, schema: Schema, depth = 0): Schema 
   return isRecord(found) ? resolved(document, found as Schema, depth + 1) : {};
 }
 
-/** What lists and maps are of. */
+/** The schema of the items of a list or map. */
 function innerOf(document: OpenApiDocument, schema: Schema): Schema {
   const { items, additionalProperties } = schema;
   if (items !== undefined) return innerOf(document, resolved(document, items));

@@ -1,6 +1,6 @@
 import type { Surroundings } from './follow.js';
 
-/** The page itself. */
+/** The browser's page: its visibility, and waiting. */
 export const page: Surroundings = {
   visible: signal => {
     if (document.visibilityState === 'visible') return Promise.resolve();

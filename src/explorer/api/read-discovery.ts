@@ -11,7 +11,7 @@ import {
 } from './discovery.js';
 import { ApiRequest } from './requests.js';
 
-/** Reads what an API server has: two requests where it aggregates discovery, else one for each version of a group. */
+/** Reads the discovery of an API server: two requests if it aggregates discovery, otherwise one for each version of a group. */
 export async function readDiscovery(client: Client, prefix: string): Promise<ApiIndex> {
   const [core, others] = await Promise.all([
     readRoot(client, prefix, '/api'),
@@ -47,7 +47,7 @@ async function readRoot(
   );
 }
 
-/** Undefined for a version whose aggregated API server is away: the others are there. */
+/** Undefined for a version whose aggregated API server is unavailable. The other versions are still shown. */
 async function readResources(
   client: Client,
   prefix: string,

@@ -1,14 +1,15 @@
 import { type ApiIndex, type ApiResource, groupVersion, isPlain, isPlainGroup } from './discovery.js';
 
 /**
- * The one module that decides what this page may ask for. A fragment may come from anyone, so no path is taken from it: paths are built here,
- * of resources that discovery lists and of names that are one segment. All are GET but the reviews, which store nothing.
+ * The one module that decides which requests this page may send. A fragment may come from anyone, so no path is copied from it: paths are
+ * built here from resources that discovery lists, and from names that are one segment. All requests are GETs, except reviews, which store
+ * nothing.
  */
 export class ApiRequest {
   readonly method: 'GET' | 'POST';
-  /** Path of the API with its query, as the API server has it. */
+  /** Path and query for the API server. */
   readonly apiPath: string;
-  /** What stands before it: the cluster's path below the proxy's address. */
+  /** The path of the cluster below the proxy's address, which precedes the path. */
   readonly prefix: string;
   readonly accept: string;
   readonly body: string | undefined;
@@ -25,18 +26,18 @@ export class ApiRequest {
     return new ApiRequest(checkedPrefix(prefix), path + queryOf(query), accept);
   }
 
-  /** What the API server has: of the core group, or of all others. */
+  /** The discovery of the core group, or of all other groups. */
   static discovery(prefix: string, root: '/api' | '/apis'): ApiRequest {
     return ApiRequest.#of(prefix, root, {}, `${aggregated},${json}`);
   }
 
-  /** What an API server without aggregated discovery says of one version of a group. */
+  /** The discovery of one version of a group, for an API server without aggregated discovery. */
   static versionDiscovery(prefix: string, group: string, version: string): ApiRequest {
     if (!isPlainGroup({ name: group }) || !isPlain(version)) throw new RefusedRequest('no such group');
     return ApiRequest.#of(prefix, versionPath({ group, version }));
   }
 
-  /** A path that is no resource, of a fixed list. */
+  /** A path that is not a resource, from a fixed list. */
   static nonResource(prefix: string, path: string, { verbose = false } = {}): ApiRequest {
     if (!nonResourcePaths.includes(path)) throw new RefusedRequest(`this page does not request ${path}`);
     return ApiRequest.#of(prefix, path, verbose ? { verbose: 'true' } : {}, '*/*');
@@ -47,7 +48,7 @@ export class ApiRequest {
     return ApiRequest.#of(prefix, `/openapi/v3${versionPath(listed(index, resource, undefined))}`);
   }
 
-  /** A list, as the table that kubectl prints, or of nothing but metadata. */
+  /** A list, as the table that kubectl prints, or with metadata only. */
   static list(
     prefix: string,
     index: ApiIndex,
@@ -59,7 +60,7 @@ export class ApiRequest {
     return ApiRequest.#of(prefix, path, { ...selectorsOf(list), ...page }, accepts[form]);
   }
 
-  /** What changes in a list from a version on. */
+  /** A watch: the changes of a list after a version. */
   static watch(
     prefix: string,
     index: ApiIndex,
@@ -85,7 +86,7 @@ export class ApiRequest {
     );
   }
 
-  /** The log of a Pod's container: the one subresource that is asked for. */
+  /** The log of a Pod's container, which is the only subresource that the page requests. */
   static log(prefix: string, index: ApiIndex, pod: ObjectName, log: LogQuery): ApiRequest {
     const { group, name, subresources } = listed(index, pod.resource, 'get');
     const canLog = group === '' && name === 'pods' && subresources.some(({ name }) => name === 'log');
@@ -98,7 +99,7 @@ export class ApiRequest {
     return ApiRequest.#of(prefix, `${objectPath(pod.resource, pod)}/log`, query, '*/*');
   }
 
-  /** A review of the caller's own name and rights: it is answered and forgotten. */
+  /** A review of the user's own name and permissions. The API server answers it and stores nothing. */
   static review(prefix: string, index: ApiIndex, kind: keyof typeof reviews, spec?: object): ApiRequest {
     const { group, name } = reviews[kind];
     const resource = index.preferred(group, name);
@@ -109,12 +110,12 @@ export class ApiRequest {
   }
 }
 
-/** Thrown for what this page never asks for. */
+/** Thrown for a request that this page never sends. */
 export class RefusedRequest extends Error {
   override readonly name = 'RefusedRequest';
 }
 
-/** A list of objects: of all namespaces where there is none. */
+/** The objects of a list. An empty namespace means all namespaces. */
 export interface ListScope {
   readonly resource: ApiResource;
   readonly namespace: string;
@@ -122,20 +123,20 @@ export interface ListScope {
   readonly fieldSelector?: string;
 }
 
-/** Which part of a list. */
+/** The part of a list to read. */
 interface Page {
   readonly limit?: string;
   readonly continue?: string;
 }
 
-/** One object; the namespace is empty for what has none. */
+/** The name of one object. The namespace is empty for an object without one. */
 export interface ObjectName {
   readonly resource: ApiResource;
   readonly namespace: string;
   readonly name: string;
 }
 
-/** Which lines of a log. */
+/** The lines of a log to read. */
 export interface LogQuery {
   readonly container?: string;
   readonly follow?: boolean;
@@ -145,7 +146,7 @@ export interface LogQuery {
   readonly sinceTime?: string;
 }
 
-/** What an answer is to be. */
+/** The format of an answer. */
 export type Form = 'table' | 'metadata' | 'object';
 
 type Query = Readonly<Record<string, string | undefined>>;
@@ -158,7 +159,7 @@ const accepts: Readonly<Record<Form, string>> = {
   object: json,
 };
 
-/** What every API server has beside its resources. */
+/** The paths that every API server has besides its resources. */
 export const nonResourcePaths: readonly string[] = [
   ...['/version', '/livez', '/readyz', '/healthz', '/metrics', '/logs/'],
   ...['/openapi/v2', '/openapi/v3', '/.well-known/openid-configuration'],
@@ -184,7 +185,7 @@ function versionPath({ group, version }: Pick<ApiResource, 'group' | 'version'>)
   return group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
 }
 
-/** Path of a resource's objects, of one namespace or of all. */
+/** Path of the objects of a resource, in one namespace or in all. */
 export function collectionPath(resource: ApiResource, namespace: string): string {
   if (namespace !== '' && !resource.namespaced)
     throw new RefusedRequest(`${resource.name} have no namespace`);
@@ -198,7 +199,9 @@ export function objectPath(resource: ApiResource, { namespace, name }: Omit<Obje
   return `${collectionPath(resource, namespace)}/${segment(name)}`;
 }
 
-/** The names that the API server takes (apimachinery `IsValidPathSegmentName`): what is left is one segment, whoever reads the path. */
+/**
+ * The names that the API server accepts (apimachinery `IsValidPathSegmentName`). Such a name is one segment for every reader of the path.
+ */
 export function isSegmentName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/%\\]/.test(name);
 }
@@ -208,7 +211,7 @@ function segment(name: string): string {
   return encodeURIComponent(name).replaceAll('%3A', ':');
 }
 
-/** A cluster's path as `/-/clusters` says it: plain segments, so that no host can be made of it. */
+/** The path of a cluster from `/-/clusters`. It must consist of plain segments, so that it can never name another host. */
 function checkedPrefix(prefix: string): string {
   const isPlainPath = /^(?:\/[^/?#\\]+)*$/.test(prefix) && !/\/(?:\.|%2e){1,2}(?:\/|$)/i.test(prefix);
   if (!isPlainPath) throw new RefusedRequest('the path of the cluster is not valid');

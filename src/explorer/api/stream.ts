@@ -2,9 +2,9 @@ import { ApiError, type Client } from './client.js';
 import type { ApiRequest } from './requests.js';
 
 /**
- * Streams an answer that has no end of its own, over a WebSocket: over HTTP/1.1 a browser opens six connections to an origin, over all its
- * windows, and WebSockets are not among them. Where none can be opened, it is an answer as any other. Calls back with pieces of the text as they come;
- * resolves when the stream ends, rejects with an ApiError when it fails.
+ * Streams an answer without an end over a WebSocket. Over HTTP/1.1 a browser opens at most six connections to an origin, over all its
+ * windows, and WebSockets do not count. If no WebSocket can be opened, the answer is read as an ordinary response. Calls back with each
+ * piece of text. Resolves when the stream ends, and rejects with an ApiError if it fails.
  */
 export async function stream(
   client: Client,
@@ -23,7 +23,7 @@ export function hasOwnStreams(): boolean {
   return /^h[23]/.test(navigation?.nextHopProtocol ?? '');
 }
 
-/** A WebSocket from a browser can have no header: the token is a subprotocol, beside one that the API server takes. */
+/** A browser can send no header with a WebSocket, so the token is a subprotocol, besides one that the API server accepts. */
 function subprotocols(token: string | undefined): string[] {
   if (token === undefined) return [];
   const bytes = Array.from(new TextEncoder().encode(token), byte => String.fromCharCode(byte)).join('');
@@ -31,10 +31,10 @@ function subprotocols(token: string | undefined): string[] {
   return [`base64url.bearer.authorization.k8s.io.${encoded}`, binary];
 }
 
-/** Logs come as bytes; a watch takes any one name (apiserver `wsstream`, `watch.go`). */
+/** The subprotocol for logs means bytes. For a watch any single name is accepted (apiserver `wsstream`, `watch.go`). */
 const binary = 'binary.k8s.io';
 
-/** Resolves with false if the socket did not open; why, no browser says. */
+/** Resolves with false if the socket did not open. Browsers do not say why. */
 function overWebSocket(
   client: Client,
   request: ApiRequest,

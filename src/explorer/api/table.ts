@@ -6,11 +6,11 @@ export interface Column {
   readonly name: string;
   readonly type: string;
   readonly description: string;
-  /** Columns of 0 are always shown; others as kubectl does with `-o wide`. */
+  /** Columns with 0 are always shown, the others only in a wide view, like `-o wide` of kubectl. */
   readonly priority: number;
 }
 
-/** One object's row. */
+/** The row of one object. */
 export interface Row {
   readonly namespace: string;
   readonly name: string;
@@ -18,9 +18,9 @@ export interface Row {
   readonly metadata: Readonly<ObjectMeta>;
 }
 
-/** A table, or a page of one. */
+/** A table, or one page of it. */
 export interface Table {
-  /** Empty where the same were sent before. */
+  /** Empty if the server has sent the same columns before. */
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
   readonly resourceVersion: string;
@@ -28,7 +28,7 @@ export interface Table {
   readonly remaining: number;
 }
 
-/** The name, by which a row is found again. */
+/** The key of a row. */
 export function keyOf({ namespace, name }: Pick<Row, 'namespace' | 'name'>): string {
   return `${namespace}/${name}`;
 }
@@ -40,7 +40,7 @@ interface WireTable {
   readonly rows?: readonly { readonly cells: readonly unknown[]; readonly object?: ApiObject }[] | null;
 }
 
-/** Reads a table; a server that has none (an aggregated API may not) gets one of names and ages. */
+/** Reads a table. If the server sends none (some aggregated APIs do not), it makes one of names and ages. */
 export function readTable(answer: ApiObject): Table {
   const meta = (answer.metadata ?? {}) as ListMeta;
   const rest = {
@@ -78,17 +78,17 @@ function rowOf(cells: readonly unknown[], metadata: ObjectMeta): Row {
   return { namespace, name, cells, metadata };
 }
 
-/** Whether a column is the age of the object itself, which the page counts on. */
+/** Whether a column is the age of the object itself, which the page keeps counting. */
 export function isAge({ name }: Column): boolean {
   return name === 'Age';
 }
 
-/** Whether a column has times that the server turned into ages when it sent them. */
+/** Whether the column contains times that the server turned into ages when it sent them. */
 export function isPastTime({ name, type }: Column): boolean {
   return type === 'date' || /^(?:Last Seen|First Seen|Last Schedule)$/.test(name);
 }
 
-/** A text that sorts by code units as people sort it: numbers in it by their value, without case. A collator takes ten times as long. */
+/** A key that sorts strings as people do: without case, and numbers by their value. An Intl.Collator takes ten times as long. */
 function orderKey(text: string): string {
   return text.toLowerCase().replace(/\d+/g, digits => digits.padStart(12, '0'));
 }
@@ -97,16 +97,16 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** What rows are sorted by: the cells of a column, or the namespace for index -1. */
+/** The value that rows are sorted by: the cell of a column, or the namespace for index -1. */
 export interface Order {
   readonly column: Column;
   readonly index: number;
   readonly isDescending: boolean;
 }
 
-/** Rows in an order, and those that are equal in it, or all of them without one, by namespace and name. */
+/** The rows in an order. Rows that are equal in it, or all rows if there is no order, are sorted by namespace and name. */
 export function sortRows<R extends Row>(rows: readonly R[], order: Order | undefined): R[] {
-  // The younger one has the lower age.
+  // A younger object has a lower age.
   const isByAge = order !== undefined && isAge(order.column);
   const sign = order !== undefined && order.isDescending !== isByAge ? -1 : 1;
   const textOf = ({ cells, namespace, metadata }: R): string => {

@@ -4,14 +4,17 @@ import type { ApiResource } from '../api/discovery.js';
 import { ApiRequest } from '../api/requests.js';
 import type { Source } from './source.js';
 
-/** Which verbs of a resource the reader may use in a namespace: all of its rules at once, and one question for each that they do not settle. */
+/**
+ * Which verbs of a resource the user may use in a namespace. All rules are read in one request, and one more review follows for each verb
+ * that they do not decide.
+ */
 export async function readAccess(
   { client, prefix, index }: Source,
   resource: ApiResource,
   namespace: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Verdict>> {
-  // Rules are those of a namespace, with those for the whole cluster among them; for all namespaces nothing but a question tells.
+  // Rules are read for one namespace, and include those for the whole cluster. For all namespaces, only a review for each verb can tell.
   const rules =
     namespace === ''
       ? unknown

@@ -10,42 +10,42 @@ import { watchEvents } from './watch.js';
 /** A row, and how often it has changed since it was first shown. */
 export interface LiveRow extends Row {
   readonly changes: number;
-  /** Milliseconds since 1970, as the next one. */
+  /** Milliseconds since 1970; the same holds for `readAt`. */
   readonly changedAt: number;
   readonly readAt: number;
 }
 
-/** How much of a list has come. */
+/** How much of a list has been read. */
 export interface Progress {
   readonly loaded: number;
   readonly remaining: number;
 }
 
 const pageSize = '500';
-/** Milliseconds between two lists of what cannot be watched. */
+/** Milliseconds between two reads of a list that the user may not watch. */
 const pollInterval = 10_000;
-/** Milliseconds that changes wait for others, to be asked for together. */
+/** Milliseconds for which changed rows are collected, so that they are read together. */
 const gathering = 100;
-/** More changed rows than these are read as the whole list. */
+/** If more rows have changed, the whole list is read. */
 const mostSingleRows = 24;
 
 /**
- * A list as the server's own table, page by page, and then live. A watch over a WebSocket cannot ask for rows of a table, for browsers let it have no
- * Accept: it says which objects have changed, and their rows are read anew.
+ * A list as the server's own table: first page by page, then live. A browser cannot send Accept with a WebSocket, so such a watch cannot
+ * ask for rows of a table: it says which objects have changed, and their rows are read again.
  */
 export class LiveList extends Followed {
   columns: readonly Column[] = [];
   readonly rows = new Map<string, LiveRow>();
-  /** Another one after each change of the rows. */
+  /** Changes with every change of the rows. */
   version = 0;
-  /** Undefined once the list is whole. */
+  /** Undefined once the list is complete. */
   progress: Progress | undefined = { loaded: 0, remaining: 0 };
   readonly #scope: ListScope;
   readonly #changed = new Set<string>();
   #resourceVersion = '';
   #mayWatch: boolean;
   #isRefreshing = false;
-  /** Whether the reader may get single objects; if not, changes are read as the whole list. */
+  /** Whether the user may get single objects. If not, changes are read with the whole list. */
   #mayGet = true;
 
   constructor(source: Source, scope: ListScope) {
@@ -71,7 +71,7 @@ export class LiveList extends Followed {
       await this.#watch(signal);
     } catch (error) {
       if (!(error instanceof ApiError && (error.code === 410 || error.code === 403))) throw error;
-      // Who may list and not watch asks again from time to time.
+      // For a user who may list but not watch, the list is read from time to time.
       if (error.code === 403) this.#mayWatch = false;
       else this.#resourceVersion = '';
     }
@@ -146,7 +146,7 @@ export class LiveList extends Followed {
     this.changed();
   }
 
-  /** Reads the rows that have changed, one time after another. */
+  /** Reads the rows that have changed. Only one call runs at a time. */
   async #refresh(signal: AbortSignal): Promise<void> {
     if (this.#isRefreshing) return;
     this.#isRefreshing = true;
@@ -160,7 +160,7 @@ export class LiveList extends Followed {
         }
         const keys = [...this.#changed];
         this.#changed.clear();
-        // Two at a time: a click must find a free connection.
+        // Two requests at a time, so that a click finds a free connection.
         await Promise.all(
           [0, 1].map(first =>
             this.#readRows(

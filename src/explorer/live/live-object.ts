@@ -6,13 +6,13 @@ import { Followed } from './followed.js';
 import type { Source } from './source.js';
 import { watchEvents } from './watch.js';
 
-/** Milliseconds between two reads of what the reader may get but not watch. */
+/** Milliseconds between two reads of an object that the user may get but not watch. */
 const pollInterval = 5_000;
 
-/** One object, live, with what its last change was. */
+/** One object, live, with its last change. */
 export class LiveObject extends Followed {
   object: ApiObject | undefined;
-  /** What differs from the state before; empty until it changes. */
+  /** The difference to the previous state; empty until the object changes. */
   changes: readonly Change[] = [];
   changedAt: number | undefined;
   /** Whether it has been deleted. */
@@ -37,7 +37,7 @@ export class LiveObject extends Followed {
     onLive();
     if (!this.#mayWatch) return page.wait(pollInterval, signal);
     const { resource, namespace, name } = this.#name;
-    // Without a version the watch begins with the object as it is now.
+    // Without a version, the watch begins with the current object.
     const scope = { resource, namespace, fieldSelector: `metadata.name=${name}` };
     const request = ApiRequest.watch(prefix, index, scope, '', 'object');
     try {
@@ -61,7 +61,7 @@ export class LiveObject extends Followed {
     const before = this.object;
     const isSame = before?.metadata?.resourceVersion === object.metadata?.resourceVersion;
     if (!isSame || before === undefined) {
-      // Lists and watches of built-in kinds leave out what each of their objects is.
+      // Lists and watches of built-in kinds leave out the kind of each object.
       this.object = { apiVersion: before?.apiVersion, kind: before?.kind, ...object } as ApiObject;
       if (before !== undefined) {
         this.changes = changesBetween(before, this.object);

@@ -1,14 +1,14 @@
-/** Something that changes while it is shown: a view draws it anew after each change, and closes it when it goes. */
+/** Something that changes while it is shown. A view draws it again after each change, and closes it when the view goes. */
 export abstract class Model {
   readonly #ending = new AbortController();
   readonly #listeners = new Set<() => void>();
 
-  /** Aborted when nobody needs it any more. */
+  /** Aborted when the model is closed. */
   protected get signal(): AbortSignal {
     return this.#ending.signal;
   }
 
-  /** Begins to ask; what comes of it is told to those who subscribed. */
+  /** Begins to read. Subscribers are called after each change. */
   abstract start(): void;
 
   subscribe(listener: () => void): () => void {

@@ -7,12 +7,12 @@ import type { Source } from './source.js';
 /** One line of a log. */
 export interface LogLine {
   readonly id: number;
-  /** When it was written, as the node says it; empty if the line has none. */
+  /** The time at which the node received the line; empty if the line has none. */
   readonly time: string;
   readonly text: string;
 }
 
-/** How many lines are kept: the last ones. */
+/** The most lines that are kept; the oldest ones are dropped. */
 const mostLines = 5_000;
 
 /** The log of one container, followed. */
@@ -33,14 +33,14 @@ export class PodLog extends Followed {
   protected override async run(signal: AbortSignal, onLive: () => void): Promise<void> {
     const { client, prefix, index } = this.source;
     const last = this.lines.at(-1)?.time ?? '';
-    // Times are whole seconds in the question: what came in the same second comes again, and is left out.
+    // The request has whole seconds, so lines of the same second come again, and are skipped.
     const since = last === '' ? { tailLines: 500 } : { sinceTime: `${last.slice(0, 19)}Z` };
     const request = ApiRequest.log(prefix, index, this.#pod, { ...this.#query, ...since, timestamps: true });
     const reader = new LineReader(line => this.#add(line, last));
     onLive();
     await stream(client, request, text => reader.read(text), signal);
     if (this.#query.follow === true) return;
-    // There will be no other line.
+    // There will be no more lines.
     this.state = { kind: 'ended' };
     this.#draw();
     this.close();
@@ -50,7 +50,7 @@ export class PodLog extends Followed {
     const [, time = '', text = line] = /^(\d{4}-\d\d-\d\dT\S+Z) ?(.*)$/s.exec(line) ?? [];
     if (time !== '' && time <= after) return;
     this.#pending.push({ id: this.#count++, time, text });
-    // A busy container writes more lines than a reader can see come.
+    // A busy container writes faster than the page can be drawn.
     this.#drawing ??= setTimeout(() => this.#draw(), 100);
   }
 

@@ -6,7 +6,7 @@ import { Followed } from './followed.js';
 import type { Source } from './source.js';
 import { watchEvents } from './watch.js';
 
-/** One event as it came, without what is secret. */
+/** One event as it came, without secret values. */
 export interface RawEvent {
   readonly id: number;
   /** Milliseconds since 1970. */
@@ -15,12 +15,12 @@ export interface RawEvent {
   readonly object: ApiObject;
 }
 
-/** How many events are kept: the last ones. */
+/** The most events that are kept; the oldest ones are dropped. */
 const mostEvents = 300;
 
 /** The events of a watch, each as the API server sent it. */
 export class RawWatch extends Followed {
-  /** The newest one first. */
+  /** The newest event comes first. */
   events: readonly RawEvent[] = [];
   readonly #scope: ListScope;
   #version = '';

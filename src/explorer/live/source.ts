@@ -5,7 +5,7 @@ import type { Surroundings } from '../api/follow.js';
 /** One API server, and the way to it. */
 export interface Source {
   readonly client: Client;
-  /** What stands before the path of each request. */
+  /** The path of the cluster, which precedes the path of each request. */
   readonly prefix: string;
   readonly index: ApiIndex;
   readonly page: Surroundings;

@@ -5,7 +5,10 @@ import type { ApiRequest } from '../api/requests.js';
 import { stream } from '../api/stream.js';
 import type { Source } from './source.js';
 
-/** Streams the events of one watch until it ends. Rejects with an ApiError, also for an ERROR event: 410 means that it has to begin anew. */
+/**
+ * Streams the events of one watch until it ends. Rejects with an ApiError, also after an ERROR event: 410 means that the list must be read
+ * again.
+ */
 export async function watchEvents(
   { client }: Source,
   request: ApiRequest,

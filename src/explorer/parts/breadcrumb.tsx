@@ -1,7 +1,7 @@
 import { type ApiResource, groupVersion } from '../api/discovery.js';
 import { linkTo, linkToList } from './links.js';
 
-/** Where one is: the API, a group, a resource, a namespace. */
+/** The place of the view: the API, a group, a resource, a namespace. */
 export function Breadcrumb({
   resource,
   namespace,

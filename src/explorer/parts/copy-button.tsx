@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 
-/** Copies a text. */
+/** A button that copies a string. */
 export function CopyButton({ text, label }: { readonly text: string; readonly label: string }) {
   const [isDone, setDone] = useState(false);
   const copy = async () => {
@@ -15,7 +15,7 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
   );
 }
 
-/** Over plain HTTP from another machine, browsers have no clipboard but the old one. */
+/** Over plain HTTP from another machine, browsers offer only the old clipboard function. */
 async function copyText(text: string): Promise<void> {
   if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text);
   const area = document.createElement('textarea');

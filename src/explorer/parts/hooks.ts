@@ -5,7 +5,7 @@ import type { Model } from '../live/model.js';
 import type { Source } from '../live/source.js';
 import { type Loaded, type State, store } from '../store.js';
 
-/** A part of the page's state; the view is drawn anew when that part is another one. */
+/** A part of the page's state. The view is drawn again when this part changes. */
 export function useStore<T>(select: (state: State) => T): T {
   const [, draw] = useReducer((count: number) => count + 1, 0);
   const value = select(store.state);
@@ -13,14 +13,14 @@ export function useStore<T>(select: (state: State) => T): T {
     const check = () => {
       if (select(store.state) !== value) draw(undefined);
     };
-    // It may have changed since this was drawn.
+    // The part may have changed since the view was drawn.
     check();
     return store.subscribe(check);
   }, [select, value]);
   return value;
 }
 
-/** The cluster that is shown; undefined before it is known what it has. */
+/** The cluster that is shown; undefined until its discovery has been read. */
 export function useSource(): Source | undefined {
   const prefix = useStore(state => state.cluster?.prefix);
   const index = useStore(state => state.index);
@@ -30,7 +30,7 @@ export function useSource(): Source | undefined {
   }, [prefix, index]);
 }
 
-/** A model that lives as long as the view and its keys do. */
+/** A model that lives as long as the view and its keys. */
 export function useModel<M extends Model>(create: () => M, keys: readonly unknown[]): M {
   const model = useMemo(create, keys);
   const [, draw] = useReducer((count: number) => count + 1, 0);
@@ -52,7 +52,7 @@ export function useModel<M extends Model>(create: () => M, keys: readonly unknow
   return model;
 }
 
-/** What is read once for these keys. */
+/** A value that is read once for these keys. */
 export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>, keys: readonly unknown[]): Loaded<T> {
   const [loaded, setLoaded] = useState<Loaded<T>>({ kind: 'loading' });
   useEffect(() => {
@@ -71,7 +71,7 @@ export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>, keys: re
   return loaded;
 }
 
-/** The time, drawn anew once a second. */
+/** The current time. The view is drawn again every second. */
 export function useNow(): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

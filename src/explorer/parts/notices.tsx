@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { StreamState } from '../api/follow.js';
 
-/** What went wrong. */
+/** A problem, in words. */
 export function Problem({ children }: { readonly children: ComponentChildren }) {
   return (
     <div class="problem" role="alert">
@@ -10,7 +10,7 @@ export function Problem({ children }: { readonly children: ComponentChildren }) 
   );
 }
 
-/** Instead of what is on its way. */
+/** A placeholder for content that is being loaded. */
 export function Skeleton({ lines = 6 }: { readonly lines?: number }) {
   return (
     <div class="skeleton" role="status" aria-label="Loading">
@@ -29,7 +29,7 @@ const words = {
   away: 'not answering',
 };
 
-/** How a stream is, in a word; why, if it is not. */
+/** The state of a stream in one word, with the reason if it is away. */
 export function StreamBadge({ state }: { readonly state: StreamState }) {
   return (
     <span class={`badge stream ${state.kind}`} role="status">

@@ -2,7 +2,7 @@ import type { ObjectName } from '../api/requests.js';
 import { linkToObject } from './links.js';
 import { Tabs } from './tabs.js';
 
-/** The views of an object: only Pods have more than one. */
+/** The views of an object. Only Pods have more than one. */
 export function ObjectTabs({
   object,
   chosen,

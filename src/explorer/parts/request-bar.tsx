@@ -4,7 +4,7 @@ import { type Action, commandsFor } from '../text/commands.js';
 import { CopyButton } from './copy-button.js';
 import { ScrollBox } from './scroll-box.js';
 
-/** The request behind a view: method and path, and the same in other words. */
+/** The request behind a view: its method and path, and the same request as commands and code. */
 export function RequestBar({ request, action }: { readonly request: ApiRequest; readonly action: Action }) {
   const { client } = store;
   const hasToken = client.tokenFor(request.prefix) !== undefined;

@@ -1,6 +1,6 @@
 import type { ComponentChildren, RefObject } from 'preact';
 
-/** What scrolls by itself: it can be focused, so that the keyboard scrolls it too. */
+/** A box that scrolls its content. It can have the focus, so that the keyboard scrolls it too. */
 export function ScrollBox({
   label,
   kind,

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-/** A short state with a coloured dot. The words carry the meaning, and the colour only supports it. */
+/** A short state with a coloured dot. The meaning is in the words, so a user who cannot see the colour misses nothing. */
 export function Status({
   kind,
   children,

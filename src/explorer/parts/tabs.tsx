@@ -1,4 +1,4 @@
-/** Links to the views of one thing; the chosen one is the current page. */
+/** Links to the views of one thing. The chosen one is marked as the current page. */
 export function Tabs({
   label,
   tabs,

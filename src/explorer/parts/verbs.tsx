@@ -1,4 +1,4 @@
-/** A list of verbs, each of them on a line as a whole. */
+/** A list of verbs. No verb is split between two lines. */
 export function Verbs({ verbs }: { readonly verbs: readonly string[] }) {
   return verbs.map(verb => (
     <span key={verb} class="verb">

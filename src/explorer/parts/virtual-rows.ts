@@ -1,7 +1,7 @@
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core';
 import { useLayoutEffect, useReducer, useRef, useState } from 'preact/hooks';
 
-/** Which of many rows of one height are in view, in an element that scrolls. */
+/** Which rows of equal height are in view in a scrolling element. */
 export function useVirtualRows(count: number, height: number) {
   const scroller = useRef<HTMLElement>(null);
   const [, draw] = useReducer((drawn: number) => drawn + 1, 0);

@@ -2,15 +2,15 @@ import { isRecord } from '../api/objects.js';
 
 /** One field that differs. */
 export interface Change {
-  /** Keys and indexes from the root on. */
+  /** Keys and indexes, from the root to the field. */
   readonly path: readonly (string | number)[];
-  /** Undefined where there was nothing. */
+  /** Undefined if the field is new. */
   readonly before: unknown;
-  /** Undefined where there is nothing now. */
+  /** Undefined if the field is gone. */
   readonly after: unknown;
 }
 
-/** What says of each change that there was one, and nothing more. */
+/** Fields that change with every write, and say nothing about it. */
 const bookkeeping: ReadonlySet<string> = new Set(['managedFields', 'resourceVersion', 'generation']);
 
 /** The deepest fields that differ between two states of an object, without the API server's bookkeeping. */
@@ -39,7 +39,7 @@ function compare(
   } else changes.push({ path, before, after });
 }
 
-/** A path as one writes it: `status.conditions[0].reason`. */
+/** A path as people write it: `status.conditions[0].reason`. */
 export function pathText(path: readonly (string | number)[]): string {
   return path
     .map((step, at) => {

@@ -1,7 +1,7 @@
 import type { ApiResource } from '../api/discovery.js';
 import type { ApiRequest, ListScope, LogQuery, ObjectName } from '../api/requests.js';
 
-/** The same request in other words, to copy. */
+/** The same request as a command or as code, to copy. */
 export interface Commands {
   readonly curl: string;
   readonly kubectl: string;
@@ -15,16 +15,16 @@ export interface Target {
   readonly hasToken: boolean;
 }
 
-/** What kubectl is to do. */
+/** The words of a kubectl command, without the server and the token. */
 export type Action =
   | ({ readonly kind: 'list' | 'watch' } & ListScope)
   | ({ readonly kind: 'object' } & ObjectName)
   | ({ readonly kind: 'log' } & ObjectName & LogQuery)
-  /** A command of kubectl that asks the same, or nearly so. */
+  /** A kubectl command that sends the same request, or nearly the same. */
   | { readonly kind: 'command'; readonly words: readonly string[] }
   | { readonly kind: 'raw' };
 
-/** A token is never part of them: they read it from the variable TOKEN. */
+/** Commands never contain a token: they read it from the variable TOKEN. */
 export function commandsFor(request: ApiRequest, action: Action, target: Target): Commands {
   return {
     curl: curlOf(request, target),
@@ -33,7 +33,7 @@ export function commandsFor(request: ApiRequest, action: Action, target: Target)
   };
 }
 
-/** One word of a POSIX shell, whatever is in it. NUL cannot be in an argument of a program. */
+/** One word of a POSIX shell, whatever characters it contains. NUL cannot be in an argument of a program. */
 export function shellWord(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;
   return `'${text.replaceAll('\0', '').replaceAll("'", "'\\''")}'`;
@@ -60,7 +60,7 @@ function kubectlOf(
   const server = ['kubectl', '--server', shellWord(base + prefix), ...(hasToken ? ['--token "$TOKEN"'] : [])];
   if (action.kind === 'command') return [...server, ...action.words.map(shellWord)].join(' ');
   if (action.kind === 'raw') {
-    // The path of --server counts for nothing here (client-go `Request.RequestURI`).
+    // kubectl ignores the path of --server here (client-go `Request.RequestURI`).
     const path = shellWord(prefix + apiPath);
     if (body === undefined) return [...server, 'get', '--raw', path].join(' ');
     return `printf %s ${shellWord(body)} | ${[...server, 'create', '--raw', path, '-f -'].join(' ')}`;
@@ -91,7 +91,7 @@ function kubectlOf(
   ].join(' ');
 }
 
-/** A resource as kubectl tells it from others of its name: `deployments.v1.apps`. */
+/** A resource as kubectl distinguishes it from others of the same name: `deployments.v1.apps`. */
 function typeOf(resource: ApiResource): string {
   const { group, version, name } = resource;
   return group === '' ? name : `${name}.${version}.${group}`;
@@ -115,7 +115,7 @@ function fetchOf({ method, prefix, apiPath, accept, body }: ApiRequest, { base, 
   return isText ? `const response = ${call})` : `const answer = await (${call}${read}`;
 }
 
-/** A text in single quotes of JavaScript; JSON escapes everything else that it has to. */
+/** A string in single quotes for JavaScript. JSON escapes everything else. */
 function script(text: string): string {
   return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`;
 }

@@ -1,12 +1,12 @@
 import { type ApiObject, isRecord } from '../api/objects.js';
 
-/** Instead of what is not shown. */
+/** Replaces a value that is not shown. */
 export const hiddenValue = '••••••';
 
-/** What kubectl apply leaves behind: a whole object, with the values of a Secret in it. */
+/** The annotation of kubectl apply. It contains a whole object, and so the values of a Secret. */
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** Whether a value is shown only when it is asked for: those of a Secret, and copies of them. */
+/** Whether a value is shown only on request: the values of a Secret, and copies of them. */
 export function isSecretPath(object: ApiObject, path: readonly (string | number)[]): boolean {
   if (object.kind !== 'Secret') return false;
   const [first, second, third] = path;
@@ -14,7 +14,7 @@ export function isSecretPath(object: ApiObject, path: readonly (string | number)
   return first === 'metadata' && second === 'annotations' && third === lastApplied;
 }
 
-/** A copy of an object, or of a list of objects, without values of Secrets and without what kubectl apply left behind. */
+/** A copy of an object or of a list, without the values of Secrets and without the annotation of kubectl apply. */
 export function redact(object: ApiObject, kind = object.kind): ApiObject {
   const { items, rows } = object as { items?: unknown; rows?: unknown };
   const { annotations } = object.metadata ?? {};

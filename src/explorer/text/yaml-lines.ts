@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { isRecord } from '../api/objects.js';
 
-/** What a part of a line is, for its colour. */
+/** The kind of a part of a line, which decides its colour. */
 export type TokenKind = 'key' | 'text' | 'number' | 'word' | 'mark';
 
 export interface Token {
@@ -13,16 +13,16 @@ export type Path = readonly (string | number)[];
 
 /** One line of YAML. */
 export interface YamlLine {
-  /** Of what begins on the line; further lines of a text have the same. */
+  /** The path of the value that begins on the line. Further lines of a string have the same path. */
   readonly path: Path;
   /** Spaces before the first token. */
   readonly indent: number;
   readonly tokens: readonly Token[];
-  /** Whether the lines below with a longer path belong to this one. */
+  /** Whether the following lines with a longer path belong to this line. */
   readonly hasChildren: boolean;
 }
 
-/** An object as YAML, line by line, as kubectl prints it; all lines together are one document with the same value. */
+/** An object as YAML, line by line, as kubectl prints it. All lines together are a document with the same value. */
 export function yamlLines(value: unknown): readonly YamlLine[] {
   const lines: YamlLine[] = [];
   addNode(value, { path: [], indent: 0, lead: [], lines });
@@ -37,7 +37,7 @@ export function lineText({ indent, tokens }: YamlLine): string {
 interface At {
   readonly path: Path;
   readonly indent: number;
-  /** What stands on the line before the value: `key:` or `-`. */
+  /** The text before the value on its line: `key:` or `-`. */
   readonly lead: readonly Token[];
   readonly lines: YamlLine[];
 }
@@ -51,7 +51,7 @@ function addNode(value: unknown, at: At): void {
 }
 
 function addFields(value: Readonly<Record<string, unknown>>, { path, indent, lead, lines }: At): void {
-  // The first field of an item stands on the line of its dash.
+  // The first field of an item is on the line of its dash.
   const isItem = lead.at(-1) === dash;
   if (lead.length > 0 && !isItem) lines.push({ path, indent, tokens: withoutSpace(lead), hasChildren: true });
   const inner = lead.length === 0 ? indent : indent + 2 * (isItem ? lead.length : 1);
@@ -74,7 +74,7 @@ function addFields(value: Readonly<Record<string, unknown>>, { path, indent, lea
 
 function addItems(value: readonly unknown[], { path, indent, lead, lines }: At): void {
   if (lead.length > 0) lines.push({ path, indent, tokens: withoutSpace(lead), hasChildren: true });
-  // Items of a list stand below their key, and not to its right.
+  // The items of a list are below its key, and not indented more than it.
   const depth = indentOf(indent, lead);
   value.forEach((item, at) => {
     addNode(item, { path: [...path, at], indent: depth, lead: [dash], lines });
@@ -91,7 +91,7 @@ function addScalar(value: unknown, { path, indent, lead, lines }: At): void {
   }
 }
 
-/** Where the key begins, behind the dashes before it. */
+/** The column of the key, after the dashes before it. */
 function indentOf(indent: number, lead: readonly Token[]): number {
   return indent + 2 * lead.filter(token => token === dash).length;
 }
@@ -102,20 +102,23 @@ function withoutSpace(lead: readonly Token[]): readonly Token[] {
   });
 }
 
-/** A key is one line; what JSON says is YAML as well. */
+/** A key is one line. Its JSON is also valid YAML. */
 function keyText(key: string): string {
   const [first = '', ...more] = scalarText(key);
   return more.length === 0 ? first : JSON.stringify(key);
 }
 
-/** A scalar, or an empty list or map, as the lines that it takes; quoted where a reader of YAML 1.1 or 1.2 would take a text for something else. */
+/**
+ * A scalar, or an empty list or map, as one or more lines. A string is quoted if a reader of YAML 1.1 or 1.2 would take it for another
+ * type.
+ */
 function scalarText(value: unknown): readonly string[] {
   const old = scalarOf(value, '1.1');
   return /^["']/.test(old[0] ?? '') ? old : scalarOf(value, '1.2');
 }
 
 function scalarOf(value: unknown, version: '1.1' | '1.2'): readonly string[] {
-  // As the value of a key: a text may be one of several lines there, which are indented by two.
+  // As the value of a key, a string may take several lines, which are indented by two.
   const text = stringify({ k: value ?? null }, { lineWidth: 0, version, blockQuote: 'literal' });
   const [first = '', ...more] = text.replace(/\n$/, '').slice('k: '.length).split('\n');
   return [first, ...more.map(line => line.slice(2))];

@@ -21,7 +21,7 @@ const meanings: Readonly<Record<string, string>> = {
   deletecollection: 'remove many objects at once',
 };
 
-/** The verbs of a resource, and which of them the reader may use. */
+/** The verbs of a resource, and which of them the user may use. */
 export function AccessView({
   source,
   resource,
@@ -103,7 +103,7 @@ function canI({ group, name, namespaced }: ApiResource, namespace: string): read
   return ['auth', 'can-i', 'list', group === '' ? name : `${name}.${group}`, ...scope];
 }
 
-/** Undefined where the API server has no such review. */
+/** Undefined if the API server does not have this review. */
 function askRequest({ prefix, index }: Source, resourceAttributes: object): ApiRequest | undefined {
   if (index.preferred('authorization.k8s.io', 'selfsubjectaccessreviews') === undefined) return undefined;
   return ApiRequest.review(prefix, index, 'SelfSubjectAccessReview', { resourceAttributes });

@@ -14,7 +14,7 @@ export function App() {
   const index = useStore(state => state.index);
   const address = useStore(state => state.address);
   useEffect(() => {
-    // A new view begins at its top, and a screen reader with its heading.
+    // A new view starts at its top, and a screen reader starts at its heading.
     document.querySelector('main')?.scrollTo(0, 0);
     document.title = titleOf(address, cluster?.name);
   }, [address, cluster]);
@@ -50,7 +50,7 @@ export function App() {
   );
 }
 
-/** What the window is called: the most particular first. */
+/** The title of the window, with the most specific part first. */
 function titleOf({ view }: Address, cluster: string | undefined): string {
   return [...wordsOf(view), cluster, 'Kubernetes API'].filter(Boolean).join(' · ');
 }

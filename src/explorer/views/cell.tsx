@@ -8,7 +8,7 @@ const waiting =
 const bad =
   /^(?:.*BackOff|.*Error|Error|Failed|Evicted|OOMKilled|False|NotReady.*|Lost|ErrImage.*|Degraded)$/;
 
-/** One cell of a table: a name is a link, an age ticks, a state has its colour. */
+/** One cell of a table. A name is a link, an age counts on, and a state has a colour. */
 export function Cell({
   column,
   value,
@@ -22,7 +22,7 @@ export function Cell({
   readonly created: string | undefined;
   readonly href: string | undefined;
   readonly now: number;
-  /** When the server said it, in milliseconds since 1970. */
+  /** When the server sent the value, in milliseconds since 1970. */
   readonly readAt: number;
 }) {
   if (created !== undefined) {
@@ -50,7 +50,7 @@ export function Cell({
   );
 }
 
-/** An age some milliseconds later. */
+/** An age, some milliseconds later. */
 function laterOf(text: string, passed: number): string {
   const age = durationOf(text);
   return age === undefined ? text : humanDuration(age + Math.max(0, passed));

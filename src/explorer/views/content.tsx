@@ -10,7 +10,7 @@ import { LogView } from './log-view.js';
 import { ObjectView } from './object-view.js';
 import { PathView } from './path-view.js';
 
-/** What the fragment asks for, if the API server has it. */
+/** The view that the fragment names, if the API server has it. */
 export function Content({ index }: { readonly index: ApiIndex }) {
   const source = useSource();
   const { view, query } = useStore(state => state.address);

@@ -7,7 +7,7 @@ import { useLoaded } from '../parts/hooks.js';
 import { Problem, Skeleton } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
 
-/** The fields of a resource with their documentation, as `kubectl explain` has them. */
+/** The fields of a resource with their documentation, as in `kubectl explain`. */
 export function FieldsView({
   source,
   resource,
@@ -59,7 +59,7 @@ function Fields({ document, schema }: { readonly document: OpenApiDocument; read
   );
 }
 
-/** Its fields are read when it is unfolded: a schema may have itself among them. */
+/** Reads the fields of a field only when it is unfolded, because a schema may contain itself. */
 function Unfolding({
   document,
   field,

@@ -6,7 +6,7 @@ import { linkTo } from '../parts/links.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { store } from '../store.js';
 
-/** Where one is, as whom, and the way out. */
+/** The current cluster, the current user, and the button to sign out. */
 export function Header() {
   const clusters = useStore(state => state.clusters);
   const cluster = useStore(state => state.cluster);
@@ -55,7 +55,7 @@ function ClusterPicker({
   );
 }
 
-/** The same file as the icon of the page, whatever hash it has in its name. */
+/** The icon of the page, whose file name contains a hash. */
 const iconUrl = document.querySelector<HTMLLinkElement>('link[rel=icon]')?.href ?? '';
 
 function WhoAmI() {
@@ -114,7 +114,7 @@ function WhoAmI() {
   );
 }
 
-/** Undefined where the API server has no such review. */
+/** Undefined if the API server does not have this review. */
 function reviewOf({ prefix, index }: Source): ApiRequest | undefined {
   if (index.preferred('authentication.k8s.io', 'selfsubjectreviews') === undefined) return undefined;
   return ApiRequest.review(prefix, index, 'SelfSubjectReview');

@@ -6,7 +6,7 @@ import { RequestBar } from '../parts/request-bar.js';
 import { Picture } from './picture.js';
 import { ServerPaths } from './server-paths.js';
 
-/** What the API is, in a few words, and what is beside its resources. */
+/** A short text about the API, and the paths that are not resources. */
 export function Home({ source }: { readonly source: Source }) {
   const { prefix, index } = source;
   const cluster = useStore(state => state.cluster);

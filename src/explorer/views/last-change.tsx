@@ -4,10 +4,10 @@ import { humanDuration } from '../text/age.js';
 import { type Change, pathText } from '../text/changes.js';
 import { hiddenValue, isSecretPath } from '../text/redact.js';
 
-/** Fields that are named; the YAML marks all. */
+/** The most fields that are named. The YAML marks all of them. */
 const most = 6;
 
-/** What the last change of an object was. */
+/** The last change of an object. */
 export function LastChange({ live: { object, changes, changedAt } }: { readonly live: LiveObject }) {
   const now = useNow();
   if (changedAt === undefined || changes.length === 0 || object === undefined) return null;

@@ -58,7 +58,7 @@ function NamespacePicker({
 }) {
   const names = useLoaded(signal => readNamespaces(source, signal), [source]);
   if (names.kind === 'failed') {
-    // Who may not list namespaces may still know one.
+    // A user who may not list namespaces may still know the name of one.
     return <TextField label="Namespace" placeholder="all" value={namespace} onType={onType} />;
   }
   const known = names.kind === 'ready' ? names.value : [];

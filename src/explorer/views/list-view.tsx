@@ -10,7 +10,7 @@ import { ListToolbar } from './list-toolbar.js';
 import { ObjectsView } from './objects-view.js';
 import { WatchView } from './watch-view.js';
 
-/** A resource: its objects, what changes in them, its fields, and what one may do with it. */
+/** A resource: its objects, their changes, its fields, and what the user may do with it. */
 export function ListView({
   source,
   resource,

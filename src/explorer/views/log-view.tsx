@@ -120,13 +120,13 @@ function Log({
   );
 }
 
-/** One container, and whether it still writes. */
+/** One container, and whether it is still running. */
 interface Container {
   readonly name: string;
   readonly isRunning: boolean;
 }
 
-/** The containers that do the work, then those that prepare it. */
+/** The containers of the Pod, then its init containers. */
 function containersOf({ spec, status }: ApiObject): readonly Container[] {
   const statuses = [...listOf(status, 'containerStatuses'), ...listOf(status, 'initContainerStatuses')];
   return [...listOf(spec, 'containers'), ...listOf(spec, 'initContainers')].map(({ name }) => {

@@ -5,12 +5,12 @@ import { useModel, useNow } from '../parts/hooks.js';
 import { WideTable } from '../parts/wide-table.js';
 import { Cell } from './cell.js';
 
-/** What happened to an object, live: events of the core group that are about it. */
+/** The events of an object, live: events of the core group that are about it. */
 export function ObjectEvents({ source, object }: { readonly source: Source; readonly object: ApiObject }) {
   const { uid = '', namespace = '' } = object.metadata ?? {};
   const resource = source.index.preferred('', 'events');
   if (resource === undefined || uid === '' || object.kind === 'Event') return null;
-  // What is in no namespace has its events in `default` or elsewhere.
+  // An object without a namespace has its events in `default` or another namespace.
   return (
     <Events
       key={uid}
@@ -63,7 +63,7 @@ function Events({
   );
 }
 
-/** What was written last comes first: versions of one resource are numbers that grow (KEP-5504). */
+/** The latest event comes first. Versions of one resource are growing numbers (KEP-5504). */
 function laterFirst(a: LiveRow, b: LiveRow): number {
   return Number(b.metadata.resourceVersion) - Number(a.metadata.resourceVersion) || 0;
 }

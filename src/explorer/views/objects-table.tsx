@@ -8,10 +8,10 @@ import { ScrollBox } from '../parts/scroll-box.js';
 import { useVirtualRows } from '../parts/virtual-rows.js';
 import { Cell } from './cell.js';
 
-/** Pixels; the style sheet has the same. */
+/** Pixels. The style sheet has the same number. */
 const rowHeight = 33;
 
-/** Milliseconds that a change is marked; the style sheet fades it out before. */
+/** Milliseconds for which a change is marked. The style sheet fades the mark out in this time. */
 const flashTime = 3_000;
 
 /** A column of the page: one of the server's, or the namespace (index -1). */
@@ -22,7 +22,7 @@ interface Shown {
 
 const namespaceColumn: Column = { name: 'Namespace', type: 'string', description: '', priority: 0 };
 
-/** The rows that are in view of however many there are. */
+/** Draws only the rows that are in view, however many there are. */
 export function ObjectsTable({
   list,
   scope,
@@ -111,13 +111,13 @@ function ObjectRow({
   readonly row: LiveRow;
   readonly position: number;
   readonly shown: readonly Shown[];
-  /** The column whose cells lead to the objects. */
+  /** The column whose cells are links to the objects. */
   readonly linked: Shown | undefined;
   readonly scope: ListScope;
   readonly now: number;
 }) {
   const { changes, changedAt, readAt, cells, namespace, name, metadata } = row;
-  // Two names for one animation: it begins anew when the name is the other one.
+  // The animation has two names: it starts again when the name changes.
   const flash = now - changedAt < flashTime ? `changed-${changes % 2}` : undefined;
   return (
     <tr aria-rowindex={position} class={flash}>
@@ -135,7 +135,7 @@ function ObjectRow({
   );
 }
 
-/** As high as the rows that are not drawn. */
+/** An empty row, as high as the rows that are not drawn. */
 function Gap({ rows }: { readonly rows: number }) {
   return rows > 0 ? <tr class="gap" style={{ height: `${rows * rowHeight}px` }} /> : null;
 }

@@ -5,10 +5,10 @@ import { Problem, Skeleton } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { ScrollBox } from '../parts/scroll-box.js';
 
-/** Characters that are shown; some of these answers are megabytes. */
+/** The most characters that are shown. Some of these answers are megabytes. */
 const mostText = 200_000;
 
-/** What a path that is no resource answers. */
+/** The answer of a path that is not a resource. */
 export function PathView({ source, path }: { readonly source: Source; readonly path: string }) {
   const request = ApiRequest.nonResource(source.prefix, path, {
     verbose: /^\/(?:livez|readyz|healthz)$/.test(path),

@@ -1,4 +1,4 @@
-/** The way of a request. */
+/** The way of a request from the browser to the API server. */
 export function Picture({ server }: { readonly server: string }) {
   return (
     <figure

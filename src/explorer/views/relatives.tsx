@@ -6,7 +6,7 @@ import type { Source } from '../live/source.js';
 import { useLoaded } from '../parts/hooks.js';
 import { linkToObject } from '../parts/links.js';
 
-/** What an object belongs to, and what belongs to it. */
+/** The owners of an object, and the objects that it owns. */
 export function Relatives({ source, object }: { readonly source: Source; readonly object: ApiObject }) {
   const { ownerReferences = [], namespace = '', uid = '' } = object.metadata ?? {};
   const [isOpen, setOpen] = useState(false);
@@ -33,7 +33,7 @@ export function Relatives({ source, object }: { readonly source: Source; readonl
   );
 }
 
-/** Of the core group, few are what others belong to. */
+/** Only a few kinds of the core group own other objects. */
 function mayOwn({ apiVersion, kind = '' }: ApiObject): boolean {
   return apiVersion !== 'v1' || ['Node', 'ReplicationController', 'Service'].includes(kind);
 }
@@ -84,7 +84,7 @@ function Owned({
   );
 }
 
-/** What controllers make: an object does not say what it owns, so these are searched. */
+/** The kinds that controllers create. An object does not list what it owns, so these kinds are searched. */
 const made: readonly (readonly [group: string, resource: string])[] = [
   ...([
     ['', 'pods'],
@@ -116,7 +116,7 @@ async function readOwned(
     const resource = index.preferred(group, name);
     if (resource?.verbs.includes('list') !== true) continue;
     const request = ApiRequest.list(prefix, index, { resource, namespace }, { limit: '2000' }, 'metadata');
-    // Some of them the reader may not list.
+    // The user may not be allowed to list some of them.
     const { items = [] } = await client.json<ObjectList>(request, signal).catch((): ObjectList => ({}));
     for (const { metadata = {} } of items) {
       if (metadata.ownerReferences?.some(owner => owner.uid === uid) !== true) continue;

@@ -18,12 +18,12 @@ const meanings: Readonly<Record<string, string>> = {
   '/.well-known/openid-configuration': 'the issuer of service account tokens',
 };
 
-/** Paths that say how the API server is; they are cheap, and asked again. */
+/** Paths about the state of the API server. They cost little, so they are checked repeatedly. */
 const checked: readonly string[] = ['/version', '/livez', '/readyz', '/healthz'];
 /** Milliseconds between two checks. */
 const interval = 10_000;
 
-/** What is beside the resources, and how each of it answers. */
+/** The paths that are not resources, each with its status. */
 export function ServerPaths({ source }: { readonly source: Source }) {
   const statuses = useStatuses(source);
   return (
@@ -54,7 +54,7 @@ function PathStatus({ code }: { readonly code: number | undefined }) {
   return <Status kind={kind}>{code === 0 ? 'no answer' : code}</Status>;
 }
 
-/** The status of each path; 0 is no answer. */
+/** The status of each path; 0 means no answer. */
 function useStatuses(source: Source): ReadonlyMap<string, number> {
   const [statuses, setStatuses] = useState<ReadonlyMap<string, number>>(new Map());
   useEffect(() => {
@@ -84,7 +84,7 @@ function useStatuses(source: Source): ReadonlyMap<string, number> {
 async function statusOf({ client, prefix }: Source, path: string, signal: AbortSignal): Promise<number> {
   try {
     const response = await client.send(ApiRequest.nonResource(prefix, path), signal);
-    // Some of these are megabytes, and the head says enough.
+    // Some of these answers are megabytes, and the status is enough.
     await response.body?.cancel();
     return response.status;
   } catch (error) {

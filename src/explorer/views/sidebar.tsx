@@ -4,13 +4,13 @@ import { useStore } from '../parts/hooks.js';
 import { Tree } from './tree.js';
 import { visibleItems } from './tree-items.js';
 
-/** Everything that the API has, with a box that filters it; `/` focuses that. */
+/** The tree of all groups and resources, with a box that filters it. The key `/` moves the focus to the box. */
 export function Sidebar({ index }: { readonly index: ApiIndex }) {
   const [filter, setFilter] = useState('');
   const [isOpen, setOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const address = useStore(state => state.address);
-  // On a narrow screen it covers what was chosen in it.
+  // On a narrow screen the tree covers the view that was chosen in it.
   useEffect(() => setOpen(false), [address]);
   useEffect(() => {
     const focus = (event: KeyboardEvent) => {
@@ -19,7 +19,7 @@ export function Sidebar({ index }: { readonly index: ApiIndex }) {
       event.preventDefault();
       setOpen(true);
       input.current?.focus();
-      // On a narrow screen the box is not there before the next frame; elsewhere it takes the next key already.
+      // On a narrow screen the box appears only in the next frame; elsewhere it takes the next key at once.
       if (document.activeElement !== input.current) requestAnimationFrame(() => input.current?.focus());
     };
     addEventListener('keydown', focus);

@@ -1,13 +1,13 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { store } from '../store.js';
 
-/** Asks for a token. It goes into the memory of the page, and nowhere else. */
+/** Asks for a token. The token is kept in the memory of the page only. */
 export function SignIn({
   problem,
   cluster,
 }: {
   readonly problem: string;
-  /** The cluster that asks; undefined for the proxy itself. */
+  /** The cluster that requires the token; undefined for the proxy itself. */
   readonly cluster?: string | undefined;
 }) {
   const input = useRef<HTMLInputElement>(null);

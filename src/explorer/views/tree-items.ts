@@ -1,22 +1,22 @@
 import { type ApiIndex, type ApiResource, type ApiVersion, isBuiltIn } from '../api/discovery.js';
 
-/** One line of the tree: a group, a version of one that has several, or a resource. */
+/** One line of the tree: a group, a version (if its group has several), or a resource. */
 export interface TreeItem {
-  /** Path in the API, by which it is also known. */
+  /** Path in the API. It also identifies the line. */
   readonly path: string;
   readonly level: number;
   readonly label: string;
-  /** Short names, the version of a group that has one, or whether a version is the preferred one. */
+  /** Short names of a resource, the only version of a group, or the mark of the preferred version. */
   readonly note: string;
-  /** Of what it is folded away with. */
+  /** The lines above it that must be unfolded to show it. */
   readonly parent: string | undefined;
   readonly hasChildren: boolean;
-  /** Whether it is what the filter looks for. */
+  /** Whether it matches the filter itself. */
   readonly isMatch: boolean;
   readonly isCustom: boolean;
 }
 
-/** All lines, or those of the resources that match a filter with what they are in. Groups of custom resources come last. */
+/** All lines; with a filter, the resources that match it and the lines above them. Groups of custom resources come last. */
 export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem[] {
   const groups = [...index.groups].sort((a, b) => rank(a.name) - rank(b.name));
   return groups.flatMap(({ name, versions }) => {
@@ -73,7 +73,7 @@ function wordsOf({ name, kind, shortNames, group }: ApiResource): readonly strin
   return [name, kind.toLowerCase(), group, ...shortNames];
 }
 
-/** The core group, then apps and the like, then other groups of Kubernetes, then custom ones. */
+/** The core group first, then apps and the other short names, then other groups of Kubernetes, then custom groups. */
 function rank(name: string): number {
   if (name === '') return 0;
   if (!isBuiltIn(name)) return 3;

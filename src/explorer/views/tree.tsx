@@ -3,7 +3,7 @@ import { useStore } from '../parts/hooks.js';
 import { linkTo } from '../parts/links.js';
 import type { TreeItem } from './tree-items.js';
 
-/** A tree to walk with the arrows: right and left unfold and fold, Enter opens, Home and End go to the ends. */
+/** A tree for the keyboard: the right and left arrows unfold and fold, Enter opens, Home and End go to the first and last line. */
 export function Tree({
   items,
   isFiltered,
@@ -24,7 +24,7 @@ export function Tree({
   };
   const shown = items.filter(isShown);
   useEffect(() => {
-    // Who comes by a link finds it in the tree.
+    // A user who follows a link sees the resource in the tree.
     document.querySelector('[role=treeitem][aria-current]')?.scrollIntoView({ block: 'nearest' });
   }, [here]);
   const tabStop = [focused, here].find(path => shown.some(item => item.path === path)) ?? shown[0]?.path;
@@ -96,7 +96,7 @@ export function Tree({
   );
 }
 
-/** Path of the resource or group that is shown, as the tree has it. */
+/** Path of the resource or group that is shown, as in the tree. */
 function useAddressPath(): string {
   const view = useStore(state => state.address.view);
   switch (view.kind) {

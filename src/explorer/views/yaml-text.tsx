@@ -6,10 +6,10 @@ import type { Change } from '../text/changes.js';
 import { isSecretPath } from '../text/redact.js';
 import type { Path, YamlLine } from '../text/yaml-lines.js';
 
-/** What is folded at first: it is long, and for the API server. */
+/** Folded at first, because it is long and of use only to the API server. */
 const foldedAtFirst = '/metadata/managedFields';
 
-/** Lines of YAML: what has others below it folds, values of Secrets are shown one by one, and what has changed is marked. */
+/** Lines of YAML. Lines with others below them can be folded, values of Secrets are shown one by one, and changes are marked. */
 export function YamlText({
   object,
   lines,
@@ -45,7 +45,7 @@ export function YamlText({
           {shown.map((line, at) => {
             const key = keyOf(line.path);
             if (isHidden(line)) {
-              // A text of several lines is one value.
+              // A string of several lines is one value.
               if (hiddenKey === key) return null;
               hiddenKey = key;
             }
@@ -103,7 +103,7 @@ function Tokens({ tokens }: { readonly tokens: YamlLine['tokens'] }) {
   );
 }
 
-/** As a JSON pointer (RFC 6901), so that no two paths are one text. */
+/** A path as a JSON pointer (RFC 6901), so that two different paths are never the same string. */
 function keyOf(path: Path): string {
   return path.map(step => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }

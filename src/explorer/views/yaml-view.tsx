@@ -5,7 +5,7 @@ import { Skeleton } from '../parts/notices.js';
 import type { Change } from '../text/changes.js';
 import { YamlText } from './yaml-text.js';
 
-/** An object as YAML. What makes it is loaded when it is first needed. */
+/** An object as YAML. The code that writes YAML is loaded when it is first needed. */
 export function YamlView({
   object,
   changes,

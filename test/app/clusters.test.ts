@@ -10,7 +10,7 @@ import { createIdleMetrics } from '../support/metrics.js';
 
 const day = 24 * 3_600_000;
 
-it('a context that has gone is neither warned of nor measured any more', async t => {
+it('a context that no longer exists has no warnings and no metrics', async t => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.UTC(2030, 0, 1) });
   const { clientCertificate } = await sharedIdentity();
   const notAfter = new Date(Date.now() + 8 * day);

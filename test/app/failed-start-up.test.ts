@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { startUpProblems } from '../support/in-process.js';
 import { createServingFiles } from '../support/serving-files.js';
 
-/** Timers that have been started and are still to come; those that do not keep the process alive too. */
+/** Timers that have been started and have not fired yet, even those that do not keep the process alive. */
 function countTimers(t: TestContext): () => number {
   const open = new Set<unknown>();
   for (const [set, clear] of [
@@ -35,7 +35,7 @@ function countTimers(t: TestContext): () => number {
   return () => open.size;
 }
 
-test('a start-up that fails half-way leaves no timer and no open file behind', async t => {
+test('a start-up that fails half-way leaves no timer and no open file', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'failed-start-'));
   const serving = await createServingFiles();
   t.after(() => Promise.all([rm(folder, { recursive: true }), serving.remove()]));
@@ -66,7 +66,7 @@ test('a start-up that fails half-way leaves no timer and no open file behind', a
   const before = await openFiles();
   const timers = countTimers(t);
 
-  // Everything else has been opened when the one thing that is wrong is found, whichever it is.
+  // Whatever the one mistake is, everything else has been opened when it is found.
   await of('https://127.0.0.1:6443');
   for (const wrong of [`--www=${missing}`, `--client-ca-file=${missing}`, '--oidc-issuer-url=http://x']) {
     await startUpProblems([...watched, wrong]);

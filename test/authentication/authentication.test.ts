@@ -13,7 +13,7 @@ function user(username: string, groups: readonly string[] = []): UserInfo {
   return { username, uid: undefined, groups, extra: new Map() };
 }
 
-/** Knows the tokens that begin with its letter, at once or later; `x` in one makes it bad, `?` one that nobody can judge. */
+/** Knows the tokens that begin with its letter, synchronously or later. A token with `x` is bad, and one with `?` cannot be judged. */
 function method(name: 'token_file' | 'token_review', letter: string): AskedMethod {
   const judge = (text: string) => {
     if (!text.startsWith(letter)) return undefined;
@@ -56,7 +56,7 @@ function setUp(certificates?: RequestAuthenticator) {
 }
 
 describe('the methods of authentication', () => {
-  it('are asked in their order until one knows the credential, and one attempt is counted', async () => {
+  it('are tried in their order until one recognises the credential, and one attempt is counted', async () => {
     for (const [token, result, attempt] of [
       ['f1', 'f1', 'token_file success'],
       ['r1', 'r1', 'token_review success'],
@@ -76,12 +76,12 @@ describe('the methods of authentication', () => {
     }
   });
 
-  it('answer at once where nobody has to be asked', () => {
+  it('answer synchronously if they need to ask no server', () => {
     const authentication = new Authentication([method('token_file', 'f')], { attempted: () => {} });
     assert.ok(!(authentication.authenticate(requestWith('f1')) instanceof Promise));
   });
 
-  it('take a request without any credential for nobody where that is asked for, and count no attempt', async () => {
+  it('find no user in a request without a credential if one is optional, and count no attempt', async () => {
     const attempts: { readonly result: string }[] = [];
     const authentication = new Authentication(
       [
@@ -110,14 +110,14 @@ describe('the methods of authentication', () => {
     assert.equal(failures.length, 6);
   });
 
-  it('name in a 401 what their callers can do, once each, tokens first', () => {
+  it('list in a 401 what callers can do, each way once, tokens first', () => {
     const certificates = certificateMethod({ authenticateRequest: () => undefined });
     const methods = [certificates, method('token_file', 'f'), method('token_review', 'r')];
     const { hints } = new Authentication(methods, { attempted: () => {} });
     assert.deepEqual(hints, ['send a token', 'present a certificate']);
   });
 
-  it('begin with the client certificate, which wins over a token', async () => {
+  it('begin with the client certificate, which takes precedence over a token', async () => {
     for (const found of [user('carol'), Promise.resolve(user('carol'))]) {
       const { attempts, authenticate } = setUp({ authenticateRequest: () => found });
       assert.equal(await authenticate('f1'), 'carol');
@@ -129,7 +129,7 @@ describe('the methods of authentication', () => {
     await assert.rejects(async () => none.authenticate(), /no credential/);
   });
 
-  it('leave a bad certificate to its token, and refuse it without one', async () => {
+  it('use the token if the certificate is bad, and reject the request if there is no token', async () => {
     const bad = new Error('signed by a stranger');
     for (const certificates of [
       {
@@ -149,7 +149,7 @@ describe('the methods of authentication', () => {
     }
   });
 
-  it('do not let a user whom a certificate names and who may not act here be another by a token', async () => {
+  it('do not let the user of a certificate who may not act here act as another user by a token', async () => {
     const certificates = admitUsersOf(
       { authenticateRequest: () => user('root', ['system:masters']) },
       { allowed: new Set(), serviceAccounts: false },
@@ -161,7 +161,7 @@ describe('the methods of authentication', () => {
 });
 
 describe('the users of client certificates', () => {
-  it('are admitted once for each connection, and are the same object then', () => {
+  it('are admitted once per connection, and each request gets the same object', () => {
     const carol = user('carol', ['dev']);
     const rules = { allowed: new Set<string>(), serviceAccounts: false };
     const { authenticateRequest } = admitUsersOf({ authenticateRequest: () => carol }, rules);

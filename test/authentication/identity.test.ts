@@ -11,7 +11,7 @@ function user(username: string, groups: readonly string[] = [], more: object = {
   return { username, uid: undefined, groups, extra: new Map<string, string[]>(), ...more };
 }
 
-describe('a user who is found', () => {
+describe('an authenticated user', () => {
   it('is in system:authenticated, once, and in no group without a name', () => {
     assert.deepEqual(admitUser(user('alice', ['dev', '', 'dev'], { uid: '' }), nobody), {
       username: 'alice',
@@ -23,7 +23,7 @@ describe('a user who is found', () => {
     assert.deepEqual(admitUser(user('alice', groups), nobody).groups, ['dev', 'system:authenticated']);
   });
 
-  it('may not be one of those that Kubernetes keeps for itself', () => {
+  it('may not have a name or group that Kubernetes reserves', () => {
     for (const [name, ...groups] of [
       ['system:admin'],
       ['system:kube-controller-manager'],
@@ -45,7 +45,7 @@ describe('a user who is found', () => {
     }
   });
 
-  it('may be a service account with its own groups, where the cluster itself says so', () => {
+  it('may be a service account with its own groups, if the cluster itself says so', () => {
     const groups = ['system:serviceaccounts', 'system:serviceaccounts:shop', 'system:authenticated'];
     assert.deepEqual(admitUser(user(robot, groups), cluster).groups, groups);
     for (const [name, group] of [
@@ -64,21 +64,21 @@ describe('a user who is found', () => {
     }
   });
 
-  it('may be one of those that the options name, to the letter', () => {
+  it('may have a reserved name or group that the options list exactly', () => {
     const rules = { allowed: new Set(['system:masters', 'system:admin']), serviceAccounts: false };
     assert.equal(admitUser(user('system:admin', ['system:masters']), rules).username, 'system:admin');
     assert.throws(() => admitUser(user('system:admin2'), rules), IdentityError);
     assert.throws(() => admitUser(user('alice', ['system:masters:x']), rules), IdentityError);
   });
 
-  it('is nobody when it is anonymous, even if the options name it', () => {
+  it('is never anonymous, even if the options list that name', () => {
     const allowed = new Set(['system:anonymous', 'system:unauthenticated']);
     const rules = { allowed, serviceAccounts: true };
     assert.throws(() => admitUser(user('system:anonymous'), rules), AuthenticationError);
     assert.throws(() => admitUser(user('alice', ['system:unauthenticated']), rules), AuthenticationError);
   });
 
-  it('may not have a name, group, uid or field that a header would carry as another', () => {
+  it('may not have a name, group, uid or extra field that changes its meaning in a header', () => {
     const bad = [' system:masters', 'system:masters ', '\tsystem:masters', 'a\r\nb', 'a\0', 'a\x7f', ' '];
     for (const value of bad) {
       const what = JSON.stringify(value);

@@ -26,7 +26,7 @@ const skip = (() => {
   }
 })();
 
-/** A process whose temporary files, and those of its children, lie in a folder of their own. */
+/** A process that has, with its children, its own folder for temporary files. */
 async function startBench(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'bench-test-'));
   const child = spawn(process.execPath, [...main, ...args], {
@@ -51,17 +51,17 @@ function processesOf(directory: string): string[] {
 }
 
 async function leftOver(directory: string): Promise<{ processes: string[]; folders: string[] }> {
-  // SIGKILL has been sent; the system may need a moment to carry it out.
+  // SIGKILL has been sent, but the system may need a moment to end the process.
   for (let tries = 0; tries < 40 && processesOf(directory).length > 0; tries += 1) await sleep(50);
   const folders = (await readdir(directory)).filter(name => name.startsWith('kube-api-proxy-bench-'));
   return { processes: processesOf(directory), folders };
 }
 
-test('the benchmark measures every program and leaves nothing but its figures', { skip }, async () => {
+test('the benchmark measures every program and leaves only its figures', { skip }, async () => {
   const { directory, output, ended, remove } = await startBench(tiny);
   try {
     const code = await ended;
-    // On a busy machine it says itself that its figures are doubtful.
+    // On a busy machine the benchmark says that its figures are doubtful.
     if (code !== 0) assert.match(output.stdout, /^DOUBTFUL: /m, output.stdout + output.stderr);
     const result = JSON.parse(await readFile(join(directory, 'bench-result.json'), 'utf8')) as {
       samples: Sample[];
@@ -91,7 +91,7 @@ test('the benchmark measures every program and leaves nothing but its figures', 
   }
 });
 
-test('the benchmark takes its processes and files with it when it is interrupted', { skip }, async () => {
+test('the benchmark removes its processes and files when it is interrupted', { skip }, async () => {
   const { child, directory, output, ended, remove } = await startBench([...tiny, '--programs=kubectl,nginx']);
   try {
     while (!output.stderr.includes('nginx: GET') && child.exitCode === null) await sleep(20);
@@ -121,7 +121,7 @@ test('a program that does not start ends the benchmark with a message and withou
   }
 });
 
-test('a missing tool is named with its Debian package', async () => {
+test('the benchmark names a missing tool with its Debian package', async () => {
   const environment = { ...process.env };
   try {
     process.env['PATH'] = '/nonexistent';
@@ -132,7 +132,7 @@ test('a missing tool is named with its Debian package', async () => {
   }
 });
 
-test('a wrong option is refused by its name', () => {
+test('the benchmark rejects a wrong option by its name', () => {
   assert.throws(() => parseSettings(['--rounds=0']), /--rounds: "0" is not a whole number of at least 1/);
   assert.throws(
     () => parseSettings(['--only=put']),
@@ -142,7 +142,7 @@ test('a wrong option is refused by its name', () => {
   assert.deepEqual(parseSettings(['--only=watch,get'])?.workloads, ['get', 'watch']);
 });
 
-test('an event is read whole however the stream cuts it', () => {
+test('an event is read whole, wherever the stream is split', () => {
   const sent = [1, 22, 333];
   const bytes = Buffer.from(sent.map(time => watchEvent('MODIFIED', time)).join(''));
   assert.equal(bytes.length, 1500);
@@ -166,14 +166,14 @@ test('processor time and memory of a process include its children', async () => 
     await once(child.stdout, 'data');
     const pid = child.pid as number;
     assert.ok(cpuSeconds(pid) > 0.2, `${cpuSeconds(pid)} s`);
-    // Two Node processes; one alone has about 40 MB.
+    // These are two Node processes; each has about 40 MB.
     assert.ok(residentTreeBytes(pid) > 60e6, `${residentTreeBytes(pid)} bytes`);
   } finally {
     child.kill('SIGKILL');
   }
 });
 
-test('shared watches are compared with unshared ones in the same round', () => {
+test('the benchmark compares shared watches with unshared ones in the same round', () => {
   const sample = (program: string, value: number): Sample => ({
     round: 1,
     program,
@@ -190,7 +190,7 @@ test('shared watches are compared with unshared ones in the same round', () => {
   ]);
 });
 
-test('a ratio is to kubectl proxy in the same round', () => {
+test('a ratio compares with kubectl proxy in the same round', () => {
   const sample = (round: number, program: string, value: number): Sample => ({
     round,
     program,

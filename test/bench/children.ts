@@ -3,23 +3,23 @@ import { once } from 'node:events';
 
 /** How a child process runs. */
 export interface ChildOptions {
-  /** taskset's path and a list of processors; both or no pinning. */
+  /** taskset's path and a list of processors; without both, the process is not pinned. */
   readonly taskset?: string | undefined;
   readonly processors?: string | undefined;
-  /** The child's home; the developer's own settings and caches stay out. */
+  /** The child's home folder, so that it does not use the developer's settings and caches. */
   readonly home: string;
   readonly stdio: StdioOptions;
 }
 
 const running = new Set<ChildProcess>();
 
-/** Starts a process that `killChildren` ends if nobody else does. Rejects if it cannot be started. */
+/** Starts a process, which `killChildren` ends if it still runs then. Rejects if it cannot be started. */
 export async function startChild(
   command: string,
   args: readonly string[],
   { taskset, processors, home, stdio }: ChildOptions,
 ): Promise<ChildProcess> {
-  // taskset replaces itself by the program, which so keeps the process id.
+  // taskset replaces itself with the program, so the process id stays the same.
   const [file, all] =
     taskset === undefined || processors === undefined
       ? [command, args]
@@ -31,7 +31,7 @@ export async function startChild(
   return child;
 }
 
-/** Asks a process to end, with SIGKILL after five seconds, and waits until it has. */
+/** Asks a process to end, sends SIGKILL after five seconds, and waits for the end. */
 export async function endChild(child: ChildProcess): Promise<void> {
   if (!running.has(child)) return;
   const closed = once(child, 'close');
@@ -46,7 +46,7 @@ export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Collects what a pipe says; `text()` is that so far. */
+/** Collects the output of a pipe; `text()` returns what has come so far. */
 export function collect(stream: NodeJS.ReadableStream | null): { text(): string } {
   let text = '';
   stream?.setEncoding('utf8').on('data', (more: string) => {

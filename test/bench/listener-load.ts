@@ -9,7 +9,7 @@ import { type Findings, rotated } from './rounds.js';
 import type { Upstream } from './upstream.js';
 import { http2Workloads, type RequestWorkload, requestWorkloads } from './workloads.js';
 
-/** One request at a time on each connection, over either protocol; h2load's arguments. */
+/** h2load's arguments for one request at a time on each connection, over either protocol. */
 const protocols = [
   { name: 'HTTP/1.1', protocol: ['--h1'] },
   { name: 'HTTP/2', protocol: ['-m1', '-w24', '-W24'] },
@@ -71,7 +71,7 @@ function startWith(bench: Bench, upstream: Upstream, more: readonly string[]): P
   return startProgram({ ...bench, settings }, 'kube-api-proxy', upstream);
 }
 
-/** Seconds of CPU for each request of a load, which gives their number. */
+/** Seconds of CPU per request of a load, which returns the number of requests. */
 async function cpuPerRequest(
   { settings }: Bench,
   { pid }: Program,
@@ -83,7 +83,7 @@ async function cpuPerRequest(
   return (cpuSeconds(pid as number) - before) / requests;
 }
 
-/** Keeps a program busy over TLS, as `runLoad` does; gives the number of answers. Windows of 16 MB make no stream wait for its client. */
+/** Keeps a program busy over TLS, as `runLoad` does; returns the number of answers. Windows are 16 MB, so that no stream waits for its client. */
 async function runSecureLoad(
   { directory, tools, placement }: Bench,
   { url }: Program,

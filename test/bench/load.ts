@@ -5,7 +5,7 @@ import type { Bench } from './bench.js';
 import { collect, startChild } from './children.js';
 import type { RequestWorkload } from './workloads.js';
 
-/** What wrk saw; latencies are in milliseconds. */
+/** What wrk measured; latencies are in milliseconds. */
 export interface LoadResult {
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -15,7 +15,7 @@ export interface LoadResult {
   readonly errors: number;
 }
 
-// wrk's own text rounds; its Lua interface has the figures, and a script with nothing but `done` costs no request time.
+// wrk's text output is rounded. Its Lua interface has the exact figures, and a script with only `done` does not slow requests down.
 const script = `
 done = function(summary, latency)
   local e = summary.errors
@@ -24,7 +24,7 @@ done = function(summary, latency)
 end
 `;
 
-/** Keeps a program busy for so many whole seconds with one request at a time on each keep-alive connection. */
+/** Keeps a program busy for some whole seconds, with one request at a time on each keep-alive connection. */
 export async function runLoad(
   { directory, tools, placement }: Bench,
   url: string,

@@ -26,7 +26,7 @@ try {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = 1;
 }
-// Servers and pipes would keep the process; whatever still runs ends with it.
+// Open servers and pipes would keep the process alive. All that still runs ends with it.
 process.exit();
 
 async function bench(settings: Settings): Promise<void> {
@@ -44,7 +44,7 @@ async function bench(settings: Settings): Promise<void> {
   const placement = choosePlacement(settings.pin && tools.taskset !== undefined);
   const run: Bench = { settings, tools, placement, directory };
   if (tools.taskset !== undefined && placement.load !== undefined) {
-    // It reads /proc now and then, which is not to take the program's processor or cache.
+    // It reads /proc now and then, and must not use the program's processor or cache for that.
     execFileSync(tools.taskset, ['--all-tasks', '--cpu-list', '--pid', placement.load, String(process.pid)]);
   }
   const started = new Date();

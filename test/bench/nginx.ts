@@ -12,8 +12,8 @@ export interface Nginx {
 }
 
 /**
- * Starts nginx with what belongs inside `http {}`, in a folder of its own, and waits until `port` of loopback is
- * listened on. It serves from its first process (no master), keeps no log and never closes a connection for its age.
+ * Starts nginx with this content of `http {}`, in its own folder, and waits until it listens on `port` of
+ * loopback. It is one process without a master, keeps no log and never closes a connection because of its age.
  */
 export async function startNginx(
   { directory, tools, settings }: Bench,

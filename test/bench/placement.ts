@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Processor lists, as taskset takes them, for the program under test and for everything else; `undefined` leaves the
+ * Processor lists, in taskset's format, for the program under test and for everything else; `undefined` leaves the
  * choice to the system.
  */
 export interface Placement {
@@ -9,14 +9,14 @@ export interface Placement {
   readonly load: string | undefined;
 }
 
-/** Gives the program under test a processor of its own, of those that this process may use, if there are two. */
+/** Gives the program under test its own processor if this process may use at least two. */
 export function choosePlacement(wanted: boolean): Placement {
   const [first, second, ...rest] = wanted ? allowedProcessors() : [];
   if (first === undefined || second === undefined) return { program: undefined, load: undefined };
   return { program: String(second), load: [first, ...rest].join(',') };
 }
 
-/** From a list like `0-3,8` in /proc (proc_pid_status(5)). */
+/** Reads a list like `0-3,8` from /proc (proc_pid_status(5)). */
 function allowedProcessors(): number[] {
   const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
   return list.split(',').flatMap(range => {

@@ -1,27 +1,27 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { residentBytes } from '../support/resident-memory.js';
 
-/** Of the fields in /proc/PID/stat: USER_HZ, which Linux fixes at 100 on every platform that Node runs on. */
+/** Ticks per second in /proc/PID/stat: USER_HZ, which Linux fixes at 100 on every platform of Node. */
 const ticksPerSecond = 100;
 
 interface Stat {
   readonly pid: number;
   readonly parent: number;
-  /** Time in user and system mode, own and of children that were waited for, in ticks. */
+  /** Time in user and system mode, of the process and of children that it has waited for, in ticks. */
   readonly ticks: number;
 }
 
-/** Seconds of CPU, user and system, that a process and its descendants have used; those that have ended included. */
+/** Seconds of CPU, user and system, of a process and its descendants, even those that have ended. */
 export function cpuSeconds(pid: number): number {
   return tree(pid).reduce((sum, { ticks }) => sum + ticks, 0) / ticksPerSecond;
 }
 
-/** Resident bytes of a process and its descendants; pages that they share count once for each. */
+/** Resident bytes of a process and its descendants; a page that they share counts once for each process. */
 export function residentTreeBytes(pid: number): number {
   return tree(pid).reduce((sum, process) => sum + residentBytes(process.pid), 0);
 }
 
-/** Watches a process' memory until `stop`, which gives the samples in bytes. */
+/** Samples a process's memory until `stop`, which returns the samples in bytes. */
 export function sampleMemory(pid: number): { stop(): number[] } {
   const samples = [residentTreeBytes(pid)];
   const timer = setInterval(() => samples.push(residentTreeBytes(pid)), 200);
@@ -43,7 +43,7 @@ function tree(root: number): Stat[] {
   return found;
 }
 
-/** Fields by their numbers in proc_pid_stat(5), counted from behind the name, which may hold anything. */
+/** Fields by their numbers in proc_pid_stat(5), counted from the end of the name, which may contain any character. */
 function readStat(pid: number): Stat | undefined {
   let text: string;
   try {

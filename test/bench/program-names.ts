@@ -1,6 +1,6 @@
 /**
- * What is compared; `direct` is the load straight at the upstream, `two-workers` this program with --workers=2, which is
- * never pinned, and `shared-watches` this program with --share-watches, for watches alone. The order is that of the table's columns.
+ * What is compared: `direct` is the load without a proxy, `two-workers` is this program with --workers=2, which is
+ * never pinned, and `shared-watches` is this program with --share-watches, only for watches. The table's columns have this order.
  */
 export const programNames = [
   'kube-api-proxy',

@@ -6,17 +6,17 @@ import { freePort, startNginx } from './nginx.js';
 import type { ProgramName } from './program-names.js';
 import type { Upstream } from './upstream.js';
 
-/** A program in front of an upstream, ready for requests. */
+/** A program that forwards to an upstream, ready for requests. */
 export interface Program {
   readonly name: ProgramName;
   /** Where the load goes. */
   readonly url: string;
-  /** Undefined where nothing stands between load and upstream. */
+  /** Undefined if the load goes directly to the upstream. */
   readonly pid: number | undefined;
   stop(): Promise<void>;
 }
 
-/** Starts a program in front of an upstream and waits until it listens. */
+/** Starts a program that forwards to an upstream, and waits until it listens. */
 export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream): Promise<Program> {
   const { settings, tools } = bench;
   const { kubeconfig, straightUrl } = upstream;
@@ -25,7 +25,7 @@ export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream
     case 'shared-watches': {
       const shared = name === 'shared-watches' ? ['--share-watches'] : [];
       const program = [settings.main, '--port=0', `--kubeconfig=${kubeconfig}`, ...shared, ...settings.args];
-      // Everything at its default, the log too: a line a request, to /dev/null.
+      // All settings have their defaults, even the log: one line per request, to /dev/null.
       return startAnnounced(bench, name, settings.node, [...settings.nodeArgs, ...program], 'ignore');
     }
     case 'two-workers': {
@@ -49,7 +49,7 @@ export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream
   }
 }
 
-/** This program and kubectl proxy say on stdout where they listen. */
+/** Reads the port from stdout, where this program and kubectl proxy print it. */
 async function startAnnounced(
   { directory, tools, placement }: Bench,
   name: ProgramName,
@@ -81,7 +81,7 @@ async function announcement(child: ChildProcess, commandLine: string): Promise<s
   throw new Error(`${commandLine} did not start: ${stdout.text()}${stderr.text()}`);
 }
 
-/** nginx as it would be set up for this: kept-alive upstream connections, one process, nothing buffered for watches. */
+/** nginx with a usual configuration: keep-alive upstream connections, one process, no buffering for watches. */
 async function startReverseProxy(bench: Bench, { url, pem }: Upstream): Promise<Program> {
   const port = await freePort();
   const nginx = await startNginx(bench, {

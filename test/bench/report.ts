@@ -3,7 +3,7 @@ import { metrics, type Sample } from './metrics.js';
 import type { ProgramName } from './program-names.js';
 import { median } from './watch-load.js';
 
-/** One program's figure over all rounds, and its ratios to that of another program in the same round where that was run. */
+/** One program's figure over all rounds, and its ratios to another program in the same round if that program was run. */
 export interface Summary {
   readonly program: string;
   readonly metric: string;
@@ -11,14 +11,14 @@ export interface Summary {
   readonly ratio?: Spread;
 }
 
-/** Median, least and greatest. */
+/** Median, minimum and maximum. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** The machine, as far as figures depend on it. */
+/** What the figures depend on in the machine. */
 export function describeMachine(): { processors: string; memoryBytes: number; kernel: string } {
   const [first] = cpus();
   return {
@@ -28,7 +28,7 @@ export function describeMachine(): { processors: string; memoryBytes: number; ke
   };
 }
 
-/** What a program is compared with: sharing watches with not sharing them, everything else with kubectl proxy. */
+/** What a program is compared with: shared watches with unshared ones, everything else with kubectl proxy. */
 function referenceOf(program: string): ProgramName {
   return program === 'shared-watches' ? 'kube-api-proxy' : 'kubectl';
 }
@@ -54,7 +54,7 @@ export function summarize(samples: readonly Sample[], programs: readonly Program
   );
 }
 
-/** The summary as a Markdown table: medians, and in brackets the ratio with its least and greatest. */
+/** The summary as a Markdown table: medians, and in brackets the ratio with its minimum and maximum. */
 export function formatTable(summaries: readonly Summary[], programs: readonly ProgramName[]): string {
   const cell = (summary: Summary | undefined, digits: number): string => {
     if (summary === undefined) return '-';

@@ -8,10 +8,10 @@ import type { Upstream } from './upstream.js';
 import { runWatches, type WatchUpstream } from './watch-load.js';
 import { answerBody, type RequestWorkload, requestWorkloads } from './workloads.js';
 
-/** Where a round reports to. */
+/** What receives the results of a round. */
 export interface Findings {
   add(sample: Sample): void;
-  /** Something that casts doubt on the figures. */
+  /** Reports a reason to doubt the figures. */
   doubt(text: string): void;
   note(text: string): void;
   progress(text: string): void;
@@ -20,7 +20,7 @@ export interface Findings {
 const megabyte = 1e6;
 const kilobyte = 1e3;
 
-/** Runs the plain requests: all programs fresh and warm, then for each workload one after the other. */
+/** Runs the plain requests: starts all programs and warms them up, then measures one after the other for each workload. */
 export async function runRequestRound(
   bench: Bench,
   upstream: Upstream,
@@ -34,7 +34,7 @@ export async function runRequestRound(
 
   const programs: Program[] = [];
   try {
-    // Sharing watches changes nothing for plain requests.
+    // Shared watches make no difference to plain requests.
     for (const name of rotated(names, round).filter(name => name !== 'shared-watches')) {
       findings.progress(`round ${round}, ${name}: warm-up`);
       const program = await startProgram(bench, name, upstream);
@@ -59,7 +59,7 @@ export async function runRequestRound(
   }
 }
 
-/** Gives the highest memory seen, in bytes; 0 where there is no process. */
+/** Returns the highest memory use, in bytes, or 0 if there is no process. */
 async function measureRequests(
   bench: Bench,
   { name, pid, url }: Program,
@@ -71,7 +71,7 @@ async function measureRequests(
   const add = (figure: string, value: number) =>
     findings.add({ round, program: name, metric: `${workload.name}.${figure}`, value });
   const memory = pid === undefined ? undefined : sampleMemory(pid);
-  // The programs wait for their turns; the first second after that is not measured.
+  // A program has been idle until its turn, so its first second is not measured.
   if (warmUp > 0) await runLoad(bench, url, workload, 1);
   const before = pid === undefined ? 0 : cpuSeconds(pid);
   const { requests, requestsPerSecond, p50, p99, errors } = await runLoad(bench, url, workload, seconds);
@@ -83,7 +83,7 @@ async function measureRequests(
   return Math.max(0, ...(memory?.stop() ?? []));
 }
 
-/** Fails unless the program gives the whole answer. */
+/** Throws unless the program sends the whole answer. */
 async function expectAnswer({ name, url }: Program, workload: RequestWorkload): Promise<void> {
   const { path } = workload;
   const bytes = Buffer.byteLength(answerBody(workload));
@@ -96,7 +96,7 @@ async function expectAnswer({ name, url }: Program, workload: RequestWorkload): 
   );
 }
 
-/** Runs the watches: one program after the other, each fresh, so that its memory is its own. */
+/** Runs the watches: one program after the other, each newly started, so that its memory is only from this load. */
 export async function runWatchRound(
   bench: Bench,
   upstream: WatchUpstream,
@@ -141,7 +141,7 @@ export async function runWatchRound(
   if (names.includes('shared-watches')) await measurePause(bench, upstream, round, findings);
 }
 
-/** The server's CPU for an event, in seconds, if one watch is all that it has. */
+/** The server's CPU time per event, in seconds, with a single watch. */
 async function serverSecondsForOne(
   bench: Bench,
   upstream: WatchUpstream,
@@ -158,7 +158,7 @@ async function serverSecondsForOne(
   }
 }
 
-/** A crowd joins a shared watch, gets as many events a second as the other watches together, and leaves at once. */
+/** Many clients join a shared watch, get as many events per second as the other watches together, and leave at once. */
 async function measurePause(
   bench: Bench,
   upstream: WatchUpstream,
@@ -183,13 +183,13 @@ async function measurePause(
   }
 }
 
-/** Seconds that a timer was late at most, since this was asked before. The program samples it every 50 ms. */
+/** The longest delay of a timer, in seconds, since the last call. The program samples it every 50 ms. */
 async function longestPause({ url }: Program): Promise<number> {
   const metrics = await (await fetch(`${url}/-/metrics`)).text();
   return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(metrics)?.[1]);
 }
 
-/** Another program first in each round, so that none always follows the same one. */
+/** Each round begins with another program, so that no program always runs after the same one. */
 export function rotated<T>(names: readonly T[], round: number): T[] {
   const by = (round - 1) % names.length;
   return [...names.slice(by), ...names.slice(0, by)];

@@ -5,24 +5,24 @@ import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames } from './program-names.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: starts, one of the request workloads, what HTTP/2 and the audit log cost, upgrades, or open watches. */
+/** What is measured: starts, one of the request workloads, the cost of HTTP/2 and of the audit log, upgrades, or open watches. */
 export type WorkloadName = 'start' | RequestWorkloadName | 'http2' | 'audit' | 'upgrade' | 'watch';
 
-/** One run of the benchmark, as the command line asked for it; times are in seconds. */
+/** One run of the benchmark, as the command line says; times are in seconds. */
 export interface Settings {
   readonly rounds: number;
-  /** Of every single measurement; wrk takes whole seconds. */
+  /** Length of each measurement; wrk accepts only whole seconds. */
   readonly seconds: number;
-  /** Of load before a program's first measurement in a round; 0 leaves the warm-up out. */
+  /** Length of the load before a program's first measurement in a round; 0 means no warm-up. */
   readonly warmUp: number;
-  /** Of rest before memory is read. */
+  /** Rest before memory is read. */
   readonly settle: number;
-  /** Starts of each program in a round. */
+  /** How often each program is started in a round. */
   readonly starts: number;
-  /** Sent over each upgrade. */
+  /** Megabytes that are sent over each upgrade. */
   readonly megabytes: number;
   readonly watches: number;
-  /** Clients of one shared watch, whose events must not keep the event loop from others. */
+  /** Clients of one shared watch, whose events must not block the event loop for other clients. */
   readonly crowd: number;
   /** Events a second that each watch receives. */
   readonly rate: number;
@@ -33,9 +33,9 @@ export interface Settings {
   readonly nodeArgs: readonly string[];
   readonly main: string;
   readonly args: readonly string[];
-  /** Whether the upstream offers HTTP/2 beside HTTP/1.1, as an API server does. */
+  /** Whether the upstream offers HTTP/2 and HTTP/1.1, as an API server does. */
   readonly http2: boolean;
-  /** Whether the upstream leaves Content-Length out, as an API server does in answers of more than a few kilobytes. */
+  /** Whether the upstream sends no Content-Length, like an API server with answers of more than a few kilobytes. */
   readonly chunked: boolean;
   readonly pin: boolean;
   readonly json: string;
@@ -75,7 +75,7 @@ export const usage = `Usage: npm run bench -- [options]
   --json FILE       where the figures go (bench-result.json in the temporary folder)
 `;
 
-/** Reads the command line; null stands for --help. Throws an error with a message for the user. */
+/** Reads the command line; null means --help. Throws an error with a message for the user. */
 export function parseSettings(argv: readonly string[]): Settings | null {
   const { values } = parseArgs({
     args: [...argv],
@@ -137,7 +137,7 @@ function wholeNumber(option: string, text: string, least: number): number {
   return value;
 }
 
-// In the order of the known names, so that tables of different runs look alike.
+// In the order of the known names, so that tables of different runs have the same order.
 function listOf<T extends string>(option: string, text: string, known: readonly T[]): T[] {
   const given = text.split(',').map(name => name.trim());
   const stranger = given.find(name => !known.some(other => other === name));

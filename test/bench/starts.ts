@@ -5,10 +5,10 @@ import type { Findings } from './rounds.js';
 import type { Upstream } from './upstream.js';
 import { median } from './watch-load.js';
 
-/** The programs that say when they serve. */
+/** The programs that print when they are ready. */
 const announcing = ['kube-api-proxy', 'kubectl'] as const;
 
-/** Starts the programs in turns, with their files in the system's cache: the time, and the CPU, from the start of the process to its first line. */
+/** Starts the programs in turn, with their files in the system's cache. Measures the time and the CPU from the start of the process to its first line. */
 export async function runStartRound(
   bench: Bench,
   upstream: Upstream,
@@ -30,7 +30,7 @@ export async function runStartRound(
   }
   for (const [program, { times, cpu }] of taken) {
     add({ round, program, metric: 'start.time', value: median(times) });
-    // The system counts in hundredths of a second.
+    // The system measures in hundredths of a second.
     add({ round, program, metric: 'start.cpu', value: (cpu / starts) * 1000 });
   }
 }

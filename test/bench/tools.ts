@@ -38,7 +38,7 @@ export function findTools(): Tools {
   };
 }
 
-/** The versions of the tools and of the Node binary under test, as they tell them; throws if that binary does not run. */
+/** The versions that the tools and the Node binary under test print. Throws if that binary does not run. */
 export function toolVersions({ kubectl, nginx, wrk, h2load }: Tools, node: string): Record<string, string> {
   const said = (command: string, args: readonly string[]): string => {
     const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
@@ -53,7 +53,7 @@ export function toolVersions({ kubectl, nginx, wrk, h2load }: Tools, node: strin
   };
 }
 
-// Debian's nginx lies where only the administrator's PATH leads to.
+// Debian installs nginx in a folder that is only in the administrator's PATH.
 function which(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   return folders.map(folder => join(folder, name)).find(isExecutable);

@@ -12,7 +12,7 @@ import { describeUpstream, type PemFiles, type Upstream } from './upstream.js';
 import { ask } from './watch-messages.js';
 import { upgradeWorkloads } from './workloads.js';
 
-/** nginx would need another configuration, and the load itself has no processor time to compare. */
+/** The programs compared: not nginx, which would need another configuration, and not `direct`, which has no process to measure. */
 const upgrading = ['kube-api-proxy', 'two-workers', 'kubectl'] as const;
 
 const megabyte = 1e6;

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { drain, send, transferOf } from './upgrade-transfer.js';
 import { answer } from './watch-messages.js';
 
-// A process of its own: the API server's stand-in for upgrades. It sends or takes the bytes that the request's target asks for.
+// This process stands for the API server in upgrades. It sends or reads as many bytes as the request's target says.
 
-/** Its certificates; it is asked once. */
+/** The server's certificates; the command is sent once. */
 export interface UpgradeServerCommand {
   readonly command: 'listen';
   readonly pem: Readonly<Record<string, string>>;
@@ -27,7 +27,7 @@ answer<UpgradeServerCommand, { readonly port: number }>(async ({ pem }) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bench/1\r\n\r\n');
     const transfer = transferOf(request.url as string);
     if (transfer.direction === 'to client') send(socket.resume(), transfer);
-    // A byte says that everything has come: kubectl proxy takes an end for the end of both directions.
+    // One byte says that everything has come. An end would not do: kubectl proxy treats it as the end of both directions.
     else void drain(socket, transfer.bytes).then(() => socket.write('.'));
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));

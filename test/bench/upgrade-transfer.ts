@@ -1,14 +1,14 @@
 import type { Duplex } from 'node:stream';
 
-/** Bytes that go one way over an upgraded connection. */
+/** Bytes that go in one direction over an upgraded connection. */
 export interface Transfer {
   readonly direction: 'to client' | 'to server';
-  /** Bytes of each write in turn. */
+  /** Bytes of each write, in turn. */
   readonly writes: readonly number[];
   readonly bytes: number;
 }
 
-/** The upgrade that kubectl proxy lets pass by default. */
+/** An upgrade that kubectl proxy accepts by default. */
 const path = '/api/v1/namespaces/team-0/pods/web-0/portforward';
 
 /** The target of a request that asks the server for a transfer. */
@@ -29,7 +29,7 @@ export function transferOf(target: string): Transfer {
   };
 }
 
-/** Writes the bytes as fast as they are taken, each write by itself. */
+/** Writes the bytes as fast as the peer reads them, each write separately. */
 export function send(socket: Duplex, { writes, bytes }: Transfer): void {
   const parts = writes.map(size => Buffer.alloc(size, 'x'));
   let left = bytes;
@@ -43,7 +43,7 @@ export function send(socket: Duplex, { writes, bytes }: Transfer): void {
   next();
 }
 
-/** Reads so many bytes, or up to the end, and gives how many came. */
+/** Reads `bytes` bytes, or up to the end, and returns how many came. */
 export function drain(socket: Duplex, bytes: number): Promise<number> {
   let received = 0;
   return new Promise(resolve => {

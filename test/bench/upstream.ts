@@ -15,14 +15,14 @@ export interface PemFiles {
   readonly clientKey: string;
 }
 
-/** A server to put a proxy in front of. */
+/** A server that a proxy can reach. */
 export interface Upstream {
   readonly name: string;
-  /** `https://` and its address; it asks for the client certificate. */
+  /** `https://` and its address, where it requires the client certificate. */
   readonly url: string;
-  /** Where the load itself can reach it, without a proxy. */
+  /** Where the load can reach it directly, without a proxy. */
   readonly straightUrl: string;
-  /** Names it and holds the client certificate. */
+  /** Has its address and the client certificate. */
   readonly kubeconfig: string;
   readonly pem: PemFiles;
 }
@@ -71,9 +71,9 @@ export async function describeUpstream(
 }
 
 /**
- * Starts the API server's stand-in for plain requests: nginx with TLS 1.3 and a required client certificate that
- * serves the workloads' answers. wrk has no client certificate, so it reaches the same files through a second port that
- * asks for none; on kept-alive connections that is the same work.
+ * Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. It
+ * serves the workloads' answers. wrk cannot send a client certificate, so it gets the same files from a second port that
+ * requires none. On keep-alive connections that is the same work.
  */
 export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise<Upstream> {
   const { directory, settings, placement } = bench;
@@ -88,7 +88,7 @@ export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise
   }
   const [port, straightPort] = [await freePort(), await freePort()];
   const fields = answerFields().map(([field, value]) => `add_header ${field} "${value}";`);
-  // nginx does not know the length of what it might have to replace something in.
+  // With `sub_filter` nginx does not know the length of the answer, so it sends none.
   const chunked = settings.chunked ? 'sub_filter "no such text" ""; sub_filter_types *;' : '';
   const server = (listen: number, verify: 'on' | 'off') => `
   server {

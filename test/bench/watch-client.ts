@@ -5,9 +5,9 @@ import { createEventReader, now } from './watch-event.js';
 import { answer, type ClientCommand, type ClientState, type ClientTls } from './watch-messages.js';
 import { watchPath } from './workloads.js';
 
-// A process of its own: opens watches, each on its own HTTP/1.1 connection, and notes how old each event is.
+// This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
 
-/** Watches being opened at a time. */
+/** How many watches are opened at a time. */
 const atOnce = 50;
 
 let received = 0;

@@ -1,4 +1,4 @@
-/** The clock of both ends, in microseconds: monotonic, and the same in every process of one machine. */
+/** The clock of the server and the client, in microseconds: monotonic, and the same in every process of one machine. */
 export function now(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }
@@ -7,7 +7,7 @@ const digits = 16;
 const marker = '"bench/sent":"';
 const eventBytes = 500;
 
-/** One watch event, a line of 500 bytes that says when it was sent. */
+/** One watch event: a line of 500 bytes with the time when it was sent. */
 export function watchEvent(type: 'ADDED' | 'MODIFIED', sent: number): string {
   const stamp = String(sent).padStart(digits, '0');
   const object = (filler: string) =>
@@ -17,7 +17,7 @@ export function watchEvent(type: 'ADDED' | 'MODIFIED', sent: number): string {
   return object('.'.repeat(eventBytes - object('').length));
 }
 
-/** Calls back with the time of each whole event in a stream of chunks. */
+/** Calls back with the time in each whole event in a stream of chunks. */
 export function createEventReader(onEvent: (sent: number) => void): (chunk: Buffer) => void {
   let rest: Buffer | undefined;
   return chunk => {

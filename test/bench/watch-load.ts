@@ -14,18 +14,18 @@ import {
   type ServerState,
 } from './watch-messages.js';
 
-/** The API server's stand-in for watches, in a process of its own. */
+/** The server that stands for the API server in watches, in its own process. */
 export interface WatchUpstream extends Upstream {
   readonly server: ChildProcess;
 }
 
-/** What one program's watches cost; the figures about its process are undefined where there is none. */
+/** The cost of one program's watches; the figures of its process are undefined if there is no process. */
 export interface WatchResult {
-  /** Bytes with the watches open, before any event and in the median while events flow. */
+  /** Bytes with open watches: before any event, and the median while events flow. */
   readonly quietBytes: number | undefined;
   readonly busyBytes: number | undefined;
   readonly cpuSecondsPerEvent: number | undefined;
-  /** What the server needs to send one event to every watch that it has. */
+  /** The server's CPU time to send one event to each of its watches. */
   readonly serverSecondsPerRound: number;
   readonly eventsPerSecond: number;
   /** Milliseconds from the server's write to the client's read. */
@@ -33,7 +33,7 @@ export interface WatchResult {
   readonly p99: number;
   /** Events that did not arrive, and watches that ended. */
   readonly errors: number;
-  /** Rounds of events that the server could not send in time. */
+  /** Rounds of events that the server could not send in time and skipped. */
   readonly skipped: number;
   /** Watches that the server has. */
   readonly upstreamWatches: number;
@@ -49,7 +49,7 @@ export async function startWatchUpstream(bench: Bench, pem: PemFiles): Promise<W
   return { ...(await describeUpstream(bench, { name: 'watch-upstream', port, pem })), server };
 }
 
-/** Opens the watches through a program, lets events flow, and measures once it is warm. */
+/** Opens the watches through a program, lets events flow, and measures after the warm-up. */
 export async function runWatches(
   bench: Bench,
   { pid, url }: Program,

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What the watch server is asked: each is answered once. */
+/** The commands of the watch server; it answers each once. */
 export type ServerCommand =
   | { readonly command: 'listen'; readonly http2: boolean; readonly pem: Readonly<Record<string, string>> }
   | { readonly command: 'start'; readonly rate: number }
@@ -16,15 +16,15 @@ export interface ServerState {
   readonly sent: number;
   /** Rounds of events written since it started: in each, every watch gets one. */
   readonly rounds: number;
-  /** Seconds of CPU, user and system, that it has used. */
+  /** CPU time of the server in seconds, user and system. */
   readonly cpu: number;
-  /** Rounds of events left out because the one before was still being written. */
+  /** Rounds of events that were skipped because the round before was still being written. */
   readonly skipped: number;
   /** HTTP versions of the open watches. */
   readonly protocols: readonly string[];
 }
 
-/** What the watch client is asked: each is answered once. */
+/** The commands of the watch client; it answers each once. */
 export type ClientCommand =
   | { readonly command: 'open'; readonly url: string; readonly count: number; readonly tls: ClientTls | null }
   | { readonly command: 'begin' }
@@ -37,7 +37,7 @@ export interface ClientTls {
   readonly key: string;
 }
 
-/** The client's answer to each of its commands; latencies, in milliseconds, are of the events between begin and end. */
+/** The client's answer to each of its commands. Latencies are in milliseconds, of the events between begin and end. */
 export interface ClientState {
   /** Events since `begin`; the first event of each watch is not counted. */
   readonly events: number;
@@ -49,7 +49,7 @@ export interface ClientState {
   readonly p99: number;
 }
 
-/** Sends a command to a child process and waits for the answer; throws what the child says went wrong. */
+/** Sends a command to a child process and waits for the answer. Throws the child's error. */
 export async function ask<Command extends { command: string }, State>(
   child: ChildProcess,
   command: Command,
@@ -70,7 +70,7 @@ export async function ask<Command extends { command: string }, State>(
   }
 }
 
-/** Answers commands from the parent process one after the other, and ends when the parent is gone. */
+/** Answers commands from the parent process one after the other, and exits when the parent has ended. */
 export function answer<Command, State>(handle: (command: Command) => Promise<State> | State): void {
   process.on('disconnect', () => process.exit());
   process.on('message', async (command: Command) => {

@@ -5,14 +5,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { now, watchEvent } from './watch-event.js';
 import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
 
-// A process of its own: the API server's stand-in for watches. TLS with a required client certificate, HTTP/2 and
-// HTTP/1.1; every GET with watch=1 stays open and receives one event at once, then all the same ones, in versions that grow.
+// This process stands for the API server in watches: TLS with a required client certificate, HTTP/2 and
+// HTTP/1.1. Every GET with watch=1 stays open and gets one event at once, then the same events as all others, with growing versions.
 
-/** As the API server's own limit, which spreads a client's watches over several connections. */
+/** The API server's own limit, which spreads a client's watches over several connections. */
 const streamsPerConnection = 100;
 /**
- * Watches written in one turn of the event loop. HTTP/2 sends what one turn wrote at once; eight events are the 4 KB that
- * the API server (golang.org/x/net/http2) gathers before it writes.
+ * How many watches are written in one turn of the event loop. HTTP/2 sends together what one turn wrote; eight events are the 4 KB that
+ * the API server (golang.org/x/net/http2) buffers before it writes.
  */
 const slice = 8;
 
@@ -69,7 +69,7 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
   response.write(watchEvent('ADDED', nextStamp()));
 }
 
-/** The time, which is also the version of an event: no two have the same one. */
+/** The time, which is also the version of an event, different for each event. */
 function nextStamp(): number {
   latest = Math.max(latest + 1, now());
   return latest;

@@ -11,7 +11,7 @@ export interface RequestWorkload {
   readonly path: string;
   /** Keep-alive connections, with one request under way on each. */
   readonly connections: number;
-  /** Pods in the answer; undefined is the one pod itself. */
+  /** Pods in the list; undefined if the answer is a single pod. */
   readonly items?: number;
 }
 
@@ -33,10 +33,10 @@ export const requestWorkloads: readonly RequestWorkload[] = [
   { name: 'large-list', title: 'GET 2.9 MB list', path: '/api/v1/pods', connections: 4, items: 866 },
 ];
 
-/** Those that are sent over HTTP/2 too. */
+/** The plain requests that are sent over HTTP/2 too. */
 export const http2Workloads = requestWorkloads.filter(({ name }) => name !== 'list');
 
-/** What the watches ask for: from a version on, as clients do, so that they can share. */
+/** The watches' target. Like those of usual clients it has a version to start from, so that the watches can be shared. */
 export const watchPath =
   '/api/v1/namespaces/team-0/configmaps?watch=1&allowWatchBookmarks=true&resourceVersion=1';
 
@@ -44,7 +44,7 @@ export const watchPath =
 const message = 32 * 1024;
 
 /**
- * Upgrades, as Go's programs write them: a message of WebSocket in one write, a frame of SPDY in three (moby/spdystream: the two words of its
+ * Upgrades, written as Go's programs write them: a WebSocket message in one write, a SPDY frame in three (moby/spdystream: the two words of its
  * head, and its bytes).
  */
 export const upgradeWorkloads = [

@@ -31,7 +31,7 @@ describe('a bearer token', () => {
     assert.notEqual(digestOf('one'), digestOf('One'));
   });
 
-  it('is not there without one, nor in another scheme or another place', () => {
+  it('is absent without that header, with another scheme and in any other place', () => {
     for (const headers of [
       [],
       ['Authorization', ''],
@@ -57,7 +57,7 @@ describe('a bearer token', () => {
     }
   });
 
-  it('takes linear time, however it is made to hurt', () => {
+  it('is read in linear time, even from a hostile header', () => {
     const start = performance.now();
     const spaces = ' '.repeat(120_000);
     assert.throws(() => readBearerToken(request(['Authorization', `Bearer a${spaces}b`])));
@@ -68,7 +68,7 @@ describe('a bearer token', () => {
     assert.ok(performance.now() - start < 2000);
   });
 
-  it('comes as a subprotocol of a WebSocket, beside another', () => {
+  it('can be a subprotocol of a WebSocket, next to another one', () => {
     for (const protocols of [
       [`v5.channel.k8s.io, ${encoded('one')}`],
       [`${encoded('one')},v5.channel.k8s.io`],
@@ -83,7 +83,7 @@ describe('a bearer token', () => {
     assert.equal(readBearerToken(request(headers, true)), undefined);
   });
 
-  it('is bad as a subprotocol when it is alone, twice there, beside Authorization, or not base64url of UTF-8', () => {
+  it('is bad as a subprotocol if it is the only one, comes twice, comes with Authorization, or is not base64url of UTF-8', () => {
     for (const protocols of [
       [encoded('one')],
       [`${encoded('one')}, `],

@@ -21,14 +21,14 @@ function setUp(most: number) {
 }
 
 describe('slots that networks share', () => {
-  it('are never all for one network, and half of those that are left for each further one', () => {
+  it('are never all for one network: each further network gets at most half of what is left', () => {
     const { take, started } = setUp(16);
     for (const network of ['a', 'b', 'c', 'd', 'e']) take(network, 100);
     const counts = ['a', 'b', 'c', 'd', 'e'].map(one => started.filter(network => network === one).length);
     assert.deepEqual(counts, [8, 4, 2, 1, 1]);
   });
 
-  it('that become free go to networks that have none, in turn', async () => {
+  it('go in turn to networks without a slot when they become free', async () => {
     const { take, giveBack, started } = setUp(4);
     for (const network of ['a', 'b', 'c', 'd', 'e']) take(network, 50);
     assert.deepEqual(started.splice(0), ['a', 'a', 'b', 'c']);
@@ -40,7 +40,7 @@ describe('slots that networks share', () => {
     assert.deepEqual(started, ['b', 'c', 'e', 'd', 'a', 'b']);
   });
 
-  it('start what waits in its order, and all of it in the end', async () => {
+  it('start waiting tasks in their order, and finally all of them', async () => {
     const { take, giveBack, started } = setUp(4);
     take('a', 50);
     take('b', 30);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { networkOf } from '../../../src/authentication/bearer-token/network.js';
 
 describe('the network of an address', () => {
-  it('is an IPv4 address by itself, in either of its forms', () => {
+  it('is the IPv4 address itself, in either of its forms', () => {
     assert.equal(networkOf('192.0.2.1'), '192.0.2.1');
     assert.equal(networkOf('::ffff:192.0.2.1'), '192.0.2.1');
     assert.notEqual(networkOf('::ffff:192.0.2.1'), networkOf('::ffff:192.0.2.2'));

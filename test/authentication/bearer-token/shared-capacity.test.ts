@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { SharedCapacity } from '../../../src/authentication/bearer-token/shared-capacity.js';
 import { eventually } from '../../support/eventually.js';
 
-it('maps share one capacity, and filling one takes nothing from a smaller one', () => {
+it('maps share one capacity, and a large map takes nothing from a small one', () => {
   const capacity = new SharedCapacity(10);
   const small = capacity.createMap<number>();
   const large = capacity.createMap<number>();
@@ -23,7 +23,7 @@ it('maps share one capacity, and filling one takes nothing from a smaller one', 
   );
 });
 
-it('a map that nobody has any more gives its share back', async () => {
+it('a map that is no longer used gives its share back', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   const capacity = new SharedCapacity(10);

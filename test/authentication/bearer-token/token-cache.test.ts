@@ -38,8 +38,8 @@ function setUp(
   return { clock, asked, hits, authenticate, server };
 }
 
-describe('a token that is remembered', () => {
-  it('is judged again when its time is over, to the millisecond', async () => {
+describe('a cached token', () => {
+  it('is judged again after its time to live, to the millisecond', async () => {
     const { clock, asked, hits, authenticate } = setUp(text => judgementOf(text));
     assert.equal(await authenticate('alice'), 'alice');
     clock.advance(119_999);
@@ -51,7 +51,7 @@ describe('a token that is remembered', () => {
     assert.deepEqual(hits, [false, true, false]);
   });
 
-  it('is never good beyond its own expiry, whatever the time to remember', async () => {
+  it('is never valid after its own expiry, however long its time to live is', async () => {
     let isRevoked = false;
     const { clock, authenticate } = setUp(() => {
       if (isRevoked) throw new AuthenticationError('expired');
@@ -65,14 +65,14 @@ describe('a token that is remembered', () => {
     await assert.rejects(authenticate('t'), AuthenticationError);
   });
 
-  it('that has expired by this clock is judged every time', async () => {
+  it('is judged every time if it has already expired by this clock', async () => {
     const { asked, authenticate } = setUp(() => judgementOf('alice', start));
     assert.equal(await authenticate('t'), 'alice');
     assert.equal(await authenticate('t'), 'alice');
     assert.equal(asked.length, 2);
   });
 
-  it('is remembered as bad, refused or not ours for ten seconds', async () => {
+  it('stays cached as bad for ten seconds, whether it was rejected or not recognised', async () => {
     for (const outcome of [new AuthenticationError('no'), new IdentityError('system:masters'), undefined]) {
       const { clock, asked, authenticate } = setUp(() => {
         if (outcome !== undefined) throw outcome;
@@ -92,7 +92,7 @@ describe('a token that is remembered', () => {
     }
   });
 
-  it('is not remembered when nobody could tell', async () => {
+  it('is not cached if its judgement failed', async () => {
     let isDown = true;
     const { asked, authenticate } = setUp(() => {
       if (isDown) throw new StatusError(503, 'down');
@@ -104,7 +104,7 @@ describe('a token that is remembered', () => {
     assert.equal(asked.length, 2);
   });
 
-  it('is judged once for all who come with it at the same time, and each token by itself', async () => {
+  it('is judged once for all requests that bring it at the same time, and each token separately', async () => {
     const waiting = new Map<string, (judgement: Judgement) => void>();
     const { asked, authenticate } = setUp(text => new Promise(resolve => waiting.set(text, resolve)));
     const many = Array.from({ length: 50 }, (_, index) => authenticate(index % 2 === 0 ? 'a' : 'b'));
@@ -115,7 +115,7 @@ describe('a token that is remembered', () => {
     assert.ok(names.every((name, index) => name === (index % 2 === 0 ? 'alice' : 'bob')));
   });
 
-  it('stays while any number of bad ones pass, and is forgotten for newer good ones', async () => {
+  it('stays while any number of bad tokens pass, and is evicted only by newer good ones', async () => {
     const { asked, authenticate } = setUp(text => {
       if (text.startsWith('bad')) throw new AuthenticationError('no');
       return judgementOf(text);
@@ -136,10 +136,14 @@ describe('a token that is remembered', () => {
     assert.deepEqual(asked, []);
     await authenticate('good-new');
     await authenticate('good-0');
-    assert.deepEqual(asked, ['good-new', 'good-0'], 'the one that was longest unused is gone');
+    assert.deepEqual(
+      asked,
+      ['good-new', 'good-0'],
+      'the token that was not used for the longest time is evicted',
+    );
   });
 
-  it('is judged anew when it is for another to judge, one that is being judged among them', async () => {
+  it('is judged again when another server is responsible, even if its judgement is under way', async () => {
     const waiting: ((judgement: Judgement) => void)[] = [];
     const { asked, authenticate, server } = setUp(text =>
       text === 'slow' ? new Promise(resolve => waiting.push(resolve)) : judgementOf(text),
@@ -154,7 +158,7 @@ describe('a token that is remembered', () => {
     waiting[1]?.(judgementOf('new'));
     assert.equal(await after, 'new');
     assert.equal(await authenticate('slow'), 'new');
-    assert.equal(asked.length, 5, 'what the former one said is asked of the new one');
+    assert.equal(asked.length, 5, 'the new server is asked again what the former one has answered');
     waiting[2]?.(judgementOf('new'));
     assert.equal(await before, 'new');
     assert.equal(await authenticate('slow'), 'new');
@@ -162,13 +166,13 @@ describe('a token that is remembered', () => {
   });
 });
 
-describe('tokens that wait for who judges them', () => {
+describe('tokens that wait for their judgement', () => {
   const never = () => new Promise<Judgement>(() => {});
   const attack = (authenticate: (text: string, source: string) => Promise<unknown>, source: string) => {
     for (let index = 0; index < 128; index++) void authenticate(`made-up-${source}-${index}`, source);
   };
 
-  it('are 128 of an address at most, and leave all to the tokens of others and to what is remembered', async () => {
+  it('are at most 128 per address, and block neither tokens of other addresses nor cached ones', async () => {
     const { authenticate } = setUp(text => (text.startsWith('made-up') ? never() : judgementOf(text)));
     await authenticate('alice', '192.0.2.1');
     for (const source of ['192.0.2.1', '192.0.2.2', '2001:db8::1']) attack(authenticate, source);
@@ -176,10 +180,10 @@ describe('tokens that wait for who judges them', () => {
     await assert.rejects(authenticate('bob', '192.0.2.1'), { code: 503 });
     assert.equal(await authenticate('alice', '192.0.2.1'), 'alice');
     assert.equal(await authenticate('bob', '192.0.2.3'), 'bob');
-    assert.equal(await authenticate('bob', '192.0.2.1'), 'bob', 'remembered, it has nothing to wait for');
+    assert.equal(await authenticate('bob', '192.0.2.1'), 'bob', 'a cached token does not wait');
   });
 
-  it('leave a place to one that was good a short while ago, by whichever server, and to no other', async () => {
+  it('do not block a token that was good a short while ago, at whichever server, but block all others', async () => {
     const bad = new Set<string>();
     const { authenticate, clock, server, asked } = setUp(text => {
       if (text.startsWith('made-up')) return never();
@@ -196,12 +200,12 @@ describe('tokens that wait for who judges them', () => {
     bad.add('bob');
     await assert.rejects(authenticate('bob'), AuthenticationError);
     clock.advance(10_000);
-    await assert.rejects(authenticate('bob'), { code: 503 }, 'it was the last found bad');
+    await assert.rejects(authenticate('bob'), { code: 503 }, 'its last judgement was bad');
     clock.advance(10 * 60_000);
     await assert.rejects(authenticate('carol'), { code: 503 }, 'that was long ago');
   });
 
-  it('give their place back when they are judged, however that ends', async () => {
+  it('stop counting once they are judged, whatever the result is', async () => {
     const waiting: [(judgement: undefined) => void, (error: Error) => void][] = [];
     const { authenticate } = setUp(text =>
       text.startsWith('made-up')
@@ -220,7 +224,7 @@ describe('tokens that wait for who judges them', () => {
     assert.equal(waiting.length, 256);
   });
 
-  it('do not count where nobody has to be asked', async () => {
+  it('do not count if no server has to judge them', async () => {
     const { authenticate } = setUp(
       text => (text.startsWith('made-up') ? never() : judgementOf(text)),
       text => text !== 'known',

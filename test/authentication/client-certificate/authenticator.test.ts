@@ -93,7 +93,7 @@ async function whoHas(options: ClientCertificateOptions): Promise<unknown> {
 }
 
 describe('a client certificate', () => {
-  it('says who its owner is: CN is the name, every O a group, in order and with repetitions', async () => {
+  it('names its user: CN is the name, every O is a group, in order and with repetitions', async () => {
     assert.deepEqual(await whoHas({ commonName: 'jane', organizations: ['b', 'a', 'b'] }), [
       'jane',
       ['b', 'a', 'b'],
@@ -102,14 +102,14 @@ describe('a client certificate', () => {
     assert.deepEqual(await whoHas({ commonName: 'jane', organizations: ['one'] }), ['jane', ['one']]);
   });
 
-  it('says so over HTTP/2 as well', async () => {
+  it('names its user over HTTP/2 too', async () => {
     const pair = await authority.client({ commonName: 'jane', organizations: ['dev'] });
     const session = await connectHttp2(port, serving.certificate, { cert: pair.certificate, key: pair.key });
     assert.deepEqual((await ask(session, '/')).json, ['jane', ['dev']]);
     session.destroy();
   });
 
-  it('is no credential where there is none', async () => {
+  it('is optional: without one there is no user', async () => {
     assert.equal(await whoIs(undefined), null);
   });
 
@@ -129,13 +129,13 @@ describe('a client certificate', () => {
     '__proto__',
   ];
   for (const text of hostile) {
-    it(`whose CN or O is ${JSON.stringify(text)} makes one name or one group of it`, async () => {
+    it(`whose CN or O is ${JSON.stringify(text)} has exactly one name or group with that text`, async () => {
       assert.deepEqual(await whoHas({ commonName: text, organizations: ['g'] }), [text, ['g']]);
       assert.deepEqual(await whoHas({ commonName: 'x', organizations: [text] }), ['x', [text]]);
     });
   }
 
-  it('with attributes in one RDN, in other string types and several CNs is read as Go reads it', async () => {
+  it('is read as Go reads it: several attributes in one RDN, other string types, several CNs', async () => {
     const subject = [
       { O: [{ printableString: 'one' }], CN: [{ utf8String: 'first' }] },
       { OU: [{ utf8String: 'unit' }], L: [{ utf8String: 'O=system:masters' }] },
@@ -145,12 +145,12 @@ describe('a client certificate', () => {
     assert.deepEqual(await whoHas({ subject }), ['last', ['one', 'two']]);
   });
 
-  it('without a CN, or with an empty one, stands for nobody', async () => {
+  it('without a CN, or with an empty one, is rejected', async () => {
     assert.match(String(await whoHas({ subject: [{ O: ['system:masters'] }] })), /has no CN/);
     assert.match(String(await whoHas({ commonName: '' })), /has no CN/);
   });
 
-  it('has to be for client authentication', async () => {
+  it('must be for client authentication', async () => {
     for (const usage of ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0', '']) {
       assert.match(
         String(await whoHas({ commonName: 'x', usage })),
@@ -160,18 +160,18 @@ describe('a client certificate', () => {
     }
   });
 
-  it('of another authority is refused, by the same name too', async () => {
+  it('of another authority is rejected, even if that authority has the same name', async () => {
     const other = await createCertificateAuthority({ commonName: 'clients' });
     assert.match(String(await whoIs(await other.client())), /^the client certificate is rejected/);
     const self = await createCertificateAuthority({ commonName: 'admin' });
     assert.match(String(await whoIs(self)), /^the client certificate is rejected/);
   });
 
-  it('of the authority that has issued the certificate of the listener is refused', async () => {
+  it('of the authority that issued the listener’s own certificate is rejected', async () => {
     assert.match(String(await whoIs(await serving.client())), /^the client certificate is rejected/);
   });
 
-  it('of an intermediate is taken with its chain, and refused without', async () => {
+  it('of an intermediate authority is accepted with its chain and rejected without it', async () => {
     const intermediate = await authority.intermediate();
     const pair = await intermediate.client({ commonName: 'below', organizations: [] });
     assert.deepEqual(await whoIs(pair), ['below', []]);
@@ -179,7 +179,7 @@ describe('a client certificate', () => {
     assert.match(String(await whoIs({ ...pair, certificate: leaf })), /is rejected/);
   });
 
-  it('of somebody who is no authority is refused', async () => {
+  it('signed by a certificate that is not an authority is rejected', async () => {
     const leaf = await authority.client({ commonName: 'leaf' });
     const forged = await createCertificateAuthority({ commonName: 'leaf' });
     const below = await forged.client({ commonName: 'system:admin' });
@@ -187,14 +187,14 @@ describe('a client certificate', () => {
     assert.match(String(await whoIs(chain)), /is rejected/);
   });
 
-  it('that has expired or is not valid yet is refused', async () => {
+  it('that has expired or is not valid yet is rejected', async () => {
     const expired = { notBefore: new Date(now - 2 * day), notAfter: new Date(now - day) };
     assert.match(String(await whoHas({ commonName: 'x', ...expired })), /rejected: CERT_HAS_EXPIRED/);
     const future = { notBefore: new Date(now + day), notAfter: new Date(now + 2 * day) };
     assert.match(String(await whoHas({ commonName: 'x', ...future })), /rejected: CERT_NOT_YET_VALID/);
   });
 
-  it('stops to authenticate when it expires, on a connection that is open', async () => {
+  it('stops authenticating when it expires, even on an open connection', async () => {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     const pair = await authority.client({
       commonName: 'x',
@@ -209,7 +209,7 @@ describe('a client certificate', () => {
     agent.destroy();
   });
 
-  it('stops to authenticate when its intermediate expires', async () => {
+  it('stops authenticating when its intermediate authority expires', async () => {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
     const pair = await intermediate.client({ commonName: 'x', organizations: [] });
@@ -221,7 +221,7 @@ describe('a client certificate', () => {
   });
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-    it(`is judged by its whole chain also for a client that has a session of a former connection, over ${version}`, async () => {
+    it(`is verified with its whole chain even if the client resumes an earlier TLS session, over ${version}`, async () => {
       const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
       const { certificate, key } = await intermediate.client({ commonName: 'x', organizations: [] });
       const options = {
@@ -250,15 +250,15 @@ describe('a client certificate', () => {
     });
   }
 
-  it('is not judged by the dates of an intermediate that its client has made up', async () => {
+  it('is not verified by the dates of a forged intermediate that the client sends', async () => {
     const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
-    // OpenSSL passes over an issuer that is not valid yet; when it is, the true one no longer is.
+    // OpenSSL skips an issuer that is not valid yet. By the time it is valid, the real one has expired.
     const stranger = await createCertificateAuthority({ commonName: 'clients' });
     const later = { notBefore: new Date(now + day), notAfter: new Date(now + 9 * day) };
     const madeUp = await stranger.intermediate(later);
     const { certificate, key } = await intermediate.client({ commonName: 'x', organizations: [] });
     const [leaf = '', ...issuers] = certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
-    // Without the stranger, what is found by name above the one that is made up is the true authority.
+    // Without the stranger in the chain, a search by name finds the real authority above the forged intermediate.
     for (const above of [[], [stranger.certificate]]) {
       const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
       const pair = { key, certificate: [leaf, madeUp.certificate, ...above, ...issuers].join('') };
@@ -271,7 +271,7 @@ describe('a client certificate', () => {
     }
   });
 
-  it('holds while authorities are added, and no longer when its own is taken out', async () => {
+  it('stays valid while authorities are added, and becomes invalid when its own authority is removed', async () => {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     const first = files.current;
     const other = await createCertificateAuthority({ commonName: 'other' });
@@ -282,7 +282,7 @@ describe('a client certificate', () => {
     assert.deepEqual(await whoIs(pair, agent), ['x', []]);
     files.current = { ...first, clientAuthorities: toClientAuthorities(Buffer.from(other.certificate)) };
     assert.match(String(await whoIs(pair, agent)), /removed from --client-ca-file/);
-    // That answer has ended the connection; the next one is verified anew.
+    // That answer has ended the connection. The next connection is verified again.
     assert.match(String(await whoIs(pair, agent)), /is rejected/);
     assert.match(String(await whoIs(pair)), /is rejected/);
     files.current = first;

@@ -25,7 +25,7 @@ const options = {
 };
 
 describe('the claims of an id-token', () => {
-  it('are a name and groups, with their prefixes', () => {
+  it('give a name and groups, with their prefixes', () => {
     const prefixed = { ...mapping, usernamePrefix: 'oidc:', groupsPrefix: 'g:' };
     const user = userOfClaims({ sub: 'alice', groups: ['dev', 'ops'], email: 'x' }, prefixed);
     assert.equal(user.username, 'oidc:alice');
@@ -42,7 +42,7 @@ describe('the claims of an id-token', () => {
     assert.deepEqual(userOfClaims(distributed, mapping).groups, []);
   });
 
-  it('are no user without a name that is a text, nor with groups that are none', () => {
+  it('give no user without a name that is a string, or with groups that are not strings', () => {
     for (const claims of [
       {},
       { sub: '' },
@@ -63,7 +63,7 @@ describe('the claims of an id-token', () => {
     );
   });
 
-  it('are no user by an email that is not verified; one of which nothing is said is', () => {
+  it('give no user with an unverified email; an email without email_verified is accepted', () => {
     const byEmail = { ...mapping, usernameClaim: 'email' };
     const email = 'alice@example.com';
     assert.equal(userOfClaims({ email }, byEmail).username, email);
@@ -74,7 +74,7 @@ describe('the claims of an id-token', () => {
     assert.equal(userOfClaims({ sub: 'alice', email_verified: false }, mapping).username, 'alice');
   });
 
-  it('are no user without every claim that is required, to the letter', () => {
+  it('give no user unless every required claim has exactly the required value', () => {
     const strict = { ...mapping, requiredClaims: new Map([['hd', 'example.com']]) };
     assert.equal(userOfClaims({ sub: 'alice', hd: 'example.com' }, strict).username, 'alice');
     for (const hd of [undefined, '', 'Example.com', ['example.com'], true]) {
@@ -84,7 +84,7 @@ describe('the claims of an id-token', () => {
 });
 
 describe('the options for an issuer', () => {
-  it('put the issuer before names that are no emails, unless they say otherwise', () => {
+  it('put the issuer before names that are not emails, unless they say otherwise', () => {
     const prefixOf = (more: object) => claimMappingOf({ ...options, ...more }).usernamePrefix;
     assert.equal(prefixOf({}), 'https://issuer.example#');
     assert.equal(prefixOf({ oidcUsernameClaim: 'email' }), '');
@@ -101,7 +101,7 @@ describe('the options for an issuer', () => {
     );
   });
 
-  it('are problems when they cannot be right', () => {
+  it('are reported as problems if they are wrong', () => {
     assert.deepEqual(oidcProblems(options), []);
     assert.deepEqual(oidcProblems({ ...options, oidcIssuerUrl: '', oidcClientId: '' }), []);
     for (const [more, problem] of [

@@ -42,7 +42,7 @@ interface Setting {
   readonly clock: ManualClock;
   readonly log: string[];
   readonly keys: OidcKeys;
-  /** In front of `judge`. */
+  /** The cache that calls `judge`. */
   readonly cache: TokenCache;
   judge(token: string): Promise<string | undefined>;
   waits(token: string): boolean;
@@ -101,13 +101,13 @@ async function set(
 }
 
 describe('an id-token', () => {
-  it('is taken when the issuer signed it for this client and it is valid now', async t => {
+  it('is accepted if the issuer signed it for this client and it is valid now', async t => {
     const { judge, claims } = await set(t);
     assert.equal(await judge(signer.sign(claims())), 'alice');
     assert.equal(await judge(signer.sign(claims({ aud: ['other', 'gateway'] }))), 'alice');
   });
 
-  it('expires at the second, and begins up to a minute early', async t => {
+  it('is invalid from the second of its expiry, and valid up to a minute before its start', async t => {
     const { judge, claims, clock } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 60 }));
     clock.advance(59_999);
@@ -125,7 +125,7 @@ describe('an id-token', () => {
     }
   });
 
-  it('is refused for another audience, and left to others when it is of another issuer or no JWT', async t => {
+  it('is rejected for another audience, and not recognised if its issuer is another one or it is no JWT', async t => {
     const { judge, claims, issuer } = await set(t);
     for (const aud of ['other', ['other'], '', undefined, 'gateway2', 'Gateway', [], [['gateway']]]) {
       await assert.rejects(judge(signer.sign(claims({ aud }))), AuthenticationError, String(aud));
@@ -136,11 +136,11 @@ describe('an id-token', () => {
     for (const text of ['', 'opaque', 'a.b.c', 'a.b', '....', `${issuer.url}.x.y`]) {
       assert.equal(await judge(text), undefined, text);
     }
-    // A list of issuers is none.
+    // A list is not an issuer.
     assert.equal(await judge(signer.sign(claims({ iss: [issuer.url] }))), undefined);
   });
 
-  it('is refused without a signature, or with one that anybody could make', async t => {
+  it('is rejected without a signature, or with one that anybody could make', async t => {
     const { judge, claims } = await set(t, { algorithms: ['RS256', 'ES256', 'PS256'] });
     const token = signer.sign(claims());
     const [head = '', body = '', signature = ''] = token.split('.');
@@ -170,7 +170,7 @@ describe('an id-token', () => {
     }
   });
 
-  it('cannot bring its own key, nor have one fetched from elsewhere', async t => {
+  it('cannot bring its own key or name another place to fetch one from', async t => {
     const { judge, claims, issuer } = await set(t);
     const elsewhere = await startOidcIssuer(authority);
     t.after(() => elsewhere.close());
@@ -189,10 +189,10 @@ describe('an id-token', () => {
       await assert.rejects(judge(other.sign(claims(), header)), AuthenticationError, JSON.stringify(header));
     }
     assert.equal(elsewhere.keyRequests + elsewhere.discoveries, 0);
-    assert.equal(issuer.keyRequests, 1, 'within the time to cool down');
+    assert.equal(issuer.keyRequests, 1, 'the pause is not over');
   });
 
-  it('is refused when its name or a group is Kubernetes’ own', async t => {
+  it('is rejected if its name or a group is reserved by Kubernetes', async t => {
     const { judge, claims } = await set(t);
     for (const more of [
       { sub: 'system:admin' },
@@ -206,7 +206,7 @@ describe('an id-token', () => {
     }
   });
 
-  it('without a key’s name is tried with every key of the issuer', async t => {
+  it('without a key ID is tried with every key of the issuer', async t => {
     const { judge, claims, issuer, clock } = await set(t);
     issuer.jwks = { keys: [other.jwk, signer.jwk] };
     clock.advance(5_000);
@@ -221,7 +221,7 @@ describe('an id-token', () => {
     );
   });
 
-  it('may be signed with the algorithms that are allowed, and no others', async t => {
+  it('may be signed only with the allowed algorithms', async t => {
     const elliptic = createOidcSigner('ec', 'ES256');
     const { judge, claims, issuer, clock } = await set(t, { algorithms: ['ES256'] });
     issuer.jwks = { keys: [elliptic.jwk, signer.jwk] };
@@ -232,7 +232,7 @@ describe('an id-token', () => {
 });
 
 describe('the keys of an issuer', () => {
-  it('are fetched anew for a key that is not there, once for all and not again until it has cooled down', async t => {
+  it('are fetched again for an unknown key: once for all requests, and not again before a pause', async t => {
     const { judge, claims, issuer, clock } = await set(t);
     issuer.jwks = { keys: [signer.jwk, other.jwk] };
     const token = other.sign(claims());
@@ -246,7 +246,7 @@ describe('the keys of an issuer', () => {
     assert.equal(issuer.keyRequests, 2);
   });
 
-  it('are looked at after ten minutes, and one that the issuer took back is forgotten', async t => {
+  it('are fetched again after ten minutes, and a key that the issuer has removed is dropped', async t => {
     const { judge, claims, issuer, clock } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));
     issuer.jwks = { keys: [other.jwk] };
@@ -256,11 +256,11 @@ describe('the keys of an issuer', () => {
     await judge(token).catch(() => {});
     await until(() => issuer.keyRequests === 2);
     clock.advance(5_000);
-    // The issuer has answered a moment before its answer is read.
+    // The issuer counts the request before the answer is read here.
     await eventuallyPasses(() => assert.rejects(judge(token), AuthenticationError));
   });
 
-  it('stay in use while the issuer is away', async t => {
+  it('stay in use while the issuer is not reachable', async t => {
     const { judge, claims, issuer, clock, log } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));
     await issuer.close();
@@ -270,7 +270,7 @@ describe('the keys of an issuer', () => {
     assert.equal(await judge(token), 'alice');
   });
 
-  it('are tried again when the issuer is away at start: its tokens are answered 503 until then, with the time to the next try', async t => {
+  it('are fetched again if the issuer was not reachable at the start; until then its tokens get a 503 that says when', async t => {
     const probe = await startOidcIssuer(authority);
     const port = Number(new URL(probe.url).port);
     await probe.close();
@@ -286,12 +286,12 @@ describe('the keys of an issuer', () => {
     t.after(() => issuer.close());
     issuer.jwks = { keys: [signer.jwk] };
     clock.advance(1_500);
-    // The next try is under way: it waits for that.
+    // The next try is under way, and the token waits for it.
     assert.equal(await judge(token), 'alice');
     keys.check();
   });
 
-  it('are waited for by the tokens that come before them, for 10 s at most', async t => {
+  it('delay tokens that come before them, for at most 10 s', async t => {
     const issuer = await startOidcIssuer(authority);
     let answer = () => {};
     const held = new Promise<void>(resolve => {
@@ -316,14 +316,14 @@ describe('the keys of an issuer', () => {
     assert.equal(waits(token), false);
   });
 
-  it('are 503 for a token of another key while the issuer does not answer, and its own go on', async t => {
+  it('cause a 503 for a token of an unknown key if the issuer does not answer, while tokens of known keys are accepted', async t => {
     const { judge, claims, issuer, clock, waits } = await set(t);
     const [known, unknown] = [signer.sign(claims()), other.sign(claims())];
     assert.deepEqual([waits(known), waits(unknown)], [false, true]);
     assert.deepEqual(
       [signer.sign(claims({ iss: 'https://other.example' })), 'opaque', 'a.b.c'].map(waits),
       [false, false, false],
-      'what is not this issuer’s has nothing to wait for',
+      'a token that is not of this issuer does not wait',
     );
     issuer.hold(new Promise(() => {}));
     clock.advance(5_000);
@@ -338,7 +338,7 @@ describe('the keys of an issuer', () => {
     assert.equal(await judge(known), 'alice');
   });
 
-  it('leave no place to take for tokens of unknown keys by which those of known ones would wait', async t => {
+  it('do not make tokens of known keys wait behind tokens of unknown keys', async t => {
     const { cache, claims, issuer, clock } = await set(t);
     issuer.hold(new Promise(() => {}));
     clock.advance(5_000);
@@ -355,7 +355,7 @@ describe('the keys of an issuer', () => {
     assert.equal(messages.filter(message => /issuer does not answer/.test(message)).length, 128);
   });
 
-  it('are not looked for again for a name that is there with another algorithm', async t => {
+  it('are not fetched again for a key ID that is known with another algorithm', async t => {
     const { judge, claims, issuer, clock, waits } = await set(t, { algorithms: ['RS256', 'ES256'] });
     clock.advance(5_000);
     const token = createOidcSigner('one', 'ES256').sign(claims());
@@ -378,7 +378,7 @@ describe('the keys of an issuer', () => {
     ['no jwks_uri', (i: OidcIssuer) => ({ issuer: i.url }), /no jwks_uri/],
     ['a discovery document that is none', () => 'x', /not 200 with a JSON object/],
   ] as const) {
-    it(`are not taken with ${what}`, async t => {
+    it(`are not accepted with ${what}`, async t => {
       const issuer = await startOidcIssuer(authority);
       issuer.metadata = spoil(issuer);
       const { log } = await set(t, { issuer });
@@ -386,7 +386,7 @@ describe('the keys of an issuer', () => {
     });
   }
 
-  it('are not taken from an issuer whose certificate is another authority’s', async t => {
+  it('are not accepted from an issuer whose certificate another authority signed', async t => {
     const stranger = join(folder, 'stranger.crt');
     await writeFile(stranger, (await createCertificateAuthority()).certificate);
     const { log } = await set(t, { caFile: stranger });

@@ -12,7 +12,7 @@ import { eventuallyPasses } from '../../support/eventually.js';
 import { startOidcIssuer } from '../../support/oidc-issuer.js';
 import { createOidcSigner } from '../../support/oidc-signer.js';
 
-it('id-tokens that wait for their issuer are limited, and others from the same address do not count', async t => {
+it('only id-tokens that wait for their issuer count for the limit of their address', async t => {
   const authority = await createCertificateAuthority();
   const issuer = await startOidcIssuer(authority);
   t.after(() => issuer.close());

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { CsvError, parseCsv } from '../../../src/authentication/token-file/csv.js';
 
 describe('CSV', () => {
-  it('is read as encoding/csv does: quotes, doubled quotes, line breaks inside of them, empty lines', () => {
+  it('is read as encoding/csv reads it: quotes, doubled quotes, line breaks within quotes, empty lines', () => {
     assert.deepEqual(parseCsv('a,b,"c,d"\r\n\r\n"e ""f""\ng",,\n\nh'), [
       ['a', 'b', 'c,d'],
       ['e "f"\ng', '', ''],
@@ -16,7 +16,7 @@ describe('CSV', () => {
     assert.deepEqual(parseCsv(' a , b\n# no comment'), [[' a ', ' b'], ['# no comment']]);
   });
 
-  it('with a quote in a wrong place is an error that names the line and quotes nothing', () => {
+  it('with a misplaced quote causes an error that names the line but shows none of it', () => {
     for (const [text, line] of [
       ['a,b\nsecret"c,d', 2],
       ['a\n\n"secret', 3],
@@ -32,7 +32,7 @@ describe('CSV', () => {
     }
   });
 
-  it('takes linear time for a long file of quotes', () => {
+  it('is read in linear time, even a long file of quotes', () => {
     const start = performance.now();
     assert.equal(parseCsv(`"${'""'.repeat(300_000)}"`)[0]?.[0]?.length, 300_000);
     assert.throws(() => parseCsv(`"${'""'.repeat(100_000)}x`));

@@ -45,7 +45,7 @@ describe('a token file', () => {
     assert.deepEqual(warnings, []);
   });
 
-  it('counts the later line for a token that is there twice, and leaves out an empty one, with warnings', () => {
+  it('uses the last line for a repeated token and skips an empty token, with warnings', () => {
     const { find, warnings } = parse('t1,alice,1\nt1,bob,2\n,mallory,3\n');
     const found = find('t1');
     assert.equal(found !== undefined && 'username' in found && found.username, 'bob');
@@ -54,7 +54,7 @@ describe('a token file', () => {
     assert.doesNotMatch(warnings.join(), /t1/);
   });
 
-  it('refuses the users whom Kubernetes keeps for itself, and says so when it is read', () => {
+  it('rejects users that Kubernetes reserves, with a warning when it is read', () => {
     const { find, warnings } = parse('t1,alice,1,"dev,system:masters"\nt2,system:admin,\n');
     assert.ok(find('t1') instanceof IdentityError);
     assert.ok(find('t2') instanceof IdentityError);
@@ -62,7 +62,7 @@ describe('a token file', () => {
     assert.match(warnings.join('\n'), /record 2 is rejected: user "system:admin"/);
   });
 
-  it('cannot be used with too few columns, no name or broken quotes; the problem says where, and no token', () => {
+  it('is invalid with too few columns, no name or broken quotes; the problem names the line and shows no token', () => {
     for (const [text, problem] of [
       ['secret,alice', /tokens\.csv: record 1 has fewer than 3 columns/],
       ['a,b,c\nsecret', /record 2 has fewer than 3 columns/],
@@ -103,7 +103,7 @@ async function follow(t: TestContext, text: string) {
 }
 
 describe('a token file that is followed', () => {
-  it('is in use as it changes, and a bad one leaves the last good one in use', async t => {
+  it('is used after each change, and a bad change leaves the last good content in use', async t => {
     const { file, reloads, nameOf } = await follow(t, 't1,alice,1\n');
     assert.equal(await nameOf('t1'), 'alice');
     await writeFile(`${file}.new`, 't2,bob,2\n');

@@ -15,7 +15,7 @@ import { ManualClock } from '../../support/manual-clock.js';
 
 type Review = (token: string) => Judgement | Promise<Judgement>;
 
-/** A cluster with what its API server says; its endpoint may be replaced. */
+/** A cluster and the reviews of its API server. Its endpoint may be replaced. */
 interface FakeCluster {
   endpoint: Endpoint;
   review: Review;
@@ -75,11 +75,11 @@ function held() {
 const never: Review = () => new Promise<Judgement>(() => {});
 
 describe('tokens that clusters review', () => {
-  it('take half a second to be refused below a name of a context, whoever refuses them and however soon', async () => {
+  it('take half a second to be rejected below the path of a context, whoever rejects them and however fast', async () => {
     const { authenticate, clock } = setUp();
     const known = clusterOf('known', unknown);
     const current = clusterOf('current', unknown);
-    // Its verdict is remembered.
+    // The result is cached.
     await assert.rejects(authenticate('made-up', current), AuthenticationError);
     for (const cluster of [current, known]) {
       let isRefused = false;
@@ -99,7 +99,7 @@ describe('tokens that clusters review', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('are good in the cluster that knows them alone, though it is the same token', async () => {
+  it('are valid only in the cluster that knows them, even if another cluster gets the same token', async () => {
     const { authenticate } = setUp();
     const development = clusterOf('development', judgementOf);
     const production = clusterOf('production', unknown);
@@ -112,7 +112,7 @@ describe('tokens that clusters review', () => {
     for (const { reviewed } of [development, production, sandbox]) assert.deepEqual(reviewed, ['robot']);
   });
 
-  it('are reviewed anew where a cluster is another object, whatever its address', async () => {
+  it('are reviewed again for another cluster object, even with the same address', async () => {
     const { authenticate } = setUp();
     const before = clusterOf('a', judgementOf);
     assert.equal(await authenticate('robot', before), 'robot');
@@ -120,7 +120,7 @@ describe('tokens that clusters review', () => {
     await assert.rejects(authenticate('robot', after), AuthenticationError);
   });
 
-  it('are reviewed anew in the cluster whose endpoint was replaced, and in no other', async () => {
+  it('are reviewed again in a cluster whose endpoint was replaced, and in no other', async () => {
     const { authenticate } = setUp();
     const one = clusterOf('one', judgementOf);
     const other = clusterOf('other', judgementOf);
@@ -132,7 +132,7 @@ describe('tokens that clusters review', () => {
     assert.equal(other.reviewed.length, 1);
   });
 
-  it('are forgotten with their cluster', async () => {
+  it('are freed together with their cluster', async () => {
     setFlagsFromString('--expose-gc');
     const collectGarbage = runInNewContext('gc') as () => void;
     const { authenticate } = setUp();
@@ -153,14 +153,14 @@ describe('tokens that clusters review', () => {
     });
   });
 
-  it('wait for their own cluster alone: a slow or failing one neither delays nor fails the others', async () => {
+  it('wait only for their own cluster: a slow or failing cluster neither delays nor fails the others', async () => {
     const { authenticate } = setUp();
     const slow = clusterOf('slow', never);
     const down = clusterOf('down', () => {
       throw new StatusError(503, 'down');
     });
     const good = clusterOf('good', judgementOf);
-    // More than one cluster reviews at one time.
+    // These are more than the reviews that run in one cluster at a time.
     for (let index = 0; index < 2_000; index++) {
       void authenticate(`slow-${index}`, slow, { source: `198.51.100.${index % 250}` });
     }
@@ -171,7 +171,7 @@ describe('tokens that clusters review', () => {
     assert.equal(await authenticate('slow-0', good), 'slow-0');
   });
 
-  it('are 128 of an address that wait, over all clusters together', async () => {
+  it('wait at most 128 at a time for each address, over all clusters together', async () => {
     const { authenticate } = setUp();
     const one = clusterOf('one', never);
     const other = clusterOf('other', never);
@@ -185,7 +185,7 @@ describe('tokens that clusters review', () => {
     assert.equal(await authenticate('one-more', good, { source: '192.0.2.2' }), 'one-more');
   });
 
-  it('are no more for a whole /64 of IPv6 than for one address', async () => {
+  it('count for a whole /64 of IPv6 as for one address', async () => {
     const { authenticate } = setUp();
     const cluster = clusterOf('one', never);
     for (let index = 1; index <= 128; index++) {
@@ -196,7 +196,7 @@ describe('tokens that clusters review', () => {
     assert.equal(cluster.reviewed.length, 129);
   });
 
-  it('that were good in one cluster a short while ago get past the limit there, and in no other', async () => {
+  it('pass the limit in a cluster where they were valid a short while ago, and in no other', async () => {
     const { authenticate, clock } = setUp();
     const one = clusterOf('one', judgementOf);
     const other = clusterOf('other', judgementOf);
@@ -208,7 +208,7 @@ describe('tokens that clusters review', () => {
     await assert.rejects(authenticate('alice', other), { code: 503 });
   });
 
-  it('of one address cannot starve those of others, however many addresses there are that flood', async () => {
+  it('of one address do not starve those of others, however many addresses send floods', async () => {
     const { authenticate } = setUp();
     const { answers, review } = held();
     const cluster = clusterOf('one', text => (text.startsWith('made-up') ? review() : judgementOf(text)));
@@ -238,7 +238,7 @@ describe('tokens that clusters review', () => {
 });
 
 describe('a review that is under way when the API server is replaced', () => {
-  it('counts for nothing if the first server is back before the request is sent', async () => {
+  it('is not used if the first server is back before the request is sent', async () => {
     const { authenticate } = setUp();
     const { answers, review } = held();
     const cluster = clusterOf('a', review);
@@ -249,7 +249,7 @@ describe('a review that is under way when the API server is replaced', () => {
     await eventually('the review at b', () => answers.length === 2);
     answers[1]?.(judgementOf('administrator at b'));
     await assert.rejects(request, { code: 503, retryAfterSeconds: 1, message: /replaced by another one/ });
-    // What b said is remembered for b alone.
+    // The answer of b is cached only for b.
     await assert.rejects(authenticate('robot', cluster, { endpoint: first }), { code: 503 });
     assert.equal(await authenticate('robot', cluster), 'administrator at b');
     cluster.endpoint = endpointOf('a');
@@ -257,7 +257,7 @@ describe('a review that is under way when the API server is replaced', () => {
     assert.equal(await authenticate('robot', cluster, { endpoint: first }), 'robot');
   });
 
-  it('is made again if the server went and came back meanwhile', async () => {
+  it('is made again if the server was replaced and came back meanwhile', async () => {
     const { authenticate } = setUp();
     const { answers, review } = held();
     const cluster = clusterOf('a', review);

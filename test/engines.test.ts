@@ -19,7 +19,7 @@ function isAtLeast(version: Version, least: Version): boolean {
   return at === -1 || (version[at] ?? 0) > (least[at] ?? 0);
 }
 
-/** Whether a range of versions has this one; it knows as much of the syntax as package-lock.json uses: `^20.19.0 || >=22.12 || 18`. */
+/** Whether a range contains this version. It knows only the syntax that package-lock.json uses: `^20.19.0 || >=22.12 || 18`. */
 function includes(range: string, version: Version): boolean {
   return range.split('||').some(part => {
     const [, operator = '', text = ''] = /^\s*(\^|>=|)\s*([\d.x]+)\s*$/.exec(part) ?? assert.fail(range);
@@ -28,7 +28,7 @@ function includes(range: string, version: Version): boolean {
   });
 }
 
-test('every package takes the oldest versions of Node.js that package.json names, and README names them', async () => {
+test('every package supports the oldest versions of Node.js that package.json names, and README names the same', async () => {
   const lock = JSON.parse(await readFile(projectFile('package-lock.json'), 'utf8')) as {
     packages: Record<string, Package>;
   };
@@ -44,7 +44,7 @@ test('every package takes the oldest versions of Node.js that package.json names
   assert.match(readme, /^With Node\.js 20 \(20\.19 or later\), 22 \(22\.13 or later\) or 24 and later:$/m);
 });
 
-test('a package that takes only newer versions would be noticed', () => {
+test('the check notices a package that supports only newer versions', () => {
   assert.ok(!includes('>=22', versionOf('20.19.0')));
   assert.ok(!includes('^20.19.0 || >=22.12.0', versionOf('22.11.0')));
   assert.ok(includes('^20.19.0 || >=22.12.0', versionOf('22.13.0')));

@@ -13,11 +13,11 @@ import { type Additions, outboundHeaders } from '../src/proxy/headers.js';
 import { parseRequestTarget } from '../src/request/request-target.js';
 import { projectFile } from './support/project.js';
 
-/** Characters that a client can put into one target or one field: a head has 128 KB. */
+/** How many characters a client can put into one target or one field: a head has 128 KB. */
 const longest = 126 * 1024;
-/** Milliseconds that one expression may take for so much. A quadratic one takes seconds. */
+/** Milliseconds that one expression may take for a text of that length. A quadratic one takes seconds. */
 const limit = 5;
-/** Characters that tell the expressions that may be quadratic from the others, in no time. */
+/** Length of the short texts, which quickly show which expressions may be quadratic. */
 const short = 256;
 
 interface Expression {
@@ -25,10 +25,10 @@ interface Expression {
   readonly regexp: RegExp;
 }
 
-/** What only whoever starts the program has a say in. */
+/** Code that reads only what the program's operator writes. */
 const configuration = /^(?:options|kubeconfig|credentials|workers)\b/;
 const comment = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm;
-/** A literal, where no division can stand. */
+/** A regular expression literal, in a position where no division can be. */
 const literal =
   /(?<=[([{=,:?!&|;>]\s*|^\s*|\breturn )\/((?:[^\\/[\n*]|\\.|\[(?:[^\]\\\n]|\\.)*\])(?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])*)\/([dgimsuvy]*)(?![\w/])/gm;
 
@@ -45,26 +45,26 @@ function findExpressions(): Expression[] {
     });
 }
 
-/** What the expression begins with to the letter: a hostile input has to get past that. */
+/** The plain text at the beginning of the expression, which a hostile input must match first. */
 function beginning({ source }: RegExp): string {
   const [plain = ''] = /^\^?(?:\\[^\w]|[\w :,/-])*/.exec(source) ?? [];
   return plain.replace(/^\^/, '').replaceAll('\\', '');
 }
 
-/** Characters that the expression names, and one of each other kind. */
+/** The characters of the expression, and one of each other kind. */
 function alphabet({ source }: RegExp): string[] {
   const named = source.replace(/\\x[0-9a-f]{2}/g, '').replace(/[^!-~ ]/g, '');
   return [...new Set([...named, 'a', '0', ' ', '/', '%', ',', '\x80'])];
 }
 
-/** Makes a hostile input of so many characters. */
+/** Makes a hostile input with this number of characters. */
 type Shape = (length: number) => string;
 
 function shapeOf(start: string, unit: string, end: string): Shape {
   return length => (start + unit.repeat(Math.ceil(length / unit.length))).slice(0, length - end.length) + end;
 }
 
-/** One or two characters, or a word of the expression, again and again, with an end that does not match. */
+/** Repetitions of one or two characters, or of a word of the expression, with an end that does not match. */
 function hostileShapes(regexp: RegExp): Shape[] {
   const characters = alphabet(regexp);
   const pairs = characters.flatMap(one => [one, ...characters.map(two => one + two)]);
@@ -75,8 +75,8 @@ function hostileShapes(regexp: RegExp): Shape[] {
 }
 
 /**
- * Milliseconds of processor time of the quickest of several runs, for a busy machine is no fault of the code; no more runs than it
- * takes to be quick enough, or to be slow beyond doubt.
+ * Milliseconds of processor time of the fastest of several runs, because a busy machine can slow the others down. It runs only until
+ * one run is fast enough, or it is certain that the code is slow.
  */
 function quickest(runs: number, enough: number, run: () => unknown): number {
   let best = Number.POSITIVE_INFINITY;
@@ -92,14 +92,14 @@ function quickest(runs: number, enough: number, run: () => unknown): number {
   return best;
 }
 
-/** Finds all matches of an expression that is for that, else the first. */
+/** Finds all matches of a global expression, or the first match of another one. */
 function apply(regexp: RegExp, input: string): void {
   regexp.lastIndex = 0;
   if (regexp.global) input.replace(regexp, '');
   else regexp.test(input);
 }
 
-test('No expression takes longer than 5 ms for the longest text that a client can send', () => {
+test('no expression takes longer than 5 ms for the longest text that a client can send', () => {
   const expressions = findExpressions();
   const files = new Set(expressions.map(({ file }) => file));
   for (const file of ['guard/host.ts', 'observability/audit/request-uri.ts', 'kubernetes/query.ts']) {
@@ -130,7 +130,7 @@ function list(source: string): RegexpList {
   return compiled.list;
 }
 
-test('What reads a target or a field takes four times as long for four times as much, not sixteen times', () => {
+test('the readers of targets and fields take linear time', () => {
   const filter = createFilterCheck({
     acceptPaths: list(optionTable.acceptPaths.default),
     rejectPaths: list(optionTable.rejectPaths.default),

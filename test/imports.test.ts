@@ -37,7 +37,7 @@ const files: Readonly<Record<string, string>> = {
 describe('the linter', () => {
   const temporary = mkdtempSync(join(tmpdir(), 'imports-'));
   after(() => rmSync(temporary, { recursive: true }));
-  // A checkout below a folder of that name is common, and its test/ is not the source.
+  // Checkouts are often below a folder with that name, and their test/ is not source code.
   const folder = join(temporary, 'src/project');
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(join(folder, dirname(name)), { recursive: true });
@@ -57,7 +57,7 @@ describe('the linter', () => {
 
   it('fails', () => assert.notEqual(status, 0, stdout));
 
-  it('reports each import from a folder that src/imports.grit does not allow, whatever its form', () => {
+  it('reports each import from a folder that src/imports.grit does not allow, in any form', () => {
     assert.deepEqual(
       found.filter(([rule]) => rule === 'plugin').map(([, file, message]) => `${file}: ${message}`),
       [
@@ -83,7 +83,7 @@ describe('the linter', () => {
     );
   });
 
-  it('reports two files that import from each other, even if only types', () => {
+  it('reports two files that import from each other, even only types', () => {
     assert.deepEqual(
       found.filter(([rule]) => rule === 'lint/suspicious/noImportCycles').map(([, file]) => file),
       ['src/lib/one.ts', 'src/lib/two.ts'],
@@ -96,22 +96,22 @@ describe('the list of imports', () => {
     ...readFileSync(projectFile('src/imports.grit'), 'utf8').matchAll(/r"(\S+) -> \(\?:(\S+)\)"/g),
   ];
   const [table = ''] = readFileSync(projectFile('CONTRIBUTING.md'), 'utf8').split('## Where the tests');
-  /** The rooms from the top of the house down. */
-  const order = [...table.matchAll(/^\| `([a-z]+)(?:\/|\.ts)` \|/gm)].map(([, room = '']) => room);
+  /** The folders, from the highest to the lowest. */
+  const order = [...table.matchAll(/^\| `([a-z]+)(?:\/|\.ts)` \|/gm)].map(([, folder = '']) => folder);
 
   it('lets each folder import only from folders below it', () => {
     assert.ok(rows.length > 10);
     for (const [row, from = '', to = ''] of rows) {
-      for (const room of to.split('|'))
-        assert.ok(order.indexOf(from) < order.indexOf(room), `${room} in ${row}`);
+      for (const target of to.split('|'))
+        assert.ok(order.indexOf(from) < order.indexOf(target), `${target} in ${row}`);
     }
   });
 
   it('has its rows in the order of CONTRIBUTING.md, which describes every folder', () => {
-    const rooms = rows.map(([, from = '']) => from);
+    const importers = rows.map(([, from = '']) => from);
     assert.deepEqual(
-      rooms,
-      order.filter(room => rooms.includes(room)),
+      importers,
+      order.filter(folder => importers.includes(folder)),
     );
     const folders = readdirSync(projectFile('src'), { withFileTypes: true })
       .filter(entry => entry.isDirectory())

@@ -22,7 +22,7 @@ function textOf(path: string): string {
   return documents.find(document => document.path === path)?.text ?? assert.fail(path);
 }
 
-/** Documents that somebody reads from the beginning to the end. */
+/** Documents that a reader reads from beginning to end. */
 const written = documents.filter(({ path }) => path !== 'CHANGELOG.md' && !path.startsWith('deploy/helm'));
 
 test('the README is short enough to be read', () => {
@@ -37,7 +37,7 @@ test('metrics.md lists every metric with its type, labels and meaning', () => {
   assert.equal(writtenTable(textOf('deploy/reference/metrics.md'), 'metrics'), tables.metrics());
 });
 
-/** How many cells GitHub makes of a row: bars with a backslash before them are text, in code too, where they do not hide bars without. */
+/** The number of cells that GitHub shows for a row. A bar after a backslash is text, even in code; other bars in code still separate cells. */
 function cellsOf(row: string): number {
   return row.replaceAll('\\|', '').split('|').length - 2;
 }

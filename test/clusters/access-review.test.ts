@@ -27,8 +27,8 @@ function sessionOf(host: string, status: number, asked: string[]): Session {
   } as unknown as Session;
 }
 
-describe('a review of what a user may do', () => {
-  it('counts for the API server and the user that it was meant for, and nobody else is asked', async () => {
+describe('an access review', () => {
+  it('counts only for the API server and the user of its session, and is sent to no other server', async () => {
     const asked: string[] = [];
     const first = sessionOf('first', 201, asked);
     const refusing = sessionOf('first', 401, asked);

@@ -129,7 +129,7 @@ async function expirySamples(): Promise<Record<string, number>> {
 }
 
 describe('a session', () => {
-  it('is the same one for as long as nothing changes', () => {
+  it('stays the same as long as nothing changes', () => {
     const one = start(fixed(bearer('t-1')));
     assert.equal(one.session(), one.session());
   });
@@ -158,7 +158,7 @@ describe('a session', () => {
     assert.equal(sessionOf(one).pool, pool);
   });
 
-  it('has new connections when the certificate changes, and idle ones of the old are closed', async () => {
+  it('gets new connections when the certificate changes, and the old idle ones are closed', async () => {
     const one = start(fixed({ clientCertificate: alice }));
     const { pool } = sessionOf(one);
     const before = await request(one);
@@ -173,7 +173,7 @@ describe('a session', () => {
     assert.deepEqual(certificates, ['2030', '2031']);
   });
 
-  it('lets what is under way end on the old connection', async t => {
+  it('lets requests finish on the old connection', async t => {
     const one = start(fixed({ clientCertificate: alice }));
     const { pool } = sessionOf(one);
     let response: ServerResponse | undefined;
@@ -193,7 +193,7 @@ describe('a session', () => {
     await until(() => server.connections === 1);
   });
 
-  it('has new connections when the trusted authorities change', () => {
+  it('gets new connections when the trusted authorities change', () => {
     const source = fixed(bearer('t-1'));
     const one = start(source);
     const { pool } = sessionOf(one);
@@ -201,7 +201,7 @@ describe('a session', () => {
     assert.notEqual(sessionOf(one).pool, pool);
   });
 
-  it('impersonates as the configuration says, over the connections that are there', () => {
+  it('impersonates as the configuration says, over the existing connections', () => {
     const source = fixed(bearer('t-1'));
     const one = start(source);
     const { pool, impersonation } = sessionOf(one);
@@ -211,7 +211,7 @@ describe('a session', () => {
     assert.deepEqual(sessionOf(one).impersonation, ['Impersonate-User', 'carol']);
   });
 
-  it('goes to another API server when the configuration names one', async t => {
+  it('uses another API server when the configuration names one', async t => {
     const other = await startFakeApiServer({ authority: server.authority });
     t.after(() => other.close());
     const source = fixed({ clientCertificate: alice });
@@ -224,8 +224,8 @@ describe('a session', () => {
   });
 });
 
-describe('who waits for a credential', () => {
-  it('gets the one of the source that replaces the one that was asked', async () => {
+describe('a request that waits for a credential', () => {
+  it('gets the one of the new source if its source is replaced', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     const waiting = [one.session(), one.session()];
@@ -235,7 +235,7 @@ describe('who waits for a credential', () => {
     assert.deepEqual(sessionOf(one).credential, bearer('t-2'));
   });
 
-  it('gets it too when the source that was asked answers after all', async () => {
+  it('gets the one of the new source even if the old source answers', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     const waiting = one.session();
@@ -245,7 +245,7 @@ describe('who waits for a credential', () => {
     assert.deepEqual(sessionOf(one).credential, bearer('t-2'));
   });
 
-  it('waits on for a source that has none yet either, over any number of reloads', async () => {
+  it('waits through any number of reloads if the new source has none yet either', async () => {
     const one = start(controlled().source);
     const waiting = one.session();
     one.replace(endpoint(controlled().source));
@@ -255,7 +255,7 @@ describe('who waits for a credential', () => {
     assert.deepEqual((await waiting).credential, bearer('t-1'));
   });
 
-  it('is told why there is none when the source in use fails', async () => {
+  it('gets the error of the source in use', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     const waiting = assert.rejects(async () => one.session(), /no luck/);
@@ -274,7 +274,7 @@ describe('who waits for a credential', () => {
     await still;
   });
 
-  it('is told so when everything ends', async () => {
+  it('gets an error when the cluster is destroyed', async () => {
     const one = start(controlled().source);
     const waiting = assert.rejects(async () => one.session(), CredentialError);
     one.destroy();
@@ -283,7 +283,7 @@ describe('who waits for a credential', () => {
 });
 
 describe('the source of a configuration', () => {
-  it('goes on with its work when it is kept', async () => {
+  it('continues its work if the new configuration keeps it', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     const waiting = one.session();
@@ -297,7 +297,7 @@ describe('the source of a configuration', () => {
     assert.deepEqual(Object.keys(await expirySamples()), ['exec']);
   });
 
-  it('takes its expiry along when one of another name replaces it', async () => {
+  it('no longer reports its expiry when a source with another name replaces it', async () => {
     const one = start(fixed({ clientCertificate: alice }));
     assert.deepEqual(await expirySamples(), { static: Date.parse('2030-01-01') / 1_000 });
     const { source, questions } = controlled();
@@ -310,7 +310,7 @@ describe('the source of a configuration', () => {
     assert.deepEqual(await expirySamples(), { static: Date.parse('2031-01-01') / 1_000 });
   });
 
-  it('leaves the expiry of one of the same name that replaces it alone', async () => {
+  it('does not remove the expiry of its successor with the same name', async () => {
     const one = start(fixed({ clientCertificate: alice }));
     one.replace(endpoint(fixed({ clientCertificate: bob })));
     await sleep(10);
@@ -319,20 +319,20 @@ describe('the source of a configuration', () => {
     assert.deepEqual(await expirySamples(), {});
   });
 
-  it('has no say before it is in use', async () => {
+  it('reports no expiry before it is in use', async () => {
     start(fixed({ clientCertificate: alice }));
     fixed({ clientCertificate: bob });
     assert.deepEqual(await expirySamples(), { static: Date.parse('2030-01-01') / 1_000 });
   });
 });
 
-describe('a refused session', () => {
-  it('has nothing to try again when its source has nothing else', async () => {
+describe('a session that gets a 401', () => {
+  it('is not replaced if its source has no other credential', async () => {
     const one = start(fixed(bearer('t-1')));
     assert.equal(await one.refused(sessionOf(one)), undefined);
   });
 
-  it('is replaced by one with the renewed credential', async () => {
+  it('is replaced by a session with the renewed credential', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     questions[0]?.give('t-1');
@@ -346,7 +346,7 @@ describe('a refused session', () => {
     assert.equal(questions.length, 2);
   });
 
-  it('has nothing to try again when the renewal gives the same, or fails', async () => {
+  it('is not replaced if the renewal gives the same credential, or fails', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     questions[0]?.give('t-1');
@@ -363,7 +363,7 @@ describe('a refused session', () => {
     assert.equal(await none, undefined);
   });
 
-  it('is replaced by one of the configuration that the refusal had read', async () => {
+  it('is replaced by one of the configuration that was read again', async () => {
     const rereadFiles = async (): Promise<void> => {
       await sleep(5);
       upstream?.replace(endpoint(fixed(bearer('t-2'))));
@@ -373,7 +373,7 @@ describe('a refused session', () => {
     assert.deepEqual(next?.credential, bearer('t-2'));
   });
 
-  it('has nothing to try again when the files hold the same secret as before', async () => {
+  it('is not replaced if the files have the same secret as before', async () => {
     const rereadFiles = async (): Promise<void> => {
       upstream?.replace(endpoint(fixed(bearer('t-1'))));
     };
@@ -381,7 +381,7 @@ describe('a refused session', () => {
     assert.equal(await one.refused(sessionOf(one)), undefined);
   });
 
-  it('is replaced by one of the source that took over while the old one was asked', async () => {
+  it('is replaced by one of the new source if that takes over during the renewal', async () => {
     const { source, questions } = controlled();
     const one = start(source);
     questions[0]?.give('t-1');
@@ -392,8 +392,8 @@ describe('a refused session', () => {
   });
 });
 
-describe('the end of an upstream', () => {
-  it('ends every connection, of sessions that were replaced too', async t => {
+describe('a destroyed cluster', () => {
+  it('ends every connection, even those of sessions that were replaced', async t => {
     const one = start(fixed({ clientCertificate: alice }));
     t.after(
       server.intercept((incoming, outgoing) => {

@@ -34,7 +34,7 @@ function createCluster(name: string, follow: FollowEndpoint): Cluster {
 }
 
 describe('a cluster', () => {
-  it('reads its configuration when it is first used, once for all who wait, and follows it until it is closed', async () => {
+  it('reads its configuration when it is first used, once for all waiting requests, and follows it until it is closed', async () => {
     let reads = 0;
     let use: (endpoint: Endpoint) => void = ignore;
     let closed = 0;
@@ -55,7 +55,7 @@ describe('a cluster', () => {
     assert.equal(closed, 1);
   });
 
-  it('says why its configuration cannot be used, reads it again after a second, and recovers', async t => {
+  it('reports why its configuration cannot be used, reads it again after a second, and recovers', async t => {
     t.mock.timers.enable({ apis: ['Date'] });
     let now = 0;
     t.mock.method(performance, 'now', () => now);
@@ -78,7 +78,7 @@ describe('a cluster', () => {
     assert.deepEqual([reads, cluster.failure], [3, undefined]);
   });
 
-  it('that is closed while it reads its configuration follows nothing', async () => {
+  it('that is closed while it reads its configuration follows no files', async () => {
     let finish: () => void = ignore;
     let closed = 0;
     const cluster = createCluster('dev', async use => {
@@ -122,7 +122,7 @@ describe('the registry of clusters', () => {
     return { registry, made, closed, update, changes: () => changes };
   }
 
-  it('makes a cluster when it is first asked for, and opens none', () => {
+  it('makes a cluster when it is first asked for, and does not open it', () => {
     const { registry, made, update } = createRegistry();
     assert.deepEqual(made, ['']);
     update('dev', 'prod');
@@ -138,7 +138,7 @@ describe('the registry of clusters', () => {
     );
   });
 
-  it('has one cluster for the current context and for /', async () => {
+  it('has one cluster for both the current context and /', async () => {
     const { registry, made, closed, update } = createRegistry();
     update('dev', 'prod');
     registry.default.replace(endpointOf('prod'));
@@ -152,7 +152,7 @@ describe('the registry of clusters', () => {
     assert.deepEqual([made, closed], [['', 'dev', 'prod'], ['dev']]);
   });
 
-  it('is never mistaken about a context whose configuration cannot be used yet', () => {
+  it('does not confuse / with a new current context whose configuration cannot be used yet', () => {
     const { registry, update } = createRegistry();
     registry.default.replace(endpointOf('prod'));
     // The kubeconfig says that dev is current; until its files can be read, / stays prod.
@@ -160,7 +160,7 @@ describe('the registry of clusters', () => {
     assert.notEqual(registry.get('dev'), registry.default);
   });
 
-  it('closes what has gone, and takes what has come', async () => {
+  it('closes clusters whose context is gone, and accepts new contexts', async () => {
     const { registry, closed, update, changes } = createRegistry();
     update('dev', 'prod');
     await registry.get('dev')?.open();
@@ -172,7 +172,7 @@ describe('the registry of clusters', () => {
     assert.equal(changes(), 2);
   });
 
-  it('serves the chosen contexts alone', () => {
+  it('serves only the selected contexts', () => {
     const { registry, update } = createRegistry(name => name.startsWith('dev'));
     update('dev-1', 'prod', 'dev-2');
     assert.deepEqual([...registry.names], ['dev-1', 'dev-2']);

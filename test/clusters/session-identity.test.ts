@@ -50,7 +50,7 @@ describe('the identity of a session', () => {
     return { clientCertificate };
   }
 
-  it('is the same after the credential was renewed for the same user', async () => {
+  it('stays the same when the credential is renewed for the same user', async () => {
     const pairs: [Parts, Parts][] = [
       [{ credential: await certificate('alice') }, { credential: await certificate('alice') }],
       [
@@ -62,7 +62,7 @@ describe('the identity of a session', () => {
     for (const [one, other] of pairs) assert.equal(identity(one), identity(other));
   });
 
-  it('is another one for every other user, API server, authority or impersonation', async () => {
+  it('differs for every other user, API server, authority or impersonation', async () => {
     const token = { authorization: 'Bearer one' };
     const basic = { authorization: `Basic ${Buffer.from('alice:secret').toString('base64')}` };
     const identities = [
@@ -93,7 +93,7 @@ describe('the identity of a session', () => {
     assert.equal(new Set(identities).size, identities.length);
   });
 
-  it('is another one for another token of the same file or plugin, if nobody can read whose it is', () => {
+  it('differs for another token of the same file or plugin if the token does not say whose it is', () => {
     for (const config of [
       { tokenFile: '/token' },
       { exec: { command: 'login' } },
@@ -105,7 +105,7 @@ describe('the identity of a session', () => {
     }
   });
 
-  it('has no secret in it', () => {
+  it('contains no secret', () => {
     assert.doesNotMatch(identity({ credential: { authorization: 'Bearer secret-token' } }), /secret/);
   });
 });

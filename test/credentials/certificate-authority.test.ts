@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'certificate-authority-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a certificate authority', () => {
-  it('is read from a file or inline, all its certificates', async () => {
+  it('is read from a file or inline, with all its certificates', async () => {
     const [one, two] = await Promise.all([createCertificateAuthority(), createCertificateAuthority()]);
     const pem = `one\n${one.certificate}two\n${two.certificate}`;
     const file = join(folder, 'ca.crt');
@@ -22,7 +22,7 @@ describe('a certificate authority', () => {
     }
   });
 
-  it('leaves out what is not a certificate', async () => {
+  it('ignores PEM blocks that are not certificates', async () => {
     const { certificate, key } = await createCertificateAuthority();
     const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
     const result = await loadCertificateAuthority({ data: Buffer.from(key + broken + certificate) });
@@ -30,7 +30,7 @@ describe('a certificate authority', () => {
     assert.equal(result.certificateAuthority.toString(), certificate);
   });
 
-  it('is refused without any certificate, or when its file cannot be read', async () => {
+  it('is a problem if it has no certificate, or if its file cannot be read', async () => {
     const origin = 'certificate-authority-data of cluster "k" in FILE';
     assert.deepEqual(await loadCertificateAuthority({ data: Buffer.from('x'), origin }), {
       problems: [`${origin} has no certificate`],

@@ -47,7 +47,7 @@ describe('a client certificate', () => {
   });
 
   for (const keyType of ['rsa2048', 'ec', 'ed25519'] as const) {
-    it(`may have a key of the kind ${keyType}`, async () => {
+    it(`may have a key of the type ${keyType}`, async () => {
       const made = await ca.client({ keyType });
       const { certificate, key } = await loaded(made);
       assert.ok(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)));
@@ -68,7 +68,7 @@ describe('a client certificate', () => {
     assert.doesNotMatch(key.toString(), /PARAMETERS/);
   });
 
-  it('keeps its chain, in order', async () => {
+  it('keeps its chain in order', async () => {
     const intermediate = await ca.intermediate();
     const chained = await intermediate.client({ commonName: 'leaf' });
     const { certificate } = await loaded(chained);
@@ -76,13 +76,13 @@ describe('a client certificate', () => {
     assert.match(new X509Certificate(certificate).subject, /CN=leaf/);
   });
 
-  it('says when its first certificate expires, and may have expired', async () => {
+  it('reports when its first certificate expires, and may have expired', async () => {
     const notAfter = new Date('2021-03-04T05:06:07Z');
     const expired = await ca.client({ notBefore: new Date('2020-01-01T00:00:00Z'), notAfter });
     assert.deepEqual((await loaded(expired)).notAfter, notAfter);
   });
 
-  it('may stand in one file with its key, with words and CRLF around', async () => {
+  it('may be in one file with its key, with text and CRLF around them', async () => {
     const file = join(folder, 'combined.pem');
     const text = `subject: me\n${pair.key}\nissuer: x\n${pair.certificate}`.replaceAll('\n', '\r\n');
     writeFileSync(file, text);
@@ -93,7 +93,7 @@ describe('a client certificate', () => {
     assert.doesNotMatch(result.clientCertificate.certificate.toString(), /PRIVATE KEY/);
   });
 
-  it('is refused with the key of another one', async () => {
+  it('is rejected with the key of another certificate', async () => {
     const other = await ca.client();
     assert.deepEqual(await problemsOf({ ...pair, key: other.key }), [
       'the key does not match the certificate in the certificate',
@@ -102,13 +102,13 @@ describe('a client certificate', () => {
     assert.equal((await problemsOf({ ...pair, key: rsa.key })).length, 1);
   });
 
-  it('is refused with the key of its chain', async () => {
+  it('is rejected with the key of a certificate of its chain', async () => {
     const intermediate = await ca.intermediate();
     const chained = await intermediate.client();
     assert.equal((await problemsOf({ ...chained, key: intermediate.key })).length, 1);
   });
 
-  it('is refused with an encrypted key', async () => {
+  it('is rejected with an encrypted key', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const lock = { format: 'pem', cipher: 'aes-256-cbc', passphrase: 'hunter2' } as const;
     for (const type of ['pkcs1', 'pkcs8'] as const) {
@@ -119,7 +119,7 @@ describe('a client certificate', () => {
     }
   });
 
-  it('is refused when either part is missing or malformed, both named at once', async () => {
+  it('is rejected if one part is missing or malformed; both are named at once', async () => {
     assert.deepEqual(await problemsOf({ certificate: 'x', key: '' }), [
       'the certificate has no certificate',
       'the key has no private key',
@@ -135,14 +135,14 @@ describe('a client certificate', () => {
     );
   });
 
-  it('is refused when the two are swapped', async () => {
+  it('is rejected if certificate and key are swapped', async () => {
     assert.deepEqual(await problemsOf({ certificate: pair.key, key: pair.certificate }), [
       'the certificate has no certificate',
       'the key has no private key',
     ]);
   });
 
-  it('has missing files and folders named with what they are for', async () => {
+  it('names missing files and folders with their purpose', async () => {
     const certificate = { file: join(folder, 'none.crt') };
     assert.deepEqual(await loadClientCertificate({ certificate, key: { file: folder } }), {
       problems: [
@@ -152,7 +152,7 @@ describe('a client certificate', () => {
     });
   });
 
-  it('is refused when its key is too short for TLS', async () => {
+  it('is rejected if its key is too short for TLS', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 512 });
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     assert.equal((await problemsOf({ ...pair, key })).length, 1);

@@ -16,13 +16,13 @@ const create = (certificate: string, key: string, authorization?: string): Crede
 });
 
 describe('two credentials', () => {
-  it('are the same when the API server gets the same from both', () => {
+  it('are equal if the API server gets the same from both', () => {
     assert.ok(isSameCredential({}, {}));
     assert.ok(isSameCredential(create('c', 'k', 'Bearer t'), create('c', 'k', 'Bearer t')));
     assert.ok(isSameCredential({ authorization: 'Bearer t' }, { authorization: 'Bearer t' }));
   });
 
-  it('differ in a token, in a certificate, in its key, or in having one', () => {
+  it('differ by a token, a certificate, its key, or by the absence of one', () => {
     const one = create('c', 'k', 'Bearer t');
     const others = [
       create('c', 'k', 'Bearer u'),
@@ -37,7 +37,7 @@ describe('two credentials', () => {
     }
   });
 
-  it('have the same client certificate whatever their tokens are', () => {
+  it('have the same client certificate even if their tokens differ', () => {
     assert.ok(isSameClientCertificate(create('c', 'k', 'Bearer t'), create('c', 'k')));
     assert.ok(isSameClientCertificate({ authorization: 'Bearer t' }, {}));
     assert.equal(isSameClientCertificate(create('c', 'k'), {}), false);

@@ -38,7 +38,7 @@ describe("a plugin's answer", () => {
     pair = await ca.client({ commonName: 'me' });
   });
 
-  it('may be a token alone, and one that does not say when it expires', async () => {
+  it('may be only a token, without an expiry', async () => {
     const status = {
       token: 't-1',
       clientCertificateData: '',
@@ -48,7 +48,7 @@ describe("a plugin's answer", () => {
     assert.deepEqual(await answerOf(status), { token: 't-1' });
   });
 
-  it('may be a client certificate alone or with a token', async () => {
+  it('may be a client certificate, with or without a token', async () => {
     const status = { clientCertificateData: pair.certificate, clientKeyData: pair.key };
     const alone = await answerOf(status);
     assert.equal(alone.clientCertificate?.certificate.toString(), pair.certificate);
@@ -58,7 +58,7 @@ describe("a plugin's answer", () => {
     assert.equal(both.token, 't-1');
   });
 
-  it('has its expirationTimestamp read as RFC 3339, in any time zone and with fractions', async () => {
+  it('has an expirationTimestamp in RFC 3339, in any time zone and with fractions', async () => {
     for (const [text, time] of [
       ['2031-05-01T10:00:00Z', Date.UTC(2031, 4, 1, 10)],
       ['2031-05-01T12:00:00+02:00', Date.UTC(2031, 4, 1, 10)],
@@ -80,7 +80,7 @@ describe("a plugin's answer", () => {
     }
   });
 
-  it('must be of the version that is configured', async () => {
+  it('must have the configured version', async () => {
     const status = { token: 't-1' };
     assert.equal(
       await problemOf(credentialOf(status, 'client.authentication.k8s.io/v1beta1')),
@@ -108,7 +108,7 @@ describe("a plugin's answer", () => {
     assert.equal(await problemOf(credentialOf({ token: 7 })), 'returned a status.token that is not a string');
   });
 
-  it('must have a token, or a certificate and its key', async () => {
+  it('must have a token, or a certificate with its key', async () => {
     const neither = 'did not return a token or a certificate and key';
     const half = 'returned only a certificate or a key, not both';
     assert.equal(await problemOf(credentialOf({})), neither);
@@ -116,14 +116,14 @@ describe("a plugin's answer", () => {
     assert.equal(await problemOf(credentialOf({ token: 't-1', clientKeyData: pair.key })), half);
   });
 
-  it('must have a token that a header can carry', async () => {
+  it('must have a token that fits into a header', async () => {
     for (const token of ['t-1\n', 't 1', 't-1\r\nImpersonate-User: admin', 'tökén']) {
       const problem = await problemOf(credentialOf({ token }));
       assert.match(problem, /^returned a token with a space, a line break/);
     }
   });
 
-  it('must have a certificate that its key belongs to', async () => {
+  it('must have a certificate that matches its key', async () => {
     const other = await ca.client({ commonName: 'other' });
     const mixed = { clientCertificateData: pair.certificate, clientKeyData: other.key };
     assert.equal(
@@ -147,7 +147,7 @@ describe('KUBERNETES_EXEC_INFO', () => {
     config: { audience: ['a'] },
   };
 
-  it('says no more than the version without provideClusterInfo', () => {
+  it('contains only the version without provideClusterInfo', () => {
     assert.deepEqual(JSON.parse(createExecInfo({ apiVersion, provideClusterInfo: false }, cluster)), {
       kind: 'ExecCredential',
       apiVersion,
@@ -174,7 +174,7 @@ describe('KUBERNETES_EXEC_INFO', () => {
     });
   });
 
-  it('leaves out what the cluster does not have', () => {
+  it('leaves out fields that the cluster does not have', () => {
     const info = createExecInfo({ apiVersion, provideClusterInfo: true }, { server: 'https://example.test' });
     assert.deepEqual(JSON.parse(info).spec.cluster, { server: 'https://example.test' });
   });

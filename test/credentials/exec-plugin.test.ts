@@ -83,7 +83,7 @@ const inFuture = (milliseconds: number, from = Date.now()): string =>
   new Date(from + milliseconds).toISOString();
 
 describe('the exec plugin', () => {
-  it('runs once when twenty requests arrive together', async () => {
+  it('runs once for twenty requests that arrive together', async () => {
     await plugin.answer({ token: 't-1' });
     await plugin.delay(100);
     const source = createSource();
@@ -121,7 +121,7 @@ describe('the exec plugin', () => {
     ]);
   });
 
-  it("is found in the proxy's PATH, whatever PATH its own variables name", async () => {
+  it("is found in the proxy's PATH, even if its own variables set another PATH", async () => {
     await plugin.answer({ token: 't-1' });
     const env = { PATH: `.:/nowhere:${plugin.directory}:${process.env['PATH']}` };
     const own = [{ name: 'PATH', value: `${process.env['PATH']}:/own` }];
@@ -129,13 +129,13 @@ describe('the exec plugin', () => {
     assert.equal(plugin.env()['PATH'], own[0]?.value);
   });
 
-  it("is found in the kubeconfig's folder when its command has a slash", async () => {
+  it("is found in the kubeconfig's folder if its command has a slash", async () => {
     await plugin.answer({ token: 't-1' });
     await createSource(plugin.exec({ command: `./${plugin.name}` })).get();
     assert.equal(plugin.runs(), 1);
   });
 
-  it('may give a client certificate, whose end counts when it comes before expirationTimestamp', async () => {
+  it('may return a client certificate, whose end counts if it comes before expirationTimestamp', async () => {
     const ca = await createCertificateAuthority();
     const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 600_000);
     const { certificate, key } = await ca.client({ notAfter });
@@ -151,7 +151,7 @@ describe('the exec plugin', () => {
     assert.deepEqual(report.expirations, [notAfter.getTime()]);
   });
 
-  it('leaves what the user has beside it, and a certificate that is not used has no say in the end', async () => {
+  it('leaves the user’s own certificate in use, and its own unused certificate does not count for the expiry', async () => {
     const ca = await createCertificateAuthority();
     const { certificate, key } = await ca.client({ notAfter: new Date(Date.now() + 600_000) });
     await plugin.answer({ token: 't-1', clientCertificateData: certificate, clientKeyData: key });
@@ -167,7 +167,7 @@ describe('the exec plugin', () => {
 });
 
 describe('a credential of the exec plugin', () => {
-  it('is renewed before it expires while nobody waits', async () => {
+  it('is renewed before it expires, and no request waits', async () => {
     const clock = new ManualClock(Date.now());
     await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(4_000, clock.now()) });
     const source = createSource(plugin.exec(), { clock });
@@ -189,7 +189,7 @@ describe('a credential of the exec plugin', () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  it('is renewed by its timer when no request comes', async () => {
+  it('is renewed by its timer if no request comes', async () => {
     const clock = new ManualClock(Date.now());
     await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_500, clock.now()) });
     await createSource(plugin.exec(), { clock }).get();
@@ -226,7 +226,7 @@ describe('a credential of the exec plugin', () => {
     assert.deepEqual(report.refreshes, ['exec success', 'exec failure', 'exec failure', 'exec success']);
   });
 
-  it('is not given once it has expired', async () => {
+  it('is not used after it has expired', async () => {
     const clock = createClock();
     await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
     const source = createSource(plugin.exec(), { clock });
@@ -241,7 +241,7 @@ describe('a credential of the exec plugin', () => {
     assert.deepEqual(await source.get(), { authorization: 'Bearer t-2' });
   });
 
-  it('that has expired when it comes is used, but does not make the plugin run for every request', async () => {
+  it('that has already expired is used, but does not make the plugin run for every request', async () => {
     const clock = createClock();
     await plugin.answer({ token: 't-1', expirationTimestamp: '1970-01-01T00:00:00Z' });
     const source = createSource(plugin.exec(), { clock });
@@ -254,7 +254,7 @@ describe('a credential of the exec plugin', () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  it('is the same object when the plugin gives the same again', async () => {
+  it('is the same object if the plugin returns the same again', async () => {
     const clock = createClock();
     await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(60_000, clock.now()) });
     const source = createSource(plugin.exec(), { clock });
@@ -266,8 +266,8 @@ describe('a credential of the exec plugin', () => {
   });
 });
 
-describe('a refused credential', () => {
-  it('is renewed once for all who were refused with it', async () => {
+describe('a credential that gets a 401', () => {
+  it('is renewed once for all requests that got it', async () => {
     await plugin.answer({ token: 't-1' });
     const source = createSource();
     const first = await source.get();
@@ -279,7 +279,7 @@ describe('a refused credential', () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  it('that was replaced meanwhile costs no run', async () => {
+  it('that has been replaced meanwhile causes no run', async () => {
     await plugin.answer({ token: 't-1' });
     const source = createSource();
     const first = await source.get();
@@ -290,7 +290,7 @@ describe('a refused credential', () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  it('that the plugin gives again is not worth another try', async () => {
+  it('is not tried again if the plugin returns it again', async () => {
     await plugin.answer({ token: 't-1' });
     const source = createSource();
     const first = await source.get();
@@ -301,7 +301,7 @@ describe('a refused credential', () => {
     assert.equal(source.get(), first);
   });
 
-  it('is renewed ever less often while what replaces it is refused as well', async () => {
+  it('is renewed less and less often while its successor gets a 401 too', async () => {
     const clock = createClock();
     const source = createSource(plugin.exec(), { clock });
     const renewals: number[] = [];
@@ -318,7 +318,7 @@ describe('a refused credential', () => {
     assert.deepEqual(renewals, [0, 10, 30, 70, 150]);
   });
 
-  it('is renewed at once again after one that was accepted for a time', async () => {
+  it('is renewed at once again if its predecessor was accepted for some time', async () => {
     const clock = createClock();
     const source = createSource(plugin.exec(), { clock });
     for (const token of ['t-1', 't-2', 't-3', 't-4']) {
@@ -331,7 +331,7 @@ describe('a refused credential', () => {
     }
   });
 
-  it('stays in use when the plugin fails', async () => {
+  it('stays in use if the plugin fails', async () => {
     await plugin.answer({ token: 't-1' });
     const source = createSource();
     const first = await source.get();
@@ -344,7 +344,7 @@ describe('a refused credential', () => {
 });
 
 describe('an exec plugin that fails', () => {
-  it('does not run for every request, and waits ever longer', async () => {
+  it('does not run for every request, and pauses grow', async () => {
     const clock = createClock();
     await plugin.fail(7);
     const source = createSource(plugin.exec(), { clock });
@@ -369,7 +369,7 @@ describe('an exec plugin that fails', () => {
     assert.equal(byPath.message, `exec: executable ${missing} not found`);
   });
 
-  it('that cannot be executed is told from one that is missing', async () => {
+  it('that cannot be executed has another error than a missing one', async () => {
     await chmod(plugin.path, 0o644);
     const plain = await errorOf(createSource().get());
     assert.equal(plain.message, `exec: executable ${plugin.path} not executable`);
@@ -379,13 +379,13 @@ describe('an exec plugin that fails', () => {
     assert.match(script.message, /cannot be run: the interpreter that its first line names is missing$/);
   });
 
-  it('that a signal ends is told by the signal', async () => {
+  it('that a signal ends has an error with the signal', async () => {
     await writeFile(plugin.path, '#!/bin/sh\nkill -SEGV $$\n');
     const { message } = await errorOf(createSource().get());
     assert.equal(message, `exec: executable ${plugin.path} was ended by SIGSEGV`);
   });
 
-  it('that answers with something else is told so', async () => {
+  it('that prints something else has an error that says so', async () => {
     await plugin.write('hush');
     const { message } = await errorOf(createSource().get());
     assert.equal(message, `exec plugin ${plugin.path} did not write a JSON object to its stdout`);
@@ -397,13 +397,13 @@ describe('an exec plugin that fails', () => {
     assert.equal(message, `exec: executable ${plugin.path} wrote more than 1 MiB to its stdout`);
   });
 
-  it('has its arguments too long for the system told without them', async () => {
+  it('has an error without its arguments if they are too long for the system', async () => {
     const args = ['hush'.repeat(50_000)];
     const { message } = await errorOf(createSource(plugin.exec({ args })).get());
     assert.match(message, /cannot be run: its arguments and environment are too long \(E2BIG\)$/);
   });
 
-  it('shows nothing of its arguments, variables and answer', async () => {
+  it('does not reveal its arguments, variables and output', async () => {
     const args = ['--secret=hush-1'];
     const env = [{ name: 'SECRET', value: 'hush-2' }];
     await plugin.write(
@@ -445,7 +445,7 @@ describe("a plugin's stderr", () => {
     await waiting;
   });
 
-  it('is logged no further than 8 KiB a run', async () => {
+  it('is logged up to 8 KiB per run', async () => {
     await plugin.complain(`${'a line of 32 characters in total\n'.repeat(10_000)}`);
     await plugin.answer({ token: 't-1' });
     await createSource().get();
@@ -454,7 +454,7 @@ describe("a plugin's stderr", () => {
     assert.match(lines.at(-1) ?? '', /\(the plugin wrote more, which is not logged\)$/);
   });
 
-  it('has taken out what looks like a credential', async () => {
+  it('is logged without texts that may be credentials', async () => {
     const ca = await createCertificateAuthority();
     const { key } = await ca.client();
     const answer = JSON.stringify({ status: { token: 'hush' } });
@@ -472,7 +472,7 @@ describe("a plugin's stderr", () => {
 });
 
 describe('the time limit of a plugin', () => {
-  it('ends it together with what it started', async () => {
+  it('ends it together with its child processes', async () => {
     await plugin.hang();
     const { message } = await errorOf(createSource(plugin.exec(), { timeout: 300 }).get());
     assert.equal(message, `exec: executable ${plugin.path} did not finish within 0.3 s`);
@@ -480,7 +480,7 @@ describe('the time limit of a plugin', () => {
     await until(() => !plugin.pids().some(isAlive));
   });
 
-  it('ends one that ignores SIGTERM', async () => {
+  it('ends a plugin that ignores SIGTERM', async () => {
     await plugin.hang({ stubborn: true });
     const { message } = await errorOf(createSource(plugin.exec(), { timeout: 300 }).get());
     assert.match(message, /did not finish within 0\.3 s$/);
@@ -488,7 +488,7 @@ describe('the time limit of a plugin', () => {
     await until(() => !plugin.pids().some(isAlive));
   });
 
-  it('does not count a child that outlives a plugin which has answered', async () => {
+  it('does not include a child that outlives a plugin which has answered', async () => {
     await plugin.leaveChild();
     await plugin.answer({ token: 't-1' });
     assert.deepEqual(await createSource(plugin.exec(), { timeout: 10_000 }).get(), {
@@ -499,7 +499,7 @@ describe('the time limit of a plugin', () => {
 });
 
 describe('a source that is closed', () => {
-  it('ends the plugin that runs, and who waits for it is told', async () => {
+  it('ends the running plugin, and waiting requests get an error', async () => {
     await plugin.hang();
     const source = createSource();
     const waiting = errorOf(source.get());
@@ -512,7 +512,7 @@ describe('a source that is closed', () => {
     assert.equal(plugin.runs(), 1);
   });
 
-  it('still gives what it had, but renews it no more', async () => {
+  it('still returns its credential, but no longer renews it', async () => {
     const clock = new ManualClock(Date.now());
     await plugin.answer({ token: 't-1', expirationTimestamp: inFuture(1_300, clock.now()) });
     const source = createSource(plugin.exec(), { clock });

@@ -86,7 +86,7 @@ describe('the oidc credential source', () => {
   const untilRefreshes = (count: number): Promise<void> =>
     eventually(`${count} refreshes`, () => events.refreshes.length >= count);
 
-  it('gives the id-token at once and asks nobody while it is valid', async () => {
+  it('returns the id-token at once and sends no request while it is valid', async () => {
     const token = createIdToken(new Date(start + 60 * minute));
     const clientCertificate = {
       certificate: Buffer.from('c'),
@@ -102,7 +102,7 @@ describe('the oidc credential source', () => {
     assert.equal(issuer.discoveries, 0);
   });
 
-  it('takes the id-token for expired ten seconds early, and one without exp always', async () => {
+  it('treats the id-token as expired ten seconds early, and one without exp always', async () => {
     const tokens = issueTokens(60 * minute);
     const oidc = create({ idToken: createIdToken(new Date(start + 10_000)) });
     const credential = await oidc.get();
@@ -112,7 +112,7 @@ describe('the oidc credential source', () => {
     assert.equal((await timeless.get()).authorization, `Bearer ${tokens[1]}`);
   });
 
-  it('refreshes once when twenty requests arrive together, and gives all the same credential', async () => {
+  it('refreshes once for twenty requests that arrive together, and all get the same credential', async () => {
     const tokens = issueTokens(60 * minute);
     const oidc = create();
     const credentials = await Promise.all(Array.from({ length: 20 }, () => oidc.get()));
@@ -123,7 +123,7 @@ describe('the oidc credential source', () => {
     assert.deepEqual(events.refreshes, ['success']);
   });
 
-  it('sends the refresh grant without scopes, and the client in basic authentication first', async () => {
+  it('sends the refresh grant without scopes, and tries basic authentication for the client first', async () => {
     issueTokens(60 * minute);
     await create({ clientId: 'a b:c', clientSecret: 'p+ä' }).get();
     const pair = Buffer.from('a+b%3Ac:p%2B%C3%A4').toString('base64');
@@ -135,7 +135,7 @@ describe('the oidc credential source', () => {
     ]);
   });
 
-  it('falls back to the client in the body, and remembers what the endpoint takes', async () => {
+  it('falls back to the client in the body, and remembers what the endpoint accepts', async () => {
     issuer.answer = ({ form }) =>
       form['client_id'] === undefined
         ? { status: 401, body: { error: 'invalid_client' } }
@@ -154,7 +154,7 @@ describe('the oidc credential source', () => {
     );
   });
 
-  it('renews in the background a minute before, while requests go on with the old token', async () => {
+  it('renews in the background a minute before the expiry, while requests use the old token', async () => {
     const tokens = issueTokens(120 * minute);
     const old = createIdToken(new Date(start + 60 * minute));
     const oidc = create({ idToken: old });
@@ -168,7 +168,7 @@ describe('the oidc credential source', () => {
     assert.equal(issuer.requests.length, 1);
   });
 
-  it('uses the new refresh-token where the issuer gives one', async () => {
+  it('uses the new refresh-token if the issuer returns one', async () => {
     let count = 0;
     issuer.answer = () => ({
       body: {
@@ -187,13 +187,13 @@ describe('the oidc credential source', () => {
     assert.deepEqual(sent, ['the-refresh-token', 'second', 'second']);
   });
 
-  it('reads an answer in form encoding, as some issuers give it', async () => {
+  it('reads an answer in form encoding, which some issuers send', async () => {
     const token = createIdToken(new Date(start + 60 * minute));
     issuer.answer = () => ({ contentType: 'text/plain; charset=utf-8', body: `id_token=${token}&x=y` });
     assert.equal((await create().get()).authorization, `Bearer ${token}`);
   });
 
-  it('uses a new token for a while even if it is expired by the clock of this machine', async () => {
+  it('uses a new token for a while even if it has expired by the clock of this machine', async () => {
     issueTokens(-60 * minute);
     const oidc = create();
     const credential = await oidc.get();
@@ -202,7 +202,7 @@ describe('the oidc credential source', () => {
     assert.equal(issuer.requests.length, 1);
   });
 
-  it('waits 1 s after a failure, then twice as long each time up to 30 s', async () => {
+  it('waits 1 s after a failure, then twice as long each time, up to 30 s', async () => {
     const oidc = create();
     const requests = () => issuer.discoveries;
     await assert.rejects(async () => oidc.get(), CredentialError);
@@ -221,7 +221,7 @@ describe('the oidc credential source', () => {
     assert.deepEqual(events.refreshes, [...Array(8).fill('failure'), 'success']);
   });
 
-  it('keeps the old token, and goes on trying, while the background refresh fails', async () => {
+  it('keeps the old token, and tries again, while the background refresh fails', async () => {
     const old = createIdToken(new Date(start + 60 * minute));
     const oidc = create({ idToken: old });
     oidc.get();
@@ -235,7 +235,7 @@ describe('the oidc credential source', () => {
     assert.equal((oidc.get() as Credential).authorization, `Bearer ${tokens[0]}`);
   });
 
-  it('leaves the issuer alone once the token has expired, until a request comes', async () => {
+  it('sends no request after the token has expired, until a request comes', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + minute)) });
     oidc.get();
     clock.advance(50_000 - 10_000);
@@ -247,7 +247,7 @@ describe('the oidc credential source', () => {
     assert.equal(issuer.discoveries, 2);
   });
 
-  it('says to log in again when the token has expired and there is no refresh-token', async () => {
+  it('says that the user must log in again if the token has expired and there is no refresh-token', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + minute)), refreshToken: '' });
     const credential = oidc.get() as Credential;
     assert.match(String(events.lines[0]?.[1]), /there is no refresh-token/);
@@ -257,7 +257,7 @@ describe('the oidc credential source', () => {
     assert.equal(issuer.discoveries, 0);
   });
 
-  it('renews a refused credential once for all who were refused, and then ever less often', async () => {
+  it('renews a credential that got a 401 once for all its requests, and then less and less often', async () => {
     issueTokens(24 * 60 * minute);
     const oidc = create();
     const first = await oidc.get();
@@ -281,7 +281,7 @@ describe('the oidc credential source', () => {
     assert.notEqual(await refuse(), undefined, 'a quiet time makes the pause short again');
   });
 
-  it('has nothing to try again when a refused credential cannot be renewed or comes back the same', async () => {
+  it('offers nothing new if a credential that got a 401 cannot be renewed or comes back the same', async () => {
     const token = createIdToken(new Date(start + 60 * minute));
     const oidc = create({ idToken: token });
     const credential = oidc.get() as Credential;
@@ -293,7 +293,7 @@ describe('the oidc credential source', () => {
     assert.equal(oidc.get(), credential);
   });
 
-  it('stops its work when it is closed, and what was given stays usable', async () => {
+  it('stops its work when it is closed, but its credential stays usable', async () => {
     const oidc = create({ idToken: createIdToken(new Date(start + 60 * minute)) });
     const credential = oidc.get() as Credential;
     let asked: () => void;
@@ -315,12 +315,12 @@ describe('the oidc credential source', () => {
     await assert.rejects(async () => oidc.get(), /no longer in use/);
   });
 
-  describe('refuses', () => {
+  describe('rejects', () => {
     const failWith = async (pattern: RegExp, config: Partial<OidcConfig> = {}): Promise<void> => {
       await assert.rejects(async () => create(config).get(), pattern);
     };
 
-    it('an issuer whose certificate another authority signed, or that is for another name', async t => {
+    it('an issuer with a certificate of another authority or for another name', async t => {
       const stranger = await createCertificateAuthority();
       const certificateAuthority = { data: Buffer.from(stranger.certificate) };
       await failWith(/unknown authority; check idp-certificate-authority/, { certificateAuthority });
@@ -336,7 +336,7 @@ describe('the oidc credential source', () => {
       assert.equal(issuer.discoveries + named.discoveries, 0);
     });
 
-    it('a discovery document that is another issuer’s, names no endpoint, or one without TLS', async () => {
+    it('a discovery document that is of another issuer, or has no endpoint with TLS', async () => {
       const token_endpoint = `${issuer.url}/token`;
       const bad: [string | Record<string, unknown>, RegExp][] = [
         [{ issuer: 'https://issuer.example', token_endpoint }, /for another issuer/],
@@ -356,7 +356,7 @@ describe('the oidc credential source', () => {
       assert.equal(issuer.requests.length, 0);
     });
 
-    it('an answer without an id_token, or with one that is none', async () => {
+    it('an answer without a valid id_token', async () => {
       issuer.answer = () => ({ body: { access_token: 'a' } });
       await failWith(/has no id_token/);
       issuer.answer = () => ({ body: { id_token: 'x\r\ny' } });
@@ -364,7 +364,7 @@ describe('the oidc credential source', () => {
       assert.equal(issuer.requests.length, 2, 'a token that was given is not asked for again in another way');
     });
 
-    it('an issuer that is not there', async () => {
+    it('an issuer that cannot be reached', async () => {
       await issuer.close();
       await failWith(/connection refused/);
     });
@@ -422,7 +422,7 @@ describe('the oidc credential source', () => {
     );
   });
 
-  it('renews by the real clock too', async () => {
+  it('renews with the real clock too', async () => {
     const idToken = createIdToken(new Date(Date.now() + 12_000));
     const next = createIdToken(new Date(Date.now() + 3_600_000));
     issuer.answer = () => ({ body: { id_token: next } });

@@ -56,7 +56,7 @@ const bearer = (token: string): Credential => ({ authorization: `Bearer ${token}
 const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
 describe('a renewed source', () => {
-  it('does and tells nothing before it is first asked', async () => {
+  it('does and reports nothing before it is first asked', async () => {
     create({ credential: bearer('a'), expiresAt: start + hour });
     create();
     clock.advance(2 * hour);
@@ -64,7 +64,7 @@ describe('a renewed source', () => {
     assert.deepEqual([questions.length, expirations.length, lines.length], [0, 0, 0]);
   });
 
-  it('gives what it has to begin with, and renews it when it is about to end', async () => {
+  it('returns its first credential, and renews it shortly before it expires', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour });
     assert.deepEqual(source.get(), bearer('a'));
     assert.deepEqual(expirations, [start + hour]);
@@ -78,7 +78,7 @@ describe('a renewed source', () => {
     assert.deepEqual(refreshes, ['success']);
   });
 
-  it('does not give a first credential that has ended, even for a second', async () => {
+  it('does not return a first credential that has expired, even for a second', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start });
     const waiting = source.get();
     assert.ok(waiting instanceof Promise);
@@ -89,7 +89,7 @@ describe('a renewed source', () => {
     assert.ok(source.get() instanceof Promise);
   });
 
-  it('tells when a credential expires by its own word, and gives it until it is said to end', async () => {
+  it('reports the expiry that the credential names, but stops using it at its end', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour, endsAt: start + hour / 2 });
     source.get();
     assert.deepEqual(expirations, [start + hour]);
@@ -97,7 +97,7 @@ describe('a renewed source', () => {
     assert.ok(source.get() instanceof Promise);
   });
 
-  it('gives one whose end is not known for ever', async () => {
+  it('keeps a credential without a known end forever', async () => {
     const source = create({ credential: bearer('a') });
     source.get();
     clock.advance(10_000 * hour);
@@ -106,7 +106,7 @@ describe('a renewed source', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('looks at the time once an hour at least, for a timer stands still while the machine sleeps', () => {
+  it('checks the time at least once an hour, because timers stop while the machine sleeps', () => {
     const source = create({ credential: bearer('a'), expiresAt: start + 10 * hour });
     source.get();
     // The machine slept: the clock has moved on, the timer has not.
@@ -115,7 +115,7 @@ describe('a renewed source', () => {
     assert.equal(questions.length, 1);
   });
 
-  it('does not try again sooner because the clock was set back, nor wait longer', async () => {
+  it('does not try again sooner or later because the clock was set back', async () => {
     const source = create();
     const first = assert.rejects(async () => source.get(), /no luck/);
     questions[0]?.fail(new CredentialError('no luck'));
@@ -127,7 +127,7 @@ describe('a renewed source', () => {
     await settled();
   });
 
-  it('shows nothing of an error that is not its own', async () => {
+  it('does not show the message of a foreign error', async () => {
     const source = create();
     const failed = assert.rejects(
       async () => source.get(),
@@ -144,7 +144,7 @@ describe('a renewed source', () => {
 });
 
 describe('a renewed source that is closed', () => {
-  it('takes back what it told of its expiry, once', () => {
+  it('withdraws its reported expiry once', () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour });
     source.get();
     source.close();
@@ -153,7 +153,7 @@ describe('a renewed source that is closed', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('tells nothing of a credential that comes too late, but gives it to who waits', async () => {
+  it('does not report a credential that comes too late, but returns it to waiting requests', async () => {
     const source = create();
     const waiting = source.get();
     source.close();
@@ -164,7 +164,7 @@ describe('a renewed source that is closed', () => {
     assert.deepEqual([refreshes, lines, clock.pending], [[], [], 0]);
   });
 
-  it('tells nothing of its first credential any more', () => {
+  it('no longer reports its first credential', () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour });
     source.close();
     assert.deepEqual(source.get(), bearer('a'));
@@ -172,7 +172,7 @@ describe('a renewed source that is closed', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('asks for nothing any more', async () => {
+  it('no longer asks for a credential', async () => {
     const source = create();
     source.close();
     await assert.rejects(async () => source.get(), /no longer in use$/);

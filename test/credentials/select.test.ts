@@ -56,21 +56,21 @@ async function problemsOf(given: Given): Promise<readonly string[]> {
 }
 
 describe('a credential', () => {
-  it('may be nothing at all', async () => {
+  it('may be empty', async () => {
     assert.deepEqual(await loaded({}), {});
   });
 
-  it('is a bearer token', async () => {
+  it('may be a bearer token', async () => {
     assert.deepEqual(await loaded({ token: 'abc.def' }), { authorization: 'Bearer abc.def' });
   });
 
-  it('is basic authentication, in UTF-8', async () => {
+  it('may be basic authentication, in UTF-8', async () => {
     const { authorization } = await loaded({ username: 'jürgen', password: 'a:b' });
     assert.equal(authorization, `Basic ${Buffer.from('jürgen:a:b').toString('base64')}`);
     assert.equal((await loaded({ password: 'x' })).authorization, 'Basic Ong=');
   });
 
-  it('is a client certificate beside a token', async () => {
+  it('may be a client certificate together with a token', async () => {
     const { certificate, key } = await (await createCertificateAuthority()).client();
     const clientCertificate = {
       certificate: { data: Buffer.from(certificate) },
@@ -82,12 +82,12 @@ describe('a credential', () => {
     assert.ok(credential.clientCertificate.notAfter > new Date());
   });
 
-  it('comes from the token file before the token, without the space around it', async () => {
+  it('comes from the token file rather than the token, without the white space around it', async () => {
     writeFileSync(tokenFile, '\n from-file \r\n');
     assert.deepEqual(await loaded({ tokenFile, token: 'inline' }), { authorization: 'Bearer from-file' });
   });
 
-  it('is refused when its token file is missing, empty or a folder', async () => {
+  it('is rejected if its token file is missing, empty or a folder', async () => {
     writeFileSync(tokenFile, ' \n');
     assert.deepEqual(await problemsOf({ tokenFile }), [`tokenFile ${tokenFile} is empty`]);
     assert.deepEqual(await problemsOf({ tokenFile: '/nowhere/token' }), [
@@ -96,7 +96,7 @@ describe('a credential', () => {
     assert.deepEqual(await problemsOf({ tokenFile: folder }), [`tokenFile ${folder}: is a directory`]);
   });
 
-  it('is refused when its token cannot be in a header, without printing it', async () => {
+  it('is rejected if its token does not fit into a header, and the token is not shown', async () => {
     for (const token of [
       'hunter2\n',
       'hunter2\r\nX-Injected: 1',
@@ -116,7 +116,7 @@ describe('a credential', () => {
     assert.doesNotMatch(problem ?? '', /hunter2/);
   });
 
-  it('has the problems of all its parts named at once', async () => {
+  it('has the problems of all its parts reported at once', async () => {
     const clientCertificate = { certificate: { file: '/nowhere/c' }, key: { file: '/nowhere/k' } };
     assert.deepEqual(await problemsOf({ tokenFile: '/nowhere/t', clientCertificate }), [
       'tokenFile /nowhere/t: no such file',
@@ -126,7 +126,7 @@ describe('a credential', () => {
   });
 });
 
-describe('a source that has a state', () => {
+describe('a source with state', () => {
   const oidc = {
     issuer: 'https://issuer.test',
     clientId: 'c',
@@ -148,7 +148,7 @@ describe('a source that has a state', () => {
     }
   });
 
-  it('is made anew when anything of it changes', async () => {
+  it('is created again if anything of it changes', async () => {
     const changes: [Given, Given][] = [
       [{ exec }, { exec: { ...exec, args: ['--other'] } }],
       [{ exec }, { exec, disableCompression: true }],

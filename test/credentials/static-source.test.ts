@@ -38,14 +38,14 @@ describe('a static credential', () => {
     assert.deepEqual(expiryOf(bearer(createIdToken(early))), early);
   });
 
-  it('expires with its certificate or its token, whichever is first', () => {
+  it('expires with its certificate or its token, whichever ends first', () => {
     const token = (at: Date): Credential => bearer(createIdToken(at));
     assert.deepEqual(expiryOf({ ...withCertificate(early), ...token(late) }), early);
     assert.deepEqual(expiryOf({ ...withCertificate(late), ...token(early) }), early);
     assert.deepEqual(expiryOf({ ...withCertificate(late), ...bearer('opaque') }), late);
   });
 
-  it('has no known end when nothing in it says one', () => {
+  it('has no known end if it names none', () => {
     const basic = `Basic ${Buffer.from(createIdToken(early)).toString('base64')}`;
     const unknown = [
       {},
@@ -59,13 +59,13 @@ describe('a static credential', () => {
     for (const credential of unknown) assert.equal(expiryOf(credential), undefined);
   });
 
-  it('is given for ever, and has its end told once', () => {
+  it('is used forever, and its end is reported once', () => {
     const { source, reports } = create(withCertificate(new Date(0)));
     assert.equal(source.get(), source.get());
     assert.deepEqual(reports, [['static', new Date(0)]]);
   });
 
-  it('has no end told before it is first asked for, nor after it is closed', () => {
+  it('reports its end neither before it is first used nor after it is closed', () => {
     const { source, reports } = create(withCertificate(early));
     assert.deepEqual(reports, []);
     source.close();
@@ -73,7 +73,7 @@ describe('a static credential', () => {
     assert.deepEqual(reports, [['static', undefined]]);
   });
 
-  it('has the files looked at once more when it is refused', async () => {
+  it('reads its files once more when it gets a 401', async () => {
     const { source, looks } = create(bearer('t'));
     assert.equal(await source.refused(bearer('t')), undefined);
     assert.equal(looks(), 1);

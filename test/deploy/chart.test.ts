@@ -21,7 +21,7 @@ function read(file: string): string {
   return readFileSync(`${chart}/${file}`, 'utf8');
 }
 
-/** What the chart makes with these values, in the namespace kube-api-proxy. */
+/** The chart's objects with these values, in the namespace kube-api-proxy. */
 function template(values: Readonly<Record<string, unknown>> = {}, release = 'kube-api-proxy'): Manifest[] {
   const sets = Object.entries(values).flatMap(([path, value]) => [
     '--set-json',
@@ -32,7 +32,7 @@ function template(values: Readonly<Record<string, unknown>> = {}, release = 'kub
     ...sets,
   ]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-  // As the API server reads it, 0440 is a number with the base 8.
+  // The API server reads 0440 as an octal number.
   return parseAllDocuments(stdout, { version: '1.1' }).map(document => document.toJS() as Manifest);
 }
 
@@ -42,7 +42,7 @@ function problemWith(values: string): string {
   return stderr;
 }
 
-/** The object without the labels by which Helm finds its own. */
+/** The object without the labels by which Helm finds its own objects. */
 function withoutHelmLabels(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, inner: unknown) =>
     labelsOfHelm.includes(key) ? undefined : inner,
@@ -55,14 +55,14 @@ function byName(manifests: readonly Manifest[]): Map<string, Manifest> {
   return new Map(manifests.map(manifest => [nameOf(manifest), manifest]));
 }
 
-kubectlTest('by default the chart makes the objects of deploy/gateway, but its namespace', async t => {
+kubectlTest('by default the chart makes the objects of deploy/gateway without its namespace', async t => {
   if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
   const expected = byName((await render('gateway')).filter(({ kind }) => kind !== 'Namespace'));
   const made = byName(template());
   assert.deepEqual([...made.keys()].sort(), [...expected.keys()].sort());
   for (const [name, manifest] of expected) {
     const own = withoutHelmLabels(made.get(name)) as Manifest;
-    // Every object of a chart has its labels.
+    // Every object of the chart has the chart's labels.
     const { labels: _, ...metadata } = own.metadata;
     const labels = manifest.metadata.labels && { labels: manifest.metadata.labels };
     assert.deepEqual({ ...own, metadata: { ...metadata, ...labels } }, manifest, name);
@@ -82,7 +82,7 @@ helmTest('two releases in one namespace share no object and no Pod', () => {
   assert.ok(Object.entries(selector).some(([label, value]) => labels[label] !== value));
 });
 
-/** Values of every kind but the switches, and what the chart makes of each. */
+/** Values of every kind except switches, and the part of the objects that each one changes. */
 const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>> = {
   'image.repository': ['registry.example/proxy', /"image":"registry\.example\/proxy@/],
   'image.digest': [`sha256:${'0'.repeat(64)}`, /proxy@sha256:0{64}"/],
@@ -134,7 +134,7 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   fullnameOverride: ['gateway', /"kind":"Deployment","metadata":\{"name":"gateway"/],
 };
 
-/** The switches, away from their defaults, and what goes with those. */
+/** The switches, set to the other value, and the values that belong to them. */
 const switches = {
   'image.tag': '9.9.9',
   auditLog: false,
@@ -145,7 +145,7 @@ const switches = {
   'rbac.create': false,
 };
 
-helmTest('every value of the chart is used, and the program takes the arguments', () => {
+helmTest('the chart uses every value, and the program accepts the arguments', () => {
   assert.deepEqual(
     chartValues(read('values.yaml'))
       .map(({ path }) => path)
@@ -167,7 +167,7 @@ helmTest('every value of the chart is used, and the program takes the arguments'
   assert.equal(optionsOf(proxy).auditLogPath, '');
 });
 
-helmTest('an empty list of callers or peers lets nobody in, instead of everybody', () => {
+helmTest('an empty list of callers or peers admits nobody instead of everybody', () => {
   const rules = only(template({ 'callers.users': [], 'callers.serviceAccounts': [] }), 'ClusterRole').rules;
   for (const { resources = [], resourceNames = [] } of rules) {
     for (const resource of ['users', 'serviceaccounts']) assert.ok(!resources.includes(resource));
@@ -180,7 +180,7 @@ helmTest('an empty list of callers or peers lets nobody in, instead of everybody
   );
 });
 
-helmTest('a Service beyond the cluster does not show the admin port', () => {
+helmTest('a Service that is reachable from outside the cluster has no admin port', () => {
   const services = template({ 'service.type': 'LoadBalancer' }).filter(({ kind }) => kind === 'Service');
   assert.deepEqual(
     services.map(({ metadata, spec }) => [metadata.name, spec.ports.map(({ name }) => name)]),
@@ -191,7 +191,7 @@ helmTest('a Service beyond the cluster does not show the admin port', () => {
   );
 });
 
-helmTest('a value that the chart does not know, or of another type, is an error', () => {
+helmTest('the chart rejects an unknown value and a value of another type', () => {
   assert.match(problemWith('image.tagg="1"'), /additional properties 'tagg' not allowed/);
   assert.match(problemWith('replicas="three"'), /at '\/replicas'/);
   assert.match(problemWith('callers.groups=["developers"]'), /system:authenticated/);
@@ -212,7 +212,7 @@ test('the chart has the version of the package', () => {
   assert.deepEqual([own, appVersion], [version, version]);
 });
 
-test('every value of the chart has a comment, a place in the schema, and a row in the README', () => {
+test('every value of the chart has a comment, an entry in the schema, and a row in the README', () => {
   const schema = JSON.parse(read('values.schema.json')) as Schema;
   for (const { path, comment } of chartValues(read('values.yaml'))) {
     assert.match(comment, /^\S.*\.$/, path);

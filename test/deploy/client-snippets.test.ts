@@ -11,9 +11,9 @@ import { startStack } from '../support/stack.js';
 
 const run = promisify(execFile);
 
-/** Debian's Python has Debian's packages; another one may stand before it in PATH. */
+/** Debian's Python has Debian's packages, but another Python may come first in PATH. */
 const python = '/usr/bin/python3';
-/** The folder `node_modules` that has the JavaScript client, which is too large to be installed for this test alone. */
+/** A folder `node_modules` with the JavaScript client, which is too large to be installed only for this test. */
 const javascriptClient = process.env['KUBERNETES_CLIENT_NODE'];
 
 /** The first block of code that matches, for a proxy at this address. */
@@ -24,7 +24,7 @@ async function snippet(pattern: RegExp, address: string): Promise<string> {
   return code.slice(code.indexOf('\n') + 1).replaceAll('127.0.0.1:8001', address);
 }
 
-/** Why a client is not here; undefined if it is. */
+/** Why a client is not available; undefined if it is. */
 function whyNot(isHere: boolean, what: string): string | undefined {
   if (isHere) return undefined;
   assert.equal(process.env['REQUIRE_CLIENTS'], undefined, `${what} is required and missing`);

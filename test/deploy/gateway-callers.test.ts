@@ -15,7 +15,7 @@ const configMaps = '/api/v1/namespaces/default/configmaps';
 
 type Attributes = Parameters<Policy>[1];
 
-/** RBAC's RuleAllows: a rule for some names allows nothing without a name. */
+/** RBAC's RuleAllows: a rule with names allows nothing without a name. */
 function allows(rules: readonly Rule[], asked: Partial<Attributes>): boolean {
   const { verb = '', group = '', resource = '', subresource = '', name = '' } = asked;
   const wanted = subresource === '' ? resource : `${resource}/${subresource}`;
@@ -47,29 +47,32 @@ async function rulesOf(manifests: readonly Manifest[]): Promise<readonly Rule[]>
   return only(manifests, 'ClusterRole').rules;
 }
 
-kubectlTest('the identity of deploy/gateway may act as those who are listed, and nothing else', async () => {
-  const rules = await rulesOf(await render('gateway'));
-  for (const { verbs, resources = [], resourceNames = [] } of rules) {
-    assert.doesNotMatch([...verbs, ...resources, ...resourceNames].join(), /\*/);
-    assert.deepEqual(verbs, [resources.includes('tokenreviews') ? 'create' : 'impersonate']);
-    if (resources.some(resource => /^(users|groups|serviceaccounts)$/.test(resource))) {
-      assert.ok(resourceNames.length > 0, resources.join());
+kubectlTest(
+  'the identity of deploy/gateway may impersonate the listed callers, and nobody else',
+  async () => {
+    const rules = await rulesOf(await render('gateway'));
+    for (const { verbs, resources = [], resourceNames = [] } of rules) {
+      assert.doesNotMatch([...verbs, ...resources, ...resourceNames].join(), /\*/);
+      assert.deepEqual(verbs, [resources.includes('tokenreviews') ? 'create' : 'impersonate']);
+      if (resources.some(resource => /^(users|groups|serviceaccounts)$/.test(resource))) {
+        assert.ok(resourceNames.length > 0, resources.join());
+      }
     }
-  }
-  for (const asked of [
-    { resource: 'groups', name: 'system:masters' },
-    { resource: 'groups', name: 'system:nodes' },
-    { resource: 'groups', name: 'system:serviceaccounts:kube-system' },
-    { resource: 'users', name: 'system:admin' },
-    { resource: 'users', name: 'system:kube-controller-manager' },
-    { resource: 'serviceaccounts', name: 'clusterrole-aggregation-controller' },
-  ]) {
-    assert.ok(!allows(rules, { verb: 'impersonate', group: '', ...asked }), asked.name);
-  }
-});
+    for (const asked of [
+      { resource: 'groups', name: 'system:masters' },
+      { resource: 'groups', name: 'system:nodes' },
+      { resource: 'groups', name: 'system:serviceaccounts:kube-system' },
+      { resource: 'users', name: 'system:admin' },
+      { resource: 'users', name: 'system:kube-controller-manager' },
+      { resource: 'serviceaccounts', name: 'clusterrole-aggregation-controller' },
+    ]) {
+      assert.ok(!allows(rules, { verb: 'impersonate', group: '', ...asked }), asked.name);
+    }
+  },
+);
 
 kubectlTest(
-  'deploy/gateway asks callers who they are, over TLS, and starts without leave to be open',
+  'deploy/gateway authenticates its callers over TLS, and needs no flag that allows open access',
   async () => {
     const pod = only(await render('gateway'), 'Deployment').spec.template.spec;
     const proxy = proxyOf(pod);
@@ -86,7 +89,7 @@ kubectlTest(
 );
 
 kubectlTest(
-  'with the arguments and the role of deploy/gateway everyone is themselves, and who is not listed cannot come',
+  'with the arguments and the role of deploy/gateway, listed callers act as themselves and others are rejected',
   async t => {
     const manifests = await render('gateway');
     const rules = await rulesOf(manifests);

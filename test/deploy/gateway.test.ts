@@ -9,7 +9,7 @@ function list(source: string): RegexpList {
   return compiled.list;
 }
 
-kubectlTest('a Pod of deploy/gateway has the time that its drain takes, and 3 s to spare', async () => {
+kubectlTest('a Pod of deploy/gateway gets the time of its drain and 3 s more', async () => {
   const pod = only(await render('gateway'), 'Deployment').spec.template.spec;
   const proxy = proxyOf(pod);
   const { shutdownDelay, shutdownGrace } = optionsOf(proxy);
@@ -24,7 +24,7 @@ kubectlTest('deploy/gateway leaves the number of replicas to its autoscaler, fro
   assert.equal(only(manifests, 'HorizontalPodAutoscaler').spec.minReplicas, 2);
 });
 
-kubectlTest('the Service of deploy/gateway leads to ports that the proxy listens on', async () => {
+kubectlTest('the Service of deploy/gateway leads to the ports that the proxy listens on', async () => {
   const manifests = await render('gateway');
   const proxy = proxyOf(only(manifests, 'Deployment').spec.template.spec);
   const options = optionsOf(proxy);
@@ -40,7 +40,7 @@ kubectlTest('the Service of deploy/gateway leads to ports that the proxy listens
   }
 });
 
-kubectlTest('deploy/gateway lets nobody to a port without saying from where', async () => {
+kubectlTest('deploy/gateway admits no peer to a port without a rule about its origin', async () => {
   const { ingress } = only(await render('gateway'), 'NetworkPolicy').spec;
   assert.deepEqual(
     ingress.map(({ ports }) => ports),
@@ -66,7 +66,7 @@ kubectlTest('deploy/gateway reaches the API server, an issuer and DNS, over UDP 
   );
 });
 
-kubectlTest("deploy/gateway takes the Service's names", async () => {
+kubectlTest("deploy/gateway accepts the Service's names as hosts", async () => {
   const options = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));
   const hosts = list(options.acceptHosts);
   for (const suffix of ['', '.kube-api-proxy', '.kube-api-proxy.svc', '.kube-api-proxy.svc.cluster.local']) {

@@ -30,12 +30,12 @@ async function composeServices(): Promise<Readonly<Record<string, ComposeService
   return services;
 }
 
-/** Settings of a unit file in order; a name can come more than once. */
+/** Settings of a unit file in their order; a name may come more than once. */
 function settings(unit: string): [string, string][] {
   return [...unit.matchAll(/^([A-Za-z]+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]);
 }
 
-test('the compose file starts a proxy that may do nothing to its machine and is reached from it alone', async () => {
+test('the compose file starts a proxy that has few rights on its machine and is reachable only from there', async () => {
   const services = await composeServices();
   for (const [name, service] of Object.entries(services)) {
     assert.equal(service.read_only, true, name);
@@ -44,7 +44,7 @@ test('the compose file starts a proxy that may do nothing to its machine and is 
   }
   const proxy = services['kube-api-proxy'];
   assert.ok(proxy);
-  // Nothing is published, and what listens in the machine's own network does so on its loopback.
+  // No port is published, and a service in the machine's own network listens only on loopback.
   assert.ok(Object.values(services).every(service => !('ports' in service)));
   assert.equal(proxy.network_mode, 'host');
   const { options } = parseOptions({ argv: proxy.command, env: {} });
@@ -53,7 +53,7 @@ test('the compose file starts a proxy that may do nothing to its machine and is 
   assert.equal(proxy.image, ['$', '{PROXY_IMAGE:-kube-api-proxy}'].join(''));
 });
 
-test('the compose file has options that the proxy takes, and time for its drain', async () => {
+test('the compose file sets options that the proxy accepts, and leaves time for its drain', async () => {
   const proxy = (await composeServices())['kube-api-proxy'];
   assert.ok(proxy);
   const { options, problems } = parseOptions({ argv: proxy.command, env: {} });
@@ -63,7 +63,7 @@ test('the compose file has options that the proxy takes, and time for its drain'
   assert.ok(leaving <= (parseDuration(proxy.stop_grace_period) ?? 0));
 });
 
-test("the scrape configuration takes the proxy's metrics from the admin port and the API server's through it", async () => {
+test("the scrape configuration reads the proxy's metrics from the admin port and the API server's through the proxy", async () => {
   const { scrape_configs: jobs } = parse(await read('prometheus/prometheus.yaml')) as {
     scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
   };
@@ -78,7 +78,7 @@ test("the scrape configuration takes the proxy's metrics from the admin port and
   assert.equal(prometheus?.network_mode, 'host');
 });
 
-test('the systemd unit sets options that the proxy takes, and leaves time for its drain', async () => {
+test('the systemd unit sets options that the proxy accepts, and leaves time for its drain', async () => {
   const given = settings(await read('kube-api-proxy.service'));
   const env = Object.fromEntries(
     given.filter(([name]) => name === 'Environment').map(([, value]) => value.split('=') as [string, string]),
@@ -96,14 +96,14 @@ test('the systemd unit sets options that the proxy takes, and leaves time for it
 
 const installed = spawnSync('systemd-analyze', ['--version']).status === 0;
 
-test('systemd takes the unit and finds it well confined', {
+test('systemd accepts the unit and rates it as well confined', {
   skip: !installed && 'systemd-analyze is not installed',
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'unit-'));
   try {
     const file = join(folder, 'kube-api-proxy.service');
     const unit = await read('kube-api-proxy.service');
-    // Where the program is not installed, verify has nothing else to complain of.
+    // If the program is not installed, that is the only complaint of `verify`.
     await writeFile(file, unit.replace(/^ExecStart=kube-api-proxy$/m, `ExecStart=${process.execPath}`));
     const verified = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
     assert.deepEqual([verified.status, verified.stderr], [0, '']);

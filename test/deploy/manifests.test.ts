@@ -34,7 +34,7 @@ for (const folder of ['sidecar', 'gateway']) {
     for (const volume of pod.volumes ?? []) assert.ok(!('hostPath' in volume));
   });
 
-  kubectlTest(`the proxy of deploy/${folder} is probed and scraped on its admin port`, async () => {
+  kubectlTest(`the kubelet and Prometheus use the admin port of the proxy of deploy/${folder}`, async () => {
     const manifests = await render(folder);
     const proxy = proxyOf(only(manifests, 'Deployment').spec.template.spec);
     const options = optionsOf(proxy);
@@ -47,7 +47,7 @@ for (const folder of ['sidecar', 'gateway']) {
     assert.equal(proxy.startupProbe?.httpGet.port, 'admin');
   });
 
-  kubectlTest(`what selects the Pods of deploy/${folder} names labels that they have`, async () => {
+  kubectlTest(`every selector of Pods in deploy/${folder} names labels that the Pods have`, async () => {
     const manifests = await render(folder);
     const namespace = only(manifests, 'Namespace').metadata.name;
     const { metadata, spec } = only(manifests, 'Deployment');
@@ -76,16 +76,13 @@ for (const folder of ['sidecar', 'gateway']) {
     assert.equal(binding?.roleRef.name, role?.metadata.name);
   });
 
-  kubectlTest(
-    `the image of deploy/${folder} is the one of deploy/image, in the package's version`,
-    async () => {
-      const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
-        version: string;
-      };
-      const { image } = proxyOf(only(await render(folder), 'Deployment').spec.template.spec);
-      assert.equal(image, `kube-api-proxy:${version}`);
-      const written = await readFile(projectFile(`deploy/${folder}/deployment.yaml`), 'utf8');
-      assert.match(written, /^ +image: kube-api-proxy$/m);
-    },
-  );
+  kubectlTest(`deploy/${folder} uses the image of deploy/image, with the package's version`, async () => {
+    const { version } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
+      version: string;
+    };
+    const { image } = proxyOf(only(await render(folder), 'Deployment').spec.template.spec);
+    assert.equal(image, `kube-api-proxy:${version}`);
+    const written = await readFile(projectFile(`deploy/${folder}/deployment.yaml`), 'utf8');
+    assert.match(written, /^ +image: kube-api-proxy$/m);
+  });
 }

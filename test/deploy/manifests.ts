@@ -5,7 +5,7 @@ import type { Options } from '../../src/options/table.js';
 import { kubectl } from '../support/kubectl.js';
 import { projectFile } from '../support/project.js';
 
-/** Labels, or a selector of them. */
+/** Labels, or a selector. */
 export type Labels = Readonly<Record<string, string>>;
 
 interface Probe {
@@ -53,7 +53,7 @@ export interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** An object of any kind, with the fields that are asked for in tests. */
+/** An object of any kind, with the fields that tests read. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -76,7 +76,7 @@ export interface Manifest {
 
 const rendered = new Map<string, Promise<string>>();
 
-/** What `kubectl kustomize` makes of a folder of deploy/; each caller has objects of its own. */
+/** The output of `kubectl kustomize` for a folder of deploy/. Each call returns new objects. */
 export async function render(folder: string): Promise<Manifest[]> {
   const text = rendered.get(folder) ?? kustomize(folder);
   rendered.set(folder, text);
@@ -89,14 +89,14 @@ async function kustomize(folder: string): Promise<string> {
   return stdout;
 }
 
-/** The one object of a kind; fails when there are more or none. */
+/** The only object of a kind; throws if there are more or none. */
 export function only(manifests: readonly Manifest[], kind: string): Manifest {
   const found = manifests.filter(manifest => manifest.kind === kind);
   assert.equal(found.length, 1, `one ${kind}`);
   return found[0] as Manifest;
 }
 
-/** Containers of both sorts, in the order in which they start. */
+/** Init containers and containers, in the order in which they start. */
 export function containersOf({ initContainers = [], containers }: PodSpec): Container[] {
   return [...initContainers, ...containers];
 }
@@ -108,7 +108,7 @@ export function proxyOf(pod: PodSpec): Container {
   return found;
 }
 
-/** What the program makes of a container's arguments; fails when it would not start with them. */
+/** The options that the program reads from a container's arguments; throws if it would not start with them. */
 export function optionsOf({ args = [] }: Container): Options {
   const { options, problems } = parseOptions({ argv: args, env: {} });
   assert.deepEqual(problems, []);

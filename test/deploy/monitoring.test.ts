@@ -53,10 +53,10 @@ function expressionsOf({ panels }: Dashboard): string[] {
   return panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 }
 
-/** With the label `cluster`, which expressions may use: without it, PromQL takes it for empty. */
+/** Has the label `cluster`, which expressions may use; PromQL reads an absent label as empty. */
 const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
 
-/** Every series that there can be, by name, with its labels; Prometheus adds the target's. */
+/** The labels of every possible series, by its name. Prometheus adds the target's labels. */
 function series(): Map<string, Set<string>> {
   const target = ['job', 'instance', 'namespace'];
   const found = new Map([['up', new Set(target)]]);
@@ -87,7 +87,7 @@ function assertExists(expression: string): void {
   for (const label of grouping) assert.ok(groupable.has(label), `no label ${label}: ${expression}`);
 }
 
-test('every alert and every panel reads metrics and labels that the proxy has', async () => {
+test('every alert and every panel uses metrics and labels that the proxy has', async () => {
   for (const { expr } of await alerts()) assertExists(expr);
   const board = await dashboard();
   for (const expression of expressionsOf(board)) assertExists(expression);
@@ -113,13 +113,13 @@ test('every metric of the proxy has a panel or an alert', async () => {
   );
 });
 
-test("the dashboard's All is the jobs and instances that the proxy has, not every job of Prometheus", async () => {
+test("the dashboard's variable All covers only the proxy's jobs and instances, not every job of Prometheus", async () => {
   for (const { definition, allValue } of (await dashboard()).templating.list) {
     assert.equal(allValue, undefined, definition);
   }
 });
 
-test('the runbook of refused requests explains every reason', async () => {
+test('the runbook of rejected requests explains every reason', async () => {
   const spike = (await alerts()).find(({ alert }) => alert === 'KubeApiProxyRejectedRequestsSpike');
   const runbook = spike?.annotations['runbook'] ?? '';
   const { text } = await metrics.render('');
@@ -130,7 +130,7 @@ test('the runbook of refused requests explains every reason', async () => {
   for (const [, reason = ''] of reasons) assert.match(runbook, new RegExp(`\\b${reason}\\b`));
 });
 
-test('a metric or label that does not exist would be noticed', () => {
+test('the check notices a metric or label that does not exist', () => {
   assert.throws(() => assertExists('sum(rate(kube_api_proxy_request_total[5m]))'), /does not exist/);
   assert.throws(() => assertExists('kube_api_proxy_request_duration_seconds'), /does not exist/);
   assert.throws(() => assertExists('kube_api_proxy_requests_total{user="a"}'), /has no label user/);
@@ -148,14 +148,14 @@ test('every alert has a severity, a summary, a description and a runbook', async
   }
 });
 
-test('the unit tests of the rules have every alert fire', async () => {
+test('the unit tests of the rules make every alert fire', async () => {
   const tests = await readFile(path('monitoring/alerts.test.yaml'), 'utf8');
   for (const { alert, labels } of await alerts()) {
     assert.ok(tests.includes(`{alertname="${alert}", severity="${labels.severity}"}`), alert);
   }
 });
 
-test('no two panels of the dashboard lie on each other', async () => {
+test('no two panels of the dashboard overlap', async () => {
   const { panels } = await dashboard();
   assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
   const taken = new Set<string>();
@@ -178,7 +178,7 @@ kubectlTest('deploy/monitoring has the alerts of deploy/prometheus', async () =>
   assert.deepEqual(rule.spec, plain, 'indent alerts.yaml by two columns and put it after `spec:`');
 });
 
-kubectlTest('the monitors of deploy/monitoring find the gateway and the sidecars', async () => {
+kubectlTest('the monitors of deploy/monitoring select the gateway and the sidecars', async () => {
   const monitoring = await render('monitoring');
   const relabelings = [{ targetLabel: 'job', replacement: 'kube-api-proxy' }];
   const endpoint = { port: 'admin', path: '/metrics', interval: '30s', relabelings };
@@ -207,7 +207,7 @@ function promtool(args: readonly string[], input = ''): string {
   return execFileSync('promtool', args, { input, encoding: 'utf8', stdio: 'pipe' });
 }
 
-test('promtool takes the scrape configuration, the rules and their unit tests', { skip }, () => {
+test('promtool accepts the scrape configuration, the rules and their unit tests', { skip }, () => {
   promtool(['check', 'config', '--lint=all', '--lint-fatal', path('prometheus/prometheus.yaml')]);
   promtool(['test', 'rules', path('monitoring/alerts.test.yaml')]);
 });

@@ -35,7 +35,7 @@ function deployed(file: string): string {
   return projectFile(`deploy/prometheus/${file}`);
 }
 
-/** The configuration of deploy/ with other addresses and shorter intervals, and its rules beside it; gives the file. */
+/** Writes the configuration of deploy/ with other addresses and shorter intervals, and its rules in the same folder. Returns the file. */
 async function writeConfiguration(
   folder: string,
   addresses: Readonly<Record<string, string>>,
@@ -57,7 +57,7 @@ async function writeConfiguration(
   return file;
 }
 
-/** Starts Prometheus on a free port and gives its address; rejects with what it wrote when it ends instead. */
+/** Starts Prometheus on a free port and returns its address. Rejects with its output if it ends instead. */
 function startPrometheus(file: string, folder: string): { child: ChildProcess; address: Promise<string> } {
   const child = spawn(
     'prometheus',
@@ -87,17 +87,17 @@ async function ask<T>(address: string, path: string): Promise<T> {
   return data;
 }
 
-/** The result as soon as `enough` is true of it. */
+/** Waits for a result for which `enough` is true. */
 function until<T>(get: () => Promise<T>, enough: (result: T) => boolean): Promise<T> {
   return eventuallyPasses(async () => {
     const result = await get();
-    // Without a text, assert would read and parse this file for one.
+    // Without a message, assert would read and parse this file to make one.
     assert.ok(enough(result), `${JSON.stringify(result)}`);
     return result;
   });
 }
 
-test("Prometheus takes the proxy's metrics, the API server's through it, and the alerts", {
+test("Prometheus reads the proxy's metrics, the API server's metrics through the proxy, and the alerts", {
   skip,
 }, async t => {
   const folder = await mkdtemp(join(tmpdir(), 'prometheus-'));

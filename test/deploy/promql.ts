@@ -1,4 +1,4 @@
-/** One metric of an expression: its name and the labels that it is selected by. */
+/** One metric of an expression: its name and the labels of its selector. */
 export interface Selector {
   readonly name: string;
   readonly labels: readonly string[];
@@ -7,8 +7,8 @@ export interface Selector {
 const keywords = new Set(['and', 'or', 'unless', 'bool', 'offset']);
 
 /**
- * The metrics that a PromQL expression reads and the labels that it groups by or matches on. It knows as much of the language as
- * the rules and the dashboard use: no subqueries, no labels called as a function is.
+ * The metrics that a PromQL expression reads and the labels that it groups by or matches on. It knows only the part of the language that
+ * the rules and the dashboard use: no subqueries, no labels with the name of a function.
  */
 export function readExpression(expression: string): { selectors: Selector[]; grouping: string[] } {
   const grouping: string[] = [];

@@ -17,7 +17,7 @@ const documents = (
   )
 ).join('\n');
 
-/** Their blocks of code in a language; '' for those without one. */
+/** Their code blocks in a language; '' means blocks without one. */
 function blocksOf(language: string): string[] {
   return [...documents.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, named, block = '']) =>
     named === language ? [block] : [],
@@ -38,7 +38,7 @@ function namesOf(yaml: string): string[] {
     );
 }
 
-test('no manifest of the documents replaces one of deploy/ that has the same name', async () => {
+test('no manifest of the documents has the name of another one in deploy/', async () => {
   const files = await readdir(projectFile('deploy'), { recursive: true });
   const deployed = new Set<string>();
   for (const file of files.filter(name => /^(?!helm).*\.yaml$/.test(name))) {
@@ -53,14 +53,14 @@ test('no manifest of the documents replaces one of deploy/ that has the same nam
   );
 });
 
-/** The words of a shell command, without the quotes round them. */
+/** The words of a shell command, without their quotes. */
 function wordsOf(command: string): string[] {
   return (command.replaceAll('\\\n', ' ').match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []).map(word =>
     word.replace(/'([^']*)'|"([^"]*)"/g, '$1$2'),
   );
 }
 
-test('every command line of the documents is one that the program takes, and its callers use its port', () => {
+test('the program accepts every command line of the documents, and its callers use its port', () => {
   let calls = 0;
   for (const block of blocksOf('')) {
     const [whole = '', command] = /^kube-api-proxy(|(?: (?:.*\\\n)*.*))$/m.exec(block) ?? [];

@@ -15,7 +15,7 @@ interface Manifest {
 
 const manifest = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as Manifest;
 
-/** Every file of the project in which a release changes something, but those that npm changes. */
+/** Every file of the project that a release changes, except those that npm changes. */
 async function filesWithVersion(): Promise<string[]> {
   const deployed = await readdir(projectFile('deploy'), { recursive: true, withFileTypes: true });
   const candidates = deployed
@@ -28,7 +28,7 @@ async function filesWithVersion(): Promise<string[]> {
   return found;
 }
 
-test('npm version writes the new version wherever the old one is', async t => {
+test('npm version writes the new version wherever the old one was', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'release-'));
   t.after(() => rm(folder, { recursive: true }));
   const files = await filesWithVersion();

@@ -11,7 +11,7 @@ import { type Manifest, only, render } from './manifests.js';
 
 const compiler = projectFile('node_modules/.bin/tsc');
 
-/** Where the types of Kubernetes 1.30's objects are; undefined when that package is not installed. */
+/** The folder with the types of Kubernetes 1.30's objects; undefined if that package is not installed. */
 function typesFolder(): string | undefined {
   try {
     return dirname(createRequire(import.meta.url).resolve('kubernetes-types/package.json'));
@@ -27,8 +27,8 @@ function moduleOf(apiVersion: string): string {
 }
 
 /**
- * What TypeScript says to sets of objects written as literals of their types: unknown fields, missing ones, wrong types. That is what an
- * API server of that version says under strict field validation. A line of it begins with the set's name.
+ * TypeScript's errors for sets of objects, written as literals of their types: unknown fields, missing ones, wrong types. Those are what an
+ * API server of that version reports under strict field validation. Each error begins with the set's name.
  */
 async function complaints(
   sets: Readonly<Record<string, readonly Manifest[]>>,
@@ -67,7 +67,7 @@ async function complaints(
   }
 }
 
-/** The compiler takes a second, so that it reads everything in one run. */
+/** The compiler takes a second, so one run reads everything. */
 let told: Promise<string[]> | undefined;
 
 function complaintsOf(name: string, types: string): Promise<string[]> {
@@ -90,7 +90,7 @@ const types = typesFolder();
 
 for (const folder of folders) {
   kubectlTest(
-    `deploy/${folder} asks for versions of APIs that every Kubernetes from 1.30 on serves`,
+    `deploy/${folder} uses only API versions that every Kubernetes from 1.30 on serves`,
     async () => {
       const stable = new Set([
         'v1',
@@ -112,7 +112,7 @@ for (const folder of folders) {
     assert.deepEqual(await complaintsOf(folder, types), []);
   });
 
-  kubectlTest(`a misspelt field of deploy/${folder} would be noticed`, async () => {
+  kubectlTest(`the check notices a misspelt field of deploy/${folder}`, async () => {
     const [line = '', ...others] = await complaintsOf(`${folder}-misspelt`, types);
     assert.match(line, /terminationGracePeriodSecond/);
     assert.deepEqual(others, []);

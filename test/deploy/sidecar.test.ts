@@ -20,7 +20,7 @@ kubectlTest(
   },
 );
 
-kubectlTest("the application of deploy/sidecar never sees the service account's token", async () => {
+kubectlTest("the application of deploy/sidecar has no access to the service account's token", async () => {
   const pod = only(await render('sidecar'), 'Deployment').spec.template.spec;
   assert.equal(pod.automountServiceAccountToken, false);
   assert.deepEqual(
@@ -32,12 +32,15 @@ kubectlTest("the application of deploy/sidecar never sees the service account's 
   assert.equal(proxyOf(pod).volumeMounts?.[0]?.mountPath, '/var/run/secrets/kubernetes.io/serviceaccount');
 });
 
-kubectlTest('the service account of deploy/sidecar can read what is listed, and nothing else', async () => {
-  const { rules } = only(await render('sidecar'), 'Role');
-  for (const { verbs, resources = [] } of rules) {
-    for (const verb of verbs) assert.match(verb, /^(get|list|watch)$/);
-    for (const resource of resources) {
-      assert.doesNotMatch(resource, /\*|^secrets$|^configmaps$|exec|attach|portforward|proxy/);
+kubectlTest(
+  'the service account of deploy/sidecar can read the listed resources, and nothing else',
+  async () => {
+    const { rules } = only(await render('sidecar'), 'Role');
+    for (const { verbs, resources = [] } of rules) {
+      for (const verb of verbs) assert.match(verb, /^(get|list|watch)$/);
+      for (const resource of resources) {
+        assert.doesNotMatch(resource, /\*|^secrets$|^configmaps$|exec|attach|portforward|proxy/);
+      }
     }
-  }
-});
+  },
+);

@@ -21,12 +21,12 @@ const unhealthy = createHealth([
 ]);
 
 describe('livez and readyz', () => {
-  it('say ok when all is well', async () => {
+  it('answer ok if all checks pass', async () => {
     assert.deepEqual(await healthy.answer('livez', ''), { code: 200, body: 'ok' });
     assert.deepEqual(await healthy.answer('readyz', ''), { code: 200, body: 'ok' });
   });
 
-  it('list their checks as the API server does when they are asked to be verbose', async () => {
+  it('list their checks in verbose form as the API server does', async () => {
     for (const query of ['verbose', 'verbose=', 'verbose=0', 'a=b&verbose', 'v%65rbose']) {
       assert.deepEqual(await healthy.answer('readyz', query), {
         code: 200,
@@ -39,7 +39,7 @@ describe('livez and readyz', () => {
     });
   });
 
-  it('tell each failure and its reason in one line, verbose or not', async () => {
+  it('report each failure and its reason in one line, verbose or not', async () => {
     const body = [
       '[+]ping ok',
       '[+]credentials ok',
@@ -52,11 +52,11 @@ describe('livez and readyz', () => {
     assert.deepEqual(await unhealthy.answer('readyz', 'verbose'), { code: 500, body });
   });
 
-  it('keep the process alive while the API server is away', async () => {
+  it('keep the process alive if the API server is down', async () => {
     assert.deepEqual(await unhealthy.answer('livez', ''), { code: 200, body: 'ok' });
   });
 
-  it('leave excluded checks out and do not run them', async () => {
+  it('skip excluded checks and do not run them', async () => {
     let runs = 0;
     const health = createHealth([
       {
@@ -78,7 +78,7 @@ describe('livez and readyz', () => {
     });
   });
 
-  it('warn of excluded names that no check has', async () => {
+  it('warn of excluded names that match no check', async () => {
     assert.deepEqual(await healthy.answer('readyz', 'verbose&exclude=nope&exclude=etcd&exclude=ping'), {
       code: 200,
       body: [
@@ -92,7 +92,7 @@ describe('livez and readyz', () => {
     });
   });
 
-  it('run their checks side by side, and list them in order', async () => {
+  it('run their checks in parallel, and list them in order', async () => {
     const order: string[] = [];
     const wait = (name: string, milliseconds: number) => ({
       name,
@@ -111,7 +111,7 @@ describe('livez and readyz', () => {
 });
 
 describe('the results of the checks', () => {
-  it('are those that are known, whatever a check waits for, which is run once at a time', async () => {
+  it('are the latest known ones and never wait for a check, which runs once at a time', async () => {
     let runs = 0;
     let settle: (() => void) | undefined;
     const health = createHealth([

@@ -76,14 +76,14 @@ describe('a kubeconfig for callers', () => {
     assert.doesNotMatch(made({ address: 'http://gw.example' }).comments, /401/);
   });
 
-  it('says that the authority is not known where it is not', () => {
+  it('says so if the authority is not known', () => {
     assert.match(made({ authority: undefined }).comments, /does not know the authority of its certificate/);
     assert.doesNotMatch(made().comments, /not known/);
   });
 
-  it('has a user for each cluster where each reviews its own tokens', () => {
+  it('has a user for each cluster if each cluster reviews its own tokens', () => {
     const { config, text } = made({ users: [files, reviewed] });
-    // Not an alias of one: each is filled in by itself.
+    // Not a YAML alias: the caller fills in each token separately.
     assert.equal(text.match(/^ +token: "PASTE"$/gm)?.length, 2, text);
     assert.deepEqual(
       config.contexts.map(({ context }) => context.user),
@@ -95,7 +95,7 @@ describe('a kubeconfig for callers', () => {
     );
   });
 
-  it('has the user that needs nothing else, and the others as comments', () => {
+  it('has the user that needs no other program, and the other users as comments', () => {
     const { config, comments } = made({ users: [files, token, login, reviewed] });
     assert.deepEqual(
       config.users.map(({ user }) => user),
@@ -112,7 +112,7 @@ describe('a kubeconfig for callers', () => {
     assert.match(filledIn.comments, /Replace the words/);
   });
 
-  it('tells a stranger that there may be more', () => {
+  it('tells an unknown caller that there may be more', () => {
     assert.match(made({ isForStranger: true }).comments, /without a credential/);
     assert.doesNotMatch(made().comments, /without a credential/);
   });
@@ -143,7 +143,7 @@ describe('a kubeconfig for callers', () => {
     ...['\ufffe', '\uffff', 'x'.repeat(5000)],
   ];
 
-  kubectlTest('is read by kubectl as it was meant, whatever the names are', async () => {
+  kubectlTest('is read by kubectl with the same contexts, even with unusual names', async () => {
     const file = join(folder, 'hostile');
     const contexts = hostile.map((name, index) => ({ name, path: `/clusters/${index}`, namespace: name }));
     await writeFile(file, made({ contexts, users: [reviewed] }).text);
@@ -165,7 +165,7 @@ describe('a kubeconfig for callers', () => {
     }
   });
 
-  it('has no half of a surrogate pair, which YAML cannot say', () => {
+  it('contains no half of a surrogate pair, which YAML cannot express', () => {
     const { config } = made({ contexts: [{ name: 'a\ud800b', path: '', namespace: '' }] });
     assert.equal(config.contexts[0]?.name, 'a\ufffdb');
   });

@@ -22,7 +22,7 @@ function address({ host, socket, publicUrl = '', trustsHost = true, headers = []
 const bound = 'http://192.0.2.1:8001';
 
 describe('the address of the proxy for a caller', () => {
-  it('has the host that the caller named', () => {
+  it('has the host that the caller used', () => {
     for (const [host, expected] of [
       ['gw.example', 'gw.example'],
       ['gw.example:8080', 'gw.example:8080'],
@@ -37,7 +37,7 @@ describe('the address of the proxy for a caller', () => {
     }
   });
 
-  it('is that of the connection for a host that programs read differently, whatever rule accepted it', () => {
+  it('is the address of the connection for a host that programs read differently, whichever rule accepted it', () => {
     for (const host of [
       ...['', ':', ':80', 'gw:0', 'gw:00000', 'gw:65536', 'gw:999999', 'gw:-1', 'gw:80:80', 'gw:8x'],
       ...[
@@ -88,7 +88,7 @@ describe('the address of the proxy for a caller', () => {
     }
   });
 
-  it('is that of the connection without a Host, and where no rule judges it', () => {
+  it('is the address of the connection if there is no Host or no rule checks it', () => {
     assert.equal(address(), bound);
     assert.equal(address({ host: 'gw.example', trustsHost: false }), bound);
   });
@@ -103,12 +103,12 @@ describe('the address of the proxy for a caller', () => {
     assert.equal(address({ host: 'gw.example', socket }), 'https://gw.example');
   });
 
-  it('is none on a Unix socket, where a Host names no listener', () => {
+  it('does not exist on a Unix socket, where a Host names no listener', () => {
     assert.equal(address({ host: 'localhost', socket: {} }), undefined);
     assert.equal(address({ socket: {}, publicUrl: 'https://gw.example' }), 'https://gw.example');
   });
 
-  it('is --public-url before all else, and never what a header of a reverse proxy says', () => {
+  it('is --public-url if that is set, and never comes from a header of a reverse proxy', () => {
     assert.equal(address({ host: 'gw.example', publicUrl: 'https://x.example/k' }), 'https://x.example/k');
     const headers = ['X-Forwarded-Host', 'evil.example', 'Forwarded', 'host=evil.example;proto=https'];
     assert.equal(address({ headers, host: 'gw.example' }), 'http://gw.example');

@@ -9,7 +9,7 @@ const pods = resourceOf('', 'pods');
 const deployments = resourceOf('apps', 'deployments');
 const target = { base: 'http://127.0.0.1:8001', hasToken: false };
 
-/** The arguments that a program gets, whatever the shell does with the line. */
+/** The arguments that a program gets from this shell for the line. */
 function argumentsOf(line: string, shell = 'sh'): string[] {
   const script = `curl() { printf '%s\\0' "$@"; }; kubectl() { printf '%s\\0' "$@"; }; TOKEN=secret; ${line}`;
   const { stdout, stderr } = spawnSync(shell, ['-c', script], {
@@ -39,7 +39,7 @@ const evil = [
 ];
 
 describe('a word of the shell', () => {
-  it('is the text itself, whatever is in it, in sh and in bash', () => {
+  it('is the text itself, with any characters, in sh and in bash', () => {
     for (const shell of ['sh', 'bash']) {
       assert.deepEqual(argumentsOf(`curl ${evil.map(shellWord).join(' ')}`, shell), evil);
     }
@@ -47,7 +47,7 @@ describe('a word of the shell', () => {
 });
 
 describe('the commands', () => {
-  it('have the request as it is, for a list with any selector', () => {
+  it('contain the same request, for a list with any selector', () => {
     for (const selector of evil) {
       const list = { resource: pods, namespace: 'team-0', labelSelector: selector, fieldSelector: selector };
       const request = ApiRequest.list('', recorded, list, { limit: '500' });
@@ -62,7 +62,7 @@ describe('the commands', () => {
     }
   });
 
-  it('name objects of any name, and never as a flag', () => {
+  it('pass any object name as an argument that is not a flag', () => {
     for (const name of evil.filter(text => text !== '' && !/[/%\\]/.test(text))) {
       const object = { resource: deployments, namespace: 'x', name };
       const commands = commandsFor(
@@ -84,7 +84,7 @@ describe('the commands', () => {
     }
   });
 
-  it('have the token from a variable, and never the token', () => {
+  it('take the token from a variable, and never contain it', () => {
     const list = { resource: pods, namespace: '' };
     const action: Action = { kind: 'list', ...list };
     const request = ApiRequest.list('/clusters/a%2Fb', recorded, list);
@@ -104,7 +104,7 @@ describe('the commands', () => {
     assert.equal(fetched(commands.fetch).options.headers['Authorization'], 'Bearer from a variable');
   });
 
-  it('send a review as curl, kubectl and fetch can', () => {
+  it('send a review with curl, kubectl and fetch', () => {
     const request = ApiRequest.review('', recorded, 'SelfSubjectRulesReview', { namespace: "it's $HOME" });
     const commands = commandsFor(request, { kind: 'raw' }, target);
     const sent = argumentsOf(commands.curl);
@@ -141,7 +141,7 @@ interface Call {
   readonly options: { readonly headers: Record<string, string>; readonly body?: string };
 }
 
-/** What a line of JavaScript calls fetch with. */
+/** The arguments of `fetch` in a line of JavaScript. */
 function fetched(line: string): Call {
   const expression = line.replace(/^const \w+ = /, '').replaceAll('await ', '');
   const run = new Function('fetch', 'token', `return ${expression}`) as (

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ApiError } from '../../src/explorer/api/client.js';
 import { follow, type StreamState, type Surroundings } from '../../src/explorer/api/follow.js';
 
-/** A page that is always seen unless it is hidden, and where no pause takes time. */
+/** A page that is visible until `hide`, and whose pauses take no time. */
 class TestPage implements Surroundings {
   readonly pauses: number[] = [];
   #hide: (() => void) | undefined;
@@ -37,7 +37,7 @@ class TestPage implements Surroundings {
   };
 }
 
-/** Follows attempts that each do one thing; what is behind the last one ends it. */
+/** Follows a stream with these attempts, one after the other. The attempt after the last one ends it. */
 async function run(
   page: TestPage,
   attempts: readonly ((signal: AbortSignal, onLive: () => void) => Promise<void>)[],
@@ -67,8 +67,8 @@ const away = async () => {
 };
 const live = async (_signal: AbortSignal, onLive: () => void) => onLive();
 
-describe('what follows a stream', () => {
-  it('tries again when nobody answers, each time after a longer pause, and from the beginning once it lived', async () => {
+describe('the loop that follows a stream', () => {
+  it('tries again after a failure with growing pauses, which start over after a success', async () => {
     const page = new TestPage();
     const { states, failure } = await run(page, [away, away, away, live, away]);
     assert.match(String(failure), /the end/);
@@ -78,7 +78,7 @@ describe('what follows a stream', () => {
     assert.ok(page.pauses.every(pause => pause > 0 && pause <= 12_500));
   });
 
-  it('ends with what another try cannot mend', async () => {
+  it('ends with an error that another try cannot remove', async () => {
     const { failure, count } = await run(new TestPage(), [
       async () => {
         throw new ApiError(403, 'forbidden');
@@ -87,7 +87,7 @@ describe('what follows a stream', () => {
     assert.deepEqual([String(failure), count], ['ApiError: forbidden', 1]);
   });
 
-  it('ends its attempt while the page is hidden, and begins another one when it is seen again', async () => {
+  it('ends its attempt while the page is hidden, and starts another one when the page is visible again', async () => {
     const page = new TestPage();
     const { states, count } = await run(page, [
       async (signal, onLive) => {

@@ -48,13 +48,13 @@ const document: OpenApiDocument = {
 describe('the fields of a resource', () => {
   const schema = schemaOf(document, deployments);
 
-  it('are those of the schema for its group, version and kind', () => {
+  it('come from the schema of its group, version and kind', () => {
     assert.equal(schema?.description, 'A deployment.');
     assert.equal(schemaOf(document, resourceOf('', 'pods')), undefined);
     assert.equal(schemaOf({}, deployments), undefined);
   });
 
-  it('have types as kubectl explain writes them, and their own descriptions before those of their types', () => {
+  it('have types as kubectl explain prints them, and prefer their own description to that of their type', () => {
     assert.ok(schema);
     const rows = (of: typeof schema) =>
       fieldsOf(document, of).map(({ name, type, description, isRequired, schema: inner }) => {
@@ -79,7 +79,7 @@ describe('the fields of a resource', () => {
   });
 });
 
-describe('discovery that is not aggregated', () => {
+describe('discovery without aggregation', () => {
   it('gives the same resources, with the preferred version first', () => {
     const group = {
       name: 'apps',

@@ -3,7 +3,7 @@ import { readFixture } from '../support/fake-api-server/fixture.js';
 
 const { core, groups } = readFixture<{ core: never; groups: never }>('discovery.json');
 
-/** What the recorded API server has. */
+/** The resources of the recorded API server. */
 export const recorded = new ApiIndex([...readAggregated(core), ...readAggregated(groups)]);
 
 /** One of its resources. */

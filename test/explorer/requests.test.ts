@@ -8,7 +8,7 @@ import { recorded, resourceOf } from './recorded-index.js';
 const pods = resourceOf('', 'pods');
 const nodes = resourceOf('', 'nodes');
 
-/** The requests that the page makes for a fragment, whoever wrote it. */
+/** The requests that the page sends for a fragment. */
 function requestsOf(fragment: string): readonly ApiRequest[] {
   const { view } = parseFragment(fragment, ['', '/clusters/two']);
   if (view.kind === 'path') return [ApiRequest.nonResource('', view.path)];
@@ -35,7 +35,7 @@ function isRefused(run: () => unknown): boolean {
 }
 
 describe('the requests of the page', () => {
-  it('are for resources and objects that discovery lists', () => {
+  it('are sent for resources and objects of the discovery', () => {
     for (const [fragment, path] of [
       ['#/api/v1/pods', '/api/v1/pods'],
       ['#/api/v1/namespaces/team-0/pods', '/api/v1/namespaces/team-0/pods'],
@@ -55,7 +55,7 @@ describe('the requests of the page', () => {
     }
   });
 
-  it('are none for what somebody else might put into a link', () => {
+  it('are not sent for hostile text in a link', () => {
     const pod = '/api/v1/namespaces/x/pods/y';
     for (const fragment of [
       // Connecting subresources, in every spelling.
@@ -86,7 +86,7 @@ describe('the requests of the page', () => {
       assert.ok(isRefused(() => requestsOf(fragment)) || requestsOf(fragment).length === 0, fragment);
     }
     for (const fragment of [
-      // Another host, another path of this one, and what parsers of paths read differently.
+      // Another host, another path of this host, and paths that parsers read differently.
       ...[
         '#//evil.example/api/v1/pods',
         '#/\\evil.example/api/v1/pods',
@@ -138,7 +138,7 @@ describe('the requests of the page', () => {
     }
   });
 
-  it('have nothing of a query but what the view itself understands', () => {
+  it('contain only those parameters of a query that the view uses', () => {
     const { view, query } = parseFragment('#/api/v1/pods?pretty=true&command=id&labelSelector=a%3Db', ['']);
     assert.equal(view.kind, 'list');
     const list = { resource: pods, namespace: '', labelSelector: query.get('labelSelector') ?? '' };
@@ -146,7 +146,7 @@ describe('the requests of the page', () => {
     assert.equal(apiPath, '/api/v1/pods?labelSelector=a%3Db');
   });
 
-  it('keep what is in a selector or a container within its parameter', () => {
+  it('keep the text of a selector or a container within its parameter', () => {
     const evil = 'a=b&watch=true#/../x?command=id\r\nX: y';
     for (const request of [
       ApiRequest.list('', recorded, {
@@ -167,7 +167,7 @@ describe('the requests of the page', () => {
     }
   });
 
-  it('stay one segment for names with characters of URLs, and are refused for names that no object has', () => {
+  it('use one path segment for names with special URL characters, and are rejected for invalid names', () => {
     for (const name of ['a?b', 'a#b', 'a b', 'a;b', 'a&b', 'ä', 'a\nb', 'system:node']) {
       const { apiPath } = ApiRequest.object('', recorded, { resource: nodes, namespace: '', name });
       const { pathname, search, hash } = new URL(apiPath, 'http://localhost');
@@ -193,7 +193,7 @@ describe('the requests of the page', () => {
     }
   });
 
-  it('are refused for a resource that is not the one that discovery lists', () => {
+  it('are rejected for a resource that differs from the one of the discovery', () => {
     const forged = { ...pods, name: 'pods/../secrets' };
     for (const resource of [forged, { ...pods }, { ...pods, group: '../../x' }]) {
       assert.ok(isRefused(() => ApiRequest.list('', recorded, { resource, namespace: '' })));
@@ -209,7 +209,7 @@ describe('the requests of the page', () => {
     );
   });
 
-  it('leave out what an API server lists under a name that is no segment', () => {
+  it('leave out resources whose name is not a path segment', () => {
     const version = { version: 'v1', resources: [] };
     const resource = { resource: '..', scope: 'Cluster', verbs: ['get', 'list'] };
     const names = (items: object[]) =>
@@ -233,7 +233,7 @@ describe('the requests of the page', () => {
     );
   });
 
-  it('go below a path of plain segments, so that it can name no host', () => {
+  it('have a path of plain segments, so that they cannot name a host', () => {
     for (const prefix of ['', '/k8s', '/clusters/a%2Fb', '/clusters/arn%3Aaws']) {
       assert.equal(ApiRequest.discovery(prefix, '/api').prefix, prefix);
     }
@@ -256,7 +256,7 @@ describe('the requests of the page', () => {
     }
   });
 
-  it('are POST for the three reviews of the caller alone', () => {
+  it('use POST only for the three reviews of the caller’s own rights', () => {
     const kinds = ['SelfSubjectReview', 'SelfSubjectRulesReview', 'SelfSubjectAccessReview'] as const;
     for (const kind of kinds) {
       const { method, apiPath, body } = ApiRequest.review('', recorded, kind, { namespace: 'x' });
@@ -267,7 +267,7 @@ describe('the requests of the page', () => {
     assert.ok(isRefused(() => ApiRequest.review('', new ApiIndex([]), 'SelfSubjectReview')));
   });
 
-  it('are for a fixed list of paths beside the resources', () => {
+  it('may also have a path of a fixed list', () => {
     for (const path of nonResourcePaths) assert.equal(ApiRequest.nonResource('', path).apiPath, path);
     for (const path of ['/', '/metrics/', '/debug/pprof', '/readyz/..', '/logs/x', '/api/v1/secrets', ''])
       assert.ok(
@@ -278,7 +278,7 @@ describe('the requests of the page', () => {
 });
 
 describe('a fragment', () => {
-  it('names a cluster by the path that it begins with, and only by a whole one', () => {
+  it('names a cluster by the whole path at its beginning', () => {
     const clusters = ['', '/clusters/a', '/clusters/a%2Fb'];
     for (const [fragment, cluster] of [
       ['#/clusters/a/api/v1/pods', '/clusters/a'],
@@ -294,7 +294,7 @@ describe('a fragment', () => {
     assert.equal(parseFragment('#/clusters/a/', clusters).view.kind, 'home');
   });
 
-  it('that is empty, or names the roots, is the first page', () => {
+  it('that is empty, or names the roots, leads to the first page', () => {
     for (const fragment of ['', '#', '#/', '#/apis', '#/apis/'])
       assert.equal(parseFragment(fragment, ['']).view.kind, 'home', fragment);
   });

@@ -9,7 +9,7 @@ import { isSecretPath, redact } from '../../src/explorer/text/redact.js';
 import { resourceOf } from './recorded-index.js';
 
 describe('an age', () => {
-  it('is what kubectl prints', () => {
+  it('is written as kubectl writes it', () => {
     const second = 1000;
     const minute = 60 * second;
     const hour = 60 * minute;
@@ -51,13 +51,13 @@ describe('an age', () => {
   });
 });
 
-it('a text that is no duration has none', () => {
+it('a text that is not a duration has no length', () => {
   for (const text of ['', '5', 'm', '5x', '1d2h3m', '<unknown>', '5m ago', '-5s'])
     assert.equal(durationOf(text), undefined);
 });
 
-describe('what has changed', () => {
-  it('is the deepest fields that differ, without the bookkeeping of the API server', () => {
+describe('a comparison of two objects', () => {
+  it('finds the deepest fields that differ, without fields that the API server maintains', () => {
     const before = {
       metadata: { resourceVersion: '1', labels: { a: 'b' } },
       spec: { list: [1, { x: 1 }], same: {} },
@@ -81,7 +81,7 @@ describe('what has changed', () => {
   });
 });
 
-describe('what is hidden', () => {
+describe('the page', () => {
   const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
   const secret = {
     kind: 'Secret',
@@ -90,7 +90,7 @@ describe('what is hidden', () => {
     stringData: { q: 'hunter' },
   };
 
-  it('is every value of a Secret, and what kubectl apply left behind', () => {
+  it('hides every value of a Secret, and the annotation of kubectl apply', () => {
     const list = { kind: 'SecretList', items: [{ ...secret, kind: undefined }] };
     const table = { kind: 'Table', rows: [{ cells: ['s'], object: secret }] };
     for (const object of [
@@ -105,7 +105,7 @@ describe('what is hidden', () => {
     }
   });
 
-  it('is shown value by value in an object', () => {
+  it('hides each value of a Secret by itself, in the view of the object', () => {
     for (const [path, isHidden] of [
       [['data', 'p'], true],
       [['stringData', 'q'], true],
@@ -118,8 +118,8 @@ describe('what is hidden', () => {
   });
 });
 
-describe('lines of a stream', () => {
-  it('are whole, however the text is cut', () => {
+describe('the line reader', () => {
+  it('returns whole lines, wherever the text is split', () => {
     const text = 'one\ntwo\n\nthree é\nrest';
     for (let size = 1; size < text.length; size++) {
       const lines: string[] = [];
@@ -131,7 +131,7 @@ describe('lines of a stream', () => {
 });
 
 describe('a table', () => {
-  it('is made of names and ages where the server has none', () => {
+  it('has names and ages if the server sends no Table', () => {
     const table = readTable({
       kind: 'ThingList',
       metadata: { resourceVersion: '7' },
@@ -158,11 +158,11 @@ describe('a table', () => {
   });
 });
 
-describe('rights', () => {
+describe('the rights of a caller', () => {
   const pods = resourceOf('', 'pods');
   const rule = { verbs: ['get'], apiGroups: [''], resources: ['pods'] };
 
-  it('are what rules say, and not known where incomplete rules say nothing', () => {
+  it('follow from the rules, and are unknown if incomplete rules have no match', () => {
     for (const [rules, verdict] of [
       [[rule], true],
       [[{ ...rule, verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], true],

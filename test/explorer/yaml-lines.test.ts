@@ -8,7 +8,7 @@ function textOf(value: unknown): string {
 }
 
 describe('an object as YAML', () => {
-  it('is what kubectl prints: lists below their key, empty lists and maps in one line', () => {
+  it('is written as kubectl prints it: lists below their key, empty lists and maps in one line', () => {
     const value = {
       a: 1,
       list: [{ name: 'x', ports: [1, 2], deep: { er: true } }, 'text', [['y']], {}, []],
@@ -43,7 +43,7 @@ map:
     );
   });
 
-  it('has the value that the object has, in YAML 1.2 and in 1.1', () => {
+  it('has the same value as the object, in YAML 1.2 and in 1.1', () => {
     for (const text of [
       ...[
         '',
@@ -130,7 +130,7 @@ map:
     }
   });
 
-  it('has the path of each line, and says which lines have others below them', () => {
+  it('has the path of each line, and marks lines that have others below them', () => {
     const lines = yamlLines({ a: [{ b: 'x\ny' }], c: { d: 1 } });
     assert.deepEqual(
       lines.map(line => [lineText(line), line.path.join('.'), line.hasChildren]),

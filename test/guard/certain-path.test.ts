@@ -5,7 +5,7 @@ import { infoOf } from './judged-request.js';
 import { uncertainSpellings } from './uncertain-spellings.js';
 
 describe('the fields of a request', () => {
-  it('are certain in the plain form of every kind of path, and where the API server itself looks past a spelling', () => {
+  it('are certain for the plain form of every kind of path, and for spellings that the API server ignores', () => {
     for (const target of [
       '/',
       '/api',
@@ -35,13 +35,13 @@ describe('the fields of a request', () => {
     }
   });
 
-  it('are not certain where slashes may be merged, parameters cut off, a path decoded twice or case ignored', () => {
+  it('are not certain if a server could merge slashes, cut off parameters, decode twice or ignore case', () => {
     for (const target of uncertainSpellings) {
       assert.equal(hasCertainFields(infoOf(`GET ${target}`)), false, target);
     }
   });
 
-  it('are judged in linear time', () => {
+  it('are read in linear time', () => {
     const start = performance.now();
     for (const piece of ['/', 'a/', '/a', 'a//']) hasCertainFields(infoOf(`GET /${piece.repeat(50_000)}!`));
     assert.ok(performance.now() - start < 1000);

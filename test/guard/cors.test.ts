@@ -8,7 +8,7 @@ assert.ok('list' in compiled);
 const policy = createCorsPolicy(compiled.list);
 
 describe('the CORS policy', () => {
-  it('answers an allowed origin with what the API server answers, and tells caches that it depends on the origin', () => {
+  it('sends an allowed origin the fields that the API server sends, and tells caches that answers differ by origin', () => {
     for (const origin of ['https://app.example', 'http://localhost:3000']) {
       assert.equal(policy.isAllowed(origin), true);
       const headers = policy.answerHeaders(origin);
@@ -31,14 +31,14 @@ describe('the CORS policy', () => {
     }
   });
 
-  it('says nothing to others but that answers differ', () => {
+  it('sends other origins only the field that says that answers differ', () => {
     for (const origin of ['https://evil.example', 'null', '', 'https://app.example.evil', undefined]) {
       if (origin !== undefined) assert.equal(policy.isAllowed(origin), false);
       assert.deepEqual(policy.answerHeaders(origin), ['Vary', 'Origin']);
     }
   });
 
-  it('goes on answering when more origins come than it keeps in mind', () => {
+  it('still answers after more origins than it caches', () => {
     for (let port = 1; port < 200; port++) {
       assert.equal(policy.answerHeaders(`http://localhost:${port}`)[1], `http://localhost:${port}`);
     }

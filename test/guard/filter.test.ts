@@ -19,7 +19,7 @@ function compile(source: string): RegexpList {
   return compiled.list;
 }
 
-/** Which rule refuses the request, if any; the default rules unless told otherwise. */
+/** The rule that rejects the request, if any; the rules are the defaults unless others are passed. */
 function judge(rules: Rules, method: string, raw: string): { rule: string; message: string } | undefined {
   const filter = createFilterCheck({
     acceptPaths: compile(rules.acceptPaths ?? optionTable.acceptPaths.default),
@@ -49,7 +49,7 @@ function passes(rules: Rules, raw: string): void {
 const pod = '/api/v1/namespaces/default/pods/web';
 
 describe("the filter with kubectl's defaults", () => {
-  it('refuses exec and attach and nothing else of a pod', () => {
+  it('rejects only exec and attach of a pod', () => {
     refuses({}, `${pod}/exec`);
     refuses({}, `${pod}/attach`);
     for (const rest of ['', '/log', '/portforward', '/proxy/', '/proxy/index.html', '/status']) {
@@ -59,7 +59,7 @@ describe("the filter with kubectl's defaults", () => {
       passes({}, path);
   });
 
-  it('refuses every other spelling of them', () => {
+  it('rejects every other spelling of them', () => {
     for (const raw of [
       `${pod}/%65xec`,
       `${pod}/%65%78%65%63`,
@@ -92,25 +92,25 @@ describe("the filter with kubectl's defaults", () => {
     }
   });
 
-  it('lets a text pass that only looks like them and that the API server takes for something else', () => {
+  it('accepts a similar text that the API server reads as something else', () => {
     passes({}, `${pod}/%2565xec`);
     passes({}, `${pod}/EXEC`);
     passes({}, `/version?path=${pod}/exec`);
   });
 
-  it('refuses them with every method', () => {
+  it('rejects them with every method', () => {
     for (const method of ['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND']) {
       assert.equal(judge({}, method, `${pod}/exec`)?.rule, 'path', method);
     }
   });
 
-  it('names the rule and the way out', () => {
+  it('names the rule and how to allow the request', () => {
     assert.match(judge({}, 'GET', `${pod}/exec`)?.message ?? '', /--reject-paths.*allow/);
   });
 });
 
 describe('the filter with rules of its own', () => {
-  it('refuses a method of --reject-methods by its own name, found anywhere unless anchored', () => {
+  it('rejects a method of --reject-methods by its name, found anywhere in the text unless anchored', () => {
     const rules = { rejectMethods: '^DELETE$,P' };
     for (const method of ['DELETE', 'POST', 'PUT', 'PATCH', 'OPTIONS']) {
       assert.deepEqual(judge(rules, method, '/api')?.rule, 'method', method);
@@ -119,7 +119,7 @@ describe('the filter with rules of its own', () => {
     assert.match(judge(rules, 'DELETE', '/api')?.message ?? '', /DELETE.*--reject-methods/);
   });
 
-  it('refuses what is not in --accept-paths, in every spelling', () => {
+  it('rejects what is not in --accept-paths, in every spelling', () => {
     const rules = { acceptPaths: '^/version$,^/api/v1/namespaces/default/' };
     passes(rules, '/version');
     passes(rules, '/%76ersion');
@@ -136,7 +136,7 @@ describe('the filter with rules of its own', () => {
     assert.match(judge(rules, 'GET', '/apis')?.message ?? '', /--accept-paths.*allow/);
   });
 
-  it('refuses a path of several segments where --accept-paths allows one, whatever stands for the slash', () => {
+  it('rejects a path of several segments if --accept-paths allows one, however the slash is spelled', () => {
     const rules = { acceptPaths: '^/api/v1/namespaces/[^/]+$' };
     passes(rules, '/api/v1/namespaces/default');
     for (const slash of ['/', '//', '%2f', '%2F%2f', '%5c', '%5C', '%5c%5c']) {
@@ -144,15 +144,15 @@ describe('the filter with rules of its own', () => {
     }
   });
 
-  it('refuses with an empty --accept-paths everything, as an empty list matches nothing', () => {
+  it('rejects everything if --accept-paths is empty, because an empty list matches nothing', () => {
     refuses({ acceptPaths: '' }, '/');
   });
 
-  it('lets --reject-paths win over --accept-paths', () => {
+  it('prefers --reject-paths to --accept-paths', () => {
     refuses({ acceptPaths: '.*', rejectPaths: '/secrets' }, '/api/v1/secrets');
   });
 
-  it('refuses a rule that ends with $ also with slashes after it', () => {
+  it('applies a rule that ends with $ even if slashes follow', () => {
     const rules = { rejectPaths: '^/api/v1/secrets$' };
     for (const raw of [
       '/api/v1/secrets',
@@ -167,20 +167,20 @@ describe('the filter with rules of its own', () => {
     passes(rules, '/api/v1/secrets/a');
   });
 
-  it('refuses by a rule that is written for the path as it is sent', () => {
+  it('applies a rule that is written for the path as it is sent', () => {
     refuses({ rejectPaths: '%2f' }, '/api%2fv1');
     refuses({ rejectPaths: '//' }, '/api//v1');
   });
 
-  it('has nothing to refuse when its lists are empty', () => {
+  it('rejects nothing if its lists are empty', () => {
     passes({ rejectPaths: '', rejectMethods: '' }, `${pod}/exec`);
   });
 });
 
-describe("the filter below the path of the API server's URL", () => {
+describe("the filter for an API server's URL with a path", () => {
   const rancher = { serverPath: '/k8s/clusters/c1' };
 
-  it('refuses exec where the API server behind that path sees it', () => {
+  it('rejects exec if the API server behind that path sees it', () => {
     for (const prefix of [
       '/k8s/clusters/c1',
       '//k8s//clusters/c1',
@@ -195,12 +195,12 @@ describe("the filter below the path of the API server's URL", () => {
     refuses(rancher, `${pod}/exec`);
   });
 
-  it('refuses it with a backslash for a slash', () => {
+  it('rejects it with a backslash for a slash', () => {
     refuses(rancher, `/k8s/clusters/c1${pod}%5cexec`);
     refuses(rancher, `/k8s%5cclusters%5cc1${pod.replaceAll('/', '%5c')}%5cexec`);
   });
 
-  it('refuses by a rule that ends with $ also with slashes after it', () => {
+  it('applies a rule that ends with $ even if slashes follow', () => {
     const rules = { ...rancher, rejectPaths: '^/api/v1/secrets$' };
     refuses(rules, '/k8s/clusters/c1/api/v1/secrets');
     refuses(rules, '/k8s/clusters/c1//api/v1/secrets');
@@ -208,7 +208,7 @@ describe("the filter below the path of the API server's URL", () => {
     refuses(rules, '/k8s/clusters/c1/api/v1/secrets%2f%2f');
   });
 
-  it('does not take a longer name for that path', () => {
+  it('does not confuse a longer name with that path', () => {
     passes({ ...rancher, rejectPaths: '^/api$' }, '/k8s/clusters/c11/api');
   });
 });

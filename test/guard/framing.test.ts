@@ -9,8 +9,8 @@ function request(upgrade: boolean, headers: Record<string, string>): IncomingMes
   return { upgrade, rawHeaders, httpVersion: '1.1', socket: {} } as unknown as IncomingMessage;
 }
 
-describe('a version', () => {
-  it('other than 1.0 and 1.1 is refused, with what follows on its connection', () => {
+describe('an HTTP version', () => {
+  it('other than 1.0 and 1.1 is rejected, together with all that follows on the connection', () => {
     for (const httpVersion of ['0.9', '2.0']) {
       const strange = { ...request(false, {}), httpVersion } as IncomingMessage;
       assert.throws(() => rejectUncertainFraming(strange), Rejection, httpVersion);
@@ -22,7 +22,7 @@ describe('a version', () => {
 });
 
 describe('an upgrade', () => {
-  it('with a body is refused, whichever header announces it', () => {
+  it('with a body is rejected, whichever header announces it', () => {
     for (const headers of [
       { 'content-length': '1' },
       { 'content-length': '00' },
@@ -38,12 +38,12 @@ describe('an upgrade', () => {
     }
   });
 
-  it('without one passes, an explicit length of 0 included, for kubectl sends that', () => {
+  it('without a body is accepted, even with the Content-Length of 0 that kubectl sends', () => {
     rejectUncertainFraming(request(true, {}));
     rejectUncertainFraming(request(true, { 'content-length': '0' }));
   });
 
-  it('is the only kind of request that may have no body', () => {
+  it('is the only kind of request that must not have a body', () => {
     rejectUncertainFraming(request(false, { 'content-length': '10' }));
     rejectUncertainFraming(request(false, { 'transfer-encoding': 'chunked' }));
   });

@@ -17,7 +17,7 @@ import { RequestContext } from '../../src/request/context.js';
 import type { Mount } from '../../src/request/mount.js';
 import { createIdleMetrics } from '../support/metrics.js';
 
-/** What V8 says of the scripts that ran. */
+/** V8's report of the scripts that ran. */
 interface Coverage {
   readonly result: readonly { readonly url: string }[];
 }
@@ -33,7 +33,7 @@ const api: Mount = {
   appendsServerPath: false,
 };
 
-/** Every rule is in force. */
+/** Every guard is active. */
 const { options } = parseOptions({
   argv: [
     ...['--cors-allowed-origins=^https://app\\.example$', '--reject-methods=^TRACE$', '--read-only'],
@@ -43,7 +43,7 @@ const { options } = parseOptions({
   env: {},
 });
 
-/** A request that every guard in `faults` would reject or answer, and no other. */
+/** A request that each guard in `faults`, and no other, would reject or answer. */
 function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestContext {
   const has = (name: GuardName) => faults.has(name);
   const origin = has('preflight') ? 'app' : has('origin') ? 'evil' : undefined;
@@ -81,7 +81,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
   return request;
 }
 
-/** The reason of the rejection, `passed`, or `answered` if no guard calls on. */
+/** The reason of the rejection, `passed`, or `answered` if a guard answers the request itself. */
 function judge(faults: ReadonlySet<string>, { upgrade, authenticates }: Record<string, boolean>): string {
   const slots = new RequestSlots(options);
   if (faults.has('fair shares'))
@@ -113,7 +113,7 @@ describe('the list of guards', () => {
         : ['open cluster', 'claimed identity', 'authentication'];
       const inForce = guards.filter(({ name }) => !notInForce.includes(name));
       const leg = upgrade ? 'an upgrade' : 'a plain request';
-      it(`is the order in which ${leg} is judged ${authenticates ? 'with' : 'without'} authentication`, () => {
+      it(`is the order of the checks of ${leg} ${authenticates ? 'with' : 'without'} authentication`, () => {
         const faults = new Set<GuardName>(inForce.map(({ name }) => name));
         for (const { name, reasons } of inForce) {
           const expected: readonly string[] = name === 'preflight' ? ['answered'] : reasons;
@@ -139,7 +139,7 @@ describe('the list of guards', () => {
       assert.ok((optionOwners as readonly unknown[]).includes(member), member.name);
   });
 
-  it("has reasons that are one guard's own, but for malformed requests and the two rules about impersonation", () => {
+  it('has separate reasons for each guard, except for malformed requests and the two impersonation rules', () => {
     const all = guards.flatMap(({ reasons }): readonly string[] => [...new Set(reasons)]);
     const shared = all.filter((reason, index) => all.indexOf(reason) !== index);
     assert.deepEqual([...new Set(shared)].sort(), ['bad_request', 'impersonation']);
@@ -156,7 +156,7 @@ describe('the list of guards', () => {
   });
 
   for (const file of ['guard/guards', 'options/table']) {
-    it(`is imported by ${file} without a package that few need`, async t => {
+    it(`is imported by ${file} without any large package`, async t => {
       const directory = await mkdtemp(join(tmpdir(), 'coverage-'));
       t.after(() => rm(directory, { recursive: true }));
       const source = import.meta.resolve(

@@ -30,7 +30,7 @@ function guardFor(
 const standard = guardFor(optionTable.acceptHosts.default);
 
 describe('the host guard', () => {
-  it('accepts the three names of this machine, with a port or without, in any case, with a final dot', () => {
+  it('accepts the three names of this machine, with or without a port, in any case, with a final dot', () => {
     for (const host of [
       'localhost',
       'localhost:8001',
@@ -48,7 +48,7 @@ describe('the host guard', () => {
     }
   });
 
-  it('refuses names that only resemble them', () => {
+  it('rejects names that are only similar', () => {
     for (const host of [
       'evil.example',
       'localhost.evil.example',
@@ -74,7 +74,7 @@ describe('the host guard', () => {
     }
   });
 
-  it('refuses as malformed what is not one host with an optional port', () => {
+  it('rejects as malformed what is not one host with an optional port', () => {
     for (const host of [
       'user@127.0.0.1',
       'localhost@evil.example',
@@ -102,27 +102,27 @@ describe('the host guard', () => {
     }
   });
 
-  it('refuses two Host headers, the same name twice included', () => {
+  it('rejects two Host headers, even with the same name', () => {
     assert.equal(standard('Host', 'localhost', 'Host', 'evil.example')?.code, 400);
     assert.equal(standard('Host', 'evil.example', 'host', 'localhost')?.code, 400);
     assert.equal(standard('Host', 'localhost', 'X', 'y', 'HOST', 'localhost')?.code, 400);
   });
 
-  it('refuses no host and an empty one unless a rule is for it', () => {
+  it('rejects a missing or empty Host unless a rule matches it', () => {
     assert.equal(standard()?.code, 403);
     assert.equal(standard('Host', '')?.code, 403);
     assert.equal(guardFor('^$')('Host', ''), undefined);
     assert.equal(guardFor('.*')(), undefined);
   });
 
-  it('heeds no other header that names a host', () => {
+  it('ignores every other header that names a host', () => {
     for (const name of ['X-Forwarded-Host', 'X-Host', 'Forwarded', 'X-HTTP-Host-Override', 'Host-']) {
       assert.equal(standard(name, 'localhost', 'Host', 'evil.example')?.code, 403, name);
       assert.equal(standard(name, 'evil.example', 'Host', 'localhost'), undefined, name);
     }
   });
 
-  it('remembers what it accepted and nothing else', () => {
+  it('caches only the names that it has accepted', () => {
     const guard = guardFor('^localhost$');
     for (let port = 1; port <= 200; port++) assert.equal(guard('Host', `localhost:${port}`), undefined);
     assert.equal(guard('Host', 'localhost:1'), undefined);
@@ -131,16 +131,16 @@ describe('the host guard', () => {
     assert.equal(guard('Host', 'localhost:1', 'Host', 'localhost:1')?.code, 400);
   });
 
-  it('takes an expression for an IPv6 address with its brackets or without', () => {
+  it('matches an expression against an IPv6 address with and without brackets', () => {
     assert.equal(guardFor('^fd00::1$')('Host', '[FD00::1]:8001'), undefined);
     assert.equal(guardFor('^\\[fd00::1\\]$')('Host', '[fd00::1]'), undefined);
   });
 
-  it('accepts a name that its rule writes in capitals', () => {
+  it('accepts a name that its rule has in capitals', () => {
     assert.equal(guardFor('^Gateway$')('Host', 'Gateway:8001'), undefined);
   });
 
-  it('names the host and the way out in printable characters', () => {
+  it('names the host and how to allow it in printable characters', () => {
     const { message } = standard('Host', 'evil\x80.example') ?? { message: '' };
     assert.equal(message, 'Host "evil?.example" is not accepted; allow it with --accept-hosts');
     assert.ok((standard('Host', 'a'.repeat(5000))?.message ?? '').length < 400);

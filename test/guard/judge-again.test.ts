@@ -23,14 +23,14 @@ function judge(now: Endpoint, { namesContext = false, rawHeaders = [] as string[
 const claimed = { rawHeaders: ['Impersonate-User', 'root'] };
 
 describe('a request whose endpoint was replaced while it waited', () => {
-  it('goes to the same server, with whatever credential it has now', () => {
+  it('goes to the same server with the new credential', () => {
     judge(endpointOf('dev'));
     judge(endpointOf('dev'), { namesContext: true });
     judge(endpointOf('dev'), claimed);
     judge(endpointOf('dev', { as: 'jane' }));
   });
 
-  it('goes to the current context at /, whichever that is by now, if its server is the same', () => {
+  it('goes to the current context at / even if that has changed, if its server is the same', () => {
     judge(endpointOf('admin'));
   });
 
@@ -43,14 +43,14 @@ describe('a request whose endpoint was replaced while it waited', () => {
     }
   });
 
-  it('does not go to the same server as the user of another context than its path names', () => {
+  it('does not go to the same server as the user of a context that its path does not name', () => {
     assert.throws(() => judge(endpointOf('admin'), { namesContext: true }), {
       code: 503,
       retryAfterSeconds: 1,
     });
   });
 
-  it('impersonates nobody itself if the proxy impersonates by now', () => {
+  it('may not impersonate if the proxy itself now impersonates', () => {
     assert.throws(() => judge(endpointOf('dev', { as: 'jane' }), claimed), {
       code: 403,
       reason: 'impersonation',

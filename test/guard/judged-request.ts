@@ -4,7 +4,7 @@ import { Rejection } from '../../src/guard/rejection.js';
 import { parseRequestInfo, type RequestInfo } from '../../src/kubernetes/request-info.js';
 import { parseRequestTarget } from '../../src/request/request-target.js';
 
-/** A RequestInfo as the server makes it of a request's first line, `METHOD target`. */
+/** The RequestInfo of a request's first line, `METHOD target`, as the server creates it. */
 export function infoOf(line: string): RequestInfo {
   const [method = '', raw = ''] = line.split(' ');
   const target = parseRequestTarget(raw);
@@ -12,14 +12,14 @@ export function infoOf(line: string): RequestInfo {
   return parseRequestInfo(method, target.path, target.query);
 }
 
-/** As much of a request as guards look at; header names in lower case. An Upgrade header makes it an upgrade. */
+/** The parts of a request that guards read, with header names in lower case. An Upgrade header makes it an upgrade. */
 export function requestOf(line: string, headers: Readonly<Record<string, string>> = {}): IncomingMessage {
   const [method] = line.split(' ');
   const rawHeaders = Object.entries(headers).flat();
   return { method, rawHeaders, upgrade: 'upgrade' in headers, socket: {} } as unknown as IncomingMessage;
 }
 
-/** The refusal that `judge` throws, undefined if it lets the request pass. */
+/** The rejection that `judge` throws; undefined if it accepts the request. */
 export function rejectionOf(judge: () => void): Rejection | undefined {
   try {
     judge();

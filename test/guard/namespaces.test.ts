@@ -25,7 +25,7 @@ function guardFor(source: string) {
 const { passes, refuses } = guardFor('team-a,b-.*');
 
 describe('--accept-namespaces', () => {
-  it('lets requests in the namespaces pass, and for the Namespace itself', () => {
+  it('accepts requests in the namespaces, and those for the Namespace itself', () => {
     for (const line of [
       'GET /api/v1/namespaces/team-a/pods',
       'GET /api/v1/namespaces/b-1/pods?watch=true',
@@ -46,7 +46,7 @@ describe('--accept-namespaces', () => {
     }
   });
 
-  it('refuses other namespaces, and those that only hold an accepted name', () => {
+  it('rejects other namespaces, and names that only contain an accepted one', () => {
     for (const namespace of [
       'kube-system',
       'team-ab',
@@ -69,7 +69,7 @@ describe('--accept-namespaces', () => {
     }
   });
 
-  it('refuses what has no namespace: lists across all, cluster-scoped objects, unknown ones', () => {
+  it('rejects requests without a namespace: lists across all, cluster-scoped objects, unknown ones', () => {
     for (const line of [
       'GET /api/v1/pods',
       'GET /api/v1/pods?watch=true',
@@ -98,7 +98,7 @@ describe('--accept-namespaces', () => {
     }
   });
 
-  it('keeps discovery, version, OpenAPI, health and reviews of oneself', () => {
+  it('accepts discovery, version, OpenAPI, health and reviews of the caller', () => {
     for (const line of [
       'GET /',
       'GET /api',
@@ -122,7 +122,7 @@ describe('--accept-namespaces', () => {
     }
   });
 
-  it('refuses other paths, which tell of the whole cluster', () => {
+  it('rejects other paths, which reveal the whole cluster', () => {
     for (const path of [
       '/metrics',
       '/metrics/slis',
@@ -136,16 +136,16 @@ describe('--accept-namespaces', () => {
     }
   });
 
-  it('refuses what it cannot judge, even if every namespace is accepted', () => {
+  it('rejects requests that it cannot read, even if it accepts every namespace', () => {
     for (const target of uncertainSpellings) guardFor('.+').refuses(`GET ${target}`);
   });
 
-  it('accepts nothing when the list is empty', () => {
+  it('accepts nothing if the list is empty', () => {
     guardFor('').refuses('GET /api/v1/namespaces/a/pods');
     guardFor('').passes('GET /api');
   });
 
-  it('takes an expression with alternatives for whole names as well', () => {
+  it('matches an expression with alternatives against whole names', () => {
     const { passes, refuses } = guardFor('a|b|^c$');
     for (const namespace of ['a', 'b', 'c']) passes(`GET /api/v1/namespaces/${namespace}/pods`);
     for (const namespace of ['ax', 'xb', 'xax', 'cc']) refuses(`GET /api/v1/namespaces/${namespace}/pods`);

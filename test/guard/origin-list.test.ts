@@ -17,7 +17,7 @@ function refuses(source: string, ...origins: string[]): void {
 }
 
 describe('a list of allowed origins', () => {
-  it('allows what the same expressions allow at the API server', () => {
+  it('allows the origins that the same expressions allow at the API server', () => {
     allows('^https://app\\.example$', 'https://app.example');
     allows('//app\\.example(:|$)', 'https://app.example', 'http://app.example', 'https://app.example:8443');
     allows('://app\\.example$', 'http://app.example');
@@ -30,7 +30,7 @@ describe('a list of allowed origins', () => {
     allows('//\\[::1\\](:|$)', 'http://[::1]:8001');
   });
 
-  it('refuses all others, with case', () => {
+  it('rejects all others, and is case-sensitive', () => {
     refuses(
       '^https://app\\.example$',
       'http://app.example',
@@ -46,7 +46,7 @@ describe('a list of allowed origins', () => {
     refuses('', 'https://app.example');
   });
 
-  it('refuses hosts that only begin or end like an allowed one, where the API server would not', () => {
+  it('rejects hosts that only begin or end like an allowed one, though the API server allows them', () => {
     refuses(
       '^https://app\\.example',
       'https://app.example.evil',
@@ -67,7 +67,7 @@ describe('a list of allowed origins', () => {
     refuses('^https:', 'https://evil.example');
   });
 
-  it('refuses null and what is not one origin, whatever the expressions', () => {
+  it('rejects null and values that are not one origin, whatever the expressions are', () => {
     refuses(
       '^.*$',
       'null',
@@ -88,13 +88,13 @@ describe('a list of allowed origins', () => {
     refuses('^null$', 'null');
   });
 
-  it('takes linear time', () => {
+  it('is matched in linear time', () => {
     const start = performance.now();
     refuses('^https://(a+)+$', `https://${'a'.repeat(20_000)}!`);
     assert.ok(performance.now() - start < 2000);
   });
 
-  it('has no expression that the API server refuses: each has a mark for both ends of the host', () => {
+  it('has only expressions that the API server accepts: each marks both ends of the host', () => {
     for (const expression of [
       '.*',
       'app.example',

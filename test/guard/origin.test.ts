@@ -11,7 +11,7 @@ const host = '127.0.0.1:8001';
 const pod = '/api/v1/namespaces/a/pods/web';
 const upgrade = { upgrade: 'websocket' };
 
-/** Everything that a page could do harm with: writes of all kinds, connects, upgrades. */
+/** All kinds of requests with which a page could do harm: writes, connects, upgrades. */
 const harmful: readonly (readonly [string, Headers])[] = [
   ['POST /api/v1/namespaces/a/pods', { 'content-type': 'text/plain' }],
   ['POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {}],
@@ -53,7 +53,7 @@ function refuses(headers: Headers, socket?: object): void {
 }
 
 describe('the origin guard', () => {
-  it('lets a page of the same origin do everything', () => {
+  it('lets a page of the same origin send any request', () => {
     passes({ origin: `http://${host}` });
     passes({ origin: `http://${host}`, 'sec-fetch-site': 'same-origin' });
     passes({ origin: 'HTTP://LOCALHOST:8001', host: 'LocalHost:8001' });
@@ -63,7 +63,7 @@ describe('the origin guard', () => {
     passes({ origin: 'https://gw.example', host: 'gw.example:443' }, { encrypted: true });
   });
 
-  it('lets a browser do what no page asked for, and an allowed page everything', () => {
+  it('accepts requests that no page has sent, and any request of an allowed page', () => {
     passes({ 'sec-fetch-site': 'none' });
     passes({ 'sec-fetch-site': 'same-origin' });
     for (const site of ['cross-site', 'same-site', 'same-origin', 'none', 'x']) {
@@ -71,7 +71,7 @@ describe('the origin guard', () => {
     }
   });
 
-  it('refuses upgrades, writes and connects to pages of other origins, and lets them send reads, whose answers they do not see', () => {
+  it('rejects upgrades, writes and connects of pages from other origins, but accepts reads, whose answers they do not see', () => {
     for (const origin of [
       'http://evil.example',
       'https://evil.example',
@@ -105,7 +105,7 @@ describe('the origin guard', () => {
     refuses({ origin: 'http://evil.example', 'sec-fetch-site': 'same-origin' });
   });
 
-  it('believes a browser that says that the page is another one', () => {
+  it('rejects a page that the browser reports as another site', () => {
     for (const site of [
       'cross-site',
       'same-site',
@@ -120,7 +120,7 @@ describe('the origin guard', () => {
     }
   });
 
-  it('knows a page by the scheme of the listener', () => {
+  it('recognises a page of its own origin by the scheme of the listener', () => {
     refuses({ origin: 'https://gw.example', host: 'gw.example' });
     refuses({ origin: 'http://gw.example', host: 'gw.example' }, { encrypted: true });
     refuses(
@@ -129,14 +129,14 @@ describe('the origin guard', () => {
     );
   });
 
-  it('takes a page by https behind something that ends TLS, if the browser says that its origin is the same', () => {
+  it('accepts an https page behind a TLS terminator if the browser reports the same origin', () => {
     passes({ origin: 'https://gw.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' });
     passes({ origin: 'https://gw.example:8443', host: 'gw.example:8443', 'sec-fetch-site': 'same-origin' });
     refuses({ origin: 'https://gw.example', host: 'gw.example:80', 'sec-fetch-site': 'same-origin' });
     refuses({ origin: 'https://evil.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' });
   });
 
-  it('knows no page by a request without a Host', () => {
+  it('recognises no page by a request without a Host', () => {
     const request = requestOf('POST /api/v1/pods', { origin: 'http://' });
     assert.equal(rejectionOf(() => guard(request, infoOf('POST /api/v1/pods')))?.reason, 'origin');
   });

@@ -26,7 +26,7 @@ const authorization = '/apis/authorization.k8s.io/v1';
 const websocket = { upgrade: 'websocket' };
 
 describe('--read-only', () => {
-  it('lets get, list and watch of every resource pass, aggregated and custom ones too, with GET and HEAD', () => {
+  it('accepts get, list and watch of every resource, aggregated and custom ones too, with GET and HEAD', () => {
     for (const target of [
       pod,
       '/api/v1/namespaces/a/pods',
@@ -48,7 +48,7 @@ describe('--read-only', () => {
     }
   });
 
-  it('lets GET and HEAD of other paths pass, but for profiling', () => {
+  it('accepts GET and HEAD of other paths, except profiling', () => {
     for (const path of ['/', '/api', '/apis/apps/v1', '/version', '/openapi/v2', '/metrics', '/logs/x.log']) {
       passes(`GET ${path}`);
       passes(`HEAD ${path}`);
@@ -61,7 +61,7 @@ describe('--read-only', () => {
     refuses('PUT /debug/flags/v');
   });
 
-  it('lets access reviews be created, and nothing else of their groups', () => {
+  it('accepts the creation of access reviews, and nothing else of their groups', () => {
     for (const path of [
       `${authorization}/selfsubjectaccessreviews`,
       `${authorization}/selfsubjectrulesreviews`,
@@ -90,7 +90,7 @@ describe('--read-only', () => {
     }
   });
 
-  it('refuses every write, dry runs and subresources too', () => {
+  it('rejects every write, even dry runs and subresources', () => {
     for (const line of [
       'POST /api/v1/namespaces/a/pods',
       'POST /api/v1/namespaces/a/pods?dryRun=All',
@@ -114,7 +114,7 @@ describe('--read-only', () => {
     }
   });
 
-  it('refuses methods that RequestInfo does not know', () => {
+  it('rejects methods that RequestInfo does not know', () => {
     for (const method of ['OPTIONS', 'TRACE', 'COPY', 'PROPFIND', 'QUERY', 'LINK', 'M-SEARCH', 'get']) {
       refuses(`${method} ${pod}`);
       refuses(`${method} /api/v1/watch/pods`);
@@ -123,7 +123,7 @@ describe('--read-only', () => {
       refuses(`${method} /api/v1/watch/namespaces/a/pods`);
   });
 
-  it('refuses to connect to exec, attach, port-forward and proxy, whatever the method, upgrade, case and place', () => {
+  it('rejects exec, attach, port-forward and proxy with any method, upgrade, case and path', () => {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
       for (const path of [
         `${pod}/exec?command=id`,
@@ -151,7 +151,7 @@ describe('--read-only', () => {
     }
   });
 
-  it('lets a WebSocket read a watch or a log, and nothing else be upgraded', () => {
+  it('accepts a WebSocket that reads a watch or a log, and no other upgrade', () => {
     for (const target of [
       '/api/v1/pods?watch=1',
       '/api/v1/watch/pods',
@@ -183,13 +183,13 @@ describe('--read-only', () => {
     }
   });
 
-  it('takes the offer of HTTP/2 in the clear, which is never taken up, for the plain request that it is', () => {
+  it('treats an offer of HTTP/2 over plain TCP as a plain request, because the proxy never accepts the offer', () => {
     passes(`GET ${pod}`, { upgrade: 'h2c' });
     refuses(`DELETE ${pod}`, { upgrade: 'h2c' });
     refuses(`GET ${pod}/exec`, { upgrade: 'h2c' });
   });
 
-  it('refuses headers that stand for another method to some program', () => {
+  it('rejects headers that some program reads as another method', () => {
     for (const name of [
       ...['x-http-method-override', 'x-http-method', 'x-method-override'],
       ...['x_http_method_override', 'x-http_method', 'x_method-override'],
@@ -202,7 +202,7 @@ describe('--read-only', () => {
     }
   });
 
-  it('refuses what it cannot judge', () => {
+  it('rejects requests that it cannot read', () => {
     for (const target of uncertainSpellings) {
       refuses(`GET ${target}`);
       refuses(`GET ${target}`, websocket);

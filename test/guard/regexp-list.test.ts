@@ -10,7 +10,7 @@ function compile(source: string): RegexpList {
   return compiled.list;
 }
 
-/** kubectl's own way: any expression of the list, found anywhere. */
+/** kubectl's own rule: any expression of the list matches, anywhere in the text. */
 function matchesPlainly(source: string, text: string): boolean {
   return source.split(',').some(expression => RE2JS.compile(expression).test(text));
 }
@@ -65,7 +65,7 @@ describe('a list of regular expressions', () => {
     optionTable.rejectMethods.default,
   ];
   for (const source of [...defaults, '.*', '^*$', ',x', '^localhost$', '^127\\.0\\.0\\.1$', '^\\[::1\\]$']) {
-    it(`${source} matches what RE2 alone matches, line breaks included`, () => {
+    it(`${source} matches exactly what RE2 matches, line breaks included`, () => {
       const list = compile(source);
       for (const text of ['', '/api/v1/namespaces/a/pods/b/exec', ...pieces, ...randomTexts(4000)]) {
         assert.equal(list.matches(text), matchesPlainly(source, text), JSON.stringify(text));
@@ -73,7 +73,7 @@ describe('a list of regular expressions', () => {
     });
   }
 
-  it('is compared on texts of both kinds', () => {
+  it('is tested with both matching and other texts', () => {
     const matching = [...randomTexts(4000)].filter(text =>
       matchesPlainly(optionTable.rejectPaths.default, text),
     );
@@ -86,7 +86,7 @@ describe('a list of regular expressions', () => {
     assert.ok(!compile('^exec').matches('/exec'));
   });
 
-  it('can be one of expressions that match from the beginning to the end, whatever alternatives they have', () => {
+  it('can require a match of the whole text, even with alternatives', () => {
     const compiled = compileRegexpList('--flag', 'a|ab,^c$,x.*', { whole: true });
     assert.ok('list' in compiled);
     for (const text of ['a', 'ab', 'c', 'x', 'xyz']) assert.ok(compiled.list.matches(text), text);
@@ -94,17 +94,17 @@ describe('a list of regular expressions', () => {
       assert.ok(!compiled.list.matches(text), text);
   });
 
-  it('does not let . cross a line break, as Go does not', () => {
+  it('does not let . match a line break, like Go', () => {
     assert.ok(!compile('^/api/.*/exec$').matches('/api/a\nb/exec'));
     assert.ok(!compile('^/api/.*/pods/.*/exec').matches('/api/a\nb/pods/c/exec'));
   });
 
-  it('has $ at the very end only', () => {
+  it('matches $ only at the very end', () => {
     assert.ok(!compile('^localhost$').matches('localhost\n'));
     assert.ok(!compile('^gateway$').matches('gateway\n'));
   });
 
-  it('matches nothing when it is empty, as in kubectl 1.32', () => {
+  it('matches nothing if it is empty, as in kubectl 1.32', () => {
     assert.ok(!compile('').matches(''));
     assert.ok(!compile('').matches('/api'));
   });
@@ -117,7 +117,7 @@ describe('a list of regular expressions', () => {
     assert.equal(compile('^a$,^b$').source, '^a$,^b$');
   });
 
-  it('takes linear time for what makes a backtracking engine explode', () => {
+  it('takes linear time for a text that makes a backtracking engine explode', () => {
     const list = compile('^(a+)+$');
     const start = performance.now();
     assert.ok(!list.matches(`${'a'.repeat(20_000)}!`));
@@ -133,7 +133,7 @@ describe('a list of regular expressions', () => {
     });
   });
 
-  it('refuses what Go refuses and JavaScript takes', () => {
+  it('rejects expressions that Go rejects and JavaScript accepts', () => {
     for (const source of ['(?=a)', '(?<!a)b', '(a)\\1', 'a{1001}']) {
       assert.ok('problems' in compileRegexpList('--flag', source), source);
     }

@@ -18,7 +18,7 @@ const unlimited: SlotLimits = {
   workers: 1,
 };
 
-/** Slots that delay rejections until the test's own time has come. */
+/** Slots whose delays are under the test's control. */
 function create(
   limits: Partial<SlotLimits>,
   now = () => 0,
@@ -58,7 +58,7 @@ function assertRejected(
 }
 
 describe('request slots', () => {
-  it('of one of several clusters are three quarters of what is free at most, so that there is room for another', () => {
+  it('give one of several clusters at most three quarters of the free slots, so that others get some', () => {
     const slots = create({ maxRequestsInflight: 400, maxLongrunningRequests: 40 });
     const most = (cluster: object, kind: RequestKind) => {
       const taken: Slot[] = [];
@@ -81,7 +81,7 @@ describe('request slots', () => {
       /--max-requests-inflight \(400\) allows one cluster of several; try again/,
     );
     assert.equal(rejection.reason, 'max_inflight');
-    // What goes to no cluster has what is free.
+    // Requests to no cluster may use all free slots.
     take(slots, 6);
     assertRejected(slots, 'max_inflight');
     for (const slot of taken) slot.release();
@@ -89,7 +89,7 @@ describe('request slots', () => {
     assert.ok(most(one, 'inflight').length > 200);
   });
 
-  it('reject what is over --max-requests-inflight, whoever it is', () => {
+  it('reject requests over --max-requests-inflight, of every user', () => {
     const slots = create({ maxRequestsInflight: 3 });
     take(slots, 2, 'jane');
     take(slots, 1, 'joe');
@@ -97,7 +97,7 @@ describe('request slots', () => {
     assertRejected(slots, 'max_inflight', 'somebody else');
   });
 
-  it('reject what is over --max-longrunning-requests, and count the two kinds apart', () => {
+  it('reject requests over --max-longrunning-requests, and count the two kinds separately', () => {
     const slots = create({ maxRequestsInflight: 2, maxLongrunningRequests: 1 });
     take(slots, 1, 'jane', 'longrunning');
     assertRejected(slots, 'max_longrunning', 'joe', 'longrunning');
@@ -105,7 +105,7 @@ describe('request slots', () => {
     assertRejected(slots, 'max_inflight');
   });
 
-  it("reject what is over a user's own limits, and nobody else's", () => {
+  it("reject requests over a user's own limits, and none of other users", () => {
     const slots = create({ maxRequestsInflightPerUser: 2, maxLongrunningRequestsPerUser: 1 });
     take(slots, 2, 'jane');
     take(slots, 1, 'jane', 'longrunning');
@@ -115,7 +115,7 @@ describe('request slots', () => {
     take(slots, 1, 'joe', 'longrunning');
   });
 
-  it("tell a user of the user's own limit when the one of all is reached too", () => {
+  it("name the user's own limit if the common limit is reached too", () => {
     const slots = create({ maxRequestsInflight: 2, maxRequestsInflightPerUser: 1 });
     take(slots, 1, 'jane');
     take(slots, 1, 'joe');
@@ -123,7 +123,7 @@ describe('request slots', () => {
     assertRejected(slots, 'max_inflight', 'ann');
   });
 
-  it('reject what is over --rate-limit, whether or not it is over already, and not what comes later', () => {
+  it('reject requests over --rate-limit, whether or not earlier ones have ended, and accept later ones', () => {
     let now = 0;
     const slots = create({ rateLimit: 10, rateLimitBurst: 3 }, () => now);
     for (const slot of take(slots, 3)) slot.release();
@@ -135,7 +135,7 @@ describe('request slots', () => {
     assertRejected(slots, 'rate_limit');
   });
 
-  it('are divided among workers, rounded up, and say so', () => {
+  it('are divided among workers, rounded up, and messages say so', () => {
     let now = 0;
     const slots = create(
       {
@@ -164,12 +164,12 @@ describe('request slots', () => {
     assertRejected(slots, 'max_inflight');
   });
 
-  it('of no limit stay none, whatever the number of workers', () => {
+  it('stay unlimited with any number of workers', () => {
     take(create({ workers: 4 }), 1000);
     take(create({ workers: 0, maxRequestsInflight: 2 }), 2);
   });
 
-  it('take neither a slot nor a token for what they reject', () => {
+  it('use neither a slot nor a token for rejected requests', () => {
     let now = 0;
     const slots = create({ maxRequestsInflight: 1, rateLimit: 1, rateLimitBurst: 2 }, () => now);
     const [slot] = take(slots, 1);
@@ -182,14 +182,14 @@ describe('request slots', () => {
     assert.deepEqual(slots.inUse, { inflight: 0, longrunning: 0, users: 0 });
   });
 
-  it('have no limit where it is 0', () => {
+  it('have no limit if it is 0', () => {
     const slots = create({});
     take(slots, 10_000);
     take(slots, 10_000, 'jane', 'longrunning');
     assert.deepEqual(slots.inUse, { inflight: 10_000, longrunning: 10_000, users: 0 });
   });
 
-  it('are free again once slots are released, each of them once', () => {
+  it('are free again after release, and a second release has no effect', () => {
     const slots = create({ maxRequestsInflight: 2, maxRequestsInflightPerUser: 2 });
     const taken = take(slots, 2);
     for (const slot of taken) {
@@ -201,7 +201,7 @@ describe('request slots', () => {
     assertRejected(slots, 'user_inflight');
   });
 
-  it('reject at once, until a user has not waited as told fifty times within a second', async () => {
+  it('reject immediately, until a user has retried too early fifty times within a second', async () => {
     let now = 0;
     const waits: number[] = [];
     const wait = async (milliseconds: number) => void waits.push(milliseconds);
@@ -210,8 +210,8 @@ describe('request slots', () => {
     take(slots, 1, 'joe');
     for (let turn = 0; turn < 3; turn++) {
       for (let again = 0; again < 50; again++) assert.equal(reject(slots, 'jane').delay, undefined);
-      assert.ok(reject(slots, 'jane').delay instanceof Promise, 'the 51st is delay');
-      assert.equal(reject(slots, 'joe').delay, undefined, 'it is the user who is delay');
+      assert.ok(reject(slots, 'jane').delay instanceof Promise, 'the 51st is delayed');
+      assert.equal(reject(slots, 'joe').delay, undefined, 'only that user is delayed');
       now += 1000;
     }
     for (let again = 0; again < 50; again++) reject(slots, 'jane');
@@ -219,7 +219,7 @@ describe('request slots', () => {
     assert.deepEqual(waits, [1000, 1000, 1000, 1000]);
   });
 
-  it('delay a bounded number of rejections', async () => {
+  it('delay a limited number of rejections', async () => {
     const waiting: (() => void)[] = [];
     const waits: number[] = [];
     const wait = (milliseconds: number) => {
@@ -231,7 +231,7 @@ describe('request slots', () => {
     const all = Array.from({ length: 10_000 }, () => reject(slots).delay);
     const delay = all.filter(wait => wait !== undefined);
     assert.equal(delay.length, 2000);
-    // They do not all come back at once.
+    // The delays differ, so that the clients do not all return at the same time.
     assert.deepEqual(
       waits,
       waits.map((_, index) => 1000 + 2 * index),

@@ -35,7 +35,7 @@ const pod = '/api/v1/namespaces/a/pods/web';
 describe('a resource without a group', () => {
   const { passes, refuses } = guardFor('secrets');
 
-  it('is refused in every group, version, namespace and scope, with all its subresources', () => {
+  it('is rejected in every group, version, namespace and scope, with all its subresources', () => {
     refuses(
       '/api/v1/secrets',
       '/api/v1/secrets?watch=true',
@@ -53,7 +53,7 @@ describe('a resource without a group', () => {
     );
   });
 
-  it('is refused in every spelling', () => {
+  it('is rejected in every spelling', () => {
     refuses(
       '//api/v1/secrets//',
       '/api/v1/%73ecrets',
@@ -65,7 +65,7 @@ describe('a resource without a group', () => {
     );
   });
 
-  it('does not stand for others, in whose path it may stand too', () => {
+  it('does not match other resources whose path contains its name', () => {
     passes(
       '/',
       '/api',
@@ -85,7 +85,7 @@ describe('a resource without a group', () => {
 });
 
 describe('a subresource', () => {
-  it('is refused with GET, POST and all others, and leaves the resource alone', () => {
+  it('is rejected with every method, while its resource is accepted', () => {
     const { passes, refuses } = guardFor('pods/exec,pods/proxy');
     refuses(
       `${pod}/exec`,
@@ -107,7 +107,7 @@ describe('a subresource', () => {
     );
   });
 
-  it('of any resource is *, and so are all subresources of one', () => {
+  it('can be one subresource of any resource, or all subresources of one resource', () => {
     const { passes, refuses } = guardFor('*/scale,nodes/*');
     refuses('/apis/apps/v1/namespaces/a/deployments/d/scale', '/apis/example.com/v1/widgets/w/scale');
     refuses('/api/v1/nodes/n/proxy/x', '/api/v1/nodes/n/status', '/api/v1/proxy/nodes/n');
@@ -116,7 +116,7 @@ describe('a subresource', () => {
 });
 
 describe('a resource with a group', () => {
-  it('is refused in that group alone', () => {
+  it('is rejected only in that group', () => {
     const { passes, refuses } = guardFor('events.events.k8s.io,Deployments.Apps/scale');
     refuses('/apis/events.k8s.io/v1/events', '/apis/EVENTS.k8s.io/v1/namespaces/a/events/e');
     refuses('/apis/apps/v1beta1/namespaces/a/deployments/d/scale');
@@ -139,11 +139,11 @@ describe('a list of resources', () => {
     return 'problems' in parsed ? parsed.problems : [];
   };
 
-  it('is empty when its text is', () => {
+  it('is empty if its text is empty', () => {
     assert.deepEqual(parseResourceList(''), { patterns: [] });
   });
 
-  it('takes names of custom resources, of which it knows nothing, and entries with spaces around them', () => {
+  it('accepts names of custom resources, even unknown ones, and entries with spaces around them', () => {
     assert.deepEqual(parseResourceList('widgets, Gadgets.Example.com/*'), {
       patterns: [
         { resource: 'widgets', group: '*', subresource: undefined },
@@ -152,7 +152,7 @@ describe('a list of resources', () => {
     });
   });
 
-  it('has no singulars, kinds and short names of Kubernetes itself, which would refuse nothing', () => {
+  it('rejects singulars, kinds and short names of Kubernetes’ own resources, because they would match nothing', () => {
     assert.deepEqual(problems('secret,Secret,pod/exec,ingress,networkpolicy,po,svc'), [
       '"secret" is not how paths name it; write secrets',
       '"Secret" is not how paths name it; write secrets',
@@ -165,7 +165,7 @@ describe('a list of resources', () => {
     assert.deepEqual(problems('secret.example.com'), []);
   });
 
-  it('has nothing else in it', () => {
+  it('rejects every other entry', () => {
     for (const entry of [
       'a,',
       ',',

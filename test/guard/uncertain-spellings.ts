@@ -1,4 +1,4 @@
-/** Targets whose namespace, resource or subresource depends on who reads them; `%5c` and the like pass the check of the target itself. */
+/** Targets whose namespace, resource or subresource depends on the program that reads them; `%5c` and the like pass the check of the target itself. */
 export const uncertainSpellings: readonly string[] = [
   '/api//v1/namespaces/a/secrets',
   '/api/v1//namespaces/a/secrets',

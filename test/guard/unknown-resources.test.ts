@@ -19,7 +19,7 @@ const core = {
   ],
 };
 
-/** What is warned of an API server with these groups; `groups` can be changed, undefined is an API server that is away. */
+/** The warnings about an API server with these groups. `groups` can be changed; undefined means that the API server is down. */
 function watch(list: string, groups: readonly object[] | undefined) {
   const state = { groups, asked: 0 };
   const fetchJson: FetchJson = async path => {
@@ -39,11 +39,11 @@ function watch(list: string, groups: readonly object[] | undefined) {
   return { state, logged, clock, unknown };
 }
 
-/** Lets what has fallen due run to its next wait. */
+/** Lets due timers run until they wait again. */
 const turn = () => new Promise(resolve => setImmediate(resolve));
 
 describe('--reject-resources', () => {
-  it('has each entry warned of that discovery does not have, once in the log', async () => {
+  it('warns once of each entry that discovery does not have', async () => {
     const list =
       'secretz,secrets,pods/exec,pods/exce,pods.apps,widgets.example.com,*.example.com,*.example.org';
     const { logged, unknown, clock } = watch(list, [widgets]);
@@ -59,14 +59,14 @@ describe('--reject-resources', () => {
     );
   });
 
-  it('finds any subresource for *, and asks no more once all is found', async () => {
+  it('finds any subresource for *, and sends no more requests once it has found all', async () => {
     const { logged, unknown, clock } = watch('*/exec,pods/*,*', []);
     await unknown.start();
     assert.deepEqual([logged, unknown.warnings(), clock.pending], [[], [], 0]);
     assert.deepEqual(watch('secrets/*', []).unknown.warnings().length, 1);
   });
 
-  it('is not warned of any more once the resource is there', async () => {
+  it('stops warning once the resource exists', async () => {
     const { state, unknown, clock } = watch('widgets.example.com', []);
     await unknown.start();
     assert.equal(unknown.warnings().length, 1);
@@ -76,7 +76,7 @@ describe('--reject-resources', () => {
     assert.deepEqual([unknown.warnings(), clock.pending], [[], 0]);
   });
 
-  it('is compared later while the API server is away, and readyz says that it has not been', async () => {
+  it('is compared later if the API server is down, and readyz says that it has not been', async () => {
     const { state, logged, unknown, clock } = watch('secretz', undefined);
     await unknown.start();
     const pending = "--reject-resources: not found in the API server's discovery so far: secretz";
@@ -87,7 +87,7 @@ describe('--reject-resources', () => {
     assert.deepEqual(logged, ['secretz']);
   });
 
-  it('asks nothing when it is empty, or when the program has ended', async () => {
+  it('sends no request if it is empty, or if the program has ended', async () => {
     const none = watch('', []);
     await none.unknown.start();
     assert.equal(none.state.asked, 0);

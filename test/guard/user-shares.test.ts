@@ -4,7 +4,7 @@ import { UserShares } from '../../src/guard/user-shares.js';
 
 const none = { rate: 0, burst: 0 };
 
-/** Takes tokens until there is none, and says how many there were. */
+/** Takes tokens until there is none, and returns how many there were. */
 function drain(shares: UserShares, user: string, now: number): number {
   const share = shares.of(user, now);
   let taken = 0;
@@ -22,7 +22,7 @@ it("a user's tokens are that user's own", () => {
 });
 
 describe('the shares of users', () => {
-  it('stay the same for as long as a request is being served', () => {
+  it('stay the same as long as a request is being served', () => {
     const shares = new UserShares(none);
     const share = shares.of('jane', 0);
     share.taken.longrunning += 1;
@@ -32,7 +32,7 @@ describe('the shares of users', () => {
     assert.equal(shares.count, 1);
   });
 
-  it('are forgotten once they are idle and their buckets are full', () => {
+  it('are dropped when they are idle and their buckets are full', () => {
     const shares = new UserShares({ rate: 10, burst: 10 });
     drain(shares, 'jane', 0);
     shares.of('joe', 0);
@@ -42,7 +42,7 @@ describe('the shares of users', () => {
     assert.equal(shares.count, 0);
   });
 
-  it('are bounded, whatever the number of users that came once', () => {
+  it('are limited in number, however many users come once', () => {
     const shares = new UserShares({ rate: 0.001, burst: 1 });
     let most = 0;
     for (let user = 0; user < 100_000; user++) {
@@ -52,14 +52,14 @@ describe('the shares of users', () => {
     assert.ok(most <= 10_000, `${most} were remembered`);
   });
 
-  it('of those who came last are still known when the others are forgotten', () => {
+  it('are kept for the users that came last when others are dropped', () => {
     const shares = new UserShares({ rate: 0.001, burst: 1 });
     for (let user = 0; user < 100_000; user++) drain(shares, `user-${user}`, 0);
     assert.equal(drain(shares, 'user-99999', 0), 0);
     assert.equal(drain(shares, 'user-0', 0), 1);
   });
 
-  it('take no time to speak of for a hundred thousand users that all stay', () => {
+  it('take little time for a hundred thousand users with open requests', () => {
     const shares = new UserShares({ rate: 0.001, burst: 1 });
     const started = performance.now();
     for (let user = 0; user < 100_000; user++) shares.of(`user-${user}`, 0).taken.inflight += 1;

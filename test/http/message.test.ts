@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { asksForUpgrade, hasBody } from '../../src/http/message.js';
 
 describe('the head of a request', () => {
-  it('announces a body by the fields as they came, not by what Node has kept of them', () => {
+  it('announces a body by the fields as they were sent, not as Node keeps them', () => {
     const announces = (...rawHeaders: string[]) => hasBody({ rawHeaders });
     assert.equal(announces('CONTENT-LENGTH', '5'), true);
     assert.equal(announces('transfer-encoding', 'chunked'), true);
@@ -12,7 +12,7 @@ describe('the head of a request', () => {
     assert.equal(announces('Content-Type', 'text/plain'), false);
   });
 
-  it('asks for an upgrade if the parser saw one, and not to HTTP/2', () => {
+  it('asks for an upgrade if the parser has seen one, and not for HTTP/2', () => {
     const asks = (upgrade: boolean, protocol: string) =>
       asksForUpgrade({ upgrade, rawHeaders: ['UPGRADE', protocol] });
     assert.equal(asks(true, 'websocket'), true);

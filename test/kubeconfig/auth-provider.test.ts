@@ -23,7 +23,7 @@ const problemsWith = (config: Record<string, unknown>) =>
   problemsOf({ name: 'oidc', config: { ...complete, ...config } });
 
 describe('an oidc auth-provider', () => {
-  it('is read with all that client-go knows, and extra-scopes is ignored', () => {
+  it('is read with all fields that client-go knows, and extra-scopes is ignored', () => {
     const config = {
       ...complete,
       'extra-scopes': 'groups',
@@ -44,7 +44,7 @@ describe('an oidc auth-provider', () => {
     });
   });
 
-  it('needs no secret, and either of the tokens is enough', () => {
+  it('needs no secret, and only one of the tokens', () => {
     const { 'client-secret': _, 'id-token': token, ...minimal } = complete;
     for (const config of [minimal, { ...minimal, 'refresh-token': null, 'id-token': token }]) {
       assert.ok('config' in parseOidcConfig({ name: 'oidc', config }, label));
@@ -58,7 +58,7 @@ describe('an oidc auth-provider', () => {
     assert.deepEqual(result.config.certificateAuthority, { file: resolve('ca.crt') });
   });
 
-  it('says everything that is missing', () => {
+  it('has all its missing fields reported', () => {
     assert.deepEqual(problemsOf({ name: 'oidc' }), [
       `${label}: the oidc auth-provider has no idp-issuer-url`,
       `${label}: the oidc auth-provider has no client-id`,
@@ -66,7 +66,7 @@ describe('an oidc auth-provider', () => {
     ]);
   });
 
-  it('is refused where a value cannot be what it is said to be, without a word of the value', () => {
+  it('is rejected if a value is not of its kind, and the value is not shown', () => {
     const cases: [Record<string, unknown>, string][] = [
       [{ 'client-id': 12 }, 'client-id of the auth-provider is not a string'],
       [{ 'id-token': 'se.cr.et' }, 'the id-token is not a JSON Web Token'],
@@ -91,7 +91,7 @@ describe('an oidc auth-provider', () => {
 });
 
 describe('another auth-provider', () => {
-  it('is answered with the command that replaces it, where client-go once had it', () => {
+  it('is rejected with the command that replaces it, if client-go once had it', () => {
     assert.match(
       String(problemsOf({ name: 'gcp' })),
       /the gcp auth plugin has been removed .*gke-gcloud-auth-plugin/,
@@ -103,7 +103,7 @@ describe('another auth-provider', () => {
     assert.match(String(problemsOf({ name: 'openstack' })), /client-keystone-auth/);
   });
 
-  it('is unknown by any other name, also by that of an object’s property', () => {
+  it('is unknown by any other name, even by that of a property of every object', () => {
     for (const name of ['okta', 'constructor']) {
       const [problem] = problemsOf({ name });
       assert.equal(problem, `${label}: no Auth Provider found for name "${name}"; the only one is oidc`);

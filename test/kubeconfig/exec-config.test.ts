@@ -37,7 +37,7 @@ describe('the exec of a user', () => {
     });
   });
 
-  it('needs no more than command, apiVersion and interactiveMode, and null is the same as nothing', () => {
+  it('needs only command, apiVersion and interactiveMode, and null counts as absent', () => {
     const least = {
       apiVersion: 'client.authentication.k8s.io/v1',
       command: 'aws',
@@ -51,14 +51,14 @@ describe('the exec of a user', () => {
     assert.deepEqual(parsed({ command: 'aws', ...nulls }), least);
   });
 
-  it("has its command looked up in PATH without a slash, and in the kubeconfig's folder with one", () => {
+  it("has its command searched in PATH without a slash, and in the kubeconfig's folder with one", () => {
     assert.equal(parsed({ command: 'aws' }).command, 'aws');
     assert.equal(parsed({ command: './aws' }).command, '/home/dev/.kube/aws');
     assert.equal(parsed({ command: 'bin/aws' }).command, '/home/dev/.kube/bin/aws');
     assert.equal(parsed({ command: '/usr/bin/aws' }).command, '/usr/bin/aws');
   });
 
-  it('may be of version v1beta1, where interactiveMode has a default', () => {
+  it('may have the version v1beta1, where interactiveMode has a default', () => {
     const config = parsed({
       apiVersion: 'client.authentication.k8s.io/v1beta1',
       command: 'aws',
@@ -67,13 +67,13 @@ describe('the exec of a user', () => {
     assert.equal(config.apiVersion, 'client.authentication.k8s.io/v1beta1');
   });
 
-  it('of version v1 must have an interactiveMode', () => {
+  it('must have an interactiveMode in version v1', () => {
     assert.deepEqual(problemsOf({ apiVersion: v1.apiVersion, command: 'aws' }), [
       'exec.interactiveMode must be set with client.authentication.k8s.io/v1: Never or IfAvailable',
     ]);
   });
 
-  it('cannot ask for a terminal', () => {
+  it('may not require a terminal', () => {
     assert.deepEqual(problemsOf({ ...v1, command: 'aws', interactiveMode: 'Always' }), [
       'exec.interactiveMode is Always, but a proxy has no terminal for the plugin: use Never or IfAvailable',
     ]);
@@ -82,7 +82,7 @@ describe('the exec of a user', () => {
     ]);
   });
 
-  it('of version v1alpha1 is refused with the versions to use', () => {
+  it('of version v1alpha1 is rejected with the versions to use', () => {
     const apiVersion = 'client.authentication.k8s.io/v1alpha1';
     assert.deepEqual(problemsOf({ ...v1, command: 'aws', apiVersion }), [
       'exec.apiVersion client.authentication.k8s.io/v1alpha1 is no longer supported: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1, after an update of the plugin',
@@ -90,7 +90,7 @@ describe('the exec of a user', () => {
     assert.match(problemsOf({ ...v1, command: 'aws', apiVersion: 'v1' })[0] ?? '', /"v1" is not known: use /);
   });
 
-  it('is refused with one line for each problem', () => {
+  it('is rejected with one line for each problem', () => {
     const exec = {
       args: ['get-token', 1],
       env: [

@@ -6,19 +6,19 @@ import { createIdToken } from '../support/oidc-issuer.js';
 const withClaims = (claims: string): string => `e30.${Buffer.from(claims).toString('base64url')}.c2ln`;
 
 describe('an id-token', () => {
-  it('expires when its exp says, which may be a fraction', () => {
+  it('expires at the time of its exp, which may be a fraction', () => {
     const expires = new Date(Date.UTC(2030, 0, 1));
     assert.deepEqual(readIdToken(createIdToken(expires)), { expires });
     assert.deepEqual(readIdToken(withClaims('{"exp":1.5}')), { expires: new Date(1500) });
   });
 
-  it('has no known expiry without an exp that is a time', () => {
+  it('has no known expiry if its exp is not a time', () => {
     for (const claims of ['{}', '{"exp":"soon"}', '{"exp":1e300}']) {
       assert.deepEqual(readIdToken(withClaims(claims)), { expires: undefined }, claims);
     }
   });
 
-  it('is not read from what is not a JSON Web Token or would break a header', () => {
+  it('is not read from a text that is not a JSON Web Token or would break a header', () => {
     const token = createIdToken(new Date());
     const [header, payload, signature] = token.split('.');
     for (const text of [

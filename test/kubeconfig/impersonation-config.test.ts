@@ -24,7 +24,7 @@ const full: AuthInfo = {
 };
 
 describe('the configured impersonation', () => {
-  it('is none when nothing asks for one, and empty values ask for nothing', () => {
+  it('is absent if no option sets it, and empty values do not set it', () => {
     assert.equal(resolved({}), undefined);
     assert.equal(
       resolved(
@@ -47,7 +47,7 @@ describe('the configured impersonation', () => {
     });
   });
 
-  it('comes from the flags alone', () => {
+  it('may come only from the flags', () => {
     const overrides = {
       as: 'carol',
       asUid: '7',
@@ -66,7 +66,7 @@ describe('the configured impersonation', () => {
     });
   });
 
-  it('is merged as client-go does it: groups are replaced as a whole, extra key by key', () => {
+  it('is merged as client-go merges it: groups are replaced as a whole, extra key by key', () => {
     const overrides = { as: 'carol', asGroup: ['three'], asUserExtra: ['scopes=edit'] };
     assert.deepEqual(resolved(full, overrides), {
       user: 'carol',
@@ -79,7 +79,7 @@ describe('the configured impersonation', () => {
     });
   });
 
-  it('has no uid, groups or extra without a user', () => {
+  it('may not have uid, groups or extra without a user', () => {
     const expected = [
       `${label} asks for a uid, groups or user-extra without impersonating a user; set as, or pass --as`,
     ];
@@ -91,7 +91,7 @@ describe('the configured impersonation', () => {
     }
   });
 
-  it('takes --as-user-extra as KEY=VALUE only', () => {
+  it('reads --as-user-extra only as KEY=VALUE', () => {
     assert.deepEqual(problems({ as: 'bob' }, { asUserExtra: ['k=v', 'secret', '=v'] }), [
       '--as-user-extra: value 2 of 3 is not KEY=VALUE',
       '--as-user-extra: value 3 of 3 is not KEY=VALUE',
@@ -101,7 +101,7 @@ describe('the configured impersonation', () => {
     ]);
   });
 
-  it('refuses what a header cannot carry, and says where it stands but not what it is', () => {
+  it('is rejected if a value does not fit into a header, with its position but not the value', () => {
     const control = 'has a line break or another control character, which a header cannot carry';
     const space = 'begins or ends with a space, which a header cannot carry';
     assert.deepEqual(
@@ -126,7 +126,7 @@ describe('the configured impersonation', () => {
     ]);
   });
 
-  it('takes any other character', () => {
+  it('may have any other character', () => {
     const user = 'Zoë\t漢字 🙂 <"\'>';
     assert.equal(resolved({ as: user })?.user, user);
   });

@@ -22,7 +22,7 @@ function resolved(environment: Record<string, string>, overrides = {}): ClientCo
 }
 
 describe('the in-cluster configuration', () => {
-  it('is the service of the environment with the token and authority of the mount', () => {
+  it('uses the service of the environment with the token and authority of the mounted files', () => {
     assert.deepEqual(resolved(env), {
       server: { protocol: 'https:', hostname: '10.96.0.1', port: 443, path: '' },
       certificateAuthority: { file: join(directory, 'ca.crt') },
@@ -31,7 +31,7 @@ describe('the in-cluster configuration', () => {
     });
   });
 
-  it('reaches an IPv6 service and any port', () => {
+  it('may use an IPv6 service and any port', () => {
     const { server } = resolved({
       KUBERNETES_SERVICE_HOST: 'fd00:10:96::1',
       KUBERNETES_SERVICE_PORT: '6443',
@@ -39,11 +39,11 @@ describe('the in-cluster configuration', () => {
     assert.deepEqual(server, { protocol: 'https:', hostname: 'fd00:10:96::1', port: 6443, path: '' });
   });
 
-  it('takes the flags that a kubeconfig takes', () => {
+  it('accepts the same flags as a kubeconfig', () => {
     assert.equal(resolved(env, { as: 'jane' }).impersonation?.user, 'jane');
   });
 
-  it('is none without host, port or token file, or where they are no address', () => {
+  it('does not exist without host, port or token file, or if they are no address', () => {
     const { KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT } = env;
     assert.equal(inClusterKubeconfig({ KUBERNETES_SERVICE_HOST }, directory), undefined);
     assert.equal(inClusterKubeconfig({ KUBERNETES_SERVICE_PORT }, directory), undefined);

@@ -68,7 +68,7 @@ contexts:
 `;
 
 describe('the file of --kubeconfig', () => {
-  it('parses a file again only if its text is another one', () => {
+  it('is parsed again only if its text has changed', () => {
     const file = write(one);
     const first = kubeconfigOf({ flag: file });
     assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value, first.users.get('admin')?.value);
@@ -78,7 +78,7 @@ describe('the file of --kubeconfig', () => {
     assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value.token, 'one');
   });
 
-  it('is the only one that is read', () => {
+  it('is the only file that is read', () => {
     const file = write(one);
     const kubeconfig = kubeconfigOf({ flag: file, env: write(two) });
     assert.deepEqual(kubeconfig.files, [file]);
@@ -112,7 +112,7 @@ describe('the file of --kubeconfig', () => {
 });
 
 describe('the list in KUBECONFIG', () => {
-  it('is merged: the first file wins per name, whole, and for the current context', () => {
+  it('is merged: for each name the first file wins as a whole, and for the current context too', () => {
     const files = [write(one), write(two)];
     const kubeconfig = kubeconfigOf({ env: files.join(':') });
     assert.deepEqual(kubeconfig.files, files);
@@ -125,7 +125,7 @@ describe('the list in KUBECONFIG', () => {
     assert.deepEqual([...kubeconfig.contexts.keys()], ['first', 'second']);
   });
 
-  it('takes the current context of the first file that has one', () => {
+  it('uses the current context of the first file that has one', () => {
     const env = [write('current-context: ""\n'), write(two), write(one)].join(':');
     assert.equal(kubeconfigOf({ env }).currentContext, 'second');
   });
@@ -137,11 +137,11 @@ describe('the list in KUBECONFIG', () => {
     assert.deepEqual(kubeconfig.candidates, ['/nowhere/config', file]);
   });
 
-  it('may have nothing but missing files', () => {
+  it('may have only missing files', () => {
     assert.deepEqual(kubeconfigOf({ env: '/nowhere/a:/nowhere/b' }).files, []);
   });
 
-  it('has the problems of all its files named at once', () => {
+  it('has the problems of all its files reported at once', () => {
     const bad = [write('clusters: 1'), write('users: 2'), folder];
     assert.deepEqual(problemsOf({ env: [...bad, write(one)].join(':') }), [
       `${bad[0]}:1: clusters is not a list`,
@@ -152,7 +152,7 @@ describe('the list in KUBECONFIG', () => {
 });
 
 describe('~/.kube/config', () => {
-  it('is read when nothing else is named', () => {
+  it('is read if nothing else is named', () => {
     const homedir = join(folder, 'home');
     mkdirSync(join(homedir, '.kube'), { recursive: true });
     writeFileSync(join(homedir, '.kube', 'config'), one);
@@ -178,7 +178,7 @@ describe('a kubeconfig file', () => {
     for (const text of ['', '# nothing\n', 'null\n', '---\n']) assert.equal(read(text).clusters.size, 0);
   });
 
-  it('may have null for what is not there', () => {
+  it('may have null for absent values', () => {
     const kubeconfig = read(
       'clusters: null\nusers:\ncurrent-context:\ncontexts: [{name: a, context: null}]\n',
     );
@@ -187,7 +187,7 @@ describe('a kubeconfig file', () => {
     assert.deepEqual(read('users: [{name: a, user: {token: }}]').users.get('a')?.value, {});
   });
 
-  it('has unknown keys ignored, and extensions kept as they are', () => {
+  it('ignores unknown keys, and keeps extensions unchanged', () => {
     const text = `
 preferences: {colors: true}
 extensions: [{name: x, extension: {a: 1}}]
@@ -222,7 +222,7 @@ clusters:
     assert.deepEqual(read(text).clusters.get('b')?.value, { server: 'https://a', 'tls-server-name': 'x' });
   });
 
-  it('may repeat a key, of which the last counts, as in go-yaml', () => {
+  it('may repeat a key, and the last value counts, as in go-yaml', () => {
     assert.equal(read('current-context: a\ncurrent-context: b\n').currentContext, 'b');
   });
 
@@ -250,7 +250,7 @@ clusters:
     ]);
   });
 
-  it('is refused with the line and field of each thing of another shape', () => {
+  it('is rejected with line and field for each value of another shape', () => {
     const text = `clusters:
 - 5
 - name: [a]
@@ -285,7 +285,7 @@ current-context: 7
     assert.deepEqual(problemsIn('just words'), ['FILE:1: not a kubeconfig: not a mapping']);
   });
 
-  it('is refused when it is another kind of object', () => {
+  it('is rejected if it is another kind of object', () => {
     assert.deepEqual(problemsIn('apiVersion: v1\nkind: Pod\n'), [
       'FILE:2: kind is not Config, so this is not a kubeconfig',
     ]);
@@ -308,7 +308,7 @@ current-context: 7
     assert.ok(performance.now() - start < 2000);
   });
 
-  it('never shows up in a message with its secrets', () => {
+  it('never appears in a message with its secrets', () => {
     for (const text of [
       'users: [{name: a, user: {token: "\\qhunter2"}}]',
       'users:\n- name: a\n  user:\n    token: |hunter2\n',

@@ -19,7 +19,7 @@ function named<T>(entries: Record<string, T>): Map<string, { value: T; file: str
   return new Map(Object.entries(entries).map(([name, value]) => [name, { value, file }]));
 }
 
-/** Context `c` with cluster `k` and user `u`, and what the test says instead. */
+/** A kubeconfig with context `c`, cluster `k` and user `u`, and the test's own parts instead. */
 function kubeconfig(entries: Entries = {}): Kubeconfig {
   const { clusters = { k: { server: 'https://one:6443' } }, users = { u: { token: 't' } } } = entries;
   const { contexts = { c: { cluster: 'k', user: 'u' } } } = entries;
@@ -52,7 +52,7 @@ function problemsOf(from: Kubeconfig | undefined, overrides: Overrides = {}): re
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 describe('a context', () => {
-  it('comes down to server and credentials', () => {
+  it('leads to a server and credentials', () => {
     assert.deepEqual(configOf(kubeconfig()), { server, insecureSkipTlsVerify: false, token: 't' });
   });
 
@@ -73,13 +73,13 @@ describe('a context', () => {
     assert.equal(configOf(several, { user: 'v' }).token, 'v');
   });
 
-  it('is not needed beside --cluster and --user', () => {
+  it('is not needed with --cluster and --user', () => {
     const none = { ...several, currentContext: undefined };
     assert.equal(configOf(none, { cluster: 'l', user: 'v' }).token, 'v');
     assert.equal(configOf(none, { server: 'https://x' }).server.hostname, 'x');
   });
 
-  it('is a problem when it does not exist', () => {
+  it('is a problem if it does not exist', () => {
     assert.deepEqual(problemsOf(several, { context: 'x' }), [
       `--context: there is no context "x" (${file} has "c", "d")`,
     ]);
@@ -91,7 +91,7 @@ describe('a context', () => {
     ]);
   });
 
-  it('is a problem when none is chosen', () => {
+  it('is a problem if none is selected', () => {
     assert.deepEqual(problemsOf({ ...several, currentContext: undefined }), [
       `no current-context; choose one with --context (${file} has "c", "d")`,
     ]);
@@ -104,13 +104,13 @@ describe('a context', () => {
     ]);
   });
 
-  it('may lack what flags give', () => {
+  it('may lack what flags supply', () => {
     const empty = kubeconfig({ contexts: { c: {} } });
     assert.equal(configOf(empty, { server: 'https://x', token: 'f' }).token, 'f');
     assert.equal(configOf(empty, { cluster: 'k', user: 'u' }).token, 't');
   });
 
-  it('may lack a user over plain HTTP, where none is sent', () => {
+  it('may lack a user over plain HTTP, where no credential is sent', () => {
     const plain = kubeconfig({
       clusters: { k: { server: 'http://one' } },
       contexts: { c: { cluster: 'k' } },
@@ -118,7 +118,7 @@ describe('a context', () => {
     assert.equal(configOf(plain).server.port, 80);
   });
 
-  it('is a problem when it names what does not exist', () => {
+  it('is a problem if it names a missing cluster or user', () => {
     assert.deepEqual(problemsOf(kubeconfig({ contexts: { c: { cluster: 'x', user: 'y' } } })), [
       `context "c" in ${file}: there is no cluster "x" (${file} has "k")`,
       `context "c" in ${file}: there is no user "y" (${file} has "u")`,
@@ -129,7 +129,7 @@ describe('a context', () => {
     ]);
   });
 
-  it('treats empty flags as none', () => {
+  it('treats empty flags as absent', () => {
     const empty = { context: '', cluster: '', user: '', server: '', token: '', username: '', password: '' };
     const paths = { clientCertificate: '', clientKey: '', certificateAuthority: '', tlsServerName: '' };
     assert.deepEqual(
@@ -139,14 +139,14 @@ describe('a context', () => {
   });
 });
 
-describe('without a kubeconfig', () => {
-  it('--server is enough', () => {
+describe('a start without a kubeconfig', () => {
+  it('needs only --server', () => {
     const config = { server: { ...server, hostname: 'x' }, insecureSkipTlsVerify: false, token: 't' };
     assert.deepEqual(configOf(undefined, { server: 'https://x:6443', token: 't' }), config);
     assert.deepEqual(configOf(undefined, { server: 'https://x:6443' }).token, undefined);
   });
 
-  it('the problem says what was looked for', () => {
+  it('reports which files were searched', () => {
     const none = {
       ...kubeconfig({ clusters: {}, users: {}, contexts: {} }),
       files: [],
@@ -156,7 +156,7 @@ describe('without a kubeconfig', () => {
     assert.deepEqual(problemsOf(undefined), ['no kubeconfig: pass --kubeconfig or --server']);
   });
 
-  it('--context cannot be found', () => {
+  it('reports that --context does not exist', () => {
     assert.deepEqual(problemsOf(undefined, { server: 'https://x', context: 'c' }), [
       '--context: there is no context "c" (no kubeconfig has none)',
     ]);
@@ -179,7 +179,7 @@ describe('a cluster', () => {
     ]);
   });
 
-  it('has its authority beside its file, inline, or from a flag', () => {
+  it('has its authority in a file next to the kubeconfig, inline, or from a flag', () => {
     const beside = withCluster({ 'certificate-authority': 'pki/ca.crt' });
     assert.deepEqual(configOf(beside).certificateAuthority, { file: '/home/me/.kube/pki/ca.crt' });
     const absolute = withCluster({ 'certificate-authority': '/etc/ca.crt' });
@@ -189,7 +189,7 @@ describe('a cluster', () => {
     });
   });
 
-  it('has inline data win over a file', () => {
+  it('prefers inline data to a file', () => {
     const both = withCluster({ 'certificate-authority': 'x', 'certificate-authority-data': base64('PEM') });
     assert.deepEqual(configOf(both).certificateAuthority, {
       data: Buffer.from('PEM'),
@@ -197,12 +197,12 @@ describe('a cluster', () => {
     });
   });
 
-  it('has a flag win over inline data', () => {
+  it('prefers a flag to inline data', () => {
     const inline = withCluster({ 'certificate-authority-data': base64('PEM') });
     assert.deepEqual(configOf(inline, { certificateAuthority: '/ca' }).certificateAuthority, { file: '/ca' });
   });
 
-  it('cannot both have an authority and skip verification', () => {
+  it('may not have an authority and skip verification', () => {
     const both = withCluster({ 'certificate-authority': 'x', 'insecure-skip-tls-verify': true });
     const problem = 'a certificate-authority and insecure-skip-tls-verify cannot be set at the same time';
     assert.deepEqual(problemsOf(both), [`cluster "k" in ${file}: ${problem}`]);
@@ -222,7 +222,7 @@ describe('a cluster', () => {
     assert.deepEqual(checking.certificateAuthority, { file: '/ca' });
   });
 
-  it('skips verification when it says so', () => {
+  it('skips verification if it says so', () => {
     assert.equal(configOf(withCluster({ 'insecure-skip-tls-verify': true })).insecureSkipTlsVerify, true);
   });
 
@@ -241,7 +241,7 @@ describe('a cluster', () => {
 });
 
 describe('a user', () => {
-  it('has a certificate and a key beside its file, or inline', () => {
+  it('has a certificate and a key next to the kubeconfig, or inline', () => {
     const files = withUser({ 'client-certificate': 'client.crt', 'client-key': '../client.key' });
     assert.deepEqual(configOf(files).clientCertificate, {
       certificate: { file: '/home/me/.kube/client.crt' },
@@ -254,7 +254,7 @@ describe('a user', () => {
     });
   });
 
-  it('has inline certificate and key replaced by flags, each by its own', () => {
+  it('has inline certificate and key replaced by flags, each separately', () => {
     const inline = withUser({ 'client-certificate-data': base64('C'), 'client-key-data': base64('K') });
     const { clientCertificate } = configOf(inline, { clientCertificate: '/c', clientKey: '/k' });
     assert.deepEqual(clientCertificate, { certificate: { file: '/c' }, key: { file: '/k' } });
@@ -275,7 +275,7 @@ describe('a user', () => {
     ]);
   });
 
-  it('has its base64 checked, without quoting it', () => {
+  it('has its base64 checked, and the error does not show it', () => {
     for (const bad of ['hunter2!', 'aGk', 'a b=', 'aGk=aGk=', 'aGk==', 'aGk-', 'aGk_']) {
       const user = withUser({ 'client-certificate-data': base64('C'), 'client-key-data': bad });
       assert.deepEqual(problemsOf(user), [`client-key-data of user "u" in ${file} is not base64`], bad);
@@ -293,13 +293,13 @@ describe('a user', () => {
     assert.equal(certificate.data.toString(), 'a certificate');
   });
 
-  it('has its token replaced by --token, also where the file names a tokenFile', () => {
+  it('has its token replaced by --token, even if the file names a tokenFile', () => {
     assert.equal(configOf(withUser({ token: 'a' }), { token: 'b' }).token, 'b');
     const config = configOf(withUser({ tokenFile: 'x' }), { token: 'b' });
     assert.deepEqual([config.token, config.tokenFile], ['b', undefined]);
   });
 
-  it('has its tokenFile beside its file', () => {
+  it('has its tokenFile next to the kubeconfig', () => {
     assert.equal(configOf(withUser({ tokenFile: 'token' })).tokenFile, '/home/me/.kube/token');
   });
 
@@ -311,14 +311,14 @@ describe('a user', () => {
     assert.deepEqual([flagged.username, flagged.password], ['a', 'c']);
   });
 
-  it('cannot both have a token and basic authentication, flags included, as in client-go', () => {
+  it('may not have both a token and basic authentication, flags included, as in client-go', () => {
     const problem = `user "u" in ${file}: a token and a user name or password cannot be set at the same time`;
     assert.deepEqual(problemsOf(withUser({ token: 'a', username: 'b' })), [problem]);
     assert.deepEqual(problemsOf(withUser({ username: 'b' }), { token: 'a' }), [problem]);
     assert.deepEqual(problemsOf(withUser({ tokenFile: 'a' }), { password: 'b' }), [problem]);
   });
 
-  it('may have a certificate beside a token', () => {
+  it('may have both a certificate and a token', () => {
     const config = configOf(withUser({ token: 'a', 'client-certificate': '/c', 'client-key': '/k' }));
     assert.equal(config.token, 'a');
     assert.ok(config.clientCertificate);
@@ -334,10 +334,10 @@ describe('a user', () => {
   });
 });
 
-describe('what logs in for a credential', () => {
+describe('the plugin of a user', () => {
   const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: './x', interactiveMode: 'Never' };
 
-  it('is taken over, its command and extension included', () => {
+  it('is used with its command and extension', () => {
     const extensions = [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'a' } }];
     const clusters = { k: { server: 'https://h', extensions } };
     const config = configOf(kubeconfig({ clusters, users: { u: { exec } } }));
@@ -345,21 +345,21 @@ describe('what logs in for a credential', () => {
     assert.deepEqual(config.execClusterConfig, { audience: 'a' });
   });
 
-  it('cannot be two things at once', () => {
+  it('may not be both exec and auth-provider', () => {
     const from = withUser({ exec, 'auth-provider': { name: 'gcp' } });
     const problems = problemsOf(from);
     assert.equal(problems[0], `user "u" in ${file}: exec and auth-provider cannot be set at the same time`);
     assert.match(problems[1] ?? '', /gke-gcloud-auth-plugin/);
   });
 
-  it('is no matter in an entry that is not chosen', () => {
+  it('is not checked in an entry that is not selected', () => {
     const users = { u: { token: 't' }, other: { exec: { command: 'x' } } };
     assert.equal(configOf(kubeconfig({ users })).token, 't');
   });
 });
 
 describe('several mistakes', () => {
-  it('are all named at once', () => {
+  it('are all reported at once', () => {
     const from = kubeconfig({
       clusters: { k: { server: 'x y', 'certificate-authority-data': '!', 'proxy-url': 'http://p' } },
       users: { u: { 'client-key': 'k', token: 'a', password: 'b', exec: {} } },

@@ -20,7 +20,7 @@ describe('the address of an API server', () => {
     ['localhost', ['http:', 'localhost', 80, '']],
     ['[::1]:8080', ['http:', '::1', 8080, '']],
   ] as const) {
-    it(`${server} is understood`, () => {
+    it(`${server} is valid`, () => {
       const [protocol, hostname, port, path] = address;
       assert.deepEqual(parseServerAddress(server, '--server'), {
         address: { protocol, hostname, port, path },
@@ -45,7 +45,7 @@ describe('the address of an API server', () => {
     'https:/a',
     '::1',
   ]) {
-    it(`${JSON.stringify(server)} is refused`, () => {
+    it(`${JSON.stringify(server)} is rejected`, () => {
       const result = parseServerAddress(server, '--server');
       assert.ok('problem' in result, JSON.stringify(result));
       assert.ok(result.problem.startsWith(`--server: ${JSON.stringify(server)} `), result.problem);
@@ -53,7 +53,7 @@ describe('the address of an API server', () => {
     });
   }
 
-  it('cannot hold a user, whose password stays out of the message', () => {
+  it('may not contain a user, and the message does not show the password', () => {
     for (const server of [
       'https://admin:hunter2@example.com',
       'https://hunter2@a',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { requiredFieldValue } from '../../src/kubernetes/field-selector.js';
 
-describe('the value that a field selector demands of f', () => {
+describe('the value that a field selector requires of a field', () => {
   const rows: readonly (readonly [selector: string, value: string | undefined])[] = [
     ['', undefined],
     ['f=a', 'a'],

@@ -41,12 +41,12 @@ describe('impersonation headers', () => {
     ]);
   });
 
-  it('are the user alone when nothing more is configured', () => {
+  it('are only the user if nothing else is configured', () => {
     const headers = impersonationHeaders({ user: 'alice', groups: [], extra: new Map() });
     assert.deepEqual(headers, ['Impersonate-User', 'alice']);
   });
 
-  it('escape in an extra key what a header name cannot have, and the percent sign', () => {
+  it('escape characters of an extra key that a header name may not have, and the percent sign', () => {
     assert.equal(extraName('acme.com/project'), 'Impersonate-Extra-Acme.com%2fproject');
     assert.equal(extraName('100% a:b'), 'Impersonate-Extra-100%25%20a%3ab');
     assert.equal(extraName('ключ'), 'Impersonate-Extra-%d0%ba%d0%bb%d1%8e%d1%87');
@@ -55,12 +55,12 @@ describe('impersonation headers', () => {
     assert.equal(extraName('a\r\nb'), 'Impersonate-Extra-A%0d%0ab');
   });
 
-  it('spell an extra key as net/http does, whatever its case', () => {
+  it('spell an extra key as net/http does, in any case', () => {
     assert.equal(extraName('ACME-teamID'), 'Impersonate-Extra-Acme-Teamid');
     assert.equal(extraName('x--y'), 'Impersonate-Extra-X--Y');
   });
 
-  it('escape every byte that is not of RFC 9110’s token, and no other', () => {
+  it('escape exactly the bytes that are not in RFC 9110’s token', () => {
     for (let code = 0; code < 128; code++) {
       const character = String.fromCharCode(code);
       const isToken = /[!#$&'*+.^_`|~0-9A-Za-z-]/.test(character);
@@ -70,7 +70,7 @@ describe('impersonation headers', () => {
     }
   });
 
-  it('reach the server as UTF-8 bytes, by undici and by node:http alike', async () => {
+  it('reach the server as UTF-8 bytes, from both undici and node:http', async () => {
     const headers = impersonationHeaders({
       user: 'Zoë 漢字 🙂',
       groups: ['Müller'],
@@ -107,7 +107,7 @@ describe('impersonation headers', () => {
 });
 
 describe('a request', () => {
-  it('asks for an impersonation by any header of that family, in any case and with any mark for the hyphen', () => {
+  it('asks for impersonation by any header of that family, in any case and with any spelling of the hyphen', () => {
     for (const name of [
       'Impersonate-User',
       'impersonate-uid',
@@ -123,7 +123,7 @@ describe('a request', () => {
     }
   });
 
-  it('does not ask for one by a value, by a Connection header or by a similar name', () => {
+  it('does not ask for it by a value, by a Connection header or by a similar name', () => {
     assert.equal(hasImpersonationHeader([]), false);
     for (const [name, value] of [
       ['Connection', 'Impersonate-User'],
@@ -136,7 +136,7 @@ describe('a request', () => {
 });
 
 describe('the impersonation of a caller', () => {
-  it('is made once for each, and is of that one only', () => {
+  it('is created once for each caller, and only for that caller', () => {
     const alice = { username: 'alice', uid: '7', groups: ['dev'], extra: new Map([['scopes', ['a']]]) };
     const bob = { username: 'bob', uid: undefined, groups: [], extra: new Map() };
     assert.deepEqual(impersonationOf(alice), [

@@ -59,7 +59,7 @@ function widgetServer(): { fetchJson: FetchJson; asked: string[] } {
 }
 
 describe('the resources known from the start', () => {
-  it('are all those that an API server of 1.34 serves by default', () => {
+  it('are all that an API server of 1.34 serves by default', () => {
     const known = createKnownResources(absent);
     let checked = 0;
     for (const { metadata, versions } of [...recorded.core.items, ...recorded.groups.items]) {
@@ -80,7 +80,7 @@ describe('the resources known from the start', () => {
     assert.ok(checked > 100);
   });
 
-  it('have no subresource, version or group that is made up', () => {
+  it('do not include invented subresources, versions or groups', () => {
     const known = createKnownResources(absent);
     for (const path of [
       '/api/v1/pods/p/made-up',
@@ -100,7 +100,7 @@ describe('the resources known from the start', () => {
     }
   });
 
-  it('are found as one object whatever the request, with "other" field by field for what is unknown', () => {
+  it('are found as one object for every request, with "other" in each unknown field', () => {
     const known = createKnownResources(absent);
     const places = [
       ['/api/v1/namespaces/a/pods/p/log', ['', 'v1', 'pods', 'log']],
@@ -120,7 +120,7 @@ describe('the resources known from the start', () => {
 });
 
 describe('discovery', () => {
-  it('teaches custom resources from the aggregated documents in two requests', async () => {
+  it('finds custom resources in the aggregated documents with two requests', async () => {
     const { fetchJson, asked } = widgetServer();
     const accepts = new Set<string>();
     const known = createKnownResources((path, accept) => {
@@ -140,7 +140,7 @@ describe('discovery', () => {
     );
   });
 
-  it('falls back to the old documents, and one group that fails does not hide the others', async () => {
+  it('falls back to the old documents, and a group that fails does not hide the others', async () => {
     const documents: Record<string, unknown> = {
       '/api': { kind: 'APIVersions', versions: ['v1'] },
       '/apis': {
@@ -167,7 +167,7 @@ describe('discovery', () => {
     assert.equal(known.has(info('/apis/down.io/v1/things')), false);
   });
 
-  it('that fails, is refused or answers nonsense never throws and keeps what was known', async () => {
+  it('never throws if it fails, is rejected or gets nonsense, and keeps the known resources', async () => {
     let answer: FetchJson = widgetServer().fetchJson;
     const known = createKnownResources((path, accept) => answer(path, accept));
     await known.refresh();
@@ -197,7 +197,7 @@ describe('discovery', () => {
     assert.equal(known.has(info(widgetPath)), true);
   });
 
-  it('cannot teach names that are no Kubernetes names, "other" among them', async () => {
+  it('does not add names that are not Kubernetes names, "other" among them', async () => {
     const names = ['other', 'UPPER', 'with space', 'a\nb', '', '-', 'a'.repeat(300)];
     const known = createKnownResources(async () =>
       ok({
@@ -215,7 +215,7 @@ describe('discovery', () => {
     assert.equal(known.size, size);
   });
 
-  it('cannot teach more than the limit', async () => {
+  it('does not add more than the limit', async () => {
     const resources = Array.from({ length: 10_000 }, (_, index) => ({
       resource: `widgets${index}`,
       subresources: [{ subresource: 'status' }],
@@ -237,7 +237,7 @@ describe('discovery', () => {
     assert.equal(known.has(info('/api/v1/pods')), true);
   });
 
-  it('runs once when twenty ask for it together', async () => {
+  it('runs once for twenty callers at the same time', async () => {
     const { fetchJson, asked } = widgetServer();
     const known = createKnownResources(fetchJson);
     await Promise.all(Array.from({ length: 20 }, () => known.refresh()));
@@ -246,7 +246,7 @@ describe('discovery', () => {
     assert.equal(asked.length, 4);
   });
 
-  it('in the background starts at most once a minute, however many unknown resources are asked for', async () => {
+  it('runs in the background at most once a minute, however many unknown resources are asked for', async () => {
     const { fetchJson, asked } = widgetServer();
     let time = 1_000;
     const known = createKnownResources(fetchJson, { now: () => time });

@@ -33,7 +33,7 @@ describe('query values', () => {
 });
 
 describe('query pairs', () => {
-  it('come in their order, as sent and decoded', () => {
+  it('come in their order, both as sent and decoded', () => {
     assert.deepEqual(queryPairs('b=1&%61=x+y&&c&=d&a=b=c'), [
       { text: 'b=1', name: 'b', value: '1' },
       { text: '%61=x+y', name: 'a', value: 'x y' },
@@ -43,11 +43,11 @@ describe('query pairs', () => {
     ]);
   });
 
-  it('that do not count have no name', () => {
+  it('have no name if they do not count', () => {
     for (const text of ['a=1;b=2', 'a=%', '%4=1', ';']) {
       assert.deepEqual(queryPairs(text), [{ text, name: undefined, value: undefined }]);
     }
   });
 
-  it('of an empty query are none', () => assert.deepEqual(queryPairs(''), []));
+  it('do not exist in an empty query', () => assert.deepEqual(queryPairs(''), []));
 });

@@ -13,7 +13,7 @@ function parse(method: string, target: string): RequestInfo {
   return parseRequestInfo(method, path, query);
 }
 
-/** `verb prefix group version namespace resource subresource name`, with `-` for what is empty. */
+/** `verb prefix group version namespace resource subresource name`, with `-` for an empty part. */
 type Row = readonly [method: string, target: string, fields: string];
 
 function fieldsOf(info: RequestInfo): string {
@@ -65,7 +65,7 @@ const resourceRows: readonly Row[] = [
   ['GET', '/apis/example.com/v1alpha1/widgets', 'list apis example.com v1alpha1 - widgets - -'],
   ['GET', '/apis/apps/v1/namespaces/other', 'get apis apps v1 other namespaces - other'],
 
-  // Slashes at the ends do not count; those inside make an empty part.
+  // Slashes at the ends do not count; double slashes inside make an empty part.
   ['GET', '//api/v1/pods//', 'list api - v1 - pods - -'],
   ['GET', '/api/v1//pods', 'get api - v1 - - - pods'],
   ['GET', '/api/v1/namespaces//pods', 'list api - v1 - pods - -'],
@@ -107,7 +107,7 @@ const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/namespaces/d/pods/foo?watch=1', 'get api - v1 d pods - foo'],
   ['POST', '/api/v1/namespaces/d/pods?watch=1', 'create api - v1 d pods - -'],
 
-  // Percent-encoding, plus and semicolons as url.ParseQuery has them.
+  // Percent-encoding, plus and semicolons, as url.ParseQuery reads them.
   ['GET', '/api/v1/pods?w%61tch=1', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?%77%61%74%63%68=true', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=%30', 'list api - v1 - pods - -'],
@@ -172,7 +172,7 @@ describe('RequestInfo', () => {
     });
   }
 
-  it('keeps the path as it was given', () => {
+  it('keeps the path as it was sent', () => {
     assert.equal(parseRequestInfo('GET', '//api/v1//pods/', '').path, '//api/v1//pods/');
   });
 });
@@ -208,7 +208,7 @@ describe('the long-running check', () => {
 });
 
 describe('the connect verb', () => {
-  it('is for exec, attach, portforward and proxy whatever the method', () => {
+  it('stands for exec, attach, portforward and proxy with any method', () => {
     for (const subresource of ['exec', 'attach', 'portforward', 'proxy']) {
       for (const method of ['GET', 'POST', 'DELETE']) {
         assert.equal(isConnect(parse(method, `/api/v1/namespaces/d/pods/p/${subresource}`)), true);
@@ -216,7 +216,7 @@ describe('the connect verb', () => {
     }
   });
 
-  it('is not for logs, nor for a pod that is called exec, nor for a path that ends in exec', () => {
+  it('does not stand for logs, for a pod with the name exec, or for a path that ends in exec', () => {
     for (const target of [
       '/api/v1/namespaces/d/pods/p/log',
       '/api/v1/namespaces/d/pods/exec',

@@ -11,7 +11,7 @@ describe('a Status', () => {
     );
   });
 
-  it('says when to try again where it is known, as NewTooManyRequests of apimachinery does', () => {
+  it('says when to try again if that is known, as NewTooManyRequests of apimachinery does', () => {
     assert.equal(
       JSON.stringify(new StatusError(429, 'too many', { retryAfterSeconds: 1 }).toStatus()),
       '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",' +
@@ -19,7 +19,7 @@ describe('a Status', () => {
     );
   });
 
-  it('has the reason that apimachinery has for its code', () => {
+  it('has the reason that apimachinery uses for its code', () => {
     const reasons = {
       400: 'BadRequest',
       401: 'Unauthorized',
@@ -37,7 +37,7 @@ describe('a Status', () => {
     }
   });
 
-  it('has an empty reason when its code has no name', () => {
+  it('has an empty reason if its code has no name', () => {
     assert.equal(createStatus(418, '').reason, '');
   });
 });
@@ -50,7 +50,7 @@ describe('a StatusError', () => {
     assert.deepEqual(error.toStatus(), createStatus(503, 'no credential'));
   });
 
-  it('keeps its cause to itself: the Status has the message only', () => {
+  it('keeps its cause private: the Status has only the message', () => {
     const cause = new Error('hush');
     const error = new StatusError(502, 'the API server is not reachable', { cause });
     assert.equal(error.cause, cause);

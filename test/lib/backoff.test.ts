@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { backoffAfter } from '../../src/lib/backoff.js';
 
 describe('the backoff', () => {
-  it('begins with a second and doubles to half a minute', () => {
+  it('starts at one second and doubles up to half a minute', () => {
     const failures = [1, 2, 3, 4, 5, 6, 7, 2_000];
     assert.deepEqual(
       failures.map(backoffAfter),

@@ -165,7 +165,7 @@ describe('a watch on files', () => {
     await writeFile(one, 'A');
     await eventually('a look', () => changes > 0);
     close();
-    // One that began before is over by then.
+    // A poll that began before has ended by then.
     await sleep(50);
     const before = changes;
     await writeFile(one, 'AA');

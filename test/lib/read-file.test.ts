@@ -32,14 +32,14 @@ function makeFifo(): string {
   return path;
 }
 
-/** Puts a FIFO, or a regular file with this content, in a file's place. */
+/** Replaces a file with a FIFO, or with a regular file that has this content. */
 async function replace(path: string, content?: string): Promise<void> {
   const other = content === undefined ? makeFifo() : fresh();
   if (content !== undefined) await writeFile(other, content);
   await rename(other, path);
 }
 
-/** A shell that writes to a path, which waits for a reader if it is a FIFO. */
+/** A shell that writes to a path; if that is a FIFO, the shell waits for a reader. */
 function shell(command: string): void {
   const child = spawn('sh', ['-c', command], { stdio: 'ignore' });
   closing.push({ close: () => void child.kill() });
@@ -71,7 +71,7 @@ describe('a file that is read whole', () => {
   it('is given up in time where the system does not answer, and read no second time until it has', async () => {
     const regular = fresh();
     await writeFile(regular, 'content');
-    // All threads that files are read by.
+    // This blocks all threads that read files.
     const busy = Array.from({ length: 8 }, () => promisify(pbkdf2)('a', 'b', 100_000, 64, 'sha512'));
     await assert.rejects(readRegular(regular, 1), code('ETIMEDOUT'));
     await assert.rejects(readRegular(regular), code('ETIMEDOUT'));

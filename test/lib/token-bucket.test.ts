@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TokenBucket } from '../../src/lib/token-bucket.js';
 
-/** Takes tokens until there is none, and says how many there were. */
+/** Takes tokens until there is none, and returns how many there were. */
 function drain(bucket: TokenBucket, now: number): number {
   let taken = 0;
   while (bucket.take(now)) taken += 1;

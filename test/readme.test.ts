@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
+import { optionKeys } from '../src/options/table.js';
+import { kubectl, kubectlTest } from './support/kubectl.js';
 import { projectFile } from './support/project.js';
-import { tables, writtenTable } from './support/readme-tables.js';
+import { kubectlOptions, tables, writtenTable } from './support/readme-tables.js';
 
 /** Every document of the project: its path, and its text. */
 const documents = await Promise.all(
@@ -31,6 +33,21 @@ test('the README is short enough to be read', () => {
 
 test('flags.md lists every flag with its default and what it is for', () => {
   assert.equal(writtenTable(textOf('deploy/reference/flags.md'), 'flags'), tables.flags());
+});
+
+kubectlTest('flags.md marks the flags that kubectl has', async () => {
+  const texts = await Promise.all([kubectl(['proxy', '--help']), kubectl(['options'])]);
+  const theirs = [
+    ...texts
+      .map(({ stdout }) => stdout)
+      .join('')
+      .matchAll(/^ {4}(?:-\w, )?--([\w-]+)=/gm),
+  ];
+  // kubectl does not list --help. Only newer versions have --as-user-extra.
+  const shared = theirs
+    .map(([, name = '']) => name)
+    .filter(name => optionKeys.has(name) && name !== 'as-user-extra');
+  assert.deepEqual([...shared, 'help'].sort(), [...kubectlOptions].sort());
 });
 
 test('metrics.md lists every metric with its type, labels and meaning', () => {

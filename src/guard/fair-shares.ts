@@ -5,7 +5,7 @@ import type { RequestContext } from '../request/context.js';
 import { type Check, countedMounts, type Guard, type GuardParts } from './guard.js';
 import { type RequestSlots, Slot, slotReasons } from './request-slots.js';
 
-const options = defineOptions('Fair shares', {
+const options = defineOptions('Limits', {
   maxRequestsInflight: {
     type: count,
     default: '400',

@@ -5,7 +5,7 @@ export const optionGroups = [
   'Listening',
   'Authentication',
   'Filter',
-  'Fair shares',
+  'Limits',
   'API server',
   'Credentials',
   'Logging',

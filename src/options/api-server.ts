@@ -5,7 +5,7 @@ const options = defineOptions('API server', {
   kubeconfig: {
     type: text('FILE'),
     default: '',
-    help: 'Kubeconfig file; by default the files in KUBECONFIG, else ~/.kube/config.',
+    help: 'Kubeconfig file; by default the files in KUBECONFIG, else ~/.kube/config, else the service account of the Pod.',
   },
   context: {
     type: text('NAME'),

@@ -30,9 +30,11 @@ const sources = `Environment and file:
   over the environment, the environment over the file. --help and --version are
   flags only; --config is not a key of the file.
 
-  Durations have a unit: 300ms, 30s, 1h30m. Regular expressions are those of Go,
-  separated by commas. A list matches if one of its expressions matches anywhere
-  in the text; an empty list matches nothing.
+  Durations have a unit: 300ms, 30s, 1h30m. --request-timeout also takes seconds
+  without a unit. Regular expressions are those of Go, separated by commas. A
+  list matches if one of its expressions matches anywhere in the text, or the
+  whole name for --accept-namespaces and --contexts. An empty list matches
+  nothing.
 `;
 
 const ignoredFlags = [...kubectlFlags.keys()].filter(name => name !== verbosity).map(name => `--${name}`);
@@ -59,8 +61,8 @@ function formatOption(flag: string): string {
   const letter = short === undefined ? '    ' : `-${short}, `;
   const argument = type.placeholder === undefined ? '' : `=${type.placeholder}`;
   const isQuoted = type.placeholder !== undefined && !/^[\w.]+$/.test(value);
-  const preset =
-    type.placeholder === undefined || value === '' ? '' : ` (default ${isQuoted ? `'${value}'` : value})`;
+  const isOff = value === '' || (type.placeholder === undefined && value === 'false');
+  const preset = isOff ? '' : ` (default ${isQuoted ? `'${value}'` : value})`;
   return `  ${letter}--${flagName(key)}${argument}\n${wrap(`${help}${preset}`, 6)}`;
 }
 

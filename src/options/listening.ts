@@ -11,7 +11,7 @@ const options = defineOptions('Listening', {
   address: {
     type: address,
     default: '127.0.0.1',
-    help: 'IP address to listen on.',
+    help: 'IP address to listen on. One that other machines reach needs authentication, or --insecure-allow-unauthenticated.',
   },
   unixSocket: {
     type: text('FILE'),

@@ -23,6 +23,11 @@ describe('the text of --help', () => {
     assert.match(help, /\(default '\^\.\*'\)/);
   });
 
+  it('shows the default of a switch that is on', () => {
+    assert.match(help, /^ {6}--explorer\n(?: {6}.*\n)*? {6}.*\(default true\)$/m);
+    assert.doesNotMatch(help, /\(default false\)/);
+  });
+
   it('says how the environment and the file set a flag', () => {
     assert.match(help, /KUBE_API_PROXY_ACCEPT_HOSTS/);
     assert.match(help, /--config/);

@@ -21,11 +21,12 @@ test("the demo's cluster has some hundred objects, custom ones among them, whose
   }
 });
 
-test("the demo's cluster changes by itself", async t => {
+test("the demo's cluster changes by itself, the Pods of its default namespace too", async t => {
   const server = await startFakeApiServer({ seed: false, customResources: definitions });
   const random = createRandom(1);
   for (const object of clusterObjects(random)) server.write(object);
   const before = server.version;
+  const podsBefore = server.list('v1', 'Pod', 'default');
   const life = new ClusterLife(server, random);
   t.after(async () => {
     life.close();
@@ -35,5 +36,6 @@ test("the demo's cluster changes by itself", async t => {
   life.start();
   t.mock.timers.tick(60_000);
   assert.ok(server.version > before + 20, `${server.version - before} changes in a minute`);
+  assert.notDeepEqual(server.list('v1', 'Pod', 'default'), podsBefore);
   assert.ok(server.list('storage.example.com/v1', 'Backup').length >= 5);
 });

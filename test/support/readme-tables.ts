@@ -38,14 +38,32 @@ function rowOf(cells: readonly string[]): string {
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
 }
 
+/** The options that `kubectl proxy` of 1.32 has too, as flags of its own or of every kubectl command. */
+export const kubectlOptions: ReadonlySet<string> = new Set([
+  ...[
+    'accept-hosts',
+    'accept-paths',
+    'address',
+    'api-prefix',
+    'append-server-path',
+    'disable-filter',
+    'help',
+  ],
+  ...['keepalive', 'port', 'reject-methods', 'reject-paths', 'unix-socket', 'www', 'www-prefix'],
+  ...['as', 'as-group', 'as-uid', 'certificate-authority', 'client-certificate', 'client-key', 'cluster'],
+  ...['context', 'insecure-skip-tls-verify', 'kubeconfig', 'password', 'request-timeout', 'server'],
+  ...['tls-server-name', 'token', 'user', 'username'],
+]);
+
 function flagTable(): string {
   const rows = [...optionKeys.values()].map(key => {
     const { short, type, default: value, help } = definitionOf(key);
     const flag = `--${flagName(key)}${type.placeholder === undefined ? '' : `=${type.placeholder}`}`;
     const names = short === undefined ? `\`${flag}\`` : `\`-${short}\`, \`${flag}\``;
-    return rowOf([names, value === '' ? '' : `\`${value}\``, help]);
+    const isKubectls = kubectlOptions.has(flagName(key));
+    return rowOf([names, isKubectls ? 'yes' : '', value === '' ? '' : `\`${value}\``, help]);
   });
-  return `| flag | default | what |\n|---|---|---|\n${rows.join('')}`;
+  return `| flag | kubectl's | default | what |\n|---|---|---|---|\n${rows.join('')}`;
 }
 
 function metricTable(): string {

@@ -20,7 +20,8 @@ export class ClusterLife {
     for (const pod of this.#server.list('v1', 'Pod')) for (let at = 0; at < 40; at++) this.#log(pod);
     this.#every(700, () => this.#log(this.#random.pick(this.#server.list('v1', 'Pod'))));
     this.#every(10_000, () => this.#renewLeases());
-    this.#every(6_000, () => this.#scale(this.#random.pick(apps.filter(({ scales }) => scales))));
+    for (const [at, app] of apps.filter(({ scales }) => scales).entries())
+      this.#every(12_000 + 1_000 * at, () => this.#scale(app));
     this.#every(9_000, () => this.#crash());
     this.#every(2_000, () => this.#copy());
     this.#every(5_000, () => this.#measure());

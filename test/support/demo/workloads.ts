@@ -36,6 +36,7 @@ export const apps: readonly App[] = [
   { namespace: 'monitoring', name: 'alertmanager', version: '0.27.0', replicas: 2 },
   { namespace: 'kube-system', name: 'coredns', version: '1.11.3', replicas: 2 },
   { namespace: 'kube-system', name: 'metrics-server', version: '0.7.2', replicas: 1 },
+  { namespace: 'default', name: 'hello', version: '1.0.0', replicas: 2, scales: true },
 ];
 
 const hour = 3_600;

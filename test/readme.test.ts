@@ -31,7 +31,7 @@ test('the README is short enough to be read', () => {
   assert.ok(Buffer.byteLength(textOf('README.md')) <= 12 * 1024);
 });
 
-test('flags.md lists every flag with its default and what it is for', () => {
+test('flags.md lists every flag with its default and its meaning', () => {
   assert.equal(writtenTable(textOf('deploy/reference/flags.md'), 'flags'), tables.flags());
 });
 
@@ -81,7 +81,7 @@ function anchorsOf(text: string): string[] {
   return [...prose.matchAll(/^##+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
 }
 
-test('every link from one document to a file or a heading of the project leads to one', async () => {
+test('every link from a document to a file or a heading of the project leads to one', async () => {
   let links = 0;
   for (const { path, text } of documents) {
     for (const [, target = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
@@ -95,7 +95,7 @@ test('every link from one document to a file or a heading of the project leads t
   assert.ok(links > 80, String(links));
 });
 
-test('the list of contents of a document names its sections, in their order', () => {
+test('the table of contents of a document names its sections in their order', () => {
   for (const { path, text } of written) {
     const contents = /^Contents:([\s\S]*?)\n\n/m.exec(text)?.[1];
     if (contents === undefined) continue;

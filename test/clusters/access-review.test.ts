@@ -6,7 +6,7 @@ import type { Session } from '../../src/clusters/endpoint.js';
 import { ownBytes } from '../../src/transport/borrowed-bytes.js';
 import type { ResponseSink } from '../../src/transport/round-trip.js';
 
-/** A session whose API server gives this answer to everything. */
+/** A session whose API server sends this answer to every request. */
 function sessionOf(host: string, status: number, asked: string[]): Session {
   return {
     host,

@@ -62,7 +62,7 @@ const bearer = (token: string): Credential => ({ authorization: `Bearer ${token}
 const fixed = (credential: Credential): CredentialSource =>
   createStaticSource(credential, { events, rereadFiles: async () => {} });
 
-/** An exec source under test control. */
+/** An exec source that the test controls. */
 function controlled() {
   const questions: { give(token: string): void; fail(message: string): void }[] = [];
   const source = createRenewedSource({
@@ -103,18 +103,18 @@ function start(source: CredentialSource): Cluster {
   return upstream;
 }
 
-/** What is there at once. */
+/** The session, which must be available synchronously. */
 function sessionOf(of: Cluster): Session {
   const session = of.session();
   assert.ok(!(session instanceof Promise), 'there is a credential');
   return session;
 }
 
-/** Sends one request and gives what the API server saw of it. */
+/** Sends one request and returns the API server's record of it. */
 async function request(of: Cluster, to = server): Promise<RequestRecord> {
   const { status } = await get(of, '/version', { timeout: 5_000 });
   assert.equal(status, 200);
-  // The connection is given back at the end of this turn of the event loop.
+  // The connection is released at the end of this turn of the event loop.
   await turn();
   const record = to.requests.at(-1);
   assert.ok(record !== undefined);
@@ -146,7 +146,7 @@ describe('a session', () => {
     assert.equal(before.headers['authorization'], 'Bearer t-1');
     assert.equal(record.headers['authorization'], 'Bearer t-2');
     assert.equal(record.remotePort, before.remotePort);
-    assert.equal(old.credential.authorization, 'Bearer t-1', 'what is under way ends on its own');
+    assert.equal(old.credential.authorization, 'Bearer t-1', 'a request in flight keeps its credential');
   });
 
   it('keeps its connections when the same certificate is read again', () => {
@@ -342,7 +342,7 @@ describe('a session that gets a 401', () => {
     const next = await renewal;
     assert.deepEqual(next?.credential, bearer('t-2'));
     assert.equal(next?.pool, old.pool);
-    assert.equal(await one.refused(old), next, 'a stale refusal costs nothing');
+    assert.equal(await one.refused(old), next, 'a late 401 causes no renewal');
     assert.equal(questions.length, 2);
   });
 

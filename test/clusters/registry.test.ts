@@ -144,7 +144,7 @@ describe('the registry of clusters', () => {
     registry.default.replace(endpointOf('prod'));
     assert.equal(registry.get('prod'), registry.default);
     await registry.get('dev')?.open();
-    // The current context becomes another one, which was in use.
+    // The current context changes to one that was already in use.
     registry.default.replace(endpointOf('dev'));
     assert.equal(registry.get('dev'), registry.default);
     assert.notEqual(registry.get('prod'), registry.default);
@@ -155,7 +155,7 @@ describe('the registry of clusters', () => {
   it('does not confuse / with a new current context whose configuration cannot be used yet', () => {
     const { registry, update } = createRegistry();
     registry.default.replace(endpointOf('prod'));
-    // The kubeconfig says that dev is current; until its files can be read, / stays prod.
+    // The kubeconfig makes dev the current context, but / stays prod until dev's files can be read.
     update('dev');
     assert.notEqual(registry.get('dev'), registry.default);
   });

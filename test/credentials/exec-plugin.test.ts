@@ -67,7 +67,7 @@ async function errorOf(credential: Credential | Promise<Credential>): Promise<Cr
   throw assert.fail('no credential was expected');
 }
 
-/** A clock that only moves when it is told to; its timers are real ones. */
+/** A clock that moves only by `advance`; its timers are real. */
 function createClock(): Clock & { advance(milliseconds: number): void } {
   let time = Date.now();
   return {

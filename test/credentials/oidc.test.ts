@@ -72,7 +72,7 @@ describe('the oidc credential source', () => {
     return source;
   }
 
-  /** Lets the issuer give a new token at each refresh, valid for so long from then on. */
+  /** Lets the issuer return a new token at each refresh, valid for this time from then on. */
   function issueTokens(lifetime: number): string[] {
     const tokens: string[] = [];
     issuer.answer = () => {

@@ -9,7 +9,7 @@ import { ManualClock } from '../support/manual-clock.js';
 const start = Date.UTC(2030, 0, 1);
 const hour = 3_600_000;
 
-/** Asked for a credential: what it is answered with is the test's to say. */
+/** One request for a credential, which the test answers. */
 interface Question {
   readonly signal: AbortSignal;
   give(obtained: ObtainedCredential): void;
@@ -84,7 +84,7 @@ describe('a renewed source', () => {
     assert.ok(waiting instanceof Promise);
     questions[0]?.give({ credential: bearer('b'), expiresAt: start });
     assert.deepEqual(await waiting, bearer('b'));
-    assert.deepEqual(source.get(), bearer('b'), 'one that has just come is given for a second');
+    assert.deepEqual(source.get(), bearer('b'), 'a new credential is used for a second');
     clock.advance(1_000);
     assert.ok(source.get() instanceof Promise);
   });
@@ -109,7 +109,7 @@ describe('a renewed source', () => {
   it('checks the time at least once an hour, because timers stop while the machine sleeps', () => {
     const source = create({ credential: bearer('a'), expiresAt: start + 10 * hour });
     source.get();
-    // The machine slept: the clock has moved on, the timer has not.
+    // While the machine sleeps, the clock continues and timers stop.
     clock.time += 10 * hour - 60_000 - hour / 2;
     clock.advance(hour);
     assert.equal(questions.length, 1);

@@ -34,7 +34,7 @@ describe('an error of a connection', () => {
     }
   });
 
-  it('speaks for all addresses of a host when it is the first of them', () => {
+  it('stands for all addresses of a host if it is the first of them', () => {
     const both = new AggregateError([failed('EHOSTUNREACH'), failed('ECONNREFUSED')]);
     assert.match(toUpstreamError(both, 'api.test:6443').message, /no route to host/);
     assert.match(proxyUnusable(proxy, both).message, /no route to host/);

@@ -55,7 +55,7 @@ async function start(
 }
 
 describe('a watch on files', () => {
-  it('tells nothing when nothing has changed, or was only written again', async () => {
+  it('reports nothing if nothing has changed, or if the same content was written again', async () => {
     const { poll } = await start();
     await poll();
     await writeFile(one, 'a');
@@ -63,7 +63,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 0);
   });
 
-  it('tells of a file that was written in place, once', async () => {
+  it('reports a file that was written in place, once', async () => {
     const { poll } = await start();
     await writeFile(two, 'B');
     await poll();
@@ -71,7 +71,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 1);
   });
 
-  it('tells of a change that leaves size and time as they were', async () => {
+  it('reports a change that keeps size and time', async () => {
     const { atime, mtime, size } = await stat(one);
     const { poll } = await start();
     await writeFile(one, 'x');
@@ -81,7 +81,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 1);
   });
 
-  it('tells of a file that another was renamed to', async () => {
+  it('reports a file that was replaced by a rename', async () => {
     const { poll } = await start();
     await writeFile(`${one}.new`, 'A');
     await rename(`${one}.new`, one);
@@ -89,7 +89,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 1);
   });
 
-  it('tells of the folder behind a symlink being swapped, as Kubernetes swaps a volume', async () => {
+  it('reports a symlink that leads to another folder, as Kubernetes updates a volume', async () => {
     for (const version of ['1', '2']) {
       await mkdir(join(folder, `..${version}`));
       await writeFile(join(folder, `..${version}`, 'token'), `token ${version}`);
@@ -105,7 +105,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 1);
   });
 
-  it('tells of a file that goes and one that comes', async () => {
+  it('reports a file that disappears and a file that appears', async () => {
     const { poll } = await start(() => [one, join(folder, 'three')]);
     await unlink(one);
     await poll();
@@ -115,7 +115,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 2);
   });
 
-  it('follows what the changed files name', async () => {
+  it('follows the files that the changed files name', async () => {
     let files = [one];
     const { poll } = await start(
       () => files,
@@ -135,7 +135,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 2);
   });
 
-  it('tells again of a file that changes while the change is taken in', async () => {
+  it('reports a file again that changes while its change is handled', async () => {
     const { poll } = await start(undefined, async () => {
       if (changes === 1) await writeFile(one, 'AA');
     });
@@ -148,7 +148,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 2);
   });
 
-  it('has taken in the change when its look is over, which all who look meanwhile share', async () => {
+  it('has handled the change when a poll ends, and callers at the same time share one poll', async () => {
     let isTakenIn = false;
     const { poll } = await start(undefined, async () => {
       await sleep(20);
@@ -160,7 +160,7 @@ describe('a watch on files', () => {
     assert.equal(changes, 1);
   });
 
-  it('looks by itself until it is closed', async () => {
+  it('polls by itself until it is closed', async () => {
     const { close } = await start(undefined, undefined, 10);
     await writeFile(one, 'A');
     await eventually('a look', () => changes > 0);
@@ -173,7 +173,7 @@ describe('a watch on files', () => {
     assert.equal(changes, before);
   });
 
-  it('reads a file that many watch once for all of them', async t => {
+  it('reads a file once for all its watchers', async t => {
     const [size, count, interval] = [1 << 20, 40, 50];
     await writeFile(one, Buffer.alloc(size));
     const told = new Set<number>();

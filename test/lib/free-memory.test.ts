@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freeMemory } from '../../src/lib/free-memory.js';
 
-test('bytes that have their memory for themselves lose it', () => {
+test('a buffer with its own memory loses the memory', () => {
   const bytes = Buffer.allocUnsafeSlow(64 * 1024);
   freeMemory(bytes);
   assert.equal(bytes.length, 0);
@@ -10,7 +10,7 @@ test('bytes that have their memory for themselves lose it', () => {
   freeMemory(bytes);
 });
 
-test('a part of a larger buffer stays as it is', () => {
+test('a part of a larger buffer does not change', () => {
   const whole = Buffer.alloc(100, 'x');
   freeMemory(whole.subarray(1));
   freeMemory(whole.subarray(0, 99));

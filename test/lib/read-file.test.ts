@@ -47,8 +47,8 @@ function shell(command: string): void {
 
 const code = (expected: string) => (error: NodeJS.ErrnoException) => error.code === expected;
 
-describe('a file that is read whole', () => {
-  it('is a regular file, a device that has an end, or a pipe whose writer comes late and stops between', async () => {
+describe('a file that is read as a whole', () => {
+  it('may be a regular file, a device with an end, or a pipe whose writer starts late and pauses', async () => {
     const regular = fresh();
     await writeFile(regular, 'content');
     assert.equal((await readWhole(regular)).toString(), 'content');
@@ -58,17 +58,17 @@ describe('a file that is read whole', () => {
     assert.equal((await readWhole(fifo)).toString(), 'onetwo');
   });
 
-  it('is given up in time where nobody writes to it, and at once when it is read again', async () => {
+  it('has a time limit if nobody writes to it, and fails immediately when it is read again', async () => {
     const fifo = makeFifo();
     await assert.rejects(readWhole(fifo, { answer: 5_000, pipe: 30 }), code('ENODATA'));
     await assert.rejects(readWhole(fifo), code('ENODATA'));
   });
 
-  it('is given up where it has no end', async () => {
+  it('has a limit for its size if it has no end', async () => {
     await assert.rejects(readWhole('/dev/zero'), code('EFBIG'));
   });
 
-  it('is given up in time where the system does not answer, and read no second time until it has', async () => {
+  it('has a time limit if the system does not answer, and is not read again until the system has answered', async () => {
     const regular = fresh();
     await writeFile(regular, 'content');
     // This blocks all threads that read files.
@@ -81,7 +81,7 @@ describe('a file that is read whole', () => {
 });
 
 describe('a file that is followed', () => {
-  it('may become a FIFO, which is not read from, and a regular file again', async () => {
+  it('may become a FIFO, which is not read, and a regular file again', async () => {
     const [one, two] = [fresh(), fresh()];
     await writeFile(one, 'a');
     await writeFile(two, 'b');
@@ -105,7 +105,7 @@ describe('a file that is followed', () => {
     assert.equal(changes, 3);
   });
 
-  it("may do so when it is callers' tokens", async () => {
+  it("may become a FIFO if it has callers' tokens", async () => {
     const file = fresh();
     await writeFile(file, 'token-1,alice,1\n');
     const reloads: (readonly string[])[] = [];
@@ -127,7 +127,7 @@ describe('a file that is followed', () => {
     assert.deepEqual(reloads[1], []);
   });
 
-  it('may do so when it is a file of the TLS listener', async () => {
+  it('may become a FIFO if it is a file of the TLS listener', async () => {
     const authority = await createCertificateAuthority();
     const pair = await authority.server();
     const names = { certificate: fresh(), key: fresh(), clientAuthorities: fresh() };

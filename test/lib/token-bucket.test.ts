@@ -18,7 +18,7 @@ describe('a token bucket', () => {
     assert.equal(drain(bucket, 120), 5);
   });
 
-  it('never holds more than its burst, however long nobody comes', () => {
+  it('never has more than its burst, however long it is not used', () => {
     const bucket = new TokenBucket({ rate: 50, burst: 10 }, 0);
     drain(bucket, 0);
     assert.equal(bucket.isFull(199), false);
@@ -26,14 +26,14 @@ describe('a token bucket', () => {
     assert.equal(drain(bucket, 1e9), 10);
   });
 
-  it('keeps fractions, so that a rate below one a second is kept as well', () => {
+  it('keeps fractions, so that a rate below one per second works too', () => {
     const bucket = new TokenBucket({ rate: 0.1, burst: 1 }, 0);
     assert.equal(drain(bucket, 0), 1);
     for (let now = 1000; now < 10_000; now += 1000) assert.equal(drain(bucket, now), 0, String(now));
     assert.equal(drain(bucket, 10_001), 1);
   });
 
-  it('says whether it has a token without taking it', () => {
+  it('tells whether it has a token without taking it', () => {
     const bucket = new TokenBucket({ rate: 1, burst: 1 }, 0);
     assert.deepEqual(
       [bucket.hasToken(0), bucket.hasToken(0), bucket.take(0), bucket.hasToken(0)],

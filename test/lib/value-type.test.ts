@@ -18,7 +18,7 @@ describe('a size in bytes', () => {
       assert.deepEqual(byteSize.parse(text, '--flag'), { value });
   });
 
-  it('is nothing else', () => {
+  it('may not be any other text', () => {
     for (const text of ['', '-1', '1.5Gi', '1MB', '1 Mi', '1mi', 'Mi', '1e3', '9999999999']) {
       assert.ok('problems' in byteSize.parse(text, '--flag'), text);
     }

@@ -23,7 +23,7 @@ function create() {
     warning,
     lines,
     messages: () => lines.map(({ msg, daysLeft }) => `${msg} ${daysLeft}`),
-    /** Time passes without a look: the next `watch` is one. */
+    /** Lets time pass without a check; the next `watch` checks. */
     pass: (milliseconds: number) => {
       now += milliseconds;
     },
@@ -34,7 +34,7 @@ const expiring = (left: number): Date => new Date(start + left);
 const soon = 'the client certificate expires soon';
 
 describe('the warning of an expiring client certificate', () => {
-  it('says nothing of one that is good for a week, nor of none', t => {
+  it('is not logged for a certificate that is valid for more than a week, or without a certificate', t => {
     const { warning, lines } = create();
     t.after(() => warning.close());
     warning.start();
@@ -43,7 +43,7 @@ describe('the warning of an expiring client certificate', () => {
     assert.deepEqual(lines, []);
   });
 
-  it('names the time and the days left, at the level of a warning', t => {
+  it('names the time and the remaining days, at the level of a warning', t => {
     const { warning, lines } = create();
     t.after(() => warning.close());
     warning.start();
@@ -54,7 +54,7 @@ describe('the warning of an expiring client certificate', () => {
     );
   });
 
-  it('is given once under a week, once under a day, and once when it is over', t => {
+  it('is logged once under a week, once under a day, and once after the end', t => {
     const { warning, messages, pass } = create();
     t.after(() => warning.close());
     warning.start();
@@ -65,7 +65,7 @@ describe('the warning of an expiring client certificate', () => {
     assert.deepEqual(messages(), [`${soon} 6`, `${soon} 0`, 'the client certificate has expired -1']);
   });
 
-  it('is only the most urgent one when the certificate comes late', t => {
+  it('is only the most urgent one if the certificate comes late', t => {
     const { warning, messages } = create();
     t.after(() => warning.close());
     warning.start();
@@ -74,7 +74,7 @@ describe('the warning of an expiring client certificate', () => {
     assert.deepEqual(messages(), [`${soon} 0`, 'the client certificate has expired -1']);
   });
 
-  it('is given anew for another certificate, and not for the same one read again', t => {
+  it('is logged again for another certificate, and not for the same one read again', t => {
     const { warning, messages } = create();
     t.after(() => warning.close());
     warning.start();
@@ -85,7 +85,7 @@ describe('the warning of an expiring client certificate', () => {
     assert.deepEqual(messages(), [`${soon} 2`, `${soon} 3`]);
   });
 
-  it('waits for the start, and then says what it has seen', t => {
+  it('waits for the start, and then reports what is already known', t => {
     const { warning, messages } = create();
     t.after(() => warning.close());
     warning.watch(expiring(day / 2));
@@ -94,7 +94,7 @@ describe('the warning of an expiring client certificate', () => {
     assert.deepEqual(messages(), [`${soon} 0`]);
   });
 
-  it('looks once an hour until it is closed', t => {
+  it('is checked once an hour until it is closed', t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const { warning, messages, pass } = create();
     warning.watch(expiring(7 * day + hour / 2));

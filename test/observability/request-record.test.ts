@@ -43,7 +43,7 @@ function create(
   return { record, finished };
 }
 
-/** Ends a record and gives the lines that it wrote. */
+/** Ends a record and returns the lines that it wrote. */
 function linesOf(record: RequestRecord): Record<string, unknown>[] {
   record.end(12);
   return written.get(record) ?? [];
@@ -59,7 +59,7 @@ function lineOf(record: RequestRecord): Record<string, unknown> {
 const levels = { debug: 20, info: 30, warn: 40 };
 
 describe('the record of a request', () => {
-  it('counts it with its code and its seconds', async () => {
+  it('counts the request with its code and its seconds', async () => {
     const { record, finished } = create();
     await new Promise(resolve => setTimeout(resolve, 20));
     record.answered(201);
@@ -70,7 +70,7 @@ describe('the record of a request', () => {
     assert.ok(seconds >= 0.015 && seconds < 5, String(seconds));
   });
 
-  it('has the last code that went to the client, and 0 when none did', () => {
+  it('has the last code that the client got, and 0 without an answer', () => {
     const { record, finished } = create();
     record.answered(401);
     record.answered(200);
@@ -80,7 +80,7 @@ describe('the record of a request', () => {
     assert.deepEqual([finished[0]?.[0], left.finished[0]?.[0]], [200, 0]);
   });
 
-  it('is one line that says what was asked for, and nothing that does not apply', () => {
+  it('writes one line with what was requested, and no field that does not apply', () => {
     const { record } = create('/apis/apps/v1/namespaces/ns/deployments/web/scale');
     record.answered(200);
     const { time, durationMs, ...fields } = lineOf(record);
@@ -103,12 +103,12 @@ describe('the record of a request', () => {
       assert.ok(!(key in list), key);
   });
 
-  it('says no more than the verb of a path that is no resource', () => {
+  it('contains only the verb for a path that is not a resource', () => {
     const { level, time, msg, durationMs, code, ...fields } = lineOf(create('/version').record);
     assert.deepEqual(fields, { ...line, verb: 'get' });
   });
 
-  it('warns of a failure, with its error, unless it is a refusal of what the client sent', () => {
+  it('warns of a failure with its error, unless the client caused the rejection', () => {
     const ends: [number, Error | undefined, number][] = [
       [200, undefined, levels.info],
       [404, undefined, levels.info],
@@ -129,21 +129,21 @@ describe('the record of a request', () => {
     }
   });
 
-  it('is a line for debugging when the request was for the proxy itself, and is not counted', () => {
+  it('writes a debug line for a request to the proxy itself, and does not count it', () => {
     const { record, finished } = create('/-/livez', uncounted);
     record.answered(200);
     assert.equal(lineOf(record)['level'], levels.debug);
     assert.deepEqual(finished, []);
   });
 
-  it('is counted when its line is not wanted', () => {
+  it('is counted even if its line is not logged', () => {
     const { record, finished } = create('/version', undefined, { level: 'warn' });
     record.answered(200);
     assert.deepEqual(linesOf(record), []);
     assert.equal(finished.length, 1);
   });
 
-  it('has no line for what --log-requests leaves out', () => {
+  it('writes no line that --log-requests excludes', () => {
     for (const [which, code, expected] of [
       ['none', 500, 0],
       ['errors', 200, 0],
@@ -155,7 +155,7 @@ describe('the record of a request', () => {
     }
   });
 
-  it('has a line when a long-running request opens, and one that says who ended it', () => {
+  it('writes a line when a long-running request opens, and one with the cause of its end', () => {
     const { record } = create('/api/v1/pods', { longRunning: true, finished: () => {} });
     record.auditId = 'audit';
     record.opened(200);

@@ -8,7 +8,7 @@ function problemsOf(env: Env): readonly string[] {
   return parseOptions({ argv: [], env }).problems;
 }
 
-/** What the kubelet writes for a Service (pkg/kubelet/envvars): the first of its ports has the short names. */
+/** The variables that the kubelet sets for a Service (pkg/kubelet/envvars): the first of its ports has the short names. */
 function serviceVariables(
   service: string,
   address: string,
@@ -41,14 +41,14 @@ describe('a variable of the environment', () => {
     ['read_only', 'READ_ONLY'],
     ['ACCEPT-HOSTS', 'ACCEPT_HOSTS'],
   ] as const) {
-    it(`called KUBE_API_PROXY_${name} is a problem that names KUBE_API_PROXY_${meant}`, () => {
+    it(`called KUBE_API_PROXY_${name} is a problem that suggests KUBE_API_PROXY_${meant}`, () => {
       assert.deepEqual(problemsOf({ [`KUBE_API_PROXY_${name}`]: 'true' }), [
         `unknown variable: KUBE_API_PROXY_${name} (did you mean KUBE_API_PROXY_${meant}?)`,
       ]);
     });
   }
 
-  it('that is like no flag is a problem without a suggestion, and never shows its value', () => {
+  it('that is similar to no flag is a problem without a suggestion, and its value is not shown', () => {
     assert.deepEqual(problemsOf({ KUBE_API_PROXY_XYZZY: 'hunter2', KUBE_API_PROXY_: '' }), [
       'unknown variable: KUBE_API_PROXY_XYZZY',
       'unknown variable: KUBE_API_PROXY_',
@@ -63,7 +63,7 @@ describe('a variable of the environment', () => {
   });
 });
 
-describe('what the kubelet writes for a Service', () => {
+describe('a variable that the kubelet sets for a Service', () => {
   for (const service of [
     'kube-api-proxy',
     'kube-api-proxy-admin',
@@ -72,7 +72,7 @@ describe('what the kubelet writes for a Service', () => {
     'kube-api-proxy-service',
     'kube-api-proxy-2',
   ]) {
-    it(`called ${service} is no mistake and no flag, whatever its ports and addresses`, () => {
+    it(`called ${service} is neither a mistake nor a flag, whatever its ports and addresses are`, () => {
       for (const address of ['10.96.0.1', 'fd00::1']) {
         for (const ports of [
           [['tcp', 8001]],
@@ -104,7 +104,7 @@ describe('what the kubelet writes for a Service', () => {
     assert.equal(options.adminPort, 9002);
   });
 
-  it('is not whatever resembles it', () => {
+  it('is recognised exactly, and similar names are mistakes', () => {
     for (const [name, value] of [
       ['KUBE_API_PROXY_PORT', 'tcp://'],
       ['KUBE_API_PROXY_PORT', 'tcp://example:80'],

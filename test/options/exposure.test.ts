@@ -13,7 +13,7 @@ describe('an address', () => {
     ...['::ffff:127.0.0.1', '::FFFF:7f00:1'],
   ];
   for (const address of loopback) {
-    it(`${address} is this machine's own`, () => {
+    it(`${address} belongs to this machine`, () => {
       const { options, problems } = parse(`--address=${address}`);
       assert.deepEqual(problems, []);
       assert.equal(isBeyondLoopback(options), false);
@@ -35,7 +35,7 @@ describe('an address', () => {
     ...['::11', '::2', 'localhost.example', '127.0.0.1.example', '128.0.0.1', '0', '2130706433'],
   ];
   for (const address of open) {
-    it(`${JSON.stringify(address)} is open to others, and needs a flag that says so`, () => {
+    it(`${JSON.stringify(address)} is open to others, and needs a flag that allows it`, () => {
       const { problems } = parse(`--address=${address}`);
       assert.equal(problems.length, 1);
       assert.match(String(problems), /^--address: "[^"]*" can be reached from other machines/);
@@ -45,18 +45,18 @@ describe('an address', () => {
     });
   }
 
-  it('does not matter where a Unix socket is listened on', () => {
+  it('does not matter if the proxy listens on a Unix socket', () => {
     assert.deepEqual(parse('--address=0.0.0.0', '--unix-socket=/run/x').problems, []);
   });
 });
 
-describe('an open door', () => {
-  it('is not closed by TLS, which does not tell who a client is', () => {
+describe('unauthenticated access', () => {
+  it('is not prevented by TLS, which does not authenticate clients', () => {
     const tls = ['--tls-cert-file=c', '--tls-private-key-file=k'];
     assert.match(String(parse('--address=0.0.0.0', ...tls).problems), /can be reached from other machines/);
   });
 
-  it('is closed by client certificates, which need TLS', () => {
+  it('is prevented by client certificates, which need TLS', () => {
     const tls = ['--tls-cert-file=c', '--tls-private-key-file=k', '--client-ca-file=ca'];
     assert.deepEqual(parse('--address=0.0.0.0', ...tls).problems, []);
     assert.match(
@@ -65,7 +65,7 @@ describe('an open door', () => {
     );
   });
 
-  it('is told however the address is given', () => {
+  it('is reported for every spelling of the address', () => {
     const { problems } = parseOptions({ argv: [], env: { KUBE_API_PROXY_ADDRESS: '0.0.0.0' } });
     assert.match(String(problems), /can be reached from other machines/);
   });

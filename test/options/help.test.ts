@@ -6,7 +6,7 @@ import { optionKeys, optionTable } from '../../src/options/table.js';
 describe('the text of --help', () => {
   const help = formatHelp();
 
-  it('lists every flag with its sentence and its default', () => {
+  it('lists every flag with its description and its default', () => {
     const plain = help.replace(/\s+/g, ' ');
     for (const [flag, key] of optionKeys) {
       assert.match(help, new RegExp(`^ {2}(-\\w, | {4})--${flag}(=|$)`, 'm'));
@@ -28,12 +28,12 @@ describe('the text of --help', () => {
     assert.doesNotMatch(help, /\(default false\)/);
   });
 
-  it('says how the environment and the file set a flag', () => {
+  it('explains how the environment and the file set a flag', () => {
     assert.match(help, /KUBE_API_PROXY_ACCEPT_HOSTS/);
     assert.match(help, /--config/);
   });
 
-  it('has no line of more than 80 columns and ends with a line break', () => {
+  it('has lines of at most 80 columns and ends with a line break', () => {
     for (const line of help.split('\n')) assert.ok(line.length <= 80, line);
     assert.ok(help.endsWith('\n'));
     assert.doesNotMatch(help, / $/m);

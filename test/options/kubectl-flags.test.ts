@@ -9,27 +9,27 @@ function parse(argv: readonly string[], env: Readonly<Record<string, string>> = 
 
 describe("kubectl's verbosity", () => {
   for (const argv of [['-v=6'], ['-v', '6'], ['-v6'], ['--v=8'], ['--v', '10'], ['-v=1', '-v=9']]) {
-    it(`is the log level debug as ${argv.join(' ')}`, () => {
+    it(`sets the log level debug as ${argv.join(' ')}`, () => {
       const { options, problems, ignored } = parse(argv);
       assert.deepEqual([options.logLevel, problems, ignored], ['debug', [], []]);
     });
   }
 
   for (const argv of [['-v=5'], ['-v', '0'], ['--v=-1'], ['-v=9', '-v=2']]) {
-    it(`leaves the log level alone as ${argv.join(' ')}`, () => {
+    it(`does not change the log level as ${argv.join(' ')}`, () => {
       const { options, problems } = parse(argv);
       assert.deepEqual([options.logLevel, problems], ['info', []]);
     });
   }
 
-  it('wins over the environment and the file, as a flag does, and gives way to --log-level', () => {
+  it('takes precedence over the environment and the file, as a flag does, but not over --log-level', () => {
     assert.equal(parse(['-v=6'], { KUBE_API_PROXY_LOG_LEVEL: 'error' }).options.logLevel, 'debug');
     assert.equal(parse(['-v=6', '--config=f']).options.logLevel, 'debug');
     assert.equal(parse(['-v=2', '--config=f']).options.logLevel, 'warn');
     assert.equal(parse(['--log-level=error', '-v=6']).options.logLevel, 'error');
   });
 
-  it('is a number', () => {
+  it('must be a number', () => {
     assert.deepEqual(parse(['-v=debug']).problems, ['--v: "debug" is not a number']);
     for (const flag of ['-v', '--v']) {
       assert.deepEqual(parse([flag]).problems, [
@@ -38,14 +38,14 @@ describe("kubectl's verbosity", () => {
     }
   });
 
-  it('is no variable and no key of the file', () => {
+  it('has no variable and no key of the file', () => {
     assert.equal(parse([], { KUBE_API_PROXY_V: '6' }).problems.length, 1);
     assert.equal(parseOptions({ argv: ['--config=f'], env: {}, readFile: () => 'v: 6' }).problems.length, 1);
   });
 });
 
-describe('a flag of kubectl that means nothing here', () => {
-  it('is ignored, and named once', () => {
+describe('a flag of kubectl without a meaning here', () => {
+  it('is ignored, and the log names it once', () => {
     const argv = [
       '-n',
       'team-a',
@@ -62,14 +62,14 @@ describe('a flag of kubectl that means nothing here', () => {
     assert.equal(options.port, 9);
   });
 
-  it('takes its argument with it, and a switch does not', () => {
+  it('includes its argument, and a switch has none', () => {
     assert.equal(parse(['--vmodule', '--port=9']).options.port, 8001);
     assert.equal(parse(['--warnings-as-errors', '--port=9']).options.port, 9);
     assert.deepEqual(parse(['--disable-compression=true', '--kuberc=', '--profile', 'cpu']).problems, []);
     assert.deepEqual(parse(['--cache-dir']).problems, ['flag needs an argument: --cache-dir']);
   });
 
-  it('is no variable, so that nobody takes KUBE_API_PROXY_NAMESPACE for a rule', () => {
+  it('has no variable, so that KUBE_API_PROXY_NAMESPACE is not mistaken for a rule', () => {
     assert.equal(parse([], { KUBE_API_PROXY_NAMESPACE: 'team-a' }).problems.length, 1);
   });
 });

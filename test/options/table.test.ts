@@ -23,7 +23,7 @@ function problemsOf(argv: string[], env: Env = {}, file?: string): readonly stri
 }
 
 describe('the defaults', () => {
-  it("are kubectl proxy's", () => {
+  it("equal kubectl proxy's", () => {
     const defaults: Options = {
       port: 8001,
       workers: 1,
@@ -130,19 +130,19 @@ describe('the defaults', () => {
 
 describe('the command line', () => {
   for (const argv of [['--port=9000'], ['--port', '9000'], ['-p', '9000'], ['-p9000'], ['-p=9000']]) {
-    it(`takes a value as ${argv.join(' ')}`, () => assert.equal(optionsOf(argv).port, 9000));
+    it(`reads a value from ${argv.join(' ')}`, () => assert.equal(optionsOf(argv).port, 9000));
   }
 
-  it('lets the last of several win', () => {
+  it('uses the last of several values', () => {
     assert.equal(optionsOf(['--port=1', '-p', '2', '--port', '3']).port, 3);
   });
 
-  it('takes the next argument as the value even when it looks like a flag', () => {
+  it('reads the next argument as the value even if it is similar to a flag', () => {
     assert.equal(optionsOf(['--www', '--port']).www, '--port');
     assert.equal(optionsOf(['--keepalive', '-1s']).keepalive, 0);
   });
 
-  it('takes an empty value after the equals sign', () => {
+  it('reads an empty value after the equals sign', () => {
     assert.equal(optionsOf(['--reject-paths=']).rejectPaths, '');
     assert.equal(optionsOf(['--token', '']).token, '');
   });
@@ -152,12 +152,12 @@ describe('the command line', () => {
     assert.equal(optionsOf(['-w=a=b']).www, 'a=b');
   });
 
-  it('never gives a switch the next argument', () => {
+  it('never uses the next argument as the value of a switch', () => {
     assert.deepEqual(problemsOf(['--disable-filter', 'no']), ['unexpected argument: "no"']);
     assert.equal(optionsOf(['--disable-filter']).disableFilter, true);
   });
 
-  it('tells how a switch gets its value', () => {
+  it('explains how to give a switch its value', () => {
     for (const value of ['false', 'true', '0']) {
       assert.deepEqual(problemsOf(['--read-only', value]), [
         `unexpected argument: "${value}" (did you mean --read-only=${value}?)`,
@@ -180,12 +180,12 @@ describe('the command line', () => {
     });
   }
 
-  it('refuses another word for a switch', () => {
+  it('rejects any other word for a switch', () => {
     assert.deepEqual(problemsOf(['--disable-filter=yes']), ['--disable-filter: "yes" is not true or false']);
     assert.deepEqual(problemsOf(['--disable-filter=']), ['--disable-filter: "" is not true or false']);
   });
 
-  it('has no arguments but flags, also after --', () => {
+  it('has no arguments except flags, even after --', () => {
     assert.deepEqual(problemsOf(['proxy']), ['unexpected argument: "proxy"']);
     assert.deepEqual(problemsOf(['--', '--port=1', '-p2']), [
       'unexpected argument: "--port=1"',
@@ -193,7 +193,7 @@ describe('the command line', () => {
     ]);
   });
 
-  it('names an unknown flag and the one that was meant', () => {
+  it('names an unknown flag and a similar one', () => {
     assert.deepEqual(problemsOf(['--prot=1']), ['unknown flag: --prot (did you mean --port?)']);
     assert.deepEqual(problemsOf(['--acept-host=x']), [
       'unknown flag: --acept-host (did you mean --accept-hosts?)',
@@ -201,19 +201,19 @@ describe('the command line', () => {
     assert.deepEqual(problemsOf(['--zzzzzz']), ['unknown flag: --zzzzzz']);
   });
 
-  it('does not complete abbreviations or negations', () => {
+  it('does not accept abbreviations or negations', () => {
     assert.equal(problemsOf(['--insecure']).length, 1);
     assert.equal(problemsOf(['--no-disable-filter']).length, 1);
   });
 
-  it('has no fields that come from an object by itself', () => {
+  it('does not accept names of properties that every object has', () => {
     assert.deepEqual(problemsOf(['--constructor', '--__proto__=x']), [
       'unknown flag: --constructor',
       'unknown flag: --__proto__',
     ]);
   });
 
-  it('does not print what follows an unknown flag, which may be a password', () => {
+  it('does not show the text after an unknown flag, which may be a password', () => {
     assert.deepEqual(problemsOf(['--pasword', 'hunter2']), [
       'unknown flag: --pasword (did you mean --password?)',
     ]);
@@ -229,12 +229,12 @@ describe('the command line', () => {
     ]);
   });
 
-  it('asks for a missing value', () => {
+  it('reports a missing value', () => {
     assert.deepEqual(problemsOf(['--port']), ['flag needs an argument: --port']);
     assert.deepEqual(problemsOf(['-p']), ['flag needs an argument: -p']);
   });
 
-  it('has all its problems named at once', () => {
+  it('has all its problems reported at once', () => {
     assert.deepEqual(problemsOf(['--prot', '--port=99999', '--log-level=loud', '--reject-methods=(']), [
       'unknown flag: --prot (did you mean --port?)',
       '--port: "99999" is not a port (0 to 65535)',
@@ -284,7 +284,7 @@ describe('a value', () => {
     });
   }
 
-  it('of --shutdown-grace or --request-timeout is not negative', () => {
+  it('of --shutdown-grace or --request-timeout may not be negative', () => {
     assert.deepEqual(problemsOf(['--shutdown-grace=-1s', '--request-timeout=-5']), [
       '--shutdown-grace: "-1s" is negative',
       '--request-timeout: "-5" is negative',
@@ -297,14 +297,14 @@ describe('a value', () => {
     assert.equal(problemsOf(['--request-timeout=soon']).length, 1);
   });
 
-  it("of --keepalive is Go's: 0 is 15 s, negative is off", () => {
+  it('of --keepalive means the same as in Go: 0 is 15 s, negative is off', () => {
     assert.equal(optionsOf(['--keepalive=0s']).keepalive, 15_000);
     assert.equal(optionsOf(['--keepalive=1m']).keepalive, 60_000);
     assert.equal(optionsOf(['--keepalive=-1s']).keepalive, 0);
     assert.equal(problemsOf(['--keepalive=5']).length, 1);
   });
 
-  it('of a limit is a number from 0 up, with a fraction only where it is a rate', () => {
+  it('of a limit is a number from 0 up, with a fraction only if it is a rate', () => {
     assert.equal(optionsOf(['--max-requests-inflight=0']).maxRequestsInflight, 0);
     assert.equal(optionsOf(['--max-requests-inflight-per-user=20']).maxRequestsInflightPerUser, 20);
     assert.equal(optionsOf(['--rate-limit=0.5']).rateLimit, 0.5);
@@ -333,7 +333,7 @@ describe('a value', () => {
     });
   }
 
-  it("of a prefix is not under the proxy's own /-/", () => {
+  it("of a prefix may not be under the proxy's own /-/", () => {
     assert.equal(problemsOf(['--api-prefix=/-/', '--www-prefix=-/x']).length, 2);
     assert.equal(optionsOf(['--api-prefix=/-x/']).apiPrefix, '/-x/');
   });
@@ -378,7 +378,7 @@ describe('a value', () => {
     }
   });
 
-  it('of --address may be in brackets, and has no port', () => {
+  it('of --address may be in brackets, and may not have a port', () => {
     const open = '--insecure-allow-unauthenticated';
     assert.equal(optionsOf(['--address=[::1]']).address, '::1');
     assert.equal(optionsOf(['--address=::', open]).address, '::');
@@ -389,26 +389,26 @@ describe('a value', () => {
 });
 
 describe('options together', () => {
-  it('refuse a port beside a Unix socket, as kubectl does', () => {
+  it('may not have a port with a Unix socket, as in kubectl', () => {
     assert.deepEqual(problemsOf(['-u', '/tmp/s', '-p', '9000']), [
       '--unix-socket and --port cannot be set at the same time',
     ]);
     assert.equal(optionsOf(['-u', '/tmp/s', '-p', '8001']).unixSocket, '/tmp/s');
   });
 
-  it('refuse one prefix for files and API', () => {
+  it('may not have the same prefix for files and API', () => {
     assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
     assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
   });
 
-  it('refuse a rate whose burst lets nothing pass', () => {
+  it('may not have a rate whose burst accepts no request', () => {
     assert.deepEqual(problemsOf(['--rate-limit=5', '--rate-limit-burst=0']), [
       '--rate-limit-burst is 0, which lets no request pass while --rate-limit is set',
     ]);
     assert.equal(optionsOf(['--rate-limit-burst=0']).rateLimitBurst, 0);
   });
 
-  it('refuse a memory for shared watches that no client could follow', () => {
+  it('may not have so little memory for shared watches that no client could follow', () => {
     assert.deepEqual(problemsOf(['--share-watches-buffer=64Ki']), [
       '--share-watches-buffer is less than 1Mi',
     ]);
@@ -417,7 +417,7 @@ describe('options together', () => {
 });
 
 describe('a repeatable flag', () => {
-  it('has a value for each time that it is given, commas and all', () => {
+  it('has one value per use, and commas are part of it', () => {
     assert.deepEqual(optionsOf(['--as-group=a', '--as-group', 'b,c']).asGroup, ['a', 'b,c']);
   });
 
@@ -430,7 +430,7 @@ describe('a repeatable flag', () => {
 
 describe('the environment', () => {
   it('sets every flag but --help and --version', () => {
-    // What stands for a text, where not every text will do.
+    // Valid values for options that do not accept every text.
     const texts: Partial<Record<OptionKey, string>> = {
       adminPort: '8002',
       publicUrl: 'https://gw.example',
@@ -442,7 +442,7 @@ describe('the environment', () => {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
       const { default: preset, type } = optionTable[key];
       const text = type.placeholder === undefined ? 'true' : preset || (texts[key] ?? 'x');
-      // Alone, some are a problem that names another flag.
+      // Some of them alone are a problem that names another flag.
       const { [key]: value } = parseOptions({ argv: [], env: { [name]: text } }).options;
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
@@ -454,22 +454,22 @@ describe('the environment', () => {
     }
   });
 
-  it('names the variable in a problem', () => {
+  it('has its variables named in problems', () => {
     assert.deepEqual(problemsOf([], { KUBE_API_PROXY_PORT: 'x', KUBE_API_PROXY_ACCEPT_HOSTS: '(' }), [
       'KUBE_API_PROXY_PORT: "x" is not a port (0 to 65535)',
       'KUBE_API_PROXY_ACCEPT_HOSTS: "(" is not a regular expression: missing closing ): `(`',
     ]);
   });
 
-  it('gives a repeatable flag one value a line', () => {
+  it('gives a repeatable flag one value per line', () => {
     assert.deepEqual(optionsOf([], { KUBE_API_PROXY_AS_GROUP: 'a\nb, c' }).asGroup, ['a', 'b, c']);
   });
 
-  it('counts when it is set and empty', () => {
+  it('may set an empty value', () => {
     assert.equal(optionsOf([], { KUBE_API_PROXY_REJECT_PATHS: '' }).rejectPaths, '');
   });
 
-  it('is not misled by what Kubernetes sets for a Service called kube-api-proxy', () => {
+  it('ignores the variables that Kubernetes sets for a Service called kube-api-proxy', () => {
     const env = {
       KUBE_API_PROXY_SERVICE_HOST: '10.0.0.1',
       KUBE_API_PROXY_SERVICE_PORT: '8001',
@@ -496,21 +496,21 @@ describe('the configuration file', () => {
     assert.equal(options.requestTimeout, 10_000);
   });
 
-  it('comes last: a flag wins over the environment, the environment over the file', () => {
+  it('comes last: a flag takes precedence over the environment, and the environment over the file', () => {
     const text = 'port: 1\naddress: 127.0.0.1\nlog-level: warn\n';
     const env = { KUBE_API_PROXY_PORT: '2', KUBE_API_PROXY_ADDRESS: '127.0.0.2', KUBE_API_PROXY_CONFIG: 'f' };
     const { port, address, logLevel } = optionsOf(['-p', '3'], env, text);
     assert.deepEqual({ port, address, logLevel }, { port: 3, address: '127.0.0.2', logLevel: 'warn' });
   });
 
-  it('may give expressions as a list', () => {
+  it('may contain expressions as a list', () => {
     const text = "accept-hosts: ['^localhost$', '^gw\\.local$']\nreject-methods: []\n";
     const options = optionsOf(['--config=f'], {}, text);
     assert.equal(options.acceptHosts, '^localhost$,^gw\\.local$');
     assert.equal(options.rejectMethods, '');
   });
 
-  it('keeps the spelling of a number that stands for a text', () => {
+  it('keeps the spelling of a number if the option is a text', () => {
     assert.equal(optionsOf(['--config=f'], {}, 'password: 00123').password, '00123');
   });
 
@@ -520,7 +520,7 @@ describe('the configuration file', () => {
     assert.equal(optionsOf(['--config=f'], {}, 'www: &x abc\nuser: *x\n').user, 'abc');
   });
 
-  it('is refused with file and line for each thing that is wrong', () => {
+  it('is rejected with file and line for each mistake', () => {
     const text = [
       'prot: 1',
       'port: abc',
@@ -554,7 +554,7 @@ describe('the configuration file', () => {
     ]);
   });
 
-  it('is refused with file and line when it is not YAML or not a mapping', () => {
+  it('is rejected with file and line if it is not YAML or not a mapping', () => {
     assert.deepEqual(inFile('port: 1\nuser: [a\n'), [
       'proxy.yaml:3: Flow sequence in block collection must be sufficiently indented and end with a ]',
     ]);
@@ -562,7 +562,7 @@ describe('the configuration file', () => {
     assert.deepEqual(inFile('port: *nothing\n').length, 1);
   });
 
-  it('never shows up in a message with its secrets', () => {
+  it('never appears in a message with its secrets', () => {
     for (const text of [
       'password: |hunter2\n x',
       'token: "\\qhunter2"',
@@ -577,14 +577,14 @@ describe('the configuration file', () => {
     const folder = mkdtempSync(join(tmpdir(), 'options-'));
     after(() => rmSync(folder, { recursive: true }));
 
-    it('is read from where --config or KUBE_API_PROXY_CONFIG says', () => {
+    it('is read from the path in --config or KUBE_API_PROXY_CONFIG', () => {
       const file = join(folder, 'proxy.yaml');
       writeFileSync(file, 'port: 9000\n');
       assert.equal(optionsOf([`--config=${file}`]).port, 9000);
       assert.equal(optionsOf([], { KUBE_API_PROXY_CONFIG: file }).port, 9000);
     });
 
-    it('is a problem when it is missing or a folder, beside the other problems', () => {
+    it('is a problem if it is missing or a folder, reported with the other problems', () => {
       assert.deepEqual(problemsOf([`--config=${folder}/none.yaml`, '--port=x']), [
         `--config: ${folder}/none.yaml: no such file`,
         '--port: "x" is not a port (0 to 65535)',
@@ -597,19 +597,19 @@ describe('the configuration file', () => {
 });
 
 describe('--help and --version', () => {
-  it('win over every problem', () => {
+  it('take precedence over every problem', () => {
     assert.equal(optionsOf(['--prot', '--port=x', '-h']).help, true);
     assert.equal(optionsOf(['--version', '--config=/nowhere']).version, true);
     assert.equal(optionsOf(['--help', '--port=x']).port, 8001);
   });
 
-  it('are off when they are switched off', () => {
+  it('are off if their value is false', () => {
     assert.equal(optionsOf(['--help=false']).help, false);
   });
 });
 
 describe('the table', () => {
-  it('has a sentence for every option', () => {
+  it('has a description for every option', () => {
     for (const [flag, key] of optionKeys) {
       assert.match(optionTable[key].help, /^[A-Z].*\.$/, flag);
       assert.equal(flagName(key), flag);

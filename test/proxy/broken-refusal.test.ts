@@ -20,7 +20,7 @@ let app: ProxyApp;
 let head = '';
 /** The connection of the last 401. */
 let refusing: net.Socket | undefined;
-/** What the proxy waits for after a 401: breaks the answer off, and then finds no other credential. */
+/** The search for another credential, which breaks the 401 off and finds none. */
 let lookForAnother: () => Promise<void>;
 
 before(async () => {
@@ -48,15 +48,15 @@ after(async () => {
 for (const [what, request] of Object.entries(requests)) {
   for (const [how, answer] of Object.entries(heads)) {
     for (const end of ['destroy', 'resetAndDestroy'] as const) {
-      // A clean end is the end of an answer without a length.
+      // An answer without a length ends with a clean end of its connection.
       const isCut = how !== 'without a length' || end === 'resetAndDestroy';
-      test(`a 401 ${how} to ${what}, ended by ${end} while another credential is looked for, is given out as ${isCut ? 'cut' : 'whole'}`, async () => {
+      test(`a 401 ${how} to ${what} that ${end} breaks off during the search for another credential reaches the client ${isCut ? 'cut' : 'whole'}`, async () => {
         head = answer;
         lookForAnother = async () => {
           const socket = refusing as net.Socket;
           socket[end]();
           await once(socket, 'close');
-          // The proxy, in the same process, has heard of it by then; the answer is the same if it has not.
+          // By then the proxy, in the same process, has seen the end. The answer is the same if it has not.
           for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
         };
         const client = await connectRaw(app.port);

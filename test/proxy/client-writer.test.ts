@@ -10,17 +10,17 @@ import { until } from '../support/eventually.js';
 import { FakeTrip } from '../support/fake-round-tripper.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
 
-/** A writer with a real client, and all that it needs beside. */
+/** A writer with a real client, and everything else that it needs. */
 interface Written {
   readonly writer: ClientWriter;
   readonly client: RawConnection;
   readonly trip: FakeTrip<undefined>;
   readonly response: ServerResponse;
   readonly record: Pick<RequestRecord, 'endedBy' | 'failure' | 'auditId'>;
-  /** What was left to Fastify to answer with. */
+  /** The error that was left to Fastify to answer with. */
   readonly sent: Error[];
   readonly overs: () => number;
-  /** Passes a part of a body on, whose bytes are overwritten after the call unless they were kept. */
+  /** Passes a part of a body on. Its bytes are overwritten after the call unless they were kept. */
   pass(text: string): void;
 }
 
@@ -76,7 +76,7 @@ const length = (bytes: number) => ['Content-Length', String(bytes), 'Connection'
 const chunked = ['Transfer-Encoding', 'chunked', 'Audit-ID', 'a-1'];
 
 describe('the client writer', () => {
-  test('writes the head, the body and our own fields', async () => {
+  test('writes the head, the body and the proxy’s own fields', async () => {
     const { writer, client, record, overs, pass } = await start();
     writer.head(200, 'OK', length(5));
     pass('he');
@@ -86,7 +86,7 @@ describe('the client writer', () => {
     assert.deepEqual([record.endedBy, overs()], ['upstream', 1]);
   });
 
-  test('passes trailers on behind an answer in chunks', async () => {
+  test('passes trailers on after an answer in chunks', async () => {
     const { writer, client, record, pass } = await start();
     writer.head(200, 'OK', chunked);
     pass('hello');
@@ -95,7 +95,7 @@ describe('the client writer', () => {
     assert.equal(record.auditId, 'a-1');
   });
 
-  test('sends the head of a watch before there is an event, and each event at once in a chunk of its own', async () => {
+  test('sends the head of a watch before its first event, and each event immediately in its own chunk', async () => {
     const { writer, client, pass } = await start({ longRunning: true });
     writer.head(200, 'OK', chunked);
     await client.until(/\r\n\r\n$/);
@@ -109,14 +109,14 @@ describe('the client writer', () => {
     await client.until(/\r\n2328\r\nx{9000}\r\n7\r\nevent 2\r\n$/);
   });
 
-  test('tells the client to leave its connection when the program is leaving', async () => {
+  test('tells the client to close its connection during shutdown', async () => {
     const { writer, client } = await start({ ending: true });
     writer.head(200, 'OK', length(0));
     writer.end([]);
     assert.match(await client.untilClosed(), /Connection: close/);
   });
 
-  test('makes the API server wait for a client that does not read, and holds the bytes until it does', async () => {
+  test('makes the API server wait for a client that does not read, and keeps the bytes until it reads', async () => {
     const { writer, client, trip, pass } = await start();
     client.socket.pause();
     writer.head(200, 'OK', chunked);
@@ -133,7 +133,7 @@ describe('the client writer', () => {
     await client.until(/\r\n0\r\n\r\n$/);
   });
 
-  test('holds no bytes when they have been written at once', async () => {
+  test('keeps no bytes after they were written immediately', async () => {
     const { writer, client, pass } = await start();
     writer.head(200, 'OK', length(5));
     pass('hello');
@@ -155,7 +155,7 @@ describe('the client writer', () => {
     ['in chunks', chunked],
     ['without a length', ['Connection', 'close']],
   ] as const) {
-    test(`sends what it has of an answer ${how} that breaks off, and lets the client see the cut`, async () => {
+    test(`sends the received part of an answer ${how} that breaks off, and shows the client that it was cut`, async () => {
       const { writer, client, record, sent, pass } = await start();
       writer.head(200, 'OK', [...head]);
       pass('half');
@@ -168,14 +168,14 @@ describe('the client writer', () => {
     });
   }
 
-  test('throws at what no answer can have, and can then still be told of an error', async () => {
+  test('throws for an invalid answer, and still accepts an error afterwards', async () => {
     const { writer, sent } = await start();
     assert.throws(() => writer.head(200, 'O\x01K', []), { code: 'ERR_INVALID_CHAR' });
     writer.error(new Error('no HTTP'));
     assert.equal(sent.length, 1);
   });
 
-  test('ends a watch with its last chunk when the program is leaving, and answers with an error before that', async () => {
+  test('ends a watch with its last chunk during shutdown, and answers with an error before its head', async () => {
     const open = await start({ longRunning: true });
     open.writer.head(200, 'OK', chunked);
     open.pass('event');
@@ -187,7 +187,7 @@ describe('the client writer', () => {
     assert.equal(waiting.sent[0]?.message, 'leaving');
   });
 
-  test('takes nothing more once it is closed', async () => {
+  test('accepts nothing after it is closed', async () => {
     const { writer, client, sent, overs, response } = await start({ longRunning: true });
     writer.head(200, 'OK', chunked);
     await client.until(/\r\n\r\n$/);

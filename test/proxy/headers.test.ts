@@ -12,7 +12,7 @@ const additions: Additions = {
   remoteAddress: '192.0.2.1',
 };
 
-/** Name and value of every field, names in lower case, sorted for comparison of what order means nothing to. */
+/** Name and value of every field, names in lower case, sorted so that a comparison ignores the order. */
 function fields(headers: readonly string[]): [string, string][] {
   const result: [string, string][] = [];
   for (let index = 0; index < headers.length; index += 2) {
@@ -39,8 +39,8 @@ const hopByHop = [
   ['HTTP2-Settings', 'AAMAAABkAAQAAP__'],
 ] as const;
 
-describe('the headers of a request on its way upstream', () => {
-  it('are those of the client, in their order and spelling, repeated and empty ones too', () => {
+describe('the headers of an upstream request', () => {
+  it('equal the client’s headers, in their order and spelling, repeated and empty ones too', () => {
     const client = [
       'ACCEPT',
       'a/b',
@@ -63,12 +63,12 @@ describe('the headers of a request on its way upstream', () => {
     assert.deepEqual(headers, ['Host', 'api.example:6443', ...client, 'X-Request-Id', 'generated']);
   });
 
-  it("have the upstream's Host, and only that", () => {
+  it("have only the upstream's Host", () => {
     const headers = outboundHeaders(['Host', 'localhost:8001', 'hOST', 'evil.example'], additions);
     assert.deepEqual(valuesOf(headers, 'host'), ['api.example:6443']);
   });
 
-  it('have no hop-by-hop field in any case', () => {
+  it('contain no hop-by-hop field in any case', () => {
     for (const [name, value] of hopByHop) {
       for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
         assert.deepEqual(
@@ -82,7 +82,7 @@ describe('the headers of a request on its way upstream', () => {
     assert.deepEqual(valuesOf(outboundHeaders(['Trailer', 'X-Sum'], additions), 'trailer'), []);
   });
 
-  it('have no field that Connection names, in one list or several, in any case and with any space', () => {
+  it('contain no field that Connection names, in one list or several, in any case and with any white space', () => {
     const headers = outboundHeaders(
       [
         'X-One',
@@ -104,14 +104,14 @@ describe('the headers of a request on its way upstream', () => {
     assert.deepEqual(names.sort(), ['authorization', 'host', 'x-forwarded-for', 'x-four', 'x-request-id']);
   });
 
-  it('leave the framing of the body to who sends it, whatever Connection names', () => {
+  it('leave the framing of the body to the sender, whatever Connection names', () => {
     for (const connection of ['close', 'Content-Length, close']) {
       const headers = outboundHeaders(['Content-Length', '5', 'Connection', connection], additions);
       assert.deepEqual(valuesOf(headers, 'content-length'), []);
     }
   });
 
-  it('keep everything that this program adds, whatever Connection names', () => {
+  it('keep everything that the proxy adds, whatever Connection names', () => {
     const headers = outboundHeaders(
       [
         'Connection',
@@ -133,7 +133,7 @@ describe('the headers of a request on its way upstream', () => {
     ]);
   });
 
-  it("carry the client's own Authorization where there is one, also an empty one, and else the configured one", () => {
+  it("have the client's own Authorization if there is one, even an empty one, and otherwise the configured one", () => {
     assert.deepEqual(
       valuesOf(outboundHeaders(['authorization', 'Bearer client'], additions), 'authorization'),
       ['Bearer client'],
@@ -162,14 +162,14 @@ describe('the headers of a request on its way upstream', () => {
     );
   });
 
-  it("have the client's X-Request-Id where there is one, and else one of our own", () => {
+  it("have the client's X-Request-Id if there is one, and otherwise a new one", () => {
     assert.deepEqual(valuesOf(outboundHeaders(['x-request-ID', 'mine'], additions), 'x-request-id'), [
       'mine',
     ]);
     assert.deepEqual(valuesOf(outboundHeaders([], additions), 'x-request-id'), ['generated']);
   });
 
-  it('have nothing of the credentials that the client had for this program', () => {
+  it('contain no credential that the client sent to the proxy', () => {
     const own = { ...additions, dropsCredentials: true };
     const client = [
       ...['Authorization', 'Bearer secret', 'AUTHORIZATION', 'Basic c2VjcmV0', 'authorization', 'secret'],
@@ -193,7 +193,7 @@ describe('the headers of a request on its way upstream', () => {
     assert.deepEqual(valuesOf(named, 'impersonate-user'), ['alice']);
   });
 
-  it('take linear time for a Connection header made to hurt', () => {
+  it('are created in linear time for a hostile Connection header', () => {
     const names = Array.from({ length: 10_000 }, (_, index) => `x-${index}`);
     const start = performance.now();
     const headers = outboundHeaders(
@@ -206,8 +206,8 @@ describe('the headers of a request on its way upstream', () => {
   });
 });
 
-describe('the headers of a response on its way to the client', () => {
-  it('let nobody in whom the API server lets in from a browser', () => {
+describe('the headers of a response to the client', () => {
+  it('allow no browser origin that the API server allows', () => {
     const headers = inboundHeaders([
       'Access-Control-Allow-Origin',
       '*',
@@ -221,7 +221,7 @@ describe('the headers of a response on its way to the client', () => {
     assert.deepEqual(headers, ['X-Access-Control-Allow-Origin', 'kept']);
   });
 
-  it("are the API server's, in their order and spelling, repeated ones too", () => {
+  it("equal the API server's headers, in their order and spelling, repeated ones too", () => {
     const upstream = [
       'Set-Cookie',
       'a=1',
@@ -237,7 +237,7 @@ describe('the headers of a response on its way to the client', () => {
     assert.deepEqual(inboundHeaders(upstream), upstream);
   });
 
-  it('have no hop-by-hop field and none that Connection names, but keep the length', () => {
+  it('contain no hop-by-hop field and none that Connection names, but keep the length', () => {
     for (const [name, value] of hopByHop) assert.deepEqual(inboundHeaders([name, value]), [], name);
     assert.deepEqual(
       inboundHeaders([
@@ -254,7 +254,7 @@ describe('the headers of a response on its way to the client', () => {
     );
   });
 
-  it('announce trailers, for those go on to the client too', () => {
+  it('announce trailers, because the client gets those too', () => {
     assert.deepEqual(inboundHeaders(['Trailer', 'X-Sum']), ['Trailer', 'X-Sum']);
   });
 });

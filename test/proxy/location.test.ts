@@ -29,7 +29,7 @@ describe('a redirect of an API server below /clusters/', () => {
     }
   });
 
-  it('loses the path of the server’s URL, which the prefix stands for', () => {
+  it('loses the path of the server’s URL, because the prefix stands for it', () => {
     const path = '/k8s/clusters/c-1';
     assert.equal(relocated('/k8s/clusters/c-1/api/', { path }), '/clusters/dev/api/');
     assert.equal(relocated('/k8s/clusters/c-1', { path }), '/clusters/dev/');
@@ -37,7 +37,7 @@ describe('a redirect of an API server below /clusters/', () => {
     assert.equal(relocated('https://api.example:6443/k8s/clusters/c-1/api', { path }), '/clusters/dev/api');
   });
 
-  it('is a whole URL where it leaves the path of the server’s URL, so that it does not lead to the current cluster', () => {
+  it('becomes a whole URL if it leaves the path of the server’s URL, so that it does not lead to the current cluster', () => {
     const path = '/k8s/clusters/c-1';
     for (const beside of ['/k8s/clusters/c-11/api', '/login', '/']) {
       const whole = `https://api.example:6443${beside}`;
@@ -46,7 +46,7 @@ describe('a redirect of an API server below /clusters/', () => {
     }
   });
 
-  it('is left alone where it leads elsewhere, or is relative to the request', () => {
+  it('is unchanged if it leads elsewhere or is relative to the request', () => {
     for (const location of [
       'https://api.example/api',
       'http://api.example:6443/api',
@@ -66,7 +66,7 @@ describe('a redirect of an API server below /clusters/', () => {
     }
   });
 
-  it('is left alone at /', () => {
+  it('is unchanged at /', () => {
     assert.equal(relocated('/api/', { namesContext: false }), '/api/');
   });
 });

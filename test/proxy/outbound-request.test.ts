@@ -28,22 +28,22 @@ function context(authenticates: boolean): ProxyContext {
 
 const alice = { username: 'alice', uid: undefined, groups: ['dev'], extra: new Map() };
 
-describe('a request on its way upstream', () => {
-  it('acts as its caller, with nothing of the caller’s credential', () => {
+describe('an upstream request', () => {
+  it('acts as its caller, without the caller’s credential', () => {
     const { headers } = outboundRequest(context(true), request(alice), session);
     assert.deepEqual(headers.slice(2, 4), ['Authorization', 'Bearer own']);
     assert.deepEqual(headers.slice(-4), ['Impersonate-User', 'alice', 'Impersonate-Group', 'dev']);
     assert.ok(!headers.includes('Bearer theirs'));
   });
 
-  it('is not made for nobody where callers are authenticated, whatever let it come so far', () => {
+  it('is not created without a user if callers are authenticated, even if a guard has failed', () => {
     assert.throws(
       () => outboundRequest(context(true), request(undefined), session),
       (error: unknown) => error instanceof StatusError && error.code === 500,
     );
   });
 
-  it('has the client’s own credential where nobody is asked, and then a 401 is about that', () => {
+  it('has the client’s own credential if callers are not authenticated, and a 401 is then about that', () => {
     const { headers } = outboundRequest(context(false), request(undefined), session);
     assert.ok(headers.includes('Bearer theirs') && !headers.includes('Bearer own'));
     assert.equal(bringsAuthorization(context(false), request(undefined)), true);

@@ -6,14 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ProxyApp, startProxyApp } from '../support/proxy-app.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
 
-/** Much longer than a busy machine keeps a turn of the event loop waiting. */
+/** Much longer than the delay of a turn of the event loop on a busy machine. */
 const patience = 1000;
 const step = patience / 10;
 const megabytes = 20_000_000;
 
 const head = 'HTTP/1.1 200 OK\r\nConnection: close\r\n';
 
-/** What the API server does, by the first segment of the path, once a head has come. */
+/** What the API server does after the head of a request, by the first segment of the path. */
 const answers: Readonly<Record<string, (socket: net.Socket) => void | Promise<void>>> = {
   unread: socket => void socket.pause(),
   large: socket => void socket.write(`${head}Content-Length: ${megabytes}\r\n\r\n${'x'.repeat(megabytes)}`),
@@ -24,7 +24,7 @@ const answers: Readonly<Record<string, (socket: net.Socket) => void | Promise<vo
       socket.write('x');
     }
   },
-  // It takes longer than the patience, but lets more than the kernel's buffers hold pass between two pauses.
+  // It takes longer than the patience, but reads more between two pauses than the kernel's buffers hold.
   upload: socket => {
     let [total, burst] = [0, 0];
     socket.on('data', chunk => {
@@ -42,7 +42,7 @@ const answers: Readonly<Record<string, (socket: net.Socket) => void | Promise<vo
 
 let upstream: net.Server;
 let app: ProxyApp;
-/** Connections to the API server that it does not know to have ended, by the target of their request. */
+/** Open connections as the API server sees them, by the target of their request. */
 const connections = new Map<string, net.Socket>();
 const asked: RawConnection[] = [];
 
@@ -74,7 +74,7 @@ const post = (target: string) =>
 const upgrade = (target: string) =>
   `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`;
 
-/** What a client sends, by what is said of it; its target is free for it alone. */
+/** What clients do, by their description. Each gets its own target. */
 const clients: readonly [
   what: string,
   segment: string,
@@ -118,7 +118,7 @@ const leave: readonly [how: string, (socket: net.Socket) => void][] = [
   ['resets its connection', socket => socket.resetAndDestroy()],
 ];
 
-/** Connects and asks; gives the client once its request has reached the API server. */
+/** Connects and sends a request; resolves with the client once the request has reached the API server. */
 async function ask(
   target: string,
   act: (client: RawConnection, target: string) => void,
@@ -131,18 +131,18 @@ async function ask(
   return client;
 }
 
-/** Waits until nothing more of what a client sends is taken. */
+/** Waits until the proxy reads no more bytes of a client. */
 async function untilHeldBack({ socket }: RawConnection): Promise<void> {
   for (let before = -1; socket.writableLength !== before; await delay(20)) before = socket.writableLength;
 }
 
 async function untilOver(target: string): Promise<void> {
   while (app.open.has(target)) await delay(5);
-  // It cannot know of an end behind what it does not read.
+  // The API server cannot see an end after bytes that it does not read.
   while (connections.has(target) && connections.get(target)?.isPaused() === false) await delay(5);
 }
 
-describe('the place of a request and its connection to the API server are free in time when the client', {
+describe('the slot of a request and its upstream connection become free in time if the client', {
   concurrency: true,
 }, () => {
   for (const [what, segment, act] of clients) {
@@ -160,7 +160,7 @@ describe('the place of a request and its connection to the API server are free i
 });
 
 describe('a client', { concurrency: true }, () => {
-  test('ends its watch at once when it closes its side', async () => {
+  test('ends its watch immediately by closing its side', async () => {
     const target = '/api/v1/pods?watch=1';
     const client = await ask(target, socket => socket.write(get(target)));
     const left = performance.now();
@@ -170,14 +170,14 @@ describe('a client', { concurrency: true }, () => {
     client.destroy();
   });
 
-  test('that has closed its side gets an answer that takes longer, as long as bytes come', async () => {
+  test('that has closed its side gets a slow answer as long as bytes come', async () => {
     const client = await ask('/slow', (socket, target) => socket.write(get(target)));
     client.socket.end();
     assert.match(await client.untilClosed(), /\r\n\r\nx{15}$/);
     await untilOver('/slow');
   });
 
-  test('goes on with an upload that the API server takes slowly', async () => {
+  test('continues an upload that the API server reads slowly', async () => {
     const client = await ask('/upload', (socket, target) => {
       socket.write(post(target));
       socket.write(Buffer.alloc(megabytes));
@@ -187,7 +187,7 @@ describe('a client', { concurrency: true }, () => {
   });
 
   for (const [what, segment, act] of clients.slice(0, 2)) {
-    test(`that ${what} hears of it with a 504`, async () => {
+    test(`that ${what} gets a 504`, async () => {
       const client = await ask(`/${segment}?stays`, act);
       await client.until(/^HTTP\/1\.1 504 [\s\S]*"kind":"Status"/);
       client.destroy();

@@ -23,14 +23,14 @@ function reads(raw: string, path: string): void {
 }
 
 describe('a request target', () => {
-  it('is divided at its first question mark', () => {
+  it('is split at its first question mark', () => {
     const target = parseRequestTarget('/api/v1/pods?limit=1?2&watch=%2e%2e#x');
     assert.equal(target.rawPath, '/api/v1/pods');
     assert.equal(target.query, 'limit=1?2&watch=%2e%2e#x');
     assert.equal(target.ambiguity, undefined);
   });
 
-  it('is decoded once, whatever the case of its hexadecimal digits', () => {
+  it('is decoded once, with hexadecimal digits in any case', () => {
     reads('/%65xec', '/exec');
     reads('/a%2fb%2Fc', '/a/b/c');
     reads('/a%5cb%5Cc', '/a\\b\\c');
@@ -40,7 +40,7 @@ describe('a request target', () => {
     reads('/caf%C3%A9', '/café');
   });
 
-  it('keeps what means nothing to a path: slashes, semicolons, plus signs, dots within a name', () => {
+  it('keeps characters that mean nothing in a path: slashes, semicolons, plus signs, dots within a name', () => {
     for (const path of [
       '/',
       '//',
@@ -56,7 +56,7 @@ describe('a request target', () => {
     }
   });
 
-  it('reads bytes that are not UTF-8 as U+FFFD and never as the character they are an overlong form of', () => {
+  it('has U+FFFD for bytes that are not UTF-8, never the character of an overlong form', () => {
     reads('/%ff', '/\ufffd');
     reads('/\xff', '/\ufffd');
     for (const overlong of ['%c0%ae', '%c0%af', '%c1%a5', '%e0%80%ae', '%f0%80%80%af']) {
@@ -64,11 +64,11 @@ describe('a request target', () => {
     }
   });
 
-  it('reads bytes as they came on the wire as UTF-8', () => {
+  it('has its bytes read as UTF-8, as they came', () => {
     reads(Buffer.from('/café').toString('latin1'), '/café');
   });
 
-  it('has more than one reading with a dot segment in any spelling', () => {
+  it('has more than one meaning with a dot segment in any spelling', () => {
     for (const dots of ['.', '..', '%2e', '%2E', '%2e%2e', '%2E.', '.%2e', '%2e%2E']) {
       for (const raw of [`/${dots}`, `/${dots}/`, `/a/${dots}`, `/a/${dots}/b`, `/a%2f${dots}%2fb`])
         ambiguous(raw);
@@ -76,7 +76,7 @@ describe('a request target', () => {
     }
   });
 
-  it('has more than one reading with a backslash, a fragment or a broken escape as sent', () => {
+  it('has more than one meaning with a backslash, a fragment or an invalid escape', () => {
     for (const raw of [
       '/a\\b',
       '\\a',
@@ -94,7 +94,7 @@ describe('a request target', () => {
     }
   });
 
-  it('has more than one reading with a control character in it', () => {
+  it('has more than one meaning with a control character', () => {
     for (let code = 0; code < 0x20; code++) ambiguous(`/a%${code.toString(16).padStart(2, '0')}b`);
     ambiguous('/a%7fb');
     ambiguous('/a\x00b');

@@ -6,7 +6,7 @@ import fastify from 'fastify';
 import undici from 'undici';
 import { type ProxyOptions, proxyPlugin } from '../../src/server/api-routes.js';
 
-test('the routes to the API server bring no client and no agent of their own', async t => {
+test('the routes to the API server create no client and no agent of their own', async t => {
   const constructors = [
     t.mock.method(undici, 'Agent'),
     t.mock.method(undici, 'Pool'),

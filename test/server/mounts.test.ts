@@ -11,7 +11,7 @@ import {
 
 type Destination = 'api' | 'static' | 'none' | 'own';
 
-/** One of the proxy's own endpoints has its path for a route. */
+/** The route of one of the proxy's own endpoints is its path. */
 const routes: Partial<Record<Destination, string>> = {
   api: apiRoute,
   static: filesMount.route,
@@ -49,7 +49,7 @@ function createStripPrefix(apiPrefix: string): (rawUrl: string) => string {
 }
 
 describe('the destination of a request', () => {
-  it('is the API server for everything but /-/ by default', () => {
+  it('is the API server for everything except /-/ by default', () => {
     checks(
       { apiPrefix: '/' },
       {
@@ -75,7 +75,7 @@ describe('the destination of a request', () => {
     );
   });
 
-  it('is the folder below its prefix only, which alone stands for itself', () => {
+  it('is the folder only below its prefix, which also stands for itself', () => {
     checks(
       { apiPrefix: '/', wwwPrefix: '/static/' },
       {
@@ -93,7 +93,7 @@ describe('the destination of a request', () => {
     );
   });
 
-  it('is nothing beside an API prefix of its own', () => {
+  it('does not exist outside the API prefix', () => {
     checks(
       { apiPrefix: '/custom/' },
       {
@@ -112,7 +112,7 @@ describe('the destination of a request', () => {
     );
   });
 
-  it('is decided by the longer of two prefixes, one within the other', () => {
+  it('depends on the longer of two prefixes if one is within the other', () => {
     checks(
       { apiPrefix: '/k8s/', wwwPrefix: '/' },
       { '/k8s/api': 'api', '/k8s': 'api', '/k8': 'static', '/': 'static' },
@@ -123,7 +123,7 @@ describe('the destination of a request', () => {
     );
   });
 
-  it('is left to the guards, which see what goes to the API server, where the target is no path', () => {
+  it('is left to the guards, as for the API server, if the target is not a path', () => {
     checks(
       { apiPrefix: '/custom/', wwwPrefix: '/static/' },
       { 'http://x/custom/': 'api', '*': 'api', 'x:1': 'api', '?': 'api' },
@@ -132,7 +132,7 @@ describe('the destination of a request', () => {
 });
 
 describe('the API prefix', () => {
-  it('is taken off with nothing else changed', () => {
+  it('is removed, and the rest does not change', () => {
     const strip = createStripPrefix('/custom/');
     for (const [sent, stripped] of [
       ['/custom/', '/'],
@@ -150,7 +150,7 @@ describe('the API prefix', () => {
     }
   });
 
-  it('stays where it is / or begins with /api, as in kubectl', () => {
+  it('is kept if it is / or begins with /api, as in kubectl', () => {
     for (const prefix of ['/', '/api/', '/apis/', '/api/v1/']) {
       assert.equal(createStripPrefix(prefix)('/api/v1/pods'), '/api/v1/pods', prefix);
     }
@@ -179,14 +179,14 @@ describe('a path below /clusters/', () => {
     goesTo('/clusters/%64ev/api', 'dev', '/api');
   });
 
-  it('may spell the slashes of a name as they are or encoded', () => {
+  it('may contain the slashes of a name plain or encoded', () => {
     for (const spelling of [arn, encodeURIComponent(arn), arn.replace('/', '%2F'), arn.replace('/', '%2f')]) {
       goesTo(`/clusters/${spelling}/api`, arn, '/api');
       goesTo(`/clusters/${spelling}`, arn, '/');
     }
   });
 
-  it('goes to the longest name', () => {
+  it('goes to the longest matching name', () => {
     goesTo('/clusters/a/api', 'a/api', '/');
     goesTo('/clusters/a/api/v1', 'a/api', '/v1');
     goesTo('/clusters/a%2Fapi/v1', 'a/api', '/v1');
@@ -194,7 +194,7 @@ describe('a path below /clusters/', () => {
     goesTo('/clusters/a/%61pi/v1', 'a/api', '/v1');
   });
 
-  it('leaves what comes behind the name to the guards, as it was sent', () => {
+  it('has the rest after the name judged by the guards, as it was sent', () => {
     goesTo('/clusters/a/../dev/api', 'a', '/../dev/api');
     goesTo('/clusters/a/./api', 'a', '/./api');
     goesTo('/clusters/a/%2e%2e/dev', 'a', '/%2e%2e/dev');
@@ -202,7 +202,7 @@ describe('a path below /clusters/', () => {
     goesTo('/clusters/dev/clusters/a/api', 'dev', '/clusters/a/api');
   });
 
-  it('goes nowhere when no context has its name', () => {
+  it('goes nowhere if no context has its name', () => {
     for (const rawUrl of [
       '/clusters',
       '/clusters/',
@@ -225,7 +225,7 @@ describe('a path below /clusters/', () => {
     }
   });
 
-  it('is like any other where no contexts are served, and in another spelling', () => {
+  it('is like any other path if no contexts are served, and in another spelling', () => {
     assert.equal(mountsOf({})('/clusters/dev/api').target, '/clusters/dev/api');
     for (const rawUrl of ['/Clusters/dev', '//clusters/dev', '/%63lusters/dev', '/clusterss/dev']) {
       assert.notEqual(find(rawUrl).mount.route, '/unknown-context', rawUrl);
@@ -234,7 +234,7 @@ describe('a path below /clusters/', () => {
 });
 
 describe('a hidden path', () => {
-  it('is one of a context whose name is the beginning of another name, up to a slash', () => {
+  it('belongs to a context whose name is the beginning of another name, up to a slash', () => {
     assert.deepEqual(hiddenPaths(new Set(['a', 'a/b', 'a/b/c', 'ab/c', 'd/e'])), [
       { context: 'a/b', hides: 'a', path: '/b' },
       { context: 'a/b/c', hides: 'a', path: '/b/c' },

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { convertKey, createCertificateAuthority } from './certificates.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 
-test('a client certificate carries the user in CN and every group in O, as they were given', async () => {
+test('a client certificate has the user in CN and every group in O, unchanged', async () => {
   const authority = await createCertificateAuthority();
   const pair = await authority.client({ commonName: 'a+b, "c"', organizations: ['g1', 'system:masters'] });
   const { subject } = new X509Certificate(pair.certificate).toLegacyObject();
@@ -16,7 +16,7 @@ test('a client certificate carries the user in CN and every group in O, as they 
   assert.deepEqual(O, ['g1', 'system:masters']);
 });
 
-test('each key type gives a certificate that belongs to its key and is signed by its authority', async () => {
+test('each key type makes a certificate that matches its key and that its authority has signed', async () => {
   const authority = await createCertificateAuthority();
   const issuer = new X509Certificate(authority.certificate);
   const types = { rsa2048: 'rsa', ec: 'ec', ed25519: 'ed25519' } as const;
@@ -30,7 +30,7 @@ test('each key type gives a certificate that belongs to its key and is signed by
   }
 });
 
-test('a server certificate names localhost and the loopback addresses, or only what was asked for', async () => {
+test('a server certificate names localhost and the loopback addresses, or only the requested names', async () => {
   const authority = await createCertificateAuthority();
   const loopback = new X509Certificate((await authority.server()).certificate);
   assert.ok(loopback.checkHost('localhost'));
@@ -41,7 +41,7 @@ test('a server certificate names localhost and the loopback addresses, or only w
   assert.equal(other.checkIP('127.0.0.1'), undefined);
 });
 
-test('an intermediate authority issues a chain that starts with the leaf and stops before the root', async () => {
+test('an intermediate authority issues a chain that starts with the leaf and ends before the root', async () => {
   const root = await createCertificateAuthority({ commonName: 'root' });
   const intermediate = await root.intermediate({ commonName: 'middle', keyType: 'rsa2048' });
   const { certificate } = await intermediate.server();
@@ -54,14 +54,14 @@ test('an intermediate authority issues a chain that starts with the leaf and sto
   assert.equal(issuer.subject, 'CN=middle');
 });
 
-test('the validity window can lie in the past', async () => {
+test('the validity may be in the past', async () => {
   const authority = await createCertificateAuthority();
   const notAfter = new Date('2020-01-02T00:00:00Z');
   const pair = await authority.client({ notBefore: new Date('2020-01-01T00:00:00Z'), notAfter });
   assert.equal(Date.parse(new X509Certificate(pair.certificate).validTo), notAfter.getTime());
 });
 
-test('the older PEM forms hold the same key', async () => {
+test('the older PEM forms contain the same key', async () => {
   const authority = await createCertificateAuthority();
   const ec = await authority.client({ keyType: 'ec' });
   const rsa = await authority.client({ keyType: 'rsa2048' });
@@ -73,7 +73,7 @@ test('the older PEM forms hold the same key', async () => {
   assert.ok(createPrivateKey(pkcs1).equals(createPrivateKey(rsa.key)));
 });
 
-test('a kubeconfig holds its PEM inline, or in files beside it that only the owner reads', async () => {
+test('a kubeconfig contains its PEM inline, or in files next to it that only the owner can read', async () => {
   const contents = { server: 'https://127.0.0.1:1', ca: 'CA', certificate: 'CERT', key: 'KEY', token: 'T' };
   const inline = await writeKubeconfig(contents, { format: 'json' });
   const files = await writeKubeconfig(contents, { credentials: 'files' });

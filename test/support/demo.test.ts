@@ -6,7 +6,7 @@ import { ClusterLife } from './demo/life.js';
 import { startFakeApiServer } from './fake-api-server.js';
 import { createRandom } from './random.js';
 
-test("the demo's cluster has some hundred objects, custom ones among them, whose owners are there", () => {
+test("the demo's cluster has some hundred objects, even custom ones, and their owners exist", () => {
   const objects = clusterObjects(createRandom(1));
   assert.ok(objects.length > 300, `${objects.length} objects`);
   const uids = new Set(objects.map(({ metadata }) => metadata.uid));

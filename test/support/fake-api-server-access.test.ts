@@ -26,7 +26,7 @@ before(async () => {
 
 after(() => server.close());
 
-test('a server that requires client certificates refuses the handshake without one or with a stranger’s', async () => {
+test('a server that requires client certificates ends the handshake without one or with a stranger’s', async () => {
   const strict = await startFakeApiServer();
   try {
     const stranger = await (await createCertificateAuthority()).client();
@@ -40,12 +40,12 @@ test('a server that requires client certificates refuses the handshake without o
   }
 });
 
-test('an invalid certificate is 401 where certificates are optional', async () => {
+test('an invalid certificate gets a 401 if certificates are optional', async () => {
   const stranger = await (await createCertificateAuthority()).client();
   assert.equal((await requestApi(server, { path: '/version', certificate: stranger })).status, 401);
 });
 
-test('tokens and passwords stand for their users, and the policy decides for these', async () => {
+test('tokens and passwords identify their users, and the policy decides about them', async () => {
   const path = `${configMaps}/settings`;
   const as = (authorization: string, target: string) =>
     requestApi(server, { path: target, certificate: null, headers: { authorization } });
@@ -60,7 +60,7 @@ test('tokens and passwords stand for their users, and the policy decides for the
   assert.match(exec.json<Status>().message, /cannot get resource "pods\/exec"/);
 });
 
-test('impersonation by an administrator is honoured with groups, uid and extra fields', async () => {
+test('an administrator may impersonate with groups, uid and extra fields', async () => {
   const review = (headers: Record<string, string | string[]>) =>
     requestApi(server, {
       method: 'POST',

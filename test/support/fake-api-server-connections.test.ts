@@ -34,7 +34,7 @@ async function get(path: string, agent: Agent): Promise<IncomingMessage> {
   return response;
 }
 
-test('a record holds the request byte for byte, its subject and its body’s digest', async () => {
+test('a record has the request byte for byte, its subject and the digest of its body', async () => {
   const path = '/api/v1/namespaces/default/services/web/proxy/%2e%2e//x?a=&a';
   await requestApi(server, { method: 'POST', path, headers: { 'X-Case': 'v' }, body: 'abc' });
   const [record] = server.requests;
@@ -51,7 +51,7 @@ test('a record holds the request byte for byte, its subject and its body’s dig
   assert.ok((record.finishedAt ?? 0) >= record.startedAt);
 });
 
-test('a client that leaves a watch leaves an aborted record', async () => {
+test('the record of a watch whose client leaves is marked as aborted', async () => {
   const agent = new Agent();
   const waiting = server.waitForRequest(record => record.rawUrl.includes('watch=1'));
   const response = await get('/api/v1/pods?watch=1', agent);
@@ -63,7 +63,7 @@ test('a client that leaves a watch leaves an aborted record', async () => {
   assert.equal(record.finishedAt, undefined);
 });
 
-test('waiting for a request that never comes fails in time', async () => {
+test('waiting for a request that never comes has a time limit', async () => {
   await assert.rejects(
     server.waitForRequest(() => false, 20),
     /no matching request within 20 ms/,
@@ -90,7 +90,7 @@ test('connections are counted while they are open, and idle ones can be closed',
   agent.destroy();
 });
 
-test('a killed server cuts what is open and refuses connections until it is restarted on its port', async () => {
+test('a killed server cuts its connections and accepts none until it is restarted on its port', async () => {
   const agent = new Agent();
   const response = await get('/api/v1/pods?watch=1', agent);
   const socket = new WebSocket(
@@ -127,7 +127,7 @@ test('a closed server ends its watches with their last chunk', async () => {
   assert.equal(response.complete, true);
 });
 
-test('an interceptor answers in the server’s place until it is removed', async () => {
+test('an interceptor answers instead of the server until it is removed', async () => {
   const stop = server.intercept((_request, response) => {
     response.writeHead(429, { 'Retry-After': '1' }).end('slow down');
     return true;
@@ -138,7 +138,7 @@ test('an interceptor answers in the server’s place until it is removed', async
   assert.equal((await requestApi(server, { path: '/version' })).status, 200);
 });
 
-test('an interceptor can answer an upgrade by itself or take its socket', async () => {
+test('an interceptor can answer an upgrade or use its socket', async () => {
   const upgrade = () => {
     const headers = { Connection: 'Upgrade', Upgrade: 'raw' };
     const sent = request(`${server.url}${webZero}/exec`, { headers, agent: false, ...credentials() });
@@ -161,7 +161,7 @@ test('an interceptor can answer an upgrade by itself or take its socket', async 
   assert.equal(head.toString(), 'hi');
 });
 
-test('garbage on the wire and clients that vanish in the middle do no harm', async () => {
+test('malformed requests and clients that disappear have no effect on others', async () => {
   const half = request(`${server.url}/api/v1/namespaces/default/configmaps`, {
     method: 'POST',
     agent: false,

@@ -53,7 +53,7 @@ const run = async (...args: string[]) => {
   return stdout.replaceAll(/ +/g, ' ');
 };
 
-test('A custom resource is discovered, written and read, and its definition is among the objects', async () => {
+test('a custom resource can be discovered, written and read, and its definition is among the objects', async () => {
   const { body } = await requestApi(server, { path: '/apis/stable.example.com/v1' });
   assert.match(body, /"name":"crontabs","singularName":"crontab","namespaced":true,"kind":"CronTab"/);
   const path = '/apis/stable.example.com/v1/namespaces/default/crontabs';
@@ -82,7 +82,7 @@ kubectlTest('kubectl prints and explains a custom resource', async () => {
   assert.match(await run('explain', 'crontab.metadata'), /labels\t<map\[string\]string>/);
 });
 
-kubectlTest('kubectl prints what events, claims and controllers of Pods say', async () => {
+kubectlTest('kubectl prints the fields of events, claims and controllers of Pods', async () => {
   const metadata = (name: string) => ({ namespace: 'team-0', name, uid: name, creationTimestamp: hourAgo });
   const hourAgo = new Date(Date.now() - 3_605_000).toISOString();
   server.write({

@@ -74,7 +74,7 @@ kubectlTest('kubectl get prints the tables of several resources at once', async 
   assert.match(output, /^default +deployment\.apps\/web +2\/2 +2 +2/m);
 });
 
-kubectlTest('kubectl apply creates, leaves unchanged and configures', async () => {
+kubectlTest('kubectl apply creates, reports unchanged objects, and configures', async () => {
   const apply = (text: string) => succeed(['apply', '-f', '-'], text);
   assert.equal(
     await apply(manifest('a:1', 1)),
@@ -118,7 +118,7 @@ kubectlTest(
   },
 );
 
-kubectlTest('kubectl patch, label, annotate and scale change what they name', async () => {
+kubectlTest('kubectl patch, label, annotate and scale change only what they name', async () => {
   await succeed(['create', 'configmap', 'patched', '--from-literal=a=1']);
   await succeed(['patch', 'configmap', 'patched', '--type=merge', '-p', '{"data":{"b":"2"}}']);
   await succeed(['patch', 'configmap', 'patched', '--type=json', '-p', '[{"op":"remove","path":"/data/a"}]']);
@@ -133,7 +133,7 @@ kubectlTest('kubectl patch, label, annotate and scale change what they name', as
   assert.match(await succeed(['get', 'deployment', 'scaled']), /^scaled +4\/4/m);
 });
 
-kubectlTest('kubectl create speaks protobuf to the server and is understood', async () => {
+kubectlTest('kubectl create sends protobuf that the server reads', async () => {
   await succeed(['create', 'namespace', 'made']);
   await succeed(['create', 'secret', 'generic', 'made', '--from-literal=k=v', '-n', 'made']);
   await succeed(['create', 'serviceaccount', 'made', '-n', 'made']);
@@ -224,7 +224,7 @@ for (const [transport, env] of Object.entries(transports)) {
     assert.match(missing.stderr, /pods "none" not found/);
   });
 
-  kubectlTest(`kubectl exec -it over ${transport} holds a conversation with a shell`, async () => {
+  kubectlTest(`kubectl exec -it over ${transport} talks to a shell`, async () => {
     const child = startKubectl(['exec', '-it', 'web-0', '--', 'sh'], environment(env));
     const seen = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const exit = once(child, 'exit');
@@ -251,7 +251,7 @@ for (const [transport, env] of Object.entries(transports)) {
     },
   );
 
-  kubectlTest(`kubectl cp over ${transport} copies a file and a folder in and out again`, async () => {
+  kubectlTest(`kubectl cp over ${transport} copies a file and a folder in both directions`, async () => {
     const name = `tree-${transport}`;
     const local = join(directory, name);
     const content = randomBytes(300_000);
@@ -267,16 +267,20 @@ for (const [transport, env] of Object.entries(transports)) {
     assert.ok(content.equals(await readFile(`${local}-file`)));
   });
 
-  kubectlTest(`kubectl port-forward over ${transport} carries bytes both ways and half-closes`, async () => {
-    const child = startKubectl(['port-forward', 'pod/web-0', ':8080'], environment(env));
-    try {
-      const port = await forwardedPort(child.stdout);
-      const content = randomBytes(1_000_000);
-      for (let count = 0; count < 2; count += 1) assert.ok(content.equals(await throughPort(port, content)));
-    } finally {
-      child.kill('SIGKILL');
-    }
-  });
+  kubectlTest(
+    `kubectl port-forward over ${transport} carries bytes in both directions and half-closes`,
+    async () => {
+      const child = startKubectl(['port-forward', 'pod/web-0', ':8080'], environment(env));
+      try {
+        const port = await forwardedPort(child.stdout);
+        const content = randomBytes(1_000_000);
+        for (let count = 0; count < 2; count += 1)
+          assert.ok(content.equals(await throughPort(port, content)));
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+  );
 
   kubectlTest(
     `kubectl port-forward over ${transport} reaches the port that the pod's annotation names`,

@@ -20,7 +20,7 @@ async function textFor(path: string, agent: string): Promise<string> {
   return (await requestApi(server, { path, headers: { 'User-Agent': agent } })).body;
 }
 
-test('curl, Wget and browsers get indented JSON, other programs a line of it, unless they ask otherwise', async () => {
+test('curl, Wget and browsers get indented JSON and other programs one line, unless they ask for another form', async () => {
   for (const path of ['/api', '/api/v1/namespaces/default/configmaps/settings', '/api/v1/namespaces/no']) {
     const line = await textFor(path, 'kubectl/v1.32.3');
     assert.match(line, /^\{.*\}\n$/);

@@ -82,13 +82,13 @@ async function currentVersion(): Promise<string> {
   return list.json<{ metadata: { resourceVersion: string } }>().metadata.resourceVersion;
 }
 
-test('a watch answers its headers before there is any event', async () => {
+test('a watch sends its headers before its first event', async () => {
   const response = await open(`${configMaps}?watch=1&resourceVersion=${await currentVersion()}`);
   assert.equal(response.statusCode, 200);
   response.destroy();
 });
 
-test('a watch with a label selector shows entering as ADDED and leaving as DELETED', async () => {
+test('a watch with a label selector shows an object that starts to match as ADDED and one that stops as DELETED', async () => {
   const events = watch(`resourceVersion=${await currentVersion()}&labelSelector=on%3D1`);
   const first = next(events);
   await write('POST', 'selected');
@@ -101,7 +101,7 @@ test('a watch with a label selector shows entering as ADDED and leaving as DELET
   await events.return(undefined);
 });
 
-test('a watch without a version starts with what is there, and timeoutSeconds ends it cleanly', async () => {
+test('a watch without a version starts with all objects, and timeoutSeconds ends it cleanly', async () => {
   const names: string[] = [];
   for await (const event of watch('timeoutSeconds=1&fieldSelector=metadata.name%3Dsettings')) {
     names.push(`${event.type} ${event.object.metadata.name}`);
@@ -109,7 +109,7 @@ test('a watch without a version starts with what is there, and timeoutSeconds en
   assert.deepEqual(names, ['ADDED settings']);
 });
 
-test('bookmarks come at their interval and carry the version of the latest change', async () => {
+test('bookmarks come at their interval with the version of the latest change', async () => {
   const events = watch(`resourceVersion=${await currentVersion()}&allowWatchBookmarks=true`);
   const bookmark = await next(events);
   assert.equal(bookmark.type, 'BOOKMARK');
@@ -117,7 +117,7 @@ test('bookmarks come at their interval and carry the version of the latest chang
   await events.return(undefined);
 });
 
-test('a Table watch names its columns in the first event only', async () => {
+test('a Table watch names its columns only in the first event', async () => {
   const headers = { Accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
   const events = watch(`resourceVersion=${await currentVersion()}`, headers);
   const first = next(events);
@@ -129,7 +129,7 @@ test('a Table watch names its columns in the first event only', async () => {
   await events.return(undefined);
 });
 
-test('compaction makes an older version 410 for a new watch', async () => {
+test('compaction makes an older version a 410 for a new watch', async () => {
   const version = await currentVersion();
   await write('POST', 'compacted');
   server.compact();
@@ -168,7 +168,7 @@ async function readChannels(socket: WebSocket): Promise<string[]> {
   return channels;
 }
 
-test('exec over each WebSocket subprotocol runs its command and says how it ended', async () => {
+test('exec over each WebSocket subprotocol runs its command and reports how it ended', async () => {
   const path = `${webZero}/exec?command=sh&command=-c&command=${encodeURIComponent('echo out; echo err >&2; exit 4')}&stdout=1&stderr=1`;
   const protocols = [
     'v5.channel.k8s.io',
@@ -194,7 +194,7 @@ test('exec over each WebSocket subprotocol runs its command and says how it ende
   }
 });
 
-test('closing stdin with the v5 close message ends cat, and resize messages reach stty', async () => {
+test('the v5 close message for stdin ends cat, and resize messages reach stty', async () => {
   const cat = openSocket(`${webZero}/exec?command=cat&stdin=1&stdout=1`, ['v5.channel.k8s.io']);
   await once(cat, 'open');
   const read = readChannels(cat);
@@ -220,7 +220,7 @@ async function refusal(path: string, protocols: string[]): Promise<IncomingMessa
   return response;
 }
 
-test('an exec that cannot be is refused before the upgrade', async () => {
+test('an impossible exec is rejected before the upgrade', async () => {
   const protocols = ['v4.channel.k8s.io'];
   const missing = '/api/v1/namespaces/default/pods/none/exec?command=ls&stdout=1';
   assert.equal((await refusal(missing, protocols)).statusCode, 404);
@@ -233,7 +233,7 @@ test('an exec that cannot be is refused before the upgrade', async () => {
   assert.equal((await refusal(`${webZero}/exec?command=ls&stdout=1`, ['other'])).statusCode, 400);
 });
 
-test('port-forward over WebSocket channels echoes behind the port number', async () => {
+test('port-forward over WebSocket channels sends the port number and then an echo', async () => {
   const socket = openSocket(`${webZero}/portforward?ports=8080`, ['v4.channel.k8s.io']);
   await once(socket, 'open');
   const received: Buffer[] = [];
@@ -248,7 +248,7 @@ test('port-forward over WebSocket channels echoes behind the port number', async
   ]);
 });
 
-test('a WebSocket through a proxy subresource echoes text as text and bytes as bytes', async () => {
+test('a WebSocket through a proxy subresource gets text back as text and bytes as bytes', async () => {
   const socket = openSocket('/api/v1/namespaces/default/services/web/proxy/ws', ['chat']);
   await once(socket, 'open');
   assert.equal(socket.protocol, 'chat');
@@ -261,7 +261,7 @@ test('a WebSocket through a proxy subresource echoes text as text and bytes as b
   assert.deepEqual([bytes, bytesIsBinary], [Buffer.from([1, 2]), true]);
 });
 
-test('an unknown upgrade through a proxy subresource echoes bytes and answers a half-close with its own', async () => {
+test('an unknown upgrade through a proxy subresource gets its bytes back, and its half-close is answered', async () => {
   const socket: TLSSocket = connect({ port: server.port, host: '127.0.0.1', ...credentials() });
   await once(socket, 'secureConnect');
   socket.write(

@@ -24,7 +24,7 @@ async function start(options: FakeApiServerOptions = {}): Promise<FakeApiServer>
 
 const server = await start({ bookmarkInterval: 20 });
 
-test('a watch starts anywhere in the history, and one event before it gets 410 with the oldest version', async () => {
+test('a watch starts anywhere in the history, and one that starts too early gets a 410 with the oldest version', async () => {
   const limited = await start({ watchHistory: 3 });
   const { version } = limited;
   for (const name of ['a', 'b', 'c', 'd']) limited.write(configMap('default', name));
@@ -45,7 +45,7 @@ test('a watch starts anywhere in the history, and one event before it gets 410 w
   );
 });
 
-test('a watch from the future is quiet until the versions have passed it', async () => {
+test('a watch from a future version is quiet until that version has passed', async () => {
   const future = server.version + 2;
   const watch = await watchServer(server, `${path}&allowWatchBookmarks=1&resourceVersion=${future}`);
   const now = await watchServer(server, `${path}&allowWatchBookmarks=1&resourceVersion=${server.version}`);
@@ -59,7 +59,7 @@ test('a watch from the future is quiet until the versions have passed it', async
   now.close();
 });
 
-test('the last bookmark comes shortly before the end by timeoutSeconds', async () => {
+test('the last bookmark comes shortly before the end of timeoutSeconds', async () => {
   const other = await start({ bookmarkBeforeEnd: 900 });
   const query = `&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=${other.version}`;
   const watch = await watchServer(other, path + query);
@@ -67,13 +67,13 @@ test('the last bookmark comes shortly before the end by timeoutSeconds', async (
   assert.deepEqual(watch.lines(), [`BOOKMARK ${other.version}`]);
 });
 
-test('a watch without timeoutSeconds ends at a random time where the server has bounds for it', async () => {
+test('a watch without timeoutSeconds ends at a random time if the server has limits for that', async () => {
   const other = await start({ watchTimeout: [10, 50] });
   const watch = await watchServer(other, `${path}&resourceVersion=${other.version}`);
   assert.equal(await watch.ended, 'end');
 });
 
-test('bookmarks of Tables and PartialObjectMetadata have their form, and a first one has the columns', async () => {
+test('bookmarks of Tables and PartialObjectMetadata have their form, and the first one has the columns', async () => {
   const query = `${path}&allowWatchBookmarks=true&resourceVersion=${server.version}`;
   const rows = await watchServer(server, query, { Accept: table });
   await rows.until(2);
@@ -94,7 +94,7 @@ test('bookmarks of Tables and PartialObjectMetadata have their form, and a first
   metadata.close();
 });
 
-test('a protobuf watch frames its events, bookmarks and errors by length, without the magic around them', async () => {
+test('a protobuf watch separates its events, bookmarks and errors by length, without the magic bytes', async () => {
   const { version } = server;
   const watch = await watchServer(server, `${path}&resourceVersion=${version}`, {
     Accept: `${protobuf},application/json`,
@@ -128,7 +128,7 @@ test('a protobuf watch frames its events, bookmarks and errors by length, withou
   assert.match(old.frames()[0]?.toString('latin1') ?? '', /ERROR.*k8s\0.*Status.*too old resource version/s);
 });
 
-test('a Table is JSON where a client would take it as protobuf too', async () => {
+test('a Table is JSON even if a client prefers protobuf', async () => {
   const watch = await watchServer(server, `${path}&resourceVersion=${server.version}`, {
     Accept: `${protobuf};as=Table;v=v1;g=meta.k8s.io,${table}`,
   });
@@ -148,7 +148,7 @@ test('a watch over WebSocket gets a message for each event', async () => {
   await once(socket, 'close');
 });
 
-test('the server counts the watches that are open', async () => {
+test('the server counts the open watches', async () => {
   await eventually('no watch', () => server.openWatches.length === 0);
   const before = server.watches.length;
   const watch = await watchServer(server, `${path}&resourceVersion=${server.version}`);
@@ -158,7 +158,7 @@ test('the server counts the watches that are open', async () => {
   await eventually('no watch', () => server.openWatches.length === 0);
 });
 
-test('a restart keeps objects and versions, and a watch goes on from where it was', async () => {
+test('a restart keeps objects and versions, and a watch continues from its version', async () => {
   const other = await start();
   const { version } = other;
   const first = await watchServer(other, `${path}&resourceVersion=${version}`);
@@ -172,7 +172,7 @@ test('a restart keeps objects and versions, and a watch goes on from where it wa
   assert.deepEqual(second.lines(), [`ADDED two ${version + 2}`]);
 });
 
-test('a restored backup takes objects and versions back', async () => {
+test('a restored backup resets objects and versions', async () => {
   const other = await start();
   other.write(configMap('default', 'kept'));
   const backup = other.backup();
@@ -186,7 +186,7 @@ test('a restored backup takes objects and versions back', async () => {
   assert.equal(items.length, 2);
 });
 
-test('endWatches ends every watch properly, and cut breaks it; the server goes on', async () => {
+test('endWatches ends every watch cleanly, and cut breaks it; the server continues', async () => {
   const other = await start();
   const open = () => watchServer(other, `${path}&resourceVersion=${other.version}`);
   const watches = [await open(), await open()];
@@ -198,7 +198,7 @@ test('endWatches ends every watch properly, and cut breaks it; the server goes o
   assert.equal((await open()).status, 200);
 });
 
-test('after GOAWAY, a watch over HTTP/2 goes on and a new request needs a new connection', async () => {
+test('after GOAWAY, a watch over HTTP/2 continues and a new request needs a new connection', async () => {
   const { certificate: cert, key } = server.clientCertificate;
   const session = http2.connect(server.url, { ca: server.authority.certificate, cert, key });
   const stream = openStream(session, `${path}&resourceVersion=${server.version}`);
@@ -215,7 +215,7 @@ test('after GOAWAY, a watch over HTTP/2 goes on and a new request needs a new co
   session.destroy();
 });
 
-test('a policy that changes decides reviews and new watches, and open ones go on', async () => {
+test('a changed policy applies to reviews and new watches, and open watches continue', async () => {
   const tokens = { secret: { username: 'robot' }, other: { username: 'proxy' } };
   const other = await start({ clientCertificates: 'optional', tokens, allow: () => true });
   const open = (headers: Record<string, string>) =>
@@ -254,7 +254,7 @@ test('a policy that changes decides reviews and new watches, and open ones go on
   assert.equal((await open(impersonated)).status, 200);
 });
 
-test('the server writes hundreds of large events a second', async () => {
+test('the server writes hundreds of large events per second', async () => {
   const other = await start();
   const watch = await watchServer(other, `${path}&resourceVersion=${other.version}`);
   const body = 'x'.repeat(100 * 1024);
@@ -265,7 +265,7 @@ test('the server writes hundreds of large events a second', async () => {
   assert.ok((watch.frames().at(-1)?.length ?? 0) > body.length);
 });
 
-test('a watch and a log over WebSocket take the one subprotocol that is offered beside a token', async () => {
+test('a watch and a log over WebSocket accept the one subprotocol that comes with a token', async () => {
   const { certificate: cert, key } = server.clientCertificate;
   const base = `wss://127.0.0.1:${server.port}`;
   const log = '/api/v1/namespaces/default/pods/web-0/log?tailLines=1';

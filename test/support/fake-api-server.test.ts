@@ -53,7 +53,7 @@ function patch(name: string, type: string, body: unknown, query = ''): Promise<A
   return requestApi(server, { method: 'PATCH', path, headers, body: JSON.stringify(body) });
 }
 
-test('generateName makes a name of its own each time', async () => {
+test('generateName creates a new name each time', async () => {
   const body = JSON.stringify({ metadata: { generateName: 'gen-' } });
   const post = () => requestApi(server, { method: 'POST', path: configMaps, headers: json, body });
   const [first, second] = [(await post()).json<Stored>(), (await post()).json<Stored>()];
@@ -61,7 +61,7 @@ test('generateName makes a name of its own each time', async () => {
   assert.notEqual(first.metadata.name, second.metadata.name);
 });
 
-test('label selectors choose by equality, by set and by presence', async () => {
+test('label selectors select by equality, set and presence', async () => {
   for (const tier of ['front', 'back', 'cache'])
     await create(`tier-${tier}`, { metadata: { name: `tier-${tier}`, labels: { tier } } });
   const names = async (selector: string) => {
@@ -81,7 +81,7 @@ test('label selectors choose by equality, by set and by presence', async () => {
   assert.equal(one.json<List>().items.length, 1);
 });
 
-test('a limited list goes on where it stopped, until a compaction makes the continuation 410', async () => {
+test('a limited list continues where it stopped, until a compaction makes the continuation a 410', async () => {
   const page = async (token: string) =>
     requestApi(server, { path: `/api/v1/pods?limit=3&continue=${token}` });
   const first = (await page('')).json<List>();
@@ -99,7 +99,7 @@ test('a limited list goes on where it stopped, until a compaction makes the cont
   assert.equal((await page('garbage')).status, 400);
 });
 
-test('each kind of patch changes what it names and nothing else', async () => {
+test('each kind of patch changes only what it names', async () => {
   await create('patched', { data: { a: '1', b: '2' } });
   const merged = await patch('patched', 'merge-patch+json', { data: { a: null, c: '3' } });
   assert.deepEqual(merged.json<Stored>().data, { b: '2', c: '3' });
@@ -151,7 +151,7 @@ test('a strategic merge patch merges containers by name and deletes on $patch', 
   assert.equal(status?.['observedGeneration'], 2);
 });
 
-test('server-side apply removes what its manager no longer applies and reports conflicts with others', async () => {
+test('server-side apply removes fields that its manager no longer applies, and reports conflicts with others', async () => {
   const apply = (manager: string, data: object | undefined, query = '') =>
     patch(
       'applied',
@@ -174,7 +174,7 @@ test('server-side apply removes what its manager no longer applies and reports c
   );
 });
 
-test('a write that changes nothing keeps its version, and a status write leaves the rest alone', async () => {
+test('a write that changes nothing keeps its version, and a status write changes only the status', async () => {
   await create('same', { data: { a: '1' } });
   const first = await requestApi(server, { path: `${configMaps}/same` });
   const put = await requestApi(server, {
@@ -194,7 +194,7 @@ test('a write that changes nothing keeps its version, and a status write leaves 
   assert.deepEqual(after.json<Stored>().metadata.labels, before.metadata.labels);
 });
 
-test('an object with finalizers goes when the last one is taken off', async () => {
+test('an object with finalizers is deleted when the last finalizer is removed', async () => {
   await create('held', { metadata: { name: 'held', finalizers: ['example.com/hold'] } });
   const deleted = await requestApi(server, { method: 'DELETE', path: `${configMaps}/held` });
   assert.ok(deleted.json<Stored>().metadata.deletionTimestamp);
@@ -224,7 +224,7 @@ test('deleting a namespace deletes what is in it', async () => {
   assert.equal(late.json<Status>().message, 'namespaces "short" not found');
 });
 
-test('a verb that a resource does not have is 405, and a form that nobody writes is 406', async () => {
+test('a verb that a resource does not have gets a 405, and an unknown form gets a 406', async () => {
   const method = await requestApi(server, { method: 'PUT', path: configMaps, body: '{}' });
   assert.equal(method.json<Status>().reason, 'MethodNotAllowed');
   assert.equal(method.status, 405);
@@ -234,7 +234,7 @@ test('a verb that a resource does not have is 405, and a form that nobody writes
   assert.equal(form.status, 406);
 });
 
-test('strict field validation refuses what the default only warns about', async () => {
+test('strict field validation rejects fields about which the default only warns', async () => {
   const post = (query: string) =>
     requestApi(server, {
       method: 'POST',
@@ -250,7 +250,7 @@ test('strict field validation refuses what the default only warns about', async 
   assert.equal((await post('&fieldValidation=Ignore')).headers['warning'], undefined);
 });
 
-test('a body above 3 MiB is 413', async () => {
+test('a body above 3 MiB gets a 413', async () => {
   const body = `{"metadata":{"name":"big"},"data":{"a":"${'x'.repeat(3 * 1024 * 1024)}"}}`;
   assert.equal(
     (await requestApi(server, { method: 'POST', path: configMaps, headers: json, body })).status,
@@ -258,7 +258,7 @@ test('a body above 3 MiB is 413', async () => {
   );
 });
 
-test('metadata alone can be asked for, of one object and of a list', async () => {
+test('a client can get only the metadata, of one object or of a list', async () => {
   const as = (form: string) => ({ Accept: `application/json;as=${form};v=v1;g=meta.k8s.io` });
   const one = await requestApi(server, {
     path: `${configMaps}/settings`,
@@ -278,7 +278,7 @@ test('aggregated discovery answers 304 to its own ETag', async () => {
   assert.equal(second.body, '');
 });
 
-test('a long answer is compressed for a client that takes gzip', async () => {
+test('a long answer is compressed for a client that accepts gzip', async () => {
   await create('long', { data: { a: 'x'.repeat(200_000) } });
   const plain = await requestApi(server, { path: `${configMaps}/long` });
   assert.equal(plain.headers['content-encoding'], undefined);
@@ -300,7 +300,7 @@ test('a long answer is compressed for a client that takes gzip', async () => {
   assert.equal(gunzipSync(Buffer.concat(chunks)).toString(), plain.body);
 });
 
-test('a proxied request comes back as it arrived, whatever its method and path', async () => {
+test('a proxied request comes back unchanged, with any method and path', async () => {
   const path = '/api/v1/namespaces/x/services/https:web:443/proxy/a%2Fb//c?x=&x=1&y';
   const body = Buffer.from([0, 255, 10]);
   const response = await requestApi(server, { method: 'PROPFIND', path, headers: { 'X-Odd': 'é' }, body });

@@ -55,22 +55,22 @@ function create(
 
 type Connection = ReturnType<ConnectionPool['acquire']>;
 
-/** One whole exchange, after which the connection gives itself back; gives the port that the server saw it come from. */
+/** Runs one whole exchange, after which the connection is released. Returns the client's port that the server saw. */
 async function exchange(connection: Connection): Promise<string> {
   const { text, failure } = await sendOn(connection).over;
   if (failure !== undefined) throw failure;
-  // It is given back at the end of this turn of the event loop.
+  // It is released at the end of this turn of the event loop.
   await turn();
   return text;
 }
 
-/** An exchange that has its head and goes on until the server or this side ends it. */
+/** An exchange that has received its head and stays open until the server or the client ends it. */
 function hold(connection: Connection): Promise<RecordedResponse> {
   return sendOn(connection, '/hold').begun;
 }
 
 describe('a pool', () => {
-  it('makes a connection for each exchange while all are busy', async () => {
+  it('opens a connection for each exchange while all are busy', async () => {
     const pool = create();
     const busy = Array.from({ length: 200 }, () => pool.acquire());
     assert.equal(new Set(busy).size, 200);
@@ -79,7 +79,7 @@ describe('a pool', () => {
     assert.equal(held.length, 200);
   });
 
-  it('hands out the connection that was used last', () => {
+  it('returns the connection that was used last', () => {
     const pool = create();
     const [one, two, three] = [pool.acquire(), pool.acquire(), pool.acquire()];
     for (const connection of [two, one, three]) pool.release(connection);
@@ -89,7 +89,7 @@ describe('a pool', () => {
     );
   });
 
-  it('uses a connection again that gave itself back, and says so', async () => {
+  it('uses a released connection again, and marks it as reused', async () => {
     const pool = create();
     const connection = pool.acquire();
     const first = await exchange(connection);
@@ -100,7 +100,7 @@ describe('a pool', () => {
     assert.equal(pool.connect().reused, false);
   });
 
-  it('makes a new connection for a second try, whatever is idle', async () => {
+  it('opens a new connection for a second attempt, even if another one is idle', async () => {
     const pool = create();
     const idle = pool.acquire();
     await exchange(idle);
@@ -112,7 +112,7 @@ describe('a pool', () => {
     assert.equal(pool.acquire(), idle);
   });
 
-  it('counts those that are idle and those that are in use', async () => {
+  it('counts idle connections and connections in use', async () => {
     const pool = create();
     const [one, two] = [pool.acquire(), pool.acquire()];
     assert.deepEqual(pool.counts, { idle: 0, active: 2 });
@@ -125,7 +125,7 @@ describe('a pool', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('ends a discarded connection, and its exchange with it', async () => {
+  it('closes a discarded connection, and ends its exchange', async () => {
     const pool = create();
     const connection = pool.acquire();
     const open = await hold(connection);
@@ -149,7 +149,7 @@ describe('a pool', () => {
     assert.equal((await open.over).text, 'whole', 'the one in use is left alone');
   });
 
-  it('drops a connection in use that breaks, and its exchange hears of it', async () => {
+  it('drops a connection in use that breaks, and its exchange gets an error', async () => {
     const pool = create();
     const open = await hold(pool.acquire());
     for (const socket of connections) socket.resetAndDestroy();
@@ -157,7 +157,7 @@ describe('a pool', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('keeps 128 idle connections and no more', () => {
+  it('keeps at most 128 idle connections', () => {
     const pool = create();
     const all = Array.from({ length: 130 }, () => pool.acquire());
     for (const connection of all) pool.release(connection);
@@ -168,7 +168,7 @@ describe('a pool', () => {
 });
 
 describe('a pool that is closed', () => {
-  it('ends idle connections at once and those in use when their exchange is over', async () => {
+  it('closes idle connections immediately and those in use after their exchange', async () => {
     const pool = create();
     const [idle, busy] = [pool.acquire(), pool.acquire()];
     let empty = 0;
@@ -185,7 +185,7 @@ describe('a pool that is closed', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('still serves who holds its session, and keeps nothing', async () => {
+  it('still serves requests of its session, and keeps no connection', async () => {
     const pool = create();
     pool.close();
     assert.notEqual(await exchange(pool.acquire()), '');
@@ -193,7 +193,7 @@ describe('a pool that is closed', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('is empty at once when it has no connection', () => {
+  it('is empty immediately if it has no connection', () => {
     const pool = create();
     let empty = 0;
     pool.whenEmpty(() => empty++);
@@ -203,7 +203,7 @@ describe('a pool that is closed', () => {
 });
 
 describe('a pool that is destroyed', () => {
-  it('ends connections in use', async () => {
+  it('closes connections in use', async () => {
     const pool = create();
     const idle = pool.acquire();
     const open = await hold(pool.acquire());
@@ -216,7 +216,7 @@ describe('a pool that is destroyed', () => {
     assert.ok(empty > 0);
   });
 
-  it('ends a connection that is made for the exchange of one that it ends', async () => {
+  it('closes a connection that an ending exchange opens', async () => {
     const pool = create();
     const open = await hold(pool.acquire());
     let again: RecordedResponse | undefined;
@@ -228,7 +228,7 @@ describe('a pool that is destroyed', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('ends a connection whose TLS handshake hangs', async () => {
+  it('closes a connection whose TLS handshake hangs', async () => {
     const sockets: net.Socket[] = [];
     const mute = net.createServer(socket => void sockets.push(socket.on('error', () => {})));
     const port = await listen(mute);
@@ -243,7 +243,7 @@ describe('a pool that is destroyed', () => {
     sockets[0]?.destroy();
   });
 
-  it('ends a connection that is being dialled', () => {
+  it('aborts a dialling', () => {
     const destroyed: boolean[] = [];
     const pool = new ConnectionPool(callback => ({
       destroy: () => {

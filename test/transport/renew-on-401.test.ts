@@ -22,7 +22,7 @@ const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
 let first: FakeSession;
 let second: FakeSession;
 let current: () => FakeSession | Promise<FakeSession>;
-/** Sessions that were refused, and what answers them. */
+/** The sessions that got a 401, and the function that resolves the pending search for another one. */
 let refused: FakeSession[];
 let renew: (next: FakeSession | undefined) => void;
 let times: number[];
@@ -57,7 +57,7 @@ function send(request: Partial<SessionRequest<FakeSession>> = {}): RoundTrip {
   );
 }
 
-/** Another credential has been found, or not; whoever waits for it has heard so. */
+/** Ends the search with another session or none, and waits until this has an effect. */
 async function find(next: FakeSession | undefined): Promise<void> {
   renew(next);
   await turn();
@@ -67,8 +67,8 @@ function pathsOf({ roundTripper }: FakeSession): string[] {
   return roundTripper.trips.map(({ request }) => request.path);
 }
 
-describe('a request that is answered 401', () => {
-  it('is made for another session and sent with it, while its client hears nothing', async () => {
+describe('a request that gets a 401', () => {
+  it('is created for another session and sent with it, and its client does not see the 401', async () => {
     send();
     const trip = first.roundTripper.trip();
     trip.head(401);
@@ -84,7 +84,7 @@ describe('a request that is answered 401', () => {
     assert.equal(times.length, 2);
   });
 
-  it('is given up on its connection when it is sent again before its answer is whole', async () => {
+  it('is aborted on its connection if it is sent again before its answer is whole', async () => {
     send();
     first.roundTripper.trip().head(401);
     await find(second);
@@ -99,7 +99,7 @@ describe('a request that is answered 401', () => {
     assert.deepEqual([response.status, refused.length], [401, 1]);
   });
 
-  it('keeps its answer where there is no other credential, as it came so far and as it goes on', async () => {
+  it('passes the 401 on if there is no other credential, with the received part and the rest', async () => {
     send();
     const trip = first.roundTripper.trip();
     trip.head(401);
@@ -114,7 +114,7 @@ describe('a request that is answered 401', () => {
     assert.deepEqual([response.text, response.whole], ['not you!', true]);
   });
 
-  it('keeps an answer that ended meanwhile, whole or cut', async () => {
+  it('passes an answer on that ended in the meantime, whole or cut', async () => {
     send();
     first.roundTripper.trip().head(401);
     first.roundTripper.trip().sink.end(['X', 'y']);
@@ -129,7 +129,7 @@ describe('a request that is answered 401', () => {
     assert.deepEqual([response.status, response.failure instanceof UpstreamError], [401, true]);
   });
 
-  it('is not sent again with its body, but another credential is looked for', async () => {
+  it('is not sent again if it has a body, but another credential is searched for', async () => {
     send({ hasBody: true });
     first.roundTripper.trip().head(401);
     assert.deepEqual([response.status, refused], [401, [first]]);
@@ -137,13 +137,13 @@ describe('a request that is answered 401', () => {
     assert.equal(second.roundTripper.trips.length, 0);
   });
 
-  it('says nothing of our credential if the client brought its own', () => {
+  it('starts no renewal if the client sent its own credential', () => {
     send({ bringsAuthorization: true });
     first.roundTripper.trip().head(401);
     assert.deepEqual([response.status, refused], [401, []]);
   });
 
-  it('fails if it must not be sent with the other session', async () => {
+  it('fails if it may not be sent with the other session', async () => {
     const verdict = new Error('not there');
     const forSession = ({ name }: FakeSession): OutgoingRequest => {
       if (name === 'second') throw verdict;
@@ -156,7 +156,7 @@ describe('a request that is answered 401', () => {
     assert.equal(second.roundTripper.trips.length, 0);
   });
 
-  it('is nobody’s matter any more when it is given up meanwhile', async () => {
+  it('has no further effect if it is aborted in the meantime', async () => {
     for (const next of [second, undefined]) {
       first = new FakeSession('first');
       const trip = send();
@@ -168,7 +168,7 @@ describe('a request that is answered 401', () => {
     }
   });
 
-  it('fails when its sink cannot take the answer in the end', async () => {
+  it('fails if its sink throws for the answer', async () => {
     send();
     response.head = () => {
       throw Object.assign(new Error('no head'), { code: 'ERR_INVALID_CHAR' });
@@ -181,7 +181,7 @@ describe('a request that is answered 401', () => {
 });
 
 describe('a request', () => {
-  it('waits for a session, and is not sent when it is given up meanwhile', async () => {
+  it('waits for a session, and is not sent if it is aborted in the meantime', async () => {
     current = async () => first;
     send();
     send().abort();
@@ -190,7 +190,7 @@ describe('a request', () => {
     assert.equal(first.roundTripper.trips.length, 1);
   });
 
-  it('fails as it is told where there is no session, or it must not be sent', async () => {
+  it('fails with the reason if there is no session, or if it may not be sent', async () => {
     const error = new Error('no credential');
     current = () => Promise.reject(error);
     send();
@@ -206,7 +206,7 @@ describe('a request', () => {
     assert.equal(response.failure, error);
   });
 
-  it('fails with an error that names the API server when its connection does', () => {
+  it('fails with an error that names the API server if its connection fails', () => {
     send();
     first.roundTripper.trip().sink.error(reset);
     assert.ok(response.failure instanceof UpstreamError);

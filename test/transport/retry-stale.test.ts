@@ -18,15 +18,15 @@ function send(isRepeatable = true): RoundTrip {
   return retryStale(pool).send(requestTo('/', { isRepeatable, connection: 'shared' }), response);
 }
 
-/** The connection of the so-manyth attempt turns out to be stale. */
+/** Lets the connection of the attempt with this index be stale. */
 function goStale(index = 0): void {
   const trip = pool.trip(index);
   trip.isStale = true;
   trip.sink.error(gone);
 }
 
-describe('a request whose connection has gone stale', () => {
-  it('is sent again as it is, on a new connection, and its sink hears of the second response only', () => {
+describe('a request on a stale connection', () => {
+  it('is sent again unchanged on a new connection, and its sink gets only the second response', () => {
     send();
     goStale();
     assert.deepEqual(
@@ -43,7 +43,7 @@ describe('a request whose connection has gone stale', () => {
     assert.deepEqual([response.status, response.text, response.trailers], [200, 'whole', []]);
   });
 
-  it('fails when the new connection fails, whatever that says of itself', () => {
+  it('fails if the new connection fails too, even if that is stale', () => {
     send();
     goStale();
     goStale(1);
@@ -51,14 +51,14 @@ describe('a request whose connection has gone stale', () => {
     assert.equal(response.failure, gone);
   });
 
-  it('fails at once if it must not be repeated', () => {
+  it('fails immediately if it may not be repeated', () => {
     send(false);
     goStale();
     assert.equal(pool.trips.length, 1);
     assert.equal(response.failure, gone);
   });
 
-  it('fails at once if its response has begun', () => {
+  it('fails immediately if its response has begun', () => {
     send();
     pool.trip().head(200);
     goStale();
@@ -67,7 +67,7 @@ describe('a request whose connection has gone stale', () => {
   });
 });
 
-describe('a request whose connection fails otherwise', () => {
+describe('a request on a connection with another failure', () => {
   it('is not sent again', () => {
     send();
     pool.trip().sink.error(gone);
@@ -76,8 +76,8 @@ describe('a request whose connection fails otherwise', () => {
   });
 });
 
-describe('a round trip that may be retried', () => {
-  it('is paused, resumed and given up on the connection of the second attempt', () => {
+describe('a round trip that may be repeated', () => {
+  it('is paused, resumed and aborted on the connection of the second attempt', () => {
     const trip = send();
     trip.pause();
     goStale();
@@ -92,7 +92,7 @@ describe('a round trip that may be retried', () => {
     ['that may be repeated', true],
     ['that must not be repeated', false],
   ] as const) {
-    it(`leaves the connection of a request ${how} alone once the response is over`, () => {
+    it(`does not touch the connection of a request ${how} after the response`, () => {
       for (const end of [() => pool.trip().sink.end([]), () => pool.trip().sink.error(gone)]) {
         pool = new FakeRoundTripper();
         response = new RecordedResponse();

@@ -30,24 +30,24 @@ function connect() {
   return { asking, answering, notes };
 }
 
-test('questions get their own answers, whatever their order', async () => {
+test('questions get their own answers in any order', async () => {
   const { asking } = connect();
   const answers = await Promise.all([1, 2, 3].map(value => asking.ask('double', value)));
   assert.deepEqual(answers, [2, 4, 6]);
 });
 
-test('what an answer rejects with is told by its message', async () => {
+test('a rejected answer has the message of its error', async () => {
   const { asking } = connect();
   await assert.rejects(asking.ask('fail', undefined), { message: 'no' });
 });
 
-test('plain messages pass beside questions', () => {
+test('plain messages pass next to questions', () => {
   const { answering, notes } = connect();
   answering.receive({ type: 'note', text: 'hello' });
   assert.deepEqual(notes, ['hello']);
 });
 
-test('a channel that is closed rejects what waits and what is asked later', async () => {
+test('a closed channel rejects waiting and later questions', async () => {
   const { asking } = connect();
   const waiting = asking.ask('wait', undefined);
   asking.close();

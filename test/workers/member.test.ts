@@ -8,7 +8,7 @@ import { Member } from '../../src/workers/member.js';
 
 type Sent = { readonly socket: Socket; readonly options: object; done(error: Error | null): void };
 
-/** A worker's process that a test answers for. */
+/** A worker's process whose answers come from the test. */
 class FakeWorker extends EventEmitter {
   readonly process = new EventEmitter();
   readonly sent: Sent[] = [];
@@ -49,7 +49,7 @@ const counts = (members: readonly Member[]) =>
   members.map(({ connections, isFree }) => [connections, isFree]);
 
 describe('a connection that cannot be sent to a worker', () => {
-  it('goes to another one, and the worker is used again with its count as it was', () => {
+  it('goes to another worker, and the first is used again with its former count', () => {
     const { workers, members, distributor } = create(2);
     const socket = new Socket();
     distributor.accept(socket);
@@ -72,7 +72,7 @@ describe('a connection that cannot be sent to a worker', () => {
     ]);
   });
 
-  it('goes to another one where its descriptor did not arrive', () => {
+  it('goes to another worker if its descriptor did not arrive', () => {
     const { workers, members, distributor } = create(2);
     distributor.accept(new Socket());
     workers[0]?.sent[0]?.done(null);
@@ -84,7 +84,7 @@ describe('a connection that cannot be sent to a worker', () => {
     assert.equal(workers[0]?.acknowledged, 0);
   });
 
-  it('goes to another one where a worker that lives does not get it, and Node is told to wait no longer', () => {
+  it('goes to another worker if a living one does not get it, and Node stops waiting', () => {
     const { workers, members, distributor } = create(2);
     distributor.accept(new Socket());
     const [one] = members as [Member];
@@ -102,7 +102,7 @@ describe('a connection that cannot be sent to a worker', () => {
     ]);
   });
 
-  it('is closed after some tries, and keeps no other one from the workers', () => {
+  it('is closed after some tries, and does not keep other connections from the workers', () => {
     const { workers, members, distributor } = create(1);
     const [hopeless, next] = [new Socket(), new Socket()];
     distributor.accept(hopeless);
@@ -115,7 +115,7 @@ describe('a connection that cannot be sent to a worker', () => {
     assert.deepEqual(counts(members), [[1, false]]);
   });
 
-  it('is closed where the worker ends, which may have read from it', () => {
+  it('is closed if the worker ends, because that may have read from it', () => {
     const { workers, distributor } = create(1);
     const socket = new Socket();
     distributor.accept(socket);

@@ -8,7 +8,7 @@ function numbered(id: number, token: string, endsAt = Infinity): NumberedCredent
   return { id, credential: { authorization: `Bearer ${token}` }, endsAt };
 }
 
-/** A source in another process that gives these, one for each question. */
+/** A source in another process that returns these answers, one per question. */
 function remote(...answers: NumberedCredential[]) {
   const asked: string[] = [];
   return {
@@ -25,7 +25,7 @@ function remote(...answers: NumberedCredential[]) {
   };
 }
 
-test('a credential that is there is returned at once, as the same object, until it ends', async () => {
+test('an existing credential is returned synchronously, as the same object, until it expires', async () => {
   const other = remote(numbered(2, 'two'));
   const source = createRemoteSource('exec', other, numbered(1, 'one', Date.now() + 200));
   const first = source.get();
@@ -36,7 +36,7 @@ test('a credential that is there is returned at once, as the same object, until 
   assert.deepEqual(other.asked, ['credential']);
 });
 
-test('all who wait share one question', async () => {
+test('all waiting requests share one question', async () => {
   const other = remote(numbered(1, 'one'));
   const source = createRemoteSource('exec', other, undefined);
   const all = await Promise.all(Array.from({ length: 20 }, () => source.get()));
@@ -44,7 +44,7 @@ test('all who wait share one question', async () => {
   assert.equal(other.asked.length, 1);
 });
 
-test('a failure is a CredentialError with the reason, and the next one asks again', async () => {
+test('a failure is a CredentialError with the reason, and the next request asks again', async () => {
   const other = remote();
   const source = createRemoteSource('oidc', other, undefined);
   for (let count = 1; count <= 2; count += 1) {
@@ -56,7 +56,7 @@ test('a failure is a CredentialError with the reason, and the next one asks agai
   }
 });
 
-test('the same credential, sent again, stays the same object, with its new end', () => {
+test('the same credential, sent again, stays the same object, with its new expiry', () => {
   const source = createRemoteSource('exec', remote(), numbered(1, 'one', Date.now() + 60_000));
   const first = source.get();
   source.take(numbered(1, 'one', Infinity));
@@ -64,7 +64,7 @@ test('the same credential, sent again, stays the same object, with its new end',
   assert.equal(source.endsAt, Infinity);
 });
 
-test('a refusal is told with the number of the credential, and a stale one is not told at all', async () => {
+test('a 401 is reported with the number of the credential, and not for an outdated one', async () => {
   const other = remote();
   const source = createRemoteSource('exec', other, numbered(7, 'one'));
   const first = await source.get();

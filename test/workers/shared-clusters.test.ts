@@ -10,7 +10,7 @@ import { createSharedClusters } from '../../src/workers/shared-clusters.js';
 import { shareCredentials } from '../../src/workers/shared-credentials.js';
 import { createEndpoint, createFollowedCluster } from '../support/followed-cluster.js';
 
-/** A primary and a worker with a pipe between them; a message arrives when the test delivers it. */
+/** A primary and a worker with a pipe between them, whose messages arrive when the test delivers them. */
 function createPair(current: string, ...names: string[]) {
   const toWorker: object[] = [];
   const primaryUses = new Map<string, (endpoint: Endpoint) => void>();
@@ -38,12 +38,12 @@ function createPair(current: string, ...names: string[]) {
   let worker: ClusterRegistry;
   return {
     primary,
-    /** What is at `/`, or at a context, is another endpoint now. */
+    /** Replaces the endpoint of `/` or of a context. */
     replace(name: string, endpoint: Endpoint): void {
       primaryUses.get(name)?.(endpoint);
       shared.publish();
     },
-    /** Delivers all that is under way, as one read of the pipe. */
+    /** Delivers all pending messages, like one read of the pipe. */
     deliver(): void {
       for (const message of toWorker.splice(0)) channel.receive(message as never);
     },
@@ -63,7 +63,7 @@ function createPair(current: string, ...names: string[]) {
   };
 }
 
-/** Opens a cluster of a worker, with the pipe's help. */
+/** Opens a cluster of a worker and delivers the messages for that. */
 async function open(pair: ReturnType<typeof createPair>, cluster: Cluster | undefined): Promise<Endpoint> {
   assert.ok(cluster);
   const opening = cluster.open();
@@ -75,7 +75,7 @@ async function open(pair: ReturnType<typeof createPair>, cluster: Cluster | unde
 const tick = () => new Promise(resolve => setImmediate(resolve));
 
 describe('a worker', () => {
-  it('follows a context again that was at / for a while', async () => {
+  it('follows a context again that was the current one for a while', async () => {
     const pair = createPair('a', 'a', 'b');
     const worker = await pair.start();
     assert.equal((await open(pair, worker.get('b'))).context, 'b');
@@ -92,16 +92,16 @@ describe('a worker', () => {
     assert.equal(worker.get('b')?.endpoint?.config.server.hostname, 'moved.invalid');
   });
 
-  it('does not take the next context of / for the one that it asked for', async () => {
+  it('does not confuse the next current context with the context that it asked for', async () => {
     const pair = createPair('a', 'a', 'b', 'c');
     const worker = await pair.start();
-    // The primary knows already that b is at /.
+    // The primary already knows that b is the current context.
     pair.replace('', createEndpoint('b'));
     const asked = worker.get('b') as Cluster;
     const opening = asked.open();
     await tick();
     await tick();
-    // The worker hears of b at / and of the answer.
+    // The worker gets both the news that b is at / and the answer.
     pair.deliver();
     await opening;
     pair.replace('', createEndpoint('c'));
@@ -112,7 +112,7 @@ describe('a worker', () => {
     assert.equal((b.endpoint ?? (await open(pair, b))).context, 'b');
   });
 
-  it('takes what the primary tells of a context right behind its answer', async () => {
+  it('uses a change of a context that the primary sends directly after its answer', async () => {
     const pair = createPair('a', 'a', 'b');
     const worker = await pair.start();
     const b = worker.get('b') as Cluster;
@@ -136,7 +136,7 @@ describe('a context that cannot be used', () => {
 });
 
 describe('a cluster that is closed', () => {
-  it('while it reads its configuration logs in nowhere', async () => {
+  it('stops its logins while it reads its configuration', async () => {
     let logins = 0;
     let isClosed = false;
     const source: CredentialSource = {

@@ -14,7 +14,7 @@ import { formatMicroTime, microTime } from '../../../src/observability/audit/mic
 import { loggableUri } from '../../../src/observability/audit/request-uri.js';
 
 describe('sourceIPs', () => {
-  it("are in the API server's order, the peer's last, whatever the headers say", () => {
+  it("are in the API server's order with the peer last, whatever the headers contain", () => {
     const peer = '192.0.2.9';
     for (const [forwardedFor, realIp, expected] of [
       [undefined, undefined, [peer]],
@@ -36,13 +36,13 @@ describe('sourceIPs', () => {
     assert.deepEqual(sourceIPs([], '::ffff:192.0.2.9'), ['192.0.2.9']);
   });
 
-  it('are none where the peer has none, for all of them would be what it says', () => {
+  it("are empty if the peer has no address, because all others would be the peer's claims", () => {
     assert.equal(sourceIPs(['X-Forwarded-For', '198.51.100.1'], undefined), undefined);
   });
 });
 
 describe('the request URI of an audit event', () => {
-  it('is as it was sent where it holds no secret', () => {
+  it('is unchanged if it contains no secret', () => {
     for (const uri of [
       '/api/v1/namespaces/default/pods?watch=true&resourceVersion=5&timeoutSeconds=9',
       '/api/v1/pods?continue=eyJ2IjoibWV0YS5rOHMuaW8vdjEi&limit=500&fieldSelector=metadata.name%3Da%2Cb',
@@ -55,7 +55,7 @@ describe('the request URI of an audit event', () => {
     }
   });
 
-  it('never has the value of a parameter that is called a secret, in any spelling', () => {
+  it('never contains the value of a parameter with the name of a secret, in any spelling', () => {
     for (const query of [
       'access_token=S3CRET',
       'a=b&access_token=S3CRET&c=d',
@@ -84,18 +84,18 @@ describe('the request URI of an audit event', () => {
     assert.equal(loggableUri('/x?a=b&token=S3CRET&c=d'), '/x?a=b&token=REDACTED&c=d');
   });
 
-  it('is left out where it is no path, for it may hold a password', () => {
+  it('is left out if it is not a path, because it may contain a password', () => {
     assert.equal(loggableUri('http://user:password@host/api'), '');
     assert.equal(loggableUri('*'), '');
   });
 
-  it('has bytes that no URL has percent-encoded', () => {
+  it('has bytes percent-encoded that no URL may have', () => {
     assert.equal(loggableUri('/caf\xc3\xa9?\xff"'), '/caf%C3%A9?%FF"');
   });
 });
 
 describe('the Audit-ID of a request', () => {
-  it('is taken where it can be one, and nothing else is', () => {
+  it('is accepted if it is valid, and otherwise not used', () => {
     assert.equal(ownAuditId(['Audit-ID', '4b2e2a0f-7cc8-4b64-8f4f-1d1cc6c0a0a1'])?.length, 36);
     assert.equal(ownAuditId(['audit-id', 'team:web.1_2-3']), 'team:web.1_2-3');
     assert.equal(ownAuditId([]), undefined);
@@ -106,7 +106,7 @@ describe('the Audit-ID of a request', () => {
 });
 
 describe('the parts of an audit event', () => {
-  it('say what a resource request is about, and nothing of other paths', () => {
+  it('describe the object of a resource request, and are absent for other paths', () => {
     const reference = (method: string, path: string) =>
       JSON.parse(JSON.stringify(objectReference(parseRequestInfo(method, path, '')) ?? null));
     assert.deepEqual(reference('PUT', '/apis/apps/v1/namespaces/ns/deployments/web/scale'), {
@@ -121,7 +121,7 @@ describe('the parts of an audit event', () => {
     assert.equal(reference('GET', '/version'), null);
   });
 
-  it('name the user as UserInfo of authentication.k8s.io/v1, and nobody where nobody was asked', () => {
+  it('name the user as UserInfo of authentication.k8s.io/v1, and no user without authentication', () => {
     assert.deepEqual(auditUser(undefined), {});
     assert.deepEqual(auditUser({ username: 'jane', uid: undefined, groups: [], extra: new Map() }), {
       username: 'jane',
@@ -136,7 +136,7 @@ describe('the parts of an audit event', () => {
     );
   });
 
-  it("say how the request ended: with the API server's code, with our own Status, or without an answer", () => {
+  it("describe how the request ended: with the API server's code, with the proxy's Status, or without an answer", () => {
     assert.deepEqual(responseStatus(200, undefined), { metadata: {}, code: 200 });
     assert.deepEqual(responseStatus(403, new StatusError(403, 'not so')), {
       metadata: {},
@@ -156,14 +156,14 @@ describe('the parts of an audit event', () => {
     assert.match(none.message ?? '', /before there was an answer/);
   });
 
-  it('have a User-Agent of bounded length', () => {
+  it('have a User-Agent of limited length', () => {
     assert.equal(auditUserAgent([]), undefined);
     assert.equal(auditUserAgent(['User-Agent', 'kubectl/v1.32']), 'kubectl/v1.32');
     assert.equal(auditUserAgent(['User-Agent', 'caf\xc3\xa9']), 'café');
     assert.match(auditUserAgent(['User-Agent', 'x'.repeat(5000)]) ?? '', /^x{1024}\.\.\.TRUNCATED$/);
   });
 
-  it('have times as metav1.MicroTime, which do not go back', () => {
+  it('have times as metav1.MicroTime, which never go back', () => {
     assert.equal(formatMicroTime(0), '1970-01-01T00:00:00.000000Z');
     assert.equal(formatMicroTime(1_700_000_000_123.456), '2023-11-14T22:13:20.123456Z');
     assert.equal(formatMicroTime(1_700_000_000_000.0625), '2023-11-14T22:13:20.000062Z');

@@ -32,7 +32,7 @@ function create(longRunning: boolean, headers: Record<string, string> = {}) {
 }
 
 describe('the audit of a request', () => {
-  it('has one event, when it is over, where it is not long-running', () => {
+  it('has one event, at the end, if the request is not long-running', () => {
     const { audit, events } = create(false);
     audit.received();
     audit.completed(200, undefined);
@@ -42,7 +42,7 @@ describe('the audit of a request', () => {
     );
   });
 
-  it('has three events, with one id, where it is long-running', () => {
+  it('has three events with the same id if the request is long-running', () => {
     const { audit, events } = create(true);
     audit.received();
     audit.started(200);
@@ -62,7 +62,7 @@ describe('the audit of a request', () => {
     assert.ok(complete.stageTimestamp >= started.stageTimestamp);
   });
 
-  it('begins with RequestReceived also where the client leaves before anybody was asked who it is', () => {
+  it('begins with RequestReceived even if the client leaves before authentication', () => {
     const { audit, events } = create(true);
     audit.completed(0, undefined);
     audit.received();
@@ -72,14 +72,14 @@ describe('the audit of a request', () => {
     );
   });
 
-  it('names who sends it as soon as that is known', () => {
+  it('names the caller as soon as authentication has ended', () => {
     const { audit, events, request } = create(true);
     request.caller = jane;
     audit.received();
     assert.deepEqual(events[0]?.user, { username: 'jane', groups: ['dev'] });
   });
 
-  it('names whom it acts as, from what goes upstream, unless that is who sends it', () => {
+  it('names the impersonated user from the upstream headers, unless that is the caller', () => {
     for (const [caller, headers, expected] of [
       [undefined, [], undefined],
       [undefined, ['Impersonate-User', 'ann'], { username: 'ann' }],
@@ -100,7 +100,7 @@ describe('the audit of a request', () => {
     }
   });
 
-  it('takes the id that the request brings, and says by which rule it was refused', () => {
+  it('uses the id of the request, and names the rule that rejected the request', () => {
     const { audit, events } = create(false, { 'audit-id': 'given' });
     audit.annotate('kube-api-proxy/rejected-by', 'path');
     audit.completed(403, new StatusError(403, 'not so'));
@@ -109,7 +109,7 @@ describe('the audit of a request', () => {
     assert.equal(events[0]?.responseStatus?.reason, 'Forbidden');
   });
 
-  it('has nothing of a secret that a header holds', () => {
+  it('contains no secret of a header', () => {
     const { audit, events } = create(false, {
       authorization: 'Bearer S3CRET',
       cookie: 'S3CRET',
@@ -121,8 +121,8 @@ describe('the audit of a request', () => {
   });
 });
 
-describe('the user whom Impersonate-* headers ask for', () => {
-  it('is whom impersonationHeaders wrote', () => {
+describe('the user in Impersonate-* headers', () => {
+  it('is the user that impersonationHeaders wrote', () => {
     const impersonation: Impersonation = {
       user: 'jané',
       uid: '42',
@@ -136,11 +136,11 @@ describe('the user whom Impersonate-* headers ask for', () => {
     assert.deepEqual(impersonatedUser(impersonationHeaders(impersonation)), { username, uid, groups, extra });
   });
 
-  it('is nobody without Impersonate-User', () => {
+  it('is undefined without Impersonate-User', () => {
     assert.equal(impersonatedUser(['Host', 'x', 'If-Match', 'y', 'Impersonate-Group', 'z']), undefined);
   });
 
-  it('has the fields of escapes that are none as they are', () => {
+  it('keeps fields with invalid escapes unchanged', () => {
     const user = impersonatedUser(['Impersonate-User', 'a', 'Impersonate-Extra-100%', 'x']);
     assert.deepEqual([...(user?.extra ?? [])], [['100%', ['x']]]);
   });

@@ -39,9 +39,9 @@ function read(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-// Two of them outwait the second in which a failure is not tried again.
+// Two of these waits are longer than the second in which a failed write is not tried again.
 describe('the file of an audit log', { concurrency: true }, () => {
-  it("is made for its owner's eyes only, and appended to when it is there", async t => {
+  it('is readable only for its owner, and is continued if it exists', async t => {
     const first = await open(t);
     first.writer.write('one\n');
     await first.writer.close();
@@ -52,7 +52,7 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(read(first.path), 'one\ntwo\nthree\n');
   });
 
-  it('has every line, in its order, when it is closed at once', async t => {
+  it('has every line, in order, even if it is closed immediately', async t => {
     const { writer, path, told } = await open(t);
     const lines = Array.from({ length: 20_000 }, (_, index) => `${index}\n`);
     for (const line of lines) writer.write(line);
@@ -61,13 +61,13 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.deepEqual(told, { failed: [], recovered: 0, dropped: 0 });
   });
 
-  it('is a problem where it cannot be opened', async t => {
+  it('is a problem if it cannot be opened', async t => {
     const path = folder(t);
     await assert.rejects(open(t, { path }), { code: 'EISDIR' });
     await assert.rejects(open(t, { path: join(path, 'none', 'audit.log') }), { code: 'ENOENT' });
   });
 
-  it('is begun anew when it is full, with whole lines on both sides, and a number of full ones is kept', async t => {
+  it('is rotated when it is full, between two lines, and a limited number of backups is kept', async t => {
     const { writer, path } = await open(t, { maxSize: 1000, maxBackups: 3 });
     const lines = Array.from({ length: 100 }, (_, index) => `${String(index).padStart(99, '.')}\n`);
     for (const line of lines) writer.write(line);
@@ -83,7 +83,7 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(files.map(name => read(join(parent, name))).join(''), lines.slice(60).join(''));
   });
 
-  it('takes lines that are longer than a file may be', async t => {
+  it('accepts lines that are longer than a file may be', async t => {
     const { writer, path } = await open(t, { maxSize: 10 });
     for (const line of ['short\n', `${'x'.repeat(50)}\n`, 'end\n']) writer.write(line);
     await writer.close();
@@ -91,14 +91,14 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(readdirSync(join(path, '..')).length, 3);
   });
 
-  it('goes on growing where it cannot be rotated, and is rotated later', async t => {
+  it('continues to grow if it cannot be rotated, and is rotated later', async t => {
     const parent = folder(t);
     const path = join(parent, 'logs', 'audit.log');
     await mkdir(join(parent, 'logs'));
     const { writer, told } = await open(t, { path, maxSize: 10 });
     writer.write('one 6789\n');
     await eventually('it is written', () => read(path) === 'one 6789\n');
-    // Without its folder there is no place to open another one.
+    // Without its folder no new file can be created.
     await rename(join(parent, 'logs'), join(parent, 'moved'));
     writer.write('two 6789\n');
     await eventually(
@@ -114,7 +114,7 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(told.dropped, 0);
   });
 
-  it('is opened again by its name when that is asked for, at once and with no line lost', async t => {
+  it('is reopened by its name on request, immediately and without a lost line', async t => {
     const { writer, path } = await open(t);
     writer.write('one\n');
     await eventually('it is written', () => read(path) === 'one\n');
@@ -133,7 +133,7 @@ describe('the file of an audit log', { concurrency: true }, () => {
     await quiet.writer.close();
   });
 
-  it('stays the one that it is where there is none by its name to be opened', async t => {
+  it('stays open if its name cannot be opened', async t => {
     const parent = folder(t);
     await mkdir(join(parent, 'logs'));
     const { writer, told } = await open(t, { path: join(parent, 'logs', 'audit.log') });
@@ -150,7 +150,7 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(read(join(parent, 'logs', 'audit.log')), 'two\n');
   });
 
-  it('that was emptied by somebody else is not rotated before it is full', async t => {
+  it('is not rotated early after another program has emptied it', async t => {
     const { writer, path } = await open(t, { maxSize: 20 });
     writer.write('one 6789012345\n');
     await eventually('it is written', () => read(path) !== '');
@@ -161,7 +161,7 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.equal(readdirSync(join(path, '..')).length, 1);
   });
 
-  it('on a full disk is tried again, and what cannot wait any more is counted', async t => {
+  it('on a full disk is written again later, and lines that no longer fit into memory are counted', async t => {
     const { writer, told } = await open(t, { path: '/dev/full', maxSize: 10 });
     const line = `${'x'.repeat(1023)}\n`;
     for (let count = 0; count < 17 * 1024; count++) writer.write(line);
@@ -184,7 +184,7 @@ describe('backups of an audit log', () => {
     assert.equal(backupName('/x.d/a.b.json', time), '/x.d/a.b-2026-10-05T18-04-05.007.json');
   });
 
-  it('are deleted from the oldest on, and nothing else is', async t => {
+  it('are deleted from the oldest on, and other files stay', async t => {
     const path = folder(t);
     const backups = [3, 1, 2].map(day =>
       backupName(join(path, 'audit.log'), new Date(Date.UTC(2026, 0, day))),
@@ -202,7 +202,7 @@ describe('backups of an audit log', () => {
 });
 
 describe('an audit log', () => {
-  it('hands on whole lines, some at a time, and soon', async () => {
+  it('writes whole lines in batches, soon after they come', async () => {
     const batches: string[] = [];
     let recorded = 0;
     const log = new AuditLog(
@@ -217,18 +217,18 @@ describe('an audit log', () => {
     log.append(event);
     log.append(event);
     assert.deepEqual(batches, []);
-    // What is not handed on by itself is not handed on at all.
-    await eventually('it is handed on', () => batches.length > 0);
+    // No call asks for the write here: the log must write by itself.
+    await eventually('the write', () => batches.length > 0);
     assert.deepEqual(batches, ['{"kind":"Event","requestURI":"a\\nb"}\n'.repeat(2)]);
     for (let count = 0; count < 10_000; count++) log.append(event);
-    assert.ok(batches.length > 2, 'many are handed on without waiting');
+    assert.ok(batches.length > 2, 'many events are written without waiting');
     log.flush();
     log.flush();
     assert.equal(batches.join('').split('\n').length - 1, 10_002);
     assert.equal(recorded, 10_002);
   });
 
-  it('is settled when every request that began has had its last event', async () => {
+  it('is complete when every request that began has had its last event', async () => {
     const log = new AuditLog({ write: () => {} }, { recorded: () => {} });
     await log.settled();
     log.begin();

@@ -9,11 +9,11 @@ import { escapeControls, spellOutControls } from '../../../src/observability/log
 import { createLogger, type Logger } from '../../../src/observability/log/logger.js';
 
 const characters = Array.from({ length: 0x2100 }, (_, code) => String.fromCharCode(code));
-/** What a terminal may act on, and what moves the text around it. */
+/** Characters that control a terminal, and characters that change the direction of text. */
 const harmful = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 const hostile = '\r\n[23:59:59.000] INFO: forged\x1b[2J\x9b2J\x7f\x85\u2028\u2066\\n';
 
-/** What a logger writes to a file. */
+/** The text that a logger writes to a file. */
 async function logged(
   t: TestContext,
   format: 'json' | 'pretty',
@@ -35,7 +35,7 @@ function writeHostile(logger: Logger): void {
 }
 
 describe('JSON for a log', () => {
-  it('holds no character that a terminal may act on, and means what it meant', () => {
+  it('contains no character that controls a terminal, and keeps its meaning', () => {
     for (const character of characters) {
       for (const text of [character, `\\${character}n`]) {
         const json = escapeControls(JSON.stringify({ text }));
@@ -45,7 +45,7 @@ describe('JSON for a log', () => {
     }
   });
 
-  it('spells such characters out for people, and leaves every other one as it is', () => {
+  it('shows such characters as escapes in a pretty log, and keeps all others', () => {
     for (const character of characters) {
       const spelt = JSON.parse(spellOutControls(JSON.stringify(`a${character}b`))) as string;
       const expected = JSON.stringify(character).slice(1, -1);
@@ -58,14 +58,14 @@ describe('JSON for a log', () => {
 });
 
 describe('a line of the log', () => {
-  it('is one line of JSON without such characters, wherever they come from', async t => {
+  it('is one line of JSON without such characters, in every part', async t => {
     const text = await logged(t, 'json', writeHostile);
     assert.doesNotMatch(text.slice(0, -1), harmful);
     const { msg, list, err } = JSON.parse(text) as { msg: string; list: string[]; err: { code: string } };
     assert.deepEqual([msg, list[0], err.code], [hostile, hostile, hostile]);
   });
 
-  it('is indented below its first line for people, wherever they come from', async t => {
+  it('is indented below its first line in a pretty log, in every part', async t => {
     const text = await logged(t, 'pretty', writeHostile);
     assert.equal(text.split('\n').filter(line => line.startsWith('[')).length, 1, text);
     assert.doesNotMatch(text.replaceAll('\n', ''), harmful);

@@ -19,7 +19,7 @@ interface Line {
   readonly msg: string;
 }
 
-/** A logger that writes to a file, and a look at the lines that are in it. */
+/** A logger that writes to a file, and a function that reads the file's lines. */
 async function createFileLogger(t: TestContext): Promise<{ logger: Logger; lines: () => Promise<Line[]> }> {
   const folder = await mkdtemp(join(tmpdir(), 'logger-'));
   const file = join(folder, 'log');
@@ -51,7 +51,7 @@ function flush(logger: Logger): Promise<void> {
   return new Promise(resolve => logger.flush(() => resolve()));
 }
 
-/** How the program left, and what it had written to its standard error; reading starts after so many milliseconds. */
+/** The program's exit code and its output on stderr, which is read after a delay in milliseconds. */
 async function runWriter(
   count: number,
   size: number,
@@ -70,7 +70,7 @@ async function runWriter(
 }
 
 describe('the log', () => {
-  it('has its lines in order, whatever their number, and those that are longer than a batch between them', async t => {
+  it('has all its lines in order, even many lines and lines longer than a batch', async t => {
     const { logger, lines } = await createFileLogger(t);
     const sizes = [1, 50_000, 43_000, 44_000, 131_000, 400_000, 0, 131_072, 20, 3_000_000, 5];
     const texts = Array.from({ length: 280 }, (_, number) => {
@@ -85,7 +85,7 @@ describe('the log', () => {
       assert.ok(text === texts[index], `the text of ${index}`);
   });
 
-  it('has a line soon after it was written, without a push', async t => {
+  it('has a line shortly after it was written, without a flush', async t => {
     const { logger, lines } = await createFileLogger(t);
     for (let number = 0; number < 3; number++) {
       logger.info({ number }, 'line');
@@ -94,7 +94,7 @@ describe('the log', () => {
     assertInOrder(await lines(), 3);
   });
 
-  it('has them all once it is flushed, also a second time and with nothing to write', async t => {
+  it('has all lines after a flush, even after a second one with nothing to write', async t => {
     const { logger, lines } = await createFileLogger(t);
     await flush(logger);
     for (let number = 0; number < 10; number++) {
@@ -109,7 +109,7 @@ describe('the log', () => {
     assertInOrder(await lines(), 11);
   });
 
-  it('tells an error by its type, message, code and causes, and by nothing else of it', async t => {
+  it('describes an error only by its type, message, code and causes', async t => {
     const { logger, lines } = await createFileLogger(t);
     const cause = Object.assign(new Error('inner'), {
       code: 'ECONNRESET',
@@ -126,8 +126,8 @@ describe('the log', () => {
   });
 });
 
-describe('a log whose reader is slow', () => {
-  it('waits for it without standing in the way of anything else, and loses nothing', async t => {
+describe('a log with a slow reader', () => {
+  it('waits for the reader without blocking other work, and loses nothing', async t => {
     const script = 'setTimeout(() => process.stdin.pipe(process.stdout), 700)';
     const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
     t.after(() => child.kill());
@@ -135,7 +135,7 @@ describe('a log whose reader is slow', () => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       received += text;
     });
-    // This end never blocks: a write to it fails with EAGAIN while it is full.
+    // A write to this end never blocks: it fails with EAGAIN while the pipe is full.
     const { fd } = (child.stdin as unknown as { readonly _handle: { readonly fd: number } })._handle;
     const logger = createLogger({ level: 'trace', format: 'json', fd });
     const count = 2_000;
@@ -151,7 +151,7 @@ describe('a log whose reader is slow', () => {
   });
 });
 
-describe('a program that leaves', { concurrency: 3 }, () => {
+describe('a program that exits', { concurrency: 3 }, () => {
   for (const [way, expected] of [
     ['end', 0],
     ['exit', 3],
@@ -160,7 +160,7 @@ describe('a program that leaves', { concurrency: 3 }, () => {
   ] as const) {
     it(`loses no line (${way})`, async () => {
       const { code, stderr } = await runWriter(200, 100, way);
-      // Before or after them, Node says what nobody caught.
+      // Node prints the uncaught error before or after the lines.
       const lines = stderr.split('\n').filter(line => line.startsWith('{"'));
       assertInOrder(linesOf(lines.map(line => `${line}\n`).join('')), 200);
       assert.equal(code, expected);
@@ -169,7 +169,7 @@ describe('a program that leaves', { concurrency: 3 }, () => {
   }
 
   for (const way of ['end', 'flush'] as const) {
-    it(`waits for whom reads its lines slowly, and loses none of some megabytes (${way})`, async () => {
+    it(`waits for a slow reader, and loses none of some megabytes (${way})`, async () => {
       const { stderr } = await runWriter(1_000, 2_000, way, { readAfter: 700 });
       assertInOrder(linesOf(stderr), 1_000);
     });

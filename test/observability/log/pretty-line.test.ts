@@ -26,8 +26,8 @@ const request = {
   msg: 'request',
 };
 
-describe('a line for people', () => {
-  it('of a request is its summary', () => {
+describe('a line of the pretty log', () => {
+  it('is a summary for a request', () => {
     const start = '[18:47:06.147] INFO: GET /api/v1/namespaces/default/pods/web-0';
     assert.equal(line(request), `${start} 200, 3.21 ms, 4.12 kB\n`);
     assert.equal(line({ ...request, user: 'alice' }), `${start} 200, 3.21 ms, 4.12 kB, alice\n`);
@@ -44,7 +44,7 @@ describe('a line for people', () => {
     );
   });
 
-  it('of a request that failed says why', () => {
+  it('gives the reason for a request that failed', () => {
     const err = {
       type: 'UpstreamError',
       message: 'the API server refused the connection',
@@ -56,7 +56,7 @@ describe('a line for people', () => {
     );
   });
 
-  it('of anything else is what it says, with its fields', () => {
+  it('is the message with its fields for anything else', () => {
     assert.equal(
       line({
         level: 40,
@@ -72,7 +72,7 @@ describe('a line for people', () => {
     assert.equal(line({ level: 35 }), '[18:47:06.147] 35: \n');
   });
 
-  it('of an error that nobody expected has its stack below, indented', () => {
+  it('has the indented stack of an unexpected error below', () => {
     const { name: type, message, stack } = new TypeError('broken');
     const [first, second] = line({
       level: 50,

@@ -31,13 +31,13 @@ const every: RequestLineFields = {
 
 const necessary = ['method', 'path', 'requestId', 'verb', 'code'];
 
-/** The fields whose text comes from outside. */
+/** The fields whose text comes from clients and servers. */
 const texts = [
   ...(['path', 'user', 'requestId', 'traceparent', 'apiGroup', 'version'] as const),
   ...(['resource', 'subresource', 'namespace', 'resourceName', 'auditId'] as const),
 ];
 
-/** The line that pino writes for the fields and ours, without their times. */
+/** Pino's line and the proxy's line for these fields, both without their times. */
 function bothLines(
   fields: RequestLineFields,
   {
@@ -63,13 +63,13 @@ function assertSame(fields: RequestLineFields, more?: Parameters<typeof bothLine
   assert.ok(ours.endsWith('}\n') && ours.indexOf('\n') === ours.length - 1, 'it is one line');
 }
 
-describe('the line about a request', () => {
-  it("is pino's at every level that it can have", () => {
+describe('the log line of a request', () => {
+  it("equals pino's line at every level", () => {
     for (const level of ['debug', 'info', 'warn'] as const) assertSame(every, { level });
     for (const message of ['request', 'request open']) assertSame(every, { message });
   });
 
-  it("is pino's whichever fields are left out", () => {
+  it("equals pino's line with any fields left out", () => {
     const keys = Object.keys(every).filter(key => !necessary.includes(key));
     for (const key of keys) {
       assertSame({ ...every, [key]: undefined });
@@ -79,20 +79,20 @@ describe('the line about a request', () => {
     assertSame({ ...every, ...Object.fromEntries(keys.map(key => [key, undefined])) });
   });
 
-  it("is pino's for every number", () => {
+  it("equals pino's line for every number", () => {
     for (const number of [0, 1, 0.001, 1e-7, 123456.789, 1e21, Number.MAX_SAFE_INTEGER]) {
       assertSame({ ...every, code: number, bytes: number, durationMs: number });
     }
   });
 
-  it("is pino's with what the logger says of itself, and of the logger's child", () => {
+  it("equals pino's line with the fields of the logger and of its child", () => {
     const bindings = { component: 'a "b"\n', number: 1, inner: { list: [true, null] } };
     assertSame(every, { prepare: logger => logger.child(bindings) });
     assertSame(every, { prepare: logger => logger.child({ one: 1 }).child({ two: '\u2028' }) });
     assertSame(every, { prepare: logger => logger.child({}) });
   });
 
-  it("is pino's for every character, alone and among others, short and long", () => {
+  it("equals pino's line for every character, alone and among others, short and long", () => {
     const characters = [
       ...Array.from({ length: 0x180 }, (_, code) => String.fromCharCode(code)),
       ...['\u2028', '\u2029', '\ufeff', '\ufffd', '\uffff', '€', 'が', '𝄞', '👩‍🚀', 'e\u0301'],
@@ -104,7 +104,7 @@ describe('the line about a request', () => {
     }
   });
 
-  it("is pino's for texts that try to be something else", () => {
+  it("equals pino's line for hostile texts", () => {
     for (const text of [
       ...[
         '',
@@ -130,7 +130,7 @@ describe('the line about a request', () => {
     }
   });
 
-  it('has half a surrogate pair as JSON has it, which pino does only where a text is long', () => {
+  it('escapes half a surrogate pair like JSON, which pino does only in long texts', () => {
     for (const half of ['\ud800', '\udfff', 'a\udc00b', '\udc00\ud800']) {
       const path = `/${half}`;
       const { ours } = bothLines({ ...every, path });

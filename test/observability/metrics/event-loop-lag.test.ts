@@ -24,7 +24,7 @@ function block(milliseconds: number): void {
 }
 
 describe('event loop lag', () => {
-  it('is nothing where there is none, not the time between two looks', async () => {
+  it('is 0 if nothing blocks the loop, even though the timer has an interval', async () => {
     const scrape = create();
     await sleep(500);
     const { min, p50 } = await scrape();
@@ -32,7 +32,7 @@ describe('event loop lag', () => {
     assert.ok(p50 >= 0 && p50 < 0.03, `${p50}`);
   });
 
-  it('is how long a timer had to wait for what blocked the loop', async () => {
+  it('is the delay of a timer when something blocks the loop', async () => {
     const scrape = create();
     await sleep(120);
     block(300);
@@ -44,7 +44,7 @@ describe('event loop lag', () => {
     assert.ok(stddev > 0, `${stddev}`);
   });
 
-  it('is that since the last scrape, and 0 when nothing has been seen since', async () => {
+  it('counts since the last scrape, and is 0 if nothing has been measured since', async () => {
     const scrape = create();
     await sleep(70);
     block(300);

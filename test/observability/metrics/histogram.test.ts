@@ -6,7 +6,7 @@ import { Histogram } from '../../../src/observability/metrics/histogram.js';
 const buckets = [0.005, 0.1, 1, 2.5];
 const values = [0, 0.005, 0.0050001, 0.1, 0.3, 1, 2.5, 2.6, 1e6, 1 / 3];
 
-/** prom-client's histogram and ours, each in a registry of its own. */
+/** prom-client's histogram and the proxy's, each in its own registry. */
 function both<L extends string>(labelNames: readonly L[]) {
   const theirs = new prom.Registry();
   const ours = new prom.Registry();
@@ -54,7 +54,7 @@ describe('Histogram', () => {
     await assertSame(pair);
   });
 
-  it('shows one without labels at 0 from the start', async () => {
+  it('shows a histogram without labels at 0 from the start', async () => {
     const pair = both([]);
     const observer = pair.histogram.labels({});
     await assertSame(pair);
@@ -65,7 +65,7 @@ describe('Histogram', () => {
     await assertSame(pair);
   });
 
-  it('is added up over processes as prom-client adds up its own', async () => {
+  it('is summed over processes as prom-client sums its own', async () => {
     const pairs = [both(['verb']), both(['verb'])];
     for (const [index, { reference, histogram }] of pairs.entries()) {
       reference.observe({ verb: 'get' }, index);

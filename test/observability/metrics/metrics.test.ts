@@ -98,7 +98,7 @@ describe('metrics', () => {
     assert.match(await render(metrics), /^nodejs_eventloop_lag_seconds /m);
   });
 
-  it('count a short request by its labels and code, time it, and hold it in flight until then', async () => {
+  it('count a short request by its labels and code, measure its time, and count it as in flight until its end', async () => {
     const metrics = create();
     const request = metrics.requestStarted(parse('GET', '/api/v1/namespaces/d/pods'));
     assert.equal(request.longRunning, false);
@@ -114,7 +114,7 @@ describe('metrics', () => {
     assert.equal(after.get(`kube_api_proxy_request_duration_seconds_bucket{le="0.1",${labels}}`), 1);
   });
 
-  it('hold a long-running request in its gauge, count it at its end, and never time it', async () => {
+  it('have a long-running request in their gauge, count it at its end, and never measure its time', async () => {
     const metrics = create();
     const labels = `verb="watch",${pods},subresource="",scope="cluster"`;
     const request = metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1'));
@@ -129,7 +129,7 @@ describe('metrics', () => {
     assert.ok(![...after.keys()].some(key => key.startsWith('kube_api_proxy_request_duration_seconds')));
   });
 
-  it('count a request once however often it is said to be finished', async () => {
+  it('count a request once, even if its end is reported several times', async () => {
     const metrics = create();
     const request = metrics.requestStarted(parse('GET', '/version'));
     request.finished(200, 0.01);
@@ -143,7 +143,7 @@ describe('metrics', () => {
     );
   });
 
-  it('call exec, attach, port-forward and proxies connect, and keep the method of non-resource paths', async () => {
+  it('use the verb connect for exec, attach, port-forward and proxies, and the method for non-resource paths', async () => {
     const metrics = create();
     const rows = [
       [
@@ -191,7 +191,7 @@ describe('metrics', () => {
     }
   });
 
-  it('have code 0 for no answer and "other" for what is no status code', async () => {
+  it('have the code 0 without an answer and "other" for an invalid status code', async () => {
     const metrics = create();
     for (const code of [0, 101, 599, 99, 600, -1, 200.5, Number.NaN]) {
       metrics.requestStarted(parse('GET', '/version')).finished(code, 0.01);
@@ -203,7 +203,7 @@ describe('metrics', () => {
     assert.deepEqual(Object.fromEntries(codes), { 0: 1, 101: 1, 599: 1, other: 5 });
   });
 
-  it('show every reason at 0 before anything went wrong, and count it after', async () => {
+  it('show every reason at 0 from the start, and count it afterwards', async () => {
     const metrics = create();
     const before = await samples(metrics);
     assert.equal(before.get('kube_api_proxy_rejected_requests_total{reason="host"}'), 0);
@@ -215,7 +215,7 @@ describe('metrics', () => {
     assert.equal(after.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 1);
   });
 
-  it('say which checks pass, what the upstream connections do and what is taken, when they are asked', async () => {
+  it('read passing checks, upstream connections and used slots at each scrape', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
     assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
@@ -225,7 +225,7 @@ describe('metrics', () => {
     assert.equal(found.get('kube_api_proxy_users'), 6);
   });
 
-  it('come as OpenMetrics on request, and as text again after it', async () => {
+  it('have the OpenMetrics format on request, and the text format again afterwards', async () => {
     const metrics = create();
     const [open, text] = await Promise.all([
       metrics.render('application/openmetrics-text;version=1.0.0,text/plain;q=0.5'),
@@ -238,7 +238,7 @@ describe('metrics', () => {
     assert.match(text.text, /# TYPE kube_api_proxy_requests_total counter\n/);
   });
 
-  it('have the client certificate’s expiration only while there is a certificate', async () => {
+  it('have the client certificate’s expiry only while there is a certificate', async () => {
     const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
     const metrics = create();
     assert.equal((await samples(metrics)).has(name), false);
@@ -248,18 +248,18 @@ describe('metrics', () => {
     assert.equal((await samples(metrics)).has(name), false);
   });
 
-  it('say which build they come from', async () => {
+  it('name the build', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"}'), 1);
   });
 
-  it('of two proxies in one process do not meet', async () => {
+  it('of two proxies in one process are separate', async () => {
     const [one, two] = [create(), create()];
     one.rejected('path');
     assert.equal((await samples(two)).get('kube_api_proxy_rejected_requests_total{reason="path"}'), 0);
   });
 
-  it('get no series from 10,000 made-up paths and methods beyond those of the first few', async () => {
+  it('get no more series from 10,000 invented paths and methods than from the first few', async () => {
     const metrics = create();
     const shapes: readonly ((index: number) => RequestInfo)[] = [
       index => parse('GET', `/api/v1/made${index}`),
@@ -290,13 +290,15 @@ describe('metrics', () => {
   const program = 'promtool';
   const installed = spawnSync(program, ['--version']).error === undefined;
   const required = process.env['REQUIRE_PROMTOOL'] === '1';
-  it('satisfy promtool', { skip: !installed && !required && 'promtool is not installed' }, async () => {
+  it('are accepted by promtool', {
+    skip: !installed && !required && 'promtool is not installed',
+  }, async () => {
     const metrics = create();
     metrics.requestStarted(parse('GET', '/api/v1/pods?watch=1')).finished(200, 1);
     metrics.requestStarted(parse('GET', '/api/v1/pods')).finished(0, 1);
     metrics.credentials.clientCertificateExpires(new Date());
     await render(metrics);
-    // The collectors of active resources and garbage collection have their first samples by the second scrape.
+    // The collectors of active resources and garbage collection have samples from the second scrape on.
     const text = await render(metrics);
     assert.match(text, /^kube_api_proxy_requests_total\{/m);
     const complaints = execFileSync(program, ['check', 'metrics'], { input: text, encoding: 'utf8' });
@@ -305,7 +307,7 @@ describe('metrics', () => {
 });
 
 describe('the metrics of several processes', () => {
-  /** A process that has served so many requests, with as many open. */
+  /** The metrics of a process that has served `count` requests and has `count` open. */
   function serving(count: number): Metrics {
     const metrics = create();
     for (let served = 0; served < count; served += 1) {
@@ -315,7 +317,7 @@ describe('the metrics of several processes', () => {
     return metrics;
   }
 
-  it('are sums, but for what is one and the same in all of them', async () => {
+  it('are sums, except values that are the same in all processes', async () => {
     const primary = create();
     primary.workers.serving(2);
     primary.credentials.expires('exec', new Date(5000));
@@ -348,7 +350,7 @@ describe('the metrics of several processes', () => {
     assert.match(openMetrics.text, /\n# EOF\n$/);
   });
 
-  it('keep the counters of those that have ended, and nothing of what they had open', async () => {
+  it('keep the counters of processes that have ended, but not their gauges', async () => {
     const first = await serving(2).snapshot();
     const second = await serving(3).snapshot();
     const retired = addCounters([addCounters([[], first]), second]);
@@ -359,7 +361,7 @@ describe('the metrics of several processes', () => {
     assert.match(text, /^kube_api_proxy_upstream_connections\{state="active"\} 2$/m);
   });
 
-  it('add up nothing that makes no sense as a sum', async () => {
+  it('leave out metrics whose sum makes no sense', async () => {
     const metrics = (await create().snapshot()) as { name: string; type: string; aggregator?: string }[];
     const unsummable = /_(timestamp_seconds|info|successful|ready|workers)$|_start_time_|eventloop_lag/;
     const found = metrics.filter(({ name, type }) => type === 'gauge' && unsummable.test(name));

@@ -46,7 +46,7 @@ function failure(code: string): Error & { code: string } {
   return Object.assign(new Error('Parse Error: secret-bytes'), { code });
 }
 
-describe('what is no request', () => {
+describe('a malformed request', () => {
   for (const [error, code] of [
     ['HPE_INVALID_METHOD', 400],
     ['HPE_HEADER_OVERFLOW', 431],
@@ -89,7 +89,7 @@ describe('what is no request', () => {
     });
   }
 
-  it('is not answered where the client has reset the connection', async t => {
+  it('is not answered if the client has reset the connection', async t => {
     const { socket, client } = await connect(t);
     refuseUnparsed(failure('ECONNRESET'), socket);
     assert.equal(await client.untilClosed(), '');
@@ -106,7 +106,7 @@ describe('CONNECT', () => {
     assert.match(message, /CONNECT/);
   });
 
-  it('survives a client that resets the connection', async t => {
+  it('does not crash the server if the client resets the connection', async t => {
     const { socket, client } = await connect(t);
     client.socket.resetAndDestroy();
     refuseConnect(socket);

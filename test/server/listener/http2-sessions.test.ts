@@ -21,10 +21,10 @@ import {
 
 const checkInterval = 20;
 const patience = { ask: 3, end: 11 };
-/** Longer than a client may be silent. */
+/** Longer than the time after which a silent client gets a PING and must have answered it. */
 const long = 3 * checkInterval * patience.end;
 
-/** Bytes of an answer that no socket's buffers hold. */
+/** Bytes of an answer that is larger than any socket's buffers. */
 const large = 64_000_000;
 
 let authority: CertificateAuthority;
@@ -64,7 +64,7 @@ function answer({ url }: IncomingMessage, response: ServerResponse): void {
 
 const isPing = ({ type, flags: set }: { type: number; flags: number }) =>
   type === frameTypes.ping && set === 0;
-/** A connection that answers nothing by itself, with a request under way. */
+/** A connection with an open request, which sends no frame by itself. */
 async function ask(path: string): Promise<FrameConnection> {
   const connection = await connectFrames(port, authority.certificate);
   connection.head(1, get(path));
@@ -76,7 +76,7 @@ function acknowledge(connection: FrameConnection, payload: Buffer): void {
   connection.send(frame(frameTypes.ping, flags.ack, 0, payload));
 }
 
-/** A connection with a large answer, which its windows do not hold back and nobody reads. */
+/** A connection with a large answer that fits into its windows, but that the client does not read. */
 async function askForMuch(): Promise<FrameConnection> {
   const connection = await connectFrames(port, authority.certificate);
   connection.socket.removeAllListeners('data').pause();
@@ -87,13 +87,13 @@ async function askForMuch(): Promise<FrameConnection> {
   return connection;
 }
 
-test('a client that reads nothing of its connection is cut off, and its request ends', async () => {
+test('the proxy closes the connection of a client that reads nothing, and its request ends', async () => {
   const connection = await askForMuch();
   await eventually('the end of the request', () => open === 0);
   connection.socket.destroy();
 });
 
-test('a client that answers a PING keeps its request, and gets no other one before something was sent to it', async () => {
+test('a client that answers a PING keeps its request, and gets no second PING before the proxy has sent more', async () => {
   const connection = await ask('/quiet');
   const { payload } = await connection.until('a PING', isPing);
   acknowledge(connection, payload);
@@ -104,7 +104,7 @@ test('a client that answers a PING keeps its request, and gets no other one befo
   await eventually('the end of the request', () => open === 0);
 });
 
-test('a client whose window is closed keeps its request as long as it answers', async () => {
+test('a client with a closed window keeps its request as long as it answers', async () => {
   const connection = await connectFrames(port, authority.certificate);
   connection.send(settingsFrame([4, 0]));
   connection.head(1, get('/some'));
@@ -123,14 +123,14 @@ test('a client whose window is closed keeps its request as long as it answers', 
   await eventually('the end of the request', () => open === 0);
 });
 
-test('a client that answers no PING is cut off, however quiet its request is', async () => {
+test('the proxy closes the connection of a client that answers no PING, even if its request is quiet', async () => {
   const connection = await ask('/quiet');
   await connection.closed();
   assert.equal(connection.frames.filter(isPing).length, 1);
   await eventually('the end of the request', () => open === 0);
 });
 
-test('a client of a connection that takes no more requests keeps its request as long as it answers', async () => {
+test('a client keeps its request on a connection that accepts no more requests, as long as it answers', async () => {
   const [one, other] = [await ask('/quiet'), await ask('/quiet')];
   server.closeIdleConnections();
   await one.until('GOAWAY', ({ type }) => type === frameTypes.goaway);
@@ -143,9 +143,9 @@ test('a client of a connection that takes no more requests keeps its request as 
   await eventually('the end of the request', () => open === 0);
 });
 
-test('a request that comes while GOAWAY is on its way is not begun, and its client hears that', async () => {
+test('a request that crosses a GOAWAY is not started, and its client gets an error that says so', async () => {
   const connection = await ask('/quiet');
-  // It is read in the turn in which the connection begins to take no more.
+  // The request is read in the turn in which the connection stops accepting requests.
   connection.head(3, get('/some'));
   setTimeout(() => server.closeIdleConnections(), 0);
   const { payload } = await connection.until('GOAWAY', ({ type }) => type === frameTypes.goaway);
@@ -158,7 +158,7 @@ test('a request that comes while GOAWAY is on its way is not begun, and its clie
   await eventually('the end of the request', () => open === 0);
 });
 
-test('a client that sends GOAWAY gets the answers that it waits for, and the end of its connection', async () => {
+test('a client that sends GOAWAY gets its pending answers, and then the end of its connection', async () => {
   const connection = await ask('/some');
   connection.send(frame(frameTypes.goaway, 0, 0, Buffer.alloc(8)));
   await connection.until('GOAWAY', ({ type }) => type === frameTypes.goaway);
@@ -168,7 +168,7 @@ test('a client that sends GOAWAY gets the answers that it waits for, and the end
   assert.equal(open, 0);
 });
 
-test('a connection that has ended is closed although its client keeps it open', async () => {
+test('the proxy closes a connection that has ended even if its client keeps it open', async () => {
   const connection = await askForMuch();
   connection.send(frame(frameTypes.data, 0, 0, Buffer.from('an error of the connection')));
   await eventually('the end of the request', () => open === 0);

@@ -12,18 +12,18 @@ const other = await createCertificateAuthority({ commonName: 'root' });
 const authorityOf = (...pem: string[]) => new ServingChain(Buffer.from(pem.join(''))).authority?.trim();
 
 describe('the authority of a serving certificate', () => {
-  it('is the self-signed certificate that ends the chain, in any order', () => {
+  it('is the self-signed certificate at the end of the chain, in any order', () => {
     const expected = root.certificate.trim();
     assert.equal(authorityOf(leaf.certificate, root.certificate), expected);
     assert.equal(authorityOf(below.certificate, root.certificate), expected);
     assert.equal(authorityOf(leaf.certificate, other.certificate, root.certificate), expected);
   });
 
-  it('is the certificate itself where that is self-signed', () => {
+  it('is the certificate itself if that is self-signed', () => {
     assert.equal(authorityOf(root.certificate), root.certificate.trim());
   });
 
-  it('is not known where the chain ends before it, or leads to another of the same name', () => {
+  it('is unknown if the chain ends before it, or leads to another certificate of the same name', () => {
     assert.equal(authorityOf(leaf.certificate), undefined);
     assert.equal(authorityOf(below.certificate), undefined);
     assert.equal(authorityOf(leaf.certificate, other.certificate), undefined);
@@ -31,7 +31,7 @@ describe('the authority of a serving certificate', () => {
   });
 });
 
-it('a serving certificate is for the names and addresses that it has', () => {
+it('a serving certificate is valid for its names and addresses', () => {
   const chain = new ServingChain(Buffer.from(leaf.certificate));
   for (const host of ['gw.example', 'x.apps.example', '192.0.2.1', '[2001:db8::1]']) {
     assert.ok(chain.isFor(host), host);

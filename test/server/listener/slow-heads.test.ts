@@ -18,7 +18,7 @@ import {
   headerBlock,
 } from '../../support/http2-frames.js';
 
-/** Milliseconds that a head may take here; the program gives it 30 s, which a test in endurance/ waits for. */
+/** The time limit for a head in these tests, in milliseconds. The program's limit is 30 s, which a test in endurance/ waits for. */
 const headersTimeout = 1_000;
 
 const { authority, serverCertificate } = await sharedIdentity();
@@ -49,47 +49,47 @@ after(() => {
   server.closeAllConnections();
 });
 
-/** Asserts that the connection goes on for as long as a head may take, and then ends. */
+/** Asserts that the connection stays open up to the time limit, and then ends. */
 async function assertCut(socket: net.Socket): Promise<void> {
   const began = Date.now();
   socket.on('error', () => {}).resume();
   if (!socket.closed) await once(socket, 'close');
   const took = Date.now() - began;
-  // Timers of the two sides round to a millisecond each, and the time begins with what was sent before.
+  // Both timers round to a millisecond, and the server's time starts earlier, with the bytes sent before.
   assert.ok(took > headersTimeout / 2, `it took ${took} ms`);
 }
 
 describe('a connection over TLS', { concurrency: true }, () => {
-  it('that never finishes its handshake is cut off, and its end is told', async () => {
+  it('is closed if it never finishes its handshake, and the log reports its end', async () => {
     const silent = net.connect({ host: '127.0.0.1', port });
-    // The head of a TLS record that announces more than ever comes.
+    // The head of a TLS record that announces more bytes than will come.
     silent.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
     await assertCut(silent);
     await eventually('the error', () => handshakeErrors.some(({ message }) => /handshake/i.test(message)));
   });
 
-  it('of HTTP/1.1 that never finishes a head is cut off', async () => {
+  it('is closed if it uses HTTP/1.1 and never finishes a head', async () => {
     const http1 = tls.connect({ host: '127.0.0.1', port, ca });
     await once(http1, 'secureConnect');
     http1.write('GET / HTTP/1.1\r\nHost: local');
     await assertCut(http1);
   });
 
-  it('of HTTP/2 that sends nothing is cut off', async () => {
+  it('is closed if it uses HTTP/2 and sends nothing', async () => {
     await assertCut((await connectFrames(port, ca, { preface: false })).socket);
   });
 
-  it('of HTTP/2 that never sends a head is cut off', async () => {
+  it('is closed if it uses HTTP/2 and never sends a head', async () => {
     await assertCut((await connectFrames(port, ca)).socket);
   });
 
-  it('of HTTP/2 that never ends its first head is cut off', async () => {
+  it('is closed if it uses HTTP/2 and never ends its first head', async () => {
     const half = await connectFrames(port, ca);
     half.send(frame(frameTypes.headers, flags.endStream, 1, headerBlock(get('/version'))));
     await assertCut(half.socket);
   });
 
-  it('of HTTP/2 that sends its first head a byte at a time is cut off', async () => {
+  it('is closed if it uses HTTP/2 and sends its first head one byte at a time', async () => {
     const drip = await connectFrames(port, ca, { preface: false });
     const stopDripping = dripFirstHead(drip, headersTimeout / 10);
     await assertCut(drip.socket);

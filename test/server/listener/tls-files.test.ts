@@ -5,7 +5,7 @@ import { followTlsFiles } from '../../../src/server/listener/tls-files.js';
 import { until } from '../../support/eventually.js';
 import { createServingFiles } from '../../support/serving-files.js';
 
-it('a pair that is not whole leaves the last good one in use, and the whole one is taken', async t => {
+it('an incomplete pair leaves the last good one in use, and the complete pair is used', async t => {
   const files = await createServingFiles();
   t.after(() => files.remove());
   const reloads: (readonly string[])[] = [];
@@ -20,7 +20,7 @@ it('a pair that is not whole leaves the last good one in use, and the whole one 
   const next = await files.authority.server();
   for (const half of [next.certificate.slice(0, 200), next.certificate, '']) {
     const told = reloads.length;
-    // In one step: a file that is written is empty for a moment, which would be told in place of what follows.
+    // In one step, because a file is empty for a moment while it is written, and the proxy would report that instead.
     await files.replace('tls.crt', half);
     await until(() => reloads.length > told);
     assert.ok((reloads.at(-1) ?? []).length > 0, `${half.length} bytes are no pair with the other key`);

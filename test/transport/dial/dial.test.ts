@@ -42,11 +42,11 @@ const proxies = {
 
 interface ApiServer {
   readonly port: number;
-  /** Whether each TLS connection so far was a resumed session, and whose certificate it showed. */
+  /** For each TLS connection so far: whether its session was resumed, and whose certificate it presented. */
   readonly handshakes: { readonly resumed: boolean; readonly user: string | undefined }[];
 }
 
-/** Answers GET with its path; an upgrade with 101 and an echo that ends when the client has ended. */
+/** Answers GET with its path, and an upgrade with 101 and an echo that ends after the client's end. */
 async function startApiServer(t: TestContext, protocol: 'https:' | 'http:'): Promise<ApiServer> {
   const handshakes: ApiServer['handshakes'] = [];
   const options = {
@@ -107,7 +107,7 @@ function connect(dial: Dial): Promise<Socket> {
 for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)) {
   for (const protocol of ['https:', 'http:'] as const) {
     describe(`a ${protocol}// server through ${kind}`, () => {
-      it('answers requests, one after the other on one connection', async t => {
+      it('answers requests in sequence on one connection', async t => {
         const proxy = await start();
         t.after(() => proxy.close());
         const api = await startApiServer(t, protocol);
@@ -123,7 +123,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         await untilUnused(proxy);
       });
 
-      it('is asked for upgrades, which stay half-open', async t => {
+      it('accepts upgrades, which stay half-open', async t => {
         const proxy = await start();
         t.after(() => proxy.close());
         const api = await startApiServer(t, protocol);
@@ -152,7 +152,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         assert.equal(proxy.requests[0]?.target, `127.0.0.1:${api.port}`);
       });
 
-      it('that is given up on leaves nothing open, before it is there and after', async t => {
+      it('leaves nothing open if the dialling is aborted, before or after the connection opens', async t => {
         const proxy = await start();
         t.after(() => proxy.close());
         const api = await startApiServer(t, protocol);
@@ -171,7 +171,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         }
       });
 
-      it('is a reset when the proxy dies, and the process lives on', async t => {
+      it('causes a reset when the proxy dies, and the process continues', async t => {
         const proxy = await start();
         t.after(() => proxy.close());
         const api = await startApiServer(t, protocol);
@@ -183,7 +183,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
         assert.equal(toUpstreamError((await failed)[0], 'api').reason, 'reset');
       });
 
-      it('is held by TCP keep-alive, without delay, on the connection to the proxy', async t => {
+      it('has TCP keep-alive and no delay on the connection to the proxy', async t => {
         const keepAlive = t.mock.method(net.Socket.prototype, 'setKeepAlive');
         const noDelay = t.mock.method(net.Socket.prototype, 'setNoDelay');
         const proxy = await start();
@@ -242,7 +242,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       }
     });
 
-    it('fails when the proxy corrupts its stream, and the process lives on', async t => {
+    it('fails if the proxy corrupts its stream, and the process continues', async t => {
       const proxy = await start();
       t.after(() => proxy.close());
       const api = await startApiServer(t, 'https:');
@@ -253,7 +253,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
       await untilUnused(proxy);
     });
 
-    it('is a reset when the API server hangs up in the handshake', async t => {
+    it('causes a reset if the API server closes the connection during the handshake', async t => {
       const proxy = await start();
       t.after(() => proxy.close());
       const server = net.createServer(socket => socket.on('error', () => {}).end());
@@ -269,7 +269,7 @@ for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)
 }
 
 describe('a proxy that does not answer', () => {
-  it('is waited for as long as for a server: 30 s', async t => {
+  it('has the same time limit as a server: 30 s', async t => {
     let asked = () => {};
     const asking = new Promise<void>(resolve => {
       asked = resolve;

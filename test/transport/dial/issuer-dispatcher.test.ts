@@ -15,7 +15,7 @@ before(async () => {
   authority = await createCertificateAuthority();
 });
 
-/** An issuer at a name that leads nowhere but through the proxy. */
+/** An issuer with a name that only the proxy can resolve. */
 async function set(t: TestContext): Promise<{ issuer: OidcIssuer; proxy: ForwardProxy }> {
   const issuer = await startOidcIssuer(authority, { host });
   t.after(() => issuer.close());
@@ -39,7 +39,7 @@ async function ask(
 }
 
 describe('an OpenID Connect issuer', () => {
-  test('is reached through the proxy of HTTPS_PROXY, which gets its own credentials', async t => {
+  test('is reached through the proxy of HTTPS_PROXY, which gets the proxy’s own credentials', async t => {
     const { issuer, proxy } = await set(t);
     const credentials = `team:${encodeURIComponent(password)}`;
     for (const name of ['HTTPS_PROXY', 'https_proxy']) {
@@ -63,7 +63,7 @@ describe('an OpenID Connect issuer', () => {
     assert.equal(issuer.discoveries, 0);
   });
 
-  test('is dialled directly where NO_PROXY says so, and always on this machine', async t => {
+  test('is dialled directly if NO_PROXY says so, and always on this machine', async t => {
     const { issuer, proxy } = await set(t);
     const env = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NO_PROXY: 'example.test' };
     await assert.rejects(ask(issuer.url, env), /its host name does not resolve|the DNS server/);
@@ -73,7 +73,7 @@ describe('an OpenID Connect issuer', () => {
     assert.equal(proxy.requests.length, 0);
   });
 
-  test('cannot be used where the proxy refuses, and the password is not told', async t => {
+  test('is not reachable if the proxy rejects the request, and the error does not show the password', async t => {
     const { issuer } = await set(t);
     const proxy = await startConnectProxy({ credentials: { username: 'team', password: 'another' } });
     t.after(() => proxy.close());
@@ -90,7 +90,7 @@ describe('an OpenID Connect issuer', () => {
     );
   });
 
-  test('is not sent past a proxy that cannot be read', async t => {
+  test('is not reachable if the proxy URL is invalid; no request bypasses the proxy', async t => {
     const { issuer } = await set(t);
     await assert.rejects(
       ask(issuer.url, { HTTPS_PROXY: 'ftp://proxy.example' }),

@@ -11,7 +11,7 @@ function select(server: string, environment: Record<string, string>, proxyUrl?: 
   return selectProxy(parsed.address, { name, environment, ...(proxyUrl === undefined ? {} : { proxyUrl }) });
 }
 
-/** Host name of the proxy, undefined for none. */
+/** The host name of the proxy; undefined if there is none. */
 function chosen(server: string, environment: Record<string, string>, proxyUrl?: string): string | undefined {
   const selection = select(server, environment, proxyUrl);
   assert.ok('proxy' in selection, JSON.stringify(selection));
@@ -57,20 +57,20 @@ describe('the proxy for a server', () => {
     it(title, () => assert.equal(chosen(server, environment, proxyUrl), expected));
   }
 
-  it('is a problem when the kubeconfig names none that can be used', () => {
+  it('is a problem if the kubeconfig names an invalid one', () => {
     assert.deepEqual(select('https://api', both, 'proxy:3128'), {
       problem: 'proxy-url is not a URL like http://proxy.example.com:3128',
     });
   });
 
-  it('is a problem named after the variable that cannot be read, unless NO_PROXY makes it needless', () => {
+  it('is a problem with the name of the invalid variable, unless NO_PROXY excludes the server', () => {
     const environment = { https_proxy: 'ftp://user:secret@proxy' };
     const selection = select('https://api', environment);
     assert.match('problem' in selection ? selection.problem : '', /^https_proxy has the scheme ftp:/);
     assert.deepEqual(select('https://api', { ...environment, NO_PROXY: 'api' }), { proxy: undefined });
   });
 
-  it("is not taken from HTTP_PROXY in a CGI program, where it is the client's to set", () => {
+  it('does not come from HTTP_PROXY in a CGI program, where the client can set it', () => {
     for (const variable of ['HTTP_PROXY', 'http_proxy']) {
       const selection = select('http://api', { [variable]: 'http://evil:1', REQUEST_METHOD: 'GET' });
       assert.match('problem' in selection ? selection.problem : '', new RegExp(`^${variable} is not used`));
@@ -148,7 +148,7 @@ describe('NO_PROXY', () => {
     ['https://[fd00::1]', 'fd00::1%eth0', false],
     ['https://10.1.2.3', '2.3', true],
   ] as const) {
-    it(`${JSON.stringify(noProxy)} ${isExcluded ? 'takes' : 'does not take'} ${server} past the proxy`, () => {
+    it(`${JSON.stringify(noProxy)} ${isExcluded ? 'excludes' : 'does not exclude'} ${server} from the proxy`, () => {
       const environment = { HTTPS_PROXY: 'http://proxy', NO_PROXY: noProxy };
       assert.equal(chosen(server, environment), isExcluded ? undefined : 'proxy');
     });

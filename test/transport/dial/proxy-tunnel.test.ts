@@ -77,7 +77,7 @@ function open(options: Partial<TunnelOptions> & Pick<TunnelOptions, 'proxy'>): {
   return { opened, tunnel, calls: () => calls };
 }
 
-/** What the tunnel fails with, after a look at how it left the proxy. */
+/** The error of the tunnel; also checks that the connection to the proxy has ended. */
 async function failure(
   proxy: ForwardProxy | undefined,
   options: Partial<TunnelOptions> & Pick<TunnelOptions, 'proxy'>,
@@ -101,7 +101,7 @@ function through(proxy: ForwardProxy, protocol: ProxyConfig['protocol'], auth = 
 
 for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
   describe(`a tunnel through ${kind}`, () => {
-    it('carries bytes both ways and stays half-open for the answer', async t => {
+    it('carries bytes in both directions and stays half-open for the answer', async t => {
       const proxy = await start();
       t.after(() => proxy.close());
       const port = await startEcho(t);
@@ -118,7 +118,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       assert.equal(proxy.requests[0]?.credentials, undefined);
     });
 
-    it('is handed over with nobody listening, neither flowing nor with a time limit', async t => {
+    it('has no listeners when it opens, does not flow, and has no time limit', async t => {
       const proxy = await start();
       t.after(() => proxy.close());
       const port = await startEcho(t);
@@ -136,7 +136,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       await untilUnused(proxy);
     });
 
-    it('gives the credentials percent-decoded, and leaves the name for the proxy to resolve', async t => {
+    it('sends the credentials percent-decoded, and lets the proxy resolve the name', async t => {
       const proxy = await start({ credentials, answer: client => client.write(yes) });
       t.after(() => proxy.close());
       const socket = await open({
@@ -148,7 +148,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       assert.deepEqual(proxy.requests[0]?.credentials, credentials);
     });
 
-    it('names an IPv6 server as the protocol wants it', async t => {
+    it('names an IPv6 server in the form of the protocol', async t => {
       const proxy = await start({ answer: client => client.write(yes) });
       t.after(() => proxy.close());
       const server = { hostname: 'fd00::1', port: 6443 };
@@ -158,7 +158,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       assert.equal(proxy.requests[0]?.target, `${host}:6443`);
     });
 
-    it('loses no byte that comes right behind the yes', async t => {
+    it('loses no byte that comes directly after the success answer', async t => {
       const proxy = await start({
         answer: client =>
           client.write(Buffer.concat([yes, Buffer.from('early, ')]), () => client.end('late')),
@@ -171,7 +171,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       assert.equal(received, 'early, late');
     });
 
-    it('understands a yes that comes a byte at a time', async t => {
+    it('accepts a success answer that comes one byte at a time', async t => {
       const proxy = await start({
         answer: client => {
           client.setNoDelay(true);
@@ -189,7 +189,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       assert.equal(String((await once(socket, 'data'))[0]), '!');
     });
 
-    it('is a 502 when the proxy cannot connect', async t => {
+    it('fails with a 502 if the proxy cannot connect', async t => {
       const proxy = await start();
       t.after(() => proxy.close());
       const closed = net.createServer().listen(0, '127.0.0.1');
@@ -213,7 +213,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       ['without credentials', false],
       ['with wrong ones', true],
     ] as const) {
-      it(`is a 502 ${title} where the proxy wants some`, async t => {
+      it(`fails with a 502 ${title} if the proxy requires some`, async t => {
         const proxy = await start({ credentials: { username: 'jürgen', password: 'another' } });
         t.after(() => proxy.close());
         const error = await failure(proxy, { proxy: through(proxy, protocol, given) });
@@ -231,7 +231,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       });
     }
 
-    it('is a 504 when the proxy never answers', async t => {
+    it('fails with a 504 if the proxy never answers', async t => {
       const proxy = await start({ answer: () => {} });
       t.after(() => proxy.close());
       const error = await failure(proxy, { proxy: through(proxy, protocol, true), timeout: 100 });
@@ -248,7 +248,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       ['ends its half within its answer', (client: Socket) => client.end(yes.subarray(0, 4))],
       ['dies', undefined],
     ] as const) {
-      it(`is a 502 when the proxy ${title} instead of an answer`, async t => {
+      it(`fails with a 502 if the proxy ${title} instead of an answer`, async t => {
         const proxy = await start({
           answer: client => {
             if (hangUp === undefined) proxy.dropConnections();
@@ -265,7 +265,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       });
     }
 
-    it('is a 502 when nobody listens there', async () => {
+    it('fails with a 502 if nothing listens at the proxy’s address', async () => {
       const proxy = await start();
       await proxy.close();
       const error = await failure(undefined, { proxy: through(proxy, protocol, true) });
@@ -273,7 +273,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       assert.equal(error.message, `the proxy 127.0.0.1:${proxy.port} cannot be used: connection refused`);
     });
 
-    it('that is given up on calls back with an error, once, and leaves nothing open', async t => {
+    it('calls back with an error, once, and leaves nothing open if it is aborted', async t => {
       const proxy = await start({ answer: () => {} });
       t.after(() => proxy.close());
       for (const wait of [0, 1, 50]) {
@@ -291,7 +291,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
 }
 
 describe('a tunnel by CONNECT', () => {
-  it('asks with a Host of its own and without a Connection header', async t => {
+  it('sends its own Host and no Connection header', async t => {
     const proxy = await startConnectProxy({
       answer: client => client.write('HTTP/1.0 200 OK\r\n\r\n'),
     });
@@ -316,7 +316,7 @@ describe('a tunnel by CONNECT', () => {
     [`HTTP/1.1 200 ${'x'.repeat(70_000)}`, /its answer's head is too large$/],
     [`HTTP/1.1 200 OK\r\n${'Filler: filler\r\n'.repeat(10_000)}`, /its answer's head is too large$/],
   ] as const) {
-    it(`is a 502 when the answer is ${JSON.stringify(answer.slice(0, 30))}, ${answer.length} bytes`, async t => {
+    it(`fails with a 502 if the answer is ${JSON.stringify(answer.slice(0, 30))}, ${answer.length} bytes`, async t => {
       const proxy = await startConnectProxy({ answer: client => client.write(answer) });
       t.after(() => proxy.close());
       const error = await failure(proxy, { proxy: through(proxy, 'http:', true) });
@@ -325,7 +325,7 @@ describe('a tunnel by CONNECT', () => {
     });
   }
 
-  it('verifies an HTTPS proxy, whose authority and name must be right', async t => {
+  it('verifies the authority and the name of an HTTPS proxy', async t => {
     const stranger = await createCertificateAuthority({ commonName: 'proxy' });
     const elsewhere = await authority.server({ dns: ['proxy.test'] });
     const proxy = await startConnectProxy({ certificate });
@@ -340,7 +340,7 @@ describe('a tunnel by CONNECT', () => {
     assert.deepEqual([...proxy.requests, ...misnamed.requests], []);
   });
 
-  it('verifies an HTTPS proxy even when NODE_TLS_REJECT_UNAUTHORIZED says otherwise', async t => {
+  it('verifies an HTTPS proxy even if NODE_TLS_REJECT_UNAUTHORIZED disables that', async t => {
     const proxy = await startConnectProxy({ certificate });
     t.after(() => proxy.close());
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
@@ -348,7 +348,7 @@ describe('a tunnel by CONNECT', () => {
     await failure(proxy, { proxy: through(proxy, 'https:', true), authority: undefined });
   });
 
-  it('is a 502 when https:// is asked of an HTTP proxy', async t => {
+  it('fails with a 502 if the URL of an HTTP proxy has https://', async t => {
     const proxy = await startConnectProxy();
     t.after(() => proxy.close());
     const error = await failure(proxy, { proxy: through(proxy, 'https:') });
@@ -357,7 +357,7 @@ describe('a tunnel by CONNECT', () => {
 });
 
 describe('a tunnel by SOCKS5', () => {
-  it('is a 502 when the proxy speaks something else', async t => {
+  it('fails with a 502 if the proxy speaks another protocol', async t => {
     const server = net.createServer(socket =>
       socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
     );
@@ -371,7 +371,7 @@ describe('a tunnel by SOCKS5', () => {
     assert.match(error.message, /refused to connect to api\.test:6443: .*invalid socks version/);
   });
 
-  it('is a 502 for a name that does not fit into the request', async t => {
+  it('fails with a 502 for a name that is too long for the request', async t => {
     const proxy = await startSocksProxy();
     t.after(() => proxy.close());
     const server = { hostname: `${'a'.repeat(300)}.test`, port: 6443 };

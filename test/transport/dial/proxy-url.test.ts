@@ -19,7 +19,7 @@ describe("a proxy's URL", () => {
     ['socks5://[::1]', 'socks5:', '::1', 1080],
     ['http://münchen.example', 'http:', 'xn--mnchen-3ya.example', 80],
   ] as const) {
-    it(`${url} is understood`, () => {
+    it(`${url} is valid`, () => {
       assert.deepEqual(parseProxyUrl(url, 'proxy-url'), { proxy: { protocol, hostname, port } });
     });
   }
@@ -71,7 +71,7 @@ describe("a proxy's URL", () => {
     'constructor://user:secret@proxy',
     `socks5://user:${'secret'.repeat(50)}@proxy`,
   ]) {
-    it(`${JSON.stringify(url.slice(0, 40))} is a problem that is one line, begins with the name and hides the password`, () => {
+    it(`${JSON.stringify(url.slice(0, 40))} is a problem in one line that begins with the name and hides the password`, () => {
       const parsed = parseProxyUrl(url, 'proxy-url of cluster "prod"');
       const problem = 'problem' in parsed ? parsed.problem : '';
       assert.match(problem, /^proxy-url of cluster "prod" .+$/);
@@ -79,7 +79,7 @@ describe("a proxy's URL", () => {
     });
   }
 
-  it('with another scheme is told which ones are possible', () => {
+  it('with another scheme is a problem that names the possible schemes', () => {
     assert.deepEqual(parseProxyUrl('ftp://proxy', 'HTTPS_PROXY'), {
       problem: 'HTTPS_PROXY has the scheme ftp://; use http://, https://, socks5:// or socks5h://',
     });

@@ -20,9 +20,9 @@ const unasked = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked';
 
 let server: net.Server;
 let pool: ConnectionPool;
-/** This side of the connections. */
+/** The proxy's sockets of the connections. */
 let sockets: Socket[];
-/** What the server has accepted, and who waits for more. */
+/** The connections that the server has accepted. */
 let accepted: RawConnection[];
 let onAccept: () => void;
 const ends: (() => void)[] = [];
@@ -49,7 +49,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** Whether the last connection has read all of this. */
+/** Whether the last connection has read this text. */
 function hasRead(text: string): boolean {
   return sockets.at(-1)?.bytesRead === text.length;
 }
@@ -70,7 +70,7 @@ function dialTo(protocol: 'http:' | 'https:', port: number, authority?: string):
   });
 }
 
-/** The other end of the connection that was or will be accepted as the so-manyth. */
+/** The server's end of the connection with this index, in the order of acceptance; waits for it. */
 async function peer(index = 0): Promise<RawConnection> {
   while (accepted[index] === undefined) {
     await new Promise<void>(resolve => {
@@ -80,7 +80,7 @@ async function peer(index = 0): Promise<RawConnection> {
   return accepted[index];
 }
 
-/** One whole exchange on the only connection, which is idle afterwards. */
+/** Runs one whole exchange on the only connection, which is idle afterwards. */
 async function used(): Promise<RawConnection> {
   const exchange = sendOn(pool.acquire());
   const other = await peer();
@@ -91,7 +91,7 @@ async function used(): Promise<RawConnection> {
   return other;
 }
 
-/** A body that is sent by hand. */
+/** A request body that the test writes itself. */
 class Dictation implements OutgoingBody {
   socket: Socket | undefined;
   end: () => void = () => {};
@@ -108,7 +108,7 @@ class Dictation implements OutgoingBody {
 }
 
 describe('a request', () => {
-  it('is at the wire what it says, byte for byte', async () => {
+  it('is sent exactly as it is, byte for byte', async () => {
     const headers = [
       'accept',
       'a/b;q=0.5',
@@ -131,7 +131,7 @@ describe('a request', () => {
     );
   });
 
-  it('has its body behind its head, on a new connection and on one that is open', async () => {
+  it('has its body after its head, on a new connection and on an open one', async () => {
     for (const count of [1, 2]) {
       const body = new Dictation();
       const exchange = sendOn(pool.acquire(), '/', {
@@ -178,7 +178,7 @@ describe('a request', () => {
     assert.equal((await exchange.over).text, 'hi');
   });
 
-  it('is refused with nothing written when its target or a value would end what it is part of', async () => {
+  it('is rejected before anything is written if its target or a value would end its part of the head', async () => {
     const other = await used();
     const before = other.received();
     const connection = pool.acquire();
@@ -223,7 +223,7 @@ describe('a request', () => {
 });
 
 describe('an answer', () => {
-  it('is given on as it comes, and then that nothing more is there', async () => {
+  it('is passed on as it comes, and its sink is told when no more bytes are there', async () => {
     const exchange = sendOn(pool.acquire());
     const other = await peer();
     other.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n');
@@ -238,14 +238,14 @@ describe('an answer', () => {
     assert.deepEqual([exchange.trailers, exchange.idles], [['C', 'd'], 2]);
   });
 
-  it('ends with its head where it answers a HEAD', async () => {
+  it('ends with its head if it answers a HEAD', async () => {
     const exchange = sendOn(pool.acquire(), '/', { method: 'HEAD' });
     (await peer()).write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n');
     assert.equal((await exchange.over).whole, true);
     await until(() => pool.counts.idle === 1);
   });
 
-  it('ends with the connection where it has no length', async () => {
+  it('ends with the connection if it has no length', async () => {
     const exchange = sendOn(pool.acquire());
     const other = await peer();
     other.socket.end('HTTP/1.1 200 OK\r\n\r\nhi');
@@ -262,7 +262,7 @@ describe('an answer', () => {
     ['before its last chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'],
     ['after an informational one', 'HTTP/1.1 100 Continue\r\n\r\n'],
   ] as const) {
-    it(`that is cut ${what} is an error, and the connection of no more use`, async () => {
+    it(`that is cut ${what} is an error, and its connection is not used again`, async () => {
       for (const way of ['end', 'resetAndDestroy'] as const) {
         const connection = pool.acquire();
         const exchange = sendOn(connection);
@@ -278,7 +278,7 @@ describe('an answer', () => {
     });
   }
 
-  it('that is not HTTP is an error at once, while the server waits', async () => {
+  it('that is not HTTP is an error immediately, while the server waits', async () => {
     for (const [index, text] of ['SSH-2.0-x\r\n', 'HTTP/1.1 101 \r\n\r\n', 'HTTP/1.1 200 OK\n\n'].entries()) {
       const exchange = sendOn(pool.acquire());
       const other = await peer(index);
@@ -289,7 +289,7 @@ describe('an answer', () => {
     }
   });
 
-  it('is an error to an exchange that throws at it', async () => {
+  it('is an error if its sink throws', async () => {
     const exchange = sendOn(pool.acquire());
     exchange.onEvent = event => {
       if (event === 'head') throw new RangeError('no such head');
@@ -302,7 +302,7 @@ describe('an answer', () => {
 });
 
 describe('a connection', () => {
-  it('is given back when its answer is whole, and carries the next exchange', async () => {
+  it('is released after a whole answer, and carries the next exchange', async () => {
     const connection = pool.acquire();
     for (let count = 0; count < 5; count++) {
       const exchange = sendOn(count === 0 ? connection : pool.acquire());
@@ -320,7 +320,7 @@ describe('a connection', () => {
     ['says close', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi'],
     ['is an HTTP/1.0 one', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
   ] as const) {
-    it(`is ended when its answer ${what}`, async () => {
+    it(`is closed if its answer ${what}`, async () => {
       const exchange = sendOn(pool.acquire());
       const other = await peer();
       other.write(answer);
@@ -330,7 +330,7 @@ describe('a connection', () => {
     });
   }
 
-  it('is ended when the server ends it behind its answer, though that did not say so', async () => {
+  it('is closed if the server closes it after an answer that did not announce that', async () => {
     const exchange = sendOn(pool.acquire());
     const other = await peer();
     await other.until(/\r\n\r\n$/);
@@ -340,7 +340,7 @@ describe('a connection', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('is ended by itself when the server ends or resets it while it is idle', async () => {
+  it('is closed if the server closes or resets it while it is idle', async () => {
     for (const [index, way] of (['end', 'resetAndDestroy'] as const).entries()) {
       const exchange = sendOn(pool.acquire());
       const other = await peer(index);
@@ -353,7 +353,7 @@ describe('a connection', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('is of use again after an exchange that stopped its reading had all of its answer', async () => {
+  it('can be used again after an exchange that paused and then received its whole answer', async () => {
     const connection = pool.acquire();
     const first = sendOn(connection);
     first.onEvent = event => {
@@ -370,7 +370,7 @@ describe('a connection', () => {
     assert.equal(accepted.length, 1);
   });
 
-  it('reads no further while it is paused, and goes on where it was', async () => {
+  it('does not read while it is paused, and continues at the same byte', async () => {
     const connection = pool.acquire();
     const exchange = sendOn(connection);
     const other = await peer();
@@ -396,7 +396,7 @@ describe('a connection', () => {
 });
 
 describe('the bytes of a body', () => {
-  it('stay as they are while a holder needs them, and their place is used again else', async () => {
+  it('do not change while a holder needs them, and otherwise their memory is used again', async () => {
     for (const holdsBytes of [true, false]) {
       const index = accepted.length;
       const connection = pool.acquire();
@@ -421,7 +421,7 @@ describe('the bytes of a body', () => {
     }
   });
 
-  it('are the ones that came, also when their holder lets go between reads', async () => {
+  it('are correct even if their holder releases them between reads', async () => {
     const connection = pool.acquire();
     const exchange = sendOn(connection);
     const holder = { holdsBytes: true };
@@ -439,7 +439,7 @@ describe('the bytes of a body', () => {
     assert.equal((await exchange.over).text, 'abcdef');
   });
 
-  it('cannot be reached after the call', async () => {
+  it('are not accessible after the call', async () => {
     const exchange = sendOn(pool.acquire());
     const borrowed: BorrowedBytes[] = [];
     exchange.data = chunk => {
@@ -455,8 +455,8 @@ describe('the bytes of a body', () => {
   });
 });
 
-describe('a second answer that nobody asked for', () => {
-  it('never reaches the next exchange where it comes with the first', async () => {
+describe('a second answer without a request', () => {
+  it('never reaches the next exchange if it comes with the first answer', async () => {
     const connection = pool.acquire();
     const first = sendOn(connection);
     const other = await peer();
@@ -469,7 +469,7 @@ describe('a second answer that nobody asked for', () => {
     pool.discard(next);
   });
 
-  /** Takes the connection at the very moment in which it is given back; gives what was sent then. */
+  /** Acquires the connection at the moment of its release; returns the exchange that was sent on it then. */
   function takeAtOnce(t: TestContext, from: ConnectionPool): () => ReturnType<typeof sendOn> | undefined {
     const release = from.release.bind(from);
     let next: ReturnType<typeof sendOn> | undefined;
@@ -480,7 +480,7 @@ describe('a second answer that nobody asked for', () => {
     return () => next;
   }
 
-  it('never reaches who waits for the connection where the first fills a read', async t => {
+  it('never reaches an exchange that waits for the connection if the first answer fills a read', async t => {
     const first = sendOn(pool.acquire());
     const next = takeAtOnce(t, pool);
     const other = await peer();
@@ -492,8 +492,8 @@ describe('a second answer that nobody asked for', () => {
     assert.equal(next(), undefined);
   });
 
-  it('never reaches who waits for the connection where reading had stopped before it', async t => {
-    // As a socket whose first read has all of the first answer: what is behind it is read when somebody wants more.
+  it('never reaches an exchange that waits for the connection if the reading was paused before it', async t => {
+    // Like a socket whose first read has the whole first answer; the bytes after it are read only on demand.
     const reads = [hi, unasked];
     const socket = new Duplex({
       read() {
@@ -515,7 +515,7 @@ describe('a second answer that nobody asked for', () => {
     assert.equal(next(), undefined);
   });
 
-  it('ends the connection where it comes while that is idle', async () => {
+  it('closes the connection if it comes while the connection is idle', async () => {
     for (const text of [unasked, '\r\n', 'H']) {
       const index = accepted.length;
       const exchange = sendOn(pool.acquire());
@@ -535,7 +535,7 @@ describe('a second answer that nobody asked for', () => {
     ['in another TLS record of the same packet', [[hi, unasked]]],
     ['in many TLS records of the same packet', [[hi.slice(0, -2), ...'hi', ...unasked]]],
   ] as const) {
-    it(`never reaches the next exchange where it comes ${what}, however soon that begins`, async () => {
+    it(`never reaches the next exchange if it comes ${what}, even if that exchange begins immediately`, async () => {
       const front = await startPackingServer(packets);
       const over = new ConnectionPool(dialTo('https:', front.port, front.authority));
       ends.push(
@@ -561,8 +561,8 @@ describe('a second answer that nobody asked for', () => {
   }
 });
 
-describe('an answer that comes while the body is being sent', () => {
-  it('is given on whole, the body is stopped and the connection is ended', async () => {
+describe('an answer that comes before the body is sent', () => {
+  it('is passed on as a whole, and the body stops and the connection is closed', async () => {
     const body = new Dictation();
     const exchange = sendOn(pool.acquire(), '/', {
       method: 'POST',
@@ -582,7 +582,7 @@ describe('an answer that comes while the body is being sent', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('leaves the connection of use when the body is whole before the answer', async () => {
+  it('keeps the connection if the body ends before the answer', async () => {
     const body = new Dictation();
     const exchange = sendOn(pool.acquire(), '/', {
       method: 'POST',
@@ -600,7 +600,7 @@ describe('an answer that comes while the body is being sent', () => {
     assert.equal(body.stopped, 0);
   });
 
-  it('does not end the body while it is not whole', async () => {
+  it('does not stop the body before the answer ends', async () => {
     const body = new Dictation();
     const exchange = sendOn(pool.acquire(), '/', { method: 'POST', body });
     const other = await peer();
@@ -614,7 +614,7 @@ describe('an answer that comes while the body is being sent', () => {
 });
 
 describe('the end of a connection', () => {
-  it('is an error to its exchange and stops its body, whatever has come', async () => {
+  it('is an error for its exchange and stops its body, whatever has been received', async () => {
     for (const [index, begin] of ['', 'HTTP/1.1 2', 'HTTP/1.1 200 OK\r\n\r\n'].entries()) {
       const body = new Dictation();
       const connection = pool.acquire();
@@ -631,7 +631,7 @@ describe('the end of a connection', () => {
     }
   });
 
-  it('is an error to its exchange while it is being dialled, and no socket is left', async () => {
+  it('is an error for its exchange during dialling, and no socket stays open', async () => {
     const body = new Dictation();
     const connection = pool.acquire();
     const exchange = sendOn(connection, '/', { body });
@@ -641,7 +641,7 @@ describe('the end of a connection', () => {
     for (const other of accepted) await other.untilClosed();
   });
 
-  it('in the middle of its bytes is heard once, and nothing of them any more', async () => {
+  it('during the events of an answer is reported once, and no further event follows', async () => {
     for (const [index, at] of (['head', 'body', 'end'] as const).entries()) {
       const connection = pool.acquire();
       const exchange = sendOn(connection);
@@ -660,7 +660,7 @@ describe('the end of a connection', () => {
     }
   });
 
-  it('is an error to the exchange whose connection cannot be opened', async () => {
+  it('is an error for the exchange if the connection cannot be opened', async () => {
     const port = await listen(net.createServer());
     for (const end of ends.splice(2)) end();
     const unreachable = new ConnectionPool(dialTo('http:', port));
@@ -674,7 +674,7 @@ describe('the end of a connection', () => {
 });
 
 describe('a stale connection', () => {
-  it('is one that had carried an exchange and ended before the first byte of the next answer', async () => {
+  it('has carried an exchange and ends before the first byte of the next answer', async () => {
     for (const way of ['end', 'resetAndDestroy'] as const) {
       const index = accepted.length;
       const first = sendOn(pool.acquire());
@@ -694,7 +694,7 @@ describe('a stale connection', () => {
     }
   });
 
-  it('is not one that had a byte of the answer', async () => {
+  it('has not received a byte of the answer', async () => {
     const other = await used();
     const connection = pool.acquire();
     const exchange = sendOn(connection);
@@ -709,7 +709,7 @@ describe('a stale connection', () => {
 });
 
 describe('an idle connection', () => {
-  it('is ended when it has waited for 55 s, and not one that has waited for less', async t => {
+  it('is closed after 55 s, and not earlier', async t => {
     let now = 1_000_000;
     t.mock.method(performance, 'now', () => now);
     t.mock.timers.enable({ apis: ['setInterval'] });
@@ -727,17 +727,17 @@ describe('an idle connection', () => {
     pool.release(young);
     now += 54_900;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(pool.counts, { idle: 1, active: 0 }, 'using it is what counts');
+    assert.deepEqual(pool.counts, { idle: 1, active: 0 }, 'the time since its last use counts');
     now += 200;
     t.mock.timers.tick(5_000);
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     pool.release(pool.acquire());
     now += 60_000;
     t.mock.timers.tick(5_000);
-    assert.deepEqual(pool.counts, { idle: 0, active: 0 }, 'the sweep goes on with the next one');
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 }, 'the check starts again with the next connection');
   });
 
-  it('in use is left alone, however long it has been', async t => {
+  it('is not confused with one in use, which stays open for any time', async t => {
     let now = 1_000_000;
     t.mock.method(performance, 'now', () => now);
     t.mock.timers.enable({ apis: ['setInterval'] });

@@ -4,7 +4,7 @@ import { ReadBuffer } from '../../../src/transport/http1/read-buffer.js';
 
 const recordSize = 16 * 1024;
 
-/** Keeps what it reads until it is told that it has been written. */
+/** A holder that keeps bytes until they have been written. */
 class Holder {
   kept: { readonly bytes: Buffer; readonly copy: Buffer }[] = [];
 
@@ -12,13 +12,13 @@ class Holder {
     return this.kept.length > 0;
   }
 
-  /** Everything that it has kept is as it was. */
+  /** Asserts that none of the kept bytes has changed. */
   check(): void {
     for (const { bytes, copy } of this.kept) assert.ok(bytes.equals(copy));
   }
 }
 
-/** Reads as a socket does; gives the bytes. */
+/** Reads as a socket does; returns the bytes. */
 function read(buffer: ReadBuffer, length: number, fill: number, holder?: Holder): Buffer {
   const bytes = target.get(buffer)?.subarray(0, length) ?? buffer.next().subarray(0, length);
   bytes.fill(fill);
@@ -33,7 +33,7 @@ function read(buffer: ReadBuffer, length: number, fill: number, holder?: Holder)
 const target = new WeakMap<ReadBuffer, Buffer>();
 
 describe('the read buffer of a connection', () => {
-  it('is one of 4 KB as long as no read fills it and nothing is kept', () => {
+  it('has 4 KB as long as no read fills it and nothing is kept', () => {
     const buffer = new ReadBuffer();
     const places = Array.from({ length: 10 }, (_, index) => read(buffer, 500, index));
     for (const place of places) assert.equal(place.byteOffset, places[0]?.byteOffset);
@@ -41,7 +41,7 @@ describe('the read buffer of a connection', () => {
     assert.equal(places[0]?.buffer.byteLength, 4 * 1024);
   });
 
-  it('never writes over what a holder has kept and not let go', () => {
+  it('never overwrites bytes that a holder has kept and not released', () => {
     const buffer = new ReadBuffer();
     const holder = new Holder();
     for (let index = 0; index < 200; index++) {
@@ -51,7 +51,7 @@ describe('the read buffer of a connection', () => {
     }
   });
 
-  it('goes back to its beginning when everything was written within one read', () => {
+  it('starts again at its beginning if everything was written within one read', () => {
     const buffer = new ReadBuffer();
     const holder = new Holder();
     const places = new Set<number>();
@@ -67,7 +67,7 @@ describe('the read buffer of a connection', () => {
     assert.equal(places.size, 1);
   });
 
-  it('changes between two of 64 KB when what is kept leaves before the next read', () => {
+  it('alternates between two buffers of 64 KB if kept bytes are released before the next read', () => {
     const buffer = new ReadBuffer();
     const holder = new Holder();
     const buffers = new Set<ArrayBufferLike>();
@@ -80,7 +80,7 @@ describe('the read buffer of a connection', () => {
     assert.ok(buffers.size <= 3, `${buffers.size} buffers`);
   });
 
-  it('leaves what is still held at the end of a response to its holder, and begins small again', () => {
+  it('leaves bytes that are still held at the end of a response to their holder, and becomes small again', () => {
     const buffer = new ReadBuffer();
     const holder = new Holder();
     read(buffer, 3 * 1024, 1, holder);

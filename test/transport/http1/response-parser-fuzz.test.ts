@@ -23,7 +23,7 @@ const names = [
 ];
 const values = ['application/json', '', 'close', 'keep-alive', 'a: b', ' x\t', '\xff\x80', 'X-A', '0', '"q"'];
 const extensions = ['', '', ';a', ';a=b', ';a="b c"', ';a=b;c'];
-/** What stands for itself somewhere in an answer, and elsewhere upsets it. */
+/** Texts that are valid in one part of an answer, and faults in other parts. */
 const troublesome = [
   ...[
     '\r',
@@ -64,7 +64,7 @@ function makeText(random: Random): string {
   return some(random, 12, () => random.pick(['a', '{}', '\r\n', '\0', '0', '\xff'])).join('');
 }
 
-/** An answer as servers send them. */
+/** A random valid answer. */
 function makeAnswer(random: Random): string {
   const informational = random.below(6) === 0 ? 'HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n' : '';
   const framing = random.below(8);
@@ -89,7 +89,7 @@ function makeAnswer(random: Random): string {
   return `${informational}${[status, ...fields, '', body].join('\r\n')}`;
 }
 
-/** The answer with a few bytes of it put in, taken out, changed, doubled or cut off. */
+/** The answer after a few random faults: bytes inserted, deleted, changed, repeated or cut off. */
 function spoil(random: Random, text: string): string {
   let spoilt = text;
   for (let count = random.below(3); count >= 0; count--) {
@@ -106,7 +106,7 @@ function spoil(random: Random, text: string): string {
   return spoilt;
 }
 
-/** One connection's other end: gives its bytes when it has been asked, and then ends. */
+/** The server's end of one connection: sends its bytes after a request, and then ends. */
 class Answering extends Duplex {
   readonly #bytes: Buffer;
 
@@ -124,12 +124,12 @@ class Answering extends Duplex {
   }
 }
 
-/** What Node's own client makes of the bytes: one answer, whole or not, or undefined when it refuses it. */
+/** The answer that Node's own client reads from the bytes, whole or not; undefined if it rejects them. */
 function readWithNode(method: string, bytes: Buffer): Promise<ReadAnswer | undefined> {
   return new Promise(resolve => {
     const request = http.request({ method, createConnection: () => new Answering(bytes) });
     request.once('error', () => resolve(undefined));
-    // 101 is a switch of protocols to it, which nobody here has asked for.
+    // Node's client treats 101 as an upgrade, which was not requested here.
     request.once('upgrade', () => resolve(undefined));
     request.once('response', response => {
       const parts: Buffer[] = [];
@@ -150,25 +150,25 @@ function readWithNode(method: string, bytes: Buffer): Promise<ReadAnswer | undef
 }
 
 /**
- * What Node's client has wrong: a tab behind the value of a framing field is not part of it (RFC 9112, section 5), and what
- * an informational answer says of the connection is not about the final one.
+ * Two errors of Node's client: a tab after the value of a framing field is not part of the value (RFC 9112, section 5), and the Connection
+ * field of an informational answer does not apply to the final answer.
  */
 const misread =
   /(?:Content-Length|Transfer-Encoding):[^\r]*\t\r\n|^HTTP\/1.. 1.*\r\nConnection:[^\r]*close.*\r\n\r\nHTTP/is;
 
-/** Without what stands behind the first answer, for which Node's client refuses the answer as well. */
+/** Removes the bytes after the first answer, because Node's client would reject the answer for them. */
 function withoutRest(bytes: Buffer, method: string): Buffer {
   let length = bytes.length;
   while (readAnswers([bytes.subarray(0, length)], { methods: [method] }).error !== undefined) length--;
   return bytes.subarray(0, length);
 }
 
-/** More of them with `npm run endurance`. */
+/** `npm run endurance` sets a higher number. */
 const rounds = process.env['ENDURANCE'] === undefined ? 2_000 : 50_000;
 
-describe('answers that are made up, and then spoilt', () => {
+describe('generated answers with random faults', () => {
   for (const seed of [1, 20_260, 4_711]) {
-    it(`are read as Node's own client reads them, or refused, and the same in any pieces (seed ${seed})`, async () => {
+    it(`are read as Node's own client reads them, or rejected, with the same result in any pieces (seed ${seed})`, async () => {
       const random = createRandom(seed);
       const counts = { same: 0, refused: 0, stricter: 0 };
       for (let round = 0; round < rounds; round++) {

@@ -6,7 +6,7 @@ import { allCuts, cut, type Reading, type ReadOptions, readAnswers } from '../..
 
 const crlf = '\r\n';
 
-/** The same reading in one piece, in two pieces cut anywhere, and byte by byte. */
+/** Parses the text in one piece, in two pieces with every possible split, and byte by byte. The results must be equal. */
 function readEveryWay(text: string, options?: ReadOptions): Reading {
   const bytes = Buffer.from(text, 'latin1');
   const expected = readAnswers([bytes], options);
@@ -17,7 +17,7 @@ function readEveryWay(text: string, options?: ReadOptions): Reading {
   return expected;
 }
 
-/** An answer that is read whole, in every way, and leaves the connection of use. */
+/** Asserts that an answer is read as a whole, however it is split, and that the connection can be used again. */
 function assertWhole(
   text: string,
   expected: Partial<Reading['answers'][number]>,
@@ -33,7 +33,7 @@ function assertWhole(
   assert.equal(reading.persistent, persistent, JSON.stringify(text));
 }
 
-/** An answer that is refused, in every way, when its last byte has come at the latest; the connection stays open. */
+/** Asserts that an answer is rejected, however it is split, at its last byte at the latest, while the connection is open. */
 function assertRefused(text: string, code: ResponseError['code'] = 'MALFORMED_RESPONSE'): void {
   const { error, persistent } = readEveryWay(text);
   assert.equal(error, code, JSON.stringify(text));
@@ -49,28 +49,28 @@ function chunked(body: string, fields: readonly string[] = []): string {
 }
 
 describe('an answer with a Content-Length', () => {
-  it('has so many bytes of body', () => {
+  it('has that many bytes of body', () => {
     assertWhole(answer(['Content-Length: 5'], 'hello'), { headers: ['Content-Length', '5'], body: 'hello' });
     assertWhole(answer(['content-length:05 \t'], 'he\r\n\0'), { body: 'he\r\n\0' });
   });
 
-  it('may have none', () => {
+  it('may have no body', () => {
     assertWhole(answer(['Content-Length: 0']), {});
   });
 
-  it('may be as long as 999999999999999 bytes', () => {
+  it('may have up to 999999999999999 bytes', () => {
     const { answers, error } = readEveryWay(answer(['Content-Length: 999999999999999'], 'hello'));
     assert.deepEqual([error, answers[0]?.body, answers[0]?.trailers], [undefined, 'hello', undefined]);
   });
 
-  it('is cut short when the connection ends before', () => {
+  it('is cut if the connection ends early', () => {
     const { answers, whole } = readEveryWay(answer(['Content-Length: 6'], 'hello'), { ends: true });
     assert.deepEqual([whole, answers[0]?.trailers], [false, undefined]);
   });
 });
 
 describe('an answer in chunks', () => {
-  it('has their bytes', () => {
+  it('has the bytes of its chunks', () => {
     assertWhole(chunked('5\r\nhello\r\n1\r\n \r\n00006\r\nwor\r\nd\r\n0\r\n\r\n'), {
       body: 'hello wor\r\nd',
     });
@@ -79,7 +79,7 @@ describe('an answer in chunks', () => {
     assertWhole(chunked('0000000000000\r\n\r\n'), {});
   });
 
-  it('may have extensions, which mean nothing', () => {
+  it('may have extensions, which are ignored', () => {
     assertWhole(chunked('5;a\r\nhello\r\n1;b=c;d="e;\t f"\r\n!\r\n0;last=1\r\n\r\n'), { body: 'hello!' });
   });
 
@@ -94,11 +94,11 @@ describe('an answer in chunks', () => {
     });
   });
 
-  it('may spell its coding as it likes', () => {
+  it('may spell its coding in any case', () => {
     assertWhole(answer(['tRANSFER-eNCODING:\tChunked '], '0\r\n\r\n'), {});
   });
 
-  it('is cut short when the connection ends before its last line', () => {
+  it('is cut if the connection ends before its last line', () => {
     const text = chunked('2\r\nhi\r\n0\r\nA: b\r\n\r\n');
     for (let length = 1; length < text.length; length++) {
       const { whole, error, answers } = readAnswers([Buffer.from(text.slice(0, length))], { ends: true });
@@ -109,7 +109,7 @@ describe('an answer in chunks', () => {
 });
 
 describe('an answer without a length', () => {
-  it('ends with the connection, which is of no more use', () => {
+  it('ends with the connection, which is not used again', () => {
     for (const fields of [[], ['Connection: close'], ['Connection: keep-alive']]) {
       const text = answer(fields, 'hello\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
       const { answers, whole, persistent } = readEveryWay(text, { ends: true });
@@ -119,7 +119,7 @@ describe('an answer without a length', () => {
     }
   });
 
-  it('is not whole before', () => {
+  it('is not whole before that', () => {
     assert.equal(readEveryWay(answer([], 'hello')).answers[0]?.trailers, undefined);
   });
 });
@@ -127,11 +127,11 @@ describe('an answer without a length', () => {
 describe('an answer that has no body', () => {
   const framings = [[], ['Content-Length: 5'], ['Transfer-Encoding: chunked']];
 
-  it('ends with its head when it answers a HEAD', () => {
+  it('ends with its head if it answers a HEAD', () => {
     for (const fields of framings) assertWhole(answer(fields), {}, { methods: ['HEAD'] });
   });
 
-  it('ends with its head when it is a 204 or a 304', () => {
+  it('ends with its head if it is a 204 or a 304', () => {
     for (const fields of framings) {
       for (const status of [204, 304]) {
         assertWhole(answer(fields, '', `HTTP/1.1 ${status} So`), { status, message: 'So' });
@@ -139,7 +139,7 @@ describe('an answer that has no body', () => {
     }
   });
 
-  it('makes bytes behind it an error', () => {
+  it('may not have bytes after it', () => {
     for (const fields of framings) {
       for (const status of ['204 No Content', '304 Not Modified']) {
         const { answers, error } = readEveryWay(answer(fields, 'hello', `HTTP/1.1 ${status}`));
@@ -150,7 +150,7 @@ describe('an answer that has no body', () => {
 });
 
 describe('an informational answer', () => {
-  it('is left out, any number of them', () => {
+  it('is skipped, however many there are', () => {
     const before = [
       'HTTP/1.1 100 Continue\r\n\r\n',
       'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 7\r\nConnection: close\r\n\r\n',
@@ -159,19 +159,19 @@ describe('an informational answer', () => {
     assertWhole(`${before.join('')}${answer(['Content-Length: 2'], 'hi')}`, { body: 'hi' });
   });
 
-  it('is not an answer by itself', () => {
+  it('is not an answer without a final one', () => {
     const { answers, whole } = readEveryWay('HTTP/1.1 100 Continue\r\n\r\n', { ends: true });
     assert.deepEqual([answers, whole], [[], false]);
   });
 
-  it('of a switch of protocols is refused', () => {
+  it('is rejected if it switches protocols', () => {
     assertRefused('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
     assertRefused('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 \r\n\r\n');
   });
 });
 
 describe('the status line of an answer', () => {
-  it('may have any code from 200 to 999, and any reason or none', () => {
+  it('may have any code from 200 to 999, with or without a reason', () => {
     for (const [line, status, message] of [
       ['200 OK', 200, 'OK'],
       ['200 ', 200, ''],
@@ -185,7 +185,7 @@ describe('the status line of an answer', () => {
     }
   });
 
-  it('is refused when it is not one', () => {
+  it('is rejected if it is malformed', () => {
     for (const line of [
       'HTTP/1.1 099 Low',
       'HTTP/1.1 1000 Long',
@@ -217,7 +217,7 @@ describe('the status line of an answer', () => {
     }
   });
 
-  it('is refused at its first wrong byte where a server of another protocol speaks, and then waits', () => {
+  it('is rejected at its first wrong byte if a server speaks another protocol and then waits', () => {
     for (const text of [
       'SSH-2.0-OpenSSH_9.6\r\n',
       '\x15\x03\x01\x00\x02\x02F',
@@ -235,7 +235,7 @@ describe('the status line of an answer', () => {
 });
 
 describe('an HTTP/1.0 answer', () => {
-  it('is the last one of its connection, whatever it says', () => {
+  it('is the last one of its connection, whatever its headers are', () => {
     const status = 'HTTP/1.0 200 OK';
     for (const fields of [['Content-Length: 2'], ['Content-Length: 2', 'Connection: keep-alive']]) {
       assertWhole(answer(fields, 'hi', status), { body: 'hi' }, { persistent: false });
@@ -244,13 +244,13 @@ describe('an HTTP/1.0 answer', () => {
     assert.deepEqual([answers[0]?.body, whole], ['hi', true]);
   });
 
-  it('is refused with a Transfer-Encoding, which it cannot have', () => {
+  it('is rejected with a Transfer-Encoding, which HTTP/1.0 does not have', () => {
     assertRefused(answer(['Transfer-Encoding: chunked'], '0\r\n\r\n', 'HTTP/1.0 200 OK'));
   });
 });
 
 describe('Connection', () => {
-  it('ends the connection with the answer when it says close, in any spelling', () => {
+  it('closes the connection after the answer if its value is close, in any spelling', () => {
     for (const field of [
       'Connection: close',
       'connection:CLOSE',
@@ -265,19 +265,19 @@ describe('Connection', () => {
     }
   });
 
-  it('leaves the connection open when it says something else', () => {
+  it('leaves the connection open with any other value', () => {
     for (const value of ['', 'keep-alive', 'Keep-Alive', 'closed', 'x-close', 'close-x', 'Upgrade', ',']) {
       assertWhole(answer([`Connection: ${value}`, 'Content-Length: 2'], 'hi'), { body: 'hi' });
     }
   });
 
-  it('has no say in trailers', () => {
+  it('has no effect in trailers', () => {
     assertWhole(chunked('0\r\nConnection: close\r\n\r\n'), { trailers: ['Connection', 'close'] });
   });
 });
 
 describe('header fields', () => {
-  it('are given in order and as they are spelled, with the space around their values taken off', () => {
+  it('keep their order and spelling, without the white space around their values', () => {
     const fields = [
       'Content-Length: 0',
       'x-UPPER:one',
@@ -330,7 +330,7 @@ describe('header fields', () => {
     '\u00a0X: x',
   ];
 
-  it('are refused when one is malformed, in the place of trailers too', () => {
+  it('are rejected if one is malformed, even in trailers', () => {
     for (const field of malformed) {
       assertRefused(answer(['Content-Length: 0', field]));
       assertRefused(answer([field, 'Content-Length: 0']));
@@ -339,13 +339,13 @@ describe('header fields', () => {
     }
   });
 
-  it('are refused when one is malformed in an informational answer', () => {
+  it('are rejected if one is malformed in an informational answer', () => {
     for (const field of malformed) assertRefused(answer([field], '', 'HTTP/1.1 103 Early Hints'));
   });
 });
 
-describe('lines that end otherwise than with CRLF', () => {
-  it('are refused where they stand, and nobody waits for more', () => {
+describe('lines that do not end with CRLF', () => {
+  it('are rejected at the wrong byte, before more bytes come', () => {
     assertRefused('HTTP/1.1 200 OK\nContent-Length: 0\n\n');
     assertRefused('HTTP/1.1 200 OK\n');
     assertRefused('HTTP/1.1 200 OK\r\nContent-Length: 0\n\n');
@@ -370,31 +370,31 @@ describe('lines that end otherwise than with CRLF', () => {
   });
 });
 
-describe('framing that has more than one reading', () => {
+describe('framing with more than one meaning', () => {
   const lengths = [
     ...['', '+5', '-5', '-0', '5,5', '5, 5', '5 5', '5;', '0x5', '5x', 'x', '5.0', '5e0', '٥', '５', '"5"'],
     ...['9'.repeat(16), '9007199254740993', '18446744073709551621', '9'.repeat(400)],
   ];
 
-  it('is refused for a Content-Length that is not digits, or too many', () => {
+  it('is rejected for a Content-Length that is not digits, or has too many', () => {
     for (const value of lengths) {
       assertRefused(Buffer.from(answer([`Content-Length: ${value}`], 'hello')).toString('latin1'));
     }
   });
 
-  it('is refused for a Content-Length that comes twice, be it the same one', () => {
+  it('is rejected for two Content-Length fields, even with the same value', () => {
     assertRefused(answer(['Content-Length: 5', 'Content-Length: 5'], 'hello'));
     assertRefused(answer(['Content-Length: 5', 'content-length: 6'], 'hello'));
     assertRefused(answer(['Content-Length: 0', 'X: y', 'CONTENT-LENGTH: 5'], 'hello'));
   });
 
-  it('is refused for a Content-Length beside a Transfer-Encoding', () => {
+  it('is rejected for a Content-Length together with a Transfer-Encoding', () => {
     assertRefused(answer(['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'));
     assertRefused(answer(['Transfer-Encoding: chunked', 'Content-Length: 5'], '0\r\n\r\n'));
     assertRefused(answer(['transfer-encoding: chunked', 'content-length: 0'], '0\r\n\r\n'));
   });
 
-  it('is refused for every coding but one chunked', () => {
+  it('is rejected for every coding except a single chunked', () => {
     for (const value of [
       ...[
         '',
@@ -424,20 +424,20 @@ describe('framing that has more than one reading', () => {
     assertRefused(answer(['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], '0\r\n\r\n'));
   });
 
-  it('is refused where it comes after the body', () => {
+  it('is rejected if its field comes after the body', () => {
     for (const field of ['Content-Length: 5', 'transfer-encoding: chunked', 'TRAILER: X']) {
       assertRefused(chunked(`2\r\nhi\r\n0\r\nA: b\r\n${field}\r\n\r\n`));
     }
   });
 
-  it('is refused where there is no body either', () => {
+  it('is rejected even if there is no body', () => {
     for (const status of ['HTTP/1.1 204 No Content', 'HTTP/1.1 304 Not Modified']) {
       assertRefused(answer(['Content-Length: 5', 'Content-Length: 6'], '', status));
       assertRefused(answer(['Content-Length: 5', 'Transfer-Encoding: chunked'], '', status));
     }
   });
 
-  it('is refused for the size of a chunk that is not hexadecimal digits, or too many', () => {
+  it('is rejected for a chunk size that is not hexadecimal digits, or has too many', () => {
     for (const size of [
       ...[
         '',
@@ -476,7 +476,7 @@ describe('framing that has more than one reading', () => {
     assertRefused(chunked('5\r\nhello\r\n\r\n0\r\n\r\n'));
   });
 
-  it('is refused for extensions that are not, for nobody sends them in good faith', () => {
+  it('is rejected for malformed chunk extensions, which no honest server sends', () => {
     for (const extension of [
       ';',
       ';;',
@@ -499,7 +499,7 @@ describe('one connection', () => {
   const first = answer(['Content-Length: 2'], 'hi');
   const second = chunked('3\r\nyou\r\n0\r\nA: b\r\n\r\n');
 
-  it('carries one answer after the other', () => {
+  it('carries one answer after another', () => {
     const texts = [
       first,
       second,
@@ -522,7 +522,7 @@ describe('one connection', () => {
     assert.deepEqual(readAnswers(byteByByte, { methods }), whole);
   });
 
-  it('is of no more use when bytes come behind an answer, and the answer is whole all the same', () => {
+  it('is not used again if bytes come after an answer, and that answer is still whole', () => {
     for (const text of [first, second, answer(['Content-Length: 0'])]) {
       for (const behind of ['\r\n', '\n', '\0', ' ', first, 'HTTP/1.1 100 Continue\r\n\r\n']) {
         const { answers, error, persistent } = readEveryWay(text + behind);
@@ -533,7 +533,7 @@ describe('one connection', () => {
     }
   });
 
-  it('has nothing to say before it is asked, nor after its last answer', () => {
+  it('rejects bytes before its first request and after its last answer', () => {
     assert.throws(() => new ResponseParser().push(Buffer.from(first)), ResponseError);
     assert.equal(new ResponseParser().persistent, false);
     assert.equal(new ResponseParser().close(), true);
@@ -542,11 +542,11 @@ describe('one connection', () => {
   });
 });
 
-describe('what net/http sends', () => {
+describe('an answer of net/http', () => {
   const date = 'Date: Mon, 02 Jan 2006 15:04:05 GMT';
   const json = 'Content-Type: application/json';
 
-  it('is read, with its bytes counted beforehand or in chunks', () => {
+  it('is read, with a length or in chunks', () => {
     const status = '{"kind":"Status","code":404}\n';
     assertWhole(
       answer(
@@ -566,7 +566,7 @@ describe('what net/http sends', () => {
     );
   });
 
-  it('is read with trailers that it announces, and with those that it does not', () => {
+  it('is read with its trailers, announced or not', () => {
     const body = '0\r\nX-Late: 1\r\nX-Later: 2\r\n\r\n';
     for (const fields of [['Trailer: X-Late', 'Trailer: X-Later'], ['Trailer: X-Late, X-Later'], []]) {
       assertWhole(answer([...fields, date, 'Transfer-Encoding: chunked'], body), {
@@ -588,7 +588,7 @@ describe('what net/http sends', () => {
     });
   });
 
-  it('is read where it ends the connection by itself', () => {
+  it('is read if it closes the connection', () => {
     const text = '400 Bad Request: malformed Host header';
     const fields = ['Content-Type: text/plain; charset=utf-8', 'Connection: close'];
     const { answers, whole } = readEveryWay(answer(fields, text, 'HTTP/1.1 400 Bad Request'), { ends: true });
@@ -596,7 +596,7 @@ describe('what net/http sends', () => {
   });
 });
 
-describe('what is too long', () => {
+describe('a text that is too long', () => {
   const limit = 1 << 20;
   const padded = (text: string, length: number): string =>
     text.replace('PAD', 'x'.repeat(length - text.length + 3));
@@ -605,7 +605,7 @@ describe('what is too long', () => {
     return [[bytes], ...[-3, -2, -1, 0, 1, 2, 3].map(place => cut(bytes, [from + place]))];
   };
 
-  it('is a head of more than 1 MiB', () => {
+  it('may be a head of more than 1 MiB', () => {
     const head = padded('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: PAD', limit);
     for (const pieces of near(`${head}\r\n\r\nhi`, limit)) {
       const { answers, error } = readAnswers(pieces);
@@ -617,7 +617,7 @@ describe('what is too long', () => {
     }
   });
 
-  it('is a head that does not end', () => {
+  it('may be a head without an end', () => {
     for (const text of [
       `HTTP/1.1 200 ${'x'.repeat(limit)}`,
       `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(limit / 6)}`,
@@ -626,7 +626,7 @@ describe('what is too long', () => {
     }
   });
 
-  it('is a line of a chunk of more than 16 KiB', () => {
+  it('may be a chunk line of more than 16 KiB', () => {
     const head = chunked('');
     const line = padded('2;x=PAD', 16 * 1024);
     for (const pieces of near(`${head}${line}\r\nhi\r\n0\r\n\r\n`, head.length + line.length)) {
@@ -639,7 +639,7 @@ describe('what is too long', () => {
     assert.equal(readAnswers([Buffer.from(`${head}${line}xxx`)]).error, 'RESPONSE_HEADERS_TOO_LARGE');
   });
 
-  it('are trailers of more than 1 MiB', () => {
+  it('may be trailers of more than 1 MiB', () => {
     const before = chunked('0\r\n');
     const trailers = padded('A: PAD', limit);
     for (const pieces of near(`${before}${trailers}\r\n\r\n`, before.length + limit)) {
@@ -652,19 +652,19 @@ describe('what is too long', () => {
   });
 });
 
-describe('what comes byte by byte', () => {
+describe('an answer that comes byte by byte', () => {
   const millisecondsFor = (text: string): number => {
     const bytes = Buffer.from(text);
     const parser = new ResponseParser();
     parser.expect({ onHead: () => {}, onBody: () => {}, onEnd: () => {} }, { withoutBody: false });
-    // Not the time of day: others use the processor too.
+    // CPU time, because other processes use the processor too.
     const began = process.cpuUsage();
     for (let at = 0; at < bytes.length; at++) parser.push(bytes.subarray(at, at + 1));
     const { user, system } = process.cpuUsage(began);
     return (user + system) / 1000;
   };
 
-  it('costs a time in proportion to its length', () => {
+  it('takes time in proportion to its length', () => {
     const size = 1 << 19;
     for (const [what, text] of [
       ['a head of one line', (length: number) => `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(length)}`],
@@ -675,12 +675,12 @@ describe('what comes byte by byte', () => {
     ] as const) {
       const short = Math.min(...[1, 2, 3].map(() => millisecondsFor(text(size / 16 - 64))));
       const long = millisecondsFor(text(size - 64));
-      // A time that grew with the square would be 256 times as long.
+      // Quadratic time would be 256 times as long.
       assert.ok(long < 100 * Math.max(short, 2.5), `${what}: ${short} ms, then ${long} ms`);
     }
   });
 
-  it('holds no more memory than a few times its length', () => {
+  it('takes memory of at most a few times its length', () => {
     const parser = new ResponseParser();
     parser.expect({ onHead: () => {}, onBody: () => {}, onEnd: () => {} }, { withoutBody: false });
     const before = process.memoryUsage().arrayBuffers;

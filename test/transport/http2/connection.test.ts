@@ -30,7 +30,7 @@ afterEach(() => {
 interface Pair {
   readonly connection: Http2Connection;
   readonly peer: ServedConnection;
-  /** How often the connection has told that it has ended. */
+  /** How often the connection has reported its end. */
   ended(): number;
 }
 
@@ -47,7 +47,7 @@ async function connect(options: FrameServerOptions = {}): Promise<Pair> {
   return { connection, peer: await server.peer(), ended: () => ended };
 }
 
-/** A connection that has been greeted. */
+/** A connection that has received SETTINGS. */
 async function ready(options: FrameServerOptions = {}): Promise<Pair> {
   const pair = await connect(options);
   assert.equal(await pair.connection.negotiated, 'h2');
@@ -60,7 +60,7 @@ function openOn(connection: Http2Connection): Http2Stream {
   return stream;
 }
 
-/** Waits until the connection has dealt with all that its peer has sent. */
+/** Waits until the connection has handled everything that its peer has sent. */
 async function settle(
   { peer }: Pair,
   mark = Buffer.from(`${Math.random()}`.slice(2, 10).padEnd(8)),
@@ -69,7 +69,7 @@ async function settle(
   await peer.until('the answer to a PING', each => each.type === ping && each.payload.equals(mark));
 }
 
-/** An answer whose head has come. */
+/** An exchange whose answer has begun. */
 async function begun({ connection, peer }: Pair, path: string) {
   const stream = openOn(connection);
   const exchange = sendOn(stream, path);
@@ -80,7 +80,7 @@ async function begun({ connection, peer }: Pair, path: string) {
 }
 
 describe('an HTTP/2 connection', () => {
-  it('says hello, acknowledges SETTINGS, and sends a request in one frame', async () => {
+  it('sends its preface, acknowledges SETTINGS, and sends a request in one frame', async () => {
     const { connection, peer } = await ready();
     sendOn(openOn(connection), '/api?watch=1', { headers: ['X-Mixed-Case', 'Value', 'Cookie', 'a'] });
     const id = await peer.request('/api?watch=1');
@@ -100,7 +100,7 @@ describe('an HTTP/2 connection', () => {
     ]);
   });
 
-  it('sends a head that is larger than a frame in CONTINUATION frames', async () => {
+  it('sends a head that is larger than a frame with CONTINUATION frames', async () => {
     const { connection, peer } = await ready();
     sendOn(openOn(connection), '/', { headers: ['X', 'y'.repeat(40_000)] });
     await peer.until(
@@ -119,7 +119,7 @@ describe('an HTTP/2 connection', () => {
     assert.ok(parts.every(each => each.payload.length <= 16_384));
   });
 
-  it('gives answers on in any order, interleaved', async () => {
+  it('passes answers on in any order, interleaved', async () => {
     const pair = await ready();
     const { connection, peer } = pair;
     const exchanges = Array.from({ length: 20 }, (_, index) => sendOn(openOn(connection), `/${index}`));
@@ -146,7 +146,7 @@ describe('an HTTP/2 connection', () => {
     assert.ok(connection.isIdle);
   });
 
-  it('has trailers behind the body', async () => {
+  it('passes trailers on after the body', async () => {
     const pair = await ready();
     const { exchange, id } = await begun(pair, '/');
     pair.peer.data(id, 'x');
@@ -155,7 +155,7 @@ describe('an HTTP/2 connection', () => {
     assert.deepEqual(exchange.trailers, ['X-Sum', '1']);
   });
 
-  it('leaves informational heads out', async () => {
+  it('skips informational heads', async () => {
     const { connection, peer } = await ready();
     const exchange = sendOn(openOn(connection), '/');
     const id = await peer.request('/');
@@ -173,7 +173,7 @@ describe('an HTTP/2 connection', () => {
     assert.deepEqual([exchange.status, exchange.headers, exchange.whole], [200, [], true]);
   });
 
-  it('has answers without a body', async () => {
+  it('accepts answers without a body', async () => {
     const { connection, peer } = await ready();
     for (const [status, more] of [
       ['204', []],
@@ -188,7 +188,7 @@ describe('an HTTP/2 connection', () => {
     }
   });
 
-  it('ignores what it does not know or need', async () => {
+  it('ignores frames that it does not know or need', async () => {
     const pair = await ready();
     const { exchange, id } = await begun(pair, '/');
     pair.peer.send(
@@ -215,7 +215,7 @@ describe('an HTTP/2 connection', () => {
     assert.equal(pair.peer.of(ping).length, 3);
   });
 
-  it('ends when an API server does not read the answers that it makes it send', async () => {
+  it('ends if an API server does not read the frames that it causes', async () => {
     const pair = await ready();
     const { peer, ended } = pair;
     const { exchange } = await begun(pair, '/');
@@ -229,7 +229,7 @@ describe('an HTTP/2 connection', () => {
   });
 });
 
-describe('what ends an HTTP/2 connection', () => {
+describe('the end of an HTTP/2 connection', () => {
   /** Frames that no API server may send while stream 1 is open. */
   const violations: Readonly<Record<string, Buffer>> = {
     'DATA on stream 0': frame(data, 0, 0, Buffer.from('x')),
@@ -267,7 +267,7 @@ describe('what ends an HTTP/2 connection', () => {
     'DATA inside a head': Buffer.concat([frame(headers, 0, 1, headerBlock(ok)), frame(data, 0, 1)]),
   };
   for (const [what, bytes] of Object.entries(violations)) {
-    it(`is ${what}`, async () => {
+    it(`follows ${what}`, async () => {
       const { connection, peer, ended } = await ready();
       const exchange = sendOn(openOn(connection), '/');
       await peer.request('/');
@@ -286,7 +286,7 @@ describe('what ends an HTTP/2 connection', () => {
     'GOAWAY before SETTINGS': frame(goaway, 0, 0, Buffer.alloc(8)),
     'HTTP/1.1': Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
   })) {
-    it(`is ${what}`, async () => {
+    it(`follows ${what}`, async () => {
       const { connection, peer, ended } = await connect({ settings: undefined });
       peer.send(bytes);
       await assert.rejects(connection.negotiated, { code: 'MALFORMED_HTTP2' });
@@ -294,7 +294,7 @@ describe('what ends an HTTP/2 connection', () => {
     });
   }
 
-  it('is its end at any byte of an answer', async () => {
+  it('follows the end of the socket at any byte of an answer', async () => {
     const whole = Buffer.concat([
       frame(headers, flags.endHeaders, 1, headerBlock(ok)),
       frame(data, 0, 1, Buffer.from('abc')),
@@ -314,7 +314,7 @@ describe('what ends an HTTP/2 connection', () => {
     }
   });
 
-  it('is a reset', async () => {
+  it('follows a reset of the socket', async () => {
     const pair = await ready();
     const { exchange } = await begun(pair, '/');
     pair.peer.socket.resetAndDestroy();
@@ -322,7 +322,7 @@ describe('what ends an HTTP/2 connection', () => {
     assert.equal(pair.ended(), 1);
   });
 
-  it('is a peer that does not answer a PING after quiet', async () => {
+  it('follows a PING without an answer after a quiet time', async () => {
     const pair = await ready();
     const { exchange } = await begun(pair, '/');
     for (let count = 0; count < 7; count++) pair.connection.check();
@@ -334,7 +334,7 @@ describe('what ends an HTTP/2 connection', () => {
     assert.equal(pair.ended(), 1);
   });
 
-  it('is not a quiet peer that answers a PING', async () => {
+  it('does not follow a quiet time if the peer answers the PING', async () => {
     const pair = await ready();
     const { exchange, id } = await begun(pair, '/');
     for (let round = 1; round <= 3; round++) {
@@ -347,7 +347,7 @@ describe('what ends an HTTP/2 connection', () => {
     assert.equal(pair.ended(), 0);
   });
 
-  it('is a server that never says hello', async () => {
+  it('follows a server that sends no SETTINGS', async () => {
     const { connection, ended } = await connect({ settings: undefined });
     for (let count = 0; count < 9; count++) connection.check();
     assert.equal(ended(), 0);
@@ -357,7 +357,7 @@ describe('what ends an HTTP/2 connection', () => {
 });
 
 describe('a stream', () => {
-  /** What is wrong with one answer: frames behind its HEADERS, or instead. */
+  /** Faults of one answer: wrong frames after its HEADERS, or instead of them. */
   const wrong: Readonly<Record<string, (peer: ServedConnection, id: number) => void>> = {
     'DATA before a head': (peer, id) => peer.data(id, 'x'),
     'a second head': (peer, id) => {
@@ -409,7 +409,7 @@ describe('a stream', () => {
     },
   };
   for (const [what, sendWrong] of Object.entries(wrong)) {
-    it(`that has ${what} fails alone`, async () => {
+    it(`fails without effect on others if it has ${what}`, async () => {
       const pair = await ready();
       const other = await begun(pair, '/other');
       const stream = openOn(pair.connection);
@@ -430,7 +430,7 @@ describe('a stream', () => {
   }
 
   for (const event of ['head', 'body', 'end'] as const) {
-    it(`whose exchange throws on its ${event} fails alone`, async () => {
+    it(`fails without effect on others if its exchange throws in the event ${event}`, async () => {
       const pair = await ready();
       const other = await begun(pair, '/other');
       const exchange = sendOn(openOn(pair.connection), '/');
@@ -448,7 +448,7 @@ describe('a stream', () => {
     });
   }
 
-  it('that is refused has not been seen, and one that is reset otherwise has', async () => {
+  it('was not processed if the server refuses it, and may have been after any other reset', async () => {
     const pair = await ready();
     for (const [code, stale] of [
       [refusedStream, true],
@@ -459,7 +459,7 @@ describe('a stream', () => {
       const stream = openOn(pair.connection);
       const exchange = sendOn(stream, `/${code}`);
       const id = await pair.peer.request(`/${code}`);
-      // Whoever has answered has seen it.
+      // A server that has answered has seen the request.
       if (code !== refusedStream) pair.peer.head(id, ok, false);
       pair.peer.reset(id, code);
       await exchange.over;
@@ -469,7 +469,7 @@ describe('a stream', () => {
     assert.equal(pair.peer.of(rstStream).length, 0);
   });
 
-  it('that is refused behind its head must not be sent again', async () => {
+  it('is not sent again if the server refuses it after its head', async () => {
     const pair = await ready();
     const one = await begun(pair, '/1');
     pair.peer.reset(one.id, refusedStream);
@@ -481,7 +481,7 @@ describe('a stream', () => {
     assert.equal(other.stream.isStale, false);
   });
 
-  it('is whole when a reset comes behind its end', async () => {
+  it('is whole if a reset comes after its end', async () => {
     const pair = await ready();
     const { exchange, id } = await begun(pair, '/');
     pair.peer.data(id, 'x', true);
@@ -491,7 +491,7 @@ describe('a stream', () => {
     assert.ok(exchange.whole);
   });
 
-  it('goes stale with a connection that breaks before the answer, but not with a fresh one', async () => {
+  it('is stale if an old connection breaks before the answer, but not with a new connection', async () => {
     for (const answered of [false, true]) {
       const pair = await ready();
       const first = openOn(pair.connection);
@@ -506,7 +506,7 @@ describe('a stream', () => {
     }
   });
 
-  it('is given up by RST_STREAM, once, and not when it is over', async () => {
+  it('is aborted with one RST_STREAM, and with none after its end', async () => {
     const pair = await ready();
     const one = await begun(pair, '/1');
     one.stream.abort();
@@ -525,7 +525,7 @@ describe('a stream', () => {
     assert.ok(pair.connection.isIdle);
   });
 
-  it('can be given up from within every event', async () => {
+  it('can be aborted from within every event', async () => {
     const pair = await ready();
     for (const event of ['head', 'body', 'end', 'error'] as const) {
       const stream = openOn(pair.connection);
@@ -547,7 +547,7 @@ describe('a stream', () => {
     }
   });
 
-  it('refuses a request with a body, and gives its place back', async () => {
+  it('rejects a request with a body, and frees its stream', async () => {
     const { connection, peer } = await ready();
     const body = { start() {}, stop() {} };
     const stream = openOn(connection);
@@ -557,7 +557,7 @@ describe('a stream', () => {
     assert.equal(peer.of(headers).length, 0);
   });
 
-  it('leaves no place behind, however it is given up', async () => {
+  it('frees its stream however it is aborted', async () => {
     const pair = await ready();
     const random = createRandom(3);
     const open: Http2Stream[] = [];
@@ -584,7 +584,7 @@ describe('a stream', () => {
 });
 
 describe('flow control', () => {
-  it('keeps at most a window of a stream that is not read, and does not keep others waiting', async () => {
+  it('keeps at most a window of bytes for a stream that does not read, and other streams continue', async () => {
     const pair = await ready();
     const stalled = await begun(pair, '/stalled');
     const other = await begun(pair, '/other');
@@ -628,7 +628,7 @@ describe('flow control', () => {
     assert.ok(told.every(each => each >= streamWindow / 2));
   });
 
-  it('gives back what comes for a stream that was given up', async () => {
+  it('returns the bytes of an aborted stream', async () => {
     const pair = await ready();
     const gone = await begun(pair, '/gone');
     const other = await begun(pair, '/other');
@@ -638,7 +638,7 @@ describe('flow control', () => {
       pair.peer.of(windowUpdate, 0).reduce((sum, each) => sum + each.payload.readUInt32BE(), 0);
     const part = Buffer.alloc(1024 * 1024, 'x');
     for (let sent = 0; sent < 100; sent++) {
-      // Hello has made it a whole window.
+      // The client's preface has made it a whole window.
       await until(() => 65_535 + told() - sent * part.length >= part.length);
       pair.peer.data(gone.id, part);
     }
@@ -650,7 +650,7 @@ describe('flow control', () => {
     assert.equal((await other.exchange.over).text, 'still here');
   });
 
-  it('leaves bytes that were kept as they are', async () => {
+  it('does not change bytes that are kept', async () => {
     const pair = await ready();
     const random = createRandom(11);
     const kept: { chunk: Buffer; copy: Buffer }[] = [];
@@ -679,8 +679,8 @@ describe('flow control', () => {
   });
 });
 
-describe('the places of an HTTP/2 connection', () => {
-  it('are as many as the API server allows, at any time', async () => {
+describe('the streams of an HTTP/2 connection', () => {
+  it('are limited by the API server’s current SETTINGS', async () => {
     const pair = await ready({ settings: [[3, 2]] });
     const { connection, peer } = pair;
     const one = await begun(pair, '/1');
@@ -707,7 +707,7 @@ describe('the places of an HTTP/2 connection', () => {
     assert.equal(connection.open(), undefined);
   });
 
-  it('are not to be had when many streams were given up, and the others go on', async () => {
+  it('are not available after many were aborted, while the others continue', async () => {
     const pair = await ready();
     const staying = await begun(pair, '/staying');
     for (let count = 0; count < 200; count++) {
@@ -722,13 +722,13 @@ describe('the places of an HTTP/2 connection', () => {
     assert.equal(pair.ended(), 1);
   });
 
-  it('are not to be had where the API server allows none', async () => {
+  it('are not available if the API server allows none', async () => {
     const { connection } = await connect({ settings: [[3, 0]] });
     assert.equal(await connection.openLater(), 'http/1.1');
     assert.ok(connection.isIdle);
   });
 
-  it('are kept for those who wait for hello, and given to as many as there are then', async () => {
+  it('are reserved for exchanges that wait for SETTINGS, and then given to as many as allowed', async () => {
     const { connection, peer } = await connect({ settings: undefined });
     const waiting = Array.from({ length: 100 }, () => connection.openLater());
     assert.equal(connection.hasRoom, false);
@@ -742,7 +742,7 @@ describe('the places of an HTTP/2 connection', () => {
     assert.ok(connection.isIdle);
   });
 
-  it('are given back when dialling fails', async () => {
+  it('are freed if dialling fails', async () => {
     const error = new Error('no');
     let ended = 0;
     const connection = new Http2Connection(
@@ -761,7 +761,7 @@ describe('the places of an HTTP/2 connection', () => {
 });
 
 describe('an HTTP/2 connection that is closed', () => {
-  it('ends at once when it is idle, and else with its last stream', async () => {
+  it('ends immediately if it is idle, and otherwise with its last stream', async () => {
     const idle = await ready();
     idle.connection.close();
     assert.equal(idle.ended(), 1);
@@ -780,7 +780,7 @@ describe('an HTTP/2 connection that is closed', () => {
     await pair.peer.closed();
   });
 
-  it('still has streams for those who were waiting, whoever of them leaves', async () => {
+  it('still gives streams to waiting exchanges, even if those abort', async () => {
     const pair = await connect({ settings: undefined });
     const waiting = Array.from({ length: 3 }, async () => {
       const stream = await pair.connection.openLater();
@@ -793,7 +793,7 @@ describe('an HTTP/2 connection that is closed', () => {
     assert.equal(pair.ended(), 1);
   });
 
-  it('has answers for those who were waiting', async () => {
+  it('still passes answers on to waiting exchanges', async () => {
     const pair = await connect({ settings: undefined });
     const waiting = pair.connection.openLater();
     pair.connection.close();
@@ -806,7 +806,7 @@ describe('an HTTP/2 connection that is closed', () => {
     assert.equal(pair.ended(), 1);
   });
 
-  it('fails what is on it, and what is sent on it later, when it is destroyed', async () => {
+  it('ends its exchanges with an error when it is destroyed, and all that come later', async () => {
     const pair = await ready();
     const unsent = openOn(pair.connection);
     const given = openOn(pair.connection);
@@ -818,7 +818,7 @@ describe('an HTTP/2 connection that is closed', () => {
     assert.equal(late.failure, undefined);
     assert.equal((await late.over).failure?.code, 'ECONNRESET');
     assert.ok(unsent.isStale);
-    // Given up before its failure is told.
+    // Aborted before its failure is reported.
     const silent = sendOn(given, '/silent');
     given.abort();
     await turn();
@@ -827,7 +827,7 @@ describe('an HTTP/2 connection that is closed', () => {
     assert.equal(pair.ended(), 1);
   });
 
-  it('can be destroyed while it is dialled', async () => {
+  it('can be destroyed during dialling', async () => {
     const server = await startFrameServer();
     ends.push(() => server.close());
     let ended = 0;
@@ -842,7 +842,7 @@ describe('an HTTP/2 connection that is closed', () => {
     assert.ok(connection.isIdle);
   });
 
-  it('ends when the API server picks HTTP/1.1', async () => {
+  it('ends if the API server selects HTTP/1.1', async () => {
     const sockets: Socket[] = [];
     const server = await startFrameServer({ onConnection: ({ socket }) => sockets.push(socket) });
     ends.push(() => server.close());
@@ -859,7 +859,7 @@ describe('an HTTP/2 connection that is closed', () => {
 });
 
 describe('GOAWAY', () => {
-  it('sends those behind the last stream elsewhere and lets the others end', async () => {
+  it('moves exchanges after the last stream to another connection and lets the others finish', async () => {
     const pair = await ready();
     const one = await begun(pair, '/1');
     const streams = [openOn(pair.connection), openOn(pair.connection)];
@@ -894,7 +894,7 @@ describe('GOAWAY', () => {
     assert.equal(ended(), 1);
   });
 
-  it('ends a connection whose streams it all sends away', async () => {
+  it('ends a connection if it names none of the open streams as processed', async () => {
     const pair = await ready();
     const streams = [openOn(pair.connection), openOn(pair.connection)];
     const exchanges = streams.map(stream => sendOn(stream, '/'));

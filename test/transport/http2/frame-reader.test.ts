@@ -5,7 +5,7 @@ import { allCuts } from '../../support/answer-reader.js';
 import { type Frame, frame } from '../../support/http2-frames.js';
 
 interface Read extends Frame {
-  /** The payload as it was when it was given. */
+  /** The payload as it was during the call. */
   readonly copy: Buffer;
 }
 
@@ -45,7 +45,7 @@ describe('a frame reader', () => {
     ]);
   });
 
-  it('reads the same frames wherever the bytes are cut, from a buffer that is read into again', () => {
+  it('reads the same frames wherever the bytes are split, from a buffer that is read into again', () => {
     for (const pieces of allCuts(stream)) assert.deepEqual(summary(readAll(pieces, true)), summary(whole));
     for (let first = 1; first < stream.length; first += 3) {
       for (let second = first + 1; second < stream.length; second += 5) {
@@ -63,7 +63,7 @@ describe('a frame reader', () => {
     }
   });
 
-  it('gives a frame that came in pieces in bytes of its own', () => {
+  it('copies a frame that came in pieces', () => {
     for (const { payload, copy } of readAll([stream.subarray(0, 20), stream.subarray(20)])) {
       assert.ok(payload.equals(copy));
     }
@@ -71,13 +71,13 @@ describe('a frame reader', () => {
     for (const { payload, copy } of readAll(pieces, true)) assert.ok(payload.equals(copy));
   });
 
-  it('leaves out the reserved bit of a stream', () => {
+  it('ignores the reserved bit of a stream identifier', () => {
     const bytes = frame(0, 0, 5);
     bytes.writeUInt8(0x80, 5);
     assert.deepEqual(summary(readAll([bytes])), [[0, 0, 5, '']]);
   });
 
-  it('takes frames of 16,384 bytes, and refuses larger ones by their head alone', () => {
+  it('accepts frames of 16,384 bytes, and rejects larger ones by their head', () => {
     const largest = frame(0, 0, 1, Buffer.alloc(16_384, 1));
     for (const at of [1, 8, 9, 10, 5000, largest.length]) {
       const [read] = readAll([largest.subarray(0, at), largest.subarray(at)]);

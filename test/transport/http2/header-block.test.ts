@@ -9,7 +9,7 @@ interface Block {
   readonly fields: HeaderFields;
 }
 
-/** A type, flags, a stream and a payload. */
+/** The type, flags, stream and payload of a frame. */
 type Given = readonly [type: number, flag: number, stream: number, payload: Buffer];
 
 function take(frames: readonly Given[], reuses = false): Block[] {
@@ -35,14 +35,14 @@ const malformed = { code: 'MALFORMED_HTTP2' };
 const tooLarge = { code: 'RESPONSE_HEADERS_TOO_LARGE' };
 
 describe('a header block', () => {
-  it('is one frame, with or without the end of the stream', () => {
+  it('may be one frame, with or without the end of the stream', () => {
     assert.deepEqual(take([[headers, endHeaders, 3, block]]), [{ stream: 3, isEnd: false, fields }]);
     assert.deepEqual(take([[headers, endHeaders | endStream, 3, block]]), [
       { stream: 3, isEnd: true, fields },
     ]);
   });
 
-  it('may be cut anywhere into CONTINUATION frames, empty ones too', () => {
+  it('may be split anywhere into CONTINUATION frames, even empty ones', () => {
     for (let at = 0; at <= block.length; at++) {
       const frames: Given[] = [
         [headers, endStream, 1, block.subarray(0, at)],
@@ -53,7 +53,7 @@ describe('a header block', () => {
     }
   });
 
-  it('leaves out padding and priority', () => {
+  it('does not include padding and priority', () => {
     const five = Buffer.alloc(5, 0xff);
     const three = Buffer.from([3]);
     const zeros = Buffer.alloc(3);
@@ -70,7 +70,7 @@ describe('a header block', () => {
     }
   });
 
-  it('refuses padding or priority that there is no room for', () => {
+  it('is rejected with padding or priority that does not fit', () => {
     for (const [flag, payload] of [
       [padded, empty],
       [padded, Buffer.from([1])],
@@ -82,7 +82,7 @@ describe('a header block', () => {
     }
   });
 
-  it('refuses any other frame before its end', () => {
+  it('is rejected if any other frame comes before its end', () => {
     const open: Given = [headers, 0, 1, block.subarray(0, 4)];
     for (const other of [
       [headers, endHeaders, 1, block],
@@ -107,7 +107,7 @@ describe('a header block', () => {
     );
   });
 
-  it('is not larger than 1 MB, nor of more than 256 frames', () => {
+  it('may not have more than 1 MB or 256 frames', () => {
     const many = (count: number, payload: Buffer): Given[] =>
       Array.from({ length: count }, () => [continuation, 0, 1, payload]);
     assert.throws(() => take([[headers, 0, 1, block], ...many(1000, empty)]), tooLarge);
@@ -124,8 +124,8 @@ describe('a header block', () => {
     assert.throws(() => take(frames), tooLarge);
   });
 
-  it('that decodes to more than 1 MB is its stream’s matter', () => {
-    // One byte each, for a name and a value of 28 bytes together that count for 60.
+  it('fails only its stream if it decodes to more than 1 MB', () => {
+    // Each byte is a field of 28 bytes, which counts as 60.
     const bomb = Buffer.alloc(16_384, 0x80 | 16);
     const blocks = take([
       [headers, 0, 1, bomb],
@@ -136,7 +136,7 @@ describe('a header block', () => {
     assert.deepEqual(blocks[1], { stream: 3, isEnd: false, fields });
   });
 
-  it('leaves frames of other types alone', () => {
+  it('ignores frames of other types', () => {
     const reader = new HeaderBlock(() => assert.fail('no block'));
     for (const type of [0, 2, 3, 4, 5, 6, 7, 8, 10, 255]) assert.equal(reader.take(type, 0, 1, empty), false);
   });

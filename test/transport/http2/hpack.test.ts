@@ -14,7 +14,7 @@ function decode(...parts: (string | Buffer)[]): string[] {
   return decodeHeaderBlock(bytes(...parts), maxListSize);
 }
 
-/** Buffers as they are and strings of hexadecimal digits, with or without spaces. */
+/** Joins buffers and strings of hexadecimal digits, with or without spaces. */
 function bytes(...parts: (string | Buffer)[]): Buffer {
   return Buffer.concat(
     parts.map(part => (typeof part === 'string' ? Buffer.from(part.replaceAll(' ', ''), 'hex') : part)),
@@ -29,7 +29,7 @@ function assertMalformed(what: string, ...parts: (string | Buffer)[]): void {
   );
 }
 
-/** Octets in the order that RFC 7541, appendix B, gives their codes, by the length of those. */
+/** Octets by the length of their codes, in the order of the codes in RFC 7541, appendix B. */
 const octetsByLength = [
   [5, '012aceiost'],
   [6, ' %-./3456789=A_bdfghlmnpru'],
@@ -66,7 +66,7 @@ const octetsByLength = [
 ] as const;
 const endOfString = '1'.repeat(30);
 
-/** The code of each octet in digits 0 and 1: each the one before it plus one, made longer where its length grows. */
+/** The code of each octet in digits 0 and 1. Each code is the previous one plus one, with zeros appended if codes become longer. */
 const codes = new Map<string, string>();
 let previous = '';
 for (const [length, octets] of octetsByLength) {
@@ -81,13 +81,13 @@ function huffmanBits(text: string): string {
   return [...text].map(octet => codes.get(octet)).join('');
 }
 
-/** Digits 0 and 1 to octets, padded with ones. */
+/** Converts digits 0 and 1 to octets, padded with ones. */
 function pack(bits: string): Buffer {
   const padded = bits.padEnd(Math.ceil(bits.length / 8) * 8, '1');
   return Buffer.from((padded.match(/.{8}/g) ?? []).map(octet => Number.parseInt(octet, 2)));
 }
 
-/** A string literal; both kinds have the same form of length. */
+/** A string literal, Huffman-coded or not; the length has the same form in both. */
 function literal(octets: Buffer, huffmanCoded: 0 | 0x80 = 0): Buffer {
   const length: number[] = [];
   let left = octets.length - 127;
@@ -139,24 +139,24 @@ describe('decodeHeaderBlock', () => {
     for (const [block, fields] of examples) assert.deepEqual(decode(block), fields);
   });
 
-  it('reads nothing as no field', () => {
+  it('reads an empty block as no field', () => {
     assert.deepEqual(decode(), []);
   });
 
-  it('knows the static table from its first entry to its last', () => {
+  it('knows all entries of the static table', () => {
     assert.deepEqual(decode('81 90 bd'), [
       ...[':authority', '', 'accept-encoding', 'gzip, deflate', 'www-authenticate', ''],
     ]);
   });
 
-  it('reads all literals alike, with a name of their own or from the table', () => {
+  it('reads all kinds of literals, with their own name or one from the table', () => {
     for (const own of ['40', '00', '10']) assert.deepEqual(decode(own, plain('x'), plain('y')), ['x', 'y']);
     for (const known of ['7d', '0f2e', '1f2e']) {
       assert.deepEqual(decode(known, plain('y')), ['www-authenticate', 'y']);
     }
   });
 
-  it('keeps empty strings and every octet, Huffman-coded or not', () => {
+  it('keeps empty strings and every octet, with and without Huffman coding', () => {
     assert.deepEqual(decode('00 00 00 00 80 80'), ['', '', '', '']);
     assert.deepEqual(decode('00', plain(everyOctet), plain('')), [everyOctet, '']);
     assert.deepEqual(decode('00', plain(''), huffman(huffmanBits(everyOctet))), ['', everyOctet]);
@@ -165,7 +165,7 @@ describe('decodeHeaderBlock', () => {
     }
   });
 
-  it('reads what a Huffman encoder makes of any strings', () => {
+  it('reads the output of a Huffman encoder for any strings', () => {
     const random = createRandom(7541);
     for (let round = 0; round < 2_000; round++) {
       const fields = Array.from({ length: 2 * random.below(4) }, () => makeText(random));
@@ -189,13 +189,13 @@ describe('decodeHeaderBlock', () => {
     assertMalformed('an integer', '00 7f ff ff ff ff ff ff ff ff ff 01');
   });
 
-  it('refuses an index outside the static table', () => {
+  it('rejects an index outside the static table', () => {
     for (const block of ['80', 'be', 'ff 00', 'ff 80 01', '7e 00', '7f 00 00', '0f 2f 00', '1f 2f 00']) {
       assertMalformed('an index', block);
     }
   });
 
-  it('takes a table size of 0 at the start alone', () => {
+  it('accepts a table size of 0 only at the start', () => {
     assert.deepEqual(decode('20 82'), [':method', 'GET']);
     assert.deepEqual(decode('20 20 82'), [':method', 'GET']);
     assert.deepEqual(decode('20'), []);
@@ -207,7 +207,7 @@ describe('decodeHeaderBlock', () => {
     }
   });
 
-  it('refuses a block that is cut short anywhere inside a field', () => {
+  it('rejects a block that is cut anywhere inside a field', () => {
     const fields = [
       ['00', plain('name'), huffman(huffmanBits('a value'))],
       ['1f 2e', huffman(huffmanBits('x'.repeat(400)))],
@@ -220,7 +220,7 @@ describe('decodeHeaderBlock', () => {
     }
   });
 
-  it('refuses EOS and wrong padding in a Huffman code', () => {
+  it('rejects EOS and wrong padding in a Huffman code', () => {
     const a = huffmanBits('a');
     const unfit = {
       'only EOS': endOfString,
@@ -241,14 +241,14 @@ describe('decodeHeaderBlock', () => {
     }
   });
 
-  it('takes padding of 0 to 7 ones', () => {
+  it('accepts padding of 0 to 7 ones', () => {
     for (let count = 0; count < 8; count++) {
       const text = '0'.repeat(count);
       assert.deepEqual(decode('00', huffman(huffmanBits(text)), plain('')), [text, '']);
     }
   });
 
-  it('refuses more than the limit, counted as RFC 9113, section 6.5.2, does', () => {
+  it('rejects more than the limit, counted as RFC 9113, section 6.5.2, says', () => {
     const block = bytes('82 00', plain('name'), huffman(huffmanBits('value')));
     const size = ':methodGET'.length + 32 + 'namevalue'.length + 32;
     assert.equal(decodeHeaderBlock(block, size).length, 4);
@@ -258,7 +258,7 @@ describe('decodeHeaderBlock', () => {
     assert.deepEqual(decodeHeaderBlock(bytes('20'), 0), []);
   });
 
-  it('reads or refuses any bytes', () => {
+  it('reads or rejects any bytes', () => {
     const random = createRandom(9113);
     const outcomes = { read: 0, refused: 0 };
     for (let round = 0; round < 10_000; round++) {
@@ -278,7 +278,7 @@ describe('decodeHeaderBlock', () => {
 });
 
 describe('encodeHeaders', () => {
-  it('takes whole fields from the static table, and else never lets them be indexed', () => {
+  it('takes whole fields from the static table, and otherwise forbids indexing', () => {
     const fields = [':method', 'GET', ':scheme', 'https', ':authority', 'api', ':path', '/', ':path', '/x'];
     assert.deepEqual(
       encodeHeaders([...fields, ':method', 'PUT', 'authorization', 'b', 'x-a', '']),
@@ -299,7 +299,7 @@ describe('encodeHeaders', () => {
     assert.deepEqual(encodeHeaders([]), bytes('20'));
   });
 
-  it('writes lengths of one to five octets, and octets as they are', () => {
+  it('writes lengths of one to five octets, and octets unchanged', () => {
     for (const length of [126, 127, 128, 254, 255, 16_510, 16_511, 2 ** 21 + 126, 2 ** 21 + 127]) {
       const text = 'x'.repeat(length);
       assert.ok(encodeHeaders(['a', text]).equals(bytes('20 10', plain('a'), plain(text))), String(length));
@@ -308,7 +308,7 @@ describe('encodeHeaders', () => {
     assert.deepEqual(decode(encodeHeaders([everyOctet, everyOctet])), [everyOctet, everyOctet]);
   });
 
-  it('is undone by decodeHeaderBlock', () => {
+  it('is reversed by decodeHeaderBlock', () => {
     const random = createRandom(1);
     for (let round = 0; round < 1_000; round++) {
       const fields = Array.from({ length: 2 * random.below(6) }, () => makeText(random));
@@ -321,13 +321,13 @@ describe('encodeHeaders', () => {
   });
 });
 
-/** What the server got, and the block that it answered with. */
+/** The fields that the server received, and the header block of its answer. */
 interface NodeExchange {
   readonly received: string[];
   readonly block: Buffer;
 }
 
-/** One request to Node's server over frames made by hand; the server answers with the fields given. */
+/** Sends one request to Node's server in handwritten frames; the server answers with `headers`. */
 async function exchange(
   t: TestContext,
   request: string[],
@@ -383,7 +383,7 @@ function cutFrame(held: Buffer): Frame | undefined {
 
 const request = [':method', 'GET', ':scheme', 'https', ':authority', 'localhost', ':path', '/api?watch=1'];
 
-/** The fields of an answer, to which the server adds when it was. */
+/** Checks the fields of an answer, to which the server has added the date. */
 function assertAnswer(block: Buffer, expected: readonly string[]): void {
   const fields = decode(block);
   const [name, value] = fields.splice(-2);
@@ -392,7 +392,7 @@ function assertAnswer(block: Buffer, expected: readonly string[]): void {
   assert.match(value ?? '', /^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/);
 }
 
-/** An answer with all values, each in a field of its own. */
+/** An answer with these values, each in its own field. */
 function makeAnswer(values: readonly string[]): { headers: OutgoingHttpHeaders; flat: string[] } {
   const named = values.map((value, at): [string, string] => [`x-${at}`, value]);
   return {
@@ -402,7 +402,7 @@ function makeAnswer(values: readonly string[]): { headers: OutgoingHttpHeaders; 
 }
 
 describe("Node's HPACK", () => {
-  it('is read: every character by itself and between others', async t => {
+  it('is read: every character, alone and between others', async t => {
     const characters = [...everyOctet].filter(octet => /[\t\x20-\x7e\x80-\xff]/.test(octet));
     const inner = characters.map(octet => `e${octet}e${'aeiost'.repeat(4)}`);
     const { headers, flat } = makeAnswer([...characters.filter(octet => !/\s|\xa0/.test(octet)), ...inner]);
@@ -449,7 +449,7 @@ describe("Node's HPACK", () => {
     assertAnswer(block, flat);
   });
 
-  it('reads what encodeHeaders makes', async t => {
+  it('reads the output of encodeHeaders', async t => {
     const fields = [
       ...[...request.slice(0, 6), ':path', `/${'x'.repeat(3_000)}`],
       ...['accept', 'application/json', 'authorization', 'Bearer abc', 'user-agent', 'kubectl/v1.30'],

@@ -29,7 +29,7 @@ async function start(options: FrameServerOptions = {}): Promise<FrameServer> {
   return server;
 }
 
-/** Stands for a connection of HTTP/1.1. */
+/** Stands for an HTTP/1.1 connection. */
 class PlainLease implements Lease {
   readonly isStale = false;
   send(): void {}
@@ -62,7 +62,7 @@ function acquireMany(pool: Http2Pool, count: number): Promise<Lease[]> {
 const arePlain = (leases: readonly Lease[]) => leases.filter(lease => lease instanceof PlainLease).length;
 
 describe('a pool of HTTP/2 connections', () => {
-  it('opens one connection for many, and has streams at once when it is there', async () => {
+  it('opens one connection for many requests, and gives streams immediately once it is open', async () => {
     const server = await start();
     const { pool, dials } = poolOf(dialPlain(server.port));
     const leases = await acquireMany(pool, 50);
@@ -72,7 +72,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 1 });
   });
 
-  it('opens a connection for each hundred that come before the API server has said hello', async () => {
+  it('opens a connection for each hundred requests that come before the API server’s SETTINGS', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 100]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
     const leases = await acquireMany(pool, 300);
@@ -90,7 +90,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.deepEqual(pool.counts, { idle: 3, active: 0 });
   });
 
-  it('fills the places of a connection before it opens another one', async () => {
+  it('fills a connection with streams before it opens another one', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 2]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
     const first = await pool.acquire();
@@ -103,7 +103,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(dials(), 2);
   });
 
-  it('does not open connections for ever where few may share one', async () => {
+  it('does not open connections without limit if each allows only few streams', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 1]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
     const leases = await acquireMany(pool, 300);
@@ -111,20 +111,20 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(leases.length - arePlain(leases), dials());
   });
 
-  it('does not open connections for ever when each is sent away', async () => {
+  it('does not open connections without limit if the API server refuses every stream', async () => {
     const server = await start({ onConnection: connection => connection.goaway(0) });
     const { pool, dials, empties } = poolOf(dialPlain(server.port));
     assert.equal(arePlain(await acquireMany(pool, 3)), 3);
     assert.ok(dials() <= 3, `${dials()} connections`);
     await until(() => pool.isEmpty);
     assert.ok(empties() > 0);
-    // The next may find an API server that is back.
+    // The API server may accept streams again by the next request.
     const before = dials();
     await pool.acquire();
     assert.ok(dials() > before);
   });
 
-  it('uses HTTP/1.1 from then on where that is what the API server picks', async () => {
+  it('changes to HTTP/1.1 if the API server selects that', async () => {
     const server = await start();
     const { pool, dials } = poolOf(dialPlain(server.port, 'http/1.1'));
     assert.equal(arePlain(await acquireMany(pool, 150)), 150);
@@ -133,14 +133,14 @@ describe('a pool of HTTP/2 connections', () => {
     assert.ok(pool.isEmpty);
   });
 
-  it('uses HTTP/1.1 where the API server allows no stream', async () => {
+  it('changes to HTTP/1.1 if the API server allows no stream', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 0]] });
     const { pool } = poolOf(dialPlain(server.port));
     assert.equal(arePlain(await acquireMany(pool, 3)), 3);
     assert.ok(pool.acquire() instanceof PlainLease);
   });
 
-  it('rejects with the error of dialling, to all who wait, and dials again for the next', async () => {
+  it('rejects all waiting requests with the error of dialling, and dials again for the next one', async () => {
     const server = await start();
     let fails = true;
     const dial = dialPlain(server.port);
@@ -158,7 +158,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(arePlain([await pool.acquire()]), 0);
   });
 
-  it('has no place on a connection that is leaving', async () => {
+  it('gives no stream on a connection that is going away', async () => {
     const server = await start();
     const { pool, dials } = poolOf(dialPlain(server.port));
     const exchange = sendOn(await pool.acquire(), '/');
@@ -176,7 +176,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.deepEqual(pool.counts, { idle: 1, active: 0 });
   });
 
-  it('leaves no place behind those who go while they wait', async () => {
+  it('frees the streams of requests that end while they wait', async () => {
     const server = await start({ settings: undefined });
     const { pool } = poolOf(dialPlain(server.port));
     const waiting = acquireMany(pool, 250);
@@ -202,7 +202,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(empties(), 1);
   });
 
-  it('serves those who were waiting when it is closed', async () => {
+  it('serves the requests that were waiting when it is closed', async () => {
     const server = await start({ settings: undefined });
     const { pool, dials, empties } = poolOf(dialPlain(server.port));
     const waiting = acquireMany(pool, 3);
@@ -216,7 +216,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(empties(), 1);
   });
 
-  it('ends all when it is destroyed, those who wait too', async () => {
+  it('ends all connections when it is destroyed, and requests that wait', async () => {
     const server = await start({ settings: undefined });
     const { pool, empties } = poolOf(dialPlain(server.port));
     const waiting = Promise.allSettled([pool.acquire(), pool.acquire()]);
@@ -225,7 +225,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(empties(), 1);
   });
 
-  /** A check of the pool while the API server is there. */
+  /** One check of the pool's connections while the API server answers. */
   async function check(t: TestContext, peer: ServedConnection, number: number): Promise<void> {
     const mark = Buffer.from(`mark ${number}`.padEnd(8));
     peer.send(frame(frameTypes.ping, 0, 0, mark));
@@ -233,7 +233,7 @@ describe('a pool of HTTP/2 connections', () => {
     t.mock.timers.tick(5_000);
   }
 
-  it('ends what is idle for a minute', async t => {
+  it('closes a connection that is idle for a minute', async t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const server = await start();
     const { pool, empties } = poolOf(dialPlain(server.port));
@@ -248,7 +248,7 @@ describe('a pool of HTTP/2 connections', () => {
     assert.equal(empties(), 1);
   });
 
-  it('checks nothing while nothing is open, and as often as before when something is open again', async t => {
+  it('checks nothing while no connection is open, and as often as before when one is open again', async t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const server = await start();
     const { pool } = poolOf(dialPlain(server.port));
@@ -264,7 +264,7 @@ describe('a pool of HTTP/2 connections', () => {
 });
 
 describe('a pool that shares connections', () => {
-  it('is empty when both kinds of connections have ended', async () => {
+  it('is empty when its connections of both protocols have ended', async () => {
     const server = await start();
     const connectionPool = new ConnectionPool(dialPlain(server.port), dialPlain(server.port));
     ends.push(() => connectionPool.destroy());
@@ -285,7 +285,7 @@ describe('a pool that shares connections', () => {
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
 
-  it('ends second tries that are made while it is destroyed', async () => {
+  it('ends second attempts that start while it is destroyed', async () => {
     const server = await start();
     const connectionPool = new ConnectionPool(dialPlain(server.port, ''), dialPlain(server.port));
     sendOn(connectionPool, '/1', { connection: 'shared' });
@@ -302,7 +302,7 @@ describe('a pool that shares connections', () => {
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
 
-  it('refuses a request that is not HTTP before it takes a stream for it', async () => {
+  it('rejects a request that is not HTTP before it takes a stream for it', async () => {
     const server = await start();
     const connectionPool = new ConnectionPool(dialPlain(server.port), dialPlain(server.port));
     ends.push(() => connectionPool.destroy());
@@ -317,7 +317,7 @@ describe('a pool that shares connections', () => {
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 0 });
   });
 
-  it('tells of an error of dialling, and hears that a request is given up while it dials', async () => {
+  it('reports an error of dialling, and lets a request be aborted during dialling', async () => {
     const error = Object.assign(new Error('nobody there'), { code: 'ECONNREFUSED' });
     const callbacks: Parameters<Dial>[0][] = [];
     const dial: Dial = callback => {

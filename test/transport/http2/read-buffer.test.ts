@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ReadBuffer } from '../../../src/transport/http2/read-buffer.js';
 import { createRandom } from '../../support/random.js';
 
-/** Reads as a socket does: the next place is asked for behind each read. */
+/** Reads as a socket does: it asks for the next free bytes after each read. */
 class Reading {
   readonly buffer = new ReadBuffer();
   #place = this.buffer.next();
@@ -22,7 +22,7 @@ class Reading {
 }
 
 describe('a read buffer', () => {
-  it('is read into again when nobody keeps what was read', () => {
+  it('is read into again if nobody keeps the bytes', () => {
     const reading = new Reading();
     const { place } = reading;
     for (let count = 0; count < 100; count++) reading.read(16_384, count, false);
@@ -37,7 +37,7 @@ describe('a read buffer', () => {
     }
   });
 
-  it('leaves kept bytes as they are, whatever is read behind them', () => {
+  it('does not change kept bytes when more is read after them', () => {
     const random = createRandom(1);
     const reading = new Reading();
     const kept: { bytes: Buffer; byte: number }[] = [];
@@ -58,7 +58,7 @@ describe('a read buffer', () => {
     assert.ok(buffers.size <= 3, `${buffers.size} buffers`);
   });
 
-  it('can be told to keep outside of a read', () => {
+  it('can keep bytes outside of a read too', () => {
     const reading = new Reading();
     const first = reading.read(10, 1, true);
     reading.buffer.keep();

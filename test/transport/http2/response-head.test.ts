@@ -31,7 +31,7 @@ const illegal: readonly (readonly [name: string, value: string])[] = [
 ];
 
 describe('the head of an answer', () => {
-  it('has a status, and fields that are spelled as Go spells them', () => {
+  it('has a status, and fields that are spelled as in Go', () => {
     const fields = ['content-type', 'a/b', 'x-a', '', 'x-a', 'two\twords \xff', 'etag', '1', '1x-y', ''];
     assert.deepEqual(readHead([...ok, ...fields]), {
       statusCode: 200,
@@ -63,11 +63,11 @@ describe('the head of an answer', () => {
     }
   });
 
-  it('has no field that is about a connection of HTTP/1.1', () => {
+  it('has no field that concerns an HTTP/1.1 connection', () => {
     for (const name of connectionSpecific) assert.throws(() => readHead([...ok, name, 'x']), malformed);
   });
 
-  it('announces one length at most, in digits', () => {
+  it('has at most one length, in digits', () => {
     const lengthOf = (value: string) => readHead([...ok, 'content-length', value]).contentLength;
     assert.equal(lengthOf('0'), 0);
     assert.equal(lengthOf('0012'), 12);
@@ -80,12 +80,12 @@ describe('the head of an answer', () => {
 });
 
 describe('trailers', () => {
-  it('are fields', () => {
+  it('may be any fields', () => {
     assert.deepEqual(readTrailers(['x-checksum', '1', 'x-b', '']), ['X-Checksum', '1', 'X-B', '']);
     assert.deepEqual(readTrailers([]), []);
   });
 
-  it('have nothing that belongs to a head or to a connection', () => {
+  it('may not be fields of a head or of a connection', () => {
     for (const name of [...connectionSpecific, 'content-length', ':status']) {
       assert.throws(() => readTrailers([name, '1']), malformed, name);
     }

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { RelayReads } from '../../../src/transport/relay/relay-reads.js';
 
-/** A connection that reads as a socket does, and what is written of it, which takes as long as the test wants. */
+/** A connection that reads as a socket does, and the parts that the relay writes, which stay pending until the test ends them. */
 class Connection {
   readonly reads = new RelayReads();
   readonly socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }) as Socket;
@@ -23,7 +23,7 @@ class Connection {
     return this;
   }
 
-  /** Reads as many of the bytes as there is room for, and gives how many. */
+  /** Reads as many of the bytes as fit, and returns their number. */
   read(bytes: Buffer): number {
     const length = bytes.copy(this.#room);
     this.reads.options.callback(length, this.#room);
@@ -31,7 +31,7 @@ class Connection {
     return length;
   }
 
-  /** The oldest part has been written, as it was when it was taken. */
+  /** Ends the write of the oldest part, which must not have changed. */
   written(): Buffer {
     const { part, copy, onWritten } = this.parts.shift() as (typeof this.parts)[number];
     assert.ok(part.equals(copy));
@@ -47,8 +47,8 @@ class Connection {
   }
 }
 
-describe('what a relay reads', () => {
-  it('leaves in one part at the end of a turn of the event loop', async () => {
+describe('the bytes that a relay reads', () => {
+  it('are written in one part at the end of a turn of the event loop', async () => {
     const connection = new Connection().relay();
     for (const text of ['one ', 'two ', 'three']) connection.read(Buffer.from(text));
     assert.equal(connection.parts.length, 0);
@@ -59,7 +59,7 @@ describe('what a relay reads', () => {
     );
   });
 
-  it('leaves at once when a buffer is full', () => {
+  it('are written immediately when a buffer is full', () => {
     const connection = new Connection().relay();
     connection.read(Buffer.alloc(4 * 1024));
     for (let reads = 0; reads < 4; reads += 1) connection.read(Buffer.alloc(16 * 1024));
@@ -69,7 +69,7 @@ describe('what a relay reads', () => {
     );
   });
 
-  it('stays as it is until it has been written, however slow that is', async () => {
+  it('do not change until they have been written, however slowly', async () => {
     const connection = new Connection().relay();
     const sent: Buffer[] = [];
     const received: Buffer[] = [];
@@ -84,7 +84,7 @@ describe('what a relay reads', () => {
     assert.ok(Buffer.concat(received).equals(Buffer.concat(sent)));
   });
 
-  it('goes into the same memory again when it has been written', async () => {
+  it('use the same memory again after they have been written', async () => {
     const connection = new Connection().relay();
     for (let index = 0; index < 1000; index += 1) {
       connection.read(Buffer.alloc(16 * 1024, index % 251));
@@ -94,7 +94,7 @@ describe('what a relay reads', () => {
     assert.ok(connection.rooms.size <= 5, `${connection.rooms.size} buffers`);
   });
 
-  it('is the event of the socket before the relay begins, and comes before what is read then', async () => {
+  it('are events of the socket before the relay begins, and come before later ones', async () => {
     const connection = new Connection();
     const events: string[] = [];
     connection.read(Buffer.from('head'));
@@ -108,7 +108,7 @@ describe('what a relay reads', () => {
     assert.equal(connection.parts[0]?.copy.toString(), 'rest');
   });
 
-  it('leaves at once when nothing more comes', () => {
+  it('are written immediately at the end of the stream', () => {
     const connection = new Connection().relay();
     connection.read(Buffer.from('last'));
     connection.reads.flush();

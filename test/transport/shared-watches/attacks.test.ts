@@ -11,9 +11,9 @@ const lines = (...versions: number[]) => versions.map(version => eventLine(versi
 
 const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Sharing(options);
 
-describe('an API server that accepts a watch again and does not answer', () => {
+describe('an API server that accepts a watch again and then sends nothing', () => {
   for (const how of ['end', 'fail'] as const) {
-    it(`keeps nobody waiting for longer than the bound (${how})`, async () => {
+    it(`delays its clients at most for the time limit (${how})`, async () => {
       const { clock, counts, watch, open } = create();
       const client = await open();
       watch(0)[how]();
@@ -28,7 +28,7 @@ describe('an API server that accepts a watch again and does not answer', () => {
     });
   }
 
-  it('is no reason to end a watch that goes on in time', async () => {
+  it('does not end a watch that continues in time', async () => {
     const { clock, watch, open } = create();
     const client = await open();
     watch(0).end();
@@ -44,8 +44,8 @@ describe('an API server that accepts a watch again and does not answer', () => {
   });
 });
 
-describe('events of one version, as etcd deletes Events that expire together', () => {
-  it('go to every client', async () => {
+describe('events with the same version, as when etcd lets Events expire together', () => {
+  it('reach every client', async () => {
     const { watch, open, join } = create();
     const clients = [await open(), await join()];
     watch(0).text(lines(105, 105));
@@ -66,7 +66,7 @@ describe('events of one version, as etcd deletes Events that expire together', (
     assert.equal(after.text, lines(107), 'it has had all of 105');
   });
 
-  it('come once to a client whose watch is replaced among them', async () => {
+  it('reach a client once if its watch is replaced between them', async () => {
     for (const had of [1, 2, 3]) {
       const { watch, open } = create();
       const late = await open({ version: '103' });
@@ -84,7 +84,7 @@ describe('events of one version, as etcd deletes Events that expire together', (
     ['the version of the bookmark before it', bookmarkLine(105) + eventLine(105)],
     ['the version that was asked for', eventLine(100)],
   ] as const) {
-    it(`are an error if one has ${what}`, async () => {
+    it(`are an error if one of them has ${what}`, async () => {
       const { watch, open } = create();
       const client = await open();
       watch(0).text(text);
@@ -92,7 +92,7 @@ describe('events of one version, as etcd deletes Events that expire together', (
     });
   }
 
-  it('are an error if one comes again when the watch goes on', async () => {
+  it('are an error if one is repeated when the watch continues', async () => {
     const { clock, watch, open } = create();
     const client = await open();
     watch(0).text(eventLine(105));
@@ -125,7 +125,7 @@ describe('clients that come and go', () => {
     assert.ok(left <= 2, `${left} of ${gone.length} are still in memory`);
   });
 
-  it('leave no more than a hundred watches at the API server', async () => {
+  it('leave at most a hundred watches at the API server', async () => {
     const { atServer, clock, counts, join, open } = create();
     for (let count = 0; count < 300; count++) {
       (await (count % 2 === 0 ? join : open)({ key: `key ${count}` })).trip?.abort();
@@ -136,7 +136,7 @@ describe('clients that come and go', () => {
     assert.deepEqual([atServer(), counts.watches], [1, 1]);
   });
 
-  it('share no more than ten watches of one kind, and have their own then', async () => {
+  it('share at most ten watches of one kind, and then get their own', async () => {
     const { server, joins, counts, open } = create();
     for (let version = 1_000; version > 950; version--) await open({ version: String(version) });
     assert.equal(counts.watches, 10);
@@ -144,7 +144,7 @@ describe('clients that come and go', () => {
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=951');
   });
 
-  it('get nothing if their credential ends while they wait', async () => {
+  it('get nothing if their credential expires while they wait', async () => {
     const { clock, counts, watch, join } = create();
     const client = await join({ expires: clock.now() + 1_000 });
     const other = await join();
@@ -156,7 +156,7 @@ describe('clients that come and go', () => {
     assert.equal(counts.clients, 1);
   });
 
-  it('do not join a watch that ends while the API server is asked for their right', async () => {
+  it('do not join a watch that ends during the check of their right', async () => {
     const { clock, server, watch, open, join } = create();
     let answer = (_: boolean) => {};
     const isAllowed = () =>
@@ -173,7 +173,7 @@ describe('clients that come and go', () => {
     assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
   });
 
-  it('go to the API server by themselves if the shared watch may not be sent with the session of the moment', async () => {
+  it('get their own watch if the shared one may not use the current session', async () => {
     const { server, joins, counts, join } = create();
     const check = () => {
       throw new Error('another user');
@@ -188,7 +188,7 @@ describe('clients that come and go', () => {
 });
 
 describe('a cluster that is closed', () => {
-  it('sends no watch again that the API server has ended', async () => {
+  it('sends no watch again after the API server has ended it', async () => {
     const { server, shared, clock, watch, open } = create();
     const client = await open();
     shared.close();
@@ -198,7 +198,7 @@ describe('a cluster that is closed', () => {
     assert.equal(server.watches.length, 1);
   });
 
-  it('gives up a watch that is lost', async () => {
+  it('aborts a watch that is lost', async () => {
     const { server, shared, clock, watch, open } = create();
     const client = await open();
     watch(0).end();
@@ -208,7 +208,7 @@ describe('a cluster that is closed', () => {
     assert.equal(server.watches.length, 1);
   });
 
-  it('shares nothing any more', async () => {
+  it('no longer shares watches', async () => {
     const { server, shared, join } = create();
     shared.close();
     await join();
@@ -217,8 +217,8 @@ describe('a cluster that is closed', () => {
 });
 
 describe('a burst of events', () => {
-  it('makes the API server wait for clients whose turn has not come, and cuts nobody', async () => {
-    // Every turn is the last one of its slice.
+  it('makes the API server wait for clients whose turn has not come, and no client is cut', async () => {
+    // The clock jumps so far that each turn uses up its time.
     let now = 0;
     const turns = new Turns(() => {
       now += 20;
@@ -242,19 +242,19 @@ describe('a burst of events', () => {
 });
 
 describe('clients that read slowly', () => {
-  it('make the API server wait when none of them takes more, as each would by itself', async () => {
+  it('make the API server wait if all of them have stopped reading, as each alone would', async () => {
     const { clock, counts, watch, open, join } = create({ buffer: 4_000 });
     const [one, other] = [await open(), await join()];
     one.trip?.pause();
     watch(0).text(lines(101));
-    assert.equal(watch(0).isPaused, false, 'the other one takes more');
+    assert.equal(watch(0).isPaused, false, 'the other client still reads');
     other.trip?.pause();
     watch(0).text(lines(102));
     assert.equal(watch(0).isPaused, true);
     watch(0).fail();
     clock.advance(0);
     watch(1).open();
-    assert.equal(watch(1).isPaused, true, 'after a loss too');
+    assert.equal(watch(1).isPaused, true, 'even after a loss');
     one.trip?.resume();
     assert.equal(watch(1).isPaused, false);
     watch(1).text(lines(...Array.from({ length: 30 }, (_, index) => 103 + index)), 100);
@@ -263,10 +263,10 @@ describe('clients that read slowly', () => {
     watch(1).text(lines(140));
     assert.equal(watch(1).isPaused, true);
     await join({ version: '140' });
-    assert.equal(watch(1).isPaused, false, 'a new one takes more');
+    assert.equal(watch(1).isPaused, false, 'a new client reads');
   });
 
-  it('keep no watch waiting that they have left', async () => {
+  it('do not pause a watch after they have left it', async () => {
     const { watch, open } = create();
     const client = await open();
     client.trip?.pause();
@@ -277,8 +277,8 @@ describe('clients that read slowly', () => {
   });
 });
 
-describe('the memory of Tables', () => {
-  it('counts with both of their forms', async () => {
+describe('the memory for Tables', () => {
+  it('counts both of their forms', async () => {
     const { budget, watch, open } = create();
     await open();
     const table = (version: number, columnDefinitions: unknown) => {

@@ -7,7 +7,7 @@ import { type Asked, WatchingClient } from '../../support/watching-client.js';
 
 const framed = (line: string) => `${Buffer.byteLength(line).toString(16)}\r\n${line}\r\n`;
 
-/** A client that remembers each part as it would write it. */
+/** A client that records each part that it would write. */
 class WritingClient extends WatchingClient {
   readonly parts: (string | Buffer | undefined)[] = [];
 
@@ -18,7 +18,7 @@ class WritingClient extends WatchingClient {
   }
 }
 
-/** Clients of one shared watch that have had an event each. */
+/** Clients of one shared watch, each of which has received one event. */
 async function share(...asked: Asked[]): Promise<{ watch: ServedWatch; clients: WritingClient[] }> {
   const { server, shared } = new Sharing({ buffer: 10_000_000 });
   const clients = asked.map(ask => new WritingClient(ask));
@@ -33,7 +33,7 @@ async function share(...asked: Asked[]): Promise<{ watch: ServedWatch; clients: 
 }
 
 describe('events of a shared watch that come together', () => {
-  it('leave in one piece, each as a chunk of its own, and the piece is the same for all clients', async () => {
+  it('are written in one part, each as its own chunk, and all clients get the same bytes', async () => {
     const { watch, clients } = await share({}, {});
     const lines = [102, 103, 104].map(version => eventLine(version));
     watch.text(lines.join(''));
@@ -44,7 +44,7 @@ describe('events of a shared watch that come together', () => {
     assert.equal(clients[0]?.parts[0], clients[1]?.parts[0]);
   });
 
-  it('leave without bookmarks for a client that has asked for none', async () => {
+  it('are written without bookmarks for a client that has not asked for them', async () => {
     const { watch, clients } = await share({}, { bookmarks: true });
     const [first, second, third, fourth] = [102, 103, 104, 105].map(version => eventLine(version));
     watch.text([first, second, bookmarkLine(103), third, fourth].join(''));
@@ -64,7 +64,7 @@ describe('events of a shared watch that come together', () => {
     assert.equal(clients[1]?.parts.length, 1);
   });
 
-  it('leave in pieces of 64 KB', async () => {
+  it('are written in parts of 64 KB', async () => {
     const { watch, clients } = await share({});
     const lines = Array.from({ length: 10 }, (_, index) => eventLine(102 + index, 'x'.repeat(20_000)));
     watch.text(lines.join(''));
@@ -74,7 +74,7 @@ describe('events of a shared watch that come together', () => {
     assert.equal(client.parts.map(String).join(''), lines.map(framed).join(''));
   });
 
-  it('are not copied for a client that lags behind', async () => {
+  it('are not copied for a client that is behind', async () => {
     const { watch, clients } = await share({}, {});
     const [slow, quick] = clients as [WritingClient, WritingClient];
     slow.trip?.pause();

@@ -26,7 +26,7 @@ describe('the reader for a watch response', () => {
     ['', undefined],
   ];
   for (const [contentType, reader] of rows) {
-    it(`of "${contentType}" is ${(reader as { name: string } | undefined)?.name}`, () => {
+    it(`for "${contentType}" is ${(reader as { name: string } | undefined)?.name}`, () => {
       assert.equal(createEventReader(['Date', 'x', 'content-TYPE', contentType])?.constructor, reader);
     });
   }

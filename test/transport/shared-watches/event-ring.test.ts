@@ -16,25 +16,25 @@ function ringOf(versions: readonly string[], budget = new RingBudget(1_000_000))
 const versionsIn = (ring: EventRing): string[] =>
   Array.from({ length: ring.end - ring.first }, (_, index) => ring.at(ring.first + index).version);
 
-describe('a ring of events', () => {
-  it('finds the first event after a version, also after one that no event has', () => {
+describe('a ring buffer of events', () => {
+  it('finds the first event after a version, even if no event has that version', () => {
     const ring = ringOf(['101', '105', '110']);
     const after = (version: string) => ring.positionAfter(version);
     assert.deepEqual(['100', '101', '103', '105', '110', '999'].map(after), [0, 1, 1, 2, 3, 3]);
   });
 
-  it('has nothing for a version before its beginning', () => {
+  it('finds nothing for a version before its beginning', () => {
     assert.equal(ringOf([]).positionAfter('99'), undefined);
     assert.equal(ringOf([]).positionAfter('100'), 0);
   });
 
-  it('compares versions as numbers, however long they are', () => {
+  it('compares versions as numbers of any length', () => {
     const ring = ringOf(['999', '1000', '99999999999999999999999', '100000000000000000000000']);
     assert.equal(ring.positionAfter('999'), 1);
     assert.equal(ring.positionAfter('99999999999999999999999'), 3);
   });
 
-  it('takes no event that is older, and none of a version that is complete', () => {
+  it('accepts no event that is older, and none of a version that is complete', () => {
     const ring = ringOf(['105', '105']);
     assert.throws(() => ring.append(event('99')));
     ring.append(event('105', { type: 'BOOKMARK' }));
@@ -48,7 +48,7 @@ describe('a ring of events', () => {
     assert.throws(() => reopened.append(event('105')));
   });
 
-  it('finds the place behind some of the events of one version', () => {
+  it('finds the position between events of the same version', () => {
     const ring = ringOf(['104', '105', '105', '106']);
     const behind = (count: number) => ring.positionBehind('105', count);
     assert.deepEqual([1, 2, 3].map(behind), [2, 3, undefined]);
@@ -59,14 +59,14 @@ describe('a ring of events', () => {
     assert.deepEqual([ring.countBefore(2, '105'), behind(2)], [undefined, undefined]);
   });
 
-  it('takes an ERROR, which has no version and is for everybody', () => {
+  it('accepts an ERROR, which has no version and goes to all clients', () => {
     const ring = ringOf(['105']);
     ring.append(event('', { type: 'ERROR' }));
     assert.equal(ring.current, '105');
     assert.equal(ring.positionAfter('300'), 1);
   });
 
-  it('forgets the oldest of more than 2,000 events, and knows then from where on it is whole', () => {
+  it('drops the oldest of more than 2,000 events, and then knows its new beginning', () => {
     const ring = ringOf(Array.from({ length: 2_500 }, (_, index) => String(101 + index)));
     assert.equal(ring.end - ring.first, 2_000);
     assert.equal(ring.floor, '600');
@@ -75,14 +75,14 @@ describe('a ring of events', () => {
     assert.equal(ring.at(500).version, '601');
   });
 
-  it('forgets the oldest of more than 16 MB', () => {
+  it('drops the oldest events over 16 MB', () => {
     const ring = new EventRing('100', new RingBudget(1e9));
     for (let version = 101; version < 130; version++)
       ring.append(event(String(version), { size: 1_000_000 }));
     assert.equal(ring.end - ring.first, 16);
   });
 
-  it('keeps its last event, however large that is', () => {
+  it('keeps its last event, however large it is', () => {
     const ring = new EventRing('100', new RingBudget(100));
     ring.append(event('101', { size: 1_000 }));
     assert.deepEqual(versionsIn(ring), ['101']);
@@ -91,8 +91,8 @@ describe('a ring of events', () => {
   });
 });
 
-describe('the memory of all rings together', () => {
-  it('is kept by forgetting the oldest events, whichever ring they are in', () => {
+describe('the memory of all ring buffers together', () => {
+  it('is limited: the oldest events are dropped, whichever buffer they are in', () => {
     const budget = new RingBudget(5 * 310);
     const [one, other] = [ringOf([], budget), ringOf([], budget)];
     for (const version of ['101', '102', '103']) one.append(event(version));
@@ -109,7 +109,7 @@ describe('the memory of all rings together', () => {
     assert.deepEqual(versionsIn(one), ['103']);
   });
 
-  it('is given back by a ring that is cleared', () => {
+  it('is freed by a buffer that is cleared', () => {
     const budget = new RingBudget(1_000_000);
     const [one, other] = [ringOf(['101', '102'], budget), ringOf(['101'], budget)];
     one.clear();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { EventReader, WatchEvent } from '../../../src/transport/shared-watches/watch-event.js';
 import type { Random } from '../../support/random.js';
 
-/** An event as it comes from the API server, and as a reader must make it of that. */
+/** An event as the API server sends it, and as a reader must return it. */
 export interface GeneratedEvent {
   readonly received: Buffer;
   readonly type: string;
@@ -13,7 +13,7 @@ export interface GeneratedEvent {
 
 const changes = ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'] as const;
 
-/** Types and versions of a watch: versions grow, in some watches past 2^64; some end with an ERROR. */
+/** Types and versions of a watch. Versions grow, in some watches beyond 2^64, and some watches end with an ERROR. */
 export function generateHistory(random: Random): { readonly type: string; readonly version: string }[] {
   const history: { type: string; version: string }[] = [];
   let version = random.chance(0.2) ? 2n ** 64n : 0n;
@@ -25,7 +25,7 @@ export function generateHistory(random: Random): { readonly type: string; readon
   return history;
 }
 
-/** Text that readers may trip over: JSON's own characters, escapes, names that matter elsewhere, bytes beyond ASCII. */
+/** Difficult text for readers: JSON's own characters, escapes, names that matter elsewhere, bytes beyond ASCII. */
 export function generateText(random: Random): string {
   const parts = [
     ...'"\\{}[],: \n\0é漢😀\u2028a',
@@ -39,8 +39,8 @@ export function generateText(random: Random): string {
 }
 
 /**
- * Reads all events in chunks that end at random places, and checks them. Each chunk is overwritten after its call, as a connection's
- * read buffer is.
+ * Reads all events in chunks that end at random positions, and checks them. Each chunk is overwritten after its call, like a connection's
+ * read buffer.
  */
 export function assertReads(random: Random, reader: EventReader, expected: readonly GeneratedEvent[]): void {
   const body = Buffer.concat(expected.map(event => event.received));
@@ -61,7 +61,7 @@ export function assertReads(random: Random, reader: EventReader, expected: reado
     events.map(({ type, version, bytes }) => ({ type, version, bytes: bytes.toString('latin1') })),
     expected.map(({ type, version, bytes }) => ({ type, version, bytes: bytes.toString('latin1') })),
   );
-  // In any order, as clients join.
+  // In random order, as clients join.
   for (const index of events.keys()) {
     const { first, bytes, hasOwnFirst } = events[(index * 7) % events.length] as WatchEvent;
     const { first: expectedFirst } = expected[(index * 7) % events.length] as GeneratedEvent;
@@ -78,7 +78,7 @@ export function readAll(reader: EventReader, ...chunks: readonly (string | Buffe
   return events;
 }
 
-/** Reads one event of a few megabytes in many small chunks. It takes some 50 ms; copying everything again for each chunk would take minutes. */
+/** Reads one event of a few megabytes in many small chunks. This takes some 50 ms; it would take minutes if each chunk copied everything again. */
 export function assertReadsInLinearTime(reader: EventReader, bytes: Buffer): void {
   const start = performance.now();
   let count = 0;

@@ -42,7 +42,7 @@ function generateEvents(random: Random): GeneratedEvent[] {
 }
 
 describe('the reader of a watch in JSON', () => {
-  it('gets the events of a real API server', () => {
+  it('returns the events of a real API server', () => {
     const summary = (name: string) =>
       readAll(new JsonEventReader(), recordedBody(name)).map(({ type, version }) => `${type} ${version}`);
     assert.deepEqual(summary('watch: events'), [
@@ -55,14 +55,14 @@ describe('the reader of a watch in JSON', () => {
     assert.deepEqual(summary('watch: expired version 410'), ['ERROR ']);
   });
 
-  it('gets the same events wherever chunks end', () => {
+  it('returns the same events wherever chunks end', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);
       assertReads(random, new JsonEventReader(), generateEvents(random));
     }
   });
 
-  it('reads bytes that are not UTF-8, and leaves them as they are', () => {
+  it('reads bytes that are not UTF-8, and does not change them', () => {
     const bytes = Buffer.concat([
       Buffer.from('{"type":"ADDED","object":{"metadata":{"resourceVersion":"5","name":"'),
       Buffer.from([0xff, 0xc0, 0x80, 0xed, 0xa0, 0x80]),
@@ -81,7 +81,7 @@ describe('the reader of a watch in JSON', () => {
     assert.deepEqual([event?.type, event?.version], ['ADDED', '5']);
   });
 
-  it('takes the last of a repeated member, as Go does', () => {
+  it('uses the last of repeated members, as Go does', () => {
     const [event] = readAll(
       new JsonEventReader(),
       '{"type":"ERROR","type":"DELETED","object":{},"object":{"metadata":{"resourceVersion":"5","resourceVersion":"6"}}}\n',
@@ -156,14 +156,14 @@ describe('the reader of a watch in JSON', () => {
     });
   }
 
-  it('says nothing of an event in its errors', () => {
+  it('shows nothing of an event in its errors', () => {
     assert.throws(
       () => readAll(new JsonEventReader(), '{"password":"hunter2"\n'),
       (error: Error) => !/hunter|password/.test(error.message) && error.cause === undefined,
     );
   });
 
-  it('throws for an event of more than 64 MB, and keeps no more than that', () => {
+  it('throws for an event of more than 64 MB, and keeps at most that', () => {
     const reader = new JsonEventReader();
     const chunk = Buffer.alloc(1024 * 1024, 0x20);
     for (let count = 0; count < 64; count++) reader.read(chunk, () => assert.fail());

@@ -7,14 +7,14 @@ import { Sharing, turn } from '../../support/sharing.js';
 import { bookmarkLine, type ServedWatch, type WatchedServer } from '../../support/watched-server.js';
 import { WatchingClient } from '../../support/watching-client.js';
 
-/** Steps of all seeds together. */
+/** The number of steps, over all seeds together. */
 const steps = Number(process.env['MODEL_STEPS'] ?? 36_000);
 const seeds = 12;
 
-/** A client, and what is known of it beside what it has received. */
+/** A client, with what the test knows about it. */
 interface Guest {
   readonly client: WatchingClient;
-  /** The version that it asked for. */
+  /** The version in its request. */
   readonly version: number;
   isPaused: boolean;
 }
@@ -31,9 +31,9 @@ class World {
     let ticks = 0;
     this.random = createRandom(seed);
     this.sharing = new Sharing({
-      // Some 30 events, so that clients lag behind and come too late.
+      // Some 30 events fit, so that clients fall behind or come too late.
       buffer: 12_000,
-      // Some twenty clients get events in one turn of the event loop.
+      // Some twenty clients can get events in one turn of the event loop.
       turns: new Turns(() => ticks++ / 2),
       random: () => this.random.below(1_000) / 1_000,
     });
@@ -50,7 +50,7 @@ class World {
     return this.server.watches.filter(watch => !watch.isAborted && !watch.isOver && !watch.isOpen);
   }
 
-  /** One thing happens. */
+  /** Lets one random event happen. */
   step(): void {
     const { random } = this;
     const [watch] = this.open.length === 0 ? [] : [random.pick(this.open)];
@@ -65,7 +65,7 @@ class World {
     else if (what < 78 && guest !== undefined) this.leave(guest);
     else if (what < 82) for (const one of this.waiting) one.open();
     else if (what < 86 && watch !== undefined) {
-      // A watch that goes on from a version lacks what is left of it, as one of the API server does.
+      // A watch that continues from a version does not get the remaining events of that version, as with a real API server.
       watch.sendRestOfVersion();
       if (what < 84) watch.end();
       else watch.fail();
@@ -110,7 +110,7 @@ class World {
     else guest.client.trip?.resume();
   }
 
-  /** What a client has received is the beginning of what it has to get. */
+  /** Asserts that the events of each client are the beginning of those that it must get. */
   check({ client, version }: Guest, isComplete = false): void {
     const bookmarks = client.lines.filter(line => line.includes('BOOKMARK'));
     const events = client.lines.filter(line => !line.includes('BOOKMARK')).map(line => `${line}\n`);
@@ -123,7 +123,7 @@ class World {
       assert.equal(`${line}\n`, bookmarkLine(JSON.parse(line).object.metadata.resourceVersion));
   }
 
-  /** Everybody gets what is missing. */
+  /** Lets every client receive its missing events. */
   async settle(): Promise<void> {
     for (const guest of this.guests) if (guest.isPaused) this.pauseOrResume(guest);
     for (let round = 0; round < 30; round++) {
@@ -135,7 +135,7 @@ class World {
   }
 }
 
-describe('shared watches in a world at random', () => {
+describe('shared watches under random events', () => {
   const seen = { opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0 };
 
   for (let seed = 1; seed <= seeds; seed++) {
@@ -143,7 +143,7 @@ describe('shared watches in a world at random', () => {
       const world = new World(seed);
       for (let step = 0; step < steps / seeds; step++) {
         world.step();
-        // Clients come by promises.
+        // Clients join asynchronously.
         if (step % 3 === 0) await turn();
       }
       for (const guest of world.guests) world.check(guest);
@@ -162,7 +162,7 @@ describe('shared watches in a world at random', () => {
     });
   }
 
-  it('see everything happen that can happen', () => {
+  it('reach every possible state', () => {
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: ${count}`);
   });
 });

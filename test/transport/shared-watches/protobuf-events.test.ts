@@ -35,7 +35,7 @@ function framed(message: Buffer): Buffer {
 const meta = (version: Content) => Buffer.concat([field(1, 'name'), field(6, version), field(12, 'x')]);
 const typeMeta = Buffer.concat([field(1, 'v1'), field(2, 'Pod')]);
 
-/** A runtime.Unknown as the API server writes it, behind its magic. */
+/** A runtime.Unknown as the API server writes it, after its magic bytes. */
 function unknown(raw: Content, ...rest: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from('k8s\0'), field(1, typeMeta), field(2, raw), ...rest]);
 }
@@ -65,14 +65,14 @@ function generateEvents(random: Random): GeneratedEvent[] {
 }
 
 describe('the reader of a watch in protobuf', () => {
-  it('gets the same events wherever chunks end', () => {
+  it('returns the same events wherever chunks end', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);
       assertReads(random, new ProtobufEventReader(), generateEvents(random));
     }
   });
 
-  it('gets a bookmark, and an error', () => {
+  it('returns a bookmark, and an error', () => {
     const bytes = [event('BOOKMARK', unknown(field(1, field(6, '7')))), event('ERROR', unknown(status))];
     assert.deepEqual(
       readAll(new ProtobufEventReader(), ...bytes).map(({ type, version }) => `${type} ${version}`),
@@ -141,7 +141,7 @@ describe('the reader of a watch in protobuf', () => {
     });
   }
 
-  it('throws for no bytes that happen to be an event, and never hangs', () => {
+  it('throws for random bytes, and never hangs', () => {
     const valid = event('ADDED', unknown(good)).subarray(4);
     for (let seed = 1; seed <= 3000; seed++) {
       const random = createRandom(seed);
@@ -157,7 +157,7 @@ describe('the reader of a watch in protobuf', () => {
     }
   });
 
-  it('takes no memory for a length alone', () => {
+  it('reserves no memory for a length before its bytes come', () => {
     const reader = new ProtobufEventReader();
     const { arrayBuffers } = process.memoryUsage();
     reader.read(Buffer.from([0x03, 0xff, 0xff, 0xfc, 0x0a]), () => assert.fail());

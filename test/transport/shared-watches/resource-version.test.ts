@@ -32,11 +32,11 @@ describe('a resource version', () => {
     }
   });
 
-  it('takes linear time to read', () => {
+  it('takes linear time', () => {
     const start = performance.now();
     assert.equal(parseVersion(`${'0'.repeat(1e6)}x`), undefined);
     assert.equal(parseVersion(`${'0'.repeat(1e6)}${'1'.repeat(1e6)}x`), undefined);
-    // It takes some 5 ms; quadratic time would take hours.
+    // This takes some 5 ms; in quadratic time it would take hours.
     assert.ok(performance.now() - start < 5000);
   });
 });

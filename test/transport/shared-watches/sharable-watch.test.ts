@@ -9,7 +9,7 @@ const table =
   'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
 
 describe('a watch that can be shared', () => {
-  it('has a version, a query of its own, and the two fields that choose its form', () => {
+  it('has a version, a usual query, and the two header fields that choose its form', () => {
     const headers = ['Host', 'a', 'accept', table, 'ACCEPT-ENCODING', 'gzip', 'User-Agent', 'kubectl/v1.34'];
     assert.deepEqual(
       sharableWatch(
@@ -38,7 +38,7 @@ describe('a watch that can be shared', () => {
     });
   });
 
-  it('may spell its parameters with percent-encoding', () => {
+  it('may have its parameters percent-encoded', () => {
     const watch = sharableWatch(
       '%77atch=1&%72esourceVersion=%35&timeout%53econds=%31&a%6clowWatchBookmarks',
       [],
@@ -67,7 +67,7 @@ describe('allowWatchBookmarks', () => {
     ['', false],
   ];
   for (const [pair, bookmarks] of rows) {
-    it(`"${pair}" is ${bookmarks}`, () => {
+    it(`is ${bookmarks} in "${pair}"`, () => {
       assert.equal(sharableWatch(`${query}&${pair}`, [])?.bookmarks, bookmarks);
     });
   }
@@ -82,7 +82,7 @@ describe('timeoutSeconds', () => {
     ['2147483', 2_147_483_000],
   ];
   for (const [text, timeout] of rows) {
-    it(`${text} are ${timeout} milliseconds`, () => {
+    it(`of ${text} is ${timeout} milliseconds`, () => {
       assert.deepEqual(sharableWatch(`${query}&timeoutSeconds=${text}`, [])?.timeout, timeout);
     });
   }
@@ -144,7 +144,7 @@ describe('header fields', () => {
     ['Content-Type', 'application/json'],
   ];
   for (const [name, value] of harmless) {
-    it(`${name}: ${value} leaves a watch sharable`, () => assert.ok(sharableWatch(query, [name, value])));
+    it(`${name}: ${value} allow sharing`, () => assert.ok(sharableWatch(query, [name, value])));
   }
 
   const others: readonly (readonly [name: string, value: string])[] = [
@@ -191,23 +191,23 @@ describe('header fields', () => {
     ['connection', 'Accept'],
   ];
   for (const [name, value] of others) {
-    it(`${name}: ${value} keeps a watch from sharing`, () => {
+    it(`${name}: ${value} prevent sharing`, () => {
       assert.equal(sharableWatch(query, ['Host', 'a', name, value, 'User-Agent', 'b']), undefined);
     });
   }
 
   for (const name of ['Accept', 'Accept-Encoding']) {
-    it(`${name} twice keeps a watch from sharing, as servers differ in what they make of it`, () => {
+    it(`${name} twice prevent sharing, because servers read that differently`, () => {
       assert.equal(sharableWatch(query, [name, '*/*', name.toLowerCase(), '*/*']), undefined);
     });
   }
 
-  it('of a large request are read in linear time', () => {
+  it('are read in linear time, even in a large request', () => {
     const start = performance.now();
     assert.equal(sharableWatch(query, ['Connection', `${' '.repeat(1e6)}x`]), undefined);
     assert.equal(sharableWatch(query, ['Accept', ';'.repeat(1e6)]), undefined);
     assert.equal(sharableWatch(`${'a=%41&'.repeat(2e5)}x=%`, []), undefined);
-    // It takes some 0.1 s; quadratic time would take minutes.
+    // This takes some 0.1 s; in quadratic time it would take minutes.
     assert.ok(performance.now() - start < 10_000);
   });
 });
@@ -233,7 +233,7 @@ describe('Accept', () => {
     [',', false],
   ];
   for (const [accept, sharable] of rows) {
-    it(`"${accept}" leaves a watch ${sharable ? 'sharable' : 'unshared'}`, () => {
+    it(`"${accept}" ${sharable ? 'allows' : 'prevents'} sharing`, () => {
       assert.equal(sharableWatch(query, ['Accept', accept]) !== undefined, sharable);
     });
   }

@@ -8,7 +8,7 @@ const expired = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', cod
 const create = (options?: ConstructorParameters<typeof Sharing>[0]) => new Sharing(options);
 
 describe('the watches of several clients', () => {
-  it('are one at the API server, and each client gets every event once', async () => {
+  it('are one watch at the API server, and each client gets every event once', async () => {
     const { server, joins, counts, watch, join, open } = create();
     const first = await open();
     const others = [await join(), await join()];
@@ -26,7 +26,7 @@ describe('the watches of several clients', () => {
     );
   });
 
-  it('wait together for the answer of the API server, and get its error', async () => {
+  it('wait together for the API server’s answer, and get its error', async () => {
     const { server, watch, join } = create();
     const clients = [await join(), await join()];
     const error = new Error('refused');
@@ -36,14 +36,14 @@ describe('the watches of several clients', () => {
     assert.equal(server.watches.length, 1);
   });
 
-  it('are not one if what they are of differs', async () => {
+  it('are separate if their targets differ', async () => {
     const { server, open } = create();
     await open();
     await open({ key: 'services' });
     assert.equal(server.watches.length, 2);
   });
 
-  it('begin in the past, as far as its events are there', async () => {
+  it('may begin in the past, as far as its events are kept', async () => {
     const { server, watch, join, open } = create();
     await open();
     for (let count = 0; count < 3; count++) server.write();
@@ -53,7 +53,7 @@ describe('the watches of several clients', () => {
     assert.equal(server.watches.length, 1);
   });
 
-  it('begin in the future, for a client that has listed from a fresher server', async () => {
+  it('may begin in the future, for a client that has listed from a more recent server', async () => {
     const { server, watch, join, open } = create();
     await open();
     const ahead = await join({ version: '102' });
@@ -62,7 +62,7 @@ describe('the watches of several clients', () => {
     assert.deepEqual(ahead.events, ['MODIFIED 103', 'MODIFIED 104']);
   });
 
-  it('begin with another watch if they need older events, and are one again once that has caught up', async () => {
+  it('use a second watch for older events, and become one again when that has caught up', async () => {
     const { server, clock, counts, watch, join, open } = create();
     for (let count = 0; count < 3; count++) server.write();
     const late = await open({ version: '103' });
@@ -81,7 +81,7 @@ describe('the watches of several clients', () => {
     for (const client of [late, joined]) assert.deepEqual(client.events, ['MODIFIED 104', 'MODIFIED 105']);
   });
 
-  it('have bookmarks only for those who asked for them', async () => {
+  it('contain bookmarks only for clients that asked for them', async () => {
     const { server, watch, join, open } = create();
     const without = await open();
     const withBookmarks = await join({ bookmarks: true });
@@ -92,7 +92,7 @@ describe('the watches of several clients', () => {
     assert.equal(withBookmarks.text, eventLine(101) + bookmarkLine(101));
   });
 
-  it('end each at its own time, and at the latest when their credential does', async () => {
+  it('end separately, each at its own time and at the latest with its credential', async () => {
     const { clock, open, join } = create();
     const endless = await open();
     const timed = await join({ timeout: 10_000 });
@@ -107,7 +107,7 @@ describe('the watches of several clients', () => {
     assert.equal(endless.ended, 'end');
   });
 
-  it('last at the API server a little longer than their last client', async () => {
+  it('last a little longer at the API server than their last client', async () => {
     const { clock, counts, watch, join, open } = create();
     (await open()).trip?.abort();
     clock.advance(4_000);
@@ -120,7 +120,7 @@ describe('the watches of several clients', () => {
     assert.deepEqual([counts.watches, counts.clients], [0, 0]);
   });
 
-  it('end at the API server if all clients leave before it has answered', async () => {
+  it('end at the API server if all clients leave before its answer', async () => {
     const { clock, counts, watch, join } = create();
     for (const client of [await join(), await join()]) client.trip?.abort();
     clock.advance(5_001);
@@ -128,7 +128,7 @@ describe('the watches of several clients', () => {
     assert.equal(counts.watches, 0);
   });
 
-  it('get the date of now, and not that of the first one', async () => {
+  it('have the current date, and not that of the first one', async () => {
     const { watch, join } = create();
     const client = await join();
     watch().open(200, ['Content-Type', 'application/json', 'Date', 'Thu, 01 Jan 1970 00:00:00 GMT']);
@@ -138,7 +138,7 @@ describe('the watches of several clients', () => {
 });
 
 describe('a watch that cannot be shared', () => {
-  it("is the client's own if the API server answers anything but 200", async () => {
+  it("becomes the client's own watch if the API server answers anything but 200", async () => {
     const { server, joins, watch, join } = create();
     const clients = [await join(), await join()];
     watch().open(403);
@@ -158,7 +158,7 @@ describe('a watch that cannot be shared', () => {
     assert.equal(watch(3).path, '/shared?resourceVersion=100', 'it is tried again at the next request');
   });
 
-  it('is everybody’s own for ten minutes if its format is unknown', async () => {
+  it('becomes each client’s own watch for ten minutes if its format is unknown', async () => {
     const { server, clock, joins, watch, join } = create();
     await join();
     watch().open(200, ['Content-Type', 'application/cbor-seq']);
@@ -182,7 +182,7 @@ describe('a watch that cannot be shared', () => {
     ['is older than one before it', eventLine(105) + eventLine(104)],
     ['has the version that was asked for', eventLine(100)],
   ] as const) {
-    it(`cuts its clients if an event ${what}, and is their own afterwards`, async () => {
+    it(`cuts its clients if an event ${what}, and later clients get their own watch`, async () => {
       const { server, watch, open, join } = create();
       const client = await open();
       watch().text(text);
@@ -195,7 +195,7 @@ describe('a watch that cannot be shared', () => {
 });
 
 describe('a user’s right to watch', () => {
-  it('counts for 10 s, and then the API server is asked, once for all who join', async () => {
+  it('is valid for 10 s, and then checked once for all clients that join', async () => {
     const { clock, joins, join, open } = create();
     let asked = 0;
     const isAllowed = async () => {
@@ -217,7 +217,7 @@ describe('a user’s right to watch', () => {
     ['is lost', async () => false],
     ['cannot be found out', async () => Promise.reject(new Error('no answer'))],
   ] as const) {
-    it(`sends a client to the API server by itself if it ${what}, and others go on`, async () => {
+    it(`leads a client to its own watch if it ${what}, and others continue`, async () => {
       const { server, clock, joins, watch, join, open } = create();
       const first = await open({ isAllowed });
       clock.advance(10_001);
@@ -234,7 +234,7 @@ describe('a user’s right to watch', () => {
 
 describe('a shared watch that the API server ends', () => {
   for (const how of ['end', 'fail'] as const) {
-    it(`goes on from its last version (${how}), and its clients notice nothing`, async () => {
+    it(`continues from its last version (${how}), and its clients notice nothing`, async () => {
       const { server, clock, counts, watch, join, open } = create();
       const first = await open();
       const second = await join({ version: '101', bookmarks: true });
@@ -253,7 +253,7 @@ describe('a shared watch that the API server ends', () => {
     });
   }
 
-  it('goes on from the version of a bookmark', async () => {
+  it('continues from the version of a bookmark', async () => {
     const { server, clock, watch, open } = create();
     await open();
     server.version = 500;
@@ -263,7 +263,7 @@ describe('a shared watch that the API server ends', () => {
     assert.equal(watch(1).path, '/shared?resourceVersion=500');
   });
 
-  it('is tried again and again, with pauses that grow, for as long as the bound says', async () => {
+  it('is opened again and again, with growing pauses, up to the time limit', async () => {
     const { server, clock, watch, open } = create();
     const client = await open();
     watch().fail();
@@ -279,7 +279,7 @@ describe('a shared watch that the API server ends', () => {
     assert.ok(clock.now() <= 1_000_000 + 30_000);
   });
 
-  it('is not opened in a loop if the API server ends each response at once', async () => {
+  it('is not opened in a loop if the API server ends each response immediately', async () => {
     const { server, clock, open } = create();
     await open();
     for (let step = 0; step < 1_000; step++) {
@@ -293,7 +293,7 @@ describe('a shared watch that the API server ends', () => {
   });
 
   for (const status of [401, 403, 404, 410]) {
-    it(`ends for its clients if the API server then answers ${status}: they ask by themselves`, async () => {
+    it(`ends for its clients if the API server then answers ${status}, and they ask again themselves`, async () => {
       const { clock, watch, open } = create();
       const client = await open();
       watch().end();
@@ -318,7 +318,7 @@ describe('a shared watch that the API server ends', () => {
     assert.equal(counts.watches, 0);
   });
 
-  it('cuts its clients if the cluster has become another one, or the user', async () => {
+  it('cuts its clients if the cluster or the user has changed', async () => {
     const { clock, watch, open } = create();
     let isElsewhere = false;
     const check = () => {
@@ -332,7 +332,7 @@ describe('a shared watch that the API server ends', () => {
     assert.match(String(client.ended), /another server/);
   });
 
-  it('cuts its clients if it goes on in another format', async () => {
+  it('cuts its clients if it continues in another format', async () => {
     const { clock, watch, open } = create();
     const client = await open();
     watch().end();
@@ -341,7 +341,7 @@ describe('a shared watch that the API server ends', () => {
     assert.ok(client.ended instanceof Error);
   });
 
-  it('is not opened again if nobody watches any more', async () => {
+  it('is not opened again if it has no clients left', async () => {
     const { server, clock, watch, open } = create();
     (await open()).trip?.abort();
     watch().end();
@@ -352,7 +352,7 @@ describe('a shared watch that the API server ends', () => {
 });
 
 describe('a client that reads slowly', () => {
-  it('gets what it has missed when it reads again', async () => {
+  it('gets the missed events when it reads again', async () => {
     const { server, watch, open } = create();
     const client = await open();
     client.trip?.pause();
@@ -363,7 +363,7 @@ describe('a client that reads slowly', () => {
     assert.equal(client.events.length, 5);
   });
 
-  it('is cut alone when its events are gone', async () => {
+  it('is cut, and no other client, when its events have been dropped', async () => {
     const { server, counts, watch, join, open } = create({ buffer: 20_000 });
     const quick = await open();
     const slow = await join();
@@ -377,7 +377,7 @@ describe('a client that reads slowly', () => {
     assert.deepEqual([counts.lagged, counts.clients], [1, 1]);
   });
 
-  it('is asked after each 64 KB whether it takes more', async () => {
+  it('is asked after each 64 KB whether it can receive more', async () => {
     const { server, watch, open } = create();
     const client = await open();
     client.trip?.pause();
@@ -395,7 +395,7 @@ describe('a client that reads slowly', () => {
 });
 
 describe('the end of a cluster', () => {
-  it('lets open watches go on until their clients leave', async () => {
+  it('lets open watches continue until their clients leave', async () => {
     const { server, shared, watch, open } = create();
     const client = await open();
     shared.close();
@@ -407,7 +407,7 @@ describe('the end of a cluster', () => {
     assert.equal(watch().isAborted, true);
   });
 
-  it('cuts them when it is destroyed', async () => {
+  it('cuts them if the cluster is destroyed', async () => {
     const { shared, watch, open } = create();
     const client = await open();
     shared.destroy();

@@ -14,14 +14,14 @@ import {
 
 const recorded = readFixture<Record<string, unknown[]>>('table-columns.json');
 
-/** A Table as the API server writes it, with these bytes as its columns. */
+/** A Table as the API server writes it, with this text as its columns. */
 function tableLine(columns: string, version = '5', rows: unknown = [], type = 'ADDED'): string {
   const metadata = JSON.stringify({ resourceVersion: version });
   const object = `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":${metadata},"columnDefinitions":${columns},"rows":${JSON.stringify(rows)}}`;
   return `{"type":"${type}","object":${object}}\n`;
 }
 
-/** White space, numbers that JSON.parse cannot keep, escapes, and members that only look like the one that is sought. */
+/** White space, numbers that JSON.parse changes, escapes, and members with a name similar to the wanted one. */
 function generateTables(random: Random): GeneratedEvent[] {
   const space = () => random.pick(['', '', '', ' ', '\t ', '\r']);
   const string = (text: string) =>
@@ -54,7 +54,7 @@ function generateTables(random: Random): GeneratedEvent[] {
 }
 
 describe('the Tables of a watch', () => {
-  it('have their columns in the first event of each client alone, and differ in nothing else', () => {
+  it('have their columns only in the first event of each client, and are otherwise the same', () => {
     const columns = JSON.stringify(recorded['pods']);
     const lines = [
       tableLine(columns, '5', [1]),
@@ -76,14 +76,14 @@ describe('the Tables of a watch', () => {
     );
   });
 
-  it('are the same wherever chunks end, and whatever their text is', () => {
+  it('are the same wherever chunks end, with any text', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);
       assertReads(random, new JsonEventReader(), generateTables(random));
     }
   });
 
-  it('make a first event once for all clients that begin with it', () => {
+  it('create their first event once for all clients that begin with it', () => {
     const [one, two] = readAll(new JsonEventReader(), tableLine('[1]'), tableLine('null', '6'));
     assert.equal(two?.first, two?.first);
     assert.equal(one?.first.toString(), tableLine('[1]'));
@@ -102,7 +102,7 @@ describe('the Tables of a watch', () => {
     );
   });
 
-  it('that come with columns again stay as they are', () => {
+  it('do not change if they come with columns again', () => {
     const [, again, empty] = readAll(
       new JsonEventReader(),
       tableLine('[1]'),
@@ -115,7 +115,7 @@ describe('the Tables of a watch', () => {
   });
 
   for (const columns of ['null', '[]', '{}', '"x"']) {
-    it(`are refused if the first one has ${columns} as its columns`, () => {
+    it(`are rejected if the first one has ${columns} as its columns`, () => {
       assert.throws(() => readAll(new JsonEventReader(), tableLine(columns)), /no columns/);
     });
   }
@@ -126,7 +126,7 @@ describe('the Tables of a watch', () => {
     ',"columnDefinitions":"x"',
     ',"columnDefinition":null',
   ]) {
-    it(`are refused if a later one has no list of them but "${member}"`, () => {
+    it(`are rejected if a later one has its list only as "${member}"`, () => {
       const reader = new JsonEventReader();
       const object = `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"6"}${member}}`;
       readAll(reader, tableLine('[1]'));
@@ -142,7 +142,7 @@ describe('the Tables of a watch', () => {
   });
 });
 
-describe('the place of a member in JSON', () => {
+describe('the position of a member in JSON', () => {
   const rows: readonly (readonly [text: string, value: string | undefined])[] = [
     ['{}', undefined],
     ['{ }', undefined],
@@ -163,11 +163,11 @@ describe('the place of a member in JSON', () => {
     });
   }
 
-  it('takes linear time to find', () => {
+  it('is found in linear time', () => {
     const start = performance.now();
     for (const filler of ['\\\\', '\\"', 'x']) memberSpan(`{"b":"${filler.repeat(2e6)}","a":1}`, 0, 'a');
     memberSpan(`{"b":${' '.repeat(2e6)}1${' '.repeat(2e6)},"a":1}`, 0, 'a');
-    // It takes some 0.2 s; quadratic time would take hours.
+    // This takes some 0.2 s; in quadratic time it would take hours.
     assert.ok(performance.now() - start < 20_000);
   });
 });

@@ -5,7 +5,7 @@ import { Turns } from '../../../src/transport/shared-watches/turns.js';
 const turn = () => new Promise(setImmediate);
 
 describe('turns', () => {
-  it('come in the order of the calls, and once for each who was called several times', () => {
+  it('come in the order of the calls, and once for a caller that calls several times', () => {
     const turns = new Turns();
     const worked: string[] = [];
     const workers = ['a', 'b'].map(name => ({ work: () => void worked.push(name) }));
@@ -16,7 +16,7 @@ describe('turns', () => {
     assert.deepEqual(worked, ['a', 'b']);
   });
 
-  it('give way to the event loop after 10 ms of work, and then go on', async () => {
+  it('yield to the event loop after 10 ms of work, and then continue', async () => {
     let now = 0;
     const turns = new Turns(() => now);
     let worked = 0;
@@ -35,7 +35,7 @@ describe('turns', () => {
     assert.equal(worked, 7);
   });
 
-  it('come also for those who are called meanwhile', () => {
+  it('come also for calls during a turn', () => {
     const turns = new Turns();
     const worked: string[] = [];
     const second = { work: () => void worked.push('second') };

@@ -42,18 +42,25 @@ export function get(cluster: Cluster, path: string, request: OwnRequest): Promis
   return askAs(cluster, { ...request, path });
 }
 
-/** Posts a review (such as TokenReview), which the API server answers but does not store. Otherwise like `get`. */
-export function postReview(
-  cluster: Cluster,
-  path: string,
-  {
-    timeout,
-    as,
-    isFor,
-    ...review
-  }: OwnRequest & { readonly apiVersion: string; readonly kind: string; readonly spec: object },
-): Promise<OwnAnswer> {
-  return askAs(cluster, { path, timeout, as, isFor, body: JSON.stringify(review) });
+/** A review, such as TokenReview: the API server answers it but does not store it. */
+interface Review extends OwnRequest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly spec?: object;
+}
+
+/** Posts a review. Otherwise like `get`. */
+export function postReview(cluster: Cluster, path: string, review: Review): Promise<OwnAnswer> {
+  return askAs(cluster, questionOf(path, review));
+}
+
+/** Posts a review with the credential of this session and no other: a 401 is the answer. Otherwise like `get`. */
+export function postReviewWith(session: Session, path: string, review: Review): Promise<OwnAnswer> {
+  return ask(session, questionOf(path, review));
+}
+
+function questionOf(path: string, { timeout, as, isFor, ...review }: Review): Question {
+  return { path, timeout, as, isFor, body: JSON.stringify(review) };
 }
 
 async function askAs(cluster: Cluster, question: Question): Promise<OwnAnswer> {

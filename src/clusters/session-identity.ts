@@ -3,32 +3,117 @@ import type { Credential } from '../credentials/credential.js';
 import { readClaims } from '../kubeconfig/id-token.js';
 import { digest } from '../lib/digest.js';
 import { type Session, serverKey } from './endpoint.js';
+import { reviewSubject } from './subject-review.js';
 
-const identities = new WeakMap<Session, string>();
+/** The longest time in milliseconds that a client waits until the API server has said who the user is. */
+const patience = 1_000;
+/** If the API server cannot be asked, it is not asked again for so many milliseconds. */
+const retryInterval = 1_000;
 
-/**
- * A string for the API server of this session and the user there. If it is equal for two sessions, the API server sees them as the same,
- * even if the credential was renewed between them: one session may continue what the other began. It contains no secret.
- */
-export function identityOf(session: Session): string {
+const identities = new WeakMap<Session, SessionIdentity>();
+
+function identityOf(session: Session): SessionIdentity {
   let identity = identities.get(session);
   if (identity === undefined) {
-    const { endpoint, credential, impersonation } = session;
-    identity = digest([serverKey(endpoint), userOf(credential), impersonation]);
+    identity = new SessionIdentity(session);
     identities.set(session, identity);
   }
   return identity;
 }
 
 /**
+ * Finds out who the user of a session is. If only the API server can say that, it is asked, once for each session, and this takes a second
+ * at most. Never rejects: if the API server does not say it, the credential itself is the identity.
+ */
+export async function identify(session: Session): Promise<SessionIdentity> {
+  const identity = identityOf(session);
+  await identity.learn(session);
+  return identity;
+}
+
+/**
+ * The API server of a session and the user there. A session with the same identity may continue what another one began, even if the
+ * credential was rotated between them. It contains no secret.
+ */
+class SessionIdentity {
+  /** Equal for a renewed certificate, and for a renewed token that says whose it is. */
+  readonly #credential: string;
+  /** What the API server says about another token; undefined if it has not said it. */
+  #user: string | undefined;
+  /** Whether the API server has nothing to say that is not known yet. */
+  #isFinal: boolean;
+  #learning: Promise<unknown> | undefined;
+  #askAgainAt = 0;
+
+  constructor({ endpoint, credential, impersonation }: Session) {
+    this.#credential = digest([serverKey(endpoint), userOf(credential), impersonation]);
+    this.#isFinal = credential.authorization === undefined || claimsOf(credential) !== undefined;
+  }
+
+  /** Equal keys are the same identity. The key may change once, when the API server has said who the user is. */
+  get key(): string {
+    return this.#user ?? this.#credential;
+  }
+
+  /** Whether a session has this identity. Undefined if that is not known yet: the API server is being asked then, or will be on a later call. */
+  isOf(session: Session): boolean | undefined {
+    const other = identityOf(session);
+    if (other.#credential === this.#credential) return true;
+    if (this.#user === undefined) return false;
+    if (other.#user !== undefined || other.#isFinal) return other.#user === this.#user;
+    other.learn(session);
+    return undefined;
+  }
+
+  /** Asks the API server if necessary. Resolves when the user is known, or when callers should not wait any longer. */
+  learn(session: Session): Promise<unknown> | undefined {
+    if (this.#isFinal) return undefined;
+    if (this.#learning === undefined && performance.now() >= this.#askAgainAt)
+      this.#learning = this.#ask(session);
+    return this.#learning;
+  }
+
+  #ask(session: Session): Promise<unknown> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise(resolve => {
+      timer = setTimeout(resolve, patience);
+    });
+    const answer = reviewSubject(session)
+      .then(user => this.#answered(session, user))
+      .catch(() => {
+        this.#askAgainAt = performance.now() + retryInterval;
+      })
+      .finally(() => {
+        this.#learning = undefined;
+        clearTimeout(timer);
+      });
+    return Promise.race([answer, late]);
+  }
+
+  #answered({ endpoint, credential, impersonation }: Session, user: string | undefined): void {
+    this.#isFinal = true;
+    if (user === undefined) return;
+    this.#user = digest([serverKey(endpoint), subjectOf(credential), 'reviewed', user, impersonation]);
+  }
+}
+
+/**
  * A renewed certificate has the same subject. A renewed token of a service account or an issuer has the same claims. Any other token counts
  * as a user of its own, because a plugin or an edited file may now provide another user's token.
  */
-function userOf({ authorization, clientCertificate }: Credential): unknown {
-  const subject =
-    clientCertificate === undefined ? '' : new X509Certificate(clientCertificate.certificate).subject;
-  const claims = authorization && readClaims(authorization.slice(authorization.indexOf(' ') + 1));
-  return [subject, claims ? lastingClaims(claims) : authorization];
+function userOf(credential: Credential): unknown {
+  const claims = claimsOf(credential);
+  return [subjectOf(credential), claims ? lastingClaims(claims) : credential.authorization];
+}
+
+function subjectOf({ clientCertificate }: Credential): string {
+  return clientCertificate === undefined ? '' : new X509Certificate(clientCertificate.certificate).subject;
+}
+
+function claimsOf({ authorization }: Credential): Readonly<Record<string, unknown>> | undefined {
+  return authorization === undefined
+    ? undefined
+    : readClaims(authorization.slice(authorization.indexOf(' ') + 1));
 }
 
 /** Claims that differ in each token of the same user (RFC 7519, OpenID Connect Core, Entra ID). */

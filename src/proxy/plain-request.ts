@@ -78,7 +78,7 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
     return !this.hasBody && isWatch(this.#client);
   }
 
-  watchToShare(session: Session): WatchToShare<Session> | undefined {
+  watchToShare(session: Session): Promise<WatchToShare<Session> | undefined> {
     return watchToShare(this.#context, this.#client, session);
   }
 

@@ -1,7 +1,7 @@
 import { isAllowed } from '../clusters/access-review.js';
 import type { Session } from '../clusters/endpoint.js';
 import { replacedServer } from '../clusters/replaced-server.js';
-import { identityOf } from '../clusters/session-identity.js';
+import { identify } from '../clusters/session-identity.js';
 import { withoutField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { queryValue } from '../kubernetes/query.js';
@@ -9,7 +9,7 @@ import { digest } from '../lib/digest.js';
 import type { RequestContext } from '../request/context.js';
 import type { OutgoingRequest } from '../transport/round-trip.js';
 import { sharableWatch } from '../transport/shared-watches/sharable-watch.js';
-import type { WatchToShare } from '../transport/shared-watches/watch-to-share.js';
+import { UnknownUserError, type WatchToShare } from '../transport/shared-watches/watch-to-share.js';
 import { outboundRequest, type ProxyContext } from './outbound-request.js';
 
 /** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
@@ -19,13 +19,13 @@ export function isWatch({ raw, record: { info } }: Pick<RequestContext, 'raw' | 
 
 /**
  * Returns the client's watch in a form that can be shared with clients that ask for the same as the same user. Returns undefined if
- * something in the request may change the answer. Throws a StatusError if the client may not send it.
+ * something in the request may change the answer. Rejects with a StatusError if the client may not send it.
  */
-export function watchToShare(
+export async function watchToShare(
   context: ProxyContext,
   request: RequestContext,
   session: Session,
-): WatchToShare<Session> | undefined {
+): Promise<WatchToShare<Session> | undefined> {
   const { mount, target, raw, caller, cluster, record } = request;
   const { authenticates } = context;
   // The path and the access review below are for the server URL's path. Another path may lead to another cluster.
@@ -38,8 +38,7 @@ export function watchToShare(
 
   const { query, version, bookmarks, timeout, accept, acceptEncoding } = watch;
   const impersonation = caller && impersonationOf(caller);
-  const identity = identityOf(session);
-  const isSame = (other: Session) => identityOf(other) === identity;
+  const identity = await identify(session);
   // The returned object outlives the request. It must keep nothing else of the request in memory.
   const { rawPath } = target;
   const { requestId } = record.origin;
@@ -48,10 +47,12 @@ export function watchToShare(
     version,
     bookmarks,
     timeout,
-    key: digest([identity, impersonation, rawPath, query, accept, acceptEncoding]),
+    key: digest([identity.key, impersonation, rawPath, query, accept, acceptEncoding]),
     expires: caller?.expires,
     outgoing(now, from): OutgoingRequest {
-      if (!isSame(now)) throw replacedServer();
+      const isSame = identity.isOf(now);
+      if (isSame === undefined) throw new UnknownUserError();
+      if (!isSame) throw replacedServer();
       const path = now.serverPath + rawPath;
       const fields = `resourceVersion=${from}&allowWatchBookmarks=true`;
       return {
@@ -62,7 +63,8 @@ export function watchToShare(
         isRepeatable: true,
       };
     },
-    isAllowed: () => isAllowed(cluster, attributes, { as: impersonation, isFor: isSame }),
+    isAllowed: () =>
+      isAllowed(cluster, attributes, { as: impersonation, isFor: now => identity.isOf(now) === true }),
   };
 }
 

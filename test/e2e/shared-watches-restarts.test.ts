@@ -399,7 +399,7 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
     assert.equal(clients.namespace.upstream().at(-1)?.headers['authorization'], `Bearer ${renewedToken}`);
   });
 
-  test('to a token that does not name its user cuts clients: it may be another user’s', async t => {
+  test('to another user’s token that does not name its user cuts clients', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'rotated-'));
     t.after(() => rm(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');

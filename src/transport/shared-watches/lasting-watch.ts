@@ -5,7 +5,7 @@ import type { SessionRequest } from '../renew-on-401.js';
 import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
 import { createEventReader } from './event-reader.js';
 import type { EventReader, WatchEvent } from './watch-event.js';
-import type { Loss, WatchToShare } from './watch-to-share.js';
+import { type Loss, UnknownUserError, type WatchToShare } from './watch-to-share.js';
 
 /** The head of the response to a watch. */
 export interface WatchHead {
@@ -75,7 +75,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   /** The error of the last attempt; undefined while the next attempt waits for its response. */
   #failure: Error | undefined;
   #failures = 0;
-  /** Why the request must not be sent: the current session leads to another API server or user. */
+  /** Why the request must not be sent: the current session leads to another API server or user, or its user is not known yet. */
   #refusal: Error | undefined;
   #isOver = false;
   /** Whether the current or next response is the last one. */
@@ -96,6 +96,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
 
   start(): void {
     this.#failure = undefined;
+    this.#refusal = undefined;
     this.#trip = this.#parts.roundTripper.send(this, this);
   }
 
@@ -198,8 +199,13 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     if (this.#reader !== undefined) this.#beginToResume(loss);
     // If the request may not be sent with the current session, each client sends its own, which is judged again.
     if (this.#loss === undefined) this.#end(this.#refusal === undefined ? error : 'end');
-    else if (this.#refusal !== undefined || this.#isLast) this.#end(error);
+    else if (this.#isRefused || this.#isLast) this.#end(error);
     else this.#retry(error);
+  }
+
+  /** Whether the current session leads to another API server or user. */
+  get #isRefused(): boolean {
+    return this.#refusal !== undefined && !(this.#refusal instanceof UnknownUserError);
   }
 
   #beginToResume(loss: Loss): void {

@@ -131,7 +131,7 @@ class Placement<Session> implements RoundTrip {
 
   async #place(): Promise<void> {
     const session = this.#parts.sessions.session();
-    const request = this.#request.watchToShare(session instanceof Promise ? await session : session);
+    const request = await this.#request.watchToShare(session instanceof Promise ? await session : session);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.isUnsharable(request.key)) this.#goAlone('own');

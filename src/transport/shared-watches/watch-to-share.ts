@@ -5,8 +5,13 @@ import type { OutgoingRequest } from '../round-trip.js';
 export interface WatchingRequest<Session> extends SessionRequest<Session> {
   /** Whether it is a plain watch; other requests cannot be shared. */
   readonly isWatch: boolean;
-  /** The watch, if it can be shared; undefined if the client needs its own watch. Throws the same errors as `forSession`. */
-  watchToShare(session: Session): WatchToShare<Session> | undefined;
+  /**
+   * The watch, if it can be shared; undefined if the client needs its own watch. It may take a moment to find out who the user is. Fails with
+   * the same errors as `forSession`.
+   */
+  watchToShare(
+    session: Session,
+  ): WatchToShare<Session> | undefined | Promise<WatchToShare<Session> | undefined>;
 }
 
 /** The parts of a watch that may differ between the clients that share it. */
@@ -21,11 +26,21 @@ export interface ClientWatch {
   readonly expires: number | undefined;
 }
 
+/** It is not known yet whether a session acts as the user of the watch. */
+export class UnknownUserError extends Error {
+  constructor() {
+    super('the API server has not said yet whose the new credential is');
+  }
+}
+
 /** A watch that can be shared. */
 export interface WatchToShare<Session> extends ClientWatch {
   /** Two watches of one cluster can share if their keys are equal: the same user asks for the same events in the same format. */
   readonly key: string;
-  /** The request for the shared watch, from this version on. Throws if the session leads to another API server, or acts as another user. */
+  /**
+   * The request for the shared watch, from this version on. Throws if the session leads to another API server, or acts as another user. Throws
+   * an UnknownUserError if that is not known yet.
+   */
   outgoing(session: Session, version: string): OutgoingRequest;
   /** Asks the API server whether the user may watch this now. */
   isAllowed(): Promise<boolean>;

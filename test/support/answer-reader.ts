@@ -96,7 +96,7 @@ export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {})
   };
 }
 
-/** A copy of its own of every piece between the places; the places are in order. */
+/** A separate copy of every piece between the positions, which must be in order. */
 export function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   const pieces: Buffer[] = [];
   let from = 0;
@@ -107,7 +107,7 @@ export function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   return pieces;
 }
 
-/** Cut at every single place, then between all bytes, and not at all. */
+/** Every way to split the bytes: at each single position, between all bytes, and not at all. */
 export function* allCuts(bytes: Buffer): Generator<Buffer[]> {
   yield [Buffer.from(bytes)];
   for (let at = 1; at < bytes.length; at++) yield cut(bytes, [at]);

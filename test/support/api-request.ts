@@ -17,14 +17,14 @@ export interface ApiRequest {
 export interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Names and values in turn. */
+  /** Names and values alternately. */
   readonly rawHeaders: readonly string[];
   readonly body: string;
   /** The body parsed as JSON. */
   json<T = Record<string, unknown>>(): T;
 }
 
-/** Sends one request over a connection of its own; rejects when the connection or the answer breaks off. */
+/** Sends one request over its own connection; rejects if the connection or the answer breaks off. */
 export function requestApi(server: FakeApiServer, options: ApiRequest): Promise<ApiResponse> {
   const { certificate = server.clientCertificate } = options;
   const agent = new Agent({ keepAlive: false });

@@ -3,7 +3,7 @@ import type { Scope } from './scope.js';
 import { createServingFiles } from './serving-files.js';
 import type { StrictUpstream } from './strict-upstream.js';
 
-/** The built program twice, with one API server. */
+/** Two processes of the built program, with one API server. */
 export interface BothListeners {
   /** Serves plain HTTP. */
   readonly plain: ProxyProcess;
@@ -13,7 +13,7 @@ export interface BothListeners {
   readonly ca: string;
 }
 
-/** Starts both programs. They end with the scope, and the upstream behind them. */
+/** Starts both programs. They end with the scope, and the upstream ends after them. */
 export async function startBothListeners(scope: Scope, upstream: StrictUpstream): Promise<BothListeners> {
   const files = await createServingFiles();
   const kubeconfig = await upstream.writeKubeconfig();

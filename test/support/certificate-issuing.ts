@@ -25,7 +25,7 @@ import type {
 interface Issuer {
   readonly certificate: X509Certificate;
   readonly keys: webcrypto.CryptoKeyPair;
-  /** PEM of the intermediates from this issuer up to, but without, the root. */
+  /** PEM of the intermediates from this issuer up, without the root. */
   readonly chain: string;
 }
 
@@ -57,7 +57,7 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
     .toString();
 }
 
-// An object's value is used unchanged; a plain string would be parsed for quotes and escapes.
+// The value of an object is used unchanged. In a plain string, quotes and escapes would be parsed.
 function name(commonName: string, organizations: readonly string[] = []): Name {
   const groups = organizations.map(organization => ({ O: [{ utf8String: organization }] }));
   return new Name([...groups, { CN: [{ utf8String: commonName }] }]);
@@ -156,7 +156,7 @@ export function createAuthority(
   return authority(options.commonName ?? 'kubernetes', options);
 }
 
-/** The authority that this pair is of. Its keys are of type `ec`. */
+/** The authority of this certificate and key. It issues certificates with keys of type `ec`. */
 export async function restoreAuthority({ certificate, key }: CertificatePair): Promise<CertificateAuthority> {
   const der = createPrivateKey(key).export({ format: 'der', type: 'pkcs8' });
   const { subtle } = webcrypto;

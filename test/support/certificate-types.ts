@@ -7,7 +7,7 @@ export interface CertificatePair {
   readonly key: string;
 }
 
-/** Options of every certificate. By default it is valid from an hour ago until in 30 days. */
+/** Options of every certificate. By default it is valid from one hour ago, for 30 days from now. */
 export interface CertificateOptions {
   readonly keyType?: KeyType;
   readonly notBefore?: Date;
@@ -25,13 +25,13 @@ export interface ServerCertificateOptions extends CertificateOptions {
 export interface ClientCertificateOptions extends CertificateOptions {
   readonly commonName?: string;
   readonly organizations?: readonly string[];
-  /** The whole subject instead: RDNs in order, each with one attribute or more. */
+  /** The whole subject, instead of the fields above: RDNs in order, each with one attribute or more. */
   readonly subject?: readonly object[];
-  /** The certificate's only extended key usage, by OID; none when empty. */
+  /** The certificate's only extended key usage, by OID; an empty text means none. */
   readonly usage?: string;
 }
 
-/** Issues certificates. `certificate` is the authority's own PEM; what an intermediate issues carries its chain. */
+/** Issues certificates. `certificate` is the authority's own PEM; certificates of an intermediate include its chain. */
 export interface CertificateAuthority extends CertificatePair {
   server(options?: ServerCertificateOptions): Promise<CertificatePair>;
   client(options?: ClientCertificateOptions): Promise<CertificatePair>;

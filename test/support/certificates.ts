@@ -34,7 +34,7 @@ export async function createCertificateAuthority(
 
 let shared: Promise<ServerIdentity> | undefined;
 
-/** One identity for all servers of a test run that need none of their own. The first process that needs it makes it. */
+/** The identity that all servers of a test run share if they need no other. The first process that needs it creates it. */
 export function sharedIdentity(): Promise<ServerIdentity> {
   shared ??= findOrMakeIdentity();
   return shared;
@@ -53,7 +53,7 @@ async function findOrMakeIdentity(): Promise<ServerIdentity> {
   await mkdir(projectFile('build'), { recursive: true });
   const own = `${file}.${process.pid}`;
   await writeFile(own, JSON.stringify(identity), { mode: 0o600 });
-  // Another process may have been first. All processes use its identity.
+  // Another process may have been faster. Then all processes use its identity.
   await link(own, file).catch(() => {});
   await rm(own);
   return (await readIdentity(file)) ?? { ...identity, authority };
@@ -88,8 +88,8 @@ function issuingLater(own: CertificatePair): CertificateAuthority {
 }
 
 /**
- * The same private key in the older PEM forms that kubeconfigs carry: 'pkcs1' (RSA PRIVATE KEY) for RSA and
- * 'sec1' (EC PRIVATE KEY) for EC keys. Throws for a key of another kind, as Ed25519 has PKCS#8 only.
+ * The same private key in the older PEM forms that kubeconfigs contain: 'pkcs1' (RSA PRIVATE KEY) for RSA and
+ * 'sec1' (EC PRIVATE KEY) for EC keys. Throws for a key of another kind: Ed25519 has only PKCS#8.
  */
 export function convertKey(pkcs8: string, type: 'pkcs1' | 'sec1'): string {
   return createPrivateKey(pkcs8).export({ format: 'pem', type }).toString();

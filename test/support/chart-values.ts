@@ -7,7 +7,7 @@ export interface ChartValue {
   readonly comment: string;
 }
 
-/** The values of a values.yaml. A key with a comment is one, whatever it holds; a key without one is a group of values. */
+/** The values of a values.yaml. A key with a comment is a value of any type; a key without a comment is a group of values. */
 export function chartValues(yaml: string): ChartValue[] {
   const { contents, commentBefore } = parseDocument(yaml);
   return isMap(contents) ? valuesOf(contents, [], commentBefore) : [];

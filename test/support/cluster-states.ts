@@ -3,7 +3,7 @@ import type { ClusterState } from '../../src/clusters/states.js';
 import { eventuallyPasses } from './eventually.js';
 import { send } from './http-client.js';
 
-/** What /-/clusters tells, by the clusters' names. */
+/** The entries of /-/clusters, by the clusters' names. */
 export async function clusterStates(
   port: number,
   headers: Readonly<Record<string, string>> = {},
@@ -14,7 +14,7 @@ export async function clusterStates(
   return new Map(clusters.map(cluster => [cluster.name, cluster]));
 }
 
-/** Waits until a cluster is in this state, and gives its entry. */
+/** Waits until a cluster is in this state, and returns its entry. */
 export function untilState(
   port: number,
   name: string,

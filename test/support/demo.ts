@@ -10,7 +10,7 @@ import { writeKubeconfig } from './kubeconfig-file.js';
 import { program } from './project.js';
 import { createRandom } from './random.js';
 
-/** Starts an API server in this process, with some hundred objects that change now and then, and writes a kubeconfig with a context of its name. */
+/** Starts an API server in this process, with some hundred objects that change now and then. Writes a kubeconfig with a context of this name. */
 async function startCluster(name: string, seed: number) {
   const random = createRandom(seed);
   const server = await startFakeApiServer({

@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { parse, stringify } from 'yaml';
 
-/** Fields to set in a kubeconfig's first cluster and user; undefined takes one out. */
+/** Fields to set in a kubeconfig's first cluster and user; undefined removes a field. */
 export interface KubeconfigEdit {
   readonly cluster?: Readonly<Record<string, unknown>>;
   readonly user?: Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long a condition may take on a busy machine, in milliseconds. A test that succeeds does not wait so long. */
+/** How long a condition may take on a busy machine, in milliseconds. A test that succeeds does not wait that long. */
 const patience = 30_000;
 
 /**
@@ -46,7 +46,7 @@ export async function eventuallyPasses<T>(check: () => T | Promise<T>, timeout =
   }
 }
 
-/** The result of a promise, which may take at most so many milliseconds. */
+/** The result of a promise. Rejects if it takes longer than this number of milliseconds. */
 export async function within<T>(what: string, promise: Promise<T>, timeout = patience): Promise<T> {
   const timer = new AbortController();
   const late = delay(timeout, undefined, { signal: timer.signal }).then(

@@ -20,7 +20,7 @@ export interface ExecPlugin {
   readonly name: string;
   /** The `exec` of a kubeconfig's user that runs it; `more` takes precedence. */
   exec(more?: Readonly<Record<string, unknown>>): Record<string, unknown>;
-  /** From now on it answers with this status, in the API version that it was made for, and exits with 0. */
+  /** From now on it answers with this status, in its API version, and exits with 0. */
   answer(status: ExecStatus): Promise<void>;
   /** From now on it writes this text. */
   write(stdout: string): Promise<void>;
@@ -28,7 +28,7 @@ export interface ExecPlugin {
   fail(exitCode: number): Promise<void>;
   /** From now on it writes this text to its stderr first. */
   complain(stderr: string): Promise<void>;
-  /** From now on it waits for so many milliseconds before it answers. */
+  /** From now on it waits for this number of milliseconds before it answers. */
   delay(milliseconds: number): Promise<void>;
   /** From now on it waits before its answer until it is released. Returns the function that releases it. */
   hold(): Promise<() => Promise<void>>;
@@ -88,7 +88,7 @@ export async function writeExecPlugin({
   await writeFile(path, script);
   await chmod(path, 0o755);
 
-  // Renamed into place, so that a running plugin never reads half of it.
+  // Written by a rename, so that a running plugin never reads half of it.
   const put = async (file: string, content: string): Promise<void> => {
     await writeFile(join(directory, `${file}.new`), content);
     await rename(join(directory, `${file}.new`), join(directory, file));

@@ -27,15 +27,15 @@ import { Store, type StoreBackup } from './fake-api-server/store.js';
 export type { FakeApiServerOptions } from './fake-api-server/options.js';
 export type { RequestRecord } from './fake-api-server/request-log.js';
 
-/** Answers a request itself and returns true, or returns false to leave it to the server. Nothing is read or set before. */
+/** Answers a request itself and returns true, or returns false to leave it to the server. The body is unread and no header is set. */
 export type Interceptor = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 
-/** The same for a request with an Upgrade header; the socket is the interceptor's own if it returns true. */
+/** The same for a request with an Upgrade header. If it returns true, it owns the socket. */
 export type UpgradeInterceptor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
 
-/** A Kubernetes API server in this process: TLS on 127.0.0.1, objects in memory, every request on record. */
+/** A Kubernetes API server in this process: TLS on 127.0.0.1, objects in memory, a record of every request. */
 export class FakeApiServer {
-  /** Signed the server's certificate and signs client certificates that the server trusts. */
+  /** The authority of the server's certificate and of client certificates that the server trusts. */
   readonly authority: CertificateAuthority;
   /** Certificate and key of user admin in group system:masters. */
   readonly clientCertificate: CertificatePair;
@@ -98,12 +98,12 @@ export class FakeApiServer {
     return `https://127.0.0.1:${this.#port}`;
   }
 
-  /** Requests so far, oldest first; a record goes on changing until its request is closed. */
+  /** Requests so far, oldest first. A record changes until its request is closed. */
   get requests(): readonly RequestRecord[] {
     return this.#log.records;
   }
 
-  /** The watches among the requests, those that have ended too; openWatches has those that have not. */
+  /** The watches among the requests, even those that have ended; openWatches has only the open ones. */
   get watches(): readonly RequestRecord[] {
     return this.requests.filter(({ method, rawUrl }) => readAttributes(method, rawUrl).verb === 'watch');
   }
@@ -122,32 +122,32 @@ export class FakeApiServer {
     return this.#listener.accepted;
   }
 
-  /** TLS handshakes that failed on this side, oldest first. */
+  /** TLS handshakes that failed at the server, oldest first. */
   get tlsErrors(): readonly Error[] {
     return this.#listener.tlsErrors;
   }
 
-  /** The first request, past or coming, that matches; rejects after `timeout` milliseconds (30 s). */
+  /** The first past or future request that matches; rejects after `timeout` milliseconds (30 s). */
   waitForRequest(matches: (record: RequestRecord) => boolean, timeout = 30_000): Promise<RequestRecord> {
     return this.#log.waitFor(matches, timeout);
   }
 
-  /** Asks `interceptor` before everything else, the last added first; returns the way to remove it. */
+  /** Calls `interceptor` before everything else, the last added first. Returns a function that removes it. */
   intercept(interceptor: Interceptor): () => void {
     return addFirst(this.#interceptors, interceptor);
   }
 
-  /** Asks `interceptor` first about requests with an Upgrade header; returns the way to remove it. */
+  /** Calls `interceptor` first for requests with an Upgrade header. Returns a function that removes it. */
   interceptUpgrade(interceptor: UpgradeInterceptor): () => void {
     return addFirst(this.#upgradeInterceptors, interceptor);
   }
 
-  /** Forgets the watch history: watches and continued lists from before now get 410. */
+  /** Drops the watch history: watches and continued lists from before now get 410. */
   compact(): void {
     this.#cluster.store.compact();
   }
 
-  /** Creates or replaces an object past HTTP and its checks, and gives it with its new version; throws for an unknown kind. */
+  /** Creates or replaces an object without HTTP and its checks, and returns it with its new version. Throws for an unknown kind. */
   write(object: KubeObject): KubeObject {
     return this.#cluster.store.write(this.#cluster.api.of(object), object);
   }
@@ -158,7 +158,7 @@ export class FakeApiServer {
     this.#cluster.store.remove(this.#cluster.api.of(object), namespace, name);
   }
 
-  /** An object as it is stored; undefined where there is none. */
+  /** A stored object; undefined if there is none. */
   read(apiVersion: string, kind: string, { namespace = '', name = '' }: ObjectMeta): KubeObject | undefined {
     return this.#cluster.store.get(this.#cluster.api.of({ apiVersion, kind }), namespace, name);
   }
@@ -173,7 +173,7 @@ export class FakeApiServer {
     return this.#cluster.store.version;
   }
 
-  /** The objects and their version, as a backup of etcd has them. */
+  /** The objects and their version, like a backup of etcd. */
   backup(): StoreBackup {
     return this.#cluster.store.backup();
   }
@@ -183,7 +183,7 @@ export class FakeApiServer {
     this.#cluster.store.restore(backup);
   }
 
-  /** Decides from now on for users outside system:masters; watches that are open go on. */
+  /** Decides from now on about users outside system:masters; open watches continue. */
   setPolicy(policy: Policy): void {
     this.#cluster.policy = policy;
   }
@@ -200,17 +200,17 @@ export class FakeApiServer {
     this.#listener.closeIdleConnections();
   }
 
-  /** Ends watches and log streams properly, as each API server of a rolling restart does, and goes on. */
+  /** Ends watches and log streams cleanly, like an API server in a rolling restart, and continues. */
   endWatches(): void {
     this.#cluster.lifecycle.emit('stop');
   }
 
-  /** Cuts every connection where it stands, and goes on. */
+  /** Cuts every connection immediately, and continues. */
   cut(): void {
     this.#listener.cut();
   }
 
-  /** Sends GOAWAY to each HTTP/2 connection, as `--goaway-chance` does: its streams go on. */
+  /** Sends GOAWAY to each HTTP/2 connection, like `--goaway-chance`: its streams continue. */
   goAway(): void {
     this.#listener.goAway();
   }
@@ -223,14 +223,14 @@ export class FakeApiServer {
     await closed;
   }
 
-  /** Stops listening and cuts every connection where it stands, as a killed process would. */
+  /** Stops listening and cuts every connection immediately, like a killed process. */
   async kill(): Promise<void> {
     await this.#listener.kill();
     this.#cluster.lifecycle.emit('stop');
   }
 
   /**
-   * Kills the server if it runs, and listens again on the same port with the same objects, and the same certificate
+   * Kills the server if it runs, and listens again on the same port with the same objects, and with the same certificate
    * unless there is a new one.
    */
   async restart(serverCertificate = this.#serverCertificate): Promise<void> {
@@ -263,7 +263,7 @@ export class FakeApiServer {
     const response = new ServerResponse(request);
     this.#log.add(request, response, true);
     if (this.#upgradeInterceptors.some(interceptor => interceptor(request, socket, head))) return;
-    // A refusal goes through the same code as any other answer; a handler that upgrades detaches the socket again.
+    // A rejection uses the same code as any other answer. A handler that upgrades detaches the socket again.
     response.assignSocket(request.socket);
     response.shouldKeepAlive = false;
     response.once('finish', () => socket.end());
@@ -317,7 +317,7 @@ function addFirst<T>(list: T[], item: T): () => void {
   };
 }
 
-/** One of its own where the options name an authority, else the one that servers share. */
+/** A new identity if the options name an authority, otherwise the one that all servers share. */
 async function identityOf({ authority, serverCertificate }: FakeApiServerOptions): Promise<ServerIdentity> {
   if (authority === undefined) {
     const shared = await sharedIdentity();

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A second machine, as far as TCP is concerned: two network namespaces and a cable between them. */
+/** Two network namespaces with a cable between them, which look like two machines to TCP. */
 export interface FarNetwork {
   /** The command that executes a program on this side of the cable, or on the far side. */
   readonly near: readonly string[];
@@ -17,7 +17,7 @@ export interface FarNetwork {
   close(): void;
 }
 
-/** Undefined where network namespaces cannot be made without privileges, or the tools for it are missing (Linux only). */
+/** Undefined if network namespaces need privileges here, or if the tools for them are missing (Linux only). */
 export async function createFarNetwork(): Promise<FarNetwork | undefined> {
   const holders: ChildProcess[] = [];
   try {
@@ -35,7 +35,7 @@ export async function createFarNetwork(): Promise<FarNetwork | undefined> {
     run(far, 'ip addr add 192.0.2.2/24 dev far0');
     const mend = () => {
       run(far, 'ip link set dev far0 up');
-      // Known permanently, so that a lost packet is lost and does not make the host unreachable.
+      // The neighbour is permanent, so that a lost packet does not make the host unreachable.
       run(far, 'ip neigh replace 192.0.2.1 lladdr 02:00:00:00:00:01 dev far0 nud permanent');
     };
     run(near, 'ip link set dev lo up');
@@ -57,7 +57,7 @@ export async function createFarNetwork(): Promise<FarNetwork | undefined> {
   }
 }
 
-/** Starts a process that keeps a namespace alive, and gives its process id. */
+/** Starts a process that keeps a namespace alive, and returns its process id. */
 async function hold([command = '', ...args]: readonly string[], holders: ChildProcess[]): Promise<number> {
   const child = spawn(command, [...args, 'sh', '-c', 'echo $$; exec cat'], {
     stdio: ['pipe', 'pipe', 'ignore'],

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 
 /**
- * Run as a program of its own: `flood.ts PORT ADDRESS CONNECTIONS PATH` sends GETs from that address as fast as they are answered, on so
+ * Runs as its own program: `flood.ts PORT ADDRESS CONNECTIONS PATH` sends GETs from that address as fast as they are answered, on that
  * many connections, until it is killed. Every second it prints how many answers there were, by status, as one line of JSON.
  */
 const [port = '0', localAddress = '127.0.0.1', connections = '1', path = '/'] = process.argv.slice(2);

@@ -6,9 +6,9 @@ import type { CertificatePair } from './certificates.js';
 import { eventually } from './eventually.js';
 import { openSockets } from './open-sockets.js';
 
-/** One tunnel that a client asked for. */
+/** One tunnel that a client has requested. */
 interface TunnelRequest {
-  /** `host:port` as the client wrote it. */
+  /** `host:port` as the client sent it. */
   readonly target: string;
   /** Header fields of a CONNECT, lower-case names; none for SOCKS5. */
   readonly headers: http.IncomingHttpHeaders;
@@ -19,9 +19,9 @@ interface TunnelRequest {
 /** A forward proxy on 127.0.0.1. */
 export interface ForwardProxy {
   readonly port: number;
-  /** The tunnels asked for so far, oldest first. */
+  /** The requested tunnels so far, oldest first. */
   readonly requests: TunnelRequest[];
-  /** Connections from clients that are open now. */
+  /** Open connections from clients. */
   openConnections(): number;
   /** Closes all TCP connections from clients, as a proxy that crashes does. */
   dropConnections(): void;
@@ -124,8 +124,8 @@ export async function startSocksProxy(options: ForwardProxyOptions = {}): Promis
 }
 
 /**
- * An https server whose connections may be half-open, once they are connections: a socket whose client leaves during the handshake closes.
- * A half-open one would stay until the time limit, and a short limit closes honest connections on a busy machine.
+ * An https server that accepts half-open connections only after their handshake: a socket whose client leaves during the handshake closes.
+ * Otherwise it would stay open until the time limit, and a short limit would close good connections on a busy machine.
  */
 export function createHalfOpenServer(options: https.ServerOptions): https.Server {
   return https.createServer(options).prependListener('secureConnection', socket => {
@@ -163,12 +163,12 @@ async function listen(
   };
 }
 
-/** Reads on, and closes when the client does: a socket that nobody reads never hears of it. */
+/** Continues to read, and closes when the client does: a socket that is not read does not see the end. */
 function untilItEnds(client: Socket): Socket {
   return client.resume().once('end', () => client.end());
 }
 
-/** Connects to the target, says yes or no, and forwards both ways, half-closed streams too. */
+/** Connects to the target, answers with success or failure, and forwards in both directions, even half-closed streams. */
 function splice(
   client: Socket,
   target: string,
@@ -198,7 +198,7 @@ function splice(
 
 interface Reader {
   (length: number): Promise<Buffer>;
-  /** What has come and has not been read; the socket is the caller's from here on. */
+  /** Returns the bytes that have come and were not read. From then on the caller owns the socket. */
   rest(): Buffer;
 }
 

@@ -3,10 +3,10 @@ import WebSocket from 'ws';
 import { ownMetrics } from './process-state.js';
 import type { ProxyProcess } from './proxy.js';
 
-/** The environment in which the program's garbage can be collected from outside. */
+/** The environment of a program whose garbage collection a test can start. */
 export const inspected: Readonly<Record<string, string>> = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
 
-/** Has a program that was started with `inspected` collect its garbage, and gives the bytes of heap that are in use then. */
+/** Lets a program that was started with `inspected` collect its garbage. Returns the bytes of heap in use after that. */
 export async function heapInUse(proxy: ProxyProcess): Promise<number> {
   const [, url] = /Debugger listening on (ws:\S+)/.exec(proxy.stderr()) ?? [];
   if (url === undefined) throw new Error('the program has no inspector');

@@ -19,7 +19,7 @@ export const proxyToken = 'token-of-the-proxy';
 /** The program as a gateway to an embedded API server; by default the built program. */
 export interface Gateway<P extends RunningProgram = ProxyProcess> {
   readonly server: FakeApiServer;
-  /** What the API server knows; may be added to. */
+  /** The users that the API server knows, by token; a test may add some. */
   readonly tokens: Record<string, KnownUser>;
   readonly proxy: P;
   /** The program's kubeconfig. */
@@ -30,17 +30,17 @@ export interface Gateway<P extends RunningProgram = ProxyProcess> {
   writeTokens(content: string): Promise<void>;
 }
 
-/** What differs from gateway to gateway. */
+/** Options of a gateway. */
 export interface GatewayOptions {
-  /** Starts the program in place of the built one. */
+  /** Starts the program instead of the built one. */
   readonly run?: typeof startInProcess;
   /** Content of --token-auth-file; without it there is no such flag. */
   readonly tokenFile?: string;
   readonly args?: readonly string[];
   readonly server?: FakeApiServerOptions;
-  /** What the API server answers in its own way from the beginning: the program asks what it may do as soon as it starts. */
+  /** Intercepts requests to the API server from the start, because the program checks its rights as soon as it starts. */
   readonly intercept?: Interceptor;
-  /** More of the program's environment. */
+  /** More environment variables for the program. */
   readonly env?: Readonly<Record<string, string>>;
   /** Path of the kubeconfig's server URL. */
   readonly serverPath?: string;
@@ -51,7 +51,7 @@ export interface GatewayOptions {
 /** Users of the tests: alice-token is alice's, in group dev, and bob-token is bob's. */
 export const twoUsers = 'alice-token,alice,,"dev"\nbob-token,bob,,\n';
 
-/** What alice and bob may do: pods are hers, config maps his; the proxy may only act as others. */
+/** The rights: alice may use pods, bob may use config maps, and the proxy may only impersonate. */
 export const twoUsersPolicy: NonNullable<FakeApiServerOptions['allow']> = (user, attributes) => {
   const { verb, resource, isResourceRequest } = attributes;
   if (!isResourceRequest) return attributes.verb === 'get';

@@ -12,7 +12,7 @@ export interface HttpAnswer {
   readonly json: unknown;
 }
 
-/** What to send; the path goes out as it is. */
+/** A request to send; the path is sent unchanged. */
 export interface HttpQuestion {
   readonly method?: string;
   readonly headers?: http.OutgoingHttpHeaders;
@@ -20,7 +20,7 @@ export interface HttpQuestion {
   readonly agent?: http.Agent;
 }
 
-/** Sends one request to a port of 127.0.0.1 and reads the whole answer. Without an agent it opens a connection of its own. */
+/** Sends one request to a port of 127.0.0.1 and reads the whole answer. Without an agent it opens its own connection. */
 export async function send(port: number, path: string, question: HttpQuestion = {}): Promise<HttpAnswer> {
   const response = await open(port, path, question);
   const chunks: Buffer[] = [];
@@ -39,7 +39,7 @@ export async function send(port: number, path: string, question: HttpQuestion = 
   };
 }
 
-/** Sends one request and resolves with the answer as soon as its headers are there. */
+/** Sends one request and resolves with the answer as soon as its headers have come. */
 export async function open(
   port: number,
   path: string,

@@ -18,11 +18,11 @@ export interface Http2Answer {
   readonly text: string;
   readonly json: unknown;
   readonly trailers: IncomingHttpHeaders;
-  /** Code of the RST_STREAM; 0 is none. */
+  /** Code of the RST_STREAM; 0 means none. */
   readonly rstCode: number;
 }
 
-/** What to send. */
+/** A request to send. */
 export interface Http2Question {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Buffer;
@@ -30,7 +30,7 @@ export interface Http2Question {
   readonly onData?: (chunk: Buffer) => void;
 }
 
-/** Opens an HTTP/2 connection to a port of 127.0.0.1 that is trusted by its authority's PEM. */
+/** Opens an HTTP/2 connection to a port of 127.0.0.1, and trusts this authority (PEM). */
 export async function connectHttp2(
   port: number,
   ca: string,
@@ -42,7 +42,7 @@ export async function connectHttp2(
   return session;
 }
 
-/** Opens a stream; its errors show only as its end. */
+/** Opens a stream. Its errors appear only as its end. */
 export function openStream(
   session: ClientHttp2Session,
   path: string,

@@ -18,13 +18,13 @@ import { openSockets } from './open-sockets.js';
 
 /** A client's connection, which the test answers frame by frame. */
 export interface ServedConnection extends FrameConnection<Socket> {
-  /** The stream of the first request for this path, past or coming. */
+  /** The stream of the first past or future request for this path. */
   request(path: string): Promise<number>;
-  /** Bytes of a body, in as many frames as they take. */
+  /** Sends bytes of a body, in as many frames as they need. */
   data(stream: number, body: string | Buffer, endStream?: boolean): void;
   reset(stream: number, code: number): void;
   goaway(last: number, code?: number): void;
-  /** Frames of a type that came for a stream. */
+  /** The received frames of a type, for one stream or all. */
   of(type: number, stream?: number): Frame[];
 }
 
@@ -32,21 +32,21 @@ export interface ServedConnection extends FrameConnection<Socket> {
 export interface FrameServer {
   readonly port: number;
   readonly accepted: readonly ServedConnection[];
-  /** The connection that was or will be accepted as the so-manyth. */
+  /** The connection with this index, in the order of acceptance; waits for it. */
   peer(index?: number): Promise<ServedConnection>;
   close(): void;
 }
 
-/** How it greets, and what its connections are. */
+/** The server's first SETTINGS, and the kind of its connections. */
 export interface FrameServerOptions {
-  /** Settings that each connection is greeted with; undefined to send nothing. */
+  /** The settings that each connection gets first; undefined means that none are sent. */
   readonly settings?: readonly (readonly [id: number, value: number])[] | undefined;
   /** Serves TLS with a certificate of this authority; clients that negotiate HTTP/1.1 get a 404 for everything. */
   readonly authority?: CertificateAuthority;
   readonly onConnection?: (connection: ServedConnection) => void;
 }
 
-/** Starts one on a free port of 127.0.0.1. */
+/** Starts a server on a free port of 127.0.0.1. */
 export async function startFrameServer(options: FrameServerOptions = {}): Promise<FrameServer> {
   const { settings = [], authority, onConnection } = options;
   const greets = !('settings' in options) || options.settings !== undefined;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
 
-/** What stands before a client's first frame. */
+/** The bytes before a client's first frame. */
 export const connectionPreface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 /** Types of frames (RFC 9113, section 6). */
@@ -55,14 +55,14 @@ function literal(text: string): Buffer {
   return Buffer.concat([Buffer.from([...length, left]), bytes]);
 }
 
-/** A number as frames have it. */
+/** A number of four bytes, as in frames. */
 export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
 }
 
-/** SETTINGS of identifiers and values in turn. */
+/** A SETTINGS frame with these pairs of identifier and value. */
 export function settingsFrame(...settings: readonly (readonly [id: number, value: number])[]): Buffer {
   const parts = settings.flatMap(([id, value]) => [Buffer.from([id >> 8, id & 255]), uint32(value)]);
   return frame(frameTypes.settings, 0, 0, Buffer.concat(parts));
@@ -84,15 +84,15 @@ export interface FrameConnection<S extends Socket = tls.TLSSocket> {
   /** All frames received so far. */
   readonly frames: readonly Frame[];
   send(...frames: Buffer[]): void;
-  /** HEADERS of a whole head. */
+  /** Sends a whole head as HEADERS. */
   head(stream: number, fields: readonly (readonly [string, string])[], endStream?: boolean): void;
-  /** Waits for a frame; rejects when the connection ends before it. */
+  /** Waits for a frame; rejects if the connection ends first. */
   until(what: string, matches: (frame: Frame) => boolean, timeout?: number): Promise<Frame>;
-  /** Waits for the end of the connection, in milliseconds from now. */
+  /** Waits for the end of the connection, for at most `timeout` milliseconds. */
   closed(timeout?: number): Promise<void>;
 }
 
-/** Opens one to a port of 127.0.0.1; by default sends the preface and empty SETTINGS. */
+/** Opens such a connection to a port of 127.0.0.1; by default it sends the preface and empty SETTINGS. */
 export async function connectFrames(
   port: number,
   ca: string,
@@ -105,7 +105,7 @@ export async function connectFrames(
   return connection;
 }
 
-/** Sends the preface and a first head a byte at a time, but never the last byte; returns a function that stops this. */
+/** Sends the preface and a first head one byte at a time, but never the last byte. Returns a function that stops this. */
 export function dripFirstHead(connection: FrameConnection, interval: number): () => void {
   const bytes = Buffer.concat([
     Buffer.from(connectionPreface),
@@ -119,7 +119,7 @@ export function dripFirstHead(connection: FrameConnection, interval: number): ()
   return () => clearInterval(timer);
 }
 
-/** Reads the frames that come over a socket, behind so many bytes that are none. */
+/** Reads the frames that come over a socket, after this number of bytes before the first frame. */
 export function watchFrames<S extends Socket>(socket: S, skipped = 0): FrameConnection<S> {
   const frames: Frame[] = [];
   let bytes = Buffer.alloc(0);

@@ -24,7 +24,7 @@ export function answerAll(connection: ServedConnection): void {
   });
 }
 
-/** Watches, thirty at a time, of which every second one ends, and the others are left once an event has come. */
+/** Opens watches, thirty at a time. The server ends every second one, and the client aborts the others after their first event. */
 export async function watchAndLeave(port: number, count: number): Promise<void> {
   let left = count;
   const worker = async () => {

@@ -13,17 +13,17 @@ import { projectFile } from './project.js';
 import { environmentOf, type ProxyProcess, withListener } from './proxy.js';
 import type { Scope } from './scope.js';
 
-/** What a program in the test's own process shares with the built one in a process of its own. */
+/** The interface that a program in the test's own process shares with the built one in its own process. */
 export interface RunningProgram extends Pick<ProxyProcess, 'address' | 'url' | 'port' | 'stderr' | 'log'> {
   stop(signal?: NodeJS.Signals): Promise<unknown>;
 }
 
-/** Milliseconds between two readings of the kubeconfig and its files, by default; the built program's are 4,000. */
+/** Default time in milliseconds between two reads of the kubeconfig and its files; in the built program it is 4,000. */
 export const pollInterval = 50;
 
 /**
- * Starts the program in the test's own process, as main.ts does: the same command line, environment, sockets and files, and a tenth of
- * the CPU time of a process (0.2 s). For what differs in flags, credentials or files; signals, exit codes and standard output
+ * Starts the program in the test's own process, like main.ts: with the same command line, environment, sockets and files, but a tenth of
+ * the CPU time of a process (0.2 s). For tests of flags, credentials and files; tests of signals, exit codes and standard output
  * need startProxy. It ends with the scope.
  */
 export async function startInProcess(
@@ -34,7 +34,7 @@ export async function startInProcess(
 ): Promise<RunningProgram> {
   const folder = await mkdtemp(join(tmpdir(), 'in-process-'));
   const logFile = join(folder, 'log');
-  // Stays open, for a line that comes late.
+  // Stays open, because a line may come late.
   const fd = openSync(logFile, 'a', 0o600);
   let program: Program | undefined;
   let log: ReturnType<typeof createLogger> | undefined;
@@ -78,7 +78,7 @@ export async function startInProcess(
   };
 }
 
-/** What the program would print on standard error, a line each, when it does not start; fails when it would start. */
+/** The lines that the program would print on standard error if it does not start. Throws if it would start. */
 export async function startUpProblems(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
-/** What goes into a generated kubeconfig: one cluster, one user and one context, all of one name. */
+/** The content of a generated kubeconfig: one cluster, one user and one context, all with the same name. */
 export interface KubeconfigContents {
   /** `test` by default. */
   readonly name?: string;
@@ -17,12 +17,12 @@ export interface KubeconfigContents {
   readonly username?: string;
   readonly password?: string;
   readonly namespace?: string;
-  /** More fields of the cluster and user entries; they win over the ones above. */
+  /** More fields of the cluster and user entries; they take precedence over the ones above. */
   readonly cluster?: Readonly<Record<string, unknown>>;
   readonly user?: Readonly<Record<string, unknown>>;
 }
 
-/** How to write it: PEM inline (`*-data`, the default) or in files beside it, as YAML (the default) or JSON. */
+/** The form of the kubeconfig: PEM inline (`*-data`, the default) or in files next to it, as YAML (the default) or JSON. */
 export interface KubeconfigForm {
   readonly credentials?: 'inline' | 'files';
   readonly format?: 'yaml' | 'json';
@@ -30,7 +30,7 @@ export interface KubeconfigForm {
   readonly directory?: string;
 }
 
-/** Where the kubeconfig lies; `remove` deletes its temporary folder, or nothing if the caller named the folder. */
+/** The path of the kubeconfig. `remove` deletes its temporary folder, or nothing if the caller named the folder. */
 export interface KubeconfigFile {
   readonly path: string;
   readonly directory: string;
@@ -38,8 +38,8 @@ export interface KubeconfigFile {
 }
 
 /**
- * Writes a kubeconfig as `kubectl config` would. With `credentials: 'files'` the PEM goes to ca.crt, client.crt and
- * client.key in the same folder, named by relative path.
+ * Writes a kubeconfig like `kubectl config`. With `credentials: 'files'` the PEM goes to ca.crt, client.crt and
+ * client.key in the same folder, which the kubeconfig names by relative paths.
  */
 export async function writeKubeconfig(
   contents: KubeconfigContents,

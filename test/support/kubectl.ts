@@ -1,30 +1,30 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 
-/** How a kubectl process ended and what it wrote; `code` is -1 if it was killed. */
+/** The exit code and the output of a kubectl process; `code` is -1 if it was killed. */
 export interface KubectlResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Surroundings of a kubectl process. */
+/** The environment of a kubectl process. */
 export interface KubectlOptions {
-  /** On top of a minimal environment; KUBECONFIG belongs here. */
+  /** Variables besides a minimal set, such as KUBECONFIG. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Standard input; closed at once without it. */
+  /** Standard input; without it, the input is closed at once. */
   readonly input?: string | Buffer;
   /** Milliseconds until it is killed (30 s). */
   readonly timeout?: number;
   readonly cwd?: string;
 }
 
-// kubectl keeps its discovery cache under HOME: a test must neither see nor fill that of the developer.
+// kubectl keeps its discovery cache under HOME. A test must neither read nor fill the developer's cache.
 function environment(env: Readonly<Record<string, string>> = {}): Record<string, string> {
   return { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
 }
 
-/** Runs kubectl to its end; never rejects for an exit code. */
+/** Runs kubectl to its end. No exit code makes it reject. */
 export function kubectl(args: readonly string[], options: KubectlOptions = {}): Promise<KubectlResult> {
   const child = spawn('kubectl', args, {
     env: environment(options.env),
@@ -56,7 +56,7 @@ export function startKubectl(args: readonly string[], env: Readonly<Record<strin
 const available = spawnSync('kubectl', ['version', '--client'], { env: environment() }).status === 0;
 const required = process.env['REQUIRE_KUBECTL'] === '1';
 
-/** A test that needs kubectl: skipped with a message where there is none, failed instead if REQUIRE_KUBECTL=1. */
+/** A test that needs kubectl. Without kubectl it is skipped with a message, or fails if REQUIRE_KUBECTL=1. */
 export function kubectlTest(name: string, run: (t: TestContext) => void | Promise<void>): void {
   if (!available && required) {
     test(name, () => {

@@ -1,8 +1,8 @@
 import { createLogger, flushSync } from '../../src/observability/log/logger.js';
 
 /**
- * A program that writes numbered lines to its standard error and leaves: with nothing left to do, by itself at once, by an
- * exception that nobody catches, or when its last line is out.
+ * A program that writes numbered lines to its standard error and exits: when it has nothing left to do, by process.exit, by an
+ * uncaught exception, or when its last line is written.
  */
 const [count, size, way] = process.argv.slice(2);
 const isTerminal = process.stderr.isTTY;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/lib/clock.js';
 
-/** A clock that stands still until it is moved; what falls due meanwhile runs in order. */
+/** A clock that moves only when the test advances it, and then runs the due timers in order. */
 export class ManualClock implements Clock {
   time: number;
   #scheduled: { at: number; run: () => void }[] = [];

@@ -17,19 +17,19 @@ import { type ProxyProcess, startProxy } from './proxy.js';
 import type { Scope } from './scope.js';
 import { createServingFiles, type ServingFiles } from './serving-files.js';
 
-/** Name of a context as cloud providers make them: it has colons, a slash and an at sign. */
+/** The name of a context in the style of cloud providers: with colons, a slash and an at sign. */
 export const arn = 'arn:aws:eks:eu-west-1:123:cluster/x@y';
 
 /** The path of the server URL of context `rancher`. */
 export const rancherPath = '/k8s/clusters/c-1';
 
-/** The file beside the kubeconfig that context `broken` names, and that does not exist. */
+/** The missing file next to the kubeconfig that context `broken` names. */
 export const missingFile = 'missing.crt';
 
 type Named<Key extends string, Value> = { name: string } & Record<Key, Value>;
 type Fields = Record<string, unknown>;
 
-/** A kubeconfig as an object, to be changed and written again. */
+/** A kubeconfig as an object, which a test changes and writes again. */
 export interface ManyKubeconfig {
   apiVersion: 'v1';
   kind: 'Config';
@@ -39,10 +39,10 @@ export interface ManyKubeconfig {
   'current-context': string;
 }
 
-/** One request that reached an API server, and with whose credential. */
+/** One request that reached an API server, and its credential. */
 export interface Arrival {
   readonly server: 'one' | 'two';
-  /** The context whose credential it came with. */
+  /** The context of the request's credential. */
   readonly context: string;
   readonly method: string;
   /** The request target, byte for byte. */
@@ -51,8 +51,8 @@ export interface Arrival {
 }
 
 /**
- * Two embedded API servers and a kubeconfig with a context for each way to be reached. Config map `which` in namespace default says `one`
- * or `two`. Each context has a credential of its own, so that it can be told from where a request came:
+ * Two embedded API servers and a kubeconfig with a context for each kind of access. Config map `which` in namespace default says `one`
+ * or `two`. Each context has its own credential, which shows the context of each request:
  *
  * | context | server | credential |
  * |---|---|---|
@@ -68,7 +68,7 @@ export interface Arrival {
 export interface ManyClusters {
   readonly one: FakeApiServer;
   readonly two: FakeApiServer;
-  /** What the API servers know of tokens, which may be added to. */
+  /** The users that the API servers know, by token; a test may add some. */
   readonly tokens: { readonly one: Record<string, KnownUser>; readonly two: Record<string, KnownUser> };
   readonly plugin: ExecPlugin;
   readonly folder: string;
@@ -82,11 +82,11 @@ export interface ManyClusters {
   arrivals(mark: string): Arrival[];
   /** Changes the kubeconfig, and writes it in one step. */
   change(edit: (config: ManyKubeconfig) => void): Promise<void>;
-  /** The credentials of the kubeconfig, none of which may be told to anybody. */
+  /** The secrets of the kubeconfig, none of which may appear in an answer or in the log. */
   secrets(): string[];
 }
 
-/** What differs from one set of clusters to another. */
+/** Options of a set of clusters. */
 export interface ManyClustersOptions {
   /** Options of both API servers. */
   readonly server?: FakeApiServerOptions;
@@ -99,7 +99,7 @@ export function tokenOf(context: string): string {
   return `token-of-${Buffer.from(context).toString('hex')}`;
 }
 
-/** Adds a context with a cluster and a user of the same name: an API server, by a token of its own unless the fields say otherwise. */
+/** Adds a context with a cluster and a user of the same name, for an API server, with its own token unless the fields replace it. */
 export function addContext(
   config: ManyKubeconfig,
   name: string,
@@ -115,7 +115,7 @@ export function addContext(
   config.contexts.push({ name, context: { cluster: `cluster of ${name}`, user: `user of ${name}` } });
 }
 
-/** Takes a context out, and its cluster and user. */
+/** Removes a context with its cluster and user. */
 export function removeContext(config: ManyKubeconfig, name: string): void {
   config.contexts = config.contexts.filter(context => context.name !== name);
   config.clusters = config.clusters.filter(cluster => cluster.name !== `cluster of ${name}`);
@@ -127,15 +127,15 @@ export function mountOf(context: string): string {
   return `/clusters/${encodeURIComponent(context)}`;
 }
 
-/** The same as clients that decode the path of a server URL send it, such as client-go. */
+/** The same path as sent by clients that decode the path of a server URL, such as client-go. */
 export function decodedMountOf(context: string): string {
   return `/clusters/${encodeURIComponent(context).replace(/%(2F|3A|40|2B|24|26|3D|2C|3B)/g, encoded => decodeURIComponent(encoded))}`;
 }
 
-/** The object by which the API servers can be told apart. */
+/** The object that differs between the API servers. */
 export const which = '/api/v1/namespaces/default/configmaps/which';
 
-/** Starts the API servers and writes the kubeconfig; all ends with the scope. */
+/** Starts the API servers and writes the kubeconfig. Everything ends with the scope. */
 export async function startManyClusters(
   scope: Scope,
   { server, edit }: ManyClustersOptions = {},
@@ -220,26 +220,26 @@ export async function startManyClusters(
   };
 }
 
-/** The program in front of the clusters. */
+/** The program with the clusters. */
 export interface ManyStack<P extends RunningProgram = ProxyProcess> extends ManyClusters {
   readonly proxy: P;
   readonly port: number;
 }
 
-/** How the program differs from the plain one. */
+/** Options of the program. */
 export interface ManyStackOptions extends ManyClustersOptions {
-  /** Clusters that run already. */
+  /** Running clusters. */
   readonly clusters?: ManyClusters;
-  /** Starts the program in place of the built one. */
+  /** Starts the program instead of the built one. */
   readonly run?: typeof startInProcess;
-  /** Flags beside --kubeconfig and --all-contexts. */
+  /** Flags besides --kubeconfig and --all-contexts. */
   readonly flags?: readonly string[];
-  /** More of the program's environment. */
+  /** More environment variables for the program. */
   readonly env?: Readonly<Record<string, string>>;
   readonly tls?: ServingFiles;
 }
 
-/** Starts the program with --all-contexts, and the clusters unless they run; all ends with the scope, the program first. */
+/** Starts the program with --all-contexts, and the clusters unless they run. Everything ends with the scope, the program first. */
 export async function startManyStack(
   scope: Scope,
   options: ManyStackOptions & { readonly run: typeof startInProcess },
@@ -262,7 +262,7 @@ export async function startManyStack(
   return { ...clusters, proxy, port: proxy.port };
 }
 
-/** Files to serve TLS with whose certificate file has the authority at its end, so that the program knows it. */
+/** Files of a TLS listener. The certificate file ends with the authority, so that the program knows it. */
 export async function createChainFiles(scope: Scope): Promise<ServingFiles> {
   const files = await createServingFiles();
   scope.after(() => files.remove());
@@ -281,7 +281,7 @@ async function runBuilt(
   return proxy;
 }
 
-/** The context whose credential a request came with, by the token or the certificate's name. */
+/** The context of a request's credential, found by the token or the certificate's name. */
 function contextOf({ headers, tlsSubject }: RequestRecord): string {
   const [, hex] = /^Bearer token-of-([0-9a-f]+)$/.exec(headers['authorization']?.toString() ?? '') ?? [];
   if (hex !== undefined) return Buffer.from(hex, 'hex').toString();
@@ -302,7 +302,7 @@ async function tell(server: FakeApiServer, name: string): Promise<void> {
   });
 }
 
-/** Serves all of an API server below this path too, as Rancher does; the records keep the target as it came. */
+/** Serves a whole API server below this path too, like Rancher. The records keep the target as it came. */
 function serveBelow(server: FakeApiServer, prefix: string): void {
   const strip = (request: { url?: string | undefined }) => {
     if (request.url?.startsWith(`${prefix}/`)) request.url = request.url.slice(prefix.length);

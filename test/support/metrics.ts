@@ -10,7 +10,7 @@ import {
 } from '../../src/observability/metrics/metrics.js';
 import { upstreamErrorReasons } from '../../src/transport/upstream-error.js';
 
-/** The program's metrics without a program, and those of its one cluster: an API server without discovery, no connections and no requests. */
+/** Metrics without a program: those of the process and those of one cluster without discovery, connections and requests. */
 export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metrics & ClusterMetrics {
   const metrics = createMetrics({
     version: '1.2.3',

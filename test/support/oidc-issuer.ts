@@ -31,7 +31,7 @@ export interface OidcIssuer {
   /** How often the keys were asked for. */
   keyRequests: number;
   answer(request: TokenRequest): TokenAnswer | Promise<TokenAnswer>;
-  /** From now on it answers no request for its discovery document before this resolves. */
+  /** From now on it answers requests for its discovery document only after this promise resolves. */
   hold(until: Promise<void>): void;
   close(): Promise<void>;
 }

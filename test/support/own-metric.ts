@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { eventuallyPasses } from './eventually.js';
 import { send } from './http-client.js';
 
-/** The value of one of the proxy's own samples, named as the text format has it, labels and all; undefined when there is none. */
+/** The value of one of the proxy's own samples, by its name and labels in the text format; undefined if there is none. */
 export async function ownMetric(port: number, sample: string): Promise<number | undefined> {
   const { text } = await send(port, '/-/metrics');
   const line = text.split('\n').find(candidate => candidate.startsWith(`${sample} `));
@@ -21,7 +21,7 @@ export interface Sample {
   readonly value: number;
 }
 
-/** The samples of a text in Prometheus' format. */
+/** The samples of a text in the Prometheus format. */
 export function readSamples(text: string): Sample[] {
   return text
     .split('\n')

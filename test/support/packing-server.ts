@@ -8,14 +8,14 @@ import { createCertificateAuthority } from './certificates.js';
 /** A TLS server that decides which of its records are sent together. */
 export interface PackingServer {
   readonly port: number;
-  /** PEM of the authority that its certificate is from. */
+  /** PEM of the authority of its certificate. */
   readonly authority: string;
   /** Whether the client has ended the first connection. */
   firstHasEnded(): boolean;
   close(): void;
 }
 
-/** Starts a server that answers the first request that it gets with packets of so many TLS records, and nothing else. */
+/** Starts a server that answers only its first request, with these packets, each of which has several TLS records. */
 export async function startPackingServer(packets: readonly (readonly string[])[]): Promise<PackingServer> {
   const authority = await createCertificateAuthority();
   const { certificate, key } = await authority.server();

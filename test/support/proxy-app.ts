@@ -19,7 +19,7 @@ import { ConnectionPool } from '../../src/transport/pool.js';
 import { renewOn401 } from '../../src/transport/renew-on-401.js';
 import { retryStale } from '../../src/transport/retry-stale.js';
 
-/** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and short times that a test can wait for. */
+/** Plain requests and upgrades to an API server, in this process: no guards, no credentials, and time limits that are short enough for a test. */
 export interface ProxyApp {
   readonly port: number;
   /** The targets of the requests that are not complete. */
@@ -36,7 +36,7 @@ export interface ProxyAppOptions {
   readonly refused?: () => Promise<Session | undefined>;
 }
 
-/** Starts it on a free port. */
+/** Starts the server on a free port. */
 export async function startProxyApp({
   upstreamPort,
   patience,

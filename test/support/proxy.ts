@@ -6,7 +6,7 @@ import { program } from './project.js';
 
 const built = [process.execPath, program];
 
-/** How the built program has ended. */
+/** The end of the built program. */
 export interface ProxyExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -54,7 +54,7 @@ export function startProxy(
   return startProgram([...under, ...built], args, env);
 }
 
-/** Starts the program from another place than dist/, by the command that runs it. */
+/** Starts the program from another folder than dist/, by this command. */
 export async function startProgram(
   command: readonly string[],
   args: readonly string[],

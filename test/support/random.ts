@@ -1,14 +1,14 @@
 /** Pseudorandom numbers: the same seed gives the same numbers. */
 export interface Random {
-  /** An integer from 0 to below the limit. */
+  /** An integer from 0 up to, but not including, the limit. */
   below(limit: number): number;
-  /** One of them. */
+  /** A random item. */
   pick<T>(choices: readonly T[]): T;
-  /** Whether something of this probability, 0 to 1, happens. */
+  /** True with this probability, 0 to 1. */
   chance(probability: number): boolean;
 }
 
-/** mulberry32: a 32-bit state, plenty for tests. */
+/** The generator is mulberry32, whose 32-bit state is enough for tests. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

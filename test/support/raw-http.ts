@@ -7,9 +7,9 @@ export interface RawConnection {
   write(data: string | Buffer): void;
   /** Everything received so far, one character per byte. */
   received(): string;
-  /** Waits until what was received matches; rejects after the time (milliseconds) or when the peer closes first. */
+  /** Waits until the received text matches; rejects after the time (milliseconds) or if the peer closes first. */
   until(pattern: RegExp, timeout?: number): Promise<RegExpExecArray>;
-  /** Waits for the end of the connection and gives everything received. */
+  /** Waits for the end of the connection and returns everything received. */
   untilClosed(timeout?: number): Promise<string>;
   destroy(): void;
 }
@@ -21,7 +21,7 @@ export async function connectRaw(port: number): Promise<RawConnection> {
   return watchRaw(socket);
 }
 
-/** Reads what comes over a connection that is open. */
+/** Reads from an open connection. */
 export function watchRaw(socket: net.Socket): RawConnection {
   let text = '';
   let ended = false;

@@ -13,7 +13,7 @@ export interface RawUpstreamRequest {
   readonly socket: tls.TLSSocket;
   /** How many requests this connection has carried, this one included. */
   readonly turn: number;
-  /** Request line and headers with their final empty line, a char a byte. */
+  /** Request line and headers with their final empty line, one character per byte. */
   readonly head: string;
   readonly method: string;
   readonly target: string;
@@ -31,7 +31,7 @@ export interface RawUpstream {
   readonly authority: CertificateAuthority;
   /** The proxied requests so far, oldest first. */
   readonly requests: RawUpstreamRequest[];
-  /** A kubeconfig that the server accepts; these fields win. */
+  /** A kubeconfig that the server accepts; these fields take precedence. */
   writeKubeconfig(contents?: Partial<KubeconfigContents>): Promise<KubeconfigFile>;
   /** Resolves when a past or future request matches; rejects after 30 s. */
   waitForRequest(matches: (request: RawUpstreamRequest) => boolean): Promise<RawUpstreamRequest>;

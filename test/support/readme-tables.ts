@@ -5,22 +5,22 @@ import { chartValues } from './chart-values.js';
 import { createIdleMetrics } from './metrics.js';
 import { projectFile } from './project.js';
 
-/** The documents with tables that are made of the code. */
+/** The documents with tables that are generated from the code. */
 export const documents = [
   'deploy/reference/flags.md',
   'deploy/reference/metrics.md',
   'deploy/helm/kube-api-proxy/README.md',
 ] as const;
 
-/** These tables. Each stands between comments of its name: `<!-- flags -->` and `<!-- /flags -->`. */
+/** The generated tables. Each is between comments with its name: `<!-- flags -->` and `<!-- /flags -->`. */
 export const tables = { flags: flagTable, metrics: metricTable, values: chartTable } as const;
 
-/** What a document has between the comments of a table; undefined without them. */
+/** The text between the comments of a table in a document; undefined without them. */
 export function writtenTable(readme: string, name: keyof typeof tables): string | undefined {
   return betweenComments(name).exec(readme)?.[2];
 }
 
-/** A document with its tables as the code has them. */
+/** A document with its tables generated again. */
 export function withTables(readme: string): string {
   return Object.entries(tables).reduce(
     (text, [name, make]) =>
@@ -33,12 +33,12 @@ function betweenComments(name: string): RegExp {
   return new RegExp(`(<!-- ${name} -->\n)([\\s\\S]*?)(<!-- /${name} -->)`);
 }
 
-/** A table's row; a bar would end its cell on GitHub, in code as well (GFM, section 4.10). */
+/** A table's row. Bars are escaped, because on GitHub a bar ends its cell, even in code (GFM, section 4.10). */
 function rowOf(cells: readonly string[]): string {
   return `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
 }
 
-/** The options that `kubectl proxy` of 1.32 has too, as flags of its own or of every kubectl command. */
+/** The options that `kubectl proxy` 1.32 has too, as its own flags or as global flags of kubectl. */
 export const kubectlOptions: ReadonlySet<string> = new Set([
   ...[
     'accept-hosts',

@@ -1,4 +1,4 @@
-/** Where clean-up functions are registered: a test's context, or `{ after }` of node:test for what the tests of a file share. */
+/** Where clean-up functions are registered: a test's context, or `{ after }` of node:test for the shared parts of a file's tests. */
 export interface Scope {
   after(cleanup: () => unknown): void;
 }

@@ -15,14 +15,14 @@ export interface ServingFiles {
   readonly key: string;
   /** The flags that name them. */
   readonly flags: readonly string[];
-  /** Replaces a file of the folder as a whole, and gives its path. */
+  /** Replaces a file of the folder in one step, and returns its path. */
   replace(name: string, content: string): Promise<string>;
   /** Replaces certificate and key. */
   write(pair: CertificatePair): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** An authority of its own, and a certificate for localhost that it has issued. */
+/** Creates an authority and a certificate for localhost that it has issued. */
 export async function createServingFiles(): Promise<ServingFiles> {
   const folder = await mkdtemp(join(tmpdir(), 'serving-'));
   const authority = await createCertificateAuthority({ commonName: 'serving' });

@@ -7,16 +7,16 @@ import { ManualClock } from './manual-clock.js';
 import { type FakeSession, type ServedWatch, session, WatchedServer } from './watched-server.js';
 import { type Asked, WatchingClient } from './watching-client.js';
 
-/** How a test's shared watches differ from the usual ones. */
+/** Options of a test's shared watches. */
 interface SharingOptions {
-  /** Bytes of all rings together. */
+  /** Memory of all ring buffers together, in bytes. */
   readonly buffer?: number;
   readonly resumeWithin?: number;
   readonly turns?: Turns;
   readonly random?: () => number;
 }
 
-/** Shared watches, with an API server and a clock that the test moves, and with counts of what happened. */
+/** Shared watches, with an API server and a clock that the test controls, and with counts of events. */
 export class Sharing {
   readonly clock = new ManualClock(1_000_000);
   readonly server = new WatchedServer();
@@ -64,7 +64,7 @@ export class Sharing {
     });
   }
 
-  /** The so-manyth watch at the API server; a negative number counts from the last one. */
+  /** The watch with this index at the API server; a negative index counts from the last one. */
   readonly watch = (index = 0): ServedWatch =>
     this.server.watches.at(index) ?? assert.fail(`there is no watch ${index}`);
 
@@ -72,7 +72,7 @@ export class Sharing {
   readonly atServer = (): number =>
     this.server.watches.filter(({ isAborted, isOver }) => !isAborted && !isOver).length;
 
-  /** A client comes. The API server answers only if another client has made it answer. */
+  /** Lets a client join. The API server answers only if another client has opened the watch. */
   readonly join = async (asked: Asked = {}): Promise<WatchingClient> => {
     const client = new WatchingClient(asked);
     client.trip = this.shared.send(client, client);
@@ -80,7 +80,7 @@ export class Sharing {
     return client;
   };
 
-  /** The first client of a watch comes, and the API server answers it. */
+  /** Lets the first client of a watch join, and the API server answer it. */
   readonly open = async (asked: Asked = {}): Promise<WatchingClient> => {
     const before = this.server.watches.length;
     const client = await this.join(asked);

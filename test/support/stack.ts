@@ -5,9 +5,9 @@ import { type ProxyProcess, startProxy } from './proxy.js';
 import type { Scope } from './scope.js';
 import { createServingFiles, type ServingFiles } from './serving-files.js';
 
-/** How a stack differs from the default one. */
+/** Options of a stack. */
 export interface StackOptions {
-  /** Starts the program in place of the built one. */
+  /** Starts the program instead of the built one. */
   readonly run?: typeof startInProcess;
   /** Options of the embedded API server, or a running one, which the stack does not stop. */
   readonly server?: FakeApiServer | FakeApiServerOptions;
@@ -17,7 +17,7 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Fields of the kubeconfig's cluster besides the server and its authority. */
   readonly cluster?: Readonly<Record<string, unknown>>;
-  /** Fields of the kubeconfig's user in place of the admin's client certificate. */
+  /** Fields of the kubeconfig's user, instead of the admin's client certificate. */
   readonly user?: Readonly<Record<string, unknown>>;
   /** Whether the program serves TLS, or the files for it, which the stack does not remove. */
   readonly tls?: boolean | ServingFiles;
@@ -29,7 +29,7 @@ export interface Stack<P extends RunningProgram = ProxyProcess> {
   readonly proxy: P;
   /** The program's port on 127.0.0.1. */
   readonly port: number;
-  /** Path of the program's kubeconfig, in a folder of its own. */
+  /** Path of the program's kubeconfig, in its own folder. */
   readonly kubeconfig: string;
 }
 

@@ -14,7 +14,7 @@ export interface StrictRequest {
 }
 
 const requestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~\x80-\xff]+) HTTP\/(1\.[01])$/;
-/** What a server may accept as a request line: RFC 9112, section 3, on blanks; the other protocols are those of Node's parser. */
+/** A request line that a server may accept: with the white space of RFC 9112, section 3, and with the protocols of Node's parser. */
 const laxRequestLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) +([!-~\x80-\xff]+) +(?:HTTP|RTSP|ICE)\/(1\.[01])$/;
 const field = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*$/;
 const chunkSize = /^([0-9a-fA-F]{1,13})[ \t]*(;[\t -~\x80-\xff]*)?$/;
@@ -24,18 +24,18 @@ export function valuesOf({ fields }: Pick<StrictRequest, 'fields'>, name: string
   return fields.filter(([key]) => key === name).map(([, value]) => value);
 }
 
-/** How bytes are read; all fields can be left out. */
+/** Options of the parser; all have defaults. */
 export interface ReaderOptions {
   readonly onHead?: (request: StrictRequest) => void;
   readonly onComplete?: (request: StrictRequest) => void;
-  /** Also accepts what a server may forgive in and before a request line, and nothing else. */
+  /** Also accepts the deviations that a server may tolerate in and before a request line, and no others. */
   readonly lax?: boolean;
 }
 
-/** What a server may make of bytes: the requests in them, and why the rest is not a request. */
+/** The parsed bytes: the requests in them, and why the rest is not a request. */
 export class StrictReader {
   readonly requests: StrictRequest[] = [];
-  /** Why nothing after the last request can be read. */
+  /** Why the bytes after the last request cannot be read. */
   violation: string | undefined;
   readonly #options: ReaderOptions;
   #rest = '';
@@ -46,13 +46,13 @@ export class StrictReader {
     this.#options = options;
   }
 
-  /** Reads on. */
+  /** Reads more bytes. */
   push(bytes: string): void {
     this.#rest += bytes;
     while (this.violation === undefined && this.#step());
   }
 
-  /** One step; false when there are not enough bytes for it. */
+  /** Parses the next part; false if there are not enough bytes for it. */
   #step(): boolean {
     switch (this.#state) {
       case 'head':

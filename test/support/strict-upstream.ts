@@ -63,7 +63,7 @@ export async function startStrictUpstream(
       violations.push(reader.violation);
       socket.destroy();
     });
-    // Without an error, so that a response that is cut short is seen as such.
+    // Destroyed without an error, so that the client sees the response as cut.
     socket.once('end', () => socket.end());
   };
   const options = { allowHalfOpen: true, noDelay: true };
@@ -101,7 +101,7 @@ export async function startStrictUpstream(
       server.close();
       for (const socket of sockets) reset(socket);
       for (const socket of connections) socket.destroy().unref();
-      // Not for its `close`: a TCP connection that was reset below its TLS does not always count as closed.
+      // It does not wait for `close`, because a socket whose TCP connection was reset below TLS does not always emit it.
       await setImmediate();
     },
     restart: () => listen(port),
@@ -114,8 +114,8 @@ export function ok(text: string): string {
 }
 
 /**
- * Ends a connection with a reset, of the TCP connection below it if it has TLS. One that was ended already is only closed: libuv
- * refuses a reset while a shutdown is pending, and the handle would stay open for ever.
+ * Resets a connection, or the TCP connection below it if it has TLS. A connection that has already ended is only closed: libuv
+ * rejects a reset while a shutdown is pending, and the handle would stay open forever.
  */
 export function reset(socket: net.Socket): void {
   if (socket.writableEnded) {

@@ -2,14 +2,14 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { CertificateAuthority } from './certificates.js';
 
-/** Ends TLS and forwards the bytes to a plain port, as a load balancer does. */
+/** Terminates TLS and forwards the bytes to a plain port, like a load balancer. */
 export interface TlsTerminator {
   /** `https://127.0.0.1:PORT`. */
   readonly url: string;
   close(): void;
 }
 
-/** Starts one with a certificate of the authority. */
+/** Starts a terminator with a certificate of the authority. */
 export async function startTlsTerminator(
   authority: CertificateAuthority,
   port: number,

@@ -37,11 +37,11 @@ export interface WatchClient {
   events(): JsonEvent[];
   /** Type, name and version of each JSON event, such as `ADDED one 1001`. */
   lines(): string[];
-  /** Waits until so many events have come. */
+  /** Waits until this number of events has come. */
   until(count: number): Promise<void>;
   /** Waits until an event names this object. */
   untilNamed(name: string): Promise<void>;
-  /** How the watch ended: properly, or cut. Waits for the end. */
+  /** How the watch ended: cleanly, or cut. Waits for the end. */
   readonly ended: Promise<'end' | 'cut'>;
   /** How the watch ended, or `open`. */
   state(): 'open' | 'end' | 'cut';
@@ -57,7 +57,7 @@ export interface WatchQuestion extends Pick<SecureContextOptions, 'ca' | 'cert' 
   readonly headers?: http.OutgoingHttpHeaders;
 }
 
-/** Opens a watch on a connection of its own. Resolves with its head, whatever the status is. */
+/** Opens a watch on its own connection. Resolves after its head, with any status. */
 export async function openWatch(url: string, question: WatchQuestion = {}): Promise<WatchClient> {
   const { headers = {}, ...tls } = question;
   const request = url.startsWith('https:')

@@ -57,7 +57,7 @@ export class WatchedNamespace {
     return openWatch(this.#url + this.target(question), { headers, ...tls });
   }
 
-  /** Opens several of the same. */
+  /** Opens several watches of the same kind. */
   watchMany(number: number, question: NamespaceWatch = {}): Promise<WatchClient[]> {
     return Promise.all(Array.from({ length: number }, () => this.watch(question)));
   }
@@ -67,13 +67,13 @@ export class WatchedNamespace {
     return watchServer(this.#server, this.target(question), { 'X-Direct': '1', ...question.headers });
   }
 
-  /** Writes a config map with the label app=web, and gives its version. */
+  /** Writes a config map with the label app=web, and returns its version. */
   write(name: string, data: Readonly<Record<string, string>> = {}): number {
     const written = this.#server.write(configMap(this.name, name, { labels: { app: 'web' }, data }));
     return Number(written.metadata.resourceVersion);
   }
 
-  /** Writes config maps of these names, and gives the versions. */
+  /** Writes config maps with these names, and returns their versions. */
   writeAll(...names: readonly string[]): number[] {
     return names.map(name => this.write(name));
   }
@@ -89,12 +89,12 @@ export class WatchedNamespace {
     );
   }
 
-  /** Those of them that are open. */
+  /** The open ones of these watches. */
   openUpstream(): readonly RequestRecord[] {
     return this.upstream().filter(({ closedAt }) => closedAt === undefined);
   }
 
-  /** Waits until so many of them are open. */
+  /** Waits until this number of them is open. */
   untilUpstream(number: number): Promise<void> {
     return eventually(`${number} watches of the API server`, () => this.openUpstream().length === number);
   }

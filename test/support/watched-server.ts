@@ -2,11 +2,11 @@ import { ownBytes } from '../../src/transport/borrowed-bytes.js';
 import type { SessionRequest } from '../../src/transport/renew-on-401.js';
 import type { BodySink, ResponseSink, RoundTrip, RoundTripper } from '../../src/transport/round-trip.js';
 
-/** The session of a watched server: there is one. */
+/** The only session of a watched server. */
 export const session = { name: 'session' };
 export type FakeSession = typeof session;
 
-/** A write that a watched server remembers. */
+/** A write in the history of a watched server. */
 export interface Write {
   readonly version: number;
   readonly line: string;
@@ -43,7 +43,7 @@ export class ServedWatch implements RoundTrip {
     this.#body = this.sink.head(statusCode, 'OK', headers);
   }
 
-  /** How many events it has not sent. */
+  /** How many events are still to be sent. */
   get missing(): number {
     return this.#server.writes.length - this.#next;
   }
@@ -62,7 +62,7 @@ export class ServedWatch implements RoundTrip {
     );
   }
 
-  /** Sends the other events of the version that it has sent last. */
+  /** Sends the remaining events of the last sent version. */
   sendRestOfVersion(): void {
     const { writes } = this.#server;
     const last = writes[this.#next - 1]?.version;

@@ -6,7 +6,7 @@ import { apps, deploymentObjects, encoded, nodeNames, podOf, startEvents } from 
 const hour = 3_600;
 const namespaces = ['default', 'kube-system', 'kube-node-lease', 'shop', 'payments', 'monitoring'];
 
-/** Everything that the demo's cluster begins with. */
+/** The objects with which the demo's cluster begins. */
 export function clusterObjects(random: Random): readonly KubeObject[] {
   return [
     ...namespaces.map(name =>

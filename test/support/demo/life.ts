@@ -135,7 +135,7 @@ export class ClusterLife {
     this.#server.remove(pod);
   }
 
-  /** The one Pod that fails to start. */
+  /** Lets the one failing Pod try again. */
   async #crash(): Promise<void> {
     const pod = this.#server
       .list('v1', 'Pod', 'payments')
@@ -170,7 +170,7 @@ export class ClusterLife {
     }
   }
 
-  /** A backup that is running, and the next one when it is complete. */
+  /** Continues the running backup, or now and then starts another one. */
   #copy(): void {
     const backups = this.#server.list('storage.example.com/v1', 'Backup', 'shop');
     const running = backups.find(own => (own['status'] as { phase?: string }).phase === 'Running');
@@ -190,7 +190,7 @@ export class ClusterLife {
     this.#server.write(make('storage.example.com/v1', 'Backup', { namespace: 'shop', name, age: 0 }, rest));
   }
 
-  /** Events are kept for an hour, as by the API server's `--event-ttl`. */
+  /** Deletes Events after an hour, like the API server with its default `--event-ttl`. */
   #forget(): void {
     for (const own of this.#server.list('v1', 'Event')) {
       if (String(own['lastTimestamp']) < ago(3_600)) this.#server.remove(own);

@@ -16,7 +16,7 @@ export interface App {
 /** Nodes of the demo. */
 export const nodeNames = ['control-0', 'worker-0', 'worker-1', 'worker-2'] as const;
 
-/** What is deployed. */
+/** The Deployments of the demo. */
 export const apps: readonly App[] = [
   {
     namespace: 'shop',

@@ -2,7 +2,7 @@ import { type Exchange, startStream } from './exchange.js';
 import { badRequest } from './status-failure.js';
 import { acceptWebSocket, sendMessage } from './websocket-channels.js';
 
-/** An answer whose end is open: a watch, a followed log. */
+/** An answer without a known end: a watch or a followed log. */
 export interface AnswerStream {
   write(frame: Buffer | string): void;
   end(): void;
@@ -10,8 +10,8 @@ export interface AnswerStream {
 }
 
 /**
- * Begins such an answer, over HTTP or, with one message for each frame, over a WebSocket. `protocols` are the subprotocols that are known by
- * name; with undefined, the one that is offered is taken, as golang.org/x/net/websocket takes it, and two are refused.
+ * Begins such an answer, over HTTP or, with one message per frame, over a WebSocket. `protocols` are the accepted subprotocols.
+ * If it is undefined, any single offer is accepted, as in golang.org/x/net/websocket, and two are rejected.
  */
 export async function openStream(
   exchange: Exchange,

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { RequestAttributes } from './request-attributes.js';
 import { badRequest, StatusFailure } from './status-failure.js';
 
-/** Who a request comes from, as `authentication.k8s.io` shows it. */
+/** The user of a request, as `authentication.k8s.io` describes it. */
 export interface UserInfo {
   readonly username: string;
   readonly uid?: string;
@@ -12,21 +12,21 @@ export interface UserInfo {
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** A user that a token or a password stands for; system:authenticated is added to the groups. */
+/** The user of a token or a password; system:authenticated is added to the groups. */
 export interface KnownUser {
   readonly username: string;
   readonly uid?: string;
   readonly groups?: readonly string[];
   readonly extra?: Readonly<Record<string, readonly string[]>>;
-  /** Audiences of its token; the API server itself by default. */
+  /** The audiences of its token; by default the API server itself. */
   readonly audiences?: readonly string[];
 }
 
-/** Credentials that the server accepts beside client certificates. */
+/** Credentials that the server accepts besides client certificates. */
 export interface KnownCredentials {
-  /** Bearer token to user. */
+  /** The users by bearer token. */
   readonly tokens: Readonly<Record<string, KnownUser>>;
-  /** `username:password` to user. */
+  /** The users by `username:password`. */
   readonly basic: Readonly<Record<string, KnownUser>>;
 }
 
@@ -35,13 +35,13 @@ export const apiServerAudience = 'https://kubernetes.default.svc';
 
 const anonymous: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
 
-/** Subject of a client certificate: CN and every O, in their order. */
+/** The subject of a client certificate: CN and every O, in their order. */
 export interface CertificateSubject {
   readonly commonName: string;
   readonly organizations: readonly string[];
 }
 
-/** The subject of the verified or unverified certificate that the client presented, if any. */
+/** The subject of the client's certificate, verified or not, if it presented one. */
 export function certificateSubject(socket: TLSSocket): CertificateSubject | undefined {
   const subject: { CN?: string | string[]; O?: string | string[] } | undefined =
     socket.getPeerCertificate?.()?.subject;
@@ -49,7 +49,7 @@ export function certificateSubject(socket: TLSSocket): CertificateSubject | unde
   return { commonName: [subject.CN ?? []].flat().at(-1) ?? '', organizations: [subject.O ?? []].flat() };
 }
 
-/** The user that a token or password names, with the group that every authenticated user is in. */
+/** The user of a token or password, with the group of all authenticated users. */
 export function toUserInfo(user: KnownUser): UserInfo {
   const groups = [...(user.groups ?? []), 'system:authenticated'];
   return {
@@ -73,8 +73,8 @@ function fromCertificate(socket: TLSSocket): UserInfo | undefined {
 }
 
 /**
- * Client certificate first, then the Authorization header, else system:anonymous: kube-apiserver's order. Throws 401
- * for an Authorization header or a certificate that it does not know.
+ * Tries the client certificate, then the Authorization header, then system:anonymous, which is kube-apiserver's order. Throws 401
+ * for an unknown Authorization header or certificate.
  */
 export function authenticate(request: IncomingMessage, known: KnownCredentials): UserInfo {
   const user = fromCertificate(request.socket as TLSSocket);
@@ -120,7 +120,7 @@ function readImpersonation(request: IncomingMessage): UserInfo | undefined {
 
 type Question = Pick<RequestAttributes, 'group' | 'resource' | 'subresource' | 'name' | 'namespace'>;
 
-/** What impersonation asks the authorizer, one question each for the user, its groups, uid and extra fields. */
+/** The authorizer's checks for an impersonation: one each for the user, its groups, uid and extra fields. */
 function impersonationQuestions(target: UserInfo): Question[] {
   const core = (resource: string, name: string, namespace = '') => ({
     ...{ group: '', resource, subresource: '', name, namespace },
@@ -144,8 +144,8 @@ function impersonationQuestions(target: UserInfo): Question[] {
 }
 
 /**
- * The user to act as: the one that Impersonate-* headers name if `may` allows every part of it, else `user` itself.
- * `may` throws the refusal.
+ * The user to act as: the one in the Impersonate-* headers if `may` allows every part of it, otherwise `user` itself.
+ * `may` throws if it does not.
  */
 export function impersonate(
   request: IncomingMessage,

@@ -2,7 +2,7 @@ import type { UserInfo } from './authentication.js';
 import type { RequestAttributes } from './request-attributes.js';
 import { StatusFailure } from './status-failure.js';
 
-/** Decides for users outside system:masters; false refuses the request with 403. */
+/** Decides about users outside system:masters; false rejects the request with a 403. */
 export type Policy = (user: UserInfo, attributes: RequestAttributes) => boolean;
 
 const publicPath = /^\/(?:healthz|livez|readyz|version)\/?(?:$|\?)/;
@@ -19,12 +19,12 @@ export const defaultPolicy: Policy = (user, attributes) => {
   return publicPath.test(attributes.path) || (authenticated && discoveryPath.test(attributes.path));
 };
 
-/** True if the user may: everything for system:masters, else what the policy says. */
+/** Whether the user may do this: system:masters may do everything, and the policy decides about others. */
 export function isAllowed(policy: Policy, user: UserInfo, attributes: RequestAttributes): boolean {
   return user.groups.includes('system:masters') || policy(user, attributes);
 }
 
-/** The 403 that the API server answers, worded as it words it. */
+/** The 403 with the API server's message. */
 export function forbidden(user: UserInfo, attributes: RequestAttributes): StatusFailure {
   const { verb, group, namespace, name, path } = attributes;
   if (!attributes.isResourceRequest) {

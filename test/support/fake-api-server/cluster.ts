@@ -7,15 +7,15 @@ import type { Store } from './store.js';
 
 /** When a watch gets bookmarks and ends, in milliseconds. */
 export interface WatchTimes {
-  /** Between the bookmarks of a watch that allows them. */
+  /** Time between the bookmarks of a watch that allows them. */
   readonly bookmarkInterval: number;
-  /** From its last bookmark to the end by its timeoutSeconds. */
+  /** Time from its last bookmark to its end by timeoutSeconds. */
   readonly bookmarkBeforeEnd: number;
-  /** The shortest and the longest time without timeoutSeconds; undefined for no end. */
+  /** The shortest and the longest time of a watch without timeoutSeconds; undefined means no end. */
   readonly timeout: readonly [shortest: number, longest: number] | undefined;
 }
 
-/** What all requests share: the stored objects, the pods' processes, and the access rules. */
+/** The state that all requests share: the stored objects, the pods' processes, and the access rules. */
 export interface Cluster {
   readonly api: ApiTypes;
   readonly store: Store;
@@ -24,8 +24,8 @@ export interface Cluster {
   /** May be replaced while the server runs. */
   policy: Policy;
   readonly watchTimes: WatchTimes;
-  /** True while the server closes: watches that are opened then end at once. */
+  /** True while the server closes: new watches then end at once. */
   isStopping: boolean;
-  /** Emits 'stop' when the server closes gracefully, so that open streams end themselves. */
+  /** Emits 'stop' when the server closes gracefully, so that open streams end. */
   readonly lifecycle: EventEmitter;
 }

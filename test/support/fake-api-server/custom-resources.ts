@@ -28,20 +28,20 @@ export interface PrinterColumn {
   readonly type: string;
   readonly description?: string;
   readonly priority?: number;
-  /** Field names with a dot before each. */
+  /** Field names, each with a dot before it. */
   readonly jsonPath: string;
 }
 
 const defaultColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 
-/** What a CustomResourceDefinition says of one version beside what discovery lists. */
+/** The parts of one version of a CustomResourceDefinition that discovery does not list. */
 export interface CustomDetails {
   readonly columns: readonly PrinterColumn[];
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
-/** A custom resource, as far as its schema needs it. */
+/** The parts of a custom resource that its schema needs. */
 interface CustomType {
   readonly group: string;
   readonly version: string;
@@ -49,10 +49,10 @@ interface CustomType {
   readonly custom?: CustomDetails | undefined;
 }
 
-/** What CustomResourceDefinitions add to an API. */
+/** The resources that CustomResourceDefinitions add to an API. */
 export interface CustomResources {
   readonly groups: readonly DiscoveryGroup[];
-  /** By group, version and plural name, with slashes between. */
+  /** By group, version and plural name, separated by slashes. */
   readonly details: ReadonlyMap<string, CustomDetails>;
 }
 
@@ -89,7 +89,7 @@ export function readDefinitions(definitions: readonly KubeObject[]): CustomResou
   return { groups: list, details };
 }
 
-/** A CustomResourceDefinition as it is once its resources are served. */
+/** A CustomResourceDefinition with the status of served resources. */
 export function establish(definition: KubeObject): KubeObject {
   const { names, versions } = definition['spec'] as DefinitionSpec;
   const condition = (type: string, reason: string, message: string) => {

@@ -13,7 +13,7 @@ function record(value: unknown): Record<string, unknown> {
   return isRecord(value) ? value : {};
 }
 
-/** Throws 422 for an object without a usable name, or a pod without containers. */
+/** Throws 422 for an object without a valid name, or a pod without containers. */
 export function validate(type: ResourceType, object: KubeObject): void {
   const { name } = object.metadata;
   const causes = [];
@@ -78,7 +78,7 @@ function withPodDefaults(object: KubeObject): KubeObject {
   };
 }
 
-/** A deployment as its controller would leave it once every replica is ready. */
+/** A deployment in the state that its controller sets when every replica is ready. */
 function withDeploymentDefaults(object: KubeObject): KubeObject {
   const spec: Record<string, unknown> = { replicas: 1, ...record(object['spec']) };
   const replicas = Number(spec['replicas']);
@@ -143,8 +143,8 @@ const kindDefaults: Readonly<Record<string, (object: KubeObject) => KubeObject>>
 };
 
 /**
- * Fills in what the API server and its controllers would: name from generateName, uid, times, defaults of the kind,
- * and a status that says that all is well (a pod runs, a deployment is available).
+ * Fills in the fields that the API server and its controllers set: name from generateName, uid, times, defaults of the kind,
+ * and a healthy status (a pod runs, a deployment is available).
  */
 export function prepareForCreate(type: ResourceType, object: KubeObject, namespace: string): KubeObject {
   const { name, generateName, resourceVersion: _resourceVersion, ...rest } = object.metadata;
@@ -167,7 +167,7 @@ export function prepareForCreate(type: ResourceType, object: KubeObject, namespa
   return prepareForUpdate(type, kindDefaults[type.kind]?.(prepared) ?? prepared);
 }
 
-/** Brings the status of a changed object up to date where a controller would: deployments settle at once. */
+/** Updates the status of a changed object like its controller: a deployment is ready at once. */
 export function prepareForUpdate(type: ResourceType, object: KubeObject): KubeObject {
   if (type.kind === 'Deployment') return withDeploymentDefaults(object);
   return type.kind === 'Secret' ? withSecretData(object) : object;

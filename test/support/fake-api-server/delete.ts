@@ -8,7 +8,7 @@ import { readSelector } from './selectors.js';
 import { staleVersion } from './status-failure.js';
 import { findObject, isDryRun, sendObject } from './write.js';
 
-/** Removes an object, and what a namespace holds; one with finalizers is only marked as going. */
+/** Removes an object, and with a namespace its objects. An object with finalizers only gets its deletionTimestamp. */
 export function removeObject(cluster: Cluster, type: ResourceType, object: KubeObject): KubeObject {
   const { namespace = '', name = '', finalizers = [] } = object.metadata;
   if (finalizers.length > 0) {
@@ -26,7 +26,7 @@ export function removeObject(cluster: Cluster, type: ResourceType, object: KubeO
   return cluster.store.remove(type, namespace, name) ?? object;
 }
 
-// Pods and namespaces end gracefully, so the API server answers their deletion with the object and not a Status.
+// Pods and namespaces end gracefully, so the API server answers their deletion with the object, not with a Status.
 const gracefulKinds = new Set(['Pod', 'Namespace']);
 
 async function readDeleteOptions(exchange: Exchange): Promise<Record<string, unknown>> {

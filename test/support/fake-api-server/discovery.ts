@@ -18,7 +18,7 @@ interface DiscoveryFixture {
   readonly storageVersionHashes: Readonly<Record<string, string>>;
 }
 
-/** One resource of the API: where it lives, what it can do and what its objects are called. */
+/** One resource of the API: its path, its verbs and the names of its objects. */
 export interface ResourceType {
   readonly group: string;
   readonly version: string;
@@ -27,7 +27,7 @@ export interface ResourceType {
   readonly namespaced: boolean;
   readonly verbs: readonly string[];
   readonly subresources: ReadonlyMap<string, readonly string[]>;
-  /** What its definition says, if it is a custom resource. */
+  /** The parts of its definition, if it is a custom resource. */
   readonly custom?: CustomDetails | undefined;
 }
 
@@ -83,7 +83,7 @@ export class ApiTypes {
     return [...this.core.items, ...this.named.items];
   }
 
-  /** The resource that a request names, or undefined if this API has none such. */
+  /** The resource that a request names, or undefined if this API does not have it. */
   find(attributes: Pick<RequestAttributes, 'group' | 'version' | 'resource'>): ResourceType | undefined {
     return this.#byPath.get(`${groupVersion(attributes)}/${attributes.resource}`);
   }
@@ -151,7 +151,7 @@ function sendAggregated(exchange: Exchange, list: DiscoveryList, version: string
   sendJson(exchange, 200, body, mediaType);
 }
 
-/** Answers /api, /apis and what lies below them down to the group version; false for any other path. */
+/** Answers /api, /apis and the paths below them down to the group version. Returns false for any other path. */
 export function serveDiscovery(exchange: Exchange, api: ApiTypes): boolean {
   const path = exchange.attributes.path.replace(/\/+$/, '');
   const root = path === '/api' ? api.core : path === '/apis' ? api.named : undefined;

@@ -6,14 +6,14 @@ import type { UserInfo } from './authentication.js';
 import type { RequestAttributes } from './request-attributes.js';
 import { StatusFailure } from './status-failure.js';
 
-/** One request on its way through the server: its user, its content, and its response. */
+/** One request in the server: its user, its content, and its response. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
   readonly attributes: RequestAttributes;
   readonly user: UserInfo;
-  /** The connection itself and what the client sent after its header, if the request asks for an upgrade. */
+  /** The socket and the bytes that the client sent after the head, if the request asks for an upgrade. */
   readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
 }
 
@@ -28,7 +28,7 @@ const flowSchema = {
   global: ['33aa0148-9c78-435d-b9a9-0c2a925f80ab', 'a10a286e-efde-481c-be9c-b9730061975e'],
 } as const;
 
-/** Sets the headers that every answer of the API server carries. */
+/** Sets the headers of every answer of the API server. */
 export function setCommonHeaders(response: ServerResponse): void {
   // Go sends no Connection or Keep-Alive header on a connection that stays open.
   response.removeHeader('Connection');
@@ -43,14 +43,14 @@ export function setFlowHeaders(response: ServerResponse, groups: readonly string
   response.setHeader('X-Kubernetes-Pf-Prioritylevel-Uid', level);
 }
 
-/** Sends the head of an answer whose end is open, which only HTTP/1.1 has a field for. */
+/** Sends the head of an answer without a known end, which only HTTP/1.1 marks with a field. */
 export function startStream({ request, response }: Pick<Exchange, 'request' | 'response'>): void {
   if (request.httpVersion === '1.1') response.setHeader('Transfer-Encoding', 'chunked');
   response.writeHead(200);
   response.flushHeaders();
 }
 
-/** Writes a whole answer with Content-Length, chunked coding or gzip as the API server chooses between them. */
+/** Writes a whole answer with Content-Length, chunked coding or gzip, by the API server's rules. */
 export function sendBody(exchange: Pick<Exchange, 'request' | 'response'>, code: number, body: string): void {
   const { request, response } = exchange;
   if (response.headersSent || response.destroyed) return;
@@ -68,7 +68,7 @@ export function sendBody(exchange: Pick<Exchange, 'request' | 'response'>, code:
 }
 
 /**
- * Whether a client gets its answer indented: those that ask for it, and else those behind which there is a person, by their names
+ * Whether a client gets its answer indented: the client asks for that, or its name shows that a person reads the answer
  * (isPrettyPrint of the API server's negotiation).
  */
 function isPretty({ url = '', headers }: IncomingMessage): boolean {
@@ -77,7 +77,7 @@ function isPretty({ url = '', headers }: IncomingMessage): boolean {
   return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
 }
 
-/** Answers with JSON and the newline that Go's encoder ends it with, or indented and without one. */
+/** Answers with JSON and a newline, as Go's encoder writes it, or indented and without one. */
 export function sendJson(
   exchange: Pick<Exchange, 'request' | 'response'>,
   code: number,
@@ -100,7 +100,7 @@ export function sendText(
   sendBody(exchange, code, body);
 }
 
-/** Answers with a `Status`; what is not a StatusFailure becomes a 500 that names the error. */
+/** Answers with a `Status`. An error that is not a StatusFailure becomes a 500 that names the error. */
 export function sendFailure(exchange: Pick<Exchange, 'request' | 'response'>, error: unknown): void {
   const failure =
     error instanceof StatusFailure

@@ -50,7 +50,7 @@ function change(
   return document;
 }
 
-/** Applies RFC 6902 to a copy; throws an Error that says which operation does not apply. */
+/** Applies RFC 6902 to a copy. Throws an error that names the operation that does not apply. */
 export function jsonPatch(target: unknown, operations: readonly JsonPatchOperation[]): unknown {
   let document: unknown = structuredClone(target);
   for (const operation of operations) {

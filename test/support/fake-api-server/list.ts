@@ -18,7 +18,7 @@ function readContinue(token: string): { version: number; start: string } {
       return { version: value['rv'], start: value['start'] };
     }
   } catch {
-    // Falls through to the one answer for every token that this server did not write.
+    // Every token that this server did not write gets the same answer, below.
   }
   throw badRequest('continue key is not valid: illegal base64 data');
 }
@@ -29,7 +29,7 @@ function writeContinue(version: number, last: KubeObject): string {
   ).toString('base64url');
 }
 
-/** Answers a list with selectors, limit and continue; a continuation from before a compaction is 410. */
+/** Answers a list with selectors, limit and continue. A continuation from before a compaction gets a 410. */
 export function listObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): void {
   const { query, attributes } = exchange;
   const representation = negotiate(exchange.request.headers.accept, query);

@@ -12,11 +12,11 @@ export interface ListenerHandlers {
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
-/** Accepts TLS connections on 127.0.0.1, knows each of them, and can be stopped and started again. */
+/** Accepts TLS connections on 127.0.0.1, keeps track of them, and can be stopped and started again. */
 export class Listener {
   /** TCP connections accepted since the first start, failed TLS handshakes included. */
   accepted = 0;
-  /** TLS handshakes that failed on this side, oldest first. */
+  /** TLS handshakes that failed at the server, oldest first. */
   readonly tlsErrors: Error[] = [];
   readonly #handlers: ListenerHandlers;
   readonly #sockets = new Set<Socket>();
@@ -33,7 +33,7 @@ export class Listener {
     return this.#sockets.size;
   }
 
-  /** Listens on the port, or on a free one for 0, and gives the port. */
+  /** Listens on the port, or on a free one for 0, and returns the port. */
   async listen(port: number, options: ServerOptions): Promise<number> {
     const server = createServer({
       ALPNProtocols: ['h2', 'http/1.1'],
@@ -88,7 +88,7 @@ export class Listener {
         serveHttp1?.call(server, socket);
         return;
       }
-      // Nothing is half-closed in HTTP/2: the end of a connection is the end of its streams.
+      // HTTP/2 has no half-closed connections: the end of a connection is the end of its streams.
       socket.once('end', () => socket.destroySoon());
       streams.emit('connection', socket);
     });
@@ -107,13 +107,13 @@ export class Listener {
     server.close();
     this.goAway();
     for (const socket of this.#upgraded) socket.destroy();
-    // A connection whose last answer is on its way now becomes idle only later.
+    // A connection that is still sending its last answer becomes idle only later.
     const idle = setInterval(() => server.closeIdleConnections(), 20);
     await closed;
     clearInterval(idle);
   }
 
-  /** Stops listening and cuts every connection where it stands. */
+  /** Stops listening and cuts every connection immediately. */
   async kill(): Promise<void> {
     const closed = this.#server?.listening ? once(this.#server, 'close') : undefined;
     if (closed) this.#server?.close();
@@ -121,12 +121,12 @@ export class Listener {
     await closed;
   }
 
-  /** Cuts every connection where it stands, and goes on listening. */
+  /** Cuts every connection immediately, and continues to listen. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Sends GOAWAY to each HTTP/2 connection: its streams go on, new requests have to come on another connection. */
+  /** Sends GOAWAY to each HTTP/2 connection: its streams continue, and new requests must use another connection. */
   goAway(): void {
     for (const session of this.#sessions) session.close();
   }
@@ -139,7 +139,7 @@ export class Listener {
   }
 }
 
-/** A request's fields as HTTP/1.1 would have them. */
+/** A request's header fields in the form of HTTP/1.1. */
 function plainFields(rawHeaders: readonly string[]): string[] {
   const fields: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {

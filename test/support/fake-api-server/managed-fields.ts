@@ -3,7 +3,7 @@ import { strategicMerge } from './merge-patch.js';
 import { isRecord, type KubeObject, type ManagedFieldsEntry, timestamp } from './objects.js';
 import { StatusFailure } from './status-failure.js';
 
-/** Who writes, how, and to which part of the object. */
+/** The manager of a write, its operation, and the part of the object. */
 export interface FieldWriter {
   readonly manager: string;
   readonly operation: 'Apply' | 'Update';
@@ -26,7 +26,7 @@ const dottedFields = new Set([
   'requests',
 ]);
 
-/** Path of a field, as a JSON array of FieldsV1 keys, to the JSON of its value. */
+/** Maps the path of a field, a JSON array of FieldsV1 keys, to the JSON of its value. */
 type Fields = Map<string, string>;
 
 function collect(value: unknown, path: string[], dots: boolean, fields: Fields): void {
@@ -105,7 +105,7 @@ function toEntry(writer: FieldWriter, paths: Iterable<string>): ManagedFieldsEnt
   return subresource ? { ...entry, subresource } : entry;
 }
 
-/** The other managers' entries without the fields they lost; an entry that has none left goes. */
+/** The other managers' entries without the fields that they lost; an entry without fields is removed. */
 function withoutFields(
   entries: readonly ManagedFieldsEntry[],
   writer: FieldWriter,
@@ -120,7 +120,7 @@ function withoutFields(
   });
 }
 
-/** managedFields after a create, update or patch: the writer owns what it set or changed, others lose that. */
+/** managedFields after a create, update or patch: the writer owns the fields that it set or changed, and others lose them. */
 export function trackUpdate(
   before: KubeObject | undefined,
   after: KubeObject,
@@ -173,8 +173,8 @@ function conflictFailure(conflicts: ReadonlyMap<string, string>): StatusFailure 
 }
 
 /**
- * Server-side apply: merges the configuration into the live object, removes what this manager applied before and no
- * longer does, and throws 409 for fields that another manager has set otherwise unless forced.
+ * Server-side apply: merges the configuration into the live object, removes fields that this manager applied before and no
+ * longer does, and throws 409 for fields that another manager has set to other values, unless forced.
  */
 export function apply(
   live: KubeObject | undefined,

@@ -16,7 +16,7 @@ const mergeKeys: Readonly<Record<string, readonly string[]>> = {
   ownerReferences: ['uid'],
 };
 
-/** The key by which the items of a list field merge, if the field is such a list and every item has the key. */
+/** The merge key of a list field, if the field has one and every item has that key. */
 export function mergeKey(field: string, ...lists: readonly unknown[][]): string | undefined {
   const items = lists.flat();
   return mergeKeys[field]?.find(key => items.every(item => isRecord(item) && item[key] !== undefined));

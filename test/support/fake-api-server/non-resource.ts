@@ -26,7 +26,7 @@ function serveHealth(exchange: Exchange, endpoint: string, check: string | undef
   }
 }
 
-/** Answers what is no resource: root, version, health, metrics, OpenAPI and discovery; 404 in plain text for the rest. */
+/** Answers paths that are not resources: root, version, health, metrics, OpenAPI and discovery; others get a 404 in plain text. */
 export function serveNonResource({ api }: Cluster, exchange: Exchange): void {
   const { path, verb } = exchange.attributes;
   const [, endpoint, check] = health.exec(path) ?? [];

@@ -32,7 +32,7 @@ function jsonProblem(text: string): string {
   return 'unexpected end of JSON input';
 }
 
-/** Parses JSON or YAML that is meant to be an object of `kind`; throws 400 in the API server's words. */
+/** Parses JSON or YAML of an object of `kind`; throws 400 with the API server's message. */
 export function parseObject(text: string, kind: string, yaml: boolean): Record<string, unknown> {
   let value: unknown;
   try {
@@ -50,8 +50,8 @@ export function parseObject(text: string, kind: string, yaml: boolean): Record<s
 }
 
 /**
- * Drops fields that the kind does not have, as fieldValidation asks: Warn (the default) adds a Warning header, Strict
- * throws 400, Ignore says nothing. Only top-level fields of the kinds above are known.
+ * Removes fields that the kind does not have, according to fieldValidation: Warn (the default) adds a Warning header, Strict
+ * throws 400, Ignore does nothing else. It knows only top-level fields of the kinds above.
  */
 function checkFields(exchange: Exchange, type: ResourceType, value: Record<string, unknown>): void {
   const known = knownFields[type.kind];
@@ -73,7 +73,7 @@ function checkFields(exchange: Exchange, type: ResourceType, value: Record<strin
   }
 }
 
-/** Turns what a client sent into an object of the type; kind and apiVersion may be missing but not be others. */
+/** Turns a client's value into an object of the type. kind and apiVersion may be missing, but not differ. */
 export function toKubeObject(
   exchange: Exchange,
   type: ResourceType,
@@ -92,7 +92,7 @@ export function toKubeObject(
 }
 
 /**
- * The body of a request as a JSON object of `kind`, sent as JSON (also without Content-Type), YAML or protobuf; throws
+ * The body of a request as a JSON object of `kind`, sent as JSON (even without Content-Type), YAML or protobuf; throws
  * 400 or 415.
  */
 export async function readBodyObject(exchange: Exchange, kind: string): Promise<Record<string, unknown>> {

@@ -26,7 +26,7 @@ export interface ObjectMeta {
   [field: string]: unknown;
 }
 
-/** Any Kubernetes object; what stands beside kind, apiVersion and metadata depends on the kind. */
+/** Any Kubernetes object; the fields besides kind, apiVersion and metadata depend on the kind. */
 export interface KubeObject {
   kind: string;
   apiVersion: string;
@@ -56,7 +56,7 @@ const metadataOrder = [
   'managedFields',
 ];
 
-/** The same object with its fields in the order in which the API server writes them; empty maps are left out. */
+/** The same object with its fields in the API server's order, without empty maps. */
 export function orderFields(object: KubeObject): KubeObject {
   const { kind, apiVersion, metadata, ...rest } = object;
   const ordered: ObjectMeta = {};
@@ -68,7 +68,7 @@ export function orderFields(object: KubeObject): KubeObject {
   return { kind, apiVersion, metadata: ordered, ...rest };
 }
 
-/** The time now as Kubernetes writes it: RFC 3339 in UTC, whole seconds. */
+/** The current time as Kubernetes writes it: RFC 3339 in UTC, whole seconds. */
 export function timestamp(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`;
 }

@@ -54,8 +54,8 @@ function byGroupVersion({ all }: ApiTypes): Map<string, ResourceType[]> {
 }
 
 /**
- * Answers /openapi/v2 with the operations but no schemas, and /openapi/v3 with both, as JSON only: enough for kubectl to learn that the
- * server validates fields and takes dryRun, and to explain them. A client that wants protobuf alone gets 406. False for other paths.
+ * Answers /openapi/v2 with the operations but no schemas, and /openapi/v3 with both, only as JSON. That is enough for kubectl to see that the
+ * server validates fields and accepts dryRun, and for `kubectl explain`. A client that accepts only protobuf gets 406. Returns false for other paths.
  */
 export function serveOpenApi(exchange: Exchange, api: ApiTypes): boolean {
   const path = exchange.attributes.path.replace(/\/+$/, '');

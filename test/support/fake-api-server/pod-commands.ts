@@ -28,7 +28,7 @@ const cat: PodCommand = async (args, process) => {
   return 0;
 };
 
-/** `head -c N /dev/zero`: N zero bytes, as fast as the client takes them. */
+/** `head -c N /dev/zero`: N zero bytes, as fast as the client reads them. */
 const head: PodCommand = async (args, process) => {
   const chunk = Buffer.alloc(32 * 1024);
   for (let left = Number(args[1]); left > 0; left -= chunk.length) {
@@ -61,7 +61,7 @@ const test: PodCommand = async ([flag, path = ''], process) => {
   return type === undefined ? 1 : 0;
 };
 
-/** `tar cf - PATH…` writes an archive, `tar xmf - [-C DIR]` unpacks one; other ways to spell the flags work too. */
+/** `tar cf - PATH…` writes an archive, `tar xmf - [-C DIR]` unpacks one; other spellings of the flags work too. */
 const tar: PodCommand = async (args, process) => {
   const flags = args[0]?.replace(/^-/, '') ?? '';
   const at = args.indexOf('-C');

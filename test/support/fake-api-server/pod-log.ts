@@ -7,10 +7,10 @@ import { isTrue } from './request-attributes.js';
 import { badRequest } from './status-failure.js';
 import { findObject } from './write.js';
 
-/** Subprotocols of a log: bytes, with and without one (apiserver `wsstream`). */
+/** WebSocket subprotocols of a log: bytes with a subprotocol, or without one (apiserver `wsstream`). */
 const protocols = ['binary.k8s.io'] as const;
 
-/** Answers pods/log with tailLines, sinceTime, limitBytes and timestamps; with follow it streams until the client leaves or the pod is deleted. */
+/** Answers pods/log with tailLines, sinceTime, limitBytes and timestamps. With follow it streams until the client leaves or the pod is deleted. */
 export async function servePodLog(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   const { query, response } = exchange;
   const { uid = '' } = findObject(cluster, type, exchange).metadata;

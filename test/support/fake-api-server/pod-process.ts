@@ -6,16 +6,16 @@ export interface TerminalSize {
   readonly Height: number;
 }
 
-/** What a process in a pod has: standard streams, the pod's files, perhaps a terminal. */
+/** The environment of a process in a pod: standard streams, the pod's files, perhaps a terminal. */
 export interface PodProcess {
   readonly stdin: AsyncIterable<Buffer>;
-  /** Resolve once the client's connection has taken the bytes; reject when it is gone. */
+  /** Resolve when the client's connection has accepted the bytes; reject if it has ended. */
   readonly out: (data: string | Buffer) => Promise<void>;
   readonly err: (data: string | Buffer) => Promise<void>;
   readonly files: PodFiles;
   readonly tty: boolean;
   /** The size that the client last sent; waits for the first. */
   readonly terminalSize: () => Promise<TerminalSize>;
-  /** Aborted when the client is gone. */
+  /** Aborted when the client has left. */
   readonly signal: AbortSignal;
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { PodFiles } from './pod-files.js';
 
-/** One line of a log, without its end. */
+/** One line of a log, without its line break. */
 export interface LoggedLine {
   /** RFC 3339 with nanoseconds, as nodes write it. */
   readonly time: string;
@@ -14,12 +14,12 @@ interface RunningPod {
   readonly files: PodFiles;
 }
 
-/** What the containers of the pods do: each pod, by its uid, has a log that can grow and a file system. */
+/** The container runtime: each pod, by its uid, has a log that can grow and a file system. */
 export class PodRuntime {
   readonly #pods = new Map<string, RunningPod>();
   readonly #firstLines: number;
 
-  /** The log of a new pod begins with so many lines. */
+  /** The log of a new pod begins with this number of lines. */
   constructor(firstLines: number) {
     this.#firstLines = firstLines;
   }
@@ -37,7 +37,7 @@ export class PodRuntime {
     pod.output.emit('line', logged);
   }
 
-  /** Calls `listener` with each new line; returns the way to stop it. */
+  /** Calls `listener` with each new line. Returns a function that stops this. */
   follow(uid: string, listener: (line: LoggedLine) => void): () => void {
     const { output } = this.#pod(uid);
     output.on('line', listener);

@@ -52,7 +52,7 @@ async function runScript(script: string, process: PodProcess): Promise<number> {
   return code;
 }
 
-/** What a terminal's line discipline does to one key: text to show, and whether the line is done. */
+/** What a terminal's line discipline does with one key: the text to show, and whether the line is complete. */
 function typed(key: string, line: string): { line: string; show: string; done: boolean; end: boolean } {
   if (key === '\r' || key === '\n') return { line, show: '\r\n', done: true, end: false };
   if (key === '\x03') return { line: '', show: '^C\r\n', done: true, end: false };
@@ -106,7 +106,7 @@ async function runShell(args: readonly string[], process: PodProcess): Promise<n
   }
 }
 
-/** Runs a command line in a pod and resolves to its exit code; nothing outside this process is started. */
+/** Runs a command line in a pod and resolves with its exit code. It starts no other process. */
 export async function runCommand(words: readonly string[], process: PodProcess): Promise<number> {
   const [path = '', ...args] = words;
   const name = path.replace(/^(?:\/usr)?\/bin\//, '');

@@ -17,17 +17,17 @@ const spdyProtocol = 'portforward.k8s.io';
 const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io';
 const channelProtocols = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
 
-/** A pod's annotation `port-forward.test/PORT: "N"` sends connections to that port to 127.0.0.1:N; others are echoed. */
+/** A pod's annotation `port-forward.test/PORT: "N"` leads connections to that port to 127.0.0.1:N; other ports echo. */
 const annotationPrefix = 'port-forward.test/';
 
-/** Connects to what a port of the pod stands for. */
+/** Connects to the target of a port of the pod. */
 function dial(pod: KubeObject, port: number): Duplex {
   const target = pod.metadata.annotations?.[`${annotationPrefix}${port}`];
   if (target === undefined) return new PassThrough();
   return connect({ host: '127.0.0.1', port: Number(target), allowHalfOpen: true });
 }
 
-/** Copies both ways with half-close; when one side dies so does the other. Reports what went wrong with the target. */
+/** Copies bytes in both directions with half-close. When one side breaks, the other is destroyed. Reports errors of the target. */
 function splice(client: Duplex, target: Duplex, report: (message: string) => void): void {
   client.pipe(target).pipe(client);
   target.once('error', error => {
@@ -43,7 +43,7 @@ function splice(client: Duplex, target: Duplex, report: (message: string) => voi
   (target as Partial<Socket>).setNoDelay?.(true);
 }
 
-/** Serves the pairs of error and data streams, matched by their requestid header, that a client opens. */
+/** Serves the pairs of an error and a data stream that a client opens, matched by their requestid header. */
 function serveConnection(pod: KubeObject, connection: SpdyConnection): void {
   const waiting = new Map<string, SpdyStream>();
   connection.on('stream', stream => {
@@ -65,7 +65,7 @@ function serveConnection(pod: KubeObject, connection: SpdyConnection): void {
   });
 }
 
-/** The older WebSocket form: two channels a port, data and error, each opened by a message with the port number. */
+/** The older WebSocket form: two channels per port, data and error, each opened by a message with the port number. */
 function serveChannels(pod: KubeObject, ports: readonly number[], socket: WebSocket): void {
   const base64 = socket.protocol.includes('base64');
   const send = (channel: number, data: Buffer) =>

@@ -60,7 +60,7 @@ export function hasProtobuf(kind: string): boolean {
   return messages[kind] !== undefined;
 }
 
-/** An object as `application/vnd.kubernetes.protobuf`: the magic, then runtime.Unknown; fields outside the schema are left out. */
+/** An object as `application/vnd.kubernetes.protobuf`: the magic bytes, then runtime.Unknown. Fields outside the schema are left out. */
 export function encodeProtobuf(object: Readonly<Record<string, unknown>>): Buffer {
   const { apiVersion, kind } = object as KubeObject;
   const typeMeta = Buffer.concat([bytesField(1, apiVersion), bytesField(2, kind)]);
@@ -68,7 +68,7 @@ export function encodeProtobuf(object: Readonly<Record<string, unknown>>): Buffe
   return Buffer.concat([Buffer.from('k8s\0'), ...unknown, bytesField(3, ''), bytesField(4, '')]);
 }
 
-/** A watch event behind its length (4 bytes, big-endian): metav1.WatchEvent without the magic, around the encoded object. */
+/** A watch event after its length (4 bytes, big-endian): metav1.WatchEvent without the magic bytes, around the encoded object. */
 export function protobufWatchEvent(type: string, object: Readonly<Record<string, unknown>>): Buffer {
   const raw = bytesField(1, encodeProtobuf(object));
   const event = Buffer.concat([bytesField(1, type), bytesField(2, raw)]);

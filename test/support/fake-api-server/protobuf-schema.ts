@@ -1,5 +1,5 @@
 /**
- * Fields of the messages that this server reads and writes as protobuf, `NAME:TYPE` by field number. Types: s string, i varint, b bool,
+ * Fields of the messages that this server reads and writes as protobuf, as `NAME:TYPE` by field number. Types: s string, i varint, b bool,
  * y bytes (base64 in JSON), q IntOrString, or a message; `[T` is a repeated field, `{T` a map with string keys. Numbers
  * are those of the published generated.proto files of k8s.io/api and k8s.io/apimachinery.
  */

@@ -48,7 +48,7 @@ function decodeValue(type: string, value: number | Buffer): unknown {
   return decodeMessage(type, value);
 }
 
-// The generated encoders write empty values too, where JSON leaves them out.
+// The generated encoders write empty values too, but JSON leaves them out.
 function isEmpty(value: unknown): boolean {
   return value === '' || value === 0 || value === false;
 }
@@ -74,8 +74,8 @@ function decodeMessage(name: string, bytes: Buffer): Record<string, unknown> {
 }
 
 /**
- * Decodes `application/vnd.kubernetes.protobuf` (the magic "k8s\0", then runtime.Unknown) into the JSON form; fields
- * outside the schema above are dropped. Throws an Error for other bytes and for a kind without a schema.
+ * Decodes `application/vnd.kubernetes.protobuf` (the magic bytes "k8s\0", then runtime.Unknown) into the JSON form. Fields
+ * outside the schema above are dropped. Throws an error for other bytes and for a kind without a schema.
  */
 export function decodeProtobuf(bytes: Buffer): Record<string, unknown> {
   if (!bytes.subarray(0, magic.length).equals(magic))

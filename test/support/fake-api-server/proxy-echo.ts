@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Exchange, sendFailure, sendJson } from './exchange.js';
 
-/** What the echo behind services/proxy, pods/proxy and nodes/proxy answers: the request as it arrived. */
+/** The answer of services/proxy, pods/proxy and nodes/proxy: the request as it arrived. */
 export interface ProxyEcho {
   readonly method: string;
   readonly rawUrl: string;
   readonly httpVersion: string;
-  /** Names and values in turn, in their order and case. */
+  /** Names and values alternately, in their order and case. */
   readonly rawHeaders: readonly string[];
   readonly bodyBytes: number;
   /** Hex digest of the body. */
@@ -22,7 +22,7 @@ function echoMessages(socket: WebSocket): void {
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
 }
 
-/** WebSocket: every message comes back. Any other protocol: every byte comes back, and the end of input ends the output. */
+/** Over WebSocket it sends every message back. With any other protocol it sends every byte back, and ends its output at the end of input. */
 function serveUpgrade(exchange: Exchange, upgrade: NonNullable<Exchange['upgrade']>): void {
   const { request, response } = exchange;
   const protocol = request.headers.upgrade ?? '';
@@ -37,7 +37,7 @@ function serveUpgrade(exchange: Exchange, upgrade: NonNullable<Exchange['upgrade
   socket.pipe(socket);
 }
 
-/** Answers any method below a proxy subresource with a ProxyEcho as JSON; the object proxied to need not exist. */
+/** Answers any method below a proxy subresource with a ProxyEcho as JSON. The object may be missing. */
 export async function serveProxyEcho(exchange: Exchange): Promise<void> {
   const { request, upgrade } = exchange;
   if (upgrade) {

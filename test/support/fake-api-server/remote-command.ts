@@ -19,7 +19,7 @@ import { acceptWebSocket, remoteCommandProtocols, websocketStreams } from './web
 import { findObject } from './write.js';
 
 /**
- * Milliseconds that a container runtime takes at least to start a process. kubectl loses what comes before it has made its streams: "Unknown
+ * The minimum time in milliseconds that a container runtime needs to start a process. kubectl loses bytes that come before it has created its streams: "Unknown
  * stream id 1, discarding message" (client-go `tools/remotecommand/websocket.go`).
  */
 const startTime = 50;
@@ -78,7 +78,7 @@ async function openStreams(
   return accepted && spdyStreams(accepted.connection, accepted.protocol, options);
 }
 
-/** Like a container that echoes its standard input and writes its log to standard output. */
+/** Acts like a container that echoes its standard input and writes its log to standard output. */
 async function attach(
   cluster: Cluster,
   uid: string,
@@ -121,7 +121,7 @@ async function runSession(
   return exitStatus(0);
 }
 
-/** Answers pods/exec and pods/attach over WebSocket or SPDY; everything that can be refused is refused before the 101. */
+/** Answers pods/exec and pods/attach over WebSocket or SPDY. All checks come before the 101. */
 export async function serveRemoteCommand(
   cluster: Cluster,
   type: ResourceType,

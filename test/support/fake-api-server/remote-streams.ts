@@ -1,6 +1,6 @@
 import type { TerminalSize } from './pod-process.js';
 
-/** What an exec or attach request asks for, from its query. */
+/** The options of an exec or attach request, from its query. */
 export interface RemoteCommandOptions {
   readonly command: readonly string[];
   readonly stdin: boolean;
@@ -9,15 +9,15 @@ export interface RemoteCommandOptions {
   readonly tty: boolean;
 }
 
-/** The streams of an exec or attach session, whatever protocol carries them. */
+/** The streams of an exec or attach session over any protocol. */
 export interface RemoteStreams {
   readonly stdin: AsyncIterable<Buffer>;
   readonly writeStdout: (data: Buffer) => Promise<void>;
   readonly writeStderr: (data: Buffer) => Promise<void>;
   readonly terminalSize: TerminalSizes;
-  /** Sends the result on the error channel, as a Status where the protocol has one, and ends the session. */
+  /** Sends the result on the error channel, as a Status if the protocol has one, and ends the session. */
   finish(status: CommandStatus): Promise<void>;
-  /** Aborted when the client is gone. */
+  /** Aborted when the client has left. */
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +30,7 @@ export interface CommandStatus {
   readonly details?: { readonly causes: readonly { readonly reason: string; readonly message: string }[] };
 }
 
-/** The Status for an exit code: Success for 0, else the NonZeroExitCode that kubectl exits with. */
+/** The Status for an exit code: Success for 0, otherwise NonZeroExitCode, from which kubectl takes its own exit code. */
 export function exitStatus(code: number): CommandStatus {
   if (code === 0) return { metadata: {}, status: 'Success' };
   return {
@@ -47,7 +47,7 @@ export class TerminalSizes {
   #latest: TerminalSize | undefined;
   #waiting: ((size: TerminalSize) => void)[] = [];
 
-  /** Takes a message of the resize channel; anything but a size is ignored. */
+  /** Reads a message of the resize channel; everything except a size is ignored. */
   receive(message: string): void {
     let value: Partial<TerminalSize>;
     try {

@@ -6,7 +6,7 @@ import { type RowObject, tableColumns, tableRow, toPartial } from './table.js';
 /** The media types that this server writes. */
 export type MediaType = 'application/json' | 'application/vnd.kubernetes.protobuf';
 
-/** The form in which a client wants objects, chosen from its Accept header. */
+/** The form of objects that a client gets, selected by its Accept header. */
 export interface Representation {
   readonly form: 'object' | 'table' | 'partial';
   readonly mediaType: MediaType;
@@ -29,7 +29,7 @@ function readMediaRange(range: string): { type: string; parameters: Map<string, 
 
 const wildcards = ['application/*', '*/*'];
 
-/** The first form in Accept's order that is among the media types; throws 406 if there is none. Tables are JSON alone. */
+/** The first form in Accept's order that is among the media types; throws 406 if there is none. Tables exist only as JSON. */
 export function negotiate(
   accept: string | undefined,
   query: URLSearchParams,
@@ -55,7 +55,7 @@ export function negotiate(
   throw new StatusFailure(406, 'NotAcceptable', message);
 }
 
-/** A Table of any number of objects; without `columns` it is one of the later events of a watch. */
+/** A Table of any number of objects; without `columns` in later events of a watch. */
 function toTable(
   type: ResourceType,
   objects: readonly KubeObject[],
@@ -72,7 +72,7 @@ function toTable(
   };
 }
 
-/** One object as the client wants it, under the group version it asked for. */
+/** One object in the client's form, with the group version of its request. */
 export function representObject(
   type: ResourceType,
   object: KubeObject,
@@ -88,7 +88,7 @@ export function representObject(
   return toTable(type, [object], metadata, representation, columns);
 }
 
-/** A list of objects as the client wants it; items carry no kind or apiVersion of their own. */
+/** A list of objects in the client's form; items have no kind or apiVersion of their own. */
 export function representList(
   type: ResourceType,
   objects: readonly KubeObject[],
@@ -108,7 +108,7 @@ export function representList(
   return { kind: `${type.kind}List`, apiVersion: groupVersion(type), metadata, items };
 }
 
-/** Whether a client may send the value as an object: it is a JSON object, and its metadata, if present, is one too. */
+/** Whether the value can be a Kubernetes object: it is a JSON object, and its metadata, if present, is one too. */
 export function isObjectLike(value: unknown): value is Record<string, unknown> {
   return isRecord(value) && (value['metadata'] === undefined || isRecord(value['metadata']));
 }

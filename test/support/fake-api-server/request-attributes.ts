@@ -1,9 +1,9 @@
-/** What a request asks for, read from method and path as the API server's RequestInfo does. */
+/** The attributes of a request, read from method and path like the API server's RequestInfo. */
 export interface RequestAttributes {
-  /** get, list, watch, create, update, patch, delete, deletecollection; the lower-case method elsewhere. */
+  /** get, list, watch, create, update, patch, delete or deletecollection; outside resources the method in lower case. */
   readonly verb: string;
   readonly isResourceRequest: boolean;
-  /** The path as the client wrote it, without the query. */
+  /** The path as the client sent it, without the query. */
   readonly path: string;
   readonly group: string;
   readonly version: string;

@@ -4,22 +4,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { type CertificateSubject, certificateSubject } from './authentication.js';
 
-/** One request as it arrived on the wire, and how far it got. */
+/** One request as it arrived, and the state of its answer. */
 export interface RequestRecord {
   readonly method: string;
-  /** The request target byte for byte. */
+  /** The request target, byte for byte. */
   readonly rawUrl: string;
   readonly httpVersion: string;
-  /** Names and values in turn, in their order and case. */
+  /** Names and values alternately, in their order and case. */
   readonly rawHeaders: readonly string[];
-  /** Lower-case names; repeated headers are joined as node:http joins them. */
+  /** Header fields by name in lower case; node:http joins repeated ones. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly upgrade: boolean;
   readonly tlsSubject: CertificateSubject | undefined;
   readonly tlsSessionReused: boolean;
   readonly tlsServerName: string | undefined;
   readonly remotePort: number;
-  /** Body bytes that have arrived so far, and their SHA-256 in hex. */
+  /** The number of body bytes so far, and their SHA-256 in hex. */
   readonly bodyBytes: number;
   readonly sha256: string;
   /** Set when the answer is complete; an accepted upgrade has none. */
@@ -28,7 +28,7 @@ export interface RequestRecord {
   readonly startedAt: number;
   readonly finishedAt: number | undefined;
   readonly closedAt: number | undefined;
-  /** True if the connection ended before the answer was complete; an upgraded connection never counts as aborted. */
+  /** True if the connection ended before the answer was complete. Never true for an upgraded connection. */
   readonly aborted: boolean;
   /** Settles when the request's stream is closed: after the answer, or when the client left. */
   readonly closed: Promise<void>;
@@ -68,7 +68,7 @@ class LiveRecord implements RequestRecord {
     this.tlsSessionReused = socket.isSessionReused?.() ?? false;
     this.tlsServerName = typeof socket.servername === 'string' ? socket.servername : undefined;
     this.remotePort = socket.remotePort ?? 0;
-    // A 'data' listener would start the stream before its handler is ready; watching what goes in does not.
+    // A 'data' listener would start the stream before its handler is ready. This observes the bytes as they enter instead.
     const push = request.push.bind(request);
     request.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
       if (chunk !== null) {
@@ -84,7 +84,7 @@ class LiveRecord implements RequestRecord {
     this.closed = new Promise(resolve => {
       (upgrade ? socket : response).once('close', () => {
         this.closedAt = Date.now();
-        // Over HTTP/2 every answer is called finished in the end.
+        // Over HTTP/2, Node finally marks every answer as finished.
         this.aborted = !upgrade && (request.aborted || !response.writableFinished);
         resolve();
       });
@@ -96,14 +96,14 @@ class LiveRecord implements RequestRecord {
   }
 }
 
-/** Every request that reached the server, oldest first; beyond `limit` the oldest are forgotten. */
+/** The requests that reached the server, oldest first; only the latest `limit` are kept. */
 export class RequestLog {
   readonly records: RequestRecord[] = [];
   readonly #events = new EventEmitter().setMaxListeners(0);
 
   constructor(readonly limit: number) {}
 
-  /** Starts the record of a request; call it before anything reads the body. */
+  /** Starts the record of a request. Call this before anything reads the body. */
   add(request: IncomingMessage, response: ServerResponse, upgrade: boolean): RequestRecord {
     const record = new LiveRecord(request, response, upgrade);
     this.records.push(record);
@@ -112,7 +112,7 @@ export class RequestLog {
     return record;
   }
 
-  /** The first request, past or coming, that matches; rejects after `timeout` milliseconds. */
+  /** The first past or future request that matches; rejects after `timeout` milliseconds. */
   waitFor(matches: (record: RequestRecord) => boolean, timeout: number): Promise<RequestRecord> {
     const known = this.records.find(matches);
     if (known) return Promise.resolve(known);

@@ -23,7 +23,7 @@ const subresources: Readonly<Record<string, Handler>> = {
   finalize: serveObject,
 };
 
-/** Answers a request for a resource or one of its subresources; 404 in plain text for what discovery does not list. */
+/** Answers a request for a resource or one of its subresources. Others than those of discovery get a 404 in plain text. */
 export async function serveResource(cluster: Cluster, exchange: Exchange): Promise<void> {
   const { attributes } = exchange;
   const { subresource, verb } = attributes;
@@ -42,7 +42,7 @@ export async function serveResource(cluster: Cluster, exchange: Exchange): Promi
     const message = `the embedded API server does not serve ${type.resource}/${subresource}`;
     throw new StatusFailure(501, 'NotImplemented', message);
   }
-  // A proxied request may have any method; every other subresource knows its verbs.
+  // A proxied request may have any method; every other subresource has a list of verbs.
   if (subresource !== 'proxy' && !verbs.includes(verb)) throw methodNotAllowed();
   await handler(cluster, type, exchange);
 }

@@ -82,7 +82,7 @@ const everything = {
   incomplete: false,
 };
 
-/** The rules of the built-in roles; those of a policy of one's own cannot be listed, so the answer says it is incomplete. */
+/** The rules of the built-in roles. Those of a test's own policy cannot be listed, so the answer says that it is incomplete. */
 function reviewRules(cluster: Cluster, user: UserInfo): unknown {
   if (user.groups.includes('system:masters')) return everything;
   return { ...ownRules, incomplete: cluster.policy !== defaultPolicy };

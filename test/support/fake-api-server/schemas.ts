@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-/** A schema of OpenAPI 3.0, as far as the API server uses it. */
+/** The parts of an OpenAPI 3.0 schema that the API server uses. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** The schemas of one file of kubernetes-types, and the types that the file takes from others. */
+/** The schemas of one file of kubernetes-types, and the types that the file imports. */
 interface Module {
   readonly schemas: ReadonlyMap<string, Schema>;
   readonly imports: ReadonlyMap<string, string>;
@@ -17,8 +17,8 @@ const intOrString = 'io.k8s.apimachinery.pkg.util.intstr.IntOrString';
 const reference = '#/components/schemas/';
 
 /**
- * The schemas of a group version with all that they refer to, by the names that the API server gives them. They are made of
- * kubernetes-types, which has every type of Kubernetes 1.30 with its description; none for other groups.
+ * The schemas of a group version and of all types that they refer to, with the API server's names. They are made from
+ * kubernetes-types, which has every type of Kubernetes 1.30 with its description. Other groups have no schemas.
  */
 export function schemasOf(group: string, version: string): Record<string, Schema> {
   const module = `${group.split('.')[0] || 'core'}/${version}`;
@@ -116,7 +116,7 @@ function schemaOf(type: string): Schema {
   return { allOf: [{ $ref: type }] };
 }
 
-/** A comment's text without its stars. */
+/** The text of a comment without its stars. */
 function textOf(comment: string): string {
   return comment.replaceAll(/^ *(?:\/\*\*|\*\/|\*) ?| *\*\/$/gm, '').trim();
 }

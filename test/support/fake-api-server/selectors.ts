@@ -1,7 +1,7 @@
 import type { KubeObject } from './objects.js';
 import { badRequest } from './status-failure.js';
 
-/** Decides whether an object is among those that a list or watch asks for. */
+/** Decides whether an object matches the selectors of a list or watch. */
 export type Selector = (object: KubeObject) => boolean;
 
 const setRequirement = /^(\S+)\s+(in|notin)\s*\(([^)]*)\)$/;

@@ -1,11 +1,11 @@
-/** One simple command: its words, and where its output goes instead. */
+/** One simple command: its words, and the redirection of its output. */
 export interface SimpleCommand {
   readonly words: readonly string[];
   /** `>&2`, or the path of `> FILE`. */
   readonly redirect: '2' | { readonly path: string } | undefined;
 }
 
-/** Commands joined by pipes, and when to run them after what stands before: always, on success, on failure. */
+/** Commands joined by pipes, and when they run after the previous ones: always, on success, on failure. */
 export interface Pipeline {
   readonly when: ';' | '&&' | '||';
   readonly commands: readonly SimpleCommand[];
@@ -34,7 +34,7 @@ function readTokens(script: string): { operator?: string; word?: string }[] {
   return tokens;
 }
 
-/** Reads the subset of sh that the scripted shell runs: words with quotes, `;` `&&` `||` `|`, `>&2` and `> FILE`. */
+/** Parses the subset of sh that the scripted shell runs: words with quotes, `;` `&&` `||` `|`, `>&2` and `> FILE`. */
 export function parseScript(script: string): Pipeline[] {
   const pipelines: Pipeline[] = [];
   let when: Pipeline['when'] = ';';

@@ -13,7 +13,7 @@ function uint32(...values: number[]): Buffer {
   return bytes;
 }
 
-/** One stream that the client opened: its headers, and its bytes both ways; either side can be half-closed. */
+/** One stream that the client opened: its headers, and its bytes in both directions. Either side can be half-closed. */
 export class SpdyStream extends Duplex {
   readonly #connection: SpdyConnection;
   #resume: (() => void) | undefined;
@@ -29,12 +29,12 @@ export class SpdyStream extends Duplex {
     this.on('error', () => {});
   }
 
-  /** First value of a header, or ''. */
+  /** The first value of a header, or ''. */
   header(name: string): string {
     return this.headers.get(name)?.[0] ?? '';
   }
 
-  /** Takes bytes from the connection; resolves once there is room for more. */
+  /** Passes bytes from the connection on; resolves when the stream can receive more. */
   receive(data: Buffer, fin: boolean): Promise<void> | undefined {
     const room = data.length === 0 || this.#ended || this.push(data);
     if (fin && !this.#ended) {
@@ -68,8 +68,8 @@ export class SpdyStream extends Duplex {
 }
 
 /**
- * The server's side of SPDY/3.1 as Kubernetes uses it: client-opened streams, no flow control (as in moby/spdystream),
- * pings answered. Emits 'stream' for each SpdyStream and 'close' once; never throws on what the peer sends.
+ * The server's side of SPDY/3.1 as Kubernetes uses it: the client opens the streams, there is no flow control (as in moby/spdystream),
+ * and pings are answered. Emits 'stream' for each SpdyStream and 'close' once. No bytes of the peer make it throw.
  */
 export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: [] }> {
   readonly #transport: Duplex;
@@ -82,11 +82,11 @@ export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: 
     this.#transport = transport;
     transport.on('error', () => transport.destroy());
     transport.once('close', () => this.#close());
-    // What came with the header may open streams already; the caller first gets to listen for them.
+    // The first bytes may already open streams, so the caller needs time to add its listeners.
     queueMicrotask(() => void this.#run(head));
   }
 
-  /** Sends bytes of a stream; resolves when the transport has taken them, rejects once it is gone. */
+  /** Sends bytes of a stream. Resolves when the transport has accepted them, and rejects if it has ended. */
   async sendData(id: number, data: Buffer, fin: boolean): Promise<void> {
     for (let at = 0; at < data.length || (fin && at === 0); at += maxData) {
       const part = data.subarray(at, at + maxData);
@@ -100,7 +100,7 @@ export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: 
     if (this.#streams.delete(id) && reset) this.#control(frameTypes.rstStream, uint32(id, cancel));
   }
 
-  /** Ends the connection after everything written so far. */
+  /** Ends the connection after all bytes written so far. */
   end(): void {
     this.#transport.end();
   }
@@ -119,7 +119,7 @@ export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: 
     this.#transport.end();
   }
 
-  /** Handles every complete frame and returns what is left over. */
+  /** Handles every complete frame and returns the remaining bytes. */
   async #consume(bytes: Buffer): Promise<Buffer> {
     let rest = bytes;
     while (rest.length >= 8) {

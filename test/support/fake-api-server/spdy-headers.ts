@@ -38,13 +38,13 @@ const dictionary = Buffer.concat([
 /** Header names in lower case; several values of one name are separate entries. */
 export type SpdyHeaders = ReadonlyMap<string, readonly string[]>;
 
-/** Reads the header blocks of one direction of a connection; they share one zlib stream, so their order matters. */
+/** Reads the header blocks of one direction of a connection. They share one zlib stream, so their order matters. */
 export class SpdyHeaderReader {
   #compressed = Buffer.alloc(0);
   #seen = 0;
 
   read(block: Buffer): SpdyHeaders {
-    // zlib has no synchronous stream. Header blocks are few and small, so each one is inflated after all before it.
+    // zlib has no synchronous stream. Header blocks are few and small, so all earlier ones are inflated again for each.
     this.#compressed = Buffer.concat([this.#compressed, block]);
     const all = inflateSync(this.#compressed, { dictionary, finishFlush: constants.Z_SYNC_FLUSH });
     const plain = all.subarray(this.#seen);
@@ -70,8 +70,8 @@ function parseBlock(plain: Buffer): SpdyHeaders {
 }
 
 /**
- * Writes header blocks as one zlib stream of stored blocks, each closed by the empty block of a sync flush: any inflater
- * reads it, and nothing has to be compressed.
+ * Writes header blocks as one zlib stream of stored blocks, each followed by the empty block of a sync flush: every inflater
+ * can read that, and nothing must be compressed.
  */
 export class SpdyHeaderWriter {
   #started = false;

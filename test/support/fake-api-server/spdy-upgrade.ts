@@ -19,8 +19,8 @@ export const spdyCommandProtocols = [
 ] as const;
 
 /**
- * Answers 101 with the first protocol that the client offers and that is among `protocols`, and speaks SPDY from then
- * on; a client that offers none of them gets the 403 that the kubelet gives.
+ * Answers 101 with the first protocol of the client's offer that is among `protocols`, and speaks SPDY from then
+ * on. A client that offers none of them gets a 403 like the kubelet's.
  */
 export function acceptSpdy(
   exchange: Exchange,
@@ -60,7 +60,7 @@ async function finish(stream: SpdyStream | undefined): Promise<void> {
   if (!stream.writableFinished) await Promise.race([once(stream, 'finish'), once(stream, 'close')]);
 }
 
-/** Waits until the client has opened every stream that its query announced, then reads and writes them. */
+/** Waits until the client has opened every stream that its query names, and then reads and writes them. */
 export async function spdyStreams(
   connection: SpdyConnection,
   protocol: string,
@@ -96,7 +96,7 @@ export async function spdyStreams(
       if (protocol === 'v4.channel.k8s.io') await write(error, Buffer.from(JSON.stringify(status)));
       else if (status.message) await write(error, Buffer.from(status.message));
       for (const stream of streams.values()) {
-        // Input that the command did not read would hold up everything behind it.
+        // Input that the command did not read would block everything after it.
         stream.resume();
         await finish(stream);
       }
@@ -110,6 +110,6 @@ async function* readable(stream: SpdyStream | undefined): AsyncGenerator<Buffer>
   try {
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
   } catch {
-    // A reset stream is a closed standard input to the process.
+    // The process sees a reset stream as a closed standard input.
   }
 }

@@ -11,7 +11,7 @@ interface Details {
   readonly causes?: readonly Cause[];
 }
 
-/** A request that the API server refuses: carries the HTTP status and the fields of the `Status` object. */
+/** The error of a request that the API server rejects: the HTTP status and the fields of the `Status` object. */
 export class StatusFailure extends Error {
   override readonly name = 'StatusFailure';
 
@@ -61,7 +61,7 @@ export function badRequest(message: string): StatusFailure {
   return new StatusFailure(400, 'BadRequest', message);
 }
 
-/** 404 for an object that is not there. */
+/** 404 for an object that does not exist. */
 export function notFound(target: Target, name: string): StatusFailure {
   return new StatusFailure(
     404,
@@ -77,7 +77,7 @@ export function methodNotAllowed(): StatusFailure {
   return new StatusFailure(405, 'MethodNotAllowed', message, {});
 }
 
-/** 409 for a create whose name is taken. */
+/** 409 for a create whose name is in use. */
 export function alreadyExists(target: Target, name: string): StatusFailure {
   const message = `${qualified(target)} "${name}" already exists`;
   return new StatusFailure(409, 'AlreadyExists', message, detailsOf(target, name));
@@ -91,7 +91,7 @@ export function staleVersion(target: Target, name: string): StatusFailure {
   return new StatusFailure(409, 'Conflict', message, detailsOf(target, name));
 }
 
-/** 410 for a list continuation or a watch from a version that is gone from the history. */
+/** 410 for a list continuation or a watch from a version that is no longer in the history. */
 export function expired(message: string): StatusFailure {
   return new StatusFailure(410, 'Expired', message);
 }
@@ -102,7 +102,7 @@ export function unsupportedMediaType(accepted: readonly string[]): StatusFailure
   return new StatusFailure(415, 'UnsupportedMediaType', message);
 }
 
-/** 422 for an object that does not validate; one cause for each bad field. */
+/** 422 for an invalid object, with one cause for each bad field. */
 export function invalid(
   kind: string,
   group: string,

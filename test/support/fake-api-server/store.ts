@@ -1,18 +1,18 @@
 import type { ResourceType } from './discovery.js';
 import type { KubeObject } from './objects.js';
 
-/** One change in the history: the object after it, or as it last was for a deletion. */
+/** One change in the history: the object after it, or its last state for a deletion. */
 export interface StoreEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly version: number;
   readonly object: KubeObject;
-  /** The object before the change, so that a selector can tell entering from leaving. */
+  /** The object before the change, so that a watch can see whether it begins or stops matching a selector. */
   readonly previous: KubeObject | undefined;
 }
 
 type Key = Pick<ResourceType, 'group' | 'resource'>;
 
-/** What a backup of etcd holds: the objects by resource and the version, without history. */
+/** The content of an etcd backup: the objects by resource and the version, without history. */
 export interface StoreBackup {
   readonly version: number;
   readonly objects: ReadonlyMap<string, ReadonlyMap<string, KubeObject>>;
@@ -22,7 +22,7 @@ export interface StoreBackup {
 export class Store {
   /** resourceVersion of the latest change. */
   version: number;
-  /** Continued lists from before this version are expired, and watches of every resource. */
+  /** Continued lists and watches from before this version are expired. */
   oldestVersion: number;
   #objects = new Map<string, Map<string, KubeObject>>();
   readonly #historyLimit: number;
@@ -49,7 +49,7 @@ export class Store {
       .map(([, object]) => object);
   }
 
-  /** Creates or replaces; sets resourceVersion and returns what is stored. */
+  /** Creates or replaces an object; sets resourceVersion and returns the stored object. */
   write(key: Key, object: KubeObject): KubeObject {
     const version = this.#next();
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
@@ -72,7 +72,7 @@ export class Store {
     return object;
   }
 
-  /** The oldest version from which the history of a resource is whole. */
+  /** The oldest version from which the history of a resource is complete. */
   oldestVersionOf(key: Key): number {
     const history = this.#history.get(this.#id(key)) ?? [];
     const removed = history.length === this.#historyLimit;
@@ -84,7 +84,7 @@ export class Store {
     return (this.#history.get(this.#id(key)) ?? []).filter(event => event.version > version);
   }
 
-  /** Calls `listener` on each change from now on; returns the way to stop it. */
+  /** Calls `listener` for each change from now on. Returns a function that stops this. */
   subscribe(key: Key, listener: (event: StoreEvent) => void): () => void {
     const id = this.#id(key);
     const listeners = this.#listeners.get(id) ?? new Set();
@@ -92,19 +92,19 @@ export class Store {
     return () => listeners.delete(listener);
   }
 
-  /** Forgets the history, as etcd compaction does: older versions are expired from here on. */
+  /** Drops the history, like a compaction of etcd: older versions are expired from now on. */
   compact(): void {
     this.#history.clear();
     this.oldestVersion = this.version;
   }
 
-  /** The objects and the version as they are now. */
+  /** The current objects and their version. */
   backup(): StoreBackup {
     const objects = new Map([...this.#objects].map(([id, table]) => [id, new Map(table)]));
     return { version: this.version, objects };
   }
 
-  /** Puts a backup in the place of all objects; the version goes back with it, the history is forgotten, and nobody is told. */
+  /** Replaces all objects and the version with those of a backup, and drops the history. Listeners are not called. */
   restore({ version, objects }: StoreBackup): void {
     this.#objects = new Map([...objects].map(([id, table]) => [id, new Map(table)]));
     this.version = version;

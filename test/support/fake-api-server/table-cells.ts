@@ -1,6 +1,6 @@
 import { isRecord, type KubeObject } from './objects.js';
 
-/** A heading of a Table. */
+/** The definition of a Table's column. */
 export interface Column {
   readonly name: string;
   readonly type: string;
@@ -9,7 +9,7 @@ export interface Column {
   readonly priority: number;
 }
 
-/** The cells of an object after its name; '\0' stands for its age, so that the age column can stand anywhere. */
+/** The cells of an object after its name. '\0' stands for its age, so that the age can be in any column. */
 export type Cells = (object: KubeObject) => unknown[];
 
 /** How a resource is printed. */
@@ -18,12 +18,12 @@ export interface Printer {
   readonly cells: Cells;
 }
 
-/** A column; those of a priority above 0 are for wide output. */
+/** A column; a priority above 0 means that only wide output shows it. */
 export function column(name: string, type = 'string', priority = 0): Column {
   return { name, type, format: name === 'Name' ? 'name' : '', description: '', priority };
 }
 
-/** A duration as kubectl shows it in AGE: two units while they matter, as `duration.HumanDuration`. */
+/** A duration as kubectl shows it in AGE: at most two units, like `duration.HumanDuration`. */
 export function age(since: unknown, until = Date.now()): string {
   if (typeof since !== 'string') return '<unknown>';
   const seconds = Math.max(0, Math.floor((until - Date.parse(since)) / 1000));
@@ -36,7 +36,7 @@ export function age(since: unknown, until = Date.now()): string {
   return hours < 48 ? `${hours}h` : `${Math.floor(hours / 24)}d`;
 }
 
-/** The value below these field names; undefined where there is none. */
+/** The value at the path of these field names; undefined if there is none. */
 export function field(object: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), object);
 }

@@ -102,7 +102,7 @@ function shortMode(mode: string): string {
   return mode.replace(/[a-z]/g, '');
 }
 
-/** Names of columns with `_` for a space; a star marks those for wide output alone, a plus those that count. */
+/** Names of columns with `_` for a space. A star marks columns only for wide output, a plus those with a number. */
 function printer(names: string, cells: Cells): Printer {
   const columns = names.split(' ').map(text => {
     const [, name = '', mark] = /^(.*?)([*+]?)$/.exec(text.replaceAll('_', ' ')) ?? [];
@@ -111,7 +111,7 @@ function printer(names: string, cells: Cells): Printer {
   return { columns, cells };
 }
 
-/** How each resource is printed that has more than a name and an age. */
+/** The columns of each resource that has more than a name and an age. */
 export const printers: Readonly<Record<string, Printer>> = {
   pods: { columns: recorded['pods'] ?? [], cells: podCells },
   configmaps: { columns: recorded['configmaps'] ?? [], cells: object => [...dataCount(object), '\0'] },
@@ -176,7 +176,7 @@ function lastSchedule(object: KubeObject): string {
   return last === undefined ? '<none>' : age(last);
 }
 
-/** How a custom resource is printed. */
+/** The columns of a custom resource. */
 export function customPrinter(columns: readonly PrinterColumn[]): Printer {
   return {
     columns: [

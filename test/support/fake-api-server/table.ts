@@ -3,7 +3,7 @@ import { type KubeObject, orderFields } from './objects.js';
 import { age, type Column, column, type Printer } from './table-cells.js';
 import { customPrinter, printers } from './table-printers.js';
 
-/** What a Table row carries beside its cells: nothing, the metadata (the default) or the whole object. */
+/** What a Table row contains besides its cells: nothing, the metadata (the default) or the whole object. */
 export type RowObject = 'None' | 'Metadata' | 'Object';
 
 /** `PartialObjectMetadata` of an object, with or without its own kind and apiVersion. */
@@ -26,7 +26,7 @@ export function tableRow(
 ): unknown {
   const { columns, cells } = printerOf(type);
   const values = cells(object).map(cell => (cell === '\0' ? age(object.metadata.creationTimestamp) : cell));
-  // Events alone begin with another column.
+  // Only Events begin with another column.
   const row = { cells: columns[0]?.name === 'Name' ? [object.metadata.name ?? '', ...values] : values };
   if (include === 'None') return row;
   const whole = orderFields({ ...object, kind: type.kind, apiVersion: groupVersion(type) });

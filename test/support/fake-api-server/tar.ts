@@ -81,7 +81,7 @@ function member(name: string, flag: string, mode: number, content: Buffer): Buff
   return Buffer.concat([header, content, padding]);
 }
 
-/** Writes a GNU archive, with a long-name member where a name does not fit into the header. */
+/** Writes a GNU archive, with a long-name member for each name that does not fit into the header. */
 export function writeTar(entries: readonly TarEntry[]): Buffer {
   const members = entries.flatMap(({ name, type, mode, content }) => {
     const own = member(name, type === 'directory' ? '5' : '0', mode, content);

@@ -11,7 +11,7 @@ export class WatchEncoder {
   readonly #representation: Representation;
   #first = true;
 
-  /** Throws 406 where the client takes no form that this server writes. */
+  /** Throws 406 if the client accepts no form that this server writes. */
   constructor(type: ResourceType, accept: string | undefined, query: URLSearchParams) {
     const json: MediaType[] = ['application/json'];
     const mediaTypes = hasProtobuf(type.kind)
@@ -25,13 +25,13 @@ export class WatchEncoder {
 
   /** An object's event. */
   object(eventType: string, object: KubeObject): Buffer | string {
-    // The API server's encoder leaves the columns of a Table out from its second event on, and a bookmark counts as one.
+    // From the second event on, the API server's encoder leaves the columns of a Table out. A bookmark counts as an event.
     const represented = representObject(this.#type, object, this.#representation, this.#first);
     this.#first = false;
     return this.#frame(eventType, represented);
   }
 
-  /** A bookmark: an empty object with a version, in the same form as the others. */
+  /** A bookmark: an empty object with a version, in the same form as the other events. */
   bookmark(version: number, annotations?: Record<string, string>): Buffer | string {
     const metadata = { resourceVersion: String(version), ...(annotations ? { annotations } : {}) };
     const { kind } = this.#type;

@@ -36,9 +36,9 @@ function lengthOf(query: URLSearchParams, { timeout }: WatchTimes): number | und
 }
 
 /**
- * Answers a watch: headers at once, one frame an event, until timeoutSeconds, the client or the server ends it. A version older than
- * the history gets one ERROR event with a 410 Status. A version from the future waits: what comes up to it is not shown, as the API
- * server's watch cache has it (`cacheWatcher.process`).
+ * Answers a watch: headers at once, one frame per event, until timeoutSeconds, the client or the server ends it. A version older than
+ * the history gets one ERROR event with a 410 Status. With a future version, events up to that version are not sent, as in the API
+ * server's watch cache (`cacheWatcher.process`).
  */
 export async function watchObjects(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   const { store, watchTimes } = cluster;
@@ -68,7 +68,7 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     if (event.version <= (from ?? 0) || !within(event.object) || !named(event.object)) return;
     const eventType = selectedType(event, selects);
     if (eventType === undefined) return;
-    // An object that leaves the selection is shown as it last was inside, at the version of its leaving.
+    // An object that stops matching is sent in its last matching state, with the version of the change.
     const { resourceVersion = '' } = event.object.metadata;
     const previous = event.previous ?? event.object;
     const leaving = { ...previous, metadata: { ...previous.metadata, resourceVersion } };

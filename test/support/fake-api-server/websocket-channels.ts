@@ -20,8 +20,8 @@ export const remoteCommandProtocols = [
 ] as const;
 
 /**
- * Accepts the first subprotocol that the client offers and that is among `protocols`; without an offer the connection
- * has none. Resolves to undefined, with nothing answered, if the client offers only others.
+ * Accepts the first subprotocol of the client's offer that is among `protocols`. Without an offer the connection
+ * has none. Resolves with undefined, and answers nothing, if the client offers only others.
  */
 export function acceptWebSocket(
   exchange: Exchange,
@@ -37,7 +37,7 @@ export function acceptWebSocket(
     noServer: true,
     perMessageDeflate: false,
   });
-  // `ws` refuses a subprotocol with a slash in it, as SPDY/3.1+portforward.k8s.io has: it is answered past it.
+  // `ws` rejects a subprotocol with a slash, such as SPDY/3.1+portforward.k8s.io, so this adds the field itself.
   delete exchange.request.headers['sec-websocket-protocol'];
   if (chosen !== undefined) {
     server.on('headers', headers => void headers.push(`Sec-WebSocket-Protocol: ${chosen}`));
@@ -52,12 +52,12 @@ export function acceptWebSocket(
   });
 }
 
-/** The bytes of a message, however the socket delivers them. */
+/** The bytes of a message in any of the socket's types. */
 export function messageBytes(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as Buffer);
 }
 
-/** Sends one message; rejects when the connection is gone. */
+/** Sends one message; rejects if the connection has ended. */
 export function sendMessage(socket: WebSocket, data: Buffer | string): Promise<void> {
   return new Promise((resolve, reject) => socket.send(data, error => (error ? reject(error) : resolve())));
 }
@@ -100,7 +100,7 @@ export function websocketStreams(socket: WebSocket, options: RemoteCommandOption
     writeStderr: data => send(channels.stderr, data),
     finish: async (status: CommandStatus) => {
       const text = /^v[45]\./.test(socket.protocol) ? JSON.stringify(status) : (status.message ?? '');
-      // Input that the command did not read would hold up the closing handshake behind it.
+      // Input that the command did not read would block the closing handshake after it.
       stdin.resume();
       await send(channels.error, Buffer.from(text));
       socket.close(1000);

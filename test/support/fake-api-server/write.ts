@@ -8,7 +8,7 @@ import { type KubeObject, orderFields } from './objects.js';
 import { negotiate, representObject } from './representation.js';
 import { alreadyExists, badRequest, invalid, notFound, staleVersion } from './status-failure.js';
 
-/** Parts of an object that a write to itself, or to its status subresource, leaves alone. */
+/** Parts of an object that a write to the object, or to its status subresource, does not change. */
 function keepOtherPart(before: KubeObject, after: KubeObject, subresource: string): KubeObject {
   if (subresource === 'status') {
     const { managedFields } = after.metadata;
@@ -18,7 +18,7 @@ function keepOtherPart(before: KubeObject, after: KubeObject, subresource: strin
   return before['status'] === undefined ? after : { ...after, status: before['status'] };
 }
 
-/** Who writes: the fieldManager parameter, else the program that the User-Agent names. */
+/** The manager of a write: the fieldManager parameter, otherwise the program in the User-Agent. */
 export function fieldWriter(
   exchange: Exchange,
   type: ResourceType,
@@ -74,7 +74,7 @@ export function findObject(cluster: Cluster, type: ResourceType, exchange: Excha
   return object;
 }
 
-/** Stores a new object from the body of a request, or of a server-side apply that found nothing; answers 201. */
+/** Stores a new object from the body of a request, or from a server-side apply that found no object; answers 201. */
 export function createObject(
   cluster: Cluster,
   type: ResourceType,
@@ -105,8 +105,8 @@ export function createObject(
 }
 
 /**
- * Stores a changed object under the rules of an update: same name and uid, resourceVersion not stale, a change that
- * changes nothing keeps its version, and the last finalizer to go takes a deleted object with it.
+ * Stores a changed object with the rules of an update: name and uid are the same, resourceVersion is not outdated, a write that
+ * changes nothing keeps the version, and a deleted object is removed with its last finalizer.
  */
 export function replaceObject(
   cluster: Cluster,

@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { optionKeys } from '../src/options/table.js';
 import { kubectl, kubectlTest } from './support/kubectl.js';
+import { createIdleMetrics } from './support/metrics.js';
 import { projectFile } from './support/project.js';
 import { kubectlOptions, tables, writtenTable } from './support/readme-tables.js';
 
@@ -52,6 +53,18 @@ kubectlTest('flags.md marks the flags that kubectl has', async () => {
 
 test('metrics.md lists every metric with its type, labels and meaning', () => {
   assert.equal(writtenTable(textOf('deploy/reference/metrics.md'), 'metrics'), tables.metrics());
+});
+
+test('metrics.md lists every value of a label that a scrape has from the start', async () => {
+  const { text } = await createIdleMetrics().render('');
+  const written = textOf('deploy/reference/metrics.md');
+  const values = new Set<string>();
+  for (const [, labels = ''] of text.matchAll(/^kube_api_proxy_\w+\{(.*)\}/gm)) {
+    for (const [, name = '', value = ''] of labels.matchAll(/(\w+)="([^"]*)"/g))
+      if (!/^(?:le|version|node_version)$/.test(name)) values.add(value);
+  }
+  assert.ok(values.size > 40, [...values].join());
+  for (const value of values) assert.ok(written.includes(`\`${value}\``), value);
 });
 
 /** The number of cells that GitHub shows for a row. A bar after a backslash is text, even in code; other bars in code still separate cells. */

@@ -7,13 +7,9 @@ import { cpuSeconds } from './process-usage.js';
 import { type Program, startProgram } from './programs.js';
 import { type Findings, rotated } from './rounds.js';
 import type { Upstream } from './upstream.js';
-import { http2Workloads, type RequestWorkload, requestWorkloads } from './workloads.js';
+import { type Http2Workload, http2Workloads, type RequestWorkload, requestWorkloads } from './workloads.js';
 
-/** h2load's arguments for one request at a time on each connection, over either protocol. */
-const protocols = [
-  { name: 'HTTP/1.1', protocol: ['--h1'] },
-  { name: 'HTTP/2', protocol: ['-m1', '-w24', '-W24'] },
-] as const;
+const protocols = ['HTTP/1.1', 'HTTP/2'] as const;
 
 /** Compares HTTP/2 with HTTP/1.1 on the same TLS port: for each, the CPU time of a request. */
 export async function runHttp2Round(
@@ -30,10 +26,10 @@ export async function runHttp2Round(
   try {
     for (const workload of http2Workloads) {
       const costs = new Map<string, number>();
-      for (const { name, protocol } of rotated(protocols, round)) {
-        progress(`round ${round}, kube-api-proxy: ${workload.title} over ${name}`);
+      for (const protocol of rotated(protocols, round)) {
+        progress(`round ${round}, kube-api-proxy: ${workload.title}, over ${protocol}`);
         const load = (seconds: number) => runSecureLoad(bench, program, workload, { seconds, protocol });
-        costs.set(name, await cpuPerRequest(bench, program, load));
+        costs.set(protocol, await cpuPerRequest(bench, program, load));
       }
       const value = (costs.get('HTTP/2') as number) / (costs.get('HTTP/1.1') as number);
       add({ round, program: program.name, metric: `http2.${workload.name}`, value });
@@ -87,20 +83,21 @@ async function cpuPerRequest(
 async function runSecureLoad(
   { directory, tools, placement }: Bench,
   { url }: Program,
-  { path, connections }: RequestWorkload,
-  { seconds, protocol }: { readonly seconds: number; readonly protocol: readonly string[] },
+  { request, streams }: Http2Workload,
+  { seconds, protocol }: { readonly seconds: number; readonly protocol: (typeof protocols)[number] },
 ): Promise<number> {
+  const { path, connections } = request;
   const target = `https://${new URL(url).host}${path}`;
-  const child = await startChild(
-    tools.h2load,
-    ['-t1', `-c${connections}`, `-D${seconds}`, ...protocol, target],
-    {
-      taskset: tools.taskset,
-      processors: placement.load,
-      home: directory,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
+  const connect =
+    protocol === 'HTTP/1.1'
+      ? ['--h1', `-c${connections}`]
+      : [`-c${connections / streams}`, `-m${streams}`, '-w24', '-W24'];
+  const child = await startChild(tools.h2load, ['-t1', ...connect, `-D${seconds}`, target], {
+    taskset: tools.taskset,
+    processors: placement.load,
+    home: directory,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const stdout = collect(child.stdout);
   await once(child, 'close');
   const match = /^requests: .* (\d+) succeeded, (\d+) failed/m.exec(stdout.text());

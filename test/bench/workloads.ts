@@ -33,8 +33,26 @@ export const requestWorkloads: readonly RequestWorkload[] = [
   { name: 'large-list', title: 'GET 2.9 MB list', path: '/api/v1/pods', connections: 4, items: 866 },
 ];
 
-/** The plain requests that are sent over HTTP/2 too. */
-export const http2Workloads = requestWorkloads.filter(({ name }) => name !== 'list');
+/** One plain request over HTTP/2: as many at a time as over HTTP/1.1, some of them on one connection. */
+export interface Http2Workload {
+  readonly name: string;
+  readonly title: string;
+  readonly request: RequestWorkload;
+  /** Requests at a time on each connection. */
+  readonly streams: number;
+}
+
+/** The plain requests that are sent over HTTP/2 too: as by many clients with a connection each, and as by a browser's pages, which share one. */
+export const http2Workloads: readonly Http2Workload[] = requestWorkloads
+  .filter(({ name }) => name !== 'list')
+  .flatMap(request =>
+    (request.name === 'get' ? [1, 8] : [1]).map(streams => ({
+      name: `${request.name}-${streams}`,
+      title: `${request.title}, ${streams === 1 ? '1 stream' : `${streams} streams`} a connection`,
+      request,
+      streams,
+    })),
+  );
 
 /** The watches' target. Like those of usual clients it has a version to start from, so that the watches can be shared. */
 export const watchPath =

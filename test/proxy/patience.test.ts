@@ -30,8 +30,10 @@ const answers: Readonly<Record<string, (socket: net.Socket) => void | Promise<vo
     socket.on('data', chunk => {
       total += chunk.length;
       burst += chunk.length;
-      if (total > megabytes * 0.95) socket.end(`${head}Content-Length: 5\r\n\r\nwhole`);
-      else if (burst > megabytes / 5) {
+      if (total > megabytes * 0.95) {
+        // To answer a second time would destroy the socket, and the reset can come before the first answer is read.
+        if (!socket.writableEnded) socket.end(`${head}Content-Length: 5\r\n\r\nwhole`);
+      } else if (burst > megabytes / 5) {
         burst = 0;
         socket.pause();
         setTimeout(() => socket.resume(), patience / 3);

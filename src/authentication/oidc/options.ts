@@ -22,7 +22,7 @@ export const options = defineOptions('Authentication', {
   oidcUsernamePrefix: {
     type: text('PREFIX'),
     default: '',
-    help: "Prefix of names; by default the issuer's URL and #, and none for emails. - is none.",
+    help: "Prefix of names; by default the issuer's URL and #, and no prefix for emails. '-' is no prefix.",
   },
   oidcGroupsClaim: {
     type: text('CLAIM'),

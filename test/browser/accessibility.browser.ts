@@ -30,7 +30,7 @@ for (const [name, options] of Object.entries({
   describe(`the page ${name}`, async () => {
     const { page, go } = await openPage(scope, browser, proxy.url, options);
     for (const [view, text] of Object.entries(views)) {
-      it(`has no serious finding of axe, and scrolls in one direction: ${view}`, async () => {
+      it(`has no serious violation that axe finds, and scrolls in one direction: ${view}`, async () => {
         await go(view);
         await page.locator('main').getByText(text).first().waitFor();
         await assertAccessible(page);

@@ -113,7 +113,7 @@ function assertOwn(requested: readonly string[]): void {
   );
 }
 
-describe('markup from the API is text', () => {
+describe('the page shows markup from the API as text', () => {
   const views: Readonly<Record<string, string>> = {
     '/': 'Paths that are not resources',
     '/apis/evil.example/v1': 'class="evil"',
@@ -145,7 +145,7 @@ describe('markup from the API is text', () => {
     });
   }
 
-  it('in the fragment itself, and in what is wrong with it', async t => {
+  it('in the fragment itself, and in an error about it', async t => {
     const opened = await openPage(t, browser, proxy.url);
     for (const fragment of [
       markup,
@@ -174,7 +174,7 @@ describe('markup from the API is text', () => {
   });
 });
 
-describe('a fragment that leads elsewhere', () => {
+describe('a fragment with a path outside the API’s resources', () => {
   const hostile = [
     ...['//evil.example', '/\\evil.example', 'http://evil.example/', link, '/api/v1/../../-/metrics'],
     ...['/api/v1/namespaces/default/pods/../../../../../version', '/api/v1/./pods', '/api//v1/pods'],
@@ -226,7 +226,7 @@ describe('a fragment that leads elsewhere', () => {
     /^POST \/apis\/auth(?:entication|orization)\.k8s\.io\/v1\/selfsubject\w*reviews$/,
   ];
 
-  it('asks for nothing that discovery does not list, and never connects to a Pod', async t => {
+  it('sends only requests for resources of the discovery, and never connects to a Pod', async t => {
     const opened = await openPage(t, browser, proxy.url);
     const { page, requested } = opened;
     const asked: string[] = [];
@@ -260,7 +260,7 @@ describe('a fragment that leads elsewhere', () => {
     for (const line of arrived) assert.match(line, /^GET |^POST .*selfsubject\w*reviews$/);
   });
 
-  it('says that there is nothing', async t => {
+  it('shows that there is nothing', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     for (const fragment of [
       '/api/v1/namespaces/default/pods/web-0/proxy',
@@ -295,7 +295,7 @@ describe('a page of another origin', async () => {
     }
   });
 
-  it('reads nothing of the proxy, writes nothing, and opens no WebSocket', async t => {
+  it('cannot read from the proxy, write to it, or open a WebSocket', async t => {
     const { page } = await openPage(t, browser, proxy.url);
     await visit(page);
     const attempt = (script: string) =>
@@ -317,7 +317,7 @@ describe('a page of another origin', async () => {
     assert.equal(opened, false);
   });
 
-  it('gets no hold of a window that it opens', async t => {
+  it('cannot control a window that it opens', async t => {
     const { page } = await openPage(t, browser, proxy.url);
     await visit(page);
     const [popup] = await Promise.all([

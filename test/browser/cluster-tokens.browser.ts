@@ -31,7 +31,7 @@ async function signIn(token: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
-it('each cluster asks for a token that it knows itself, and the others keep theirs', async () => {
+it('each cluster asks for its own token, and the others keep theirs', async () => {
   await go('/api/v1/namespaces/default/configmaps');
   await signIn('only-two');
   await page.getByText('The token is not accepted.').waitFor();
@@ -55,13 +55,13 @@ it('each cluster asks for a token that it knows itself, and the others keep thei
   assert.deepEqual([...sentToOthers].sort(), ['Bearer nobody', 'Bearer only-two']);
 });
 
-it('the current context is found by its name too', async () => {
+it('the current context can be opened by its name too', async () => {
   await go('/clusters/one/api/v1/namespaces/default/configmaps');
   await page.getByText('live', { exact: true }).waitFor();
   await page.getByText('user-of-one').first().waitFor();
 });
 
-it('after a reload the tokens are there still, and after signing out none is', async () => {
+it('tokens are still there after a reload, and are gone after signing out', async () => {
   await page.reload();
   await page.getByText('live', { exact: true }).waitFor();
   await page.locator('summary', { hasText: 'user-of-one' }).click();
@@ -76,7 +76,7 @@ it('after a reload the tokens are there still, and after signing out none is', a
   assert.deepEqual(problems, []);
 });
 
-it('a context with any name, and one whose server has a path, are shown as others are', async () => {
+it('a context with an unusual name, and one whose server has a path, look like all others', async () => {
   await signIn('only-one');
   await page.getByText('user-of-one').first().waitFor();
   await page.getByLabel('Cluster').selectOption({ label: `${arn} · unused` });

@@ -34,8 +34,8 @@ after(async () => {
 });
 const browser = await startBrowser(scope);
 
-describe('with several clusters', () => {
-  it('one chooses among them, and the address says which', async t => {
+describe('the page with several clusters', () => {
+  it('offers a choice of clusters, and the address names the chosen one', async t => {
     const { page, go, problems } = await openPage(t, browser, proxy.url);
     await go('/api/v1/namespaces/default/configmaps/which');
     await page.getByText('cluster: one').waitFor();
@@ -67,7 +67,7 @@ describe('with several clusters', () => {
     assert.deepEqual(problems, []);
   });
 
-  it('a change in one of them is a change there alone', async t => {
+  it('shows a change in one cluster only there', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`/clusters/${encodeURIComponent(names[1])}/api/v1/namespaces/default/configmaps`);
     await page.getByRole('link', { name: 'which' }).waitFor();
@@ -79,7 +79,7 @@ describe('with several clusters', () => {
     assert.equal(await page.getByRole('link', { name: 'in-one' }).count(), 0);
   });
 
-  it('one that is away says so, and the others stay', async t => {
+  it('shows that a cluster cannot be reached, and the others continue', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/clusters/gone/');
     await page.getByRole('alert').getByText('The API server does not answer').waitFor();
@@ -89,7 +89,7 @@ describe('with several clusters', () => {
     await page.getByText('cluster: one').waitFor();
   });
 
-  it('names none that the proxy does not serve', async t => {
+  it('lists no cluster that the proxy does not serve', async t => {
     const { page, go, requested } = await openPage(t, browser, proxy.url);
     for (const fragment of [
       '/clusters/two/api/v1/pods',

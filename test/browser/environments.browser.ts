@@ -23,7 +23,7 @@ async function assertLive(page: Page, server: FakeApiServer): Promise<void> {
 }
 
 describe('a live list', () => {
-  it('over HTTP/2 is one more stream of the one connection, with rows of the table', async t => {
+  it('over HTTP/2 uses one more stream of the one connection, and has the rows of the table', async t => {
     const { server, port } = await startStack(t, { tls: true, flags: ['--reject-paths='] });
     const { page, go, requested, problems } = await openPage(t, browser, `https://localhost:${port}`, {
       ignoreHTTPSErrors: true,
@@ -40,7 +40,7 @@ describe('a live list', () => {
     assert.deepEqual(problems, []);
   });
 
-  it('is an answer without an end where no WebSocket opens', async t => {
+  it('uses an answer without an end if no WebSocket can be opened', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--reject-paths='] });
     const { page, go } = await openPage(t, browser, proxy.url);
     await page.addInitScript(`WebSocket = class {
@@ -52,14 +52,14 @@ describe('a live list', () => {
     await assertLive(page, server);
   });
 
-  it('is there with several workers', async t => {
+  it('works with several workers', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--workers=2', '--reject-paths='] });
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);
     await assertLive(page, server);
   });
 
-  it('is there with shared watches', async t => {
+  it('works with shared watches', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--share-watches', '--reject-paths='] });
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);
@@ -67,8 +67,8 @@ describe('a live list', () => {
   });
 });
 
-describe("under the proxy's rules", () => {
-  it('a read-only proxy leaves nothing out', async t => {
+describe("the page under the proxy's rules", () => {
+  it('shows everything through a read-only proxy', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--read-only'] });
     const { page, go, problems } = await openPage(t, browser, proxy.url);
     await go(configMaps);
@@ -79,7 +79,7 @@ describe("under the proxy's rules", () => {
     assert.deepEqual(problems, []);
   });
 
-  it('a namespace that is not accepted is refused in the words of the proxy, and the others are shown', async t => {
+  it('shows the proxy’s message for a namespace that is not accepted, and shows the others', async t => {
     const { server, proxy } = await startStack(t, {
       flags: ['--accept-namespaces=default', '--reject-paths='],
     });
@@ -93,8 +93,8 @@ describe("under the proxy's rules", () => {
   });
 });
 
-describe('light and dark', () => {
-  it('are what the reader prefers, and change while one reads', async t => {
+describe('the light and the dark colours', () => {
+  it('follow the reader’s setting, and its changes', async t => {
     const { proxy } = await startStack(t);
     const { page, go } = await openPage(t, browser, proxy.url, { colorScheme: 'dark' });
     await go(configMaps);

@@ -30,7 +30,7 @@ function firstCells(page: Page): Promise<string[]> {
 }
 
 describe('a live list', () => {
-  it('lets the row flash that changed, and no other', async t => {
+  it('highlights only the row that has changed', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     writeConfigMap(server, 'flashes');
     writeConfigMap(server, 'rests');
@@ -46,7 +46,7 @@ describe('a live list', () => {
     assert.match((await row(page, 'flashes').textContent()) ?? '', /^flashes1/);
   });
 
-  it('removes the row of an object that is deleted, and of one that no longer matches', async t => {
+  it('removes the row of an object that is deleted or no longer matches', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     const tier = (value: string) => ({ labels: { tier: value } });
     for (const name of ['leaves', 'is-deleted', 'stays']) writeConfigMap(server, name, tier('front'));
@@ -66,7 +66,7 @@ describe('a live list', () => {
     await row(page, 'is-deleted').waitFor({ state: 'detached' });
   });
 
-  it('lets ages tick', async t => {
+  it('updates ages', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     writeConfigMap(server, 'ages', { created: new Date(Date.now() - 60_000) });
     await go(`${configMaps}?fieldSelector=metadata.name%3Dages`);
@@ -78,8 +78,8 @@ describe('a live list', () => {
   });
 });
 
-describe('what narrows and orders a list', () => {
-  it('is the namespace, label selectors and field selectors, which the address has', async t => {
+describe('a list with a filter or an order', () => {
+  it('has the namespace, the label selector and the field selector in its address', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/api/v1/pods');
     await page.getByText('4 objects').waitFor();
@@ -102,13 +102,13 @@ describe('what narrows and orders a list', () => {
     await page.getByText('4 objects').waitFor();
   });
 
-  it('says what is wrong with a selector, in the words of the API server', async t => {
+  it('shows an error in a selector in the API server’s words', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${configMaps}?labelSelector=a%20b%20c`);
     await page.getByRole('alert').getByText('unable to parse requirement').waitFor();
   });
 
-  it('sorts by each column, by its numbers and times, and the other way round', async t => {
+  it('sorts by each column in both directions, with numbers and times by their value', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     const order = { labels: { sorted: 'yes' } };
     const before = (seconds: number) => new Date(Date.now() - 1_000 * seconds);
@@ -138,21 +138,21 @@ describe('what narrows and orders a list', () => {
     await sort('Name', 'cba', 'descending');
   });
 
-  it('is empty in so many words', async t => {
+  it('says that it is empty', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${configMaps}?labelSelector=nobody%3Dhas-this`);
     await page.getByText('No objects in default.').waitFor();
   });
 });
 
-describe('ten thousand objects', async () => {
+describe('a list of ten thousand objects', async () => {
   const many = await startStack(scope, { server: { requestLogLimit: 1_000 } });
   for (let index = 0; index < 10_000; index++) {
     writeConfigMap(many.server, `object-${String(index).padStart(5, '0')}`, { namespace: 'team-0' });
   }
   const path = '/api/v1/namespaces/team-0/configmaps';
 
-  it('come page by page with a progress line, and block the main thread for 200 ms at most', async t => {
+  it('loads page by page with a progress line, and blocks the main thread for at most 200 ms', async t => {
     const { page, go } = await openPage(t, browser, many.proxy.url);
     await watchMainThread(page);
     await staysWithin(200, async () => {
@@ -169,7 +169,7 @@ describe('ten thousand objects', async () => {
     assert.ok(lists.length >= 20 && lists.every(({ rawUrl }) => rawUrl.includes('limit=500')));
   });
 
-  it('scroll from the first to the last with few rows in the document, without a block over 200 ms', async t => {
+  it('scrolls from the first to the last object with few rows in the document, and blocks for at most 200 ms', async t => {
     const { page, go } = await openPage(t, browser, many.proxy.url);
     await watchMainThread(page);
     await go(path);
@@ -188,7 +188,7 @@ describe('ten thousand objects', async () => {
     assert.ok((await page.getByRole('row').count()) < 120);
   });
 
-  it('sort, and change while they are shown, without a block over 200 ms', async t => {
+  it('sorts, and changes while it is shown, and blocks for at most 200 ms', async t => {
     const { page, go } = await openPage(t, browser, many.proxy.url);
     await watchMainThread(page);
     await go(path);
@@ -211,13 +211,13 @@ describe('ten thousand objects', async () => {
   });
 });
 
-describe('a thousand objects', async () => {
+describe('a list of a thousand objects', async () => {
   const some = await startStack(scope);
   for (let index = 0; index < 1_000; index++) {
     writeConfigMap(some.server, `object-${index}`, { namespace: 'team-0' });
   }
 
-  it('are there within 1 s of a click, and skeletons at once', async t => {
+  it('is complete within 1 s of a click, and shows skeletons at once', async t => {
     const { page, go } = await openPage(t, browser, some.proxy.url);
     await staysWithin(1_000, async () => {
       await go('/api/v1/configmaps');

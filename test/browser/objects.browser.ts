@@ -74,8 +74,8 @@ function yaml(page: Page) {
   return page.getByRole('region', { name: 'YAML' });
 }
 
-describe('an object', () => {
-  it('is YAML with its managed fields folded, which unfold', async t => {
+describe('the view of an object', () => {
+  it('shows YAML with its managed fields folded, which a click unfolds', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${pods}/owned`);
     await yaml(page).getByText('kind: Pod').waitFor();
@@ -93,7 +93,7 @@ describe('an object', () => {
     assert.ok(new Set(colors).size >= 3, 'it is highlighted');
   });
 
-  it('leads to its owner, and to what belongs to it', async t => {
+  it('links to its owner, and to the objects that it owns', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${pods}/owned`);
     await page.getByRole('link', { name: 'ReplicaSet middle' }).click();
@@ -106,7 +106,7 @@ describe('an object', () => {
     await page.getByRole('heading', { name: 'middle' }).waitFor();
   });
 
-  it('has its conditions, and its own events as they come', async t => {
+  it('shows its conditions, and its own events as they come', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     writeEvent('of-it', 'BackOff', 'uid-owned');
     writeEvent('of-another', 'Elsewhere', 'uid-another');
@@ -126,7 +126,7 @@ describe('an object', () => {
     assert.doesNotMatch((await events.textContent()) ?? '', /Elsewhere/);
   });
 
-  it('is live: what changes is marked, and said', async t => {
+  it('follows changes, marks them and announces them', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${pods}/owned`);
     await yaml(page).getByText('phase: Running').waitFor();
@@ -139,7 +139,7 @@ describe('an object', () => {
   });
 });
 
-describe('a Secret', () => {
+describe('the view of a Secret', () => {
   const values = { password: 'correct horse', token: 'battery staple' };
   const encoded = (name: keyof typeof values) => Buffer.from(values[name]).toString('base64');
   const data = { password: encoded('password'), token: encoded('token') };
@@ -152,7 +152,7 @@ describe('a Secret', () => {
     data,
   });
 
-  it('shows no value until one asks for it, and then that one', async t => {
+  it('shows a value only after a click on it, and no other value', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
     const show = page.getByRole('button', { name: 'Show the value of password' });
@@ -165,7 +165,7 @@ describe('a Secret', () => {
     assert.deepEqual(await shown(), [true, false]);
   });
 
-  it('says that a value has changed, and not from what to what', async t => {
+  it('says that a value has changed, without the old and the new value', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`/api/v1/namespaces/${namespace}/secrets/hidden`);
     await page.getByText('live', { exact: true }).first().waitFor();
@@ -190,7 +190,7 @@ describe('a Secret', () => {
 });
 
 describe("a Pod's log", () => {
-  it('is followed, of the container that one chooses, and is there again when the API server was away', async t => {
+  it('follows the chosen container, and continues after the API server was down', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${pods}/owned`);
     await page.getByRole('link', { name: 'Log', exact: true }).click();
@@ -211,7 +211,7 @@ describe("a Pod's log", () => {
     await until(() => server.requests.some(({ rawUrl }) => rawUrl.includes('container=sidecar')));
   });
 
-  it('stays at its end as long as one has not scrolled up', async t => {
+  it('stays at its end until the reader scrolls up', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     for (let line = 0; line < 200; line++) server.appendLog(namespace, 'web-0', `line ${line} of many`);
     await go(`${pods}/web-0/log`);

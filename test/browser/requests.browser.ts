@@ -52,8 +52,8 @@ function runScript(page: Page, script: string): Promise<unknown> {
 
 const hostile = `it's "$(touch pwned)" \`touch pwned\` $HOME; touch pwned # & | > pwned !! \\ * ~ {a,b} %41`;
 
-describe('the request behind a view', () => {
-  it('is its method and path, and the commands print what it shows', async t => {
+describe('the panel with the request of a view', () => {
+  it('shows method and path, and its commands print what the view shows', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/api/v1/namespaces/team-0/pods?labelSelector=app%3Dweb&fieldSelector=metadata.name!%3Dweb-1');
     await page.getByText('1 object', { exact: true }).waitFor();
@@ -70,7 +70,7 @@ describe('the request behind a view', () => {
     assert.deepEqual([table.kind, table.rows.length], ['Table', 1]);
   });
 
-  it('is one object in YAML, or a log that is followed', async t => {
+  it('has the request for one object in YAML, or for a log that is followed', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/apis/apps/v1/namespaces/default/deployments/web');
     await page.getByText('creationTimestamp').waitFor();
@@ -85,7 +85,7 @@ describe('the request behind a view', () => {
     assert.match(await run(log.curl, 'sh', 3), /log line 4\n$/);
   });
 
-  it('is a watch, which the commands open too', async t => {
+  it('has the watch, which its commands open too', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/api/v1/namespaces/default/configmaps?watch=true');
     await page.getByText('ADDED').first().waitFor();
@@ -94,7 +94,7 @@ describe('the request behind a view', () => {
     assert.match(await run(kubectl, 'sh', 4), /"type": ?"ADDED"/);
   });
 
-  it('is a path that is no resource, a schema, and a review', async t => {
+  it('has the path of a non-resource, a schema or a review', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/readyz');
     await page.getByText('readyz check passed').waitFor();
@@ -116,7 +116,7 @@ describe('the request behind a view', () => {
     assert.equal(status.allowed, true);
   });
 
-  it('is copied by its button', async t => {
+  it('copies a command with its button', async t => {
     const permissions = ['clipboard-read', 'clipboard-write'];
     const { page, go } = await openPage(t, browser, proxy.url, { permissions });
     await go('/api/v1/namespaces/default/pods');
@@ -128,11 +128,11 @@ describe('the request behind a view', () => {
   });
 });
 
-describe('what is hostile in a name or selector', () => {
+describe('hostile text in a name or selector', () => {
   for (const shell of ['sh', 'bash', 'zsh'].filter(
     name => existsSync(`/bin/${name}`) || existsSync(`/usr/bin/${name}`),
   )) {
-    it(`does nothing in ${shell} but name what it names`, async t => {
+    it(`has no effect in ${shell} except as a name`, async t => {
       const { page, go } = await openPage(t, browser, proxy.url);
       // Names are one segment of a path (`IsValidPathSegmentName`); the page shows none with a backslash either.
       const name = hostile.replaceAll(/[/%\\]/g, '');
@@ -147,7 +147,7 @@ describe('what is hostile in a name or selector', () => {
       assert.equal(read.name, name);
     });
 
-    it(`reaches the API server from ${shell} as it is`, async t => {
+    it(`reaches the API server unchanged from ${shell}`, async t => {
       const { page, go } = await openPage(t, browser, proxy.url);
       await go(`/api/v1/namespaces/default/configmaps?labelSelector=${encodeURIComponent(hostile)}`);
       await page.getByRole('heading', { name: 'configmaps' }).waitFor();
@@ -164,10 +164,10 @@ describe('what is hostile in a name or selector', () => {
   }
 });
 
-describe('a server path or cluster before the API', async () => {
+describe('the path of the server or cluster before the API path', async () => {
   const prefixed = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
 
-  it('is part of the path and of the commands', async t => {
+  it('is part of the shown path and of the commands', async t => {
     const { page, go, problems } = await openPage(t, browser, prefixed.proxy.url);
     await go('/api/v1/namespaces/default/pods');
     await page.getByText('2 objects').waitFor();

@@ -23,7 +23,7 @@ for (const [token, may] of [
   ['alice-token', 'list and not watch'],
   ['bob-token', 'list and watch, and not get'],
 ] as const) {
-  it(`a list of who may ${may} follows what changes all the same`, async t => {
+  it(`a list still follows changes for a user who may ${may}`, async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await page.clock.install();
     await go('/api/v1/namespaces/team-0/configmaps');

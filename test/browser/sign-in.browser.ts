@@ -32,8 +32,8 @@ async function traces(page: Page): Promise<string> {
   return [page.url(), cookies, stored, await page.content()].join('\n');
 }
 
-describe('a page whose proxy wants a token', () => {
-  it('is public, and asks for it in a password field', async t => {
+describe('a page whose proxy requires a token', () => {
+  it('is public, and asks for the token in a password field', async t => {
     const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
     await go('/api/v1/namespaces/default/pods');
     assert.equal(await field(page).getAttribute('type'), 'password');
@@ -45,7 +45,7 @@ describe('a page whose proxy wants a token', () => {
     assert.deepEqual(problems, []);
   });
 
-  it('says that a token is not accepted, and shows all to one that is', async t => {
+  it('reports a token that is not accepted, and shows everything with one that is', async t => {
     const { page, go } = await openPage(t, browser, gateway.proxy.url);
     await go('/api/v1/namespaces/default/pods');
     await signIn(page, 'no-such-token');
@@ -60,7 +60,7 @@ describe('a page whose proxy wants a token', () => {
     await page.getByRole('listitem').filter({ hasText: /^dev$/ }).waitFor();
   });
 
-  it('shows a reader what that reader may see, and says what is refused', async t => {
+  it('shows what a reader with few rights may see, and says what is forbidden', async t => {
     const { page, go } = await openPage(t, browser, gateway.proxy.url);
     await go('/api/v1/namespaces/default/pods');
     await signIn(page, 'bob-token');
@@ -74,7 +74,7 @@ describe('a page whose proxy wants a token', () => {
     await page.getByRole('row', { name: /^get yes/ }).waitFor();
   });
 
-  it('has the token in no address, cookie, storage, document or log', async t => {
+  it('puts the token into no address, cookie, storage, document or log', async t => {
     const own = await startGateway(t, {
       tokenFile: twoUsers,
       args: ['--sandbox-proxied-pages=false', '-v=9'],
@@ -97,7 +97,7 @@ describe('a page whose proxy wants a token', () => {
     await field(page).waitFor();
   });
 
-  it('keeps it for its window alone where pages of Pods are sandboxed, and forgets it when one signs out', async t => {
+  it('keeps it only for its window if pages of Pods are sandboxed, and drops it after signing out', async t => {
     const { page, go } = await openPage(t, browser, gateway.proxy.url);
     await go('/api/v1/namespaces/default/pods');
     await signIn(page, 'alice-token');
@@ -118,7 +118,7 @@ describe('a page whose proxy wants a token', () => {
     assert.doesNotMatch(await page.content(), /web-0/);
   });
 
-  it('asks again when the token is no longer good', async t => {
+  it('asks again when the token is no longer valid', async t => {
     const own = await startGateway(t, { tokenFile: twoUsers });
     const { page, go } = await openPage(t, browser, own.proxy.url);
     await go('/api/v1/namespaces/default/pods');
@@ -134,7 +134,7 @@ describe('a page whose proxy wants a token', () => {
     assert.equal(await field(page).inputValue(), '');
   });
 
-  it('takes hostile text for what it is: no token', async t => {
+  it('does not accept hostile text as a token', async t => {
     const { page, go, problems } = await openPage(t, browser, gateway.proxy.url);
     await go('/');
     const hostile = [
@@ -179,7 +179,7 @@ async function statusOf({ proxy }: Gateway, token: string): Promise<number> {
   return response.status();
 }
 
-describe('a page whose proxy knows client certificates', async () => {
+describe('a page whose proxy accepts client certificates', async () => {
   const authority = await createCertificateAuthority({ commonName: 'clients' });
   const start = async (own: Scope) => {
     const files = await createServingFiles();
@@ -194,7 +194,7 @@ describe('a page whose proxy knows client certificates', async () => {
   const { port } = await start(scope);
   const origin = `https://localhost:${port}`;
 
-  it('asks for nothing where the browser has one', async t => {
+  it('does not ask for a token if the browser has a certificate', async t => {
     const { certificate, key } = await authority.client({ commonName: 'alice', organizations: ['dev'] });
     const { page, go } = await openPage(t, browser, origin, {
       ignoreHTTPSErrors: true,
@@ -207,7 +207,7 @@ describe('a page whose proxy knows client certificates', async () => {
     assert.equal(await field(page).count(), 0);
   });
 
-  it('asks for a token where it has none', async t => {
+  it('asks for a token if the browser has none', async t => {
     const { page, go } = await openPage(t, browser, origin, { ignoreHTTPSErrors: true });
     await go('/');
     await field(page).waitFor();

@@ -39,8 +39,8 @@ async function hide(page: Page, isHidden: boolean): Promise<void> {
     document.dispatchEvent(new Event('visibilitychange'))`);
 }
 
-describe('a list whose API server', () => {
-  it('ends the watch goes on where it was, and is not read again', async t => {
+describe('a live list', () => {
+  it('continues from its version if the API server ends the watch, and is not read again', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);
     await page.getByText('live', { exact: true }).waitFor();
@@ -55,7 +55,7 @@ describe('a list whose API server', () => {
     assert.equal(listsOf(configMaps), before);
   });
 
-  it('has forgotten the version is read again', async t => {
+  it('is read again if the API server has dropped its version', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);
     await page.getByText('live', { exact: true }).waitFor();
@@ -83,7 +83,7 @@ describe('a list whose API server', () => {
     assert.ok(listsOf(configMaps) > before);
   });
 
-  it('is away says so, and recovers by itself', async t => {
+  it('shows that the API server is down, and recovers by itself', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);
     await page.getByText('live', { exact: true }).waitFor();
@@ -98,7 +98,7 @@ describe('a list whose API server', () => {
     assert.equal(await page.evaluate('isSameDocument'), true);
   });
 
-  it('is away when the page is loaded says so, and shows all when it is there', async t => {
+  it('shows that the API server is down during the load, and everything once it is up', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await server.kill();
     try {
@@ -112,8 +112,8 @@ describe('a list whose API server', () => {
   });
 });
 
-describe('a window that is hidden', () => {
-  it('ends its watches, and goes on from there when it is seen', async t => {
+describe('a hidden window', () => {
+  it('ends its watches, and continues them when it is visible again', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);
     await page.getByText('live', { exact: true }).waitFor();
@@ -128,7 +128,7 @@ describe('a window that is hidden', () => {
   });
 });
 
-describe('eight windows of live lists', () => {
+describe('eight windows with live lists', () => {
   async function openLists(context: BrowserContext): Promise<readonly Page[]> {
     const names = ['pods', 'services', 'configmaps', 'secrets', 'serviceaccounts', 'events', 'endpoints'];
     const paths = [...names.map(name => `/api/v1/${name}`), '/apis/apps/v1/deployments'];
@@ -142,7 +142,7 @@ describe('eight windows of live lists', () => {
     );
   }
 
-  it('leave connections for a click, which answers within 1 s', async t => {
+  it('leave connections for a click, which is answered within 1 s', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     const pages = await openLists(page.context());
     await until(() => server.openWatches.length >= pages.length);
@@ -163,7 +163,7 @@ describe('eight windows of live lists', () => {
 });
 
 describe('the raw watch', () => {
-  it('shows each event with its type and version, the newest first, and the whole of it', async t => {
+  it('shows each event with its type and version, the newest first, and the whole object', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(`${configMaps}?watch=true`);
     const events = page.locator('main').getByRole('listitem');
@@ -189,7 +189,7 @@ describe('the raw watch', () => {
     await events.filter({ hasText: 'BOOKMARK' }).first().waitFor();
   });
 
-  it('hides the values of Secrets, and what kubectl apply leaves behind', async t => {
+  it('hides the values of Secrets, and the annotation of kubectl apply', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     const value = Buffer.from('hush-hush').toString('base64');
     const applied = JSON.stringify({ kind: 'Secret', data: { key: value } });

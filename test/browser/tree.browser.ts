@@ -59,7 +59,7 @@ function isFocusVisible(page: Page): Promise<boolean> {
 }
 
 describe('the tree', () => {
-  it('has the core group first, then the named ones, custom ones among them and marked', async t => {
+  it('has the core group first, then the named groups, with custom ones among them and marked', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/');
     const items = page.getByRole('treeitem');
@@ -71,7 +71,7 @@ describe('the tree', () => {
     await page.getByRole('treeitem', { name: 'pods po' }).waitFor();
   });
 
-  it('shows where one is, to one who came by a link too', async t => {
+  it('marks the current position, even after a visit by a link', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/apis/shop.example/v2/discounts');
     const current = page.locator('[role=treeitem][aria-current=page]');
@@ -95,7 +95,7 @@ describe('the tree', () => {
     await page.getByRole('row', { name: /^nodes no Node cluster/ }).waitFor();
   });
 
-  it('shows a custom resource as any other: its columns, its fields, its rights', async t => {
+  it('shows a custom resource like any other, with its columns, its fields and its rights', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/apis/shop.example/v2/discounts');
     await page.getByRole('row', { name: /team-0 summer 20/ }).waitFor();
@@ -108,7 +108,7 @@ describe('the tree', () => {
     await page.getByRole('row', { name: /^delete yes/ }).waitFor();
   });
 
-  it('filters as one types, by name, short name and kind', async t => {
+  it('filters during typing, by name, short name and kind', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/');
     const filter = page.getByRole('searchbox');
@@ -126,8 +126,8 @@ describe('the tree', () => {
   });
 });
 
-describe('the keyboard alone', () => {
-  it('reaches an object: filter, Enter, arrows, Enter, and back', async t => {
+describe('the keyboard without a mouse', () => {
+  it('opens an object: filter, Enter, arrows, Enter, and back', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/');
     await page.getByRole('treeitem').first().waitFor();
@@ -182,7 +182,7 @@ describe('the keyboard alone', () => {
     assert.equal(await page.locator('[role=treeitem][tabindex="0"]').count(), 1);
   });
 
-  it('leaves the filter with Escape, which forgets it', async t => {
+  it('leaves the filter with Escape, which also clears it', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go('/');
     await page.getByRole('treeitem').first().waitFor();
@@ -206,8 +206,8 @@ describe('the keyboard alone', () => {
   });
 });
 
-describe('the paths beside the resources', () => {
-  it('have their status, which follows', async t => {
+describe('the non-resource paths', () => {
+  it('have their status, which is updated', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await page.clock.install();
     await go('/');
@@ -229,7 +229,7 @@ describe('the paths beside the resources', () => {
 });
 
 describe('the access view', () => {
-  it('is asked of the API server where its rules do not tell', async t => {
+  it('asks the API server if its rules do not say enough', async t => {
     const own = await startStack(t, {
       server: {
         clientCertificates: 'optional',
@@ -252,8 +252,8 @@ describe('the access view', () => {
   });
 });
 
-describe('the time of a reader', () => {
-  it('is that of the time zone of the browser', async t => {
+describe('a time on the page', () => {
+  it('is in the time zone of the browser', async t => {
     const { page, go } = await openPage(t, browser, proxy.url, {
       timezoneId: 'Asia/Kolkata',
       locale: 'en-GB',

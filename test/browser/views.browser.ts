@@ -32,7 +32,7 @@ function configMap(name: string, more: object = {}) {
 }
 
 describe('the first page', () => {
-  it('shows groups, what they are, and how the paths beside them answer', async () => {
+  it('shows the groups with a description, and how the non-resource paths answer', async () => {
     await go('');
     await page.getByRole('heading', { name: /The Kubernetes API/ }).waitFor();
     await page.getByRole('treeitem', { name: 'apps v1' }).waitFor();
@@ -42,7 +42,7 @@ describe('the first page', () => {
 });
 
 describe('a list', () => {
-  it("has the server's columns, and follows what changes without being asked", async () => {
+  it("has the server's columns, and follows changes without a reload", async () => {
     await go('/api/v1/namespaces/team-0/configmaps');
     await page.getByRole('columnheader', { name: 'Data' }).waitFor();
     await page.getByRole('link', { name: 'settings', exact: true }).waitFor();
@@ -59,7 +59,7 @@ describe('a list', () => {
 });
 
 describe('an object', () => {
-  it('is YAML that follows its changes, and says what changed', async () => {
+  it('shows YAML that follows changes, and says what has changed', async () => {
     await write('POST', '/api/v1/namespaces/team-0/configmaps', configMap('watched'));
     await go('/api/v1/namespaces/team-0/configmaps/watched');
     await page.getByText('color: blue').waitFor();
@@ -71,7 +71,7 @@ describe('an object', () => {
   });
 });
 
-it('nothing failed, nothing was stopped, and nothing was asked of anybody else', () => {
+it('the page causes no failure, no blocked script and no request to another server', () => {
   assert.deepEqual(problems, []);
   const others = requested.filter(url => new URL(url).host !== proxy.address);
   assert.deepEqual(others, []);

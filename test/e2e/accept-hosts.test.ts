@@ -83,7 +83,7 @@ for (const leg of eachLeg) {
       );
     });
 
-    it('keeps it out also where its path is malformed', async () => {
+    it('rejects it even if its path is malformed', async () => {
       for (const target of ['/-/%zz', '/static/%zz', '/static/%', '/-/%c0%af', '/static/%ff']) {
         const answer = await send(proxies.standard.port, { leg, target, host: ['Host: evil.example:8001'] });
         assertStatus(answer, answer.code === 403 ? 403 : 400, target);
@@ -91,7 +91,7 @@ for (const leg of eachLeg) {
       assert.deepEqual(reached(), []);
     });
 
-    it('is refused when it only resembles an accepted one', async () => {
+    it('is rejected if it is only similar to an accepted one', async () => {
       for (const host of [
         '127.0.0.1.evil.example',
         'localhost.evil.example',
@@ -113,7 +113,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('is refused as malformed when it is not one host', async () => {
+    it('is rejected as malformed if it is not one host', async () => {
       for (const host of [
         'evil@127.0.0.1',
         '127.0.0.1@evil.example',
@@ -131,7 +131,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('is refused when there are two, in either order', async () => {
+    it('is rejected if there are two, in either order', async () => {
       for (const host of [
         ['Host: 127.0.0.1', 'Host: evil.example'],
         ['Host: evil.example', 'host: 127.0.0.1'],
@@ -148,7 +148,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('is refused when it is missing, with a Status', async () => {
+    it('is rejected if it is missing, with a Status', async () => {
       await refused(
         proxies.standard,
         403,
@@ -160,13 +160,13 @@ for (const leg of eachLeg) {
       assert.deepEqual(reached(), []);
     });
 
-    it('is missing in an invalid HTTP/1.1 request even where a rule accepts an empty one', async () => {
+    it('makes an HTTP/1.1 request invalid if it is missing, even if a rule accepts an empty one', async () => {
       const answer = await send(proxies.named.port, { leg, target: '/version', host: [] });
       assert.equal(answer.code, 400);
       assert.deepEqual(reached(), []);
     });
 
-    it('is accepted by a rule of its own', async () => {
+    it('is accepted by a rule for it', async () => {
       await refused(proxies.named, 403, { leg, target: '/version' }, /"127\.0\.0\.1".*--accept-hosts/);
       const host = ['Host: GW.example:80'];
       assert.equal((await send(proxies.named.port, { leg, target: '/version', host })).code, 200);

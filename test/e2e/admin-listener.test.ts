@@ -31,7 +31,7 @@ test('the admin listener serves the metrics and the health of the proxy under an
   assert.match(ready.text, /^\[\+\]credentials ok\n\[\+\]upstream ok\n\[\+\]shutdown ok\n/m);
 });
 
-test('the admin listener never has the API, on either leg', async () => {
+test('the admin listener never serves the API, on either leg', async () => {
   const seen = server.requests.length;
   for (const path of [
     '/api',
@@ -62,7 +62,7 @@ test('the admin listener speaks OpenMetrics to clients that ask for it', async (
   assert.match(text, /\n# EOF\n$/);
 });
 
-test('an excluded check does not make the proxy unready', async t => {
+test('a failing excluded check does not make the proxy unready', async t => {
   const away = await startFakeApiServer();
   t.after(() => away.kill());
   const config = await writeAdminKubeconfig(away);
@@ -93,7 +93,7 @@ test('a signal makes the proxy unready first, and it serves until the delay is o
   assert.ok(took >= 3_950, `it took ${took} ms`);
 });
 
-test('an admin port in use is a start-up problem that names it', async () => {
+test('an admin port in use is a start-up problem that names the port', async () => {
   const taken = net.createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as net.AddressInfo;
@@ -109,7 +109,7 @@ test('an admin port in use is a start-up problem that names it', async () => {
   assert.equal(stderr, `kube-api-proxy: --admin-port: 127.0.0.1:${port} is already in use\n`);
 });
 
-test('SIGUSR2 goes one log level down, and from trace back to the configured one', async () => {
+test('SIGUSR2 lowers the log level by one, and returns from trace to the configured level', async () => {
   const levels = () =>
     proxy
       .log()
@@ -122,7 +122,7 @@ test('SIGUSR2 goes one log level down, and from trace back to the configured one
   }
 });
 
-test('a request has an id upstream and in the log, and --log-requests leaves out lines', async t => {
+test('a request has the same id upstream and in the log, and --log-requests leaves out lines', async t => {
   const own = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--log-requests=errors']);
   const seen = () => server.requests.find(({ rawUrl }) => rawUrl === '/version?id');
   await send(own.port, '/version?id', {
@@ -145,7 +145,7 @@ test('a request has an id upstream and in the log, and --log-requests leaves out
   assert.match(String(lines[0]?.['auditId']), /^[0-9a-f-]{36}$/);
 });
 
-test('long-running requests are counted by who ended them, and bytes by leg', async () => {
+test('long-running requests are counted by the cause of their end, and bytes by leg', async () => {
   const watch = await connectRaw(proxy.port);
   watch.write('GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await watch.until(/200 OK/);

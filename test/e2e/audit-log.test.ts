@@ -199,7 +199,7 @@ test('a plain request is one event with the caller, the request and the result',
   assert.equal(sent?.headers['audit-id'], auditID, 'the API server has it under the same id');
 });
 
-test('every kind of request is in it once, and the requests for the proxy itself are not', async t => {
+test('every kind of request is in the audit log once, and requests to the proxy itself are not', async t => {
   const { proxy, port, path } = await start(t);
   const json = { 'content-type': 'application/json' };
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'audited' } });
@@ -233,7 +233,7 @@ test('every kind of request is in it once, and the requests for the proxy itself
 });
 
 for (const leg of ['spdy', 'websocket'] as const) {
-  test(`an exec over ${leg} has an event when it comes, when it is open and when it is over`, async t => {
+  test(`an exec over ${leg} has an event when it arrives, when it is open and when it has ended`, async t => {
     const { port, events } = await start(t);
     const connection = await connectRaw(port);
     t.after(() => connection.destroy());
@@ -273,7 +273,7 @@ for (const leg of ['spdy', 'websocket'] as const) {
   });
 }
 
-test('a watch has three events, whoever ends it, and a clean exit loses none', async t => {
+test('a watch has three events, whichever side ends it, and a clean exit loses none', async t => {
   const { proxy, port, path, events } = await startBuilt(t);
   (await open(port, quietWatch)).destroy();
   await untilEvents(events, 3);
@@ -303,7 +303,7 @@ function byRequest(events: readonly Event[]): Map<string, Event[]> {
   return groups;
 }
 
-test('what is refused is in it with the rule and the Status, on every leg', async t => {
+test('a rejected request is in the audit log with the rule and the Status, on every leg', async t => {
   const { port, events } = await start(t, ['--max-longrunning-requests=1']);
   const attach = '/api/v1/namespaces/default/pods/web-0/attach';
   const answers = new Map<string, string>();
@@ -357,7 +357,7 @@ test('what is refused is in it with the rule and the Status, on every leg', asyn
   }
 });
 
-test('a client that leaves before there is an answer is in it, with no code', async t => {
+test('a request of a client that leaves before its answer is in the audit log without a code', async t => {
   const { port, events } = await start(t);
   const seen = new Promise<void>(resolve => {
     t.after(
@@ -379,7 +379,7 @@ test('a client that leaves before there is an answer is in it, with no code', as
   assert.match(event.responseStatus?.message ?? '', /ended before there was an answer/);
 });
 
-test('an API server that is away is in it with the Status that the client gets', async t => {
+test('a request to an API server that is down is in the audit log with the Status that the client gets', async t => {
   const { port, events } = await start(t);
   t.after(
     server.intercept((request, response) => {
@@ -415,7 +415,7 @@ test('a request keeps the Audit-ID that it brings, and an invalid one is replace
   );
 });
 
-test('without an audit log the Audit-ID is between the client and the API server', async t => {
+test('without an audit log the Audit-ID is passed between client and API server unchanged', async t => {
   const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig.path}`]);
   await send(proxy.port, '/version', { headers: { 'audit-id': 'not "one"' } });
   await send(proxy.port, '/version');
@@ -449,7 +449,7 @@ test('an event has the impersonated user, from the kubeconfig or from the client
   assert.deepEqual(asked?.['impersonatedUser'], { username: 'ann' });
 });
 
-test('no token is in it, wherever a client puts one', async t => {
+test('the audit log contains no token, wherever a client puts one', async t => {
   const { port, path, events, proxy } = await start(t, ['--token=S3CRET-configured']);
   const secret = 'S3CRET';
   await send(port, `/version?access_token=${secret}&a=b`, { headers: { authorization: `Bearer ${secret}` } });
@@ -490,7 +490,7 @@ test('every event is one line, whatever a client sends', async t => {
   all.forEach(assertEvent);
 });
 
-describe('the file', () => {
+describe('the file of the audit log', () => {
   /** Asks again and again on some connections, until it is stopped; gives how many answers there were. */
   function keepAsking(t: TestContext, port: number): { stop: () => Promise<number> } {
     const agent = new http.Agent({ keepAlive: true });
@@ -519,7 +519,7 @@ describe('the file', () => {
     events.forEach(assertEvent);
   }
 
-  test('is rotated under load without losing or tearing a line', async t => {
+  test('is rotated under load without a lost or split line', async t => {
     const { proxy, port, path } = await startBuilt(t, ['--audit-log-maxsize=1']);
     const parent = join(path, '..');
     const load = keepAsking(t, port);
@@ -540,7 +540,7 @@ describe('the file', () => {
     );
   });
 
-  test('that is moved away is opened again on SIGHUP, and no line is lost', async t => {
+  test('is opened again on SIGHUP after a rename, and no line is lost', async t => {
     const { proxy, port, path } = await startBuilt(t);
     const load = keepAsking(t, port);
     const parts: string[] = [];
@@ -559,7 +559,7 @@ describe('the file', () => {
     );
   });
 
-  test('on a full disk stops no request, is counted and logged, and continues when there is space again', async t => {
+  test('on a full disk blocks no request, is counted and logged, and continues when there is space again', async t => {
     // A file that may not grow further is as good as a disk that is full.
     const { proxy, port, path, events } = await startBuilt(t, [], {
       under: ['sh', '-c', 'trap "" XFSZ; ulimit -f 32; exec "$@"', 'sh'],
@@ -591,7 +591,7 @@ describe('the file', () => {
     assert.equal(proxy.log().filter(({ msg }) => /lost/.test(String(msg))).length, 0);
   });
 
-  test('that can never be written is no reason to stop, to wait or to grow', async t => {
+  test('that can never be written does not stop, delay or enlarge the program', async t => {
     const { proxy, port } = await startBuilt(t, [], { path: '/dev/full' });
     for (let number = 0; number < 20; number++) assert.equal((await send(port, '/version')).status, 200);
     await untilOwnMetric(port, 'kube_api_proxy_audit_events_total', 20);
@@ -606,7 +606,7 @@ describe('the file', () => {
     );
   });
 
-  test('is all of standard output when it is called -; the log says where it serves', async t => {
+  test('is the whole standard output if its name is -; the log then has the address', async t => {
     const { proxy, port } = await startBuilt(t, [], { path: '-' });
     await send(port, '/version');
     assert.equal((await proxy.stop()).code, 0);
@@ -648,7 +648,7 @@ describe('the file', () => {
     );
   });
 
-  test('without one SIGHUP ends the program, as before', async t => {
+  test('is not needed for SIGHUP, which then ends the program', async t => {
     const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
     t.after(() => proxy.stop('SIGKILL'));
     assert.equal((await proxy.stop('SIGHUP')).code, 0);

@@ -22,7 +22,7 @@ function identityHeaders(rawHeaders: readonly string[]): string[] {
 }
 
 describe('requests on one connection', () => {
-  test('are asked for their callers one by one, however they follow each other', async t => {
+  test('have their callers authenticated one by one, however they follow each other', async t => {
     const { server, proxy } = judged;
     const pod = '/api/v1/namespaces/default/pods/web-0';
     const request = (mark: string, ...headers: string[]) =>
@@ -51,7 +51,7 @@ describe('requests on one connection', () => {
     );
   });
 
-  test('do not lend their caller to what follows a refused upgrade or hides in a body', async () => {
+  test('do not pass their caller on to the bytes after a refused upgrade or to the bytes of a body', async () => {
     const { server, proxy } = judged;
     const hidden = 'GET /api/v1/namespaces/default/pods?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
     const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
@@ -80,7 +80,7 @@ describe('requests on one connection', () => {
 });
 
 describe('two callers on one pool of connections', () => {
-  test('never get what is the other’s, over hundreds of interleaved requests', async t => {
+  test('never get each other’s answers, over hundreds of interleaved requests', async t => {
     const { server, proxy } = open;
     const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
     t.after(() => agent.destroy());
@@ -127,7 +127,7 @@ describe('two callers on one pool of connections', () => {
 });
 
 describe('two callers with upgrades', () => {
-  test('each act under their own name, over a hundred interleaved ones', async () => {
+  test('each act under their own name, over a hundred interleaved upgrades', async () => {
     const { server, proxy } = open;
     const names = Array.from({ length: 100 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
     let next = 0;

@@ -105,7 +105,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     }
   });
 
-  test('in a group of Kubernetes’ own get a 403', async t => {
+  test('in a group that Kubernetes reserves get a 403', async t => {
     const { server, proxy, signer, claims } = await start(t, ['--oidc-groups-claim=groups']);
     await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
     const token = signer.sign(claims({ groups: ['system:masters'] }));
@@ -157,7 +157,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
     });
   }
 
-  test('get a 503 until the issuer is there, which does not keep the program from starting', async t => {
+  test('get a 503 until the issuer is reachable, and the program starts without it', async t => {
     const { server, proxy, signer, claims, issuer, authority } = await start(t, [], {
       tokenFile: 'file-token,alice,,\n',
     });
@@ -193,7 +193,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
   });
 });
 
-describe('options for an issuer that cannot be right', () => {
+describe('wrong options for an issuer', () => {
   test('are reported at start, all at once', async () => {
     const { code, stderr } = await runProgram([
       ...[

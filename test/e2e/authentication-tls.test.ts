@@ -99,7 +99,7 @@ describe('callers with a client certificate', () => {
     }
   });
 
-  test('of Kubernetes’ own names and groups are refused', async t => {
+  test('with names and groups that Kubernetes reserves are rejected', async t => {
     for (const [name, group] of [
       ['system:admin', 'dev'],
       ['alice', 'system:masters'],
@@ -117,7 +117,7 @@ describe('callers with a client certificate', () => {
     }
   });
 
-  test('that is a stranger’s are judged by their token, if there is one', async t => {
+  test('with a stranger’s certificate are authenticated by their token, if there is one', async t => {
     const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client({
       commonName: 'bob',
     });
@@ -133,7 +133,7 @@ describe('callers with a client certificate', () => {
 });
 
 describe('kubectl over TLS', () => {
-  kubectlTest('is who its token says', async () => {
+  kubectlTest('has the user of its token', async () => {
     const ca = await proxied.files.replace('ca.crt', proxied.ca);
     const server = `--server=https://127.0.0.1:${proxied.port}`;
     const args = [server, `--certificate-authority=${ca}`, '--token=alice-token'];

@@ -36,7 +36,7 @@ function reviews(server: FakeApiServer): number {
   return server.requests.filter(({ rawUrl }) => rawUrl.endsWith('/tokenreviews')).length;
 }
 
-describe('the cluster’s own tokens', { concurrency: 4 }, () => {
+describe('tokens of the cluster', { concurrency: 4 }, () => {
   test('are reviewed by the API server once in two minutes, and act as the user that it names', async t => {
     const { server, tokens, proxy } = await start(t, {
       server: { allow: user => user.username === 'proxy' || user.username === robot.username },
@@ -70,7 +70,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     assert.doesNotMatch(proxy.stderr(), /sa-token|token-of-the-proxy/);
   });
 
-  test('that it does not know are 401, and those of its own users 403', async t => {
+  test('that it does not know get a 401, and those of reserved users a 403', async t => {
     const { server, tokens, proxy } = await start(t);
     Object.assign(tokens, {
       admin: { username: 'admin', groups: ['system:masters'] },
@@ -100,7 +100,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     assert.equal(reviews(server), 8, 'failures are remembered too');
   });
 
-  test('are reviewed once for forty requests that come together; one that leaves does not fail the others', async t => {
+  test('are reviewed once for forty requests that arrive together; one that leaves does not fail the others', async t => {
     const { server, tokens, proxy } = await start(t, {
       args: ['--admin-port=0', '--admin-address=127.0.0.1'],
     });
@@ -153,7 +153,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.includes('left=1')).length, 0);
   });
 
-  test('never outlive their own expiry, which the cache cannot stretch', async t => {
+  test('are never valid after their own expiry, even in the cache', async t => {
     const { server, tokens, proxy } = await start(t);
     const token = createIdToken(new Date(Date.now() + 8_000));
     tokens[token] = { username: 'alice' };
@@ -166,7 +166,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     });
   });
 
-  test('cannot be judged while the API server is away or refuses: 50x, never a yes, and not remembered', async t => {
+  test('cannot be reviewed while the API server is down or rejects the review: they get a 50x, which is not cached', async t => {
     const { server, tokens, proxy } = await start(t);
     tokens['alice-token'] = { username: 'alice' };
     let answer: number | undefined = 500;
@@ -296,7 +296,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     await eventually('the end of it', async () => (await as('carol', 'plain')).code === 200);
   });
 
-  test('are reviewed although the idle connection for it has gone, which is noticed only then', async t => {
+  test('are reviewed even if the idle connection for it has broken unnoticed', async t => {
     const { server, tokens, proxy } = await start(t);
     const used = new WeakSet<object>();
     let cut = 0;
@@ -316,7 +316,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     assert.ok(cut > 0);
   });
 
-  test('must be for one of --api-audiences where there are any', async t => {
+  test('must be for one of --api-audiences if there are any', async t => {
     const { server, tokens, proxy } = await start(t, { args: ['--api-audiences=gateway,other'] });
     tokens['for-gateway'] = { username: 'alice', audiences: ['gateway'] };
     tokens['for-api'] = { username: 'alice' };
@@ -334,7 +334,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
     assert.equal(await codeOf('unaware'), 401);
   });
 
-  test('come after those of the token file', async t => {
+  test('are tried after those of the token file', async t => {
     const { server, tokens, proxy } = await start(t, { tokenFile: 'known,alice,,\n' });
     Object.assign(tokens, { known: { username: 'bob' }, own: { username: 'alice' } });
     for (const token of ['known', 'own']) {
@@ -345,7 +345,7 @@ describe('the cluster’s own tokens', { concurrency: 4 }, () => {
 });
 
 describe('the permission to impersonate', () => {
-  test('is a check of readyz, which says what is missing, as the log does at start', async t => {
+  test('is a check of readyz that names what is missing, as the log does at the start', async t => {
     let may: readonly string[] = ['users', 'groups'];
     const { server, proxy } = await start(t, {
       server: {
@@ -392,7 +392,7 @@ describe('the permission to impersonate', () => {
     assert.equal(code, 200);
   });
 
-  test('is not asked for where callers are not authenticated', async t => {
+  test('is not checked if callers are not authenticated', async t => {
     const { server, proxy } = await startGateway(t, { run: startInProcess, server: { allow: () => false } });
     assert.doesNotMatch((await health(proxy, 'readyz')).text, /impersonation/);
     assert.equal(server.requests.filter(({ rawUrl }) => /selfsubject/.test(rawUrl)).length, 0);

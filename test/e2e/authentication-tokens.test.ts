@@ -34,7 +34,7 @@ function start(t: TestContext, options: GatewayOptions = {}) {
 }
 
 describe('callers with a token', { concurrency: 4 }, () => {
-  test('act under their own name, and the API server decides what they may', async t => {
+  test('act under their own name, and the API server decides about their rights', async t => {
     const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
     for (const leg of bothLegs) {
       const allowed = await probe(proxy, server, leg, { headers: [alice] });
@@ -64,7 +64,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     assert.ok(text.includes(`${success} 5`));
   });
 
-  test('get 401 without a good one, with a challenge, and nothing goes upstream', async t => {
+  test('get a 401 with a challenge without a valid token, and nothing goes upstream', async t => {
     const { server, proxy } = await start(t);
     const attempts = [
       [],
@@ -119,7 +119,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     assert.ok(metrics.text.includes(`${reason} ${rejected}\n`), metrics.text);
   });
 
-  test('are asked for it everywhere but at the probes, and after the host', async t => {
+  test('need it everywhere except at the probes, and after the check of the host', async t => {
     const { proxy } = await start(t, {
       args: ['--www=src', '--www-prefix=/app/'],
     });
@@ -236,7 +236,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
   });
 
-  test('get a 403 for names and groups of Kubernetes itself, unless the options allow them', async t => {
+  test('get a 403 for names and groups that Kubernetes reserves, unless the options allow them', async t => {
     const file = 'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n';
     const { server, proxy } = await start(t, { tokenFile: file });
     for (const leg of bothLegs) {
@@ -257,7 +257,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     assert.equal((await as('a')).code, 403);
   });
 
-  test('are known by the file as it changes, and by the last good one while it is bad', async t => {
+  test('are known by the file as it changes, and by its last good content while it is bad', async t => {
     const { server, proxy, writeTokens } = await start(t);
     const codeOf = async (token: string) =>
       (await probe(proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] })).code;
@@ -303,7 +303,7 @@ describe('callers in a browser', () => {
     }
   });
 
-  test('are kept to the rules of the proxy as everyone is, after they are known', async t => {
+  test('are subject to the rules of the proxy after authentication', async t => {
     const { server, proxy } = await start(t, {
       args: ['--read-only', '--reject-resources=pods/log'],
     });
@@ -325,7 +325,7 @@ describe('authentication of callers and impersonation', () => {
     assert.match(byFlag.stderr, /requests impersonate the authenticated callers, so --as, .* cannot be used/);
   });
 
-  test('cannot both come of an edit of the kubeconfig: the last good one stays in use', async t => {
+  test('cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
     const { server, proxy, kubeconfig } = await startGateway(t, { tokenFile: twoUsers });
     const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
     Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
@@ -339,8 +339,8 @@ describe('authentication of callers and impersonation', () => {
   });
 });
 
-describe('without authentication', () => {
-  test('a client’s own Authorization goes upstream as ever, and livez is not the only open path', async t => {
+describe('a proxy without authentication', () => {
+  test('sends a client’s own Authorization upstream, and livez is not its only open path', async t => {
     const { server, tokens, proxy } = await startGateway(t, { run: startInProcess });
     tokens['own'] = { username: 'alice' };
     for (const leg of bothLegs) {
@@ -352,7 +352,7 @@ describe('without authentication', () => {
 });
 
 describe('a 401 of the API server', () => {
-  test('is about the proxy’s credential when callers are authenticated: it is renewed, and the request sent again', async t => {
+  test('is about the proxy’s credential if callers are authenticated: it is renewed, and the request is sent again', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'proxy-token-'));
     t.after(() => rm(folder, { recursive: true }));
     const file = join(folder, 'token');
@@ -375,7 +375,7 @@ describe('a 401 of the API server', () => {
 });
 
 describe('kubectl', () => {
-  kubectlTest('auth whoami prints the caller, and a refusal names it', async t => {
+  kubectlTest('shows the caller with auth whoami, and a rejection names it', async t => {
     const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
     // kubectl sends no token without TLS.
     const terminator = await startTlsTerminator(server.authority, proxy.port);

@@ -9,7 +9,7 @@ import { startProxy } from '../support/proxy.js';
 import { bothLegs, passed, probe } from './credential-probe.js';
 
 for (const workers of [1, 2]) {
-  test(`a file of the kubeconfig that becomes a FIFO holds up no request, and is followed on (${workers} of --workers)`, async t => {
+  test(`a file of the kubeconfig that becomes a FIFO blocks no request, and is followed again later (${workers} of --workers)`, async t => {
     const tokens: Record<string, { username: string; groups: string[] }> = {};
     const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
     const kubeconfig = await writeKubeconfig(

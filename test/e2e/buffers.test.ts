@@ -86,7 +86,7 @@ describe('answers to slow clients at the same time', () => {
     });
   });
 
-  it('each have their own bytes over HTTP/2, and over TLS', async t => {
+  it('each get their own bytes over HTTP/2, and over TLS', async t => {
     const { server, port, ca } = await startStack(t, { tls: true });
     answerFills(server);
     const session = await connectHttp2(port, ca);

@@ -75,7 +75,7 @@ for (const [leg, head, code] of [
   });
 }
 
-test('requests over HTTP/2 are judged by the certificate of their connection', async () => {
+test('requests over HTTP/2 are authenticated by the certificate of their connection', async () => {
   for (const [pair, status] of [
     [jane, 200],
     [stranger, 401],
@@ -108,7 +108,7 @@ kubectlTest('kubectl passes with its client certificate', async () => {
 
 describe('files that change', { concurrency: true }, () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    test(`a ${maxVersion} session is not resumed, and carries no identity past a change of --client-ca-file`, async t => {
+    test(`a ${maxVersion} session is not resumed, and does not keep its identity after a change of --client-ca-file`, async t => {
       const own = await start(t);
       const connect = async (session?: Buffer) => {
         const socket = tls.connect({

@@ -76,7 +76,7 @@ const attempts = {
 } as const;
 type Attempt = { readonly below: string; readonly headers?: Readonly<Record<string, string>> };
 
-describe('a stranger cannot tell a context from a name that there is not', () => {
+describe('a stranger cannot distinguish a context from an unknown name', () => {
   const pairs = [
     ['other', 'otter'],
     ['kind#1', 'kind#2'],

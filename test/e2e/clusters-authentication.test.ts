@@ -139,7 +139,7 @@ describe('a stranger', () => {
     }
   });
 
-  test('gets 401 from /-/clusters, and no name of a context anywhere', async () => {
+  test('gets a 401 from /-/clusters, and no answer contains the name of a context', async () => {
     for (const stack of [byReview, byFile]) {
       for (const path of [
         '/-/clusters',
@@ -162,7 +162,7 @@ describe('a stranger', () => {
     }
   });
 
-  test('runs, dials and asks nothing for a context', async () => {
+  test('causes no plugin run, connection or request for a context', async () => {
     const before = clusters.dialledTwo();
     const fresh = await ask(byFile, mountOf('two'), undefined);
     assert.equal(fresh.code, 401);
@@ -196,13 +196,13 @@ describe('a caller', () => {
     }
   });
 
-  test('gets the 404 with the names that there are', async () => {
+  test('gets a 404 with the existing names', async () => {
     const { answer } = await ask(byFile, '/clusters/nope', 'file-token');
     const message = assertStatus(answer, 404, 'nope');
     for (const name of clusters.contexts()) assert.ok(message.includes(name), message);
   });
 
-  test('of OpenID Connect acts under its name on every mount, over HTTP/2 as well', async () => {
+  test('of OpenID Connect acts under its name on every mount, even over HTTP/2', async () => {
     await eventually('the keys', () => /fetched the keys/.test(byAll.proxy.stderr()));
     const exp = Math.floor(Date.now() / 1000) + 300;
     const token = signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'olga', exp });
@@ -251,7 +251,7 @@ describe('a caller', () => {
   });
 });
 
-describe('a token that a cluster vouches for', () => {
+describe('a token that a cluster accepts', () => {
   test('counts only in that cluster', async () => {
     for (const leg of legs) {
       for (const [token, mount, result] of [
@@ -318,7 +318,7 @@ describe('a token that a cluster vouches for', () => {
 });
 
 describe('impersonation', () => {
-  test('by --as holds on every mount, and callers cannot ask for their own', async t => {
+  test('by --as applies to every mount, and callers cannot request their own', async t => {
     const flags = ['--as=jane', '--as-group=dev', '--context=two', '--reject-paths='];
     const stack = await startManyStack(t, { ...common, flags });
     for (const leg of legs) {
@@ -359,7 +359,7 @@ describe('impersonation', () => {
   });
 });
 
-test('the limits of a user hold over all mounts together', async t => {
+test('the limits of a user apply to all mounts together', async t => {
   const flags = [`--token-auth-file=${tokenFile}`, '--rate-limit=0.01', '--rate-limit-burst=4'];
   const stack = await startManyStack(t, { ...common, flags });
   const codes: number[] = [];

@@ -17,7 +17,7 @@ test('a context whose files are missing does not ask clients to try again every 
   assert.equal(headers['retry-after'], undefined);
 });
 
-kubectlTest('kubectl ends at once with the reason where the files of a context are missing', async () => {
+kubectlTest('kubectl ends at once with the reason if files of a context are missing', async () => {
   const home = join(folder, 'home');
   await mkdir(home);
   const args = ['-s', `${proxy.url}/clusters/broken`, '-v=8', 'get', 'cm', 'which'];

@@ -65,8 +65,8 @@ function verdict({ code, body }: Answer): string {
 }
 
 for (const leg of legs) {
-  describe(`the filter as it comes on the ${leg} leg`, () => {
-    test('refuses exec and attach below a mount in every spelling', async () => {
+  describe(`the default filter on the ${leg} leg`, () => {
+    test('rejects exec and attach below a mount in every spelling', async () => {
       for (const mount of mounts) {
         for (const target of refusedSpellings) {
           const { answer, arrived } = await ask(plain, mount, { leg, target });
@@ -76,7 +76,7 @@ for (const leg of legs) {
       }
     });
 
-    test('refuses what two programs could read differently below a mount', async () => {
+    test('rejects ambiguous paths below a mount', async () => {
       for (const target of ambiguousSpellings.filter(spelling => /^[/\\]/.test(spelling))) {
         const { answer, arrived } = await ask(plain, '/clusters/a', { leg, target });
         assertStatus(answer, 400, target);
@@ -84,7 +84,7 @@ for (const leg of legs) {
       }
     });
 
-    test('lets what is no exec pass as it came', async () => {
+    test('passes other requests on unchanged', async () => {
       for (const target of harmlessSpellings) {
         const { answer, arrived } = await ask(plain, '/clusters/a', { leg, target });
         assert.equal(arrived.length, 1, `${target}: ${answer.raw.slice(0, 200)}`);
@@ -140,7 +140,7 @@ for (const leg of legs) {
       ['of --read-only', readOnly],
       ['that --disable-filter leaves', unfiltered],
     ] as const) {
-      test(`${what} judges below a mount as at /`, async () => {
+      test(`${what} applies below a mount as at /`, async () => {
         for (const request of requests) {
           const root = await ask(stack, '', { ...request, leg });
           for (const mount of ['/clusters/a', decodedMountOf(arn)]) {
@@ -177,7 +177,7 @@ test('a rejection below a mount is counted by its reason as at /', async () => {
   await eventuallyPasses(async () => assert.equal(await count(), before + 1));
 });
 
-describe('over HTTP/2', () => {
+describe('a guard over HTTP/2', () => {
   let http2: ClientHttp2Session;
   // An idle connection ends after 90 s, which the tests before these may take on a busy machine.
   before(async () => {
@@ -193,7 +193,7 @@ describe('over HTTP/2', () => {
     return { code: head[':status'], arrived: clusters.arrivals(mark).map(({ context }) => context) };
   };
 
-  test('exec and attach below a mount are refused in every spelling', async () => {
+  test('rejects exec and attach below a mount in every spelling', async () => {
     for (const mount of ['/clusters/a', decodedMountOf(arn)]) {
       for (const target of refusedSpellings.filter(spelling => /^[\x21-\x7e]+$/.test(spelling))) {
         const { code, arrived } = await ask2(`${mount}${target}`);
@@ -204,7 +204,7 @@ describe('over HTTP/2', () => {
     }
   });
 
-  test('what is let through reaches the cluster that is named, many at once on one connection', async () => {
+  test('lets accepted requests reach the named cluster, many at once on one connection', async () => {
     const names = ['a', 'b', 'two', 'one', 'rancher', arn];
     const answers = await Promise.all(
       Array.from({ length: 60 }, async (_, index) => {
@@ -218,7 +218,7 @@ describe('over HTTP/2', () => {
     }
   });
 
-  test('a foreign authority or origin is refused below a mount', async () => {
+  test('rejects a foreign authority or origin below a mount', async () => {
     for (const headers of [
       { ':authority': 'evil.example' },
       { origin: 'https://evil.example' },

@@ -89,7 +89,7 @@ describe('a context that does not work', () => {
     });
   }
 
-  test('does not fail readyz, and others work on while one hangs', async () => {
+  test('does not fail readyz, and others work while it hangs', async () => {
     const hanging = open(port, `/clusters/silent${which}`).then(
       response => response.destroy(),
       () => {},
@@ -109,7 +109,7 @@ describe('a context that does not work', () => {
 });
 
 describe('clusters that change their state', () => {
-  test('recover without a word when their file comes or their server does, and fail when it goes', async t => {
+  test('recover when their file or their server appears, and fail when it disappears', async t => {
     const clusters = await startManyClusters(t);
     const { port } = await startManyStack(t, { run: startInProcess, clusters });
     assert.equal((await sendPlain(port, `/clusters/broken${which}`)).status >= 500, true);
@@ -132,7 +132,7 @@ describe('clusters that change their state', () => {
     );
   });
 
-  test('have connections, credentials and a 401 of their own', async t => {
+  test('have separate connections, credentials and 401s', async t => {
     const clusters = await startManyClusters(t);
     const { port } = await startManyStack(t, { run: startInProcess, clusters });
     for (const name of ['two', 'b', 'a']) {
@@ -160,8 +160,8 @@ describe('clusters that change their state', () => {
   });
 });
 
-describe('what a context says of its cluster and user', () => {
-  test('applies only to it: authority, name, proxy, and no check at all', async t => {
+describe('the cluster and the user of a context', () => {
+  test('apply only to it: authority, name, proxy, and disabled verification', async t => {
     const stranger = await createCertificateAuthority({ commonName: 'stranger' });
     const tunnel = await startConnectProxy();
     t.after(() => tunnel.close());
@@ -199,7 +199,7 @@ describe('what a context says of its cluster and user', () => {
     for (const { target } of tunnel.requests) assert.equal(target, new URL(clusters.two.url).host);
   });
 
-  test('is passed to its own plugin, and a client certificate is presented only to its own server', async t => {
+  test('are passed to its own plugin, and its client certificate is presented only to its own server', async t => {
     const clusters = await startManyClusters(t, {
       edit: config => {
         const exec = config.users.find(({ name }) => name === 'user of two')?.user['exec'] as Record<

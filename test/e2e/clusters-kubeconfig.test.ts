@@ -143,7 +143,7 @@ async function bash(
 }
 
 describe('the kubeconfig of a proxy without authentication', () => {
-  test('has one cluster and context for each mount, / the current one, and no user', async () => {
+  test('has one cluster and context for each mount, / as the current one, and no user', async () => {
     const served = await get(plain.port);
     const base = `http://127.0.0.1:${plain.port}`;
     assert.deepEqual(sorted(served.servers), addresses(base));
@@ -182,7 +182,7 @@ describe('the kubeconfig of a proxy without authentication', () => {
     }
   });
 
-  test('has one entry where there is one cluster, and the path of --api-prefix', async t => {
+  test('has one entry if there is one cluster, with the path of --api-prefix', async t => {
     const { port } = await startStack(t, { run: startInProcess, flags: ['--api-prefix=/k8s/'] });
     const { text } = await sendPlain(port, '/-/kubeconfig');
     const config = parse(text) as ManyKubeconfig;
@@ -205,7 +205,7 @@ describe('the kubeconfig of a proxy without authentication', () => {
     assert.ok(!servers.some(server => server.includes('/k8s/clusters')));
   });
 
-  test('is answered to HEAD without a body, and to nothing that writes', async () => {
+  test('is the answer to HEAD without a body, and to no method that writes', async () => {
     const head = await sendPlain(plain.port, '/-/kubeconfig', { method: 'HEAD' });
     assert.equal(head.status, 200);
     assert.equal(head.text, '');
@@ -213,7 +213,7 @@ describe('the kubeconfig of a proxy without authentication', () => {
   });
 });
 
-test('the kubeconfig has the contexts of the moment', async t => {
+test('the kubeconfig has the current contexts', async t => {
   const own = await startManyClusters(t);
   const { port } = await startManyStack(t, { clusters: own, run: startInProcess });
   await own.change(config => addContext(config, 'for users', own.two));
@@ -224,7 +224,7 @@ test('the kubeconfig has the contexts of the moment', async t => {
 });
 
 describe('the address in the kubeconfig', () => {
-  test('is the Host that the request names, where the Host rule accepts it', async t => {
+  test('is the Host of the request if the Host rule accepts it', async t => {
     const { port } = await start(t, {
       flags: ['--accept-hosts=^gw\\.example$,^\\[::1\\]$,^127\\.0\\.0\\.1$'],
     });
@@ -254,7 +254,7 @@ describe('the address in the kubeconfig', () => {
     );
   });
 
-  test('is the bound one with --disable-filter, whatever Host says', async t => {
+  test('is the address of the listener with --disable-filter, whatever Host says', async t => {
     const { port } = await start(t, { flags: ['--disable-filter'] });
     for (const host of ['evil.example', 'localhost', 'x\\y', `127.0.0.1:${port}`]) {
       assert.deepEqual(
@@ -296,7 +296,7 @@ describe('the address in the kubeconfig', () => {
     }
   });
 
-  test('keeps the kubeconfig from being read by pages of other origins', async () => {
+  test('prevents that pages of other origins read the kubeconfig', async () => {
     for (const headers of [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
       const { status, headers: got } = await sendPlain(plain.port, '/-/kubeconfig', { headers });
       assert.ok(status === 403 || got['access-control-allow-origin'] === undefined);
@@ -305,7 +305,7 @@ describe('the address in the kubeconfig', () => {
 });
 
 describe('the kubeconfig of a proxy that serves TLS', () => {
-  test('has https and the authority that ends the certificate file, over both HTTP versions', async t => {
+  test('has https and the authority at the end of the certificate file, over both HTTP versions', async t => {
     const stack = await start(t, { tls: files });
     const session = await connectHttp2(stack.port, files.authority.certificate);
     const { status, text, headers } = await ask(session, '/-/kubeconfig');
@@ -326,7 +326,7 @@ describe('the kubeconfig of a proxy that serves TLS', () => {
     assert.match(result.stdout, /web-0/, result.stderr);
   });
 
-  test('has no authority where --public-url says that something else serves', async t => {
+  test('has no authority if --public-url names another server', async t => {
     const { port } = await start(t, { flags: ['--public-url=https://gw.example'] });
     assert.doesNotMatch((await get(port)).text, /certificate-authority/);
   });
@@ -350,7 +350,7 @@ describe('the kubeconfig of a proxy with authentication', () => {
     }
   });
 
-  test('has all entries for a caller, and over http:// no user, with a comment that says why', async t => {
+  test('has all entries for a caller, and over http:// no user, with a comment that explains it', async t => {
     const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`] });
     const served = await get(port, bearer);
     assert.deepEqual(sorted(served.servers), addresses(`http://127.0.0.1:${port}`));
@@ -361,7 +361,7 @@ describe('the kubeconfig of a proxy with authentication', () => {
   const publicly = '--public-url=https://gw.example';
   const base = 'https://gw.example';
 
-  test('has one place for a token where a file has the tokens', async t => {
+  test('has one field for a token if a file has the tokens', async t => {
     const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`, publicly] });
     const served = await get(port, bearer);
     assert.equal(served.config.users.length, 1);
@@ -371,7 +371,7 @@ describe('the kubeconfig of a proxy with authentication', () => {
     assert.ok('token' in (userFor(anonymous, base) ?? {}));
   });
 
-  test('has a place for a token for each cluster where the clusters review them', async t => {
+  test('has a field for a token for each cluster if the clusters review them', async t => {
     const { port } = await start(t, { flags: ['--authentication-token-webhook', publicly] });
     clusters.tokens.one['reviewed'] = { username: 'rita' };
     const served = await get(port, { authorization: 'Bearer reviewed' });
@@ -420,7 +420,7 @@ describe('the kubeconfig of a proxy with authentication', () => {
     }
   });
 
-  kubectlTest('works with kubectl once its files are there', async t => {
+  kubectlTest('works with kubectl once its files exist', async t => {
     const { port } = await start(t, { tls: files, flags: [`--client-ca-file=${ca}`] });
     const { certificate, key } = await files.authority.client({ commonName: 'carol', organizations: [] });
     const session = await connectHttp2(port, files.authority.certificate, { cert: certificate, key });
@@ -464,7 +464,7 @@ describe('--public-url', () => {
     'https://',
     '/path',
   ]) {
-    test(`${JSON.stringify(value)} is refused by its name`, async () => {
+    test(`${JSON.stringify(value)} is rejected by its name`, async () => {
       const problems = await startUpProblems([
         `--kubeconfig=${clusters.kubeconfig}`,
         `--public-url=${value}`,

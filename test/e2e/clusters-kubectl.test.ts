@@ -82,7 +82,7 @@ kubectlTest('kubectl prints on a mount what it prints on /', async () => {
   }
 });
 
-kubectlTest('kubectl get -w and logs -f on a mount show what happens as it happens', async () => {
+kubectlTest('kubectl get -w and logs -f on a mount show changes immediately', async () => {
   const watch = start(arn, ['get', 'configmaps', '-w', '-o', 'name']);
   await watch.seen(/configmap\/which/);
   assert.equal(await succeed(arn, ['create', 'configmap', 'new']), 'configmap/new created\n');
@@ -146,7 +146,7 @@ for (const [protocol, websockets] of [
   });
 }
 
-kubectlTest('kubectl cp on a mount copies a file there and back', async () => {
+kubectlTest('kubectl cp on a mount copies a file in both directions', async () => {
   const [source, back] = [join(stack.folder, 'source'), join(stack.folder, 'back')];
   await writeFile(source, 'some text');
   await succeed(arn, ['cp', source, 'web-0:/tmp/copied']);
@@ -176,25 +176,25 @@ async function failure(server: string): Promise<string> {
   return stderr;
 }
 
-kubectlTest("kubectl ends with a cluster's own failure, and others work on", async () => {
+kubectlTest('kubectl ends with the failure of one cluster, and others continue to work', async () => {
   // At -v=8 it shows the Status, of which it prints no more than its reason else.
   assert.match(await failure(`${proxy.url}/clusters/down`), /ServiceUnavailable|BadGateway|ECONNREFUSED/);
   assert.match(await succeed('a', ['get', 'pods']), /web-0/);
 });
 
-kubectlTest('kubectl gets a NotFound with the contexts that there are for the name of none', async () => {
+kubectlTest('kubectl gets a NotFound with the existing contexts for an unknown name', async () => {
   const stderr = await failure(`${proxy.url}/clusters/nope`);
   for (const name of ['one', 'rancher', arn]) assert.ok(stderr.includes(name), stderr);
 });
 
-kubectlTest('kubectl sends the names of contexts decoded, as these tests do', async () => {
+kubectlTest('kubectl sends the names of contexts decoded, like these tests', async () => {
   const server = `${proxy.url}${mountOf(arn)}`;
   const { stderr } = await kubectl(['-s', server, '-v=8', 'get', 'cm', 'which'], { env });
   assert.ok(stderr.includes(`${proxy.url}${decodedMountOf(arn)}/api/v1/`), stderr);
 });
 
 kubectlTest(
-  'kubectl get --raw replaces the path of a server, so that it takes the path of the mount',
+  'kubectl get --raw replaces the path of a server, so it needs the path of the mount',
   async () => {
     const path = '/api/v1/namespaces/default/configmaps/which';
     assert.match(await succeed(arn, ['get', '--raw', path]), /"cluster":"one"/);

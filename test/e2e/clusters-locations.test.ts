@@ -54,7 +54,7 @@ describe('a Location', () => {
     }
   });
 
-  test('that is relative, or leads elsewhere, or is answered at /, is untouched', async () => {
+  test('is unchanged if it is relative, leads elsewhere, or is answered at /', async () => {
     const { port, one, two } = await answering;
     status = 302;
     for (const [mount, sent] of [

@@ -74,7 +74,7 @@ async function sent(
 }
 
 describe('the name of a context in a path', () => {
-  test('is matched as /-/kubeconfig encodes it, and as clients that decode it send it', async () => {
+  test('is recognised as /-/kubeconfig encodes it, and as clients that decode it send it', async () => {
     for (const context of ['one', 'two', 'b', arn, ...odd.filter(name => name !== 'a%2Fb')]) {
       const stack = names;
       for (const mount of new Set([mountOf(context), decodedMountOf(context)])) {
@@ -84,7 +84,7 @@ describe('the name of a context in a path', () => {
     }
   });
 
-  test('is matched in any case of the encoding, and with letters encoded that need not be', async () => {
+  test('is recognised with the encoding in any case, and with letters that are encoded without need', async () => {
     for (const target of [
       '/clusters/arn%3aaws%3aeks%3aeu-west-1%3a123%3acluster%2fx%40y/version',
       '/clusters/arn:aws:eks:eu-west-1:123:cluster%2Fx@y/version',
@@ -111,7 +111,7 @@ describe('the name of a context in a path', () => {
     }
   });
 
-  test('is the longest that fits, whether its slashes are encoded or not', async () => {
+  test('is the longest match, with its slashes encoded or not', async () => {
     for (const [target, context, path] of [
       ['/clusters/a/version', 'a', '/version'],
       ['/clusters/a/apis', 'a', '/apis'],
@@ -132,7 +132,7 @@ describe('the name of a context in a path', () => {
 });
 
 describe('the path below a mount', () => {
-  test('goes to the API server as it came, with the query', async () => {
+  test('goes to the API server unchanged, with the query', async () => {
     for (const [sub, path] of [
       ['', '/'],
       ['/', '/'],
@@ -177,7 +177,7 @@ describe('the path below a mount', () => {
     }
   });
 
-  test('is at the root, whatever --api-prefix says', async t => {
+  test('is below the root, whatever --api-prefix says', async t => {
     const stack = await startManyStack(t, { run: startInProcess, clusters, flags: ['--api-prefix=/k8s/'] });
     assert.deepEqual((await sent(stack, '/clusters/a/version')).arrived, [['a', '/version']]);
     assert.deepEqual((await sent(stack, '/k8s/version')).arrived, [['one', '/version']]);
@@ -188,8 +188,8 @@ describe('the path below a mount', () => {
   });
 });
 
-describe('a name that there is not', () => {
-  test('is a 404 Status with the names that there are', async () => {
+describe('an unknown name', () => {
+  test('gets a 404 Status with the existing names', async () => {
     for (const leg of ['plain', 'websocket', 'spdy'] as const) {
       for (const target of [
         '/clusters/nope/version',
@@ -206,14 +206,14 @@ describe('a name that there is not', () => {
     }
   });
 
-  test('is a 404 without --all-contexts at the API server, as it always was', async t => {
+  test('gets the API server’s own 404 without --all-contexts', async t => {
     const proxy = await startProxy([`--kubeconfig=${clusters.kubeconfig}`]);
     t.after(() => proxy.stop('SIGKILL'));
     const stack = { ...plain, proxy, port: proxy.port };
     assert.deepEqual((await sent(stack, '/clusters/a/version')).arrived, [['one', '/clusters/a/version']]);
   });
 
-  test('is every context that --contexts does not choose by its whole name', async t => {
+  test('includes every context that --contexts does not match as a whole', async t => {
     const stack = await startManyStack(t, { run: startInProcess, clusters, flags: ['--contexts=arn:.*,b'] });
     assert.deepEqual((await sent(stack, `${mountOf(arn)}/version`)).arrived, [[arn, '/version']]);
     assert.deepEqual((await sent(stack, '/clusters/b/version')).arrived, [['b', '/version']]);
@@ -321,7 +321,7 @@ const spellings: readonly (readonly [target: string, may?: readonly (readonly [s
 ];
 
 for (const leg of ['plain', 'websocket', 'spdy'] as const) {
-  test(`no spelling reaches another cluster than the one that is named on the ${leg} leg`, async () => {
+  test(`no spelling reaches another cluster than the named one on the ${leg} leg`, async () => {
     for (const [target, may = []] of spellings) {
       const { answer, arrived } = await sent(plain, target, leg);
       for (const found of arrived) {
@@ -337,7 +337,7 @@ for (const leg of ['plain', 'websocket', 'spdy'] as const) {
   });
 }
 
-test('dot segments, backslashes and absolute targets are 400 on a mount as everywhere', async () => {
+test('dot segments, backslashes and absolute targets get a 400 on a mount as everywhere', async () => {
   for (const target of [
     '/clusters/a/../b/version',
     '/clusters/a/%2e%2e/b/version',
@@ -355,7 +355,7 @@ test('dot segments, backslashes and absolute targets are 400 on a mount as every
   }
 });
 
-test('no spelling reaches another cluster than the one that is named over HTTP/2', async t => {
+test('no spelling reaches another cluster than the named one over HTTP/2', async t => {
   const http2 = await connectHttp2(tls.port, secure.authority.certificate);
   t.after(() => http2.destroy());
   for (const [target, may = []] of spellings) {
@@ -383,7 +383,7 @@ test('no spelling reaches another cluster than the one that is named over HTTP/2
   assert.ok(!http2.destroyed);
 });
 
-test('a name that no path can have is no way to anywhere else', async t => {
+test('a name that no path can have leads nowhere else', async t => {
   const stack = await startManyStack(t, {
     run: startInProcess,
     edit: (config, { two }) => {

@@ -60,8 +60,8 @@ async function labelValues(port: number, label: string): Promise<Set<string>> {
   return new Set(samples.flatMap(({ labels }) => (label in labels ? [labels[label] as string] : [])));
 }
 
-describe('with --all-contexts', () => {
-  test('metrics of requests have the context’s name, that of / the current one', async () => {
+describe('the program with --all-contexts', () => {
+  test('has the context’s name in the metrics of requests, at / that of the current one', async () => {
     const names = ['one', 'a', 'two', arn, quoted];
     for (const name of names) {
       for (let count = 0; count < 2; count += 1) {
@@ -82,7 +82,7 @@ describe('with --all-contexts', () => {
     });
   });
 
-  test('open watches are counted for each cluster', async () => {
+  test('counts open watches for each cluster', async () => {
     const watches = await Promise.all(
       ['/clusters/a', '/clusters/b', '/clusters/b'].map(mount =>
         open(many.port, `${mount}/api/v1/namespaces/default/configmaps?watch=true`),
@@ -99,7 +99,7 @@ describe('with --all-contexts', () => {
     for (const watch of watches) watch.destroy();
   });
 
-  test('names that clients make up are no label, no annotation and no field', async () => {
+  test('puts no name that a client invents into a label, an annotation or a field', async () => {
     const madeUp = [
       'made-up-1',
       'made-up-2',
@@ -134,7 +134,7 @@ describe('with --all-contexts', () => {
     }
   });
 
-  test('request lines in the log and audit events have it on both legs, also of what is rejected', async () => {
+  test('has it in log lines of requests and in audit events on both legs, even of rejected requests', async () => {
     for (const [mount, cluster] of [
       ['', 'one'],
       ['/clusters/a', 'a'],
@@ -179,7 +179,7 @@ describe('with --all-contexts', () => {
     });
   });
 
-  test('requests of a cluster that is down are counted as its own', async () => {
+  test('counts requests of a cluster that is down for that cluster', async () => {
     assert.ok((await sendPlain(many.port, `/clusters/down${which}`)).status >= 500);
     await eventuallyPasses(async () => {
       const samples = await scrapeOwn(many.port);
@@ -193,7 +193,7 @@ describe('with --all-contexts', () => {
     });
   });
 
-  test('promtool finds nothing wrong with the metrics', {
+  test('has metrics without problems, says promtool', {
     skip: spawnSync('promtool', ['--version']).status !== 0 && 'promtool is not installed',
   }, async () => {
     const { text } = await sendPlain(many.port, '/-/metrics');

@@ -145,7 +145,7 @@ describe('a kubeconfig that changes', () => {
     }
   });
 
-  test('moves a context to another server and user at once for new requests', async t => {
+  test('moves a context to another server and user immediately for new requests', async t => {
     const stack = await startManyStack(t, { run: startInProcess });
     assert.equal(await ask(stack, '/clusters/a'), '200 a at one');
     const other = await watch(stack.port, '/clusters/rancher', stack.two);
@@ -213,7 +213,7 @@ describe('a kubeconfig that changes', () => {
     changed.close();
   });
 
-  test('that cannot be read leaves every mount as it was, and the next good one counts', async t => {
+  test('leaves every mount unchanged if it cannot be read, and the next good one is used', async t => {
     const stack = await startManyStack(t, { run: startInProcess });
     assert.equal(await ask(stack, '/clusters/a'), '200 a at one');
     assert.equal(await ask(stack, '/clusters/b'), '200 b at two');
@@ -232,7 +232,7 @@ describe('a kubeconfig that changes', () => {
     await untilAsked(stack, '/clusters/good', '200 good at two');
   });
 
-  test('that breaks one context breaks no other', async t => {
+  test('breaks no other context if it breaks one', async t => {
     const stack = await startManyStack(t, { run: startInProcess });
     assert.equal(await ask(stack, '/clusters/b'), '200 b at two');
     await stack.change(config => {
@@ -259,7 +259,7 @@ describe('a kubeconfig that changes', () => {
     });
   });
 
-  test('moves what is current when its current context does, unless --context says so', async t => {
+  test('changes the cluster at / with its current context, unless --context is set', async t => {
     const stack = await startManyStack(t, { run: startInProcess });
     const fixed = await startManyStack(t, { run: startInProcess, clusters: stack, flags: ['--context=a'] });
     assert.equal(await ask(stack, ''), '200 one at one');
@@ -272,7 +272,7 @@ describe('a kubeconfig that changes', () => {
     assert.equal(await ask(stack, '/clusters/one'), '200 one at one');
   });
 
-  test('is chosen from by --contexts each time', async t => {
+  test('is filtered by --contexts each time', async t => {
     const stack = await startManyStack(t, { run: startInProcess, flags: ['--contexts=team-.*'] });
     assert.equal(await ask(stack, '/clusters/a'), '404');
     await stack.change(config => {

@@ -32,7 +32,7 @@ describe('--all-contexts', () => {
   for (const argument of ofOne) {
     const flag = argument.replace(/=.*/, '');
 
-    test(`with ${flag} does not start, and says why`, async () => {
+    test(`with ${flag} does not start, and gives the reason`, async () => {
       const problems = await startUpProblems([...all, argument]);
       const [problem = '', ...more] = naming(problems, flag);
       assert.notEqual(problem, '', problems.join('\n'));
@@ -42,7 +42,7 @@ describe('--all-contexts', () => {
     });
   }
 
-  test('tells all such flags at once, those of the environment too', async () => {
+  test('reports all such flags together, even those of the environment', async () => {
     const problems = await startUpProblems([...all, '--cluster=x', '--user=y'], {
       KUBE_API_PROXY_TOKEN: 's3cret',
       KUBE_API_PROXY_SERVER: 'https://127.0.0.1:6443',
@@ -61,7 +61,7 @@ describe('--all-contexts', () => {
     assert.ok(!stderr.includes('s3cret'));
   });
 
-  test('goes with --context, --as, --as-group, --as-uid and --as-user-extra', async t => {
+  test('works with --context, --as, --as-group, --as-uid and --as-user-extra', async t => {
     const flags = ['--context=b', '--as=jane', '--as-group=g', '--as-uid=1', '--as-user-extra=k=v'];
     const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
     await send(port, { target: `${which}?start-up=1` });
@@ -77,7 +77,7 @@ describe('--all-contexts', () => {
     assert.match(problems.join('\n'), /\/nonexistent\/config/);
   });
 
-  test('with a --context that there is not does not start', async () => {
+  test('with an unknown --context does not start', async () => {
     const problems = await startUpProblems([...all, '--context=nope']);
     assert.match(problems.join('\n'), /nope/);
   });
@@ -90,7 +90,7 @@ describe('--all-contexts', () => {
     assert.equal((await send(proxy.port, { target: `/clusters/b${which}` })).code, 200);
   });
 
-  test('serves the contexts of several kubeconfigs that KUBECONFIG names, the first of a name', async t => {
+  test('serves the contexts of several kubeconfigs in KUBECONFIG, the first one for each name', async t => {
     const other = await startManyClusters(t, {
       edit: config => {
         config.contexts = config.contexts.filter(({ name }) => name === 'a' || name === 'b');
@@ -116,13 +116,13 @@ describe('a prefix at /clusters/', () => {
     '--api-prefix=/clusters/a/',
     '--www-prefix=/clusters/',
   ]) {
-    test(`is refused with --all-contexts: ${flag}`, async () => {
+    test(`is rejected with --all-contexts: ${flag}`, async () => {
       const problems = await startUpProblems([...all, flag, `--www=${clusters.folder}`]);
       assert.notEqual(naming(problems, flag.replace(/=.*/, '')).length, 0, problems.join());
     });
   }
 
-  test('is fine without it', async t => {
+  test('is accepted without it', async t => {
     const proxy = await startProxy([`--kubeconfig=${clusters.kubeconfig}`, '--api-prefix=/clusters/a/']);
     t.after(() => proxy.stop('SIGKILL'));
     assert.equal((await send(proxy.port, { target: `/clusters/a${which}` })).code, 200);
@@ -130,12 +130,12 @@ describe('a prefix at /clusters/', () => {
 });
 
 describe('--contexts', () => {
-  test('without --all-contexts does not start, and says so', async () => {
+  test('without --all-contexts does not start, and gives the reason', async () => {
     const problems = await startUpProblems([`--kubeconfig=${clusters.kubeconfig}`, '--contexts=^a$']);
     assert.match(problems.join('\n'), /--contexts.*--all-contexts/);
   });
 
-  test('that is no regular expression does not start', async () => {
+  test('with an invalid regular expression does not start', async () => {
     const problems = await startUpProblems([...all, '--contexts=(']);
     assert.match(problems.join('\n'), /--contexts.*"\("/);
   });

@@ -50,7 +50,7 @@ const { port } = await startManyStack({ after }, { clusters, flags: ['--reject-p
 
 // The order of these tests matters: the first sees what nothing has been asked of yet.
 
-test('/-/clusters tells names, servers without credentials, and which is current; all others are unused', async () => {
+test('/-/clusters shows names, servers without credentials, and the current one; all others are unused', async () => {
   const states = await clusterStates(port);
   assert.deepEqual([...states.keys()].sort(), clusters.contexts().sort());
   for (const { name, state, current } of states.values()) {
@@ -68,7 +68,7 @@ test('/-/clusters tells names, servers without credentials, and which is current
   assert.equal(clusters.plugin.runs(), 0);
 });
 
-test('what has been used is ready, with its version, and what has not is unused still', async () => {
+test('a used cluster is ready, with its version, and others are still unused', async () => {
   const { gitVersion } = (await sendPlain(port, '/version')).json as { gitVersion: string };
   for (const name of ['one', 'a', 'b', 'two', 'rancher']) {
     assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
@@ -99,7 +99,7 @@ for (const [name, reason] of [
   });
 }
 
-test('a cluster that fails is ready again when its server is back, or its file is there', async t => {
+test('a failing cluster is ready again when its server is up again, or its file exists', async t => {
   const own = await startManyClusters(t);
   const { port } = await startManyStack(t, { run: startInProcess, clusters: own });
   const ask = async (name: string) => (await sendPlain(port, `/clusters/${name}${which}`)).status;
@@ -135,7 +135,7 @@ test('/-/clusters follows the kubeconfig', async t => {
   });
 });
 
-describe('with authentication, /-/clusters', () => {
+describe('/-/clusters with authentication', () => {
   const headers = (token: string) => ({ authorization: `Bearer ${token}` });
 
   test('is only for callers, and says if the proxy may not impersonate once the cluster is in use', async t => {
@@ -154,7 +154,7 @@ describe('with authentication, /-/clusters', () => {
     assert.match(text, /\[\+\]impersonation ok/);
   });
 
-  test('says whether a token counts in all clusters: where no API server gets to see it', async t => {
+  test('says whether a token is valid in all clusters, if no API server gets it', async t => {
     for (const [flags, token, expected] of [
       [[`--token-auth-file=${tokenFile}`], 'file-token', true],
       [['--authentication-token-webhook'], 'only-one', false],
@@ -167,7 +167,7 @@ describe('with authentication, /-/clusters', () => {
     }
   });
 
-  test('opens by a token that the current cluster vouches for, not by one of another cluster', async t => {
+  test('accepts a token that the current cluster accepts, and not one of another cluster', async t => {
     const flags = ['--authentication-token-webhook'];
     const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
     assert.equal((await sendPlain(port, '/-/clusters', { headers: headers('only-one') })).status, 200);
@@ -185,7 +185,7 @@ describe('with authentication, /-/clusters', () => {
   });
 });
 
-test('/-/clusters tells the same whichever worker answers', async t => {
+test('/-/clusters has the same answer from every worker', async t => {
   const { port } = await startManyStack(t, { clusters, flags: ['--workers=2'] });
   for (const name of ['a', 'two', 'broken']) await sendPlain(port, `/clusters/${name}${which}`);
   await eventuallyPasses(async () => {

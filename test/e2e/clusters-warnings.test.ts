@@ -17,7 +17,7 @@ function warns(line: Record<string, unknown>, ...texts: readonly string[]): bool
   return Number(line['level']) >= 40 && texts.every(text => JSON.stringify(line).includes(text));
 }
 
-test('one log line at the start says which context, cluster, server and user are at /', async t => {
+test('one log line at the start names the context, cluster, server and user at /', async t => {
   const { proxy, one, secrets } = await startManyStack(t, { clusters, run: startInProcess });
   await eventually('the line', () => proxy.log().some(line => line['context'] === 'one'));
   const line = proxy.log().find(({ context }) => context === 'one');
@@ -27,7 +27,7 @@ test('one log line at the start says which context, cluster, server and user are
   for (const secret of secrets()) assert.ok(!proxy.stderr().includes(secret));
 });
 
-test('an API server that cannot be reached at the start is warned of, and the program serves', async t => {
+test('the log warns of an API server that cannot be reached at the start, and the program serves', async t => {
   const { proxy, port } = await startManyStack(t, { clusters, flags: ['--context=down'] });
   const isWarning = (line: Record<string, unknown>) =>
     Number(line['level']) >= 40 && /refused|reach/i.test(JSON.stringify(line));
@@ -40,7 +40,7 @@ test('an API server that cannot be reached at the start is warned of, and the pr
   assert.equal((await send(port, { target: '/-/readyz' })).code, 500);
 });
 
-test('a name that hides part of another mount is warned of by both names, at start and when it comes', async t => {
+test('the log warns of a name that hides part of another mount, at the start and when it appears', async t => {
   const { proxy, change, two } = await startManyStack(t, {
     edit: (config, { two }) => {
       for (const [name] of hiding) addContext(config, name, two);

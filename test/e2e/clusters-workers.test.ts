@@ -33,13 +33,13 @@ async function askAll(mount: string, path: string): Promise<Set<number>> {
 
 // The order of these tests matters: the first sees what nothing has been asked of yet.
 
-test('nothing is dialled or run for a context before its first request, by any worker', async () => {
+test('no worker dials or runs anything for a context before its first request', async () => {
   assert.deepEqual(await askAll('', '/version'), new Set([200]));
   assert.equal(stack.dialledTwo(), 0);
   assert.equal(plugin.runs(), 0);
 });
 
-test('each worker serves every context as its own user, and the plugin of one runs once for both', async () => {
+test('each worker serves every context as its own user, and the plugin of a context runs once for both', async () => {
   for (const context of ['two', 'a', arn, 'rancher']) {
     assert.deepEqual(await askAll(mountOf(context), which), new Set([200]), context);
   }
@@ -49,7 +49,7 @@ test('each worker serves every context as its own user, and the plugin of one ru
   assert.equal(plugin.runs(), 1);
 });
 
-test('each worker judges below a mount as at /', async () => {
+test('each worker applies the guards below a mount as at /', async () => {
   for (const leg of legs) {
     for (let count = 0; count < 6; count += 1) {
       const target = `${mountOf(arn)}/api/v1/namespaces/default/pods/web-0/exec?command=id`;
@@ -68,7 +68,7 @@ test('metrics of all workers are added up for each cluster', async () => {
   await eventuallyPasses(async () => assert.equal(await count(), 10));
 });
 
-test('a context that comes is there in every worker within 10 s, and one that goes is not', async () => {
+test('a new context exists in every worker within 10 s, and a removed one does not', async () => {
   await stack.change(config => {
     addContext(config, 'new', stack.two);
     removeContext(config, 'b');

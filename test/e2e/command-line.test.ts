@@ -120,7 +120,7 @@ test('--api-prefix=/api/ serves only /api, as kubectl does', async t => {
   assert.equal(await getStatus(`${proxy.url}/version`), 404);
 });
 
-test('the filter judges the path below the API prefix', async t => {
+test('the filter checks the path below the API prefix', async t => {
   const proxy = await start(t, ['--api-prefix=/custom/']);
   const path = '/custom/api/v1/namespaces/default/pods/web-0/exec?command=true';
   assert.equal(await getStatus(`${proxy.url}${path}`), 403);
@@ -152,7 +152,7 @@ test('--www serves a folder under /static/ next to the API', async t => {
   assert.equal(await getStatus(`${proxy.url}/version`), 200);
 });
 
-test('-w and -P serve a folder under another prefix, and /static/ is the API server then', async t => {
+test('-w and -P serve a folder under another prefix, and /static/ then goes to the API server', async t => {
   const www = join(folder, 'www-short');
   await mkdir(www, { recursive: true });
   await writeFile(join(www, 'page.txt'), 'page');
@@ -170,7 +170,7 @@ test('--www takes a path relative to the working folder', async t => {
 
 // The filter's flags
 
-test('--accept-hosts takes a list of expressions in the place of the default ones', async t => {
+test('--accept-hosts replaces the default list of expressions', async t => {
   const proxy = await start(t, ['--accept-hosts=^gw\\.local$,^127\\.0\\.0\\.1$']);
   const named = (host: string) =>
     new Promise<number | undefined>((resolve, reject) => {
@@ -184,7 +184,7 @@ test('--accept-hosts takes a list of expressions in the place of the default one
   assert.equal(await named('gwxlocal'), 403);
 });
 
-test('--accept-paths, --reject-paths and --reject-methods take lists of expressions', async t => {
+test('--accept-paths, --reject-paths and --reject-methods accept lists of expressions', async t => {
   const proxy = await start(t, [
     '--accept-paths=^/api/,^/version$',
     '--reject-paths=/secrets,/configmaps',
@@ -208,7 +208,7 @@ test('an empty --reject-paths rejects nothing', async t => {
   assert.equal(await pathAtServer(proxy, path, mark), path);
 });
 
-test('--disable-filter lets every host, path and method through', async t => {
+test('--disable-filter accepts every host, path and method', async t => {
   const proxy = await start(t, ['--disable-filter', '--reject-methods=GET', '--accept-paths=^/nothing$']);
   assert.equal(await getStatus(`${proxy.url}/version`), 200);
   assert.equal(await getStatus(`http://localhost.localdomain:${proxy.port}/version`).catch(() => 200), 200);
@@ -226,7 +226,7 @@ test('a switch does not take the next argument as its value, and =false turns it
 
 // The API server and the credentials
 
-test('-s wins over the server of the kubeconfig and keeps its credentials', async t => {
+test('-s takes precedence over the server of the kubeconfig and keeps its credentials', async t => {
   const { certificate, key } = server.clientCertificate;
   const file = await writeKubeconfig({
     server: `https://127.0.0.1:${await freePort()}`,
@@ -304,7 +304,7 @@ async function writeTwoOfEach(t: TestContext): Promise<string> {
   return file;
 }
 
-test('--context, --cluster and --user choose other entries than the current context', async t => {
+test('--context, --cluster and --user select other entries than those of the current context', async t => {
   const file = await writeTwoOfEach(t);
   const current = await start(t, ['--kubeconfig', file], {});
   assert.equal(await getStatus(`${current.url}/version`), 503, 'the current context is the dead cluster');
@@ -316,7 +316,7 @@ test('--context, --cluster and --user choose other entries than the current cont
   assert.equal(await whoami(user), 'bob');
 });
 
-test("--tls-server-name is the name that is asked for and that the server's certificate must have", async t => {
+test("--tls-server-name is the name in the handshake and in the verification of the server's certificate", async t => {
   const authority = await createCertificateAuthority();
   const named = await startFakeApiServer({
     authority,
@@ -334,7 +334,7 @@ test("--tls-server-name is the name that is asked for and that the server's cert
   assert.equal(await getStatus(`${wrong.url}/version`), 502);
 });
 
-test('--certificate-authority wins over the one of the kubeconfig, and --insecure-skip-tls-verify over both', async t => {
+test('--certificate-authority takes precedence over the kubeconfig, and --insecure-skip-tls-verify over both', async t => {
   const stranger = await createCertificateAuthority();
   const ca = join(folder, 'right-ca.crt');
   await writeFile(ca, server.authority.certificate);
@@ -350,7 +350,7 @@ test('--certificate-authority wins over the one of the kubeconfig, and --insecur
   assert.equal(await whoami(insecure), 'admin', 'the client certificate is presented all the same');
 });
 
-test("the path of the server's URL goes before requests with --append-server-path only", async t => {
+test("the path of the server's URL comes before the path of a request only with --append-server-path", async t => {
   const file = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c-1` });
   t.after(() => file.remove());
   const plain = await start(t, ['--kubeconfig', file.path], {});
@@ -362,7 +362,7 @@ test("the path of the server's URL goes before requests with --append-server-pat
   assert.equal(await getStatus(`${appending.url}${pods}`), 403, "the filter judges the client's path");
 });
 
-test('--request-timeout ends a request that the API server does not answer, but no watch', async t => {
+test('--request-timeout ends a request that the API server does not answer, but not a watch', async t => {
   const remove = server.intercept(request => request.url === '/hangs');
   t.after(remove);
   const holds = async (value: string, milliseconds: number) => {
@@ -405,14 +405,14 @@ for (const [flag, value] of [
   ['--log-format', 'xml'],
   ['--disable-filter', 'maybe'],
 ] as const) {
-  test(`${flag}=${value} is refused by name and value`, async () => {
+  test(`${flag}=${value} is rejected by name and value`, async () => {
     const problems = await startUpProblems([`${flag}=${value}`], { KUBECONFIG: admin.path });
     assert.equal(problems.length, 1, problems.join('\n'));
     assert.ok(problems[0]?.includes(flag) && problems[0].includes(`"${value}"`), problems[0]);
   });
 }
 
-test('a value that is refused ends the program', async () => {
+test('a rejected value ends the program', async () => {
   const problem = await problemOf(['--keepalive=10']);
   assert.match(problem, /^kube-api-proxy: .*--keepalive.*"10"/);
 });
@@ -436,7 +436,7 @@ test("kubectl's global flags are accepted: -v=6 logs more, and one line names th
 
 // Environment and file
 
-test('every flag can be set by its environment variable, and a flag wins', async t => {
+test('every flag can be set by its environment variable, and the flag takes precedence', async t => {
   const env = {
     KUBE_API_PROXY_KUBECONFIG: admin.path,
     KUBE_API_PROXY_PORT: '0',
@@ -453,7 +453,7 @@ test('every flag can be set by its environment variable, and a flag wins', async
   assert.equal(proxy.stderr(), '');
 });
 
-test('the environment has no --help and no --version', async t => {
+test('the environment cannot set --help and --version', async t => {
   const proxy = await start(t, [], {
     KUBECONFIG: admin.path,
     KUBE_API_PROXY_VERSION: 'true',
@@ -462,7 +462,7 @@ test('the environment has no --help and no --version', async t => {
   assert.equal(await getStatus(`${proxy.url}/version`), 200);
 });
 
-test('what kubelet injects for a Service called kube-api-proxy is no option', async t => {
+test('the variables that the kubelet sets for a Service called kube-api-proxy are not options', async t => {
   const port = await freePort();
   const config = join(folder, 'service-link.yaml');
   await writeFile(config, `port: ${port}\n`);
@@ -478,12 +478,12 @@ test('what kubelet injects for a Service called kube-api-proxy is no option', as
   assert.equal(proxy.port, port, 'the next source is asked for the port');
 });
 
-test('a wrong environment variable is called by its own name', async () => {
+test('a problem in an environment variable names the variable', async () => {
   const problem = await problemOf([], { KUBECONFIG: admin.path, KUBE_API_PROXY_PORT: '99999' });
   assert.match(problem, /KUBE_API_PROXY_PORT.*"99999"/);
 });
 
-test('flags win over the environment, and the environment over the file of --config', async t => {
+test('flags take precedence over the environment, and the environment over the file of --config', async t => {
   const config = join(folder, 'config.yaml');
   await writeFile(
     config,
@@ -574,7 +574,7 @@ test('--version prints the version of package.json', async () => {
   assert.match(stdout, new RegExp(`^\\S* ?v?${version.replaceAll('.', '\\.')}\n$`));
 });
 
-kubectlTest('every flag of kubectl proxy stands in --help with its letter and default', async () => {
+kubectlTest('--help lists every flag of kubectl proxy with its letter and default', async () => {
   const { stdout: theirs } = await kubectl(['proxy', '--help']);
   const { stdout: ours } = await helpText;
   const options = [...theirs.matchAll(/^ {4}(?:-(\w), )?--([\w-]+)=(.*):$/gm)];
@@ -592,7 +592,7 @@ kubectlTest('every flag of kubectl proxy stands in --help with its letter and de
   }
 });
 
-test('the start-up line is all that standard output ever gets, and the log is on standard error', async t => {
+test('standard output gets only the start-up line, and the log is on standard error', async t => {
   const proxy = await startProcess(t, []);
   await getStatus(`${proxy.url}/version`);
   await getStatus(`${proxy.url}/api/v1/namespaces/default/pods/web-0/exec`);
@@ -620,7 +620,7 @@ test('--log-format=pretty writes text for people', async t => {
   assert.equal(proxy.log().length, 0);
 });
 
-test('--log-level=silent logs nothing, and warn no requests', async t => {
+test('--log-level=silent logs nothing, and warn logs no requests', async t => {
   for (const level of ['silent', 'warn']) {
     const proxy = await startProcess(t, ['--log-level', level]);
     await getStatus(`${proxy.url}/version`);
@@ -629,7 +629,7 @@ test('--log-level=silent logs nothing, and warn no requests', async t => {
   }
 });
 
-test('no secret of the command line, the environment or a request gets into the log', async t => {
+test('no secret of the command line, the environment or a request appears in the log', async t => {
   const file = await writeKubeconfig({ server: server.url, ca: server.authority.certificate });
   t.after(() => file.remove());
   const proxy = await startProcess(

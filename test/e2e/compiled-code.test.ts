@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const bundle = projectFile('dist/program.js');
 const compiledCode = projectFile(`dist/program-${process.version}-${process.arch}.cache`);
 
-test('V8 takes the code that the build has compiled', async t => {
+test('V8 uses the code that the build has compiled', async t => {
   const cachedData = await readFile(compiledCode).catch(() => undefined);
   if (cachedData === undefined) {
     t.skip('another version of Node has built dist/');
@@ -30,7 +30,7 @@ test('the bundle has only ASCII characters, each of which takes one byte of memo
   );
 });
 
-test('the program starts without compiled code, with that of something else, and with flags that do not fit it', async t => {
+test('the program starts without compiled code, with that of another program, and with flags that do not match it', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'compiled-code-'));
   t.after(() => rm(folder, { recursive: true }));
   await cp(projectFile('dist'), join(folder, 'dist'), { recursive: true });
@@ -72,7 +72,7 @@ test('with source maps a stack names the files of src', async () => {
   await run(process.execPath, ['--enable-source-maps', program, '--version']);
 });
 
-test('the licences of all packages in dist/ are there', async () => {
+test('dist/ contains the licences of all its packages', async () => {
   const text = await readFile(projectFile('dist/THIRD-PARTY-LICENSES'), 'utf8');
   const parts = text.split(`\n\n${'-'.repeat(80)}\n\n`);
   const names = parts.map(part => part.split(' ')[0]);

@@ -89,7 +89,7 @@ describe('an allowed origin', () => {
     });
   });
 
-  it('sees errors of the way to the API server as well', async () => {
+  it('sees errors of the connection to the API server too', async () => {
     const remove = server.intercept(({ socket, url }) => {
       if (url !== '/version?broken') return false;
       socket.destroy();
@@ -104,7 +104,7 @@ describe('an allowed origin', () => {
     }
   });
 
-  it('has its preflights answered, for every path, and none of them reaches the API server', async () => {
+  it('gets preflights answered for every path, and none of them reaches the API server', async () => {
     for (const target of [pod, '/version', `${pod}/exec`, '/-/metrics', '/static/']) {
       for (const leg of ['plain', 'websocket'] as const) {
         const headers = [
@@ -123,7 +123,7 @@ describe('an allowed origin', () => {
     assert.equal(reached(), 0);
   });
 
-  it('gets no preflight past the host guard or a path with two readings', async () => {
+  it('gets no preflight answered past the host guard or for an ambiguous path', async () => {
     const request = {
       method: 'OPTIONS',
       headers: [`Origin: ${allowed}`, 'Access-Control-Request-Method: PUT'],
@@ -175,7 +175,7 @@ describe('every other origin', () => {
     assert.equal(varies(await send(cors.port, { target: pod })), 1);
   });
 
-  it('has its preflights refused here', async () => {
+  it('gets its preflights rejected by the proxy', async () => {
     for (const origin of others) {
       const headers = [`Origin: ${origin}`, 'Access-Control-Request-Method: DELETE'];
       const answer = await send(cors.port, { method: 'OPTIONS', target: pod, headers });
@@ -186,8 +186,8 @@ describe('every other origin', () => {
   });
 });
 
-describe('without --cors-allowed-origins', () => {
-  it('no answer has a word of CORS, not even that of the API server', async () => {
+describe('a proxy without --cors-allowed-origins', () => {
+  it('sends no CORS field, not even one of the API server', async () => {
     for (const headers of [[], [`Origin: ${allowed}`]]) {
       for (const target of [pod, '/static/server-texts.json', '/-/livez', `${pod}/exec`]) {
         const answer = await send(none.port, { target, headers });

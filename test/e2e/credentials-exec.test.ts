@@ -102,7 +102,7 @@ function assertFewRuns(plugin: ExecPlugin, began: number, failing = false): void
 }
 
 describe('an exec credential plugin', { concurrency: 12 }, () => {
-  test('runs once when twenty requests of both legs arrive together', async t => {
+  test('runs once if twenty requests of both legs arrive together', async t => {
     const { server, plugin, allow, startBuilt } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
@@ -166,7 +166,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     ['a DELETE without a body', 'plain', 'DELETE'],
     ['an exec', 'websocket', 'GET'],
   ] as const) {
-    test(`runs once more after a 401, and ${what} is sent again with what it gave`, async t => {
+    test(`runs once more after a 401, and ${what} is sent again with the new credential`, async t => {
       const { server, plugin, allow, revoke, start } = await set(t);
       allow('one');
       await plugin.answer({ token: 'one' });
@@ -209,7 +209,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     });
   }
 
-  test('runs once for twenty requests that are refused together, and all of them are answered', async t => {
+  test('runs once for twenty requests that get a 401 together, and all of them are answered', async t => {
     const { server, plugin, allow, revoke, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
@@ -228,7 +228,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  test('gives a credential that helps also where the API server ends the connection with its 401', async t => {
+  test('returns a credential that works even if the API server ends the connection with its 401', async t => {
     const { server, plugin, allow, revoke, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
@@ -254,7 +254,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
   });
 
   for (const what of ['the same token', 'a new token each time'] as const) {
-    test(`does not run for each request while ${what} stays refused, and the 401 is the API server's`, async t => {
+    test(`does not run for each request while ${what} still gets a 401, and the 401 is the API server's`, async t => {
       const { server, plugin, start } = await set(t);
       await plugin.answer({ token: 'refused' });
       if (what !== 'the same token') {
@@ -312,7 +312,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  test('that is missing makes requests a 503 with its hint, and works as soon as it is installed', async t => {
+  test('that is missing makes requests fail with a 503 and its hint, and works as soon as it is installed', async t => {
     const { server, plugin, allow, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
@@ -341,7 +341,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     await eventually('readiness', async () => (await health(proxy, 'readyz')).status === 200);
   });
 
-  test('that fails makes requests a 503 that says so, and is not started for each of them', async t => {
+  test('that fails makes requests fail with a 503 that says so, and is not started for each of them', async t => {
     const { server, plugin, allow, start } = await set(t);
     allow('one');
     await plugin.answer({ token: 'one' });
@@ -396,7 +396,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     }
   });
 
-  test('that writes nonsense makes requests a 503, and nothing of it is repeated', async t => {
+  test('that prints nonsense makes requests fail with a 503, and its output is not shown', async t => {
     const { server, plugin, startBuilt } = await set(t);
     await plugin.write('{"kind":"ExecCredential","token":"do-not-repeat');
     const proxy = await startBuilt();
@@ -408,7 +408,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.doesNotMatch(proxy.stderr() + proxy.stdout(), /do-not-repeat/);
   });
 
-  test('can give a client certificate, and a new one moves new connections while open streams stay', async t => {
+  test('can return a client certificate, and new connections use a new one while open streams stay', async t => {
     const { server, plugin, startBuilt } = await set(t);
     const inDays = (days: number) => new Date(Math.floor(Date.now() / 1000) * 1000 + days * 86_400_000);
     const [earlier, later] = [inDays(20), inDays(21)];
@@ -448,7 +448,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
   });
 
   for (const leg of bothLegs) {
-    test(`runs once more after a 401 to its client certificate, and the request (${leg}) comes with the new one`, async t => {
+    test(`runs once more after a 401 to its client certificate, and the request (${leg}) is sent with the new one`, async t => {
       const { server, plugin, start } = await set(t);
       const give = async (commonName: string) => {
         const { certificate, key } = await server.authority.client({ commonName });
@@ -491,7 +491,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
   });
 
   for (const apiVersion of ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1']) {
-    test(`of ${apiVersion} gets its arguments, its environment and the cluster that it is for`, async t => {
+    test(`of ${apiVersion} gets its arguments, its environment and its cluster`, async t => {
       const { server, plugin, allow, start } = await set(t, { apiVersion });
       allow('one');
       await plugin.answer({ token: 'one' });
@@ -539,7 +539,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     assert.equal(plugin.runs(), 2);
   });
 
-  test('that must have a terminal is a clear problem at start-up', async t => {
+  test('that requires a terminal is a clear problem at the start', async t => {
     const { server, plugin } = await set(t);
     const user = { exec: plugin.exec({ interactiveMode: 'Always' }) };
     const kubeconfig = await writeKubeconfig({ server: server.url, ca: server.authority.certificate, user });
@@ -551,7 +551,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
   });
 });
 
-kubectlTest('kubectl sees nothing of a revoked token, and prints why there is no credential', async t => {
+kubectlTest('kubectl sees no 401 for a revoked token, and prints why there is no credential', async t => {
   const { plugin, allow, revoke, startBuilt } = await set(t);
   allow('one');
   await plugin.answer({ token: 'one' });

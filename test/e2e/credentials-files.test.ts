@@ -177,7 +177,7 @@ const rotations: Readonly<Record<string, Rotate>> = {
 
 describe('files that rotate', { concurrency: 6 }, () => {
   for (const [how, rotate] of Object.entries(rotations)) {
-    test(`certificate and key ${how} are in use within 10 s, and open streams continue`, async t => {
+    test(`certificate and key ${how} are used within 10 s, and open streams continue`, async t => {
       const { server, directory, certificate, startBuilt, edit } = await set(t);
       if (how.startsWith('swapped')) {
         await rotate(directory, await certificate('first'));
@@ -321,7 +321,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     ['written in place', writeFile],
     ['renamed into place', replaceFile],
   ] as const) {
-    test(`a tokenFile ${how} is in use, and an empty one never`, async t => {
+    test(`a tokenFile ${how} is used, but never an empty one`, async t => {
       const setting = await set(t, { user: { tokenFile: 'token' } });
       const { server, tokens, directory, start } = setting;
       for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
@@ -348,7 +348,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     ['a DELETE without a body', 'plain', 'DELETE'],
     ['an exec', 'websocket', 'GET'],
   ] as const) {
-    test(`a 401 has the tokenFile read at once, and ${what} is sent again`, async t => {
+    test(`a 401 makes the program read the tokenFile at once, and ${what} is sent again`, async t => {
       const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
       tokens['one'] = { username: 'one', groups: masters };
       await writeFile(join(directory, 'token'), 'one');
@@ -364,7 +364,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     });
   }
 
-  test('a current-context that is edited is in use, with its server, authority and user', async t => {
+  test('an edited current-context is used, with its server, authority and user', async t => {
     const { server, start, edit } = await set(t);
     const other = await startFakeApiServer();
     t.after(() => other.kill());
@@ -403,7 +403,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     assert.equal((await probe(proxy, server, 'websocket')).code, 101);
   });
 
-  test('every file of a KUBECONFIG list is followed, one that comes later too', async t => {
+  test('every file of a KUBECONFIG list is followed, even one that appears later', async t => {
     const { server, path, directory, certificate, start } = await set(t);
     const missing = join(directory, 'before');
     const proxy = await start([], { KUBECONFIG: `${missing}:${path}` });
@@ -493,7 +493,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     assert.equal(await sample(proxy, expiration), undefined);
   });
 
-  test('an edit that does not concern the plugin does not have it run again', async t => {
+  test('an edit that does not concern the plugin does not run it again', async t => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
     const { server, tokens, start, edit } = await set(t, { user: { exec: plugin.exec() } });
@@ -509,7 +509,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     assert.equal(plugin.runs(), 1);
   });
 
-  test('a certificate with less than 7 days left is warned of, and again with less than a day', async t => {
+  test('the log warns of a certificate with less than 7 days left, and again with less than a day', async t => {
     const { server, directory, certificate, start } = await set(t);
     const warnings = (proxy: Program) =>
       proxy.log().filter(({ msg }) => String(msg).startsWith('the client certificate'));

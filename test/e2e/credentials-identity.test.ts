@@ -88,7 +88,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       }
     });
 
-    test("of the flags goes upstream, and wins over the kubeconfig's", async t => {
+    test("from the flags goes upstream, and takes precedence over the kubeconfig's", async t => {
       const { server, tokens } = await startServer(t);
       tokens['one'] = { username: 'admin', groups: masters };
       const user = { token: 'one', as: 'jane', 'as-groups': ['dev'] };
@@ -107,7 +107,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       }
     });
 
-    test('decides what the API server allows, whose refusal names the impersonated user', async t => {
+    test('is decided by the API server, whose rejection names the impersonated user', async t => {
       const { server, tokens } = await startServer(t);
       tokens['one'] = { username: 'admin', groups: masters };
       const { proxy } = await startAs(t, server, { token: 'one' }, ['--as=jane']);
@@ -164,7 +164,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       }
     });
 
-    test('that an edit of the kubeconfig adds is in force within 10 s, against clients too', async t => {
+    test('that an edit of the kubeconfig adds is used within 10 s, against clients too', async t => {
       const { server, tokens } = await startServer(t);
       tokens['one'] = { username: 'admin', groups: masters };
       const { path } = await startAs(t, server, { token: 'one' });
@@ -242,7 +242,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       assert.equal(issuer.requests.length, 0);
     });
 
-    test('refreshes at an issuer that only HTTPS_PROXY leads to', async t => {
+    test('refreshes at an issuer that only HTTPS_PROXY reaches', async t => {
       const { server, tokens, issuer, start } = await set(t, { host: 'issuer.example.test' });
       const fresh = issue(tokens, hour);
       issuer.answer = () => ({ body: { id_token: fresh } });
@@ -276,7 +276,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       assert.ok(await sample(proxy, 'kube_api_proxy_credential_expiration_timestamp_seconds{source="oidc"}'));
     });
 
-    test('refreshes after a 401 with the refresh-token it got last, and the request is sent again', async t => {
+    test('refreshes after a 401 with its latest refresh-token, and the request is sent again', async t => {
       const { server, tokens, issuer, start } = await set(t);
       const [first, second, third] = [1, 2, 3].map(() => issue(tokens, hour)) as [string, string, string];
       const given = [
@@ -317,7 +317,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       );
     });
 
-    test('that cannot refresh makes requests a 503 that says why, until it can', async t => {
+    test('that cannot refresh makes requests fail with a 503 that says why, until it can', async t => {
       const { server, tokens, issuer, start } = await set(t);
       const { proxy } = await start({ 'id-token': issue({}, -hour) });
       for (const leg of bothLegs) {
@@ -496,7 +496,7 @@ exec "$@"`;
       }
     });
 
-    test('a kubeconfig wins over the service account, and its absence for a while does not change that', async t => {
+    test('a kubeconfig takes precedence over the service account, even if it is absent for a while', async t => {
       const { server, tokens } = await startServer(t);
       for (const name of ['pod', 'user']) tokens[name] = { username: name, groups: masters };
       const { directory } = await createMount(t, server, 'pod');

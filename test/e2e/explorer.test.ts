@@ -45,7 +45,7 @@ describe('the page', () => {
     assert.equal(page.headers['cross-origin-opener-policy'], 'same-origin');
   });
 
-  it('is revalidated by its ETag, and a file with a hash in its name is kept for ever', async () => {
+  it('is revalidated by its ETag, and a file with a hash in its name is cached forever', async () => {
     assert.equal(page.headers['cache-control'], 'no-cache');
     assert.match(page.headers.etag ?? '', /^"[^"]+"$/);
     for (const path of ['/-/ui/', `/-/ui/${script}`]) {
@@ -58,7 +58,7 @@ describe('the page', () => {
     assert.equal(headers['content-type'], 'text/javascript; charset=utf-8');
   });
 
-  it('is sent in the smallest form that the client takes, each with an ETag of its own', async () => {
+  it('is sent in the smallest coding that the client accepts, each with its own ETag', async () => {
     const path = `/-/ui/${script}`;
     const plain = await send(port, path);
     const coded = async (accept: string) => send(port, path, { headers: { 'Accept-Encoding': accept } });
@@ -74,7 +74,7 @@ describe('the page', () => {
     for (const { headers } of [plain, gzip, br]) assert.equal(headers['vary'], 'Accept-Encoding');
   });
 
-  it('takes 200 KB at most on its way to a browser, with all that is loaded later', async () => {
+  it('takes at most 200 KB on its way to a browser, with all parts that are loaded later', async () => {
     const folder = projectFile('dist/explorer');
     const names = (await readdir(folder)).filter(name => name.endsWith('.gz'));
     const sizes = await Promise.all(names.map(async name => (await stat(join(folder, name))).size));
@@ -82,12 +82,12 @@ describe('the page', () => {
     assert.ok(sum > 30_000 && sum < 200 * 1024, `${sum} bytes`);
   });
 
-  it('answers HEAD as GET without the body', async () => {
+  it('answers HEAD like GET without the body', async () => {
     const { status, headers, text } = await send(port, '/-/ui/', { method: 'HEAD' });
     assert.deepEqual([status, text, headers.etag], [200, '', page.headers.etag]);
   });
 
-  it('is found without its final slash, and nothing but its files is below it', async () => {
+  it('is found without its final slash, and has only its files below it', async () => {
     const { status, headers } = await send(port, '/-/ui?x');
     assert.deepEqual([status, headers.location], [301, 'ui/']);
     for (const path of [
@@ -101,7 +101,7 @@ describe('the page', () => {
     assert.ok(server.requests.every(({ rawUrl }) => !rawUrl.includes('ui')));
   });
 
-  it('is judged by the Host rule, as all else is', async () => {
+  it('is subject to the Host rule, like everything else', async () => {
     for (const path of ['/-/ui/', `/-/ui/${script}`, '/-/']) {
       const { status } = await send(port, path, { headers: { Host: 'evil.example' } });
       assert.equal(status, 403, path);
@@ -124,7 +124,7 @@ describe('the index', () => {
   });
 });
 
-it('/-/clusters says where the API is, and how the cluster at / is, without --all-contexts too', async () => {
+it('/-/clusters names the path of the API and the state of the cluster at /, even without --all-contexts', async () => {
   const { status, json } = await send(port, '/-/clusters');
   assert.equal(status, 200);
   const { root, sandboxesProxiedPages, sharesTokens, clusters } = json as {
@@ -141,7 +141,7 @@ it('/-/clusters says where the API is, and how the cluster at / is, without --al
 });
 
 describe('--explorer=false', () => {
-  it('takes the page away, and its line in the index', async t => {
+  it('removes the page, and its line in the index', async t => {
     const other = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--explorer=false']);
     for (const path of ['/-/ui/', '/-/ui', '/-/ui/x'])
       assert.equal((await send(other.port, path)).status, 404);

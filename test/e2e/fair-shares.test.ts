@@ -95,11 +95,11 @@ function assertTooMany(status: number, headers: http.IncomingHttpHeaders, text: 
   });
 }
 
-describe('over a limit of all users', () => {
+describe('a request over a limit of all users', () => {
   const proxied = few;
   const { port } = few;
 
-  test('a plain request is refused at once, and served again when there is a place', async t => {
+  test('is rejected at once, and served again when a slot is free', async t => {
     const slow = holdSlowPath(proxied.server);
     t.after(slow.remove);
     const held = [send(port, slowPath), send(port, slowPath)];
@@ -120,7 +120,7 @@ describe('over a limit of all users', () => {
     assert.equal((await send(port, '/version')).status, 200);
   });
 
-  test('a POST is refused with its whole body, and its connection stays open', async t => {
+  test('is rejected with the whole body of a POST, and its connection stays open', async t => {
     const slow = holdSlowPath(proxied.server);
     t.after(slow.remove);
     const held = [send(port, slowPath), send(port, slowPath)];
@@ -140,7 +140,7 @@ describe('over a limit of all users', () => {
     assert.equal((await send(port, '/version', { agent })).status, 200);
   });
 
-  test('watches and upgrades are refused, on every leg, and kubectl and browsers can read why', async t => {
+  test('is rejected on every leg if it is a watch or an upgrade, and kubectl and browsers can read why', async t => {
     serveUpgrades(t, proxied.server, socket => socket.write(switching));
     const watch = await open(port, quietWatch);
     const upgrade = await connect(t, port);
@@ -175,7 +175,7 @@ describe('over a limit of all users', () => {
     await untilOwnMetric(port, longrunning, 0);
   });
 
-  test('an upgrade counts as long-running whatever its path is, because the client chooses the path', async t => {
+  test('counts as long-running if it is an upgrade, whatever its path is, because the client chooses the path', async t => {
     serveUpgrades(t, proxied.server, socket => socket.write(switching));
     const connections = [await connect(t, port), await connect(t, port)];
     for (const connection of connections) {
@@ -188,7 +188,7 @@ describe('over a limit of all users', () => {
     await untilOwnMetric(port, longrunning, 0);
   });
 
-  test("the proxy's own endpoints answer even if all places are taken", async t => {
+  test("does not prevent that the proxy's own endpoints answer", async t => {
     const slow = holdSlowPath(proxied.server);
     t.after(slow.remove);
     const held = [send(port, slowPath), send(port, slowPath)];
@@ -201,7 +201,7 @@ describe('over a limit of all users', () => {
   });
 });
 
-describe('a place is given back', () => {
+describe('a slot becomes free', () => {
   const proxied = three;
   const { port } = three;
 
@@ -211,10 +211,10 @@ describe('a place is given back', () => {
   const ways: Record<string, (t: TestContext) => Promise<unknown>> = {
     'when the answer is complete': () => send(port, '/api/v1/pods'),
     'when there is no such path': () => send(port, '/no/such/path'),
-    'when it is a file': () => send(port, '/static/tsconfig.json'),
-    'when it is a file that is not there': () => send(port, '/static/none'),
-    'when the filter refuses it': () => send(port, '/api/v1/namespaces/default/pods/web-0/exec'),
-    'when it has more than one reading': () => send(port, '/api/v1/%2e%2e/pods'),
+    'when the answer is a file': () => send(port, '/static/tsconfig.json'),
+    'when the file does not exist': () => send(port, '/static/none'),
+    'when the filter rejects the request': () => send(port, '/api/v1/namespaces/default/pods/web-0/exec'),
+    'when the target is ambiguous': () => send(port, '/api/v1/%2e%2e/pods'),
     'when --request-timeout has passed': async t => {
       t.after(holdSlowPath(proxied.server).remove);
       assert.equal((await send(port, slowPath)).status, 504);
@@ -291,7 +291,7 @@ describe('a place is given back', () => {
       );
       await send(port, '/cut').catch(() => {});
     },
-    'when pipelined requests are cut off': async t => {
+    'when pipelined requests are cut': async t => {
       t.after(holdSlowPath(proxied.server).remove);
       const connection = await connect(t, port);
       connection.write(plain(slowPath) + plain('/version') + plain('/version') + plain('/version'));
@@ -338,7 +338,7 @@ describe('a place is given back', () => {
       );
       assert.match(await connection.untilClosed(), /^HTTP\/1\.1 404 /);
     },
-    'when an upgrade is refused by the filter': async t => {
+    'when an upgrade is rejected by the filter': async t => {
       const connection = await connect(t, port);
       connection.write(toBytes({ leg: 'spdy', target: '/api/v1/namespaces/default/pods/web-0/exec' }));
       assert.match(await connection.untilClosed(), /^HTTP\/1\.1 403 /);
@@ -370,7 +370,7 @@ describe('a place is given back', () => {
     });
   }
 
-  test('when the API server is not there', async t => {
+  test('when the API server is down', async t => {
     await proxied.server.kill();
     t.after(() => proxied.server.restart());
     for (let turn = 0; turn < 4; turn++) {
@@ -391,8 +391,8 @@ function agentOf(t: TestContext, localAddress: string): http.Agent {
   return agent;
 }
 
-describe("over a user's own limit", { concurrency: true }, () => {
-  test('requests of that address are refused, and others are served', async t => {
+describe("requests over a user's own limit", { concurrency: true }, () => {
+  test('from an address are rejected, and those from others are served', async t => {
     const flags = ['--max-requests-inflight-per-user=2', '--max-longrunning-requests-per-user=1'];
     const { server, port } = await startStack(t, { flags });
     const slow = holdSlowPath(server);
@@ -417,7 +417,7 @@ describe("over a user's own limit", { concurrency: true }, () => {
     await untilOwnMetric(port, 'kube_api_proxy_users', 0);
   });
 
-  test('requests above the rate are refused, and a user who has waited is served', async t => {
+  test('and over the rate are rejected, and a user who has waited is served', async t => {
     const { port } = await startStack(t, { flags: ['--rate-limit=5', '--rate-limit-burst=10'] });
     const [jane, joe] = [agentOf(t, '127.0.0.2'), agentOf(t, '127.0.0.3')];
     const started = performance.now();
@@ -439,7 +439,7 @@ describe("over a user's own limit", { concurrency: true }, () => {
     await untilOwnMetric(port, 'kube_api_proxy_users', 0);
   });
 
-  test('requests that the filter refuses count towards the rate as well, and a client that does not wait for a held refusal leaves nothing behind', async t => {
+  test('count for the rate even if the filter rejects them, and a client that leaves during a delayed rejection leaves nothing behind', async t => {
     const { port } = await startStack(t, { flags: ['--rate-limit=1', '--rate-limit-burst=5'] });
     const exec = '/api/v1/namespaces/default/pods/web-0/exec';
     const statuses: number[] = [];

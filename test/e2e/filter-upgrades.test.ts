@@ -48,7 +48,7 @@ function answerUpgrades(answer: string, after = 0): { bytes: () => string; remov
 
 for (const leg of upgradeLegs) {
   describe(`an upgrade on the ${leg} leg`, () => {
-    it('is spliced where the API server agrees, with what the client sent early', async () => {
+    it('is connected if the API server accepts it, with the bytes that the client sent early', async () => {
       const upstream = answerUpgrades(
         'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello',
       );
@@ -66,7 +66,7 @@ for (const leg of upgradeLegs) {
       }
     });
 
-    it('that is refused by the filter ends the connection, and all that the client sends after it is dropped', async () => {
+    it('that the filter rejects ends the connection, and all later bytes of the client are dropped', async () => {
       for (const target of [execPath, `${execPath}\\`, '/-/livez', '/-/nothing']) {
         const connection = await connectRaw(proxy.port);
         connection.write(toBytes({ leg, target, rest: second }));
@@ -112,7 +112,7 @@ for (const leg of upgradeLegs) {
       });
     }
 
-    it('that the API server refuses still gets its answer when the client has sent 1 MB ahead', async () => {
+    it('that the API server refuses still gets its answer if the client has sent 1 MB early', async () => {
       const upstream = answerUpgrades('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno', 200);
       const connection = await connectRaw(proxy.port);
       try {
@@ -126,7 +126,7 @@ for (const leg of upgradeLegs) {
       }
     });
 
-    it('with a body is refused, and the body is no request', async () => {
+    it('with a body is rejected, and the body is not read as a request', async () => {
       for (const method of ['GET', 'POST']) {
         for (const [header, rest] of [
           [`Content-Length: ${second.length}`, second],
@@ -149,7 +149,7 @@ for (const leg of upgradeLegs) {
       assert.deepEqual(reached(), []);
     });
 
-    it('with a body of 0 bytes passes, for kubectl sends that with its POST', async () => {
+    it('with a body of 0 bytes is accepted, because kubectl sends that with its POST', async () => {
       await send(proxy.port, { leg, method: 'POST', target: '/version', headers: ['Content-Length: 0'] });
       assert.deepEqual(reached(), ['POST /version']);
     });
@@ -185,7 +185,7 @@ for (const leg of upgradeLegs) {
   });
 }
 
-describe('an upgrade to HTTP/2 in the clear', () => {
+describe('an upgrade to HTTP/2 over plain TCP', () => {
   const offer = ['Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABkAAQAAP__'];
   const ask = (upgrade: readonly string[], target: string) =>
     Buffer.from(
@@ -193,7 +193,7 @@ describe('an upgrade to HTTP/2 in the clear', () => {
       'latin1',
     );
 
-  it('is ignored: the request is answered as the plain one that it is as well', async () => {
+  it('is ignored, and the request is answered as a plain request', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write(ask(['Upgrade: h2c'], '/version'));
     await connection.until(/^HTTP\/1\.1 200 OK\r\n[\s\S]*"major"/);
@@ -239,8 +239,8 @@ describe('an upgrade to HTTP/2 in the clear', () => {
   }
 });
 
-describe('half an upgrade', () => {
-  it('is a plain request, and its upgrade headers are not sent on', async () => {
+describe('an incomplete upgrade', () => {
+  it('is a plain request, and its upgrade headers are not passed on', async () => {
     for (const headers of [
       ['Upgrade: websocket', 'Connection: close'],
       ['Upgrade: SPDY/3.1', 'Connection: close'],
@@ -266,7 +266,7 @@ describe('half an upgrade', () => {
     }
   });
 
-  it('from the API server, a 101 that nobody asked for, is a 502, and its connection is not used again', async () => {
+  it('from the API server, a 101 without a request, is a 502, and its connection is not used again', async () => {
     let bytes = '';
     const remove = server.intercept(({ socket, url }) => {
       if (url !== '/version?switch') return false;

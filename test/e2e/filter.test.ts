@@ -61,26 +61,26 @@ const eachLeg: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 
 for (const leg of eachLeg) {
   describe(`a request for exec on the ${leg} leg`, () => {
-    it('is refused in every spelling that anything could take for it', async () => {
+    it('is rejected in every spelling that a server could read as exec', async () => {
       for (const target of refusedSpellings)
         await refused(proxies.standard, 403, { leg, target }, /--reject-paths/);
     });
 
-    it('is refused with every method', async () => {
+    it('is rejected with every method', async () => {
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
         await refused(proxies.standard, 403, { leg, method, target: execPath }, /--reject-paths/);
       }
     });
 
-    it('is refused as ambiguous in every spelling with more than one reading', async () => {
+    it('is rejected in every ambiguous spelling', async () => {
       for (const target of ambiguousSpellings) await refused(proxies.standard, 400, { leg, target }, /./);
     });
 
-    it('is refused as ambiguous without a filter as well', async () => {
+    it('is rejected in every ambiguous spelling even without a filter', async () => {
       for (const target of ambiguousSpellings) await refused(proxies.unfiltered, 400, { leg, target }, /./);
     });
 
-    it('reaches the API server as it came where it reads as something else', async () => {
+    it('reaches the API server unchanged if the API server reads it as something else', async () => {
       for (const target of harmlessSpellings) {
         const { code } = await send(proxies.standard.port, { leg, target });
         assert.notEqual(code, 0, target);
@@ -95,7 +95,7 @@ for (const leg of eachLeg) {
       );
     });
 
-    it('is no request at all with bytes in its first line that HTTP does not know', async () => {
+    it('is not a request if its first line has bytes that HTTP does not allow', async () => {
       for (const target of [
         `${execPath}\x00`,
         `/version\x00${execPath}`,
@@ -119,7 +119,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('is refused even if its headers name another method', async () => {
+    it('is rejected even if its headers name another method', async () => {
       const headers = [
         'X-HTTP-Method-Override: DELETE',
         'X-Original-URL: /version',
@@ -130,7 +130,7 @@ for (const leg of eachLeg) {
       await refused(proxies.standard, 403, { leg, target: execPath, headers }, /--reject-paths/);
     });
 
-    it('is refused below the path of the API server, in every spelling of that path too', async () => {
+    it('is rejected below the path of the API server, in every spelling of that path too', async () => {
       for (const prefix of [
         serverPath,
         `/${serverPath}`,
@@ -146,19 +146,19 @@ for (const leg of eachLeg) {
         await refused(proxies.below, 403, { leg, target }, /--reject-paths/);
     });
 
-    it('is refused below the path of the API server with a backslash for a slash', async () => {
+    it('is rejected below the path of the API server with a backslash for a slash', async () => {
       for (const target of refusedSpellings.filter(spelling => /%5c/i.test(spelling))) {
         await refused(proxies.below, 403, { leg, target: serverPath + target }, /--reject-paths/);
       }
     });
 
-    it("is refused where the API server's path is put before it", async () => {
+    it("is rejected if the API server's path is put before it", async () => {
       for (const target of refusedSpellings)
         await refused(proxies.appending, 403, { leg, target }, /--reject-paths/);
       await refused(proxies.appending, 400, { leg, target: `/..${execPath}` }, /reading/);
     });
 
-    it('is refused below an API prefix', async () => {
+    it('is rejected below an API prefix', async () => {
       for (const target of refusedSpellings) {
         await refused(proxies.custom, 403, { leg, target: `/custom${target}` }, /--reject-paths/);
       }
@@ -167,7 +167,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('is not sent on outside an API prefix, or if the prefix is spelled in another way', async () => {
+    it('is not passed on outside an API prefix, or if the prefix is spelled differently', async () => {
       for (const target of [
         execPath,
         '/',
@@ -187,7 +187,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('passes without a filter', async () => {
+    it('is accepted without a filter', async () => {
       await send(proxies.unfiltered.port, {
         leg,
         target: `${execPath}?command=id`,
@@ -198,7 +198,7 @@ for (const leg of eachLeg) {
   });
 
   describe(`a path or method rule on the ${leg} leg`, () => {
-    it('refuses what --accept-paths does not name, in every spelling', async () => {
+    it('rejects paths that --accept-paths does not match, in every spelling', async () => {
       for (const target of [
         '/',
         '/versions',
@@ -221,7 +221,7 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('refuses what --reject-paths names, in every spelling', async () => {
+    it('rejects paths that --reject-paths matches, in every spelling', async () => {
       for (const target of [
         'secrets',
         'secrets/',
@@ -240,14 +240,14 @@ for (const leg of eachLeg) {
       }
     });
 
-    it('refuses what --reject-methods names, by the method only', async () => {
+    it('rejects methods that --reject-methods matches, by the method only', async () => {
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
         const headers = ['X-HTTP-Method-Override: GET', 'X-HTTP-Method: GET', 'X-Method-Override: GET'];
         await refused(proxies.strict, 403, { leg, method, target: '/version', headers }, /--reject-methods/);
       }
     });
 
-    it('lets the rest pass, with headers that would make another method of it as they are', async () => {
+    it('accepts the rest, with headers that name another method unchanged', async () => {
       await send(proxies.strict.port, {
         leg,
         target: '/version',
@@ -256,7 +256,7 @@ for (const leg of eachLeg) {
       assert.deepEqual(reached(), ['GET /version']);
     });
 
-    it("is not got past by the proxy's own paths", async () => {
+    it("cannot be bypassed with the proxy's own paths", async () => {
       for (const target of [
         '/-/api',
         '/-/%61pi',
@@ -276,7 +276,7 @@ for (const leg of eachLeg) {
 }
 
 describe('CONNECT', () => {
-  it('is answered with a Status 405 for any target, filter or not', async () => {
+  it('is answered with a Status 405 for any target, with and without a filter', async () => {
     for (const proxy of [proxies.standard, proxies.unfiltered]) {
       for (const target of ['127.0.0.1:6443', '127.0.0.1', execPath, '*', 'http://127.0.0.1/version']) {
         const rest = 'GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
@@ -290,7 +290,7 @@ describe('CONNECT', () => {
 });
 
 describe('the log', () => {
-  it('does not hold what stood before an @ in a request target or in a query', async () => {
+  it('does not contain text before an @ in a request target or in a query', async () => {
     await send(proxies.standard.port, { target: `http://someone:hunter2@127.0.0.1${execPath}` });
     await send(proxies.standard.port, { target: '/version?token=hunter2' });
     await send(proxies.standard.port, { target: `${execPath}?token=hunter2` });
@@ -299,8 +299,8 @@ describe('the log', () => {
   });
 });
 
-describe('a filter under attack', () => {
-  it('answers 200 requests of 100 KB, made to hurt regular expressions, within a minute', async () => {
+describe('a filter with hostile requests', () => {
+  it('answers 200 requests of 100 KB, hostile to regular expressions, within a minute', async () => {
     const length = 100_000;
     const targets = [
       `/api/${'/pods/'.repeat(length / 6)}`,

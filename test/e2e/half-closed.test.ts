@@ -38,7 +38,7 @@ for (const [listener, connect] of Object.entries(listeners)) {
     for (const [leg, name] of Object.entries(names) as [Leg, string][]) {
       const request = toBytes({ leg, target: '/large' });
 
-      test(`to ${name} when it closes its side at once`, async () => {
+      test(`to ${name} if it closes its side at once`, async () => {
         const connection = await connect();
         connection.socket.end(request);
         const received = await connection.untilClosed();
@@ -48,7 +48,7 @@ for (const [listener, connect] of Object.entries(listeners)) {
 
       // Node itself reads no more from a TLS connection whose side it has closed.
       if (listener === 'TLS') continue;
-      test(`to ${name} when it closes its side in the middle`, async () => {
+      test(`to ${name} if it closes its side in the middle`, async () => {
         const connection = await connect();
         connection.write(request);
         await connection.until(/x/);

@@ -41,7 +41,7 @@ function valuesOf({ rawHeaders }: RequestRecord, name: string): string[] {
 
 for (const leg of Object.keys(legs) as Leg[]) {
   describe(`the headers of a request on the ${leg} leg`, () => {
-    it('lose nothing that this program adds to a Connection header that names it', async () => {
+    it('keep everything that the proxy adds, even if a Connection header names it', async () => {
       const record = await arrives({
         leg,
         target: path,
@@ -84,7 +84,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       assert.deepEqual(valuesOf(record, 'authorization'), [`Bearer ${clientToken}`]);
     });
 
-    it('carry the configured credentials and none that are meant for a proxy', async () => {
+    it('contain the configured credentials and none that are for a proxy', async () => {
       const record = await arrives({
         leg,
         target: path,
@@ -94,7 +94,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       assert.deepEqual(valuesOf(record, 'proxy-authorization'), []);
     });
 
-    it('have the client at the end of X-Forwarded-For, once', async () => {
+    it('have the client once, at the end of X-Forwarded-For', async () => {
       const record = await arrives({
         leg,
         target: path,
@@ -103,7 +103,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       assert.deepEqual(valuesOf(record, 'x-forwarded-for'), ['192.0.2.7, 192.0.2.8, 192.0.2.9, 127.0.0.1']);
     });
 
-    it('are not added to by what a target or a value has encoded', async () => {
+    it('get no new field from encoded characters in a target or a value', async () => {
       const record = await arrives({
         leg,
         target: `${path}?a=%0d%0aX-Injected:%201`,
@@ -117,7 +117,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
 }
 
 describe('the length of a body', () => {
-  it('is kept where Connection names it', async () => {
+  it('is kept even if Connection names it', async () => {
     const record = await arrives({
       method: 'PUT',
       target: path,
@@ -130,7 +130,7 @@ describe('the length of a body', () => {
 });
 
 describe('the configured credentials', () => {
-  it('are in no answer of this program and in no line of its log', async () => {
+  it('appear in no answer of the proxy and in no line of its log', async () => {
     const keyLine = server.clientCertificate.key.split('\n')[1] as string;
     const closing = { headers: ['Accept: */*'] };
     for (const request of [

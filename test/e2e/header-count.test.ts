@@ -63,7 +63,7 @@ function attack(leg: Leg, target: string, total: number, last: readonly string[]
 for (const leg of Object.keys(legs) as Leg[]) {
   describe(`a request on the ${leg} leg`, () => {
     for (const total of [limit + 1, limit + 23, limit + 24, 2 * limit]) {
-      it(`with ${total} header fields is answered 431 and is not sent on, whatever the last fields are`, async () => {
+      it(`with ${total} header fields gets a 431 and is not passed on, whatever the last fields are`, async () => {
         for (const field of hidden) {
           const target = `/api/v1/pods?${leg}-${total}`;
           const connection = await connectRaw(proxy.port);
@@ -77,7 +77,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       });
     }
 
-    it(`with ${limit} header fields has its last one judged as its first`, async () => {
+    it(`with ${limit} header fields has its last one checked like its first`, async () => {
       const connection = await connectRaw(proxy.port);
       connection.write(attack(leg, '/api/v1/pods?override', limit, ['X-HTTP-Method-Override: DELETE']));
       if (leg === 'plain') assertStatus(parseAnswer(await connection.untilClosed()), 403, leg);
@@ -88,7 +88,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
   });
 }
 
-it('A request with 1000 header fields arrives with the last of them', async () => {
+it('a request with 1000 header fields arrives with its last field', async () => {
   const connection = await connectRaw(proxy.port);
   connection.write(attack('plain', '/api/v1/pods?whole', limit, ['X-Last: yes']));
   assert.equal(parseAnswer(await connection.untilClosed()).code, 200);
@@ -96,7 +96,7 @@ it('A request with 1000 header fields arrives with the last of them', async () =
   assert.deepEqual(request.values('X-Last'), ['yes']);
 });
 
-it('A hidden Content-Length does not make the request of the next caller a body', async () => {
+it('a hidden Content-Length does not make the request of the next caller a body', async () => {
   const from = upstream.requests.length;
   const connection = await connectRaw(proxy.port);
   const head = attack('plain', '/api/v1/pods?first', limit + 10, ['Content-Length: 60']).toString('latin1');
@@ -113,7 +113,7 @@ it('A hidden Content-Length does not make the request of the next caller a body'
   );
 });
 
-it('What follows a request with too many header fields on its connection is not carried out', async () => {
+it('bytes after a request with too many header fields are not read as a request', async () => {
   const connection = await connectRaw(proxy.port);
   const head = attack('plain', '/api/v1/pods?before', limit + 23, ['A: 1']).toString('latin1');
   connection.write(
@@ -124,8 +124,8 @@ it('What follows a request with too many header fields on its connection is not 
   assert.ok(!upstream.requests.some(({ target }) => target.includes('behind')));
 });
 
-describe('over TLS, a request with 1001 header fields', () => {
-  it('is answered 431 over HTTP/1.1', async () => {
+describe('a request over TLS with 1001 header fields', () => {
+  it('gets a 431 over HTTP/1.1', async () => {
     const socket = tls.connect({ port: secure.port, ca: files.authority.certificate });
     const connection = watchRaw(socket);
     connection.write(attack('plain', '/api/v1/pods?tls', limit + 1, ['A: 1']));
@@ -134,7 +134,7 @@ describe('over TLS, a request with 1001 header fields', () => {
     assert.ok(!upstream.requests.some(({ target }) => target.includes('tls')));
   });
 
-  it('is reset over HTTP/2, whose pseudo-header fields count, and is not sent on', async () => {
+  it('is reset over HTTP/2, where pseudo-header fields count, and is not passed on', async () => {
     const session: ClientHttp2Session = await connectHttp2(secure.port, files.authority.certificate, {
       maxHeaderListPairs: 10_000,
     });

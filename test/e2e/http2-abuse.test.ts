@@ -81,8 +81,8 @@ function untilInFlight(count: number): Promise<void> {
   return eventually(`${count} requests in flight`, isSo);
 }
 
-describe('resets', () => {
-  test('thousands of them in a burst reach the API server in no number, and end the connection', async () => {
+describe('resets of streams', () => {
+  test('in a burst of thousands hardly reach the API server, and end the connection', async () => {
     const connection = await connect();
     const before = server.requests.length;
     const parts: Buffer[] = [];
@@ -96,7 +96,7 @@ describe('resets', () => {
     assert.ok((await metric('kube_api_proxy_http2_abuses_total{reason="resets"}')) >= 1);
   });
 
-  test('one after the other, each after its request has begun, end the connection past a rate', async () => {
+  test('one after the other, each after its request has begun, end the connection above a rate', async () => {
     const connection = await connect();
     const before = server.requests.length;
     for (let stream = 1; stream < 4_000 && !connection.socket.destroyed; stream += 2) {
@@ -114,7 +114,7 @@ describe('resets', () => {
     assert.ok(taken < 1_500, `${taken} requests were taken`);
   });
 
-  test('of HEAD requests, and those that a client has the server make, count as well', async () => {
+  test('of HEAD requests, and those that a client causes at the server, count too', async () => {
     for (const [fields, after] of [
       [[[':method', 'HEAD'] as const, ...get('/never').slice(1)], (stream: number) => reset(stream, 0)],
       [
@@ -133,7 +133,7 @@ describe('resets', () => {
     await assertServing();
   });
 
-  test('of all the streams that a client may have, as of a page that is left, do no harm', async () => {
+  test('of all the streams that a client may have, as when a page is closed, do no harm', async () => {
     const connection = await connect();
     for (let round = 0; round < 2; round++) {
       const first = round * 400 + 1;
@@ -151,7 +151,7 @@ describe('resets', () => {
   });
 });
 
-test('streams past 250 are refused, and a client that continues is cut off', async () => {
+test('streams above 250 are refused, and a client that continues loses its connection', async () => {
   const connection = await connect();
   const settings = await connection.until('SETTINGS', ({ type }) => type === frameTypes.settings);
   assert.ok(settings.payload.toString('hex').includes('0003000000fa'), 'it is said beforehand');
@@ -163,7 +163,7 @@ test('streams past 250 are refused, and a client that continues is cut off', asy
   await assertServing();
 });
 
-describe('heads', () => {
+describe('request heads', () => {
   test('of 100 KB are accepted', async () => {
     const connection = await connect();
     connection.send(longHead(Array.from({ length: 4 }, (_, index) => [`x-${index}`, 'y'.repeat(25_000)])));
@@ -184,7 +184,7 @@ describe('heads', () => {
     ['of 500 references to one large field, which are 2 MB', indexedBomb(500)],
   ];
   for (const [what, bomb] of bombs) {
-    test(`${what} are refused`, async () => {
+    test(`${what} are rejected`, async () => {
       const connection = await connect();
       const memory = await residentBytes(proxy.pid);
       connection.send(bomb);
@@ -235,7 +235,7 @@ for (const [what, flood] of Object.entries({
   });
 }
 
-test('PING frames at the rate of a client that watches its connection are answered', async () => {
+test('PING frames at the rate of a client that checks its connection are answered', async () => {
   const connection = await connect();
   for (let count = 0; count < 50; count++) {
     connection.send(frame(frameTypes.ping, 0, 0, Buffer.alloc(8)));
@@ -334,7 +334,7 @@ test('a body that is longer or shorter than its Content-Length ends its stream, 
   await assertServing();
 });
 
-test('a client that opens no window stalls its own streams, in bounded memory, and lets go at its end', async () => {
+test('a client with a closed window stops only its own streams, in limited memory, which is freed at its end', async () => {
   const memory = await residentBytes(proxy.pid);
   const connection = await connect({ preface: false });
   const noWindow = Buffer.from([0, 4, 0, 0, 0, 0]);

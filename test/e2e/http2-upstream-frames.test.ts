@@ -70,7 +70,7 @@ async function watch(): Promise<{ client: RawConnection; peer: ServedConnection;
   return { client, ...found };
 }
 
-describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
+describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
   const injected = '\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\ninjected';
   const heads: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
     'a value with a line break': [...ok, ['x', `y${injected}`]],
@@ -93,7 +93,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
     'a length that is none': [...ok, ['content-length', '0x1']],
   };
   for (const [what, fields] of Object.entries(heads)) {
-    test(`is one with ${what}: 502, and others continue`, async () => {
+    test(`because of ${what} becomes a 502, and others continue`, async () => {
       const other = await watch();
       const { client, peer, id } = await watch();
       peer.head(id, fields, false);
@@ -120,7 +120,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
     'a reset': (peer, id) => peer.reset(id, 2),
     'a refusal': (peer, id) => peer.reset(id, refusedStream),
   })) {
-    test(`is one that has ${what} after its body: it is cut`, async () => {
+    test(`because it has ${what} after its body is cut`, async () => {
       const { client, peer, id } = await watch();
       peer.head(id, ok, false);
       peer.data(id, 'body');
@@ -136,7 +136,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
     ['longer', 'abcdHTTP/1.1 200 injected'],
     ['shorter', 'ab'],
   ] as const) {
-    test(`is one with a body ${what} than its length: it is cut`, async () => {
+    test(`because its body is ${what} than its length is cut`, async () => {
       const { client, peer, id } = await watch();
       peer.head(id, [...ok, ['content-length', '3']], false);
       peer.data(id, body, true);
@@ -146,7 +146,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
     });
   }
 
-  test('is none if its trailers are complete', async () => {
+  test('is passed on with its trailers if these are valid', async () => {
     const { client, peer, id } = await watch();
     peer.head(id, [...ok, ['trailer', 'x-sum']], false);
     peer.data(id, 'body');
@@ -157,7 +157,7 @@ describe('an answer over HTTP/2 that would not be one over HTTP/1.1', () => {
 });
 
 describe('streams of one connection', () => {
-  test('are given up one by one, when their clients leave', async () => {
+  test('are aborted one by one when their clients leave', async () => {
     const open = await Promise.all(Array.from({ length: 10 }, watch));
     for (const { peer, id } of open) peer.head(id, ok, false);
     for (const { client } of open.slice(0, 5)) client.destroy();
@@ -177,7 +177,7 @@ describe('streams of one connection', () => {
     await untilOwnMetric(proxy.port, active, 0);
   });
 
-  test('that are refused are asked for again, elsewhere', async () => {
+  test('that are refused are requested again on another connection', async () => {
     const one = await watch();
     one.peer.reset(one.id, refusedStream);
     // The server has 404 for whatever is asked over HTTP/1.1.
@@ -185,7 +185,7 @@ describe('streams of one connection', () => {
     one.client.destroy();
   });
 
-  test('do not wait for one that is not read, of which all comes once it is', async () => {
+  test('do not wait for a stream that is not read, whose bytes all come later', async () => {
     const stalled = await watch();
     const fast = await watch();
     assert.equal(stalled.peer, fast.peer);
@@ -233,7 +233,7 @@ describe('streams of one connection', () => {
   });
 
   // Thousands of them, and the heap, are for endurance/.
-  test('leave nothing in memory, whether they end or their clients leave', async () => {
+  test('leave nothing in memory, both after their end and after their clients leave', async () => {
     onConnection = answerAll;
     // Those that are open do not answer by themselves.
     for (const { socket } of server.accepted) socket.destroy();
@@ -255,7 +255,7 @@ describe('streams of one connection', () => {
   });
 });
 
-test('an idle connection does not keep the program from leaving', async () => {
+test('an idle connection does not delay the exit of the program', async () => {
   const response = await open(proxy.port, '/api/v1/pods?watch=true&ends');
   response.resume();
   await once(response, 'end');

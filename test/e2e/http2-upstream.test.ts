@@ -69,8 +69,8 @@ function portsOf(records: readonly RequestRecord[]): Set<number> {
   return new Set(records.map(({ remotePort }) => remotePort));
 }
 
-describe('an API server that speaks HTTP/2', () => {
-  test('learns that a client leaves, and no other client does', async () => {
+describe('an API server with HTTP/2', () => {
+  test('sees that a client leaves, and its other streams continue', async () => {
     const { server, proxy } = shared;
     const watches: Watch[] = [];
     for (let index = 0; index < 10; index++) {
@@ -91,7 +91,7 @@ describe('an API server that speaks HTTP/2', () => {
     for (const { response } of staying) response.destroy();
   });
 
-  test('has a log followed over it', async () => {
+  test('sends a followed log over it', async () => {
     const { server, proxy } = shared;
     const log = await watch(proxy.port, '/api/v1/namespaces/default/pods/web-0/log?follow=true');
     server.appendLog('default', 'web-0', 'the last line');
@@ -101,7 +101,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   // For thousands of times in endurance/.
-  test('does not take it out on others when one client opens watches and leaves, again and again', async () => {
+  test('keeps the streams of others if one client opens watches and leaves, again and again', async () => {
     const { server, proxy } = shared;
     const patient = await watch(proxy.port, `${configMaps}?watch=true&patient`);
     let left = 300;
@@ -146,7 +146,7 @@ describe('an API server that speaks HTTP/2', () => {
     );
   });
 
-  test('tells the callers on one connection apart', async t => {
+  test('distinguishes the callers on one connection', async t => {
     const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
     const as = (token: string) => ({ authorization: `Bearer ${token}` });
     await watch(proxy.port, pods, as('alice-token'));
@@ -174,7 +174,7 @@ describe('an API server that speaks HTTP/2', () => {
     assert.equal(portsOf(records).size, 1);
   });
 
-  test('has each client’s own bearer token where callers are not authenticated', async t => {
+  test('gets each client’s own bearer token if callers are not authenticated', async t => {
     const tokens = { one: { username: 'one', groups: masters }, two: { username: 'two', groups: masters } };
     const { server, proxy } = await startStack(t, {
       run: startInProcess,
@@ -198,7 +198,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 
   for (const how of ['kill', 'close'] as const) {
-    test(`ends 200 watches when it goes (${how}), and has new ones when it is back`, async t => {
+    test(`causes 200 watches to end when it stops (${how}), and gets new ones when it is up again`, async t => {
       const { server, proxy } = await startStack(t, { run: startInProcess });
       const watches = await watchMany(proxy.port, 200);
       const gone = server[how]();
@@ -215,7 +215,7 @@ describe('an API server that speaks HTTP/2', () => {
     });
   }
 
-  test('that answers 401 to a watch gets it again with the next token', async t => {
+  test('gets a watch again with the next token after a 401', async t => {
     const directory = await mkdtemp(join(tmpdir(), 'http2-upstream-'));
     t.after(() => rm(directory, { recursive: true, force: true }));
     const tokens: Record<string, { username: string; groups: string[] }> = {
@@ -241,7 +241,7 @@ describe('an API server that speaks HTTP/2', () => {
     for (const { response } of [first, ...second]) response.destroy();
   });
 
-  test('has new watches on a new connection when the client certificate changes', async t => {
+  test('gets new watches on a new connection when the client certificate changes', async t => {
     const directory = await mkdtemp(join(tmpdir(), 'http2-upstream-'));
     t.after(() => rm(directory, { recursive: true, force: true }));
     const { authority } = await sharedIdentity();
@@ -281,7 +281,7 @@ describe('an API server that speaks HTTP/2', () => {
     await untilOwnMetric(proxy.port, active, 0);
   });
 
-  test('is reached through an HTTP proxy', async t => {
+  test('can be reached through an HTTP proxy', async t => {
     const forwardProxy = await startConnectProxy();
     t.after(() => forwardProxy.close());
     const url = `http://127.0.0.1:${forwardProxy.port}`;
@@ -300,7 +300,7 @@ describe('an API server that speaks HTTP/2', () => {
     next.response.destroy();
   });
 
-  test('is asked only over HTTP/1.1 with DISABLE_HTTP2', async t => {
+  test('gets only HTTP/1.1 with DISABLE_HTTP2', async t => {
     const { server, proxy } = await startStack(t, { run: startInProcess, env: { DISABLE_HTTP2: '1' } });
     const watches = await watchMany(proxy.port, 10);
     assert.ok(server.requests.every(({ httpVersion }) => httpVersion === '1.1'));
@@ -308,7 +308,7 @@ describe('an API server that speaks HTTP/2', () => {
     for (const { response } of watches) response.destroy();
   });
 
-  test('answers a client of HTTP/1.0, which its connection ends for', async t => {
+  test('serves an HTTP/1.0 client, whose answer ends with the connection', async t => {
     const { server, proxy } = await startStack(t, { run: startInProcess });
     const client = await connectRaw(proxy.port);
     t.after(() => client.destroy());
@@ -323,7 +323,7 @@ describe('an API server that speaks HTTP/2', () => {
     assert.equal(watchesAt(server)[0]?.httpVersion, '2.0');
   });
 
-  test('has clients of HTTP/2 in front', async t => {
+  test('serves HTTP/2 clients too', async t => {
     const { server, proxy, ca } = await startStack(t, { tls: true });
     const session = await connectHttp2(proxy.port, ca);
     t.after(() => session.destroy());
@@ -347,7 +347,7 @@ describe('an API server that speaks HTTP/2', () => {
     assert.equal(portsOf(records).size, 1);
   });
 
-  test('has every watch ended with its last chunk when the program leaves', async t => {
+  test('sees every watch ended with its last chunk when the program exits', async t => {
     // More than the test waits.
     const { server, proxy } = await startStack(t, { flags: ['--shutdown-grace=5m'] });
     await watch(proxy.port, quiet);
@@ -363,7 +363,7 @@ describe('an API server that speaks HTTP/2', () => {
   });
 });
 
-test('an API server that speaks only HTTP/1.1 gets every watch on a connection of its own', async t => {
+test('an API server with only HTTP/1.1 gets every watch on its own connection', async t => {
   const tls = { ALPNProtocols: ['http/1.1'] } as Record<string, unknown>;
   const { server, proxy } = await startStack(t, { run: startInProcess, server: { tls } });
   const watches = await watchMany(proxy.port, 120, `${configMaps}?watch=true`);

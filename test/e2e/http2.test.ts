@@ -73,7 +73,7 @@ test('ALPN chooses HTTP/2 or HTTP/1.1 on one port, and HTTP/1.1 without ALPN', a
   }
 });
 
-test('requests to the API server are answered as over HTTP/1.1, many at once on one connection', async () => {
+test('requests to the API server get the same answers as over HTTP/1.1, many at once on one connection', async () => {
   const answers = await Promise.all(Array.from({ length: 100 }, () => ask(session, '/api/v1/pods')));
   for (const { status, json } of answers) {
     assert.equal(status, 200);
@@ -96,7 +96,7 @@ test('objects are created, patched and deleted over HTTP/2', async () => {
   assert.equal(deleted.status, 200, deleted.text);
 });
 
-test('what the API server refuses passes untouched', async () => {
+test('rejections of the API server are passed on unchanged', async () => {
   const { status, json } = await ask(session, '/api/v1/namespaces/default/pods/nowhere');
   assert.equal(status, 404);
   assert.equal((json as { reason: string }).reason, 'NotFound');
@@ -124,7 +124,7 @@ test('static files, the own endpoints and HEAD are served', async () => {
 
 // Guards
 
-test('the host guard judges :authority', async () => {
+test('the host guard checks :authority', async () => {
   for (const authority of ['evil.example', 'evil.example:443', 'localhost.evil.example']) {
     const { status, text } = await ask(session, '/version', { headers: { ':authority': authority } });
     assert.ok(status === 403 || status === 400, `${authority}: ${status}`);
@@ -136,7 +136,7 @@ test('the host guard judges :authority', async () => {
   }
 });
 
-test('a Host header that differs from :authority is refused, either way round', async () => {
+test('a Host header that differs from :authority is rejected, in both cases', async () => {
   const pairs = [
     ['localhost', 'evil.example'],
     ['evil.example', 'localhost'],
@@ -151,7 +151,7 @@ test('a Host header that differs from :authority is refused, either way round', 
   assert.equal(same.status, 200);
 });
 
-test('a Host header without :authority is judged like :authority', async () => {
+test('a Host header without :authority is checked like :authority', async () => {
   const raw = (host: string) => {
     const stream = session.request({ ':path': '/version', ':authority': undefined, host });
     stream.on('error', () => {});
@@ -161,7 +161,7 @@ test('a Host header without :authority is judged like :authority', async () => {
   assert.equal((await raw('localhost'))[':status'], 200);
 });
 
-test('the filter and the path rules hold as over HTTP/1.1', async () => {
+test('the filter and the path rules apply as over HTTP/1.1', async () => {
   const refused = [
     '/api/v1/namespaces/default/pods/web-0/exec?command=ls',
     '/api/v1/namespaces/default/pods/web-0/%65xec',
@@ -174,7 +174,7 @@ test('the filter and the path rules hold as over HTTP/1.1', async () => {
   }
 });
 
-test('a method that HTTP/1.1 does not know is refused with a Status, counted, and goes nowhere', async t => {
+test('a method that HTTP/1.1 does not know is rejected with a Status, counted, and not passed on', async t => {
   const client = await connect(t);
   const counted = 'kube_api_proxy_rejected_requests_total{reason="bad_request"}';
   const before = await ownMetric(counted);
@@ -191,7 +191,7 @@ test('a method that HTTP/1.1 does not know is refused with a Status, counted, an
   await eventually('four refusals', async () => (await ownMetric(counted)) === before + 4);
 });
 
-test('CONNECT is refused, and extended CONNECT is off', async t => {
+test('CONNECT is rejected, and extended CONNECT is off', async t => {
   const own = await connect(t);
   const plain = own.request({ ':method': 'CONNECT', ':authority': 'localhost:80' });
   plain.on('error', () => {});
@@ -201,7 +201,7 @@ test('CONNECT is refused, and extended CONNECT is off', async t => {
 
 // Headers
 
-test('the API server gets the headers of a request without what belongs to HTTP/2 or to the connection', async () => {
+test('the API server gets the headers of a request without those of HTTP/2 or of the connection', async () => {
   const sent = proxied.server.requests.length;
   await ask(session, '/version?headers', {
     headers: {
@@ -227,7 +227,7 @@ test('the API server gets the headers of a request without what belongs to HTTP/
   );
 });
 
-test('the client gets the headers of an answer without what belongs to its connection, repeated ones all', async () => {
+test('the client gets the headers of an answer without those of its connection, and all repeated ones', async () => {
   proxied.server.intercept((request, response) => {
     if (request.url !== '/fields') return false;
     response.writeHead(200, 'Fine', [
@@ -268,7 +268,7 @@ test('trailers of an answer arrive', async () => {
 
 // Streams
 
-test('a quiet watch has its headers at once, and cancelling it ends it upstream and nothing else', async t => {
+test('a quiet watch has its headers at once, and its cancellation ends only this watch upstream', async t => {
   const own = await connect(t);
   const sent = proxied.server.requests.length;
   const [one, other] = [openStream(own, quietWatch), openStream(own, quietWatch)];
@@ -341,7 +341,7 @@ test('an upload arrives whole, with and without a Content-Length', async () => {
 });
 
 for (const [name, code] of Object.entries({ NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR })) {
-  test(`an upload that its client resets with ${name} never passes for a whole one`, async () => {
+  test(`an upload that its client resets with ${name} is never treated as complete`, async () => {
     const path = `/broken-upload-${code}`;
     const { received, hasBegun } = receiveUploads(path);
     const connection = await connectFrames(proxied.port, proxied.ca);
@@ -383,7 +383,7 @@ test('an answer that breaks off upstream resets its stream and does not disturb 
   assert.equal((await ask(own, '/version')).status, 200);
 });
 
-test('a refused request with a body that never ends is answered, and its stream closed', async () => {
+test('a rejected request with an endless body is answered, and its stream is closed', async () => {
   const stream = openStream(session, '/version', { ':method': 'POST', ':authority': 'evil.example' }, false);
   stream.write('x');
   assert.equal((await headOf(stream))[':status'], 403);
@@ -391,7 +391,7 @@ test('a refused request with a body that never ends is answered, and its stream 
   assert.equal(stream.closed, true);
 });
 
-test('a stream that is not read holds its own answer back, in bounded memory, and no other stream', async t => {
+test('a stream that is not read delays only its own answer, in limited memory', async t => {
   const own = await connect(t);
   let written = 0;
   proxied.server.intercept((request, response) => {
@@ -468,7 +468,7 @@ test('each stream has its line in the log, with its own bytes', async t => {
   assert.ok(small >= 10 && small < 2000, String(small));
 });
 
-test('bytes of a connection are counted once, whatever the number of its streams', async t => {
+test('the bytes of a connection are counted once, whatever the number of its streams', async t => {
   const size = 500_000;
   proxied.server.intercept((request, response) => {
     if (request.url !== '/sized') return false;
@@ -484,7 +484,7 @@ test('bytes of a connection are counted once, whatever the number of its streams
   assert.ok(sent >= 10 * size && sent < 10 * size + 50_000, String(sent));
 });
 
-test('requests that their clients cancel leave nothing in flight, HEAD among them', async t => {
+test('requests that their clients cancel leave nothing in flight, even HEAD requests', async t => {
   proxied.server.intercept(request => request.url === '/never');
   const client = await connect(t);
   for (const method of ['GET', 'HEAD', 'POST']) {
@@ -526,7 +526,7 @@ test('SIGTERM sends GOAWAY, ends watches as the API server does, and lets a shor
   assert.equal((await within('the end of the program', exit)).code, 0);
 });
 
-test('SIGTERM ends idle connections at once, and cuts off what does not end in the grace', async t => {
+test('SIGTERM ends idle connections at once, and cuts streams that do not end within the grace period', async t => {
   const [idle, busy] = await Promise.all([
     start(t, ['--shutdown-grace=5m']),
     start(t, ['--shutdown-grace=1s']),

@@ -129,7 +129,7 @@ test('any authority of a bundle may have signed the server certificate', async t
   assert.equal(await whoami(proxy.url), 'admin');
 });
 
-test('certificate and key may stand in one file, with text around them', async t => {
+test('certificate and key may be in one file, with text around them', async t => {
   const { certificate, key } = await admin('one-file');
   const file = join(folder, 'both.pem');
   await writeFile(file, `subject=CN=one-file\n${key}\nissuer=CN=kubernetes\n${certificate}\n`);
@@ -153,7 +153,7 @@ test('inline data takes precedence over the file', async t => {
   assert.equal(await whoami(proxy.url), 'inline');
 });
 
-test("the API server's 401 to a certificate that it does not know comes back unchanged", async t => {
+test("the API server's 401 to an unknown certificate comes back unchanged", async t => {
   const asking = await startFakeApiServer({ authority, clientCertificates: 'optional' });
   t.after(() => asking.kill());
   const stranger = await (await createCertificateAuthority()).client();
@@ -163,12 +163,12 @@ test("the API server's 401 to a certificate that it does not know comes back unc
 
 // Trust
 
-test("without an authority the well-known ones count, which did not sign the server's certificate", async t => {
+test("without an authority the system's authorities are used, which did not sign the server's certificate", async t => {
   const proxy = await startWith(t, { server: server.url, ...(await admin()) });
   assert.equal((await fetch(`${proxy.url}/version`)).status, 502);
 });
 
-test('insecure-skip-tls-verify takes any server certificate', async t => {
+test('insecure-skip-tls-verify accepts any server certificate', async t => {
   const proxy = await startWith(t, {
     server: server.url,
     ...(await admin()),
@@ -177,7 +177,7 @@ test('insecure-skip-tls-verify takes any server certificate', async t => {
   assert.equal(await whoami(proxy.url), 'admin');
 });
 
-test('tls-server-name is asked for and verified in the place of the address', async t => {
+test('tls-server-name is sent and verified instead of the address', async t => {
   const named = await startFakeApiServer({
     authority,
     serverCertificate: await authority.server({ dns: ['api.internal'] }),
@@ -199,7 +199,7 @@ test('a token authenticates', async t => {
   assert.equal(await whoami(proxy.url), 'alice');
 });
 
-test('a tokenFile is relative to the kubeconfig, loses its line end and wins over a token', async t => {
+test('a tokenFile is relative to the kubeconfig, loses its line end and takes precedence over a token', async t => {
   const directory = await mkdtemp(join(folder, 'token-'));
   await writeFile(join(directory, 'token'), 'token-of-bob\n');
   const contents = {
@@ -223,7 +223,7 @@ test('a user name and a password authenticate', async t => {
   assert.equal(await whoami(proxy.url), 'carol');
 });
 
-test("a client's own Authorization wins over a configured token or password", async t => {
+test("a client's own Authorization takes precedence over a configured token or password", async t => {
   const common = { server: tokenServer.url, ca: authority.certificate };
   const withToken = await startWith(t, { ...common, token: 'token-of-alice' });
   const withPassword = await startWith(t, { ...common, username: 'carol', password: 'pass' });
@@ -236,7 +236,7 @@ test("a client's own Authorization wins over a configured token or password", as
   }
 });
 
-test('a token goes along with a client certificate', async t => {
+test('a token is sent together with a client certificate', async t => {
   const contents = { server: server.url, ca: authority.certificate, token: 'along', ...(await admin()) };
   const proxy = await startWith(t, contents);
   assert.equal(await whoami(proxy.url), 'admin', 'the API server looks at the certificate first');
@@ -251,7 +251,7 @@ test('a kubeconfig may be JSON', async t => {
   assert.equal(await whoami(proxy.url), 'admin');
 });
 
-test('without a flag and KUBECONFIG it is ~/.kube/config, with paths relative to ~/.kube', async t => {
+test('the default is ~/.kube/config, without a flag and KUBECONFIG, with paths relative to ~/.kube', async t => {
   const home = await mkdtemp(join(folder, 'home-'));
   const directory = join(home, '.kube');
   await mkdir(directory);
@@ -265,7 +265,7 @@ test('without a flag and KUBECONFIG it is ~/.kube/config, with paths relative to
   assert.equal(await whoami(empty.url), 'at-home');
 });
 
-test('--kubeconfig wins over KUBECONFIG, and KUBECONFIG over ~/.kube/config', async t => {
+test('--kubeconfig takes precedence over KUBECONFIG, and KUBECONFIG over ~/.kube/config', async t => {
   const common = { server: server.url, ca: authority.certificate };
   const flag = await writeKubeconfig({ ...common, ...(await admin('flag')) });
   const variable = await writeKubeconfig({ ...common, ...(await admin('variable')) });
@@ -319,7 +319,7 @@ test('a KUBECONFIG list is merged: the first file wins for each name, missing fi
   assert.equal(await whoami(proxy.url), 'one');
 });
 
-test('relative paths of a list are relative to the file that they stand in', async t => {
+test('relative paths of a list are relative to the file that contains them', async t => {
   const { certificate, key } = await admin('relative');
   const users = await writeListFile({
     user: { 'client-certificate': './pki/client.crt', 'client-key': '../shared.key' },
@@ -378,7 +378,7 @@ not: a kubeconfig
 
 // The server's address
 
-test('the path of the server address is not put before requests by default, as kubectl proxy has it', async t => {
+test('the path of the server address is not put before requests by default, as in kubectl proxy', async t => {
   const contents = { server: `${server.url}/base/`, ca: authority.certificate, ...(await admin()) };
   const proxy = await startWith(t, contents);
   assert.equal(await whoami(proxy.url), 'admin');

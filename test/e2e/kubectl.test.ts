@@ -128,13 +128,13 @@ kubectlTest("kubectl prints the API server's own words when there is no such obj
   assert.equal(stderr, 'Error from server (NotFound): pods "missing" not found\n');
 });
 
-kubectlTest('kubectl get with chunks, selectors and several types works', async () => {
+kubectlTest('kubectl get works with chunks, selectors and several types', async () => {
   const names = await succeed(['get', 'pods', '-A', '--chunk-size=1', '-l', 'app=web', '-o', 'name']);
   assert.equal(names.trim().split('\n').length, 4);
   assert.match(await succeed(['get', 'deploy,svc,cm']), /deployment\.apps\/web[\s\S]*service\/web/);
 });
 
-kubectlTest('kubectl get -w sees an event as it happens', async () => {
+kubectlTest('kubectl get -w sees an event immediately', async () => {
   const watch = start(['-s', open.url, 'get', 'configmaps', '-w', '-o', 'name']);
   await seen(watch, /configmap\/settings/);
   const added = seen(watch, /configmap\/watched/);
@@ -173,7 +173,7 @@ kubectlTest('kubectl impersonates through the proxy', async () => {
   assert.match(await succeed(['auth', 'whoami', '--as=alice', '--as-group=dev']), /alice[\s\S]*dev/);
 });
 
-kubectlTest('kubectl logs prints a log, its tail and its followers lines at once', async () => {
+kubectlTest('kubectl logs prints a log, its tail, and new lines immediately', async () => {
   assert.match(await succeed(['logs', 'web-1']), /^log line 0\n[\s\S]*log line 4\n$/);
   assert.equal(await succeed(['logs', 'web-1', '--tail=1']), 'log line 4\n');
   const follower = start(['-s', open.url, 'logs', '-f', 'web-1']);
@@ -224,7 +224,7 @@ kubectlTest('kubectl apply --server-side writes, and reports a conflict of field
   assert.equal(await succeed(['get', 'cm/server-side', '-o', 'jsonpath={.data.owned}']), '2');
 });
 
-kubectlTest('kubectl patch works in its three kinds', async () => {
+kubectlTest('kubectl patch works with its three kinds', async () => {
   const input = configMap('patched', { a: '1', b: '2' });
   await succeed(['create', '-f', '-'], { input });
   const patch = (type: string, body: string) =>
@@ -278,7 +278,7 @@ kubectlTest('kubectl wait sees a deletion, a value and a condition', async () =>
 
 // The filter as it comes
 
-kubectlTest('kubectl prints why exec, attach and cp are refused by default', async () => {
+kubectlTest('kubectl prints why exec, attach and cp are rejected by default', async () => {
   const file = join(folder, 'refused');
   await writeFile(file, 'x');
   for (const args of [
@@ -300,7 +300,7 @@ kubectlTest('kubectl prints why exec, attach and cp are refused by default', asy
   assert.equal(asked.length, 0, 'the API server was not asked');
 });
 
-kubectlTest('port-forward is not refused by default', async () => {
+kubectlTest('port-forward is accepted by default', async () => {
   const forward = start(['-s', filtered.url, 'port-forward', 'web-0', ':80']);
   const [, port] = await seen(forward, /Forwarding from 127\.0\.0\.1:(\d+) -> 80/);
   const client = net.connect(Number(port), '127.0.0.1');
@@ -310,7 +310,7 @@ kubectlTest('port-forward is not refused by default', async () => {
   client.destroy();
 });
 
-kubectlTest('kubectl prints why a method is refused', async () => {
+kubectlTest('kubectl prints why a method is rejected', async () => {
   const readOnly = await startProxy([
     '--kubeconfig',
     kubeconfig.path,
@@ -343,7 +343,7 @@ for (const [protocol, upgrade, command, forwarding] of [
     assert.equal(headers?.['upgrade'], upgrade);
   };
 
-  kubectlTest(`kubectl exec over ${protocol} gives both outputs and the exit code`, async () => {
+  kubectlTest(`kubectl exec over ${protocol} prints both outputs and returns the exit code`, async () => {
     const script = 'echo out; echo err 1>&2; exit 7';
     const { code, stdout, stderr } = await run(['exec', 'web-0', '--', 'sh', '-c', script], options);
     assert.equal(code, 7);
@@ -353,7 +353,7 @@ for (const [protocol, upgrade, command, forwarding] of [
     assert.equal((await run(['exec', 'web-0', '--', 'true'], options)).code, 0);
   });
 
-  kubectlTest(`kubectl exec over ${protocol} reports the API server's refusal`, async () => {
+  kubectlTest(`kubectl exec over ${protocol} reports a rejection by the API server`, async () => {
     const { code, stderr } = await run(['exec', 'web-0', '-c', 'nope', '--', 'true'], options);
     assert.equal(code, 1);
     assert.match(stderr, /container nope is not valid for pod web-0/);
@@ -374,7 +374,7 @@ for (const [protocol, upgrade, command, forwarding] of [
     assert.equal(output.length, size);
   });
 
-  terminalTest(`kubectl exec -it over ${protocol} is a terminal`, async () => {
+  terminalTest(`kubectl exec -it over ${protocol} has a terminal`, async () => {
     // `script` gives kubectl a terminal; what is typed here is echoed by the pod's terminal, not by this one.
     const command = `stty rows 33 cols 77; exec kubectl -s ${open.url} exec -it web-0 -- sh`;
     const terminal = spawn('script', ['-qec', command, '/dev/null'], {
@@ -395,7 +395,7 @@ for (const [protocol, upgrade, command, forwarding] of [
   });
 
   kubectlTest(
-    `kubectl attach over ${protocol} gives what is typed to the process and shows its output`,
+    `kubectl attach over ${protocol} passes input to the process and shows its output`,
     async () => {
       const attach = start(['-s', open.url, 'attach', '-i', 'web-0'], over);
       const echoed = seen(attach, /typed in/);
@@ -411,7 +411,7 @@ for (const [protocol, upgrade, command, forwarding] of [
     },
   );
 
-  kubectlTest(`kubectl cp over ${protocol} copies a folder there and back`, async () => {
+  kubectlTest(`kubectl cp over ${protocol} copies a folder in both directions`, async () => {
     const source = join(folder, `cp-${protocol}`);
     const back = join(folder, `back-${protocol}`);
     await mkdir(join(source, 'sub'), { recursive: true });

@@ -100,14 +100,14 @@ test('port 0 picks a free port and prints it, and binds it only on 127.0.0.1', a
 });
 
 for (const value of ['65536', '-1', '8001x', '']) {
-  test(`the port ${JSON.stringify(value)} is refused by name and value`, async () => {
+  test(`the port ${JSON.stringify(value)} is rejected by name and value`, async () => {
     const [problem = ''] = await startUpProblems([`--port=${value}`], { KUBECONFIG: admin.path });
     assert.match(problem, /--port/);
     assert.ok(problem.includes(`"${value}"`), problem);
   });
 }
 
-test('the last of several ports counts', async t => {
+test('the last of several ports is used', async t => {
   const port = await freePort();
   const proxy = await startHere(t, ['--port=1', `-p${port}`]);
   assert.equal(proxy.address, `127.0.0.1:${port}`);
@@ -132,7 +132,7 @@ test('--address=0.0.0.0 serves on every IPv4 address', async t => {
   assert.match(((await other.json()) as { message: string }).message, /--accept-hosts/);
 });
 
-test('an address that is not of this machine is refused by name and value', async () => {
+test('an address of another machine is rejected by name and value', async () => {
   assert.match(
     await problemOf(['--port=0', '--address=192.0.2.1', '--insecure-allow-unauthenticated']),
     /--address.*192\.0\.2\.1/,
@@ -171,7 +171,7 @@ test('a regular file at the path of the Unix socket is not changed', async () =>
   assert.equal(await readFile(path, 'utf8'), 'mine');
 });
 
-test('a symbolic link in the place of the Unix socket stays, and so does what it points to', async () => {
+test('a symbolic link at the path of the Unix socket stays, and so does its target', async () => {
   const target = join(folder, 'target');
   const path = join(folder, 'link');
   await writeFile(target, 'mine');

@@ -40,7 +40,7 @@ before(async () => {
 
 after(() => kubeconfig.remove());
 
-test('what few need is not loaded', async t => {
+test('rarely used modules are not loaded', async t => {
   const loaded = await loadedPackages(t, {});
   for (const expected of ['fastify', 'pino', 'yaml', 'src/proxy', 'node:tls'])
     assert.ok(loaded.has(expected), expected);
@@ -57,7 +57,7 @@ test('unneeded code is not in the bundle', async () => {
 });
 
 for (const [name, settings] of Object.entries(seldom)) {
-  test(`${name} is loaded at the start where it is needed`, async t => {
+  test(`${name} is loaded at the start if it is needed`, async t => {
     assert.ok((await loadedPackages(t, settings)).has(name));
   });
 }

@@ -31,7 +31,7 @@ function logged(): number {
   return proxied.proxy.stderr().match(/ \d{3}, [\d.]+ m?s, /g)?.length ?? 0;
 }
 
-test('nothing that a client sends begins a line of the log for people, or tells a terminal anything', async () => {
+test('no text of a client starts a line of the pretty log or controls a terminal', async () => {
   let sent = 0;
   for (const leg of Object.keys(legs) as (keyof typeof legs)[]) {
     await sendTls(toBytes({ leg, target, headers: [`X-Request-Id: ${requestId}`] }));

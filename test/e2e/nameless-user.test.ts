@@ -21,7 +21,7 @@ for (const workers of [1, 2]) {
   });
 }
 
-test('a user without a home is told where a kubeconfig was looked for', { skip }, async () => {
+test('a user without a home gets a problem that names the searched files', { skip }, async () => {
   await assert.rejects(startProxy([], {}, under), (error: Error) => {
     const [, output = ''] = error.message.split('the program ended with 1: ');
     assert.match(output, /^kube-api-proxy: .*\/\.kube\/config.*\n$/);
@@ -29,6 +29,6 @@ test('a user without a home is told where a kubeconfig was looked for', { skip }
   });
 });
 
-test("the kubeconfig of a user without a home is in the working directory, as client-go's", () => {
+test('the kubeconfig of a user without a home is in the working directory, as in client-go', () => {
   assert.deepEqual(kubeconfigFiles({ flag: '', env: undefined, homedir: '' }), [resolve('.kube/config')]);
 });

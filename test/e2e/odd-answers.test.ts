@@ -73,7 +73,7 @@ function chunked(trailers: readonly string[], headers: readonly string[] = []): 
   return `${lines.join('\r\n')}\r\n\r\n2\r\nok\r\n0\r\n${trailers.map(line => `${line}\r\n`).join('')}\r\n`;
 }
 
-test('Trailers that belong to a connection end here, and others arrive, over both HTTP versions', async () => {
+test('trailers of a connection are removed, and others arrive, over both HTTP versions', async () => {
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   try {
     for (const target of ['/version?trailers', watch]) {
@@ -99,7 +99,7 @@ test('Trailers that belong to a connection end here, and others arrive, over bot
   }
 });
 
-test('A head that node:http2 cannot send is a 502 at most, and the program continues', async () => {
+test('a head that node:http2 cannot send is at most a 502, and the program continues', async () => {
   const session = await connectHttp2(proxy.port, files.authority.certificate, {
     maxHeaderListPairs: 5000,
   });
@@ -124,7 +124,7 @@ test('A head that node:http2 cannot send is a 502 at most, and the program conti
   }
 });
 
-test('An answer whose head is too large for HTTP/2 ends its stream, and nothing else', async () => {
+test('an answer whose head is too large for HTTP/2 ends only its own stream', async () => {
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   session.on('error', () => {});
   try {
@@ -141,7 +141,7 @@ test('An answer whose head is too large for HTTP/2 ends its stream, and nothing 
   next.destroy();
 });
 
-test('Header values beyond ASCII arrive byte for byte, of watches and of refused upgrades too', async () => {
+test('header values beyond ASCII arrive byte for byte, even of watches and of refused upgrades', async () => {
   const value = 'caf\xe9 \xc3\xa9\xff';
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   try {
@@ -163,7 +163,7 @@ test('Header values beyond ASCII arrive byte for byte, of watches and of refused
   }
 });
 
-test('An answer to an upgrade has all of its header fields, however many they are', async () => {
+test('an answer to an upgrade has all of its header fields, however many', async () => {
   const fields = Array.from({ length: 1500 }, (_, index) => `X-${index}: ${index}`);
   for (const leg of ['websocket', 'spdy'] as const) {
     for (const first of [
@@ -178,7 +178,7 @@ test('An answer to an upgrade has all of its header fields, however many they ar
   }
 });
 
-test('An answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
+test('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
   const heads: readonly (readonly [string, number])[] = [
     ['099 Odd\r\nContent-Length: 2', 502],
     ['403 O\x7fdd\r\nContent-Length: 2', 502],

@@ -113,7 +113,7 @@ const byLeg: readonly (readonly [Leg, readonly AttackRequest[]])[] = [
 
 for (const [leg, requests] of byLeg) {
   describe(`a web page on the ${leg} leg`, () => {
-    it('of another origin is refused, with the filter and without it', async () => {
+    it('of another origin is rejected, with and without the filter', async () => {
       for (const proxy of [open, unfiltered]) {
         for (const headers of foreign) {
           for (const request of requests) {
@@ -126,7 +126,7 @@ for (const [leg, requests] of byLeg) {
       assert.deepEqual(reached(), []);
     });
 
-    it('of the same origin or an allowed one passes, as programs do that are no browser', async () => {
+    it('of the same origin or an allowed one is accepted, like programs that are not browsers', async () => {
       for (const headers of friendly) {
         for (const request of requests) {
           const before = reached().length;
@@ -143,7 +143,7 @@ for (const [leg, requests] of byLeg) {
 }
 
 describe('a web page', () => {
-  it('may send reads from anywhere, but its browser hides the answers from it', async () => {
+  it('may send reads from anywhere, but its browser does not show it the answers', async () => {
     for (const headers of foreign) {
       const answer = await send(open.port, { target: pod, host: [own], headers });
       assert.equal(answer.code, 200, headers.join());
@@ -151,7 +151,7 @@ describe('a web page', () => {
     }
   });
 
-  it('behind something that ends TLS is of the same origin when its browser says so', async () => {
+  it('behind a TLS terminator has the same origin if its browser says so', async () => {
     const request = { method: 'DELETE', target: `${pod}-none`, host: ['Host: gw.example'] };
     const https = 'Origin: https://gw.example';
     assert.equal(
@@ -169,7 +169,7 @@ describe('a web page', () => {
     assertStatus(await send(open.port, { ...request, headers: evil }), 403, 'evil');
   });
 
-  it('whose own name was pointed here is refused by its host, because its origin is the same', async () => {
+  it('whose own name was pointed here is rejected by its host, because its origin is the same', async () => {
     const request = {
       target: `${pod}/exec`,
       host: ['Host: evil.example:8001'],
@@ -180,7 +180,7 @@ describe('a web page', () => {
     }
   });
 
-  it('is counted when it is refused', async () => {
+  it('is counted if it is rejected', async () => {
     const count = async () => {
       const { text } = await sendPlain(open.port, '/-/metrics');
       return Number(/rejected_requests_total\{reason="origin"\} (\d+)/.exec(text)?.[1]);
@@ -207,7 +207,7 @@ async function openShell(proxy: ProxyProcess, origin: string | undefined): Promi
   }
 }
 
-it('a WebSocket opens a shell for pages of the same origin, allowed origins and programs only', async () => {
+it('a WebSocket opens a shell only for pages of the same origin, allowed origins and programs', async () => {
   for (const proxy of [open, unfiltered]) {
     for (const origin of [undefined, proxy.url, 'https://app.example']) {
       assert.equal(await openShell(proxy, origin), 'open', origin);

@@ -61,7 +61,7 @@ await eventually(proxied.port, samples => {
   assert.ok(sum(samples, requestsTotal, { resource: 'pods' }) > 0);
 });
 
-test('promtool finds nothing wrong with the metrics', {
+test('promtool accepts the metrics', {
   skip: findPromtool(),
 }, async () => {
   await send(proxied.port, '/api/v1/pods');
@@ -82,7 +82,7 @@ function findPromtool(): string | false {
   return process.env['REQUIRE_PROMTOOL'] === '1' ? false : 'promtool is not installed';
 }
 
-describe('requests are counted', () => {
+describe('the metrics count a request', () => {
   const json = { 'content-type': 'application/json' };
   const configMap = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'counted' } });
   const configMaps = '/api/v1/namespaces/team-0/configmaps';
@@ -162,7 +162,7 @@ describe('requests are counted', () => {
     ['POST', '/version', { verb: 'post', group: '', resource: '', code: '404' }],
   ];
   for (const [method, path, labels, question] of cases) {
-    test(`${method} ${path} as ${JSON.stringify(labels)}`, async () => {
+    test(`as ${JSON.stringify(labels)} for ${method} ${path}`, async () => {
       const { port } = proxied;
       const before = sum(await scrape(port), requestsTotal, labels);
       const answer = await send(port, path, { method, ...question });
@@ -173,7 +173,7 @@ describe('requests are counted', () => {
     });
   }
 
-  test('with their duration, unless they are long-running', async () => {
+  test('with its duration, unless it is long-running', async () => {
     const { port } = proxied;
     const pods = { resource: 'pods', verb: 'list', scope: 'namespace' };
     const before = await scrape(port);
@@ -188,7 +188,7 @@ describe('requests are counted', () => {
     assert.equal(sum(now, durationCount, { verb: 'connect' }), 0);
   });
 
-  test('but not those for the metrics and health of the proxy itself', async () => {
+  test('except those for the metrics and health of the proxy itself', async () => {
     const { port } = proxied;
     const before = sum(await allCounted(port), requestsTotal);
     for (const path of ['/-/metrics', '/-/livez', '/-/readyz', '/-/readyz?verbose']) await send(port, path);
@@ -230,7 +230,7 @@ test('a plain request is in flight while it lasts', async () => {
   stop();
 });
 
-test('paths, methods, codes and names that a client makes up create no series', async () => {
+test('paths, methods, codes and names that a client invents create no series', async () => {
   const { port } = proxied;
   const askFor = async (turn: number) => {
     const id = `made-up-${turn}`;
@@ -272,7 +272,7 @@ test('paths, methods, codes and names that a client makes up create no series', 
   assert.ok(sum(now, requestsTotal, { resource: 'other' }) > 0);
 });
 
-describe('what the proxy refuses is counted by its reason', () => {
+describe('the metrics count a rejection', () => {
   const cases: readonly (readonly [reason: string, what: string, request: string, code: number])[] = [
     ['host', 'a foreign Host', 'GET /api HTTP/1.1\r\nHost: evil.example\r\n', 403],
     [
@@ -285,7 +285,7 @@ describe('what the proxy refuses is counted by its reason', () => {
     ['bad_request', 'a head that is no HTTP', 'GET /api\r\nnonsense\r\n', 400],
   ];
   for (const [reason, what, request, code] of cases) {
-    test(`${what} as ${reason}`, async () => {
+    test(`of ${what} as ${reason}`, async () => {
       const { port } = proxied;
       const rejected = 'kube_api_proxy_rejected_requests_total';
       const before = sum(await scrape(port), rejected, { reason });
@@ -299,7 +299,7 @@ describe('what the proxy refuses is counted by its reason', () => {
     });
   }
 
-  test('a method as method', async () => {
+  test('of a method as method', async () => {
     const { port } = forgiving;
     const answer = await send(port, '/api/v1/pods', { method: 'DELETE' });
     assert.equal(answer.status, 403);
@@ -309,7 +309,7 @@ describe('what the proxy refuses is counted by its reason', () => {
   });
 });
 
-test('what the upstream does wrong is counted by its reason, once a request', async () => {
+test('errors of the upstream are counted by their reason, once per request', async () => {
   const { server, port } = forgiving;
   const errors = 'kube_api_proxy_upstream_errors_total';
   assert.equal(sum(await scrape(port), errors), 0);
@@ -324,7 +324,7 @@ test('what the upstream does wrong is counted by its reason, once a request', as
   await server.restart();
 });
 
-test('a client that leaves is no upstream error', async () => {
+test('a client that leaves is not an upstream error', async () => {
   const { server, port } = proxied;
   const path = '/api/v1/pods?watch=true&leaves';
   const response = await open(port, path);
@@ -334,7 +334,7 @@ test('a client that leaves is no upstream error', async () => {
   assert.equal(sum(await allCounted(port), 'kube_api_proxy_upstream_errors_total'), 0);
 });
 
-test('the expiry of the client certificate is that of the certificate', async () => {
+test('the metric of the client certificate has its expiry', async () => {
   const { validTo } = new X509Certificate(proxied.server.clientCertificate.certificate);
   const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
   assert.deepEqual(matching(await scrape(proxied.port), name), [
@@ -342,7 +342,7 @@ test('the expiry of the client certificate is that of the certificate', async ()
   ]);
 });
 
-test('without a client certificate there is no expiry', async () => {
+test('without a client certificate there is no expiry metric', async () => {
   const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
   assert.deepEqual(matching(await scrape(byToken.port), name), []);
   assert.equal((await send(byToken.port, '/api/v1/pods')).status, 200);
@@ -356,7 +356,7 @@ test('build_info has the version of the program and of Node', async () => {
   assert.ok(JSON.stringify(info?.labels).includes(process.versions.node));
 });
 
-test("Node's own metrics are there", async () => {
+test("Node's own metrics exist", async () => {
   const samples = await scrape(proxied.port);
   for (const name of [
     'process_resident_memory_bytes',
@@ -366,7 +366,7 @@ test("Node's own metrics are there", async () => {
     assert.equal(matching(samples, name).length, 1, name);
 });
 
-test("the API server's own metrics and health stay its own", async () => {
+test("the API server's own metrics and health are not replaced", async () => {
   const { port } = proxied;
   assert.match((await send(port, '/metrics')).text, /apiserver_/);
   assert.doesNotMatch((await send(port, '/metrics')).text, /kube_api_proxy_/);
@@ -374,7 +374,7 @@ test("the API server's own metrics and health stay its own", async () => {
 });
 
 describe('livez and readyz', () => {
-  test('say ok, and list their checks when asked, as the API server does', async () => {
+  test('answer ok, and list their checks on request, like the API server', async () => {
     const { port } = proxied;
     for (const path of ['/-/livez', '/-/readyz']) {
       const answer = await send(port, path);
@@ -389,7 +389,7 @@ describe('livez and readyz', () => {
     assert.match(readyz.text, /^(\[\+\]\S+ ok\n){2,}readyz check passed\n$/);
   });
 
-  test('of a proxy whose API server does not answer is 500 with the reason until it answers again', async t => {
+  test('of a proxy whose API server does not answer are 500 with the reason until it answers again', async t => {
     // Probes share a finding for a while, so that nobody may have asked before.
     const { server, proxy } = await startStack(t);
     await server.kill();
@@ -407,7 +407,7 @@ describe('livez and readyz', () => {
     });
   });
 
-  test('of a proxy whose credentials are not accepted is 500 with the reason', async t => {
+  test('of a proxy with rejected credentials are 500 with the reason', async t => {
     const { proxy } = await startStack(t, {
       server: { clientCertificates: 'none' },
       user: { token: 'very-secret-token' },
@@ -427,7 +427,7 @@ describe('livez and readyz', () => {
 });
 
 describe('the log', () => {
-  test('has one line a request with what it was, its code, duration and bytes', async () => {
+  test('has one line per request with its code, duration and bytes', async () => {
     const { proxy } = proxied;
     const size = (await send(proxy.port, '/apis/apps/v1/namespaces/default/deployments/web')).body.length;
     await send(proxy.port, '/behind-it');
@@ -448,7 +448,7 @@ describe('the log', () => {
     assert.ok(Number(line['bytes']) >= size && Number(line['bytes']) < size + 2000, String(line['bytes']));
   });
 
-  test('has a line for a watch when it opens and when it is over, and for a refusal', async () => {
+  test('has lines for the start and the end of a watch, and for a rejection', async () => {
     const { proxy, port } = proxied;
     const first = proxy.log().length;
     const lines = (holds: (line: Record<string, unknown>) => boolean) =>
@@ -477,7 +477,7 @@ describe('the log', () => {
     assert.match(JSON.stringify(refusals()[0]), /evil\.example/);
   });
 
-  test('has no secret at any level', async () => {
+  test('contains no secret at any level', async () => {
     const { server, proxy } = byToken;
     const headers = {
       authorization: 'Bearer very-secret-header',
@@ -508,7 +508,7 @@ describe('the log', () => {
     assert.doesNotMatch(proxy.stdout() + proxy.stderr(), /very-secret/);
   });
 
-  test('is lines to read with --log-format=pretty, and nothing with --log-level=silent', async t => {
+  test('has lines of text with --log-format=pretty, and nothing with --log-level=silent', async t => {
     const [pretty, silent] = await Promise.all([
       startStack(t, { server: proxied.server, flags: ['--log-format=pretty'] }),
       startStack(t, { server: proxied.server, flags: ['--log-level=silent'] }),

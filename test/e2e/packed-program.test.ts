@@ -54,7 +54,7 @@ async function pack(): Promise<{ readonly file: string; readonly files: readonly
 const packed = await pack();
 const { version } = await readManifest(projectFile('package.json'));
 
-test('the package is the bundle with its licence and its list of what is in it, and nothing else', () => {
+test('the package contains the bundle, its licence and its bill of materials, and nothing else', () => {
   for (const file of ['dist/main.js', 'dist/sbom.cdx.json', 'dist/THIRD-PARTY-LICENSES', 'LICENSE'])
     assert.ok(packed.files.includes(file), file);
   assert.deepEqual(packed.files.filter(file => !file.startsWith('dist/')).sort(), [
@@ -74,7 +74,7 @@ test('npx runs the package in an empty folder without a network', async () => {
   assert.equal(stdout, `kube-api-proxy ${version}\n`);
 });
 
-test('the installed package needs no other to serve the API, also with what is loaded seldom', async t => {
+test('the installed package serves the API without other packages, even its rarely loaded parts', async t => {
   const prefix = join(folder, 'prefix');
   await run('npm', ['install', '--prefix', prefix, '--global', packed.file], { env });
   const { bin } = await readManifest(join(prefix, 'lib/node_modules/kube-api-proxy/package.json'));
@@ -101,7 +101,7 @@ async function packedText(path: string): Promise<string> {
   return (await run('tar', args, { maxBuffer: 16 * 1024 * 1024 })).stdout;
 }
 
-test("the package's bill of materials names what is in the bundle, with licences, and no tool", async () => {
+test("the package's bill of materials lists the content of the bundle, with licences, and no tools", async () => {
   const bom = JSON.parse(await packedText('dist/sbom.cdx.json')) as {
     bomFormat: string;
     metadata: { component: { name: string; version: string } };

@@ -146,7 +146,7 @@ describe('the request body', () => {
     assert.equal(length ?? decodeChunks(empty.body()).length.toString(), '0');
   });
 
-  test('a POST without a body has Content-Length: 0 and a GET has no framing at all', async () => {
+  test('a POST without a body has Content-Length: 0, and a GET has no framing', async () => {
     const post = await forward('POST /api/v1/x HTTP/1.1', ['Content-Length: 0']);
     assert.deepEqual(post.values('content-length'), ['0']);
     const get = await forward('GET /api/v1/x HTTP/1.1');
@@ -173,14 +173,14 @@ describe('the method', () => {
     );
   if (http.METHODS.includes('QUERY')) methods.push('QUERY');
   for (const method of methods) {
-    test(`${method} arrives as itself`, async () => {
+    test(`${method} arrives unchanged`, async () => {
       const path = '/api/v1/namespaces/default/pods/web/proxy/dav';
       const request = await forward(`${method} ${path} HTTP/1.1`);
       assert.equal(request.head.split('\r\n')[0], `${method} ${path} HTTP/1.1`);
     });
   }
 
-  test('PROPFIND and REPORT carry their bodies', async () => {
+  test('PROPFIND and REPORT keep their bodies', async () => {
     for (const method of ['PROPFIND', 'REPORT']) {
       const body = '<propfind/>';
       const request = await forward(`${method} /dav HTTP/1.1`, withLength('text/xml', body), body);
@@ -218,22 +218,22 @@ describe('request headers', () => {
     );
   });
 
-  test('Host is the one of the API server', async () => {
+  test('have the Host of the API server', async () => {
     const request = await forward('GET /host HTTP/1.1', ['Host: localhost:8001']);
     assert.deepEqual(request.values('host'), [`127.0.0.1:${upstream.port}`]);
   });
 
-  test('the configured token is sent if the client sends none', async () => {
+  test('have the configured token if the client sends none', async () => {
     const request = await forward('GET /token HTTP/1.1', [], '', withToken.port);
     assert.deepEqual(request.values('authorization'), ['Bearer configured-token']);
   });
 
-  test("a client's Authorization wins over the configured token, and is the only one", async () => {
+  test("have a client's Authorization instead of the configured token, and only that", async () => {
     const request = await forward('GET /token HTTP/1.1', ['authorization: Bearer mine'], '', withToken.port);
     assert.deepEqual(request.values('authorization'), ['Bearer mine']);
   });
 
-  test("the client's address is appended to X-Forwarded-For", async () => {
+  test("have the client's address at the end of X-Forwarded-For", async () => {
     const alone = await forward('GET /forwarded HTTP/1.1');
     assert.deepEqual(alone.values('x-forwarded-for'), ['127.0.0.1']);
     const behind = await forward('GET /forwarded HTTP/1.1', [
@@ -246,7 +246,7 @@ describe('request headers', () => {
     );
   });
 
-  test('hop-by-hop headers and those that Connection names are removed', async () => {
+  test('lose hop-by-hop headers and those that Connection names', async () => {
     const request = await forward('GET /hop HTTP/1.1', [
       'Connection: close, X-Private, x-other',
       'Connection: X-Second',
@@ -267,7 +267,7 @@ describe('request headers', () => {
     assert.deepEqual(request.values('x-kept'), ['4']);
   });
 
-  test('a client that names the proxy’s headers in Connection removes none of them', async () => {
+  test('keep the proxy’s own headers even if the client names them in Connection', async () => {
     const request = await forward(
       'POST /hop HTTP/1.1',
       [
@@ -285,7 +285,7 @@ describe('request headers', () => {
     assert.equal(request.body().toString(), 'hello');
   });
 
-  test('a Keep-Alive header does no harm', async () => {
+  test('may contain Keep-Alive', async () => {
     const request = await forward('GET /keep-alive HTTP/1.1', ['Keep-Alive: 300', 'Connection: keep-alive']);
     assert.deepEqual(request.values('keep-alive'), []);
   });
@@ -302,7 +302,7 @@ describe('a client connection', () => {
     connection.destroy();
   });
 
-  test('takes pipelined requests and answers them in order', async () => {
+  test('accepts pipelined requests and answers them in order', async () => {
     const slow = await startRawUpstream(async request => {
       await request.complete;
       const body = `${request.target} ${request.body()}`;
@@ -328,7 +328,7 @@ describe('a client connection', () => {
     }
   });
 
-  test('has one request under way, however many are pipelined', async () => {
+  test('has one request in flight, however many are pipelined', async () => {
     const answer = (socket: RawUpstreamRequest['socket']) =>
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     const first: RawUpstreamRequest['socket'][] = [];
@@ -364,7 +364,7 @@ describe('a client connection', () => {
     }
   });
 
-  test('that expects 100-continue gets it before its body, and the answer after it', async () => {
+  test('with Expect: 100-continue gets a 100 before its body, and the answer after it', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write(
       'POST /continue HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',

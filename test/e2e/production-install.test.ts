@@ -57,7 +57,7 @@ async function makeImage(folder: string): Promise<string[]> {
 
 const mayChroot = spawnSync('chroot', ['/', 'true']).status === 0;
 
-test('the files of the image are enough to serve the API as its user', {
+test('the files of the image serve the API as the user of the image', {
   skip: !mayChroot && 'chroot needs root',
 }, async t => {
   const folder = await mkdtemp(join(tmpdir(), 'image-'));
@@ -93,7 +93,7 @@ test('the files of the image are enough to serve the API as its user', {
   assert.deepEqual([status, /"PodList"/.test(text)], [200, true]);
 });
 
-test('the image has no base, and so no shell, and runs as a numbered user', () => {
+test('the image has no base, and so no shell, and runs as a numeric user', () => {
   assert.match(last, /^scratch\n/);
   assert.doesNotMatch(last, /^(RUN|CMD|SHELL|ADD)/m);
   assert.deepEqual(last.match(/^COPY .*/gm), ['COPY --from=build /image /']);
@@ -119,7 +119,7 @@ test("the image's labels are the package's fields", async () => {
   assert.deepEqual(labels, { title: name, description, version, revision, licenses: license });
 });
 
-test('what the Dockerfile copies from the project is let into the build', async () => {
+test('the build context includes all files that the Dockerfile copies', async () => {
   const ignored = await readFile(projectFile('.dockerignore'), 'utf8');
   for (const [, sources = ''] of dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)) {
     for (const source of sources.split(' ')) assert.ok(ignored.includes(`\n!${source}\n`), source);

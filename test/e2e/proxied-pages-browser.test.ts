@@ -94,7 +94,7 @@ async function visit(
   }
 }
 
-test('In a browser a sandboxed page of a Pod shows itself, and neither reads nor changes anything else', {
+test('in a browser a sandboxed page of a Pod shows itself, but cannot read or change anything else', {
   skip: chromium === undefined && 'there is no Chromium',
 }, async () => {
   const { result, arrived } = await visit('--sandbox-proxied-pages=true');
@@ -109,7 +109,7 @@ test('In a browser a sandboxed page of a Pod shows itself, and neither reads nor
   assert.deepEqual(arrived, []);
 });
 
-test('In a browser a page that is not sandboxed does all that its reader may do', {
+test('in a browser a page without a sandbox can do everything that its reader may do', {
   skip: chromium === undefined && 'there is no Chromium',
 }, async () => {
   const { result, arrived } = await visit('--sandbox-proxied-pages=false');

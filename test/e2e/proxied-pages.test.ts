@@ -119,7 +119,7 @@ function policies(fields: readonly (readonly string[])[]): (string | undefined)[
   return fields.filter(([name]) => name === 'content-security-policy').map(([, value]) => value);
 }
 
-test('Every answer of a proxy subresource is sandboxed in addition to its own policy, on both legs', async () => {
+test('every answer of a proxy subresource is sandboxed in addition to its own policy, on both legs', async () => {
   for (const leg of Object.keys(legs) as Leg[]) {
     for (const target of proxied) {
       const { code, fields } = await overHttp1(authenticated, { leg, target });
@@ -139,7 +139,7 @@ test('Every answer of a proxy subresource is sandboxed in addition to its own po
   }
 });
 
-test('Every answer of a proxy subresource is sandboxed over HTTP/2', async () => {
+test('every answer of a proxy subresource is sandboxed over HTTP/2', async () => {
   const session = await connectHttp2(authenticated.port, files.authority.certificate);
   try {
     for (const target of proxied) {
@@ -162,7 +162,7 @@ test('Every answer of a proxy subresource is sandboxed over HTTP/2', async () =>
   }
 });
 
-test("This program's own refusals of a proxy subresource are sandboxed as well", async () => {
+test("the proxy's own rejections of a proxy subresource are sandboxed too", async () => {
   for (const leg of Object.keys(legs) as Leg[]) {
     const { code, fields } = await overHttp1(authenticated, {
       leg,
@@ -174,7 +174,7 @@ test("This program's own refusals of a proxy subresource are sandboxed as well",
   }
 });
 
-test('Other answers keep only their own policy, and none lets a service worker leave its folder', async () => {
+test('other answers keep only their own policy, and none lets a service worker leave its folder', async () => {
   for (const leg of Object.keys(legs) as Leg[]) {
     for (const target of others) {
       const { fields } = await overHttp1(authenticated, { leg, target });
@@ -184,7 +184,7 @@ test('Other answers keep only their own policy, and none lets a service worker l
   }
 });
 
-test('Pages are sandboxed where callers are authenticated or the flag says so', async () => {
+test('pages are sandboxed if callers are authenticated or the flag says so', async () => {
   for (const [proxy, expected] of [
     [open, [own]],
     [optedIn, [own, sandbox]],
@@ -198,7 +198,7 @@ test('Pages are sandboxed where callers are authenticated or the flag says so', 
   }
 });
 
-test('What a sandboxed page asks for is of another origin: its writes and upgrades are rejected', async () => {
+test('requests of a sandboxed page have another origin: its writes and upgrades are rejected', async () => {
   for (const request of [
     { method: 'POST', target: page },
     { target: page, leg: 'websocket' },

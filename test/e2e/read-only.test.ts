@@ -60,7 +60,7 @@ kubectlTest('kubectl reads through a read-only proxy as it does without one', as
 });
 
 kubectlTest(
-  'kubectl changes nothing through a read-only proxy, and says which flag is in its way',
+  'kubectl changes nothing through a read-only proxy, and names the flag that prevents it',
   async () => {
     const manifest = join(folder, 'configmap.yaml');
     await writeFile(manifest, 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\n');
@@ -100,7 +100,7 @@ kubectlTest(
 
 for (const leg of legs) {
   describe(`--read-only on the ${leg} leg`, () => {
-    it('refuses writes, connects and unknown methods', async () => {
+    it('rejects writes, connects and unknown methods', async () => {
       const before = await rejections();
       const requests = [
         ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'].map(method => ({ method, target: pod })),
@@ -128,7 +128,7 @@ for (const leg of legs) {
       assert.equal(await rejections(), before + requests.length);
     });
 
-    it('refuses every spelling of exec and every request that it cannot judge', async () => {
+    it('rejects every spelling of exec and every ambiguous request', async () => {
       for (const target of [...refusedSpellings, ...uncertainSpellings]) {
         assert.match(assertStatus(await send(api.proxy.port, { leg, target }), 403, target), /--read-only/);
       }
@@ -141,7 +141,7 @@ for (const leg of legs) {
 }
 
 for (const leg of ['websocket', 'spdy'] as const) {
-  it(`a read-only proxy upgrades nothing but watches and logs on the ${leg} leg`, async () => {
+  it(`a read-only proxy upgrades only watches and logs on the ${leg} leg`, async () => {
     for (const target of [pod, '/version', '/api/v1/pods', `${pod}?watch=true`]) {
       assertStatus(await send(api.proxy.port, { leg, target }), 403, target);
     }
@@ -165,7 +165,7 @@ it('a review is created through a read-only proxy', async () => {
   assert.equal(answer.status, 201, answer.text);
 });
 
-it('a WebSocket watches through a read-only proxy where the API server agrees, and gets no shell', async () => {
+it('a WebSocket can watch through a read-only proxy if the API server accepts it, and gets no shell', async () => {
   const remove = api.server.interceptUpgrade((_request, socket) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     return true;

@@ -97,7 +97,7 @@ describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 
       );
     });
 
-    test(`for another token after a 401 does so too, with ${workers} processes`, async t => {
+    test(`for another token after a 401 keeps clients from that too, with ${workers} processes`, async t => {
       const { server, proxy, takeBack } = await start(t, { token: 'one' }, [
         ...['--reject-paths=', `--workers=${workers}`],
       ]);
@@ -111,7 +111,7 @@ describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 
     });
   }
 
-  test('and another path of the server has no path that passed the rules mean what they reject', async t => {
+  test('and another path of the server lets no accepted path reach what the rules reject', async t => {
     const { server, proxy, takeBack } = await start(t, { token: 'one' }, ['--reject-resources=secrets']);
     takeBack('one', { cluster: { server: `${server.url}/c1` }, user: { token: 'two' } });
     const targets = [
@@ -132,7 +132,7 @@ describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 
     }
   });
 
-  test('and another path of the server while its caller is asked for is no way round the rules', async t => {
+  test('and another path of the server during authentication does not bypass the rules', async t => {
     const { server, tokens, proxy, kubeconfig } = await startGateway(t, {
       args: ['--authentication-token-webhook', '--reject-resources=secrets,pods/exec'],
       server: { allow: () => true },

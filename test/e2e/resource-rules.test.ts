@@ -69,7 +69,7 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 for (const leg of legs) {
   describe(`--accept-namespaces on the ${leg} leg`, () => {
-    it('refuses other namespaces and requests without one, in every spelling, and counts them', async () => {
+    it('rejects other namespaces and requests without one, in every spelling, and counts them', async () => {
       const before = await rejections(confined, 'namespace');
       const targets = [
         '/api/v1/namespaces/default/pods',
@@ -99,7 +99,7 @@ for (const leg of legs) {
       assert.equal(await rejections(confined, 'namespace'), before + targets.length * methods.length);
     });
 
-    it('lets the accepted ones, discovery and version pass', async () => {
+    it('accepts the listed ones, discovery and version', async () => {
       const targets = ['/api/v1/namespaces/team-0/pods', '/api/v1/namespaces/team-0', '/apis', '/version'];
       for (const target of targets) {
         assert.equal((await send(confined.port, { leg, target })).code, 200, target);
@@ -112,7 +112,7 @@ for (const leg of legs) {
   });
 
   describe(`--reject-resources on the ${leg} leg`, () => {
-    it('refuses a resource whatever the method, version, namespace and spelling, and counts it', async () => {
+    it('rejects a resource with any method, version, namespace and spelling, and counts it', async () => {
       const before = await rejections(without, 'resource');
       const targets = [
         '/api/v1/secrets',
@@ -142,7 +142,7 @@ for (const leg of legs) {
       assert.equal(await rejections(without, 'resource'), before + targets.length * methods.length);
     });
 
-    it('lets the others pass', async () => {
+    it('accepts the others', async () => {
       const targets = ['/api/v1/namespaces/default/pods/web-0', '/api/v1/namespaces/secrets', '/version'];
       for (const target of targets) await send(without.port, { leg, target });
       assert.deepEqual(
@@ -152,7 +152,7 @@ for (const leg of legs) {
     });
   });
 
-  it(`behind a server URL with a path, nothing outside that path passes the rules on the ${leg} leg`, async () => {
+  it(`behind a server URL with a path, no path outside that path passes the rules on the ${leg} leg`, async () => {
     const [namespace, prefix] = ['/api/v1/namespaces/team-0', '/k8s/clusters/c1'];
     for (const target of [
       `${prefix}/api/v1/secrets`,
@@ -173,7 +173,7 @@ for (const leg of legs) {
   });
 }
 
-kubectlTest('kubectl works in an accepted namespace and is refused elsewhere', async () => {
+kubectlTest('kubectl works in an accepted namespace and is rejected elsewhere', async () => {
   assert.match((await run(confined, '-n', 'team-0', 'get', 'pods')).stdout, /web-1/);
   assert.equal((await run(confined, '-n', 'team-0', 'exec', 'web-1', '--', 'true')).code, 0);
   for (const args of [
@@ -201,7 +201,7 @@ kubectlTest('kubectl sees no rejected resource and gets no shell where pods/exec
   }
 });
 
-it('lists that cannot be right end the start, one line each', async () => {
+it('wrong lists end the start, with one line each', async () => {
   const problems = await startUpProblems([
     `--kubeconfig=${kubeconfig.path}`,
     '--accept-namespaces=a,(',

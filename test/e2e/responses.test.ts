@@ -173,7 +173,7 @@ describe('the status', () => {
     ['/503', 503, '7', 'away'],
     ['/502', 502, undefined, 'their'],
   ] as const) {
-    test(`${status} comes back once, unretried, with its Retry-After`, async () => {
+    test(`${status} comes back once, without a retry, with its Retry-After`, async () => {
       const before = asked(path);
       const answer = await get(path);
       assert.equal(answer.status, status);
@@ -191,7 +191,7 @@ describe('the status', () => {
     assert.equal(answer.text, '');
   });
 
-  test('304 leaves the connection good for the next request', async () => {
+  test('304 leaves the connection open for the next request', async () => {
     const connection = await getRaw('/304');
     await connection.until(/\r\n\r\n$/);
     assert.doesNotMatch(connection.received(), /transfer-encoding/i);
@@ -208,12 +208,12 @@ describe('the status', () => {
     assert.ok(answer.endsWith('\r\n\r\n'));
   });
 
-  test('302 and 301 are not followed and their Location is untouched', async () => {
+  test('302 and 301 are not followed and their Location is unchanged', async () => {
     assert.equal((await get('/302')).headers.location, 'https://127.0.0.1:6443/elsewhere/?a=%2F');
     assert.equal((await get('/301')).headers.location, '/api/v1/../x//y');
   });
 
-  test('and reason phrase are those of the API server, however unusual', async () => {
+  test('and its reason phrase are those of the API server, even if unusual', async () => {
     for (const [path, line] of [
       ['/299', 'HTTP/1.1 299 Nearly Fine'],
       ['/599', 'HTTP/1.1 599 Odd: Very (odd)'],
@@ -247,7 +247,7 @@ describe('the headers', () => {
     );
   });
 
-  test('have the Date of the API server or none', async () => {
+  test('have the API server’s Date, or none', async () => {
     assert.equal((await get('/date')).headers.date, 'Thu, 01 Jan 1970 00:00:00 GMT');
     assert.equal((await get('/empty')).headers.date, undefined);
   });
@@ -261,7 +261,7 @@ describe('the headers', () => {
     assert.equal(headers['x-kept'], '2');
   });
 
-  test('cannot lose the body its framing', async () => {
+  test('cannot remove the framing of the body', async () => {
     assert.equal((await get('/names-length')).text, 'hello');
   });
 
@@ -291,7 +291,7 @@ describe('the body', () => {
     assert.match(all, /\r\n\r\nHTTP\/1\.1 299 Nearly Fine\r\n/);
   });
 
-  test('stays compressed as it came', async () => {
+  test('stays compressed', async () => {
     const answer = await send(proxy.port, '/gzip', { headers: { 'accept-encoding': 'gzip' } });
     assert.equal(answer.headers['content-encoding'], 'gzip');
     assert.equal(answer.headers['content-length'], String(gzipped.length));
@@ -305,7 +305,7 @@ describe('the body', () => {
     assert.match(answer, /\r\n0\r\nGrpc-Status: 0\r\nX-Checksum: abc\r\n\r\n$/);
   });
 
-  test('that is empty and chunked is empty and complete', async () => {
+  test('is complete if it is empty and chunked', async () => {
     const connection = await getRaw('/empty-chunked', 'HTTP/1.1', 'Connection: close\r\n');
     const answer = await connection.untilClosed();
     assert.match(answer, /\r\n\r\n(0\r\n\r\n)?$/);
@@ -313,14 +313,14 @@ describe('the body', () => {
     assert.equal((await get('/empty')).headers['content-length'], '0');
   });
 
-  test('that the end of the connection delimits comes whole', async () => {
+  test('comes whole if the end of the connection delimits it', async () => {
     assert.equal((await get('/until-close')).text, 'part one,part two');
     const old = await getRaw('/until-close', 'HTTP/1.0');
     assert.match(await old.untilClosed(), /\r\n\r\npart one,part two$/);
     assert.equal(old.error, undefined);
   });
 
-  test('that is chunked reaches an HTTP/1.0 client without chunks', async () => {
+  test('comes without chunks to an HTTP/1.0 client if it is chunked', async () => {
     const old = await getRaw('/trailers', 'HTTP/1.0');
     const answer = await old.untilClosed();
     assert.match(answer, /\r\n\r\nhello$/);
@@ -361,7 +361,7 @@ describe('an answer that is cut half-way', () => {
     });
   }
 
-  test('does not hurt the next one', async () => {
+  test('does not affect the next one', async () => {
     await get('/cut-chunked').catch(() => {});
     assert.equal((await get('/299')).text, 'ok');
   });
@@ -401,7 +401,7 @@ describe('an answer before the end of the upload', () => {
   });
 });
 
-test('1xx answers before the real one do no harm', async () => {
+test('1xx answers before the final one do no harm', async () => {
   const answer = await get('/hints');
   assert.equal(answer.status, 200);
   assert.equal(answer.text, 'ok');

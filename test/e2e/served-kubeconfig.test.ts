@@ -132,7 +132,7 @@ describe('/-/kubeconfig', () => {
     assert.match(found.stdout, /^pod\/web-0$/m, found.stderr);
   });
 
-  test('has no prefix that kubectl leaves in place', async t => {
+  test('has no prefix that kubectl would not send', async t => {
     const { port, url } = await startInProcess(t, [flag, '--api-prefix=/api/']);
     assert.deepEqual(serversOf((await send(port, '/-/kubeconfig')).text), { dev: url });
   });
@@ -158,7 +158,7 @@ describe('/-/kubeconfig', () => {
     assert.match((await withKubeconfig(userless, ['get', 'pods'])).stdout, /Please enter Username/);
   });
 
-  test('is 404 on a Unix socket, whatever Host says, unless there is --public-url', async t => {
+  test('gets a 404 on a Unix socket, whatever Host says, unless --public-url is set', async t => {
     const socketPath = join(folder, 'socket');
     const get = async () => {
       const asked = request({ socketPath, path: '/-/kubeconfig', headers: { host: 'localhost' } }).end();
@@ -176,7 +176,7 @@ describe('/-/kubeconfig', () => {
     assert.deepEqual(serversOf((await get()).text), { dev: 'http://gw.example/k8s' });
   });
 
-  test('is answered only to GET and HEAD, and to no upgrade', async () => {
+  test('answers only GET and HEAD, and no upgrade', async () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
       const question = { method, body: '' };
       const [own, other] = [
@@ -214,7 +214,7 @@ describe('/-/kubeconfig', () => {
     assertStatus(unnamed, 403, 'no Host');
   });
 
-  test('has no host that programs read differently, even where --accept-hosts takes every host', async t => {
+  test('has no host that programs read differently, even if --accept-hosts accepts every host', async t => {
     const { port, address } = await startInProcess(t, [flag, '--accept-hosts=.*', ...files.flags]);
     const session = await connectHttp2(port, files.authority.certificate);
     t.after(() => session.destroy());
@@ -231,7 +231,7 @@ describe('/-/kubeconfig', () => {
     assert.deepEqual(serversOf(named.text), { dev: 'https://gw.example' });
   });
 
-  test('has the authority for a --public-url that the certificate is for, and for no other', async t => {
+  test('has the authority only for a --public-url that the certificate is for', async t => {
     for (const [url, isKnown] of [
       ['https://localhost:9/k8s', true],
       ['https://gw.example', false],
@@ -247,7 +247,7 @@ describe('/-/kubeconfig', () => {
     }
   });
 
-  test('has the address of the connection with --disable-filter, without a Host too', async t => {
+  test('has the address of the connection with --disable-filter, even without a Host', async t => {
     const { port, url } = await startInProcess(t, [flag, '--disable-filter']);
     for (const host of [[], ['Host: evil.example'], ['Host: a"\\: b']]) {
       const version = host.length === 0 ? '1.0' : '1.1';
@@ -258,7 +258,7 @@ describe('/-/kubeconfig', () => {
 });
 
 describe('/-/kubeconfig with authentication', () => {
-  test('names no context to a stranger, and is 401 for a bad credential', async t => {
+  test('names no context to a stranger, and answers 401 to a bad credential', async t => {
     const { proxy } = await startGateway(t, {
       ...{ run: startInProcess, tokenFile: twoUsers, serverPath },
       args: ['--all-contexts', '--public-url=https://gw.example'],
@@ -287,7 +287,7 @@ describe('/-/kubeconfig with authentication', () => {
     assert.match(own.text, /authentication_attempts_total\{method="none",result="failure"\} 4\n/);
   });
 
-  kubectlTest('lets a caller in whose token is filled in, over TLS', async t => {
+  kubectlTest('works for a caller who fills in a token, over TLS', async t => {
     const { proxy } = await startGateway(t, {
       ...{ run: startInProcess, tokenFile: twoUsers, args: files.flags },
     });
@@ -302,7 +302,7 @@ describe('/-/kubeconfig with authentication', () => {
     assert.match(stdout, /alice/, stderr);
   });
 
-  kubectlTest('has kubectl log in where there is an OpenID Connect issuer', async t => {
+  kubectlTest('makes kubectl log in if there is an OpenID Connect issuer', async t => {
     const signer = createOidcSigner('one');
     const issuer = await startOidcIssuer(files.authority);
     t.after(() => issuer.close());

@@ -37,7 +37,7 @@ async function replace(path: string, content: string): Promise<void> {
 const sharing = ['--share-watches'];
 
 describe('clients of one shared watch', () => {
-  it('are not the one below / and the one below /clusters/ if the path of the server’s URL is before only one of them', async t => {
+  it('are separate below / and below /clusters/ if the path of the server’s URL comes before only one of them', async t => {
     const { server, proxy } = await startGateway(t, {
       serverPath: '/c1',
       server: { allow: () => true },
@@ -58,7 +58,7 @@ describe('clients of one shared watch', () => {
     for (const client of clients) client.close();
   });
 
-  it('are not two users of one exec plugin', async t => {
+  it('are separate for two users of one exec plugin', async t => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
     await plugin.answer({ token: 'token-of-alice' });
@@ -83,7 +83,7 @@ describe('clients of one shared watch', () => {
 
 describe('a client that does not read', () => {
   for (const version of ['1.1', '1.0'] as const) {
-    it(`gives its place back when it is cut (HTTP/${version})`, async t => {
+    it(`frees its slot when it is cut (HTTP/${version})`, async t => {
       const { server, proxy } = await startStack(t, {
         flags: [...sharing, '--max-longrunning-requests=2', '--share-watches-buffer=1Mi'],
       });
@@ -123,7 +123,7 @@ describe('a client on a Unix socket', () => {
     return String(Buffer.concat(await socket.toArray()));
   }
 
-  it('is cut when it does not read, and the program continues', async t => {
+  it('is cut if it does not read, and the program continues', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'unix-'));
     t.after(() => rm(folder, { recursive: true }));
     const path = join(folder, 'socket');
@@ -151,7 +151,7 @@ describe('a client on a Unix socket', () => {
     assert.equal(quick.closed, false);
   });
 
-  it('of HTTP/1.0 is cut when the API server breaks its answer off, and the program continues', async t => {
+  it('of HTTP/1.0 is cut if the API server breaks its answer off, and the program continues', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'unix-'));
     t.after(() => rm(folder, { recursive: true }));
     const path = join(folder, 'socket');
@@ -167,8 +167,8 @@ describe('a client on a Unix socket', () => {
   });
 });
 
-describe('a context that the kubeconfig has no longer', () => {
-  it('keeps its shared watches as long as their response lasts, and none is sent again', async t => {
+describe('a context that is no longer in the kubeconfig', () => {
+  it('keeps its shared watches until their response ends, and none is sent again', async t => {
     const { server, proxy, kubeconfig } = await startStack(t, {
       run: startInProcess,
       flags: [...sharing, '--all-contexts'],

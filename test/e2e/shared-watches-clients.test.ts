@@ -64,8 +64,8 @@ function auditEvents(path: string): AuditEvent[] {
     .filter(({ requestURI }) => requestURI.startsWith(path));
 }
 
-describe('each client', { concurrency: false }, () => {
-  test('has audit events and a log line of its own, and counts in the metrics', async () => {
+describe('each client of a shared watch', { concurrency: false }, () => {
+  test('has its own audit events and log line, and counts in the metrics', async () => {
     const namespace = new WatchedNamespace(plain);
     const from = server.version;
     const before = await scrapeOwn(plain.port);
@@ -192,7 +192,7 @@ test('each page gets the CORS fields of its own origin', async t => {
   assert.equal(namespace.upstream().length, 1);
 });
 
-test('only a client that reads slowly is cut, and the others get everything at once', async () => {
+test('only a client that reads slowly is cut, and the others get everything immediately', async () => {
   const namespace = new WatchedNamespace(plain);
   const from = server.version;
   const [slow, ...others] = (await namespace.watchMany(4, { from })) as [WatchClient, ...WatchClient[]];
@@ -221,7 +221,7 @@ test('only a client that reads slowly is cut, and the others get everything at o
   await again.untilNamed('again');
 });
 
-test('a client that pauses for less than the ring continues where it was', async () => {
+test('a client that pauses for less than the ring buffer holds continues at the same event', async () => {
   const namespace = new WatchedNamespace(plain);
   const from = server.version;
   const [slow, other] = (await namespace.watchMany(2, { from })) as [WatchClient, WatchClient];
@@ -235,7 +235,7 @@ test('a client that pauses for less than the ring continues where it was', async
   assert.equal(slow.state(), 'open');
 });
 
-test('clients over HTTP/2 and HTTP/1.1 share, also on one connection, and leave one by one', async t => {
+test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
   const { port } = secure;
   const ca = files.authority.certificate;
   const namespace = new WatchedNamespace({ server, proxy: { url: `https://127.0.0.1:${port}` } });
@@ -319,7 +319,7 @@ test('each worker has one watch of the API server', async t => {
   assert.equal(namespace.upstream().length, 2 * upstream);
 });
 
-test('a program that is told to stop ends shared watches and exits', async t => {
+test('a program that gets SIGTERM ends shared watches and exits', async t => {
   const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=1s'] });
   const namespace = new WatchedNamespace(stack);
   const watches = await namespace.watchMany(3);
@@ -347,7 +347,7 @@ describe('real clients', { concurrency: false }, () => {
     return eventually(`${count} watches`, () => plain.proxy.log().filter(isOpening).length === count);
   }
 
-  kubectlTest('kubectl get -w, twenty at once, print the same', async t => {
+  kubectlTest('twenty kubectl get -w at once print the same', async t => {
     const namespace = new WatchedNamespace(plain);
     namespace.write('there');
     const children = Array.from({ length: 20 }, () =>
@@ -373,7 +373,7 @@ describe('real clients', { concurrency: false }, () => {
     for (const output of outputs) assert.equal(output(), first);
   });
 
-  kubectlTest('kubectl get -w -o yaml, json and name, and wait, see what happens', async t => {
+  kubectlTest('kubectl get -w -o yaml, json and name, and kubectl wait, see each change', async t => {
     const namespace = new WatchedNamespace(plain);
     namespace.write('there');
     const start = (...args: string[]) => {

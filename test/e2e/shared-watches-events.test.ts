@@ -79,7 +79,7 @@ describe('events', { concurrency: false }, () => {
     });
   }
 
-  test('of a selector show objects that enter and leave, at the versions of their changes', async () => {
+  test('of a selector show objects that start and stop matching, at the versions of their changes', async () => {
     const namespace = new WatchedNamespace(stack);
     const question = { from: server.version, query: '&fieldSelector=metadata.name%3Dmine' };
     const watches = await namespace.watchMany(2, question);
@@ -95,7 +95,7 @@ describe('events', { concurrency: false }, () => {
     }
   });
 
-  test('come whole and in order where they are many and large', async () => {
+  test('come whole and in order if they are many and large', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = server.version;
     const watches = await namespace.watchMany(5, { from });
@@ -115,7 +115,7 @@ describe('events', { concurrency: false }, () => {
 describe('a client that joins', { concurrency: true }, () => {
   const lines = (watch: WatchClient) => watch.lines().map(line => line.split(' ')[1]);
 
-  test('in the past, at the present and ahead gets what is newer than its version, each event once', async () => {
+  test('in the past, at the present or ahead gets the events after its version, each once', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = server.version;
     const first = await namespace.watch({ from });
@@ -137,7 +137,7 @@ describe('a client that joins', { concurrency: true }, () => {
     assert.ok(namespace.upstream().length <= 2);
   });
 
-  test('a little ahead gets what is newer than its version, and not what comes up to it', async () => {
+  test('a little ahead gets the events after its version, and none before it', async () => {
     const namespace = new WatchedNamespace(stack);
     const first = await namespace.watch();
     const before = namespace.write('a');
@@ -153,7 +153,7 @@ describe('a client that joins', { concurrency: true }, () => {
     assert.deepEqual(lines(ahead), newer);
   });
 
-  test('before the version of the first one gets what was before it too', async () => {
+  test('before the version of the first client gets the earlier events too', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = server.version;
     const [, b = 0] = namespace.writeAll('a', 'b', 'c');
@@ -284,7 +284,7 @@ function holdWatches(namespace: WatchedNamespace): { open: readonly ServerRespon
 }
 
 describe('timeoutSeconds', { concurrency: true }, () => {
-  test('is each client’s own: it ends properly, and the others continue', async () => {
+  test('applies only to its own client: its watch ends cleanly, and the others continue', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = server.version;
     const started = performance.now();
@@ -312,7 +312,7 @@ describe('timeoutSeconds', { concurrency: true }, () => {
 });
 
 describe('an ERROR event', { concurrency: true }, () => {
-  test('because of a version that is too old comes only to its client', async () => {
+  test('for a version that is too old comes only to its client', async () => {
     const namespace = new WatchedNamespace(stack);
     const watch = await namespace.watch();
     for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -327,7 +327,7 @@ describe('an ERROR event', { concurrency: true }, () => {
   });
 
   for (const code of [410, 504, 500]) {
-    test(`of the API server (${code}) comes to everyone and ends them`, async () => {
+    test(`of the API server (${code}) comes to every client and ends its watch`, async () => {
       const namespace = new WatchedNamespace(stack);
       const { open, remove } = holdWatches(namespace);
       const from = server.version;
@@ -371,7 +371,7 @@ test('an event of thousands of pieces, with pauses between them, comes whole', a
   remove();
 });
 
-test('versions are numbers of any length', async () => {
+test('versions may be numbers of any length', async () => {
   const namespace = new WatchedNamespace(stack);
   const versions = [
     '9',

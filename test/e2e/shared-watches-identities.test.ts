@@ -135,7 +135,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.equal((await open([byToken('reviewed-all'), byToken('reviewed-all')])).upstream.length, 1);
   });
 
-  test('never share where a name, group, uid or extra field differs', async () => {
+  test('never share if a name, group, uid or extra field differs', async () => {
     const questions: readonly NamespaceWatch[] = [
       byToken('alice-token'),
       byToken('alice-in-ops'),
@@ -158,7 +158,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.equal(new Set(upstream.map(identityOf)).size, questions.length);
   });
 
-  test('who are refused get their 403, even if the watch is shared already', async t => {
+  test('without the right get their 403, even if the watch is already shared', async t => {
     denied.add('dave');
     t.after(() => denied.delete('dave'));
     const { namespace } = await open([byToken('carol-token')]);
@@ -168,7 +168,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.match(String(watch.bytes()), /User \\"dave\\" cannot watch resource/);
   });
 
-  test('who are unknown get a 401, even if the watch is shared already', async () => {
+  test('without a valid credential get a 401, even if the watch is already shared', async () => {
     const { namespace } = await open([byToken('carol-token')]);
     for (const question of [byToken('wrong'), { tls: { ca } }]) {
       assert.equal((await namespace.watch(question)).status, 401);
@@ -176,7 +176,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     assert.equal(namespace.upstream().length, 1);
   });
 
-  test('who name other users in headers join no watch', async () => {
+  test('with Impersonate-* headers join no watch', async () => {
     const { namespace } = await open([byToken('alice-token')]);
     for (const [name, value] of [
       ['Impersonate-User', 'alice'],
@@ -223,7 +223,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
   });
 });
 
-describe('a caller’s credential that ends', { concurrency: true }, () => {
+describe('a caller’s credential that expires', { concurrency: true }, () => {
   test('ends the watches that were opened with its token, and those with a longer-lived token continue', async () => {
     const token = (exp: number) =>
       signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'erin', exp, iat: secondsFromNow(-1) });
@@ -252,7 +252,7 @@ describe('a caller’s credential that ends', { concurrency: true }, () => {
   });
 });
 
-test('contexts never share: neither two clusters nor two identities of one', async t => {
+test('contexts never share watches, neither two clusters nor two identities of one cluster', async t => {
   const many = await startManyStack(t, { run: startInProcess, flags: ['--share-watches'] });
   const { one, two } = many;
   const path = configMapsIn('contexts');

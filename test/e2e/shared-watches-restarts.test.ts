@@ -67,8 +67,8 @@ for (const [version, stack] of [
   ['HTTP/2', http2],
 ] as const) {
   const { server } = stack;
-  describe(`clients notice nothing where the upstream watch over ${version}`, { concurrency: false }, () => {
-    test('is one of an API server that is killed and started again', async () => {
+  describe(`clients notice nothing if the upstream watch over ${version}`, { concurrency: false }, () => {
+    test('is of an API server that is killed and started again', async () => {
       const clients = await openClients(stack);
       await server.kill();
       clients.namespace.writeAll('a', 'b');
@@ -78,7 +78,7 @@ for (const [version, stack] of [
       await assertUnnoticed(clients, ['a', 'b', 'c']);
     });
 
-    test('is one of an API server that stops properly and is started again', async () => {
+    test('is of an API server that stops cleanly and is started again', async () => {
       const clients = await openClients(stack);
       await server.close();
       clients.namespace.write('a');
@@ -86,7 +86,7 @@ for (const [version, stack] of [
       await assertUnnoticed(clients, ['a']);
     });
 
-    test('is cut, ended properly, and cut again', async () => {
+    test('is cut, ended cleanly, and cut again', async () => {
       const clients = await openClients(stack);
       for (const [index, end] of [
         () => server.cut(),
@@ -120,7 +120,7 @@ for (const [version, stack] of [
       remove();
     });
 
-    test('is answered 503, 429 and 500 at first when it is opened again', async () => {
+    test('gets a 503, 429 and 500 at first when it is opened again', async () => {
       const clients = await openClients(stack);
       const codes = [503, 429, 500, 504];
       const remove = server.intercept((request, response) => {
@@ -139,7 +139,7 @@ for (const [version, stack] of [
   });
 }
 
-test('GOAWAY does not disturb an upstream watch, and clients do not notice its end either', async () => {
+test('a GOAWAY does not affect an upstream watch, and clients do not notice its end either', async () => {
   const clients = await openClients(http2);
   http2.server.goAway();
   clients.namespace.write('a');
@@ -166,7 +166,7 @@ test('clients notice nothing of the API server’s own timeouts', async t => {
   }
 });
 
-test('a Table’s clients get no columns again after a resumption, and those that join then get them once', async () => {
+test('the clients of a Table get no columns again after a resumption, and new clients then get them once', async () => {
   const namespace = new WatchedNamespace(http2);
   const headers = { Accept: forms.table };
   const watch = await namespace.watch({ headers });
@@ -182,7 +182,7 @@ test('a Table’s clients get no columns again after a resumption, and those tha
   assert.deepEqual(columns(joined), [3, null]);
 });
 
-test('a client that joins while the API server is away waits for it and gets everything', async () => {
+test('a client that joins while the API server is down waits for it and gets all events', async () => {
   const clients = await openClients(http2);
   await http2.server.kill();
   const joining = clients.namespace.watch({ from: clients.from });
@@ -199,7 +199,7 @@ test('a client that joins while the API server is away waits for it and gets eve
   await assertUnnoticed(clients, ['a']);
 });
 
-describe('an API server that has forgotten its history', { concurrency: false }, () => {
+describe('an API server that has dropped its history', { concurrency: false }, () => {
   test('ends every client with its 410 Expired', async () => {
     const clients = await openClients(http2);
     await http2.server.kill();
@@ -220,7 +220,7 @@ describe('an API server that has forgotten its history', { concurrency: false },
     await again.untilNamed('again');
   });
 
-  test('does not end a client that comes later, with a version that is not too old', async () => {
+  test('does not end a client that comes later with a version that is not too old', async () => {
     const clients = await openClients(http2);
     const { server } = http2;
     let held = 0;
@@ -247,7 +247,7 @@ describe('an API server that has forgotten its history', { concurrency: false },
     assert.deepEqual(names(late), ['later']);
   });
 
-  test('is not noticed where bookmarks have kept the version fresh', async t => {
+  test('has no effect if bookmarks have kept the version recent', async t => {
     const stack = await start(t, { server: { bookmarkInterval: 20 } });
     const clients = await openClients(stack);
     stack.server.write(quietObject);
@@ -267,7 +267,7 @@ describe('an API server that has forgotten its history', { concurrency: false },
   });
 });
 
-test('an API server with a restored store tells each client what it tells one of its own', async () => {
+test('after a restore of its store, clients get the same from the API server directly and through the proxy', async () => {
   const { server } = http2;
   const backup = server.backup();
   const clients = await openClients(http2);
@@ -293,7 +293,7 @@ test('an API server with a restored store tells each client what it tells one of
   }
 });
 
-describe('an API server that refuses the watch from now on', { concurrency: false }, () => {
+describe('an API server that rejects the watch from now on', { concurrency: false }, () => {
   for (const code of [401, 403, 404]) {
     test(`with ${code} ends its clients, and a client that comes then gets this answer`, async () => {
       const clients = await openClients(http2);
@@ -318,7 +318,7 @@ describe('an API server that refuses the watch from now on', { concurrency: fals
   }
 });
 
-describe('where nothing helps', { concurrency: true }, () => {
+describe('if the watch cannot be resumed', { concurrency: true }, () => {
   test('clients are cut after --share-watches-resume, and not before', async t => {
     const stack = await start(t, { flags: ['--share-watches-resume=1s'] });
     const clients = await openClients(stack);
@@ -332,7 +332,7 @@ describe('where nothing helps', { concurrency: true }, () => {
     await again.untilNamed('again');
   });
 
-  test('and the API server takes connections but answers nothing, clients are cut too', async t => {
+  test('clients are cut too if the API server accepts connections but does not answer', async t => {
     const stack = await start(t, { flags: ['--share-watches-resume=1s'] });
     const clients = await openClients(stack);
     const held: ServerResponse[] = [];
@@ -430,7 +430,7 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
     await again.untilNamed('again');
   });
 
-  test('to impersonation does so too', async t => {
+  test('to impersonation cuts them too', async t => {
     const stack = await startWithTokens(t, { token: 'one' });
     const clients = await openClients(stack);
     await stack.edit({ user: { as: 'jane', 'as-groups': ['system:masters'] } });
@@ -443,7 +443,7 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
     assert.ok(identities.slice(2).every(user => user === 'jane'));
   });
 
-  test('to another server does so too, though its versions would fit', async t => {
+  test('to another server cuts them too, even if its versions would fit', async t => {
     const stack = await startWithTokens(t, { token: 'one' });
     const other: FakeApiServer = await startFakeApiServer({
       clientCertificates: 'optional',
@@ -461,7 +461,7 @@ describe('a kubeconfig that changes', { concurrency: true }, () => {
     await watch.untilNamed('there');
   });
 
-  test('in nothing that matters is not noticed', async t => {
+  test('without a relevant difference is not noticed', async t => {
     const stack = await startWithTokens(t, { token: 'one' });
     const clients = await openClients(stack);
     await stack.edit({ cluster: { extensions: [] } });

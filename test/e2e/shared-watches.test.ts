@@ -30,11 +30,11 @@ async function watchesOf(questions: readonly NamespaceWatch[], of: Watched = sta
   return namespace.upstream().length;
 }
 
-test('without --share-watches each watch is one of the API server', async () => {
+test('without --share-watches each watch is a separate one at the API server', async () => {
   assert.equal(await watchesOf([{}, {}], unshared), 2);
 });
 
-describe('watches of the same', { concurrency: 4 }, () => {
+describe('watches with the same target', { concurrency: 4 }, () => {
   const same: Readonly<Record<string, readonly NamespaceWatch[]>> = {
     'the same query': [{}, {}, {}],
     'another timeoutSeconds': [{}, { query: '&timeoutSeconds=300' }, { query: '&timeoutSeconds=0' }],
@@ -67,13 +67,13 @@ describe('watches of the same', { concurrency: 4 }, () => {
     ),
   };
   for (const [what, questions] of Object.entries(same)) {
-    test(`with ${what} share one of the API server`, async () => {
+    test(`share one watch of the API server with ${what}`, async () => {
       assert.equal(await watchesOf(questions), 1);
     });
   }
 });
 
-describe('watches of different things', { concurrency: 4 }, () => {
+describe('watches with different targets', { concurrency: 4 }, () => {
   const different: Readonly<Record<string, readonly [NamespaceWatch, NamespaceWatch]>> = {
     labelSelector: [{}, { query: '&labelSelector=app%3Dweb' }],
     fieldSelector: [{}, { query: '&fieldSelector=metadata.name%3Dseen' }],
@@ -95,12 +95,12 @@ describe('watches of different things', { concurrency: 4 }, () => {
     'Accept of protobuf': [{ headers: { Accept: forms.json } }, { headers: { Accept: forms.protobuf } }],
   };
   for (const [what, questions] of Object.entries(different)) {
-    test(`by ${what} are two of the API server`, async () => {
+    test(`by ${what} are two at the API server`, async () => {
       assert.equal(await watchesOf(questions), 2);
     });
   }
 
-  test('by namespace are two of the API server', async () => {
+  test('by namespace are two at the API server', async () => {
     const [one, other] = [new WatchedNamespace(stack), new WatchedNamespace(stack)];
     const [first, second] = [await one.watch(), await other.watch()];
     one.write('mine');
@@ -112,7 +112,7 @@ describe('watches of different things', { concurrency: 4 }, () => {
   });
 });
 
-describe('a watch passes unshared', { concurrency: 4 }, () => {
+describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   const odd: Readonly<Record<string, string>> = {
     'no version': 'watch=true',
     'an empty version': 'watch=true&resourceVersion=',
@@ -189,7 +189,7 @@ describe('a watch passes unshared', { concurrency: 4 }, () => {
     assert.equal(namespace.upstream().length, 2);
   });
 
-  test('that is a HEAD, which has no events', async () => {
+  test('that is a HEAD request, which has no events', async () => {
     const namespace = new WatchedNamespace(stack);
     for (let sent = 1; sent <= 2; sent += 1) {
       const { status, text } = await send(stack.port, namespace.target(), { method: 'HEAD' });
@@ -222,9 +222,9 @@ function answerWatches(namespace: WatchedNamespace, answer: (response: ServerRes
   });
 }
 
-describe('what is no stream of events', { concurrency: 4 }, () => {
+describe('an answer that is not a stream of events', { concurrency: 4 }, () => {
   for (const status of [400, 401, 403, 404, 406, 410, 429, 500, 503, 504]) {
-    test(`but an answer of ${status} comes to each client unchanged`, async () => {
+    test(`with the status ${status} comes to each client unchanged`, async () => {
       const namespace = new WatchedNamespace(stack);
       const body = `{"kind":"Status","code":${status}}\n`;
       answerWatches(namespace, response =>
@@ -290,8 +290,8 @@ describe('what is no stream of events', { concurrency: 4 }, () => {
   }
 });
 
-describe('the watch of the API server', { concurrency: true }, () => {
-  test('ends a little after its last client has gone', async () => {
+describe('the watch at the API server', { concurrency: true }, () => {
+  test('ends soon after its last client has left', async () => {
     const namespace = new WatchedNamespace(stack);
     const watches = await namespace.watchMany(3);
     await namespace.untilUpstream(1);
@@ -312,7 +312,7 @@ describe('the watch of the API server', { concurrency: true }, () => {
     assert.equal(namespace.upstream().length, 1);
   });
 
-  test('asks for bookmarks, from the version of its first client, without an end of its own', async () => {
+  test('requests bookmarks, from the version of its first client, and no time limit', async () => {
     const namespace = new WatchedNamespace(stack);
     const from = stack.server.version;
     await namespace.watch({ from, query: '&timeoutSeconds=300&labelSelector=app%3Dweb' });

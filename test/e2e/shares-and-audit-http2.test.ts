@@ -155,7 +155,7 @@ const lateWays: typeof ways = {
 
 for (const [way, go] of Object.entries({ ...ways, ...lateWays })) {
   const stack = way in lateWays ? impatient : proxied;
-  test(`a place of a request over HTTP/2 is given back ${way}`, async t => {
+  test(`the slot of a request over HTTP/2 becomes free ${way}`, async t => {
     for (let turn = 0; turn < 2; turn++) {
       await go(await connect(t, stack));
       await untilTaken(0, 0, stack);

@@ -115,7 +115,7 @@ test('every event of the audit log names the caller, and no credential', async t
   assert.equal(sent?.headers['audit-id'], events.at(-1)?.['auditID']);
 });
 
-test('a made-up user does not count: a request that is refused for lack of a credential takes no share', async t => {
+test('a made-up user does not count: a request that is rejected for lack of a credential uses no share', async t => {
   const { port, proxy } = await start(t, [
     '--admin-port=0',
     '--admin-address=127.0.0.1',

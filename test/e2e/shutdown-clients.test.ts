@@ -128,7 +128,7 @@ async function assertLeaves({ proxy }: Stack): Promise<void> {
 }
 
 describe('SIGTERM', { concurrency: 4 }, () => {
-  test('ends the program at once although clients hold connections without a request', async t => {
+  test('ends the program at once even if clients hold connections without a request', async t => {
     const stack = await startStack(t, { tls: true });
     await openAll(t, stack, Object.values(idle));
     const began = performance.now();
@@ -139,7 +139,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
 
   const flags = [`--shutdown-grace=${grace}ms`];
   for (const [what, client] of Object.entries(stuck)) {
-    test(`ends the program within its grace while a client ${what}`, async t => {
+    test(`ends the program within its grace period while a client ${what}`, async t => {
       const stack = await startStack(t, { tls: true, flags });
       neverEnd(stack);
       await openAll(t, stack, [client]);
@@ -147,7 +147,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     });
   }
 
-  test('ends a program with workers within its grace while clients do all of this', async t => {
+  test('ends a program with workers within its grace period while clients do all of this', async t => {
     const stack = await startStack(t, { tls: true, flags: [...flags, '--workers=2'] });
     neverEnd(stack);
     const clients = [...Object.values(idle), ...Object.values(stuck)];
@@ -156,7 +156,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
   });
 
   for (const workers of [1, 2]) {
-    test(`ends a program without TLS within its grace while clients have sent nothing or half of a head, with ${workers} workers`, async t => {
+    test(`ends a program without TLS within its grace period while clients have sent nothing or half of a head, with ${workers} workers`, async t => {
       const stack = await startStack(t, { flags: [...flags, `--workers=${workers}`] });
       const sockets = await Promise.all(Array.from({ length: 4 }, () => connectPlain(stack.port)));
       for (const socket of sockets.slice(2)) socket.write('GET /version HTTP/1.1\r\nHost: loc');

@@ -55,7 +55,7 @@ describe('the program', { concurrency: 4 }, () => {
   }
 
   for (const format of ['json', 'pretty'] as const) {
-    test(`leaves no line of its ${format} log unwritten, be it the last`, async t => {
+    test(`writes every line of its ${format} log, even the last one`, async t => {
       const stack = await start(t, [`--log-format=${format}`]);
       for (let count = 0; count < 50; count++) await send(stack.port, `/last/${count}`);
       assert.equal((await leave(stack)).code, 0);
@@ -65,7 +65,7 @@ describe('the program', { concurrency: 4 }, () => {
     });
   }
 
-  test('loses no line of the log to a second signal either', async t => {
+  test('loses no line of the log after a second signal', async t => {
     const stack = await start(t, ['--shutdown-delay=5m']);
     const exited = leave(stack);
     await until(async () => (await send(stack.port, '/-/readyz')).status !== 200);
@@ -99,7 +99,7 @@ describe('the program', { concurrency: 4 }, () => {
     await Promise.all(records.map(({ closed }) => closed));
   });
 
-  test('is not held up by a watch whose client does not read', async t => {
+  test('is not delayed by a watch whose client does not read', async t => {
     const stack = await start(t, ['--shutdown-grace=1s']);
     let written = 0;
     stack.server.intercept((request, response) => {
@@ -123,7 +123,7 @@ describe('the program', { concurrency: 4 }, () => {
     connection.destroy();
   });
 
-  test('finishes what is under way, closes idle connections, and takes no new one', async t => {
+  test('finishes requests in flight, closes idle connections, and accepts no new one', async t => {
     const stack = await start(t);
     let answerSlow = () => {};
     let finishDownload = () => {};
@@ -169,7 +169,7 @@ describe('the program', { concurrency: 4 }, () => {
     for (const { destroy } of [idle, slow, upload]) destroy();
   });
 
-  test('cuts a request that does not finish, and leaves within --shutdown-grace', async t => {
+  test('cuts a request that does not finish, and exits within --shutdown-grace', async t => {
     const stack = await start(t, ['--shutdown-grace=1500ms']);
     stack.server.intercept(request => request.url === '/never');
     const connection = await connectRaw(stack.port);
@@ -182,7 +182,7 @@ describe('the program', { concurrency: 4 }, () => {
     await connection.untilClosed();
   });
 
-  test('leaves within five seconds unless told otherwise', async t => {
+  test('exits within five seconds by default', async t => {
     const stack = await start(t, []);
     stack.server.intercept(request => request.url === '/never');
     const connection = await connectRaw(stack.port);
@@ -195,7 +195,7 @@ describe('the program', { concurrency: 4 }, () => {
     connection.destroy();
   });
 
-  test('closes a connection that has never been used, as browsers keep them, at once', async t => {
+  test('closes a connection that has never been used, which browsers keep open, at once', async t => {
     const stack = await start(t);
     const unused = await connectRaw(stack.port);
     assert.equal((await leave(stack)).code, 0);
@@ -203,7 +203,7 @@ describe('the program', { concurrency: 4 }, () => {
     unused.destroy();
   });
 
-  test('is not held up by a connection that has sent half a head', async t => {
+  test('is not delayed by a connection that has sent half a head', async t => {
     const stack = await start(t, ['--shutdown-grace=1s']);
     const connection = await connectRaw(stack.port);
     connection.write('GET /version HTTP/1.1\r\nHost: loc');
@@ -229,7 +229,7 @@ describe('the program', { concurrency: 4 }, () => {
     });
   }
 
-  test('ends at once while the API server is away', async t => {
+  test('exits at once while the API server is down', async t => {
     const server = await startFakeApiServer();
     const stack = await startStack(t, { server, flags: longGrace });
     await server.kill();
@@ -237,7 +237,7 @@ describe('the program', { concurrency: 4 }, () => {
     assert.equal((await leave(stack)).code, 0);
   });
 
-  test('has no trouble with a watch that is refused or over by then', async t => {
+  test('ends cleanly if a watch is refused or over by then', async t => {
     const stack = await start(t);
     const response = await open(stack.port, watchPath);
     const record = await stack.server.waitForRequest(({ rawUrl }) => rawUrl === watchPath);

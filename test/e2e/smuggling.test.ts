@@ -164,7 +164,7 @@ describe('a request smuggled by', () => {
     });
   }
 
-  it('a version that is not known does not reach it either, nor does the request that has it', () => {
+  it('an unknown version does not reach the API server, nor does the request with that version', () => {
     const urls = clientRequests(server).map(({ rawUrl }) => rawUrl);
     for (const [index, name] of Object.keys(attacks).entries()) {
       if (!hasUnknownVersion(name)) continue;
@@ -173,7 +173,7 @@ describe('a request smuggled by', () => {
     }
   });
 
-  it('nothing but a head of its own is a second request, which arrives', async () => {
+  it('nothing except a head of its own is a real second request, which arrives', async () => {
     const connection = await connectRaw(proxy.port);
     const get = (name: string) => `GET ${echo}/${name} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
     connection.write(get('one') + get('two'));
@@ -199,7 +199,7 @@ describe('a body', () => {
   });
 });
 
-describe('what is no request', () => {
+describe('a malformed request', () => {
   it('is not answered in the middle of the answer to the one before it', async () => {
     const body = 'x'.repeat(1000);
     const remove = server.intercept((request, response) => {
@@ -221,7 +221,7 @@ describe('what is no request', () => {
     }
   });
 
-  it('did no harm to those who go on asking', async () => {
+  it('does no harm to other clients', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write('GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n');
     assert.equal(parseAnswer(await connection.untilClosed()).code, 200);

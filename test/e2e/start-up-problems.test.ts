@@ -126,7 +126,7 @@ function assertNames(line: string, ...texts: string[]): void {
 
 // The kubeconfig's files
 
-test('a home without a kubeconfig is reported with the file that was looked for', async () => {
+test('a home without a kubeconfig is reported with the searched file', async () => {
   const home = await mkdtemp(join(folder, 'home-'));
   const line = await printedProblem([], { HOME: home });
   assertNames(line, join(home, '.kube', 'config'), '--kubeconfig');
@@ -250,7 +250,7 @@ test('a cluster without a server is reported with its name and file', async () =
   assertNames(await problem(['--kubeconfig', file]), '"the-cluster"', file, 'server');
 });
 
-test('a server that is not a URL is reported with its place and value', async () => {
+test('a server that is not a URL is reported with its field and value', async () => {
   const file = await writeConfig({ cluster: { server: 'ftp://127.0.0.1' } });
   assertNames(await problem(['--kubeconfig', file]), 'server', '"the-cluster"', 'ftp://127.0.0.1');
   const right = await writeConfig({});
@@ -309,7 +309,7 @@ for (const field of ['certificate-authority-data', 'client-certificate-data', 'c
     assertNames(await problem(['--kubeconfig', file]), field, file, 'base64');
   });
 
-  test(`a ${field} that holds no PEM is reported with field, entry and file`, async () => {
+  test(`a ${field} that contains no PEM is reported with field, entry and file`, async () => {
     const cluster = { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64(ca) };
     const user = {
       'client-certificate-data': base64(client.certificate),
@@ -391,12 +391,12 @@ for (const flag of ['--accept-hosts', '--accept-paths', '--reject-paths', '--rej
   });
 }
 
-test("an expression that is JavaScript's and not Go's is refused", async () => {
+test('an expression that JavaScript accepts and Go does not is rejected', async () => {
   const file = await writeConfig({});
   assertNames(await problem(['--kubeconfig', file, '--reject-paths=^/api(?=/v1)']), '--reject-paths', '(?=');
 });
 
-test('an unknown flag is reported with its name and the one that was meant', async () => {
+test('an unknown flag is reported with its name and a similar one', async () => {
   const file = await writeConfig({});
   assertNames(await problem(['--kubeconfig', file, '--acept-hosts=x']), '--acept-hosts', '--accept-hosts');
   assertNames(await problem(['--kubeconfig', file, '--nonsense']), '--nonsense');
@@ -522,13 +522,13 @@ test('mistakes in several files in the KUBECONFIG list are reported together', a
 
 // An open door
 
-test('listening beyond loopback without authentication does not start, and says the ways out', async () => {
+test('listening beyond loopback without authentication is reported with the possible solutions', async () => {
   const file = await writeConfig({});
   const line = await problem(['--kubeconfig', file, '--port=0', '--address=0.0.0.0']);
   assertNames(line, '--address', '"0.0.0.0"', '--unix-socket', '--insecure-allow-unauthenticated');
 });
 
-test('what is meant to be open starts with --insecure-allow-unauthenticated, and is logged', async t => {
+test('open access starts with --insecure-allow-unauthenticated, and is logged', async t => {
   const file = await writeConfig({});
   const proxy = await startProxy([
     ...['--kubeconfig', file, '--address=0.0.0.0'],

@@ -106,7 +106,7 @@ describe('a static file', () => {
     assert.match((await get('/static/page.html')).headers.get('content-type') ?? '', /^text\/html/);
   });
 
-  it('is served by its percent-encoded name, once decoded', async () => {
+  it('is served by its percent-encoded name, decoded once', async () => {
     await gives('/static/%68ello.txt', 'hello world');
     await gives('/static/with%20space/what%3F.txt', 'question');
     await gives('/static/with%20space/%231.txt', 'number');
@@ -118,7 +118,7 @@ describe('a static file', () => {
     assert.equal((await get('/static/HELLO.txt')).code, 404);
   });
 
-  it('is served where its name begins with a dot, as kubectl does it', async () => {
+  it('is served even if its name begins with a dot, as in kubectl', async () => {
     await gives('/static/.hidden', 'hidden');
   });
 
@@ -139,12 +139,12 @@ describe('a static file', () => {
     assert.ok((await get('/static/hello.txt', { headers: [`Range: ${many}`] })).raw.length < 10_000);
   });
 
-  it('is not sent again to a client that has it', async () => {
+  it('is not sent again to a client that has a current copy', async () => {
     const etag = (await get('/static/hello.txt')).headers.get('etag') ?? 'none';
     assert.equal((await get('/static/hello.txt', { headers: [`If-None-Match: ${etag}`] })).code, 304);
   });
 
-  it('is not there for other methods, which reach the API server as little', async () => {
+  it('does not exist for other methods, which do not reach the API server either', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND']) {
       const { code } = await get('/static/hello.txt', { method, headers: ['Content-Length: 1'], rest: 'x' });
       assert.ok(code === 404 || code === 405, `${method}: ${code}`);
@@ -152,7 +152,7 @@ describe('a static file', () => {
     assert.deepEqual(clientRequests(server), []);
   });
 
-  it('that is not there is a 404 Status', async () => {
+  it('that does not exist is a 404 Status', async () => {
     for (const target of [
       '/static/nothing',
       '/static/hello.txt/x',
@@ -176,7 +176,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       assert.ok(!answer.raw.includes('root:'), target);
     };
 
-    it('is not left by dots and slashes in any spelling', async () => {
+    it('cannot be left by dots and slashes in any spelling', async () => {
       const dots = [
         '..',
         '%2e%2e',
@@ -206,7 +206,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       }
     });
 
-    it('is not left by a path of its own', async () => {
+    it('cannot be left by an absolute path', async () => {
       for (const target of [
         '/static//etc/passwd',
         '/static/%2fetc%2fpasswd',
@@ -222,7 +222,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       }
     });
 
-    it('is not left by a symbolic link', async () => {
+    it('cannot be left by a symbolic link', async () => {
       for (const name of [
         'leak.txt',
         'leak-relative.txt',
@@ -242,7 +242,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
       }
     });
 
-    it('is not left by a symbolic link whose name looks percent-encoded', async () => {
+    it('cannot be left by a symbolic link with a percent-encoded name', async () => {
       for (const name of [
         'leak%26.txt',
         'leak%2526.txt',
@@ -258,7 +258,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
 }
 
 describe('a symbolic link within the folder', () => {
-  it('is a 404 Status where it leads nowhere', async () => {
+  it('is a 404 Status if its target does not exist', async () => {
     for (const name of ['dangling', 'dangling/x', 'loop', 'loop/x']) {
       const answer = await get(`/static/${name}`);
       assert.equal(answer.code, 404, `${name}: ${answer.raw}`);
@@ -266,7 +266,7 @@ describe('a symbolic link within the folder', () => {
     }
   });
 
-  it('is followed', async () => {
+  it('is followed to its target', async () => {
     await gives('/static/alias.txt', 'hello world');
     await gives('/static/alias-folder/', '<p>index</p>');
     await gives('/static/alias-folder/index.html', '<p>index</p>');
@@ -284,7 +284,7 @@ describe('a folder of static files', () => {
     await gives('/static/listed/deep/', '>a.txt<');
   });
 
-  it('redirects to itself with a slash at its end, query and all, so that its links lead somewhere', async () => {
+  it('redirects to itself with a slash at its end, with the query, so that its links work', async () => {
     for (const [target, location] of [
       ['/static', '/static/'],
       ['/static?a=b', '/static/?a=b'],
@@ -298,7 +298,7 @@ describe('a folder of static files', () => {
     }
   });
 
-  it('is listed with names that are text and links that lead to them', async () => {
+  it('is listed with names as text and links that work', async () => {
     const { code, body, headers } = await get('/static/listed/');
     assert.equal(code, 200, body);
     assert.match(headers.get('content-type') ?? '', /^text\/html/);
@@ -315,7 +315,7 @@ describe('a folder of static files', () => {
     }
   });
 
-  it('is listed as what it is, whatever the query asks for', async () => {
+  it('is listed with its own content type, whatever the query asks for', async () => {
     for (const query of [
       'format=json',
       'format=<script>',
@@ -349,8 +349,8 @@ describe('a folder of static files', () => {
   });
 });
 
-describe('what is no regular file', () => {
-  it('is not served, and does not stop those that are', async () => {
+describe('a file that is not regular', () => {
+  it('is not served, and does not affect regular ones', async () => {
     const names = ['fifo', 'alias', 'index.html', 'socket'];
     const requests = ['GET', 'HEAD', 'GET'].flatMap(method =>
       names.map(name => get(`/static/special/${name}`, { method })),
@@ -360,7 +360,7 @@ describe('what is no regular file', () => {
     await gives('/static/hello.txt', 'hello world');
   });
 
-  it('is listed with the others, and is no index', async () => {
+  it('is listed with the others, and is not used as an index', async () => {
     await gives('/static/special/', '>fifo</a>');
   });
 });
@@ -383,11 +383,11 @@ describe('two prefixes, one within the other', () => {
     );
   });
 
-  it('leave the own endpoints where they are', async () => {
+  it('do not hide the own endpoints', async () => {
     assert.equal((await send(proxies.root.port, { target: '/-/livez' })).code, 200);
   });
 
-  it('open no way round the filter to the API server', async () => {
+  it('do not bypass the filter of the API server', async () => {
     const before = clientRequests(server).length;
     for (const target of [
       '/%2d/api',
@@ -405,7 +405,7 @@ describe('two prefixes, one within the other', () => {
 });
 
 describe('--www', () => {
-  it('is a start-up error when it is not a folder', async () => {
+  it('is a start-up problem if it is not a folder', async () => {
     for (const www of [
       join(directory, 'nothing'),
       join(directory, 'www', 'hello.txt'),

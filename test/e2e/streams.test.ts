@@ -59,7 +59,7 @@ async function createConfigMap(name: string): Promise<void> {
 }
 
 describe('a watch', () => {
-  test('has its headers at once although nothing happens, and each event at once', async () => {
+  test('has its headers at once even if nothing happens, and each event at once', async () => {
     const response = await within('headers', open(proxied.port, `${configMaps}?watch=1`));
     assert.equal(response.statusCode, 200);
     assert.equal(response.headers['transfer-encoding'], 'chunked');
@@ -74,7 +74,7 @@ describe('a watch', () => {
     response.destroy();
   });
 
-  test('of large and small events in one go has them in order, to the byte', async () => {
+  test('has large and small events in order, to the byte', async () => {
     const sizes = [12_000, 20, 20_000, 1, 9_000, 8_192, 8_193, 3];
     const turns = Array.from({ length: 50 }, (_, turn) =>
       sizes.map((size, index) => String.fromCharCode(97 + ((turn + index) % 26)).repeat(size)),
@@ -125,12 +125,12 @@ describe('a watch', () => {
     assert.equal(answer.text, '');
   });
 
-  test('that was asked from a version too old says 410 and is complete', async () => {
+  test('from a version that is too old says 410 and is complete', async () => {
     const answer = await send(proxied.port, `${configMaps}?watch=true&resourceVersion=1`);
     assert.equal((answer.json as { object: { code: number } }).object.code, 410);
   });
 
-  test('below another client connection is not held up by a slow answer there', async () => {
+  test('is not delayed by a slow answer on another client connection', async () => {
     let answer = () => {};
     const stop = proxied.server.intercept((request, response) => {
       if (request.url !== '/slow') return false;
@@ -231,7 +231,7 @@ describe('a client that leaves', () => {
     stop();
   });
 
-  test('while the upstream connection is being dialled ends the dialling at once', async () => {
+  test('during the dialling of the upstream connection ends the dialling at once', async () => {
     const open = new Set<net.Socket>();
     const deaf = net.createServer(socket => {
       open.add(socket);
@@ -274,7 +274,7 @@ describe('backpressure', () => {
     index % 2 === 0 ? `/api/v1/events?watch=1&big=${index}` : `/api/v1/events?big=${index}`,
   );
 
-  test('ten readers that stall on 50 MB each do not fill the memory, and get all of it later', async () => {
+  test('lets ten slow readers of 50 MB each use little memory, and they get all of it later', async () => {
     let produced = 0;
     const stop = proxied.server.intercept((request, response) => {
       if (!paths.includes(request.url ?? '')) return false;
@@ -324,7 +324,7 @@ describe('backpressure', () => {
     stop();
   });
 
-  test('an API server that reads slowly holds the uploading client back', async () => {
+  test('makes an uploading client wait if the API server reads slowly', async () => {
     let received = 0;
     let read = () => {};
     const reading = new Promise<void>(resolve => {
@@ -386,7 +386,7 @@ describe('backpressure', () => {
 describe('two hundred watches', () => {
   const count = 200;
 
-  test('all get their event, and plain requests are answered promptly meanwhile', async () => {
+  test('all get their event, and plain requests are answered without delay meanwhile', async () => {
     const before = proxied.server.connections;
     const responses: http.IncomingMessage[] = [];
     const path = '/api/v1/namespaces/team-0/configmaps?watch=1&fieldSelector=metadata.name=news';
@@ -464,7 +464,7 @@ describe('connections to the API server', () => {
     );
   });
 
-  test('that the API server closes when idle do not cost a request', async () => {
+  test('that the API server closes while they are idle cause no failed request', async () => {
     const { server, proxy } = proxied;
     for (let turn = 0; turn < 30; turn += 1) {
       assert.equal((await send(proxy.port, '/version')).status, 200);
@@ -519,7 +519,7 @@ describe('a stale connection', () => {
 
   for (const method of ['GET', 'HEAD', 'OPTIONS']) {
     for (const how of ['resets', 'ends']) {
-      test(`that ${how} when the next ${method} arrives costs no request`, async () => {
+      test(`that ${how} when the next ${method} arrives causes no failed request`, async () => {
         const target = `/${how}-${method}`;
         assert.equal((await sendOnReused(target, { method })).status, 200);
         assert.equal(attempts(target).length, 2);
@@ -545,17 +545,17 @@ describe('a stale connection', () => {
     assert.equal(attempts('/get-with-body').length, 1);
   });
 
-  test('that sent a part of its answer gets no second try', async () => {
+  test('that sent a part of its answer causes no second attempt', async () => {
     assert.equal((await sendOnReused('/part')).status, 502);
     assert.equal(attempts('/part').length, 1);
   });
 
-  test('gets one more try and no more', async () => {
+  test('causes only one more attempt', async () => {
     assert.equal((await sendOnReused('/always-closes-reused')).status, 502);
     assert.equal(attempts('/always-closes-reused').length, 2);
   });
 
-  test('is something else than a fresh one that closes, where nothing is tried again', async () => {
+  test('is different from a new one that closes, which causes no second attempt', async () => {
     // What is idle is used up by the request that does not come back.
     await send(proxy.port, '/always-closes-first');
     assert.equal((await send(proxy.port, '/always-closes-fresh')).status, 502);

@@ -72,14 +72,14 @@ async function exchange(proxied: TlsStack, text: string | Buffer): Promise<strin
   return received;
 }
 
-test('a listener with a certificate serves HTTPS, and prints the same line as without', async () => {
+test('a listener with a certificate serves HTTPS, and prints the same line as without one', async () => {
   assert.match(shared.proxy.stdout(), /^Starting to serve on 127\.0\.0\.1:\d+\n$/);
   const { status, text } = await get(shared, '/version');
   assert.equal(status, 200);
   assert.match(text, /gitVersion/);
 });
 
-test('plain HTTP gets no answer from a TLS listener, which serves on', async () => {
+test('plain HTTP gets no answer from a TLS listener, which continues to serve', async () => {
   const socket = net.connect({ host: '127.0.0.1', port: shared.proxy.port });
   let received = '';
   socket.on('data', chunk => {
@@ -107,13 +107,13 @@ kubectlTest("kubectl's exec works over TLS", async () => {
   assert.equal(stdout, 'over tls\n', stderr);
 });
 
-test('what is not HTTP gets a 400 over TLS, and too large a head a 431', async () => {
+test('bytes that are not HTTP get a 400 over TLS, and a head that is too large a 431', async () => {
   assert.match(await exchange(shared, 'nonsense\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*"kind":"Status"/);
   const bomb = `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(200_000)}\r\n\r\n`;
   assert.match(await exchange(shared, bomb), /^HTTP\/1\.1 431 [\s\S]*"kind":"Status"/);
 });
 
-test('the host guard holds over TLS', async () => {
+test('the host guard works over TLS', async () => {
   const { status, text } = await get(shared, '/version', {
     servername: 'localhost',
     headers: { Host: 'evil.example' },
@@ -122,7 +122,7 @@ test('the host guard holds over TLS', async () => {
   assert.match(text, /--accept-hosts/);
 });
 
-test('an answer that breaks off with nothing to tell its length ends without close_notify', async () => {
+test('an answer without a length that breaks off ends without close_notify', async () => {
   let cut = () => {};
   shared.server.intercept((request, response) => {
     if (request.url !== '/cut') return false;
@@ -149,7 +149,7 @@ test('an answer that breaks off with nothing to tell its length ends without clo
   assert.match(output, /unexpected eof while reading/);
 });
 
-test('TLS 1.2 is the least version by default', async () => {
+test('TLS 1.2 is the lowest version by default', async () => {
   const socket = await connect(shared, { maxVersion: 'TLSv1.2' });
   assert.equal(socket.getProtocol(), 'TLSv1.2');
   socket.destroy();
@@ -158,7 +158,7 @@ test('TLS 1.2 is the least version by default', async () => {
   );
 });
 
-test('--tls-min-version=VersionTLS13 refuses TLS 1.2', async () => {
+test('--tls-min-version=VersionTLS13 rejects TLS 1.2', async () => {
   const socket = await connect(onlyTls13);
   assert.equal(socket.getProtocol(), 'TLSv1.3');
   socket.destroy();
@@ -182,7 +182,7 @@ test('without --tls-cipher-suites no suite without forward secrecy is offered', 
   }
 });
 
-test('a rotated certificate is served once its key is there too, while open connections continue', async t => {
+test('a rotated certificate is served when its key is there too, while open connections continue', async t => {
   const proxied = await startStack(t, { tls: true });
   const { files, proxy, port, ca } = proxied;
   const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });

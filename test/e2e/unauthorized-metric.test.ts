@@ -24,7 +24,7 @@ describe(unauthorized, () => {
     }
   });
 
-  test('does not count what is about the credential of a caller, or of a program behind the API server', async t => {
+  test('does not count a 401 to the credential of a caller, or of a program behind the API server', async t => {
     const { server, proxy: gateway, kubeconfig } = await startGateway(t, { tokenFile: twoUsers });
     const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--reject-paths=', '--admin-port=0']);
     t.after(() => proxy.stop('SIGKILL'));

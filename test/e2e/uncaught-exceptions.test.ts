@@ -12,7 +12,7 @@ process.on('SIGWINCH', () => { throw new Error('a fault'); });
 process.on('SIGCONT', () => { Promise.reject(new Error('a fault')); });
 `;
 
-test('uncaught errors end no process, and each process counts them', async t => {
+test('an uncaught error ends no process, and each process counts its own', async t => {
   const proxy = await startProxy(['--server=http://127.0.0.1:1', '--workers=2'], {
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(faults)}`,
   });

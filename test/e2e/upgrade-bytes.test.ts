@@ -53,7 +53,7 @@ const legs = [
 ];
 
 for (const { name, connect } of legs) {
-  test(`bytes arrive as they were sent, both ways at once, through ${name}`, async t => {
+  test(`bytes arrive unchanged in both directions at once, through ${name}`, async t => {
     const path = `/bytes-${name.replaceAll(' ', '-')}`;
     let arrived: Promise<string> | undefined;
     const remove = server.interceptUpgrade((request, socket: Duplex) => {

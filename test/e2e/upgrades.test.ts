@@ -139,7 +139,7 @@ test('bytes that a client sends after a refused upgrade are not read as another 
   );
 });
 
-test('an upgrade that the filter refuses is a 403 Status, and the API server is not asked', async t => {
+test('an upgrade that the filter rejects gets a 403 Status, and does not reach the API server', async t => {
   const filtered = await startInProcess(t, ['--kubeconfig', kubeconfig]);
   const path = '/api/v1/namespaces/default/pods/web-0/exec?command=filtered&stdout=true';
   const client = await connect(t, filtered);
@@ -157,7 +157,7 @@ test('an upgrade that the filter refuses is a 403 Status, and the API server is 
   assert.equal(lines()[0]?.['remoteAddress'], '127.0.0.1');
 });
 
-test('an API server that ignores the upgrade answers as always', async t => {
+test('an API server that ignores the upgrade answers as usual', async t => {
   const client = await connect(t);
   client.write(upgradeRequest('/version', 'HTTP2-Settings: AAMAAABk').replace('test/1', 'h2c'));
   const answer = await client.untilClosed();
@@ -218,7 +218,7 @@ test("the client gets nothing before the API server's answer, and then the uncha
   assert.match(head, /\r\nX-Name: caf\xe9\r\n/);
 });
 
-test('what a client sends before it has the 101 arrives in order, however much it is', async t => {
+test('bytes that a client sends before it has the 101 arrive in order, however many', async t => {
   const early = randomBytes(600 * 1024);
   const received: Buffer[] = [];
   let answer = () => {};
@@ -261,7 +261,7 @@ test("bytes in the same packet as the API server's 101 arrive after it", async t
   assert.equal(bodyOf(client.received()), first);
 });
 
-test('the subprotocols and keys of a WebSocket handshake are not touched', async t => {
+test('the subprotocols and keys of a WebSocket handshake are not changed', async t => {
   let seen: IncomingMessage | undefined;
   serveUpgrade(t, '/subprotocols', (request, socket) => {
     seen = request;
@@ -292,7 +292,7 @@ test('the subprotocols and keys of a WebSocket handshake are not touched', async
   assert.equal(seen?.headers.origin, 'http://localhost');
 });
 
-test('path and query of an upgrade arrive byte for byte', async t => {
+test('the path and the query of an upgrade arrive byte for byte', async t => {
   const path = '/api/v1/namespaces/default/pods/web-0/proxy/a%2Fb//c';
   const target = `${path}?command=a+b&command=%7e&&x=`;
   serveUpgrade(t, path, (_request, socket) => socket.write(switching));
@@ -302,7 +302,7 @@ test('path and query of an upgrade arrive byte for byte', async t => {
   assert.ok(server.requests.some(({ rawUrl, upgrade }) => upgrade && rawUrl === target));
 });
 
-test("an upgrade goes below the path of the server's URL with --append-server-path, as a plain request does", async t => {
+test("an upgrade goes below the path of the server's URL with --append-server-path, like a plain request", async t => {
   const { proxy: through } = await startStack(t, {
     run: startInProcess,
     server,
@@ -315,7 +315,7 @@ test("an upgrade goes below the path of the server's URL with --append-server-pa
   await client.until(/^HTTP\/1\.1 101 /);
 });
 
-test('an upgrade carries the credentials and the headers that a plain request carries', async t => {
+test('an upgrade has the same credentials and headers as a plain request', async t => {
   const { clientCertificate } = await sharedIdentity();
   const base64 = (pem: string) => Buffer.from(pem).toString('base64');
   const { server: other, proxy: through } = await startStack(t, {
@@ -401,7 +401,7 @@ test('an upgrade by POST without a length is sent upstream without one: the clie
 
 // Bytes
 
-test('a client that has sent its end still gets the answer to it', async t => {
+test('a client that has closed its side still gets the answer', async t => {
   const { client, upstream } = await openUpgrade(t, '/client-half-close');
   const received: Buffer[] = [];
   upstream.on('data', (chunk: Buffer) => received.push(chunk));
@@ -428,7 +428,7 @@ test("after the API server's end the client can continue to send", async t => {
   assert.equal(Buffer.concat(received).toString(), 'not quite');
 });
 
-test('a slow client gets all of 30 MB, though the API server has long gone', async t => {
+test('a slow client gets all of 30 MB, even if the API server ended long ago', async t => {
   const size = 30 * MiB;
   const block = randomBytes(MiB);
   const expected = createHash('sha256');
@@ -512,13 +512,13 @@ test('both directions at once carry every byte', async t => {
 
 // Ends
 
-test('a client that dies takes its upstream connection with it', async t => {
+test('a client that dies ends its upstream connection', async t => {
   const { client, upstream } = await openUpgrade(t, '/client-dies');
   client.socket.resetAndDestroy();
   await gone(upstream);
 });
 
-test('a client that goes with unread data under way takes its upstream connection with it', async t => {
+test('a client that leaves with unread data ends its upstream connection', async t => {
   const { client, upstream } = await openUpgrade(t, '/client-goes');
   client.socket.removeAllListeners('data').pause();
   upstream.on('error', () => {});
@@ -529,7 +529,7 @@ test('a client that goes with unread data under way takes its upstream connectio
   await gone(upstream);
 });
 
-test('an API server that dies takes the connection of the client with it', async t => {
+test('an API server that dies ends the connection of the client', async t => {
   const { client, upstream } = await openUpgrade(t, '/server-dies');
   upstream.write('the last bytes');
   await client.until(/the last bytes$/);
@@ -540,7 +540,7 @@ test('an API server that dies takes the connection of the client with it', async
   await within('the close', closed);
 });
 
-test('a client that resets its connection before the answer takes its upstream connection with it', async t => {
+test('a client that resets its connection before the answer ends its upstream connection', async t => {
   const path = '/leaves';
   const asked = new Promise<TLSSocket>(resolve => {
     serveUpgrade(t, path, (_request, socket) => resolve(socket));
@@ -579,7 +579,7 @@ test('200 upgrades at once each get their own bytes, and leave nothing open', as
   );
 });
 
-test('each upgrade is one line in the log, with its code and the address of its client', async t => {
+test('each upgrade has one line in the log, with its code and the address of its client', async t => {
   const { client } = await openUpgrade(t, '/logged');
   client.socket.resetAndDestroy();
   const refused = await connect(t);
@@ -598,7 +598,7 @@ test('each upgrade is one line in the log, with its code and the address of its 
 
 // WebSockets
 
-test('a WebSocket through services/proxy carries text and binary messages both ways', async t => {
+test('a WebSocket through services/proxy passes text and binary messages in both directions', async t => {
   const url = `ws://127.0.0.1:${proxy.port}/api/v1/namespaces/default/services/web/proxy/socket`;
   const socket = new WebSocket(url);
   t.after(() => socket.terminate());
@@ -647,7 +647,7 @@ test('exec over WebSocket runs with the subprotocol that the API server chose', 
 
 // The process
 
-test('SIGTERM leaves an open upgrade a short grace, cuts it, and ends one that waits for the API server with a 503', async t => {
+test('SIGTERM leaves an open upgrade a short grace period, cuts it, and ends one that waits for the API server with a 503', async t => {
   const { proxy: leaving } = await startStack(t, {
     server,
     flags: ['--reject-paths=', '--shutdown-grace=3s'],
@@ -713,7 +713,7 @@ test('TCP keep-alive is on for both sockets of an upgrade and of a watch, at the
   }
 });
 
-test('an upgrade over a Unix socket works, and names no client address', async t => {
+test('an upgrade over a Unix socket works, and sends no client address', async t => {
   const path = `${dirname(kubeconfig)}/socket`;
   const through = await startProxy(['--kubeconfig', kubeconfig, '--reject-paths=', '-u', path]);
   t.after(() => through.stop('SIGKILL'));

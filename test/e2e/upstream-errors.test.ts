@@ -176,7 +176,7 @@ describe('an API server that cannot be reached', sideBySide, () => {
     assert.equal((await send(proxy.port, path)).status, 200);
   });
 
-  test('is reported to a watch too', async t => {
+  test('causes the same error for a watch', async t => {
     const port = await freePort();
     const proxy = await start(t, { server: `http://127.0.0.1:${port}` });
     checkStatus(await send(proxy.port, `${path}?watch=true`), 503, /refused/);
@@ -245,7 +245,7 @@ describe('an API server whose certificate', sideBySide, () => {
     checkStatus(await send(system.port, path), 502, /unknown authority/);
   });
 
-  test('has another name is accepted where tls-server-name says it', async t => {
+  test('has another name is accepted if tls-server-name is that name', async t => {
     const serverCertificate = await authority.server({ dns: ['api.example.com'], ip: [] });
     const server = await startServer(t, { serverCertificate });
     const inFile = await start(t, admin(server, { cluster: { 'tls-server-name': 'api.example.com' } }));
@@ -309,7 +309,7 @@ describe('a client certificate', () => {
 
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     // Node's server closes the connection without an alert, after the handshake.
-    test(`that is refused without a word (${maxVersion}) is a 502`, async t => {
+    test(`that is rejected without an alert (${maxVersion}) is a 502`, async t => {
       const server = await startServer(t, { tls: { maxVersion } });
       const proxy = await start(t, admin(server, strangerPair));
       checkStatus(await send(proxy.port, path), 502, /client certificate|closed/);
@@ -320,7 +320,7 @@ describe('a client certificate', () => {
     });
   }
 
-  test('that the API server refuses with a 401 comes back as that', async t => {
+  test('that the API server rejects with a 401 returns that 401', async t => {
     const server = await startServer(t, { clientCertificates: 'optional' });
     const proxy = await start(t, admin(server, strangerPair));
     const answer = await send(proxy.port, path);
@@ -367,7 +367,7 @@ async function startOpenssl(t: Scope, version: string) {
 }
 
 describe('an API server that does not answer', sideBySide, () => {
-  test('within --request-timeout is a 504, and is cut in the middle of an answer', async t => {
+  test('within --request-timeout is a 504, and its answer is cut if it has begun', async t => {
     const server = await startServer(t);
     const proxy = await start(t, admin(server), ['--request-timeout=500ms']);
     server.intercept(request => request.url === '/silent');
@@ -426,7 +426,7 @@ describe('an API server of another protocol', sideBySide, () => {
     if (answer.status === 502) checkStatus(answer, 502, /./);
   });
 
-  test('but closes the connection at once is a 502', async t => {
+  test('that closes the connection at once is a 502', async t => {
     const port = await startTcp(t, socket => socket.destroy());
     const proxy = await start(t, { server: `https://127.0.0.1:${port}`, ca: authority.certificate });
     await checkFailure(proxy, {

@@ -75,7 +75,7 @@ async function askAll(proxy: ProxyProcess, server: FakeApiServer): Promise<Set<s
 }
 
 describe('credentials of several workers', { concurrency: true }, () => {
-  test('an exec plugin runs once for four workers that wait for it, and once for each renewal and refusal', async t => {
+  test('an exec plugin runs once for four waiting workers, and once for each renewal and 401', async t => {
     const { server, allow, start } = await set(t);
     const plugin = await pluginOf(t);
     allow('one');
@@ -196,7 +196,7 @@ describe('credentials of several workers', { concurrency: true }, () => {
     assert.deepEqual(await askAll(proxy, server), new Set([`Bearer ${next}`]));
   });
 
-  test('a certificate, a token file and a kubeconfig that change reach every worker, and open watches live on', async t => {
+  test('a new certificate, token file or kubeconfig reaches every worker, and open watches continue', async t => {
     const { server, allow } = await set(t);
     const directory = await mkdtemp(join(tmpdir(), 'workers-'));
     t.after(() => rm(directory, { recursive: true, force: true }));

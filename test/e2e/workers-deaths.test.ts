@@ -6,8 +6,8 @@ import { open, send } from '../support/http-client.js';
 import { health, openAttach, sample } from './credential-probe.js';
 import { childrenOf, openWatches, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 
-describe('a process that dies', { concurrency: true }, () => {
-  test('a worker that is killed takes its own connections with it and is replaced; all others continue', async t => {
+describe('the death of a process', { concurrency: true }, () => {
+  test('a worker that is killed loses only its own connections and is replaced; all others continue', async t => {
     const { proxy, server } = await start(t, ['--workers=3', '--reject-paths=']);
     const watches = await openWatches({ proxy, server }, 3);
     const before = workersOf(proxy);
@@ -34,7 +34,7 @@ describe('a process that dies', { concurrency: true }, () => {
     for (const watch of [...watches.values()].flat()) watch.close();
   });
 
-  test('a worker that dies again and again is replaced ever more slowly, and the other serves meanwhile', async t => {
+  test('a worker that dies again and again is replaced more and more slowly, and the other serves meanwhile', async t => {
     const { proxy } = await start(t, ['--workers=2', '--log-level=info']);
     const other = workersOf(proxy).get(1) as number;
     const deaths = () => proxy.log().filter(({ msg }) => msg === 'a worker died and is replaced');
@@ -55,7 +55,7 @@ describe('a process that dies', { concurrency: true }, () => {
     assert.equal(await sample(proxy, 'kube_api_proxy_worker_restarts_total'), 3);
   });
 
-  test('without any worker it is not ready, and a connection waits for the next one', async t => {
+  test('the program without any worker is not ready, and a connection waits for the next worker', async t => {
     const { proxy } = await start(t, ['--workers=2', '--admin-port=0', '--admin-address=127.0.0.1']);
     const line = proxy.log().find(({ msg }) => msg === 'admin listener');
     const admin = { port: Number(/\d+$/.exec(line?.['address'] as string)?.[0]) };

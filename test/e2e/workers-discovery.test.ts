@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { start } from './worker-probe.js';
 
-test('workers learn from discovery which resources there are', async t => {
+test('workers learn the existing resources from discovery', async t => {
   const { server } = await start(t, ['--workers=2']);
   const asked = () =>
     server.requests.filter(

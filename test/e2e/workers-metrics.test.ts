@@ -7,7 +7,7 @@ import { sample } from './credential-probe.js';
 import { openWatches, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 
 describe('metrics of several workers', { concurrency: true }, () => {
-  test('a scrape of any worker or of the admin listener tells of all of them, in both formats', async t => {
+  test('a scrape of any worker or of the admin listener includes all of them, in both formats', async t => {
     const { proxy } = await start(t, ['--workers=3', '--admin-port=0', '--admin-address=127.0.0.1']);
     const name = 'kube_api_proxy_requests_total';
     const labels = 'verb="get",group="",version="",resource="",subresource="",scope="",code="200"';
@@ -41,7 +41,7 @@ describe('metrics of several workers', { concurrency: true }, () => {
     assert.ok(memory > 4 * 30e6, 'four processes');
   });
 
-  test('counters do not go back when a worker dies, and what it was doing then is not counted as going on', async t => {
+  test('counters do not decrease when a worker dies, and its open requests no longer count', async t => {
     const { proxy, server } = await start(t, ['--workers=2']);
     const requests = async () => {
       const { text } = await send(proxy.port, '/-/metrics');
@@ -68,7 +68,7 @@ describe('metrics of several workers', { concurrency: true }, () => {
     for (const watch of [...watches.values()].flat()) watch.close();
   });
 
-  test('a worker that is stuck holds up neither scrapes nor new connections', async t => {
+  test('a blocked worker delays neither scrapes nor new connections', async t => {
     const { proxy } = await start(t, ['--workers=2']);
     await sendMany(proxy.port, 10, '/version');
     assert.ok((await send(proxy.port, '/-/metrics')).text.includes('code="200"} 10\n'));

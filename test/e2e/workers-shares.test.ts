@@ -52,7 +52,7 @@ function eventsIn(path: string): Event[] {
 }
 
 describe('limits and audit of several workers', { concurrency: true }, () => {
-  test('workers keep to the limits together, each with its part', async t => {
+  test('workers apply the limits together, each with its part', async t => {
     const { proxy } = await startGateway(t, {
       tokenFile: twoUsers,
       args: [

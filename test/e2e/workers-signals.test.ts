@@ -52,7 +52,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
     assert.equal(proxy.log().filter(({ msg }) => msg === 'shutting down').length, 1);
   });
 
-  test('a worker that does not come to an end is ended, and the program still leaves in time', async t => {
+  test('a worker that does not exit is killed, and the program still exits in time', async t => {
     const { proxy } = await start(t, ['--workers=2', '--shutdown-grace=1s']);
     const pid = workersOf(proxy).get(1) as number;
     process.kill(pid, 'SIGSTOP');
@@ -75,7 +75,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
     await eventually('the end of all', () => pids.filter(isAlive).length === 0);
   });
 
-  test('SIGUSR2 changes the level of every worker, those that come later included', async t => {
+  test('SIGUSR2 changes the level of every worker, even of later ones', async t => {
     const { proxy } = await start(t, ['--workers=2', '--log-level=warn']);
     const pids = childrenOf(proxy.pid);
     // Those who signal a whole group must not end the workers.

@@ -16,7 +16,7 @@ const pod = '/api/v1/namespaces/default/pods/web-0';
 const configMap = '/api/v1/namespaces/default/configmaps/settings';
 
 describe('TLS of several workers', { concurrency: true }, () => {
-  test('every worker serves HTTP/2 and knows callers by certificate and token, and all drain with GOAWAY', async t => {
+  test('every worker serves HTTP/2 and authenticates callers by certificate and token, and all drain with GOAWAY', async t => {
     const authority = await createCertificateAuthority({ commonName: 'clients' });
     const files = await createServingFiles();
     const ca = await files.replace('clients.crt', authority.certificate);

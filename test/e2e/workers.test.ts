@@ -17,7 +17,7 @@ import { sample } from './credential-probe.js';
 import { childrenOf, sendMany, servedBy, start, workersOf } from './worker-probe.js';
 
 describe('workers', { concurrency: 3 }, () => {
-  test('one worker is one process, with no children and no word of workers in its log', async t => {
+  test('one worker is one process, without children and without a mention of workers in its log', async t => {
     const { proxy } = await start(t, ['--workers=1']);
     await sendMany(proxy.port, 3, '/version');
     assert.deepEqual(childrenOf(proxy.pid), []);
@@ -28,7 +28,7 @@ describe('workers', { concurrency: 3 }, () => {
     assert.equal(await sample(proxy, 'kube_api_proxy_worker_restarts_total'), 0);
   });
 
-  test('--workers=0 is one for each core', async t => {
+  test('--workers=0 means one worker for each core', async t => {
     const { proxy } = await start(t, ['--workers=0']);
     const size = availableParallelism();
     assert.equal(childrenOf(proxy.pid).length, size === 1 ? 0 : size);
@@ -36,14 +36,14 @@ describe('workers', { concurrency: 3 }, () => {
   });
 
   for (const value of ['-1', 'many', '1.5', '']) {
-    test(`--workers=${JSON.stringify(value)} is refused by name and value`, async () => {
+    test(`--workers=${JSON.stringify(value)} is rejected by name and value`, async () => {
       assert.deepEqual(await startUpProblems([`--workers=${value}`, '--server=http://127.0.0.1:1']), [
         `--workers: ${JSON.stringify(value)} is not a whole number (0 to 9999)`,
       ]);
     });
   }
 
-  test('every worker serves on the one port that was picked, which is logged once, and applies the same rules', async t => {
+  test('every worker serves on the one selected port, which is logged once, and applies the same rules', async t => {
     const { proxy, server } = await start(t, [
       ...['--workers=3', '--port=0'],
       ...['--read-only', '--reject-resources=secrets'],
@@ -91,7 +91,7 @@ describe('workers', { concurrency: 3 }, () => {
     assert.ok(Math.min(...byWorker()) >= 2, byWorker().join(' and '));
   });
 
-  test('workers serve on a Unix socket that only its owner can use; they replace a stale one and remove it when they leave', async t => {
+  test('workers serve on a Unix socket that only its owner can use; they replace a stale one and remove theirs when they exit', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'workers-'));
     t.after(() => rm(folder, { recursive: true, force: true }));
     const path = join(folder, 'socket');
@@ -159,7 +159,7 @@ describe('workers', { concurrency: 3 }, () => {
     assert.match(stderr, /^kube-api-proxy: --workers: worker \d ended with code 9 before it could serve\n$/);
   });
 
-  test("the command line and the environment of workers hold no secret of the primary's", async t => {
+  test('the command line and the environment of workers contain no secret of the primary', async t => {
     const server = await startFakeApiServer({ clientCertificates: 'optional' });
     t.after(() => server.kill());
     for (const [args, env] of [

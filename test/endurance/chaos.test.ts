@@ -108,7 +108,7 @@ function problemOf(
   return kind === 'Status' && code === answer.code ? undefined : `is answered ${answer.text}`;
 }
 
-test(`nothing is lost and nothing is sent twice while the API server misbehaves (seed ${seed})`, {
+test(`no request is lost and none is sent twice while the API server fails (seed ${seed})`, {
   timeout: (seconds + 60) * 1000,
 }, async t => {
   await send(proxy.port, '/warm');

@@ -62,7 +62,7 @@ async function askAll(clients: readonly Client[], target: (index: number) => str
   for (const { received } of clients) assert.equal(received.split('HTTP/1.1 200 OK').length, 2);
 }
 
-test(`${count} connections at once are all answered, again and again, and cost little`, {
+test(`${count} connections at once are all answered, again and again, with little memory and CPU`, {
   timeout: 120_000,
 }, async t => {
   const memory = residentBytes(proxy.pid);

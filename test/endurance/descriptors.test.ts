@@ -105,8 +105,8 @@ async function recovered(): Promise<void> {
   );
 }
 
-describe('a program without a file descriptor left', { skip, timeout: 60_000 }, () => {
-  test('because of its clients closes new connections, says why in its log, and takes them when others have gone', async () => {
+describe('a program without a free file descriptor', { skip, timeout: 60_000 }, () => {
+  test('because of its clients closes new connections, logs why, and accepts them when others have left', async () => {
     assert.equal((await send(proxy.port, '/version')).status, 200);
     const sockets = await exhaust();
     await assert.rejects(send(proxy.port, '/version'), /ECONNRESET|socket hang up/);
@@ -125,7 +125,7 @@ describe('a program without a file descriptor left', { skip, timeout: 60_000 }, 
     await recovered();
   });
 
-  test('because of its watches answers others 503, and goes on with those that are open', async () => {
+  test('because of its watches answers others with 503, and continues open watches', async () => {
     answers.length = 0;
     const sockets = await exhaust(watchRequest);
     const heads = answers.map(text => text.slice(0, 12));
@@ -146,7 +146,7 @@ describe('a program without a file descriptor left', { skip, timeout: 60_000 }, 
     await recovered();
   });
 
-  test('still follows its credential files, then or as soon as it has one again', async () => {
+  test('still follows its credential files, at the latest when it has one again', async () => {
     const sockets = await exhaust();
     await writeFile(`${tokenFile}.new`, 'second');
     await rename(`${tokenFile}.new`, tokenFile);

@@ -54,12 +54,12 @@ async function startFlood(t: TestContext, port: number, connections: number, pat
   };
 }
 
-describe("one user's flood leaves another user's latency near what it is without", () => {
+describe("one user's flood has little effect on another user's latency", () => {
   for (const [what, args, path] of [
-    ['that takes every place it can get', ['--max-requests-inflight-per-user=20'], slowPath],
-    ['that is as fast as it can be', ['--rate-limit=100'], '/version'],
+    ['that takes every slot it can get', ['--max-requests-inflight-per-user=20'], slowPath],
+    ['at full speed', ['--rate-limit=100'], '/version'],
   ] as const) {
-    test(`a flood ${what}`, async t => {
+    test(`with a flood ${what}`, async t => {
       const flags = ['--log-requests=none', ...args];
       const [{ server, port }, quiet] = await Promise.all([
         startStack(t, { flags }),

@@ -102,8 +102,8 @@ async function ask(
   return { code: answer?.statusCode, took: Date.now() - began };
 }
 
-describe('an API server that vanishes without a word', { timeout: 90_000 }, () => {
-  test('is found missing in the time that the README states, and used again once it is back', async t => {
+describe('an API server that disappears without a packet', { timeout: 90_000 }, () => {
+  test('is detected in the time that the README states, and used again when it is back', async t => {
     if (network === undefined) return t.skip('no network namespaces without privileges here');
     const { usual, limited } = programs;
     // Leaves each of them an idle connection, over which the next request goes.

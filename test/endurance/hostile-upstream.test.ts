@@ -94,7 +94,7 @@ async function isFine(): Promise<void> {
   assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
 }
 
-describe('an answer with more behind it', () => {
+describe('an answer with more bytes after it', () => {
   for (const [target, method, status] of [
     ['/more-than-its-length', 'GET', [200, 502]],
     ['/late-more', 'GET', [200]],
@@ -103,7 +103,7 @@ describe('an answer with more behind it', () => {
     ['/304-with-a-body', 'GET', [304, 502]],
     ['/chunks-and-more', 'GET', [200, 502]],
   ] as const) {
-    test(`(${target}) leaves nothing to the next request, which others send`, async () => {
+    test(`(${target}) has no effect on the next request, which another client sends`, async () => {
       for (let turn = 0; turn < 10; turn += 1) {
         const first = await send(proxy.port, target, { method }).catch(() => undefined);
         if (first !== undefined) {
@@ -119,8 +119,8 @@ describe('an answer with more behind it', () => {
   }
 });
 
-describe('an API server that never comes to the point', () => {
-  test('but sends a hundred hints first is waited for', async () => {
+describe('an API server that never finishes its answer', () => {
+  test('but sends a hundred informational answers first gets time for it', async () => {
     assert.equal((await send(proxy.port, '/100-hints')).text, 'ok');
   });
 
@@ -130,7 +130,7 @@ describe('an API server that never comes to the point', () => {
     ['/trailers-for-ever', 'cut'],
     ['/chunk-extension-for-ever', 'cut'],
   ] as const) {
-    test(`(${target}) fills no memory, and is left with its client at the latest`, {
+    test(`(${target}) fills no memory, and its connection ends at the latest with its client`, {
       timeout: 30_000,
     }, async () => {
       const memory = residentBytes(proxy.pid);
@@ -150,7 +150,7 @@ describe('an API server that never comes to the point', () => {
     });
   }
 
-  test('and resets half-way through its head is a 502', async () => {
+  test('but resets in the middle of its head is a 502', async () => {
     assert.equal((await send(proxy.port, '/half-a-head')).status, 502);
     await isFine();
   });
@@ -185,7 +185,7 @@ describe('an upload', () => {
   }
 });
 
-test('nothing of all that is left open', async () => {
+test('the hostile answers leave nothing open', async () => {
   const left = await settled(() => openDescriptors(proxy.pid) - upstream.sockets.size, 30);
   assert.ok(left <= 30, `${left} descriptors`);
   const watch = await open(proxy.port, '/fine');

@@ -181,7 +181,7 @@ async function misuse(random: Random): Promise<boolean> {
   return true;
 }
 
-test(`the program survives what HTTP/2 clients and an API server do, and leaves in the middle of it (seed ${seed})`, {
+test(`the program survives random behaviour of HTTP/2 clients and an API server, and exits in the middle of it (seed ${seed})`, {
   timeout: (seconds + 60) * 1000,
 }, async t => {
   const isRunning = () => proxy.process.exitCode === null && proxy.process.signalCode === null;

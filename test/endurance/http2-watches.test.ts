@@ -53,7 +53,7 @@ test('5000 watches on connections of HTTP/2 leave nothing behind', async t => {
   assert.ok(heap - before.heap < 500_000, `the heap grew by ${heap - before.heap} bytes`);
 });
 
-test('3000 watches that one client opens and leaves take few connections, and nothing from a patient one', async t => {
+test('3000 watches that one client opens and leaves use few connections, and affect no watch of another client', async t => {
   const { server, proxy, port } = await startStack(t);
   const patient = await open(port, `${configMaps}?watch=true`);
   let text = '';
@@ -75,7 +75,7 @@ test('3000 watches that one client opens and leaves take few connections, and no
   await eventually('few connections', () => server.connections < 30);
 });
 
-test('a thousand watches all get their event, with plain requests answered promptly beside them', async t => {
+test('a thousand watches all get their event, and plain requests are answered without delay meanwhile', async t => {
   const { server, port } = await startStack(t);
   const responses: http.IncomingMessage[] = [];
   const texts: string[] = [];

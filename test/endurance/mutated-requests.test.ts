@@ -103,7 +103,7 @@ function isAuthorized(request: StrictRequest): boolean {
   return values.length === 1 && (values[0] === `Bearer ${token}` || !values[0]?.includes(token));
 }
 
-test(`${count} mutated requests (seed ${seed}) reach the API server as a strict reader reads them, or not at all`, {
+test(`${count} mutated requests (seed ${seed}) reach the API server as a strict parser reads them, or not at all`, {
   timeout: 60_000 + count * 100,
 }, async () => {
   const random = createRandom(seed);

@@ -75,7 +75,7 @@ test('thousands of clients have one upstream watch, notice no restart, and leave
   assert.ok(descriptors <= before.descriptors + 5);
 });
 
-test('5 stalled readers beside 30 MB of events cost at most 60 MB, and the others get everything', async t => {
+test('5 stalled readers of 30 MB of events cost at most 60 MB, and the others get everything', async t => {
   const stack = await start(t);
   const { proxy } = stack;
   const namespace = new WatchedNamespace(stack);
@@ -114,7 +114,7 @@ async function usedBytes(proxy: ProxyProcess): Promise<number> {
   return heap + ((await ownMetrics(proxy.port)).get('nodejs_external_memory_bytes') ?? Number.NaN);
 }
 
-test('all rings together keep to --share-watches-buffer, however many watches there are', async t => {
+test('all ring buffers together stay within --share-watches-buffer, however many watches there are', async t => {
   const watches = long ? 2000 : 200;
   const buffer = long ? 256 : 32;
   const rounds = long ? 20 : 10;
@@ -154,7 +154,7 @@ interface Member {
   readonly bookmarks: boolean;
 }
 
-describe(`clients that come and go while the API server fails (seed ${seed})`, { concurrency: 2 }, () => {
+describe(`clients that join and leave while the API server fails (seed ${seed})`, { concurrency: 2 }, () => {
   for (const env of [{}, { DISABLE_HTTP2: '1' }]) {
     test(`get each event once and in order, ${JSON.stringify(env)}`, async t => {
       const random = createRandom(seed);

@@ -82,7 +82,7 @@ async function measure() {
   };
 }
 
-test(`${count} short watches leave no descriptor, no timer and no memory behind`, {
+test(`${count} short watches leave no descriptor, timer or memory behind`, {
   timeout: 600_000,
 }, async t => {
   await watchMany(warmUp);

@@ -89,7 +89,7 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
     },
   };
   for (const [what, begin] of Object.entries(slowHeads)) {
-    test(`that ${what} is cut off after 30 s`, async () => {
+    test(`that ${what} is disconnected after 30 s`, async () => {
       const connection = await connectRaw(proxy.port);
       await begin(connection);
       const { answer, took } = await cutAfter(connection);
@@ -103,7 +103,7 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
     ['with a length', `Content-Length: ${longer / 1000}`, 'x'.repeat(longer / 1000)],
     ['in chunks', 'Transfer-Encoding: chunked', `${'1\r\nx\r\n'.repeat(5)}0\r\n\r\n`],
   ] as const) {
-    test(`that sends a body ${framing} a byte at a time, for longer than a head may take, is answered`, async () => {
+    test(`that sends a body ${framing} one byte at a time, longer than the time limit for a head, is answered`, async () => {
       const connection = await connectRaw(proxy.port);
       connection.write(
         `POST /slow-body HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${header}\r\n\r\n`,
@@ -113,7 +113,7 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
     });
   }
 
-  test('that pauses in its body for longer than that is answered', async () => {
+  test('that pauses in its body for longer than that time limit is answered', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write(
       'POST /pause HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\nx',
@@ -123,14 +123,14 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
     assert.match(await connection.untilClosed(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nxx$/);
   });
 
-  test('that gets its answer more slowly than that gets all of it', async () => {
+  test('that reads its answer more slowly than that time limit gets all of it', async () => {
     const connection = await connectRaw(proxy.port);
     connection.write('GET /slow-answer HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await connection.until(/\r\n\r\nx{37}$/, longer + 10_000);
     connection.destroy();
   });
 
-  test('of a TLS listener that never finishes a handshake or a head is cut off after 30 s', async t => {
+  test('of a TLS listener that never finishes a handshake or a head is disconnected after 30 s', async t => {
     const { port, ca } = await startStack(t, { tls: true });
     const silent = net.connect({ host: '127.0.0.1', port });
     // The head of a TLS record that announces more than ever comes.

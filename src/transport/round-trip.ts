@@ -6,7 +6,7 @@ import type { BorrowedBytes } from './borrowed-bytes.js';
  * `renewOn401(retryStale(pool))`. The pool and the retry belong to one session; the renewal chooses the session.
  */
 export interface RoundTripper<Request = OutgoingRequest> {
-  /** Sends a request. The sink gets the response or the error. */
+  /** Sends a request. The sink gets the response after this call, so that it can pause it. An error may come during this call. */
   send(request: Request, sink: ResponseSink): RoundTrip;
 }
 

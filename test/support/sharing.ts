@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { SessionRequest } from '../../src/transport/renew-on-401.js';
+import type { RoundTripper } from '../../src/transport/round-trip.js';
 import { RingBudget } from '../../src/transport/shared-watches/event-ring.js';
 import { SharedWatches } from '../../src/transport/shared-watches/share-watches.js';
 import { Turns } from '../../src/transport/shared-watches/turns.js';
@@ -14,6 +16,8 @@ interface SharingOptions {
   readonly resumeWithin?: number;
   readonly turns?: Turns;
   readonly random?: () => number;
+  /** Sends the watches to another API server. */
+  readonly roundTripper?: RoundTripper<SessionRequest<FakeSession>>;
 }
 
 /** Shared watches, with an API server and a clock that the test controls, and with counts of events. */
@@ -32,14 +36,16 @@ export class Sharing {
   constructor({
     buffer = 1_000_000,
     resumeWithin = 30_000,
-    turns = new Turns(),
+    // No turn takes too long, however busy the machine is.
+    turns = new Turns(() => 0),
     random = Math.random,
+    roundTripper = this.server,
   }: SharingOptions = {}) {
-    const { clock, server, counts } = this;
+    const { clock, counts } = this;
     this.budget = new RingBudget(buffer);
     this.shared = new SharedWatches<FakeSession>({
       sessions: { session: () => session },
-      roundTripper: server,
+      roundTripper,
       budget: this.budget,
       ...{ clock, random, turns, resumeWithin },
       observer: {

@@ -195,6 +195,8 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
 
   #lose(loss: Loss, error: Error): void {
     this.#trip = undefined;
+    // The last events may have come in one read with the end. Then no call of `idle` follows them.
+    this.idle();
     if (this.#isOver) return;
     if (this.#reader !== undefined) this.#beginToResume(loss);
     // If the request may not be sent with the current session, each client sends its own, which is judged again.

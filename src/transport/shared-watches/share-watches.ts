@@ -130,6 +130,7 @@ class Placement<Session> implements RoundTrip {
   }
 
   async #place(): Promise<void> {
+    // Each call waits, if only for a microtask: a response that began before `send` returned could not be paused.
     const session = this.#parts.sessions.session();
     const request = await this.#request.watchToShare(session instanceof Promise ? await session : session);
     if (this.#isAborted) return;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
 import { Sharing, turn } from '../../support/sharing.js';
 import { bookmarkLine, eventLine } from '../../support/watched-server.js';
+import { WatchingClient } from '../../support/watching-client.js';
 
 const expired = `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })}\n`;
 
@@ -24,6 +26,28 @@ describe('the watches of several clients', () => {
       { ...counts },
       { watches: 1, clients: 3, received: 3, delivered: 9, resumed: [], lagged: 0 },
     );
+  });
+
+  it('begin only when `send` has returned, so that the client can pause them', async () => {
+    const { server, shared, watch, open } = create();
+    await open();
+    server.write();
+    watch().send();
+    const client = new WatchingClient();
+    client.trip = shared.send(client, client);
+    assert.equal(client.status, undefined);
+    await turn();
+    assert.equal(client.text, eventLine(101));
+  });
+
+  it('pass on at once the events that come in one read with the end of a response', async () => {
+    const { server, watch, join } = create();
+    const client = await join();
+    const body = watch().sink.head(200, 'OK', ['Content-Type', 'application/json']);
+    await turn();
+    body.data(ownBytes(Buffer.from(server.write().line)));
+    watch().sink.end([]);
+    assert.equal(client.text, eventLine(101));
   });
 
   it('wait together for the API server’s answer, and get its error', async () => {

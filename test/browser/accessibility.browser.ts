@@ -8,7 +8,7 @@ const scope = { after };
 const { proxy } = await startStack(scope, { flags: ['--reject-paths='] });
 const browser = await startBrowser(scope);
 
-/** Each view, and something that is there when it is drawn. */
+/** Each view, and a text that appears when it is drawn. */
 const views: Readonly<Record<string, string>> = {
   '/': 'Paths that are not resources',
   '/apis/apps/v1': 'statefulsets',

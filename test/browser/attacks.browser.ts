@@ -8,7 +8,7 @@ import { startStack } from '../support/stack.js';
 import { type OpenedPage, openPage, startBrowser } from './page.js';
 
 const scope = { after };
-/** Markup in all that a page may fall for. Each form of it would set `pwned`, ask another host, or leave an element behind. */
+/** Hostile markup in many forms. Each would set `pwned`, send a request to another host, or leave an element behind. */
 const markup =
   '<img class="evil" src="http://evil.example/x" onerror="pwned=1"><script class="evil">pwned=1</script>' +
   `"'><svg class="evil" onload="pwned=1"></svg><a class="evil" href="javascript:pwned=1">x</a>{{pwned=1}}`;
@@ -216,7 +216,7 @@ describe('a fragment with a path outside the API’s resources', () => {
     ...['/api/v1/namespaces/default/pods;x=y', '/api/v1/pods?watch=true&pretty=1&labelSelector=%00&limit=0'],
     ...['/api/v1/namespaces/default/pods/web-0/log/x', '/api/v1/namespaces/default/configmaps/settings/log'],
   ];
-  /** All that the page ever asks for. */
+  /** All requests that the page may send. */
   const known = [
     /^GET \/-\/(?:ui\/[\w.-]*|clusters)$/,
     /^GET \/(?:version|livez|readyz|healthz|metrics|logs\/|\.well-known\/openid-configuration)(?:\?verbose=true)?$/,

@@ -8,7 +8,7 @@ interface Violation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** Fails if axe finds something serious in what is shown now. */
+/** Throws if axe finds a serious violation in the shown page. */
 export async function assertAccessible(page: Page): Promise<void> {
   await page.evaluate(axe.source);
   const { violations } = (await page.evaluate('axe.run()')) as { violations: readonly Violation[] };

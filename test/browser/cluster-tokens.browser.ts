@@ -14,7 +14,7 @@ const { proxy } = await startManyStack(scope, {
 const browser = await startBrowser(scope);
 const { page, go, problems } = await openPage(scope, browser, proxy.url);
 
-/** What was sent to the other clusters to say who asks. */
+/** The credentials that were sent to the other clusters. */
 const sentToOthers = new Set<string>();
 page.on('request', request => {
   const { authorization } = request.headers();
@@ -51,7 +51,7 @@ it('each cluster asks for its own token, and the others keep theirs', async () =
   await go('/api/v1/namespaces/default/configmaps');
   await page.getByText('user-of-one').first().waitFor();
   await page.getByText('live', { exact: true }).waitFor();
-  // A link to a cluster may come from those who run it.
+  // A link to a cluster may come from the operators of that cluster.
   assert.deepEqual([...sentToOthers].sort(), ['Bearer nobody', 'Bearer only-two']);
 });
 

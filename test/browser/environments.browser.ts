@@ -10,7 +10,7 @@ const scope = { after };
 const browser = await startBrowser(scope);
 const configMaps = '/api/v1/namespaces/default/configmaps';
 
-/** Waits until a list is live, and sees that it follows a write. */
+/** Waits until a list is live, and checks that it follows a write. */
 async function assertLive(page: Page, server: FakeApiServer): Promise<void> {
   await page.getByRole('link', { name: 'settings' }).waitFor();
   await page.getByText('live', { exact: true }).waitFor();
@@ -86,7 +86,7 @@ describe("the page under the proxy's rules", () => {
     const { page, go } = await openPage(t, browser, proxy.url);
     await go(configMaps);
     await assertLive(page, server);
-    // Namespaces themselves cannot be listed, so one is written.
+    // Namespaces cannot be listed here, so the test types one.
     await page.getByLabel('Namespace').fill('team-0');
     await page.getByLabel('Namespace').press('Enter');
     await page.getByRole('alert').getByText('--accept-namespaces').waitFor();

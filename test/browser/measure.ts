@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 
-/** Attempts at a bound in milliseconds: one that other programs on the machine disturb says nothing. */
+/** How often a measurement is tried, because other programs on the machine can disturb a single one. */
 const attempts = 4;
 
-/** Fails if no attempt stays within a bound in milliseconds. */
+/** Throws if no attempt stays within a limit in milliseconds. */
 export async function staysWithin(bound: number, attempt: () => Promise<number>): Promise<void> {
   const taken: number[] = [];
   for (let count = 0; count < attempts; count++) {
@@ -14,7 +14,7 @@ export async function staysWithin(bound: number, attempt: () => Promise<number>)
   assert.fail(`it took ${taken.join(', ')} ms in turn, and may take ${bound}`);
 }
 
-/** Begins to note how long the main thread is blocked, in documents that are loaded from now on. */
+/** Records how long the main thread is blocked, in documents that are loaded from now on. */
 export async function watchMainThread(page: Page): Promise<void> {
   await page.addInitScript(`longTasks = [];
     new PerformanceObserver(list => longTasks.push(...list.getEntries().map(({ duration }) => duration)))
@@ -27,8 +27,8 @@ export function longestBlock(page: Page): Promise<number> {
 }
 
 /**
- * Clicks on the first element of a selector that has exactly this text, and gives the milliseconds until another text is in the page. Both are
- * measured in the page itself: what drives the browser takes a second of its own on a busy machine.
+ * Clicks on the first element of a selector with exactly this text. Returns the milliseconds until another text is in the page. Both are
+ * measured in the page itself, because the browser's driver alone takes a second on a busy machine.
  */
 export function clickTime(page: Page, selector: string, text: string, awaited: string): Promise<number> {
   const [from, to] = [JSON.stringify([selector, text]), JSON.stringify(awaited)];

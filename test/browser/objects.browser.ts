@@ -86,7 +86,7 @@ describe('the view of an object', () => {
     await yaml(page).getByText('manager: kubelet').waitFor();
     await yaml(page).getByRole('button', { name: 'Fold spec' }).click();
     assert.doesNotMatch((await yaml(page).textContent()) ?? '', /sidecar/);
-    // Keys and values have colours of their own.
+    // Keys and values have different colours.
     const colors = await page.evaluate<string[]>(
       `[...document.querySelectorAll('.yaml .line span')].map(token => getComputedStyle(token).color)`,
     );

@@ -7,7 +7,7 @@ const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/
   existsSync,
 );
 
-/** Debian's Chromium, without a window; it ends with the scope. Fails where there is none: this is what the script is for. */
+/** Debian's Chromium, without a window; it ends with the scope. Throws if it is not installed. */
 export async function startBrowser(scope: Scope): Promise<Browser> {
   assert.ok(executablePath !== undefined, 'there is no Chromium; install the package chromium');
   const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
@@ -16,10 +16,10 @@ export async function startBrowser(scope: Scope): Promise<Browser> {
   return browser;
 }
 
-/** A page in a profile of its own, and what goes wrong in it. */
+/** A page in its own profile, and its errors. */
 export interface OpenedPage {
   readonly page: Page;
-  /** Scripts that failed, and what the page's policy stopped. */
+  /** Errors of scripts, and violations of the page's policy. */
   readonly problems: string[];
   /** URLs of all requests, WebSockets too. */
   readonly requested: string[];

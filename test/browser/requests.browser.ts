@@ -16,14 +16,14 @@ const browser = await startBrowser(scope);
 const folder = await mkdtemp(join(tmpdir(), 'commands-'));
 after(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs a line in a shell, as one that copied it does, and gives what it prints. */
+/** Runs a copied line in a shell, and returns its output. */
 async function run(line: string, shell = 'sh', limit = 20): Promise<string> {
   const { stdout } = await promisify(execFile)('timeout', [`${limit}`, shell, '-c', line], {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder },
     maxBuffer: 1e8,
   }).catch((error: { stdout: string; stderr: string; code: number }) => {
-    // A stream is ended by the time limit.
+    // The time limit ends a stream.
     assert.ok(error.code === 124, `${line}\n${error.stderr}`);
     return error;
   });
@@ -43,7 +43,7 @@ async function commandsOf(page: Page): Promise<Readonly<Record<'curl' | 'kubectl
   return { curl: await command('curl'), kubectl: await command('kubectl'), fetch: await command('fetch') };
 }
 
-/** What a page does that runs the copied JavaScript. */
+/** Runs the copied JavaScript in the page. */
 function runScript(page: Page, script: string): Promise<unknown> {
   return page.evaluate(
     `(async () => { ${script}; return typeof answer === 'undefined' ? response.text() : answer })()`,
@@ -134,7 +134,7 @@ describe('hostile text in a name or selector', () => {
   )) {
     it(`has no effect in ${shell} except as a name`, async t => {
       const { page, go } = await openPage(t, browser, proxy.url);
-      // Names are one segment of a path (`IsValidPathSegmentName`); the page shows none with a backslash either.
+      // A name is one segment of a path (`IsValidPathSegmentName`). The page also rejects names with a backslash.
       const name = hostile.replaceAll(/[/%\\]/g, '');
       const metadata = { name, uid: 'hostile', labels: { whose: 'hostile' } };
       server.write({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata, rules: [] });

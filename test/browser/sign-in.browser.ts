@@ -23,7 +23,7 @@ async function signIn(page: Page, token: string): Promise<void> {
   await field(page).press('Enter');
 }
 
-/** All that outlives a document, or that others read. */
+/** Everything that stays after the document, or that others can read. */
 async function traces(page: Page): Promise<string> {
   const cookies = JSON.stringify(await page.context().cookies());
   const stored = await page.evaluate<string>(
@@ -52,7 +52,7 @@ describe('a page whose proxy requires a token', () => {
     await page.getByRole('alert').getByText('The token is not accepted').waitFor();
     await signIn(page, 'alice-token');
     await page.getByText('2 objects').waitFor();
-    // The stream has the token too.
+    // The stream sends the token too.
     await page.getByText('live', { exact: true }).waitFor();
     await until(() => gateway.server.openWatches.length === 1);
     await page.locator('summary', { hasText: 'alice' }).click();
@@ -156,7 +156,7 @@ describe('a page whose proxy requires a token', () => {
       await page.reload();
       await field(page).waitFor();
     }
-    // A line break has no place in a field of one line.
+    // A field of one line removes line breaks.
     await field(page).evaluate(element => {
       (element as unknown as { value: string }).value = 'x\r\nImpersonate-User: admin';
     });

@@ -32,7 +32,7 @@ function openWatchesOf(path: string): number {
   return server.openWatches.filter(({ rawUrl }) => rawUrl.startsWith(`${path}?`)).length;
 }
 
-/** Whether a page believes that it is hidden; browsers without a screen show all of them. */
+/** Tells a page that it is hidden or visible, because a browser without a screen shows all pages. */
 async function hide(page: Page, isHidden: boolean): Promise<void> {
   await page.evaluate(`Object.defineProperty(document, 'visibilityState',
     { configurable: true, get: () => '${isHidden ? 'hidden' : 'visible'}' });
@@ -45,7 +45,7 @@ describe('a live list', () => {
     await go(configMaps);
     await page.getByText('live', { exact: true }).waitFor();
     await until(() => openWatchesOf(configMaps) === 1);
-    // The end is a clean one only for a watch that has lived for some time.
+    // Only the end of a watch that has lived for some time counts as clean.
     const before = listsOf(configMaps);
     for (const name of ['after-one-end', 'after-another']) {
       server.endWatches();
@@ -63,7 +63,7 @@ describe('a live list', () => {
     const before = listsOf(configMaps);
     writeConfigMap('to-be-forgotten');
     await link(page, 'to-be-forgotten').waitFor();
-    // What a watch sees next is the end of it, and that its version is too old.
+    // Next the watch ends, and its version is then too old.
     const remove = server.interceptUpgrade((request, socket) => {
       if (request.url?.includes('watch=true') !== true) return false;
       socket.destroy();

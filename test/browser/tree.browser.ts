@@ -45,12 +45,12 @@ server.write({
 });
 const browser = await startBrowser(scope);
 
-/** What the keyboard would act on now. */
+/** The focused element. */
 function focused(page: Page): Promise<string> {
   return page.evaluate<string>('document.activeElement.dataset.path ?? document.activeElement.textContent');
 }
 
-/** Whether one sees where the keyboard is. */
+/** Whether the focus is visible. */
 function isFocusVisible(page: Page): Promise<boolean> {
   return page.evaluate<boolean>(`(() => {
     const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(document.activeElement);
@@ -178,7 +178,7 @@ describe('the keyboard without a mouse', () => {
     await press('End', /./);
     const last = await page.getByRole('treeitem').last().getAttribute('data-path');
     assert.equal(await focused(page), last);
-    // One stop for the Tab key, as a tree has it.
+    // The Tab key stops once in the tree.
     assert.equal(await page.locator('[role=treeitem][tabindex="0"]').count(), 1);
   });
 

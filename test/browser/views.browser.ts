@@ -9,7 +9,7 @@ const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] }
 const browser = await startBrowser(scope);
 const { page, go, problems, requested } = await openPage(scope, browser, proxy.url);
 
-/** Writes to the API server itself, as somebody else would. */
+/** Writes to the API server directly, like another client. */
 async function write(
   method: string,
   path: string,

@@ -58,14 +58,14 @@ function flags(path: string, more: readonly string[]): string[] {
   return [`--kubeconfig=${kubeconfig.path}`, `--audit-log-path=${path}`, '--reject-paths=/attach', ...more];
 }
 
-/** The program in this process, with an audit log in a folder of its own. */
+/** The program in this process, with an audit log in its own folder. */
 async function start(t: TestContext, args: readonly string[] = []): Promise<Audited<RunningProgram>> {
   const path = join(folder(t), 'audit.log');
   const proxy = await startInProcess(t, flags(path, args));
   return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
 }
 
-/** The built program, for signals, for what it prints and for limits of a process. */
+/** The built program, for tests of signals, output and limits of a process. */
 async function startBuilt(
   t: TestContext,
   args: readonly string[] = [],
@@ -76,7 +76,7 @@ async function startBuilt(
   return { proxy, port: proxy.port, path, events: () => parse(readFileSync(path, 'utf8')) };
 }
 
-/** Every line has to be a whole Event. */
+/** Reads the events; every line must be a whole Event. */
 function parse(text: string): Event[] {
   assert.ok(
     text === '' || text.endsWith('\n'),
@@ -88,7 +88,7 @@ function parse(text: string): Event[] {
     .map(line => JSON.parse(line) as Event);
 }
 
-/** Waits until so many events are there; what is read while it is written ends anywhere. */
+/** Waits until the file has this number of events. While it is being written, it can end in the middle of a line. */
 function untilEvents(events: () => Event[], count: number): Promise<Event[]> {
   return eventuallyPasses(() => {
     const found = events();
@@ -111,7 +111,7 @@ const map = (isValue: (value: unknown) => boolean) => (value: unknown) =>
 type Shape = Readonly<Record<string, (value: unknown) => boolean>>;
 
 const userInfo: Shape = { username: text, uid: text, groups: texts, extra: map(texts) };
-/** `Event` of k8s.io/apiserver/pkg/apis/audit/v1: field names, types, and which are always there. */
+/** `Event` of k8s.io/apiserver/pkg/apis/audit/v1: the names and types of its fields, and the required ones. */
 const shapes: Shape = {
   kind: one('Event'),
   apiVersion: one('audit.k8s.io/v1'),
@@ -491,7 +491,7 @@ test('every event is one line, whatever a client sends', async t => {
 });
 
 describe('the file of the audit log', () => {
-  /** Asks again and again on some connections, until it is stopped; gives how many answers there were. */
+  /** Sends requests on some connections until it is stopped. Returns the number of answers. */
   function keepAsking(t: TestContext, port: number): { stop: () => Promise<number> } {
     const agent = new http.Agent({ keepAlive: true });
     t.after(() => agent.destroy());
@@ -560,7 +560,7 @@ describe('the file of the audit log', () => {
   });
 
   test('on a full disk blocks no request, is counted and logged, and continues when there is space again', async t => {
-    // A file that may not grow further is as good as a disk that is full.
+    // A limit for the size of a file has the same effect as a full disk.
     const { proxy, port, path, events } = await startBuilt(t, [], {
       under: ['sh', '-c', 'trap "" XFSZ; ulimit -f 32; exec "$@"', 'sh'],
     });

@@ -132,7 +132,7 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
         assert.equal(code, passed(leg));
         assert.equal(arrived.at(-1)?.headers['impersonate-user'], 'alice');
       }
-      // A bad one of this issuer is bad, whatever others would say.
+      // A bad token of this issuer is rejected, and no other method is tried.
       assertStatus((await probe(proxy, server, leg, { headers: bearer(expired) })).answer, 401, leg);
     }
   });
@@ -176,13 +176,13 @@ describe('callers with an id-token', { concurrency: 3 }, () => {
       assert.match(answer.headers.get('retry-after') ?? '', /^([1-9]|10)$/);
       assert.equal(arrived.length, 0);
       assert.equal((await as('file-token')).code, passed(leg));
-      // What is no token of the issuer is as bad as ever.
+      // Tokens that are not of the issuer are still rejected.
       assert.equal((await as('opaque')).code, 401);
     }
     const { status, text } = await health(again.proxy, 'readyz');
     assert.equal(status, 500);
     assert.match(text, /\[-\]oidc failed: .*connection refused\n/);
-    // The first one had the keys before, or gets them when the issuer is back.
+    // The first process had the keys before, or gets them when the issuer is up again.
     const back = await startOidcIssuer(authority, { port });
     t.after(() => back.close());
     back.jwks = { keys: [signer.jwk] };

@@ -27,7 +27,7 @@ const proxied = await startStack(
   },
 );
 
-/** A connection that presents a certificate of this subject, or none. */
+/** A connection that presents a certificate with this subject, or none. */
 async function connect(commonName?: string, organizations: readonly string[] = []) {
   const pair =
     commonName === undefined

@@ -22,7 +22,7 @@ const robot = {
   },
 };
 
-/** A gateway in this process that asks the API server of tokens. */
+/** A gateway in this process whose API server reviews tokens. */
 function start(t: TestContext, { args = [], ...others }: GatewayOptions = {}) {
   const flags = ['--authentication-token-webhook', ...args];
   return startGateway(t, { run: startInProcess, args: flags, ...others });
@@ -104,7 +104,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     const { server, tokens, proxy } = await start(t, {
       args: ['--admin-port=0', '--admin-address=127.0.0.1'],
     });
-    // Metrics that need no caller.
+    // The admin listener's metrics need no caller.
     await eventually('the admin listener', () => proxy.log().some(({ msg }) => msg === 'admin listener'));
     const { address } = proxy.log().find(({ msg }) => msg === 'admin listener') ?? {};
     const metric = async (line: string) => {
@@ -133,7 +133,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     const others = Array.from({ length: 40 }, (_, index) =>
       probe(proxy, server, bothLegs[index % 2] ?? 'plain', { headers: bearer('alice-token') }),
     );
-    // One leaves that asked for a watch, which must not be opened upstream for nobody.
+    // A client that has requested a watch leaves. The watch must not be opened upstream without it.
     const left = await connectRaw(proxy.port);
     left.write(
       'GET /api/v1/namespaces/default/pods?watch=true&left=1 HTTP/1.1\r\nHost: localhost\r\n' +
@@ -218,7 +218,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       .replace(proxyToken, 'next-of-the-proxy');
     server.intercept(request => {
       const { url = '' } = request;
-      // Two clusters behind one host, the second of which does not know her.
+      // Two clusters behind one host; the second one does not know alice.
       if (url.startsWith('/c2')) delete tokens['alice-token'];
       request.url = url.replace(/^\/c[12]/, '');
       return false;
@@ -228,7 +228,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     for (const leg of bothLegs) assert.equal((await asAlice(leg)).code, passed(leg));
     assert.equal(reviews(server), 1);
     await writeFile(kubeconfig, edited);
-    // Refused, the proxy reads its kubeconfig again at once.
+    // After a 401 the proxy reads its kubeconfig again at once.
     delete tokens[proxyToken];
     for (const { answer, arrived } of await Promise.all(bothLegs.map(asAlice))) {
       assert.match(assertStatus(answer, 503, 'the request that finds it out'), /replaced by another one/);
@@ -326,7 +326,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     assert.equal(await codeOf('for-api'), 401);
     server.intercept(({ url = '' }, response) => {
       if (!url.endsWith('/tokenreviews')) return false;
-      // A server that knows nothing of audiences.
+      // A server that does not support audiences.
       const status = { authenticated: true, user: { username: 'alice' } };
       response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
       return true;

@@ -182,7 +182,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
         assert.match(assertStatus(answer, 403, headers.join()), /Impersonate-\* and X-Remote-\* headers/);
         assert.equal(arrived.length, 0);
       }
-      // Names in Connection alone take nothing of ours away.
+      // A name in Connection does not remove a field of the proxy.
       const named = ['Connection: Impersonate-User, Impersonate-Group, Authorization, X-Remote-User'];
       const { arrived } = await probe(proxy, server, leg, { headers: [alice, ...named] });
       assert.deepEqual(identityHeaders(arrived.at(-1)?.rawHeaders ?? []).slice(0, 4), [
@@ -296,7 +296,7 @@ describe('callers in a browser', () => {
     assert.equal(refused.status, 401);
     assert.equal(refused.headers['access-control-allow-origin'], 'https://app.example');
     assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.includes('web-0')).length, 0);
-    // What is no preflight is asked, whatever its method.
+    // A request that is not a preflight needs a token, with any method.
     for (const headers of [{}, { origin: 'https://other.example' }]) {
       const { status } = await send(proxy.port, '/api', { method: 'OPTIONS', headers });
       assert.ok(status === 401 || status === 403, String(status));

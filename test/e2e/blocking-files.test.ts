@@ -17,7 +17,7 @@ for (const workers of [1, 2]) {
       { credentials: 'files' },
     );
     const { directory, path } = kubeconfig;
-    /** The API server takes this token alone. */
+    /** The API server accepts only this token. */
     const take = (token: string) => {
       for (const old of Object.keys(tokens)) delete tokens[old];
       tokens[token] = { username: token, groups: ['system:masters'] };

@@ -9,7 +9,7 @@ import { connectHttp2, openStream } from '../support/http2-client.js';
 import { createRandom, type Random } from '../support/random.js';
 import { startStack } from '../support/stack.js';
 
-/** Every word of eight bytes says whose it is and where it stands. */
+/** Every word of eight bytes names its client and its position. */
 function fill(id: number, size: number): Buffer {
   const words = new Uint32Array(2 * Math.ceil(size / 8));
   for (let index = 0; index < words.length; index += 2) {
@@ -44,7 +44,7 @@ function answerFills(server: FakeApiServer): void {
   });
 }
 
-/** Begins late and reads with pauses, so that what is on its way fills every buffer in between. */
+/** Starts late and reads with pauses, so that the bytes fill every buffer on the way. */
 async function readSlowly(random: Random, stream: Readable): Promise<Buffer> {
   const parts: Buffer[] = [];
   await sleep(random.below(100));
@@ -55,7 +55,7 @@ async function readSlowly(random: Random, stream: Readable): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-/** Clients at the same time, each with its answers one after the other, over few connections upstream. */
+/** Runs clients at the same time, each with several answers in sequence, over few upstream connections. */
 async function assertEachItsOwn(
   ask: (path: string) => Promise<Readable>,
   { seed, sizes }: { readonly seed: number; readonly sizes: readonly number[] },
@@ -81,7 +81,7 @@ describe('answers to slow clients at the same time', () => {
     t.after(() => agent.destroy());
     await assertEachItsOwn(path => open(port, path, { agent }), {
       seed: 100,
-      // What the kernel takes of loopback alone is some megabytes.
+      // The kernel's buffers for loopback alone hold some megabytes.
       sizes: [100, 40_000, 600_000, 16_000_000],
     });
   });

@@ -31,7 +31,7 @@ async function start(scope: Scope, flags: readonly string[] = ['--reject-paths='
   });
 }
 
-/** Sends a head over TLS and gives everything until the connection ends, or until the head of a 101. */
+/** Sends a head over TLS and returns everything until the connection ends, or until the head of a 101. */
 async function exchange(
   { port, ca }: TlsStack,
   pair: CertificatePair | undefined,

@@ -18,7 +18,7 @@ const server = await startFakeApiServer({
   tokens: { admin: { username: 'admin' } },
 });
 after(() => server.kill());
-/** Takes connections, and answers nothing. */
+/** Accepts connections, and answers nothing. */
 const held: Socket[] = [];
 const silent = createServer(socket => void held.push(socket.on('error', () => {})));
 silent.listen(0, '127.0.0.1');
@@ -60,7 +60,7 @@ const targets: Readonly<Record<Leg, string>> = {
 
 for (const leg of ['plain', 'websocket', 'spdy'] as const) {
   test(`a cluster that answers nothing leaves slots to the others (${leg})`, async t => {
-    // The requests of the test before are over.
+    // The requests of the previous test have ended.
     await eventually('free slots', async () =>
       /places_in_use\{kind="longrunning"\} 0\n/.test((await send(port, { target: '/-/metrics' })).body),
     );

@@ -58,13 +58,13 @@ const secure = await startInProcess({ after }, [...flags, ...serving.flags]);
 const http2 = await connectHttp2(secure.port, serving.authority.certificate);
 after(() => http2.destroy());
 
-/** What an answer tells, without what differs from one to the next by itself. */
+/** The parts of an answer that do not differ from one request to the next. */
 function told({ code, headers, body }: Answer): unknown {
   const kept = [...headers].filter(([name]) => !/^(date|audit-id|x-request-id|request-id)$/.test(name));
   return { code, headers: kept, body };
 }
 
-/** What tells a name from another one, if anything does: a path below it, and what a browser says of the page. */
+/** Requests that could reveal whether a name exists: paths below it, and header fields of browsers. */
 const attempts = {
   'a page behind a proxy subresource': { below: '/api/v1/namespaces/n/pods/p/proxy/' },
   'a write of another origin': { below: '/api/v1/pods', headers: { origin: 'https://evil.example' } },

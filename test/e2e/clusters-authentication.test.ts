@@ -72,7 +72,7 @@ after(() => http2.destroy());
 
 let marks = 0;
 
-/** Asks a mount as the owner of a token; the code, and at which context and as whom it arrived. */
+/** Sends a request with a token to a mount. Returns the code, and the context and the user with which it arrived. */
 async function ask(
   { port }: { readonly port: number },
   mount: string,
@@ -92,7 +92,7 @@ async function ask(
 
 const passed = (leg: Leg) => (leg === 'plain' ? 200 : 101);
 
-/** What an answer tells, without what differs from one to the next by itself. */
+/** The parts of an answer that do not differ from one request to the next. */
 function told({ code, headers, body }: Answer): unknown {
   const kept = [...headers].filter(([name]) => !/^(date|audit-id|x-request-id|request-id)$/.test(name));
   return { code, headers: kept, body };
@@ -303,7 +303,7 @@ describe('a token that a cluster accepts', () => {
   });
 
   test('cannot be reviewed by a cluster that does not answer: the same 401 as for an unknown name, and others continue', async () => {
-    // Any other answer would tell who has no good token that there is such a cluster.
+    // Any other answer would show a caller without a valid token that the cluster exists.
     const { answer: none } = await ask(byReview, '/clusters/nope', 'bad');
     assertStatus(none, 401, 'nope');
     for (const name of ['down', 'broken']) {

@@ -11,7 +11,7 @@ import { missingFile, startManyStack, which } from '../support/many-clusters.js'
 const { proxy, port, folder } = await startManyStack({ after }, { run: startInProcess });
 
 test('a context whose files are missing does not ask clients to try again every second', async () => {
-  // client-go tries again up to ten times where there is a Retry-After, and kubectl asks five times.
+  // With a Retry-After, client-go tries up to ten times, and kubectl sends five such requests.
   const { status, headers } = await sendPlain(port, `/clusters/broken${which}`);
   assert.equal(status, 503);
   assert.equal(headers['retry-after'], undefined);

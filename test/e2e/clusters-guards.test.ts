@@ -47,7 +47,7 @@ function marked(target: string): { readonly mark: string; readonly target: strin
   return { mark, target: `${target}${target.includes('?') ? '&' : '?'}${mark}` };
 }
 
-/** Sends it to a mount, and gives the answer and what arrived at any API server. */
+/** Sends a request to a mount. Returns the answer and the requests that arrived at any API server. */
 async function ask(
   stack: { readonly port: number },
   mount: string,
@@ -58,7 +58,7 @@ async function ask(
   return { answer, arrived: clusters.arrivals(mark).map(found => `${found.context} ${found.target}`) };
 }
 
-/** The code of an answer, and the flag that its Status names. */
+/** The code of an answer, and the flag in its Status. */
 function verdict({ code, body }: Answer): string {
   const [flag = ''] = code >= 400 && body.includes('"Status"') ? (/--[a-z-]+/.exec(body) ?? []) : [];
   return `${code} ${flag}`;
@@ -179,7 +179,7 @@ test('a rejection below a mount is counted by its reason as at /', async () => {
 
 describe('a guard over HTTP/2', () => {
   let http2: ClientHttp2Session;
-  // An idle connection ends after 90 s, which the tests before these may take on a busy machine.
+  // An idle connection ends after 90 s, and on a busy machine the tests before these may take that long.
   before(async () => {
     http2 = await connectHttp2(tls.port, secure.authority.certificate);
   });
@@ -197,7 +197,7 @@ describe('a guard over HTTP/2', () => {
     for (const mount of ['/clusters/a', decodedMountOf(arn)]) {
       for (const target of refusedSpellings.filter(spelling => /^[\x21-\x7e]+$/.test(spelling))) {
         const { code, arrived } = await ask2(`${mount}${target}`);
-        // A fragment sign is no part of a target over HTTP/2 either.
+        // A target may not contain a fragment sign over HTTP/2 either.
         assert.ok(code === 403 || (code === 400 && target.includes('#')), `${mount}${target}: ${code}`);
         assert.deepEqual(arrived, [], target);
       }

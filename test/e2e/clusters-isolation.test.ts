@@ -21,7 +21,7 @@ import {
 } from '../support/many-clusters.js';
 import { assertStatus, type Leg, send } from './leg.js';
 
-/** Accepts connections and never says a word. */
+/** Accepts connections and never sends a byte. */
 const silent = net.createServer(socket => socket.on('error', () => {}));
 silent.listen(0, '127.0.0.1');
 await once(silent, 'listening');
@@ -46,7 +46,7 @@ const stack = await startManyStack(
 const { proxy, port, plugin } = stack;
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 
-// The order of these tests matters: the first sees what nothing has been asked of yet.
+// The order of these tests matters: the first one needs unused clusters.
 
 test('nothing is dialled, run or read for a context before its first request', async () => {
   assert.equal((await sendPlain(port, which)).status, 200);
@@ -138,7 +138,7 @@ describe('clusters that change their state', () => {
     for (const name of ['two', 'b', 'a']) {
       assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
     }
-    // The plugin's token ends, which a run of it mends; b's ends too, and nothing can mend it.
+    // The plugin's token becomes invalid, and a run of the plugin replaces it. The token of b becomes invalid too, and cannot be replaced.
     delete clusters.tokens.two[tokenOf('two')];
     delete clusters.tokens.two[tokenOf('b')];
     clusters.tokens.two['renewed'] = { username: 'renewed', groups: ['system:masters'] };
@@ -176,7 +176,7 @@ describe('the cluster and the user of a context', () => {
       },
     });
     const { port } = await startManyStack(t, { run: startInProcess, clusters });
-    // The unchecked one comes first: its TLS session must not be what another resumes.
+    // The unverified context comes first, because no other context may resume its TLS session.
     for (let round = 0; round < 2; round += 1) {
       for (const leg of legs) {
         for (const [name, works] of [

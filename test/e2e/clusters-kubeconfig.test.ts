@@ -61,7 +61,7 @@ interface Served {
   readonly servers: string[];
 }
 
-/** What /-/kubeconfig gives, which must be YAML for nobody to keep and must not have any secret in it. */
+/** The answer of /-/kubeconfig, which must be YAML, must not be cached, and must contain no secret. */
 async function get(port: number, headers: Readonly<Record<string, string>> = {}): Promise<Served> {
   const answer = await sendPlain(port, '/-/kubeconfig', { headers });
   assert.equal(answer.status, 200, answer.text);
@@ -78,7 +78,7 @@ function read(text: string): Served {
     assert.ok(!text.includes(`:${server.port}`), 'it has the address of an API server');
   }
   assert.doesNotMatch(text, /insecure-skip-tls-verify|PRIVATE/);
-  // kubectl asks for a name and a password over https:// where it has no credential at all, so that it is given a pair that is no secret.
+  // Over https:// kubectl prompts for a name and a password if it has no credential, so it gets a key pair that is not secret.
   if (text.includes('client-key-data')) assert.match(text, /^# .*This key is public/m);
   const config = parse(text) as ManyKubeconfig;
   assert.equal(config.apiVersion, 'v1');
@@ -101,7 +101,7 @@ function read(text: string): Served {
   return { text, config, servers: config.clusters.map(({ cluster }) => String(cluster['server'])) };
 }
 
-/** The name of the context that leads to a server. */
+/** The name of the context for a server. */
 function contextFor({ config }: Served, server: string): string {
   const cluster = config.clusters.find(
     ({ cluster }) => String(cluster['server']).replace(/\/$/, '') === server,
@@ -115,7 +115,7 @@ function contextFor({ config }: Served, server: string): string {
   return context.name;
 }
 
-/** The user entry of the context that leads to a server. */
+/** The user entry of the context for a server. */
 function userFor(served: Served, server: string): Record<string, unknown> | undefined {
   const context = served.config.contexts.find(({ name }) => name === contextFor(served, server))?.context;
   return served.config.users?.find(({ name }) => name === context?.user)?.user;
@@ -129,7 +129,7 @@ function addresses(base: string): string[] {
 const sorted = (servers: readonly string[]) =>
   servers.map(server => server.replace(/(\/\/[^/]+)\/$/, '$1')).sort();
 
-/** Runs a script in bash, for its process substitution. */
+/** Runs a script in bash, because it uses process substitution. */
 async function bash(
   script: string,
 ): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
@@ -339,7 +339,7 @@ describe('the kubeconfig of a proxy with authentication', () => {
     const { port } = await start(t, { flags: [`--token-auth-file=${tokenFile}`] });
     for (const headers of [{}, { authorization: 'Bearer bad' }, { authorization: 'Basic eDp5' }]) {
       const answer = await sendPlain(port, '/-/kubeconfig', { headers });
-      // A bad credential may as well be 401.
+      // A bad credential may also get a 401.
       if (answer.status === 401 && 'authorization' in headers) continue;
       const served = await get(port, headers);
       assert.deepEqual(sorted(served.servers), [`http://127.0.0.1:${port}`]);
@@ -377,7 +377,7 @@ describe('the kubeconfig of a proxy with authentication', () => {
     const served = await get(port, { authorization: 'Bearer reviewed' });
     const users = served.config.contexts.map(({ context }) => context.user);
     for (const server of addresses(base)) assert.ok('token' in (userFor(served, server) ?? {}), server);
-    // That of / and that of the current context may be the same, as their cluster is.
+    // The tokens of / and of the current context may be the same, because their cluster is the same.
     assert.ok(new Set(users).size >= clusters.contexts().length, `${users.join()} are apart`);
     assert.ok(!served.text.includes('reviewed'), 'the token of the caller is not in it');
   });

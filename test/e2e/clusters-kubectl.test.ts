@@ -20,7 +20,7 @@ after(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Standard output of a kubectl that must end with 0, for the mount of a context, or for / without one. */
+/** Runs kubectl on the mount of a context, or on /. It must exit with 0. Returns its standard output. */
 async function succeed(
   context: string | undefined,
   args: readonly string[],
@@ -35,7 +35,7 @@ async function succeed(
   return stdout;
 }
 
-/** A kubectl that goes on running until the end of the file, and all that it has written. */
+/** A kubectl that runs until the end of this file's tests, and its output so far. */
 function start(context: string, args: readonly string[], more: Readonly<Record<string, string>> = {}) {
   const child = startKubectl(['-s', `${proxy.url}${mountOf(context)}`, ...args], { ...env, ...more });
   running.push(child);
@@ -155,7 +155,7 @@ kubectlTest('kubectl cp on a mount copies a file in both directions', async () =
 });
 
 kubectlTest('kubectl proxy of a context whose server is a mount works too', async () => {
-  // Its own path is appended only when it is told to, as for every server URL with a path.
+  // The path of the server URL is appended only with a flag, as for every server URL with a path.
   const server = `${proxy.url}${mountOf('b')}`;
   const args = ['-s', server, 'proxy', '--port=0', '--append-server-path'];
   const child = spawn('kubectl', args, { env: { PATH: process.env['PATH'] ?? '', ...env } });
@@ -166,7 +166,7 @@ kubectlTest('kubectl proxy of a context whose server is a mount works too', asyn
   assert.match(await response.text(), /"cluster":"two"/);
 });
 
-/** What a kubectl that fails writes on its standard error. */
+/** The standard error of a kubectl that fails. */
 async function failure(server: string): Promise<string> {
   const { code, stderr } = await kubectl(['-s', server, 'get', 'cm', 'which', '-v=8'], {
     env,
@@ -177,7 +177,7 @@ async function failure(server: string): Promise<string> {
 }
 
 kubectlTest('kubectl ends with the failure of one cluster, and others continue to work', async () => {
-  // At -v=8 it shows the Status, of which it prints no more than its reason else.
+  // At -v=8 kubectl shows the whole Status, and otherwise only its reason.
   assert.match(await failure(`${proxy.url}/clusters/down`), /ServiceUnavailable|BadGateway|ECONNREFUSED/);
   assert.match(await succeed('a', ['get', 'pods']), /web-0/);
 });

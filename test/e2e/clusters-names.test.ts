@@ -16,7 +16,7 @@ import {
 import { startProxy } from '../support/proxy.js';
 import { type Answer, assertStatus, type Leg, send } from './leg.js';
 
-/** Names that only differ in how they are cut or encoded, and names with what means something in a URL. */
+/** Names that differ only in how they are split or encoded, and names with special characters of URLs. */
 const hiding = ['a/api', 'a/api/v1'];
 const odd = [
   'a%2Fb',
@@ -52,13 +52,13 @@ const [plain, tls, names] = await Promise.all([
 
 let marks = 0;
 
-/** A query by which a request can be told from all others. */
+/** A query that identifies one request. */
 function nextMark(): string {
   marks += 1;
   return `mark=${marks}.`;
 }
 
-/** Sends a request that bears a mark behind the target, and gives the context and the target that it arrived with, if any. */
+/** Sends a request with a mark after the target. Returns the context and the target with which it arrived, if it did. */
 async function sent(
   stack: Pick<ManyStack, 'port' | 'arrivals'>,
   target: string,
@@ -232,7 +232,7 @@ describe('an unknown name', () => {
   });
 });
 
-/** What each spelling may reach: a context and the path that its cluster may get, or nothing at all. */
+/** The requests that each spelling may cause: a context with the path that its cluster may get, or none. */
 const spellings: readonly (readonly [target: string, may?: readonly (readonly [string, string])[]])[] = [
   ['/clusters/a/../b/version'],
   ['/clusters/a/..%2fb/version'],
@@ -312,7 +312,7 @@ const spellings: readonly (readonly [target: string, may?: readonly (readonly [s
   ['/%2fclusters/a/version', [['one', '/%2fclusters/a/version']]],
   ['/clustersa/version', [['one', '/clustersa/version']]],
   ['/clusters;x/a/version', [['one', '/clusters;x/a/version']]],
-  // Below the mount, the bytes that came.
+  // The bytes below the mount are unchanged.
   ['/clusters/a//version', [['a', '//version']]],
   ['/clusters/a/%2fversion', [['a', '/%2fversion']]],
   ['/clusters/a/clusters/b/version', [['a', '/clusters/b/version']]],
@@ -359,7 +359,7 @@ test('no spelling reaches another cluster than the named one over HTTP/2', async
   const http2 = await connectHttp2(tls.port, secure.authority.certificate);
   t.after(() => http2.destroy());
   for (const [target, may = []] of spellings) {
-    // Node's client refuses to send what is no path.
+    // Node's client does not send a target that is not a path.
     if (!/^[\x21-\x7e]+$/.test(target)) continue;
     const mark = nextMark();
     const path = `${target}${target.includes('?') ? '&' : '?'}${mark}`;

@@ -24,7 +24,7 @@ import { assertStatus, type Leg, send } from './leg.js';
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 let marks = 0;
 
-/** The code of a request at a mount, and the contexts by whose credentials it arrived. */
+/** The code of a request at a mount, and the contexts whose credentials it arrived with. */
 async function ask(
   stack: Pick<ManyStack, 'port' | 'arrivals'>,
   mount: string,
@@ -36,7 +36,7 @@ async function ask(
   return [code, ...stack.arrivals(mark).map(({ context, server }) => `${context} at ${server}`)].join(' ');
 }
 
-/** Waits until a mount answers so. */
+/** Waits until a mount gives this answer. */
 function untilAsked(
   stack: Pick<ManyStack, 'port' | 'arrivals'>,
   mount: string,
@@ -46,7 +46,7 @@ function untilAsked(
   return eventuallyPasses(async () => assert.equal(await ask(stack, mount), expected), timeout);
 }
 
-/** A watch on a mount, and a way to see that it still tells of what happens. */
+/** A watch on a mount, and a function that checks that it still gets events. */
 async function watch(port: number, mount: string, server: FakeApiServer) {
   const response: IncomingMessage = await open(
     port,
@@ -206,7 +206,7 @@ describe('a kubeconfig that changes', () => {
       await stream.isAlive();
       stream.close();
     }
-    // As with the only cluster of a kubeconfig, what is open is not cut.
+    // Open streams are not cut, as with a kubeconfig of one cluster.
     if (!gone.isOver()) await gone.isAlive();
     if (!changed.isOver()) await changed.isAlive();
     gone.close();
@@ -242,10 +242,10 @@ describe('a kubeconfig that changes', () => {
     });
     await untilAsked(stack, '/clusters/beside', '200 beside at two');
     assert.equal(await ask(stack, '/clusters/a'), '200 a at one');
-    // As at /, what is in use stays as it last worked, and the log says why it is not renewed.
+    // As at /, a context in use keeps its last good configuration, and the log says why it is not updated.
     await eventually('the line in the log', () => /no-such-token/.test(stack.proxy.stderr()));
     assert.equal(await ask(stack, '/clusters/b'), '200 b at two');
-    // What has not been used has nothing to go on with.
+    // A context that has not been used has no earlier configuration.
     await stack.change(config => {
       const user = config.users.find(({ name }) => name === 'user of rancher');
       if (user !== undefined) user.user = { tokenFile: 'nor-this-one' };

@@ -8,7 +8,7 @@ import { send } from './leg.js';
 const clusters = await startManyClusters({ after });
 const all = [`--kubeconfig=${clusters.kubeconfig}`, '--all-contexts'];
 
-/** Flags that describe one cluster or one user, each with a value that would do without --all-contexts. */
+/** Flags that describe one cluster or one user, each with a value that is valid without --all-contexts. */
 const ofOne = [
   '--server=https://127.0.0.1:6443',
   '--cluster=cluster of a',
@@ -23,7 +23,7 @@ const ofOne = [
   '--password=s3cret',
 ];
 
-/** The problems that a flag together with --all-contexts makes, the ones that name both. */
+/** The problems of a flag together with --all-contexts, which name both. */
 function naming(problems: readonly string[], flag: string): string[] {
   return problems.filter(problem => problem.includes(flag) && problem.includes('--all-contexts'));
 }

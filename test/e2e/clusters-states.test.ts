@@ -25,7 +25,7 @@ import { assertStatus, send } from './leg.js';
 const clusters = await startManyClusters(
   { after },
   {
-    // The proxy's identity at context `weak` may do all but act as somebody else.
+    // The proxy's identity at context `weak` may do everything except impersonate.
     server: { allow: (user, { verb }) => !(user.username === 'user of weak' && verb === 'impersonate') },
     edit: (config, { one, two }) => {
       addContext(config, 'weak', two);
@@ -48,7 +48,7 @@ await writeFile(tokenFile, 'file-token,fiona,,\n');
 
 const { port } = await startManyStack({ after }, { clusters, flags: ['--reject-paths='] });
 
-// The order of these tests matters: the first sees what nothing has been asked of yet.
+// The order of these tests matters: the first one needs unused clusters.
 
 test('/-/clusters shows names, servers without credentials, and the current one; all others are unused', async () => {
   const states = await clusterStates(port);

@@ -5,14 +5,14 @@ import { startInProcess } from '../support/in-process.js';
 import { addContext, startManyClusters, startManyStack, tokenOf, which } from '../support/many-clusters.js';
 import { send } from './leg.js';
 
-/** Names, and those of whose mounts they hide a part. */
+/** Names, and the names whose mounts they hide in part. */
 const hiding = [
   ['a/api', 'a'],
   ['a/api/v1', 'a'],
 ] as const;
 const clusters = await startManyClusters({ after });
 
-/** Whether a log line is a warning at least that has all these texts. */
+/** Whether a log line is at least a warning and has all these texts. */
 function warns(line: Record<string, unknown>, ...texts: readonly string[]): boolean {
   return Number(line['level']) >= 40 && texts.every(text => JSON.stringify(line).includes(text));
 }

@@ -12,7 +12,7 @@ const { proxy, port, plugin } = stack;
 await eventually('both workers', () => workersOf(proxy).size === 2);
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 
-/** Asks until each worker has served this path below a mount; all codes that came. */
+/** Sends requests until each worker has served this path below a mount. Returns all codes. */
 async function askAll(mount: string, path: string): Promise<Set<number>> {
   const codes = new Set<number>();
   const before = proxy.log().length;
@@ -31,7 +31,7 @@ async function askAll(mount: string, path: string): Promise<Set<number>> {
   return codes;
 }
 
-// The order of these tests matters: the first sees what nothing has been asked of yet.
+// The order of these tests matters: the first one needs unused clusters.
 
 test('no worker dials or runs anything for a context before its first request', async () => {
   assert.deepEqual(await askAll('', '/version'), new Set([200]));

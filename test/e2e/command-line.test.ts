@@ -25,7 +25,7 @@ const server = await startFakeApiServer({
   basic: { 'carol:pass:word': { username: 'carol', groups: ['system:masters'] } },
 });
 const admin = await writeAdminKubeconfig(server);
-/** What `--help` prints. */
+/** The output of `--help`. */
 const helpText = runProgram(['--help']);
 
 after(async () => {
@@ -43,7 +43,7 @@ function start(
   return startInProcess(t, args, env);
 }
 
-/** The built program, for what it prints. */
+/** The built program, for tests of its output. */
 async function startProcess(
   t: TestContext,
   args: readonly string[],
@@ -54,7 +54,7 @@ async function startProcess(
   return proxy;
 }
 
-/** The one start-up problem of a program that ends with 1 and says nothing on standard output. */
+/** The only start-up problem of a program that exits with 1 and prints nothing on standard output. */
 async function problemOf(
   args: readonly string[],
   env: Readonly<Record<string, string>> = { KUBECONFIG: admin.path },
@@ -81,7 +81,7 @@ async function getStatus(url: string): Promise<number> {
   return response.status;
 }
 
-/** Who the API server takes the proxy for. */
+/** The user of the proxy at the API server. */
 async function whoami(proxy: RunningProgram): Promise<unknown> {
   const response = await fetch(`${proxy.url}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
     method: 'POST',
@@ -92,7 +92,7 @@ async function whoami(proxy: RunningProgram): Promise<unknown> {
   return body.status?.userInfo?.username ?? body.message;
 }
 
-/** The path that the API server saw of a request that names itself in its query. */
+/** The path of a request at the API server; a mark in the query identifies it. */
 async function pathAtServer(proxy: RunningProgram, path: string, mark: string): Promise<string | undefined> {
   await getStatus(`${proxy.url}${path}?${mark}`);
   return server.requests.find(({ rawUrl }) => rawUrl.endsWith(`?${mark}`))?.rawUrl.replace(`?${mark}`, '');
@@ -375,7 +375,7 @@ test('--request-timeout ends a request that the API server does not answer, but 
     assert.equal(((await response.json()) as { kind: string }).kind, 'Status');
     const elapsed = performance.now() - startedAt;
     assert.ok(elapsed >= milliseconds - 10, `${elapsed} ms`);
-    // The watch is older than the request that has timed out.
+    // The watch began before the request that has timed out.
     const name = `after-${value}`;
     const metadata = { name };
     await fetch(`${proxy.url}/api/v1/namespaces`, {
@@ -466,7 +466,7 @@ test('the variables that the kubelet sets for a Service called kube-api-proxy ar
   const port = await freePort();
   const config = join(folder, 'service-link.yaml');
   await writeFile(config, `port: ${port}\n`);
-  // An empty --unix-socket is the same as none; it keeps the support code from adding --port=0.
+  // An empty --unix-socket means none. It prevents that the test helper adds --port=0.
   const proxy = await start(t, [`--config=${config}`, '--unix-socket='], {
     KUBECONFIG: admin.path,
     KUBE_API_PROXY_PORT: 'tcp://10.0.0.1:8001',

@@ -18,7 +18,7 @@ const [cors, none] = await Promise.all([
   start('--cors-allowed-origins=^https://app\\.example$,//localhost(:|$)'),
   start(),
 ]);
-// An API server that lets everybody in, and a program behind it that does.
+// The API server allows every origin, like a program behind it that sets such fields.
 server.intercept((_request, response) => {
   response.setHeader('Access-Control-Allow-Origin', '*');
   response.setHeader('access-control-allow-credentials', 'true');
@@ -35,7 +35,7 @@ function reached(): number {
   return clientRequests(server).length - seen;
 }
 
-/** Access-Control-* fields of an answer and how often each is there. */
+/** The Access-Control-* fields of an answer, and how often each occurs. */
 function corsFields({ raw }: Answer): string[] {
   const head = raw.slice(0, raw.indexOf('\r\n\r\n'));
   return head.split('\r\n').filter(line => /^access-control-/i.test(line));
@@ -51,7 +51,7 @@ const fieldsFor = (origin: string) => [
 const sorted = (lines: readonly string[]) => lines.map(line => line.toLowerCase()).sort();
 const varies = ({ raw }: Answer) => (raw.match(/^vary: origin\r$/gim) ?? []).length;
 
-/** One answer of every kind that this program or the API server gives. */
+/** One answer of every kind, from this program or from the API server. */
 const answers: readonly (readonly [number, AttackRequest])[] = [
   [200, { target: pod }],
   [404, { target: `${pod}-none` }],
@@ -71,7 +71,7 @@ const answers: readonly (readonly [number, AttackRequest])[] = [
   [200, { leg: 'websocket', target: '/version' }],
 ];
 
-/** All at the same time, for each has a watch of a second. */
+/** All at the same time, because each has a watch of one second. */
 function forEachOrigin(origins: readonly string[], check: (origin: string) => Promise<void>) {
   return Promise.all(origins.map(check));
 }

@@ -13,11 +13,11 @@ import { type Answer, send } from './leg.js';
 export const bothLegs = ['plain', 'websocket'] as const;
 export type ProbeLeg = (typeof bothLegs)[number];
 
-/** One request that can be told from all others, and what of it reached the API server. */
+/** One identifiable request, and its arrivals at the API server. */
 export interface Probe {
   readonly answer: Answer;
   readonly code: number;
-  /** More than one when it was sent again. */
+  /** More than one if it was sent again. */
   readonly arrived: readonly RequestRecord[];
   /** Authorization of the last one that arrived. */
   readonly authorization: string | undefined;
@@ -27,7 +27,7 @@ export interface Probe {
 
 let probes = 0;
 
-/** Reads a pod, or runs a command in it: both need an identity that the API server knows as one of its masters. */
+/** Reads a pod, or runs a command in it. Both need an identity in system:masters. */
 export async function probe(
   proxy: Pick<ProxyProcess, 'port'>,
   server: FakeApiServer,
@@ -58,12 +58,12 @@ export async function probe(
   };
 }
 
-/** The code of a probe that went through. */
+/** The code of a probe that succeeded. */
 export function passed(leg: ProbeLeg): number {
   return leg === 'plain' ? 200 : 101;
 }
 
-/** The value of one sample of the program's own metrics, undefined when there is none. */
+/** The value of one sample of the program's own metrics; undefined if there is none. */
 export async function sample(proxy: Pick<ProxyProcess, 'port'>, name: string): Promise<number | undefined> {
   const { text } = await sendPlain(proxy.port, '/-/metrics');
   const line = text.split('\n').find(candidate => candidate.startsWith(`${name} `));
@@ -79,14 +79,14 @@ export async function health(
   return { status, text };
 }
 
-/** A watch or an exec that goes on for as long as a test wants. */
+/** A watch or an exec that stays open until the test closes it. */
 export interface OpenStream {
-  /** Rejects when nothing gets through any more. */
+  /** Rejects if no more data comes through. */
   isAlive(): Promise<void>;
   close(): void;
 }
 
-/** Opens a watch on the config maps of namespace default; it is alive when it tells of a new one. */
+/** Opens a watch on the config maps of namespace default. It is alive if it gets the event of a new one. */
 export async function openWatch(
   proxy: Pick<ProxyProcess, 'port'>,
   server: FakeApiServer,
@@ -118,7 +118,7 @@ export async function openWatch(
   };
 }
 
-/** Opens an attach over WebSocket to a container that echoes; it is alive when it echoes one line more. */
+/** Opens an attach over WebSocket to a container that echoes. It is alive if it echoes one more line. */
 export async function openAttach(proxy: Pick<ProxyProcess, 'port'>): Promise<OpenStream> {
   const path = '/api/v1/namespaces/default/pods/web-0/attach?stdin=true&stdout=true';
   const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}${path}`, ['v5.channel.k8s.io']);

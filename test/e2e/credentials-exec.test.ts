@@ -28,23 +28,23 @@ const minute = 60_000;
 interface Setting {
   readonly server: FakeApiServer;
   readonly plugin: ExecPlugin;
-  /** Lets the API server know a token, or no longer. */
+  /** Makes the API server accept a token, or no longer accept it. */
   allow(token: string): void;
   revoke(token: string): void;
   /** Starts the program in this process. */
   start(...differences: Differences): Promise<Program>;
-  /** Starts the built program, for what it prints and for its own clock. */
+  /** Starts the built program, for tests of its output and for its own clock. */
   startBuilt(...differences: Differences): Promise<ProxyProcess>;
 }
 
-/** More fields of the plugin's entry and of the kubeconfig, and more environment. */
+/** More fields of the plugin's entry and of the kubeconfig, and more environment variables. */
 type Differences = [
   more?: Readonly<Record<string, unknown>>,
   contents?: Partial<KubeconfigContents>,
   env?: Readonly<Record<string, string>>,
 ];
 
-/** An API server that takes tokens and certificates, and a plugin that a kubeconfig names. */
+/** An API server that accepts tokens and certificates, and a kubeconfig with a plugin. */
 async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0] = {}): Promise<Setting> {
   const tokens: Record<string, { username: string; groups: string[] }> = {};
   const server = await startFakeApiServer({ clientCertificates: 'optional', tokens });
@@ -81,19 +81,19 @@ async function set(t: TestContext, options: Parameters<typeof writeExecPlugin>[0
 
 const inMilliseconds = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
 
-/** Of how many credentials the program has told. */
+/** How many renewed credentials the log reports. */
 function renewals(proxy: Program): number {
   return proxy.log().filter(({ msg }) => msg === 'the exec credential was renewed').length;
 }
 
-/** Waits until the program has told of a credential. */
+/** Waits until the log reports a renewed credential. */
 async function ready(proxy: Program): Promise<void> {
   await eventually('a first credential', () => renewals(proxy) > 0);
 }
 
 /**
- * The plugin runs at start and once more after a refusal, then once in 10 s at most; one that fails runs again after 1, 2, 4, … s,
- * which `failing` says. A busy machine takes longer for the same requests.
+ * The plugin runs at the start and once more after a 401, then at most once in 10 s. A failing plugin runs again after 1, 2, 4, … s,
+ * if `failing` is set. A busy machine takes longer for the same requests.
  */
 function assertFewRuns(plugin: ExecPlugin, began: number, failing = false): void {
   const seconds = (performance.now() - began) / 1000;
@@ -374,11 +374,11 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
     allow('one');
     await plugin.answer({ token: 'one' });
     await plugin.hang({ stubborn: true });
-    // The clock of the program runs ahead where it would wait for 60 s.
+    // A timer of 60 s takes only 7 s in this program, so that the test does not wait that long.
     const clock = 'const s=setTimeout;globalThis.setTimeout=(f,ms,...a)=>s(f,ms===60000?7000:ms,...a)';
     const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(clock)}"` };
     const proxy = await startBuilt({}, {}, env);
-    // After its backoff the plugin may run again, for a check of the program's own.
+    // After its backoff the plugin may run again for one of the program's own checks.
     const waiting = bothLegs.map(async leg => ({
       ...(await probe(proxy, server, leg)),
       connections: server.connectionsAccepted,
@@ -458,7 +458,7 @@ describe('an exec credential plugin', { concurrency: 12 }, () => {
       const proxy = await start();
       assert.equal((await probe(proxy, server)).commonName, 'first');
       server.intercept(({ socket, url }, response) => {
-        // Not those of the program's own start, whose 401 would have it run the plugin too early.
+        // Except the program's own requests at the start, whose 401 would make it run the plugin too early.
         if (!url?.startsWith('/api/v1/namespaces/')) return false;
         if ((socket as TLSSocket).getPeerCertificate().subject.CN !== 'first') return false;
         response.writeHead(401, { 'Content-Length': 2 }).end('no');

@@ -38,18 +38,18 @@ type Tokens = Record<string, { username: string; groups: string[] }>;
 interface Setting {
   readonly server: FakeApiServer;
   readonly tokens: Tokens;
-  /** The kubeconfig, with ca.crt, client.crt and client.key beside it. */
+  /** The kubeconfig, with ca.crt, client.crt and client.key next to it. */
   readonly path: string;
   readonly directory: string;
-  /** Starts the program in this process, which looks at its files every 50 ms. */
+  /** Starts the program in this process, where it polls its files every 50 ms. */
   start(
     args?: readonly string[],
     env?: Readonly<Record<string, string>>,
     interval?: number,
   ): Promise<Program>;
-  /** Starts the built program, whose files are in use within 10 s. */
+  /** Starts the built program, which uses changed files within 10 s. */
   startBuilt(): Promise<Program>;
-  /** A client certificate of the server's own authority. */
+  /** A client certificate of the server's authority. */
   certificate(commonName: string, notAfter?: Date): Promise<CertificatePair>;
   /** Changes the kubeconfig in one step. */
   edit(change: (kubeconfig: EditableKubeconfig) => void): Promise<void>;
@@ -62,7 +62,7 @@ interface EditableKubeconfig {
   'current-context': string;
 }
 
-/** A kubeconfig whose user is `first`, by a certificate in files; what `contents` gives wins. */
+/** A kubeconfig whose user `first` has a certificate in files; `contents` takes precedence. */
 async function set(
   t: TestContext,
   contents: Partial<KubeconfigContents> | ((server: FakeApiServer) => Partial<KubeconfigContents>) = {},
@@ -104,7 +104,7 @@ async function set(
   };
 }
 
-/** Waits until requests of both legs come as this user. */
+/** Waits until requests of both legs arrive as this user. */
 async function arrivesAs(
   proxy: Program,
   server: FakeApiServer,
@@ -139,13 +139,13 @@ function complaints(proxy: Program): Record<string, unknown>[] {
     .filter(({ msg }) => msg === 'configuration cannot be used; the last good one stays in use');
 }
 
-/** Writes beside and renames into place. */
+/** Writes a new file and renames it to the path. */
 async function replaceFile(path: string, content: string): Promise<void> {
   await writeFile(`${path}.new`, content);
   await rename(`${path}.new`, path);
 }
 
-/** Files as a volume of Kubernetes has them: names point into `..data`, which is swapped as a whole. */
+/** Replaces files like a Kubernetes volume: names point into `..data`, a symlink that is replaced in one step. */
 async function writeVolume(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
   const version = `..${Date.now()}`;
   await mkdir(join(directory, version), { recursive: true });
@@ -216,12 +216,12 @@ describe('files that rotate', { concurrency: 6 }, () => {
     readonly contents?: Partial<KubeconfigContents>;
     readonly damage: (setting: Setting, next: CertificatePair) => Promise<void>;
     readonly repair: (setting: Setting, next: CertificatePair) => Promise<void>;
-    /** What the line in the log says. */
+    /** The expected text of the log line. */
     readonly problem: RegExp;
   }
   const repairConfig = async ({ path }: Setting, intact: string): Promise<void> => writeFile(path, intact);
   const intact = new Map<string, string>();
-  // In one step each: between the truncation and the write of one in place, a look would find another damage.
+  // Each in one step: a poll between the truncation and the write of a file would find another fault.
   const damages: Readonly<Record<string, Damage>> = {
     'a certificate whose key has not come yet': {
       damage: ({ directory }, { certificate }) => replaceFile(join(directory, 'client.crt'), certificate),
@@ -301,7 +301,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
       assert.match(String(problems), problem);
       assert.ok(Number(level) >= 40, 'it is no warning');
       assert.doesNotMatch(proxy.stderr(), /secret-of-edit|PRIVATE KEY/);
-      // It looks again and again meanwhile.
+      // Meanwhile it polls several times.
       await delay(4 * pollInterval);
       assert.equal(complaints(proxy).length, 1);
       assert.equal(await sample(proxy, reloads('failure')), 1);
@@ -352,7 +352,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
       const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
       tokens['one'] = { username: 'one', groups: masters };
       await writeFile(join(directory, 'token'), 'one');
-      // No look of its own comes before.
+      // No regular poll comes first.
       const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
       assert.equal((await probe(proxy, server)).code, 200);
       delete tokens['one'];

@@ -29,7 +29,7 @@ import {
 import { assertStatus } from './leg.js';
 
 const masters = ['system:masters'];
-/** Milliseconds within which the built program uses what has changed. */
+/** The time in milliseconds within which the built program uses a change. */
 const promised = 10_000;
 const hour = 3_600_000;
 
@@ -42,7 +42,7 @@ async function startServer(t: TestContext): Promise<{ server: FakeApiServer; tok
   return { server, tokens };
 }
 
-/** The program in this process, as the user that these fields make; `path` is its kubeconfig. */
+/** The program in this process, with these fields of its user; `path` is its kubeconfig. */
 async function startAs(
   t: TestContext,
   server: FakeApiServer,
@@ -62,7 +62,7 @@ function impersonation({ arrived }: Probe): string[] {
   return headers.filter((_, index) => /^impersonate-/i.test(headers[index - (index % 2)] ?? ''));
 }
 
-// Their waits for files and for renewals pass together.
+// The tests wait for files and renewals at the same time.
 describe('the identity of the program', { concurrency: true }, () => {
   describe('impersonation', { concurrency: 6 }, () => {
     test('of the kubeconfig goes upstream as client-go writes it', async t => {
@@ -224,7 +224,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       };
     }
 
-    /** A token of this lifetime that the API server knows. */
+    /** A token with this lifetime that the API server accepts. */
     function issue(tokens: Tokens, milliseconds: number): string {
       const token = createIdToken(new Date(Date.now() + milliseconds));
       tokens[token] = { username: 'alice', groups: masters };
@@ -306,7 +306,7 @@ describe('the identity of the program', { concurrency: true }, () => {
       const { server, tokens, issuer, start } = await set(t);
       const fresh = issue(tokens, hour);
       issuer.answer = () => ({ body: { id_token: fresh } });
-      // Ten seconds before its end it counts as expired, and a fifth of the rest before that it is renewed.
+      // The token counts as expired ten seconds before its end, and is renewed earlier by a fifth of the remaining time.
       const old = issue(tokens, 25_000);
       const { proxy } = await start({ 'id-token': old });
       assert.equal((await probe(proxy, server)).authorization, `Bearer ${old}`);
@@ -398,7 +398,7 @@ exec "$@"`;
     concurrency: 4,
     skip: canMount ? false : 'no file system can be mounted here',
   }, () => {
-    /** A folder as the kubelet fills it for a service account. */
+    /** A folder with the files that the kubelet mounts for a service account. */
     async function createMount(t: TestContext, server: FakeApiServer, token: string) {
       const directory = await mkdtemp(join(tmpdir(), 'service-account-'));
       t.after(() => rm(directory, { recursive: true, force: true }));

@@ -23,14 +23,14 @@ import { assertStatus } from './leg.js';
 const password = 'p@ss/word: of proxy';
 const encoded = encodeURIComponent(password);
 const credentials = { username: 'team', password };
-/** The password in every form that it goes anywhere in. */
+/** The password in every form in which it is sent or written. */
 const forms = [password, encoded, Buffer.from(`team:${password}`).toString('base64')];
 
 function assertHidden(text: string): void {
   for (const form of forms) assert.ok(!text.includes(form), `${form} is shown`);
 }
 
-/** Asserts that nothing that the program tells of itself holds the password. */
+/** Asserts that no output of the program contains the password. */
 async function assertNothingShows(program: Program): Promise<void> {
   assertHidden(program.stderr());
   for (const path of ['/-/metrics', '/-/readyz?verbose', '/-/livez?verbose']) {
@@ -42,11 +42,11 @@ interface Setting {
   readonly server: FakeApiServer;
   readonly directory: string;
   readonly path: string;
-  /** Starts the program at trace level, in this process unless the environment concerns Node itself. */
+  /** Starts the program at trace level, in this process unless the environment variables affect Node itself. */
   start(env?: Readonly<Record<string, string>>): Promise<Program>;
 }
 
-/** An API server, at an address of its own choice, and a kubeconfig with this proxy-url. */
+/** An API server, and a kubeconfig with this proxy-url. */
 async function set(
   t: TestContext,
   { proxyUrl, host = '127.0.0.1' }: { readonly proxyUrl?: string; readonly host?: string },
@@ -96,14 +96,14 @@ const kinds: Readonly<Record<string, Start>> = {
   socks5h: ({ options }) => startSocksProxy(options),
 };
 
-/** Puts a proxy's URL into the kubeconfig. */
+/** Writes a proxy's URL into the kubeconfig. */
 async function setProxyUrl(path: string, url: string): Promise<void> {
   const kubeconfig = parse(await readFile(path, 'utf8')) as { clusters: { cluster: object }[] };
   Object.assign(kubeconfig.clusters[0]?.cluster ?? {}, { 'proxy-url': url });
   await writeFile(path, stringify(kubeconfig));
 }
 
-/** Reading a pod, an exec, a watch and an attach work, and no connection goes past the proxy. */
+/** Asserts that a GET, an exec, a watch and an attach work, and that no connection bypasses the proxy. */
 async function everythingGoesThrough(
   t: TestContext,
   program: Program,
@@ -222,7 +222,7 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
       const { server, start } = await set(t, { host });
       const proxy = closeAfter(t, await startNamingProxy(server.port));
       const program = await start({ [name]: `http://team:${encoded}@127.0.0.1:${proxy.port}` });
-      // The restart with another certificate has counted no connection.
+      // The restart with another certificate is not counted as a connection.
       await everythingGoesThrough(t, program, server, proxy);
       assert.equal(proxy.requests[0]?.target, `${host}:${server.port}`);
       assert.deepEqual(proxy.requests[0]?.credentials, credentials);

@@ -23,7 +23,7 @@ import {
 
 const masters = ['system:masters'];
 
-/** A volume as Kubernetes mounts it: whatever is in it changes at once. */
+/** A volume as Kubernetes mounts it: all its files change in one step. */
 function createVolume(directory: string): (files: Readonly<Record<string, string>>) => Promise<void> {
   let version = 0;
   return async files => {
@@ -88,7 +88,7 @@ test('everything rotates under running watches and open streams, which live on, 
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** Waits until requests are as they should be, on both legs, looks at every stream and opens two more. */
+  /** Waits until requests on both legs have the new identity, checks every stream and opens two more. */
   const arrive = async (server: FakeApiServer, what: string, identity: (found: Probe) => unknown[]) => {
     const expected = what.split(' ');
     const isThere = async () => {
@@ -144,7 +144,7 @@ test('everything rotates under running watches and open streams, which live on, 
   );
   assert.ok(forwardProxy.requests.length >= 3);
 
-  // What the plugin gives next.
+  // The plugin's next credential.
   const four = await second.authority.client({ commonName: 'four' });
   await plugin.answer({ clientCertificateData: four.certificate, clientKeyData: four.key });
   await arrive(second, 'four', ({ commonName, authorization }) =>

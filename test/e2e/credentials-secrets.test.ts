@@ -16,7 +16,7 @@ import { send } from './leg.js';
 
 const masters = ['system:masters'];
 
-/** Every way in which one of these could be written; of a key, every line. */
+/** Every form in which one of these secrets could be written; of a key, every line. */
 function spellings(secrets: readonly string[]): string[] {
   return secrets.flatMap(secret => {
     if (secret.includes('PRIVATE KEY')) {
@@ -38,7 +38,7 @@ function assertHidden(text: string, secrets: readonly string[], what: string): v
 
 interface Setting {
   readonly server: FakeApiServer;
-  /** The built program, or one in this process, whose standard output is the test's. */
+  /** The built program, or one in this process, which shares the test's standard output. */
   readonly proxy: RunningProgram | ProxyProcess;
   readonly path: string;
   readonly directory: string;
@@ -46,7 +46,7 @@ interface Setting {
 
 type Contents = Partial<KubeconfigContents>;
 
-/** The program at trace level with a kubeconfig of these contents; in this process unless it is to be the built one. */
+/** The program at trace level with this kubeconfig, in this process or as the built program. */
 async function start(
   t: TestContext,
   contents: (server: FakeApiServer) => Contents | Promise<Contents>,
@@ -77,7 +77,7 @@ async function start(
   return { server, proxy, path, directory };
 }
 
-/** Everything that a client and an operator can read: answers of both legs, the own endpoints, stdout and the log. */
+/** Everything that a client or an operator can read: answers of both legs, the own endpoints, stdout and the log. */
 async function assertNothingShows(
   { server, proxy }: Setting,
   secrets: readonly string[],
@@ -94,7 +94,7 @@ async function assertNothingShows(
   if ('stdout' in proxy) assertHidden(proxy.stdout(), secrets, `${what}: stdout`);
 }
 
-/** In use, after a broken edit, refused by the API server, with the API server gone, and at the end. */
+/** Checks the program in use, after a broken edit, with 401s of the API server, with the API server down, and at the end. */
 async function assertHiddenAllAlong(setting: Setting, secrets: readonly string[]): Promise<void> {
   const { server, proxy, path } = setting;
   await assertNothingShows(setting, secrets, 'in use');

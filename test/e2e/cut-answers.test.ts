@@ -5,7 +5,7 @@ import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
 
-/** How often each is tried: without the check a fifth of them passed for whole, or more. */
+/** How often each case is tried: without the check, at least a fifth of the answers looked complete. */
 const tries = 20;
 const text = 'x'.repeat(100);
 
@@ -22,7 +22,7 @@ async function receive(port: number, request: string): Promise<Received> {
   socket.once('error', () => {
     wasReset = true;
   });
-  // Node tells of a reset right behind bytes as of an end.
+  // Node reports a reset directly after bytes as an end.
   socket.once('end', () => {
     wasReset ||= socket.remoteAddress === undefined;
   });

@@ -1,9 +1,9 @@
 const pod = '/api/v1/namespaces/default/pods/web-0';
 
-/** The plain spelling of what the default filter blocks. */
+/** The plain spelling of the requests that the default filter rejects. */
 export const execPath = `${pod}/exec`;
 
-/** Targets that the API server, or something behind it, could read as exec: refused with 403. */
+/** Targets that the API server, or a server behind it, could read as exec: rejected with a 403. */
 export const refusedSpellings: readonly string[] = [
   execPath,
   `${pod}/attach`,
@@ -53,7 +53,7 @@ export const refusedSpellings: readonly string[] = [
   '/api/v1/namespaces/default/pods/%c2%85/exec',
 ];
 
-/** Targets that two programs could read differently, or that are none: refused with 400, whatever the filter says. */
+/** Targets that are ambiguous or malformed: rejected with a 400, whatever the filter is. */
 export const ambiguousSpellings: readonly string[] = [
   `${pod}/./exec`,
   `${pod}/exec/.`,
@@ -102,7 +102,7 @@ export const ambiguousSpellings: readonly string[] = [
   '*',
 ];
 
-/** Targets that no reading of makes an exec: they may pass, as they came. */
+/** Targets that no server reads as exec: they pass unchanged. */
 export const harmlessSpellings: readonly string[] = [
   `${pod}/%45xec`,
   `${pod}/EXEC`,
@@ -117,7 +117,7 @@ export const harmlessSpellings: readonly string[] = [
   '/version?a=%0d%0aX-Injected:%201',
 ];
 
-/** Whether the API server, which decodes once and looks past slashes at the ends, reads the target as exec or attach of a pod. */
+/** Whether the API server, which decodes once and ignores slashes at the ends, reads the target as exec or attach of a pod. */
 export function isExec(target: string): boolean {
   const path = target
     .replace(/\?.*$/, '')

@@ -40,7 +40,7 @@ function rejected(reason: string): string {
   return `kube_api_proxy_rejected_requests_total{reason="${reason}"}`;
 }
 
-/** Never answers requests for the slow path; `release` answers those that wait. */
+/** Does not answer requests for the slow path until `release` answers those that wait. */
 function holdSlowPath(server: FakeApiServer): { release: () => void; remove: () => void } {
   const waiting: http.ServerResponse[] = [];
   const remove = server.intercept((request, response) => {
@@ -78,7 +78,7 @@ async function connect(t: TestContext, port: number): Promise<RawConnection> {
   return connection;
 }
 
-/** The refusal of a request over a limit, as the API server and apimachinery write it. */
+/** The rejection of a request over a limit, as the API server and apimachinery write it. */
 function assertTooMany(status: number, headers: http.IncomingHttpHeaders, text: string, flag: string): void {
   assert.equal(status, 429, text);
   assert.equal(headers['retry-after'], '1');
@@ -354,7 +354,7 @@ describe('a slot becomes free', () => {
       const connection = await connect(t, port);
       connection.write(toBytes({ leg: 'spdy', target: portForward }));
       await asked;
-      // A close (FIN) may be of one side alone, whose answer still comes.
+      // A close (FIN) may be only of one side, and then the answer still comes.
       connection.socket.resetAndDestroy();
     },
   };
@@ -384,7 +384,7 @@ describe('a slot becomes free', () => {
   });
 });
 
-/** Everything that a connection from another loopback address sends comes from another user, where nobody is asked who they are. */
+/** Without authentication, a connection from another loopback address belongs to another user. */
 function agentOf(t: TestContext, localAddress: string): http.Agent {
   const agent = new http.Agent({ keepAlive: true, localAddress });
   t.after(() => agent.destroy());
@@ -431,11 +431,11 @@ describe("requests over a user's own limit", { concurrency: true }, () => {
     assert.ok(refused !== undefined);
     assertTooMany(refused.status, refused.headers, refused.text, 'rate-limit');
     assert.equal((await send(port, '/version', { agent: joe })).status, 200);
-    // As long as the answer says.
+    // The wait that the answer names.
     await delay(Number(refused.headers['retry-after']) * 1000);
     assert.equal((await send(port, '/version', { agent: jane })).status, 200);
     await untilOwnMetric(port, rejected('rate_limit'), 50 - passed);
-    // Their buckets are full again some time, and then nothing is known of them any more.
+    // When their buckets are full again, the users are dropped.
     await untilOwnMetric(port, 'kube_api_proxy_users', 0);
   });
 
@@ -451,7 +451,7 @@ describe("requests over a user's own limit", { concurrency: true }, () => {
       for (const connection of connections) connection.write(toBytes({ target: exec }));
       return connections;
     };
-    // Beyond fifty within a second, refusals are held back, for a second at least.
+    // Rejections beyond fifty within a second are delayed, for at least one second.
     const started = performance.now();
     const waits = (await ask()).map(async connection => {
       await connection.untilClosed();

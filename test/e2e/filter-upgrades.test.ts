@@ -27,12 +27,12 @@ function reached(): string[] {
 
 const marker = '/version?later';
 
-/** What has been forwarded of earlier requests has arrived when one that comes later has its answer. */
+/** Waits for the answer to a later request: by then all forwarded parts of earlier requests have arrived. */
 async function passLater(): Promise<void> {
   assert.equal((await send(proxy.port, { target: marker })).code, 200);
 }
 
-/** Answers every upgrade with these bytes on a connection that stays open, and keeps what follows the request on it. */
+/** Answers every upgrade with these bytes on a connection that stays open, and records the bytes after the request. */
 function answerUpgrades(answer: string, after = 0): { bytes: () => string; remove: () => void } {
   let bytes = '';
   const remove = server.interceptUpgrade((_request, socket: Duplex, head) => {

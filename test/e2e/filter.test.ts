@@ -318,7 +318,7 @@ describe('a filter with hostile requests', () => {
       );
       for (const { code } of answers) assert.ok(code >= 200 && code < 600, String(code));
     }
-    // It takes a second or two; an expression that backtracks would take hours.
+    // This takes a second or two. An expression that backtracks would take hours.
     assert.ok(performance.now() - start < 60_000, `${performance.now() - start} ms`);
     assert.equal((await send(proxies.standard.port, { target: '/version' })).code, 200);
   });

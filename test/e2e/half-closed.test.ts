@@ -46,7 +46,7 @@ for (const [listener, connect] of Object.entries(listeners)) {
         assert.equal(received.length - received.indexOf('\r\n\r\n') - 4, large.length);
       });
 
-      // Node itself reads no more from a TLS connection whose side it has closed.
+      // Node itself stops reading from a TLS connection after it has closed its own side.
       if (listener === 'TLS') continue;
       test(`to ${name} if it closes its side in the middle`, async () => {
         const connection = await connect();
@@ -87,7 +87,7 @@ test('clients that leave in the middle of a request are not counted as rejected'
       await once(socket, 'close');
     }
   }
-  // It comes behind them, and is counted.
+  // This request comes after them, and is counted.
   await exchangeRaw(plain.port, 'GET /small\r\nnonsense\r\n\r\n');
   await untilOwnMetric(plain.port, 'kube_api_proxy_rejected_requests_total{reason="bad_request"}', 1);
 });

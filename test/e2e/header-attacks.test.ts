@@ -19,14 +19,14 @@ const { server, proxy } = await startStack(
   },
 );
 let seen = 0;
-/** Everything that clients have received here. */
+/** All bytes that clients have received in these tests. */
 let received = '';
 
 beforeEach(() => {
   seen = clientRequests(server).length;
 });
 
-/** Sends a request with these header lines and gives what of it reached the API server. */
+/** Sends a request with these header lines and returns the fields that reached the API server. */
 async function arrives(request: AttackRequest): Promise<RequestRecord> {
   await send(proxy.port, request);
   const records = clientRequests(server).slice(seen);

@@ -10,7 +10,7 @@ import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
 import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
 import { assertStatus, type Leg, legs, parseAnswer, send, toBytes } from './leg.js';
 
-/** Node's own limit. Node before 22.23.3 and 24.21.0 lets 23 fields more through, and drops what is behind them. */
+/** Node's own limit. Node before 22.23.3 and 24.21.0 accepts 23 fields more, and drops the fields after them. */
 const limit = 1000;
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
@@ -37,12 +37,12 @@ after(async () => {
   await files.remove();
 });
 
-/** Fields that go no further than here, as many as make `total` with Host and those of the leg. */
+/** Filler fields: as many as make `total` with Host and those of the leg. */
 function fillers(leg: Leg, total: number): string[] {
   return Array.from({ length: total - 1 - legs[leg].length }, () => 'a: 1');
 }
 
-/** What an attacker puts where a guard does not see it any more. */
+/** Fields that an attacker hides behind the fields that a guard sees. */
 const hidden = [
   'Content-Length: 40',
   'Transfer-Encoding: chunked',
@@ -54,7 +54,7 @@ const hidden = [
   'X-Filler: 1',
 ];
 
-/** The request with its fields in the order of an attack: fillers, those of the leg, then the hidden ones. */
+/** The request with its fields in the order of an attack: fillers, then those of the leg, then the hidden ones. */
 function attack(leg: Leg, target: string, total: number, last: readonly string[]): Buffer {
   const head = toBytes({ leg, target, headers: fillers(leg, total - last.length) }).toString('latin1');
   return Buffer.from(`${head.slice(0, -2)}${last.join('\r\n')}\r\n\r\n`, 'latin1');

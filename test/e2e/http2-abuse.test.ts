@@ -30,7 +30,7 @@ function connect(options?: { preface?: boolean }): Promise<FrameConnection> {
   return connectFrames(port, ca, options);
 }
 
-/** Asserts that the program serves on, somebody else at least. */
+/** Asserts that the program still serves other clients. */
 async function assertServing(): Promise<void> {
   const session = await connectHttp2(port, ca);
   assert.equal((await ask(session, '/version')).status, 200);
@@ -53,7 +53,7 @@ function request(stream: number, path: string): Buffer {
   return frame(frameTypes.headers, whole, stream, headerBlock(get(path)));
 }
 
-/** One head as HEADERS and as many CONTINUATION frames as it takes. */
+/** One head as HEADERS and as many CONTINUATION frames as it needs. */
 function longHead(fields: readonly (readonly [string, string])[], size = 16_000): Buffer {
   const block = headerBlock([...get('/version'), ...fields]);
   const frames: Buffer[] = [];
@@ -75,7 +75,7 @@ async function metric(name: string): Promise<number> {
   return Number(line?.split(' ').at(-1));
 }
 
-/** Waits until so many requests are under way. */
+/** Waits until this number of requests is in flight. */
 function untilInFlight(count: number): Promise<void> {
   const isSo = async () => (await metric('kube_api_proxy_inflight_requests')) === count;
   return eventually(`${count} requests in flight`, isSo);
@@ -90,7 +90,7 @@ describe('resets of streams', () => {
     connection.send(...parts);
     await connection.closed();
     await untilInFlight(0);
-    // What comes behind the burst reaches the API server behind all of it.
+    // A request after the burst reaches the API server after all requests of the burst.
     await assertServing();
     assert.ok(server.requests.length - before <= 600);
     assert.ok((await metric('kube_api_proxy_http2_abuses_total{reason="resets"}')) >= 1);
@@ -102,14 +102,14 @@ describe('resets of streams', () => {
     for (let stream = 1; stream < 4_000 && !connection.socket.destroyed; stream += 2) {
       connection.send(request(stream, '/never'));
       await delay(1);
-      // With NO_ERROR, which is no error to node:http2.
+      // With NO_ERROR, which node:http2 does not treat as an error.
       connection.send(reset(stream, stream % 4 === 1 ? cancel : 0));
       if (connection.frames.some(isGoaway(enhanceYourCalm))) break;
     }
-    // What was sent after the end may have reset the connection, and the GOAWAY with it.
+    // Bytes that were sent after the end may have reset the connection, so that the GOAWAY was lost.
     await connection.closed();
     await assertServing();
-    // A program that is behind its client ends the connection late, but takes no more of it.
+    // A program that is slower than its client ends the connection late, but forwards no more of its requests.
     const taken = server.requests.length - before;
     assert.ok(taken < 1_500, `${taken} requests were taken`);
   });
@@ -200,7 +200,7 @@ describe('request heads', () => {
     });
   }
 
-  /** A field of 3.9 KB that goes into the dynamic table, and a byte for each time that it is meant again. */
+  /** A field of 3.9 KB for the dynamic table, and one byte for each repetition. */
   function indexedBomb(references: number): Buffer {
     const value = Buffer.alloc(3_900, 'v');
     const left = value.length - 127;

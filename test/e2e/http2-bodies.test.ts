@@ -16,7 +16,7 @@ import { startStack } from '../support/stack.js';
 const proxied = await startStack({ after }, { tls: true });
 let connection: FrameConnection;
 let next = 1;
-/** What arrived at the API server, by path. */
+/** The bodies that arrived at the API server, by path. */
 const received = new Map<string, string>();
 
 before(async () => {
@@ -46,7 +46,7 @@ async function metric(name: string): Promise<number> {
   return Number(line?.split(' ').at(-1));
 }
 
-/** How the frames of one request leave: one packet, or one each, with or without time for the program in between. */
+/** How the frames of one request are sent: in one packet, or each in its own, with or without a pause between them. */
 const deliveries: Readonly<Record<string, (frames: Buffer[], stream: number) => Promise<void>>> = {
   'in one packet': async frames => connection.send(...frames),
   'in a packet each': async frames => {
@@ -65,7 +65,7 @@ const deliveries: Readonly<Record<string, (frames: Buffer[], stream: number) => 
   },
 };
 
-/** DATA frames of so many bytes each; the last ends the stream. */
+/** DATA frames with these numbers of bytes; the last one ends the stream. */
 const bodies: Readonly<Record<string, readonly number[]>> = {
   'an empty body': [0],
   'an empty body in three frames': [0, 0, 0],
@@ -75,7 +75,7 @@ const bodies: Readonly<Record<string, readonly number[]>> = {
   'a body in one frame': [10_000],
 };
 
-/** Opens a stream with the frames of a POST and gives its number. */
+/** Opens a stream with the frames of a POST and returns its number. */
 function post(sizes: readonly number[], hasLength: boolean): { stream: number; frames: Buffer[] } {
   const stream = next;
   next += 2;
@@ -138,7 +138,7 @@ for (const [how, leave] of Object.entries({
     const path = `/unread/${encodeURIComponent(how)}`;
     client.head(1, [[':method', 'POST'], ...get(path).slice(1)], false);
     const part = frame(frameTypes.data, 0, 1, Buffer.alloc(16_384, 'x'));
-    // All that its windows let through, which is more than is passed on.
+    // The client sends all that its windows allow, which is more than the API server reads.
     client.send(...Array.from({ length: 3 }, () => part));
     await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === path);
     client.send(...Array.from({ length: 12 }, () => part));

@@ -15,7 +15,7 @@ import { startStack } from '../support/stack.js';
 const internalError = 2;
 const proxied = await startStack({ after }, { tls: true });
 
-/** Has the API server answer a path with part of a body, and end its connection once the client has the head. */
+/** Makes the API server answer a path with part of a body, and end its connection once the client has the head. */
 function breakOff(
   path: string,
   body: string,
@@ -42,7 +42,7 @@ async function openWith(window: number): Promise<FrameConnection> {
   return connection;
 }
 
-/** The body so far of the answer to the one request of a connection. */
+/** The body so far of the answer to a connection's only request. */
 function received({ frames }: FrameConnection): string {
   const data = frames.filter(({ type }) => type === frameTypes.data);
   return Buffer.concat(data.map(({ payload }) => payload)).toString();
@@ -66,10 +66,10 @@ for (const [what, body, fields] of [
         if (method === 'PUT') connection.send(frame(frameTypes.data, flags.endStream, 1, Buffer.from('all')));
         await connection.until('the head', ({ type }) => type === frameTypes.headers);
         breakNow();
-        // What is behind the bytes that may not be sent yet leaves when they do.
+        // The frames after the bytes that wait for a window are sent together with them.
         await (await proxied.server.waitForRequest(({ rawUrl }) => rawUrl === path)).closed;
         if (body.length > window) {
-          // Exactly as many bytes as it needs, and one when it has them: what is empty does not leave with a window of 0.
+          // The window grows by exactly as many bytes as are needed, and then by one, because an empty frame is not sent with a window of 0.
           connection.send(frame(frameTypes.windowUpdate, 0, 1, uint32(body.length - window)));
           await connection.until('the last byte', () => received(connection).length === body.length);
           connection.send(frame(frameTypes.windowUpdate, 0, 1, uint32(1)));

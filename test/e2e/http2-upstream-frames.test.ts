@@ -29,7 +29,7 @@ const active = 'kube_api_proxy_upstream_connections{state="active"}';
 let server: FrameServer;
 let kubeconfig: KubeconfigFile;
 let proxy: ProxyProcess;
-/** Answers what tests do not answer by hand. */
+/** Answers the requests that no test answers itself. */
 let onConnection: (connection: ServedConnection) => void = () => {};
 
 before(async () => {
@@ -54,7 +54,7 @@ after(async () => {
 
 let watches = 0;
 
-/** A watch of a client that reads bytes, and its stream at the other end. */
+/** A watch of a client that reads bytes, and its stream at the API server. */
 async function watch(): Promise<{ client: RawConnection; peer: ServedConnection; id: number }> {
   watches += 1;
   const path = `/api/v1/pods?watch=true&number=${watches}.`;
@@ -102,7 +102,7 @@ describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
       assert.doesNotMatch(head, /injected/);
       assert.match(head, /not valid HTTP\/2/);
       await peer.until('RST_STREAM', each => each.type === rstStream && each.stream === id);
-      // The connection is good for another one.
+      // The connection can be used for another request.
       client.write('GET /-/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
       assert.match((await client.untilClosed()).slice(head.length), /^\s*HTTP\/1\.1 200 /);
       other.peer.head(other.id, ok, false);
@@ -180,7 +180,7 @@ describe('streams of one connection', () => {
   test('that are refused are requested again on another connection', async () => {
     const one = await watch();
     one.peer.reset(one.id, refusedStream);
-    // The server has 404 for whatever is asked over HTTP/1.1.
+    // The server answers every request over HTTP/1.1 with a 404.
     await one.client.until(/^HTTP\/1\.1 404 /);
     one.client.destroy();
   });
@@ -213,7 +213,7 @@ describe('streams of one connection', () => {
     };
     await eventually('all for the fast one', fastHasAll);
     const before = toStalled();
-    // Long enough for a window that has no end to be told of.
+    // Long enough to see that the window is limited.
     await delay(50);
     assert.equal(toStalled(), before);
     assert.ok(before < total, `${before} bytes for one that does not read`);
@@ -232,10 +232,10 @@ describe('streams of one connection', () => {
     }
   });
 
-  // Thousands of them, and the heap, are for endurance/.
+  // The tests in endurance/ use thousands of streams, and check the heap.
   test('leave nothing in memory, both after their end and after their clients leave', async () => {
     onConnection = answerAll;
-    // Those that are open do not answer by themselves.
+    // Open streams get no answer here.
     for (const { socket } of server.accepted) socket.destroy();
     const many = async (count: number) => {
       await watchAndLeave(proxy.port, count);
@@ -248,7 +248,7 @@ describe('streams of one connection', () => {
     await untilOwnMetric(proxy.port, active, 0);
     const metrics = await ownMetrics(proxy.port);
     assert.equal(metrics.get('kube_api_proxy_longrunning_requests'), 0);
-    // One for each 200 that left.
+    // One connection for each 200 streams that were aborted.
     const opened = server.accepted.length - connections;
     assert.ok(opened <= 3, `${opened} connections`);
     assert.ok(openDescriptors(proxy.pid) <= descriptors + 5);

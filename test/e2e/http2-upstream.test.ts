@@ -19,16 +19,16 @@ import { startStack } from '../support/stack.js';
 import { openWatch } from './credential-probe.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
-/** Sends nothing of itself. */
+/** A watch without events. */
 const quiet = `${configMaps}?watch=true&fieldSelector=metadata.name%3Dnone`;
 const pods = '/api/v1/namespaces/default/pods?watch=true';
 const masters = ['system:masters'];
 const active = 'kube_api_proxy_upstream_connections{state="active"}';
 
-/** What tests share that find their own requests by a mark; their order says how many connections there are already. */
+/** The stack that tests share. They find their requests by a mark, and depend on their order for the number of connections. */
 const shared = await startStack({ after });
 
-/** What a client hears of its watch. */
+/** What a client receives of its watch. */
 interface Watch {
   readonly response: IncomingMessage;
   text: string;
@@ -64,7 +64,7 @@ function watchesAt({ requests }: FakeApiServer, mark = ''): RequestRecord[] {
   return requests.filter(({ rawUrl }) => rawUrl.includes('watch=true') && rawUrl.includes(mark));
 }
 
-/** Connections, by their ports, that requests came over. */
+/** The connections of requests, by their ports. */
 function portsOf(records: readonly RequestRecord[]): Set<number> {
   return new Set(records.map(({ remotePort }) => remotePort));
 }
@@ -100,7 +100,7 @@ describe('an API server with HTTP/2', () => {
     log.response.destroy();
   });
 
-  // For thousands of times in endurance/.
+  // The tests in endurance/ repeat this thousands of times.
   test('keeps the streams of others if one client opens watches and leaves, again and again', async () => {
     const { server, proxy } = shared;
     const patient = await watch(proxy.port, `${configMaps}?watch=true&patient`);
@@ -118,7 +118,7 @@ describe('an API server with HTTP/2', () => {
     await eventually('few connections', () => server.connections < 30);
   });
 
-  // A thousand are for endurance/.
+  // The tests in endurance/ use a thousand.
   test('has five hundred watches on few connections, and other requests over HTTP/1.1', async () => {
     const { server, proxy } = shared;
     const path = `${configMaps}?watch=true&five-hundred`;
@@ -348,7 +348,7 @@ describe('an API server with HTTP/2', () => {
   });
 
   test('sees every watch ended with its last chunk when the program exits', async t => {
-    // More than the test waits.
+    // Longer than the test waits.
     const { server, proxy } = await startStack(t, { flags: ['--shutdown-grace=5m'] });
     await watch(proxy.port, quiet);
     const watches = await watchMany(proxy.port, 50);

@@ -24,12 +24,12 @@ const proxied = await startStack({ after }, { flags: [`--www=${folder}`], tls: t
 const session = await connectHttp2(proxied.port, proxied.ca);
 after(() => session.destroy());
 
-/** One that a test ends. */
+/** A program that a test ends. */
 function start(t: TestContext, flags: readonly string[]): Promise<TlsStack> {
   return startStack(t, { flags, tls: true });
 }
 
-/** The sum of the samples of the proxy's own whose lines begin so. */
+/** The sum of the proxy's own samples whose lines begin with this text. */
 async function ownMetric(start: string): Promise<number> {
   const { text } = await ask(session, '/-/metrics');
   const lines = text.split('\n').filter(line => line.startsWith(start));
@@ -42,7 +42,7 @@ async function connect(t: TestContext, { proxy, ca }: TlsStack = proxied): Promi
   return own;
 }
 
-/** Waits for the end of a stream and gives what it had as text. */
+/** Waits for the end of a stream and returns its text. */
 async function rest(stream: ClientHttp2Stream): Promise<string> {
   let text = '';
   stream.setEncoding('utf8').on('data', chunk => {
@@ -277,7 +277,7 @@ test('a quiet watch has its headers at once, and its cancellation ends only this
   const [first, second] = proxied.server.requests.slice(sent);
   one.close(NGHTTP2_CANCEL);
   await Promise.race([first?.closed, second?.closed]);
-  // What ended with it would have ended by the time that another request is answered.
+  // If other streams had ended too, this would be visible when another request is answered.
   assert.equal((await ask(own, '/version')).status, 200);
   const open = [first, second].filter(record => record?.closedAt === undefined);
   assert.equal(open.length, 1);
@@ -293,7 +293,7 @@ test('a followed log arrives as it is written', async t => {
   stream.close(NGHTTP2_CANCEL);
 });
 
-/** Answers every POST to a path with what arrived of it: how many bytes, and whether they were all. */
+/** Answers every POST to a path with the number of bytes that arrived, and whether the body was complete. */
 function receiveUploads(path: string): {
   received: { bytes: number; whole: boolean; lengthKnown: boolean }[];
   /** Whether anything of a body has arrived. */
@@ -447,7 +447,7 @@ test('an upload that the API server does not read waits at its client, and no ot
   stream.close(NGHTTP2_CANCEL);
 });
 
-// Accounts
+// Metrics and log
 
 test('each stream has its line in the log, with its own bytes', async t => {
   const own = await connect(t);
@@ -495,7 +495,7 @@ test('requests that their clients cancel leave nothing in flight, even HEAD requ
   await eventually('the end of all', async () => (await ownMetric('kube_api_proxy_inflight_requests')) === 0);
 });
 
-// Leaving
+// Shutdown
 
 test('SIGTERM sends GOAWAY, ends watches as the API server does, and lets a short request finish', async t => {
   const own = await start(t, ['--shutdown-grace=5m']);
@@ -538,6 +538,6 @@ test('SIGTERM ends idle connections at once, and cuts streams that do not end wi
   const client = await connect(t, busy);
   openStream(client, '/never');
   await busy.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
-  // Past its grace and a second more it would end with 1.
+  // One second after its grace period it would exit with 1.
   assert.equal((await busy.proxy.stop()).code, 0);
 });

@@ -10,7 +10,7 @@ test("SIGUSR1 opens no process's inspector, and ends none", async t => {
   const pids = [proxy.pid, ...childrenOf(proxy.pid)];
   assert.equal(pids.length, 3);
   for (const pid of pids) process.kill(pid, 'SIGUSR1');
-  // Signals are heard in the order of their numbers, so that the first has been heard when the second has its effect.
+  // Signals arrive in the order of their numbers, so the first has arrived when the second has its effect.
   proxy.process.kill('SIGUSR2');
   await eventually('the other signal', () => proxy.log().some(({ to }) => to === 'debug'));
   for (let sent = 0; sent < 4; sent += 1) assert.equal((await send(proxy.port, '/version')).status, 200);

@@ -16,10 +16,10 @@ import { startProxy } from '../support/proxy.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));
 const authority = await createCertificateAuthority();
-/** Refuses the TLS handshake without a certificate that the authority itself has signed, chain included. */
+/** Rejects the TLS handshake without a certificate of the authority, with or without a chain. */
 const server = await startFakeApiServer({ authority });
 const masters = ['system:masters'];
-/** Takes tokens and passwords and asks for no certificate. */
+/** Accepts tokens and passwords and requests no certificate. */
 const tokenServer = await startFakeApiServer({
   authority,
   clientCertificates: 'none',
@@ -44,7 +44,7 @@ function start(
   return startInProcess(t, args, { HOME: folder, ...env });
 }
 
-/** The program with a kubeconfig of these contents. */
+/** The program with this kubeconfig. */
 async function startWith(
   t: TestContext,
   contents: KubeconfigContents,
@@ -55,7 +55,7 @@ async function startWith(
   return start(t, ['--kubeconfig', file.path]);
 }
 
-/** Who the API server takes the request for, else its refusal. */
+/** The user of the request at the API server, or the API server's rejection. */
 async function whoami(url: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
   const response = await fetch(`${url}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
     method: 'POST',
@@ -282,7 +282,7 @@ interface ListFile {
   readonly current?: string;
 }
 
-/** One file of a list, in a folder of its own; its entries are all called `shared`. */
+/** One file of a list, in its own folder; all its entries have the name `shared`. */
 async function writeListFile({ cluster, user, context, current }: ListFile): Promise<string> {
   const file = join(await mkdtemp(join(folder, 'list-')), 'config');
   await writeFile(

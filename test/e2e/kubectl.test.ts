@@ -20,11 +20,11 @@ import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '
 
 let server: FakeApiServer;
 let kubeconfig: KubeconfigFile;
-/** With its filter as it comes, and with exec and attach allowed. */
+/** The program with its default filter, and one that accepts exec and attach. */
 let filtered: Program;
 let open: Program;
 let folder: string;
-/** No kubeconfig to be found: what kubectl knows it knows from the proxy. */
+/** Variables that hide every kubeconfig, so that kubectl gets all from the proxy. */
 let env: Record<string, string>;
 
 before(async () => {
@@ -54,21 +54,21 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
 
-/** A kubectl that goes on running, until the end of the test at the latest. */
+/** A kubectl that keeps running, at most until the end of the test. */
 function start(args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
   const child = startKubectl(args, { ...env, ...variables });
   running.push(child);
   return child;
 }
 
-/** Standard output of a kubectl that must end with 0. */
+/** The standard output of a kubectl that must exit with 0. */
 async function succeed(args: readonly string[], options: KubectlOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await run(args, options);
   assert.equal(code, 0, `kubectl ${args.join(' ')}: ${stderr}`);
   return stdout;
 }
 
-/** Waits until what the process writes matches, and gives the match. */
+/** Waits until the output of the process matches, and returns the match. */
 function seen(child: ChildProcess, pattern: RegExp, timeout = 30_000): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -95,7 +95,7 @@ function seen(child: ChildProcess, pattern: RegExp, timeout = 30_000): Promise<R
   });
 }
 
-/** What gives a process a terminal; util-linux, so it is nearly everywhere. */
+/** The command that gives a process a terminal. It is part of util-linux, which nearly every system has. */
 const hasScript = spawnSync('script', ['--version']).status === 0;
 
 const terminalTest: typeof kubectlTest = (name, body) => {
@@ -179,7 +179,7 @@ kubectlTest('kubectl logs prints a log, its tail, and new lines immediately', as
   const follower = start(['-s', open.url, 'logs', '-f', 'web-1']);
   await seen(follower, /log line 4/);
   const line = seen(follower, /a new line/);
-  // Nothing comes behind it that could push it.
+  // No later line could flush this one.
   server.appendLog('default', 'web-1', 'a new line');
   await line;
 });
@@ -276,7 +276,7 @@ kubectlTest('kubectl wait sees a deletion, a value and a condition', async () =>
   );
 });
 
-// The filter as it comes
+// The default filter
 
 kubectlTest('kubectl prints why exec, attach and cp are rejected by default', async () => {
   const file = join(folder, 'refused');
@@ -335,7 +335,7 @@ for (const [protocol, upgrade, command, forwarding] of [
   };
   const options = { env: over };
 
-  /** The protocol of the last upgrade of a subresource: kubectl falls back to SPDY without a word. */
+  /** The protocol of the last upgrade of a subresource, because kubectl falls back to SPDY silently. */
   const assertProtocol = (subresource: string) => {
     const { headers } =
       server.requests.findLast(({ rawUrl, upgrade: asked }) => asked && rawUrl.includes(`/${subresource}`)) ??
@@ -375,7 +375,7 @@ for (const [protocol, upgrade, command, forwarding] of [
   });
 
   terminalTest(`kubectl exec -it over ${protocol} has a terminal`, async () => {
-    // `script` gives kubectl a terminal; what is typed here is echoed by the pod's terminal, not by this one.
+    // `script` gives kubectl a terminal. The input is echoed by the pod's terminal, not by this one.
     const command = `stty rows 33 cols 77; exec kubectl -s ${open.url} exec -it web-0 -- sh`;
     const terminal = spawn('script', ['-qec', command, '/dev/null'], {
       env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', SHELL: '/bin/sh', ...env, ...over },

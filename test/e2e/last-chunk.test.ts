@@ -5,7 +5,7 @@ import { startInProcess } from '../support/in-process.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startRawUpstream } from '../support/raw-upstream.js';
 
-/** Answers that come in one packet, their end too, by target. */
+/** Answers that come in one packet with their end, by target. */
 const answers = new Map<string, string>();
 const upstream = await startRawUpstream(({ socket, target }) => {
   socket.write(answers.get(target) ?? 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext', 'latin1');
@@ -15,7 +15,7 @@ const kubeconfig = await upstream.writeKubeconfig();
 after(() => kubeconfig.remove());
 const proxy = await startInProcess({ after }, [`--kubeconfig=${kubeconfig.path}`]);
 
-/** A chunked answer with its end; fields as lines. */
+/** A complete chunked answer with these header lines. */
 function chunked(chunks: readonly string[], trailers = '', head = ''): string {
   const body = chunks.map(chunk => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('');
   return `HTTP/1.1 200 OK\r\n${head}Transfer-Encoding: chunked\r\n\r\n${body}0\r\n${trailers}\r\n`;

@@ -17,7 +17,7 @@ export const legs = {
 
 export type Leg = keyof typeof legs;
 
-/** A request as it is written; what is not given is an ordinary GET to this machine. */
+/** A request as it is written; by default a normal GET to this machine. */
 export interface AttackRequest {
   readonly leg?: Leg;
   readonly method?: string;
@@ -25,7 +25,7 @@ export interface AttackRequest {
   /** Header lines instead of `Host: 127.0.0.1`. */
   readonly host?: readonly string[];
   readonly headers?: readonly string[];
-  /** What follows the head in the same packet. */
+  /** Bytes after the head in the same packet. */
   readonly rest?: string;
   readonly version?: string;
 }
@@ -35,11 +35,11 @@ export interface Answer {
   readonly code: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
-  /** Everything received, byte for char. */
+  /** Everything received, one character per byte. */
   readonly raw: string;
 }
 
-/** The bytes of a request; one char is one byte. */
+/** The bytes of a request; each character is one byte. */
 export function toBytes(request: AttackRequest): Buffer {
   const { leg = 'plain', method = 'GET', target, headers = [], rest = '', version = '1.1' } = request;
   const lines = [
@@ -66,7 +66,7 @@ export async function send(port: number, request: AttackRequest): Promise<Answer
   }
 }
 
-/** Reads the first answer of what a connection received. */
+/** Reads the first answer in the bytes that a connection received. */
 export function parseAnswer(raw: string): Answer {
   const end = raw.indexOf('\r\n\r\n');
   const [first = '', ...lines] = raw.slice(0, Math.max(end, 0)).split('\r\n');
@@ -80,7 +80,7 @@ export function parseAnswer(raw: string): Answer {
   return { code, headers, body: raw.slice(end + 4), raw };
 }
 
-/** Asserts that the answer is this program's own Status and ends the connection; gives its message. */
+/** Asserts that the answer is the proxy's own Status and ends the connection. Returns its message. */
 export function assertStatus(answer: Answer, code: number, what: string): string {
   assert.equal(answer.code, code, `${what}: ${JSON.stringify(answer.raw.slice(0, 300))}`);
   const status = JSON.parse(answer.body) as Record<string, unknown>;
@@ -91,7 +91,7 @@ export function assertStatus(answer: Answer, code: number, what: string): string
   return String(status['message']);
 }
 
-/** What reached the API server from clients, as `METHOD target`, without the proxy's own discovery. */
+/** The clients' requests that reached the API server, as `METHOD target`, without the proxy's own discovery. */
 export function clientRequests(server: FakeApiServer): RequestRecord[] {
   return server.requests.filter(({ headers }) => headers['user-agent'] !== 'kube-api-proxy');
 }

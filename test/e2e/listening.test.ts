@@ -33,19 +33,19 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A proxy that is gone when the test is; by default with the admin's kubeconfig. */
+/** A proxy that ends with the test; by default with the admin's kubeconfig. */
 async function start(t: TestContext, args: readonly string[]): Promise<Program> {
   const proxy = await startProxy(args, { KUBECONFIG: admin.path });
   t.after(() => proxy.stop('SIGKILL'));
   return proxy;
 }
 
-/** The same in the test's own process, where nothing but the address differs. */
+/** The same in the test's own process, for tests that differ only in the address. */
 function startHere(t: TestContext, args: readonly string[]): Promise<RunningProgram> {
   return startInProcess(t, args, { KUBECONFIG: admin.path });
 }
 
-/** The one start-up problem of a program that ends with 1 and says nothing on standard output. */
+/** The only start-up problem of a program that exits with 1 and prints nothing on standard output. */
 async function problemOf(args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await runProgram(args, { KUBECONFIG: admin.path });
   assert.equal(code, 1, stderr);

@@ -13,7 +13,7 @@ const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];
 const servingFiles = await createServingFiles();
 after(() => servingFiles.remove());
 
-/** What most processes never need, some megabytes of resident memory together; and the arguments of those that do. */
+/** Modules that most processes never need (together some megabytes of resident memory), and arguments that need them. */
 const seldom: Readonly<Record<string, { readonly args?: string[]; readonly env?: Record<string, string> }>> =
   {
     jose: { args: oidc },
@@ -25,13 +25,13 @@ const seldom: Readonly<Record<string, { readonly args?: string[]; readonly env?:
     'node:http2': { args: [...servingFiles.flags] },
   };
 
-/** What the packages in the bundle import, and never use here. */
+/** Modules that the packages in the bundle import and never use here. */
 const never = ['ajv', 'fast-uri', 'light-my-request', 'thread-stream', 'ws', '@opentelemetry/api'];
 
 let kubeconfig: KubeconfigFile;
 
 before(async () => {
-  // There is no such server, and no need of one.
+  // This server does not exist, and is not needed.
   kubeconfig = await writeKubeconfig({
     server: 'https://api.invalid:6443',
     token: createIdToken(new Date(2100, 0)),
@@ -62,12 +62,12 @@ for (const [name, settings] of Object.entries(seldom)) {
   });
 }
 
-/** The package, or the folder of src, that a module or a script belongs to. */
+/** The package, or the folder of src, of a module or a script. */
 function nameOf(module: string): string | undefined {
   return /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1] ?? /^src\/[^/]+/.exec(module)?.[0];
 }
 
-/** The modules in dist/program.js, and those of them that run when it is loaded: each of the others is a function with its name. */
+/** The modules in dist/program.js, and those that run when it is loaded. Each of the others is a function with its name. */
 async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOnce: string[] }> {
   const { outputs } = JSON.parse(await readFile(projectFile('build/bundle.json'), 'utf8')) as {
     outputs: Record<string, { inputs: Record<string, unknown> }>;
@@ -79,8 +79,8 @@ async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOn
 }
 
 /**
- * The packages, the folders of src and the modules of Node of which something ran until the program served. V8's coverage names the scripts
- * that were loaded, and the functions in them that ran.
+ * The packages, the folders of src and the modules of Node from which code ran before the program served. V8's coverage names the scripts
+ * that were loaded, and their functions that ran.
  */
 async function loadedPackages(
   t: TestContext,

@@ -8,9 +8,9 @@ import { startStack } from '../support/stack.js';
 
 import { legs, toBytes } from './leg.js';
 
-/** A line break and what looks like a line of the log; commands to a terminal by ESC and by C1; text that runs backwards. */
+/** A line break with a fake log line, terminal commands with ESC and with C1, and right-to-left text. */
 const forged = '\n[23:59:59.000] INFO: request\r\x1b[2J\x9b2J\x7f\u2028\u202e';
-/** The API server takes the name of a list with this selector from it. */
+/** The API server takes the name in a list request from this selector. */
 const target = `/api/v1/namespaces/default/pods?fieldSelector=metadata.name%3Dweb-0${encodeURIComponent(forged)}`;
 /** Bytes of a header field are one character each. */
 const requestId = 'id\x9b2J\x85[23:59:59.000] INFO: request';
@@ -26,7 +26,7 @@ async function sendTls(bytes: Buffer): Promise<void> {
   socket.destroy();
 }
 
-/** How many requests the log tells of. */
+/** The number of requests in the log. */
 function logged(): number {
   return proxied.proxy.stderr().match(/ \d{3}, [\d.]+ m?s, /g)?.length ?? 0;
 }

@@ -6,7 +6,7 @@ import { kubeconfigFiles } from '../../src/kubeconfig/load.js';
 import { send } from '../support/http-client.js';
 import { startProxy } from '../support/proxy.js';
 
-/** A user whom the system does not know, as a Pod may have, and no HOME. */
+/** A user that the system does not know, as in some Pods, and no HOME. */
 const under = ['unshare', '--user', '--map-user=64321', '--map-group=64321', 'env', '-u', 'HOME'];
 const works = spawnSync('unshare', [...under.slice(1), 'true']).status === 0;
 const skip = works ? false : 'unshare cannot make a user';

@@ -10,7 +10,7 @@ import { createServingFiles, type ServingFiles } from '../support/serving-files.
 import { type Leg, legs, toBytes } from './leg.js';
 
 const watch = '/api/v1/pods?watch=true';
-/** What the API server answers, by target. */
+/** The API server's answers, by target. */
 const answers = new Map<string, string>();
 
 let upstream: RawUpstream;
@@ -34,7 +34,7 @@ after(async () => {
   await files.remove();
 });
 
-/** The answer over HTTP/1.1, as its bytes, until they match. */
+/** The bytes of the answer over HTTP/1.1, up to a match. */
 async function overHttp1(target: string, pattern: RegExp, leg: Leg = 'plain'): Promise<string> {
   const socket = tls.connect({ port: proxy.port, ca: files.authority.certificate });
   const connection = watchRaw(socket);
@@ -147,7 +147,7 @@ test('header values beyond ASCII arrive byte for byte, even of watches and of re
   try {
     for (const leg of Object.keys(legs) as Leg[]) {
       for (const target of ['/version?bytes', `${watch}&bytes`]) {
-        // Without a body yet: the head goes first.
+        // The body comes later, so that the head is sent first.
         answers.set(target, `HTTP/1.1 200 OK\r\nX-Bytes: ${value}\r\nTransfer-Encoding: chunked\r\n\r\n`);
         const raw = await overHttp1(target, /\r\n\r\n/, leg);
         assert.match(raw, /^HTTP\/1\.1 200 /);

@@ -50,7 +50,7 @@ const pod = '/api/v1/namespaces/default/pods/web-0';
 const own = 'Host: 127.0.0.1:8001';
 const sameOrigin = 'Origin: http://127.0.0.1:8001';
 
-/** Header lines by which a request is known to come from a page that has no business here. */
+/** Header lines of requests from pages that are not allowed. */
 const foreign: readonly (readonly string[])[] = [
   ['Origin: https://evil.example'],
   ['Origin: http://127.0.0.1:9001'],
@@ -72,7 +72,7 @@ const foreign: readonly (readonly string[])[] = [
   ['Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'],
   [sameOrigin, 'Sec-Fetch-Site: cross-site'],
 ];
-/** And by which it is known that it may. */
+/** Header lines of requests from allowed pages and other programs. */
 const friendly: readonly (readonly string[])[] = [
   [],
   [sameOrigin],
@@ -193,7 +193,7 @@ describe('a web page', () => {
   });
 });
 
-/** Opens a WebSocket for a shell, as a page of this origin would; gives what came of it. */
+/** Opens a WebSocket for a shell, like a page of this origin, and returns the result. */
 async function openShell(proxy: ProxyProcess, origin: string | undefined): Promise<string> {
   const options: ClientOptions = origin === undefined ? {} : { origin };
   const url = `${proxy.url.replace('http', 'ws')}${pod}/exec?command=echo&command=hello&stdout=true`;

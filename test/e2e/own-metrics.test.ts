@@ -39,7 +39,7 @@ const longRunning = 'kube_api_proxy_longrunning_requests';
 const secret = 'very-secret-configured';
 const [proxied, forgiving, byToken] = await Promise.all([
   startStack({ after }),
-  // Its API server goes away and comes back.
+  // Its API server stops and starts again.
   startStack({ after }, { flags: ['--reject-methods=DELETE'] }),
   // It has no client certificate.
   startStack(
@@ -76,7 +76,7 @@ test('promtool accepts the metrics', {
   assert.equal(status, 0);
 });
 
-/** Why promtool cannot be used, or false; it may not be missing where REQUIRE_PROMTOOL is 1. */
+/** Why promtool is not available, or false. With REQUIRE_PROMTOOL=1 it is required. */
 function findPromtool(): string | false {
   if (spawnSync('promtool', ['--version']).status === 0) return false;
   return process.env['REQUIRE_PROMTOOL'] === '1' ? false : 'promtool is not installed';
@@ -192,7 +192,7 @@ describe('the metrics count a request', () => {
     const { port } = proxied;
     const before = sum(await allCounted(port), requestsTotal);
     for (const path of ['/-/metrics', '/-/livez', '/-/readyz', '/-/readyz?verbose']) await send(port, path);
-    // What comes behind them, and is none of them, is the first that is counted.
+    // A later request to another path is the first one that is counted.
     await send(port, '/-/missing');
     await eventually(port, samples => assert.equal(sum(samples, requestsTotal) - before, 1));
   });
@@ -390,13 +390,13 @@ describe('livez and readyz', () => {
   });
 
   test('of a proxy whose API server does not answer are 500 with the reason until it answers again', async t => {
-    // Probes share a finding for a while, so that nobody may have asked before.
+    // Probes share a result for some time, so no probe may come before this.
     const { server, proxy } = await startStack(t);
     await server.kill();
     const away = await send(proxy.port, '/-/readyz');
     assert.equal(away.status, 500);
     assert.match(away.text, /^\[\+\]ping ok\n/);
-    // The check of the start may have been under way.
+    // The check of the start may still have been running.
     assert.match(away.text, /^\[-\]\S+ failed: .*127\.0\.0\.1:\d+.*(?:refused|closed)/m);
     assert.match(away.text, /^readyz check failed\n$/m);
     assert.equal((await send(proxy.port, '/-/livez')).status, 200, 'a restart would not help');
@@ -501,7 +501,7 @@ describe('the log', () => {
     await server.kill();
     await send(proxy.port, '/api/v1/pods?token=very-secret-away', { headers });
     await send(proxy.port, '/-/readyz?verbose&token=very-secret-own', { headers });
-    // Its line is behind all of theirs.
+    // The line of this request comes after all of theirs.
     await send(proxy.port, '/the-last');
     await until(() => proxy.log().some(({ path }) => path === '/the-last'));
     assert.ok(proxy.log().length >= 6);

@@ -24,7 +24,7 @@ async function readManifest(file: string): Promise<Manifest> {
   return JSON.parse(await readFile(file, 'utf8')) as Manifest;
 }
 
-// npm without a cache and without a registry: what it needs has to be in the package.
+// npm has no cache and no registry here, so everything it needs must be in the package.
 const env = {
   ...process.env,
   npm_config_cache: join(folder, 'cache'),
@@ -32,7 +32,7 @@ const env = {
   npm_config_update_notifier: 'false',
 };
 
-/** Runs `npm pack` in a copy of the project, which it changes for a moment, with the dist/ that is there; gives the package's path. */
+/** Runs `npm pack` in a copy of the project, because it changes files for a moment, with the present dist/. Returns the package's path. */
 async function pack(): Promise<{ readonly file: string; readonly files: readonly string[] }> {
   const project = join(folder, 'project');
   const metafiles = ['bundle', 'libraries', 'explorer'].map(name => `build/${name}.json`);

@@ -8,11 +8,11 @@ import { startBothListeners } from '../support/both-listeners.js';
 import { type RawConnection, watchRaw } from '../support/raw-http.js';
 import { ok, startStrictUpstream } from '../support/strict-upstream.js';
 
-/** More than the kernel takes for a client that does not read. */
+/** More than the kernel's buffers hold for a client that does not read. */
 const large = 16 * 1024 * 1024;
 const body = 'b'.repeat(40_000);
 
-/** The upstream connection that the large answer goes over. */
+/** The upstream connection of the large answer. */
 let answering: net.Socket | undefined;
 
 const upstream = await startStrictUpstream((request, socket) => {

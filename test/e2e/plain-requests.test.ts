@@ -45,7 +45,7 @@ const last = (): RawUpstreamRequest => {
   return request;
 };
 
-/** Sends a head as written (Host and Connection: close are added) and gives the request that the API server got. */
+/** Sends a head as written, with Host and Connection: close added, and returns the request that the API server got. */
 async function forward(
   requestLine: string,
   headers: readonly string[] = [],
@@ -347,7 +347,7 @@ describe('a client connection', () => {
           'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
       );
       await slow.waitForRequest(({ target }) => target === '/first');
-      // Another connection is not held up, and is behind what could have come before it.
+      // Another connection is not delayed, and its answer comes after any wrongly started request.
       assert.equal((await send(own.port, '/other')).text, 'ok');
       assert.deepEqual(
         slow.requests.map(({ target }) => target),

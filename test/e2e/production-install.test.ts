@@ -27,7 +27,7 @@ function words(instruction: string): string[] {
 }
 
 /**
- * Makes the image's files in a folder, by the commands of the Dockerfile, with the Node that runs this test and with this dist/; gives the
+ * Creates the image's files in a folder, with the commands of the Dockerfile, the Node that runs this test and this dist/. Returns the
  * command that starts the program there.
  */
 async function makeImage(folder: string): Promise<string[]> {
@@ -39,7 +39,7 @@ async function makeImage(folder: string): Promise<string[]> {
     .replaceAll('/usr/local/bin/node', process.execPath)
     .replaceAll(/(?<= )\/image/g, root);
   await run('sh', ['-euc', command], { cwd: work, env: { ...process.env, SOURCE_DATE_EPOCH: '0' } });
-  // The runtime mounts this one.
+  // The container runtime mounts this one.
   await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost\n');
   const [node, ...start] = words(instruction(last, 'ENTRYPOINT'));
   assert.equal(node, '/usr/local/bin/node');
@@ -102,7 +102,7 @@ test('the image has no base, and so no shell, and runs as a numeric user', () =>
 
 test('Node of the image counts all header fields that it passes on', () => {
   const [, major, minor, patch] = /^ARG NODE_IMAGE=node:(\d+)\.(\d+)\.(\d+)/m.exec(dockerfile) ?? [];
-  // Node 22 before 22.23.3 passes header fields on that it does not count.
+  // Node 22 before 22.23.3 passes on header fields that it does not count.
   assert.ok(Number(major) > 22 || (Number(major) === 22 && Number(minor) * 100 + Number(patch) >= 2303));
 });
 

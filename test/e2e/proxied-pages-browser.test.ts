@@ -14,7 +14,7 @@ const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 );
 const page = '/api/v1/namespaces/x/pods/y/proxy/';
 
-/** What a Pod serves: a page that tries what it can, and writes down what came of it. */
+/** The page of a Pod, which tries everything that it can do and records the results. */
 const html = `<!doctype html><title>Pod</title><link rel="stylesheet" href="style.css"><script src="script.js"></script><body>
 <img src="image.svg" onload="image = true"><pre id="result"></pre><script>
 const late = () => new Promise(resolve => setTimeout(resolve, 1000, 'late'));
@@ -58,7 +58,7 @@ const files: Readonly<Record<string, readonly [string, string]>> = {
   '/api/v1/secrets': ['application/json', '"S3CRET"'],
 };
 
-/** What the page wrote down, and which writes and upgrades reached the API server. */
+/** The page's results, and the writes and upgrades that reached the API server. */
 async function visit(
   flag: string,
 ): Promise<{ readonly result: Record<string, unknown>; readonly arrived: readonly string[] }> {
@@ -98,12 +98,12 @@ test('in a browser a sandboxed page of a Pod shows itself, but cannot read or ch
   skip: chromium === undefined && 'there is no Chromium',
 }, async () => {
   const { result, arrived } = await visit('--sandbox-proxied-pages=true');
-  // Whether the socket was opened is told by what arrived.
+  // The arrived requests show whether the socket was opened.
   delete result['exec'];
   assert.deepEqual(result, {
     ...{ secrets: 'TypeError', write: 'TypeError', blind: 'opaque', storage: 'SecurityError' },
     ...{ worker: 'SecurityError', frame: 'nothing', data: 'TypeError' },
-    // Files of its own are requests to a Pod that another origin makes.
+    // Requests for the page's own files come from another origin.
     ...{ script: 'undefined', style: 'rgb(0, 0, 0)', image: 'undefined' },
   });
   assert.deepEqual(arrived, []);

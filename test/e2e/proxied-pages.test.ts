@@ -17,7 +17,7 @@ const own = "default-src 'self'";
 const page = '/api/v1/namespaces/x/pods/y/proxy/';
 const authorization = 'Bearer alice-token';
 
-/** Every spelling that the API server, or something on the way to it, may take for a proxy subresource. */
+/** Every spelling that the API server, or a server before it, may read as a proxy subresource. */
 const proxied = [
   page,
   page.slice(0, -1),
@@ -51,7 +51,7 @@ let folder: string;
 let upstream: RawUpstream;
 let kubeconfig: KubeconfigFile;
 let files: ServingFiles;
-/** By whether callers are authenticated and what the flag says. */
+/** Programs with and without authentication, and with each value of the flag. */
 let authenticated: ProxyProcess;
 let open: ProxyProcess;
 let optedIn: ProxyProcess;

@@ -12,7 +12,7 @@ import { startStack } from '../support/stack.js';
 import { ambiguousSpellings, refusedSpellings } from './exec-spellings.js';
 import { assertStatus, clientRequests, type Leg, send } from './leg.js';
 
-// exec and the rest are what --read-only itself has to refuse.
+// --read-only itself must reject exec and the others, not the filter.
 const api = await startStack({ after }, { flags: ['--read-only', '--reject-paths='] });
 const folder = await mkdtemp(join(tmpdir(), 'read-only-'));
 after(() => rm(folder, { recursive: true }));

@@ -20,7 +20,7 @@ interface Edit {
   readonly user?: Readonly<Record<string, unknown>>;
 }
 
-/** The program as an administrator, who knows every token; its kubeconfig can be edited. */
+/** The program as an administrator with an editable kubeconfig; the API server knows every token. */
 async function start(t: TestContext, user: Readonly<Record<string, unknown>>, args: readonly string[]) {
   const admin = { username: 'admin', groups };
   const tokens: Record<string, typeof admin> = { one: admin, two: admin, three: admin };
@@ -42,7 +42,7 @@ async function start(t: TestContext, user: Readonly<Record<string, unknown>>, ar
     proxy,
     edit,
     reloads: () => proxy.log().filter(({ msg }) => msg === 'configuration reloaded').length,
-    /** Takes back this token when requests come with it, which are answered 401 after the kubeconfig was edited. */
+    /** Revokes this token when a request arrives with it, and answers 401 after the kubeconfig was edited. */
     takeBack(token: string, more: Edit) {
       let edited: Promise<void> | undefined;
       server.intercept(async ({ headers }) => {

@@ -18,9 +18,9 @@ interface WaitingReview {
 test('a second API server’s review of a token does not count for the first one, on either leg', async t => {
   const plugin = await writeExecPlugin();
   t.after(() => plugin.remove());
-  // It has expired when it comes, and is used for one second.
+  // The credential has already expired when it comes, so it is used for one second.
   await plugin.answer({ token: 'token-of-the-plugin', expirationTimestamp: '2020-01-01T00:00:00Z' });
-  // Two clusters behind one host, of which the second knows alice.
+  // Two clusters behind one host; only the second one knows alice.
   const { server, tokens, proxy, kubeconfig } = await startGateway(t, {
     run: startInProcess,
     args: [
@@ -72,7 +72,7 @@ test('a second API server’s review of a token does not count for the first one
   await reload(stringify(second));
   reviews[0]?.answer();
   await eventually('the review at the second server', () => reviews.length === 2);
-  // From now on no request can be sent there until the plugin, which waits, has another credential.
+  // From now on no request can be sent there until the waiting plugin returns another credential.
   const release = await plugin.hold();
   const end = Date.now() + 1_000;
   await eventually('the end of the credential', () => Date.now() > end);

@@ -30,7 +30,7 @@ before(async () => {
   const start = (file: KubeconfigFile, ...args: string[]) =>
     startProxy([`--kubeconfig=${file.path}`, '--reject-paths=', ...args]);
   [confined, without, behindPath] = await Promise.all([
-    // The rules of other flags stay when kubectl's filter goes.
+    // --disable-filter does not disable the rules of other flags.
     start(kubeconfig, '--accept-namespaces=team-0,dev-.*', '--disable-filter'),
     start(kubeconfig, '--reject-resources=secrets,pods/exec,deployments.apps'),
     start(pathKubeconfig, '--reject-resources=secrets', '--accept-namespaces=team-0', '--read-only'),

@@ -13,7 +13,7 @@ function head(status: string, ...headers: string[]): string {
   return `${[`HTTP/1.1 ${status}`, ...headers].join('\r\n')}\r\n\r\n`;
 }
 
-/** Answers of the API server by path, written as they are. */
+/** Raw answers of the API server, by path. */
 const answers: Record<string, RawAnswer> = {
   '/429': ({ socket }) =>
     socket.write(`${head('429 Too Many Requests', 'Retry-After: 1', 'Content-Length: 4')}slow`),
@@ -100,7 +100,7 @@ const answers: Record<string, RawAnswer> = {
   },
   '/bad-chunk': ({ socket }) => {
     socket.write(`${head('200 OK', 'Transfer-Encoding: chunked')}a\r\nonly these\r\n`);
-    // A reset in one go with the bytes before it would look like an ordinary end to a Node client.
+    // A Node client would see a reset together with the bytes before it as a normal end.
     setTimeout(() => socket.write('not a size\r\n'), 50);
   },
   '/cut-until-close': ({ socket }) => {
@@ -123,7 +123,7 @@ const answers: Record<string, RawAnswer> = {
     ),
 };
 
-/** Ends a TLS connection with a reset of the TCP connection below it. */
+/** Resets the TCP connection below a TLS connection. */
 function resetBelow(socket: Parameters<RawAnswer>[0]['socket']): void {
   const { _parent: tcp } = socket as unknown as { _parent?: { resetAndDestroy(): void } };
   if (tcp) tcp.resetAndDestroy();
@@ -153,7 +153,7 @@ const get = (path: string, method = 'GET'): Promise<HttpAnswer> => send(proxy.po
 
 const asked = (path: string) => upstream.requests.filter(({ target }) => target === path).length;
 
-/** Sends a GET and gives the connection, with whatever it is told about its end. */
+/** Sends a GET and returns the connection, with all that it learns about its end. */
 async function getRaw(
   path: string,
   version = 'HTTP/1.1',
@@ -239,7 +239,7 @@ describe('the headers', () => {
         'Warning: 299 - "second, with a comma"',
         'Set-Cookie: b=2',
         'X-Empty:',
-        // The two bytes of UTF-8, as bytes.
+        // The two bytes of a UTF-8 character, one character per byte.
         'X-Accent: caf\u00c3\u00a9',
         'Audit-Id: 1-2-3',
         'Content-Length: 0',
@@ -354,7 +354,7 @@ describe('an answer that is cut half-way', () => {
       const answer = await connection.untilClosed(5000);
       await new Promise(resolve => setTimeout(resolve, 50));
       const lengthTells = /content-length: 100\r\n/i.test(answer);
-      // Without a length only a reset differs from the end of a whole answer.
+      // Without a length, only a reset shows that the answer is cut.
       if (!lengthTells) assert.match(String(connection.error), /ECONNRESET/);
       else assert.doesNotMatch(answer, /\r\n\r\n.{100}/);
       connection.destroy();

@@ -39,7 +39,7 @@ describe('a scrape', { concurrency: true }, () => {
       };
       await scrape(proxy.port, '/-/metrics');
       await scrape(admin, '/metrics');
-      // It waits for the check, which is the same one.
+      // readyz waits for the result of the same check.
       assert.equal((await send(admin, '/readyz')).status, 500);
       for (const text of [await scrape(admin, '/metrics'), await scrape(proxy.port, '/-/metrics')]) {
         assert.match(text, /^kube_api_proxy_ready\{check="upstream"\} 0$/m);

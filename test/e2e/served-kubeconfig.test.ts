@@ -72,7 +72,7 @@ function serversOf(text: string): Record<string, string | undefined> {
   return Object.fromEntries(clusters.map(({ name, cluster }) => [name, cluster['server']]));
 }
 
-/** Runs kubectl with a kubeconfig, and nothing to read from where it could prompt. */
+/** Runs kubectl with a kubeconfig, without an input for prompts. */
 async function withKubeconfig(text: string, args: readonly string[], env: Record<string, string> = {}) {
   const file = join(await mkdtemp(join(folder, 'caller-')), 'config');
   await writeFile(file, text);
@@ -107,7 +107,7 @@ describe('/-/kubeconfig', () => {
     const { text } = await send(many.port, '/-/kubeconfig');
     const { url } = many;
     assert.deepEqual(serversOf(text), {
-      // `/` follows the current context of the proxy, so it is not that context; the next name is taken.
+      // `/` follows the proxy's current context, so it is not that context and gets another name.
       'kube-api-proxy-current': url,
       dev: `${url}/clusters/dev`,
       rancher: `${url}/clusters/rancher`,
@@ -224,7 +224,7 @@ describe('/-/kubeconfig', () => {
     ]) {
       const { status, text } = await ask(session, '/-/kubeconfig', { headers: { ':authority': authority } });
       if (status === 200) assert.deepEqual(serversOf(text), { dev: `https://${address}` }, authority);
-      // Some are no field value for nghttp2, which resets the stream.
+      // nghttp2 does not accept some of these values, and resets the stream.
       else assert.ok(status === 400 || status === 0, `${authority}: ${text}`);
     }
     const named = await ask(session, '/-/kubeconfig', { headers: { ':authority': 'gw.example' } });
@@ -283,7 +283,7 @@ describe('/-/kubeconfig with authentication', () => {
     assert.equal(claimed.status, 403);
     const own = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer bob-token' } });
     assert.match(own.text, /authentication_attempts_total\{method="token_file",result="success"\} 2\n/);
-    // The bad ones; a stranger attempts nothing.
+    // Only the bad credentials count; a request without one is not an attempt.
     assert.match(own.text, /authentication_attempts_total\{method="none",result="failure"\} 4\n/);
   });
 
@@ -320,7 +320,7 @@ describe('/-/kubeconfig with authentication', () => {
     const { text } = await ask(session, '/-/kubeconfig');
     session.destroy();
     assert.match(text, /^# token: "PASTE-YOUR-TOKEN-HERE"$/m);
-    // In place of kubelogin: it writes down how it was called.
+    // This script replaces kubelogin, and records its arguments.
     const bin = await mkdtemp(join(folder, 'bin-'));
     const claims = { iss: issuer.url, aud: 'gw', sub: '1', email: 'alice', email_verified: true };
     const idToken = signer.sign({ ...claims, exp: Math.floor(Date.now() / 1000) + 600 });

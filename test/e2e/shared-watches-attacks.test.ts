@@ -70,7 +70,7 @@ describe('clients of one shared watch', () => {
     Object.assign(tokens, { 'token-of-alice': { username: 'alice' } });
     const path = watchOf(server);
     const first = await openWatch(proxy.url + path);
-    // The plugin logs in as somebody else from now on, and the API server no longer takes the first one's token.
+    // From now on the plugin logs in as another user, and the API server no longer accepts the first user's token.
     await plugin.answer({ token: 'token-of-bob' });
     Object.assign(tokens, { 'token-of-bob': { username: 'bob' } });
     delete tokens['token-of-alice'];

@@ -209,13 +209,13 @@ test('only a client that reads slowly is cut, and the others get everything imme
   }
   slow.resume();
   assert.equal(await slow.ended, 'cut');
-  // What it has had is whole up to there: no event is missing between two others.
+  // Its events are complete up to the cut: no event is missing between two others.
   const versions = slow.events().map(({ object }) => object.metadata.resourceVersion);
   const all = others[0]?.events().map(({ object }) => object.metadata.resourceVersion) ?? [];
   assert.deepEqual(versions, all.slice(0, versions.length));
   assert.ok(versions.length < count);
   assert.equal(namespace.upstream().length, 1);
-  // Its client lists again, and goes on from there.
+  // Its client lists again, and continues from there.
   const again = await namespace.watch();
   namespace.write('again');
   await again.untilNamed('again');
@@ -331,7 +331,7 @@ test('a program that gets SIGTERM ends shared watches and exits', async t => {
 });
 
 describe('real clients', { concurrency: false }, () => {
-  /** What a started program has printed so far. */
+  /** The output of a started program so far. */
   function outputOf(child: ReturnType<typeof startKubectl>): () => string {
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -340,7 +340,7 @@ describe('real clients', { concurrency: false }, () => {
     return () => text;
   }
 
-  /** Waits until the program has answered so many watches. */
+  /** Waits until the program has answered this number of watches. */
   function untilOpen({ path }: WatchedNamespace, count: number): Promise<void> {
     const isOpening = (line: Record<string, unknown>) =>
       line['msg'] === 'request open' && line['verb'] === 'watch' && line['path'] === path;

@@ -14,7 +14,7 @@ const stack = await startStack(
 );
 const { server } = stack;
 
-/** Asserts that a watch has had, byte for byte, what a watch of the API server itself has from there up to now. */
+/** Asserts that a watch has received, byte for byte, the same as a direct watch of the API server from the same version. */
 async function assertSameAsDirect(
   namespace: WatchedNamespace,
   watch: WatchClient,
@@ -41,7 +41,7 @@ describe('events', { concurrency: false }, () => {
         clients.push([await namespace.watch({ from: version, headers }), version]);
       await join(from);
       await join(from);
-      // A client that asks for bookmarks tells when the API server has sent one.
+      // A client that asks for bookmarks shows when the API server has sent one.
       const marked = await namespace.watch({ from, headers, query: '&allowWatchBookmarks=true' });
       await marked.until(1);
       const [one = 0] = namespace.writeAll('one', 'one');
@@ -63,7 +63,7 @@ describe('events', { concurrency: false }, () => {
       assert.equal(clients[0]?.[0].frames().length, 7);
       assert.equal(namespace.upstream().length, 1);
 
-      // What had come before the upstream watch broke is not sent again, and what comes then looks the same.
+      // Events from before the break are not sent again, and later events have the same form.
       server.cut();
       namespace.write('after');
       for (const [client] of clients) await client.untilNamed('after');
@@ -133,7 +133,7 @@ describe('a client that joins', { concurrency: true }, () => {
     ]);
     assert.deepEqual(lines(ahead), []);
     assert.equal(ahead.state(), 'open');
-    // The client from the future may have a watch of its own.
+    // The client from the future may have its own watch.
     assert.ok(namespace.upstream().length <= 2);
   });
 
@@ -204,7 +204,7 @@ describe('a client that joins', { concurrency: true }, () => {
   });
 });
 
-/** Changes the version and nothing that a test watches. */
+/** Changes the version without an event for a test's watches. */
 const quietObject = { apiVersion: 'v1', kind: 'Namespace' } as const;
 
 describe('bookmarks', { concurrency: true }, () => {
@@ -243,7 +243,7 @@ describe('bookmarks', { concurrency: true }, () => {
       const watches = await namespace.watchMany(2, question);
       const direct = await namespace.direct(question);
       for (const watch of [...watches, direct]) await watch.until(2);
-      // The version goes on by itself in tests beside this one.
+      // Other tests at the same time change the version.
       const shape = (watch: WatchClient) =>
         watch
           .frames()
@@ -271,7 +271,7 @@ describe('bookmarks', { concurrency: true }, () => {
   });
 });
 
-/** Answers the watches of a namespace with a head alone; what follows is up to the test. */
+/** Answers the watches of a namespace only with a head; the test sends the rest. */
 function holdWatches(namespace: WatchedNamespace): { open: readonly ServerResponse[]; remove: () => void } {
   const open: ServerResponse[] = [];
   const remove = server.intercept((request, response) => {

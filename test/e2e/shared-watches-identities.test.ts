@@ -36,7 +36,7 @@ issuer.jwks = { keys: [signer.jwk] };
 /** Users that may no longer watch. */
 const denied = new Set<string>();
 
-/** It knows callers by a token of a file, by one that the API server reviews, by an id-token, and by a certificate. */
+/** A gateway with all methods of authentication: a token file, token review, an id-token, and a certificate. */
 const gateway = await startGateway(
   { after },
   {
@@ -114,7 +114,7 @@ async function open(questions: readonly NamespaceWatch[]) {
   return { namespace, watches, upstream: namespace.upstream() };
 }
 
-/** The fields that make an identity, as one text. */
+/** The fields of an identity, as one text. */
 function identityOf({ rawHeaders }: RequestRecord): string {
   return rawHeaders
     .flatMap((name, index) =>
@@ -213,7 +213,7 @@ describe('callers of a gateway', { concurrency: 4 }, () => {
     namespace.write('later');
     await watches[0]?.untilNamed('later');
     assert.equal(watches[0]?.state(), 'open');
-    // One answer counts for 10 s, however many join.
+    // One answer is valid for 10 s, however many clients join.
     const reviews = server.requests.filter(
       ({ rawUrl, headers }) =>
         rawUrl.endsWith('/selfsubjectaccessreviews') && headers['impersonate-user'] === 'grace',

@@ -46,7 +46,7 @@ function names(watch: WatchClient): (string | undefined)[] {
     .map(({ object }) => object.metadata.name);
 }
 
-/** Asserts that clients have noticed nothing: they are open, and each has had every event once. */
+/** Asserts that clients have noticed nothing: their watches are open, and each has received every event once. */
 async function assertUnnoticed(
   { namespace, watches }: Awaited<ReturnType<typeof openClients>>,
   expected: readonly string[],
@@ -193,7 +193,7 @@ test('a client that joins while the API server is down waits for it and gets all
     await joined.untilNamed('"a"');
     assert.deepEqual(names(joined), ['first', 'a']);
   } else {
-    // It may be told what a watch of its own would be told.
+    // It may get the same error that its own watch would get.
     assert.equal(joined.status, 502);
   }
   await assertUnnoticed(clients, ['a']);

@@ -10,14 +10,14 @@ import { startStack } from '../support/stack.js';
 import { openWatch } from '../support/watch-client.js';
 import { forms, type NamespaceWatch, type Watched, WatchedNamespace } from '../support/watched-namespace.js';
 
-// Everything may be impersonated and watched, so that a header which makes another identity reaches the API server.
+// Everything may be impersonated and watched, so that a header that changes the identity reaches the API server.
 const server = { allow: () => true } as const;
 const [stack, unshared] = await Promise.all([
   startStack({ after }, { server, flags: ['--share-watches'] }),
   startStack({ after }, { server, run: startInProcess }),
 ]);
 
-/** Opens watches one after the other, waits until each has seen an event, and counts those that the API server had. */
+/** Opens watches one after the other, waits until each has an event, and counts the watches at the API server. */
 async function watchesOf(questions: readonly NamespaceWatch[], of: Watched = stack): Promise<number> {
   const namespace = new WatchedNamespace(of);
   const from = of.server.version;
@@ -164,7 +164,7 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
       const shared = await namespace.watch({ from });
       const before = namespace.upstream().length;
       const own = await namespace.watchMany(2, { from, headers: { [name]: value } });
-      // Some headers make the program refuse a request, which joins nothing either.
+      // With some headers the program rejects the request, which then joins no watch either.
       const served = own.filter(({ status }) => status === 200);
       assert.equal(namespace.upstream().length - before, served.length === 0 ? 0 : 2);
       namespace.write('seen');
@@ -213,7 +213,7 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   });
 });
 
-/** Answers the watches of a namespace by itself. */
+/** Answers the watches of a namespace instead of the server. */
 function answerWatches(namespace: WatchedNamespace, answer: (response: ServerResponse) => void): void {
   stack.server.intercept((request, response) => {
     if (request.url?.startsWith(namespace.path) !== true) return false;
@@ -272,7 +272,7 @@ describe('an answer that is not a stream of events', { concurrency: 4 }, () => {
         response.write(body);
       });
       const from = stack.server.version;
-      // Whoever waits for the first event of a shared watch is cut when nobody understands it, and has none of it.
+      // A client that waits for the first event of a shared watch is cut if the program cannot read that event.
       for (const watch of await namespace.watchMany(2, { from })) {
         await eventually('an end, or the body', () => watch.state() === 'cut' || watch.bytes().length > 0);
         if (watch.state() === 'cut') assert.deepEqual(watch.bytes(), Buffer.alloc(0));

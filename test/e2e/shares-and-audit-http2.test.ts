@@ -44,7 +44,7 @@ proxied.server.intercept(({ url }, response) => {
   response.end(unread);
   return true;
 });
-/** In front of the same API server. */
+/** Programs with the same API server. */
 const impatient = await startStack(
   { after },
   {
@@ -65,7 +65,7 @@ async function connect(t: TestContext, { port, ca }: TlsStack = proxied): Promis
   return session;
 }
 
-/** Waits until so many places are taken. */
+/** Waits until this number of slots is in use. */
 async function untilTaken(inflight: number, longrunning: number, stack = proxied): Promise<void> {
   await eventuallyPasses(async () => {
     const { text } = await ask(observers.get(stack) as ClientHttp2Session, '/-/metrics');
@@ -132,12 +132,12 @@ const ways: Record<string, (session: ClientHttp2Session) => Promise<void>> = {
   },
   'when it is reset as soon as it is sent': async session => {
     for (let stream = 0; stream < 20; stream++) openStream(session, slowPath).close(8);
-    // The answer to this comes when all of that has been seen.
+    // When this is answered, the program has seen everything before it.
     assert.equal((await ask(session, '/-/livez')).status, 200);
   },
 };
 
-/** Where --request-timeout is short. */
+/** Ways that need a program with a short --request-timeout. */
 const lateWays: typeof ways = {
   'when --request-timeout has passed in the middle of its body': async session => {
     const stream = openStream(session, slowPath, { ':method': 'POST' }, false);

@@ -41,7 +41,7 @@ test("a user's limits apply to that user on every address, and to no other user 
   assert.equal(refused.status, 429);
   assert.match(refused.text, /of yours .*--max-requests-inflight-per-user \(2\)/);
   assert.equal((await send(port, '/version', { headers: bob })).status, 200);
-  // Without a credential there is no user, and no place is taken.
+  // Without a credential there is no user, and no slot is used.
   for (let turn = 0; turn < 5; turn++) assert.equal((await send(port, pods)).status, 401);
 
   const watch = await open(port, `${pods}?watch=1`, { headers: alice });

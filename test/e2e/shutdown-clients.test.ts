@@ -7,12 +7,12 @@ import { send } from '../support/http-client.js';
 import { connectFrames, frame, frameTypes, get, settingsFrame, uint32 } from '../support/http2-frames.js';
 import { type Stack, startStack, type TlsStack } from '../support/stack.js';
 
-/** Milliseconds of --shutdown-grace, where it is not given and where it is. */
+/** --shutdown-grace in milliseconds, the default and the one that tests set. */
 const usualGrace = 5_000;
 const grace = 1_500;
 const endless = '/api/v1/pods?watch=1';
 
-/** Has watches bring more than any buffer holds, so that one that is not read stands still. */
+/** Makes watches send more than any buffer holds, so that a watch that is not read stops. */
 function neverEnd({ server }: TlsStack): void {
   server.intercept((request, response) => {
     if (request.url !== endless) return false;
@@ -53,7 +53,7 @@ async function clientHello(): Promise<Buffer> {
   return bytes;
 }
 
-/** Opens a connection and leaves something undone on it. */
+/** Opens a connection and leaves something unfinished on it. */
 type Client = (stack: TlsStack) => Promise<net.Socket>;
 
 /** Clients that wait for nothing. */
@@ -64,7 +64,7 @@ const idle: Readonly<Record<string, Client>> = {
   'has sent a preface and no request': async ({ port, ca }) => (await connectFrames(port, ca)).socket,
 };
 
-/** Clients that may go on, or read on. */
+/** Clients that may continue to send or to read. */
 const stuck: Readonly<Record<string, Client>> = {
   'has sent half of a ClientHello': async ({ port }) => {
     const socket = await connectPlain(port);
@@ -120,7 +120,7 @@ async function openAll(t: TestContext, stack: TlsStack, clients: readonly Client
   });
 }
 
-/** Sends SIGTERM and asserts that the program leaves by itself: it ends with 1 when it has to be ended after its grace. */
+/** Sends SIGTERM and asserts that the program exits by itself. It would exit with 1 if its grace period ended first. */
 async function assertLeaves({ proxy }: Stack): Promise<void> {
   const { code, signal } = await proxy.stop('SIGTERM');
   assert.deepEqual({ code, signal }, { code: 0, signal: null });
@@ -133,7 +133,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     await openAll(t, stack, Object.values(idle));
     const began = performance.now();
     await assertLeaves(stack);
-    // Before anything is cut off.
+    // This is before the program cuts connections.
     assert.ok(performance.now() - began < 0.8 * usualGrace, `it took ${performance.now() - began} ms`);
   });
 

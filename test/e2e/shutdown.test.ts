@@ -15,14 +15,14 @@ const getLog =
   'GET /api/v1/namespaces/default/pods/web-0/log?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const getNever = 'GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-/** Longer than a test waits, so that what leaves within the test has not waited for it. */
+/** Longer than a test waits, so a program that exits during the test has not waited for it. */
 const longGrace = ['--shutdown-grace=5m'];
 
 function start(t: TestContext, flags: readonly string[] = longGrace): Promise<Stack> {
   return startStack(t, { flags });
 }
 
-/** Sends a signal and gives the exit and how many milliseconds it took. */
+/** Sends a signal and returns the exit, and how many milliseconds it took. */
 async function leave(
   { proxy }: Stack,
   signal: NodeJS.Signals = 'SIGTERM',
@@ -32,7 +32,7 @@ async function leave(
   return { ...exit, took: Date.now() - started };
 }
 
-/** The program has begun to leave: it takes no connection any more. */
+/** Waits until the shutdown has begun: the program accepts no more connections. */
 function refuses({ port }: Stack): Promise<void> {
   const isRefused = () =>
     new Promise<boolean>(resolve => {
@@ -43,7 +43,7 @@ function refuses({ port }: Stack): Promise<void> {
   return eventually('a refused connection', isRefused);
 }
 
-// Every one ends a program of its own, and most wait for that.
+// Each test ends its own program, and most of them wait for that.
 describe('the program', { concurrency: 4 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     test(`ends at once with exit code 0 when it is idle and gets ${signal}`, async t => {
@@ -160,7 +160,7 @@ describe('the program', { concurrency: 4 }, () => {
     upload.write(body.slice(10));
     finishDownload();
     answerSlow();
-    // RFC 9112, section 9.6: what announces the close lets the client send its next request elsewhere.
+    // RFC 9112, section 9.6: `Connection: close` lets the client send its next request on another connection.
     await slow.until(/^HTTP\/1\.1 200 OK\r\n(?:[\s\S]*\r\n)?connection: close\r\n[\s\S]*slow but whole/i);
     await slow.untilClosed();
     await upload.until(/^HTTP\/1\.1 201 Created\r\n/);
@@ -190,7 +190,7 @@ describe('the program', { concurrency: 4 }, () => {
     await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
     const { code, took } = await leave(stack);
     assert.equal(code, 0);
-    // It ends after four; a busy machine has some more to wait, but not for another default.
+    // The default is four seconds. A busy machine takes longer, but not as long as another default.
     assert.ok(took >= 3000 && took < 9000, `it took ${took} ms`);
     connection.destroy();
   });
@@ -207,7 +207,7 @@ describe('the program', { concurrency: 4 }, () => {
     const stack = await start(t, ['--shutdown-grace=1s']);
     const connection = await connectRaw(stack.port);
     connection.write('GET /version HTTP/1.1\r\nHost: loc');
-    // What came before this on another connection has been read.
+    // By now the program has read the bytes that came earlier on another connection.
     await send(stack.port, '/version');
     // Past its grace and a second more it would end with 1.
     assert.equal((await leave(stack)).code, 0);

@@ -12,11 +12,11 @@ import { clientRequests, parseAnswer } from './leg.js';
 
 const echo = '/api/v1/namespaces/default/services/web/proxy';
 
-/** A request whose end two programs could see in different places; NNN is replaced by a number of its own. */
+/** The request that an attack hides in another one, whose end two programs could find at different positions. NNN is replaced by a number. */
 const smuggled = `GET ${echo}/smuggled-NNN HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 const first = `POST ${echo}/first-NNN HTTP/1.1\r\nHost: 127.0.0.1\r\n`;
 
-/** The smuggled request where another reading of the length would end the body before it. */
+/** The smuggled request, placed where another reading of the length would end the body. */
 const behindChunks = `0\r\n\r\n${smuggled}`;
 
 const smuggledLength = smuggled.length;
@@ -114,10 +114,10 @@ const attacks: Readonly<Record<string, string>> = {
 let server: FakeApiServer;
 let kubeconfig: KubeconfigFile;
 let proxy: ProxyProcess;
-/** What the client received within a second, by number. */
+/** The bytes that each client received within a second, by number. */
 let received: string[];
 
-/** Whether an attack has a request line whose version is none of HTTP/1's. */
+/** Whether an attack has a request line with an unknown HTTP version. */
 function hasUnknownVersion(name: string): boolean {
   return /version|preface/.test(name);
 }
@@ -129,16 +129,16 @@ before(async () => {
   received = await Promise.all(
     Object.entries(attacks).map(async ([name, bytes], index) => {
       const connection = await connectRaw(proxy.port);
-      // As long as NNN, so that lengths stay what they are.
+      // As long as NNN, so that the lengths stay correct.
       connection.write(Buffer.from(bytes.replaceAll('NNN', String(index + 100)), 'latin1'));
-      // Those are answered and closed; the others may wait for more of the request.
+      // These are answered and closed; the others may wait for more bytes of the request.
       await connection.untilClosed(hasUnknownVersion(name) ? undefined : 1000).catch(() => {});
       connection.destroy();
       return connection.received();
     }),
   );
   await steady(() => server.requests.length);
-  // What was smuggled would be there before what comes later.
+  // A smuggled request would arrive before this later one.
   await send(proxy.port, '/behind-all-of-them');
   await server.waitForRequest(({ rawUrl }) => rawUrl === '/behind-all-of-them');
 });

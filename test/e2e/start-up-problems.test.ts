@@ -34,7 +34,7 @@ interface Entries {
   readonly current?: string;
 }
 
-/** A kubeconfig in a folder of its own: right by itself, but for the entries that are given in place of its own. */
+/** A valid kubeconfig in its own folder, in which the given entries replace the valid ones. */
 async function writeConfig({ cluster, user, context, current = 'here' }: Entries): Promise<string> {
   const file = join(await mkdtemp(join(folder, 'kubeconfig-')), 'config');
   const clusters = cluster ?? {
@@ -59,7 +59,7 @@ async function writeConfig({ cluster, user, context, current = 'here' }: Entries
   return file;
 }
 
-/** The problems for which the program does not start, as its parts tell them; none may show a stack or a secret. */
+/** The start-up problems that the program's parts report. None may contain a stack or a secret. */
 async function problems(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -69,7 +69,7 @@ async function problems(
   return all;
 }
 
-/** The same from the lines that the program itself ends with; it must end with 1, and print nothing else. */
+/** The same, from the lines that the program prints. It must exit with 1, and print nothing else. */
 async function printedProblems(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -108,7 +108,7 @@ function only(lines: readonly string[]): string {
   return lines[0] as string;
 }
 
-/** The same where a wrong program would go on running: it is stopped, and the test fails. */
+/** The same, for a faulty program that would keep running: it is stopped, and the test fails. */
 async function listeningProblem(t: TestContext, args: readonly string[]): Promise<string> {
   const start = startProxy(args);
   t.after(() => start.then(proxy => proxy.stop('SIGKILL')).catch(() => {}));
@@ -520,7 +520,7 @@ test('mistakes in several files in the KUBECONFIG list are reported together', a
   assertNames(lines[1] as string, `${other}:1`);
 });
 
-// An open door
+// Open access
 
 test('listening beyond loopback without authentication is reported with the possible solutions', async () => {
   const file = await writeConfig({});

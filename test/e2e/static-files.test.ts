@@ -89,7 +89,7 @@ function get(target: string, request: Partial<AttackRequest> = {}): Promise<Answ
   return send(proxies.standard.port, { target, ...request });
 }
 
-/** Bodies in the chunked coding are compared by what they contain. */
+/** Asserts that the answer contains this text, because its body may be chunked. */
 async function gives(target: string, text: string): Promise<void> {
   const answer = await get(target);
   assert.equal(answer.code, 200, `${target}: ${answer.raw}`);
@@ -171,7 +171,7 @@ for (const leg of Object.keys(legs) as Leg[]) {
     const leaks = (answer: Answer, target: string) => {
       assert.ok(answer.code >= 400 && answer.code < 500, `${target}: ${answer.raw.slice(0, 400)}`);
       assert.ok(!answer.raw.includes(secret), target);
-      // A refusal may repeat the path that was asked for.
+      // A rejection may repeat the requested path.
       if (!target.includes('static-files-')) assert.ok(!answer.raw.includes(directory), target);
       assert.ok(!answer.raw.includes('root:'), target);
     };
@@ -355,7 +355,7 @@ describe('a file that is not regular', () => {
     const requests = ['GET', 'HEAD', 'GET'].flatMap(method =>
       names.map(name => get(`/static/special/${name}`, { method })),
     );
-    // More than the four threads that libuv opens files on.
+    // More than the four threads on which libuv opens files.
     assert.deepEqual(new Set((await Promise.all(requests)).map(({ code }) => code)), new Set([404]));
     await gives('/static/hello.txt', 'hello world');
   });

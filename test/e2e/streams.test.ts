@@ -21,10 +21,10 @@ const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const configMaps = '/api/v1/namespaces/kube-system/configmaps';
 
 const proxied = await startStack({ after });
-/** In front of the same API server. */
+/** Programs with the same API server. */
 const impatient = await startStack({ after }, { server: proxied.server, flags: ['--request-timeout=500ms'] });
 
-/** Waits until a request that began now has been given up for --request-timeout. */
+/** Waits until a request that begins now has been ended by --request-timeout. */
 async function pastRequestTimeout(): Promise<void> {
   const stop = proxied.server.intercept(request => request.url === '/given-up');
   assert.equal((await send(impatient.port, '/given-up')).status, 504);
@@ -173,7 +173,7 @@ test('a stream through a proxy subresource is passed on byte by byte', async () 
   });
   const response = await open(proxied.port, path);
   const lines = linesOf(response);
-  // Nothing follows until the one before has arrived.
+  // Each line is sent only after the previous one has arrived.
   for (let count = 1; count <= 6; count += 1) {
     write(`data: ${count}\n`);
     assert.equal(await lines.next(), `data: ${count}`);
@@ -318,7 +318,7 @@ describe('backpressure', () => {
       lengths,
       responses.map(() => size),
     );
-    // 500 MB have passed; what is left of them is garbage that nobody has asked back yet, more of it with each release of Node.
+    // 500 MB have passed. Part of them is garbage that has not been collected, more with each release of Node.
     const after = residentBytes(proxy.pid) - before;
     assert.ok(after < 250 * megabyte, `resident memory grew by ${Math.round(after / megabyte)} MB`);
     stop();
@@ -358,7 +358,7 @@ describe('backpressure', () => {
     let sent = 0;
     const sending = (async () => {
       for (; sent < uploaded; sent += block.length) {
-        // Each has its number in it, for what comes twice or in another order.
+        // Each has its number in it, to detect repeated or reordered bytes.
         const part = Buffer.concat([Buffer.from(String(sent).padStart(12)), block.subarray(12)]);
         expected.update(part);
         if (!request.write(part)) await once(request, 'drain');
@@ -418,10 +418,10 @@ describe('two hundred watches', () => {
     agent.destroy();
     times.sort((a, b) => a - b);
     const p99 = times[Math.floor(times.length * 0.99)] ?? Number.POSITIVE_INFINITY;
-    // Not behind the watches; how long it takes beside other programs is another matter.
+    // The requests do not wait for the watches. The exact time depends on other programs on the machine.
     assert.ok(p99 < 5000, `99 of 100 plain requests took up to ${Math.round(p99)} ms`);
     for (const response of responses) response.destroy();
-    // What the plain requests have used stays open.
+    // The connections of the plain requests stay open.
     await until(() => proxied.server.connections <= before + 10);
   });
 });
@@ -556,7 +556,7 @@ describe('a stale connection', () => {
   });
 
   test('is different from a new one that closes, which causes no second attempt', async () => {
-    // What is idle is used up by the request that does not come back.
+    // The request without an answer uses the idle connection.
     await send(proxy.port, '/always-closes-first');
     assert.equal((await send(proxy.port, '/always-closes-fresh')).status, 502);
     const [first, ...more] = attempts('/always-closes-fresh');

@@ -45,7 +45,7 @@ function get(
   });
 }
 
-/** Opens a connection that has finished its handshake, or rejects. */
+/** Opens a connection and finishes its handshake, or rejects. */
 async function connect({ proxy, ca }: TlsStack, options: tls.ConnectionOptions = {}): Promise<tls.TLSSocket> {
   const socket = tls.connect({ host: '127.0.0.1', port: proxy.port, ca, ...options });
   await once(socket, 'secureConnect');
@@ -211,7 +211,7 @@ test('a rotated certificate is served when its key is there too, while open conn
   const written = Date.now();
   await files.write(next);
   await eventually('the new certificate', async () => (await serialOf(proxied)) !== before);
-  // Looked at every 4 s, and again where it changed meanwhile; a busy machine has some more.
+  // Files are polled every 4 s, and again if they change in the meantime. A busy machine takes longer.
   assert.ok(Date.now() - written < 20_000, `it took ${Date.now() - written} ms`);
   assert.equal(closed, false);
   const request = https.get({ host: '127.0.0.1', port, path: '/version', ca, agent });
@@ -231,7 +231,7 @@ test('a rotated certificate is served when its key is there too, while open conn
 });
 
 test('SIGTERM ends connections that have sent nothing since their handshake', async t => {
-  // More than the test waits.
+  // Longer than the test waits.
   const proxied = await startStack(t, { tls: true, flags: ['--shutdown-grace=5m'] });
   const idle = await connect(proxied);
   idle.on('error', () => {}).resume();

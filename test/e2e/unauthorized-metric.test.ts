@@ -36,9 +36,9 @@ describe(unauthorized, () => {
     });
     const headers = ['Authorization: Bearer nobody'];
     for (const leg of bothLegs) {
-      // The gateway itself does not know it.
+      // The gateway itself does not know this token.
       assertStatus((await probe(gateway, server, leg, { headers })).answer, 401, leg);
-      // The API server does not know it, to which it goes.
+      // The API server, which gets this token, does not know it.
       const passed = await probe(proxy, server, leg, { headers });
       assertStatus(passed.answer, 401, leg);
       assert.equal(passed.authorization, 'Bearer nobody');

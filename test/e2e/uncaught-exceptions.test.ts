@@ -6,7 +6,7 @@ import { startProxy } from '../support/proxy.js';
 import { sample } from './credential-probe.js';
 import { childrenOf } from './worker-probe.js';
 
-/** Signals that make a process fail, for a program that has no known fault. */
+/** Signals that cause an uncaught error, because the program has no known fault that does. */
 const faults = `
 process.on('SIGWINCH', () => { throw new Error('a fault'); });
 process.on('SIGCONT', () => { Promise.reject(new Error('a fault')); });

@@ -40,7 +40,7 @@ const [secure, tunnelled] = await Promise.all([
   startStack({ after }, { server, cluster: { 'proxy-url': `http://127.0.0.1:${forwardProxy.port}` } }),
 ]);
 
-/** How a client connects to a program, whose end is passed on as an end. */
+/** How a client connects to a program that passes an end of bytes on. */
 const to = (port: number) => ({ port, host: '127.0.0.1', allowHalfOpen: true });
 
 const legs = [

@@ -24,7 +24,7 @@ const MiB = 1024 * 1024;
 
 const { server, proxy, kubeconfig } = await startStack({ after }, { flags: ['--reject-paths='] });
 
-/** A request for an upgrade to a protocol of the tests' own. */
+/** A request for an upgrade to a protocol that only these tests use. */
 function upgradeRequest(path: string, ...headers: string[]): string {
   const lines = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: test/1', ...headers];
   return `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
@@ -80,7 +80,7 @@ function bodyOf(answer: string): string {
   return answer.slice(answer.indexOf('\r\n\r\n') + 4);
 }
 
-/** Waits until the other side of an API server's socket is gone altogether: it has ended, and takes nothing more. */
+/** Waits until the peer of an API server's socket has closed completely: it has ended, and accepts no more bytes. */
 async function gone(upstream: TLSSocket): Promise<void> {
   upstream.resume();
   if (!upstream.readableEnded && !upstream.destroyed) {
@@ -206,7 +206,7 @@ test("the client gets nothing before the API server's answer, and then the uncha
   const client = await connect(t);
   client.write(upgradeRequest('/late'));
   await server.waitForRequest(({ rawUrl }) => rawUrl === '/late');
-  // A first byte that came by itself would be there by now.
+  // If a first byte were sent early, it would have arrived by now.
   await delay(50);
   assert.equal(client.received(), '');
   answer();
@@ -231,13 +231,13 @@ test('bytes that a client sends before it has the 101 arrive in order, however m
   });
   const client = await connect(t);
   client.write(Buffer.concat([Buffer.from(upgradeRequest('/early')), early.subarray(0, 100)]));
-  // In packets of their own.
+  // In separate packets.
   await delay(20);
   client.write(early.subarray(100, 1000));
   await delay(20);
   client.write(early.subarray(1000));
   await server.waitForRequest(({ rawUrl }) => rawUrl === '/early');
-  // Until nothing more of it is taken, as far as a busy machine can tell.
+  // Until no more bytes are read, as far as this is visible on a busy machine.
   await steady(() => client.socket.bytesWritten - client.socket.writableLength);
   answer();
   await client.until(/^HTTP\/1\.1 101 /);
@@ -406,7 +406,7 @@ test('a client that has closed its side still gets the answer', async t => {
   const received: Buffer[] = [];
   upstream.on('data', (chunk: Buffer) => received.push(chunk));
   upstream.once('end', () => {
-    // Later than an end that would go both ways at once.
+    // Later than an end that would close both directions at once.
     setTimeout(() => upstream.end(`you sent ${Buffer.concat(received).length}`), 50);
   });
   client.socket.end('x'.repeat(100_000));
@@ -667,11 +667,11 @@ test('SIGTERM leaves an open upgrade a short grace period, cuts it, and ends one
   await client.until(/still here$/);
   assert.match(await waiting.untilClosed(), /^HTTP\/1\.1 503 /);
   await client.untilClosed();
-  // Past its grace and a second more it would end with 1.
+  // One second after its grace period it would exit with 1.
   assert.deepEqual(await exited, { code: 0, signal: null });
 });
 
-/** What `ss` says of the program's established connections, timers included. */
+/** The output of `ss` for the program's established connections, with timers. */
 function connectionsOf(pid: number): string[] {
   const { stdout } = spawnSync('ss', ['-tnpoH', 'state', 'established'], { encoding: 'utf8' });
   return stdout.split('\n').filter(line => line.includes(`pid=${pid},`));

@@ -24,10 +24,10 @@ const secretToken = 'very-secret-token';
 const { authority } = await sharedIdentity();
 const stranger = await createCertificateAuthority();
 const strangerPair = await stranger.client();
-/** Tests whose programs wait or start side by side. */
+/** Concurrency of tests whose programs wait or start at the same time. */
 const sideBySide = { concurrency: 4 };
 
-/** In the test's own process: what of this needs a process of its own is asked of the one that gets broken answers. */
+/** Starts the program in the test's own process. Only the one that gets broken answers needs its own process. */
 async function start(t: Scope, contents: KubeconfigContents, args: string[] = []): Promise<RunningProgram> {
   const kubeconfig = await writeKubeconfig(contents);
   t.after(() => kubeconfig.remove());
@@ -43,13 +43,13 @@ async function startServer(
   return server;
 }
 
-/** A kubeconfig that the server accepts; these fields win. */
+/** A kubeconfig that the server accepts; these fields take precedence. */
 function admin(server: FakeApiServer, contents: Partial<KubeconfigContents> = {}): KubeconfigContents {
   const { certificate, key } = server.clientCertificate;
   return { server: server.url, ca: server.authority.certificate, certificate, key, ...contents };
 }
 
-/** A TCP server that is no API server. */
+/** A TCP server that is not an API server. */
 async function startTcp(t: Scope, onSocket: (socket: net.Socket) => void): Promise<number> {
   const server = net.createServer();
   const sockets = openSockets(server);
@@ -83,7 +83,7 @@ interface StatusObject {
   readonly code: number;
 }
 
-/** Checks that an answer is a Status as the API server would send one, without anything of the credentials. */
+/** Checks that an answer is a Status like those of the API server, and contains no credential. */
 function checkStatus(answer: HttpAnswer, code: number, message: RegExp): void {
   assert.equal(answer.status, code, answer.text);
   assert.match(answer.headers['content-type'] ?? '', /^application\/json/);
@@ -100,7 +100,7 @@ function assertNoSecret(text: string): void {
   assert.doesNotMatch(text, /very-secret|PRIVATE KEY|BEGIN CERTIFICATE|Bearer|\n\s+at /);
 }
 
-/** The log lines about a path from the given one on. A request that comes behind has its line behind all of them. */
+/** The log lines about a path, from this index on. The line of a later request comes after all of them. */
 async function linesAbout(proxy: RunningProgram, about = path, from = 0): Promise<Record<string, unknown>[]> {
   const marker = `/marker/${randomUUID()}`;
   const lines = (text: string) =>
@@ -113,7 +113,7 @@ async function linesAbout(proxy: RunningProgram, about = path, from = 0): Promis
   return lines(about);
 }
 
-/** Asks once and expects a Status, one warning in the log about this request, and a counted upstream error. */
+/** Sends one request and expects a Status, one warning in the log, and one counted upstream error. */
 async function checkFailure(
   proxy: RunningProgram,
   expected: { code: number; message: RegExp; cause: RegExp; reason: string },
@@ -272,7 +272,7 @@ describe('a client certificate', () => {
     ['certificate_required', 116],
   ];
   describe('that is refused with the alert', async () => {
-    // RFC 8446, section 6: a fatal alert in a record of its own.
+    // RFC 8446, section 6: a fatal alert in its own record.
     let alert = Buffer.alloc(0);
     const port = await startTcp({ after }, socket => socket.once('data', () => socket.end(alert)));
     const pair = await authority.client();
@@ -329,7 +329,7 @@ describe('a client certificate', () => {
   });
 });
 
-/** OpenSSL's own server, which requires a client certificate and sends an alert when it does not like it. */
+/** OpenSSL's own server, which requires a client certificate and sends an alert for a wrong one. */
 async function startOpenssl(t: Scope, version: string) {
   const pair = await authority.server();
   const directory = await mkdtemp(join(tmpdir(), 'openssl-server-'));
@@ -421,7 +421,7 @@ describe('an API server of another protocol', sideBySide, () => {
     const server = await startServer(t);
     const proxy = await start(t, { server: `http://127.0.0.1:${server.port}` });
     const answer = await send(proxy.port, path);
-    // Node's own TLS server closes; Go's answers a 400 in plain text, which would be passed on.
+    // Node's TLS server closes the connection. Go's server answers with a 400 in plain text, which would be passed on.
     assert.ok([400, 502].includes(answer.status), String(answer.status));
     if (answer.status === 502) checkStatus(answer, 502, /./);
   });

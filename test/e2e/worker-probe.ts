@@ -8,7 +8,7 @@ import type { Scope } from '../support/scope.js';
 import { type Stack, startStack } from '../support/stack.js';
 import { type OpenStream, openWatch } from './credential-probe.js';
 
-/** A proxy with its API server, which end with the test; the log tells of all its workers already. */
+/** A proxy with its API server, which end with the test. The log already names all workers. */
 export async function start(scope: Scope, flags: readonly string[]): Promise<Stack> {
   const stack = await startStack(scope, { flags });
   const isLogged = () => workersOf(stack.proxy).size === childrenOf(stack.proxy.pid).length;
@@ -16,12 +16,12 @@ export async function start(scope: Scope, flags: readonly string[]): Promise<Sta
   return stack;
 }
 
-/** Sends so many requests one after the other, each on a connection of its own. */
+/** Sends this number of requests one after the other, each on its own connection. */
 export async function sendMany(port: number, count: number, path: string): Promise<void> {
   for (let sent = 0; sent < count; sent += 1) assert.equal((await send(port, path)).status, 200);
 }
 
-/** Watches, each on a connection of its own, until every worker has one. */
+/** Opens watches, each on its own connection, until every worker has one. */
 export async function openWatches(
   { proxy, server }: { proxy: ProxyProcess; server: FakeApiServer },
   workers: number,
@@ -39,7 +39,7 @@ export async function openWatches(
   return found;
 }
 
-/** The processes that serve now, by their numbers, as the log tells of them. */
+/** The serving processes by their numbers, from the log. */
 export function workersOf(proxy: Pick<ProxyProcess, 'log'>): Map<number, number> {
   const workers = new Map<number, number>();
   for (const { msg, worker, pid } of proxy.log()) {
@@ -55,14 +55,14 @@ export function servedBy(proxy: Pick<ProxyProcess, 'log'>, path: string): Set<nu
   return new Set(lines.map(({ worker }) => worker as number));
 }
 
-/** Process ids of a process' children, as the system knows them. */
+/** The process ids of a process's children, from the system. */
 export function childrenOf(pid: number): number[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name) && parentOf(name) === pid)
     .map(Number);
 }
 
-/** proc_pid_stat(5): the fourth field, counted from behind the name, which may hold anything. */
+/** proc_pid_stat(5): the fourth field, counted from the end of the name, which may contain any character. */
 function parentOf(pid: string): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

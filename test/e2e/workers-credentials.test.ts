@@ -17,7 +17,7 @@ type Tokens = Record<string, { username: string; groups: string[] }>;
 
 interface Setting {
   readonly server: FakeApiServer;
-  /** From now on the API server takes these tokens and no others. */
+  /** From now on the API server accepts only these tokens. */
   readonly allow: (...allowed: string[]) => void;
   readonly start: (user: Readonly<Record<string, unknown>>, workers: number) => Promise<ProxyProcess>;
 }
@@ -58,7 +58,7 @@ async function pluginOf(t: TestContext): Promise<ExecPlugin> {
 const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
 const pod = '/api/v1/namespaces/default/pods/web-0';
 
-/** Sends until every worker has sent so upstream; what was sent until then. */
+/** Sends requests until every worker has served one. Returns the credentials with which they arrived. */
 async function askAll(proxy: ProxyProcess, server: FakeApiServer): Promise<Set<string | undefined>> {
   const path = `${pod}/status`;
   const before = proxy.log().length;
@@ -111,7 +111,7 @@ describe('credentials of several workers', { concurrency: true }, () => {
     allow('one');
     await plugin.answer({ token: 'one', expirationTimestamp: inSeconds(30) });
     const proxy = await start({ exec: plugin.exec() }, 3);
-    // It is renewed after 24 s, which a busy machine may need for what comes before; then some workers have the new one already.
+    // The credential is renewed after 24 s. On a busy machine the steps before may take so long that some workers already have the new one.
     const later = inSeconds(3600);
     await plugin.answer({ token: 'two', expirationTimestamp: later });
     allow('one', 'two');
@@ -235,7 +235,7 @@ describe('credentials of several workers', { concurrency: true }, () => {
     await eventually('the token', async () => (await sample(proxy, reloads)) === 2);
     assert.deepEqual(await askAll(proxy, server), new Set(['Bearer three']));
 
-    // A token that is refused has the file looked at before its time.
+    // After a 401 the file is read before the next poll.
     allow('four');
     await put('token', 'four');
     const codes = await Promise.all(
@@ -248,7 +248,7 @@ describe('credentials of several workers', { concurrency: true }, () => {
     });
     assert.equal(await sample(proxy, 'kube_api_proxy_config_reloads_total{result="failure"}'), 0);
 
-    // A worker that comes later begins with what is in use now.
+    // A later worker begins with the current credential.
     const [victim, pid] = [...workersOf(proxy)][0] as [number, number];
     process.kill(pid, 'SIGKILL');
     await eventually('another', () => (workersOf(proxy).get(victim) ?? pid) !== pid);

@@ -27,7 +27,7 @@ describe('the death of a process', { concurrency: true }, () => {
       { worker: line?.['worker'], pid: line?.['pid'], signal: line?.['signal'], deaths: line?.['deaths'] },
       { worker: victim, pid, signal: 'SIGKILL', deaths: 1 },
     );
-    // The new one has nothing to do yet, so it is given what comes.
+    // The new worker is idle, so it gets the next connection.
     await sendMany(proxy.port, 3, '/version');
     await eventually('the new one serves', () => servedBy(proxy, '/version').has(victim));
     await (await openAttach(proxy)).isAlive();
@@ -60,7 +60,7 @@ describe('the death of a process', { concurrency: true }, () => {
     const line = proxy.log().find(({ msg }) => msg === 'admin listener');
     const admin = { port: Number(/\d+$/.exec(line?.['address'] as string)?.[0]) };
     const deaths = () => proxy.log().filter(({ msg }) => msg === 'a worker died and is replaced').length;
-    // After its second death one is away for a second.
+    // After its second death a worker is missing for a second.
     for (const number of [1, 2, 1, 2]) {
       const before = deaths();
       await eventually('a worker to kill', () => workersOf(proxy).has(number));
@@ -68,7 +68,7 @@ describe('the death of a process', { concurrency: true }, () => {
       await eventually('its death', () => deaths() === before + 1);
     }
     const ready = await send(admin.port, '/readyz');
-    // The first of them may be back already.
+    // The first of them may already have been replaced.
     if (workersOf(proxy).size === 0) {
       assert.equal(ready.status, 500);
       assert.match(ready.text, /\[-\]workers failed: no worker serves\n/);

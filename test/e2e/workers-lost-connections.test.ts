@@ -8,7 +8,7 @@ import { connectRaw } from '../support/raw-http.js';
 import { sample } from './credential-probe.js';
 import { servedBy, start, workersOf } from './worker-probe.js';
 
-/** From now on the first calls of sendmsg fail, by which a process sends descriptors; skips the test where that cannot be done. */
+/** Makes the next calls of sendmsg fail, with which a process sends descriptors. Skips the test if that is not possible. */
 async function failSends(t: TestContext, pid: number, count: number): Promise<boolean> {
   const injection = `inject=sendmsg:error=ETOOMANYREFS:when=1..${count}`;
   const strace = spawn('strace', ['-f', '-p', String(pid), '-e', 'trace=sendmsg', '-e', injection], {
@@ -43,7 +43,7 @@ describe('connections that cannot be sent to workers', { concurrency: true }, ()
       await send(proxy.port, '/version');
       return servedBy(proxy, '/version').size === 2;
     });
-    // What is told to the workers reaches them too.
+    // Messages to the workers arrive too.
     assert.equal(await sample(proxy, 'kube_api_proxy_workers_unanswered'), 0);
     assert.equal((await proxy.stop()).code, 0);
   });
@@ -54,7 +54,7 @@ describe('connections that cannot be sent to workers', { concurrency: true }, ()
     const limit = (descriptors: number) =>
       execFileSync('prlimit', ['--pid', String(pid), `--nofile=${descriptors}:`]);
     limit(3);
-    // They stay, so that the other worker has more connections than this one.
+    // These connections stay open, so that the other worker has more connections than this one.
     const connections = await Promise.all(Array.from({ length: 4 }, () => connectRaw(proxy.port)));
     for (const connection of connections) {
       connection.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -75,7 +75,7 @@ describe('metrics of several workers', { concurrency: true }, () => {
     const pid = workersOf(proxy).get(1) as number;
     process.kill(pid, 'SIGSTOP');
     t.after(() => process.kill(pid, 'SIGCONT'));
-    // One connection goes to it before it is found out, and waits for it.
+    // One connection goes to the blocked worker before this is detected, and waits for it.
     let answered = 0;
     const sent = Array.from({ length: 10 }, async () => {
       await send(proxy.port, '/version');

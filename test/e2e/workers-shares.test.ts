@@ -12,7 +12,7 @@ import { type ProxyProcess, runProgram } from '../support/proxy.js';
 import { workersOf } from './worker-probe.js';
 
 const users = ['alice', 'bob'] as const;
-/** What each may list. */
+/** The resource that each user may list. */
 const paths = { alice: '/api/v1/namespaces/default/pods', bob: '/api/v1/namespaces/default/configmaps' };
 
 interface Event {
@@ -41,7 +41,7 @@ async function untilMetric(proxy: ProxyProcess, line: string): Promise<void> {
   await eventually(line, async () => (await send(port, '/metrics')).text.includes(`\n${line}\n`));
 }
 
-/** Every line has to be a whole Event. */
+/** Reads the events; every line must be a whole Event. */
 function eventsIn(path: string): Event[] {
   const text = readFileSync(path, 'utf8');
   assert.ok(text === '' || text.endsWith('\n'), 'the last line is whole');
@@ -60,7 +60,7 @@ describe('limits and audit of several workers', { concurrency: true }, () => {
         ...['--max-longrunning-requests=3', '--max-longrunning-requests-per-user=2'],
       ],
     });
-    // Connections go to the workers in turn, and alice has one place in each.
+    // Connections go to the workers in turn, and alice has one slot in each.
     for (let watch = 0; watch < 2; watch += 1) {
       const answer = await open(proxy.port, `${paths.alice}?watch=1`, bearer('alice'));
       t.after(() => answer.destroy());
@@ -78,7 +78,7 @@ describe('limits and audit of several workers', { concurrency: true }, () => {
       t.after(() => answer.destroy());
       assert.equal(answer.statusCode, 200);
     }
-    // Of three places two are each worker's: rounded up, so that one can be more in all.
+    // Three slots are two for each worker, rounded up, so there can be one more in total.
     await untilMetric(proxy, 'kube_api_proxy_places_in_use{kind="longrunning"} 4');
     await untilMetric(proxy, 'kube_api_proxy_rejected_requests_total{reason="user_longrunning"} 1');
   });
@@ -98,7 +98,7 @@ describe('limits and audit of several workers', { concurrency: true }, () => {
     const sending = agents.map(async (agent, client) => {
       const user = users[client % 2] as (typeof users)[number];
       for (let turn = 0; turn < each; turn += 1) {
-        // Longer than what a pipe keeps together.
+        // Longer than a pipe writes in one piece.
         const filler = turn % 10 === 0 ? 'x'.repeat(6000) : 'x';
         const target = `${paths[user]}?mark=${client}-${turn}&of=${user}&filler=${filler}`;
         assert.equal((await send(proxy.port, target, { ...bearer(user), agent })).status, 200);

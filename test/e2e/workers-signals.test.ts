@@ -44,7 +44,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
     const pids = childrenOf(proxy.pid);
     for (const pid of [...pids, proxy.pid]) process.kill(pid, 'SIGINT');
     await eventually('that it leaves', () => proxy.log().some(({ msg }) => msg === 'shutting down'));
-    // Unready first, while everything goes on.
+    // First it is unready, while everything continues.
     assert.match((await health(proxy, 'readyz')).text, /\[-\]shutdown failed/);
     for (const watch of [...watches.values()].flat()) await watch.isAlive();
     assert.equal((await proxy.exited).code, 0);
@@ -56,7 +56,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
     const { proxy } = await start(t, ['--workers=2', '--shutdown-grace=1s']);
     const pid = workersOf(proxy).get(1) as number;
     process.kill(pid, 'SIGSTOP');
-    // Past its grace and a second more it would end with 1.
+    // One second after its grace period it would exit with 1.
     assert.equal((await proxy.stop()).code, 0);
     assert.equal(isAlive(pid), false);
   });
@@ -78,7 +78,7 @@ describe('a program with workers', { concurrency: 3 }, () => {
   test('SIGUSR2 changes the level of every worker, even of later ones', async t => {
     const { proxy } = await start(t, ['--workers=2', '--log-level=warn']);
     const pids = childrenOf(proxy.pid);
-    // Those who signal a whole group must not end the workers.
+    // A signal to the whole process group must not end the workers.
     for (const pid of [...pids, proxy.pid]) process.kill(pid, 'SIGUSR2');
     await eventually('the change', () => proxy.log().some(({ to }) => to === 'info'));
     await eventually('lines of both', async () => {

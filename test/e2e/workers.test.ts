@@ -74,7 +74,7 @@ describe('workers', { concurrency: 3 }, () => {
     t.after(() => {
       for (const connection of connections) connection.destroy();
     });
-    // A connection that ends at once between those that stay must not send them all to the same worker. A worker that is slow at
+    // Short connections between the ones that stay must not make all of those go to the same worker. A worker that is slow at
     // the moment gets fewer.
     for (let count = 0; count < 10; count += 1) {
       const connection = await connectRaw(proxied.proxy.port);
@@ -147,7 +147,7 @@ describe('workers', { concurrency: 3 }, () => {
   });
 
   test('workers that cannot start end the program with one problem, and without a loop', async () => {
-    // What a machine does that has no memory for them.
+    // This acts like a machine without memory for them.
     const { code, stdout, stderr } = await runProgram(
       ['--workers=3', '--port=0', '--server=http://127.0.0.1:1'],
       {

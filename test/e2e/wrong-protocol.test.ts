@@ -19,7 +19,7 @@ async function readinessWith(t: TestContext, protocol: 'http' | 'https', server:
 }
 
 test('plain HTTP to a port that speaks TLS is not ready, and says what to change', async t => {
-  // What Go's net/http says, and so every API server.
+  // The answer of Go's net/http, and so of every API server.
   const answer = 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n';
   const server = net.createServer(socket => {
     socket.on('error', () => {});

@@ -21,7 +21,7 @@ let kubeconfig: KubeconfigFile;
 let proxy: ProxyProcess;
 /** Targets whose answers were written whole. */
 const answered = new Set<string>();
-/** Without it the API server is a good one. */
+/** If false, the API server works normally. */
 let chaos = true;
 
 before(async () => {
@@ -42,7 +42,7 @@ after(async () => {
 const watchHead = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 const watchEvent = '5\r\nevent\r\n';
 
-/** Answers most requests well, at once or late, and does something else to the others. */
+/** Answers most requests correctly, at once or late, and fails others in different ways. */
 function misbehave(random: Random, { target }: StrictRequest, socket: Socket): void {
   const body = target.repeat(random.below(200));
   const whole = target.includes('watch')
@@ -56,7 +56,7 @@ function misbehave(random: Random, { target }: StrictRequest, socket: Socket): v
   if (choice < 50) answer();
   else if (choice < 70) setTimeout(answer, random.below(100));
   else if (choice < 76) {
-    // The next request on this connection is on its way when it is closed.
+    // The next request on this connection is in flight when it is closed.
     answer();
     setTimeout(() => socket.destroy(), random.below(4));
   } else if (choice < 82) {
@@ -76,13 +76,13 @@ function misbehave(random: Random, { target }: StrictRequest, socket: Socket): v
 interface Outcome {
   readonly target: string;
   readonly method: string;
-  /** Code and body of a complete answer; undefined when it was cut. */
+  /** Code and body of a complete answer; undefined if it was cut. */
   readonly answer: { readonly code: number; readonly text: string } | undefined;
 }
 
 async function ask(agent: http.Agent, method: string, target: string): Promise<Outcome> {
   const question = { method, agent, ...(method === 'GET' ? {} : { body: target.repeat(20) }) };
-  // A client that goes as its connection is closed is this test's own and has no answer either.
+  // A client of this test that leaves while its connection closes gets no answer either.
   const answer = await send(proxy.port, target, question).then(
     ({ status, text }) => ({ code: status, text }),
     () => undefined,

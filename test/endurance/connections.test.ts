@@ -13,7 +13,7 @@ const count = 2000;
 let upstream: StrictUpstream;
 let kubeconfig: KubeconfigFile;
 let proxy: ProxyProcess;
-/** Answers that are held back, so that all requests are under way at once. */
+/** Answers that are delayed, so that all requests are in flight at once. */
 const held: (() => void)[] = [];
 
 before(async () => {
@@ -71,12 +71,12 @@ test(`${count} connections at once are all answered, again and again, with littl
   for (let opened = 0; opened < count; opened += 100) {
     clients.push(...(await Promise.all(Array.from({ length: 100 }, connect))));
   }
-  // Idle ones first: nothing was asked on them yet.
+  // The connections are idle first, without a request so far.
   const perIdle = (residentBytes(proxy.pid) - memory) / count;
   await askAll(clients, index => `/first/${index}`);
   const kept = (residentBytes(proxy.pid) - memory) / count;
 
-  // Every second one has a request under way for as long as all of them have, and the others are answered meanwhile.
+  // Every second connection has a delayed request in flight, and the others are answered meanwhile.
   const half = clients.filter((_client, index) => index % 2 === 0);
   const others = clients.filter((_client, index) => index % 2 === 1);
   const holding = askAll(half, index => `/held/${index}`);

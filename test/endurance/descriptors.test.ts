@@ -22,7 +22,7 @@ let upstream: StrictUpstream;
 let kubeconfig: KubeconfigFile;
 let tokenFile: string;
 let proxy: ProxyProcess;
-/** What came back to connections of `exhaust`. */
+/** The bytes that connections of `exhaust` received. */
 const answers: string[] = [];
 
 before(async () => {
@@ -39,9 +39,9 @@ before(async () => {
   await writeFile(tokenFile, 'first');
   if (skip === false) {
     proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    // A watch finds out what the API server speaks, which takes a connection of its own.
+    // The first watch negotiates the protocol of the API server, which needs its own connection.
     await startWatch();
-    // Not before it runs: Node opens many of a program's modules at a time.
+    // The limit is set after the start, because Node opens many of a program's modules at a time.
     const { status } = spawnSync('prlimit', [`--pid=${proxy.pid}`, `--nofile=${limit}`]);
     assert.equal(status, 0);
   }
@@ -62,7 +62,7 @@ async function startWatch(): Promise<void> {
   assert.match(String(head), /^HTTP\/1\.1 200 /);
 }
 
-/** Opens connections until the program has no descriptor for another one, which it closes at once. */
+/** Opens connections until the program has no descriptor for another one. It closes that one at once. */
 async function exhaust(request = ''): Promise<net.Socket[]> {
   const sockets: net.Socket[] = [];
   let refused = 0;
@@ -90,7 +90,7 @@ function warnings(): string[] {
     .map(line => JSON.stringify(line));
 }
 
-/** Waits until requests are answered as if nothing had been. */
+/** Waits until requests are answered normally again. */
 async function recovered(): Promise<void> {
   const failed = async () => {
     const { status } = await send(proxy.port, '/version').catch(() => ({ status: 0 }));
@@ -110,7 +110,7 @@ describe('a program without a free file descriptor', { skip, timeout: 60_000 }, 
     assert.equal((await send(proxy.port, '/version')).status, 200);
     const sockets = await exhaust();
     await assert.rejects(send(proxy.port, '/version'), /ECONNRESET|socket hang up/);
-    // Those that were taken are served over the upstream connections that are there already; for more there is no descriptor.
+    // Accepted connections are served over the open upstream connections, because there is no descriptor for more.
     for (const socket of sockets) {
       if (!socket.destroyed) socket.write(watchRequest);
     }
@@ -118,7 +118,7 @@ describe('a program without a free file descriptor', { skip, timeout: 60_000 }, 
     assert.equal(await settled(answered(/^HTTP\/1\.1 200 /), 0), 0, answers.join());
     const refused = /^HTTP\/1\.1 503 [\s\S]*"kind":"Status"[\s\S]*no file descriptor left/;
     assert.equal(await settled(answered(refused), 0), 0, answers.join());
-    // The files of the configuration are looked at every four seconds.
+    // The files of the configuration are polled every four seconds.
     const told = () => (warnings().some(line => line.includes('EMFILE')) ? 0 : 1);
     assert.equal(await settled(told, 0), 0, proxy.stderr());
     for (const socket of sockets) socket.destroy();
@@ -150,7 +150,7 @@ describe('a program without a free file descriptor', { skip, timeout: 60_000 }, 
     const sockets = await exhaust();
     await writeFile(`${tokenFile}.new`, 'second');
     await rename(`${tokenFile}.new`, tokenFile);
-    // Files are looked at every four seconds.
+    // Files are polled every four seconds.
     await delay(5000);
     for (const socket of sockets) socket.destroy();
     const before = upstream.requests.length;

@@ -17,8 +17,8 @@ interface Latencies {
 }
 
 /**
- * Latencies in milliseconds of some requests one after the other, to several proxies in turn: what else the machine does holds up all of
- * them alike.
+ * Latencies in milliseconds of some requests in sequence, to several proxies in turn, so that other work on the machine delays all of
+ * them equally.
  */
 async function latencies(ports: readonly number[], agent: http.Agent, count: number): Promise<Latencies[]> {
   const took = ports.map((): number[] => []);
@@ -38,7 +38,7 @@ async function latencies(ports: readonly number[], agent: http.Agent, count: num
   });
 }
 
-/** Another user's requests as fast as they are answered, from a process of its own; `perSecond` has the statuses of the last second. */
+/** Sends another user's requests as fast as they are answered, from its own process. `perSecond` has the statuses of the last second. */
 async function startFlood(t: TestContext, port: number, connections: number, path: string) {
   const args = [...scriptArguments('support/flood'), String(port), '127.0.0.2', String(connections), path];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -81,7 +81,7 @@ describe("one user's flood has little effect on another user's latency", () => {
       t.diagnostic(JSON.stringify({ without, during, floodPerSecond: perSecond }));
       assert.ok(without !== undefined && during !== undefined);
       assert.ok((perSecond['429'] ?? 0) > 10, JSON.stringify(perSecond));
-      // Refused one by one as fast as they come, such a flood adds some 50 ms to each. Of the slowest the machine has its share.
+      // If each request of the flood were rejected immediately, it would add some 50 ms to each latency. The slowest ones depend on the machine too.
       assert.ok(during.p50 < without.p50 * 3 + 15, JSON.stringify({ without, during }));
       assert.ok(during.p99 < without.p99 * 10 + 500, JSON.stringify({ without, during }));
       await untilOwnMetric(port, 'kube_api_proxy_places_in_use{kind="inflight"}', 0);

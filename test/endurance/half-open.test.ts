@@ -9,7 +9,7 @@ import { createFarNetwork, type FarNetwork } from '../support/far-network.js';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 
-/** An API server for the far side: watches stay open and quiet, upgrades are taken, all else is answered. */
+/** An API server for the far side: watches stay open and quiet, upgrades are accepted, and everything else is answered. */
 const farServer = `
   const server = require('node:http').createServer((request, response) => {
     request.resume();
@@ -23,13 +23,13 @@ const farServer = `
   server.listen(6443, () => console.log('listening'));
 `;
 
-/** Seconds of silence before the first probe: those of the default take long. */
+/** Seconds of silence before the first probe; the default would take too long. */
 const quiet = process.env['ENDURANCE'] === undefined ? 1 : 15;
 
 let network: FarNetwork | undefined;
 let server: ChildProcess;
 let kubeconfig: KubeconfigFile;
-/** Without and with a limit for each request. */
+/** Programs without and with a time limit for each request. */
 const programs: { usual?: ProxyProcess; limited?: ProxyProcess } = {};
 
 before(async () => {
@@ -57,7 +57,7 @@ after(async () => {
 });
 
 interface Stream {
-  /** Settles with the milliseconds since it began once the program has cut it. */
+  /** Resolves when the program has cut the stream, with the milliseconds since its start. */
   readonly cut: Promise<number>;
 }
 
@@ -87,7 +87,7 @@ async function open(program: ProxyProcess | undefined, upgrade: boolean): Promis
   return { cut: new Promise(resolve => stream.once('close', () => resolve(Date.now() - began))) };
 }
 
-/** Sends a request and gives the code of its answer and how long it took. */
+/** Sends a request and returns the code of its answer and how long it took. */
 async function ask(
   program: ProxyProcess | undefined,
   method: string,
@@ -106,7 +106,7 @@ describe('an API server that disappears without a packet', { timeout: 90_000 }, 
   test('is detected in the time that the README states, and used again when it is back', async t => {
     if (network === undefined) return t.skip('no network namespaces without privileges here');
     const { usual, limited } = programs;
-    // Leaves each of them an idle connection, over which the next request goes.
+    // This leaves each of them an idle connection for the next request.
     for (const program of [usual, limited]) assert.equal((await ask(program, 'GET')).code, 200);
     const streams = [await open(usual, false), await open(usual, true)];
     network.setRetries(4);
@@ -116,11 +116,11 @@ describe('an API server that disappears without a packet', { timeout: 90_000 }, 
     const withLimit = ask(limited, 'POST');
     for (const { cut } of streams) {
       const took = await cut;
-      // After the silence come ten probes, a second apart.
+      // After the silence there are ten probes, one per second.
       const least = quiet * 1000;
       assert.ok(took > least && took < least + 22_000, `${took} ms`);
     }
-    // Data that nobody acknowledges is the kernel's to give up on: 0.2 s, doubled four times here, 15 times by default.
+    // The kernel gives up on unacknowledged data: after 0.2 s, doubled four times here, 15 times by default.
     const post = await unacknowledged;
     assert.equal(post.code, 504);
     assert.ok(post.took > 2000 && post.took < 30_000, `${post.took} ms`);

@@ -16,7 +16,7 @@ import { ok, reset, type StrictUpstream, startStrictUpstream } from '../support/
 const poison = ok('poison');
 const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n';
 
-/** Writes the same again and again, as fast as it is taken. */
+/** Writes the same text again and again, as fast as the peer reads it. */
 function flood(socket: Socket, text: string): void {
   const more = () => {
     while (!socket.destroyed && socket.write(text));
@@ -27,7 +27,7 @@ function flood(socket: Socket, text: string): void {
 
 const answers: Readonly<Record<string, (socket: Socket, request: StrictRequest) => void>> = {
   '/more-than-its-length': socket => socket.write(`${ok('ok')}${poison}`),
-  // When nothing is under way; at any other time it is the next answer to everybody.
+  // Only when no request is in flight, because at any other time it is read as the next answer.
   '/late-more': socket => {
     socket.write(ok('ok'));
     setTimeout(() => socket.write(poison), 20);
@@ -143,7 +143,7 @@ describe('an API server that never finishes its answer', () => {
       assert.ok(Date.now() - other < 10_000, 'others are served meanwhile');
       const growth = residentBytes(proxy.pid) - memory;
       assert.ok(growth < 100e6, `it grew by ${Math.round(growth / 1e6)} MB`);
-      // A close (FIN) would leave it time for its answer: 25 s without one.
+      // After a close (FIN) the program would still wait up to 25 s for the answer.
       connection.socket.resetAndDestroy();
       const busy = () => [...upstream.sockets].filter(socket => socket.writableLength > 0).length;
       assert.equal(await settled(busy, 0, 5000), 0, 'the upstream connection is still read');
@@ -175,7 +175,7 @@ describe('an upload', () => {
         const timer = setInterval(() => upload.write(Buffer.alloc(100_000)), 10);
         const answer = await answered;
         clearInterval(timer);
-        // The answer, or the reset of a connection on which more was under way than anybody reads.
+        // Either the answer, or the reset of a connection with unread bytes.
         if (answer !== undefined) assert.equal(answer.resume().statusCode, 502);
         upload.destroy();
         assert.equal(upstream.requests.slice(before).filter(request => request.target === target).length, 1);

@@ -38,7 +38,7 @@ before(async () => {
   });
   kubeconfig = await upstream.writeKubeconfig();
   files = await createServingFiles();
-  // Long enough for a busy machine to free what hundreds of clients have left.
+  // Long enough for a busy machine to free the resources of hundreds of clients that have left.
   proxy = await startProxy([
     `--kubeconfig=${kubeconfig.path}`,
     '--log-requests=none',
@@ -54,7 +54,7 @@ after(async () => {
   await files?.remove();
 });
 
-/** Bytes that windows have room for, and that bodies have: where both are the same, a stream stands still at the end of its body. */
+/** Sizes of windows and of bodies, in bytes. If both are equal, a stream stops exactly at the end of its body. */
 const sizes = [0, 1, 100, 5_000, 65_535, 400_000];
 
 /** Answers of every size and framing, whole or not, before the request is complete or long after it. */
@@ -91,18 +91,18 @@ function misbehave(random: Random, { target }: StrictRequest, socket: Socket): v
       if (random.chance(0.3)) end();
       break;
     default:
-      // Without its last byte, now or when its client has what its windows let through.
+      // Without its last byte, now or when its client has all that its windows allow.
       socket.write(head + body, random.chance(0.3) ? end : () => setTimeout(end, random.below(30)));
   }
 }
 
-/** What a client knows of its connection. */
+/** The state of a client's connection. */
 interface Misuse {
   readonly random: Random;
   readonly socket: tls.TLSSocket;
-  /** Frames that leave with the next packet. */
+  /** Frames for the next packet. */
   readonly packet: Buffer[];
-  /** Streams that are open on this side, and those of them that may send DATA. */
+  /** Streams that are open at the client, and those of them that may send DATA. */
   readonly open: number[];
   readonly uploads: Set<number>;
   next: number;
@@ -126,7 +126,7 @@ function openStream({ random, packet, open, uploads, next }: Misuse): number {
   return next + 2;
 }
 
-/** One frame of those that clients send, or what they do between two. */
+/** Sends one random frame, or does something else that clients do between frames. */
 function act(client: Misuse): void {
   const { random, socket, packet, open, uploads } = client;
   const stream = open.length > 0 ? random.pick(open) : 0;
@@ -134,7 +134,7 @@ function act(client: Misuse): void {
   if (choice < 25) client.next = openStream(client);
   else if (choice < 50) {
     const upload = [...uploads].at(-1) ?? 0;
-    // On a stream that has ended it is an error of the connection.
+    // On a stream that has ended, this is a connection error.
     if (upload === 0 && random.chance(0.99)) return;
     const ends = random.chance(0.4);
     const data = Buffer.alloc(random.pick([0, 1, 1_000, 16_000]), 'y');
@@ -154,7 +154,7 @@ function act(client: Misuse): void {
   else if (random.chance(0.1)) packet.push(frame(frameTypes.goaway, 0, 0, Buffer.alloc(8)));
 }
 
-/** A client that opens streams, reads little, and leaves in the middle of everything; false when it could not connect. */
+/** A client that opens streams, reads little, and leaves in the middle. Returns false if it could not connect. */
 async function misuse(random: Random): Promise<boolean> {
   const { port } = proxy;
   const ca = files.authority.certificate;
@@ -176,7 +176,7 @@ async function misuse(random: Random): Promise<boolean> {
   const way = random.below(3);
   if (way === 0) socket.end();
   else if (way === 1) await delay(random.below(200));
-  // If it has not read everything, this is a reset.
+  // If the client has unread bytes, this is a reset.
   socket.destroy();
   return true;
 }
@@ -190,7 +190,7 @@ test(`the program survives random behaviour of HTTP/2 clients and an API server,
     const random = createRandom(seed * 1000 + number);
     while (isRunning()) {
       if (await misuse(random)) connections += 1;
-      // While it leaves, none can be opened.
+      // During the shutdown no connection can be opened.
       else await delay(50);
     }
   };

@@ -25,9 +25,9 @@ import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-
 const long = process.env['ENDURANCE'] !== undefined;
 const clients = long ? 2_000 : 100;
 const seed = Number(process.env['CHAOS_SEED'] ?? 7);
-/** Milliseconds in which a client that has gone is found out. */
+/** The time in milliseconds within which the program detects that a client has gone. */
 const patience = 25_000;
-/** Bytes of a list, and of one that no socket's buffers hold. */
+/** The size of a list in bytes, and of a list that is larger than any socket's buffers. */
 const large = 3_000_000;
 const huge = 64_000_000;
 
@@ -75,7 +75,7 @@ after(async () => {
   await files?.remove();
 });
 
-/** A connection whose windows hold nothing back. */
+/** A connection with windows that never close. */
 async function connect(): Promise<tls.TLSSocket> {
   const { port } = proxy;
   const ca = files.authority.certificate;
@@ -97,7 +97,7 @@ function request(stream: number, path: string): Buffer {
   return frame(frameTypes.headers, flags.endHeaders + flags.endStream, stream, headerBlock(get(path)));
 }
 
-/** Asks for lists and watches, reads them or not, and leaves in the middle. */
+/** Requests lists and watches, reads them or not, and leaves in the middle. */
 async function openAndLeave(random: Random): Promise<void> {
   const socket = await connect();
   const count = 1 + random.below(3);
@@ -110,7 +110,7 @@ async function openAndLeave(random: Random): Promise<void> {
     socket.end();
     await delay(20);
   }
-  // If it has not read everything, this is a reset.
+  // If the client has unread bytes, this is a reset.
   socket.destroy();
 }
 
@@ -149,7 +149,7 @@ test(`${clients} HTTP/2 clients that leave in the middle of their answers leave 
   await leave(clients);
   const left = await settled(() => openDescriptors(proxy.pid) - upstream.sockets.size - descriptors, 2);
   assert.ok(left <= 2, `${left} descriptors too many are open`);
-  // Where what waits for a client is; the heap and the resident set grow up to their marks first. One client that is kept has 0.3 MB.
+  // Waiting answers are in these buffers; the heap and the resident set first grow to their limits. Each client that is kept would have 0.3 MB.
   const grown = async () => (await metric('nodejs_external_memory_bytes')) - memory;
   await eventually('memory for no client', async () => (await grown()) < 30e6);
   t.diagnostic(`memory outside of the heap has grown by ${Math.round((await grown()) / 1e6)} MB`);

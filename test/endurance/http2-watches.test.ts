@@ -44,11 +44,11 @@ test('5000 watches on connections of HTTP/2 leave nothing behind', async t => {
   const now = await measure();
   t.diagnostic(`before ${JSON.stringify(before)}, after ${JSON.stringify(now)}`);
   assert.equal(now.open, 0);
-  // One for each 200 that left.
+  // One connection for each 200 watches that were aborted.
   const opened = server.accepted.length - connections;
   assert.ok(opened <= 20, `${opened} connections`);
   assert.ok(now.descriptors <= before.descriptors + 5);
-  // A hundred bytes a watch would be half a megabyte.
+  // A hundred bytes per watch would be half a megabyte.
   const heap = await settled(() => heapInUse(proxy), before.heap + 500_000);
   assert.ok(heap - before.heap < 500_000, `the heap grew by ${heap - before.heap} bytes`);
 });

@@ -11,19 +11,19 @@ import { startProxy } from '../support/proxy.js';
 import { createRandom } from '../support/random.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
-/** Watches one after the other, over each kind of connection, and as many at a time as `parallel`. */
+/** How many watches are opened over each kind of connection, and how many at a time (`parallel`). */
 const count = long ? 1500 : 16;
 const parallel = 8;
 const seed = Number(process.env['SEED'] ?? 1);
 const random = createRandom(seed);
 
-/** One event of 1.3 MB; no two places of it look alike for long. */
+/** One event of 1.3 MB, whose pattern repeats only after 9,973 bytes. */
 const event = Buffer.alloc(
   1_300_000,
   Buffer.from(Array.from({ length: 9973 }, (_, index) => (index * 7) % 250)),
 );
 
-/** Writes the event in pieces of one kind, as fast as they are taken, sometimes with a turn of the event loop in between. */
+/** Writes the event in pieces of one kind, as fast as they are read, sometimes with a turn of the event loop in between. */
 async function writeEvent(response: ServerResponse): Promise<void> {
   const largest = random.pick([event.length, 60_000, 16_384, 9000, 3000]);
   for (let at = 0; at < event.length && !response.destroyed; ) {
@@ -40,7 +40,7 @@ function serve({ url }: IncomingMessage, response: ServerResponse): void {
   else void writeEvent(response.writeHead(200, { 'content-type': 'application/json' })).catch(() => {});
 }
 
-/** Reads the event of a watch, some of them with pauses, and then leaves. Rejects when nothing comes for 30 s. */
+/** Reads the event of a watch, sometimes with pauses, and then leaves. Rejects if nothing comes for 30 s. */
 function readEvent(port: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chance = random.pick([0, 0.02, 0.2]);

@@ -13,7 +13,7 @@ import { StrictReader, type StrictRequest, valuesOf } from '../support/strict-ht
 import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
 import { type Mutation, mutate } from './mutation.js';
 
-/** MUTATION_SEED and MUTATIONS run others, or the same again. */
+/** MUTATION_SEED and MUTATIONS select other mutations, or repeat a run. */
 const seed = Number(process.env['MUTATION_SEED'] ?? 20_241);
 const count = Number(process.env['MUTATIONS'] ?? 600);
 const parallel = 30;
@@ -44,12 +44,12 @@ after(async () => {
   await kubeconfig?.remove();
 });
 
-/** Each connection has a loopback address of its own, which X-Forwarded-For brings to the API server. */
+/** Each connection has its own loopback address, which the API server gets in X-Forwarded-For. */
 function addressOf(index: number): string {
   return `127.${1 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
 }
 
-/** Sends the bytes, then this side's end, and gives what came back until the connection's end. */
+/** Sends the bytes and closes its side. Returns all bytes until the end of the connection. */
 async function exchange(index: number, { bytes }: Mutation): Promise<string> {
   const socket = net.connect({
     host: '127.0.0.1',
@@ -80,7 +80,7 @@ async function exchange(index: number, { bytes }: Mutation): Promise<string> {
   return received;
 }
 
-/** Where the upstream saw something that the bytes do not say. */
+/** Describes the first request at the upstream that is not one of the sent requests; undefined if there is none. */
 function judge(sent: StrictRequest[], seen: StrictRequest[]): string | undefined {
   let next = 0;
   for (const request of seen) {
@@ -97,7 +97,7 @@ function isSame(sent: StrictRequest, seen: StrictRequest): boolean {
   return complete ? sent.complete && body === sent.body : sent.body.startsWith(body);
 }
 
-/** A client's own credentials win, anywhere else ours are there, once. */
+/** A client's own credentials are passed on; otherwise the proxy's credentials are there once. */
 function isAuthorized(request: StrictRequest): boolean {
   const values = valuesOf(request, 'authorization');
   return values.length === 1 && (values[0] === `Bearer ${token}` || !values[0]?.includes(token));
@@ -155,7 +155,7 @@ test(`${count} mutated requests (seed ${seed}) reach the API server as a strict 
     proxy.log().filter(({ msg }) => /uncaught|unhandled/.test(String(msg))),
     [],
   );
-  // That it was no test of the 400 alone.
+  // This shows that not all requests were a 400.
   assert.ok(
     (codes.get('200') ?? 0) > count / 10 &&
       (codes.get('101') ?? 0) > 0 &&
@@ -163,7 +163,7 @@ test(`${count} mutated requests (seed ${seed}) reach the API server as a strict 
     JSON.stringify([...codes]),
   );
   assert.equal((await send(proxy.port, '/version')).status, 200);
-  // Upstream connections that are kept for the next request are none too many.
+  // The number of idle upstream connections is limited.
   const bound = () => descriptors + upstream.sockets.size + 2;
   const more = await settled(() => openDescriptors(proxy.pid) - bound(), 0);
   assert.ok(more <= 0, `${more} descriptors too many are open`);

@@ -1,9 +1,9 @@
 import type { Random } from '../support/random.js';
 
-/** What a mutated request was made of, one char a byte. */
+/** A mutated request, one character per byte. */
 export interface Mutation {
   readonly bytes: string;
-  /** What was done to it, in order. */
+  /** The mutations, in order. */
   readonly steps: readonly string[];
 }
 
@@ -196,7 +196,7 @@ const steps: readonly Step[] = [
   ['empty lines before', bytes => `\r\n\r\n${bytes}`],
 ];
 
-/** A valid request, or some behind each other, with up to four things done to them; the same for the same random numbers. */
+/** A valid request, or several in sequence, with up to four mutations. The same random numbers give the same result. */
 export function mutate(random: Random, id: string): Mutation {
   let bytes = '';
   for (let part = 0; part === 0 || (part < 3 && random.chance(0.25)); part += 1) {

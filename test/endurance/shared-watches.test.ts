@@ -90,7 +90,7 @@ test('5 stalled readers of 30 MB of events cost at most 60 MB, and the others ge
       if (index % 20 === 19) for (const watch of readers) await watch.until(written + index + 1);
     }
   };
-  // What the program needs for such events at all.
+  // The memory that the program needs for such events anyway.
   await write(20, 0);
   const before = residentBytes(proxy.pid);
   let most = before;
@@ -108,7 +108,7 @@ test('5 stalled readers of 30 MB of events cost at most 60 MB, and the others ge
   }
 });
 
-/** Bytes that the program uses, without garbage: objects and buffers. */
+/** The memory of the program without garbage, in bytes: objects and buffers. */
 async function usedBytes(proxy: ProxyProcess): Promise<number> {
   const heap = await heapInUse(proxy);
   return heap + ((await ownMetrics(proxy.port)).get('nodejs_external_memory_bytes') ?? Number.NaN);
@@ -143,11 +143,11 @@ test('all ring buffers together stay within --share-watches-buffer, however many
   assert.ok(written > 2 * buffer);
   assert.ok(grown > buffer / 2, 'the rings are used');
   assert.ok(grown < buffer + 16, `${grown} MB`);
-  // The rings of other watches do not cost a client its events.
+  // The ring buffers of other watches do not make a client lose its events.
   for (const client of clients) assert.equal(client.frames().length, rounds);
 });
 
-/** A client and what it has to get. */
+/** A client and the events that it must get. */
 interface Member {
   readonly watch: WatchClient;
   readonly from: number;
@@ -179,7 +179,7 @@ describe(`clients that join and leave while the API server fails (seed ${seed})`
         if (events.at(-1)?.type === 'ERROR') {
           assert.equal(events.pop()?.object.code, 410);
           const seen = Number(events.at(-1)?.object.metadata.resourceVersion ?? from);
-          // Who joins before the program has seen that the connection is cut shares the fate of the others.
+          // A client that joins before the program has seen the cut is cut together with the others.
           assert.ok(compacted > seen || seen === from, 'a 410 for a version that is not too old');
         }
         const versions = events

@@ -11,7 +11,7 @@ import { reset, type StrictUpstream, startStrictUpstream } from '../support/stri
 
 const long = process.env['ENDURANCE'] !== undefined;
 const count = long ? 100_000 : 15_000;
-/** The first of them fill caches and pools. */
+/** The first watches fill caches and pools. */
 const warmUp = 5000;
 const parallel = 50;
 
@@ -41,7 +41,7 @@ after(async () => {
   await kubeconfig?.remove();
 });
 
-/** One watch on a connection of its own, until its end or until this side leaves. */
+/** One watch on its own connection, until its end or until the client leaves. */
 async function watch(how: 'leaves' | 'ends' | 'breaks'): Promise<string> {
   const socket = net.connect({ host: '127.0.0.1', port: proxy.port });
   let received = '';
@@ -69,7 +69,7 @@ async function watchMany(total: number): Promise<void> {
   await Promise.all(Array.from({ length: parallel }, one));
 }
 
-/** What is open once all is quiet: descriptors, without the upstream connections that are kept; handles; memory. */
+/** The open resources when all is quiet: descriptors, without those of idle upstream connections; handles; memory. */
 async function measure() {
   const descriptors = await settled(() => openDescriptors(proxy.pid) - upstream.sockets.size, 0, 1000);
   const metrics = await ownMetrics(proxy.port);
@@ -98,7 +98,7 @@ test(`${count} short watches leave no descriptor, timer or memory behind`, {
     `${now.descriptors} descriptors, ${before.descriptors} before`,
   );
   assert.ok(now.resources <= before.resources + 5, `${now.resources} resources, ${before.resources} before`);
-  // A hundred bytes a watch would be 1.5 MB.
+  // A hundred bytes per watch would be 1.5 MB.
   assert.ok(now.heap - before.heap < 1e6, `the heap grew by ${(now.heap - before.heap) / 1e6} MB`);
   assert.ok(now.resident - before.resident < 60e6, `it grew by ${(now.resident - before.resident) / 1e6} MB`);
   assert.equal(upstream.requests.length, count + warmUp);

@@ -19,10 +19,10 @@ import { connectRaw, type RawConnection } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
 import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
 
-/** Heads have 30 s, and are looked at every 2 s. */
+/** The time limit for a head is 30 s, and is checked every 2 s. */
 const least = 29_000;
 const most = 36_000;
-/** What is slower than that has to go on. */
+/** Longer than that limit: slow bodies and answers must continue. */
 const longer = 37_000;
 
 let upstream: StrictUpstream;
@@ -49,7 +49,7 @@ after(async () => {
   await kubeconfig?.remove();
 });
 
-/** Writes a byte at a time until all is written or nobody takes it any more. */
+/** Writes one byte at a time until everything is written or the peer has closed. */
 async function trickle(connection: RawConnection, bytes: string, interval: number): Promise<void> {
   for (const byte of bytes) {
     if (connection.socket.destroyed || connection.socket.readableEnded) return;
@@ -58,7 +58,7 @@ async function trickle(connection: RawConnection, bytes: string, interval: numbe
   }
 }
 
-/** Waits for the end of a connection, and gives what it brought and how long it took. */
+/** Waits for the end of a connection, and returns its bytes and how long it took. */
 async function cutAfter(connection: RawConnection): Promise<{ answer: string; took: number }> {
   const began = Date.now();
   const answer = await connection.untilClosed(most + 5000);
@@ -66,7 +66,7 @@ async function cutAfter(connection: RawConnection): Promise<{ answer: string; to
   return { answer, took: Date.now() - began };
 }
 
-// At the same time, for they wait most of theirs.
+// At the same time, because most of them only wait.
 describe('a client', { concurrency: true, timeout: 60_000 }, () => {
   const slowHeads: Readonly<Record<string, (connection: RawConnection) => void | Promise<void>>> = {
     'sends nothing': () => {},
@@ -133,7 +133,7 @@ describe('a client', { concurrency: true, timeout: 60_000 }, () => {
   test('of a TLS listener that never finishes a handshake or a head is disconnected after 30 s', async t => {
     const { port, ca } = await startStack(t, { tls: true });
     const silent = net.connect({ host: '127.0.0.1', port });
-    // The head of a TLS record that announces more than ever comes.
+    // The head of a TLS record that announces more bytes than will come.
     silent.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
     const http1 = tls.connect({ host: '127.0.0.1', port, ca });
     await once(http1, 'secureConnect');

@@ -50,7 +50,7 @@ export class ConfigurationError extends StatusError {
     context = '',
   ) {
     const which = context === '' ? '' : `context ${JSON.stringify(context)} cannot be used: `;
-    // There is no Retry-After: client-go would try ten times, once a second, although somebody has to correct a file.
+    // There is no Retry-After: client-go would try ten times, once a second, although the user must first correct a file.
     super(503, `${which}${problems.join('; ')}`);
   }
 }

@@ -7,7 +7,7 @@ import { reviewSubject } from './subject-review.js';
 
 /** The longest time in milliseconds that a client waits until the API server has said who the user is. */
 const patience = 1_000;
-/** If the API server cannot be asked, it is not asked again for so many milliseconds. */
+/** If the API server cannot be asked, it is not asked again for this number of milliseconds. */
 const retryInterval = 1_000;
 
 const identities = new WeakMap<Session, SessionIdentity>();

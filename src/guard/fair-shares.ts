@@ -38,7 +38,7 @@ const options = defineOptions('Limits', {
   },
 });
 
-/** No caller takes what others need. */
+/** Limits the requests of each user and of all together, so that no caller takes the capacity of others. */
 export const fairShares = {
   name: 'fair shares',
   options,

@@ -85,7 +85,7 @@ export class RequestSlots {
 
   /**
    * @param now Milliseconds of a clock that never goes back.
-   * @param wait Resolves after so many of them.
+   * @param wait Resolves after this number of milliseconds.
    */
   constructor(
     limits: SlotLimits,

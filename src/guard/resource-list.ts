@@ -28,7 +28,7 @@ const plurals: ReadonlySet<string> = new Set(
 
 /**
  * Reads a comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE] in any case. Problems are the ends of sentences that begin with the quoted
- * entry. An entry that names no resource is one: it would reject nothing, and nobody would notice.
+ * entry. An entry that names no resource is a problem too: it would reject nothing, and nobody would notice.
  */
 export function parseResourceList(
   source: string,

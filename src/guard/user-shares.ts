@@ -79,7 +79,7 @@ export class UserShares {
     return share;
   }
 
-  /** Forgets every user of whom nothing needs to be remembered. */
+  /** Drops every user whose state is the same as that of a new user. */
   forgetGone(now: number): void {
     for (const [user, share] of this.#shares) if (share.isAsNew(now)) this.#shares.delete(user);
   }

@@ -12,12 +12,12 @@ import { flushHead } from './flush-head.js';
 import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 
 /**
- * If so many bytes of an answer wait for the client, the upstream connection is paused. At Node's own mark of 16 KB every TLS record
+ * If this number of bytes of an answer waits for the client, the upstream connection is paused. At Node's own mark of 16 KB every TLS record
  * stopped the parser, and a 2.9 MB list took twice the CPU time.
  */
 const maxBuffered = 256 * 1024;
 /**
- * At most so many bytes wait for the end of a turn of the event loop. Compared with this size, a 2.9 MB list took 6 to 20 % more CPU time
+ * At most this number of bytes waits for the end of a turn of the event loop. Compared with this size, a 2.9 MB list took 6 to 20 % more CPU time
  * with 64 KB, and 12 % more with 16 KB.
  */
 const batch = 32 * 1024;

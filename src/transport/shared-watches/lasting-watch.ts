@@ -37,7 +37,7 @@ export interface WatchHandler {
 /** What a watch needs. */
 export interface LastingWatchParts<Session> {
   readonly roundTripper: RoundTripper<SessionRequest<Session>>;
-  /** A lost watch must continue within so many milliseconds, or it ends. */
+  /** A lost watch must continue within this number of milliseconds, or it ends. */
   readonly resumeWithin: number;
   readonly clock: Clock;
   /** At least 0 and less than 1. */
@@ -51,7 +51,7 @@ export class UnsharableError extends Error {}
 const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 /** The reader of events copies what it keeps, so no bytes of a chunk are held. */
 const nobody: BytesHolder = { holdsBytes: false };
-/** If a response has lasted at least so many milliseconds, the next request is sent without delay. */
+/** If a response has lasted at least this number of milliseconds, the next request is sent without delay. */
 const steadyAfter = 5_000;
 const longestBackoff = 5_000;
 

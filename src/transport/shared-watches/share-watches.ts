@@ -11,7 +11,7 @@ interface ShareParts<Session> extends SharedWatchParts<Session> {
   readonly sessions: Pick<Sessions<Session>, 'session'>;
 }
 
-/** If a watch could not be shared, watches with the same key are not shared for so many milliseconds. */
+/** If a watch could not be shared, watches with the same key are not shared for this number of milliseconds. */
 const unsharableFor = 10 * 60_000;
 const mostUnsharable = 1_000;
 /** The most shared watches with the same key. Each of them begins at an earlier version than those before it. */

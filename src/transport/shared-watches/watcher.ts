@@ -9,12 +9,12 @@ import { compareVersions } from './resource-version.js';
 import type { Turn } from './turns.js';
 import type { ClientWatch, ShareObserver } from './watch-to-share.js';
 
-/** After so many bytes for one client, it is checked whether the client accepts more. */
+/** After each such number of bytes for one client, the watch checks whether the client accepts more. */
 const portion = 64 * 1024;
 /** The longest delay of `setTimeout` in milliseconds. */
 const longestDelay = 2 ** 31 - 1;
 /**
- * If a client sets no time limit, its watch lasts at least so many milliseconds, and at most twice that. This is the API server's
+ * If a client sets no time limit, its watch lasts at least this number of milliseconds, and at most twice that. This is the API server's
  * `--min-request-timeout`.
  */
 const minLifetime = 30 * 60_000;

@@ -168,7 +168,7 @@ describe('a proxy on the way to the API server', { concurrency: 4 }, () => {
     });
   }
 
-  test('that refuses a target is a Status with its answer, and so is one that is not there', async t => {
+  test('that rejects a target causes a Status with its answer, and so does one that cannot be reached', async t => {
     const { server, path, start } = await set(t, {});
     const answer = (client: Socket) =>
       void client.end('HTTP/1.1 403 Not For You\r\nContent-Length: 0\r\n\r\n');

@@ -176,7 +176,7 @@ for (const [version, env] of [
 describe('with impersonation in the kubeconfig, shared watches', { concurrency: true }, () => {
   const user = { as: 'jane', 'as-groups': ['system:masters'] };
 
-  test('continue when the token is rotated, and the API server is asked about the token itself', async t => {
+  test('continue when the token is rotated, and the API server reviews the token itself', async t => {
     const stack = await start(t, { from: 'plugin', user });
     const { namespace, watches } = await open(stack);
     await stack.rotate('token-2', alice);
@@ -245,7 +245,7 @@ describe('if the API server', { concurrency: 4 }, () => {
     });
   }
 
-  test('refuses the token while it is asked, no answer about the next token counts for it', async t => {
+  test('rejects the token during its review, that answer does not count for the next token', async t => {
     const stack = await start(t, { from: 'plugin' });
     const held: (() => void)[] = [];
     stack.server.intercept((request, response) => {
@@ -265,7 +265,7 @@ describe('if the API server', { concurrency: 4 }, () => {
     await ofBob.untilNamed('second');
   });
 
-  test('is away while the token is rotated, clients notice nothing', async t => {
+  test('is down while the token is rotated, clients notice nothing', async t => {
     const stack = await start(t, { from: 'file' });
     const { namespace, watches } = await open(stack);
     await stack.server.kill();
@@ -297,8 +297,8 @@ describe('if the API server', { concurrency: 4 }, () => {
   });
 });
 
-describe('the API server is not asked whose a token is', { concurrency: true }, () => {
-  test('without --share-watches, nor for requests that are no shared watch', async t => {
+describe('the API server does not review a token', { concurrency: true }, () => {
+  test('without --share-watches, or for requests that are not shared watches', async t => {
     for (const flags of [[], ['--share-watches']]) {
       const stack = await start(t, { from: 'plugin', flags });
       const namespace = new WatchedNamespace(stack);
@@ -309,7 +309,7 @@ describe('the API server is not asked whose a token is', { concurrency: true }, 
     }
   });
 
-  test('more than once for each token, however many clients come at once', async t => {
+  test('more than once, however many clients come at once', async t => {
     const stack = await start(t, { from: 'plugin' });
     const namespace = new WatchedNamespace(stack);
     await namespace.watchMany(40, { from: stack.server.version });

@@ -240,7 +240,7 @@ clusters:
     ]);
   });
 
-  it('is refused with its line where the YAML is broken', () => {
+  it('is rejected with its line if the YAML is broken', () => {
     assert.deepEqual(problemsIn('clusters:\n- name: a\n  cluster: {server: x\nusers: []\n'), [
       'FILE:4: Flow map in block collection must be sufficiently indented and end with a }',
     ]);

@@ -18,7 +18,7 @@ const steps = Number(process.env['MODEL_STEPS'] ?? 240_000);
 const seeds = 12;
 /** The most bytes that may wait for one client: the writer's limit, and what comes after the pause. */
 const mostWaiting = { 'http/1.1': 448 * 1024, h2: 704 * 1024 };
-/** What is written has to reach a client that takes it within so many turns of the event loop. */
+/** The number of turns of the event loop within which written bytes must reach a client that accepts them. */
 const promptTurns = 3;
 
 const content = Buffer.alloc(
@@ -43,7 +43,7 @@ class Exchange {
   response: ServerResponse | undefined;
   writer: ClientWriter | undefined;
   trip: RoundTrip | undefined;
-  /** Bytes of the body that the writer has got. */
+  /** Bytes of the body that the writer has received. */
   passed = 0;
   isPaused = false;
   /** Whether the program has ended the answer before its end. */
@@ -93,7 +93,7 @@ class World {
     this.#clients = new ScheduledClients((path, response) => this.#answer(path, response));
   }
 
-  /** One thing happens. */
+  /** Lets one random event happen. */
   async step(): Promise<void> {
     const { random } = this;
     const what = random.below(100);
@@ -109,7 +109,7 @@ class World {
     this.#tidy();
   }
 
-  /** A client asks for something, on a connection of its own or on one that it has had an answer on. */
+  /** Lets a client send a request, on a new connection or on one that has had an answer. */
   begin(): void {
     if (this.exchanges.length >= 4) return;
     const { random } = this;
@@ -171,20 +171,20 @@ class World {
     });
   }
 
-  /** The client accepts bytes, now or soon. A slow client seldom does. */
+  /** Lets the client accept bytes, now or soon. A slow client seldom does. */
   #accept(exchange: Exchange | undefined): void {
     const { random } = this;
     if (exchange === undefined || !random.chance(exchange.speed)) return;
     acceptSome(random, exchange.client);
   }
 
-  /** The API server sends so many parts of its responses. */
+  /** Lets the API server send this number of parts of its responses. */
   send(parts: number): void {
     const open = this.api.connections.filter(({ socket }) => !socket.destroyed);
     for (let part = 0; part < parts && open.length > 0; part += 1) this.random.pick(open).send();
   }
 
-  /** So many reads come in one go. */
+  /** Delivers this number of reads together. */
   deliver(reads: number): void {
     const { random } = this;
     const open = this.api.connections.filter(({ socket }) => socket.hasUnread);
@@ -210,7 +210,7 @@ class World {
     }
   }
 
-  /** Takes what is complete or broken off out of the world. */
+  /** Removes the requests that are complete or cut. */
   #tidy(): void {
     const over = this.exchanges.filter(({ isGone, isWhole }) => isGone || isWhole);
     for (const { client, plan, check, isGone, path } of over) {
@@ -228,7 +228,7 @@ class World {
     }
   }
 
-  /** Nobody does anything for a moment. Then every client that takes bytes has all that was read, and nothing is paused for it. */
+  /** Lets everything rest for a moment. Then every client that accepts bytes has all that was read, and nothing is paused for it. */
   async checkProgress(): Promise<void> {
     for (let count = 0; count < promptTurns; count += 1) await turn();
     for (const exchange of this.exchanges) {
@@ -244,7 +244,7 @@ class World {
     }
   }
 
-  /** All clients take everything, and the API server sends everything. */
+  /** Lets all clients accept everything, and the API server send everything. */
   async settle(): Promise<void> {
     for (let round = 0; this.exchanges.length > 0; round += 1) {
       assert.ok(round < 2000, `${this.exchanges.length} answers never end`);
@@ -270,7 +270,7 @@ for (const protocol of ['http/1.1', 'h2'] as const) {
     const seen = { whole: 0, paused: 0, left: 0, broken: 0, ended: 0 };
 
     for (let seed = 1; seed <= seeds; seed += 1) {
-      it(`go on as soon as the client reads, and arrive whole (seed ${seed})`, async () => {
+      it(`continue as soon as the client reads, and arrive whole (seed ${seed})`, async () => {
         const world = new World(seed, protocol);
         for (let step = 0; step < steps / seeds / 2; step += 1) await world.step();
         await world.settle();

@@ -22,7 +22,7 @@ const seeds = 6;
 const lifetime = 2_000;
 /** The most bytes that may wait for one client: the writer's limit, and the events that one call passes to it. */
 const mostWaiting = 640 * 1024;
-/** An event has to reach a client that accepts it within so many turns of the event loop: the clients get it some at a time. */
+/** The number of turns of the event loop within which an event must reach a client that accepts it. Only some clients get it in each turn. */
 const promptTurns = 8;
 const firstVersion = 100;
 
@@ -49,12 +49,12 @@ class History {
     return firstVersion + this.ends.length - 1;
   }
 
-  /** The place behind the event of a version. */
+  /** The position after the event of a version. */
   behind(version: number): number {
     return this.ends[version - firstVersion] as number;
   }
 
-  /** The version of the last event that is complete within so many bytes. */
+  /** The version of the last event that is complete within this number of bytes. */
   versionAt(length: number): number {
     let index = this.ends.findIndex(end => end > length);
     if (index === -1) index = this.ends.length;
@@ -81,7 +81,7 @@ class Guest {
     client.onTaken = this.check.read;
   }
 
-  /** Whether it gets events, and has taken all that was written. */
+  /** Whether it gets events, and has accepted all written bytes. */
   get isReady(): boolean {
     return this.writer !== undefined && !this.client.destroyed && this.client.isDrained;
   }
@@ -148,7 +148,7 @@ class World {
     };
   }
 
-  /** Notes how far the watch has come. */
+  /** Records the position of the watch. */
   #counted(path: string, sink: ResponseSink): ResponseSink {
     const start = this.history.behind(versionOf(path));
     let length = 0;
@@ -170,7 +170,7 @@ class World {
     };
   }
 
-  /** One thing happens. */
+  /** Lets one random event happen. */
   async step(): Promise<void> {
     const { random } = this;
     const what = random.below(1000);
@@ -187,7 +187,7 @@ class World {
     else if (guest !== undefined) await this.#leave([guest]);
   }
 
-  /** A client comes. The watch has all events after its version. */
+  /** Lets a client join. The watch has all events after its version. */
   join(): void {
     const { random, history } = this;
     if (this.guests.length >= 5) return;
@@ -222,7 +222,7 @@ class World {
     if (open.length > 0) deliverSome(this.random, this.random.pick(open).socket, reads);
   }
 
-  /** Some clients leave. If nobody is left, another one comes before the watch closes. */
+  /** Lets some clients leave. If none is left, another one joins before the watch closes. */
   async #leave(guests: readonly Guest[]): Promise<void> {
     this.seen.left += guests.length;
     for (const { client } of guests) client.destroy();
@@ -232,7 +232,7 @@ class World {
     for (let count = 0; count < promptTurns; count += 1) await turn();
   }
 
-  /** All clients leave. A watch without a client waits for nobody. */
+  /** Lets all clients leave. A watch without a client must not wait. */
   async leaveAll(): Promise<void> {
     const { guests } = this;
     this.guests = [];
@@ -243,7 +243,7 @@ class World {
   }
 
   /**
-   * Nobody does anything for a moment. Then every client that accepts bytes has all events that have come, and the API server may send
+   * Lets everything rest for a moment. Then every client that accepts bytes has all events that have come, and the API server may send
    * more if there is such a client.
    */
   async checkProgress(): Promise<void> {
@@ -255,7 +255,7 @@ class World {
     const ready = this.guests.filter(({ isReady }) => isReady);
     for (const { client, check, version, writer } of ready) {
       assert.equal(writer?.isOver, false, 'the watch goes on');
-      // It may have taken everything meanwhile, and then have been written more.
+      // It may have accepted everything in the meantime, and then more may have been written.
       if (!client.isDrained) continue;
       const expected = this.history.behind(Math.max(this.version, version)) - this.history.behind(version);
       assert.equal(check.length, expected, 'a client that reads lacks events');
@@ -273,7 +273,7 @@ class World {
     }
   }
 
-  /** All clients accept everything, and the API server sends everything. */
+  /** Lets all clients accept everything, and the API server send everything. */
   async settle(): Promise<void> {
     if (this.guests.length === 0) this.join();
     const isLeft = () =>
@@ -307,7 +307,7 @@ for (const protocol of ['http/1.1', 'h2'] as const) {
     const seen = { whole: 0, left: 0, resumed: 0, paused: 0 };
 
     for (let seed = 1; seed <= seeds; seed += 1) {
-      it(`goes on as soon as one client reads, and gives each its events (seed ${seed})`, async () => {
+      it(`continues as soon as one client reads, and gives each its events (seed ${seed})`, async () => {
         for (let done = 0; done < steps / seeds / 2; done += lifetime) {
           const world = new World(seed + 1000 * done, protocol);
           for (let step = 0; step < lifetime; step += 1) await world.step();

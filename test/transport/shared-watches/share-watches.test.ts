@@ -40,7 +40,7 @@ describe('the watches of several clients', () => {
     assert.equal(client.text, eventLine(101));
   });
 
-  it('pass on at once the events that come in one read with the end of a response', async () => {
+  it('pass events on immediately that come in one read with the end of a response', async () => {
     const { server, watch, join } = create();
     const client = await join();
     const body = watch().sink.head(200, 'OK', ['Content-Type', 'application/json']);

@@ -64,7 +64,7 @@ for (const [leg, head, code] of [
   ['plain', plain, 200],
   ['upgrade', exec, 101],
 ] as const) {
-  test(`a ${leg} request with a certificate of --client-ca-file passes, and without one or with another is a 401`, async () => {
+  test(`a request (${leg}) with a certificate of --client-ca-file is accepted, and without one or with another it gets a 401`, async () => {
     assert.match(await exchange(proxied, jane, head), new RegExp(`^HTTP/1\\.1 ${code} `));
     const before = proxied.server.requests.length;
     for (const pair of [undefined, stranger]) {

@@ -72,7 +72,7 @@ const attempts = {
     below: '/api/v1/namespaces/n/pods/p/exec',
     headers: { 'sec-fetch-site': 'cross-site' },
   },
-  'a path with two readings': { below: '/api/../x' },
+  'an ambiguous path': { below: '/api/../x' },
 } as const;
 type Attempt = { readonly below: string; readonly headers?: Readonly<Record<string, string>> };
 

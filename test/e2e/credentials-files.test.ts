@@ -171,7 +171,7 @@ const rotations: Readonly<Record<string, Rotate>> = {
     await replaceFile(join(directory, 'client.crt'), certificate);
     await replaceFile(join(directory, 'client.key'), key);
   },
-  "swapped as Kubernetes' volumes are": (directory, { certificate, key }) =>
+  'swapped like a Kubernetes volume': (directory, { certificate, key }) =>
     writeVolume(join(directory, 'volume'), { 'client.crt': certificate, 'client.key': key }),
 };
 
@@ -259,7 +259,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
       },
       problem: /config\.yaml/,
     },
-    'a kubeconfig that is no YAML any more': {
+    'a kubeconfig that is no longer YAML': {
       damage: async ({ path }) =>
         replaceFile(path, `${await readFile(path, 'utf8')}\n  broken: [secret-of-edit`),
       repair: async (setting, next) => {
@@ -422,7 +422,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     ['is empty', (path: string) => writeFile(path, '')],
     ['is gone', (path: string) => rm(path)],
   ] as const) {
-    test(`a kubeconfig that ${how} for a while does not count as missing where --server would be enough`, async t => {
+    test(`a kubeconfig that ${how} for a while does not count as missing, even if --server would be enough`, async t => {
       const { server, path, start } = await set(t);
       const args = ['--server', server.url, '--certificate-authority', join(path, '../ca.crt')];
       const proxy = await start(args, { KUBECONFIG: path });

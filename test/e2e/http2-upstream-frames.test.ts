@@ -90,7 +90,7 @@ describe('an answer over HTTP/2 that would be malformed over HTTP/1.1', () => {
     upgrade: [...ok, ['upgrade', 'injected']],
     '101': [[':status', '101']],
     'two lengths': [...ok, ['content-length', '1'], ['content-length', '2']],
-    'a length that is none': [...ok, ['content-length', '0x1']],
+    'an invalid length': [...ok, ['content-length', '0x1']],
   };
   for (const [what, fields] of Object.entries(heads)) {
     test(`because of ${what} becomes a 502, and others continue`, async () => {

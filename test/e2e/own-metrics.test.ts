@@ -281,7 +281,7 @@ describe('the metrics count a rejection', () => {
       'POST /api/v1/namespaces/default/pods/web-0/exec HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n',
       403,
     ],
-    ['bad_request', 'a target with two readings', 'GET /api/../exec HTTP/1.1\r\nHost: localhost\r\n', 400],
+    ['bad_request', 'an ambiguous target', 'GET /api/../exec HTTP/1.1\r\nHost: localhost\r\n', 400],
     ['bad_request', 'a head that is no HTTP', 'GET /api\r\nnonsense\r\n', 400],
   ];
   for (const [reason, what, request, code] of cases) {

@@ -81,7 +81,7 @@ describe('watches with different targets', { concurrency: 4 }, () => {
       { query: '&labelSelector=app%3Dweb' },
       { query: '&labelSelector=app%21%3Dno' },
     ],
-    'parameters that nobody knows': [{}, { query: '&unknown=1' }],
+    'unknown parameters': [{}, { query: '&unknown=1' }],
     includeObject: [
       { headers: { Accept: forms.table } },
       { headers: { Accept: forms.table }, query: '&includeObject=Object' },
@@ -254,13 +254,13 @@ describe('an answer that is not a stream of events', { concurrency: 4 }, () => {
         event('"2026-11-25T08:00:00Z"') + event('"abc"'),
       ],
       'events without versions': ['application/json', '{"type":"ADDED","object":{"metadata":{}}}\n'],
-      'types that nobody knows': ['application/json', '{"type":"NEW","object":{"metadata":{}}}\n'],
+      'unknown types': ['application/json', '{"type":"NEW","object":{"metadata":{}}}\n'],
       'no JSON': ['application/json', 'well, no\n'],
       'indented JSON': ['application/json', '{\n "type": "ADDED"\n}\n'],
       CBOR: ['application/cbor-seq', Buffer.from([0xa1, 0x61, 0x61, 0x01])],
       'plain text': ['text/plain', 'one\ntwo\n'],
       'a Content-Encoding': ['application/json', gzipSync(event('"9999999"')), 'gzip'],
-      'protobuf that is none': ['application/vnd.kubernetes.protobuf;stream=watch', '\0\0\0\x03abc'],
+      'invalid protobuf': ['application/vnd.kubernetes.protobuf;stream=watch', '\0\0\0\x03abc'],
     };
   for (const [what, [type, body, encoding]] of Object.entries(bodies)) {
     test(`because of ${what} comes unchanged to each client, at the latest when it asks again`, async () => {

@@ -376,7 +376,7 @@ describe('the keys of an issuer', () => {
       /no jwks_uri that is an https/,
     ],
     ['no jwks_uri', (i: OidcIssuer) => ({ issuer: i.url }), /no jwks_uri/],
-    ['a discovery document that is none', () => 'x', /not 200 with a JSON object/],
+    ['an invalid discovery document', () => 'x', /not 200 with a JSON object/],
   ] as const) {
     it(`are not accepted with ${what}`, async t => {
       const issuer = await startOidcIssuer(authority);

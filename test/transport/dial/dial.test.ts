@@ -106,7 +106,7 @@ function connect(dial: Dial): Promise<Socket> {
 
 for (const [kind, { protocol: proxyProtocol, start }] of Object.entries(proxies)) {
   for (const protocol of ['https:', 'http:'] as const) {
-    describe(`a ${protocol}// server through ${kind}`, () => {
+    describe(`a server at ${protocol}// through ${kind}`, () => {
       it('answers requests in sequence on one connection', async t => {
         const proxy = await start();
         t.after(() => proxy.close());

@@ -211,9 +211,9 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
 
     for (const [title, given] of [
       ['without credentials', false],
-      ['with wrong ones', true],
+      ['with wrong credentials', true],
     ] as const) {
-      it(`fails with a 502 ${title} if the proxy requires some`, async t => {
+      it(`fails with a 502 ${title} if the proxy requires valid ones`, async t => {
         const proxy = await start({ credentials: { username: 'jürgen', password: 'another' } });
         t.after(() => proxy.close());
         const error = await failure(proxy, { proxy: through(proxy, protocol, given) });
@@ -248,7 +248,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       ['ends its half within its answer', (client: Socket) => client.end(yes.subarray(0, 4))],
       ['dies', undefined],
     ] as const) {
-      it(`fails with a 502 if the proxy ${title} instead of an answer`, async t => {
+      it(`fails with a 502 if the proxy ${title} before its answer is complete`, async t => {
         const proxy = await start({
           answer: client => {
             if (hangUp === undefined) proxy.dropConnections();

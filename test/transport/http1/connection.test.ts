@@ -318,7 +318,7 @@ describe('a connection', () => {
 
   for (const [what, answer] of [
     ['says close', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi'],
-    ['is an HTTP/1.0 one', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
+    ['has the version HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi'],
   ] as const) {
     it(`is closed if its answer ${what}`, async () => {
       const exchange = sendOn(pool.acquire());

@@ -240,7 +240,7 @@ describe('the end of an HTTP/2 connection', () => {
     'HEADERS on stream 0': frame(headers, flags.endHeaders, 0, headerBlock(ok)),
     'HEADERS on a stream that never began': frame(headers, flags.endHeaders, 5, headerBlock(ok)),
     'HEADERS on an even stream': frame(headers, flags.endHeaders, 4, headerBlock(ok)),
-    'a header block that is none': frame(headers, flags.endHeaders, 1, Buffer.from([0xff, 0xff])),
+    'an invalid header block': frame(headers, flags.endHeaders, 1, Buffer.from([0xff, 0xff])),
     'an index into the dynamic table': frame(headers, flags.endHeaders, 1, Buffer.from([0x80 | 62])),
     'a CONTINUATION of nothing': frame(continuation, flags.endHeaders, 1),
     'a PUSH_PROMISE': frame(

@@ -82,7 +82,7 @@ describe('events with the same version, as when etcd lets Events expire together
 
   for (const [what, text] of [
     ['the version of the bookmark before it', bookmarkLine(105) + eventLine(105)],
-    ['the version that was asked for', eventLine(100)],
+    ['the version of the request', eventLine(100)],
   ] as const) {
     it(`are an error if one of them has ${what}`, async () => {
       const { watch, open } = create();

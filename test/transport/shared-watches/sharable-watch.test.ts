@@ -127,7 +127,7 @@ describe('a watch that cannot be shared', () => {
   }
 });
 
-describe('header fields', () => {
+describe('a header field', () => {
   const harmless: readonly (readonly [name: string, value: string])[] = [
     ['Host', 'localhost:8001'],
     ['User-Agent', 'curl/8'],
@@ -144,7 +144,7 @@ describe('header fields', () => {
     ['Content-Type', 'application/json'],
   ];
   for (const [name, value] of harmless) {
-    it(`${name}: ${value} allow sharing`, () => assert.ok(sharableWatch(query, [name, value])));
+    it(`${name}: ${value} allows sharing`, () => assert.ok(sharableWatch(query, [name, value])));
   }
 
   const others: readonly (readonly [name: string, value: string])[] = [
@@ -191,18 +191,18 @@ describe('header fields', () => {
     ['connection', 'Accept'],
   ];
   for (const [name, value] of others) {
-    it(`${name}: ${value} prevent sharing`, () => {
+    it(`${name}: ${value} prevents sharing`, () => {
       assert.equal(sharableWatch(query, ['Host', 'a', name, value, 'User-Agent', 'b']), undefined);
     });
   }
 
   for (const name of ['Accept', 'Accept-Encoding']) {
-    it(`${name} twice prevent sharing, because servers read that differently`, () => {
+    it(`${name} prevents sharing if it comes twice, because servers read that differently`, () => {
       assert.equal(sharableWatch(query, [name, '*/*', name.toLowerCase(), '*/*']), undefined);
     });
   }
 
-  it('are read in linear time, even in a large request', () => {
+  it('is read in linear time, even in a large request', () => {
     const start = performance.now();
     assert.equal(sharableWatch(query, ['Connection', `${' '.repeat(1e6)}x`]), undefined);
     assert.equal(sharableWatch(query, ['Accept', ';'.repeat(1e6)]), undefined);

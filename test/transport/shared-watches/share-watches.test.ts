@@ -201,10 +201,10 @@ describe('a watch that cannot be shared', () => {
   });
 
   for (const [what, text] of [
-    ['is no event', '{}\n'],
-    ['has a version that is no number', eventLine('abc')],
+    ['has no type and no object', '{}\n'],
+    ['has a version that is not a number', eventLine('abc')],
     ['is older than one before it', eventLine(105) + eventLine(104)],
-    ['has the version that was asked for', eventLine(100)],
+    ['has the version of the request', eventLine(100)],
   ] as const) {
     it(`cuts its clients if an event ${what}, and later clients get their own watch`, async () => {
       const { server, watch, open, join } = create();
@@ -239,7 +239,7 @@ describe('a user’s right to watch', () => {
 
   for (const [what, isAllowed] of [
     ['is lost', async () => false],
-    ['cannot be found out', async () => Promise.reject(new Error('no answer'))],
+    ['cannot be checked', async () => Promise.reject(new Error('no answer'))],
   ] as const) {
     it(`leads a client to its own watch if it ${what}, and others continue`, async () => {
       const { server, clock, joins, watch, join, open } = create();

@@ -9,7 +9,7 @@ import { StallTimer } from '../lib/stall-timer.js';
 import type { EndReason } from '../observability/metrics/traffic-metrics.js';
 import type { RequestContext } from '../request/context.js';
 import { Relay } from '../transport/relay/relay.js';
-import type { RelayReads } from '../transport/relay/relay-reads.js';
+import { RelayReads } from '../transport/relay/relay-reads.js';
 import { type Attempt, SessionAttempts } from '../transport/session-attempts.js';
 import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
@@ -146,7 +146,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];
-    new Relay(client, upstream).start();
+    new Relay(client, upstream, RelayReads.of(client)).start();
     new Relay(upstream, client, reads).start();
     upstream.once('close', () => this.#tearDown('upstream'));
     upstream.on('error', error => {

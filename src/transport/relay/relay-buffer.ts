@@ -1,11 +1,16 @@
 /** Size of a connection's first buffer in bytes. A person who types at a shell needs no more. */
 const firstSize = 4 * 1024;
-/** Size of every other buffer in bytes. */
-const fullSize = 64 * 1024;
+/** Size of a connection's further buffers in bytes. */
+const usualSize = 64 * 1024;
+/** Size of a buffer in bytes for one read, where a usual buffer was too small. One of 1 MB would save little more. */
+const largeSize = 512 * 1024;
 
-/** Buffers that no connection uses, shared by all connections. They are few, so that they stay in the CPU's caches. */
-const spares: RelayBuffer[] = [];
-const maxSpares = 8;
+/**
+ * Buffers that no connection uses, by their size, shared by all connections. There are at most 1 MB of each size, so that they stay in the
+ * CPU's caches.
+ */
+const spares = new Map<number, RelayBuffer[]>([usualSize, largeSize].map(size => [size, []]));
+const maxSpareBytes = 1024 * 1024;
 
 /** A buffer that reads fill from its beginning, and writes empty. It is used again when all its bytes have been written. */
 export class RelayBuffer {
@@ -17,19 +22,27 @@ export class RelayBuffer {
   #end = 0;
   /** How many parts have been taken, but not written yet. */
   #writes = 0;
+  /** Whether one read filled the whole buffer. Then more bytes wait. */
+  #filledAtOnce = false;
 
   constructor(size = firstSize) {
     this.#bytes = Buffer.allocUnsafeSlow(size);
     this.room = this.#bytes;
   }
 
-  static full(): RelayBuffer {
-    return spares.pop() ?? new RelayBuffer(fullSize);
+  /** Returns the buffer for the next read when this one is full. */
+  next(): RelayBuffer {
+    const size = this.#filledAtOnce && this.#bytes.length > firstSize ? largeSize : usualSize;
+    return spares.get(size)?.pop() ?? new RelayBuffer(size);
   }
 
-  /** Whether the next read needs another buffer. A read brings at most 16 KB, the size of a TLS record. */
+  /**
+   * Whether the next read needs another buffer. A read of a connection with TLS brings at most 16 KB, the size of a record. A large buffer
+   * is for one read, so that a connection where nothing more comes does not keep it.
+   */
   get isFull(): boolean {
-    return this.room.length < this.#bytes.length / 4;
+    const { length } = this.#bytes;
+    return length === largeSize ? this.#end > 0 : this.room.length < length / 4;
   }
 
   /** Whether all bytes that were read have been written. */
@@ -39,6 +52,7 @@ export class RelayBuffer {
 
   /** A read has brought `length` bytes. */
   wasRead(length: number): void {
+    this.#filledAtOnce = length === this.#bytes.length;
     this.#end += length;
     this.room = this.#bytes.subarray(this.#end);
   }
@@ -68,8 +82,10 @@ export class RelayBuffer {
 
   /** Returns the buffer for use by other connections. No connection may read into it any more, and all its bytes must have been written. */
   giveBack(): void {
-    if (this.#bytes.length < fullSize || spares.length === maxSpares) return;
+    const { length } = this.#bytes;
+    const others = spares.get(length);
+    if (others === undefined || others.length * length >= maxSpareBytes) return;
     this.empty();
-    spares.push(this);
+    others.push(this);
   }
 }

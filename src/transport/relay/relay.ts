@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { freeMemory } from '../../lib/free-memory.js';
 import type { RelayReads } from './relay-reads.js';
 
 /** When this many bytes wait on one side, the other side stops reading. At Node's own mark of 16 KB, every read stopped the reading. */
@@ -25,7 +24,7 @@ export class Relay {
   start(): void {
     const from = this.#from;
     this.#reads?.relayTo(this.#write);
-    from.on('data', chunk => this.#write(chunk, () => freeMemory(chunk)));
+    from.on('data', chunk => this.#write(chunk));
     from.once('close', () => this.#reads?.flush());
     this.#to.on('drain', () => from.resume());
     if (from.readableEnded) this.#end();
@@ -33,7 +32,7 @@ export class Relay {
     from.resume();
   }
 
-  #write = (bytes: Buffer, onWritten: () => void): void => {
+  #write = (bytes: Buffer, onWritten?: () => void): void => {
     const to = this.#to;
     if (!to.writable) return;
     to.write(bytes, onWritten);

@@ -198,7 +198,7 @@ class World {
     if (random.chance(0.4)) {
       seen.left += 1;
       exchange.client.destroy();
-    } else if (random.chance(0.5)) {
+    } else if (random.chance(0.2)) {
       seen.broken += 1;
       const open = this.api.connections.filter(({ socket }) => !socket.destroyed);
       if (open.length > 0) random.pick(open).socket.destroy();

@@ -34,9 +34,11 @@ class History {
 
   constructor(random: Random) {
     const lines: string[] = [];
+    const largest = random.pick([3_000, 20_000, 200_000]);
     let length = 0;
-    for (let version = firstVersion + 1; length < 2_500_000; version += 1) {
-      const size = random.below(random.pick([100, 2_000, 20_000, 200_000]));
+    // A ring holds 2,000 events.
+    for (let version = firstVersion + 1; length < 2_500_000 && lines.length < 1_800; version += 1) {
+      const size = random.below(random.pick([100, largest]));
       const line = eventLine(version, String(version).repeat(size / 4));
       lines.push(line);
       length += line.length;

@@ -8,14 +8,16 @@ import type { Bench } from './bench.js';
 import { killChildren } from './children.js';
 import { runAuditRound, runHttp2Round } from './listener-load.js';
 import type { Sample } from './metrics.js';
+import { writePemFiles } from './pem-files.js';
 import { choosePlacement } from './placement.js';
 import { describeMachine, formatTable, summarize } from './report.js';
 import { type Findings, runRequestRound, runWatchRound } from './rounds.js';
 import { parseSettings, type Settings, usage } from './settings.js';
 import { runStartRound } from './starts.js';
+import { runTailRound } from './tail-load.js';
 import { findTools, toolVersions } from './tools.js';
 import { runUpgradeRound, startUpgradeUpstream } from './upgrade-load.js';
-import { startRequestUpstream, writePemFiles } from './upstream.js';
+import { startRequestUpstream } from './upstream.js';
 import { startWatchUpstream } from './watch-load.js';
 
 try {
@@ -84,15 +86,16 @@ async function runRounds(run: Bench) {
     progress: text => process.stderr.write(`${text}\n`),
   };
   const pem = await writePemFiles(run);
-  const requests = await startRequestUpstream(run, pem);
   const watches = await startWatchUpstream(run, pem);
   const upgrades = await startUpgradeUpstream(run, pem);
+  const requests = await startRequestUpstream(run, pem, { watches, upgrades });
   for (let round = 1; round <= run.settings.rounds; round += 1) {
     if (run.settings.workloads.includes('start')) await runStartRound(run, requests, round, findings);
     await runRequestRound(run, requests, round, findings);
     if (compares(run, 'http2')) await runHttp2Round(run, requests, round, findings);
     if (compares(run, 'audit')) await runAuditRound(run, requests, round, findings);
     if (run.settings.workloads.includes('upgrade')) await runUpgradeRound(run, upgrades, round, findings);
+    if (run.settings.workloads.includes('tail')) await runTailRound(run, requests, watches, round, findings);
     if (run.settings.workloads.includes('watch')) await runWatchRound(run, watches, round, findings);
   }
   return { samples, doubts, notes: [...notes] };

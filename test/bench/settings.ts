@@ -5,8 +5,11 @@ import { projectFile } from '../support/project.js';
 import { type ProgramName, programNames } from './program-names.js';
 import { type RequestWorkloadName, requestWorkloads } from './workloads.js';
 
-/** What is measured: starts, one of the request workloads, the cost of HTTP/2 and of the audit log, upgrades, or open watches. */
-export type WorkloadName = 'start' | RequestWorkloadName | 'http2' | 'audit' | 'upgrade' | 'watch';
+/**
+ * What is measured: starts, one of the request workloads, the cost of HTTP/2 and of the audit log, upgrades, small GETs
+ * beside everything else, or open watches.
+ */
+export type WorkloadName = 'start' | RequestWorkloadName | 'http2' | 'audit' | 'upgrade' | 'tail' | 'watch';
 
 /** One run of the benchmark, as the command line says; times are in seconds. */
 export interface Settings {
@@ -21,6 +24,8 @@ export interface Settings {
   readonly starts: number;
   /** Megabytes that are sent over each upgrade. */
   readonly megabytes: number;
+  /** Seconds of a measurement of the tail, which takes longer because one request in a thousand counts. */
+  readonly tailSeconds: number;
   readonly watches: number;
   /** Clients of one shared watch, whose events must not block the event loop for other clients. */
   readonly crowd: number;
@@ -47,6 +52,7 @@ const workloadNames: readonly WorkloadName[] = [
   'http2',
   'audit',
   'upgrade',
+  'tail',
   'watch',
 ];
 
@@ -59,6 +65,7 @@ export const usage = `Usage: npm run bench -- [options]
   --settle N        seconds of rest before idle memory is read (3)
   --starts N        starts of each program in a round (10)
   --megabytes N     bytes over each upgrade, in millions (300)
+  --tail-seconds N  length of a measurement of small GETs beside everything else (20)
   --watches N       open watches (1000)
   --crowd N         clients of the shared watch whose pauses of the event loop are measured (5000)
   --rate N          events a second on each watch (10)
@@ -87,6 +94,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       settle: { type: 'string' },
       starts: { type: 'string' },
       megabytes: { type: 'string' },
+      'tail-seconds': { type: 'string' },
       watches: { type: 'string' },
       crowd: { type: 'string' },
       rate: { type: 'string', default: '10' },
@@ -113,6 +121,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
     settle: values.settle === undefined && quick ? 0.3 : wholeNumber('settle', values.settle ?? '3', 1),
     starts: wholeNumber('starts', values.starts ?? (quick ? '1' : '10'), 1),
     megabytes: wholeNumber('megabytes', values.megabytes ?? (quick ? '20' : '300'), 1),
+    tailSeconds: wholeNumber('tail-seconds', values['tail-seconds'] ?? (quick ? '1' : '20'), 1),
     watches: wholeNumber('watches', values.watches ?? (quick ? '100' : '1000'), 1),
     crowd: wholeNumber('crowd', values.crowd ?? (quick ? '200' : '5000'), 1),
     rate: wholeNumber('rate', values.rate, 1),

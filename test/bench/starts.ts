@@ -2,8 +2,8 @@ import type { Bench } from './bench.js';
 import { cpuSeconds } from './process-usage.js';
 import { startProgram } from './programs.js';
 import type { Findings } from './rounds.js';
+import { median } from './statistics.js';
 import type { Upstream } from './upstream.js';
-import { median } from './watch-load.js';
 
 /** The programs that print when they are ready. */
 const announcing = ['kube-api-proxy', 'kubectl'] as const;

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { scriptArguments } from '../support/project.js';
 import type { Bench } from './bench.js';
-import { startChild } from './children.js';
+import type { PemFiles } from './pem-files.js';
 import { cpuSeconds } from './process-usage.js';
 import { type Program, startProgram } from './programs.js';
 import { type Findings, rotated } from './rounds.js';
 import type { UpgradeServerCommand } from './upgrade-server.js';
-import { drain, send, type Transfer, targetOf } from './upgrade-transfer.js';
-import { describeUpstream, type PemFiles, type Upstream } from './upstream.js';
+import { drain, send, type Transfer, upgradeRequest } from './upgrade-transfer.js';
+import { describeUpstream, type Upstream } from './upstream.js';
+import { startScript } from './watch-load.js';
 import { ask } from './watch-messages.js';
 import { upgradeWorkloads } from './workloads.js';
 
@@ -19,13 +19,7 @@ const megabyte = 1e6;
 
 /** Starts the server for upgrades. */
 export async function startUpgradeUpstream(bench: Bench, pem: PemFiles): Promise<Upstream> {
-  const { directory, tools, placement } = bench;
-  const server = await startChild(process.execPath, scriptArguments('bench/upgrade-server'), {
-    taskset: tools.taskset,
-    processors: placement.load,
-    home: directory,
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const server = await startScript(bench, 'bench/upgrade-server');
   const { port } = await ask<UpgradeServerCommand, { readonly port: number }>(server, {
     command: 'listen',
     pem: { ...pem },
@@ -70,8 +64,7 @@ async function run(url: string, transfer: Transfer): Promise<void> {
   const { hostname, port, host } = new URL(url);
   const socket = connect(Number(port), hostname).setNoDelay(true);
   try {
-    const fields = [`Host: ${host}`, 'Connection: Upgrade', 'Upgrade: bench/1', 'Content-Length: 0'];
-    socket.write(`POST ${targetOf(transfer)} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n`);
+    socket.write(upgradeRequest(host, transfer));
     let head = '';
     while (!head.endsWith('\r\n\r\n')) {
       const byte = socket.read(1) as Buffer | null;

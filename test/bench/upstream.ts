@@ -1,19 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createCertificateAuthority } from '../support/certificates.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import type { Bench } from './bench.js';
-import { freePort, startNginx } from './nginx.js';
-import { answerBody, answerFields, requestWorkloads } from './workloads.js';
-
-/** PEM files of one authority, a server on loopback and a client. */
-export interface PemFiles {
-  readonly ca: string;
-  readonly serverCertificate: string;
-  readonly serverKey: string;
-  readonly clientCertificate: string;
-  readonly clientKey: string;
-}
+import { connectionField, forwarding, freePort, startNginx } from './nginx.js';
+import type { PemFiles } from './pem-files.js';
+import { upgradePath } from './upgrade-transfer.js';
+import { answerBody, answerFields, requestWorkloads, watchPath } from './workloads.js';
 
 /** A server that a proxy can reach. */
 export interface Upstream {
@@ -25,25 +17,6 @@ export interface Upstream {
   /** Has its address and the client certificate. */
   readonly kubeconfig: string;
   readonly pem: PemFiles;
-}
-
-/** Issues the certificates of one run (ECDSA on P-256) and writes them to its folder. */
-export async function writePemFiles({ directory }: Bench): Promise<PemFiles> {
-  const authority = await createCertificateAuthority();
-  const server = await authority.server();
-  const client = await authority.client();
-  const put = async (name: string, content: string): Promise<string> => {
-    const file = join(directory, name);
-    await writeFile(file, content, { mode: 0o600 });
-    return file;
-  };
-  return {
-    ca: await put('ca.crt', authority.certificate),
-    serverCertificate: await put('server.crt', server.certificate),
-    serverKey: await put('server.key', server.key),
-    clientCertificate: await put('client.crt', client.certificate),
-    clientKey: await put('client.key', client.key),
-  };
 }
 
 /** Describes a server on this port of loopback, and writes the kubeconfig for it. */
@@ -73,9 +46,14 @@ export async function describeUpstream(
 /**
  * Starts the server that stands for the API server in plain requests: nginx with TLS 1.3 and a required client certificate. It
  * serves the workloads' answers. wrk cannot send a client certificate, so it gets the same files from a second port that
- * requires none. On keep-alive connections that is the same work.
+ * requires none. On keep-alive connections that is the same work. Watches and upgrades go on to the servers for these, so that one program
+ * can have a mixture of all.
  */
-export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise<Upstream> {
+export async function startRequestUpstream(
+  bench: Bench,
+  pem: PemFiles,
+  { watches, upgrades }: { readonly watches: Upstream; readonly upgrades: Upstream },
+): Promise<Upstream> {
   const { directory, settings, placement } = bench;
   const name = 'request-upstream';
   const folder = join(directory, name);
@@ -85,6 +63,13 @@ export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise
     const file = join(folder, `${workload.name}.json`);
     await writeFile(file, answerBody(workload));
     locations.push(`location = ${workload.path} { alias ${file}; }`);
+  }
+  const routes = [
+    [new URL(watchPath, watches.url).pathname, watches],
+    [upgradePath, upgrades],
+  ] as const;
+  for (const [path, server] of routes) {
+    locations.push(`location = ${path} { proxy_pass ${server.url}; ${forwarding(pem)} }`);
   }
   const [port, straightPort] = [await freePort(), await freePort()];
   const fields = answerFields().map(([field, value]) => `add_header ${field} "${value}";`);
@@ -117,6 +102,7 @@ export async function startRequestUpstream(bench: Bench, pem: PemFiles): Promise
   ${fields.join('\n  ')}
   add_header Last-Modified "";
   ${chunked}
+  ${connectionField}
 ${server(port, 'on')}
 ${server(straightPort, 'off')}`,
   });

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
+import { quantile } from './statistics.js';
 import { createEventReader, now } from './watch-event.js';
-import { answer, type ClientCommand, type ClientState, type ClientTls } from './watch-messages.js';
+import { answer, type ClientCommand, type ClientState, readTls } from './watch-messages.js';
 import { watchPath } from './workloads.js';
 
 // This process opens watches, each on its own HTTP/1.1 connection, and records how old each event is.
@@ -22,13 +22,12 @@ answer<ClientCommand, ClientState>(async message => {
     measuring = true;
   }
   if (message.command === 'end') measuring = false;
-  const sorted = Float64Array.from(ages).sort();
-  const quantile = (part: number) => (sorted[Math.ceil(sorted.length * part) - 1] ?? 0) / 1000;
-  return { events: ages.length, received, lost, p50: quantile(0.5), p99: quantile(0.99) };
+  const milliseconds = (part: number) => quantile(ages, part) / 1000;
+  return { events: ages.length, received, lost, p50: milliseconds(0.5), p99: milliseconds(0.99) };
 });
 
 async function openWatches({ url, count, tls }: Extract<ClientCommand, { command: 'open' }>): Promise<void> {
-  const pem = tls === null ? null : readPem(tls);
+  const pem = tls === null ? null : readTls(tls);
   let left = count;
   const openInTurn = async () => {
     while (left > 0) {
@@ -39,12 +38,8 @@ async function openWatches({ url, count, tls }: Extract<ClientCommand, { command
   await Promise.all(Array.from({ length: atOnce }, openInTurn));
 }
 
-function readPem({ ca, cert, key }: ClientTls) {
-  return { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
-}
-
 /** Resolves with the watch's first event, when it is open all the way to the server. */
-function openWatch(url: string, pem: ReturnType<typeof readPem> | null): Promise<void> {
+function openWatch(url: string, pem: ReturnType<typeof readTls> | null): Promise<void> {
   return new Promise((resolve, reject) => {
     let first = true;
     const read = createEventReader(sent => {

@@ -3,9 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { scriptArguments } from '../support/project.js';
 import type { Bench } from './bench.js';
 import { endChild, startChild } from './children.js';
+import type { PemFiles } from './pem-files.js';
 import { cpuSeconds, residentTreeBytes, sampleMemory } from './process-usage.js';
 import type { Program } from './programs.js';
-import { describeUpstream, type PemFiles, type Upstream } from './upstream.js';
+import { median } from './statistics.js';
+import { describeUpstream, type Upstream } from './upstream.js';
 import {
   ask,
   type ClientCommand,
@@ -64,7 +66,7 @@ export async function runWatches(
     await sleep(settle * 1000);
     const quietBytes = pid === undefined ? undefined : residentTreeBytes(pid);
 
-    const { protocols, open } = await askServer(server, { command: 'start', rate });
+    const { protocols, open } = await askServer(server, { command: 'start', rate, spread: false });
     await sleep(warmUp * 1000);
     const memory = pid === undefined ? undefined : sampleMemory(pid);
     await askClient(client, { command: 'begin' });
@@ -109,15 +111,8 @@ async function settled(client: ChildProcess, expected: number): Promise<ClientSt
   }
 }
 
-/** The middle value, or the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (index: number) => sorted[index] as number;
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
-}
-
-function startScript({ directory, tools, placement }: Bench, script: string): Promise<ChildProcess> {
+/** Starts a process of the load, which `ask` commands. */
+export function startScript({ directory, tools, placement }: Bench, script: string): Promise<ChildProcess> {
   return startChild(process.execPath, scriptArguments(script), {
     taskset: tools.taskset,
     processors: placement.load,
@@ -126,10 +121,10 @@ function startScript({ directory, tools, placement }: Bench, script: string): Pr
   });
 }
 
-function askServer(child: ChildProcess, command: ServerCommand): Promise<ServerState> {
+export function askServer(child: ChildProcess, command: ServerCommand): Promise<ServerState> {
   return ask(child, command);
 }
 
-function askClient(child: ChildProcess, command: ClientCommand): Promise<ClientState> {
+export function askClient(child: ChildProcess, command: ClientCommand): Promise<ClientState> {
   return ask(child, command);
 }

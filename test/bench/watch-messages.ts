@@ -1,10 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 
 /** The commands of the watch server; it answers each once. */
 export type ServerCommand =
   | { readonly command: 'listen'; readonly http2: boolean; readonly pem: Readonly<Record<string, string>> }
-  | { readonly command: 'start'; readonly rate: number }
+  | {
+      readonly command: 'start';
+      /** Events a second on each watch. */
+      readonly rate: number;
+      /** Whether the watches get their events one after the other, evenly over the time, and not all at once. */
+      readonly spread: boolean;
+    }
   | { readonly command: 'report' }
   | { readonly command: 'stop' };
 
@@ -49,6 +56,37 @@ export interface ClientState {
   readonly p99: number;
 }
 
+/** The commands of a client that sends one GET at a fixed rate; it answers each once. */
+export type PacedCommand =
+  | {
+      readonly command: 'start';
+      readonly url: string;
+      /** Requests a second, over all connections in turn. */
+      readonly rate: number;
+      readonly connections: number;
+      readonly tls: ClientTls | null;
+    }
+  | { readonly command: 'begin' }
+  | { readonly command: 'end' };
+
+/** Its answer to each of them, about the requests that became due between begin and end. Times are in milliseconds. */
+export interface PacedState {
+  readonly answered: number;
+  /** Requests without a whole answer of status 200. */
+  readonly failed: number;
+  /** The 99th percentile of how late the client was with a request. */
+  readonly delay: number;
+  /** From the moment when a request was due to the end of its answer. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
+/** Reads the files of a client's TLS options. */
+export function readTls({ ca, cert, key }: ClientTls) {
+  return { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
+}
+
 /** Sends a command to a child process and waits for the answer. Throws the child's error. */
 export async function ask<Command extends { command: string }, State>(
   child: ChildProcess,
@@ -63,7 +101,7 @@ export async function ask<Command extends { command: string }, State>(
     if (answer.error !== undefined) throw new Error(`${command.command}: ${answer.error}`);
     return answer;
   } catch (error) {
-    if (ended.signal.aborted) throw new Error(`the process for watches ended at "${command.command}"`);
+    if (ended.signal.aborted) throw new Error(`a process of the load ended at "${command.command}"`);
     throw error;
   } finally {
     child.off('exit', onExit);

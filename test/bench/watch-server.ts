@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { now, watchEvent } from './watch-event.js';
 import { answer, type ServerCommand, type ServerState } from './watch-messages.js';
 
@@ -27,10 +27,13 @@ let writing = false;
 
 answer<ServerCommand, ServerState>(async message => {
   if (message.command === 'listen') port = await listen(message);
-  if (message.command === 'start') timer = setInterval(() => void sendToAll(), 1000 / message.rate);
+  if (message.command === 'start') {
+    const { rate, spread } = message;
+    timer = setInterval(() => void sendToAll(spread ? 900 / rate : 0), 1000 / rate);
+  }
   if (message.command === 'stop') {
     clearInterval(timer);
-    while (writing) await turn();
+    while (writing) await sleep(1);
   }
   const protocols = [...new Set([...open].map(({ req }) => req.httpVersion))];
   const { user, system } = process.cpuUsage();
@@ -75,13 +78,15 @@ function nextStamp(): number {
   return latest;
 }
 
-async function sendToAll(): Promise<void> {
+/** Sends one event to every watch, evenly over these milliseconds. */
+async function sendToAll(duration: number): Promise<void> {
   if (writing) {
     skipped += 1;
     return;
   }
   writing = true;
   const targets = [...open];
+  const began = performance.now();
   for (let start = 0; start < targets.length; start += slice) {
     const event = watchEvent('MODIFIED', nextStamp());
     for (const response of targets.slice(start, start + slice)) {
@@ -89,7 +94,9 @@ async function sendToAll(): Promise<void> {
       response.write(event);
       sent += 1;
     }
-    await turn();
+    const early = began + (duration * (start + slice)) / targets.length - performance.now();
+    if (early > 0) await sleep(early);
+    else await turn();
   }
   rounds += 1;
   writing = false;

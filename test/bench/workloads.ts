@@ -82,6 +82,21 @@ export const upgradeWorkloads = [
   { name: 'spdy-up', title: 'SPDY to the API server', direction: 'to server', writes: [4, 4, message] },
 ] as const;
 
+/**
+ * The mixture beside which small GETs are measured: a rate for each kind, which every program can bear on one processor. Nothing waits for
+ * the answer to what came before.
+ */
+export const mixture = {
+  /** Small GETs a second, over this many connections. */
+  gets: { rate: 500, connections: 20 },
+  /** Large lists a second. */
+  lists: { rate: 10, connections: 4 },
+  /** Events a second on each watch. */
+  events: 2,
+  /** Bytes a second from exec. */
+  exec: 20e6,
+} as const;
+
 interface Exchange {
   readonly name: string;
   readonly response: { readonly headers: readonly (readonly [string, string])[]; readonly body: string };

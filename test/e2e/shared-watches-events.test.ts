@@ -371,7 +371,7 @@ test('an event of thousands of pieces, with pauses between them, comes whole', a
   remove();
 });
 
-test('versions may be numbers of any length', async () => {
+test('versions of events may be numbers of any length', async () => {
   const namespace = new WatchedNamespace(stack);
   const versions = [
     '9',
@@ -388,7 +388,8 @@ test('versions may be numbers of any length', async () => {
   for (const version of versions) open[0]?.write(event(version));
   await first.until(versions.length);
   assert.equal(String(first.bytes()), versions.map(event).join(''));
-  for (const [index, from] of versions.entries()) {
+  // A client that begins with a larger one has a watch of its own: kube-apiserver would reject it.
+  for (const [index, from] of versions.slice(0, 3).entries()) {
     const joined = await namespace.watch({ from });
     await joined.until(versions.length - index - 1);
     assert.equal(

@@ -112,6 +112,21 @@ describe('watches with different targets', { concurrency: 4 }, () => {
   });
 });
 
+test('a client whose version no API server can have gets its 400, even if the watch is shared already', async () => {
+  const namespace = new WatchedNamespace(stack);
+  await namespace.watch();
+  const tooLarge = '18446744073709551616';
+  for (const from of [tooLarge, `000${tooLarge}`, '9'.repeat(100)]) {
+    const watch = await namespace.watch({ from });
+    assert.equal(watch.status, 400);
+    await watch.ended;
+    assert.match(String(watch.bytes()), /strconv\.ParseUint: parsing .* value out of range/);
+    assert.match(namespace.upstream().at(-1)?.rawUrl ?? '', new RegExp(`resourceVersion=${from}$`));
+  }
+  const largest = await namespace.watch({ from: '18446744073709551615' });
+  assert.equal(largest.status, 200);
+});
+
 describe('a watch is passed on unshared', { concurrency: 4 }, () => {
   const odd: Readonly<Record<string, string>> = {
     'no version': 'watch=true',

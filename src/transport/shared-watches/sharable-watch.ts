@@ -1,6 +1,6 @@
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
 import { queryPairs } from '../../kubernetes/query.js';
-import { parseVersion } from './resource-version.js';
+import { compareVersions, parseVersion } from './resource-version.js';
 import { sharableHeaders } from './sharable-headers.js';
 
 /** The parts of a watch request that decide with which watches it can share, and which events it gets. */
@@ -32,6 +32,8 @@ const otherWatches: ReadonlySet<string> = new Set([
   'limit',
   'continue',
 ]);
+/** The largest uint64. The API server rejects a larger version (apiserver `storage`, `APIObjectVersioner.ParseResourceVersion`). */
+const largestVersion = '18446744073709551615';
 /** The longest timer in Node, in seconds: 24 days. */
 const longestTimeout = 2_147_483;
 
@@ -57,6 +59,7 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
   const timeout = seconds(own.get('timeoutSeconds') ?? '0');
   const accept = fieldValue(rawHeaders, 'accept') ?? '';
   if (version === undefined || timeout === undefined) return undefined;
+  if (compareVersions(version, largestVersion) > 0) return undefined;
   if (!sharableHeaders(rawHeaders) || !acceptsSharedFormat(accept)) return undefined;
   return {
     query: rest.join('&'),

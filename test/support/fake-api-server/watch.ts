@@ -22,10 +22,19 @@ function selectedType(event: StoreEvent, selects: Selector): EventType | undefin
 function readVersion(query: URLSearchParams): number | undefined {
   const text = query.get('resourceVersion') ?? '';
   if (text === '' || text === '0') return undefined;
-  const version = Number(text);
-  if (!Number.isInteger(version))
-    throw badRequest(`Invalid value: "${text}": strconv.ParseUint: invalid syntax`);
-  return version;
+  const problem = parseProblem(text);
+  if (problem !== undefined) {
+    throw badRequest(
+      `resourceVersion: Invalid value: "${text}": strconv.ParseUint: parsing "${text}": ${problem}`,
+    );
+  }
+  return Number(text);
+}
+
+/** What Go's ParseUint says about a text that is no uint64. */
+function parseProblem(text: string): string | undefined {
+  if (!/^[0-9]+$/.test(text)) return 'invalid syntax';
+  return BigInt(text) < 2n ** 64n ? undefined : 'value out of range';
 }
 
 /** Milliseconds from now to the end of a watch; undefined if it has none. */

@@ -28,9 +28,9 @@ describe('a watch that can be shared', () => {
   });
 
   it('needs no header fields', () => {
-    assert.deepEqual(sharableWatch('resourceVersion=18446744073709551616', []), {
+    assert.deepEqual(sharableWatch('resourceVersion=18446744073709551615', []), {
       query: '',
-      version: '18446744073709551616',
+      version: '18446744073709551615',
       bookmarks: false,
       timeout: undefined,
       accept: '',
@@ -96,6 +96,9 @@ describe('a watch that cannot be shared', () => {
     ...['', '0', '00', '-1', '%2B1', '+1', '1.0', 'abc', '5%00', '%EF%BC%95'].map(
       version => `watch=1&resourceVersion=${version}`,
     ),
+    'watch=1&resourceVersion=18446744073709551616',
+    'watch=1&resourceVersion=00018446744073709551616',
+    `watch=1&resourceVersion=${'1'.repeat(400)}`,
     `${query}&resourceVersion=5`,
     `${query}&resourceVersion=6`,
     `${query}&%72esourceVersion=6`,

@@ -10,7 +10,7 @@ import { createRandom } from '../support/random.js';
 import { residentBytes } from '../support/resident-memory.js';
 import { startStack } from '../support/stack.js';
 import type { WatchClient } from '../support/watch-client.js';
-import { WatchedNamespace } from '../support/watched-namespace.js';
+import { forms, WatchedNamespace } from '../support/watched-namespace.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const seed = Number(process.env['SEED'] ?? 1);
@@ -75,6 +75,12 @@ test('thousands of clients have one upstream watch, notice no restart, and leave
   assert.ok(descriptors <= before.descriptors + 5);
 });
 
+/** The memory of the program without garbage, in bytes: objects and buffers. */
+async function usedBytes(proxy: ProxyProcess): Promise<number> {
+  const heap = await heapInUse(proxy);
+  return heap + ((await ownMetrics(proxy.port)).get('nodejs_external_memory_bytes') ?? Number.NaN);
+}
+
 test('5 stalled readers of 30 MB of events cost at most 60 MB, and the others get everything', async t => {
   const stack = await start(t);
   const { proxy } = stack;
@@ -108,11 +114,42 @@ test('5 stalled readers of 30 MB of events cost at most 60 MB, and the others ge
   }
 });
 
-/** The memory of the program without garbage, in bytes: objects and buffers. */
-async function usedBytes(proxy: ProxyProcess): Promise<number> {
-  const heap = await heapInUse(proxy);
-  return heap + ((await ownMetrics(proxy.port)).get('nodejs_external_memory_bytes') ?? Number.NaN);
-}
+test('5 stalled readers of 30 MB of Tables cost the memory of one ring, and the others get everything', async t => {
+  const stack = await start(t, [], inspected);
+  const { proxy } = stack;
+  const namespace = new WatchedNamespace(stack);
+  const question = {
+    from: stack.server.version,
+    query: '&includeObject=Object',
+    headers: { Accept: forms.table },
+  };
+  const readers = await namespace.watchMany(5, question);
+  const before = await usedBytes(proxy);
+  const stalled = await namespace.watchMany(5, question);
+  for (const watch of stalled) watch.pause();
+  const body = 'x'.repeat(100_000);
+  for (let written = 1; written <= (long ? 3_000 : 300); written += 1) {
+    const version = namespace.write('large', { body, index: `${written}` });
+    if (written % 20 !== 0) continue;
+    // Clients begin with other events than the newest: each gets a first event of its own, with columns.
+    const late = await namespace.watchMany(5, { ...question, from: version - 1 - (written % 7) });
+    for (const watch of late) {
+      await watch.untilNamed(`"index":"${written}"`);
+      assert.equal(watch.events()[0]?.object.columnDefinitions?.length, 3);
+      watch.close();
+    }
+    for (const watch of readers) await watch.until(written);
+  }
+  const held = (await usedBytes(proxy)) - before;
+  t.diagnostic(`${Math.round(held / megabyte)} MB more`);
+  assert.ok(held > 14 * megabyte, 'the ring is full');
+  assert.ok(held < 24 * megabyte, `${Math.round(held / megabyte)} MB`);
+  for (const watch of readers) assert.equal(watch.state(), 'open');
+  for (const watch of stalled) {
+    watch.resume();
+    assert.equal(await watch.ended, 'cut');
+  }
+});
 
 test('all ring buffers together stay within --share-watches-buffer, however many watches there are', async t => {
   const watches = long ? 2000 : 200;

@@ -1,6 +1,6 @@
 import type { BorrowedBytes } from '../borrowed-bytes.js';
 import { compareVersions } from './resource-version.js';
-import { JoinedBytes, SharedBytes } from './shared-bytes.js';
+import { JoinedBytes, type SharedBytes } from './shared-bytes.js';
 import type { WatchEvent } from './watch-event.js';
 
 /** The most events of one ring, and the most bytes of their bodies. */
@@ -20,25 +20,20 @@ export class RingEntry {
   readonly size: number;
   /** What a client gets if it has already had an event. */
   readonly bytes: SharedBytes;
-  /** Kept only if the event has another form for a client that gets it first. */
-  readonly #event: WatchEvent | undefined;
-  #first: BorrowedBytes | undefined;
+  readonly #event: WatchEvent;
 
   constructor(event: WatchEvent, ring: EventRing) {
     this.ring = ring;
     this.type = event.type;
     this.version = event.version;
-    // A Table also keeps its event, and its form as a first event.
-    this.size = (event.hasOwnFirst ? 3 : 1) * event.bytes.length + overhead;
-    this.bytes = new SharedBytes(event.bytes);
-    this.#event = event.hasOwnFirst ? event : undefined;
+    this.size = event.bytes.length + overhead;
+    this.bytes = event.bytes;
+    this.#event = event;
   }
 
   /** What a client gets if this is its first event. */
   get first(): BorrowedBytes {
-    if (this.#event === undefined) return this.bytes;
-    this.#first ??= new SharedBytes(this.#event.first);
-    return this.#first;
+    return this.#event.first;
   }
 }
 

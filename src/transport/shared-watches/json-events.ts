@@ -1,5 +1,6 @@
 import { PendingBytes } from './pending-bytes.js';
 import { parseVersion } from './resource-version.js';
+import type { SharedBytes } from './shared-bytes.js';
 import { isTable, TableEvents } from './table-events.js';
 import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } from './watch-event.js';
 
@@ -28,8 +29,8 @@ export class JsonEventReader implements EventReader {
     if (start < chunk.length) this.#pending.append(chunk.subarray(start));
   }
 
-  #event(bytes: Buffer): WatchEvent {
-    const { type, object } = asObject(parse(bytes));
+  #event(bytes: SharedBytes): WatchEvent {
+    const { type, object } = asObject(parse(bytes.toLatin1()));
     if (!isWatchEventType(type)) throw new Error('a line of the watch has no valid event type');
     const { kind, apiVersion, metadata, columnDefinitions } = asObject(object);
     if (type === 'ERROR') return uniformEvent(type, '', bytes);
@@ -41,10 +42,10 @@ export class JsonEventReader implements EventReader {
   }
 }
 
-/** Parses a line as Latin-1, which is faster than UTF-8. All names and values that are used here are ASCII. */
-function parse(bytes: Buffer): unknown {
+/** Parses a line that was read as Latin-1, which is faster than UTF-8. All names and values that are used here are ASCII. */
+function parse(line: string): unknown {
   try {
-    return JSON.parse(bytes.toString('latin1'));
+    return JSON.parse(line);
   } catch {
     // V8's message quotes the line, which may contain a Secret.
     throw new Error('a line of the watch is not valid JSON');

@@ -1,11 +1,19 @@
+import { SharedBytes } from './shared-bytes.js';
+
 /** The most bytes of an event. Real events are smaller: etcd accepts requests of 1.5 MB, and a watch event contains one object. */
 const limit = 64 * 1024 * 1024;
-const nothing = Buffer.alloc(0);
+/** The most bytes of a block that are not used at once: the size of a TLS record. */
+const mostFree = 16 * 1024;
 
 /** The bytes of an incomplete event. */
 export class PendingBytes {
-  /** Doubles in size when it is full, so that an event in many parts takes linear time. */
-  #buffer = nothing;
+  /**
+   * All blocks are full but the last one. Bytes that come are never copied from block to block, and an event in many small parts does not
+   * become as many buffers.
+   */
+  #blocks: Buffer[] = [];
+  /** The bytes in the last block. */
+  #used = 0;
   #length = 0;
 
   get length(): number {
@@ -14,33 +22,39 @@ export class PendingBytes {
 
   /** The byte at this index; undefined if it has not come yet. */
   at(index: number): number | undefined {
-    return index < this.#length ? this.#buffer[index] : undefined;
+    if (index >= this.#length) return undefined;
+    let offset = index;
+    for (const block of this.#blocks) {
+      if (offset < block.length) return block[offset];
+      offset -= block.length;
+    }
+    return undefined;
   }
 
   /** Copies these bytes. Throws an Error if the event becomes too large. */
   append(bytes: Buffer): void {
-    const length = this.#length + bytes.length;
-    checkEventSize(length);
-    if (length > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * this.#buffer.length, limit)));
-      this.#buffer.copy(larger, 0, 0, this.#length);
-      this.#buffer = larger;
+    checkEventSize(this.#length + bytes.length);
+    const last = this.#blocks.at(-1);
+    const fitting = last === undefined ? 0 : bytes.copy(last, this.#used);
+    this.#used += fitting;
+    if (fitting < bytes.length) {
+      const block = Buffer.allocUnsafeSlow(
+        Math.max(bytes.length - fitting, Math.min(this.#length, mostFree)),
+      );
+      this.#used = bytes.copy(block, 0, fitting);
+      this.#blocks.push(block);
     }
-    bytes.copy(this.#buffer, this.#length);
-    this.#length = length;
+    this.#length += bytes.length;
   }
 
-  /**
-   * Completes an event: returns the pending bytes followed by `rest`, and no bytes are pending after that. An event is kept for long, so it
-   * gets memory of its own: a slice would keep the whole chunk, and Node's pool would keep 8 KB around it. An event in one chunk is copied
-   * once; bytes that were pending are copied again.
-   */
-  takeWith(rest: Buffer): Buffer {
+  /** Completes an event: returns the pending bytes followed by `rest`, and no bytes are pending after that. */
+  takeWith(rest: Buffer): SharedBytes {
     checkEventSize(this.#length + rest.length);
-    const event = Buffer.allocUnsafeSlow(this.#length + rest.length);
-    this.#buffer.copy(event, 0, 0, this.#length);
-    rest.copy(event, this.#length);
-    this.#buffer = nothing;
+    const last = this.#blocks.pop();
+    if (last === undefined) return new SharedBytes([rest]);
+    const event = new SharedBytes([...this.#blocks, last.subarray(0, this.#used), rest]);
+    this.#blocks = [];
+    this.#used = 0;
     this.#length = 0;
     return event;
   }

@@ -1,6 +1,7 @@
 import { PbfReader } from 'pbf';
 import { checkEventSize, PendingBytes } from './pending-bytes.js';
 import { parseVersion } from './resource-version.js';
+import type { SharedBytes } from './shared-bytes.js';
 import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } from './watch-event.js';
 
 const prefixLength = 4;
@@ -50,8 +51,8 @@ export class ProtobufEventReader implements EventReader {
   }
 }
 
-function parseEvent(bytes: Buffer): WatchEvent {
-  const event = bytes.subarray(prefixLength);
+function parseEvent(bytes: SharedBytes): WatchEvent {
+  const event = bytes.copy().subarray(prefixLength);
   const type = text(field(event, 1));
   if (!isWatchEventType(type)) throw new Error('a message of the watch has no valid event type');
   const object = objectIn(field(field(event, 2), 1));

@@ -36,13 +36,17 @@ export class SharedBytes implements BorrowedBytes {
   readonly #chunk: Buffer;
   readonly #bytes: Buffer;
 
-  /** @param bytes They are copied to memory of their own, because long-lived bytes must not keep Node's pool of small buffers. */
-  constructor(bytes: Buffer) {
-    const size = `${bytes.length.toString(16)}\r\n`;
-    const chunk = Buffer.allocUnsafeSlow(size.length + bytes.length + 2);
-    chunk.write(size, 'latin1');
-    bytes.copy(chunk, size.length);
-    chunk.write('\r\n', chunk.length - 2, 'latin1');
+  /**
+   * Joins these parts. They are copied to memory of their own, because long-lived bytes must not keep a read buffer, or Node's pool of small
+   * buffers.
+   */
+  constructor(parts: readonly Buffer[]) {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const size = `${length.toString(16)}\r\n`;
+    const chunk = Buffer.allocUnsafeSlow(size.length + length + 2);
+    let end = chunk.write(size, 'latin1');
+    for (const part of parts) end += part.copy(chunk, end);
+    chunk.write('\r\n', end, 'latin1');
     this.#chunk = chunk;
     this.#bytes = chunk.subarray(size.length, -2);
   }

@@ -1,4 +1,5 @@
 import { memberSpan, type Span } from './json-member.js';
+import { SharedBytes } from './shared-bytes.js';
 import type { WatchEvent } from './watch-event.js';
 
 const noColumns = Buffer.from('null');
@@ -18,7 +19,7 @@ export class TableEvents {
   /** The columns of the watch's first Table. */
   #columns: Buffer | undefined;
   /** The last event that was changed into a first event. Clients usually begin with the newest event, so one is enough. */
-  #latest: { readonly event: WatchEvent; readonly first: Buffer } | undefined;
+  #latest: { readonly event: WatchEvent; readonly first: SharedBytes } | undefined;
 
   /**
    * Returns the event with both forms: as a first event, and as a later one. Throws an Error if one of the forms cannot be made.
@@ -29,9 +30,10 @@ export class TableEvents {
     const hasColumns = Array.isArray(columns) && columns.length > 0;
     if (this.#columns === undefined) {
       if (!hasColumns) throw new Error('the first Table of the watch has no columns');
-      const span = columnsSpan(event.bytes);
-      this.#columns = Buffer.from(event.bytes.subarray(span.start, span.end));
-      return new TableEvent(event, replaced(event.bytes, span, noColumns), this);
+      const line = event.bytes.copy();
+      const span = columnsSpan(line);
+      this.#columns = Buffer.from(line.subarray(span.start, span.end));
+      return new TableEvent(event, replaced(line, span, noColumns), this);
     }
     // Other servers may send the columns with every event.
     if (hasColumns) return event;
@@ -40,10 +42,10 @@ export class TableEvents {
   }
 
   /** The event in its form as the first event of a watch. */
-  first(event: WatchEvent): Buffer {
+  first(event: WatchEvent): SharedBytes {
     if (this.#latest?.event !== event) {
-      const { bytes } = event;
-      this.#latest = { event, first: replaced(bytes, columnsSpan(bytes), this.#columns ?? noColumns) };
+      const line = event.bytes.copy();
+      this.#latest = { event, first: replaced(line, columnsSpan(line), this.#columns ?? noColumns) };
     }
     return this.#latest.first;
   }
@@ -53,10 +55,9 @@ class TableEvent implements WatchEvent {
   readonly type;
   readonly version;
   readonly bytes;
-  readonly hasOwnFirst = true;
   readonly #tables: TableEvents;
 
-  constructor({ type, version }: WatchEvent, bytes: Buffer, tables: TableEvents) {
+  constructor({ type, version }: WatchEvent, bytes: SharedBytes, tables: TableEvents) {
     this.type = type;
     this.version = version;
     this.bytes = bytes;
@@ -64,7 +65,7 @@ class TableEvent implements WatchEvent {
   }
 
   /** Created on demand, because few events are the first one of a client. */
-  get first(): Buffer {
+  get first(): SharedBytes {
     return this.#tables.first(this);
   }
 }
@@ -79,11 +80,7 @@ function columnsSpan(line: Buffer): Span {
   return columns;
 }
 
-/** Returns a copy in which `value` replaces the span, in memory of its own. */
-function replaced(bytes: Buffer, { start, end }: Span, value: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length - (end - start) + value.length);
-  bytes.copy(copy, 0, 0, start);
-  value.copy(copy, start);
-  bytes.copy(copy, start + value.length, end);
-  return copy;
+/** The line with `value` in place of the span. */
+function replaced(line: Buffer, { start, end }: Span, value: Buffer): SharedBytes {
+  return new SharedBytes([line.subarray(0, start), value, line.subarray(end)]);
 }

@@ -1,3 +1,5 @@
+import type { SharedBytes } from './shared-bytes.js';
+
 /** One event of a watch (metav1.WatchEvent), with the bytes that clients get. */
 export interface WatchEvent {
   readonly type: WatchEventType;
@@ -5,16 +7,14 @@ export interface WatchEvent {
   readonly version: string;
   /**
    * The event as the API server framed it: a line of JSON with its newline, or a length of 4 bytes and the message. A client gets these
-   * bytes for every event except its first one. The buffer has exactly this size and memory of its own.
+   * bytes for every event except its first one.
    */
-  readonly bytes: Buffer;
+  readonly bytes: SharedBytes;
   /**
    * What a client gets if this is its first event. It differs from `bytes` only for Tables, because only the first event of a watch has
    * columns.
    */
-  readonly first: Buffer;
-  /** Whether `first` differs from `bytes`. */
-  readonly hasOwnFirst: boolean;
+  readonly first: SharedBytes;
 }
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -33,8 +33,8 @@ export function isWatchEventType(type: unknown): type is WatchEventType {
 }
 
 /** Creates an event that is the same for every client, whether it is the client's first one or not. */
-export function uniformEvent(type: WatchEventType, version: string, bytes: Buffer): WatchEvent {
-  return { type, version, bytes, first: bytes, hasOwnFirst: false };
+export function uniformEvent(type: WatchEventType, version: string, bytes: SharedBytes): WatchEvent {
+  return { type, version, bytes, first: bytes };
 }
 
 /** Reads the events of one watch response. */
@@ -45,6 +45,6 @@ export interface EventReader {
    * that.
    */
   read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void;
-  /** The bytes of an incomplete event. They take up to twice as much memory. */
+  /** The bytes of an incomplete event. They take up to twice as much memory, or 16 KB more. */
   readonly pending: number;
 }

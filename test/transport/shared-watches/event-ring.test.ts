@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { EventRing, RingBudget } from '../../../src/transport/shared-watches/event-ring.js';
+import { SharedBytes } from '../../../src/transport/shared-watches/shared-bytes.js';
 import { uniformEvent, type WatchEventType } from '../../../src/transport/shared-watches/watch-event.js';
 
 function event(version: string, { type = 'MODIFIED' as WatchEventType, size = 10 } = {}) {
-  return uniformEvent(type, version, Buffer.alloc(size, 0x78));
+  return uniformEvent(type, version, new SharedBytes([Buffer.alloc(size, 0x78)]));
 }
 
 function ringOf(versions: readonly string[], budget = new RingBudget(1_000_000)): EventRing {

@@ -70,7 +70,7 @@ describe('the reader of a watch in JSON', () => {
     ]);
     const [event] = readAll(new JsonEventReader(), bytes);
     assert.equal(event?.version, '5');
-    assert.deepEqual(event?.bytes, bytes);
+    assert.deepEqual(event?.bytes.copy(), bytes);
   });
 
   it('reads names and values with escapes', () => {

@@ -5,12 +5,17 @@ const usualSize = 64 * 1024;
 /** Size of a buffer in bytes for one read, where a usual buffer was too small. One of 1 MB would save little more. */
 const largeSize = 512 * 1024;
 
-/**
- * Buffers that no connection uses, by their size, shared by all connections. There are at most 1 MB of each size, so that they stay in the
- * CPU's caches.
- */
+/** Buffers that no connection uses, by their size, shared by all connections. They are few, so that they stay in the CPU's caches. */
 const spares = new Map<number, RelayBuffer[]>([usualSize, largeSize].map(size => [size, []]));
-const maxSpareBytes = 1024 * 1024;
+const maxSpares = 8;
+
+/** How many large buffers there are. If all are in use, a connection gets a usual one. */
+let largeBuffers = 0;
+const maxLargeBuffers = 4;
+/** A connection that breaks off may not return its buffer. */
+const lost = new FinalizationRegistry(() => {
+  largeBuffers -= 1;
+});
 
 /** A buffer that reads fill from its beginning, and writes empty. It is used again when all its bytes have been written. */
 export class RelayBuffer {
@@ -32,8 +37,17 @@ export class RelayBuffer {
 
   /** Returns the buffer for the next read when this one is full. */
   next(): RelayBuffer {
-    const size = this.#filledAtOnce && this.#bytes.length > firstSize ? largeSize : usualSize;
-    return spares.get(size)?.pop() ?? new RelayBuffer(size);
+    const large = this.#filledAtOnce && this.#bytes.length > firstSize ? RelayBuffer.#large() : undefined;
+    return large ?? spares.get(usualSize)?.pop() ?? new RelayBuffer(usualSize);
+  }
+
+  static #large(): RelayBuffer | undefined {
+    const spare = spares.get(largeSize)?.pop();
+    if (spare !== undefined || largeBuffers === maxLargeBuffers) return spare;
+    largeBuffers += 1;
+    const large = new RelayBuffer(largeSize);
+    lost.register(large, undefined);
+    return large;
   }
 
   /**
@@ -82,9 +96,8 @@ export class RelayBuffer {
 
   /** Returns the buffer for use by other connections. No connection may read into it any more, and all its bytes must have been written. */
   giveBack(): void {
-    const { length } = this.#bytes;
-    const others = spares.get(length);
-    if (others === undefined || others.length * length >= maxSpareBytes) return;
+    const others = spares.get(this.#bytes.length);
+    if (others === undefined || others.length === maxSpares) return;
     this.empty();
     others.push(this);
   }

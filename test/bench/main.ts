@@ -19,6 +19,7 @@ import { findTools, toolVersions } from './tools.js';
 import { runUpgradeRound, startUpgradeUpstream } from './upgrade-load.js';
 import { startRequestUpstream } from './upstream.js';
 import { startWatchUpstream } from './watch-load.js';
+import { mixture } from './workloads.js';
 
 try {
   const settings = parseSettings(process.argv.slice(2));
@@ -108,9 +109,10 @@ function compares({ settings }: Bench, workload: 'http2' | 'audit'): boolean {
 
 /** What a reader must know to judge the figures. */
 function conditions({ settings, placement }: Bench): string[] {
-  const { rounds, seconds, warmUp, settle, watches, rate, http2, chunked } = settings;
+  const { rounds, seconds, tailSeconds, warmUp, settle, watches, rate, http2, chunked } = settings;
   return [
     `${rounds} rounds of ${seconds} s after ${warmUp} s of warm-up; ${watches} watches with ${rate} events a second each; idle memory after ${settle} s.`,
+    `The mixture lasts ${tailSeconds} s: ${mixture.gets.rate} small GETs and ${mixture.lists.rate} large lists a second, ${mixture.events} events a second on each watch, ${mixture.exec / 1e6} MB/s from exec.`,
     'CPU and memory are those of the proxy process and its children alone.',
     'kube-api-proxy logs a line a request at its default level, to /dev/null; kubectl proxy has no log, nginx none here.',
     `The upstream has TLS 1.3, a required client certificate and ${http2 ? 'HTTP/2 beside HTTP/1.1' : 'HTTP/1.1 only'}; its answers come with${chunked ? 'out' : ''} Content-Length.`,

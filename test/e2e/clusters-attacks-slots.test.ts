@@ -62,7 +62,9 @@ for (const leg of ['plain', 'websocket', 'spdy'] as const) {
   test(`a cluster that answers nothing leaves slots to the others (${leg})`, async t => {
     // The requests of the previous test have ended.
     await eventually('free slots', async () =>
-      /places_in_use\{kind="longrunning"\} 0\n/.test((await send(port, { target: '/-/metrics' })).body),
+      /request_slots_in_use\{kind="longrunning"\} 0\n/.test(
+        (await send(port, { target: '/-/metrics' })).body,
+      ),
     );
     const before = held.length;
     for (let count = 1; count <= 6; count++) {

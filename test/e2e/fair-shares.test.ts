@@ -11,8 +11,8 @@ import { connectRaw, type RawConnection } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
 import { toBytes } from './leg.js';
 
-const inflight = 'kube_api_proxy_places_in_use{kind="inflight"}';
-const longrunning = 'kube_api_proxy_places_in_use{kind="longrunning"}';
+const inflight = 'kube_api_proxy_request_slots_in_use{kind="inflight"}';
+const longrunning = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const portForward = '/api/v1/namespaces/default/pods/web-0/portforward';
 const slowPath = '/api/v1/namespaces/default/slow';
@@ -109,7 +109,7 @@ describe('a request over a limit of all users', () => {
     assertTooMany(status, headers, text, 'max-requests-inflight');
     await untilOwnMetric(port, rejected('max_inflight'), before + 1);
     const watch = await open(port, quietWatch);
-    assert.equal(watch.statusCode, 200, 'the other kind has places of its own');
+    assert.equal(watch.statusCode, 200, 'the other kind has slots of its own');
     watch.destroy();
     slow.release();
     assert.deepEqual(
@@ -169,7 +169,7 @@ describe('a request over a limit of all users', () => {
       }
     }
     await untilOwnMetric(port, rejected('max_longrunning'), before + 12);
-    assert.equal((await send(port, '/version')).status, 200, 'the other kind has places of its own');
+    assert.equal((await send(port, '/version')).status, 200, 'the other kind has slots of its own');
     watch.destroy();
     upgrade.destroy();
     await untilOwnMetric(port, longrunning, 0);

@@ -92,8 +92,8 @@ describe('a client that does not read', () => {
       t.after(() => slow.destroy());
       slow.socket.pause();
       slow.write(`GET ${watchOf(server)} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
-      const places = 'kube_api_proxy_places_in_use{kind="longrunning"}';
-      await untilOwnMetric(proxy.port, places, 2);
+      const slots = 'kube_api_proxy_request_slots_in_use{kind="longrunning"}';
+      await untilOwnMetric(proxy.port, slots, 2);
       const lagging = 'kube_api_proxy_shared_watch_lagging_clients_total';
       let written = 0;
       await eventually('the slow client to be cut', async () => {
@@ -103,7 +103,7 @@ describe('a client that does not read', () => {
         const text = await (await fetch(`${proxy.url}/-/metrics`)).text();
         return text.includes(`${lagging} 1`);
       });
-      await untilOwnMetric(proxy.port, places, 1);
+      await untilOwnMetric(proxy.port, slots, 1);
       assert.equal(quick.state(), 'open');
       quick.close();
     });

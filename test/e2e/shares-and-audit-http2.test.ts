@@ -70,7 +70,7 @@ async function untilTaken(inflight: number, longrunning: number, stack = proxied
   await eventuallyPasses(async () => {
     const { text } = await ask(observers.get(stack) as ClientHttp2Session, '/-/metrics');
     const of = (kind: string) =>
-      new RegExp(`^kube_api_proxy_places_in_use\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(text)?.[1];
+      new RegExp(`^kube_api_proxy_request_slots_in_use\\{kind="${kind}"\\} (\\d+)$`, 'm').exec(text)?.[1];
     assert.equal(`${of('inflight')} ${of('longrunning')}`, `${inflight} ${longrunning}`);
   });
 }

@@ -66,7 +66,7 @@ describe('limits and audit of several workers', { concurrency: true }, () => {
       t.after(() => answer.destroy());
       assert.equal(answer.statusCode, 200);
     }
-    await untilMetric(proxy, 'kube_api_proxy_places_in_use{kind="longrunning"} 2');
+    await untilMetric(proxy, 'kube_api_proxy_request_slots_in_use{kind="longrunning"} 2');
     const refused = await send(proxy.port, `${paths.alice}?watch=1`, bearer('alice'));
     assert.equal(refused.status, 429);
     assert.match(
@@ -79,7 +79,7 @@ describe('limits and audit of several workers', { concurrency: true }, () => {
       assert.equal(answer.statusCode, 200);
     }
     // Three slots are two for each worker, rounded up, so there can be one more in total.
-    await untilMetric(proxy, 'kube_api_proxy_places_in_use{kind="longrunning"} 4');
+    await untilMetric(proxy, 'kube_api_proxy_request_slots_in_use{kind="longrunning"} 4');
     await untilMetric(proxy, 'kube_api_proxy_rejected_requests_total{reason="user_longrunning"} 1');
   });
 

@@ -84,7 +84,7 @@ describe("one user's flood has little effect on another user's latency", () => {
       // If each request of the flood were rejected immediately, it would add some 50 ms to each latency. The slowest ones depend on the machine too.
       assert.ok(during.p50 < without.p50 * 3 + 15, JSON.stringify({ without, during }));
       assert.ok(during.p99 < without.p99 * 10 + 500, JSON.stringify({ without, during }));
-      await untilOwnMetric(port, 'kube_api_proxy_places_in_use{kind="inflight"}', 0);
+      await untilOwnMetric(port, 'kube_api_proxy_request_slots_in_use{kind="inflight"}', 0);
     });
   }
 });

@@ -98,7 +98,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const { clusterLabel } = options;
   const requestMetrics = createRequestMetrics(registry, clusterLabel);
   new Gauge({
-    name: 'kube_api_proxy_places_in_use',
+    name: 'kube_api_proxy_request_slots_in_use',
     help: 'Requests that count towards --max-requests-inflight and --max-longrunning-requests now; rejected requests never count.',
     labelNames: ['kind'],
     registers,

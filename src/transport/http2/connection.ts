@@ -105,22 +105,22 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   /** Opens a stream for one request. Returns undefined if there is no room for one. */
   open(): Http2Stream | undefined {
     if (!this.hasRoom) return undefined;
-    this.#streams.keepPlace();
+    this.#streams.reserve();
     return new Http2Stream(this);
   }
 
   /**
-   * Reserves a place for a stream until the protocol is known, and then resolves to the stream. Resolves to the protocol instead if it is
-   * HTTP/1.1, or if the API server allows fewer streams than have a place. A place that was reserved before `close` stays valid.
+   * Reserves a stream until the protocol is known, and then resolves to it. Resolves to the protocol instead if it is HTTP/1.1, or if the
+   * API server allows fewer streams than are reserved. A stream that was reserved before `close` stays valid.
    */
   async openLater(): Promise<Http2Stream | Negotiated> {
-    this.#streams.keepPlace();
+    this.#streams.reserve();
     const how = await this.negotiated.catch((error: unknown) => {
-      this.#streams.returnPlace();
+      this.#streams.release();
       throw error;
     });
     if (how === 'h2' && this.#takesStreams && this.#streams.isWithinLimit) return new Http2Stream(this);
-    this.#streams.returnPlace();
+    this.#streams.release();
     this.#endIfLeft();
     return how;
   }

@@ -55,7 +55,7 @@ export class Http2Pool {
   }
 
   /**
-   * For a request that got no place on a connection that was just opened: tries one more connection. There is no third try. Otherwise an
+   * For a request that got no stream on a connection that was just opened: tries one more connection. There is no third try. Otherwise an
    * API server that allows few streams per connection, or ends each connection at once, would get new connections forever.
    */
   async #acquireAgain(): Promise<Lease> {

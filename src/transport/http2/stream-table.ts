@@ -9,10 +9,10 @@ const assumedStreams = 100;
 const mostStreams = 250;
 const lastStreamId = 0x7fffffff;
 
-/** The open streams of a connection by their ids, and the places that are reserved for streams that are not sent yet. */
+/** The open streams of a connection by their ids, and how many more are reserved: streams that are not sent yet. */
 export class StreamTable {
   readonly #open = new Map<number, Http2Stream>();
-  #places = 0;
+  #reserved = 0;
   #nextId = 1;
   #limit = assumedStreams;
 
@@ -22,17 +22,17 @@ export class StreamTable {
   }
 
   get isEmpty(): boolean {
-    return this.#open.size === 0 && this.#places === 0;
+    return this.#open.size === 0 && this.#reserved === 0;
   }
 
-  /** Whether there is a place for one more stream. */
+  /** Whether one more stream can be reserved. */
   get hasRoom(): boolean {
-    return this.#hasIds && this.#open.size + this.#places < this.#limit;
+    return this.#hasIds && this.#open.size + this.#reserved < this.#limit;
   }
 
-  /** Whether all streams that have a place may be open concurrently. */
+  /** Whether all reserved streams may be open together with the others. */
   get isWithinLimit(): boolean {
-    return this.#hasIds && this.#open.size + this.#places <= this.#limit;
+    return this.#hasIds && this.#open.size + this.#reserved <= this.#limit;
   }
 
   get #hasIds(): boolean {
@@ -45,27 +45,27 @@ export class StreamTable {
     return this.#limit;
   }
 
-  keepPlace(): void {
-    this.#places += 1;
+  reserve(): void {
+    this.#reserved += 1;
   }
 
-  returnPlace(): void {
-    this.#places -= 1;
+  release(): void {
+    this.#reserved -= 1;
   }
 
-  /** Gives a stream its id. The stream must have a place. */
+  /** Gives a reserved stream its id. */
   begin(stream: Http2Stream): void {
-    this.#places -= 1;
+    this.#reserved -= 1;
     stream.id = this.#nextId;
     this.#nextId += 2;
     this.#open.set(stream.id, stream);
   }
 
-  /** Removes a stream that is complete, or its place if it was not sent. Must be called once for each stream. */
+  /** Removes a stream that is complete, or that was reserved and not sent. Must be called once for each stream. */
   remove(stream: Http2Stream): void {
     if (stream.id !== 0) this.#open.delete(stream.id);
     else {
-      this.#places -= 1;
+      this.#reserved -= 1;
       stream.id = -1;
     }
   }

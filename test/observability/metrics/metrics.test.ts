@@ -56,7 +56,7 @@ describe('metrics', () => {
       kube_api_proxy_audit_dropped_events_total: 'counter',
       kube_api_proxy_audit_errors_total: 'counter',
       kube_api_proxy_audit_events_total: 'counter',
-      kube_api_proxy_places_in_use: 'gauge',
+      kube_api_proxy_request_slots_in_use: 'gauge',
       kube_api_proxy_users: 'gauge',
       kube_api_proxy_longrunning_requests_ended_total: 'counter',
       kube_api_proxy_ready: 'gauge',
@@ -220,8 +220,8 @@ describe('metrics', () => {
     assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
     assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
     assert.equal(found.get('kube_api_proxy_upstream_connections{state="upgraded"}'), 3);
-    assert.equal(found.get('kube_api_proxy_places_in_use{kind="inflight"}'), 4);
-    assert.equal(found.get('kube_api_proxy_places_in_use{kind="longrunning"}'), 5);
+    assert.equal(found.get('kube_api_proxy_request_slots_in_use{kind="inflight"}'), 4);
+    assert.equal(found.get('kube_api_proxy_request_slots_in_use{kind="longrunning"}'), 5);
     assert.equal(found.get('kube_api_proxy_users'), 6);
   });
 

@@ -3,7 +3,10 @@ import { readRegular } from './read-file.js';
 
 /** A running watch on the content of files. */
 export interface FileWatch {
-  /** Reads the files now. If `onChange` is called, resolves when it has settled. Concurrent calls share one reading. */
+  /**
+   * Reads the files in the state that they have now, or later. If `onChange` is called, resolves when it has settled. Calls that come while
+   * files are being read share the reading after that.
+   */
   poll(): Promise<void>;
   close(): void;
 }
@@ -30,23 +33,36 @@ export async function watchFiles({ files, interval, onChange }: FileWatchOptions
   };
   let seen = await fingerprints(files(), readFingerprint);
   let polling: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
   const once = async (fingerprint: Fingerprint) => {
     const now = await fingerprints(files(), fingerprint);
     if (isSame(seen, now)) return;
     await onChange();
     // Other files may have to be watched now. A file that changed during `onChange` still differs at the next reading.
-    const next = await fingerprints(files(), readFingerprint);
-    seen = new Map([...next].map(([file, hash]) => [file, now.get(file) ?? hash]));
+    const after = await fingerprints(files(), readFingerprint);
+    seen = new Map([...after].map(([file, hash]) => [file, now.get(file) ?? hash]));
   };
-  const poll = (fingerprint: Fingerprint = readFingerprint) => {
-    polling ??= once(fingerprint).finally(() => {
+  const start = (fingerprint: Fingerprint) => {
+    polling = once(fingerprint).finally(() => {
       polling = undefined;
     });
     return polling;
   };
-  const timer = setInterval(() => void poll(shared), interval).unref();
+  const afterwards = async (reading: Promise<void>) => {
+    await reading.catch(() => {});
+    next = undefined;
+    await start(readFingerprint);
+  };
+  const timer = setInterval(() => {
+    if (polling === undefined && next === undefined) void start(shared);
+  }, interval).unref();
   return {
-    poll: () => poll(),
+    poll() {
+      if (polling === undefined && next === undefined) return start(readFingerprint);
+      // The reading under way may have read a file before it changed.
+      next ??= afterwards(polling as Promise<void>);
+      return next;
+    },
     close() {
       clearInterval(timer);
       for (const file of files()) recent.delete(file);

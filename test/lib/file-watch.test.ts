@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Deferred } from '../../src/lib/deferred.js';
 import { type FileWatch, watchFiles } from '../../src/lib/file-watch.js';
 import { eventually } from '../support/eventually.js';
 
@@ -55,6 +56,26 @@ async function start(
 }
 
 describe('a watch on files', () => {
+  it('reads again for a call that comes while files are being read, once for all such calls', async () => {
+    const blocked = new Deferred();
+    const { poll } = await start(
+      () => [one, two],
+      () => (changes === 1 ? blocked.promise : Promise.resolve()),
+    );
+    await writeFile(one, 'changed');
+    const first = poll();
+    await eventually('the first change', () => changes === 1);
+    await writeFile(two, 'changed too');
+    const others = [poll(), poll()];
+    blocked.resolve();
+    await first;
+    assert.equal(changes, 1);
+    await Promise.all(others);
+    assert.equal(changes, 2);
+    await poll();
+    assert.equal(changes, 2);
+  });
+
   it('reports nothing if nothing has changed, or if the same content was written again', async () => {
     const { poll } = await start();
     await poll();

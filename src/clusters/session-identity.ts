@@ -110,10 +110,14 @@ function subjectOf({ clientCertificate }: Credential): string {
   return clientCertificate === undefined ? '' : new X509Certificate(clientCertificate.certificate).subject;
 }
 
+/**
+ * The claims of a JWT that says who its user is (`sub`). A token of another kind may look like a JWT and name its user only by its own ID,
+ * for example for a webhook.
+ */
 function claimsOf({ authorization }: Credential): Readonly<Record<string, unknown>> | undefined {
-  return authorization === undefined
-    ? undefined
-    : readClaims(authorization.slice(authorization.indexOf(' ') + 1));
+  const claims =
+    authorization === undefined ? undefined : readClaims(authorization.slice(authorization.indexOf(' ') + 1));
+  return typeof claims?.['sub'] === 'string' ? claims : undefined;
 }
 
 /** Claims that differ in each token of the same user (RFC 7519, OpenID Connect Core, Entra ID). */

@@ -114,6 +114,8 @@ describe('the identity of a session', () => {
       { credential: jwt({ iss: 'i', sub: 'bob' }) },
       { credential: jwt({ iss: 'j', sub: 'alice' }) },
       { credential: jwt({ iss: 'i' }) },
+      { credential: jwt({ iss: 'i', jti: '1' }) },
+      { credential: jwt({ iss: 'i', jti: '2' }) },
       { credential: jwt({ iss: 'i', sub: 'alice', email: 'a@b' }) },
       { credential: jwt({ iss: 'i', sub: 'alice', email: 'a@b', groups: ['admins'] }) },
       { credential: jwt({ iss: 'i', sub: 'alice', 'kubernetes.io': null }) },
@@ -293,6 +295,15 @@ describe('the identity of a session with a token that only the API server can re
     assert.equal(`${method} ${path}`, 'POST /apis/authentication.k8s.io/v1/selfsubjectreviews');
     assert.equal(headers[headers.indexOf('Authorization') + 1], 'Bearer one');
     assert.ok(!headers.some(field => /impersonate/i.test(field)));
+  });
+
+  it('is asked for if a token looks like a JWT, but has no subject', async () => {
+    const session = (jti: string, user: object) => ({
+      credential: jwt({ iss: 'i', jti }),
+      answer: () => review(user),
+    });
+    assert.equal(await isSame(session('1', alice), session('2', alice)), true);
+    assert.equal(await isSame(session('1', alice), session('2', { ...alice, username: 'bob' })), false);
   });
 
   it('is never asked for if the credential says whose it is', async () => {

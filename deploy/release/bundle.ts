@@ -87,7 +87,7 @@ await bundle('make-code-cache', {
 execFileSync(process.execPath, ['--random-seed=1', 'build/make-code-cache.cjs'], {
   env: {},
   stdio: 'pipe',
-  timeout: 60_000,
+  timeout: 600_000,
 });
 
 async function bundle(name: string, own: BuildOptions): Promise<void> {

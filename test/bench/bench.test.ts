@@ -19,7 +19,7 @@ import { median, quantile } from './statistics.js';
 import { reasonsToDoubt } from './tail-load.js';
 import { findTools } from './tools.js';
 import { send } from './upgrade-transfer.js';
-import { createEventReader, watchEvent } from './watch-event.js';
+import { createEventReader, type EventTimes, watchEvent } from './watch-event.js';
 import { ask, type PacedCommand, type PacedState } from './watch-messages.js';
 
 const main = scriptArguments('bench/main');
@@ -151,14 +151,14 @@ test('the benchmark rejects a wrong option by its name', () => {
 });
 
 test('an event is read whole, wherever the stream is split', () => {
-  const sent = [1, 22, 333];
-  const bytes = Buffer.from(sent.map(time => watchEvent('MODIFIED', time)).join(''));
+  const times = [1, 22, 333].map(sent => ({ changed: sent * 1000, sent }));
+  const bytes = Buffer.from(times.map(time => watchEvent('MODIFIED', time)).join(''));
   assert.equal(bytes.length, 1500);
   for (const size of [1, 7, 499, 501, 1500]) {
-    const seen: number[] = [];
+    const seen: EventTimes[] = [];
     const read = createEventReader(time => seen.push(time));
     for (let start = 0; start < bytes.length; start += size) read(bytes.subarray(start, start + size));
-    assert.deepEqual(seen, sent);
+    assert.deepEqual(seen, times);
   }
 });
 

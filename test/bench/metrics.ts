@@ -45,6 +45,7 @@ export const metrics: readonly Metric[] = [
   { id: 'watch.rate', title: 'watch: events/s', digits: 4 },
   { id: 'watch.p50', title: 'watch: event p50, ms', digits: 3 },
   { id: 'watch.p99', title: 'watch: event p99, ms', digits: 3 },
+  { id: 'watch.changed', title: 'watch: event p99 since the change, ms', digits: 3 },
   { id: 'watch.upstream', title: 'watch: CPU of the API server, times that for one watch', digits: 3 },
   { id: 'watch.pause', title: 'watch: longest pause of the event loop, shared by a crowd, ms', digits: 3 },
   { id: 'memory.idle', title: 'memory: idle, MB', digits: 3 },

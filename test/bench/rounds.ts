@@ -124,6 +124,7 @@ export async function runWatchRound(
       add('watch.rate', result.eventsPerSecond);
       add('watch.p50', result.p50);
       add('watch.p99', result.p99);
+      add('watch.changed', result.p99SinceChange);
       add('watch.upstream', result.serverSecondsPerRound / forOne);
       const over = `HTTP/${result.protocols.join(' and ')}`;
       findings.note(`${name}: the upstream has ${result.upstreamWatches} watches, over ${over}`);

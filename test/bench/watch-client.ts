@@ -13,17 +13,25 @@ const atOnce = 50;
 let received = 0;
 let lost = 0;
 let measuring = false;
-let ages: number[] = [];
+let sinceSent: number[] = [];
+let sinceChange: number[] = [];
 
 answer<ClientCommand, ClientState>(async message => {
   if (message.command === 'open') await openWatches(message);
   if (message.command === 'begin') {
-    ages = [];
+    sinceSent = [];
+    sinceChange = [];
     measuring = true;
   }
   if (message.command === 'end') measuring = false;
-  const milliseconds = (part: number) => quantile(ages, part) / 1000;
-  return { events: ages.length, received, lost, p50: milliseconds(0.5), p99: milliseconds(0.99) };
+  return {
+    events: sinceSent.length,
+    received,
+    lost,
+    p50: quantile(sinceSent, 0.5) / 1000,
+    p99: quantile(sinceSent, 0.99) / 1000,
+    p99SinceChange: quantile(sinceChange, 0.99) / 1000,
+  };
 });
 
 async function openWatches({ url, count, tls }: Extract<ClientCommand, { command: 'open' }>): Promise<void> {
@@ -42,14 +50,17 @@ async function openWatches({ url, count, tls }: Extract<ClientCommand, { command
 function openWatch(url: string, pem: ReturnType<typeof readTls> | null): Promise<void> {
   return new Promise((resolve, reject) => {
     let first = true;
-    const read = createEventReader(sent => {
+    const read = createEventReader(({ changed, sent }) => {
       if (first) {
         first = false;
         resolve();
         return;
       }
       received += 1;
-      if (measuring) ages.push(now() - sent);
+      if (!measuring) return;
+      const time = now();
+      sinceSent.push(time - sent);
+      sinceChange.push(time - changed);
     });
     const onResponse = (response: IncomingMessage) => {
       if (response.statusCode !== 200) reject(new Error(`a watch was answered ${response.statusCode}`));

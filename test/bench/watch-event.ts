@@ -4,28 +4,38 @@ export function now(): number {
 }
 
 const digits = 16;
-const marker = '"bench/sent":"';
+const marker = '"bench/stamps":"';
 const eventBytes = 500;
 
-/** One watch event: a line of 500 bytes with the time when it was sent. */
-export function watchEvent(type: 'ADDED' | 'MODIFIED', sent: number): string {
-  const stamp = String(sent).padStart(digits, '0');
+/** The times of an event. */
+export interface EventTimes {
+  /** When the object changed. It is the version of the event too, and the same for all watches that get it. */
+  readonly changed: number;
+  /** When the server wrote the event to this watch. */
+  readonly sent: number;
+}
+
+/** One watch event: a line of 500 bytes with its times. */
+export function watchEvent(type: 'ADDED' | 'MODIFIED', { changed, sent }: EventTimes): string {
+  const stamp = (time: number) => String(time).padStart(digits, '0');
   const object = (filler: string) =>
     `{"type":"${type}","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"feed","namespace":"team-0",` +
-    `"uid":"d38fef58-4f7f-4c14-a96e-802381a8debf","resourceVersion":"${stamp}",` +
-    `"creationTimestamp":"2026-01-01T00:00:00Z","annotations":{${marker}${stamp}"}},"data":{"filler":"${filler}"}}}\n`;
+    `"uid":"d38fef58-4f7f-4c14-a96e-802381a8debf","resourceVersion":"${stamp(changed)}",` +
+    `"creationTimestamp":"2026-01-01T00:00:00Z","annotations":{${marker}${stamp(changed)} ${stamp(sent)}"}},` +
+    `"data":{"filler":"${filler}"}}}\n`;
   return object('.'.repeat(eventBytes - object('').length));
 }
 
-/** Calls back with the time in each whole event in a stream of chunks. */
-export function createEventReader(onEvent: (sent: number) => void): (chunk: Buffer) => void {
+/** Calls back with the times of each whole event in a stream of chunks. */
+export function createEventReader(onEvent: (times: EventTimes) => void): (chunk: Buffer) => void {
   let rest: Buffer | undefined;
   return chunk => {
     const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk]);
     let start = 0;
     for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, start)) {
       const at = bytes.indexOf(marker, start) + marker.length;
-      onEvent(Number(bytes.toString('latin1', at, at + digits)));
+      const time = (index: number) => Number(bytes.toString('latin1', index, index + digits));
+      onEvent({ changed: time(at), sent: time(at + digits + 1) });
       start = end + 1;
     }
     rest = start === bytes.length ? undefined : bytes.subarray(start);

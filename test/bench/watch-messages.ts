@@ -54,6 +54,7 @@ export interface ClientState {
   readonly lost: number;
   readonly p50: number;
   readonly p99: number;
+  readonly p99SinceChange: number;
 }
 
 /** The commands of a client that sends one GET at a fixed rate; it answers each once. */

@@ -69,16 +69,17 @@ function serve(request: Http2ServerRequest, response: Http2ServerResponse): void
   }
   response.once('close', () => open.delete(response));
   open.add(response);
-  response.write(watchEvent('ADDED', nextStamp()));
+  const stamp = nextStamp();
+  response.write(watchEvent('ADDED', { changed: stamp, sent: stamp }));
 }
 
-/** The time, which is also the version of an event, different for each event. */
+/** The time, which is also the version of an event. It is different for each change. */
 function nextStamp(): number {
   latest = Math.max(latest + 1, now());
   return latest;
 }
 
-/** Sends one event to every watch, evenly over these milliseconds. */
+/** Sends one event to every watch, evenly over these milliseconds. Then each slice of the watches gets a change of its own. */
 async function sendToAll(duration: number): Promise<void> {
   if (writing) {
     skipped += 1;
@@ -87,8 +88,10 @@ async function sendToAll(duration: number): Promise<void> {
   writing = true;
   const targets = [...open];
   const began = performance.now();
+  let changed = nextStamp();
   for (let start = 0; start < targets.length; start += slice) {
-    const event = watchEvent('MODIFIED', nextStamp());
+    if (duration > 0) changed = nextStamp();
+    const event = watchEvent('MODIFIED', { changed, sent: now() });
     for (const response of targets.slice(start, start + slice)) {
       if (!open.has(response)) continue;
       response.write(event);

@@ -41,7 +41,7 @@ test('every package supports the oldest versions of Node.js that package.json na
     }
   }
   const readme = await readFile(projectFile('README.md'), 'utf8');
-  assert.match(readme, /^With Node\.js 20 \(20\.19 or later\), 22 \(22\.13 or later\) or 24 and later:$/m);
+  assert.match(readme, /^You need Node\.js 20\.19\+, 22\.13\+ or 24\+\.$/m);
 });
 
 test('the check notices a package that supports only newer versions', () => {

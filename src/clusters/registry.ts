@@ -56,7 +56,7 @@ export class ClusterRegistry {
     return cluster;
   }
 
-  /** Every cluster that was requested before. */
+  /** The cluster of `/`, and those of other contexts that were requested before. */
   get used(): readonly Cluster[] {
     return [this.default, ...this.#others.values()];
   }

@@ -40,7 +40,7 @@ class SessionIdentity {
   readonly #credential: string;
   /** What the API server says about another token; undefined if it has not said it. */
   #user: string | undefined;
-  /** Whether the API server has nothing to say that is not known yet. */
+  /** Whether the API server does not have to be asked any more who the user is. */
   #isFinal: boolean;
   #learning: Promise<unknown> | undefined;
   #askAgainAt = 0;

@@ -3,9 +3,9 @@ import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * Reports the lines of a plugin's stderr as they arrive, up to `limit` characters. Then one last line says so, and the rest is read and
- * dropped. Terminal sequences are removed, and so is everything that looks like a credential: shells and HTTP clients print credentials
- * when they trace.
+ * Reports the lines of a plugin's stderr as they arrive, up to `limit` characters. After that, one last line says that there was more, and
+ * the rest is read and dropped. Terminal sequences are removed, and so is everything that looks like a credential: shells and HTTP clients
+ * print credentials when they trace.
  */
 export function readStderr(stream: Readable, onLine: (line: string) => void, limit: number): void {
   const decoder = new StringDecoder('utf8');

@@ -8,8 +8,8 @@ export interface Lifetime {
 const leastPause = 1_000;
 
 /**
- * Plans a renewal at 80 % of the remaining time or 60 s before the end, whichever is later, but not within 1 s. A credential that ends
- * sooner has no planned renewal: the next request after its end renews it.
+ * Plans a renewal at 80 % of the remaining time or 60 s before the end, whichever is later, but at least 1 s from now. If the
+ * credential ends before that, no renewal is planned: the next request after its end renews it.
  */
 export function planLifetime(now: number, endsAt = Infinity): Lifetime {
   if (endsAt === Infinity) return { renewAt: Infinity, endsAt };

@@ -2,7 +2,7 @@
 export interface TokenRules {
   /** Whether browsers treat pages of Pods as another origin than the API, so that they cannot read what the API's own pages store. */
   readonly sandboxesProxiedPages: boolean;
-  /** Whether a token counts in all clusters. Where it does not, it is shown to the API server of a cluster, and is for that one alone. */
+  /** Whether a token is valid in all clusters. If not, it is meant for one cluster, and that cluster's API server sees it. */
   readonly sharesTokens: boolean;
 }
 

@@ -28,8 +28,8 @@ export interface KubeconfigFacts {
 const sharedUser = 'kube-api-proxy';
 
 /**
- * A kubeconfig as YAML. Every string is in double quotes: kubectl reads YAML 1.1, in which more plain words than in YAML 1.2 are not
- * strings (`yes`, `0o7`).
+ * A kubeconfig as YAML. Every string is in double quotes: kubectl reads YAML 1.1, where more words need quotes
+ * to be strings than in YAML 1.2 (`yes`, `0o7`).
  */
 export function kubeconfigOf(facts: KubeconfigFacts): string {
   const { address, authority, users } = facts;

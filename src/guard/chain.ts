@@ -81,7 +81,7 @@ export class GuardChain {
   }
 }
 
-/** The proxy writes its own answers through the reply, and those of the API server past it. */
+/** Sets the fields in two places: the proxy's own answers are sent with Fastify's reply, those of the API server without it. */
 function addAnswerFields(request: RequestContext, fields: readonly string[]): void {
   const before = request.answerHeaders;
   request.answerHeaders = before === undefined ? fields : [...before, ...fields];

@@ -8,7 +8,7 @@ const options = defineOptions('Filter', {
   corsAllowedOrigins: {
     type: originList,
     default: '',
-    help: 'Origins of web pages that may use the API, such as ^https://app\\.example$; mark both ends of the host.',
+    help: 'Origins of web pages that may use the API, such as ^https://app\\.example$; each must pin both ends of the host.',
   },
 });
 

@@ -5,7 +5,7 @@ const options = defineOptions('Filter', {
   disableFilter: {
     type: bool,
     default: 'false',
-    help: 'Turn the filter off. Any web page can then use the port from the browser of its visitor.',
+    help: 'Turn the filter off. Any web page that a user opens can then use the port.',
   },
 });
 

@@ -27,8 +27,8 @@ export const framing = {
 
 /**
  * Rejects a request whose end two programs could see in different places, and everything that follows it on its connection:
- * - a version other than HTTP/1.0 and HTTP/1.1. Node's parser accepts it, and also a request line without a version, whose target may
- * contain what was meant as one;
+ * - a version other than HTTP/1.0 and HTTP/1.1, which Node's parser accepts. It also accepts a request line without a version: what the
+ * client meant as the version may then be a part of the target;
  * - a transfer coding other than chunked alone, or any in HTTP/1.0 (RFC 9112, section 6.1);
  * - an upgrade that announces a body: its bytes could be the body, the new protocol, or the next request.
  */

@@ -45,7 +45,7 @@ const selfReviews: ReadonlySet<string> = new Set([
 /**
  * Rejects what is not in a namespace that `--accept-namespaces` accepts; its expressions match whole names. Requests without a namespace
  * are rejected too, also lists across namespaces and cluster-scoped objects (a node's proxy subresource reaches every Pod on it).
- * Exceptions are discovery, version, OpenAPI, health and reviews of oneself. A Namespace object counts as in itself.
+ * Exceptions are discovery, version, OpenAPI, health and reviews of oneself. A Namespace object counts as being in itself.
  */
 export function createNamespaceCheck(accepted: RegexpList): NamespaceCheck {
   const known = new Set<string>();

@@ -9,7 +9,7 @@ export interface OriginList {
 
 /** One origin as serialized by RFC 6454, section 6.2: no `null`, no list, no path. */
 const serializedOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@,]+$/i;
-/** No part of a host: what may precede a match. */
+/** What may precede a match: nothing, or the beginning of the origin, at most up to `://`; no part of the host. */
 const beforeHost = /^(?:[a-z][a-z0-9+.-]*(?::\/{0,2})?)?$/i;
 
 /** Whether a text is one origin, as browsers send it. */
@@ -18,8 +18,8 @@ export function isSerializedOrigin(text: string): boolean {
 }
 
 /**
- * Compiles a comma-separated list of Go regular expressions for origins, as the API server's flag has them: they match anywhere in the
- * Origin, with case, and each has a mark for both ends of the host (`^` or `//`, `$` or `:`). The API server checks no more, so its
+ * Compiles a comma-separated list of Go regular expressions for origins, as for the API server's flag: they match anywhere in the Origin,
+ * with case, and each must pin both ends of the host (`^` or `//`, and `$` or `:`). The API server does not check more, so there
  * `^https://app.example` lets `https://app.example.evil.example` in. Here a match must also cover the whole host. Problems name `flag` and
  * the expression.
  */
@@ -58,7 +58,7 @@ function findsHost(expression: RE2JS, origin: string): boolean {
   );
 }
 
-/** An option's list of origins of web pages; each marks both ends of the host. The value is the text itself. */
+/** An option's list of origins of web pages; each pins both ends of the host. The value is the text itself. */
 export const originList: ValueType<string> = {
   placeholder: 'REGEXPS',
   separator: ',',

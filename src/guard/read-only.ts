@@ -46,8 +46,8 @@ const connect = /^(?:exec|attach|portforward|proxy)$/i;
 /** Profiling makes the API server work for as long as the client asks. */
 const profiling = /^\/*debug\/pprof(?:\/|$)/;
 /**
- * The API server knows no such header. A program in between, or an aggregated API server, may know it, also with underscores or without any
- * mark.
+ * The API server knows no such header. A program in between, or an aggregated API server, may know it, also with underscores in place of
+ * the hyphens, or with neither.
  */
 const methodOverride = /^(?:x[^a-z0-9]*)?(?:http[^a-z0-9]*)?method(?:[^a-z0-9]*override)?$/i;
 

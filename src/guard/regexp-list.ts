@@ -14,7 +14,7 @@ function equals(literal: string): Matcher {
   return text => text === literal;
 }
 
-/** `^prefix.*first.*second`: the first match ends before all others, so only that one can be free of line feeds. */
+/** `^prefix.*first.*second`, where `.` matches no line feed. If the shortest match has a line feed, all longer ones have it too. */
 function inOrder(prefix: string, first: string, second: string): Matcher {
   return text => {
     if (!text.startsWith(prefix)) return false;

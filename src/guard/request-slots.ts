@@ -54,17 +54,17 @@ export interface NoSlot {
 const shareOfFree = 3;
 /** Seconds after which a rejected client may try again; the API server says the same (`filters/maxinflight.go`). */
 const retryAfterSeconds = 1;
-/** Rejections that a user gets without a delay in one second. A user with more does not wait as told. */
+/** Rejections that a user gets without a delay in one second. A user with more of them ignores Retry-After. */
 const promptRejections = 50;
 /** Rejections that are delayed at a time; each keeps its request in memory. */
 const maxDelayed = 2_000;
-/** Milliseconds between two of them. Otherwise all would come at once, and again after a second. */
+/** Milliseconds between two delayed rejections. Otherwise all would be sent at once, and all clients would try again at once. */
 const delayInterval = 2;
 
 /**
- * Counts the requests that are served, of everybody and of each user, and rejects what is over a limit. Nothing waits in a queue for a
- * slot, as in the API server's max-in-flight filter. But rejections take time too, and a client that repeats them again and again would
- * take it from others: it gets its rejection late, after the time that it should have waited.
+ * Counts the requests that are being served, in total and for each user, and rejects a request that is over a limit. No request waits in a
+ * queue for a slot, as in the API server's max-in-flight filter. But each rejection takes CPU time too. So a client that repeats a rejected
+ * request again and again gets its rejections late, after the time that it should have waited.
  */
 export class RequestSlots {
   readonly #total: Readonly<Record<RequestKind, Limit>>;
@@ -73,12 +73,12 @@ export class RequestSlots {
   readonly #now: () => number;
   readonly #wait: (milliseconds: number) => Promise<unknown>;
   readonly #taken: Taken = { inflight: 0, longrunning: 0 };
-  /** The part of each of several clusters. */
+  /** What the requests for each cluster have taken, if there are several clusters. */
   readonly #takenBy = new WeakMap<object, Taken>();
   /** If no limit is for each user, rejections are counted for all users together. */
   readonly #everyone = new RejectionCount();
   #delayed = 0;
-  /** When the last of them ends. */
+  /** When the last of the delayed rejections is sent. */
   #delayedUntil = 0;
   /** Undefined if no limit is for each user. */
   readonly #users: UserShares | undefined;

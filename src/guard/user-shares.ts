@@ -84,7 +84,7 @@ export class UserShares {
     for (const [user, share] of this.#shares) if (share.isAsNew(now)) this.#shares.delete(user);
   }
 
-  /** A sweep pays for itself: the next one runs when as many new users have come. */
+  /** Forgets users, and plans the next time: when there are twice as many. So each new user costs little on average. */
   #sweepAndPlan(now: number): void {
     this.forgetGone(now);
     let idle = 0;

@@ -58,7 +58,7 @@ const nothing = Buffer.alloc(0);
  * before the answer is complete.
  */
 export class Http2Response extends Http2ServerResponse {
-  /** HTTP/2 shows whether an answer is complete, and can have trailers, whether or not its length is known. */
+  /** As for a chunked answer of HTTP/1.1, the client notices that an answer is incomplete, and a Trailer field is allowed. */
   readonly chunkedEncoding = true;
   /** Bytes of header fields and body so far, without frames and compression, which belong to the connection. */
   bytesSent = 0;

@@ -5,7 +5,7 @@ const options = defineOptions('API server', {
   shareWatches: {
     type: bool,
     default: 'false',
-    help: 'Send one watch to the API server for all clients that watch the same as the same user. Its audit log then shows one.',
+    help: 'Open one watch at the API server for all clients of a user that watch the same. Its audit log then shows one watch.',
   },
   shareWatchesBuffer: {
     type: byteSize,

@@ -176,7 +176,7 @@ function isUnder(rawUrl: string, prefix: string): boolean {
   return rawUrl.startsWith(prefix) || pathOf(rawUrl) === prefix.slice(0, -1);
 }
 
-/** The target without a prefix that has no final slash. */
+/** Removes a prefix, which has no final slash, from a target. */
 function withoutPrefix(rawUrl: string, prefix: string): string {
   const target = rawUrl.slice(prefix.length);
   return target.charCodeAt(0) === 0x2f ? target : `/${target}`;

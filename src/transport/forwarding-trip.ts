@@ -1,8 +1,8 @@
 import type { BodySink, ResponseSink, RoundTrip } from './round-trip.js';
 
 /**
- * Base of a wrapper's trip: it stands between a sink and the inner round trip that the wrapper sends. It is the sink of the inner round
- * trip, and a round trip for the outer caller. One object is both, because every request has one of each wrapper.
+ * Base class for the round trip of a wrapper. For the caller it is the round trip; for the inner round trip, which the wrapper starts, it
+ * is the sink. One object is both, because each wrapper needs one for every request.
  */
 export class ForwardingTrip<Inner extends RoundTrip = RoundTrip> implements ResponseSink, RoundTrip {
   protected readonly sink: ResponseSink;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { BorrowedBytes } from './borrowed-bytes.js';
 
 /**
- * Sends a request to the API server and returns its response. Round trippers wrap each other, as in client-go:
+ * Sends a request to the API server and passes its response to a sink. Round trippers wrap each other, as in client-go:
  * `renewOn401(retryStale(pool))`. The pool and the retry belong to one session; the renewal chooses the session.
  */
 export interface RoundTripper<Request = OutgoingRequest> {
@@ -25,7 +25,7 @@ export interface ResponseSink {
    * The head of the final response. Informational responses (1xx) are skipped.
    *
    * @param headers Name, value, name, value, … in order and as spelled on the wire, one character per byte.
-   * @returns The sink for the body. So a wrapper that does not need the body is not in its way; a watch event cost 4 % more otherwise.
+   * @returns The sink for the body. A wrapper that does not need the body returns the next sink's: otherwise a watch event cost 4 % more.
    */
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink;
   /** The response is complete. Trailers have the form of `headers` and are usually empty. */

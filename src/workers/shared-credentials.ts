@@ -92,7 +92,7 @@ export function shareCredentials(
     }
     const used = new Set(clusters.used);
     for (const [name, one] of published) {
-      // A worker may have asked for this context by name while it was that of `/`. When `/` changes, it becomes another context.
+      // A worker asked for this context by name while it was the context of `/`. Now `/` may have another context.
       const isFormerDefault = name !== '' && one.cluster === clusters.default;
       if (used.has(one.cluster) && !isFormerDefault) publishOne(name, one);
       else published.delete(name);

@@ -12,7 +12,7 @@ const options = defineOptions('Authentication', {
   authenticationTokenWebhookCacheTtl: {
     type: duration,
     default: '2m',
-    help: "How long the API server's answer about a token counts, but not longer than the token; 10s at most for a bad token.",
+    help: "How long the API server's answer about a token is used, at most until the token expires; 10s at most for an invalid token.",
   },
   apiAudiences: {
     type: names,

@@ -45,7 +45,7 @@ export class AuditLog {
     }
   }
 
-  /** Resolves when all requests have had their last event: a server is closed a moment before its last connection. */
+  /** Waits, for a limited time, for the last event of each request: a server can finish closing just before its last connection. */
   async settled(): Promise<void> {
     const deadline = Date.now() + maxUnsettled;
     while (this.#open > 0 && Date.now() < deadline) await setImmediate();

@@ -4,7 +4,7 @@
  */
 const raw = '\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069';
 const rawOnly = new RegExp(`[${raw}]`, 'g');
-/** The same, and every escape of JSON: otherwise an escaped backslash before an n would pass for `\\n`. */
+/** The same, and every escape of JSON as a whole: an n after an escaped backslash is not a part of an escape. */
 const rawOrEscape = new RegExp(`\\\\.|[${raw}]`, 'g');
 
 /** The same JSON, with escapes for the characters that a terminal may act on. */
@@ -12,7 +12,7 @@ export function escapeControls(json: string): string {
   return json.replace(rawOnly, unicodeEscape);
 }
 
-/** JSON in which each such character (and each of C0) in a string is replaced by its escape: the strings are safe to print once parsed. */
+/** JSON whose strings, once parsed, have the escape of each such character (and of each of C0) as text. They are safe to print. */
 export function spellOutControls(json: string): string {
   return json.replace(rawOrEscape, found => {
     if (found.length === 1) return `\\${unicodeEscape(found)}`;

@@ -50,7 +50,7 @@ interface BatchLimits {
 }
 
 const oneProcess: BatchLimits = { size: 128 * 1024, time: 50 };
-/** PIPE_BUF on Linux: a pipe keeps a write of several processes whole up to this length (pipe(7)); a longer line may be mixed. */
+/** PIPE_BUF on Linux: up to this length, a write to a pipe stays in one piece (pipe(7)). Other processes may write into longer ones. */
 const manyProcesses: BatchLimits = { size: 4096, time: 10 };
 
 /**

@@ -30,7 +30,7 @@ export function createAuthenticationMetrics(
   const registers = [registry];
   const attempts = new Counter({
     name: 'kube_api_proxy_authentication_attempts_total',
-    help: 'Requests whose caller was authenticated or not, by the method that recognized the credential and the result.',
+    help: 'Attempts to authenticate a caller, by the method that recognized the credential, and by the result.',
     labelNames: ['method', 'result'],
     registers,
   });

@@ -12,8 +12,8 @@ const nanosecond = 1e-9;
 export const unread = 2 ** 31 - 1;
 
 /**
- * Replaces prom-client's metrics of these names with the seconds by which timers were late since the last scrape. prom-client's values
- * include the time between two samples, so they are not 0 when there is no lag.
+ * Replaces prom-client's statistics of event loop lag with the seconds by which timers were late since the last scrape: prom-client's
+ * values include the time between two samples, so they are not 0 when there is no lag.
  */
 export function replaceEventLoopLag(registry: Registry): void {
   const samples = monitorEventLoopDelay({ resolution: period });

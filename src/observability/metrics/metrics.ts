@@ -110,7 +110,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   });
   new Gauge({
     name: 'kube_api_proxy_users',
-    help: 'Users whose requests or rate count towards a limit of their own now; 0 without such limits.',
+    help: 'Users whose open or recent requests count towards a per-user limit now; 0 without such limits.',
     registers,
     collect() {
       this.set(options.shares().users);

@@ -215,9 +215,9 @@ export class Http2Session {
     const refuseRest = () => {
       if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     };
-    // Every answer with a body ends with trailers, which may be empty.
+    // Node asks for trailers at the end of an answer of unknown length. The answer may have none.
     stream.once('wantTrailers', () => setImmediate(refuseRest));
-    // An answer without a body has no trailers. It is sent one turn of the event loop after it is finished.
+    // Other answers end without that question. They are sent one turn of the event loop after they are finished.
     stream.once('finish', () =>
       setImmediate(() => {
         if (stream.state.localClose === 1) refuseRest();

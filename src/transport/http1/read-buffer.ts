@@ -13,13 +13,13 @@ const fullBuffer = 4 * fullRead;
  */
 export class ReadBuffer {
   #buffer: Buffer = Buffer.allocUnsafeSlow(firstBuffer);
-  /** The place in `#buffer` for the next read or of the last one, its offset, and the bytes that the last read brought. */
+  /** The part of `#buffer` for the next read, or that the last read filled; its offset; how many bytes the last read brought. */
   #free = this.#buffer;
   #offset = 0;
   #length = 0;
   /** The holder that has kept parts of `#buffer` or `#former`. */
   #holder: BytesHolder | undefined;
-  /** The previous buffer, which may have kept parts, and a buffer that is free. */
+  /** The previous buffer, while its holder may still need parts of it; and a buffer that is free. */
   #former: Buffer | undefined;
   #spare: Buffer | undefined;
 

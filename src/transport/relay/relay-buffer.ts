@@ -17,7 +17,7 @@ const lost = new FinalizationRegistry(() => {
   largeBuffers -= 1;
 });
 
-/** A buffer that reads fill from its beginning, and writes empty. It is used again when all its bytes have been written. */
+/** Reads fill this buffer from its beginning, and writes take the bytes out. It is used again when all its bytes have been written. */
 export class RelayBuffer {
   /** The place for the next read. */
   room: Buffer;

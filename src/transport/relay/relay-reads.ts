@@ -6,8 +6,8 @@ import { RelayBuffer } from './relay-buffer.js';
 type WritePart = (part: Buffer, onWritten: () => void) => void;
 
 /**
- * Reads a connection: for node:http as `data` events, and after `relayTo` into buffers that are used again. The bytes of one turn of the
- * event loop are written in as few writes as there are buffers. Both together reduced the CPU time of an exec that writes 600 MB from 1.8
+ * Reads a connection: as `data` events for node:http, and after `relayTo` into reused buffers. All bytes that one buffer receives in one
+ * turn of the event loop are written in one write. Both together reduced the CPU time of an exec that writes 600 MB from 1.8
  * times that of kubectl proxy to 1.0 times (Node 20.20).
  */
 export class RelayReads {

@@ -2,7 +2,7 @@ import { SharedBytes } from './shared-bytes.js';
 
 /** The most bytes of an event. Real events are smaller: etcd accepts requests of 1.5 MB, and a watch event contains one object. */
 const limit = 64 * 1024 * 1024;
-/** The most bytes of a block that are not used at once: the size of a TLS record. */
+/** A new block has at most this many free bytes: the size of a TLS record. */
 const mostFree = 16 * 1024;
 
 /** The bytes of an incomplete event. */

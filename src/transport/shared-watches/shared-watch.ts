@@ -84,7 +84,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   /** Whether this watch can give a client of this version all newer events. */
   serves(version: string): boolean {
     if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
-    // For the API server, the version of a lost watch may be too old to continue from, while the newer version of this client is not.
+    // The version of a lost watch may be too old for the API server to continue it. The newer version of this client may still be usable.
     return !this.#upstream.isLost || compareVersions(version, this.version) <= 0;
   }
 
@@ -174,8 +174,8 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   }
 
   /**
-   * Pauses reading while clients wait for their turns, and while no client accepts more. Otherwise new events would push events out of the
-   * ring that even the quickest client has not had. A single slower client does not pause it.
+   * Pauses reading while clients wait for their turns, and while no client accepts more. Otherwise the ring would drop events that no
+   * client has had yet, to make room for new ones. A single slower client does not pause it.
    */
   #keepPace(): void {
     const { turns } = this.#parts;

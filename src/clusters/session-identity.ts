@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Credential } from '../credentials/credential.js';
 import { readClaims } from '../kubeconfig/id-token.js';
 import { digest } from '../lib/digest.js';
+import { within } from '../lib/within.js';
 import { type Session, serverKey } from './endpoint.js';
 import { reviewSubject } from './subject-review.js';
 
@@ -74,10 +75,6 @@ class SessionIdentity {
   }
 
   #ask(session: Session): Promise<unknown> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise(resolve => {
-      timer = setTimeout(resolve, patience);
-    });
     const answer = reviewSubject(session)
       .then(user => this.#answered(session, user))
       .catch(() => {
@@ -85,9 +82,8 @@ class SessionIdentity {
       })
       .finally(() => {
         this.#learning = undefined;
-        clearTimeout(timer);
       });
-    return Promise.race([answer, late]);
+    return within(patience, answer, () => undefined);
   }
 
   #answered({ endpoint, credential, impersonation }: Session, user: string | undefined): void {

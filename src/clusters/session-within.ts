@@ -1,4 +1,5 @@
 import { CredentialError } from '../credentials/credential-source.js';
+import { within } from '../lib/within.js';
 import type { Cluster } from './cluster.js';
 import type { Session } from './endpoint.js';
 
@@ -9,15 +10,7 @@ import type { Session } from './endpoint.js';
 export async function sessionWithin(cluster: Cluster, timeout: number): Promise<Session> {
   const session = cluster.session();
   if (!(session instanceof Promise)) return session;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const seconds = timeout / 1000;
-    const error = new CredentialError(`no credential within ${seconds} s; still trying`);
-    timer = setTimeout(() => reject(error), timeout);
+  return within(timeout, session, () => {
+    throw new CredentialError(`no credential within ${timeout / 1000} s; still trying`);
   });
-  try {
-    return await Promise.race([session, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,4 +1,5 @@
 import { urlOf } from '../kubeconfig/server-address.js';
+import { within } from '../lib/within.js';
 import type { Cluster } from './cluster.js';
 import { createImpersonationCheck, type ImpersonationTarget } from './impersonation-access.js';
 import { Reachability } from './reachability.js';
@@ -58,10 +59,11 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
       return failure === undefined ? { state: 'unused' } : { state: 'failing', reason: failure.message };
     }
     const { reachability, mayImpersonate } = checksOf(cluster);
-    const failure = await failureWithin(patience, async () => {
+    const check = async () => {
       await reachability.check();
       await mayImpersonate?.();
-    });
+    };
+    const failure = await within(patience, failureOf(check), () => `no answer within ${patience / 1000} s`);
     const { version } = reachability;
     return failure === undefined
       ? { state: 'ready', ...(version !== undefined && { version }) }
@@ -92,18 +94,9 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
   };
 }
 
-async function failureWithin(milliseconds: number, check: () => Promise<void>): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>(resolve => {
-    timer = setTimeout(resolve, milliseconds, `no answer within ${milliseconds / 1000} s`);
-  });
-  const failure = check().then(
+function failureOf(check: () => Promise<void>): Promise<string | undefined> {
+  return check().then(
     () => undefined,
     (error: Error) => error.message,
   );
-  try {
-    return await Promise.race([failure, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

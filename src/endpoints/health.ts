@@ -1,4 +1,5 @@
 import { queryValues } from '../kubernetes/query.js';
+import { within } from '../lib/within.js';
 
 /** One condition. If it does not hold, `check` throws or rejects with the reason. `check` has its own timeout. */
 export interface HealthCheck {
@@ -55,12 +56,7 @@ function createResults(checks: readonly HealthCheck[]): Health['results'] {
     for (const check of checks) {
       if (!running.has(check.name)) running.set(check.name, run(check));
     }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, resultsTimeout);
-    });
-    await Promise.race([Promise.all(running.values()), late]);
-    clearTimeout(timer);
+    await within(resultsTimeout, Promise.all(running.values()), () => undefined);
     return new Map(known);
   };
 }

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:cluster';
 import type { Socket } from 'node:net';
+import { within } from '../lib/within.js';
 import type { Snapshot } from '../observability/metrics/snapshot.js';
 import { type Answers, Channel } from './channel.js';
 import type { QuestionsToPrimary, QuestionsToWorker, ToPrimary, ToWorker } from './messages.js';
@@ -116,13 +117,8 @@ export class Member {
   async refreshSnapshot(timeout: number): Promise<boolean> {
     // While an answer is pending, no other question is sent.
     this.#answering ??= this.#askForSnapshot();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>(resolve => {
-      timer = setTimeout(resolve, timeout, false);
-    });
-    const isInTime = await Promise.race([this.#answering.then(() => true), late]);
-    clearTimeout(timer);
-    return isInTime;
+    const answered = this.#answering.then(() => true);
+    return within(timeout, answered, () => false);
   }
 
   /** Ends the worker immediately. */

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { getActiveResourcesInfo } from 'node:process';
+import { describe, it } from 'node:test';
+import { within } from '../../src/lib/within.js';
+
+const never = new Promise<string>(() => {});
+const unexpected = () => assert.fail('it was in time');
+
+function timers(): number {
+  return getActiveResourcesInfo().filter(name => name === 'Timeout').length;
+}
+
+describe('within', () => {
+  it('resolves and rejects as the promise does', async () => {
+    assert.equal(await within(60_000, Promise.resolve('result'), unexpected), 'result');
+    await assert.rejects(
+      within(60_000, Promise.reject(new Error('refused')), unexpected),
+      /^Error: refused$/,
+    );
+  });
+
+  it('leaves no timer behind', async () => {
+    const before = timers();
+    await within(60_000, Promise.resolve(), unexpected);
+    await within(60_000, Promise.reject(new Error('refused')), unexpected).catch(() => {});
+    assert.equal(timers(), before);
+  });
+
+  it('keeps the process alive until it is late', async () => {
+    const before = timers();
+    const result = within(1, never, () => 'late');
+    assert.equal(timers(), before + 1);
+    await result;
+  });
+
+  it('resolves to what onLate returns after the time', async () => {
+    const start = performance.now();
+    assert.equal(await within(20, never, () => 'late'), 'late');
+    assert.ok(performance.now() - start >= 19);
+  });
+
+  it('rejects with what onLate throws after the time', async () => {
+    const late = within(1, never, () => {
+      throw new Error('too late');
+    });
+    await assert.rejects(late, /^Error: too late$/);
+  });
+
+  it('ignores a promise that rejects late', async () => {
+    let fail = (_: Error) => {};
+    const promise = new Promise<string>((_, reject) => {
+      fail = reject;
+    });
+    assert.equal(await within(1, promise, () => 'late'), 'late');
+    fail(new Error('nobody waits'));
+    // An unhandled rejection would make the test fail in this turn.
+    await new Promise(setImmediate);
+  });
+});

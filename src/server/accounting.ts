@@ -44,45 +44,31 @@ export interface AccountingParts {
 
 /** Counts, logs and audits requests. Each request has a record from its head until its answer or its connection ends. */
 export class Accounting {
-  readonly #metrics: Metrics;
-  readonly #clusters: MeasuredClusters;
-  readonly #openStreams: OpenStreams;
-  readonly #audit: AuditLog | undefined;
+  readonly #parts: AccountingParts;
   readonly #log: RequestLog;
-  readonly #authenticates: boolean;
 
-  constructor({
-    metrics,
-    clusters,
-    openStreams,
-    audit,
-    logger,
-    logRequests,
-    authenticates,
-  }: AccountingParts) {
-    this.#metrics = metrics;
-    this.#clusters = clusters;
-    this.#openStreams = openStreams;
-    this.#audit = audit;
-    this.#authenticates = authenticates;
+  constructor(parts: AccountingParts) {
+    this.#parts = parts;
+    const { logger, logRequests } = parts;
     this.#log = { logger, which: logRequests, write: createRequestLines(logger) };
   }
 
   /** Opens the record of a request. The record closes when the request ends. */
   begin(request: RequestContext): void {
     const { info, mount } = request;
+    const { audit } = this.#parts;
     const { isCounted } = mount;
     const counted = isCounted ? this.#metricsOf(request).requestStarted(info) : uncounted;
     const record = new RequestRecord(info, this.#originOf(request), counted, this.#log);
     request.record = record;
-    if (this.#audit !== undefined && isCounted) record.audit = beginAudit(this.#audit, request);
+    if (audit !== undefined && isCounted) record.audit = beginAudit(audit, request);
     const { cluster } = record.origin;
     if (cluster !== undefined) record.audit?.annotate('kube-api-proxy/cluster', cluster);
     this.#awaitEnd(request);
   }
 
   #metricsOf({ mount, cluster }: RequestContext): ClusterMetrics {
-    return this.#clusters.metricsOf(mount.isApi ? cluster : undefined);
+    return this.#parts.clusters.metricsOf(mount.isApi ? cluster : undefined);
   }
 
   #originOf({ reply, raw, target, mount, cluster }: RequestContext): RequestOrigin {
@@ -90,7 +76,7 @@ export class Accounting {
       method: raw.method as string,
       path: loggable(target.rawPath),
       remoteAddress: raw.socket.remoteAddress,
-      cluster: mount.isApi ? this.#clusters.nameOf(cluster) : undefined,
+      cluster: mount.isApi ? this.#parts.clusters.nameOf(cluster) : undefined,
       requestId: reply.request.id,
       traceparent: fieldValue(raw.rawHeaders, 'traceparent')?.slice(0, 128),
     };
@@ -122,11 +108,12 @@ export class Accounting {
     record.end(http2?.bytesSent ?? sent);
     if (record.code === 401) this.#countUnauthorized(request);
     if (mount.isCounted) {
-      this.#metrics.traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
-      if (record.longRunning) this.#metrics.traffic.longRunningEnded(record.endedBy ?? 'error');
+      const { traffic } = this.#parts.metrics;
+      traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
+      if (record.longRunning) traffic.longRunningEnded(record.endedBy ?? 'error');
     }
     // A server that is closing waits for its connections, and nothing else ends those that are kept alive.
-    if (this.#openStreams.ending && http2 === undefined) socket.destroySoon();
+    if (this.#parts.openStreams.ending && http2 === undefined) socket.destroySoon();
   }
 
   /**
@@ -136,7 +123,7 @@ export class Accounting {
   #countUnauthorized(request: RequestContext): void {
     const { failure, info } = request.record;
     if (failure !== undefined || !request.mount.isApi || info.subresource === 'proxy') return;
-    if (bringsAuthorization({ authenticates: this.#authenticates }, request)) return;
+    if (bringsAuthorization(this.#parts, request)) return;
     this.#metricsOf(request).credentials.unauthorized();
   }
 

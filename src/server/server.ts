@@ -104,18 +104,10 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, clusters, metrics, exposition, health, logger, openStreams, authentication } = parts;
-  const { slots, audit, clusterStates } = parts;
-  const guards = new GuardChain(options, { authentication, slots });
-  const accounting = new Accounting({
-    metrics,
-    clusters,
-    openStreams,
-    audit,
-    logger,
-    logRequests: options.logRequests,
-    authenticates: authentication !== undefined,
-  });
+  const { options, clusters, metrics, openStreams, authentication } = parts;
+  const authenticates = authentication !== undefined;
+  const guards = new GuardChain(options, parts);
+  const accounting = new Accounting({ ...parts, logRequests: options.logRequests, authenticates });
   const app = createApp(parts);
   app.decorateRequest('context', null as unknown as RequestContext);
 
@@ -149,13 +141,13 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     throw new StatusError(404, `${target.path} is not served here`);
   });
 
-  const { tls, callerEntries } = parts;
+  const { exposition, health, clusterStates, tls, callerEntries } = parts;
   const { registry } = clusters;
   const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
   const apiPaths = createApiPaths(options, registry, {
     sandboxesProxiedPages: sandboxesProxiedPages(options, authentication),
     // Without authentication a caller's token goes to the API server as it is.
-    sharesTokens: authentication !== undefined && !callerEntries.some(({ isPerCluster }) => isPerCluster),
+    sharesTokens: authenticates && !callerEntries.some(({ isPerCluster }) => isPerCluster),
   });
   const served = servedEndpoints(options);
   for (const { name, create } of served) {
@@ -174,7 +166,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     context: {
       openStreams,
       traffic: metrics.traffic,
-      authenticates: authentication !== undefined,
+      authenticates,
       judgeAgain,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,

@@ -1,3 +1,4 @@
+import { isObject } from '../lib/json.js';
 import type { Session } from './endpoint.js';
 import { postReviewWith } from './own-request.js';
 
@@ -46,14 +47,10 @@ function readUser(text: string): ReviewedUser | undefined {
 }
 
 function isUser(value: unknown): value is ReviewedUser {
-  if (!isRecord(value)) return false;
+  if (!isObject(value)) return false;
   const { username, uid = '', groups = [], extra = {} } = value;
   if (typeof username !== 'string' || username === '' || username === 'system:anonymous') return false;
-  return typeof uid === 'string' && isList(groups) && isRecord(extra) && Object.values(extra).every(isList);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof uid === 'string' && isList(groups) && isObject(extra) && Object.values(extra).every(isList);
 }
 
 function isList(value: unknown): value is readonly string[] {

@@ -1,4 +1,5 @@
 import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
+import { isObject, parseObject } from '../lib/json.js';
 import { isBearerToken } from './bearer-token.js';
 import { loadClientCertificate } from './client-certificate.js';
 import type { ClientCertificate } from './credential.js';
@@ -92,8 +93,9 @@ function readStatus(
   stdout: Buffer,
   apiVersion: ExecApiVersion,
 ): { readonly texts: StatusTexts } | { readonly problem: string } {
-  if (stdout.toString().trim() === '') return { problem: 'wrote nothing to its stdout' };
-  const document = parseObject(stdout);
+  const text = stdout.toString();
+  if (text.trim() === '') return { problem: 'wrote nothing to its stdout' };
+  const document = parseObject(text);
   if (document === undefined) return { problem: 'did not write a JSON object to its stdout' };
   if (document['kind'] !== 'ExecCredential') return { problem: 'did not return an ExecCredential' };
   const returned = document['apiVersion'];
@@ -108,19 +110,6 @@ function readStatus(
   const wrong = textFields.find(field => typeof (status[field] ?? '') !== 'string');
   if (wrong !== undefined) return { problem: `returned a status.${wrong} that is not a string` };
   return { texts: Object.fromEntries(textFields.map(field => [field, status[field] ?? ''])) as StatusTexts };
-}
-
-function parseObject(stdout: Buffer): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(stdout.toString());
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function nameOfVersion(returned: unknown): string {

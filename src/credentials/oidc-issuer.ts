@@ -1,14 +1,9 @@
 import type { Dispatcher } from 'undici';
 import type { OidcConfig } from '../kubeconfig/auth-provider.js';
+import { parseObject } from '../lib/json.js';
 import { loadCertificateAuthority } from './certificate-authority.js';
 import { CredentialError } from './credential-source.js';
-import {
-  askIssuer,
-  type CreateIssuerDispatcher,
-  describeIssuer,
-  type IssuerAnswer,
-  parseObject,
-} from './oidc-request.js';
+import { askIssuer, type CreateIssuerDispatcher, describeIssuer, type IssuerAnswer } from './oidc-request.js';
 
 /** The tokens from a refresh. They are not verified. */
 export interface RefreshedTokens {

@@ -75,16 +75,6 @@ export function describeIssuer(url: URL): string {
   return `the OpenID Connect issuer at ${url.origin}${url.pathname}`;
 }
 
-/** Parses a JSON object; undefined for any other input. */
-export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 class TooLarge extends Error {}
 
 async function readText(body: AsyncIterable<Buffer>): Promise<string> {

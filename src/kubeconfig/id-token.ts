@@ -1,16 +1,16 @@
+import { type JsonObject, parseObject } from '../lib/json.js';
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The claims of a JSON Web Token. They are not verified here: the API server does that. Undefined if the string is not a JWT that a header
  * can carry.
  */
-export function readClaims(token: string): Readonly<Record<string, unknown>> | undefined {
+export function readClaims(token: string): JsonObject | undefined {
   if (!/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return undefined;
   try {
     // A library for these two lines would take 8 MB of memory.
-    const claims: unknown = JSON.parse(utf8.decode(Buffer.from(token.split('.')[1] ?? '', 'base64url')));
-    if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
-    return claims as Record<string, unknown>;
+    return parseObject(utf8.decode(Buffer.from(token.split('.')[1] ?? '', 'base64url')));
   } catch {
     return undefined;
   }

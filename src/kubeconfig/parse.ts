@@ -1,4 +1,5 @@
 import { type Document, isNode } from 'yaml';
+import { isObject, type JsonObject } from '../lib/json.js';
 import type { AuthInfo, Cluster, Context } from './types.js';
 import { parseYaml } from './yaml-document.js';
 
@@ -67,7 +68,7 @@ export function parseKubeconfig(
     problems.push(`${yaml.at(nodeAt(yaml.document, path))}: ${spell(path)}${problem}`);
   };
   const root = yaml.value ?? {};
-  if (!isMapping(root)) return { problems: [`${yaml.at(null)}: not a kubeconfig: not a mapping`] };
+  if (!isObject(root)) return { problems: [`${yaml.at(null)}: not a kubeconfig: not a mapping`] };
   for (const [key, expected] of [
     ['apiVersion', 'v1'],
     ['kind', 'Config'],
@@ -88,11 +89,10 @@ export function parseKubeconfig(
 
 type Path = readonly (string | number)[];
 type Report = (path: Path, problem: string) => void;
-type Mapping = Readonly<Record<string, unknown>>;
 
 /** Reads a list of `{name, [field]: {…}}`. Two entries with the same name in one file are a problem, as in client-go. */
 function readEntries<T extends object>(
-  root: Mapping,
+  root: JsonObject,
   list: string,
   field: string,
   fields: Readonly<Record<keyof T, FieldShape>>,
@@ -105,7 +105,7 @@ function readEntries<T extends object>(
     return entries;
   }
   for (const [index, item] of items.entries()) {
-    if (!isMapping(item)) {
+    if (!isObject(item)) {
       report([list, index], ' is not a mapping');
       continue;
     }
@@ -123,7 +123,7 @@ function readFields<T extends object>(
   fields: Readonly<Record<keyof T, FieldShape>>,
   report: Report,
 ): T {
-  if (!isMapping(value)) {
+  if (!isObject(value)) {
     report(path, ' is not a mapping');
     return {} as T;
   }
@@ -134,10 +134,6 @@ function readFields<T extends object>(
   return Object.fromEntries(known.map(([key]) => [key, value[key]])) as T;
 }
 
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isTextList(value: unknown): boolean {
   return Array.isArray(value) && value.every(item => typeof item === 'string');
 }
@@ -145,10 +141,10 @@ function isTextList(value: unknown): boolean {
 const hasShape: Readonly<Record<FieldShape, (value: unknown) => boolean>> = {
   'a string': value => typeof value === 'string',
   'true or false': value => typeof value === 'boolean',
-  'a mapping': isMapping,
+  'a mapping': isObject,
   'a list of strings': isTextList,
   anything: () => true,
-  'a mapping to lists of strings': value => isMapping(value) && Object.values(value).every(isTextList),
+  'a mapping to lists of strings': value => isObject(value) && Object.values(value).every(isTextList),
 };
 
 /** The node at the path, or the nearest one above it: a value behind an alias has no node at its path. */

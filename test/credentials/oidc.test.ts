@@ -347,6 +347,7 @@ describe('the oidc credential source', () => {
           /not a plain https/,
         ],
         ['<html>', /not a JSON object/],
+        ['[{}]', /not a JSON object/],
         [`"${'x'.repeat(1024 * 1024)}"`, /its answer is too large/],
       ];
       for (const [metadata, pattern] of bad) {

@@ -1,9 +1,10 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
-import { askIssuer, type CreateIssuerDispatcher, parseObject } from '../../credentials/oidc-request.js';
+import { askIssuer, type CreateIssuerDispatcher } from '../../credentials/oidc-request.js';
 import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
+import { parseObject } from '../../lib/json.js';
 import { AuthenticationError } from '../authentication-error.js';
 
 /** How the keys of an issuer are fetched. */

@@ -9,9 +9,7 @@ import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
-import { Rejection } from '../guard/rejection.js';
 import type { RequestSlots } from '../guard/request-slots.js';
-import { StatusError } from '../kubernetes/status.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
@@ -23,6 +21,7 @@ import type { Destination } from '../request/mount.js';
 import { Accounting, type AccountingParts, type MeasuredClusters, requestIdOf } from './accounting.js';
 import { createApiPaths } from './api-paths.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
+import { answerErrors } from './errors.js';
 import { createKubeconfigFacts } from './kubeconfig-facts.js';
 import {
   isAnswered,
@@ -35,14 +34,7 @@ import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
-import {
-  apiRoute,
-  createMounts,
-  filesMount,
-  ownPrefix,
-  servedEndpoints,
-  unknownContextMount,
-} from './mounts.js';
+import { apiRoute, createMounts, filesMount, ownPrefix, servedEndpoints } from './mounts.js';
 
 /** The API servers, and the metrics of each. */
 interface ServedClusters extends MeasuredClusters {
@@ -122,24 +114,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     else guards.judge(request, done);
   });
 
-  app.setErrorHandler((error, { context: { record } }, reply) => {
-    const failure = error instanceof StatusError ? error : toStatusError(error as Error);
-    record.failure = failure;
-    if (failure instanceof Rejection) {
-      if (failure.endsConnection) reply.header('Connection', 'close');
-      reply.headers(failure.headers);
-    }
-    if (record.audit !== undefined) reply.header('Audit-ID', record.audit.id);
-    if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
-    reply
-      .code(failure.code)
-      .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
-      .send(failure.toStatus());
-  });
-  app.setNotFoundHandler(({ context: { mount, target } }) => {
-    if (mount === unknownContextMount) throw unknownContext(clusters.registry.names);
-    throw new StatusError(404, `${target.path} is not served here`);
-  });
+  answerErrors(app, () => clusters.registry.names);
 
   const { exposition, health, clusterStates, tls, callerEntries } = parts;
   const { registry } = clusters;
@@ -261,20 +236,4 @@ function createApp({ options, clusters, metrics, tls }: ServerParts): FastifyIns
   });
   if (tls === undefined) serveHalfClosed(app.server);
   return app;
-}
-
-/** The list of names is only for callers: the guards have authenticated the caller before this answer. */
-function unknownContext(names: ReadonlySet<string>): StatusError {
-  const list = [...names].map(name => JSON.stringify(name)).join(', ');
-  return new StatusError(404, `there is no such context below /clusters/; the contexts are: ${list}`);
-}
-
-/**
- * A failure that was not thrown as a StatusError. Fastify's own 4xx keep their code; any other failure becomes a 500 without its message.
- */
-function toStatusError(error: Error & { statusCode?: number }): StatusError {
-  const { statusCode = 500 } = error;
-  return statusCode >= 400 && statusCode < 500
-    ? new StatusError(statusCode, error.message, { cause: error })
-    : new StatusError(500, 'internal error in kube-api-proxy; see its log', { cause: error });
 }

@@ -1,0 +1,42 @@
+import type { FastifyInstance } from 'fastify';
+import { Rejection } from '../guard/rejection.js';
+import { StatusError } from '../kubernetes/status.js';
+import { unknownContextMount } from './mounts.js';
+
+/** Answers every failure, and what is not served here, with a Status object. `contexts` returns the names of all contexts. */
+export function answerErrors(app: FastifyInstance, contexts: () => ReadonlySet<string>): void {
+  app.setErrorHandler((error, { context: { record } }, reply) => {
+    const failure = error instanceof StatusError ? error : toStatusError(error as Error);
+    record.failure = failure;
+    if (failure instanceof Rejection) {
+      if (failure.endsConnection) reply.header('Connection', 'close');
+      reply.headers(failure.headers);
+    }
+    if (record.audit !== undefined) reply.header('Audit-ID', record.audit.id);
+    if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
+    reply
+      .code(failure.code)
+      .headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
+      .send(failure.toStatus());
+  });
+  app.setNotFoundHandler(({ context: { mount, target } }) => {
+    if (mount === unknownContextMount) throw unknownContext(contexts());
+    throw new StatusError(404, `${target.path} is not served here`);
+  });
+}
+
+/** The list of names is only for callers: the guards have authenticated the caller before this answer. */
+function unknownContext(names: ReadonlySet<string>): StatusError {
+  const list = [...names].map(name => JSON.stringify(name)).join(', ');
+  return new StatusError(404, `there is no such context below /clusters/; the contexts are: ${list}`);
+}
+
+/**
+ * A failure that was not thrown as a StatusError. Fastify's own 4xx keep their code; any other failure becomes a 500 without its message.
+ */
+function toStatusError(error: Error & { statusCode?: number }): StatusError {
+  const { statusCode = 500 } = error;
+  return statusCode >= 400 && statusCode < 500
+    ? new StatusError(statusCode, error.message, { cause: error })
+    : new StatusError(500, 'internal error in kube-api-proxy; see its log', { cause: error });
+}

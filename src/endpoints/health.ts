@@ -15,8 +15,10 @@ export interface HealthAnswer {
 }
 
 export interface Health {
-  /** `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) leaves one out. */
-  answer(kind: 'livez' | 'readyz', query: string): Promise<HealthAnswer>;
+  /** Whether the process answers. `query` is the raw query string: `verbose` lists the checks, `exclude=NAME` (repeatable) omits one. */
+  livez(query: string): Promise<HealthAnswer>;
+  /** Whether requests can be served, with the same parameters. */
+  readyz(query: string): Promise<HealthAnswer>;
   /**
    * Starts all checks, waits at most 100 ms for them, and returns for each check whether its last completed run passed. A check that has
    * never completed is left out.
@@ -39,8 +41,8 @@ export function createHealth(
   const ping: HealthCheck = { name: 'ping', check: () => undefined };
   const readyzChecks = [ping, ...checks];
   return {
-    answer: (kind, query) =>
-      kind === 'livez' ? answer(kind, [ping], query) : answer(kind, readyzChecks, query, warnings()),
+    livez: query => answer('livez', [ping], query),
+    readyz: query => answer('readyz', readyzChecks, query, warnings()),
     results: createResults(checks),
   };
 }

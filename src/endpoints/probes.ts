@@ -14,7 +14,7 @@ function probe(name: 'livez' | 'readyz', title: string) {
     access: 'public',
     create({ health }: Pick<OwnEndpointParts, 'health'>): RouteHandlerMethod {
       return async (request, reply) => {
-        const { code, body } = await health.answer(name, queryOf(request.originalUrl));
+        const { code, body } = await health[name](queryOf(request.originalUrl));
         reply.code(code).headers({
           'Content-Type': 'text/plain; charset=utf-8',
           'Cache-Control': 'no-cache, private',

@@ -68,7 +68,7 @@ export async function createPrimary(
       credential: credentials.credential,
       refused: async ({ source, credential }) => void (await credentials.refused(source, credential)),
       clusters: () => program.clusterStates.states(),
-      readyz: query => health.answer('readyz', query),
+      readyz: health.readyz,
       metrics: exposition.render,
       heard: async () => undefined,
       discovery: ({ cluster, path, accept }) => discover(cluster, path, accept),

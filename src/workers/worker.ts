@@ -39,7 +39,6 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
     const logger = createLogger({ ...logging, shared: { worker } });
     parent.surviveErrors(logger, () => running?.program.metrics.workers.uncaught());
     const shared = createSharedClusters(channel, first);
-    const own = createHealth([]);
     clusters = shared;
     const program = await createProgram(
       options,
@@ -55,11 +54,7 @@ export function runWorker(parent: Parent, info: Omit<ProcessInfo, 'logger'>): vo
           ),
         clusterStates: { states: () => channel.ask('clusters', undefined) },
         exposition: { render: accept => channel.ask('metrics', accept) },
-        health: {
-          ...own,
-          answer: (kind, query) =>
-            kind === 'livez' ? own.answer(kind, query) : channel.ask('readyz', query),
-        },
+        health: { ...createHealth([]), readyz: query => channel.ask('readyz', query) },
       },
     );
     if ('problems' in program) {

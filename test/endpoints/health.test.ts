@@ -22,18 +22,18 @@ const unhealthy = createHealth([
 
 describe('livez and readyz', () => {
   it('answer ok if all checks pass', async () => {
-    assert.deepEqual(await healthy.answer('livez', ''), { code: 200, body: 'ok' });
-    assert.deepEqual(await healthy.answer('readyz', ''), { code: 200, body: 'ok' });
+    assert.deepEqual(await healthy.livez(''), { code: 200, body: 'ok' });
+    assert.deepEqual(await healthy.readyz(''), { code: 200, body: 'ok' });
   });
 
   it('list their checks in verbose form as the API server does', async () => {
     for (const query of ['verbose', 'verbose=', 'verbose=0', 'a=b&verbose', 'v%65rbose']) {
-      assert.deepEqual(await healthy.answer('readyz', query), {
+      assert.deepEqual(await healthy.readyz(query), {
         code: 200,
         body: '[+]ping ok\n[+]credentials ok\n[+]api-server ok\nreadyz check passed\n',
       });
     }
-    assert.deepEqual(await healthy.answer('livez', 'verbose'), {
+    assert.deepEqual(await healthy.livez('verbose'), {
       code: 200,
       body: '[+]ping ok\nlivez check passed\n',
     });
@@ -48,12 +48,12 @@ describe('livez and readyz', () => {
       'readyz check failed',
       '',
     ].join('\n');
-    assert.deepEqual(await unhealthy.answer('readyz', ''), { code: 500, body });
-    assert.deepEqual(await unhealthy.answer('readyz', 'verbose'), { code: 500, body });
+    assert.deepEqual(await unhealthy.readyz(''), { code: 500, body });
+    assert.deepEqual(await unhealthy.readyz('verbose'), { code: 500, body });
   });
 
   it('keep the process alive if the API server is down', async () => {
-    assert.deepEqual(await unhealthy.answer('livez', ''), { code: 200, body: 'ok' });
+    assert.deepEqual(await unhealthy.livez(''), { code: 200, body: 'ok' });
   });
 
   it('skip excluded checks and do not run them', async () => {
@@ -67,19 +67,19 @@ describe('livez and readyz', () => {
         },
       },
     ]);
-    assert.deepEqual(await health.answer('readyz', 'exclude=api-server&verbose'), {
+    assert.deepEqual(await health.readyz('exclude=api-server&verbose'), {
       code: 200,
       body: '[+]ping ok\n[+]api-server excluded: ok\nreadyz check passed\n',
     });
     assert.equal(runs, 0);
-    assert.deepEqual(await unhealthy.answer('readyz', 'exclude=api-server&exclude=shutdown'), {
+    assert.deepEqual(await unhealthy.readyz('exclude=api-server&exclude=shutdown'), {
       code: 200,
       body: 'ok',
     });
   });
 
   it('warn of excluded names that match no check', async () => {
-    assert.deepEqual(await healthy.answer('readyz', 'verbose&exclude=nope&exclude=etcd&exclude=ping'), {
+    assert.deepEqual(await healthy.readyz('verbose&exclude=nope&exclude=etcd&exclude=ping'), {
       code: 200,
       body: [
         '[+]ping excluded: ok',
@@ -104,7 +104,7 @@ describe('livez and readyz', () => {
           }, milliseconds),
         ),
     });
-    const { body } = await createHealth([wait('slow', 60), wait('fast', 1)]).answer('readyz', 'verbose');
+    const { body } = await createHealth([wait('slow', 60), wait('fast', 1)]).readyz('verbose');
     assert.deepEqual(order, ['fast', 'slow']);
     assert.equal(body, '[+]ping ok\n[+]slow ok\n[+]fast ok\nreadyz check passed\n');
   });

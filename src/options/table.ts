@@ -4,27 +4,23 @@ import { filterSwitch } from '../guard/filter-switch.js';
 import { answerRules, guards } from '../guard/guards.js';
 import { mergeOptions, type OptionDefinition, type OptionValues, optionGroups } from '../lib/option.js';
 import { tls } from '../server/listener/tls-options.js';
-import { adminListener } from './admin-listener.js';
 import { apiServer } from './api-server.js';
 import { audit } from './audit.js';
 import { contexts } from './contexts.js';
 import { credentials } from './credentials.js';
-import { explorer } from './explorer.js';
 import { exposure } from './exposure.js';
 import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
+import { ownEndpoints } from './own-endpoints.js';
 import { processes } from './processes.js';
-import { publicUrl } from './public-url.js';
 import { sharedWatches } from './shared-watches.js';
 
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
   tls,
-  publicUrl,
-  explorer,
-  adminListener,
+  ownEndpoints,
   processes,
   ...authenticationMethods,
   identity,

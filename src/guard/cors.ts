@@ -1,8 +1,8 @@
 import { fieldValue } from '../http/header-fields.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { AnswerFields, AnswerRule } from './guard.js';
-import { compileOriginList, type OriginList, originList } from './origin-list.js';
-import { validList } from './regexp-list.js';
+import { compileOriginList, originList } from './origin-list.js';
+import { type RegexpList, validList } from './regexp-list.js';
 
 const options = defineOptions('Filter', {
   corsAllowedOrigins: {
@@ -52,7 +52,7 @@ const allowed = [
 const vary: readonly string[] = ['Vary', 'Origin'];
 
 /** The API server's CORS answers for the origins of `--cors-allowed-origins`, and nothing for all others. */
-export function createCorsPolicy(origins: OriginList): CorsPolicy {
+export function createCorsPolicy(origins: RegexpList): CorsPolicy {
   const known = new Map<string, readonly string[]>();
   return {
     isAllowed: origin => known.has(origin) || origins.matches(origin),

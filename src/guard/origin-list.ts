@@ -1,11 +1,7 @@
 import type { RE2JS } from 're2js';
 import type { ValueType } from '../lib/value-type.js';
 import { compileRe2 } from './re2.js';
-
-/** The origins that `--cors-allowed-origins` names. */
-export interface OriginList {
-  matches(origin: string): boolean;
-}
+import { type RegexpList, reasonOf } from './regexp-list.js';
 
 /** One origin as serialized by RFC 6454, section 6.2: no `null`, no list, no path. */
 const serializedOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@,]+$/i;
@@ -26,7 +22,7 @@ export function isSerializedOrigin(text: string): boolean {
 export function compileOriginList(
   flag: string,
   source: string,
-): { readonly list: OriginList } | { readonly problems: string[] } {
+): { readonly list: RegexpList } | { readonly problems: string[] } {
   const expressions: RE2JS[] = [];
   const problems: string[] = [];
   for (const expression of source === '' ? [] : source.split(',')) {
@@ -34,8 +30,7 @@ export function compileOriginList(
       if (/\^|\/\//.test(expression) && /[$:]/.test(expression)) expressions.push(compileRe2(expression));
       else problems.push(`${flag}: ${JSON.stringify(expression)} ${unpinned}`);
     } catch (error) {
-      const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : '';
-      problems.push(`${flag}: ${JSON.stringify(expression)} is not a regular expression: ${reason}`);
+      problems.push(`${flag}: ${JSON.stringify(expression)} is not a regular expression: ${reasonOf(error)}`);
     }
   }
   if (problems.length > 0) return { problems };

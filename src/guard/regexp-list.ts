@@ -1,18 +1,13 @@
 import type { ValueType } from '../lib/value-type.js';
 import { compileRe2 } from './re2.js';
 
-/** A comma-separated list of Go regular expressions, as in the flags of kubectl proxy's filter. */
+/** A comma-separated list of Go regular expressions. */
 export interface RegexpList {
-  readonly source: string;
-  /** True if any expression matches anywhere in `text` (Go's `MatchString`). An empty list matches nothing. */
+  /** True if any expression matches. An empty list matches nothing. */
   matches(text: string): boolean;
 }
 
 type Matcher = (text: string) => boolean;
-
-function equals(literal: string): Matcher {
-  return text => text === literal;
-}
 
 /** `^prefix.*first.*second`, where `.` matches no line feed. If the shortest match has a line feed, all longer ones have it too. */
 function inOrder(prefix: string, first: string, second: string): Matcher {
@@ -26,33 +21,30 @@ function inOrder(prefix: string, first: string, second: string): Matcher {
 }
 
 /** The defaults, and the usual "match everything", run for every request, so they must not need an automaton. */
-const shortcuts: ReadonlyMap<string, () => Matcher> = new Map([
-  ['', () => () => true],
-  ['.*', () => () => true],
-  ['^.*', () => () => true],
-  ['^*$', () => () => true],
-  ['^$', () => equals('')],
-  ['^localhost$', () => equals('localhost')],
-  ['^127\\.0\\.0\\.1$', () => equals('127.0.0.1')],
-  ['^\\[::1\\]$', () => equals('[::1]')],
-  ['^/api/.*/pods/.*/exec', () => inOrder('/api/', '/pods/', '/exec')],
-  ['^/api/.*/pods/.*/attach', () => inOrder('/api/', '/pods/', '/attach')],
+const shortcuts: ReadonlyMap<string, Matcher> = new Map<string, Matcher>([
+  ['', () => true],
+  ['.*', () => true],
+  ['^.*', () => true],
+  ['^*$', () => true],
+  ['^$', text => text === ''],
+  ['^localhost$', text => text === 'localhost'],
+  ['^127\\.0\\.0\\.1$', text => text === '127.0.0.1'],
+  ['^\\[::1\\]$', text => text === '[::1]'],
+  ['^/api/.*/pods/.*/exec', inOrder('/api/', '/pods/', '/exec')],
+  ['^/api/.*/pods/.*/attach', inOrder('/api/', '/pods/', '/attach')],
 ]);
 
 function compileExpression(expression: string, whole: boolean): Matcher {
-  if (whole) {
-    const re = compileRe2(expression);
-    return text => re.matches(text);
-  }
-  const shortcut = shortcuts.get(expression);
-  if (shortcut !== undefined) return shortcut();
+  const shortcut = whole ? undefined : shortcuts.get(expression);
+  if (shortcut !== undefined) return shortcut;
   const re = compileRe2(expression);
-  return text => re.test(text);
+  return whole ? text => re.matches(text) : text => re.test(text);
 }
 
 /**
  * Compiles `source` as kubectl's `MakeRegexpArray` does: split at every comma, Go syntax, linear time. An empty source is an empty list.
- * With `whole`, an expression must match the whole text. Problems name `flag` and the expression, one line each.
+ * An expression matches anywhere in a text (Go's `MatchString`); with `whole`, it must match the whole text. Problems name `flag` and the
+ * expression, one line each.
  */
 export function compileRegexpList(
   flag: string,
@@ -65,14 +57,13 @@ export function compileRegexpList(
     try {
       matchers.push(compileExpression(expression, whole));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      problems.push(`${flag}: "${expression}" is not a regular expression: ${shorten(reason)}`);
+      problems.push(`${flag}: "${expression}" is not a regular expression: ${reasonOf(error)}`);
     }
   }
   if (problems.length > 0) return { problems };
   const [only] = matchers;
-  if (only !== undefined && matchers.length === 1) return { list: { source, matches: only } };
-  return { list: { source, matches: text => matchers.some(matches => matches(text)) } };
+  if (only !== undefined && matchers.length === 1) return { list: { matches: only } };
+  return { list: { matches: text => matchers.some(matches => matches(text)) } };
 }
 
 /** Compiles a list that an option's type has accepted. */
@@ -87,8 +78,9 @@ export function validList<T>(compiled: { readonly list: T } | { readonly problem
 }
 
 /** RE2's message, without the words that the line already has. */
-function shorten(reason: string): string {
-  return reason.replace(/^error parsing regexp: /, '');
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^error parsing regexp: /, '');
 }
 
 /** An option's list of Go regular expressions that compile; the value is the text itself. */

@@ -17,9 +17,8 @@ export async function reviewAccess(
   spec: object,
   subject: Subject = {},
 ): Promise<Record<string, unknown>> {
-  const path = `/apis/${authorization}/${kind.toLowerCase()}s`;
   const review = { apiVersion: authorization, kind, spec, timeout };
-  const answer = await postReview(cluster, path, { ...review, ...subject });
+  const answer = await postReview(cluster, { ...review, ...subject });
   if (answer.status !== 201 && answer.status !== 200) {
     throw new Error(`the API server at ${cluster.host} answers ${answer.status} to a ${kind}`);
   }

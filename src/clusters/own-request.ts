@@ -50,16 +50,17 @@ interface Review extends OwnRequest {
 }
 
 /** Posts a review. Otherwise like `get`. */
-export function postReview(cluster: Cluster, path: string, review: Review): Promise<OwnAnswer> {
-  return askAs(cluster, questionOf(path, review));
+export function postReview(cluster: Cluster, review: Review): Promise<OwnAnswer> {
+  return askAs(cluster, questionOf(review));
 }
 
 /** Posts a review with the credential of this session and no other: a 401 is the answer. Otherwise like `get`. */
-export function postReviewWith(session: Session, path: string, review: Review): Promise<OwnAnswer> {
-  return ask(session, questionOf(path, review));
+export function postReviewWith(session: Session, review: Review): Promise<OwnAnswer> {
+  return ask(session, questionOf(review));
 }
 
-function questionOf(path: string, { timeout, as, isFor, ...review }: Review): Question {
+function questionOf({ timeout, as, isFor, ...review }: Review): Question {
+  const path = `/apis/${review.apiVersion}/${review.kind.toLowerCase()}s`;
   return { path, timeout, as, isFor, body: JSON.stringify(review) };
 }
 

@@ -22,7 +22,7 @@ const authentication = 'authentication.k8s.io/v1';
  * The answer is about this credential alone: no other one is tried after a 401, and the configured impersonation is not sent.
  */
 export async function reviewSubject(session: Session): Promise<string | undefined> {
-  const { status, text } = await postReviewWith(session, `/apis/${authentication}/selfsubjectreviews`, {
+  const { status, text } = await postReviewWith(session, {
     apiVersion: authentication,
     kind: 'SelfSubjectReview',
     as: [],

@@ -47,10 +47,9 @@ export function createTokenReview(
       ...(audiences.length === 0 ? {} : { audiences }),
     };
     const start = performance.now();
-    const path = `/apis/${apiVersion}/tokenreviews`;
-    const answer = await postReview(cluster, path, {
-      ...{ apiVersion, kind: 'TokenReview', spec, timeout },
-    }).finally(() => metrics.reviewed((performance.now() - start) / 1000));
+    const answer = await postReview(cluster, { apiVersion, kind: 'TokenReview', spec, timeout }).finally(() =>
+      metrics.reviewed((performance.now() - start) / 1000),
+    );
     const status = readStatus(answer);
     if (status.authenticated !== true)
       throw new AuthenticationError('the API server does not know the token');

@@ -3,7 +3,7 @@ import { hostOf } from '../kubeconfig/server-address.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import { createDial } from '../transport/dial/dial.js';
-import { createSecureContext } from '../transport/dial/tls.js';
+import { lazySecureContext } from '../transport/dial/tls.js';
 import { ConnectionPool } from '../transport/pool.js';
 import type { SessionRequest } from '../transport/renew-on-401.js';
 import { renewOn401 } from '../transport/renew-on-401.js';
@@ -256,7 +256,7 @@ export class Cluster {
     this.#options.onCertificate(credential.clientCertificate?.notAfter);
     const options = {
       server: config.server,
-      secureContext: createSecureContext(certificateAuthority, credential),
+      secureContext: lazySecureContext(certificateAuthority, credential),
       insecureSkipTlsVerify: config.insecureSkipTlsVerify,
       tlsServerName: config.tlsServerName,
       keepAlive: this.#options.keepAlive,

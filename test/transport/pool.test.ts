@@ -4,7 +4,7 @@ import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createDial } from '../../src/transport/dial/dial.js';
-import { createSecureContext } from '../../src/transport/dial/tls.js';
+import { lazySecureContext } from '../../src/transport/dial/tls.js';
 import { ConnectionPool } from '../../src/transport/pool.js';
 import { until } from '../support/eventually.js';
 import { type RecordedResponse, sendOn } from '../support/recorded-response.js';
@@ -46,7 +46,7 @@ function create(
   port = (server.address() as AddressInfo).port,
 ): ConnectionPool {
   const address = { protocol, hostname: '127.0.0.1', port, path: '' };
-  const secureContext = createSecureContext(undefined, {});
+  const secureContext = lazySecureContext(undefined, {});
   const dial = createDial({ server: address, secureContext, insecureSkipTlsVerify: false, keepAlive: 0 });
   const pool = new ConnectionPool(dial);
   ends.push(() => pool.destroy());

@@ -60,7 +60,7 @@ export class Http2Session {
   readonly #closeByNode: () => void;
   readonly #socket: TLSSocket;
   readonly #server: Server;
-  readonly #onAbuse: (reason: AbuseReason, socket: TLSSocket) => void;
+  readonly #onAbuse: (reason: AbuseReason) => void;
   readonly #resets = new TokenBucket(resets);
   readonly #controls = new TokenBucket(controls);
   readonly #responses = new Set<Http2Response>();
@@ -79,7 +79,7 @@ export class Http2Session {
   /** Whether bytes waited for the connection at the last check. */
   #waited = false;
 
-  constructor(server: Server, socket: TLSSocket, onAbuse: (reason: AbuseReason, socket: TLSSocket) => void) {
+  constructor(server: Server, socket: TLSSocket, onAbuse: (reason: AbuseReason) => void) {
     this.#server = server;
     this.#socket = socket;
     this.#onAbuse = onAbuse;
@@ -247,7 +247,7 @@ export class Http2Session {
   #endForAbuse(reason: AbuseReason): void {
     if (this.#session.destroyed || this.#isAbused) return;
     this.#isAbused = true;
-    this.#onAbuse(reason, this.#socket);
+    this.#onAbuse(reason);
     setImmediate(() => {
       this.#session.destroy(new Error(`too many ${reason}`), constants.NGHTTP2_ENHANCE_YOUR_CALM);
     });

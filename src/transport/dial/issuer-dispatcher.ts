@@ -31,15 +31,12 @@ export function createIssuerDispatcher(
           callback(new CredentialError(selected.problem), null);
           return;
         }
-        const { proxy } = selected;
         const dial = createDial({
-          ...{
-            server,
-            secureContext: () => secureContext,
-            insecureSkipTlsVerify: false,
-            keepAlive: 0,
-            proxy,
-          },
+          server,
+          secureContext: () => secureContext,
+          insecureSkipTlsVerify: false,
+          keepAlive: 0,
+          proxy: selected.proxy,
         });
         dial((error, socket) => {
           if (socket !== null) callback(null, socket);

@@ -6,7 +6,7 @@ import type { Credential } from '../../credentials/credential.js';
  * authority means the public ones (Node's bundled roots, and those of NODE_EXTRA_CA_CERTS). The settings are created for the first
  * connection, because Node 20 reads its bundled roots even when there is an authority; that takes 20 ms which a start need not wait for.
  */
-export function createSecureContext(
+export function lazySecureContext(
   authority: Buffer | undefined,
   { clientCertificate }: Credential,
 ): () => tls.SecureContext {

@@ -109,10 +109,12 @@ export class Watcher implements RoundTrip, Turn {
     const lifetime = this.#lifetime(this.#client as ClientWatch);
     this.#client = undefined;
     this.#cancelEnd = clock.schedule(lifetime, () => this.#end());
-    this.#try(() => {
+    try {
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
       observer.clients(1);
-    });
+    } catch (error) {
+      this.#fail(error as Error);
+    }
     // The client's credential may have expired while the client waited for the API server.
     if (lifetime === 0) this.#end();
     else this.work();
@@ -250,15 +252,7 @@ export class Watcher implements RoundTrip, Turn {
     this.#sink.end([]);
   }
 
-  /** Runs `run`. If it throws, the client's response ends with that error. */
-  #try(run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.#fail(error as Error);
-    }
-  }
-
+  /** Ends the client's response with the error. */
   #fail(error: Error): void {
     this.abort();
     this.#sink.error(error);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
 import { createDial, type Dial } from '../../../src/transport/dial/dial.js';
-import { createSecureContext } from '../../../src/transport/dial/tls.js';
+import { lazySecureContext } from '../../../src/transport/dial/tls.js';
 import { ConnectionPool } from '../../../src/transport/pool.js';
 import type { OutgoingBody } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
@@ -64,7 +64,7 @@ async function listen(listener: net.Server): Promise<number> {
 function dialTo(protocol: 'http:' | 'https:', port: number, authority?: string): Dial {
   return createDial({
     server: { protocol, hostname: '127.0.0.1', port, path: '' },
-    secureContext: createSecureContext(authority === undefined ? undefined : Buffer.from(authority), {}),
+    secureContext: lazySecureContext(authority === undefined ? undefined : Buffer.from(authority), {}),
     insecureSkipTlsVerify: false,
     keepAlive: 0,
   });

@@ -1,8 +1,5 @@
-import { realpath, stat } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { configureAuthentication } from '../authentication/configure.js';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
-import { ConfigurationError } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
 import { type ClusterStates, createClusterChecks, createClusterStates } from '../clusters/states.js';
@@ -11,8 +8,7 @@ import { rejectionReasons } from '../guard/guards.js';
 import { RequestSlots } from '../guard/request-slots.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
-import { describeFileError } from '../lib/file-problem.js';
-import { type OpenAuditLog, openAuditLog } from '../observability/audit/open.js';
+import type { OpenAuditLog, openAuditLog } from '../observability/audit/open.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
@@ -20,11 +16,11 @@ import { createMetrics, type Metrics } from '../observability/metrics/metrics.js
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
-import type { configureTls as ConfigureTls, Tls, TlsSurroundings } from '../server/listener/tls.js';
 import { buildServer } from '../server/server.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { Clusters, type FetchDiscovery, type Follow } from './clusters.js';
 import { Components } from './components.js';
+import { loadParts } from './load.js';
 
 /** What a program needs to know about its process. */
 export interface ProcessInfo {
@@ -91,9 +87,8 @@ export async function createProgram(
   const { env, homedir, logger } = info;
   const components = new Components();
   const asksCallers = methodsOn(options).length > 0;
-  // A scrape reads these, but the metrics are made before them.
+  // A scrape reads it, but the metrics are made before it.
   let health: Health | undefined;
-  let listenerTls: Tls | undefined;
   const openStreams = new OpenStreams();
   const slots = new RequestSlots(options);
   const metrics = createMetrics({
@@ -122,38 +117,15 @@ export async function createProgram(
   const unknownResources = components.add(
     new UnknownResources(options.rejectResources, clusters.discoveryOf(cluster), logger),
   );
-  const [opened, authentication, folder, tls, audit] = await Promise.all([
-    cluster.open().then(() => undefined, toProblems),
-    asksCallers
-      ? configureAuthentication(options, {
-          metrics: metrics.authentication,
-          logger,
-          env,
-          clientAuthorities: () => listenerTls?.clientAuthorities,
-        })
-      : undefined,
-    findFolder(options.www),
-    findTls(options, { metrics: metrics.listener, logger }),
-    findAuditLog(options, role.openAudit ?? openAuditLog, { metrics: metrics.audit, logger }),
-  ]);
-  const { auditLog } = audit;
-  for (const part of [auditLog, tls]) if (part !== undefined && 'close' in part) components.add(part);
-  // Every process starts authentication itself, so it is not one of the components that `startWarnings` starts.
-  if (authentication !== undefined && 'close' in authentication)
-    components.add({ close: authentication.close });
-
-  const problems = [opened, authentication, folder, tls, audit].flatMap(part =>
-    part !== undefined && 'problems' in part ? part.problems : [],
-  );
-  if (
-    (authentication !== undefined && 'problems' in authentication) ||
-    (tls !== undefined && 'problems' in tls) ||
-    problems.length > 0
-  ) {
+  const loaded = await loadParts(options, {
+    ...{ components, cluster, metrics, logger, env },
+    openAudit: role.openAudit,
+  });
+  if ('problems' in loaded) {
     await components.close();
-    return { problems };
+    return loaded;
   }
-  listenerTls = tls;
+  const { authentication, tls, auditLog } = loaded;
   // This makes the counters of `/`, which start at 0.
   clusters.metricsOf(cluster);
 
@@ -177,7 +149,7 @@ export async function createProgram(
     options.adminPort === undefined ? undefined : components.add(await buildAdminServer(exposition, health));
   const app = components.add(
     await buildServer({
-      options: { ...options, www: folder.path },
+      options: { ...options, www: loaded.www },
       ...{ clusters, clusterStates, metrics, exposition, logger, openStreams, tls, slots },
       health: role.health ?? health,
       authentication: authentication?.authentication,
@@ -208,11 +180,6 @@ export async function createProgram(
   };
 }
 
-function toProblems(error: unknown): { readonly problems: readonly string[] } {
-  if (error instanceof ConfigurationError) return { problems: error.problems };
-  throw error;
-}
-
 /** The number of connections to each cluster, by its name. */
 function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
   return new Map(
@@ -236,28 +203,6 @@ function createShutdownCheck(): { check: () => void; begin: () => void } {
   };
 }
 
-/** Loads the TLS listener only if it is used: with node:http2 it takes 3 MB of an idle process. */
-async function findTls(options: Options, parts: TlsSurroundings): ReturnType<typeof ConfigureTls> {
-  if (options.tlsCertFile === '') return undefined;
-  const { configureTls } = await import('../server/listener/tls.js');
-  return configureTls(options, parts);
-}
-
-async function findAuditLog(
-  options: Options,
-  open: typeof openAuditLog,
-  parts: Parameters<typeof openAuditLog>[1],
-): Promise<{ auditLog: OpenAuditLog | undefined; problems: readonly string[] }> {
-  if (options.auditLogPath === '') return { auditLog: undefined, problems: [] };
-  try {
-    return { auditLog: await open(options, parts), problems: [] };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);
-    return { auditLog: undefined, problems: [`--audit-log-path: "${options.auditLogPath}": ${reason}`] };
-  }
-}
-
 /** A request can impersonate only one user. */
 function refuseImpersonation({ impersonation }: ClientConfig): string | undefined {
   if (impersonation === undefined) return undefined;
@@ -265,14 +210,4 @@ function refuseImpersonation({ impersonation }: ClientConfig): string | undefine
     'requests impersonate the authenticated callers, so --as, and as in the kubeconfig, cannot be used; ' +
     'remove one or the other'
   );
-}
-
-async function findFolder(www: string): Promise<{ path: string; problems: readonly string[] }> {
-  if (www === '') return { path: '', problems: [] };
-  const isFolder = await stat(www).then(
-    found => found.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) return { path: '', problems: [`--www: "${www}" is not a folder`] };
-  return { path: await realpath(www), problems: [] };
 }

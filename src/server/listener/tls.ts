@@ -10,7 +10,7 @@ import { followTlsFiles, type TlsFiles } from './tls-files.js';
 import type { TlsOptions } from './tls-options.js';
 
 /** The metrics and the log of the TLS listener. */
-export interface TlsSurroundings {
+interface TlsSurroundings {
   readonly metrics: ListenerMetrics;
   readonly logger: Logger;
 }

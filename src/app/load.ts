@@ -1,0 +1,129 @@
+import { realpath, stat } from 'node:fs/promises';
+import { type ConfiguredAuthentication, configureAuthentication } from '../authentication/configure.js';
+import { methodsOn } from '../authentication/methods.js';
+import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
+import { describeFileError } from '../lib/file-problem.js';
+import { type OpenAuditLog, openAuditLog } from '../observability/audit/open.js';
+import type { Logger } from '../observability/log/logger.js';
+import type { Metrics } from '../observability/metrics/metrics.js';
+import type { Options } from '../options/table.js';
+import type { Tls } from '../server/listener/tls.js';
+import type { Components } from './components.js';
+
+/** What the parts are loaded with. */
+interface Surroundings {
+  readonly components: Components;
+  /** The cluster of `/`, which is opened. */
+  readonly cluster: Cluster;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Opens the audit log, instead of a file. */
+  readonly openAudit: typeof openAuditLog | undefined;
+}
+
+/** The parts of a program that need files; undefined if the options do not turn them on. */
+interface LoadedParts {
+  readonly authentication: ConfiguredAuthentication | undefined;
+  /** Path of the folder of static files, without symbolic links; empty to serve none. */
+  readonly www: string;
+  readonly tls: Tls | undefined;
+  readonly auditLog: OpenAuditLog | undefined;
+}
+
+/** Why something cannot be loaded, one line each. */
+interface Problems {
+  readonly problems: readonly string[];
+}
+
+/** What a part is loaded as; undefined if the options do not turn it on. */
+type Loading<Part> = Promise<Part | undefined | Problems>;
+
+/**
+ * Opens the cluster and loads the parts, all at the same time. Opens no connections. Collects all problems. Each part that was loaded is
+ * then one of the components, also if there are problems.
+ */
+export async function loadParts(options: Options, parts: Surroundings): Promise<LoadedParts | Problems> {
+  const { components, cluster } = parts;
+  let listenerTls: Tls | undefined;
+  const loaded = await Promise.all([
+    openCluster(cluster),
+    loadAuthentication(options, parts, () => listenerTls?.clientAuthorities),
+    findFolder(options.www),
+    loadTls(options, parts),
+    loadAuditLog(options, parts),
+  ]);
+  const [, authentication, www = '', tls, auditLog] = withoutProblems(loaded);
+  listenerTls = tls;
+  if (auditLog !== undefined) components.add(auditLog);
+  if (tls !== undefined) components.add(tls);
+  // Every process starts authentication itself, so it is not one of the components that `startWarnings` starts.
+  if (authentication !== undefined) components.add({ close: authentication.close });
+  const problems = loaded.flatMap(part => (isProblems(part) ? part.problems : []));
+  return problems.length > 0 ? { problems } : { authentication, www, tls, auditLog };
+}
+
+function isProblems(part: unknown): part is Problems {
+  return typeof part === 'object' && part !== null && 'problems' in part;
+}
+
+/** The parts that could be loaded, each at its place. */
+function withoutProblems<Parts extends readonly unknown[]>(loaded: Parts) {
+  return loaded.map(part => (isProblems(part) ? undefined : part)) as {
+    [Index in keyof Parts]: Exclude<Parts[Index], Problems> | undefined;
+  };
+}
+
+async function openCluster(cluster: Cluster): Loading<never> {
+  try {
+    await cluster.open();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return { problems: error.problems };
+    throw error;
+  }
+}
+
+async function loadAuthentication(
+  options: Options,
+  { metrics, logger, env }: Surroundings,
+  clientAuthorities: () => Tls['clientAuthorities'],
+): Loading<ConfiguredAuthentication> {
+  if (methodsOn(options).length === 0) return undefined;
+  return configureAuthentication(options, {
+    metrics: metrics.authentication,
+    logger,
+    env,
+    clientAuthorities,
+  });
+}
+
+async function findFolder(www: string): Loading<string> {
+  if (www === '') return undefined;
+  const isFolder = await stat(www).then(
+    found => found.isDirectory(),
+    () => false,
+  );
+  return isFolder ? realpath(www) : { problems: [`--www: "${www}" is not a folder`] };
+}
+
+/** Loads the TLS listener only if it is used: with node:http2 it takes 3 MB of an idle process. */
+async function loadTls(options: Options, { metrics, logger }: Surroundings): Loading<Tls> {
+  if (options.tlsCertFile === '') return undefined;
+  const { configureTls } = await import('../server/listener/tls.js');
+  return configureTls(options, { metrics: metrics.listener, logger });
+}
+
+async function loadAuditLog(
+  options: Options,
+  { metrics, logger, openAudit = openAuditLog }: Surroundings,
+): Loading<OpenAuditLog> {
+  if (options.auditLogPath === '') return undefined;
+  try {
+    return await openAudit(options, { metrics: metrics.audit, logger });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);
+    return { problems: [`--audit-log-path: "${options.auditLogPath}": ${reason}`] };
+  }
+}

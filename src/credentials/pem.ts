@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { PemSource } from '../kubeconfig/pem-source.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { readWhole } from '../lib/read-file.js';
@@ -28,6 +29,11 @@ export async function readPem(
   } catch (error) {
     return { problem: `${name}: ${describeFileError(error)}` };
   }
+}
+
+/** The certificates of a PEM document that has nothing else, in their order. */
+export function certificatesIn(pem: Buffer): X509Certificate[] {
+  return blocksOf(pem).map(({ text }) => new X509Certificate(text));
 }
 
 function blocksOf(content: Buffer): PemBlock[] {

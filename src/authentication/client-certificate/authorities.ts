@@ -1,4 +1,5 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
+import { certificatesIn } from '../../credentials/pem.js';
 
 /** The period in which a certificate is valid, in milliseconds since 1970. */
 export interface Validity {
@@ -19,8 +20,7 @@ export interface ClientAuthorities {
 export function toClientAuthorities(pem: Buffer): ClientAuthorities {
   const fingerprints = new Set<string>();
   const validities = new Map<string, Validity>();
-  for (const [block] of pem.toString('latin1').matchAll(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g)) {
-    const certificate = new X509Certificate(block);
+  for (const certificate of certificatesIn(pem)) {
     fingerprints.add(certificate.fingerprint256);
     const key = publicKeyOf(certificate);
     const { notBefore, notAfter } = validityOf(certificate);

@@ -1,5 +1,6 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { certificatesIn } from '../../credentials/pem.js';
 
 /** The certificates of --tls-cert-file. */
 export class ServingChain {
@@ -12,8 +13,7 @@ export class ServingChain {
 
   /** @param pem The certificate, then the rest of its chain; nothing else. */
   constructor(pem: Buffer) {
-    const blocks = pem.toString('latin1').match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? [];
-    const certificates = blocks.map(block => new X509Certificate(block));
+    const certificates = certificatesIn(pem);
     this.#leaf = certificates[0] as X509Certificate;
     this.authority = rootOf(certificates)?.toString();
   }

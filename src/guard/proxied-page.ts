@@ -1,11 +1,11 @@
 import { percentDecoded } from '../http/percent-encoding.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { optionalBool } from '../lib/value-type.js';
+import { bool, optional } from '../lib/value-type.js';
 import type { AnswerFields, AnswerRule, GuardParts } from './guard.js';
 
 const options = defineOptions('Filter', {
   sandboxProxiedPages: {
-    type: optionalBool,
+    type: optional(bool),
     default: '',
     help: 'Sandbox pages that Pods, Services and nodes serve through the proxy subresource; by default with authentication or --all-contexts.',
   },

@@ -17,8 +17,6 @@ export interface KnownResource {
 
 /** The resources and subresources that exist. Names that a client made up are not among them. */
 export interface KnownResources {
-  /** Whether the resource of a resource request is known, and its subresource if it has one. */
-  has(info: RequestInfo): boolean;
   /** The resource of a resource request, with `other` where it is unknown. Takes four look-ups and no allocation. */
   find(info: RequestInfo): KnownResource;
   /**
@@ -118,7 +116,6 @@ export function createKnownResources(
   }
 
   return {
-    has: info => find(info).known,
     find,
     refresh,
     refreshSoon() {

@@ -34,6 +34,14 @@ function valueType<T>(
   };
 }
 
+/** A value of this type, or undefined for an empty string. */
+export function optional<T>(type: ValueType<T>): ValueType<T | undefined> {
+  return {
+    ...type,
+    parse: (value, where) => (value === '' ? { value: undefined } : type.parse(value, where)),
+  };
+}
+
 /** Any string, shown in --help as `placeholder`. */
 export function text(placeholder: string): ValueType<string> {
   return valueType(placeholder, value => ({ value }));
@@ -64,13 +72,6 @@ export const bool: ValueType<boolean> = valueType(undefined, value => {
   return falsehoods.has(value) ? { value: false } : 'is not true or false';
 });
 
-/** A switch like `bool`. It is undefined if it is not set; other options then decide. */
-export const optionalBool: ValueType<boolean | undefined> = {
-  placeholder: undefined,
-  separator: undefined,
-  parse: (value, where) => (value === '' ? { value: undefined } : bool.parse(value, where)),
-};
-
 /** A TCP port; 0 means any free one. */
 export const port: ValueType<number> = valueType('PORT', value =>
   /^\d{1,9}$/.test(value) && Number(value) <= 65_535
@@ -82,13 +83,6 @@ export const port: ValueType<number> = valueType('PORT', value =>
 export const processCount: ValueType<number> = valueType('N', value =>
   /^\d{1,4}$/.test(value) ? { value: Number(value) } : 'is not a whole number (0 to 9999)',
 );
-
-/** A TCP port like `port`, or empty for no listener. */
-export const optionalPort: ValueType<number | undefined> = {
-  placeholder: 'PORT',
-  separator: undefined,
-  parse: (value, where) => (value === '' ? { value: undefined } : port.parse(value, where)),
-};
 
 /** A whole number from 0 up that counts something; shown in --help as N. */
 export const count: ValueType<number> = valueType('N', value =>

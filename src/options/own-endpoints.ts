@@ -1,5 +1,5 @@
 import { defineOptions } from '../lib/option.js';
-import { address, bool, optionalBaseUrl, optionalPort } from '../lib/value-type.js';
+import { address, bool, optional, optionalBaseUrl, port } from '../lib/value-type.js';
 
 const options = defineOptions('Listening', {
   publicUrl: {
@@ -13,7 +13,7 @@ const options = defineOptions('Listening', {
     help: 'Serve a page at /-/ui/ that shows the API in a browser. It never writes.',
   },
   adminPort: {
-    type: optionalPort,
+    type: optional(port),
     default: '',
     help: 'Port of a second listener, with /metrics, /livez and /readyz of the proxy only; off by default.',
   },

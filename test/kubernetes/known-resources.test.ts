@@ -68,7 +68,7 @@ describe('the resources known from the start', () => {
         for (const { resource, subresources = [] } of resources) {
           for (const suffix of ['', ...subresources.map(({ subresource }) => `/name/${subresource}`)]) {
             assert.equal(
-              known.has(info(`${prefix}/${resource}${suffix}`)),
+              known.find(info(`${prefix}/${resource}${suffix}`)).known,
               true,
               `${prefix}/${resource}${suffix}`,
             );
@@ -96,7 +96,7 @@ describe('the resources known from the start', () => {
       '/api/v1/constructor',
       '/api/v1//pods',
     ]) {
-      assert.equal(known.has(info(path)), false, path);
+      assert.equal(known.find(info(path)).known, false, path);
     }
   });
 
@@ -127,11 +127,11 @@ describe('discovery', () => {
       accepts.add(accept);
       return fetchJson(path, accept);
     });
-    assert.equal(known.has(info(widgetPath)), false);
+    assert.equal(known.find(info(widgetPath)).known, false);
     assert.equal(await known.refresh(), true);
-    assert.equal(known.has(info(widgetPath)), true);
-    assert.equal(known.has(info(`${widgetPath}/status`)), true);
-    assert.equal(known.has(info(`${widgetPath}/scale`)), false);
+    assert.equal(known.find(info(widgetPath)).known, true);
+    assert.equal(known.find(info(`${widgetPath}/status`)).known, true);
+    assert.equal(known.find(info(`${widgetPath}/scale`)).known, false);
     assert.deepEqual(asked.sort(), ['/api', '/apis']);
     const [accept = ''] = accepts;
     assert.match(
@@ -161,10 +161,10 @@ describe('discovery', () => {
       return body === undefined ? { status: 503, body: { kind: 'Status' } } : ok(body);
     });
     assert.equal(await known.refresh(), false);
-    assert.equal(known.has(info('/api/v1/pods/p/novelty')), true);
-    assert.equal(known.has(info(`${widgetPath}/status`)), true);
-    assert.equal(known.has(info('/apis/example.com/v1/gadgets/g/polish')), true);
-    assert.equal(known.has(info('/apis/down.io/v1/things')), false);
+    assert.equal(known.find(info('/api/v1/pods/p/novelty')).known, true);
+    assert.equal(known.find(info(`${widgetPath}/status`)).known, true);
+    assert.equal(known.find(info('/apis/example.com/v1/gadgets/g/polish')).known, true);
+    assert.equal(known.find(info('/apis/down.io/v1/things')).known, false);
   });
 
   it('never throws if it fails, is rejected or gets nonsense, and keeps the known resources', async () => {
@@ -194,7 +194,7 @@ describe('discovery', () => {
     };
     assert.equal(await known.refresh(), false);
     assert.equal(known.size, size);
-    assert.equal(known.has(info(widgetPath)), true);
+    assert.equal(known.find(info(widgetPath)).known, true);
   });
 
   it('does not add names that are not Kubernetes names, "other" among them', async () => {
@@ -232,9 +232,9 @@ describe('discovery', () => {
     );
     await known.refresh();
     assert.equal(known.size, 5_000);
-    assert.equal(known.has(info('/apis/example.com/v1/widgets0')), true);
-    assert.equal(known.has(info('/apis/example.com/v1/widgets9999')), false);
-    assert.equal(known.has(info('/api/v1/pods')), true);
+    assert.equal(known.find(info('/apis/example.com/v1/widgets0')).known, true);
+    assert.equal(known.find(info('/apis/example.com/v1/widgets9999')).known, false);
+    assert.equal(known.find(info('/api/v1/pods')).known, true);
   });
 
   it('runs once for twenty callers at the same time', async () => {

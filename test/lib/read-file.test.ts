@@ -111,7 +111,6 @@ describe('a file that is followed', () => {
     const reloads: (readonly string[])[] = [];
     const followed = await followTokenFile({
       file,
-      flag: '--token-auth-file',
       rules: { allowed: new Set(), serviceAccounts: false },
       onReload: problems => reloads.push(problems),
       onWarning: () => {},

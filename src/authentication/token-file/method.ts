@@ -27,7 +27,6 @@ export const tokenFile = {
     const { followTokenFile } = await import('./token-file.js');
     const followed = await followTokenFile({
       file: tokenAuthFile,
-      flag: '--token-auth-file',
       rules: { allowed, serviceAccounts: false },
       onWarning: warning => logger.warn(warning),
       onReload(problems) {

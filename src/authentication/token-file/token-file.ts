@@ -8,9 +8,8 @@ import { CsvError, parseCsv } from './csv.js';
 
 /** The options of a token file. */
 export interface TokenFileOptions {
-  /** The path, and the flag that sets it. */
+  /** The path: the value of --token-auth-file. */
   readonly file: string;
-  readonly flag: string;
   readonly rules: IdentityRules;
   /** Called after each reading of a changed file. If there are problems, the last valid file stays in use. */
   readonly onReload: (problems: readonly string[]) => void;
@@ -30,6 +29,7 @@ export interface FollowedTokenFile {
 
 type Users = ReadonlyMap<string, UserInfo | IdentityError>;
 
+const flag = '--token-auth-file';
 /** Milliseconds between readings, as for the kubeconfig. A change is in use within twice that time. */
 const defaultInterval = 4_000;
 
@@ -67,7 +67,6 @@ export async function followTokenFile(
 
 async function read({
   file,
-  flag,
   rules,
   onWarning,
 }: TokenFileOptions): Promise<{ readonly users: Users } | { readonly problems: readonly string[] }> {

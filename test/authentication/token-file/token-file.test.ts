@@ -84,7 +84,6 @@ async function follow(t: TestContext, text: string) {
   const reloads: (readonly string[])[] = [];
   const followed = await followTokenFile({
     file,
-    flag: '--token-auth-file',
     rules,
     interval: 10,
     onWarning: () => {},
@@ -127,7 +126,6 @@ describe('a token file that is followed', () => {
   it('that cannot be read is a problem that names the flag', async () => {
     const followed = await followTokenFile({
       file: '/nonexistent/tokens.csv',
-      flag: '--token-auth-file',
       rules,
       onWarning: () => {},
       onReload: () => {},

@@ -1,28 +1,16 @@
-import { type Credential, isSameClientCertificate, isSameCredential } from '../credentials/credential.js';
+import { isSameCredential } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
-import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
-import { createDial } from '../transport/dial/dial.js';
-import { lazySecureContext } from '../transport/dial/tls.js';
-import { ConnectionPool } from '../transport/pool.js';
 import type { SessionRequest } from '../transport/renew-on-401.js';
 import { renewOn401 } from '../transport/renew-on-401.js';
-import { retryStale } from '../transport/retry-stale.js';
 import type { RoundTripper } from '../transport/round-trip.js';
 import type { Sessions } from '../transport/session-attempts.js';
 import type { WatchingRequest } from '../transport/shared-watches/watch-to-share.js';
-import { type Endpoint, haveSameConnections, type Session } from './endpoint.js';
+import type { Endpoint, Session } from './endpoint.js';
+import { SessionMaker, type SessionOptions } from './session-maker.js';
 
 /** The options that do not depend on the configuration. */
-export interface ClusterOptions {
-  /** TCP keep-alive period in milliseconds, 0 for none. */
-  readonly keepAlive: number;
-  /** Whether long-running requests may share HTTP/2 connections. */
-  readonly http2: boolean;
-  /** Called when the expiry of the client certificate for new connections changes. Undefined if there is no certificate. */
-  readonly onCertificate: (notAfter: Date | undefined) => void;
-  /** Called when a connection was opened, with the milliseconds for TCP (or for the tunnel through a proxy), and for TLS if it is used. */
-  readonly onConnect: (connect: number, tls: number | undefined) => void;
+export interface ClusterOptions extends SessionOptions {
   /** Called with the milliseconds from sending a client's request to the head of its response. */
   readonly onFirstByte: (milliseconds: number) => void;
   /** Lets clients share watches; undefined if every client has its own. */
@@ -61,12 +49,6 @@ export class ConfigurationError extends StatusError {
  */
 export type FollowEndpoint = (use: (endpoint: Endpoint) => void) => Promise<{ close(): void }>;
 
-/** A session, and the endpoint that it was created from. */
-interface Current {
-  readonly endpoint: Endpoint;
-  readonly session: Session;
-}
-
 /** A configuration that could not be used is not read again for this many milliseconds. */
 const retryInterval = 1_000;
 
@@ -81,20 +63,18 @@ export class Cluster {
   readonly #sharedWatches: SharingRoundTripper | undefined;
   readonly #name: string;
   readonly #follow: FollowEndpoint;
-  readonly #options: ClusterOptions;
+  readonly #sessions: SessionMaker;
   #endpoint: Endpoint | undefined;
   #opening: Promise<void> | undefined;
   #followed: { close(): void } | undefined;
   #failure: { readonly error: Error; readonly at: number } | undefined;
-  #current: Current | undefined;
   #onReplace: () => void = () => {};
   #isClosed = false;
-  readonly #pools = new Set<ConnectionPool>();
 
   constructor(name: string, follow: FollowEndpoint, options: ClusterOptions) {
     this.#name = name;
     this.#follow = follow;
-    this.#options = options;
+    this.#sessions = new SessionMaker(options);
     const roundTripper = renewOn401<Session>({ sessions: this, onFirstByte: options.onFirstByte });
     this.#sharedWatches = options.shareWatches?.(roundTripper, this);
     this.roundTripper = this.#sharedWatches ?? roundTripper;
@@ -122,13 +102,7 @@ export class Cluster {
 
   /** Connections for plain requests, including those of former sessions that are still in use. */
   get connections(): { readonly idle: number; readonly active: number } {
-    let idle = 0;
-    let active = 0;
-    for (const { counts } of this.#pools) {
-      idle += counts.idle;
-      active += counts.active;
-    }
-    return { idle, active };
+    return this.#sessions.connections;
   }
 
   /**
@@ -170,9 +144,9 @@ export class Cluster {
     const endpoint = this.#endpoint;
     if (endpoint === undefined) return this.open().then(() => this.session());
     const credential = endpoint.source.get();
-    if (!(credential instanceof Promise)) return this.#sessionOf(endpoint, credential);
+    if (!(credential instanceof Promise)) return this.#sessions.of(endpoint, credential);
     return credential.then(
-      late => (endpoint === this.#endpoint ? this.#sessionOf(endpoint, late) : this.session()),
+      late => (endpoint === this.#endpoint ? this.#sessions.of(endpoint, late) : this.session()),
       (error: unknown) => {
         // The credential source was replaced and closed during the wait.
         if (endpoint !== this.#endpoint) return this.session();
@@ -219,66 +193,13 @@ export class Cluster {
     this.#sharedWatches?.close();
     this.#followed?.close();
     this.#endpoint?.source.close();
-    for (const pool of this.#pools) pool.close();
+    this.#sessions.close();
   }
 
   /** Like `close`, but also ends every connection. */
   destroy(): void {
     this.close();
     this.#sharedWatches?.destroy();
-    for (const pool of this.#pools) pool.destroy();
+    this.#sessions.destroy();
   }
-
-  #sessionOf(endpoint: Endpoint, credential: Credential): Session {
-    const current = this.#current;
-    if (current !== undefined && current.endpoint === endpoint && current.session.credential === credential) {
-      return current.session;
-    }
-    const session = this.#createSession(endpoint, credential, current);
-    this.#current = { endpoint, session };
-    return session;
-  }
-
-  #createSession(endpoint: Endpoint, credential: Credential, before: Current | undefined): Session {
-    const { config, certificateAuthority } = endpoint;
-    const identity = {
-      endpoint,
-      host: hostOf(config.server),
-      serverPath: config.server.path,
-      credential,
-      impersonation: config.impersonation === undefined ? [] : impersonationHeaders(config.impersonation),
-    };
-    if (before !== undefined && needsSameConnections(before, endpoint, credential)) {
-      const { pool, roundTripper, dial } = before.session;
-      return { ...identity, pool, roundTripper, dial };
-    }
-    before?.session.pool.close();
-    this.#options.onCertificate(credential.clientCertificate?.notAfter);
-    const options = {
-      server: config.server,
-      secureContext: lazySecureContext(certificateAuthority, credential),
-      insecureSkipTlsVerify: config.insecureSkipTlsVerify,
-      tlsServerName: config.tlsServerName,
-      keepAlive: this.#options.keepAlive,
-      proxy: endpoint.proxy,
-      onConnect: this.#options.onConnect,
-    };
-    const dial = createDial(options);
-    const sharesConnections = this.#options.http2 && config.server.protocol === 'https:';
-    const pool = new ConnectionPool(
-      dial,
-      sharesConnections ? createDial({ ...options, protocols: ['h2', 'http/1.1'] }) : undefined,
-    );
-    this.#pools.add(pool);
-    pool.whenEmpty(() => this.#pools.delete(pool));
-    return { ...identity, pool, roundTripper: retryStale(pool), dial };
-  }
-}
-
-/** A new token uses the existing connections. A new certificate, authority or address needs new ones. */
-function needsSameConnections(before: Current, endpoint: Endpoint, credential: Credential): boolean {
-  return (
-    haveSameConnections(before.endpoint, endpoint) &&
-    isSameClientCertificate(before.session.credential, credential)
-  );
 }

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { after, describe, test } from 'node:test';
 import { connectRaw } from '../support/raw-http.js';
-import { reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { reset, startStrictStack } from '../support/strict-upstream.js';
 
 /** How often each case is tried: without the check, at least a fifth of the answers looked complete. */
 const tries = 20;
@@ -32,30 +30,19 @@ async function receive(port: number, request: string): Promise<Received> {
   return { text: received, wasReset };
 }
 
-for (const scheme of ['http', 'https'] as const) {
+const start = (scheme: 'http' | 'https') =>
+  startStrictStack(
+    { after },
+    (_request, socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n${text}`);
+      reset(socket);
+    },
+    { scheme },
+  );
+const [http, https] = await Promise.all([start('http'), start('https')]);
+
+for (const [scheme, { proxy }] of Object.entries({ http, https })) {
   describe(`an ${scheme} API server that resets its connection right after an answer without a length`, () => {
-    let upstream: StrictUpstream;
-    let kubeconfig: KubeconfigFile;
-    let proxy: ProxyProcess;
-
-    before(async () => {
-      upstream = await startStrictUpstream(
-        (_request, socket) => {
-          socket.write(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n${text}`);
-          reset(socket);
-        },
-        { scheme },
-      );
-      kubeconfig = await upstream.writeKubeconfig();
-      proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-    });
-
-    after(async () => {
-      await proxy?.stop('SIGKILL');
-      await upstream?.stop();
-      await kubeconfig?.remove();
-    });
-
     test('gives an HTTP/1.1 client an answer without its last chunk', async () => {
       for (let turn = 0; turn < tries; turn += 1) {
         const received = await receive(proxy.port, 'GET /cut HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -1,43 +1,30 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { send } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { openDescriptors, settled } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { createRandom, type Random } from '../support/random.js';
 import type { StrictRequest } from '../support/strict-http.js';
-import { ok, reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, reset, startStrictStack } from '../support/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const seconds = long ? 300 : 12;
 const seed = Number(process.env['CHAOS_SEED'] ?? 7);
 const clients = 50;
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
 /** Targets whose answers were written whole. */
 const answered = new Set<string>();
 /** If false, the API server works normally. */
 let chaos = true;
 
-before(async () => {
-  const random = createRandom(seed);
-  upstream = await startStrictUpstream((request, socket) => misbehave(random, request, socket), {
-    scheme: 'https',
-  });
-  kubeconfig = await upstream.writeKubeconfig({ token: 'token' });
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none']);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-});
+const upstreamRandom = createRandom(seed);
+const { upstream, proxy } = await startStrictStack(
+  { after },
+  (request, socket) => misbehave(upstreamRandom, request, socket),
+  { scheme: 'https', token: 'token', flags: ['--log-requests=none'] },
+);
 
 const watchHead = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 const watchEvent = '5\r\nevent\r\n';

@@ -1,40 +1,25 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, before, test } from 'node:test';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { after, test } from 'node:test';
 import { openDescriptors, settled } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { residentBytes } from '../support/resident-memory.js';
-import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, startStrictStack } from '../support/strict-upstream.js';
 
 const count = 2000;
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
 /** Answers that are delayed, so that all requests are in flight at once. */
 const held: (() => void)[] = [];
 
-before(async () => {
-  upstream = await startStrictUpstream((request, socket) => {
+const { upstream, proxy } = await startStrictStack(
+  { after },
+  (request, socket) => {
     const answer = () => socket.write(ok(request.target));
     if (request.target.startsWith('/held')) held.push(answer);
     else answer();
-  });
-  kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([
-    `--kubeconfig=${kubeconfig.path}`,
-    '--log-requests=none',
-    '--max-requests-inflight=0',
-  ]);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-});
+  },
+  { flags: ['--log-requests=none', '--max-requests-inflight=0'] },
+);
 
 interface Client {
   readonly socket: net.Socket;

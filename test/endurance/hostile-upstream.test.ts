@@ -2,16 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { Socket } from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { open, send } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { openDescriptors, settled } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { residentBytes } from '../support/resident-memory.js';
 import type { StrictRequest } from '../support/strict-http.js';
-import { ok, reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, reset, startStrictStack } from '../support/strict-upstream.js';
 
 const poison = ok('poison');
 const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n';
@@ -63,30 +61,17 @@ const answers: Readonly<Record<string, (socket: Socket, request: StrictRequest) 
 };
 
 let lateMoreClosed = 0;
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
-
-before(async () => {
-  upstream = await startStrictUpstream(
-    (request, socket) => {
-      const answer = answers[request.target];
-      if (answer !== undefined) answer(socket, request);
-      else if (request.target.startsWith('/upload')) setTimeout(() => reset(socket), 100);
-      else if (request.method === 'HEAD') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n');
-      else socket.write(ok('fine'));
-    },
-    { when: 'head' },
-  );
-  kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-});
+const { upstream, proxy } = await startStrictStack(
+  { after },
+  (request, socket) => {
+    const answer = answers[request.target];
+    if (answer !== undefined) answer(socket, request);
+    else if (request.target.startsWith('/upload')) setTimeout(() => reset(socket), 100);
+    else if (request.method === 'HEAD') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n');
+    else socket.write(ok('fine'));
+  },
+  { when: 'head' },
+);
 
 async function isFine(): Promise<void> {
   assert.equal((await send(proxy.port, '/fine')).text, 'fine');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import {
@@ -14,45 +14,22 @@ import {
   settingsFrame,
   uint32,
 } from '../support/http2-frames.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { createRandom, type Random } from '../support/random.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
 import type { StrictRequest } from '../support/strict-http.js';
-import { ok, reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, reset, startStrictStack } from '../support/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const seconds = Number(process.env['SECONDS'] ?? (long ? 120 : 5));
 const seed = Number(process.env['CHAOS_SEED'] ?? 7);
 const clients = 20;
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let files: ServingFiles;
-let proxy: ProxyProcess;
-
-before(async () => {
-  const random = createRandom(seed);
-  upstream = await startStrictUpstream((request, socket) => misbehave(random, request, socket), {
-    when: 'head',
-  });
-  kubeconfig = await upstream.writeKubeconfig();
-  files = await createServingFiles();
+const upstreamRandom = createRandom(seed);
+const { upstream, proxy, ca } = await startStrictStack(
+  { after },
+  (request, socket) => misbehave(upstreamRandom, request, socket),
   // Long enough for a busy machine to free the resources of hundreds of clients that have left.
-  proxy = await startProxy([
-    `--kubeconfig=${kubeconfig.path}`,
-    '--log-requests=none',
-    '--shutdown-grace=10s',
-    ...files.flags,
-  ]);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-  await files?.remove();
-});
+  { when: 'head', tls: true, flags: ['--log-requests=none', '--shutdown-grace=10s'] },
+);
 
 /** Sizes of windows and of bodies, in bytes. If both are equal, a stream stops exactly at the end of its body. */
 const sizes = [0, 1, 100, 5_000, 65_535, 400_000];
@@ -157,7 +134,6 @@ function act(client: Misuse): void {
 /** A client that opens streams, reads little, and leaves in the middle. Returns false if it could not connect. */
 async function misuse(random: Random): Promise<boolean> {
   const { port } = proxy;
-  const ca = files.authority.certificate;
   const socket = tls.connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h2'] });
   socket.on('error', () => {}).resume();
   await Promise.race([once(socket, 'secureConnect'), once(socket, 'close')]).catch(() => {});

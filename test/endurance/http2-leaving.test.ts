@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { eventually } from '../support/eventually.js';
@@ -15,12 +15,9 @@ import {
   settingsFrame,
   uint32,
 } from '../support/http2-frames.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { openDescriptors, settled } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { createRandom, type Random } from '../support/random.js';
-import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
-import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, startStrictStack } from '../support/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const clients = long ? 2_000 : 100;
@@ -31,18 +28,15 @@ const patience = 25_000;
 const large = 3_000_000;
 const huge = 64_000_000;
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let files: ServingFiles;
-let proxy: ProxyProcess;
-let admin: number;
 /** Watches that are open at the API server. */
 let watches = 0;
 
-before(async () => {
-  const list = ok('x'.repeat(large));
-  const event = `${(20_000).toString(16)}\r\n${'x'.repeat(20_000)}\r\n`;
-  upstream = await startStrictUpstream(({ target }, socket) => {
+const list = ok('x'.repeat(large));
+const event = `${(20_000).toString(16)}\r\n${'x'.repeat(20_000)}\r\n`;
+const limits = ['--max-requests-inflight=20', '--max-longrunning-requests=20'];
+const { upstream, proxy, ca } = await startStrictStack(
+  { after },
+  ({ target }, socket) => {
     if (target === '/huge') socket.write(ok('x'.repeat(huge)));
     else if (target.includes('watch')) {
       watches += 1;
@@ -55,30 +49,19 @@ before(async () => {
         clearInterval(timer);
       });
     } else socket.write(list);
-  });
-  kubeconfig = await upstream.writeKubeconfig();
-  files = await createServingFiles();
-  const limits = ['--max-requests-inflight=20', '--max-longrunning-requests=20'];
-  const flags = ['--log-requests=none', '--admin-port=0', ...limits, ...files.flags];
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...flags]);
-  await eventually('the admin listener', () => {
-    const line = proxy.log().find(({ msg }) => msg === 'admin listener');
-    admin = Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]);
-    return admin > 0;
-  });
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-  await files?.remove();
+  },
+  { tls: true, flags: ['--log-requests=none', '--admin-port=0', ...limits] },
+);
+let admin = 0;
+await eventually('the admin listener', () => {
+  const line = proxy.log().find(({ msg }) => msg === 'admin listener');
+  admin = Number(/:(\d+)$/.exec(String(line?.['address']))?.[1]);
+  return admin > 0;
 });
 
 /** A connection with windows that never close. */
 async function connect(): Promise<tls.TLSSocket> {
   const { port } = proxy;
-  const ca = files.authority.certificate;
   const socket = tls.connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h2'] });
   socket.on('error', () => {});
   await once(socket, 'secureConnect');

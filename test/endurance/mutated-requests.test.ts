@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { send } from '../support/http-client.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { openDescriptors, settled } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { createRandom } from '../support/random.js';
 import { residentBytes } from '../support/resident-memory.js';
 import { StrictReader, type StrictRequest, valuesOf } from '../support/strict-http.js';
-import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, startStrictStack } from '../support/strict-upstream.js';
 import { type Mutation, mutate } from './mutation.js';
 
 /** MUTATION_SEED and MUTATIONS select other mutations, or repeat a run. */
@@ -20,29 +18,16 @@ const parallel = 30;
 
 const token = 'the-configured-token';
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
-
-before(async () => {
-  upstream = await startStrictUpstream(
-    (request, socket) => {
-      if (request.upgrade)
-        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
-      else if (request.method === 'HEAD') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
-      else socket.write(ok('ok'));
-    },
-    { scheme: 'https' },
-  );
-  kubeconfig = await upstream.writeKubeconfig({ token });
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=']);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-});
+const { upstream, proxy } = await startStrictStack(
+  { after },
+  (request, socket) => {
+    if (request.upgrade)
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    else if (request.method === 'HEAD') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
+    else socket.write(ok('ok'));
+  },
+  { scheme: 'https', token, flags: ['--reject-paths='] },
+);
 
 /** Each connection has its own loopback address, which the API server gets in X-Forwarded-For. */
 function addressOf(index: number): string {

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { heapInUse, inspected } from '../support/garbage.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { residentBytes } from '../support/resident-memory.js';
-import { reset, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { reset, startStrictStack } from '../support/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;
 const count = long ? 100_000 : 15_000;
@@ -19,27 +17,17 @@ const event =
   '{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"1"}}}\n';
 const chunk = `${event.length.toString(16)}\r\n${event}\r\n`;
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
-
-before(async () => {
-  upstream = await startStrictUpstream((request, socket) => {
+const { upstream, proxy } = await startStrictStack(
+  { after },
+  (request, socket) => {
     socket.write(
       `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`,
     );
     if (request.target.includes('ends')) socket.write('0\r\n\r\n');
     else if (request.target.includes('breaks')) reset(socket);
-  });
-  kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--log-requests=none'], inspected);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
-});
+  },
+  { flags: ['--log-requests=none'], env: inspected },
+);
 
 /** One watch on its own connection, until its end or until the client leaves. */
 async function watch(how: 'leaves' | 'ends' | 'breaks'): Promise<string> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import {
@@ -13,11 +13,9 @@ import {
   get,
   headerBlock,
 } from '../support/http2-frames.js';
-import type { KubeconfigFile } from '../support/kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
-import { ok, type StrictUpstream, startStrictUpstream } from '../support/strict-upstream.js';
+import { ok, startStrictStack } from '../support/strict-upstream.js';
 
 /** The time limit for a head is 30 s, and is checked every 2 s. */
 const least = 29_000;
@@ -25,28 +23,14 @@ const most = 36_000;
 /** Longer than that limit: slow bodies and answers must continue. */
 const longer = 37_000;
 
-let upstream: StrictUpstream;
-let kubeconfig: KubeconfigFile;
-let proxy: ProxyProcess;
-
-before(async () => {
-  upstream = await startStrictUpstream((request, socket) => {
-    if (request.target !== '/slow-answer') {
-      socket.write(ok(request.body));
-      return;
-    }
-    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 37\r\n\r\n');
-    const timer = setInterval(() => socket.write('x'), longer / 37);
-    socket.once('close', () => clearInterval(timer));
-  });
-  kubeconfig = await upstream.writeKubeconfig();
-  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`]);
-});
-
-after(async () => {
-  await proxy?.stop('SIGKILL');
-  await upstream?.stop();
-  await kubeconfig?.remove();
+const { upstream, proxy } = await startStrictStack({ after }, (request, socket) => {
+  if (request.target !== '/slow-answer') {
+    socket.write(ok(request.body));
+    return;
+  }
+  socket.write('HTTP/1.1 200 OK\r\nContent-Length: 37\r\n\r\n');
+  const timer = setInterval(() => socket.write('x'), longer / 37);
+  socket.once('close', () => clearInterval(timer));
 });
 
 /** Writes one byte at a time until everything is written or the peer has closed. */

@@ -4,6 +4,9 @@ import { setImmediate } from 'node:timers/promises';
 import tls from 'node:tls';
 import { createCertificateAuthority } from './certificates.js';
 import { type KubeconfigContents, type KubeconfigFile, writeKubeconfig } from './kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from './proxy.js';
+import type { Scope } from './scope.js';
+import { createServingFiles } from './serving-files.js';
 import { StrictReader, type StrictRequest } from './strict-http.js';
 
 /** An API server that parses strictly and answers as its caller decides. It can stop and start again. */
@@ -28,13 +31,18 @@ export interface StrictUpstream {
 /** Answers a request, as soon as its head has come, or once its body is complete. */
 export type StrictAnswer = (request: StrictRequest, socket: net.Socket) => void;
 
+/** Options of a strict API server. */
+interface StrictUpstreamOptions {
+  /** Whether it answers when the head of a request has come, or, by default, its body too. */
+  readonly when?: 'head' | 'complete';
+  /** `http` by default. */
+  readonly scheme?: 'http' | 'https';
+}
+
 /** The program's own requests, discovery and version, get a 404 and are not recorded. */
 export async function startStrictUpstream(
   answer: StrictAnswer,
-  {
-    when = 'complete',
-    scheme = 'http',
-  }: { readonly when?: 'head' | 'complete'; readonly scheme?: 'http' | 'https' } = {},
+  { when = 'complete', scheme = 'http' }: StrictUpstreamOptions = {},
 ): Promise<StrictUpstream> {
   const requests: StrictRequest[] = [];
   const violations: string[] = [];
@@ -106,6 +114,54 @@ export async function startStrictUpstream(
     },
     restart: () => listen(port),
   };
+}
+
+/** Options of a stack with a strict API server. */
+interface StrictStackOptions extends StrictUpstreamOptions {
+  /** The program's flags besides --kubeconfig. */
+  readonly flags?: readonly string[];
+  /** More environment variables for the program. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The token of the kubeconfig's user, which has no credentials by default. */
+  readonly token?: string;
+  /** Whether the program serves TLS. */
+  readonly tls?: boolean;
+}
+
+/** The built program with a strict API server. */
+interface StrictStack {
+  readonly upstream: StrictUpstream;
+  readonly proxy: ProxyProcess;
+}
+
+/** Starts the API server, and then the program. Both end with the scope, the program first. If it serves TLS, clients need `ca`. */
+export async function startStrictStack(
+  scope: Scope,
+  answer: StrictAnswer,
+  options: StrictStackOptions & { readonly tls: true },
+): Promise<StrictStack & { readonly ca: string }>;
+export async function startStrictStack(
+  scope: Scope,
+  answer: StrictAnswer,
+  options?: StrictStackOptions,
+): Promise<StrictStack>;
+export async function startStrictStack(
+  scope: Scope,
+  answer: StrictAnswer,
+  { flags = [], env, token, tls = false, ...options }: StrictStackOptions = {},
+): Promise<StrictStack & { readonly ca?: string }> {
+  const upstream = await startStrictUpstream(answer, options);
+  const kubeconfig = await upstream.writeKubeconfig(token === undefined ? {} : { token });
+  const files = tls ? await createServingFiles() : undefined;
+  let proxy: ProxyProcess | undefined;
+  scope.after(async () => {
+    await proxy?.stop('SIGKILL');
+    await upstream.stop();
+    await kubeconfig.remove();
+    await files?.remove();
+  });
+  proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...flags], env);
+  return { upstream, proxy, ...(files && { ca: files.authority.certificate }) };
 }
 
 /** An answer of 200 with a length. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { startFakeApiServer } from '../support/fake-api-server.js';
 import { projectFile } from '../support/project.js';
-import { type Stack, startStack } from '../support/stack.js';
-import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from './leg.js';
+import { startStack } from '../support/stack.js';
+import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 const www = projectFile('test/fixtures');
 
@@ -17,23 +17,7 @@ const [standard, custom, named] = await Promise.all([
 ]);
 const proxies = { standard, custom, named };
 
-/** How many requests had reached the API server before the test, for those that expect none. */
-let seen = 0;
-afterEach(() => {
-  seen = clientRequests(server).length;
-});
-
-function reached(): string[] {
-  return clientRequests(server)
-    .slice(seen)
-    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
-}
-
-async function refused(proxy: Stack, code: number, request: AttackRequest, message: RegExp): Promise<void> {
-  const what = JSON.stringify({ leg: 'plain', ...request });
-  assert.match(assertStatus(await send(proxy.port, request), code, what), message, what);
-  assert.deepEqual(reached(), [], what);
-}
+const { reached, refused } = requestsReaching(() => server);
 
 const eachLeg: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, beforeEach, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { startFakeApiServer } from '../support/fake-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
 import { projectFile } from '../support/project.js';
 import { exchangeRaw } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
-import { type Answer, type AttackRequest, assertStatus, clientRequests, send } from './leg.js';
+import { type Answer, type AttackRequest, assertStatus, requestsReaching, send } from './leg.js';
 
 const www = projectFile('test/fixtures');
 const allowed = 'https://app.example';
@@ -25,15 +25,8 @@ server.intercept((_request, response) => {
   response.setHeader('Access-Control-Expose-Headers', 'Audit-Id');
   return false;
 });
-let seen = 0;
 
-beforeEach(() => {
-  seen = clientRequests(server).length;
-});
-
-function reached(): number {
-  return clientRequests(server).length - seen;
-}
+const { reached } = requestsReaching(() => server);
 
 /** The Access-Control-* fields of an answer, and how often each occurs. */
 function corsFields({ raw }: Answer): string[] {
@@ -120,7 +113,7 @@ describe('an allowed origin', () => {
         assert.equal(varies(answer), 1);
       }
     }
-    assert.equal(reached(), 0);
+    assert.deepEqual(reached(), []);
   });
 
   it('gets no preflight answered past the host guard or for an ambiguous path', async () => {
@@ -134,7 +127,7 @@ describe('an allowed origin', () => {
       'host',
     );
     assertStatus(await send(cors.port, { ...request, target: `${pod}/./x` }), 400, 'path');
-    assert.equal(reached(), 0);
+    assert.deepEqual(reached(), []);
   });
 
   it('keeps its connection after a preflight', async () => {
@@ -182,7 +175,7 @@ describe('every other origin', () => {
       assertStatus(answer, 403, origin);
       assert.deepEqual(corsFields(answer), []);
     }
-    assert.equal(reached(), 0);
+    assert.deepEqual(reached(), []);
   });
 });
 

@@ -1,29 +1,20 @@
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
-import { after, beforeEach, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
 import { execPath } from './exec-spellings.js';
-import { assertStatus, clientRequests, type Leg, parseAnswer, send, toBytes } from './leg.js';
+import { assertStatus, type Leg, parseAnswer, requestsReaching, send, toBytes } from './leg.js';
 
 const allowedPath = '/api/v1/namespaces/default/pods/web-0/portforward';
 const second = 'GET /version?second HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
 const upgradeLegs: readonly Leg[] = ['websocket', 'spdy'];
 
 const { server, proxy } = await startStack({ after });
-let seen = 0;
 
-beforeEach(() => {
-  seen = clientRequests(server).length;
-});
-
-function reached(): string[] {
-  return clientRequests(server)
-    .slice(seen)
-    .filter(({ rawUrl }) => rawUrl !== marker)
-    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
-}
+const { reached: allReached, records } = requestsReaching(() => server);
+const reached = () => allReached().filter(request => request !== `GET ${marker}`);
 
 const marker = '/version?later';
 
@@ -227,7 +218,7 @@ describe('an upgrade to HTTP/2 over plain TCP', () => {
         );
         await connection.until(/^HTTP\/1\.1 \d{3} /);
         await passLater();
-        for (const { rawHeaders } of clientRequests(server).slice(seen)) {
+        for (const { rawHeaders } of records()) {
           assert.doesNotMatch(rawHeaders.join('\n'), /h2c|http2-settings/i);
         }
         assert.doesNotMatch(upstream.bytes(), /PRI/);
@@ -258,9 +249,9 @@ describe('an incomplete upgrade', () => {
         connection.destroy();
       }
     }
-    const records = clientRequests(server).slice(seen);
-    assert.equal(records.length, 3);
-    for (const { headers, upgrade } of records) {
+    const arrived = records();
+    assert.equal(arrived.length, 3);
+    for (const { headers, upgrade } of arrived) {
       assert.equal(headers['upgrade'], undefined);
       assert.equal(upgrade, false);
     }

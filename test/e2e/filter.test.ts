@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, describe, it } from 'node:test';
-import { type RunningProgram, startInProcess } from '../support/in-process.js';
+import { after, describe, it } from 'node:test';
+import { startInProcess } from '../support/in-process.js';
 import { writeAdminKubeconfig } from '../support/proxy.js';
 import { startStack } from '../support/stack.js';
 import {
@@ -10,7 +10,7 @@ import {
   isExec,
   refusedSpellings,
 } from './exec-spellings.js';
-import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from './leg.js';
+import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 const serverPath = '/k8s/clusters/c1';
 
@@ -34,28 +34,7 @@ const [below, appending, custom, api, unfiltered, strict] = await Promise.all([
 ]);
 const proxies = { standard, below, appending, custom, api, unfiltered, strict };
 
-/** How many requests had reached the API server before the test, for those that expect none. */
-let seen = 0;
-afterEach(() => {
-  seen = clientRequests(server).length;
-});
-
-function reached(): string[] {
-  return clientRequests(server)
-    .slice(seen)
-    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
-}
-
-async function refused(
-  proxy: RunningProgram,
-  code: number,
-  request: AttackRequest,
-  message: RegExp,
-): Promise<void> {
-  const what = JSON.stringify({ leg: 'plain', ...request });
-  assert.match(assertStatus(await send(proxy.port, request), code, what), message, what);
-  assert.deepEqual(reached(), [], what);
-}
+const { reached, refused } = requestsReaching(() => server);
 
 const eachLeg: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { afterEach } from 'node:test';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
 import { connectRaw } from '../support/raw-http.js';
 
@@ -91,7 +92,40 @@ export function assertStatus(answer: Answer, code: number, what: string): string
   return String(status['message']);
 }
 
-/** The clients' requests that reached the API server, as `METHOD target`, without the proxy's own discovery. */
+/** The clients' requests that reached the API server, without the proxy's own discovery. */
 export function clientRequests(server: FakeApiServer): RequestRecord[] {
   return server.requests.filter(({ headers }) => headers['user-agent'] !== 'kube-api-proxy');
+}
+
+/** The clients' requests that reached an API server since the test before. */
+interface Reaching {
+  readonly records: () => RequestRecord[];
+  /** As `METHOD target`. */
+  readonly reached: () => string[];
+  /** Asserts that the proxy answers a request with its own Status, and that none reaches the API server. */
+  refused(
+    proxy: { readonly port: number },
+    code: number,
+    request: AttackRequest,
+    message: RegExp,
+  ): Promise<void>;
+}
+
+/** Follows the requests of the file's tests. The server may start later, in a `before`. */
+export function requestsReaching(server: () => FakeApiServer): Reaching {
+  let seen = 0;
+  afterEach(() => {
+    seen = clientRequests(server()).length;
+  });
+  const records = () => clientRequests(server()).slice(seen);
+  const reached = () => records().map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+  return {
+    records,
+    reached,
+    async refused(proxy, code, request, message) {
+      const what = JSON.stringify({ leg: 'plain', ...request });
+      assert.match(assertStatus(await send(proxy.port, request), code, what), message, what);
+      assert.deepEqual(reached(), [], what);
+    },
+  };
 }

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { fetch } from 'undici';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
-import { type AttackRequest, assertStatus, clientRequests, type Leg, send } from './leg.js';
+import { type AttackRequest, assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 let server: FakeApiServer;
 let kubeconfig: KubeconfigFile;
 let open: ProxyProcess;
 let unfiltered: ProxyProcess;
-let seen = 0;
 
 before(async () => {
   server = await startFakeApiServer();
@@ -36,15 +35,7 @@ after(async () => {
   await kubeconfig.remove();
 });
 
-beforeEach(() => {
-  seen = clientRequests(server).length;
-});
-
-function reached(): string[] {
-  return clientRequests(server)
-    .slice(seen)
-    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
-}
+const { reached } = requestsReaching(() => server);
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const own = 'Host: 127.0.0.1:8001';

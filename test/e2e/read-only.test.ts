@@ -3,34 +3,25 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, beforeEach, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { WebSocket } from 'ws';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { send as sendPlain } from '../support/http-client.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
+import { ownMetric } from '../support/own-metric.js';
 import { startStack } from '../support/stack.js';
 import { ambiguousSpellings, refusedSpellings } from './exec-spellings.js';
-import { assertStatus, clientRequests, type Leg, send } from './leg.js';
+import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 // --read-only itself must reject exec and the others, not the filter.
 const api = await startStack({ after }, { flags: ['--read-only', '--reject-paths='] });
 const folder = await mkdtemp(join(tmpdir(), 'read-only-'));
 after(() => rm(folder, { recursive: true }));
-let seen = 0;
 
-beforeEach(() => {
-  seen = clientRequests(api.server).length;
-});
-
-function reached(): string[] {
-  return clientRequests(api.server)
-    .slice(seen)
-    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
-}
+const { reached, records } = requestsReaching(() => api.server);
 
 async function rejections(): Promise<number> {
-  const { text } = await sendPlain(api.proxy.port, '/-/metrics');
-  return Number(/kube_api_proxy_rejected_requests_total\{reason="read_only"\} (\d+)/.exec(text)?.[1]);
+  return Number(await ownMetric(api.port, 'kube_api_proxy_rejected_requests_total{reason="read_only"}'));
 }
 
 function run(...args: string[]): Promise<KubectlResult> {
@@ -91,9 +82,7 @@ kubectlTest(
       assert.match(stderr, /--read-only|[Ff]orbidden/, args.join(' '));
     }
     assert.ok((await rejections()) >= before + commands.length);
-    const changes = clientRequests(api.server)
-      .slice(seen)
-      .filter(({ method, upgrade }) => method !== 'GET' || upgrade);
+    const changes = records().filter(({ method, upgrade }) => method !== 'GET' || upgrade);
     assert.deepEqual(changes, []);
   },
 );

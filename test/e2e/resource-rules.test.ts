@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { send as sendPlain } from '../support/http-client.js';
 import { startUpProblems } from '../support/in-process.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
+import { ownMetric } from '../support/own-metric.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
-import { assertStatus, clientRequests, type Leg, send } from './leg.js';
+import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 let server: FakeApiServer;
 let kubeconfig: KubeconfigFile;
@@ -20,7 +20,6 @@ let without: ProxyProcess;
 let behindPath: ProxyProcess;
 let pathKubeconfig: KubeconfigFile;
 let home: string;
-let seen = 0;
 
 before(async () => {
   home = await mkdtemp(join(tmpdir(), 'resource-rules-'));
@@ -45,19 +44,10 @@ after(async () => {
   await rm(home, { recursive: true });
 });
 
-beforeEach(() => {
-  seen = clientRequests(server).length;
-});
-
-function reached(): string[] {
-  return clientRequests(server)
-    .slice(seen)
-    .map(({ method, rawUrl }) => `${method} ${rawUrl}`);
-}
+const { reached } = requestsReaching(() => server);
 
 async function rejections(proxy: ProxyProcess, reason: string): Promise<number> {
-  const { text } = await sendPlain(proxy.port, '/-/metrics');
-  return Number(new RegExp(`rejected_requests_total\\{reason="${reason}"\\} (\\d+)`).exec(text)?.[1]);
+  return Number(await ownMetric(proxy.port, `kube_api_proxy_rejected_requests_total{reason="${reason}"}`));
 }
 
 function run(proxy: ProxyProcess, ...args: string[]): Promise<KubectlResult> {

@@ -4,21 +4,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
 import { kubectlTest } from '../support/kubectl.js';
 import { projectFile } from '../support/project.js';
 import { type Manifest, only, render } from './manifests.js';
 
 const compiler = projectFile('node_modules/.bin/tsc');
 
-/** The folder with the types of Kubernetes 1.30's objects; undefined if that package is not installed. */
-function typesFolder(): string | undefined {
-  try {
-    return dirname(createRequire(import.meta.url).resolve('kubernetes-types/package.json'));
-  } catch {
-    return undefined;
-  }
-}
+/** The folder with the types of Kubernetes 1.30's objects. */
+const types = dirname(createRequire(import.meta.url).resolve('kubernetes-types/package.json'));
 
 /** `kubernetes-types` has a folder for each API group, by its first label; the group without a name is `core`. */
 function moduleOf(apiVersion: string): string {
@@ -30,10 +23,7 @@ function moduleOf(apiVersion: string): string {
  * TypeScript's errors for sets of objects, written as literals of their types: unknown fields, missing ones, wrong types. Those are what an
  * API server of that version reports under strict field validation. Each error begins with the set's name.
  */
-async function complaints(
-  sets: Readonly<Record<string, readonly Manifest[]>>,
-  types: string,
-): Promise<string[]> {
+async function complaints(sets: Readonly<Record<string, readonly Manifest[]>>): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'manifests-'));
   try {
     const config = {
@@ -70,7 +60,7 @@ async function complaints(
 /** The compiler takes a second, so one run reads everything. */
 let told: Promise<string[]> | undefined;
 
-function complaintsOf(name: string, types: string): Promise<string[]> {
+function complaintsOf(name: string): Promise<string[]> {
   told ??= (async () => {
     const sets: Record<string, Manifest[]> = {};
     for (const folder of folders) {
@@ -80,13 +70,12 @@ function complaintsOf(name: string, types: string): Promise<string[]> {
       Object.assign(spec, { terminationGracePeriodSecond: 1 });
       sets[`${folder}-misspelt`] = misspelt;
     }
-    return complaints(sets, types);
+    return complaints(sets);
   })();
   return told.then(lines => lines.filter(line => line.startsWith(`${name}.ts(`)));
 }
 
 const folders = ['sidecar', 'gateway'] as const;
-const types = typesFolder();
 
 for (const folder of folders) {
   kubectlTest(
@@ -104,16 +93,12 @@ for (const folder of folders) {
     },
   );
 
-  if (types === undefined) {
-    test(`every object of deploy/${folder} is valid`, { skip: 'kubernetes-types is not installed' });
-    continue;
-  }
   kubectlTest(`every object of deploy/${folder} is valid for Kubernetes 1.30`, async () => {
-    assert.deepEqual(await complaintsOf(folder, types), []);
+    assert.deepEqual(await complaintsOf(folder), []);
   });
 
   kubectlTest(`the check notices a misspelt field of deploy/${folder}`, async () => {
-    const [line = '', ...others] = await complaintsOf(`${folder}-misspelt`, types);
+    const [line = '', ...others] = await complaintsOf(`${folder}-misspelt`);
     assert.match(line, /terminationGracePeriodSecond/);
     assert.deepEqual(others, []);
   });

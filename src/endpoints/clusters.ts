@@ -5,18 +5,18 @@ export const clusters = {
   name: 'clusters',
   title: 'the clusters that are served, and their state',
   access: 'caller',
-  create({ clusterStates, apiPaths }) {
+  create({ clusterStates, apiPaths, tokenRules }) {
     return async (_request, reply) => {
       reply.headers({
         'Content-Type': 'application/json',
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',
       });
-      const { root, sandboxesProxiedPages, sharesTokens } = apiPaths;
+      const { root } = apiPaths;
       const states = (await clusterStates.states()).map(({ name, ...state }) => {
         return { name, path: apiPaths.of(name), ...state };
       });
-      const answer = { root: { path: root }, sandboxesProxiedPages, sharesTokens, clusters: states };
+      const answer = { root: { path: root }, ...tokenRules, clusters: states };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },

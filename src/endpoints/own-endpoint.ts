@@ -3,7 +3,6 @@ import type { ClusterStates } from '../clusters/states.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import type { RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
-import type { ApiPaths } from './api-paths.js';
 import type { Health } from './health.js';
 import type { KubeconfigFacts } from './kubeconfig.js';
 
@@ -13,10 +12,27 @@ export interface OwnEndpointParts {
   readonly health: Health;
   readonly clusterStates: ClusterStates;
   readonly apiPaths: ApiPaths;
+  readonly tokenRules: TokenRules;
   /** The content of a kubeconfig for the caller; undefined if the proxy has no address that a client could use. */
   readonly kubeconfigFor: (request: RequestContext) => KubeconfigFacts | undefined;
   /** The endpoints that are served. */
   readonly served: readonly OwnEndpoint[];
+}
+
+/** The paths at which callers reach the API servers. */
+export interface ApiPaths {
+  /** The path prefix for requests to the API server of `/`, without a final slash. */
+  readonly root: string;
+  /** The same for a context. A context that is not served below `/clusters/` is at `/`. */
+  of(name: string): string;
+}
+
+/** What a page of the proxy's own has to know before it keeps a caller's token, or sends it. */
+interface TokenRules {
+  /** Whether browsers treat pages of Pods as another origin than the API, so that they cannot read what the API's own pages store. */
+  readonly sandboxesProxiedPages: boolean;
+  /** Whether a token is valid in all clusters. If not, it is meant for one cluster, and that cluster's API server sees it. */
+  readonly sharesTokens: boolean;
 }
 
 /** One path at which the proxy itself answers a GET. */

@@ -1,5 +1,5 @@
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { ApiPaths, TokenRules } from '../endpoints/api-paths.js';
+import type { ApiPaths } from '../endpoints/own-endpoint.js';
 import { apiPath, contextPath } from './mounts.js';
 
 /** The path prefix for requests to the API server of `/`, without a final slash. */
@@ -13,16 +13,11 @@ export function rootPath(
 }
 
 /** Says at which paths callers reach the API servers. */
-export function createApiPaths(
-  options: Parameters<typeof rootPath>[0],
-  registry: ClusterRegistry,
-  tokenRules: TokenRules,
-): ApiPaths {
+export function createApiPaths(options: Parameters<typeof rootPath>[0], registry: ClusterRegistry): ApiPaths {
   return {
     get root() {
       return rootPath(options, registry);
     },
     of: name => (registry.names.has(name) ? contextPath(name) : rootPath(options, registry)),
-    ...tokenRules,
   };
 }

@@ -119,14 +119,18 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const { exposition, health, clusterStates, tls, callerEntries } = parts;
   const { registry } = clusters;
   const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
-  const apiPaths = createApiPaths(options, registry, {
+  const apiPaths = createApiPaths(options, registry);
+  const tokenRules = {
     sandboxesProxiedPages: sandboxesProxiedPages(options, authentication),
     // Without authentication a caller's token goes to the API server as it is.
     sharesTokens: authenticates && !callerEntries.some(({ isPerCluster }) => isPerCluster),
-  });
+  };
   const served = servedEndpoints(options);
   for (const { name, create } of served) {
-    app.get(ownPrefix + name, create({ exposition, health, clusterStates, apiPaths, kubeconfigFor, served }));
+    app.get(
+      ownPrefix + name,
+      create({ exposition, health, clusterStates, apiPaths, tokenRules, kubeconfigFor, served }),
+    );
   }
   if (options.www !== '') {
     const { staticFiles } = await import('../endpoints/static-files.js');

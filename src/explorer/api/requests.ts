@@ -181,7 +181,8 @@ function listed(index: ApiIndex, resource: ApiResource, verb: string | undefined
   return resource;
 }
 
-function versionPath({ group, version }: Pick<ApiResource, 'group' | 'version'>): string {
+/** Path of one version of a group. */
+export function versionPath({ group, version }: Pick<ApiResource, 'group' | 'version'>): string {
   return group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
 }
 

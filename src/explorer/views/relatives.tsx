@@ -86,23 +86,17 @@ function Owned({
 
 /** The kinds that controllers create. An object does not list what it owns, so these kinds are searched. */
 const made: readonly (readonly [group: string, resource: string])[] = [
-  ...([
-    ['', 'pods'],
-    ['apps', 'replicasets'],
-    ['apps', 'deployments'],
-    ['apps', 'statefulsets'],
-  ] as const),
-  ...([
-    ['apps', 'controllerrevisions'],
-    ['batch', 'jobs'],
-    ['discovery.k8s.io', 'endpointslices'],
-  ] as const),
-  ...([
-    ['', 'services'],
-    ['', 'configmaps'],
-    ['', 'secrets'],
-    ['', 'persistentvolumeclaims'],
-  ] as const),
+  ['', 'pods'],
+  ['apps', 'replicasets'],
+  ['apps', 'deployments'],
+  ['apps', 'statefulsets'],
+  ['apps', 'controllerrevisions'],
+  ['batch', 'jobs'],
+  ['discovery.k8s.io', 'endpointslices'],
+  ['', 'services'],
+  ['', 'configmaps'],
+  ['', 'secrets'],
+  ['', 'persistentvolumeclaims'],
 ];
 
 async function readOwned(

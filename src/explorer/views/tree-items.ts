@@ -1,4 +1,5 @@
 import { type ApiIndex, type ApiResource, type ApiVersion, isBuiltIn } from '../api/discovery.js';
+import { versionPath } from '../api/requests.js';
 
 /** One line of the tree: a group, a version (if its group has several), or a resource. */
 export interface TreeItem {
@@ -24,19 +25,13 @@ export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem
     const isCustom = !isBuiltIn(name);
     const isSingle = versions.length === 1;
     const children = versions.flatMap((version, at): TreeItem[] => {
-      const versionPath = name === '' ? `/api/${version.version}` : `/apis/${name}/${version.version}`;
-      const resources = resourceItems(
-        version,
-        filter,
-        isSingle ? 2 : 3,
-        versionPath,
-        isSingle ? path : versionPath,
-      );
+      const own = versionPath({ group: name, version: version.version });
+      const resources = resourceItems(version, filter, isSingle ? 2 : 3, own, isSingle ? path : own);
       if (isSingle || (filter !== '' && resources.length === 0)) return resources;
       const note = version.isStale ? 'not answering' : at === 0 ? 'preferred' : '';
       return [
         {
-          ...{ path: versionPath, level: 2, label: version.version, note, parent: path },
+          ...{ path: own, level: 2, label: version.version, note, parent: path },
           ...{ hasChildren: resources.length > 0, isMatch: false, isCustom },
         },
         ...resources,
@@ -58,13 +53,13 @@ function resourceItems(
   { resources }: ApiVersion,
   filter: string,
   level: number,
-  versionPath: string,
+  path: string,
   parent: string,
 ): TreeItem[] {
   return resources
     .filter(resource => filter === '' || wordsOf(resource).some(word => word.includes(filter)))
     .map(({ name, shortNames }) => ({
-      ...{ path: `${versionPath}/${name}`, level, label: name, note: shortNames.join(', '), parent },
+      ...{ path: `${path}/${name}`, level, label: name, note: shortNames.join(', '), parent },
       ...{ hasChildren: false, isMatch: filter !== '', isCustom: false },
     }));
 }

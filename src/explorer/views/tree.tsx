@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { versionPath } from '../api/requests.js';
 import { useStore } from '../parts/hooks.js';
 import { linkTo } from '../parts/links.js';
 import type { TreeItem } from './tree-items.js';
@@ -107,7 +108,7 @@ function useAddressPath(): string {
     case 'list':
     case 'object':
     case 'log':
-      return `${view.group === '' ? '/api' : `/apis/${view.group}`}/${view.version}/${view.resource}`;
+      return `${versionPath(view)}/${view.resource}`;
     default:
       return '';
   }

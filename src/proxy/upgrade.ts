@@ -15,7 +15,7 @@ import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
-import { responseHeaders, withPossibleTrailer } from './headers.js';
+import { responseHeaders, switchingHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -257,8 +257,8 @@ export class Upgrade implements OpenStream, Attempt<Session> {
 
 function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    head += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
-  }
+  const headers = switchingHeaders(rawHeaders);
+  for (let index = 0; index < headers.length; index += 2)
+    head += `${headers[index]}: ${headers[index + 1]}\r\n`;
   return `${head}\r\n`;
 }

@@ -73,6 +73,15 @@ function chunked(trailers: readonly string[], headers: readonly string[] = []): 
   return `${lines.join('\r\n')}\r\n\r\n2\r\nok\r\n0\r\n${trailers.map(line => `${line}\r\n`).join('')}\r\n`;
 }
 
+test('an answer that switches protocols keeps its fields, but those that give browsers permissions', async () => {
+  const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  const permissions = 'Access-Control-Allow-Origin: *\r\nservice-worker-allowed: /\r\n';
+  const target = '/api/v1/namespaces/default/pods/permits/exec';
+  answers.set(target, `${head}${permissions}X-Bytes: caf\xe9\r\n\r\n`);
+  const received = await overHttp1(target, /\r\n\r\n/, 'websocket');
+  assert.equal(received, `${head}X-Bytes: caf\xe9\r\n\r\n`);
+});
+
 test('trailers of a connection are removed, and others arrive, over both HTTP versions', async () => {
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   try {

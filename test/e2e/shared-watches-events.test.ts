@@ -75,7 +75,8 @@ describe('events', { concurrency: false }, () => {
         assert.equal(client.state(), 'open');
         await assertSameAsDirect(namespace, client, { from: version, headers });
       }
-      assert.equal(namespace.upstream().length, 2);
+      // The client with a version from before the break has asked the API server, and its watch serves all.
+      assert.equal(namespace.upstream().length, 3);
     });
   }
 

@@ -10,7 +10,7 @@ import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-serv
 import { startInProcess } from '../support/in-process.js';
 import type { Scope } from '../support/scope.js';
 import { type StackOptions, startStack } from '../support/stack.js';
-import type { WatchClient } from '../support/watch-client.js';
+import { openWatch, type WatchClient } from '../support/watch-client.js';
 import { forms, type Watched, WatchedNamespace } from '../support/watched-namespace.js';
 
 const quietObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'quiet' } } as const;
@@ -182,16 +182,52 @@ test('the clients of a Table get no columns again after a resumption, and new cl
   assert.deepEqual(columns(joined), [3, null]);
 });
 
+test('the clients of a Table end if its columns have changed meanwhile, and then get the new ones', async t => {
+  const { server, proxy } = await start(t);
+  const columns = [['Name'], ['Name', 'Status']];
+  let asked = 0;
+  let open: ServerResponse | undefined;
+  server.intercept((request, response) => {
+    if (request.url?.includes('/widgets?') !== true) return false;
+    const [names, version] = [columns[Math.min(asked, 1)], 101 + asked];
+    asked += 1;
+    const definitions = names?.map(name => ({ name, type: 'string' }));
+    const metadata = { resourceVersion: String(version) };
+    const table = {
+      kind: 'Table',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      columnDefinitions: definitions,
+      rows: [],
+    };
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.write(`${JSON.stringify({ type: 'ADDED', object: table })}\n`);
+    open = response;
+    return true;
+  });
+  const url = `${proxy.url}/apis/example.com/v1/widgets?watch=true&resourceVersion=100`;
+  const watch = await openWatch(url, { headers: { Accept: forms.table } });
+  await watch.until(1);
+  open?.end();
+  await watch.ended;
+  const again = await openWatch(url, { headers: { Accept: forms.table } });
+  await again.until(1);
+  const shown = (client: WatchClient) =>
+    client.events().map(({ object }) => object.columnDefinitions?.length);
+  assert.deepEqual([shown(watch), shown(again)], [[1], [2]]);
+  again.close();
+});
+
 test('a client that joins while the API server is down waits for it and gets all events', async () => {
   const clients = await openClients(http2);
   await http2.server.kill();
-  const joining = clients.namespace.watch({ from: clients.from });
+  const joining = clients.namespace.watch();
   clients.namespace.write('a');
   await http2.server.restart();
   const joined = await joining;
   if (joined.status === 200) {
     await joined.untilNamed('"a"');
-    assert.deepEqual(names(joined), ['first', 'a']);
+    assert.deepEqual(names(joined), ['a']);
   } else {
     // It may get the same error that its own watch would get.
     assert.equal(joined.status, 502);
@@ -291,6 +327,26 @@ test('after a restore of its store, clients get the same from the API server dir
     await watch.untilNamed('later');
     assert.deepEqual(watch.frames().at(-1), direct.frames().at(-1));
   }
+});
+
+test('after a restore of its store, new clients get no event of the time before', async () => {
+  const { server } = http2;
+  const namespace = new WatchedNamespace(http2);
+  const backup = server.backup();
+  const { version } = server;
+  const watch = await namespace.watch();
+  namespace.writeAll('old-a', 'old-b', 'old-c');
+  await watch.untilNamed('old-c');
+  await server.kill();
+  server.restore(backup);
+  await server.restart();
+  assert.equal(server.version, version);
+  await namespace.untilUpstream(1);
+  const [joined, direct] = await Promise.all([namespace.watch(), namespace.direct()]);
+  namespace.writeAll('new-a', 'new-b', 'new-c', 'new-d');
+  for (const client of [joined, direct]) await client.untilNamed('new-d');
+  assert.deepEqual(names(joined), names(direct));
+  for (const client of [watch, joined, direct]) client.close();
 });
 
 describe('an API server that rejects the watch from now on', { concurrency: false }, () => {

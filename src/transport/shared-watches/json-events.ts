@@ -13,7 +13,11 @@ const lineFeed = 0x0a;
  */
 export class JsonEventReader implements EventReader {
   readonly #pending = new PendingBytes();
-  readonly #tables = new TableEvents();
+  readonly #tables: TableEvents;
+
+  constructor(tables = new TableEvents()) {
+    this.#tables = tables;
+  }
 
   get pending(): number {
     return this.#pending.length;

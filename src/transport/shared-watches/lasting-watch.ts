@@ -4,6 +4,7 @@ import type { BorrowedBytes, BytesHolder } from '../borrowed-bytes.js';
 import type { SessionRequest } from '../renew-on-401.js';
 import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
 import { createEventReader } from './event-reader.js';
+import { TableEvents } from './table-events.js';
 import type { EventReader, WatchEvent } from './watch-event.js';
 import { type Loss, UnknownUserError, type WatchToShare } from './watch-to-share.js';
 
@@ -68,6 +69,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   readonly #handler: WatchHandler;
   #trip: RoundTrip | undefined;
   #reader: EventReader | undefined;
+  readonly #tables = new TableEvents();
   #contentType: string | undefined;
   #openedAt = 0;
   /** How the response was lost; undefined before the first response, and during a response. */
@@ -149,7 +151,8 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
 
   #begin(head: WatchHead): void {
     const contentType = fieldValue(head.headers, 'content-type');
-    const reader = readerFor(head.headers);
+    this.#tables.responseBegins();
+    const reader = this.#readerFor(head.headers);
     if (reader === undefined || contentType !== (this.#contentType ?? contentType)) {
       this.#end(new UnsharableError('the response has a form that cannot be shared'));
       return;
@@ -163,6 +166,11 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     if (loss !== undefined) this.#handler.resumed(loss);
     if (this.#isPaused) this.#trip?.pause();
     this.#handler.began(head);
+  }
+
+  /** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
+  #readerFor(headers: readonly string[]): EventReader | undefined {
+    return hasField(headers, 'content-length') ? undefined : createEventReader(headers, this.#tables);
   }
 
   data(chunk: BorrowedBytes): void {
@@ -242,11 +250,6 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#reader = undefined;
     trip?.abort();
   }
-}
-
-/** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
-function readerFor(headers: readonly string[]): EventReader | undefined {
-  return hasField(headers, 'content-length') ? undefined : createEventReader(headers);
 }
 
 /**

@@ -47,6 +47,11 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   #isLeaving = false;
   /** The end of the ring when the watchers were last called. */
   #calledFor = 0;
+  /**
+   * The version from which the watch continued after its last loss. For older versions, new clients ask the API server: if it was restored
+   * from a backup, it now has other events of these versions.
+   */
+  #continuedFrom = '0';
   /** Whether reading is paused, so that the API server waits for the clients. */
   #isPaused = false;
   #awaitsTurns = false;
@@ -84,8 +89,10 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   /** Whether this watch can give a client of this version all newer events. */
   serves(version: string): boolean {
     if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
+    const { isLost } = this.#upstream;
+    if (compareVersions(version, isLost ? this.version : this.#continuedFrom) < 0) return false;
     // The version of a lost watch may be too old for the API server to continue it. The newer version of this client may still be usable.
-    return !this.#upstream.isLost || compareVersions(version, this.version) <= 0;
+    return !isLost || compareVersions(version, this.version) <= 0;
   }
 
   /** Whether the API server has said within `permissionLifetime` that the user may watch this. */
@@ -199,6 +206,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   }
 
   resumed(loss: Loss): void {
+    this.#continuedFrom = this.version;
     this.#parts.observer.resumed(loss);
   }
 

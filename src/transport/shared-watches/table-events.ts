@@ -18,8 +18,15 @@ export function isTable(kind: unknown, apiVersion: unknown): boolean {
 export class TableEvents {
   /** The columns of the watch's first Table. */
   #columns: Buffer | undefined;
+  /** Whether the next Table is the first one of a response. */
+  #begins = true;
   /** The last event that was changed into a first event. Clients usually begin with the newest event, so one is enough. */
   #latest: { readonly event: WatchEvent; readonly first: SharedBytes } | undefined;
+
+  /** Another response continues the watch. Its first Table must have the same columns. */
+  responseBegins(): void {
+    this.#begins = true;
+  }
 
   /**
    * Returns the event with both forms: as a first event, and as a later one. Throws an Error if one of the forms cannot be made.
@@ -28,11 +35,14 @@ export class TableEvents {
    */
   event(event: WatchEvent, columns: unknown): WatchEvent {
     const hasColumns = Array.isArray(columns) && columns.length > 0;
-    if (this.#columns === undefined) {
-      if (!hasColumns) throw new Error('the first Table of the watch has no columns');
+    if (this.#begins) {
+      if (!hasColumns) throw new Error('the first Table of the response has no columns');
+      this.#begins = false;
       const line = event.bytes.copy();
       const span = columnsSpan(line);
-      this.#columns = Buffer.from(line.subarray(span.start, span.end));
+      const found = line.subarray(span.start, span.end);
+      this.#columns ??= Buffer.from(found);
+      if (!found.equals(this.#columns)) throw new Error('the columns of the Tables have changed');
       return new TableEvent(event, replaced(line, span, noColumns), this);
     }
     // Other servers may send the columns with every event.

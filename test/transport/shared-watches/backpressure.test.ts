@@ -67,19 +67,18 @@ class History {
 /** One client of the shared watch. */
 class Guest {
   readonly client: ScheduledSocket;
-  readonly version: number;
+  /** Where its watch begins. It is known when the request arrives. */
+  version = firstVersion;
   /** How probably it accepts bytes. */
   readonly speed: number;
   readonly check: BodyCheck;
   response: ServerResponse | undefined;
   writer: ClientWriter | undefined;
 
-  constructor(client: ScheduledSocket, version: number, speed: number, history: History) {
+  constructor(client: ScheduledSocket, speed: number, history: History) {
     this.client = client;
-    this.version = version;
     this.speed = speed;
-    const expected = history.bytes.subarray(history.behind(version));
-    this.check = new BodyCheck(() => expected);
+    this.check = new BodyCheck(() => history.bytes.subarray(history.behind(this.version)));
     client.onTaken = this.check.read;
   }
 
@@ -100,6 +99,8 @@ class World {
   guests: Guest[] = [];
   /** The version of the last complete event that the shared watch has got. */
   version = firstVersion;
+  /** The oldest version from which a client may join the shared watch: that of its last loss. Undefined while it is lost. */
+  #oldest: number | undefined = firstVersion;
   readonly #clients: ScheduledClients;
   readonly #byPath = new Map<string, Guest>();
   #next = 0;
@@ -163,9 +164,13 @@ class World {
       idle: () => body.idle(),
     });
     return {
-      head: (...head) => counted(sink.head(...head)),
+      head: (...head) => {
+        this.#oldest ??= this.version;
+        return counted(sink.head(...head));
+      },
       end: trailers => {
         this.seen.resumed += 1;
+        this.#oldest = undefined;
         sink.end(trailers);
       },
       error: error => sink.error(error),
@@ -189,12 +194,11 @@ class World {
     else if (guest !== undefined) await this.#leave([guest]);
   }
 
-  /** Lets a client join. The watch has all events after its version. */
+  /** Lets a client join. */
   join(): void {
     const { random, history } = this;
     if (this.guests.length >= 5) return;
-    const version = firstVersion + random.below(random.chance(0.5) ? 1 : this.version - firstVersion + 1);
-    const guest = new Guest(this.#clients.connect(), version, random.pick([1, 0.3, 0.1]), history);
+    const guest = new Guest(this.#clients.connect(), random.pick([1, 0.3, 0.1]), history);
     const path = `/${this.#next++}`;
     this.#byPath.set(path, guest);
     this.guests.push(guest);
@@ -203,6 +207,10 @@ class World {
 
   #answer(path: string, response: ServerResponse): void {
     const guest = this.#byPath.get(path) as Guest;
+    const { random, version } = this;
+    const oldest = this.#oldest ?? version;
+    // The watch has all events after this version.
+    guest.version = oldest + random.below(random.chance(0.5) ? 1 : version - oldest + 1);
     const writer = writerFor(response, true);
     const trip = this.sharing.shared.send(new WatchingClient({ version: String(guest.version) }), writer);
     writer.follow(trip);

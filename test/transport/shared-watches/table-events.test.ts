@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { JsonEventReader } from '../../../src/transport/shared-watches/json-events.js';
 import { memberSpan } from '../../../src/transport/shared-watches/json-member.js';
+import { TableEvents } from '../../../src/transport/shared-watches/table-events.js';
 import { readFixture } from '../../support/fake-api-server/fixture.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
@@ -120,6 +121,18 @@ describe('the Tables of a watch', () => {
     assert.equal(again?.bytes.copy().toString(), tableLine('[2]'));
     assert.equal(again?.first, again?.bytes);
     assert.equal(empty?.first.copy().toString(), tableLine('[1]'));
+  });
+
+  it('of a response that continues the watch must have the same columns', () => {
+    const tables = new TableEvents();
+    readAll(new JsonEventReader(tables), tableLine('[1]'), tableLine('null', '6'));
+    tables.responseBegins();
+    const [same] = readAll(new JsonEventReader(tables), tableLine('[1]', '7'));
+    assert.equal(same?.bytes.copy().toString(), tableLine('null', '7'));
+    for (const columns of ['[1,2]', '[2]']) {
+      tables.responseBegins();
+      assert.throws(() => readAll(new JsonEventReader(tables), tableLine(columns, '8')), /have changed/);
+    }
   });
 
   for (const columns of ['null', '[]', '{}', '"x"']) {

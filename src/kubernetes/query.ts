@@ -17,6 +17,14 @@ export function queryValue(query: string, name: string): string | undefined {
   return valuesOf(query, name, 1)[0];
 }
 
+/**
+ * Whether a boolean parameter with this first value is true, as apimachinery's `Convert_Slice_string_To_bool` reads it: an empty value is.
+ * Go's EqualFold compares without case, like the flags `iu`: U+017F is an s.
+ */
+export function isTrue(value: string | undefined): boolean {
+  return value !== undefined && value !== '0' && !/^false$/iu.test(value);
+}
+
 /** A pair of a query, as sent and decoded. A pair that does not count has no name. */
 export type QueryPair = { readonly text: string } & (
   | { readonly name: string; readonly value: string }

@@ -1,5 +1,5 @@
-import { requiredFieldValue } from './field-selector.js';
-import { queryValue } from './query.js';
+import { isFieldSelector, requiredFieldValue } from './field-selector.js';
+import { isTrue, queryValue } from './query.js';
 
 /** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`. Fields that do not apply are ''. */
 export interface RequestInfo {
@@ -40,7 +40,7 @@ const maxParts = 9;
 /**
  * Reads a request as the API server's `RequestInfoFactory` (prefixes `api` and `apis`) does. `path` is percent-decoded once, `query` is
  * raw and without `?`. Never throws: a path that the API server answers with an error (`/api/v1/watch`) keeps the fields read so far.
- * Label selectors are not parsed, so a broken one does not hide the name in a field selector.
+ * Label selectors are not parsed. A broken one, for which the API server's answer is 400, counts as one that can be decoded.
  */
 export function parseRequestInfo(method: string, path: string, query: string): RequestInfo {
   const parts = splitPath(path);
@@ -101,18 +101,28 @@ function splitPath(path: string): string[] {
   return start === end ? [] : path.slice(start, end).split('/', maxParts);
 }
 
-/** apimachinery's `Convert_Slice_string_To_bool`: only the first value counts, and only `false` and `0` mean no. */
+/** Whether the API server reads the request as a watch. If its options cannot be decoded, it compares `watch` by Go's ToLower instead. */
 function isWatch(query: string): boolean {
   const value = queryValue(query, 'watch');
-  return value !== undefined && value !== '0' && value.toLowerCase() !== 'false';
+  if (value === undefined || value === '0' || value.toLowerCase() === 'false') return false;
+  return isTrue(value) || !hasDecodableOptions(query);
 }
 
 /** The name to which a list or watch is restricted; '' if its options cannot be decoded, as in the API server. */
 function selectedName(query: string): string {
   const selector = queryValue(query, 'fieldSelector');
-  if (selector === undefined || !isInt64(query, 'limit') || !isInt64(query, 'timeoutSeconds')) return '';
+  if (selector === undefined || !hasDecodableOptions(query)) return '';
   const name = requiredFieldValue(selector, 'metadata.name') ?? '';
   return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
+}
+
+/** Whether the parameters can be decoded into ListOptions. */
+function hasDecodableOptions(query: string): boolean {
+  return (
+    isInt64(query, 'limit') &&
+    isInt64(query, 'timeoutSeconds') &&
+    isFieldSelector(queryValue(query, 'fieldSelector') ?? '')
+  );
 }
 
 function isInt64(query: string, name: string): boolean {

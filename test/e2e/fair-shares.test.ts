@@ -219,6 +219,12 @@ describe('a slot becomes free', () => {
       t.after(holdSlowPath(proxied.server).remove);
       assert.equal((await send(port, slowPath)).status, 504);
     },
+    'when --request-timeout has passed for a list, however it says that it is no watch': async t => {
+      t.after(holdSlowPath(proxied.server).remove);
+      for (const value of ['0', 'False', 'fal%C5%BFe']) {
+        assert.equal((await send(port, `${slowPath}?watch=${value}`)).status, 504, value);
+      }
+    },
     'when --request-timeout has passed for a client that does not read its answer': async t => {
       const answer = Buffer.alloc(32 << 20);
       t.after(

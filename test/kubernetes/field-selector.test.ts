@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { requiredFieldValue } from '../../src/kubernetes/field-selector.js';
+import { isFieldSelector, requiredFieldValue } from '../../src/kubernetes/field-selector.js';
 
 describe('the value that a field selector requires of a field', () => {
   const rows: readonly (readonly [selector: string, value: string | undefined])[] = [
@@ -27,5 +27,14 @@ describe('the value that a field selector requires of a field', () => {
     it(`in "${selector}" is ${JSON.stringify(value)}`, () => {
       assert.equal(requiredFieldValue(selector, 'f'), value);
     });
+  }
+});
+
+describe('a field selector', () => {
+  for (const valid of ['', ',', 'f=', '=', 'f!=a', 'f==a,g=1', 'f=a\\=b', ' f=a']) {
+    it(`may be "${valid}"`, () => assert.equal(isFieldSelector(valid), true));
+  }
+  for (const invalid of ['f', 'f=a,g', 'f=a=b', 'f=a\\', 'f!=a\\b', 'f===a']) {
+    it(`cannot be "${invalid}"`, () => assert.equal(isFieldSelector(invalid), false));
   }
 });

@@ -1,5 +1,5 @@
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
-import { queryPairs } from '../../kubernetes/query.js';
+import { isTrue, queryPairs } from '../../kubernetes/query.js';
 import { compareVersions, parseVersion } from './resource-version.js';
 import { sharableHeaders } from './sharable-headers.js';
 
@@ -75,11 +75,6 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
 function seconds(text: string): number | undefined {
   const value = /^[0-9]+$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
   return value <= longestTimeout ? value : undefined;
-}
-
-/** As apimachinery's `Convert_Slice_string_To_bool`: an empty value is true. Go's EqualFold compares without case, like the flags `iu`. */
-function isTrue(value: string | undefined): boolean {
-  return value !== undefined && value !== '0' && !/^false$/iu.test(value);
 }
 
 const sharedFormats: ReadonlySet<string> = new Set([

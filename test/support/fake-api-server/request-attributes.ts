@@ -71,7 +71,7 @@ export function readAttributes(method: string, target: string): RequestAttribute
   return { verb, isResourceRequest: true, path, group, version, namespace, resource, subresource, name };
 }
 
-/** A boolean query parameter as apimachinery reads it: "false" and "0" are false, any other text is true. */
+/** A boolean query parameter as apimachinery reads it: "false" in any case (Go's EqualFold) and "0" are false, any other text is true. */
 export function isTrue(value: string | null): boolean {
-  return value !== null && value !== 'false' && value !== '0';
+  return value !== null && value !== '0' && !/^false$/iu.test(value);
 }

@@ -55,6 +55,20 @@ for (const leg of eachLeg) {
       for (const target of ambiguousSpellings) await refused(proxies.standard, 400, { leg, target }, /./);
     });
 
+    it('is rejected with a query that newer API servers drop, as every request is, even without a filter', async () => {
+      const target = `/api/v1/pods?${'a&'.repeat(10_000)}watch=1`;
+      for (const proxy of [proxies.standard, proxies.unfiltered]) {
+        for (const path of [target, `/?${'&'.repeat(10_000)}`, `/-/healthz?${'&'.repeat(100_000)}`]) {
+          await refused(
+            proxy,
+            400,
+            { leg, target: path },
+            /more than 10000 parameters.* more than one reading/,
+          );
+        }
+      }
+    });
+
     it('is rejected in every ambiguous spelling even without a filter', async () => {
       for (const target of ambiguousSpellings) await refused(proxies.unfiltered, 400, { leg, target }, /./);
     });

@@ -101,6 +101,22 @@ describe('a request target', () => {
     ambiguous('/a\tb');
   });
 
+  it('has more than one meaning with more than 10,000 parameters, empty ones included', () => {
+    for (const query of [
+      `${'a&'.repeat(10_000)}watch=1`,
+      `${'&'.repeat(10_000)}watch=1`,
+      `watch=1${'&'.repeat(10_000)}`,
+      `?${'&'.repeat(100_000)}`,
+    ]) {
+      ambiguous(`/api/v1/pods?${query}`);
+    }
+    ambiguous(`/caf%C3%A9?${'&'.repeat(10_000)}`);
+    for (const query of [`${'a&'.repeat(9999)}watch=1`, '%26'.repeat(20_000), 'a;'.repeat(20_000)]) {
+      reads(`/api/v1/pods?${query}`, '/api/v1/pods');
+    }
+    reads(`/${'&'.repeat(20_000)}`, `/${'&'.repeat(20_000)}`);
+  });
+
   it('is not a path in absolute-form, authority-form or asterisk-form', () => {
     for (const raw of [
       'http://127.0.0.1/api',
@@ -118,8 +134,9 @@ describe('a request target', () => {
 
   it('is read in linear time', () => {
     const start = performance.now();
-    for (const piece of ['%', '%2f', '/.', '.', './', '%2e', '\\', '#', '//', '%5c.', '\xff']) {
+    for (const piece of ['%', '%2f', '/.', '.', './', '%2e', '\\', '#', '//', '%5c.', '\xff', '&']) {
       parseRequestTarget(`/${piece.repeat(200_000)}x`);
+      parseRequestTarget(`/?${piece.repeat(200_000)}x`);
     }
     assert.ok(performance.now() - start < 3000);
   });

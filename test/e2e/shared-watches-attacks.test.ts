@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { eventually } from '../support/eventually.js';
+import { eventually, within } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { startGateway } from '../support/gateway.js';
@@ -203,5 +204,30 @@ describe('a shutdown', () => {
     assert.equal(code, 0);
     assert.ok(performance.now() - started < 5_000);
     for (const client of clients) assert.equal(await client.ended, 'end');
+  });
+});
+
+describe('an API server that answers a watch with a list in one line', () => {
+  it('is read no further, and later clients get it from their own requests', async t => {
+    const { server, proxy } = await startStack(t, { flags: sharing });
+    const beginning = '{"kind":"ConfigMapList","items":[{"data":{"a":"';
+    const shared: ServerResponse[] = [];
+    server.intercept((request, response) => {
+      if (!request.url?.startsWith(`${configMaps}?`)) return false;
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.flushHeaders();
+      if (request.headers['user-agent'] === 'kube-api-proxy') shared.push(response);
+      else response.end(`${beginning}"}}]}`);
+      return true;
+    });
+    const first = await openWatch(proxy.url + watchOf(server));
+    const given = once(shared[0] as ServerResponse, 'close');
+    shared[0]?.write(beginning);
+    assert.equal(await first.ended, 'cut');
+    await within('the end of the request', given);
+    const second = await openWatch(proxy.url + watchOf(server));
+    assert.equal(await second.ended, 'end');
+    assert.equal(String(second.bytes()), `${beginning}"}}]}`);
+    assert.equal(shared.length, 1);
   });
 });

@@ -377,6 +377,8 @@ test('versions of events may be numbers of any length', async () => {
   const versions = [
     '9',
     '10',
+    '9223372036854775807',
+    '9223372036854775808',
     '18446744073709551615',
     '18446744073709551616',
     '99999999999999999999',
@@ -389,7 +391,7 @@ test('versions of events may be numbers of any length', async () => {
   for (const version of versions) open[0]?.write(event(version));
   await first.until(versions.length);
   assert.equal(String(first.bytes()), versions.map(event).join(''));
-  // A client that begins with a larger one has a watch of its own: kube-apiserver would reject it.
+  // A client that begins with a larger one has a watch of its own: kube-apiserver would reject it, or lose its highest bit.
   for (const [index, from] of versions.slice(0, 3).entries()) {
     const joined = await namespace.watch({ from });
     await joined.until(versions.length - index - 1);
@@ -402,5 +404,19 @@ test('versions of events may be numbers of any length', async () => {
     );
   }
   assert.equal(open.length, 1);
+  remove();
+});
+
+test('a client whose version overflows at the API server has its own watch, and others go on sharing', async () => {
+  const namespace = new WatchedNamespace(stack);
+  const { open, remove } = holdWatches(namespace);
+  const overflowing = await namespace.watch({ from: '18446744073709551615' });
+  // As if it had begun "from now".
+  const event = `{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1001"}}}\n`;
+  open[0]?.write(event);
+  await overflowing.until(1);
+  for (const watch of await namespace.watchMany(3, { from: 1000 })) assert.equal(watch.state(), 'open');
+  assert.equal(overflowing.state(), 'open');
+  assert.equal(open.length, 2);
   remove();
 });

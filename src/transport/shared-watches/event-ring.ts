@@ -9,6 +9,12 @@ const mostBytes = 16 * 1024 * 1024;
 /** The bytes of memory that an event takes besides its own bytes. */
 const overhead = 300;
 
+/**
+ * The first event is not newer than the version from which the watch began. A client chose that version, so other watches of the same kind
+ * may well be shared.
+ */
+export class VersionAheadError extends Error {}
+
 /** An event in a ring. The entries of all rings also form one list, ordered by age. */
 export class RingEntry {
   older: RingEntry | undefined;
@@ -163,7 +169,8 @@ export class EventRing {
       const order = compareVersions(event.version, this.#current);
       const isBookmark = event.type === 'BOOKMARK';
       if (order < 0 || (order === 0 && this.#isComplete && !isBookmark)) {
-        throw new Error(`an event of version ${event.version} came after version ${this.#current}`);
+        const message = `an event of version ${event.version} came after version ${this.#current}`;
+        throw this.end === 0 ? new VersionAheadError(message) : new Error(message);
       }
       this.#current = event.version;
       this.#isComplete = isBookmark;

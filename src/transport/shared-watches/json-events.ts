@@ -5,6 +5,13 @@ import { isTable, TableEvents } from './table-events.js';
 import { type EventReader, isWatchEventType, uniformEvent, type WatchEvent } from './watch-event.js';
 
 const lineFeed = 0x0a;
+/**
+ * How an event begins, apart from white space. Go writes the type first; an aggregated API server in another language may write the object
+ * first. A list, or any other object, begins with another member.
+ */
+const beginnings = ['{"type":', '{"object":'];
+/** The bytes in which a beginning is looked for. */
+const beginningLength = 32;
 
 /**
  * Reads a watch in JSON. The API server writes each event in one line (apimachinery `serializer/json`: Go's encoder ends every value with a
@@ -30,7 +37,15 @@ export class JsonEventReader implements EventReader {
       start = end;
       onEvent(this.#event(bytes));
     }
-    if (start < chunk.length) this.#pending.append(chunk.subarray(start));
+    if (start < chunk.length) this.#keep(chunk.subarray(start));
+  }
+
+  /** Keeps a part of a line. A list would come in one long line, and be kept whole before it could be parsed. */
+  #keep(part: Buffer): void {
+    const isBeginning = this.#pending.length < beginningLength;
+    this.#pending.append(part);
+    if (isBeginning && !mayBegin(this.#pending))
+      throw new Error('a line of the watch does not begin as an event');
   }
 
   #event(bytes: SharedBytes): WatchEvent {
@@ -44,6 +59,16 @@ export class JsonEventReader implements EventReader {
     const event = uniformEvent(type, version, bytes);
     return isTable(kind, apiVersion) ? this.#tables.event(event, columnDefinitions) : event;
   }
+}
+
+/** Whether the bytes of an incomplete line may be those of an event. */
+function mayBegin(pending: PendingBytes): boolean {
+  let text = '';
+  for (let index = 0; index < Math.min(pending.length, beginningLength); index++) {
+    const character = String.fromCharCode(pending.at(index) as number);
+    if (!' \t\r'.includes(character)) text += character;
+  }
+  return beginnings.some(beginning => text.startsWith(beginning) || beginning.startsWith(text));
 }
 
 /** Parses a line that was read as Latin-1, which is faster than UTF-8. All names and values that are used here are ASCII. */

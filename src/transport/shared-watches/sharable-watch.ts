@@ -32,8 +32,11 @@ const otherWatches: ReadonlySet<string> = new Set([
   'limit',
   'continue',
 ]);
-/** The largest uint64. The API server rejects a larger version (apiserver `storage`, `APIObjectVersioner.ParseResourceVersion`). */
-const largestVersion = '18446744073709551615';
+/**
+ * The largest int64, and so the largest revision of etcd. The API server parses a version as a uint64 (apiserver `storage`,
+ * `APIObjectVersioner.ParseResourceVersion`), but a larger one overflows in its watch of etcd: 2^64 - 1 may begin "from now".
+ */
+const largestVersion = '9223372036854775807';
 /** The longest timer in Node, in seconds: 24 days. */
 const longestTimeout = 2_147_483;
 

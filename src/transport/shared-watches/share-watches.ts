@@ -1,5 +1,6 @@
 import type { ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
 import type { Sessions } from '../session-attempts.js';
+import { VersionAheadError } from './event-ring.js';
 import { UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
 import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
@@ -78,7 +79,8 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     const watch: SharedWatch<Session> = new SharedWatch(this.#parts, request, {
       lingering: this.#lingering,
       ended: ending => {
-        if (ending instanceof UnsharableError) this.#remember(key);
+        if (ending instanceof UnsharableError && !(ending.cause instanceof VersionAheadError))
+          this.#remember(key);
         this.#forget(key, watch);
       },
     });

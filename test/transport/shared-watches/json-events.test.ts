@@ -163,6 +163,49 @@ describe('the reader of a watch in JSON', () => {
     );
   });
 
+  for (const text of [
+    '{"kind":"SecretList","apiVersion":"v1","metadata":',
+    '{"items":[',
+    ' {\t"metadata":{',
+    '[{"type":"ADDED","object":',
+    '"type"',
+    'type',
+    '\0{"type":',
+    'x'.repeat(100),
+  ]) {
+    it(`throws at once for a line that begins with ${JSON.stringify(text.slice(0, 30))}, wherever chunks end`, () => {
+      const bytes = Buffer.from(text.padEnd(32, 'x'));
+      for (const size of [1, 3, 1000]) {
+        const reader = new JsonEventReader();
+        reader.read(Buffer.from(line({ metadata: { resourceVersion: '1' } })), () => {});
+        const read = () => {
+          for (let start = 0; start < bytes.length; start += size) {
+            reader.read(bytes.subarray(start, start + size), () => assert.fail());
+          }
+        };
+        assert.throws(read, /does not begin as an event/);
+      }
+    });
+  }
+
+  it('reads events with white space in them and with the object first, wherever chunks end', () => {
+    const object = '{"metadata":{"resourceVersion":"5"}}';
+    for (const text of [
+      ` \t\r{ "type" : "ADDED" , "object" : ${object} } \r\n`,
+      `${' '.repeat(100)}{"type":"ADDED","object":${object}}\n`,
+      `{"object":${object},"type":"ADDED"}\n`,
+    ]) {
+      const bytes = Buffer.from(text);
+      for (const size of [1, 7, 40]) {
+        const reader = new JsonEventReader();
+        const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+          bytes.subarray(index * size, (index + 1) * size).toString(),
+        );
+        assert.equal(readAll(reader, ...chunks)[0]?.version, '5');
+      }
+    }
+  });
+
   it('throws for an event of more than 64 MB, and keeps at most that', () => {
     const reader = new JsonEventReader();
     const chunk = Buffer.alloc(1024 * 1024, 0x20);

@@ -28,9 +28,9 @@ describe('a watch that can be shared', () => {
   });
 
   it('needs no header fields', () => {
-    assert.deepEqual(sharableWatch('resourceVersion=18446744073709551615', []), {
+    assert.deepEqual(sharableWatch('resourceVersion=9223372036854775807', []), {
       query: '',
-      version: '18446744073709551615',
+      version: '9223372036854775807',
       bookmarks: false,
       timeout: undefined,
       accept: '',
@@ -96,6 +96,8 @@ describe('a watch that cannot be shared', () => {
     ...['', '0', '00', '-1', '%2B1', '+1', '1.0', 'abc', '5%00', '%EF%BC%95'].map(
       version => `watch=1&resourceVersion=${version}`,
     ),
+    'watch=1&resourceVersion=9223372036854775808',
+    'watch=1&resourceVersion=18446744073709551615',
     'watch=1&resourceVersion=18446744073709551616',
     'watch=1&resourceVersion=00018446744073709551616',
     `watch=1&resourceVersion=${'1'.repeat(400)}`,

@@ -204,7 +204,7 @@ describe('a watch that cannot be shared', () => {
     ['has no type and no object', '{}\n'],
     ['has a version that is not a number', eventLine('abc')],
     ['is older than one before it', eventLine(105) + eventLine(104)],
-    ['has the version of the request', eventLine(100)],
+    ['has the version of the event before a bookmark', eventLine(105) + bookmarkLine(105) + eventLine(105)],
   ] as const) {
     it(`cuts its clients if an event ${what}, and later clients get their own watch`, async () => {
       const { server, watch, open, join } = create();
@@ -216,6 +216,18 @@ describe('a watch that cannot be shared', () => {
       assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=100');
     });
   }
+
+  it('cuts its clients if the first event is not newer than their version, and other clients share', async () => {
+    const { server, watch, open, join } = create();
+    for (const [index, version] of ['500', '105'].entries()) {
+      const ahead = await open({ version });
+      watch(index).text(eventLine(105));
+      assert.ok(ahead.ended instanceof Error);
+      assert.equal(watch(index).isAborted, true);
+    }
+    await join();
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100');
+  });
 });
 
 describe('a user’s right to watch', () => {

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
@@ -12,6 +10,7 @@ import { startFakeApiServer } from '../support/fake-api-server.js';
 import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
+import { freePort, refusingPort } from '../support/ports.js';
 import { projectFile } from '../support/project.js';
 import { type ProxyProcess, runProgram, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 
@@ -64,15 +63,6 @@ async function problemOf(
   assert.equal(stdout, '');
   assert.match(stderr, /^[^\n]+\n$/);
   return stderr;
-}
-
-async function freePort(): Promise<number> {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, 'close');
-  return port;
 }
 
 async function getStatus(url: string): Promise<number> {
@@ -229,7 +219,7 @@ test('a switch does not take the next argument as its value, and =false turns it
 test('-s takes precedence over the server of the kubeconfig and keeps its credentials', async t => {
   const { certificate, key } = server.clientCertificate;
   const file = await writeKubeconfig({
-    server: `https://127.0.0.1:${await freePort()}`,
+    server: `https://127.0.0.1:${await refusingPort(t)}`,
     ca: server.authority.certificate,
     certificate,
     key,
@@ -294,7 +284,7 @@ async function writeTwoOfEach(t: TestContext): Promise<string> {
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [cluster('dead', `https://127.0.0.1:${await freePort()}`), cluster('live', server.url)],
+    clusters: [cluster('dead', `https://127.0.0.1:${await refusingPort(t)}`), cluster('live', server.url)],
     users: [user('alice'), user('bob')],
     contexts: [context('current', 'dead', 'alice'), context('other', 'live', 'bob')],
     'current-context': 'current',

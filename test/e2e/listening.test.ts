@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
@@ -10,6 +9,7 @@ import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { type RunningProgram, startInProcess, startUpProblems } from '../support/in-process.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
+import { freePort } from '../support/ports.js';
 import {
   type ProxyProcess as Program,
   runProgram,
@@ -52,15 +52,6 @@ async function problemOf(args: readonly string[]): Promise<string> {
   assert.equal(stdout, '');
   assert.match(stderr, /^[^\n]+\n$/);
   return stderr;
-}
-
-async function freePort(host = '127.0.0.1'): Promise<number> {
-  const listener = net.createServer().listen(0, host);
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, 'close');
-  return port;
 }
 
 async function canListenOn(host: string): Promise<boolean> {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventuallyPasses } from '../support/eventually.js';
+import { freePort } from '../support/ports.js';
 import { startStack } from '../support/stack.js';
 
 const isInstalled = spawnSync('prometheus', ['--version']).error === undefined;
@@ -68,11 +68,3 @@ test('a real Prometheus scrapes the API server through the proxy, and the proxy 
   await eventually('kube_api_proxy_ready{check="upstream"}', value => value === '1');
   await eventually('kube_api_proxy_requests_total{verb="get",code="200"}', value => Number(value) > 0);
 });
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as net.AddressInfo;
-  probe.close();
-  return port;
-}

@@ -15,6 +15,7 @@ import { type HttpAnswer, send } from '../support/http-client.js';
 import { type RunningProgram, startInProcess } from '../support/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { openSockets } from '../support/open-sockets.js';
+import { refusingPort } from '../support/ports.js';
 import { startProxy } from '../support/proxy.js';
 import { startRawUpstream } from '../support/raw-upstream.js';
 import type { Scope } from '../support/scope.js';
@@ -61,16 +62,6 @@ async function startTcp(t: Scope, onSocket: (socket: net.Socket) => void): Promi
     for (const socket of sockets) socket.destroy();
   });
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 interface StatusObject {
@@ -137,7 +128,7 @@ async function checkFailure(
 
 describe('an API server that cannot be reached', sideBySide, () => {
   test('because the connection is refused is a 503', async t => {
-    const port = await freePort();
+    const port = await refusingPort(t);
     const proxy = await start(t, {
       server: `https://127.0.0.1:${port}`,
       ca: authority.certificate,
@@ -177,7 +168,7 @@ describe('an API server that cannot be reached', sideBySide, () => {
   });
 
   test('causes the same error for a watch', async t => {
-    const port = await freePort();
+    const port = await refusingPort(t);
     const proxy = await start(t, { server: `http://127.0.0.1:${port}` });
     checkStatus(await send(proxy.port, `${path}?watch=true`), 503, /refused/);
   });

@@ -1,0 +1,29 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import type { Scope } from './scope.js';
+
+/** A port that is free now, for a program that listens on it next. Another process may be quicker. Rejects if nothing can listen there. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  const listener = net.createServer().listen(0, host);
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  listener.close();
+  await once(listener, 'close');
+  return port;
+}
+
+/** A port of 127.0.0.1 that refuses connections until the scope ends: it is that of a client, so nothing else can listen on it. */
+export async function refusingPort(scope: Scope): Promise<number> {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  const accepted = once(listener, 'connection');
+  const client = net.connect(port, '127.0.0.1');
+  const [[peer]] = await Promise.all([accepted as Promise<[net.Socket]>, once(client, 'connect')]);
+  scope.after(() => {
+    client.destroy();
+    peer.destroy();
+    listener.close();
+  });
+  return client.localPort as number;
+}

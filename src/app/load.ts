@@ -59,8 +59,9 @@ export async function loadParts(options: Options, parts: Surroundings): Promise<
   if (tls !== undefined) components.add(tls);
   // Every process starts authentication itself, so it is not one of the components that `startWarnings` starts.
   if (authentication !== undefined) components.add({ close: authentication.close });
-  const problems = loaded.flatMap(part => (isProblems(part) ? part.problems : []));
-  return problems.length > 0 ? { problems } : { authentication, www, tls, auditLog };
+  const failed = loaded.filter(isProblems);
+  if (failed.length > 0) return { problems: failed.flatMap(({ problems }) => problems) };
+  return { authentication, www, tls, auditLog };
 }
 
 function isProblems(part: unknown): part is Problems {

@@ -67,7 +67,7 @@ export class SessionMaker {
     for (const pool of this.#pools) pool.destroy();
   }
 
-  /** Those of the last session if it has the same; otherwise its idle ones are closed. */
+  /** The connections of the last session, if they can be used. Otherwise its idle ones are closed, and new ones are made. */
   #connectionsTo(
     endpoint: Endpoint,
     credential: Credential,

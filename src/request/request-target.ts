@@ -33,7 +33,7 @@ export function parseRequestTarget(raw: string): RequestTarget {
   const rawPath = mark === -1 ? raw : raw.slice(0, mark);
   const query = mark === -1 ? '' : raw.slice(mark + 1);
   const ofQuery = hasTooManyParameters(query)
-    ? `the query has more than ${mostParameters} parameters, which some API servers ignore`
+    ? `the query has more than ${mostParameters} parameters; some API servers then ignore all of them`
     : undefined;
   if (ofQuery === undefined && rawPath.charCodeAt(0) === 0x2f && !unusual.test(rawPath)) {
     return { raw, rawPath, path: rawPath, query, ambiguity: undefined };

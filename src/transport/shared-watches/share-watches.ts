@@ -4,6 +4,7 @@ import { VersionAheadError } from './event-ring.js';
 import { UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
 import { SharedWatch, type SharedWatchParts } from './shared-watch.js';
+import { ColumnsChangedError } from './table-events.js';
 import type { Join, WatchingRequest, WatchToShare } from './watch-to-share.js';
 import { Watcher } from './watcher.js';
 
@@ -27,7 +28,7 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
   readonly #parts: ShareParts<Session>;
   /** The open shared watches, by key. A client may need a watch that begins earlier than an existing one with the same key. */
   readonly #watches = new Map<string, SharedWatch<Session>[]>();
-  /** The keys of watches that cannot be shared, and until when this is remembered. */
+  /** The keys of watches that cannot be shared, some with a version, and until when this is remembered. */
   readonly #unsharable = new Map<string, number>();
   readonly #lingering: Lingering;
   #isClosed = false;
@@ -57,8 +58,9 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     return [...this.#watches.values()].flat();
   }
 
-  isUnsharable(key: string): boolean {
-    return (this.#unsharable.get(key) ?? 0) > this.#parts.clock.now();
+  isUnsharable(request: WatchToShare<Session>): boolean {
+    const now = this.#parts.clock.now();
+    return [request.key, keyWithVersion(request)].some(key => (this.#unsharable.get(key) ?? 0) > now);
   }
 
   /**
@@ -79,8 +81,7 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     const watch: SharedWatch<Session> = new SharedWatch(this.#parts, request, {
       lingering: this.#lingering,
       ended: ending => {
-        if (ending instanceof UnsharableError && !(ending.cause instanceof VersionAheadError))
-          this.#remember(key);
+        if (ending instanceof UnsharableError) this.#remember(request, ending);
         this.#forget(key, watch);
       },
     });
@@ -90,7 +91,11 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     return watch;
   }
 
-  #remember(key: string): void {
+  #remember(request: WatchToShare<Session>, { cause }: UnsharableError): void {
+    // A watch that begins after the change can be shared.
+    if (cause instanceof ColumnsChangedError) return;
+    // The client has chosen the version. Watches from other versions can be shared.
+    const key = cause instanceof VersionAheadError ? keyWithVersion(request) : request.key;
     this.#unsharable.delete(key);
     this.#unsharable.set(key, this.#parts.clock.now() + unsharableFor);
     const [oldest] = this.#unsharable.keys();
@@ -102,6 +107,10 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     if (others.length === 0) this.#watches.delete(key);
     else this.#watches.set(key, others);
   }
+}
+
+function keyWithVersion({ key, version }: Pick<WatchToShare<unknown>, 'key' | 'version'>): string {
+  return `${key} ${version}`;
 }
 
 /** Finds the watch for one client: a shared one, or one of its own. */
@@ -137,7 +146,7 @@ class Placement<Session> implements RoundTrip {
     const request = await this.#request.watchToShare(session instanceof Promise ? await session : session);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
-    else if (this.#shared.isUnsharable(request.key)) this.#goAlone('own');
+    else if (this.#shared.isUnsharable(request)) this.#goAlone('own');
     else await this.#share(request);
   }
 
@@ -154,7 +163,8 @@ class Placement<Session> implements RoundTrip {
     if (watch.head === undefined) refusal = await watcher.opened().then(() => undefined, toOwn);
     else if (!watch.isPermitted) refusal = (await watch.askPermission()) ? undefined : 'refused';
     if (this.#isAborted) return;
-    if (refusal === undefined && watcher.begin()) {
+    // The watch may have been lost, and have continued, while the API server was asked.
+    if (refusal === undefined && watch.isUnbrokenSince(request.version) && watcher.begin()) {
       this.#parts.observer.joined(isNew ? 'opened' : 'ring');
       return;
     }

@@ -89,10 +89,15 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   /** Whether this watch can give a client of this version all newer events. */
   serves(version: string): boolean {
     if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
-    const { isLost } = this.#upstream;
-    if (compareVersions(version, isLost ? this.version : this.#continuedFrom) < 0) return false;
-    // The version of a lost watch may be too old for the API server to continue it. The newer version of this client may still be usable.
-    return !isLost || compareVersions(version, this.version) <= 0;
+    // The version of a lost watch may be too old for the API server to continue it. A newer version may still be usable.
+    return this.#upstream.isLost
+      ? compareVersions(version, this.version) === 0
+      : this.isUnbrokenSince(version);
+  }
+
+  /** Whether the watch has not been lost since this version: all newer events are from one response. */
+  isUnbrokenSince(version: string): boolean {
+    return compareVersions(version, this.#continuedFrom) >= 0;
   }
 
   /** Whether the API server has said within `permissionLifetime` that the user may watch this. */

@@ -5,6 +5,11 @@ import type { WatchEvent } from './watch-event.js';
 const noColumns = Buffer.from('null');
 const noList = 'a Table of the watch has no columnDefinitions';
 
+/** The response that continues a watch has other columns than the one before. */
+export class ColumnsChangedError extends Error {
+  override readonly message = 'the columns of the Tables have changed';
+}
+
 /** Whether an object is a Table of metav1 or metav1beta1. Another API group may have a kind with this name. */
 export function isTable(kind: unknown, apiVersion: unknown): boolean {
   return kind === 'Table' && typeof apiVersion === 'string' && apiVersion.startsWith('meta.k8s.io/');
@@ -42,7 +47,7 @@ export class TableEvents {
       const span = columnsSpan(line);
       const found = line.subarray(span.start, span.end);
       this.#columns ??= Buffer.from(found);
-      if (!found.equals(this.#columns)) throw new Error('the columns of the Tables have changed');
+      if (!found.equals(this.#columns)) throw new ColumnsChangedError();
       return new TableEvent(event, replaced(line, span, noColumns), this);
     }
     // Other servers may send the columns with every event.

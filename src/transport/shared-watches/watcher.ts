@@ -154,7 +154,7 @@ export class Watcher implements RoundTrip, Turn {
   work(): void {
     const body = this.#body;
     if (body === undefined || this.#isOver) return;
-    // Not by #try: a closure for each client and event would be garbage to collect.
+    // Without a closure: one for each client and event would be garbage to collect.
     try {
       this.#passOn(body);
     } catch (error) {

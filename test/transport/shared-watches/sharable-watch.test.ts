@@ -127,6 +127,12 @@ describe('a watch that cannot be shared', () => {
       pair => `${query}&${pair}`,
     ),
   ];
+  it('has so many parameters that two more are too many for the API server', () => {
+    const withPairs = (count: number) => sharableWatch(`${query}${'&a'.repeat(count)}`, []);
+    assert.ok(withPairs(9_997));
+    assert.equal(withPairs(9_998), undefined);
+  });
+
   for (const each of queries) {
     it(`asks for "${each.slice(0, 60)}"`, () => assert.equal(sharableWatch(each, []), undefined));
   }

@@ -227,10 +227,47 @@ describe('a watch that cannot be shared', () => {
     }
     await join();
     assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=100');
+    // A server that begins with older events sends them again to the same client.
+    await join({ version: '500' });
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=500');
+  });
+
+  it('cuts its clients if a Table has other columns after a loss, and later clients share', async () => {
+    const { server, clock, watch, open, join } = create();
+    const table = (version: string, columns: readonly string[]) => {
+      const metadata = { resourceVersion: version };
+      const object = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata, columnDefinitions: columns };
+      return `${JSON.stringify({ type: 'ADDED', object })}\n`;
+    };
+    const client = await open();
+    watch().text(table('101', ['Name']));
+    watch().end();
+    clock.advance(0);
+    watch(1).open();
+    watch(1).text(table('102', ['Name', 'Status']));
+    assert.ok(client.ended instanceof Error);
+    await join({ version: '102' });
+    assert.equal(server.watches.at(-1)?.path, '/shared?resourceVersion=102');
   });
 });
 
 describe('a user’s right to watch', () => {
+  it('does not let a client join with a version from before a loss that comes while it is checked', async () => {
+    const { server, clock, watch, open, join } = create();
+    let allow: (isAllowed: boolean) => void = () => {};
+    const isAllowed = () => new Promise<boolean>(resolve => (allow = resolve));
+    await open({ isAllowed });
+    watch().text(eventLine(101) + eventLine(102));
+    clock.advance(10_000);
+    await join({ isAllowed, version: '101' });
+    watch().end();
+    clock.advance(0);
+    watch(1).open();
+    allow(true);
+    await turn();
+    assert.equal(server.watches.at(-1)?.path, '/own?resourceVersion=101');
+  });
+
   it('is valid for 10 s, and then checked once for all clients that join', async () => {
     const { clock, joins, join, open } = create();
     let asked = 0;

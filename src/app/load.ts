@@ -3,6 +3,7 @@ import { type ConfiguredAuthentication, configureAuthentication } from '../authe
 import { methodsOn } from '../authentication/methods.js';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import { describeFileError } from '../lib/file-problem.js';
+import { isObject } from '../lib/json.js';
 import { type OpenAuditLog, openAuditLog } from '../observability/audit/open.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
@@ -65,7 +66,7 @@ export async function loadParts(options: Options, parts: Surroundings): Promise<
 }
 
 function isProblems(part: unknown): part is Problems {
-  return typeof part === 'object' && part !== null && 'problems' in part;
+  return isObject(part) && 'problems' in part;
 }
 
 /** The parts that could be loaded, each at its place. */

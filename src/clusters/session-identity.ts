@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Credential } from '../credentials/credential.js';
 import { readClaims } from '../kubeconfig/id-token.js';
 import { digest } from '../lib/digest.js';
+import { isObject } from '../lib/json.js';
 import { within } from '../lib/within.js';
 import { type Session, serverKey } from './endpoint.js';
 import { reviewSubject } from './subject-review.js';
@@ -130,6 +131,5 @@ const fleetingClaims: ReadonlySet<string> = new Set([
 function lastingClaims(claims: Readonly<Record<string, unknown>>): object {
   const lasting = Object.fromEntries(Object.entries(claims).filter(([name]) => !fleetingClaims.has(name)));
   const own = lasting['kubernetes.io'];
-  const isObject = typeof own === 'object' && own !== null;
-  return isObject ? { ...lasting, 'kubernetes.io': { ...own, warnafter: undefined } } : lasting;
+  return isObject(own) ? { ...lasting, 'kubernetes.io': { ...own, warnafter: undefined } } : lasting;
 }

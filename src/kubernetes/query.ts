@@ -25,6 +25,17 @@ export function isTrue(value: string | undefined): boolean {
   return value !== undefined && value !== '0' && !/^false$/iu.test(value);
 }
 
+/** Go's limit since 1.24.12 and 1.25.6 (net/url `defaultMaxParams`). Each `&` begins a parameter, even an empty one. */
+export const mostParameters = 10_000;
+
+/** Whether newer API servers read this query as an empty one, because it has too many parameters. Older ones read it whole. */
+export function hasTooManyParameters(query: string): boolean {
+  if (query.length < mostParameters) return false;
+  let count = 1;
+  for (let at = query.indexOf('&'); at !== -1; at = query.indexOf('&', at + 1)) count += 1;
+  return count > mostParameters;
+}
+
 /** A pair of a query, as sent and decoded. A pair that does not count has no name. */
 export type QueryPair = { readonly text: string } & (
   | { readonly name: string; readonly value: string }

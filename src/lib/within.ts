@@ -1,6 +1,6 @@
 /**
- * What the promise resolves to or, after `milliseconds`, what `onLate` returns. Rejects if the promise does, or if `onLate` throws. The promise
- * goes on when it is late; nobody is told then that it rejects.
+ * Resolves as the promise does, or to what `onLate` returns if the promise takes longer than this number of milliseconds. Rejects if the
+ * promise does in time, or if `onLate` throws. A late promise goes on; if it rejects then, nobody hears of it.
  */
 export async function within<T, L>(
   milliseconds: number,

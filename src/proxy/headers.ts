@@ -118,11 +118,6 @@ export function inboundHeaders(rawHeaders: RawHeaders): string[] {
   return headers;
 }
 
-/** Returns the header fields of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
-export function switchingHeaders(rawHeaders: RawHeaders): string[] {
-  return rawHeaders.filter((_, index) => !permitsBrowsers((rawHeaders[index & ~1] as string).toLowerCase()));
-}
-
 /** Whether a field of an answer is removed. */
 function endsHere(key: string): boolean {
   return hopByHop.has(key) || permitsBrowsers(key);
@@ -132,8 +127,10 @@ function endsHere(key: string): boolean {
  * Whether a field gives browsers permissions. `Access-Control-*` of the API server, or of a program behind a proxy subresource, is meant for
  * browsers that send their own credential; here they would use that of this proxy. With `Service-Worker-Allowed` such a program could
  * choose the paths of this origin for which its service worker answers.
+ *
+ * @param key The name of the field in lower case.
  */
-function permitsBrowsers(key: string): boolean {
+export function permitsBrowsers(key: string): boolean {
   return key.startsWith('access-control-') || key === 'service-worker-allowed';
 }
 

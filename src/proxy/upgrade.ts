@@ -15,7 +15,7 @@ import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
-import { responseHeaders, switchingHeaders, withPossibleTrailer } from './headers.js';
+import { permitsBrowsers, responseHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -255,10 +255,12 @@ export class Upgrade implements OpenStream, Attempt<Session> {
   }
 }
 
+/** The head of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
 function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
-  const headers = switchingHeaders(rawHeaders);
-  for (let index = 0; index < headers.length; index += 2)
-    head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (!permitsBrowsers(name.toLowerCase())) head += `${name}: ${rawHeaders[index + 1]}\r\n`;
+  }
   return `${head}\r\n`;
 }

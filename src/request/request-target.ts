@@ -1,4 +1,5 @@
 import { percentDecoded } from '../http/percent-encoding.js';
+import { hasTooManyParameters, mostParameters } from '../kubernetes/query.js';
 
 /** A request target in origin-form (RFC 9112, section 3.2.1), as sent and as the API server reads it. */
 export interface RequestTarget {
@@ -24,9 +25,6 @@ const badEscape = /%(?![0-9a-fA-F]{2})/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for them
 const control = /[\x00-\x1f\x7f]/;
 
-/** Go's limit since 1.24.12 and 1.25.6 (net/url `defaultMaxParams`). Each `&` begins a parameter, even an empty one. */
-const mostParameters = 10_000;
-
 /** Splits a request target and decodes its path. Never throws: `ambiguity` says why a target has more than one reading. */
 export function parseRequestTarget(raw: string): RequestTarget {
   const mark = raw.indexOf('?');
@@ -42,14 +40,6 @@ export function parseRequestTarget(raw: string): RequestTarget {
   const path = ambiguity === undefined ? percentDecoded(rawPath).toString() : '';
   const decoded = ambiguity ?? ambiguityDecoded(path);
   return { raw, rawPath, path: decoded === undefined ? path : '', query, ambiguity: decoded };
-}
-
-/** Newer API servers read a query with more parameters as an empty one, and older ones read it whole. */
-function hasTooManyParameters(query: string): boolean {
-  if (query.length < mostParameters) return false;
-  let count = 1;
-  for (let at = query.indexOf('&'); at !== -1; at = query.indexOf('&', at + 1)) count += 1;
-  return count > mostParameters;
 }
 
 function ambiguityAsSent(rawPath: string): string | undefined {

@@ -11,7 +11,7 @@ const overhead = 300;
 
 /**
  * The first event is not newer than the version from which the watch began. A client chose that version, so other watches of the same kind
- * may well be shared.
+ * can be shared.
  */
 export class VersionAheadError extends Error {}
 

@@ -24,6 +24,7 @@ export class JsonEventReader implements EventReader {
 
   constructor(tables = new TableEvents()) {
     this.#tables = tables;
+    tables.responseBegins();
   }
 
   get pending(): number {

@@ -69,6 +69,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   readonly #handler: WatchHandler;
   #trip: RoundTrip | undefined;
   #reader: EventReader | undefined;
+  /** The Tables of all responses. */
   readonly #tables = new TableEvents();
   #contentType: string | undefined;
   #openedAt = 0;
@@ -151,8 +152,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
 
   #begin(head: WatchHead): void {
     const contentType = fieldValue(head.headers, 'content-type');
-    this.#tables.responseBegins();
-    const reader = this.#readerFor(head.headers);
+    const reader = readerFor(head.headers, this.#tables);
     if (reader === undefined || contentType !== (this.#contentType ?? contentType)) {
       this.#end(new UnsharableError('the response has a form that cannot be shared'));
       return;
@@ -166,11 +166,6 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     if (loss !== undefined) this.#handler.resumed(loss);
     if (this.#isPaused) this.#trip?.pause();
     this.#handler.began(head);
-  }
-
-  /** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
-  #readerFor(headers: readonly string[]): EventReader | undefined {
-    return hasField(headers, 'content-length') ? undefined : createEventReader(headers, this.#tables);
   }
 
   data(chunk: BorrowedBytes): void {
@@ -250,6 +245,11 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#reader = undefined;
     trip?.abort();
   }
+}
+
+/** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
+function readerFor(headers: readonly string[], tables: TableEvents): EventReader | undefined {
+  return hasField(headers, 'content-length') ? undefined : createEventReader(headers, tables);
 }
 
 /**

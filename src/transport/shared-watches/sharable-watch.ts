@@ -1,5 +1,5 @@
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
-import { isTrue, queryPairs } from '../../kubernetes/query.js';
+import { isTrue, mostParameters, queryPairs } from '../../kubernetes/query.js';
 import { compareVersions, parseVersion } from './resource-version.js';
 import { sharableHeaders } from './sharable-headers.js';
 
@@ -37,8 +37,8 @@ const otherWatches: ReadonlySet<string> = new Set([
  * `APIObjectVersioner.ParseResourceVersion`), but a larger one overflows in its watch of etcd: 2^64 - 1 may begin "from now".
  */
 const largestVersion = '9223372036854775807';
-/** A shared watch has at most this number of parameters, and two of its own: API servers ignore a query of more than 10,000. */
-const mostParameters = 9_998;
+/** The parameters that a shared watch adds to its query. */
+const addedParameters = 2;
 /** The longest timer in Node, in seconds: 24 days. */
 const longestTimeout = 2_147_483;
 
@@ -63,7 +63,8 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
   const version = parseVersion(own.get('resourceVersion') ?? '');
   const timeout = seconds(own.get('timeoutSeconds') ?? '0');
   const accept = fieldValue(rawHeaders, 'accept') ?? '';
-  if (version === undefined || timeout === undefined || rest.length > mostParameters) return undefined;
+  if (version === undefined || timeout === undefined) return undefined;
+  if (rest.length + addedParameters > mostParameters) return undefined;
   if (compareVersions(version, largestVersion) > 0) return undefined;
   if (!sharableHeaders(rawHeaders) || !acceptsSharedFormat(accept)) return undefined;
   return {

@@ -33,10 +33,7 @@ export interface WatchResult {
   /** Milliseconds from the server's write to the client's read. */
   readonly p50: number;
   readonly p99: number;
-  /**
-   * Milliseconds from the change to the client's read. The server writes to one watch after another, so it contains the server's part, which
-   * is smaller with a shared watch.
-   */
+  /** Milliseconds from the change to the client's read. They contain the time until the server writes to this client's watch. */
   readonly p99SinceChange: number;
   /** Events that did not arrive, and watches that ended. */
   readonly errors: number;

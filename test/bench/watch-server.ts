@@ -79,7 +79,7 @@ function nextStamp(): number {
   return latest;
 }
 
-/** Sends one event to every watch, evenly over these milliseconds. Then each slice of the watches gets a change of its own. */
+/** Sends one event to every watch: at once, or evenly over these milliseconds. Spread over time, each slice has a change of its own. */
 async function sendToAll(duration: number): Promise<void> {
   if (writing) {
     skipped += 1;

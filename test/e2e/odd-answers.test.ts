@@ -73,7 +73,7 @@ function chunked(trailers: readonly string[], headers: readonly string[] = []): 
   return `${lines.join('\r\n')}\r\n\r\n2\r\nok\r\n0\r\n${trailers.map(line => `${line}\r\n`).join('')}\r\n`;
 }
 
-test('an answer that switches protocols keeps its fields, but those that give browsers permissions', async () => {
+test('an answer that switches protocols keeps all fields except those that give browsers permissions', async () => {
   const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
   const permissions = 'Access-Control-Allow-Origin: *\r\nservice-worker-allowed: /\r\n';
   const target = '/api/v1/namespaces/default/pods/permits/exec';

@@ -75,7 +75,7 @@ describe('events', { concurrency: false }, () => {
         assert.equal(client.state(), 'open');
         await assertSameAsDirect(namespace, client, { from: version, headers });
       }
-      // The client with a version from before the break has asked the API server, and its watch serves all.
+      // One client has a version from before the break. So the proxy opened a third watch from there, which serves all.
       assert.equal(namespace.upstream().length, 3);
     });
   }

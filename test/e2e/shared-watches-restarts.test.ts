@@ -182,7 +182,7 @@ test('the clients of a Table get no columns again after a resumption, and new cl
   assert.deepEqual(columns(joined), [3, null]);
 });
 
-test('the clients of a Table end if its columns have changed meanwhile, and then get the new ones', async t => {
+test('clients of Tables are cut if a break has changed the columns, and their next watch has the new ones', async t => {
   const { server, proxy } = await start(t);
   const columns = [['Name'], ['Name', 'Status']];
   let asked = 0;

@@ -12,7 +12,7 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   return port;
 }
 
-/** A port of 127.0.0.1 that refuses connections until the scope ends: it is that of a client, so nothing else can listen on it. */
+/** A port of 127.0.0.1 that refuses connections until the scope ends. A client's open connection uses it, so nothing can listen on it. */
 export async function refusingPort(scope: Scope): Promise<number> {
   const listener = net.createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');

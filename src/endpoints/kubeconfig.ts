@@ -40,6 +40,8 @@ export function kubeconfigOf(facts: KubeconfigFacts): string {
   const user = isSecure ? chooseUser(users) : undefined;
   const userOf = ({ name }: { readonly name: string }) => (user?.isPerCluster === true ? name : sharedUser);
   const userNames = user === undefined ? [] : [...new Set(contexts.map(userOf))];
+  // Over http:// there is no certificate. @kubernetes/client-node connects only if the file says that it checks none.
+  const verification = isSecure ? authorityData(authority) : { 'insecure-skip-tls-verify': true };
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
@@ -47,10 +49,7 @@ export function kubeconfigOf(facts: KubeconfigFacts): string {
       name,
       cluster: {
         server: address + path,
-        ...(isSecure &&
-          authority !== undefined && {
-            'certificate-authority-data': Buffer.from(authority).toString('base64'),
-          }),
+        ...verification,
       },
     })),
     users: userNames.map(name => ({ name, user: user?.fields })),
@@ -68,6 +67,11 @@ export function kubeconfigOf(facts: KubeconfigFacts): string {
   const document = new Document(config, { aliasDuplicateObjects: false });
   document.commentBefore = commentsOf(facts, user).join('\n').replace(/^/gm, ' ');
   return printable(document.toString(style));
+}
+
+function authorityData(authority: string | undefined): object {
+  if (authority === undefined) return {};
+  return { 'certificate-authority-data': Buffer.from(authority).toString('base64') };
 }
 
 const style = { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' } as const;
@@ -110,6 +114,9 @@ function commentsOf(
   ];
   if (user === undefined) {
     comments.push('It contains no user, because kubectl sends no credential over http://.');
+    comments.push(
+      'insecure-skip-tls-verify changes nothing over http://; some clients require it. With https://, remove it.',
+    );
     if (users.length > 0) {
       comments.push('This proxy answers 401 without a credential: use an address that begins with https://.');
     }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { startInProcess } from '../support/in-process.js';
+import { javascriptClientTest, runJavascript, whyNot } from '../support/javascript-client.js';
 import { projectFile } from '../support/project.js';
 import { startStack } from '../support/stack.js';
 
@@ -13,8 +14,6 @@ const run = promisify(execFile);
 
 /** Debian's Python has Debian's packages, but another Python may come first in PATH. */
 const python = '/usr/bin/python3';
-/** A folder `node_modules` with the JavaScript client, which is too large to be installed only for this test. */
-const javascriptClient = process.env['KUBERNETES_CLIENT_NODE'];
 
 /** The first block of code that matches, for a proxy at this address. */
 async function snippet(pattern: RegExp, address: string): Promise<string> {
@@ -22,13 +21,6 @@ async function snippet(pattern: RegExp, address: string): Promise<string> {
   const blocks = document.split(/^```/m).filter((_, index) => index % 2 === 1);
   const code = blocks.find(block => pattern.test(block)) ?? assert.fail(String(pattern));
   return code.slice(code.indexOf('\n') + 1).replaceAll('127.0.0.1:8001', address);
-}
-
-/** Why a client is not available; undefined if it is. */
-function whyNot(isHere: boolean, what: string): string | undefined {
-  if (isHere) return undefined;
-  assert.equal(process.env['REQUIRE_CLIENTS'], undefined, `${what} is required and missing`);
-  return `${what} is not installed`;
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'snippets-'));
@@ -59,12 +51,6 @@ test('the snippet for Python lists and watches', {
   assert.match(stdout, /^ADDED web-0$/m);
 });
 
-test('the snippet for JavaScript lists', {
-  skip: whyNot(javascriptClient !== undefined, '@kubernetes/client-node'),
-}, async () => {
-  const file = join(folder, 'snippet.mjs');
-  await writeFile(file, await snippet(/^js/, address));
-  await symlink(javascriptClient as string, join(folder, 'node_modules'));
-  const { stdout } = await run(process.execPath, [file]);
-  assert.match(stdout, /^web-0$/m);
+javascriptClientTest('the snippet for JavaScript lists', async () => {
+  assert.match(await runJavascript(await snippet(/^js/, address)), /^web-0$/m);
 });

@@ -24,7 +24,7 @@ const login = {
 };
 
 interface Config {
-  clusters: { name: string; cluster: Record<string, string> }[];
+  clusters: { name: string; cluster: Record<string, string | true> }[];
   users: { name: string; user: Record<string, unknown> }[];
   contexts: { name: string; context: { cluster: string; user?: string; namespace?: string } }[];
   'current-context': string;
@@ -71,9 +71,21 @@ describe('a kubeconfig for callers', () => {
     const { config, comments } = made({ address: 'http://gw.example', users: [token] });
     assert.deepEqual(config.users, []);
     assert.ok(config.contexts.every(({ context }) => context.user === undefined));
-    assert.ok(config.clusters.every(({ cluster }) => Object.keys(cluster).join() === 'server'));
+    assert.ok(config.clusters.every(({ cluster }) => !('certificate-authority-data' in cluster)));
     assert.match(comments, /kubectl sends no credential over http:\/\/[\s\S]*401/);
     assert.doesNotMatch(made({ address: 'http://gw.example' }).comments, /401/);
+  });
+
+  it('gives up the check of certificates over http:// alone, where there are none', () => {
+    const http = made({ address: 'http://gw.example' });
+    assert.deepEqual(
+      http.config.clusters.map(({ cluster }) => cluster['insecure-skip-tls-verify']),
+      [true, true],
+    );
+    assert.match(http.comments, /insecure-skip-tls-verify .*With https:\/\/, remove it/);
+    for (const authority of ['PEM', undefined]) {
+      assert.doesNotMatch(made({ authority }).text, /insecure/);
+    }
   });
 
   it('says so if the authority is not known', () => {

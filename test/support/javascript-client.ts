@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** A folder `node_modules` with @kubernetes/client-node, which is too large to be installed only for a few tests. */
+const modules = process.env['KUBERNETES_CLIENT_NODE'];
+
+/** Why a test of a client is skipped; undefined if the client is here. With REQUIRE_CLIENTS a missing client is an error. */
+export function whyNot(isHere: boolean, what: string): string | undefined {
+  if (isHere) return undefined;
+  assert.equal(process.env['REQUIRE_CLIENTS'], undefined, `${what} is required and missing`);
+  return `${what} is not installed`;
+}
+
+/** A test that needs @kubernetes/client-node. */
+export function javascriptClientTest(name: string, body: (t: TestContext) => Promise<void>): void {
+  test(name, { skip: whyNot(modules !== undefined, '@kubernetes/client-node') }, body);
+}
+
+/** Runs a module that imports @kubernetes/client-node, and returns what it prints. Rejects if the program fails. */
+export async function runJavascript(code: string, args: readonly string[] = []): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'javascript-client-'));
+  try {
+    const file = join(folder, 'program.mjs');
+    await writeFile(file, code);
+    await symlink(modules as string, join(folder, 'node_modules'));
+    return (await run(process.execPath, [file, ...args])).stdout;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

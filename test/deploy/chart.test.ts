@@ -89,7 +89,10 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   'image.pullPolicy': ['Always', /"imagePullPolicy":"Always"/],
   'image.pullSecrets': [[{ name: 'registry' }], /"imagePullSecrets":\[\{"name":"registry"\}\]/],
   'callers.users': [['bob'], /"resources":\["users"\],"resourceNames":\["bob"\]/],
-  'callers.serviceAccounts': [['ci'], /"resources":\["serviceaccounts"\],"resourceNames":\["ci"\]/],
+  'callers.serviceAccounts': [
+    [{ namespace: 'builds', name: 'ci' }],
+    /"namespace":"builds",.+"resources":\["serviceaccounts"\],"resourceNames":\["ci"\]/,
+  ],
   'callers.groups': [['system:authenticated'], /"resourceNames":\["system:authenticated"\]/],
   'tls.secretName': ['certificate', /"secretName":"certificate"/],
   acceptHosts: [['^gw\\.example$'], /,\^gw\\\\\.example\$"/],
@@ -167,9 +170,40 @@ helmTest('the chart uses every value, and the program accepts the arguments', ()
   assert.equal(optionsOf(proxy).auditLogPath, '');
 });
 
+helmTest('the chart lists service accounts in a Role of each namespace, and in no ClusterRole', () => {
+  const made = template({
+    'callers.serviceAccounts': [
+      { namespace: 'dashboards', name: 'dashboard' },
+      { namespace: 'builds', name: 'ci' },
+      { namespace: 'dashboards', name: 'reports' },
+    ],
+  });
+  const accounts = made
+    .filter(({ kind }) => /Role$/.test(kind))
+    .flatMap(({ metadata, rules }) =>
+      rules
+        .filter(({ resources }) => resources?.includes('serviceaccounts'))
+        .map(({ resourceNames }) => [metadata.namespace, resourceNames]),
+    );
+  assert.deepEqual(accounts, [
+    ['builds', ['ci']],
+    ['dashboards', ['dashboard', 'reports']],
+  ]);
+  const bindings = made.filter(({ kind }) => kind === 'RoleBinding');
+  assert.deepEqual(
+    bindings.map(({ metadata, roleRef, subjects }) => [metadata.namespace, roleRef.kind, subjects]),
+    ['builds', 'dashboards'].map(namespace => [
+      namespace,
+      'Role',
+      [{ kind: 'ServiceAccount', name: 'kube-api-proxy', namespace: 'kube-api-proxy' }],
+    ]),
+  );
+});
+
 helmTest('an empty list of callers or peers admits nobody instead of everybody', () => {
-  const rules = only(template({ 'callers.users': [], 'callers.serviceAccounts': [] }), 'ClusterRole').rules;
-  for (const { resources = [], resourceNames = [] } of rules) {
+  const made = template({ 'callers.users': [], 'callers.serviceAccounts': [] });
+  assert.ok(!made.some(({ kind }) => kind === 'Role' || kind === 'RoleBinding'));
+  for (const { resources = [], resourceNames = [] } of only(made, 'ClusterRole').rules) {
     for (const resource of ['users', 'serviceaccounts']) assert.ok(!resources.includes(resource));
     if (resources.includes('groups')) assert.ok(resourceNames.length > 0);
   }
@@ -195,6 +229,8 @@ helmTest('the chart rejects an unknown value and a value of another type', () =>
   assert.match(problemWith('image.tagg="1"'), /additional properties 'tagg' not allowed/);
   assert.match(problemWith('replicas="three"'), /at '\/replicas'/);
   assert.match(problemWith('callers.groups=["developers"]'), /system:authenticated/);
+  assert.match(problemWith('callers.serviceAccounts=["dashboard"]'), /at '\/callers\/serviceAccounts\/0'/);
+  assert.match(problemWith('callers.serviceAccounts=[{"name":"dashboard"}]'), /missing property 'namespace'/);
   assert.match(problemWith('acceptHosts=["a,b"]'), /at '\/acceptHosts\/0'/);
 });
 

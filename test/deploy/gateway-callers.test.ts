@@ -15,11 +15,20 @@ const configMaps = '/api/v1/namespaces/default/configmaps';
 
 type Attributes = Parameters<Policy>[1];
 
+/** RBAC's RulesFor: those of the ClusterRole, and in a namespace those of its Role. */
+function rulesIn(manifests: readonly Manifest[], namespace: string | undefined): readonly Rule[] {
+  return manifests
+    .filter(
+      ({ kind, metadata }) => kind === 'ClusterRole' || (kind === 'Role' && metadata.namespace === namespace),
+    )
+    .flatMap(({ rules }) => rules);
+}
+
 /** RBAC's RuleAllows: a rule with names allows nothing without a name. */
-function allows(rules: readonly Rule[], asked: Partial<Attributes>): boolean {
-  const { verb = '', group = '', resource = '', subresource = '', name = '' } = asked;
+function allows(manifests: readonly Manifest[], asked: Partial<Attributes>): boolean {
+  const { verb = '', group = '', resource = '', subresource = '', name = '', namespace } = asked;
   const wanted = subresource === '' ? resource : `${resource}/${subresource}`;
-  return rules.some(
+  return rulesIn(manifests, namespace).some(
     ({ verbs, apiGroups = [], resources = [], resourceNames = [] }) =>
       verbs.includes(verb) &&
       apiGroups.includes(group) &&
@@ -43,14 +52,11 @@ function serviceAccount(namespace: string, name: string) {
   };
 }
 
-async function rulesOf(manifests: readonly Manifest[]): Promise<readonly Rule[]> {
-  return only(manifests, 'ClusterRole').rules;
-}
-
 kubectlTest(
   'the identity of deploy/gateway may impersonate the listed callers, and nobody else',
   async () => {
-    const rules = await rulesOf(await render('gateway'));
+    const manifests = await render('gateway');
+    const rules = manifests.filter(({ kind }) => /Role$/.test(kind)).flatMap(role => role.rules);
     for (const { verbs, resources = [], resourceNames = [] } of rules) {
       assert.doesNotMatch([...verbs, ...resources, ...resourceNames].join(), /\*/);
       assert.deepEqual(verbs, [resources.includes('tokenreviews') ? 'create' : 'impersonate']);
@@ -64,10 +70,20 @@ kubectlTest(
       { resource: 'groups', name: 'system:serviceaccounts:kube-system' },
       { resource: 'users', name: 'system:admin' },
       { resource: 'users', name: 'system:kube-controller-manager' },
-      { resource: 'serviceaccounts', name: 'clusterrole-aggregation-controller' },
+      {
+        resource: 'serviceaccounts',
+        name: 'clusterrole-aggregation-controller',
+        namespace: 'kube-system',
+      },
+      // The name of a listed account, in other namespaces and in none.
+      { resource: 'serviceaccounts', name: 'dashboard', namespace: 'kube-system' },
+      { resource: 'serviceaccounts', name: 'dashboard', namespace: 'kube-api-proxy' },
+      { resource: 'serviceaccounts', name: 'dashboard' },
     ]) {
-      assert.ok(!allows(rules, { verb: 'impersonate', group: '', ...asked }), asked.name);
+      assert.ok(!allows(manifests, { verb: 'impersonate', group: '', ...asked }), JSON.stringify(asked));
     }
+    const listed = { resource: 'serviceaccounts', name: 'dashboard', namespace: 'dashboards' };
+    assert.ok(allows(manifests, { verb: 'impersonate', group: '', ...listed }));
   },
 );
 
@@ -92,7 +108,6 @@ kubectlTest(
   'with the arguments and the role of deploy/gateway, listed callers act as themselves and others are rejected',
   async t => {
     const manifests = await render('gateway');
-    const rules = await rulesOf(manifests);
     const { args = [] } = proxyOf(only(manifests, 'Deployment').spec.template.spec);
     const files = await createServingFiles();
     t.after(() => files.remove());
@@ -108,7 +123,7 @@ kubectlTest(
     const allow: Policy = (user, asked) => {
       if (!asked.isResourceRequest) return asked.verb === 'get';
       if (/^self/.test(asked.resource)) return true;
-      if (user.username === gateway) return allows(rules, asked);
+      if (user.username === gateway) return allows(manifests, asked);
       if (user.username === dashboard) return asked.resource === 'pods' && asked.subresource !== 'exec';
       return user.groups.includes('developers') && asked.resource === 'configmaps';
     };
@@ -117,7 +132,8 @@ kubectlTest(
       intercept: ({ url = '' }, response) => {
         if (!url.endsWith('/selfsubjectrulesreviews')) return false;
         response.writeHead(201, { 'Content-Type': 'application/json' });
-        response.end(JSON.stringify({ status: { resourceRules: rules, incomplete: false } }));
+        const resourceRules = rulesIn(manifests, 'default');
+        response.end(JSON.stringify({ status: { resourceRules, incomplete: false } }));
         return true;
       },
       args: [
@@ -147,8 +163,8 @@ kubectlTest(
       ['dashboard', `${pods}/web-0/exec?command=id`, /system:serviceaccount:dashboards:dashboard\\" cannot/],
       ['alice', pods, /User \\"alice@example\.com\\" cannot list/],
       ['dave', configMaps, /cannot impersonate resource \\"users\\"/],
-      ['other', pods, /cannot impersonate resource \\"groups\\"/],
-      ['another', pods, /cannot impersonate resource \\"serviceaccounts\\"/],
+      ['other', pods, /"serviceaccounts\\" in API group \\"\\" in the namespace \\"kube-system\\"/],
+      ['another', pods, /"serviceaccounts\\" in API group \\"\\" in the namespace \\"dashboards\\"/],
       ['admin', configMaps, /group \\"system:masters\\" is reserved by Kubernetes/],
     ] as const) {
       const { status, text } = await as(token, path);

@@ -64,16 +64,21 @@ for (const folder of ['sidecar', 'gateway']) {
         assert.equal(manifest.spec.scaleTargetRef.kind, 'Deployment');
         assert.equal(manifest.spec.scaleTargetRef.name, metadata.name);
       }
-      if (!/^(Namespace|ClusterRole|ClusterRoleBinding)$/.test(manifest.kind)) {
+      if (!/^Namespace$|Role/.test(manifest.kind)) {
         assert.equal(manifest.metadata.namespace, namespace, manifest.kind);
       }
     }
     const account = only(manifests, 'ServiceAccount').metadata.name;
     assert.equal(spec.template.spec.serviceAccountName, account);
-    const binding = manifests.find(({ kind }) => kind.endsWith('RoleBinding'));
-    assert.deepEqual(binding?.subjects, [{ kind: 'ServiceAccount', name: account, namespace }]);
-    const role = manifests.find(({ kind }) => kind === binding?.roleRef.kind);
-    assert.equal(binding?.roleRef.name, role?.metadata.name);
+    const roles = manifests.filter(({ kind }) => /Role$/.test(kind));
+    const bindings = manifests.filter(({ kind }) => /RoleBinding$/.test(kind));
+    for (const { subjects } of bindings) {
+      assert.deepEqual(subjects, [{ kind: 'ServiceAccount', name: account, namespace }]);
+    }
+    assert.deepEqual(
+      bindings.map(({ roleRef, metadata }) => [roleRef.kind, roleRef.name, metadata.namespace]),
+      roles.map(role => [role.kind, role.metadata.name, role.metadata.namespace]),
+    );
   });
 
   kubectlTest(`deploy/${folder} uses the image of deploy/image, with the package's version`, async () => {

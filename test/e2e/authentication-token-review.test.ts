@@ -359,9 +359,9 @@ describe('the permission to impersonate', () => {
     assert.equal(first.status, 500);
     assert.match(
       first.text,
-      /\[-\]impersonation failed: the proxy's identity may not impersonate uids \(authentication\.k8s\.io\), serviceaccounts, userextras\/authentication\.kubernetes\.io\/credential-id/,
+      /\[-\]impersonation failed: the proxy's identity may not impersonate uids \(authentication\.k8s\.io\), userextras\/authentication\.kubernetes\.io\/credential-id/,
     );
-    may = ['users', 'groups', 'uids', 'serviceaccounts', 'userextras'];
+    may = ['users', 'groups', 'uids', 'userextras'];
     await eventually('the check', async () => (await health(proxy, 'readyz')).status === 200);
     const asked = server.requests.length;
     for (let index = 0; index < 20; index++) await health(proxy, 'readyz');

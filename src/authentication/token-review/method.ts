@@ -23,15 +23,13 @@ const options = defineOptions('Authentication', {
 
 /**
  * What tokens of service accounts add since Kubernetes 1.30. They also have extra fields for a Pod and its node, which are not listed here.
+ * The permission to impersonate `serviceaccounts` is not checked: it may be given in any namespaces, and a SelfSubjectRulesReview reads one.
  */
-const serviceAccountTargets = [
-  { group: '', resource: 'serviceaccounts' },
-  {
-    group: 'authentication.k8s.io',
-    resource: 'userextras',
-    subresource: 'authentication.kubernetes.io/credential-id',
-  },
-];
+const credentialIdTarget = {
+  group: 'authentication.k8s.io',
+  resource: 'userextras',
+  subresource: 'authentication.kubernetes.io/credential-id',
+};
 
 /** Authenticates callers by the tokens that the cluster of their request knows. The result is valid for that cluster only. */
 export const tokenReview = {
@@ -57,7 +55,7 @@ export const tokenReview = {
         ttl,
         metrics,
       }),
-      impersonates: () => [uidTarget, ...serviceAccountTargets],
+      impersonates: () => [uidTarget, credentialIdTarget],
     };
   },
 } satisfies AuthenticationMethod<OptionValues<typeof options>>;

@@ -13,7 +13,7 @@ export class IdentityError extends StatusError {
 
 /** Which users a method may authenticate. */
 export interface IdentityRules {
-  /** Names and groups with the prefix `system:` that are allowed nevertheless: `--allow-system-identities`. */
+  /** Names and groups of the system that are allowed nevertheless: `--allow-system-identities`. */
   readonly allowed: ReadonlySet<string>;
   /** Whether service accounts are allowed: only the cluster itself can authenticate them. */
   readonly serviceAccounts: boolean;
@@ -25,7 +25,7 @@ export const identity = {
     allowSystemIdentities: {
       type: names,
       default: '',
-      help: 'Names and groups beginning with system: that callers may have, such as system:masters.',
+      help: 'Names and groups beginning with system: or kubeadm: that callers may have, such as system:masters.',
     },
   }),
 };
@@ -71,8 +71,12 @@ export function admitUser(user: UserInfo, rules: IdentityRules): UserInfo {
   };
 }
 
+/**
+ * The prefix that Kubernetes reserves (`system:`), and that of kubeadm: since Kubernetes 1.29 it makes the group `kubeadm:cluster-admins` an
+ * administrator.
+ */
 function isSystem(name: string): boolean {
-  return name.startsWith('system:');
+  return name.startsWith('system:') || name.startsWith('kubeadm:');
 }
 
 function refusal(kind: string, name: string): IdentityError {

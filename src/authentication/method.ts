@@ -40,7 +40,7 @@ export interface MethodParts {
   readonly logger: Logger;
   /** The environment of the process: it may name a proxy server for connections to an OpenID Connect issuer. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Names and groups with the prefix `system:` that are allowed nevertheless. */
+  /** Names and groups of the system that are allowed nevertheless. */
   readonly allowed: ReadonlySet<string>;
   /** The authorities that may issue client certificates now. */
   readonly clientAuthorities: () => ClientAuthorities | undefined;

@@ -31,6 +31,9 @@ describe('an authenticated user', () => {
       ['alice', 'dev', 'system:masters'],
       ['alice', 'system:nodes'],
       ['alice', 'system:'],
+      ['alice', 'dev', 'kubeadm:cluster-admins'],
+      ['kubeadm:admin'],
+      ['alice', 'kubeadm:'],
       [robot],
       ['alice', 'system:serviceaccounts'],
     ] as const) {
@@ -51,6 +54,7 @@ describe('an authenticated user', () => {
     for (const [name, group] of [
       [robot, 'system:masters'],
       [robot, 'system:nodes'],
+      [robot, 'kubeadm:cluster-admins'],
       [robot, 'system:serviceaccounts:kube-system'],
       ['system:serviceaccount:shop', 'dev'],
       ['system:serviceaccount:shop:', 'dev'],
@@ -65,8 +69,11 @@ describe('an authenticated user', () => {
   });
 
   it('may have a reserved name or group that the options list exactly', () => {
-    const rules = { allowed: new Set(['system:masters', 'system:admin']), serviceAccounts: false };
+    const allowed = ['system:masters', 'system:admin', 'kubeadm:cluster-admins'];
+    const rules = { allowed: new Set(allowed), serviceAccounts: false };
     assert.equal(admitUser(user('system:admin', ['system:masters']), rules).username, 'system:admin');
+    assert.equal(admitUser(user('alice', ['kubeadm:cluster-admins']), rules).username, 'alice');
+    assert.throws(() => admitUser(user('alice', ['kubeadm:cluster-admins:x']), rules), IdentityError);
     assert.throws(() => admitUser(user('system:admin2'), rules), IdentityError);
     assert.throws(() => admitUser(user('alice', ['system:masters:x']), rules), IdentityError);
   });

@@ -74,6 +74,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     const { server, tokens, proxy } = await start(t);
     Object.assign(tokens, {
       admin: { username: 'admin', groups: ['system:masters'] },
+      kubeadm: { username: 'kate', groups: ['kubeadm:cluster-admins'] },
       node: { username: 'system:node:worker', groups: ['system:nodes'] },
       anonymous: { username: 'system:anonymous' },
       imposter: { ...robot, groups: ['system:serviceaccounts:kube-system'] },
@@ -86,6 +87,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
         ['unknown', 401],
         ['anonymous', 401],
         ['admin', 403],
+        ['kubeadm', 403],
         ['node', 403],
         ['imposter', 403],
         ['space', 403],
@@ -97,7 +99,7 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
       }
       assert.equal((await probe(proxy, server, leg, { headers: bearer('alice') })).code, passed(leg));
     }
-    assert.equal(reviews(server), 8, 'failures are remembered too');
+    assert.equal(reviews(server), 9, 'failures are remembered too');
   });
 
   test('are reviewed once for forty requests that arrive together; one that leaves does not fail the others', async t => {

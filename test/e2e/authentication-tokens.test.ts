@@ -237,10 +237,12 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('get a 403 for names and groups that Kubernetes reserves, unless the options allow them', async t => {
-    const file = 'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n';
+    const file =
+      'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n' +
+      'k,kate,,"kubeadm:cluster-admins"\n';
     const { server, proxy } = await start(t, { tokenFile: file });
     for (const leg of bothLegs) {
-      for (const token of ['m', 'a', 'r']) {
+      for (const token of ['m', 'a', 'r', 'k']) {
         const headers = [`Authorization: Bearer ${token}`];
         const { answer, arrived } = await probe(proxy, server, leg, { headers });
         assert.match(assertStatus(answer, 403, token), /reserved by Kubernetes .* --allow-system-identities/);

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { CertificateAuthority, ClientCertificateOptions } from '../certificate-types.js';
+import { eventually } from '../eventually.js';
+import { writeKubeconfig } from '../kubeconfig-file.js';
+import { freePort } from '../ports.js';
+import type { Scope } from '../scope.js';
+import { ApiClient } from './api-client.js';
+import { fileNames, readAuthority } from './authority-files.js';
+import type { GuardedProcess } from './guarded-process.js';
+import { type ServerFolder, withFreePorts } from './server-folder.js';
+
+/** Where an API server is, for any process. */
+export interface Location {
+  readonly url: string;
+  /** The etcd's URL. */
+  readonly etcd: string;
+  /** Path of the folder of the run's authority, tokens and policy (`fileNames`). */
+  readonly files: string;
+  /** Path of the audit log: the events of all requests, at all stages. */
+  readonly auditLog: string;
+}
+
+/** Whom a kubeconfig authenticates: a user of a client certificate (CN, O), or a token. */
+export type Credential = ClientCertificateOptions | { readonly token: string };
+
+/** A rule of a ClusterRole. */
+export type Rule = Readonly<
+  Record<'apiGroups' | 'resources' | 'verbs' | 'nonResourceURLs' | 'resourceNames', readonly string[]>
+>;
+
+/** A real API server that is running. */
+export class ApiServer {
+  readonly location: Location;
+  readonly url: string;
+  readonly authority: CertificateAuthority;
+  readonly admin: ApiClient;
+
+  private constructor(location: Location, authority: CertificateAuthority, admin: ApiClient) {
+    this.location = location;
+    this.url = location.url;
+    this.authority = authority;
+    this.admin = admin;
+  }
+
+  static async at(location: Location): Promise<ApiServer> {
+    return new ApiServer(
+      location,
+      await readAuthority(location.files),
+      await ApiClient.asAdmin(location.url, location.files),
+    );
+  }
+
+  /** The path of a file of the run's authority. */
+  file(name: keyof typeof fileNames): string {
+    return join(this.location.files, fileNames[name]);
+  }
+
+  /** Writes a kubeconfig that ends with the scope. Its user is in system:masters, unless the credential says otherwise. Returns its path. */
+  async kubeconfig(scope: Scope, credential: Credential = {}): Promise<string> {
+    const user = 'token' in credential ? credential : await this.authority.client(credential);
+    const file = await writeKubeconfig({ server: this.url, ca: this.authority.certificate, ...user });
+    scope.after(() => file.remove());
+    return file.path;
+  }
+
+  /** Makes a namespace with a new name. It stays until the run ends, because nothing deletes the content of a namespace here. */
+  async createNamespace(): Promise<string> {
+    const name = `test-${randomUUID()}`;
+    await this.admin.do('POST', '/api/v1/namespaces', { metadata: { name } });
+    return name;
+  }
+
+  /** Gives rights in all namespaces to a user, and waits until the API server knows. */
+  async grant(user: string, rules: readonly Partial<Rule>[]): Promise<void> {
+    const metadata = { name: `test-${randomUUID()}` };
+    const group = 'rbac.authorization.k8s.io';
+    await this.admin.do('POST', `/apis/${group}/v1/clusterroles`, { metadata, rules });
+    await this.admin.do('POST', `/apis/${group}/v1/clusterrolebindings`, {
+      metadata,
+      roleRef: { apiGroup: group, kind: 'ClusterRole', name: metadata.name },
+      subjects: [{ apiGroup: group, kind: 'User', name: user }],
+    });
+    const rule = rules[0];
+    if (rule === undefined) return;
+    const path = rule.nonResourceURLs?.[0];
+    const spec =
+      path === undefined
+        ? {
+            resourceAttributes: {
+              group: rule.apiGroups?.[0],
+              resource: rule.resources?.[0],
+              verb: rule.verbs?.[0],
+              name: rule.resourceNames?.[0],
+            },
+          }
+        : { nonResourceAttributes: { path, verb: rule.verbs?.[0] } };
+    await eventually(`${user} has the rights`, async () => {
+      const reviews = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+      const review = (await this.admin.do('POST', reviews, { spec: { ...spec, user } })) as {
+        readonly status: { readonly allowed: boolean };
+      };
+      return review.status.allowed;
+    });
+  }
+}
+
+/** Options of an API server of one's own. */
+export interface ApiServerOptions extends Pick<Location, 'etcd' | 'files'> {
+  /** What it stores has this prefix in etcd (`/registry`). */
+  readonly prefix?: string;
+  /** By default a free one. */
+  readonly port?: number;
+  /** More flags. They replace those that have the same name. */
+  readonly flags?: readonly string[];
+}
+
+/** Starts kube-apiserver with its audit log and its log in this folder, and waits until it is ready. */
+export function startApiServerProcess(
+  program: string,
+  folder: ServerFolder,
+  options: ApiServerOptions,
+): Promise<{ readonly location: Location; readonly process: GuardedProcess }> {
+  return withFreePorts(async () => {
+    const { etcd, files } = options;
+    const port = options.port ?? (await freePort());
+    const auditLog = join(folder.path, 'audit.log');
+    const location = { url: `https://127.0.0.1:${port}`, etcd, files, auditLog };
+    const admin = await ApiClient.asAdmin(location.url, files);
+    const isReady = async () => (await admin.ask('GET', '/readyz')).status === 200;
+    const command = [program, ...flagsOf(options, port, auditLog), ...(options.flags ?? [])];
+    return { location, process: await folder.start('kube-apiserver', command, isReady) };
+  });
+}
+
+function flagsOf(
+  { etcd, files, prefix = '/registry' }: ApiServerOptions,
+  port: number,
+  auditLog: string,
+): string[] {
+  const file = (name: keyof typeof fileNames) => join(files, fileNames[name]);
+  return [
+    `--etcd-servers=${etcd}`,
+    `--etcd-prefix=${prefix}`,
+    `--secure-port=${port}`,
+    '--bind-address=127.0.0.1',
+    `--tls-cert-file=${file('certificate')}`,
+    `--tls-private-key-file=${file('key')}`,
+    `--client-ca-file=${file('ca')}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${file('serviceAccountPublicKey')}`,
+    `--service-account-signing-key-file=${file('serviceAccountKey')}`,
+    '--authorization-mode=Node,RBAC',
+    '--service-cluster-ip-range=10.0.0.0/24',
+    `--token-auth-file=${file('tokens')}`,
+    '--disable-admission-plugins=ServiceAccount',
+    '--allow-privileged=true',
+    `--kubelet-client-certificate=${file('kubeletCertificate')}`,
+    `--kubelet-client-key=${file('kubeletKey')}`,
+    `--kubelet-certificate-authority=${file('ca')}`,
+    '--kubelet-preferred-address-types=InternalIP',
+    `--audit-policy-file=${file('auditPolicy')}`,
+    `--audit-log-path=${auditLog}`,
+    // In MB; by default the log is rotated at 100.
+    '--audit-log-maxsize=100000',
+  ];
+}

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { scriptArguments } from '../project.js';
+
+/** Runs a command with an API server, on a machine that has none. */
+function run(env: Readonly<Record<string, string>>) {
+  const script = scriptArguments('support/kube-apiserver/with-api-server');
+  return spawnSync(process.execPath, [...script, 'echo', 'it ran'], {
+    encoding: 'utf8',
+    env: { PATH: '/nonexistent', ...env },
+  });
+}
+
+const missing =
+  'there is no etcd and kube-apiserver in KUBEBUILDER_ASSETS or PATH (CONTRIBUTING.md says how to get them)\n';
+
+test('without the programs of an API server its tests are skipped with one line', () => {
+  for (const env of [{}, { KUBEBUILDER_ASSETS: '/nonexistent' }]) {
+    const { status, stdout, stderr } = run(env);
+    assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: `Skipped: ${missing}` });
+  }
+});
+
+test('without the programs of an API server its tests fail if they are required', () => {
+  const { status, stdout, stderr } = run({ REQUIRE_APISERVER: '1' });
+  assert.deepEqual({ status, stdout, stderr }, { status: 1, stdout: '', stderr: `Failed: ${missing}` });
+});

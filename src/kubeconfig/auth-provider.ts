@@ -1,3 +1,4 @@
+import { issuerProblem } from '../lib/issuer-url.js';
 import { readIdToken } from './id-token.js';
 import { type PemSource, resolvePemSource } from './pem-source.js';
 
@@ -36,7 +37,7 @@ type Fields = Partial<Record<(typeof textFields)[number], string>>;
 /**
  * Reads a user's auth-provider. The only supported one is oidc. As in client-go (`plugin/pkg/client/auth/oidc`), extra-scopes is ignored,
  * and idp-certificate-authority is relative to the working folder. Problems begin with `label`, which names the user. They quote only the
- * provider's name and the issuer.
+ * provider's name and the issuer, if it has no user.
  */
 export function parseOidcConfig(
   authProvider: Readonly<Record<string, unknown>>,
@@ -55,7 +56,10 @@ export function parseOidcConfig(
   const fields = readTexts(config as Readonly<Record<string, unknown>>, report);
   const { 'idp-issuer-url': issuer = '', 'client-id': clientId = '' } = fields;
   const { 'id-token': idToken = '', 'refresh-token': refreshToken = '' } = fields;
-  checkIssuer(issuer, report);
+  // client-go would also send the secrets over http.
+  const unusable = issuerProblem(issuer, 'idp-issuer-url');
+  if (issuer === '') report('the oidc auth-provider has no idp-issuer-url');
+  else if (unusable !== undefined) report(unusable);
   if (clientId === '') report('the oidc auth-provider has no client-id');
   if (idToken !== '' && readIdToken(idToken) === undefined) report('the id-token is not a JSON Web Token');
   if (idToken === '' && refreshToken === '') {
@@ -92,20 +96,4 @@ function readTexts(config: Readonly<Record<string, unknown>>, report: (problem: 
     else report(`${field} of the auth-provider is not a string`);
   }
   return fields;
-}
-
-/** OpenID Connect Discovery 1.0, section 3: https, without query and fragment. client-go would also send the secrets over http. */
-function checkIssuer(issuer: string, report: (problem: string) => void): void {
-  if (issuer === '') {
-    report('the oidc auth-provider has no idp-issuer-url');
-    return;
-  }
-  if (!URL.canParse(issuer)) {
-    report('idp-issuer-url is not a URL');
-    return;
-  }
-  const { protocol, username, password } = new URL(issuer);
-  if (username !== '' || password !== '') report('idp-issuer-url has a user name in it');
-  else if (/[?#]/.test(issuer)) report('idp-issuer-url has a query or a fragment');
-  else if (protocol !== 'https:') report(`idp-issuer-url ${JSON.stringify(issuer)} is not https://`);
 }

@@ -1,3 +1,4 @@
+import { parseServerAddress, urlOf } from './server-address.js';
 import type { Kubeconfig } from './types.js';
 
 /** A context of the kubeconfig, with the names that the file uses. Missing ones are empty. It contains no secret. */
@@ -6,7 +7,7 @@ export interface ContextSummary {
   readonly cluster: string;
   readonly user: string;
   readonly namespace: string;
-  /** The cluster's server URL without user name, password, query and fragment; empty if it is not a URL. */
+  /** The URL of the cluster's server, without query and fragment; empty if it cannot be used. */
   readonly server: string;
 }
 
@@ -23,12 +24,11 @@ export function summarizeContexts(kubeconfig: Kubeconfig): readonly ContextSumma
 function summarize({ contexts, clusters }: Kubeconfig): ContextSummary[] {
   return [...contexts].map(([name, { value }]) => {
     const { cluster = '', user = '', namespace = '' } = value;
-    return { name, cluster, user, namespace, server: withoutSecrets(clusters.get(cluster)?.value.server) };
+    return { name, cluster, user, namespace, server: serverUrl(clusters.get(cluster)?.value.server) };
   });
 }
 
-function withoutSecrets(server = ''): string {
-  if (!URL.canParse(server)) return '';
-  const { protocol, host, pathname } = new URL(server);
-  return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`;
+function serverUrl(server = ''): string {
+  const parsed = parseServerAddress(server, '');
+  return 'address' in parsed ? urlOf(parsed.address) : '';
 }

@@ -43,16 +43,20 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     tokens: true,
   });
   let unknownAt: number | undefined;
-  let switched: { readonly index: number; readonly flag: string } | undefined;
+  let switchedAt: number | undefined;
+  let flagBefore: string | undefined;
   for (const token of tokens) {
-    if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      // An argument after an unknown flag was probably meant as its value, and may be a password.
+      // An argument after an unknown flag was probably meant as its value.
       if (token.index - 1 === unknownAt) continue;
-      const flag = token.index - 1 === switched?.index ? switched.flag : undefined;
-      problems.push(unexpectedArgument(token.value, flag));
+      const isMeant = token.index - 1 === switchedAt;
+      problems.push(unexpectedArgument(flagBefore, isMeant ? token.value : undefined));
       continue;
     }
+    // One argument can contain many letters. What follows the first unknown one may be a part of a password.
+    if (token.index === unknownAt) continue;
+    flagBefore = token.kind === 'option-terminator' ? '--' : token.rawName;
+    if (token.kind === 'option-terminator') continue;
     const isLong = token.rawName.startsWith('--');
     const name = token.name.replaceAll('_', '-');
     const key = optionKeys.get(name);
@@ -63,15 +67,14 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       else if (name === verbosity) verbose = text;
       else ignored.add(`--${name}`);
     } else if (key === undefined) {
-      // One argument can contain many letters. Only the first unknown letter is reported.
-      if (token.index !== unknownAt) problems.push(unknownFlag(token.rawName, argv[token.index] ?? ''));
+      problems.push(unknownFlag(token.rawName, argv[token.index] ?? ''));
       unknownAt = token.index;
     } else if (text !== undefined) {
       const before = definitionOf(key).type.separator === '\n' ? settings.get(key) : undefined;
       const all = before === undefined ? text : `${before.text}\n${text}`;
       settings.set(key, { text: all, where: `--${flagName(key)}` });
     } else if (definitionOf(key).type.placeholder === undefined) {
-      switched = { index: token.index, flag: token.rawName };
+      switchedAt = token.index;
       settings.set(key, { text: 'true', where: `--${flagName(key)}` });
     } else {
       problems.push(needsArgument(token.rawName));
@@ -87,10 +90,17 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return { settings, problems, ignored: [...ignored] };
 }
 
-/** Adds a hint if the argument follows a switch and was meant as its value: a switch takes a value only after an equals sign. */
-function unexpectedArgument(argument: string, flag: string | undefined): string {
-  const meant = flag !== undefined && 'value' in bool.parse(argument, '');
-  return `unexpected argument: ${JSON.stringify(argument)}${meant ? ` (did you mean ${flag}=${argument}?)` : ''}`;
+/**
+ * Does not quote the argument, which may be a part of a password: `--token $TOKEN` has one if there is a space in it. Adds a hint if the
+ * argument follows a switch and was meant as its value, because a switch takes a value only after an equals sign.
+ *
+ * @param after The flag before it; undefined if there is none.
+ * @param meant The argument if it stands directly after a switch.
+ */
+function unexpectedArgument(after: string | undefined, meant: string | undefined): string {
+  const value = meant === undefined ? undefined : bool.parse(meant, '');
+  const hint = value !== undefined && 'value' in value ? ` (did you mean ${after}=${value.value}?)` : '';
+  return `unexpected argument ${after === undefined ? 'at the start' : `after ${after}`}${hint}`;
 }
 
 /** Adds a hint for -v: it is kubectl's verbosity, but the version in many other programs. */
@@ -99,12 +109,13 @@ function needsArgument(rawName: string): string {
   return `flag needs an argument: ${rawName}${hint}`;
 }
 
+/** Quotes only the letter of an argument with one dash, which may be a password. */
 function unknownFlag(rawName: string, argument: string): string {
   const name = rawName.replace(/^--?/, '');
   if (!rawName.startsWith('--')) {
     const flag = argument.replace(/^-/, '').replace(/=.*$/s, '');
     const hint = optionKeys.has(flag) ? ` (did you mean --${flag}?)` : '';
-    return `unknown shorthand flag: '${name}' in -${flag}${hint}`;
+    return `unknown shorthand flag: '${name}'${hint}`;
   }
   const meant = suggest(name, optionKeys.keys());
   return `unknown flag: ${rawName}${meant === undefined ? '' : ` (did you mean --${meant}?)`}`;

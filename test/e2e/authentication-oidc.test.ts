@@ -207,7 +207,7 @@ describe('wrong options for an issuer', () => {
     ]);
     assert.equal(code, 1);
     assert.match(stderr, /--oidc-issuer-url and --oidc-client-id must be set together/);
-    assert.match(stderr, /--oidc-issuer-url: "http:\/\/issuer\.example" is not an https/);
+    assert.match(stderr, /--oidc-issuer-url: "http:\/\/issuer\.example" is not https/);
     assert.match(stderr, /--oidc-signing-algs: "HS256" is not one of/);
     assert.match(stderr, /--token-auth-file: \/nonexistent\/tokens\.csv: no such file/);
   });

@@ -72,11 +72,14 @@ describe('an oidc auth-provider', () => {
       [{ 'id-token': 'se.cr.et' }, 'the id-token is not a JSON Web Token'],
       [{ 'id-token': `${idToken}\r\nx` }, 'the id-token is not a JSON Web Token'],
       [{ 'idp-issuer-url': 'issuer.example' }, 'idp-issuer-url is not a URL'],
-      [{ 'idp-issuer-url': 'https://me:secret@issuer.example' }, 'idp-issuer-url has a user name in it'],
+      [
+        { 'idp-issuer-url': 'https://me:secret@issuer.example' },
+        'idp-issuer-url has an @ in it; an issuer has no user name and no password',
+      ],
       [{ 'idp-issuer-url': 'https://issuer.example?secret' }, 'idp-issuer-url has a query or a fragment'],
       [
         { 'idp-issuer-url': 'http://issuer.example' },
-        'idp-issuer-url "http://issuer.example" is not https://',
+        'idp-issuer-url: "http://issuer.example" is not https://',
       ],
     ];
     for (const [config, problem] of cases)

@@ -172,7 +172,7 @@ describe('a cluster', () => {
 
   it('is a problem with a malformed server', () => {
     assert.deepEqual(problemsOf(withCluster({ server: 'https://:x' })), [
-      `server of cluster "k" in ${file}: "https://:x" is not a URL or host:port`,
+      `server of cluster "k" in ${file} is not a URL or host:port`,
     ]);
     assert.deepEqual(problemsOf(kubeconfig(), { server: 'ftp://x' }), [
       '--server: "ftp://x" is neither https:// nor http://',
@@ -365,7 +365,7 @@ describe('several mistakes', () => {
       users: { u: { 'client-key': 'k', token: 'a', password: 'b', exec: {} } },
     });
     assert.deepEqual(problemsOf(from), [
-      `server of cluster "k" in ${file}: "x y" is not a URL or host:port`,
+      `server of cluster "k" in ${file} is not a URL or host:port`,
       `certificate-authority-data of cluster "k" in ${file} is not base64`,
       `user "u" in ${file}: a token and a user name or password cannot be set at the same time`,
       `user "u" in ${file} has a client-key but no client-certificate`,

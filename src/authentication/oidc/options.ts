@@ -1,3 +1,4 @@
+import { issuerProblem } from '../../lib/issuer-url.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { names, text, texts } from '../../lib/value-type.js';
 import type { ClaimMapping } from './claims.js';
@@ -67,11 +68,8 @@ export function oidcProblems(options: OidcOptions): string[] {
   if (oidcIssuerUrl === '' || oidcClientId === '') {
     problems.push('--oidc-issuer-url and --oidc-client-id must be set together');
   }
-  if (oidcIssuerUrl !== '' && !isIssuer(oidcIssuerUrl)) {
-    problems.push(
-      `--oidc-issuer-url: ${JSON.stringify(oidcIssuerUrl)} is not an https:// URL without user, query and fragment`,
-    );
-  }
+  const unusable = oidcIssuerUrl === '' ? undefined : issuerProblem(oidcIssuerUrl, '--oidc-issuer-url');
+  if (unusable !== undefined) problems.push(unusable);
   for (const [index, claim] of oidcRequiredClaim.entries()) {
     if (claim.indexOf('=') < 1) {
       problems.push(
@@ -88,12 +86,6 @@ export function oidcProblems(options: OidcOptions): string[] {
   }
   if (oidcSigningAlgs.length === 0) problems.push('--oidc-signing-algs is empty');
   return problems;
-}
-
-function isIssuer(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password } = new URL(text);
-  return protocol === 'https:' && username === '' && password === '' && !/[?#\s]/.test(text);
 }
 
 /** How claims become users. A name gets the issuer's URL and `#` as its prefix, unless it is an email or the options say otherwise. */

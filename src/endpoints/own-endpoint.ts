@@ -2,7 +2,8 @@ import type { RouteHandlerMethod } from 'fastify';
 import type { ClusterStates } from '../clusters/states.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import type { RequestContext } from '../request/context.js';
-import type { Mount } from '../request/mount.js';
+import type { Destination, Mount } from '../request/mount.js';
+import type { Operation } from '../request/operation.js';
 import type { Health } from './health.js';
 import type { KubeconfigFacts } from './kubeconfig.js';
 
@@ -15,6 +16,12 @@ export interface OwnEndpointParts {
   readonly tokenRules: TokenRules;
   /** The content of a kubeconfig for the caller; undefined if the proxy has no address that a client could use. */
   readonly kubeconfigFor: (request: RequestContext) => KubeconfigFacts | undefined;
+  /** Where a request with this target goes. */
+  readonly destinationOf: (target: string) => Destination;
+  /** Why a rule of the proxy would reject an operation, whoever requested it; undefined if none would. */
+  readonly rejectionOf: (
+    operation: Operation,
+  ) => { readonly reason: string; readonly message: string } | undefined;
   /** The endpoints that are served. */
   readonly served: readonly OwnEndpoint[];
 }

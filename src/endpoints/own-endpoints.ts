@@ -5,6 +5,7 @@ import { kubeconfig } from './kubeconfig-endpoint.js';
 import { metrics } from './metrics.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 import { livez, readyz } from './probes.js';
+import { rules } from './rules.js';
 
 /** All endpoints of the proxy itself below `/-/`, in the order of the index. A new endpoint needs an entry here and nothing else. */
 export const ownEndpoints: readonly OwnEndpoint[] = [
@@ -12,6 +13,7 @@ export const ownEndpoints: readonly OwnEndpoint[] = [
   explorer,
   clusters,
   kubeconfig,
+  rules,
   metrics,
   livez,
   readyz,

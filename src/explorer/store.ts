@@ -137,7 +137,7 @@ class Store {
     const { signal } = this.#opening;
     this.#set({ session: { kind: 'checking' } });
     try {
-      const answer = await this.client.clusters<ClustersAnswer>();
+      const answer = await this.client.own<ClustersAnswer>('/clusters');
       if (signal.aborted) return;
       this.#mayStoreTokens = answer.sandboxesProxiedPages;
       this.client.sharesTokens = answer.sharesTokens;
@@ -160,7 +160,7 @@ class Store {
     const isOver = () => signal.aborted || this.state.clusters.length === 0;
     if (isOver()) return;
     if (document.visibilityState === 'visible') {
-      const answer = await this.client.clusters<ClustersAnswer>().catch(() => undefined);
+      const answer = await this.client.own<ClustersAnswer>('/clusters').catch(() => undefined);
       if (isOver()) return;
       if (answer !== undefined) {
         this.#set({ clusters: clustersOf(answer) });

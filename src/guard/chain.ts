@@ -1,8 +1,18 @@
 import type { IntersectionOf } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
-import { type AnswerFields, answered, type Check, type Guard, type GuardParts } from './guard.js';
+import type { Operation } from '../request/operation.js';
+import {
+  type AnswerFields,
+  answered,
+  type Check,
+  type Guard,
+  type GuardParts,
+  type OperationCheck,
+  type OperationGuard,
+} from './guard.js';
 import { answerRules, guards } from './guards.js';
+import { Rejection } from './rejection.js';
 
 /** A rule without options must not change the types of the others' options. */
 type ReadBy<Rule> = Rule extends { create(options: infer Options, parts: GuardParts): unknown }
@@ -47,6 +57,20 @@ export class GuardChain {
     this.#run(this.#checksOf(request.mount), 0, request, done);
   }
 
+  /** Why a guard would reject an operation, whoever requested it; undefined if none would. Counts nothing. */
+  rejectionOf(operation: Operation): Rejection | undefined {
+    for (const { guard, check } of this.#guards) {
+      if (!judgesOperations(guard) || !guard.judges(operation.mount)) continue;
+      try {
+        (check as OperationCheck)(operation);
+      } catch (error) {
+        if (error instanceof Rejection) return error;
+        throw error;
+      }
+    }
+    return undefined;
+  }
+
   #run(
     checks: readonly Check[],
     from: number,
@@ -79,6 +103,10 @@ export class GuardChain {
     }
     return checks;
   }
+}
+
+function judgesOperations(guard: Guard): guard is OperationGuard {
+  return 'judgesOperations' in guard;
 }
 
 /** Sets the fields in two places: the proxy's own answers are sent with Fastify's reply, those of the API server without it. */

@@ -1,7 +1,7 @@
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { RequestTarget } from '../request/request-target.js';
 import type { FilterSwitch } from './filter-switch.js';
-import { apiMounts, type Check, type Guard } from './guard.js';
+import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
@@ -29,7 +29,8 @@ export const filter = {
   options,
   reasons: ['path', 'method'],
   judges: apiMounts,
-  create(values: OptionValues<typeof options> & FilterSwitch): Check | undefined {
+  judgesOperations: true,
+  create(values: OptionValues<typeof options> & FilterSwitch): OperationCheck | undefined {
     if (values.disableFilter) return undefined;
     const check = createFilterCheck({
       acceptPaths: validRegexpList(values.acceptPaths),
@@ -38,7 +39,7 @@ export const filter = {
     });
     return ({ raw, target, serverPath }) => check(raw.method as string, target, serverPath);
   },
-} as const satisfies Guard;
+} as const satisfies OperationGuard;
 
 /**
  * Judges a request by its method and path; throws a Rejection. `serverPath` is the path of the kubeconfig's server URL. Clients send it

@@ -2,6 +2,7 @@ import type { Authentication } from '../authentication/authentication.js';
 import type { OptionOwner } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
+import type { Operation } from '../request/operation.js';
 import type { RequestSlots } from './request-slots.js';
 
 /** What a check returns if it has answered the request itself: no other guard judges it. */
@@ -12,6 +13,9 @@ export const answered = Symbol('answered');
  * allocates nothing for a request that passes.
  */
 export type Check = (request: RequestContext) => void | Promise<void> | typeof answered;
+
+/** Judges what a request does, whoever sends it. Throws a Rejection. */
+export type OperationCheck = (operation: Operation) => void;
 
 /** What guards are created with, besides the options. */
 export interface GuardParts {
@@ -29,6 +33,12 @@ export interface Guard extends OptionOwner {
   judges(mount: Mount): boolean;
   /** Undefined if the options do not turn the rule on. */
   create(options: never, parts: GuardParts): Check | undefined;
+}
+
+/** A guard that decides by the operation alone, so that it can judge one that nobody has requested. */
+export interface OperationGuard extends Guard {
+  readonly judgesOperations: true;
+  create(options: never, parts: GuardParts): OperationCheck | undefined;
 }
 
 /** Header fields for an answer, whoever sends it: name, value, …; undefined for none. */

@@ -1,7 +1,7 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { hasCertainFields } from './certain-path.js';
-import { apiMounts, type Check, type Guard } from './guard.js';
+import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
@@ -19,12 +19,13 @@ export const namespaces = {
   options,
   reasons: ['namespace'],
   judges: apiMounts,
-  create({ acceptNamespaces }: OptionValues<typeof options>): Check | undefined {
+  judgesOperations: true,
+  create({ acceptNamespaces }: OptionValues<typeof options>): OperationCheck | undefined {
     if (acceptNamespaces === options.acceptNamespaces.default) return undefined;
     const check = createNamespaceCheck(validRegexpList(acceptNamespaces, { whole: true }));
     return ({ judgedInfo }) => check(judgedInfo);
   },
-} as const satisfies Guard;
+} as const satisfies OperationGuard;
 
 /** Judges a request by the namespace that it is about; throws a Rejection. */
 type NamespaceCheck = (info: RequestInfo) => void;

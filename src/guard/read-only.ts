@@ -1,11 +1,11 @@
-import type { IncomingMessage } from 'node:http';
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { asksForUpgrade } from '../http/message.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
+import type { OperationMessage } from '../request/operation.js';
 import { hasCertainFields } from './certain-path.js';
-import { apiMounts, type Check, type Guard } from './guard.js';
+import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
@@ -22,10 +22,11 @@ export const readOnly = {
   options,
   reasons: ['read_only'],
   judges: apiMounts,
-  create({ readOnly }: OptionValues<typeof options>): Check | undefined {
+  judgesOperations: true,
+  create({ readOnly }: OptionValues<typeof options>): OperationCheck | undefined {
     return readOnly ? ({ judgedInfo, raw }) => rejectWrite(judgedInfo, raw) : undefined;
   },
-} as const satisfies Guard;
+} as const satisfies OperationGuard;
 
 /** The API server answers these and stores nothing (authentication.k8s.io and authorization.k8s.io). */
 const reviews: ReadonlyMap<string, ReadonlySet<string>> = new Map([
@@ -55,7 +56,7 @@ const methodOverride = /^(?:x[^a-z0-9]*)?(?:http[^a-z0-9]*)?method(?:[^a-z0-9]*o
  * For `--read-only`: rejects everything but get, list, watch and access reviews. RequestInfo's verb decides, not the HTTP method, because
  * `kubectl exec` is a GET. Throws a Rejection.
  */
-export function rejectWrite(info: RequestInfo, request: IncomingMessage): void {
+export function rejectWrite(info: RequestInfo, request: OperationMessage): void {
   if (isRead(info, request) || isReview(info, request)) return;
   throw new Rejection(
     403,
@@ -68,7 +69,7 @@ export function rejectWrite(info: RequestInfo, request: IncomingMessage): void {
 /**
  * Whether a request only reads: get, list or watch without an upgrade, or one of the two reads that the API server serves over WebSockets.
  */
-export function isRead(info: RequestInfo, request: IncomingMessage): boolean {
+export function isRead(info: RequestInfo, request: OperationMessage): boolean {
   const { method } = request;
   if ((method !== 'GET' && method !== 'HEAD') || !hasCertainFields(info)) return false;
   if (overridesMethod(request.rawHeaders)) return false;
@@ -90,7 +91,7 @@ function overridesMethod(rawHeaders: RawHeaders): boolean {
  * A watch, or a Pod's log. Nothing else: an aggregated API may answer a GET of any subresource with a console, as KubeVirt's
  * `virtualmachineinstances/console` does.
  */
-function isReadOverWebSocket(info: RequestInfo, { rawHeaders }: IncomingMessage): boolean {
+function isReadOverWebSocket(info: RequestInfo, { rawHeaders }: OperationMessage): boolean {
   if (fieldValue(rawHeaders, 'upgrade')?.toLowerCase() !== 'websocket') return false;
   if (info.verb === 'watch') return info.subresource === '';
   return (
@@ -98,7 +99,7 @@ function isReadOverWebSocket(info: RequestInfo, { rawHeaders }: IncomingMessage)
   );
 }
 
-function isReview(info: RequestInfo, request: IncomingMessage): boolean {
+function isReview(info: RequestInfo, request: OperationMessage): boolean {
   if (request.method !== 'POST' || info.verb !== 'create' || asksForUpgrade(request)) return false;
   if (overridesMethod(request.rawHeaders)) return false;
   return (

@@ -1,7 +1,7 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { hasCertainFields } from './certain-path.js';
-import { apiMounts, type Check, type Guard } from './guard.js';
+import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { Rejection } from './rejection.js';
 import { isAbout, nameOf, type ResourcePattern, resourceList } from './resource-list.js';
 
@@ -19,12 +19,13 @@ export const resources = {
   options,
   reasons: ['resource'],
   judges: apiMounts,
-  create({ rejectResources }: OptionValues<typeof options>): Check | undefined {
+  judgesOperations: true,
+  create({ rejectResources }: OptionValues<typeof options>): OperationCheck | undefined {
     if (rejectResources.length === 0) return undefined;
     const check = createResourceCheck(rejectResources);
     return ({ judgedInfo }) => check(judgedInfo);
   },
-} as const satisfies Guard;
+} as const satisfies OperationGuard;
 
 /** Judges a request by the resource that it is about; throws a Rejection. */
 type ResourceCheck = (info: RequestInfo) => void;

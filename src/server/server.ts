@@ -100,7 +100,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const authenticates = authentication !== undefined;
   const guards = new GuardChain(options, parts);
   const accounting = new Accounting({ ...parts, logRequests: options.logRequests, authenticates });
-  const app = createApp(parts);
+  const destinationOf = createDestinations(parts);
+  const app = createApp(parts, destinationOf);
   app.decorateRequest('context', null as unknown as RequestContext);
 
   app.addHook('onRequest', ({ raw }, reply, done) => {
@@ -129,7 +130,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   for (const { name, create } of served) {
     app.get(
       ownPrefix + name,
-      create({ exposition, health, clusterStates, apiPaths, tokenRules, kubeconfigFor, served }),
+      create({
+        ...{ exposition, health, clusterStates, apiPaths, tokenRules, kubeconfigFor, served, destinationOf },
+        rejectionOf: operation => guards.rejectionOf(operation),
+      }),
     );
   }
   if (options.www !== '') {
@@ -188,13 +192,16 @@ function trackConnections({ server }: FastifyInstance, openStreams: OpenStreams)
   return sockets;
 }
 
-function createApp({ options, clusters, metrics, tls }: ServerParts): FastifyInstance {
+function createDestinations({ options, clusters }: ServerParts): (rawUrl: string) => Destination {
   const { apiPrefix, appendServerPath, allContexts, explorer } = options;
   const wwwPrefix = options.www === '' ? undefined : options.wwwPrefix;
-  const destinationOf = createMounts(
-    { apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer },
-    clusters.registry,
-  );
+  return createMounts({ apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }, clusters.registry);
+}
+
+function createApp(
+  { options, metrics, tls }: ServerParts,
+  destinationOf: (rawUrl: string) => Destination,
+): FastifyInstance {
   const http = {
     maxHeaderSize,
     headersTimeout,

@@ -74,9 +74,49 @@ describe("the page under the proxy's rules", () => {
     await go(configMaps);
     await assertLive(page, server);
     await page.locator('summary', { hasText: 'admin' }).waitFor();
-    await go(`${configMaps}?view=access`);
-    await page.getByRole('row', { name: /^get yes/ }).waitFor();
+    await go('/api/v1/namespaces/default/pods?view=access');
+    for (const row of [/^get yes/, /^watch yes/, /^pods\/log get yes/]) {
+      await page.getByRole('row', { name: row }).waitFor();
+    }
+    for (const row of [
+      ...[/^create no --read-only/, /^delete no --read-only/, /^deletecollection no --read-only/],
+      ...[/^pods\/exec get no --re[a-z-]+ create no --re/, /^pods\/status get yes.* patch no --read-only/],
+    ]) {
+      await page.getByRole('row', { name: row }).waitFor();
+    }
+    await page.getByRole('listitem').filter({ hasText: 'refused by --read-only, which lets get' }).waitFor();
+    // The default of another rule comes first.
+    await page.getByRole('listitem').filter({ hasText: 'refused by --reject-paths' }).waitFor();
     assert.deepEqual(problems, []);
+  });
+
+  it('says which of its rules refuse what the API server allows', async t => {
+    const { proxy } = await startStack(t, {
+      flags: ['--accept-namespaces=default', '--reject-resources=secrets,*/scale', '--reject-paths='],
+    });
+    const { page, go } = await openPage(t, browser, proxy.url);
+    const rowsAre = async (fragment: string, rows: readonly RegExp[]) => {
+      await go(`${fragment}?view=access`);
+      for (const row of rows) await page.getByRole('row', { name: row }).waitFor();
+    };
+    await rowsAre('/api/v1/namespaces/default/pods', [/^create yes/, /^pods\/exec get yes create yes/]);
+    await rowsAre('/api/v1/namespaces/team-0/pods', [
+      ...[/^get no --accept-namespaces/, /^pods\/log get no --accept-namespaces/],
+    ]);
+    await rowsAre('/api/v1/pods', [/^list no --accept-namespaces/]);
+    await rowsAre('/api/v1/namespaces/default/secrets', [/^list no --reject-resources/]);
+    await rowsAre('/apis/apps/v1/namespaces/default/deployments', [
+      ...[/^update yes/, /^deployments\/scale get no --reject-resources.*patch no --reject-resources/],
+    ]);
+  });
+
+  it('shows what it knows of the rights where a rule refuses the question', async t => {
+    const { proxy } = await startStack(t, { flags: ['--reject-methods=^POST$'] });
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/default/pods?view=access');
+    await page.getByRole('row', { name: /^create no --reject-methods/ }).waitFor();
+    await page.getByRole('row', { name: /^get unknown/ }).waitFor();
+    await page.getByRole('alert').getByText('--reject-methods').waitFor();
   });
 
   it('shows the proxy’s message for a namespace that is not accepted, and shows the others', async t => {

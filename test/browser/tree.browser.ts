@@ -243,9 +243,26 @@ describe('the access view', () => {
       flags: ['--reject-paths='],
     });
     const { page, go } = await openPage(t, browser, own.proxy.url);
+    const reviews: string[] = [];
+    page.on('request', request => reviews.push(request.postData() ?? ''));
     await go('/api/v1/namespaces/default/pods?view=access');
     for (const row of [/^get yes/, /^list yes/, /^watch yes/, /^create no/, /^delete no/]) {
       await page.getByRole('row', { name: row }).waitFor();
+    }
+    for (const row of [/^pods\/log get yes/, /^pods\/exec get yes create no/, /^pods\/eviction create no/]) {
+      await page.getByRole('row', { name: row }).waitFor();
+    }
+    // For all namespaces, the API server is asked about each one.
+    await go('/api/v1/pods?view=access');
+    await page.getByText('in all namespaces').waitFor();
+    for (const row of [/^create no/, /^pods\/log get yes/, /^pods\/exec get yes create no/]) {
+      await page.getByRole('row', { name: row }).waitFor();
+    }
+    for (const name of ['exec', 'log', 'portforward', 'eviction', 'status']) {
+      assert.ok(
+        reviews.some(review => review.includes(`"resource":"pods","subresource":"${name}"}`)),
+        name,
+      );
     }
     await go('/api/v1/namespaces/default/secrets');
     await page.getByRole('alert').getByText('secrets is forbidden').waitFor();

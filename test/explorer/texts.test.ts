@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { verdictOf } from '../../src/explorer/api/access.js';
 import { LineReader } from '../../src/explorer/api/lines.js';
 import { readTable, sortRows } from '../../src/explorer/api/table.js';
 import { durationOf, humanDuration } from '../../src/explorer/text/age.js';
 import { changesBetween, pathText } from '../../src/explorer/text/changes.js';
 import { isSecretPath, redact } from '../../src/explorer/text/redact.js';
-import { resourceOf } from './recorded-index.js';
 
 describe('an age', () => {
   it('is written as kubectl writes it', () => {
@@ -155,24 +153,5 @@ describe('a table', () => {
     assert.deepEqual(order(0, 'Name'), ['web-1', 'web-9', 'web-10']);
     assert.deepEqual(order(0, 'Name', true), ['web-10', 'web-9', 'web-1']);
     assert.deepEqual(order(1, 'Age'), ['web-10', 'web-9', 'web-1']);
-  });
-});
-
-describe('the rights of a caller', () => {
-  const pods = resourceOf('', 'pods');
-  const rule = { verbs: ['get'], apiGroups: [''], resources: ['pods'] };
-
-  it('follow from the rules, and are unknown if incomplete rules have no match', () => {
-    for (const [rules, verdict] of [
-      [[rule], true],
-      [[{ ...rule, verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], true],
-      [[{ ...rule, resourceNames: ['one'] }], false],
-      [[{ ...rule, resources: ['pods/log', '*/scale'] }], false],
-      [[{ ...rule, apiGroups: ['apps'] }], false],
-      [[], false],
-    ] as const) {
-      assert.equal(verdictOf({ resourceRules: rules, incomplete: false }, pods, 'get'), verdict);
-      assert.equal(verdictOf({ resourceRules: rules, incomplete: true }, pods, 'get'), verdict || undefined);
-    }
   });
 });

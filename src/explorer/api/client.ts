@@ -60,9 +60,12 @@ export class Client {
     return (await response.json()) as T;
   }
 
-  /** Reads `/-/clusters`. */
-  async clusters<T>(): Promise<T> {
-    const response = await this.#fetch(proxyItself, '/clusters', { headers: { Accept: 'application/json' } });
+  /** Reads an answer of the proxy itself, below `/-`. */
+  async own<T>(path: string, signal?: AbortSignal): Promise<T> {
+    const response = await this.#fetch(proxyItself, path, {
+      headers: { Accept: 'application/json' },
+      ...(signal !== undefined && { signal }),
+    });
     return (await response.json()) as T;
   }
 

@@ -1,14 +1,14 @@
-import { orderedVerbs, type Verdict } from '../api/access.js';
+import { type Operation, operationsOf, type Verdict } from '../api/access.js';
 import type { ApiResource } from '../api/discovery.js';
 import { ApiRequest } from '../api/requests.js';
-import { readAccess } from '../live/access.js';
+import { type Access, keyOf, readAccess } from '../live/access.js';
 import type { Source } from '../live/source.js';
 import { useLoaded } from '../parts/hooks.js';
 import { Problem } from '../parts/notices.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { Status } from '../parts/status.js';
-import { Verbs } from '../parts/verbs.js';
 import { WideTable } from '../parts/wide-table.js';
+import type { Loaded } from '../store.js';
 
 const meanings: Readonly<Record<string, string>> = {
   get: 'read one object by its name',
@@ -21,7 +21,24 @@ const meanings: Readonly<Record<string, string>> = {
   deletecollection: 'remove many objects at once',
 };
 
-/** The verbs of a resource, and which of them the user may use. */
+const subresourceMeanings: Readonly<Record<string, string>> = {
+  approval: 'approve or deny it',
+  attach: 'connect to a running container',
+  binding: 'choose its node',
+  ephemeralcontainers: 'add containers for debugging',
+  eviction: 'delete it, if its disruption budget allows',
+  exec: 'run a command in a container',
+  finalize: 'remove its finalizers',
+  log: 'read what its containers print',
+  portforward: 'open connections to its ports',
+  proxy: 'send HTTP requests to it through the API server',
+  resize: 'change the resources of its containers',
+  scale: 'read or change the number of replicas',
+  status: 'what its controller reports',
+  token: 'get a token for it',
+};
+
+/** The verbs of a resource and of its subresources, and which of them the user may use. */
 export function AccessView({
   source,
   resource,
@@ -36,6 +53,8 @@ export function AccessView({
     signal => readAccess(source, resource, namespace, signal),
     [source, group, name, namespace],
   );
+  const operations = operationsOf(resource);
+  const of = (subresource: string) => operations.filter(operation => operation.subresource === subresource);
   const attributes = { verb: 'list', group, resource: name, ...(namespace !== '' && { namespace }) };
   const request = askRequest(source, attributes);
   const where =
@@ -45,7 +64,7 @@ export function AccessView({
       {request !== undefined && (
         <RequestBar request={request} action={{ kind: 'command', words: canI(resource, namespace) }} />
       )}
-      {access.kind === 'failed' && <Problem>{access.problem}</Problem>}
+      <Problems access={access} />
       <table class="plain access">
         <caption>
           Verbs of {name}, and whether you may use them {where}
@@ -58,13 +77,15 @@ export function AccessView({
           </tr>
         </thead>
         <tbody>
-          {orderedVerbs(resource).map(verb => (
-            <tr key={verb}>
+          {of('').map(operation => (
+            <tr key={operation.verb}>
               <td>
-                <code>{verb}</code>
+                <code>{operation.verb}</code>
               </td>
-              <td>{access.kind === 'ready' ? <Answer verdict={access.value.get(verb)} /> : '…'}</td>
-              <td class="muted">{meanings[verb]}</td>
+              <td>
+                <Answer access={access} operation={operation} />
+              </td>
+              <td class="muted">{meanings[operation.verb]}</td>
             </tr>
           ))}
         </tbody>
@@ -72,18 +93,23 @@ export function AccessView({
       {subresources.length > 0 && (
         <>
           <h2>Subresources</h2>
-          <WideTable label="Subresources" heads={['Subresource', 'Kind', 'Verbs']}>
-            {subresources.map(({ name: subresource, kind, verbs }) => (
+          <WideTable label="Subresources" heads={['Subresource', 'Allowed', 'What it is for']}>
+            {subresources.map(({ name: subresource, kind }) => (
               <tr key={subresource}>
                 <td>
                   <code>
                     {name}/{subresource}
                   </code>
                 </td>
-                <td>{kind}</td>
-                <td class="verbs">
-                  <Verbs verbs={verbs} />
+                <td class="answers">
+                  {of(subresource).map(operation => (
+                    <span key={operation.verb}>
+                      <code class="verb">{operation.verb}</code>{' '}
+                      <Answer access={access} operation={operation} />
+                    </span>
+                  ))}
                 </td>
+                <td class="muted">{subresourceMeanings[subresource] ?? kind}</td>
               </tr>
             ))}
           </WideTable>
@@ -93,9 +119,53 @@ export function AccessView({
   );
 }
 
-function Answer({ verdict }: { readonly verdict: Verdict }) {
-  if (verdict === undefined) return <span class="muted">unknown</span>;
-  return <Status kind={verdict ? 'good' : 'none'}>{verdict ? 'yes' : 'no'}</Status>;
+/** What is not known, and what the proxy itself refuses. */
+function Problems({ access }: { readonly access: Loaded<Access> }) {
+  if (access.kind === 'failed') return <Problem>{access.problem}</Problem>;
+  if (access.kind === 'loading') return null;
+  const { verdicts, problem } = access.value;
+  const messages = new Set([...verdicts.values()].flatMap(verdict => messageOf(verdict) ?? []));
+  return (
+    <>
+      {problem !== undefined && <Problem>{problem}</Problem>}
+      {messages.size > 0 && (
+        <div class="rules">
+          Rules of this proxy refuse some of these, whatever the API server allows:
+          <ul>
+            {[...messages].map(message => (
+              <li key={message}>{message}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Answer({ access, operation }: { readonly access: Loaded<Access>; readonly operation: Operation }) {
+  if (access.kind === 'loading') return '…';
+  const verdict = access.kind === 'ready' ? access.value.verdicts.get(keyOf(operation)) : undefined;
+  if (verdict === undefined || verdict.kind === 'unknown') return <span class="muted">unknown</span>;
+  const message = messageOf(verdict);
+  return (
+    <>
+      <Status kind={verdict.kind === 'yes' ? 'good' : 'none'}>{verdict.kind === 'yes' ? 'yes' : 'no'}</Status>{' '}
+      {message !== undefined && (
+        <code class="rule" title={message}>
+          {flagIn(message)}
+        </code>
+      )}
+    </>
+  );
+}
+
+function messageOf(verdict: Verdict): string | undefined {
+  return verdict.kind === 'refused' ? verdict.message : undefined;
+}
+
+/** The flag that a rule's message names. */
+function flagIn(message: string): string {
+  return /--[a-z-]+/.exec(message)?.[0] ?? 'a rule of the proxy';
 }
 
 function canI({ group, name, namespaced }: ApiResource, namespace: string): readonly string[] {

@@ -1,0 +1,44 @@
+import { StatusError } from '../kubernetes/status.js';
+import { Operation } from '../request/operation.js';
+import type { OwnEndpoint } from './own-endpoint.js';
+
+/** Maximum number of requests to judge at once. */
+const mostRequests = 100;
+const usage =
+  'ask as /-/rules?request=GET%20/api/v1/pods, with up to 100 times request=METHOD%20TARGET, each for an API server';
+
+/** METHOD TARGET, as the first line of a request has them. */
+const firstLine = /^([A-Z]{1,20}) (\/[!-~]*)$/;
+
+/**
+ * Which requests the proxy's own rules would reject: `{"requests": [{"request", "allowed", "reason", "message"}]}`, in the order of the
+ * question. Nothing is sent to an API server, whose own answer may still be a 403.
+ */
+export const rules = {
+  name: 'rules',
+  title: 'whether a rule of this proxy refuses a request',
+  access: 'caller',
+  create({ destinationOf, rejectionOf }) {
+    const judge = (request: string) => {
+      const [, method = '', target = ''] = firstLine.exec(request) ?? [];
+      if (method === '') throw new StatusError(400, usage);
+      const destination = destinationOf(target);
+      const operation = new Operation({ method, rawHeaders: [] }, destination);
+      if (!destination.mount.isApi) throw new StatusError(400, usage);
+      if (operation.target.ambiguity !== undefined) throw new StatusError(400, operation.target.ambiguity);
+      const rejection = rejectionOf(operation);
+      if (rejection === undefined) return { request, allowed: true };
+      return { request, allowed: false, reason: rejection.reason, message: rejection.message };
+    };
+    return async ({ context }, reply) => {
+      const requests = new URLSearchParams(context.target.query).getAll('request');
+      if (requests.length === 0 || requests.length > mostRequests) throw new StatusError(400, usage);
+      reply.headers({
+        'Content-Type': 'application/json',
+        'Cache-Control': 'no-store',
+        'X-Content-Type-Options': 'nosniff',
+      });
+      return `${JSON.stringify({ requests: requests.map(judge) }, undefined, 2)}\n`;
+    };
+  },
+} as const satisfies OwnEndpoint;

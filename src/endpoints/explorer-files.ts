@@ -48,7 +48,6 @@ const pageHeaders = {
 const hashedHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
 const commonHeaders = {
-  'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
 };

@@ -11,7 +11,7 @@ function probe(name: 'livez' | 'readyz', title: string) {
   return {
     name,
     title,
-    access: 'public',
+    access: 'probe',
     create({ health }: Pick<OwnEndpointParts, 'health'>): RouteHandlerMethod {
       return async (request, reply) => {
         const { code, body } = await health[name](queryOf(request.originalUrl));

@@ -1,26 +1,27 @@
-import { fieldValue } from '../http/header-fields.js';
+import { hasField } from '../http/header-fields.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { AnswerFields, AnswerRule } from './guard.js';
 import { compileOriginList, originList } from './origin-list.js';
+import { type PageRequest, pageOrigin } from './page-origin.js';
 import { type RegexpList, validList } from './regexp-list.js';
 
 const options = defineOptions('Filter', {
   corsAllowedOrigins: {
     type: originList,
     default: '',
-    help: 'Origins of web pages that may use the API, such as ^https://app\\.example$; each must pin both ends of the host.',
+    help: 'Origins of web pages that may use and embed what is here, such as ^https://app\\.example$; each must pin both ends of the host.',
   },
 });
 
 export type CorsOptions = OptionValues<typeof options>;
 
-/** Tells browsers that pages of `--cors-allowed-origins` may read the answer. */
+/** Tells browsers that only own pages, and those of `--cors-allowed-origins`, may read or embed the answer. */
 export const cors = {
   name: 'CORS',
   options,
-  create(values: CorsOptions): AnswerFields | undefined {
+  create(values: CorsOptions): AnswerFields {
     const policy = corsPolicyOf(values);
-    return policy && (({ raw }) => policy.answerHeaders(fieldValue(raw.rawHeaders, 'origin')));
+    return policy === undefined ? () => ownPagesOnly : ({ raw }) => policy.answerHeaders(raw);
   },
 } as const satisfies AnswerRule;
 
@@ -33,8 +34,8 @@ export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions): CorsPolicy | 
 /** Which web pages may use the API, and the header fields that say so to their browsers. */
 export interface CorsPolicy {
   isAllowed(origin: string): boolean;
-  /** Fields of every answer to a request with this Origin: name, value, … */
-  answerHeaders(origin: string | undefined): readonly string[];
+  /** Fields of every answer to this request: name, value, … */
+  answerHeaders(request: PageRequest): readonly string[];
 }
 
 /** The API server's own lists (k8s.io/apiserver `filters.WithCORS`). */
@@ -48,23 +49,43 @@ const allowed = [
   ['Access-Control-Expose-Headers', 'Date'],
 ].flat();
 
-/** Caches must not give one origin the answer for another (Fetch, "CORS protocol and HTTP caches"). */
-const vary: readonly string[] = ['Vary', 'Origin'];
+/**
+ * Lets only pages of this origin embed an answer, as an image, a script or the like (Fetch, "Cross-Origin-Resource-Policy header"). Browsers
+ * obey it on plain HTTP too, where they send no Fetch Metadata.
+ */
+export const ownPagesOnly = ['Cross-Origin-Resource-Policy', 'same-origin'] as const;
+const anyPage = ['Cross-Origin-Resource-Policy', 'cross-origin'] as const;
 
-/** The API server's CORS answers for the origins of `--cors-allowed-origins`, and nothing for all others. */
+/**
+ * Caches must not give one page the answer for another (Fetch, "CORS protocol and HTTP caches"): an allowed page needs another
+ * Cross-Origin-Resource-Policy than the proxy's own.
+ */
+const vary = {
+  origin: ['Vary', 'Origin'],
+  referer: ['Vary', 'Origin, Referer'],
+  site: ['Vary', 'Origin, Sec-Fetch-Site'],
+} as const;
+
+/** Fields for all but allowed pages, and for an allowed page that sends no Origin. */
+const others: readonly string[] = [...ownPagesOnly, ...vary.site];
+const embedding: readonly string[] = [...anyPage, ...vary.referer];
+
+/** The API server's CORS answers for the origins of `--cors-allowed-origins`, which may embed answers too. */
 export function createCorsPolicy(origins: RegexpList): CorsPolicy {
   const known = new Map<string, readonly string[]>();
-  return {
+  const policy: CorsPolicy = {
     isAllowed: origin => known.has(origin) || origins.matches(origin),
-    answerHeaders(origin) {
-      if (origin === undefined) return vary;
+    answerHeaders(request) {
+      const origin = pageOrigin(request);
+      if (origin === undefined || !policy.isAllowed(origin)) return others;
+      if (!hasField(request.rawHeaders, 'origin')) return embedding;
       let headers = known.get(origin);
       if (headers === undefined) {
-        if (!origins.matches(origin)) return vary;
-        headers = ['Access-Control-Allow-Origin', origin, ...allowed, ...vary];
+        headers = ['Access-Control-Allow-Origin', origin, ...allowed, ...anyPage, ...vary.origin];
         if (known.size < 64) known.set(origin, headers);
       }
       return headers;
     },
   };
+  return policy;
 }

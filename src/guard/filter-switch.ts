@@ -5,11 +5,11 @@ const options = defineOptions('Filter', {
   disableFilter: {
     type: bool,
     default: 'false',
-    help: 'Turn the filter off. Any web page that a user opens can then use the port.',
+    help: 'Turn off the filter, and the rule that pages of other sites may only link here. Any page that a user opens can then use the port.',
   },
 });
 
-/** The switch that turns off kubectl's filter, which is two guards here: `host` and `filter`. */
+/** The switch that turns off kubectl's filter, which is two guards here, `host` and `filter`, and the guard `cross-site`. */
 export const filterSwitch = { options };
 
 export type FilterSwitch = OptionValues<typeof options>;

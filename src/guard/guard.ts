@@ -66,7 +66,12 @@ export function countedMounts({ isCounted }: Mount): boolean {
   return isCounted;
 }
 
-/** All mounts but those for kubelets and load balancers, which have no credential. */
+/** All mounts but those for kubelets and load balancers. */
+export function pagesMounts({ access }: Mount): boolean {
+  return access !== 'probe';
+}
+
+/** All mounts whose callers are authenticated. */
 export function callersMounts({ access }: Mount): boolean {
-  return access !== 'public';
+  return access === 'caller' || access === 'optional';
 }

@@ -1,6 +1,7 @@
 import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
 import { cors } from './cors.js';
+import { crossSite } from './cross-site.js';
 import { fairShares } from './fair-shares.js';
 import { filter } from './filter.js';
 import { framing } from './framing.js';
@@ -29,6 +30,7 @@ export const guards = [
   // Does it come from a web page that may not use the proxy?
   host,
   preflight,
+  crossSite,
   // Who sends it?
   claimedIdentity,
   authentication,

@@ -3,13 +3,16 @@ import type { TLSSocket } from 'node:tls';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import { asksForUpgrade } from '../http/message.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
+import { hasCertainFields } from './certain-path.js';
 import { type CorsOptions, corsPolicyOf } from './cors.js';
+import { comesFromOtherSite } from './cross-site.js';
 import { apiMounts, type Check, type Guard } from './guard.js';
 import { isSerializedOrigin } from './origin-list.js';
+import { pageOrigin } from './page-origin.js';
 import { isRead } from './read-only.js';
 import { Rejection } from './rejection.js';
 
-/** What a web page of another origin may do: read only, unless `--cors-allowed-origins` names it. */
+/** What a web page of another origin may do: read only, unless `--cors-allowed-origins` names it. `--disable-filter` does not turn it off. */
 export const origin = {
   name: 'origin',
   options: {},
@@ -32,9 +35,6 @@ export function comesFromBrowser({ rawHeaders }: IncomingMessage): boolean {
   return hasField(rawHeaders, 'origin') || hasField(rawHeaders, 'sec-fetch-site');
 }
 
-/** What browsers send with requests that no page of another origin caused (Fetch Metadata, `Sec-Fetch-Site`). */
-const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none']);
-
 /**
  * Rejects upgrades, and everything but reads, from a web page of another origin. Browsers send some of these without asking: a WebSocket, a
  * form, a POST of text/plain. A page has the same origin if its Origin is this listener's scheme and the request's own Host. Behind a load
@@ -47,6 +47,7 @@ export function createOriginCheck(isAllowed: (origin: string) => boolean): Origi
     if (origin !== undefined && isAllowed(origin)) return;
     if (isOwn(request, origin, site)) return;
     if (isRead(info, request) && !asksForUpgrade(request)) return;
+    if (isEmbedded(request, info, isAllowed)) return;
     throw new Rejection(
       403,
       'origin',
@@ -56,8 +57,19 @@ export function createOriginCheck(isAllowed: (origin: string) => boolean): Origi
   };
 }
 
+/** Whether a page of an allowed origin frames or loads what is behind a proxy subresource. Browsers then send no Origin. */
+function isEmbedded(
+  request: IncomingMessage,
+  info: RequestInfo,
+  isAllowed: (origin: string) => boolean,
+): boolean {
+  if (request.method !== 'GET' || info.subresource !== 'proxy' || !hasCertainFields(info)) return false;
+  const origin = pageOrigin(request);
+  return origin !== undefined && isAllowed(origin);
+}
+
 function isOwn(request: IncomingMessage, origin: string | undefined, site: string | undefined): boolean {
-  if (site !== undefined && !ownSites.has(site)) return false;
+  if (comesFromOtherSite(request.rawHeaders)) return false;
   if (origin === undefined) return true;
   const host = fieldValue(request.rawHeaders, 'host');
   if (host === undefined || !isSerializedOrigin(origin)) return false;

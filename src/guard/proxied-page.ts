@@ -51,7 +51,7 @@ const proxySegment = /(?:^|[/\\])proxy(?:[/\\;]|$)/i;
  *
  * @param path Decoded once.
  */
-function mayBeProxiedPage(path: string): boolean {
+export function mayBeProxiedPage(path: string): boolean {
   return (
     proxySegment.test(path) ||
     (path.includes('%') && proxySegment.test(percentDecoded(path).toString('latin1')))

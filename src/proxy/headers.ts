@@ -125,13 +125,17 @@ function endsHere(key: string): boolean {
 
 /**
  * Whether a field gives browsers permissions. `Access-Control-*` of the API server, or of a program behind a proxy subresource, is meant for
- * browsers that send their own credential; here they would use that of this proxy. With `Service-Worker-Allowed` such a program could
- * choose the paths of this origin for which its service worker answers.
+ * browsers that send their own credential; here they would use that of this proxy. `Cross-Origin-Resource-Policy` is for the guards to say.
+ * With `Service-Worker-Allowed` such a program could choose the paths of this origin for which its service worker answers.
  *
  * @param key The name of the field in lower case.
  */
 export function permitsBrowsers(key: string): boolean {
-  return key.startsWith('access-control-') || key === 'service-worker-allowed';
+  return (
+    key.startsWith('access-control-') ||
+    key === 'cross-origin-resource-policy' ||
+    key === 'service-worker-allowed'
+  );
 }
 
 function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {

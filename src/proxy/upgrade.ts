@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Session } from '../clusters/endpoint.js';
-import { fieldValue, hasField } from '../http/header-fields.js';
+import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
 import { asksForUpgrade, upgradeProtocol } from '../http/message.js';
 import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
@@ -142,7 +142,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#request.record.opened(101);
     this.#context.traffic.upgraded(upgradeProtocol(answer.rawHeaders));
     this.#stopWaiting();
-    client.write(switchingProtocols(answer), 'latin1');
+    client.write(switchingProtocols(answer, this.#request.answerHeaders), 'latin1');
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];
@@ -256,11 +256,12 @@ export class Upgrade implements OpenStream, Attempt<Session> {
 }
 
 /** The head of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
-function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage): string {
+function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage, added: RawHeaders = []): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     if (!permitsBrowsers(name.toLowerCase())) head += `${name}: ${rawHeaders[index + 1]}\r\n`;
   }
+  for (let index = 0; index < added.length; index += 2) head += `${added[index]}: ${added[index + 1]}\r\n`;
   return `${head}\r\n`;
 }

@@ -5,10 +5,11 @@ export interface Mount {
   /** The constant route of this mount. The router sees only this route, never a path as a client spelled it. */
   readonly route: string;
   /**
-   * Who may send requests. `public`: everybody, for kubelets and load balancers, which have no credential. `caller`: only authenticated
-   * callers, if authentication is on. `optional`: everybody, but a caller who sends a credential is authenticated.
+   * Who may send requests. `probe`: everybody, pages of other sites too, for kubelets and load balancers, which have no credential.
+   * `public`: everybody. `optional`: everybody, but a caller who sends a credential is authenticated. `caller`: only authenticated
+   * callers, if authentication is on.
    */
-  readonly access: 'public' | 'optional' | 'caller';
+  readonly access: 'probe' | 'public' | 'optional' | 'caller';
   /** Whether its requests go to an API server, so that the guards for paths, resources and pages apply. */
   readonly isApi: boolean;
   /** Whether its requests are counted, limited and audited. Those for the proxy's own metrics and health are not. */

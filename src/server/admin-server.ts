@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Health } from '../endpoints/health.js';
 import { metrics } from '../endpoints/metrics.js';
 import { livez, readyz } from '../endpoints/probes.js';
+import { ownPagesOnly } from '../guard/cors.js';
 import { createStatus } from '../kubernetes/status.js';
 import type { Exposition } from '../observability/metrics/exposition.js';
 import { schemaless } from './listener/schemaless.js';
@@ -12,6 +13,10 @@ import { schemaless } from './listener/schemaless.js';
  */
 export async function buildAdminServer(exposition: Exposition, health: Health): Promise<FastifyInstance> {
   const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header(...ownPagesOnly);
+    done();
+  });
   app.setNotFoundHandler((request, reply) => {
     reply
       .code(404)

@@ -64,6 +64,7 @@ function told({ code, headers, body }: Answer): unknown {
   return { code, headers: kept, body };
 }
 
+const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
 /** Requests that could reveal whether a name exists: paths below it, and header fields of browsers. */
 const attempts = {
   'a page behind a proxy subresource': { below: '/api/v1/namespaces/n/pods/p/proxy/' },
@@ -72,6 +73,12 @@ const attempts = {
     below: '/api/v1/namespaces/n/pods/p/exec',
     headers: { 'sec-fetch-site': 'cross-site' },
   },
+  'an image of another site': {
+    below: '/version',
+    headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+  },
+  'a link of another site': { below: '/version', headers: link },
+  'a link of another site to a proxy subresource': { below: '/api/v1/nodes/n/proxy/', headers: link },
   'an ambiguous path': { below: '/api/../x' },
 } as const;
 type Attempt = { readonly below: string; readonly headers?: Readonly<Record<string, string>> };

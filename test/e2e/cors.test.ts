@@ -42,7 +42,7 @@ const fieldsFor = (origin: string) => [
   'Access-Control-Expose-Headers: Date',
 ];
 const sorted = (lines: readonly string[]) => lines.map(line => line.toLowerCase()).sort();
-const varies = ({ raw }: Answer) => (raw.match(/^vary: origin\r$/gim) ?? []).length;
+const varies = ({ raw }: Answer) => (raw.match(/^vary: origin\b.*\r$/gim) ?? []).length;
 
 /** One answer of every kind, from this program or from the API server. */
 const answers: readonly (readonly [number, AttackRequest])[] = [

@@ -101,7 +101,7 @@ test('in a browser a sandboxed page of a Pod shows itself, but cannot read or ch
   // The arrived requests show whether the socket was opened.
   delete result['exec'];
   assert.deepEqual(result, {
-    ...{ secrets: 'TypeError', write: 'TypeError', blind: 'opaque', storage: 'SecurityError' },
+    ...{ secrets: 'TypeError', write: 'TypeError', blind: 'TypeError', storage: 'SecurityError' },
     ...{ worker: 'SecurityError', frame: 'nothing', data: 'TypeError' },
     // Requests for the page's own files come from another origin.
     ...{ script: 'undefined', style: 'rgb(0, 0, 0)', image: 'undefined' },

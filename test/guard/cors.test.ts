@@ -2,16 +2,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCorsPolicy } from '../../src/guard/cors.js';
 import { compileOriginList } from '../../src/guard/origin-list.js';
+import { requestOf } from './judged-request.js';
 
 const compiled = compileOriginList('--cors-allowed-origins', '^https://app\\.example$,^http://localhost:');
 assert.ok('list' in compiled);
 const policy = createCorsPolicy(compiled.list);
+const fieldsFor = (headers: Readonly<Record<string, string>>, line = 'GET /version') =>
+  policy.answerHeaders(requestOf(line, headers));
+const sameOrigin = ['Cross-Origin-Resource-Policy', 'same-origin'];
+const crossOrigin = ['Cross-Origin-Resource-Policy', 'cross-origin'];
 
 describe('the CORS policy', () => {
   it('sends an allowed origin the fields that the API server sends, and tells caches that answers differ by origin', () => {
     for (const origin of ['https://app.example', 'http://localhost:3000']) {
       assert.equal(policy.isAllowed(origin), true);
-      const headers = policy.answerHeaders(origin);
+      const headers = fieldsFor({ origin });
       assert.deepEqual(headers, [
         'Access-Control-Allow-Origin',
         origin,
@@ -23,24 +28,39 @@ describe('the CORS policy', () => {
         'Content-Type, Content-Length, Accept-Encoding, X-CSRF-Token, Authorization, X-Requested-With, If-Modified-Since',
         'Access-Control-Expose-Headers',
         'Date',
+        ...crossOrigin,
         'Vary',
         'Origin',
       ]);
-      assert.equal(policy.answerHeaders(origin), headers);
+      assert.equal(fieldsFor({ origin }), headers);
+      assert.equal(fieldsFor({ origin, referer: 'https://evil.example/' }, 'POST /version'), headers);
       assert.equal(policy.isAllowed(origin), true);
     }
   });
 
-  it('sends other origins only the field that says that answers differ', () => {
-    for (const origin of ['https://evil.example', 'null', '', 'https://app.example.evil', undefined]) {
-      if (origin !== undefined) assert.equal(policy.isAllowed(origin), false);
-      assert.deepEqual(policy.answerHeaders(origin), ['Vary', 'Origin']);
+  it('lets an allowed page embed an answer to a GET that names it by its Referer alone', () => {
+    for (const referer of ['https://app.example/', 'http://localhost:3000/a?b=c']) {
+      const fields = [...crossOrigin, 'Vary', 'Origin, Referer'];
+      assert.deepEqual(fieldsFor({ referer }), fields);
+      for (const line of ['HEAD /version', 'POST /version'])
+        assert.deepEqual(fieldsFor({ referer }, line), [...sameOrigin, 'Vary', 'Origin, Sec-Fetch-Site']);
     }
+  });
+
+  it('lets other origins embed nothing, and says that answers differ', () => {
+    const fields = [...sameOrigin, 'Vary', 'Origin, Sec-Fetch-Site'];
+    for (const origin of ['https://evil.example', 'null', '', 'https://app.example.evil']) {
+      assert.equal(policy.isAllowed(origin), false);
+      assert.deepEqual(fieldsFor({ origin }), fields);
+      assert.deepEqual(fieldsFor({ origin, referer: 'https://app.example/' }), fields);
+      assert.deepEqual(fieldsFor({ referer: `${origin}/` }), fields);
+    }
+    assert.deepEqual(fieldsFor({}), fields);
   });
 
   it('still answers after more origins than it caches', () => {
     for (let port = 1; port < 200; port++) {
-      assert.equal(policy.answerHeaders(`http://localhost:${port}`)[1], `http://localhost:${port}`);
+      assert.equal(fieldsFor({ origin: `http://localhost:${port}` })[1], `http://localhost:${port}`);
     }
   });
 });

@@ -52,6 +52,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
     ...(has('Host field') ? ['Host', 'localhost'] : []),
     ...(has('framing') ? ['Transfer-Encoding', 'gzip'] : []),
     ...(origin === undefined ? [] : ['Origin', `https://${origin}.example`]),
+    ...(has('cross-site') ? ['Sec-Fetch-Site', 'cross-site'] : []),
     ...(has('claimed identity') ? ['X-Remote-User', 'root'] : []),
     ...(has('impersonation') ? ['Impersonate-User', 'root'] : []),
     ...(upgrade ? ['Connection', 'Upgrade', 'Upgrade', 'websocket'] : []),

@@ -118,6 +118,8 @@ describe('the origin guard', () => {
       refuses({ 'sec-fetch-site': site });
       refuses({ origin: `http://${host}`, 'sec-fetch-site': site });
     }
+    // Chromium says so of what the speculation rules of any page prefetch.
+    refuses({ 'sec-fetch-site': 'none', 'sec-purpose': 'prefetch' });
   });
 
   it('recognises a page of its own origin by the scheme of the listener', () => {
@@ -134,6 +136,29 @@ describe('the origin guard', () => {
     passes({ origin: 'https://gw.example:8443', host: 'gw.example:8443', 'sec-fetch-site': 'same-origin' });
     refuses({ origin: 'https://gw.example', host: 'gw.example:80', 'sec-fetch-site': 'same-origin' });
     refuses({ origin: 'https://evil.example', host: 'gw.example', 'sec-fetch-site': 'same-origin' });
+  });
+
+  it('accepts what an allowed page embeds of a proxy subresource, which only its Referer says', () => {
+    const embedded = { referer: 'https://app.example/page', 'sec-fetch-site': 'cross-site' };
+    const proxied = 'GET /api/v1/namespaces/a/services/web/proxy/dashboard';
+    assert.equal(judge(proxied, embedded), undefined);
+    assert.equal(judge(`${proxied}/a//b;c`, embedded), undefined);
+    for (const [line, headers] of harmful) {
+      if (line.includes('/proxy/')) continue;
+      assert.equal(judge(line, { ...headers, ...embedded })?.reason, 'origin', line);
+    }
+    for (const line of [proxied.replace('GET', 'HEAD'), proxied.replace('GET', 'POST')])
+      assert.equal(judge(line, embedded)?.reason, 'origin', line);
+    assert.equal(judge('GET /api/v1//namespaces/a/services/web%2Fx/proxy', embedded)?.reason, 'origin');
+    for (const more of [
+      { upgrade: 'websocket' },
+      { origin: 'null' },
+      { origin: 'https://evil.example' },
+      { referer: 'https://evil.example/' },
+      { referer: `http://${host}/` },
+    ] as Headers[]) {
+      assert.equal(judge(proxied, { ...embedded, ...more })?.reason, 'origin', JSON.stringify(more));
+    }
   });
 
   it('recognises no page by a request without a Host', () => {

@@ -1,5 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { ownPagesOnly } from '../../guard/cors.js';
 import { createStatus } from '../../kubernetes/status.js';
 
 /**
@@ -54,7 +55,10 @@ export function refuseConnect(socket: Socket): void {
 /** Answers an HTTP/2 request whose method has no route. */
 export function refuseUnknownMethod(response: ServerResponse): void {
   const body = JSON.stringify(createStatus(400, 'the request method is not supported'));
-  response.writeHead(400, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
+  response.writeHead(400, [
+    ...['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))],
+    ...ownPagesOnly,
+  ]);
   response.end(body);
 }
 
@@ -69,6 +73,7 @@ function answer(socket: Socket, code: number, message: string): void {
     `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ownPagesOnly.join(': '),
     'Connection: close',
   ].join('\r\n');
   answered.add(socket);

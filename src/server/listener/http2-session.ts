@@ -7,6 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import { ownPagesOnly } from '../../guard/cors.js';
 import { Http2Request } from '../../http/http2-request.js';
 import { Http2Response } from '../../http/http2-response.js';
 import { TokenBucket } from '../../lib/token-bucket.js';
@@ -225,14 +226,14 @@ export class Http2Session {
     );
     // nghttp2 only enforces the limit once the client has acknowledged it.
     if (sizeOf(rawHeaders) > maxHeaderListSize) {
-      response.writeHead(431);
+      response.writeHead(431, ownPagesOnly);
       response.end();
       return;
     }
     if (headers.expect?.toLowerCase() === '100-continue') {
       stream.additionalHeaders({ ':status': 100 });
     } else if (headers.expect !== undefined) {
-      response.writeHead(417);
+      response.writeHead(417, ownPagesOnly);
       response.end();
       return;
     }

@@ -1,0 +1,74 @@
+import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
+import type { RequestContext } from '../request/context.js';
+import { type CorsOptions, corsPolicyOf } from './cors.js';
+import type { FilterSwitch } from './filter-switch.js';
+import { type Check, type Guard, pagesMounts } from './guard.js';
+import { pageOrigin } from './page-origin.js';
+import { mayBeProxiedPage } from './proxied-page.js';
+import { Rejection } from './rejection.js';
+
+/**
+ * A page of another site may only link here (Fetch Metadata), unless `--cors-allowed-origins` names its origin. It comes before
+ * authentication, and before a context is opened, so that no visit to another site runs an exec plugin.
+ */
+export const crossSite = {
+  name: 'cross-site',
+  options: {},
+  reasons: ['cross_site'],
+  judges: pagesMounts,
+  create({ disableFilter, ...options }: CorsOptions & FilterSwitch): Check | undefined {
+    if (disableFilter) return undefined;
+    const cors = corsPolicyOf(options);
+    return createCrossSiteCheck(origin => cors?.isAllowed(origin) === true);
+  },
+} as const satisfies Guard;
+
+/** Judges a request by the site that it comes from; throws a Rejection. */
+type CrossSiteCheck = (request: Pick<RequestContext, 'raw' | 'mount' | 'sent'>) => void;
+
+/**
+ * Whether a browser says that a page of another origin causes a request: by every `Sec-Fetch-Site` but `same-origin` and `none`, compared
+ * with case. Another port of the same host is `same-site`. Several values and unknown ones count too.
+ */
+export function comesFromOtherSite(rawHeaders: RawHeaders): boolean {
+  const site = fieldValue(rawHeaders, 'sec-fetch-site');
+  if (site === undefined || site === 'same-origin') return false;
+  // Chromium says `none`, as for an address that a user types, when the speculation rules of any page prefetch something.
+  return site !== 'none' || isPrefetch(rawHeaders);
+}
+
+/**
+ * Rejects what a page of another site embeds, loads or sends. Its links pass, but not to a proxy subresource, where a GET may change
+ * something. The target is read as sent, so that the answer does not tell strangers whether a context exists. A request without
+ * `Sec-Fetch-Site` passes: only browsers send it, to https and loopback.
+ */
+export function createCrossSiteCheck(isAllowed: (origin: string) => boolean): CrossSiteCheck {
+  return ({ raw, mount, sent }) => {
+    if (!comesFromOtherSite(raw.rawHeaders)) return;
+    const origin = pageOrigin(raw);
+    if (origin !== undefined && isAllowed(origin)) return;
+    const isLink = raw.method === 'GET' && raw.upgrade !== true && isTopLevelNavigation(raw.rawHeaders);
+    const mayBeProxied = (mount.isApi || mount.namesContext) && mayBeProxiedPage(sent.path);
+    if (isLink && !mayBeProxied) return;
+    throw new Rejection(
+      403,
+      'cross_site',
+      'a web page of another site may only link here, and not to a proxy subresource; allow its origin with ' +
+        '--cors-allowed-origins, or type the address',
+    );
+  };
+}
+
+/** Whether a browser opens the answer in a tab or window, and now: not in a frame, and not ahead of a click. */
+function isTopLevelNavigation(rawHeaders: RawHeaders): boolean {
+  return (
+    fieldValue(rawHeaders, 'sec-fetch-mode') === 'navigate' &&
+    fieldValue(rawHeaders, 'sec-fetch-dest') === 'document' &&
+    !isPrefetch(rawHeaders)
+  );
+}
+
+/** Whether a browser loads something that its user may never see. Older browsers call the field `Purpose`. */
+function isPrefetch(rawHeaders: RawHeaders): boolean {
+  return hasField(rawHeaders, 'sec-purpose') || hasField(rawHeaders, 'purpose');
+}

@@ -37,5 +37,5 @@ USER 65532:65532
 EXPOSE 8001
 # Node itself is process 1: it handles SIGTERM, and no shell or init stands before it. V8's helper threads, of which one is enough,
 # are 2 MB each under load. A flag of V8 would make it refuse the code that the build has compiled. One process, one core: scale by
-# replicas rather than by --workers. Node before 22.14 has no --disable-sigusr1, which keeps a signal from opening the inspector.
+# replicas. Node before 22.14 has no --disable-sigusr1, which keeps a signal from opening the inspector.
 ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--v8-pool-size=1", "/app/dist/main.js"]

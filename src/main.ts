@@ -1,23 +1,20 @@
-import cluster, { type Worker } from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { availableParallelism, homedir } from 'node:os';
+import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
-import { type Application, createApplication } from './app/application.js';
+import { createProgram, type Program } from './app/compose.js';
+import { drain } from './app/drain.js';
 import { explorerUrl, listen, listenForAdmin } from './app/listen.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
 import { isOpenToOthers } from './options/exposure.js';
 import { formatHelp } from './options/help.js';
 import { parseOptions } from './options/parse.js';
 import type { Options } from './options/table.js';
-import type { ToWorker } from './workers/messages.js';
-import type { createPrimary as CreatePrimary } from './workers/primary.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-void (cluster.isWorker ? serve() : main());
+void main();
 
 async function main(): Promise<void> {
   const { options, problems, ignored } = parseOptions({ argv: process.argv.slice(2), env: process.env });
@@ -30,21 +27,21 @@ async function main(): Promise<void> {
     return;
   }
 
-  const size = options.workers === 0 ? availableParallelism() : options.workers;
-  const logging = { level: options.logLevel, format: logFormat(options) };
-  const logger = createLogger({ ...logging, ...(size > 1 ? { shared: {} } : {}) });
+  const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
   process.on('exit', () => flushSync(logger));
-  let application: Application | undefined;
-  leaveOnSignal(options, logger, () => application);
-  const info = { ...processInfo(), logger };
-  const created =
-    size === 1
-      ? await createApplication(options, info)
-      : await createShared(options, info, { size, logging, fork: forking() });
-  if ('problems' in created) return fail([...problems, ...created.problems]);
+  let running: Program | undefined;
+  leaveOnSignal(options, logger, () => running);
+  const program = await createProgram(options, {
+    env: process.env,
+    homedir: homeOrNone(),
+    version,
+    nodeVersion: process.versions.node,
+    logger,
+  });
+  if ('problems' in program) return fail([...problems, ...program.problems]);
   const giveUp = async (reasons: readonly string[]): Promise<void> => {
     fail(reasons);
-    await created.abandon();
+    await program.close();
   };
   if (problems.length > 0) return giveUp(problems);
   if (ignored.length > 0)
@@ -52,17 +49,16 @@ async function main(): Promise<void> {
   if (options.disableFilter && options.unixSocket === '') {
     logger.warn('the filter is off: any web page that a user opens can use this port');
   }
-  surviveErrors(logger, created.program.metrics.workers.uncaught);
+  surviveErrors(logger, program.metrics.uncaught);
   process.on('SIGUSR2', () => {
     logger.level = nextLevel(logger.level, options.logLevel);
     logger.warn({ to: logger.level }, 'log level changed by signal');
-    created.setLevel(logger.level);
   });
-  if (followsHangup(options)) process.on('SIGHUP', () => created.program.auditLog?.reopen());
+  if (followsHangup(options)) process.on('SIGHUP', () => program.auditLog?.reopen());
 
-  const listening = await listen(created.listener, options, withUmask);
+  const listening = await listen(program.app, options, withUmask);
   if ('problem' in listening) return giveUp([listening.problem]);
-  const admin = await listenForAdmin(created.program.admin, options);
+  const admin = await listenForAdmin(program.admin, options);
   if (admin !== undefined && 'problem' in admin) return giveUp([admin.problem]);
   if (admin !== undefined) logger.info({ address: admin.address }, 'admin listener');
   if (isOpenToOthers(options)) {
@@ -71,12 +67,11 @@ async function main(): Promise<void> {
       "no authentication: everyone who reaches this address is the kubeconfig's user",
     );
   }
-  const late = await created.start();
-  if (late.length > 0) return giveUp(late);
-  application = created;
+  running = program;
   announce(`Starting to serve on ${listening.address}`, options, logger);
   const page = explorerUrl(listening.address, options);
   if (page !== undefined && process.stderr.isTTY) logger.info({ url: page }, 'the API in the browser');
+  program.start();
 }
 
 /**
@@ -86,56 +81,6 @@ async function main(): Promise<void> {
 function announce(line: string, { auditLogPath }: Options, logger: Logger): void {
   if (auditLogPath === '-') logger.info(line);
   else process.stdout.write(`${line}\n`);
-}
-
-/** Runs a worker. The primary reads the command line, and sends the worker everything that it needs. */
-async function serve(): Promise<void> {
-  // A signal to the whole process group (Ctrl-C, systemd) is for the primary, which makes its workers drain.
-  for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const)
-    process.on(signal, () => {});
-  const { runWorker } = await import('./workers/worker.js');
-  runWorker(
-    {
-      send: message => process.send?.(message, undefined, undefined, () => {}),
-      onMessage: listener =>
-        process.on('message', (message, socket) => listener(message as ToWorker, socket as Socket)),
-      surviveErrors(logger, count) {
-        process.on('exit', () => flushSync(logger));
-        surviveErrors(logger, count);
-      },
-      exit: code => process.exit(code),
-      fail: error => {
-        process.stderr.write(`${error.stack}\n`);
-        process.exit(1);
-      },
-    },
-    processInfo(),
-  );
-}
-
-/** Loads the code of the primary only if there are workers. */
-async function createShared(...args: Parameters<typeof CreatePrimary>): ReturnType<typeof CreatePrimary> {
-  const { createPrimary } = await import('./workers/primary.js');
-  return createPrimary(...args);
-}
-
-/**
- * Returns the function that makes workers. The primary's command line and environment may contain secrets. Workers get neither, only
- * messages with what they need.
- */
-function forking(): () => Worker {
-  const flag = '--disable-sigusr1';
-  const execArgv = process.allowedNodeEnvironmentFlags.has(flag)
-    ? [...process.execArgv, flag]
-    : process.execArgv;
-  cluster.setupPrimary({ args: [], serialization: 'advanced', execArgv });
-  const own = Object.keys(process.env).filter(name => name.startsWith('KUBE_API_PROXY_'));
-  const without = Object.fromEntries(own.map(name => [name, undefined]));
-  return () => cluster.fork(without);
-}
-
-function processInfo() {
-  return { env: process.env, homedir: homeOrNone(), version, nodeVersion: process.versions.node };
 }
 
 /**
@@ -198,7 +143,7 @@ function nextLevel(level: string, configured: string): string {
  * Installs the signal handlers. This must come before anything else: process 1 of a container ignores SIGTERM unless it has a handler. A
  * second signal ends the process immediately.
  */
-function leaveOnSignal(options: Options, logger: Logger, running: () => Application | undefined): void {
+function leaveOnSignal(options: Options, logger: Logger, running: () => Program | undefined): void {
   const { shutdownDelay, shutdownGrace } = options;
   const others = followsHangup(options) ? (['SIGHUP', 'SIGUSR2'] as const) : (['SIGUSR2'] as const);
   closeWithGrace(
@@ -208,10 +153,10 @@ function leaveOnSignal(options: Options, logger: Logger, running: () => Applicat
       skip: ['uncaughtException', 'unhandledRejection', 'beforeExit', ...others],
     },
     async ({ signal }) => {
-      const application = running();
-      if (application === undefined) return;
+      const program = running();
+      if (program === undefined) return;
       logger.info({ signal }, 'shutting down');
-      await application.drain({ delay: shutdownDelay, grace: shutdownGrace });
+      await drain(program, { delay: shutdownDelay, grace: shutdownGrace });
       await flushed(logger);
     },
   );

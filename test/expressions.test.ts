@@ -26,7 +26,7 @@ interface Expression {
 }
 
 /** Code that reads only what the program's operator writes. */
-const configuration = /^(?:options|kubeconfig|credentials|workers)\b/;
+const configuration = /^(?:options|kubeconfig|credentials)\b/;
 const comment = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm;
 /** A regular expression literal, in a position where no division can be. */
 const literal =

@@ -24,23 +24,11 @@ export interface ClusterParts {
   readonly metrics: Metrics;
   /** Says why a configuration cannot be used together with the options; undefined if it can. */
   readonly refuse: ConfigurationOptions['refuse'];
-  /** Follows the configuration of a context; an empty name stands for the current one. By default it reads files. */
-  readonly follow?: Follow | undefined;
-  /** Reads discovery documents; by default from the cluster's API server. */
-  readonly fetchDiscovery?: FetchDiscovery | undefined;
-  /** Called when an endpoint, a credential or the contexts may have changed. */
-  readonly onChange?: (() => void) | undefined;
+  /** How often the files of the configuration are read. */
+  readonly rereading?: Pick<FollowOptions, 'interval' | 'rereadTimeout'> | undefined;
   /** Lets clients share watches; undefined if each client has its own. */
   readonly shareWatches?: ShareWatches | undefined;
 }
-
-/** Reads a discovery document of a cluster. */
-export type FetchDiscovery = (cluster: Cluster, ...request: Parameters<FetchJson>) => ReturnType<FetchJson>;
-
-/** Follows the configuration of a context; an empty name stands for the current one. */
-export type Follow = (name: string, options: FollowOptions) => FollowEndpoint;
-
-const followFiles: Follow = (_name, options) => use => followConfiguration(options, use);
 
 /** Milliseconds between two reads of discovery, to find resources that were added meanwhile. */
 const discoveryInterval = 10 * 60_000;
@@ -60,15 +48,12 @@ export class Clusters implements Component {
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
-    const { options, onChange } = parts;
+    const { options } = parts;
     const served = options.allContexts ? validRegexpList(options.contexts, { whole: true }) : undefined;
     this.registry = new ClusterRegistry({
       create: name => this.#create(name),
       serves: name => served?.matches(name) === true,
-      onChange: () => {
-        this.#warnOfHidden();
-        onChange?.();
-      },
+      onChange: () => this.#warnOfHidden(),
     });
   }
 
@@ -101,14 +86,10 @@ export class Clusters implements Component {
     };
   }
 
-  /** Returns the function that reads a cluster's discovery documents. */
-  discoveryOf(cluster: Cluster): FetchJson {
-    const { fetchDiscovery: fetch = fetchDiscovery } = this.#parts;
-    return (path, accept) => fetch(cluster, path, accept);
-  }
-
-  /** Begins to read which resources the API servers have. Opens connections. */
-  discover(): void {
+  /** Begins to read which resources the API servers have, and to warn of certificates that expire soon. */
+  start(): void {
+    this.#isStarted = true;
+    for (const warning of this.#expiryWarnings) warning.start();
     const refresh = () => {
       for (const cluster of this.registry.used) {
         if (cluster.endpoint !== undefined) void this.#resourcesOf(this.nameOf(cluster) ?? '').refresh();
@@ -116,12 +97,6 @@ export class Clusters implements Component {
     };
     refresh();
     this.#discovering = setInterval(refresh, discoveryInterval).unref();
-  }
-
-  /** Begins to warn of certificates that expire soon. */
-  start(): void {
-    this.#isStarted = true;
-    for (const warning of this.#expiryWarnings) warning.start();
   }
 
   close(): void {
@@ -148,7 +123,7 @@ export class Clusters implements Component {
       resources = createKnownResources(async (path, accept) => {
         const cluster = find();
         if (cluster === undefined) throw new Error('there is no such context');
-        return this.discoveryOf(cluster)(path, accept);
+        return fetchDiscovery(cluster, path, accept);
       });
       this.#resources.set(name, resources);
     }
@@ -156,14 +131,14 @@ export class Clusters implements Component {
   }
 
   #create(name: string): Cluster {
-    const { options, metrics, follow = followFiles } = this.#parts;
+    const { options, metrics } = this.#parts;
     let warning: ExpiryWarning | undefined;
     const credentials = () => this.metricsOf(cluster).credentials;
     const followWithWarning: FollowEndpoint = async use => {
       const own = this.#createExpiryWarning(name);
       warning = own;
       try {
-        const followed = await follow(name, this.#followOptions(name, credentials))(use);
+        const followed = await followConfiguration(this.#followOptions(name, credentials), use);
         return {
           close: () => {
             followed.close();
@@ -205,7 +180,7 @@ export class Clusters implements Component {
   }
 
   #followOptions(name: string, credentials: () => CredentialMetrics): FollowOptions {
-    const { options, env, homedir, metrics, refuse, onChange } = this.#parts;
+    const { options, env, homedir, metrics, refuse, rereading } = this.#parts;
     const logger = name === '' ? this.#parts.logger : this.#parts.logger.child({ cluster: name });
     return {
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
@@ -214,20 +189,16 @@ export class Clusters implements Component {
       overrides: name === '' ? options : { ...options, context: name },
       events: {
         expires: (source, at) => credentials().expires(source, at),
-        refreshed(source, result) {
-          credentials().refreshed(source, result);
-          if (result === 'success') onChange?.();
-        },
+        refreshed: (source, result) => credentials().refreshed(source, result),
         log: logger,
       },
+      ...rereading,
       ...(refuse !== undefined && { refuse }),
       ...(name === '' && { onContexts: contexts => this.registry.update(contexts) }),
       onReload: problems => {
         if (name === '') metrics.reloaded(problems.length === 0);
-        if (problems.length === 0) {
-          logger.info('configuration reloaded');
-          onChange?.();
-        } else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
+        if (problems.length === 0) logger.info('configuration reloaded');
+        else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     };
   }

@@ -1,24 +1,24 @@
 import type { FastifyInstance } from 'fastify';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
+import type { FollowOptions } from '../clusters/follow.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
-import { type ClusterStates, createClusterChecks, createClusterStates } from '../clusters/states.js';
-import { createHealth, type Health, type HealthCheck } from '../endpoints/health.js';
+import { createClusterChecks, createClusterStates } from '../clusters/states.js';
+import { createHealth, type Health } from '../endpoints/health.js';
 import { rejectionReasons } from '../guard/guards.js';
 import { RequestSlots } from '../guard/request-slots.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
-import type { OpenAuditLog, openAuditLog } from '../observability/audit/open.js';
+import type { OpenAuditLog } from '../observability/audit/open.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
-import type { Exposition } from '../observability/metrics/exposition.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { buildServer } from '../server/server.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
-import { Clusters, type FetchDiscovery, type Follow } from './clusters.js';
+import { Clusters, fetchDiscovery } from './clusters.js';
 import { Components } from './components.js';
 import { loadParts } from './load.js';
 
@@ -29,23 +29,8 @@ export interface ProcessInfo {
   readonly version: string;
   readonly nodeVersion: string;
   readonly logger: Logger;
-}
-
-/** Parts that a process replaces if it is one of several (the primary or a worker). */
-export interface ProcessRole {
-  /** Follows the configuration of a cluster, instead of reading files. */
-  readonly follow?: Follow;
-  /** Called when an endpoint, a credential or the contexts may have changed. */
-  readonly onChange?: () => void;
-  readonly fetchDiscovery?: FetchDiscovery;
-  /** Checks of readyz in addition to the program's own. */
-  readonly checks?: readonly HealthCheck[];
-  /** Answers for all processes, instead of only this one. */
-  readonly health?: Health;
-  readonly clusterStates?: ClusterStates;
-  readonly exposition?: Exposition;
-  /** Opens the audit log, instead of a file. */
-  readonly openAudit?: typeof openAuditLog;
+  /** How often the configuration's files are read. */
+  readonly rereading?: Pick<FollowOptions, 'interval' | 'rereadTimeout'>;
 }
 
 /** A program that is ready to listen. */
@@ -54,21 +39,11 @@ export interface Program {
   /** The admin listener; undefined without --admin-port. */
   readonly admin: FastifyInstance | undefined;
   readonly openStreams: OpenStreams;
-  readonly clusters: ClusterRegistry;
   readonly metrics: Metrics;
-  readonly health: Health;
-  readonly clusterStates: ClusterStates;
-  /** Begins to fetch the keys of an OpenID Connect issuer, if there is one. Authentication and a check of readyz need them. */
-  readonly fetchKeys: () => void;
-  /** Begins to read what requests need: discovery, and the keys of an OpenID Connect issuer. Opens connections. */
-  readonly discover: () => void;
-  /**
-   * Begins to warn of certificates that expire, permissions that the proxy lacks, and rules that reject nothing. One process does this for
-   * all.
-   */
-  readonly startWarnings: () => void;
   /** Undefined without --audit-log-path. */
   readonly auditLog: OpenAuditLog | undefined;
+  /** Begins the work in the background: warnings, discovery, the keys of an OpenID Connect issuer. Opens connections. */
+  start(): void;
   /** From this call on, readyz fails. */
   readonly beUnready: () => void;
   /** Ends everything immediately. To let open requests finish, close the server first. */
@@ -82,7 +57,6 @@ const probeTimeout = 5_000;
 export async function createProgram(
   options: Options,
   info: ProcessInfo,
-  role: ProcessRole = {},
 ): Promise<Program | { readonly problems: readonly string[] }> {
   const { env, homedir, logger } = info;
   const components = new Components();
@@ -106,21 +80,19 @@ export async function createProgram(
     : undefined;
   const clusters = components.add(
     new Clusters({
-      ...{ options, env, homedir, logger, metrics, shareWatches },
+      ...{ options, env, homedir, logger, metrics, shareWatches, rereading: info.rereading },
       refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
-      follow: role.follow,
-      fetchDiscovery: role.fetchDiscovery,
-      onChange: role.onChange,
     }),
   );
   const cluster = clusters.registry.default;
   const unknownResources = components.add(
-    new UnknownResources(options.rejectResources, clusters.discoveryOf(cluster), logger),
+    new UnknownResources(
+      options.rejectResources,
+      (path, accept) => fetchDiscovery(cluster, path, accept),
+      logger,
+    ),
   );
-  const loaded = await loadParts(options, {
-    ...{ components, cluster, metrics, logger, env },
-    openAudit: role.openAudit,
-  });
+  const loaded = await loadParts(options, { components, cluster, metrics, logger, env });
   if ('problems' in loaded) {
     await components.close();
     return loaded;
@@ -134,7 +106,6 @@ export async function createProgram(
   const { reachability, mayImpersonate } = checksOf(cluster);
   health = createHealth(
     [
-      ...(role.checks ?? []),
       { name: 'credentials', check: async () => void (await sessionWithin(cluster, probeTimeout)) },
       { name: 'upstream', check: reachability.check },
       ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
@@ -143,29 +114,21 @@ export async function createProgram(
     ],
     () => unknownResources.warnings(),
   );
-  const exposition = role.exposition ?? metrics;
-  const clusterStates = role.clusterStates ?? createClusterStates(clusters.registry, checksOf);
   const admin =
-    options.adminPort === undefined ? undefined : components.add(await buildAdminServer(exposition, health));
+    options.adminPort === undefined ? undefined : components.add(await buildAdminServer({ metrics, health }));
   const app = components.add(
     await buildServer({
       options: { ...options, www: loaded.www },
-      ...{ clusters, clusterStates, metrics, exposition, logger, openStreams, tls, slots },
-      health: role.health ?? health,
+      ...{ clusters, metrics, health, logger, openStreams, tls, slots },
+      clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
       callerEntries: methodsOn(options).map(method => method.kubeconfigUser(options)),
       audit: auditLog?.log,
     }),
   );
-  const fetchKeys = () => authentication?.start();
   return {
-    ...{ app, admin, openStreams, metrics, health, clusterStates, auditLog, fetchKeys },
-    clusters: clusters.registry,
-    discover() {
-      fetchKeys();
-      clusters.discover();
-    },
-    startWarnings() {
+    ...{ app, admin, openStreams, metrics, auditLog },
+    start() {
       components.start();
       logger.info(clusters.describeDefault(options), 'requests to / go to this API server');
       reachability.check().catch((error: Error) => {

@@ -1,12 +1,7 @@
 import { lstat, unlink } from 'node:fs/promises';
-import { type AddressInfo, connect, type Server } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import type { Options } from '../options/table.js';
-
-/** A server that can listen. */
-export interface Listener {
-  readonly server: Server;
-  listen(at: { readonly host: string; readonly port: number } | { readonly path: string }): Promise<unknown>;
-}
 
 /** The address of the listener, `host:port` as bound or the socket's path; or why it cannot listen. */
 export type Listening = { readonly address: string } | { readonly problem: string };
@@ -18,18 +13,22 @@ export type WithUmask = (mask: number, run: () => Promise<unknown>) => Promise<v
 const longestSocketPath = 107;
 
 /** Listens as --address and --port, or --unix-socket, say. From the first moment, only its owner can use a Unix socket. */
-export async function listen(listener: Listener, options: Options, withUmask: WithUmask): Promise<Listening> {
+export async function listen(
+  app: FastifyInstance,
+  options: Options,
+  withUmask: WithUmask,
+): Promise<Listening> {
   const { unixSocket, address, port } = options;
   try {
     if (unixSocket === '') {
-      await listener.listen({ host: address, port });
-      return { address: addressOf(listener) };
+      await app.listen({ host: address, port });
+      return { address: addressOf(app) };
     }
     if (Buffer.byteLength(unixSocket) > longestSocketPath) {
       return { problem: `--unix-socket: ${unixSocket} is longer than ${longestSocketPath} bytes` };
     }
     await removeStaleSocket(unixSocket);
-    await withUmask(0o177, () => listener.listen({ path: unixSocket }));
+    await withUmask(0o177, () => app.listen({ path: unixSocket }));
     return { address: unixSocket };
   } catch (error) {
     return { problem: listeningProblem(error as NodeJS.ErrnoException, options) };
@@ -48,7 +47,7 @@ export function explorerUrl(address: string, options: Options): string | undefin
 
 /** Listens as --admin-address and --admin-port say; undefined if there is no admin listener. */
 export async function listenForAdmin(
-  admin: Listener | undefined,
+  admin: FastifyInstance | undefined,
   { adminAddress: host, adminPort: port = 0 }: Options,
 ): Promise<Listening | undefined> {
   if (admin === undefined) return undefined;
@@ -63,7 +62,7 @@ export async function listenForAdmin(
 }
 
 /** `host:port` of a listener, with an IPv6 address in brackets. */
-function addressOf({ server }: Listener): string {
+function addressOf({ server }: FastifyInstance): string {
   const { family, address, port } = server.address() as AddressInfo;
   return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }

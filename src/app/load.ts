@@ -19,8 +19,6 @@ interface Surroundings {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Opens the audit log, instead of a file. */
-  readonly openAudit: typeof openAuditLog | undefined;
 }
 
 /** The parts of a program that need files; undefined if the options do not turn them on. */
@@ -58,8 +56,7 @@ export async function loadParts(options: Options, parts: Surroundings): Promise<
   listenerTls = tls;
   if (auditLog !== undefined) components.add(auditLog);
   if (tls !== undefined) components.add(tls);
-  // Every process starts authentication itself, so it is not one of the components that `startWarnings` starts.
-  if (authentication !== undefined) components.add({ close: authentication.close });
+  if (authentication !== undefined) components.add(authentication);
   const failed = loaded.filter(isProblems);
   if (failed.length > 0) return { problems: failed.flatMap(({ problems }) => problems) };
   return { authentication, www, tls, auditLog };
@@ -116,13 +113,10 @@ async function loadTls(options: Options, { metrics, logger }: Surroundings): Loa
   return configureTls(options, { metrics: metrics.listener, logger });
 }
 
-async function loadAuditLog(
-  options: Options,
-  { metrics, logger, openAudit = openAuditLog }: Surroundings,
-): Loading<OpenAuditLog> {
+async function loadAuditLog(options: Options, { metrics, logger }: Surroundings): Loading<OpenAuditLog> {
   if (options.auditLogPath === '') return undefined;
   try {
-    return await openAudit(options, { metrics: metrics.audit, logger });
+    return await openAuditLog(options, { metrics: metrics.audit, logger });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);

@@ -20,11 +20,6 @@ export interface ClusterState {
   readonly version?: string;
 }
 
-/** Reports the states of the clusters: the contexts below `/clusters/`, and that of `/` if it is not one of them. */
-export interface ClusterStates {
-  states(): Promise<readonly ClusterState[]>;
-}
-
 /** The checks of one cluster. */
 interface ClusterChecks {
   readonly reachability: Reachability;
@@ -51,8 +46,14 @@ export function createClusterChecks(targets: (() => readonly ImpersonationTarget
 /** Milliseconds that an answer waits for checks. A cluster that takes longer counts as failing. */
 const patience = 1_000;
 
-/** Checks only the clusters that are in use. */
-export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksOf): ClusterStates {
+/**
+ * Returns the function that reports the states of the clusters: the contexts below `/clusters/`, and that of `/` if it is not one of them.
+ * It checks only the clusters that are in use.
+ */
+export function createClusterStates(
+  registry: ClusterRegistry,
+  checksOf: ChecksOf,
+): () => Promise<readonly ClusterState[]> {
   const stateOf = async (cluster: Cluster): Promise<Pick<ClusterState, 'state' | 'reason' | 'version'>> => {
     if (cluster.endpoint === undefined) {
       const { failure } = cluster;
@@ -69,28 +70,26 @@ export function createClusterStates(registry: ClusterRegistry, checksOf: ChecksO
       ? { state: 'ready', ...(version !== undefined && { version }) }
       : { state: 'failing', reason: failure };
   };
-  return {
-    states: () => {
-      const used = new Map(registry.used.map(cluster => [cluster.name, cluster]));
-      const served = registry.contexts.filter(({ name }) => registry.names.has(name));
-      const { default: root } = registry;
-      const all = registry.names.has(root.name)
-        ? served
-        : [
-            {
-              name: root.name,
-              server: root.endpoint === undefined ? '' : urlOf(root.endpoint.config.server),
-            },
-            ...served,
-          ];
-      return Promise.all(
-        all.map(async ({ name, server }) => {
-          const cluster = used.get(name);
-          const state = cluster === undefined ? ({ state: 'unused' } as const) : await stateOf(cluster);
-          return { name, server, current: cluster === registry.default, ...state };
-        }),
-      );
-    },
+  return () => {
+    const used = new Map(registry.used.map(cluster => [cluster.name, cluster]));
+    const served = registry.contexts.filter(({ name }) => registry.names.has(name));
+    const { default: root } = registry;
+    const all = registry.names.has(root.name)
+      ? served
+      : [
+          {
+            name: root.name,
+            server: root.endpoint === undefined ? '' : urlOf(root.endpoint.config.server),
+          },
+          ...served,
+        ];
+    return Promise.all(
+      all.map(async ({ name, server }) => {
+        const cluster = used.get(name);
+        const state = cluster === undefined ? ({ state: 'unused' } as const) : await stateOf(cluster);
+        return { name, server, current: cluster === registry.default, ...state };
+      }),
+    );
   };
 }
 

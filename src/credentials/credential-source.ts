@@ -16,8 +16,6 @@ export interface CredentialSource {
    * one has arrived, or after the last one has expired. Rejects with a CredentialError if the source cannot get one.
    */
   get(): Credential | Promise<Credential>;
-  /** Until when `get` returns the current credential, in milliseconds since 1970; Infinity if no end is known. */
-  readonly endsAt: number;
   /**
    * Reports that the API server answered 401 to a request with this credential. Resolves to another one for a second try, or to undefined
    * if there is none. Never rejects. Nothing is renewed if the credential was replaced meanwhile. If the API server refuses each new one

@@ -86,7 +86,6 @@ function createLastingSource(
   };
   return {
     name,
-    endsAt: idToken?.endsAt ?? Infinity,
     get() {
       if (idToken !== undefined) report(idToken);
       if (idToken?.endsAt !== undefined && clock.now() < idToken.endsAt) return idToken.credential;

@@ -175,9 +175,6 @@ export function createRenewedSource({
   return {
     name,
     get,
-    get endsAt() {
-      return current?.endsAt ?? Infinity;
-    },
     async refused(credential) {
       try {
         const renewed = await renewRefused(credential);

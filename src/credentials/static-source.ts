@@ -22,7 +22,6 @@ export function createStaticSource(
   let isReported = false;
   return {
     name,
-    endsAt: Infinity,
     get() {
       if (!isReported) {
         isReported = true;

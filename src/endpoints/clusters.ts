@@ -13,7 +13,7 @@ export const clusters = {
         'X-Content-Type-Options': 'nosniff',
       });
       const { root } = apiPaths;
-      const states = (await clusterStates.states()).map(({ name, ...state }) => {
+      const states = (await clusterStates()).map(({ name, ...state }) => {
         return { name, path: apiPaths.of(name), ...state };
       });
       const answer = { root: { path: root }, ...tokenRules, clusters: states };

@@ -9,7 +9,7 @@ export interface HealthCheck {
 }
 
 /** An answer in the API server's format, to be sent as text/plain. The code is 500 if a check failed. */
-export interface HealthAnswer {
+interface HealthAnswer {
   readonly code: 200 | 500;
   readonly body: string;
 }

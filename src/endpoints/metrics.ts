@@ -7,11 +7,9 @@ export const metrics = {
   name: 'metrics',
   title: "the proxy's own metrics",
   access: 'caller',
-  create({ exposition }: Pick<OwnEndpointParts, 'exposition'>): RouteHandlerMethod {
+  create({ metrics }: Pick<OwnEndpointParts, 'metrics'>): RouteHandlerMethod {
     return async (request, reply) => {
-      const { contentType, text } = await exposition.render(
-        fieldValue(request.raw.rawHeaders, 'accept') ?? '',
-      );
+      const { contentType, text } = await metrics.render(fieldValue(request.raw.rawHeaders, 'accept') ?? '');
       reply.type(contentType);
       return text;
     };

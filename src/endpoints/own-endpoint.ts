@@ -1,6 +1,6 @@
 import type { RouteHandlerMethod } from 'fastify';
-import type { ClusterStates } from '../clusters/states.js';
-import type { Exposition } from '../observability/metrics/exposition.js';
+import type { ClusterState } from '../clusters/states.js';
+import type { Metrics } from '../observability/metrics/metrics.js';
 import type { RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
 import type { Operation } from '../request/operation.js';
@@ -9,9 +9,9 @@ import type { KubeconfigFacts } from './kubeconfig.js';
 
 /** The parts of the program that endpoints need for their answers. */
 export interface OwnEndpointParts {
-  readonly exposition: Exposition;
+  readonly metrics: Pick<Metrics, 'render'>;
   readonly health: Health;
-  readonly clusterStates: ClusterStates;
+  readonly clusterStates: () => Promise<readonly ClusterState[]>;
   readonly apiPaths: ApiPaths;
   readonly tokenRules: TokenRules;
   /** The content of a kubeconfig for the caller; undefined if the proxy has no address that a client could use. */

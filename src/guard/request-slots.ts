@@ -24,8 +24,6 @@ export interface SlotLimits {
   readonly rateLimit: number;
   /** How many of them may come at once. */
   readonly rateLimitBurst: number;
-  /** Processes that share the work and the limits: each has its part of every limit, rounded up. */
-  readonly workers: number;
 }
 
 /** The two kinds of requests, which are counted separately. */
@@ -92,44 +90,39 @@ export class RequestSlots {
     now: () => number = () => performance.now(),
     wait: (milliseconds: number) => Promise<unknown> = delay,
   ) {
-    const workers = Math.max(1, limits.workers);
-    const part = (limit: number) => Math.ceil(limit / workers);
-    const named = (limit: number, own = part(limit), unit = '') =>
-      workers === 1 ? `${limit}${unit}` : `${limit}${unit}, ${own} for each of ${workers} workers`;
-    const rate = limits.rateLimit / workers;
     this.#total = {
       inflight: {
-        max: part(limits.maxRequestsInflight),
+        max: limits.maxRequestsInflight,
         reason: 'max_inflight',
-        message: `as many requests are being served as --max-requests-inflight (${named(limits.maxRequestsInflight)}) allows`,
+        message: `as many requests are being served as --max-requests-inflight (${limits.maxRequestsInflight}) allows`,
       },
       longrunning: {
-        max: part(limits.maxLongrunningRequests),
+        max: limits.maxLongrunningRequests,
         reason: 'max_longrunning',
-        message: `as many long-running requests are open as --max-longrunning-requests (${named(limits.maxLongrunningRequests)}) allows`,
+        message: `as many long-running requests are open as --max-longrunning-requests (${limits.maxLongrunningRequests}) allows`,
       },
     };
     this.#perUser = {
       inflight: {
-        max: part(limits.maxRequestsInflightPerUser),
+        max: limits.maxRequestsInflightPerUser,
         reason: 'user_inflight',
-        message: `as many requests of yours are being served as --max-requests-inflight-per-user (${named(limits.maxRequestsInflightPerUser)}) allows`,
+        message: `as many requests of yours are being served as --max-requests-inflight-per-user (${limits.maxRequestsInflightPerUser}) allows`,
       },
       longrunning: {
-        max: part(limits.maxLongrunningRequestsPerUser),
+        max: limits.maxLongrunningRequestsPerUser,
         reason: 'user_longrunning',
-        message: `as many long-running requests of yours are open as --max-longrunning-requests-per-user (${named(limits.maxLongrunningRequestsPerUser)}) allows`,
+        message: `as many long-running requests of yours are open as --max-longrunning-requests-per-user (${limits.maxLongrunningRequestsPerUser}) allows`,
       },
     };
     this.#rate = {
-      max: rate,
+      max: limits.rateLimit,
       reason: 'rate_limit',
-      message: `you send more requests than --rate-limit (${named(limits.rateLimit, Math.round(rate * 100) / 100, ' a second')}) allows`,
+      message: `you send more requests than --rate-limit (${limits.rateLimit} a second) allows`,
     };
     this.#now = now;
     this.#wait = wait;
     if (this.#perUser.inflight.max > 0 || this.#perUser.longrunning.max > 0 || limits.rateLimit > 0) {
-      this.#users = new UserShares({ rate, burst: part(limits.rateLimitBurst) });
+      this.#users = new UserShares({ rate: limits.rateLimit, burst: limits.rateLimitBurst });
     }
   }
 

@@ -79,11 +79,6 @@ export const port: ValueType<number> = valueType('PORT', value =>
     : 'is not a port (0 to 65535)',
 );
 
-/** A number of processes. */
-export const processCount: ValueType<number> = valueType('N', value =>
-  /^\d{1,4}$/.test(value) ? { value: Number(value) } : 'is not a whole number (0 to 9999)',
-);
-
 /** A whole number from 0 up that counts something; shown in --help as N. */
 export const count: ValueType<number> = valueType('N', value =>
   /^\d{1,9}$/.test(value) ? { value: Number(value) } : 'is not a whole number of 0 or more',

@@ -13,15 +13,15 @@ import { general } from './general.js';
 import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { ownEndpoints } from './own-endpoints.js';
-import { processes } from './processes.js';
 import { sharedWatches } from './shared-watches.js';
+import { shutdown } from './shutdown.js';
 
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
   tls,
   ownEndpoints,
-  processes,
+  shutdown,
   ...authenticationMethods,
   identity,
   ...guards,

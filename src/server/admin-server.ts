@@ -1,17 +1,18 @@
 import fastify, { type FastifyInstance } from 'fastify';
-import type { Health } from '../endpoints/health.js';
 import { metrics } from '../endpoints/metrics.js';
+import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { livez, readyz } from '../endpoints/probes.js';
 import { ownPagesOnly } from '../guard/cors.js';
 import { createStatus } from '../kubernetes/status.js';
-import type { Exposition } from '../observability/metrics/exposition.js';
 import { schemaless } from './listener/schemaless.js';
 
 /**
  * The admin listener: `/metrics`, `/livez` and `/readyz` for Prometheus and the kubelet. They come from outside of the Pod and use its
  * address as host. The listener serves nothing else, and above all not the API, so it needs no filter.
  */
-export async function buildAdminServer(exposition: Exposition, health: Health): Promise<FastifyInstance> {
+export async function buildAdminServer(
+  parts: Pick<OwnEndpointParts, 'metrics' | 'health'>,
+): Promise<FastifyInstance> {
   const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header(...ownPagesOnly);
@@ -22,8 +23,8 @@ export async function buildAdminServer(exposition: Exposition, health: Health): 
       .code(404)
       .send(createStatus(404, `${request.url.split('?')[0]} is not served by the admin listener`));
   });
-  app.get('/metrics', metrics.create({ exposition }));
-  app.get('/livez', livez.create({ health }));
-  app.get('/readyz', readyz.create({ health }));
+  app.get('/metrics', metrics.create(parts));
+  app.get('/livez', livez.create(parts));
+  app.get('/readyz', readyz.create(parts));
   return app;
 }

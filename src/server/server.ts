@@ -3,16 +3,14 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
-import type { ClusterStates } from '../clusters/states.js';
-import type { Health } from '../endpoints/health.js';
 import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
+import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import type { RequestSlots } from '../guard/request-slots.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
-import type { Exposition } from '../observability/metrics/exposition.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { OpenStreams } from '../proxy/open-streams.js';
 import { listenForUpgrades } from '../proxy/upgrade-listener.js';
@@ -61,11 +59,9 @@ type ServerOptions = GuardOptions & {
 export interface ServerParts {
   readonly options: ServerOptions;
   readonly clusters: ServedClusters;
-  readonly clusterStates: ClusterStates;
+  readonly clusterStates: OwnEndpointParts['clusterStates'];
   readonly metrics: Metrics;
-  /** The source of answers to scrapes: `metrics`, or the metrics of several processes. */
-  readonly exposition: Exposition;
-  readonly health: Health;
+  readonly health: OwnEndpointParts['health'];
   readonly logger: Logger;
   readonly openStreams: OpenStreams;
   /** TLS of the main listener; undefined for plain HTTP. */
@@ -117,7 +113,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 
   answerErrors(app, () => clusters.registry.names);
 
-  const { exposition, health, clusterStates, tls, callerEntries } = parts;
+  const { health, clusterStates, tls, callerEntries } = parts;
   const { registry } = clusters;
   const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
   const apiPaths = createApiPaths(options, registry);
@@ -131,7 +127,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     app.get(
       ownPrefix + name,
       create({
-        ...{ exposition, health, clusterStates, apiPaths, tokenRules, kubeconfigFor, served, destinationOf },
+        ...{ metrics, health, clusterStates, apiPaths, tokenRules, kubeconfigFor, served, destinationOf },
         rejectionOf: operation => guards.rejectionOf(operation),
       }),
     );

@@ -1,31 +1,43 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { it } from 'node:test';
 import pino from 'pino';
 import { Clusters } from '../../src/app/clusters.js';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { parseOptions } from '../../src/options/parse.js';
-import { sharedIdentity } from '../support/certificates.js';
-import { createEndpoint } from '../support/followed-cluster.js';
+import { createCertificateAuthority } from '../support/certificates.js';
 import { createIdleMetrics } from '../support/metrics.js';
 
 const day = 24 * 3_600_000;
 
 it('a context that no longer exists has no warnings and no metrics', async t => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: Date.UTC(2030, 0, 1) });
-  const { clientCertificate } = await sharedIdentity();
-  const notAfter = new Date(Date.now() + 8 * day);
-  const credential = { clientCertificate: { ...clientCertificate, notAfter } };
+  const authority = await createCertificateAuthority();
+  const { certificate, key } = await authority.client({ notAfter: new Date(Date.now() + 8 * day) });
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const kubeconfig = {
+    clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [
+      { name: 'u', user: { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) } },
+    ],
+    contexts: ['gone', 'stays'].map(name => ({ name, context: { cluster: 'c', user: 'u' } })),
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'clusters-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'config');
+  await writeFile(file, JSON.stringify(kubeconfig));
   const messages: string[] = [];
   const logger = pino({ level: 'warn' }, { write: line => void messages.push(line) });
   const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
   const clusters = new Clusters({
-    options: parseOptions({ argv: ['--all-contexts'], env: {} }).options,
-    ...{ env: {}, homedir: '', logger: logger as never, metrics, refuse: undefined },
-    follow: name => async use => {
-      const { source } = createEndpoint(name);
-      use(createEndpoint(name, { source: { ...source, get: () => credential as never } }));
-      return { close() {} };
-    },
+    options: parseOptions({ argv: ['--all-contexts', `--kubeconfig=${file}`], env: {} }).options,
+    env: {},
+    homedir: '',
+    logger: logger as never,
+    metrics,
+    refuse: undefined,
   });
   t.after(() => clusters.close());
   const { registry } = clusters;

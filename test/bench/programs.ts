@@ -28,12 +28,6 @@ export function startProgram(bench: Bench, name: ProgramName, upstream: Upstream
       // All settings have their defaults, even the log: one line per request, to /dev/null.
       return startAnnounced(bench, name, settings.node, [...settings.nodeArgs, ...program], 'ignore');
     }
-    case 'two-workers': {
-      const program = [settings.main, '--port=0', '--workers=2', `--kubeconfig=${kubeconfig}`];
-      const free = { ...bench, placement: { ...bench.placement, program: undefined } };
-      const args = [...settings.nodeArgs, ...program, ...settings.args];
-      return startAnnounced(free, name, settings.node, args, 'ignore');
-    }
     case 'kubectl':
       return startAnnounced(
         bench,

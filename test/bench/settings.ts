@@ -70,7 +70,7 @@ export const usage = `Usage: npm run bench -- [options]
   --crowd N         clients of the shared watch whose pauses of the event loop are measured (5000)
   --rate N          events a second on each watch (10)
   --only LIST       of ${workloadNames.join(',')}
-  --programs LIST   of ${programNames.join(',')} (all but two-workers)
+  --programs LIST   of ${programNames.join(',')} (all)
   --node PATH       Node binary for this program
   --node-args=TEXT  arguments of that binary, separated by spaces (--v8-pool-size=1, as in the image)
   --main PATH       main file of this program (dist/main.js)
@@ -99,7 +99,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       crowd: { type: 'string' },
       rate: { type: 'string', default: '10' },
       only: { type: 'string', default: workloadNames.join(',') },
-      programs: { type: 'string', default: 'kube-api-proxy,shared-watches,kubectl,nginx,direct' },
+      programs: { type: 'string', default: programNames.join(',') },
       node: { type: 'string', default: process.execPath },
       'node-args': { type: 'string', default: '--v8-pool-size=1' },
       main: { type: 'string', default: projectFile('dist/main.js') },

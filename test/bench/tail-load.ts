@@ -46,8 +46,8 @@ export async function runTailRound(
   round: number,
   { add, doubt, progress }: Findings,
 ): Promise<void> {
-  // Two workers are for two processors, and shared watches are less work.
-  const names = bench.settings.programs.filter(name => name !== 'two-workers' && name !== 'shared-watches');
+  // Shared watches are less work.
+  const names = bench.settings.programs.filter(name => name !== 'shared-watches');
   for (const name of rotated(names, round)) {
     progress(`round ${round}, ${name}: small GETs beside everything else`);
     const program = await startProgram(bench, name, upstream);

@@ -13,7 +13,7 @@ import { ask } from './watch-messages.js';
 import { upgradeWorkloads } from './workloads.js';
 
 /** The programs compared: not nginx, which would need another configuration, and not `direct`, which has no process to measure. */
-const upgrading = ['kube-api-proxy', 'two-workers', 'kubectl'] as const;
+const upgrading = ['kube-api-proxy', 'kubectl'] as const;
 
 const megabyte = 1e6;
 

@@ -52,13 +52,6 @@ describe('a live list', () => {
     await assertLive(page, server);
   });
 
-  it('works with several workers', async t => {
-    const { server, proxy } = await startStack(t, { flags: ['--workers=2', '--reject-paths='] });
-    const { page, go } = await openPage(t, browser, proxy.url);
-    await go(configMaps);
-    await assertLive(page, server);
-  });
-
   it('works with shared watches', async t => {
     const { server, proxy } = await startStack(t, { flags: ['--share-watches', '--reject-paths='] });
     const { page, go } = await openPage(t, browser, proxy.url);

@@ -20,6 +20,7 @@ import { createCredentialMetrics } from '../../src/observability/metrics/credent
 import type { CertificatePair } from '../support/certificates.js';
 import { until } from '../support/eventually.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
+import { createEndpoint, createFollowedCluster } from '../support/followed-cluster.js';
 import { createOpenCluster } from '../support/open-cluster.js';
 import { sendOn } from '../support/recorded-response.js';
 
@@ -409,5 +410,34 @@ describe('a destroyed cluster', () => {
     assert.equal((await watch.over).failure?.code, 'ECONNRESET');
     await until(() => server.connections === 0);
     assert.deepEqual(await expirySamples(), {});
+  });
+});
+
+describe('a cluster that is closed', () => {
+  it('stops its logins while it reads its configuration', async () => {
+    let logins = 0;
+    let isClosed = false;
+    const source: CredentialSource = {
+      name: 'exec',
+      get() {
+        if (!isClosed) logins += 1;
+        return {};
+      },
+      refused: async () => undefined,
+      close: () => {
+        isClosed = true;
+      },
+    };
+    let finish: () => void = () => {};
+    const cluster = createFollowedCluster('dev', async use => {
+      await new Promise<void>(resolve => (finish = resolve));
+      use(createEndpoint('dev', { source }));
+      return { close() {} };
+    });
+    const opening = cluster.open();
+    cluster.close();
+    finish();
+    await opening;
+    assert.deepEqual([logins, isClosed], [0, true]);
   });
 });

@@ -18,7 +18,6 @@ function endpointOf(context: string): Endpoint {
     source: {
       name: 'static',
       get: () => ({}),
-      endsAt: Infinity,
       refused: async () => undefined,
       close: ignore,
     },

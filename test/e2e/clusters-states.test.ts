@@ -184,22 +184,3 @@ describe('/-/clusters with authentication', () => {
     );
   });
 });
-
-test('/-/clusters has the same answer from every worker', async t => {
-  const { port } = await startManyStack(t, { clusters, flags: ['--workers=2'] });
-  for (const name of ['a', 'two', 'broken']) await sendPlain(port, `/clusters/${name}${which}`);
-  await eventuallyPasses(async () => {
-    for (let count = 0; count < 8; count += 1) {
-      const states = await clusterStates(port);
-      for (const [name, state] of [
-        ['one', 'ready'],
-        ['a', 'ready'],
-        ['two', 'ready'],
-        ['b', 'unused'],
-        ['broken', 'failing'],
-      ] as const) {
-        assert.equal(states.get(name)?.state, state, name);
-      }
-    }
-  });
-});

@@ -64,7 +64,7 @@ test('the program starts without compiled code, with that of another program, an
 test('with source maps a stack names the files of src', async () => {
   // The first module that the bundle imports fails to load.
   const code = `
-    const fail = name => { if (name === 'node:cluster') throw new Error('no such module'); return require(name); };
+    const fail = name => { if (name === 'node:os') throw new Error('no such module'); return require(name); };
     try { require(${JSON.stringify(bundle)})(fail, ${JSON.stringify(bundle)}); } catch (error) { console.log(error.stack); }`;
   const { stdout } = await run(process.execPath, ['--enable-source-maps', '-e', code]);
   assert.match(stdout, /no such module[\s\S]*\bsrc\/main\.ts:\d+:\d+/);

@@ -13,7 +13,7 @@ import { startStack } from '../support/stack.js';
 
 const scope = { after };
 const { proxy, server, kubeconfig } = await startStack(scope, {
-  flags: ['--workers=2', '--api-prefix=/k8s/'],
+  flags: ['--api-prefix=/k8s/'],
 });
 const { port } = proxy;
 const page = await send(port, '/-/ui/');

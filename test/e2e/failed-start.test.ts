@@ -43,19 +43,16 @@ const failures: Readonly<Record<string, () => string[]>> = {
   'its admin port': () => [`--admin-port=${(taken.address() as AddressInfo).port}`, '--port=0'],
 };
 for (const [what, args] of Object.entries(failures)) {
-  for (const workers of what === 'its port' ? [1, 2] : [1]) {
-    test(`a start that fails because of ${what} ends the login that has begun (${workers} of --workers)`, async () => {
-      const { code, stderr } = await runProgram([
-        `--kubeconfig=${kubeconfig.path}`,
-        `--workers=${workers}`,
-        '--admin-address=127.0.0.1',
-        ...args(),
-      ]);
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, /^kube-api-proxy: /m);
-      assert.deepEqual(plugin.pids().filter(isAlive), []);
-    });
-  }
+  test(`a start that fails because of ${what} ends the login that has begun`, async () => {
+    const { code, stderr } = await runProgram([
+      `--kubeconfig=${kubeconfig.path}`,
+      '--admin-address=127.0.0.1',
+      ...args(),
+    ]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^kube-api-proxy: /m);
+    assert.deepEqual(plugin.pids().filter(isAlive), []);
+  });
 }
 
 test('a program that fails to start leaves no timer', async t => {

@@ -15,7 +15,6 @@ import { javascriptClientTest, runJavascript } from '../support/javascript-clien
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { startOidcIssuer } from '../support/oidc-issuer.js';
 import { createOidcSigner } from '../support/oidc-signer.js';
-import { startProxy } from '../support/proxy.js';
 import { createServingFiles } from '../support/serving-files.js';
 import { assertStatus, legs, send as sendRaw } from './leg.js';
 
@@ -222,9 +221,8 @@ describe('/-/kubeconfig', () => {
     }
   });
 
-  test('is the same with several workers', async t => {
-    const proxy = await startProxy([flag, '--all-contexts', '--contexts=dev,rancher', '--workers=2']);
-    t.after(() => proxy.stop('SIGKILL'));
+  test('has the host that the request names, for `/` and for each context', async t => {
+    const proxy = await startInProcess(t, [flag, '--all-contexts', '--contexts=dev,rancher']);
     for (const host of [`127.0.0.1:${proxy.port}`, 'localhost']) {
       const { text } = await send(proxy.port, '/-/kubeconfig', { headers: { host } });
       assert.deepEqual(serversOf(text), {

@@ -301,24 +301,6 @@ test('a connection serves other requests after a watch that ended by timeoutSeco
   await connection.until(/gitVersion/);
 });
 
-test('each worker has one watch of the API server', async t => {
-  const stack = await startStack(t, { server, flags: ['--share-watches', '--workers=2'] });
-  const namespace = new WatchedNamespace(stack);
-  const from = server.version;
-  const watches = await namespace.watchMany(12, { from });
-  const upstream = namespace.upstream().length;
-  assert.ok(upstream === 1 || upstream === 2, `${upstream}`);
-  namespace.writeAll('a', 'b');
-  for (const watch of watches) {
-    await watch.until(2);
-    assert.deepEqual(watch.bytes(), watches[0]?.bytes());
-  }
-  server.cut();
-  namespace.write('c');
-  for (const watch of watches) await watch.until(3);
-  assert.equal(namespace.upstream().length, 2 * upstream);
-});
-
 test('a program that gets SIGTERM ends shared watches and exits', async t => {
   const stack = await startStack(t, { server, flags: ['--share-watches', '--shutdown-grace=1s'] });
   const namespace = new WatchedNamespace(stack);

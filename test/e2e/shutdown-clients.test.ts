@@ -147,22 +147,20 @@ describe('SIGTERM', { concurrency: 4 }, () => {
     });
   }
 
-  test('ends a program with workers within its grace period while clients do all of this', async t => {
-    const stack = await startStack(t, { tls: true, flags: [...flags, '--workers=2'] });
+  test('ends the program within its grace period while clients do all of this', async t => {
+    const stack = await startStack(t, { tls: true, flags });
     neverEnd(stack);
     const clients = [...Object.values(idle), ...Object.values(stuck)];
     await openAll(t, stack, [...clients, ...clients]);
     await assertLeaves(stack);
   });
 
-  for (const workers of [1, 2]) {
-    test(`ends a program without TLS within its grace period while clients have sent nothing or half of a head, with ${workers} workers`, async t => {
-      const stack = await startStack(t, { flags: [...flags, `--workers=${workers}`] });
-      const sockets = await Promise.all(Array.from({ length: 4 }, () => connectPlain(stack.port)));
-      for (const socket of sockets.slice(2)) socket.write('GET /version HTTP/1.1\r\nHost: loc');
-      assert.equal((await send(stack.port, '/-/livez')).status, 200);
-      await assertLeaves(stack);
-      for (const socket of sockets) socket.destroy();
-    });
-  }
+  test('ends a program without TLS within its grace period while clients have sent nothing or half of a head', async t => {
+    const stack = await startStack(t, { flags: flags });
+    const sockets = await Promise.all(Array.from({ length: 4 }, () => connectPlain(stack.port)));
+    for (const socket of sockets.slice(2)) socket.write('GET /version HTTP/1.1\r\nHost: loc');
+    assert.equal((await send(stack.port, '/-/livez')).status, 200);
+    await assertLeaves(stack);
+    for (const socket of sockets) socket.destroy();
+  });
 });

@@ -15,7 +15,6 @@ const unlimited: SlotLimits = {
   maxLongrunningRequestsPerUser: 0,
   rateLimit: 0,
   rateLimitBurst: 100,
-  workers: 1,
 };
 
 /** Slots whose delays are under the test's control. */
@@ -133,40 +132,6 @@ describe('request slots', () => {
     now = 100;
     take(slots, 1, 'jane', 'longrunning');
     assertRejected(slots, 'rate_limit');
-  });
-
-  it('are divided among workers, rounded up, and messages say so', () => {
-    let now = 0;
-    const slots = create(
-      {
-        maxRequestsInflight: 7,
-        maxLongrunningRequestsPerUser: 1,
-        rateLimit: 2,
-        rateLimitBurst: 10,
-        workers: 3,
-      },
-      () => now,
-    );
-    take(slots, 3);
-    assertRejected(slots, 'max_inflight');
-    assert.match(
-      reject(slots).rejection.message,
-      /--max-requests-inflight \(7, 3 for each of 3 workers\) allows/,
-    );
-    take(slots, 1, 'joe', 'longrunning');
-    assertRejected(slots, 'user_longrunning', 'joe', 'longrunning');
-    take(slots, 1, 'jane', 'longrunning');
-    assert.match(
-      reject(slots, 'jane', 'inflight').rejection.message,
-      /--rate-limit \(2 a second, 0\.67 for each of 3 workers\) allows/,
-    );
-    now = 1500;
-    assertRejected(slots, 'max_inflight');
-  });
-
-  it('stay unlimited with any number of workers', () => {
-    take(create({ workers: 4 }), 1000);
-    take(create({ workers: 0, maxRequestsInflight: 2 }), 2);
   });
 
   it('use neither a slot nor a token for rejected requests', () => {

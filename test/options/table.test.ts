@@ -26,7 +26,6 @@ describe('the defaults', () => {
   it("equal kubectl proxy's", () => {
     const defaults: Options = {
       port: 8001,
-      workers: 1,
       allContexts: false,
       contexts: '.*',
       publicUrl: '',

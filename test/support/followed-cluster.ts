@@ -31,7 +31,6 @@ export function createEndpoint(
     source: source ?? {
       name: 'static',
       get: () => credential,
-      endsAt: Infinity,
       refused: async () => undefined,
       close: ignore,
     },

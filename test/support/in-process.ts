@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { createProgram, type Program } from '../../src/app/compose.js';
 import { drain } from '../../src/app/drain.js';
 import { listen, listenForAdmin } from '../../src/app/listen.js';
-import { followConfiguration } from '../../src/clusters/follow.js';
 import { createLogger, flushed } from '../../src/observability/log/logger.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { projectFile } from './project.js';
@@ -49,10 +48,8 @@ export async function startInProcess(
   });
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
-  const created = await createProgram(options, await info(env, log), {
-    follow: (_name, options) => use =>
-      followConfiguration({ ...options, interval, rereadTimeout: 30_000 }, use),
-  });
+  const rereading = { interval, rereadTimeout: 30_000 };
+  const created = await createProgram(options, { ...(await info(env, log)), rereading });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;
   assert.deepEqual(problems, []);
@@ -60,8 +57,7 @@ export async function startInProcess(
   assert.ok('address' in bound, JSON.stringify(bound));
   const admin = await listenForAdmin(program.admin, options);
   if (admin !== undefined && 'address' in admin) log.info({ address: admin.address }, 'admin listener');
-  program.startWarnings();
-  program.discover();
+  program.start();
   const { address } = bound;
   const stderr = () => readFileSync(logFile, 'utf8');
   return {

@@ -2,12 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { escapeControls } from '../log/control-characters.js';
 import type { AuditMetrics } from '../metrics/audit-metrics.js';
 import type { AuditEvent } from './event.js';
-
-/** Where the lines of an audit log go: a file, or the process that has the file open. */
-export interface AuditSink {
-  /** Takes whole lines, each with its line break, in their order; never fails and never waits. */
-  write(lines: string): void;
-}
+import type { AuditWriter } from './writer.js';
 
 /** Maximum milliseconds that a line waits to be written together with others. */
 const maxWait = 10;
@@ -18,14 +13,14 @@ const maxBatch = 64 * 1024;
 
 /** Turns events into lines, and writes several at a time. */
 export class AuditLog {
-  readonly #sink: AuditSink;
+  readonly #writer: Pick<AuditWriter, 'write'>;
   readonly #metrics: Pick<AuditMetrics, 'recorded'>;
   #lines = '';
   #open = 0;
   #isScheduled = false;
 
-  constructor(sink: AuditSink, metrics: Pick<AuditMetrics, 'recorded'>) {
-    this.#sink = sink;
+  constructor(writer: Pick<AuditWriter, 'write'>, metrics: Pick<AuditMetrics, 'recorded'>) {
+    this.#writer = writer;
     this.#metrics = metrics;
   }
 
@@ -56,7 +51,7 @@ export class AuditLog {
     const lines = this.#lines;
     if (lines === '') return;
     this.#lines = '';
-    this.#sink.write(lines);
+    this.#writer.write(lines);
   }
 
   readonly #onTime = (): void => {

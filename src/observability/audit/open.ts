@@ -15,8 +15,6 @@ export interface AuditLogOptions {
 /** An audit log and the file that it goes to. */
 export interface OpenAuditLog {
   readonly log: AuditLog;
-  /** Writes whole lines of another process. */
-  take(lines: string): void;
   /** Call this after the file was renamed: further lines go to a file that is opened by its path again. */
   reopen(): void;
   /** Writes the last lines, also those of requests that are ending. */
@@ -43,7 +41,6 @@ export async function openAuditLog(
   const log = new AuditLog(writer, metrics);
   return {
     log,
-    take: lines => writer.write(lines),
     reopen() {
       log.flush();
       writer.reopen();

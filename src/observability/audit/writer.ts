@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AuditFile, type AuditFileOptions } from './file.js';
-import type { AuditSink } from './log.js';
 
 /** Events about the lines, for the program's log and metrics. */
 export interface AuditWriterEvents {
@@ -22,7 +21,7 @@ const busyInterval = 10;
 const maxBusyAtEnd = 2000;
 
 /** Writes lines to a file in the background. While the file cannot be written, it keeps a bounded number of bytes. */
-export class AuditWriter implements AuditSink {
+export class AuditWriter {
   readonly #file: AuditFile;
   readonly #events: AuditWriterEvents;
   readonly #waiting: Buffer[] = [];
@@ -43,6 +42,7 @@ export class AuditWriter implements AuditSink {
     return new AuditWriter(await AuditFile.open(options, error => events.failed(error)), events);
   }
 
+  /** Takes whole lines, each with its line break, in their order; never fails and never waits. */
   write(lines: string): void {
     const chunk = Buffer.from(lines);
     if (this.#closeBy !== undefined || this.#waitingBytes + chunk.length > maxWaiting) {

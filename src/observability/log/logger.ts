@@ -9,8 +9,6 @@ export type Logger = pino.Logger;
 export interface LoggerOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
-  /** Set if several processes write to the same file. Lines then stay whole, and a worker's lines contain its number. */
-  readonly shared?: { readonly worker?: number };
   /** File descriptor to write to; stderr unless a test says otherwise. */
   readonly fd?: number;
 }
@@ -19,14 +17,10 @@ export interface LoggerOptions {
  * A logger that writes one line for each event. A line has the fields that the caller names, never whole requests, headers or options. An
  * error becomes its type, message and code, and those of its causes. No value in a line can begin a new line or control a terminal.
  */
-export function createLogger({ level, format, shared, fd = 2 }: LoggerOptions): Logger {
-  const destination =
-    format === 'pretty'
-      ? createPretty(fd)
-      : new Batches(fd, shared === undefined ? oneProcess : manyProcesses);
-  const base = shared?.worker === undefined ? null : { worker: shared.worker };
+export function createLogger({ level, format, fd = 2 }: LoggerOptions): Logger {
+  const destination = format === 'pretty' ? createPretty(fd) : new Batches(fd);
   const hooks = { streamWrite: escapeControls };
-  return pino({ level, base, serializers: { err: describe }, hooks }, destination);
+  return pino({ level, base: null, serializers: { err: describe }, hooks }, destination);
 }
 
 function createPretty(fd: number): pino.DestinationStream {
@@ -43,15 +37,10 @@ export function flushSync(logger: Logger): void {
   if (stream instanceof Batches) stream.flushSync();
 }
 
-/** How many bytes of lines may wait for one system call, and for how many milliseconds. */
-interface BatchLimits {
-  readonly size: number;
-  readonly time: number;
-}
-
-const oneProcess: BatchLimits = { size: 128 * 1024, time: 50 };
-/** PIPE_BUF on Linux: up to this length, a write to a pipe stays in one piece (pipe(7)). Other processes may write into longer ones. */
-const manyProcesses: BatchLimits = { size: 4096, time: 10 };
+/** How many bytes of lines may wait for one system call. */
+const batchSize = 128 * 1024;
+/** For how many milliseconds they may wait. */
+const batchTime = 50;
 
 /**
  * Writes several lines at a time: a system call for each line was a quarter of the CPU time of a small GET. The lines wait as bytes.
@@ -59,34 +48,30 @@ const manyProcesses: BatchLimits = { size: 4096, time: 10 };
  */
 class Batches implements pino.DestinationStream {
   readonly #destination: ReturnType<typeof pino.destination>;
-  readonly #limits: BatchLimits;
-  readonly #batch: Buffer;
+  readonly #batch = Buffer.allocUnsafeSlow(batchSize);
   #length = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(fd: number, limits: BatchLimits) {
-    this.#limits = limits;
-    this.#batch = Buffer.allocUnsafeSlow(limits.size);
+  constructor(fd: number) {
     this.#destination = pino.destination({
       dest: fd,
       sync: false,
       minLength: 1,
-      maxWrite: limits.size,
+      maxWrite: batchSize,
       contentMode: 'buffer',
     } as never);
   }
 
   write(line: string): void {
     // A character is at most three bytes of UTF-8 for each of its UTF-16 units.
-    const { size, time } = this.#limits;
-    if (this.#length + line.length * 3 > size) this.#writeBatch();
-    if (line.length * 3 > size) {
+    if (this.#length + line.length * 3 > batchSize) this.#writeBatch();
+    if (line.length * 3 > batchSize) {
       this.#destination.write(Buffer.from(line) as never);
       return;
     }
     this.#length += this.#batch.write(line, this.#length);
     // The timer keeps a program alive that has nothing else to do: pino closes its destination before such a program exits.
-    this.#timer ??= setTimeout(this.#writeBatch, time);
+    this.#timer ??= setTimeout(this.#writeBatch, batchTime);
   }
 
   #writeBatch = (): void => {

@@ -17,12 +17,11 @@ const levels: Readonly<Record<number, string>> = {
  * value in it can begin a new line or control the terminal.
  */
 export function prettyLine(json: string): string {
-  const { level, time, worker, msg, err, ...rest } = JSON.parse(spellOutControls(json)) as Fields;
+  const { level, time, msg, err, ...rest } = JSON.parse(spellOutControls(json)) as Fields;
   const isRequest = 'method' in rest && 'path' in rest && 'code' in rest;
   const what = isRequest ? summaryOf(rest) : [String(msg ?? ''), ...pairsOf(rest)].join(' ');
-  const from = worker === undefined ? '' : ` (worker ${worker})`;
   const name = levels[Number(level)] ?? String(level);
-  return `[${clock(Number(time))}] ${name}${from}: ${what}${errorOf(err, ': ')}\n`;
+  return `[${clock(Number(time))}] ${name}: ${what}${errorOf(err, ': ')}\n`;
 }
 
 /** `GET /api/v1/pods 200, 3.2 ms, 1.5 kB, alice`. While the request is open, `open` replaces duration and bytes. */

@@ -50,8 +50,6 @@ export function createAuthenticationMetrics(
     name: 'kube_api_proxy_token_auth_file_reloads_total',
     help: 'Reads of the changed file of --token-auth-file, by whether it could be used.',
     labelNames: ['result'],
-    // Each process reads the file; the metric counts one read for all of them.
-    aggregator: 'first',
     registers,
   });
   const counters = new Map(

@@ -43,14 +43,12 @@ export function createCredentialMetrics(
     name: 'kube_api_proxy_credential_expiration_timestamp_seconds',
     help: 'When the credential in use expires, in seconds since 1970; no sample if that is not known.',
     labelNames: [...clusterLabel.names, 'source'],
-    aggregator: 'first',
     registers,
   });
   const certificateExpiration = new Gauge({
     name: 'kube_api_proxy_client_certificate_expiration_timestamp_seconds',
     help: 'When the client certificate in use expires, in seconds since 1970; no sample without a client certificate.',
     labelNames: clusterLabel.names,
-    aggregator: 'first',
     registers,
   });
   const reloads = new Counter({
@@ -62,7 +60,6 @@ export function createCredentialMetrics(
   const lastReload = new Gauge({
     name: 'kube_api_proxy_config_last_reload_successful',
     help: 'Whether the configuration files could be used when they were last read: 1 or 0.',
-    aggregator: 'first',
     registers,
   });
   lastReload.set(1);

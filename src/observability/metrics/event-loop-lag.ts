@@ -18,12 +18,12 @@ export const unread = 2 ** 31 - 1;
 export function replaceEventLoopLag(registry: Registry): void {
   const samples = monitorEventLoopDelay({ resolution: period });
   samples.enable();
-  const gauge = (name: string, help: string, aggregator: 'min' | 'max', collect = () => {}) => {
+  const gauge = (name: string, help: string, collect = () => {}) => {
     registry.removeSingleMetric(name);
-    return new Gauge({ name, help, aggregator, registers: [registry], collect });
+    return new Gauge({ name, help, registers: [registry], collect });
   };
   const since = 'since the last scrape.';
-  const min = gauge('nodejs_eventloop_lag_min_seconds', `The least event loop lag ${since}`, 'min', () => {
+  const min = gauge('nodejs_eventloop_lag_min_seconds', `The least event loop lag ${since}`, () => {
     const lag = (delay: number) =>
       samples.count === 0 ? 0 : Math.max(0, delay * nanosecond - period / 1000);
     min.set(lag(samples.min));
@@ -35,22 +35,13 @@ export function replaceEventLoopLag(registry: Registry): void {
     p99.set(lag(samples.percentile(99)));
     samples.reset();
   });
-  const max = gauge('nodejs_eventloop_lag_max_seconds', `The greatest event loop lag ${since}`, 'max');
-  const mean = gauge('nodejs_eventloop_lag_mean_seconds', `The mean event loop lag ${since}`, 'max');
+  const max = gauge('nodejs_eventloop_lag_max_seconds', `The greatest event loop lag ${since}`);
+  const mean = gauge('nodejs_eventloop_lag_mean_seconds', `The mean event loop lag ${since}`);
   const stddev = gauge(
     'nodejs_eventloop_lag_stddev_seconds',
     `The standard deviation of event loop lag ${since}`,
-    'max',
   );
-  const p50 = gauge('nodejs_eventloop_lag_p50_seconds', `The median event loop lag ${since}`, 'max');
-  const p90 = gauge(
-    'nodejs_eventloop_lag_p90_seconds',
-    `The 90th percentile of event loop lag ${since}`,
-    'max',
-  );
-  const p99 = gauge(
-    'nodejs_eventloop_lag_p99_seconds',
-    `The 99th percentile of event loop lag ${since}`,
-    'max',
-  );
+  const p50 = gauge('nodejs_eventloop_lag_p50_seconds', `The median event loop lag ${since}`);
+  const p90 = gauge('nodejs_eventloop_lag_p90_seconds', `The 90th percentile of event loop lag ${since}`);
+  const p99 = gauge('nodejs_eventloop_lag_p99_seconds', `The 99th percentile of event loop lag ${since}`);
 }

@@ -17,12 +17,11 @@ export interface Observer {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** A line of the exposition, as prom-client's registries and aggregators take it. */
+/** A line of the exposition, as prom-client's registries take it. */
 interface HistogramValue {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
   readonly metricName: string;
-  readonly exemplar: null | undefined;
 }
 
 /**
@@ -31,7 +30,6 @@ interface HistogramValue {
  */
 export class Histogram<L extends string = never> {
   readonly type = 'histogram';
-  readonly aggregator = 'sum';
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly L[];
@@ -54,9 +52,9 @@ export class Histogram<L extends string = never> {
   }
 
   /** prom-client calls it at every scrape. */
-  async get(): Promise<Pick<this, 'name' | 'help' | 'type' | 'aggregator'> & { values: HistogramValue[] }> {
-    const { name, help, type, aggregator } = this;
-    return { name, help, type, aggregator, values: this.#shown.flatMap(series => series.values(name)) };
+  async get(): Promise<Pick<this, 'name' | 'help' | 'type'> & { values: HistogramValue[] }> {
+    const { name, help, type } = this;
+    return { name, help, type, values: this.#shown.flatMap(series => series.values(name)) };
   }
 }
 
@@ -97,12 +95,12 @@ class Series implements Observer {
     let count = 0;
     const upTo = [...this.#buckets, '+Inf'].map((le, index) => {
       count += this.#counts[index] as number;
-      return { labels: { le, ...labels }, value: count, metricName: `${name}_bucket`, exemplar: null };
+      return { labels: { le, ...labels }, value: count, metricName: `${name}_bucket` };
     });
     return [
       ...upTo,
-      { labels: { ...labels }, value: this.#sum, metricName: `${name}_sum`, exemplar: undefined },
-      { labels: { ...labels }, value: this.#count, metricName: `${name}_count`, exemplar: undefined },
+      { labels: { ...labels }, value: this.#sum, metricName: `${name}_sum` },
+      { labels: { ...labels }, value: this.#count, metricName: `${name}_count` },
     ];
   }
 }

@@ -20,15 +20,12 @@ export function createListenerMetrics(registry: Registry): ListenerMetrics {
   const expiration = new Gauge({
     name: 'kube_api_proxy_serving_certificate_expiration_timestamp_seconds',
     help: 'When the certificate of --tls-cert-file expires, in seconds since 1970; no sample without TLS.',
-    aggregator: 'min',
     registers,
   });
   const reloads = new Counter({
     name: 'kube_api_proxy_tls_reloads_total',
     help: 'Reads of changed files of the TLS listener, by whether they could be used.',
     labelNames: ['result'],
-    // Each process reads the files; the metric counts one read for all of them.
-    aggregator: 'first',
     registers,
   });
   const abuses = new Counter({

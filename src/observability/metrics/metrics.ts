@@ -4,17 +4,15 @@ import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import type { ClusterLabel } from './cluster-label.js';
 import { type CredentialMetrics, createCredentialMetrics } from './credential-metrics.js';
-import { type Exposition, inFormat } from './exposition.js';
+import { inFormat, type Rendered } from './exposition.js';
 import { createListenerMetrics, type ListenerMetrics } from './listener-metrics.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { createRequestMetrics, type StartRequest } from './request-metrics.js';
 import { createSharedWatchMetrics, type SharedWatchMetrics } from './shared-watch-metrics.js';
-import type { Snapshot } from './snapshot.js';
 import { type ConnectionCounts, createTrafficMetrics, type TrafficMetrics } from './traffic-metrics.js';
-import { createWorkerMetrics, type WorkerMetrics } from './worker-metrics.js';
 
 /** The proxy's own metrics. */
-export interface Metrics extends Exposition {
+export interface Metrics {
   /**
    * The metrics of one cluster's requests and credentials. Call this once for each name.
    *
@@ -35,10 +33,10 @@ export interface Metrics extends Exposition {
   readonly traffic: TrafficMetrics;
   /** Watches that several clients share. */
   readonly sharedWatches: SharedWatchMetrics;
-  /** The processes that share the work. */
-  readonly workers: WorkerMetrics;
-  /** The values of this process, to be added to those of other processes. */
-  snapshot(): Promise<Snapshot>;
+  /** The process had an uncaught error. */
+  uncaught(): void;
+  /** All metrics, in the format that an Accept header asks for: OpenMetrics 1.0, or else Prometheus' text format 0.0.4. */
+  render(accept: string): Promise<Rendered>;
   /** Every metric, in the order of a scrape. */
   descriptions(): MetricDescription[];
 }
@@ -132,18 +130,21 @@ export function createMetrics(options: MetricsOptions): Metrics {
     name: 'kube_api_proxy_build_info',
     help: 'Always 1; the versions of the program and of Node.js are in the labels.',
     labelNames: ['version', 'node_version'],
-    aggregator: 'first',
     registers,
   }).set({ version: options.version, node_version: options.nodeVersion }, 1);
   new Gauge({
     name: 'kube_api_proxy_ready',
     help: 'Result of the last completed run of each check of readyz: 1 if it passed, else 0.',
     labelNames: ['check'],
-    aggregator: 'first',
     registers,
     async collect() {
       for (const [check, passes] of await options.readiness()) this.set({ check }, passes ? 1 : 0);
     },
+  });
+  const uncaught = new Counter({
+    name: 'kube_api_proxy_uncaught_exceptions_total',
+    help: 'Uncaught errors. Each is a bug of the program and is logged.',
+    registers,
   });
   addProcessMetrics(registry);
   const credentials = createCredentialMetrics(registry, clusterLabel);
@@ -170,9 +171,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     authentication: createAuthenticationMetrics(registry, options.authenticationMethods),
     traffic: createTrafficMetrics(registry, options.connections, clusterLabel),
     sharedWatches: createSharedWatchMetrics(registry),
+    uncaught: () => uncaught.inc(),
     descriptions: () => registry.getMetricsAsArray().map(describeMetric),
-    workers: createWorkerMetrics(registry),
-    snapshot: async () => (await registry.getMetricsAsJSON()) as unknown as Snapshot,
     render: async accept => inFormat(await registry.metrics(), accept),
   };
 }

@@ -9,15 +9,9 @@ const misnamed = [
   'nodejs_active_requests_total',
 ];
 
-/** Adds prom-client's metrics of the process, with our own for the event loop, and sets how the values of several processes become one. */
+/** Adds prom-client's metrics of the process, with our own for the event loop. */
 export function addProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: unread });
   for (const name of misnamed) registry.removeSingleMetric(name);
   replaceEventLoopLag(registry);
-  for (const metric of registry.getMetricsAsArray()) {
-    // prom-client leaves this metric out of a sum. The start of the primary process stands for all.
-    if (metric.name === 'process_start_time_seconds') metric.aggregator = 'first';
-    // An average would hide one process that is stuck among others that are idle.
-    if (metric.aggregator === 'average') metric.aggregator = 'max';
-  }
 }

@@ -60,14 +60,13 @@ describe('a line of the pretty log', () => {
     assert.equal(
       line({
         level: 40,
-        worker: 2,
         resource: 'secretz',
         why: 'no such thing',
         list: ['a'],
         n: 1,
         msg: 'warned of',
       }),
-      '[18:47:06.147] WARN (worker 2): warned of resource=secretz why="no such thing" list=["a"] n=1\n',
+      '[18:47:06.147] WARN: warned of resource=secretz why="no such thing" list=["a"] n=1\n',
     );
     assert.equal(line({ level: 35 }), '[18:47:06.147] 35: \n');
   });

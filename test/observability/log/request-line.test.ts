@@ -149,7 +149,7 @@ describe('the document about the log', () => {
       [...cell.matchAll(/`(\w+)`/g)].map(([, field]) => field),
     );
     const { ours } = bothLines(every);
-    const fields = [...Object.keys(JSON.parse(ours)), 'err', 'worker'];
+    const fields = [...Object.keys(JSON.parse(ours)), 'err'];
     assert.deepEqual(explained.sort(), fields.sort());
     for (const reason of endReasons) assert.ok(section.includes(`\`${reason}\``), reason);
   });

@@ -3,7 +3,6 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { parseRequestInfo, type RequestInfo } from '../../../src/kubernetes/request-info.js';
 import type { ClusterMetrics, Metrics } from '../../../src/observability/metrics/metrics.js';
-import { addCounters, renderSum } from '../../../src/observability/metrics/snapshot.js';
 import { createIdleMetrics } from '../../support/metrics.js';
 
 function create(): Metrics & ClusterMetrics {
@@ -66,10 +65,7 @@ describe('metrics', () => {
       kube_api_proxy_upstream_connect_duration_seconds: 'histogram',
       kube_api_proxy_upstream_connections: 'gauge',
       kube_api_proxy_upstream_first_byte_duration_seconds: 'histogram',
-      kube_api_proxy_worker_restarts_total: 'counter',
-      kube_api_proxy_workers: 'gauge',
       kube_api_proxy_uncaught_exceptions_total: 'counter',
-      kube_api_proxy_workers_unanswered: 'gauge',
       kube_api_proxy_rejected_requests_total: 'counter',
       kube_api_proxy_upstream_errors_total: 'counter',
       kube_api_proxy_client_certificate_expiration_timestamp_seconds: 'gauge',
@@ -303,71 +299,5 @@ describe('metrics', () => {
     assert.match(text, /^kube_api_proxy_requests_total\{/m);
     const complaints = execFileSync(program, ['check', 'metrics'], { input: text, encoding: 'utf8' });
     assert.equal(complaints, '');
-  });
-});
-
-describe('the metrics of several processes', () => {
-  /** The metrics of a process that has served `count` requests and has `count` open. */
-  function serving(count: number): Metrics {
-    const metrics = create();
-    for (let served = 0; served < count; served += 1) {
-      metrics.requestStarted(parse('GET', '/version')).finished(200, 0.03);
-      metrics.requestStarted(parse('GET', '/version'));
-    }
-    return metrics;
-  }
-
-  it('are sums, except values that are the same in all processes', async () => {
-    const primary = create();
-    primary.workers.serving(2);
-    primary.credentials.expires('exec', new Date(5000));
-    primary.reloaded(false);
-    const processes = [primary, serving(2), serving(3)];
-    const snapshots = await Promise.all(processes.map(metrics => metrics.snapshot()));
-    const { text } = await renderSum(snapshots, '');
-    const labels = 'verb="get",group="",version="",resource="",subresource="",scope=""';
-    for (const line of [
-      `kube_api_proxy_requests_total{${labels},code="200"} 5`,
-      `kube_api_proxy_request_duration_seconds_bucket{le="0.05",${labels}} 5`,
-      `kube_api_proxy_request_duration_seconds_count{${labels}} 5`,
-      'kube_api_proxy_inflight_requests 5',
-      'kube_api_proxy_upstream_connections{state="active"} 6',
-      'kube_api_proxy_build_info{version="1.2.3",node_version="20.18.0"} 1',
-      'kube_api_proxy_ready{check="credentials"} 1',
-      'kube_api_proxy_credential_expiration_timestamp_seconds{source="exec"} 5',
-      'kube_api_proxy_config_last_reload_successful 0',
-      'kube_api_proxy_config_reloads_total{result="failure"} 1',
-      'kube_api_proxy_workers 2',
-    ]) {
-      assert.ok(text.includes(`\n${line}\n`), line);
-    }
-    assert.match(text, /^process_start_time_seconds \d{10}$/m);
-    const alone = new Set((await render(primary)).match(/^# .*$/gm));
-    for (const head of text.match(/^# .*$/gm) ?? []) alone.delete(head);
-    assert.deepEqual([...alone], [], 'nothing is left out');
-    const openMetrics = await renderSum(snapshots, 'application/openmetrics-text');
-    assert.match(openMetrics.text, /^# TYPE kube_api_proxy_requests counter$/m);
-    assert.match(openMetrics.text, /\n# EOF\n$/);
-  });
-
-  it('keep the counters of processes that have ended, but not their gauges', async () => {
-    const first = await serving(2).snapshot();
-    const second = await serving(3).snapshot();
-    const retired = addCounters([addCounters([[], first]), second]);
-    const { text } = await renderSum([await create().snapshot(), retired], '');
-    assert.match(text, /^kube_api_proxy_requests_total\{.*code="200"\} 5$/m);
-    assert.match(text, /^kube_api_proxy_request_duration_seconds_count\{.*\} 5$/m);
-    assert.match(text, /^kube_api_proxy_inflight_requests 0$/m);
-    assert.match(text, /^kube_api_proxy_upstream_connections\{state="active"\} 2$/m);
-  });
-
-  it('leave out metrics whose sum makes no sense', async () => {
-    const metrics = (await create().snapshot()) as { name: string; type: string; aggregator?: string }[];
-    const unsummable = /_(timestamp_seconds|info|successful|ready|workers)$|_start_time_|eventloop_lag/;
-    const found = metrics.filter(({ name, type }) => type === 'gauge' && unsummable.test(name));
-    assert.ok(found.length >= 12);
-    for (const { name, aggregator } of found) {
-      assert.ok(['first', 'min', 'max'].includes(aggregator ?? ''), `${name}: ${aggregator}`);
-    }
   });
 });

@@ -1,12 +1,7 @@
 import { defineOptions } from '../lib/option.js';
-import { duration, processCount } from '../lib/value-type.js';
+import { duration } from '../lib/value-type.js';
 
 const options = defineOptions('Listening', {
-  workers: {
-    type: processCount,
-    default: '1',
-    help: 'Processes that share the port and the work; 0 is one for each core.',
-  },
   shutdownDelay: {
     type: duration,
     default: '0s',
@@ -19,5 +14,5 @@ const options = defineOptions('Listening', {
   },
 });
 
-/** How many processes there are, and how they end. */
-export const processes = { options };
+/** How the program ends. */
+export const shutdown = { options };

@@ -21,7 +21,7 @@ kubectlTest('kubectl ends at once with the reason if files of a context are miss
   const home = join(folder, 'home');
   await mkdir(home);
   const args = ['-s', `${proxy.url}/clusters/broken`, '-v=8', 'get', 'cm', 'which'];
-  const { code, stderr } = await kubectl(args, { env: { HOME: home, KUBECONFIG: '' }, timeout: 10_000 });
+  const { code, stderr } = await kubectl(args, { env: { HOME: home, KUBECONFIG: '' }, timeout: 30_000 });
   assert.equal(code, 1, 'it ended by itself');
   assert.ok(stderr.includes(missingFile), stderr);
 });

@@ -199,10 +199,8 @@ describe('a shutdown', () => {
     const { server, proxy } = await startStack(t, { flags: sharing });
     const clients = [];
     for (let count = 0; count < 5; count++) clients.push(await openWatch(proxy.url + watchOf(server)));
-    const started = performance.now();
     const { code } = await proxy.stop();
     assert.equal(code, 0);
-    assert.ok(performance.now() - started < 5_000);
     for (const client of clients) assert.equal(await client.ended, 'end');
   });
 });

@@ -386,7 +386,7 @@ describe('backpressure', () => {
 describe('two hundred watches', () => {
   const count = 200;
 
-  test('all get their event, and plain requests are answered without delay meanwhile', async () => {
+  test('all get their event, and plain requests do not wait for their end', async () => {
     const before = proxied.server.connections;
     const responses: http.IncomingMessage[] = [];
     const path = '/api/v1/namespaces/team-0/configmaps?watch=1&fieldSelector=metadata.name=news';
@@ -396,15 +396,12 @@ describe('two hundred watches', () => {
     }
     const events = responses.map(response => linesOf(response).next());
 
-    const times: number[] = [];
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
     const getting = Promise.all(
       Array.from({ length: 4 }, async () => {
         for (let turn = 0; turn < 50; turn += 1) {
-          const start = performance.now();
           const answer = await send(proxied.port, '/api/v1/namespaces/default/pods', { agent });
           assert.equal(answer.status, 200);
-          times.push(performance.now() - start);
         }
       }),
     );
@@ -414,12 +411,8 @@ describe('two hundred watches', () => {
       body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'news' } }),
     });
     for (const event of await Promise.all(events)) assert.match(event, /^\{"type":"ADDED".*"name":"news"/);
-    await getting;
+    await within('the plain requests', getting);
     agent.destroy();
-    times.sort((a, b) => a - b);
-    const p99 = times[Math.floor(times.length * 0.99)] ?? Number.POSITIVE_INFINITY;
-    // The requests do not wait for the watches. The exact time depends on other programs on the machine.
-    assert.ok(p99 < 5000, `99 of 100 plain requests took up to ${Math.round(p99)} ms`);
     for (const response of responses) response.destroy();
     // The connections of the plain requests stay open.
     await until(() => proxied.server.connections <= before + 10);

@@ -123,9 +123,7 @@ describe('an API server that never finishes its answer', () => {
       connection.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
       await connection.untilClosed(1500).catch(() => {});
       if (expected === 502) assert.match(connection.received(), /^HTTP\/1\.1 502 [\s\S]*too large/);
-      const other = Date.now();
       await isFine();
-      assert.ok(Date.now() - other < 10_000, 'others are served meanwhile');
       const growth = residentBytes(proxy.pid) - memory;
       assert.ok(growth < 100e6, `it grew by ${Math.round(growth / 1e6)} MB`);
       // After a close (FIN) the program would still wait up to 25 s for the answer.

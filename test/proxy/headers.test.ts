@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Additions, inboundHeaders, outboundHeaders } from '../../src/proxy/headers.js';
+import { assertLinear } from '../support/growth.js';
 
 const additions: Additions = {
   host: 'api.example:6443',
@@ -194,15 +195,15 @@ describe('the headers of an upstream request', () => {
   });
 
   it('are created in linear time for a hostile Connection header', () => {
-    const names = Array.from({ length: 10_000 }, (_, index) => `x-${index}`);
-    const start = performance.now();
-    const headers = outboundHeaders(
-      ['Connection', names.join(' , '), ...names.flatMap(name => [name, '1'])],
-      additions,
-    );
-    outboundHeaders(['Connection', `${' '.repeat(100_000)}x${','.repeat(100_000)}`], additions);
-    assert.ok(performance.now() - start < 500);
-    assert.equal(headers.length, 8);
+    assertLinear(10_000, length => {
+      const names = Array.from({ length }, (_, index) => `x-${index}`);
+      const client = ['Connection', names.join(' , '), ...names.flatMap(name => [name, '1'])];
+      return () => assert.equal(outboundHeaders(client, additions).length, 8);
+    });
+    assertLinear(100_000, length => {
+      const client = ['Connection', `${' '.repeat(length)}x${','.repeat(length)}`];
+      return () => outboundHeaders(client, additions);
+    });
   });
 });
 

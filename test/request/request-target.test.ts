@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { Rejection } from '../../src/guard/rejection.js';
 import { rejectAmbiguousTarget } from '../../src/guard/request-target.js';
 import { parseRequestTarget } from '../../src/request/request-target.js';
+import { assertLinear } from '../support/growth.js';
 
 function ambiguous(raw: string): void {
   const target = parseRequestTarget(raw);
@@ -133,11 +134,14 @@ describe('a request target', () => {
   });
 
   it('is read in linear time', () => {
-    const start = performance.now();
     for (const piece of ['%', '%2f', '/.', '.', './', '%2e', '\\', '#', '//', '%5c.', '\xff', '&']) {
-      parseRequestTarget(`/${piece.repeat(200_000)}x`);
-      parseRequestTarget(`/?${piece.repeat(200_000)}x`);
+      for (const start of ['/', '/?']) {
+        const prepare = (count: number) => {
+          const target = `${start}${piece.repeat(count)}x`;
+          return () => parseRequestTarget(target);
+        };
+        assertLinear(200_000, prepare, `${start} and ${piece}`);
+      }
     }
-    assert.ok(performance.now() - start < 3000);
   });
 });

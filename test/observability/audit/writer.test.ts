@@ -170,7 +170,8 @@ describe('the file of an audit log', { concurrency: true }, () => {
     assert.deepEqual(new Set(told.failed), new Set(['ENOSPC']));
     const started = Date.now();
     await writer.close();
-    assert.ok(Date.now() - started < 5000);
+    // It tries for 2 s.
+    assert.ok(Date.now() - started < 20_000);
     assert.equal(told.dropped, 17 * 1024);
     assert.ok(statSync('/dev/full').isCharacterDevice(), 'a device is never rotated');
   });

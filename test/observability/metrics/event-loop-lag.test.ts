@@ -3,6 +3,10 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { replaceEventLoopLag } from '../../../src/observability/metrics/event-loop-lag.js';
+import { eventuallyPasses } from '../../support/eventually.js';
+
+/** Seconds between two samples. */
+const interval = 0.05;
 
 type Figure = 'min' | 'max' | 'mean' | 'stddev' | 'p50' | 'p90' | 'p99';
 
@@ -26,19 +30,24 @@ function block(milliseconds: number): void {
 describe('event loop lag', () => {
   it('is 0 if nothing blocks the loop, even though the timer has an interval', async () => {
     const scrape = create();
-    await sleep(500);
-    const { min, p50 } = await scrape();
-    assert.ok(min >= 0 && min < 0.02, `${min}`);
-    assert.ok(p50 >= 0 && p50 < 0.03, `${p50}`);
+    // Other programs may block the machine for a while.
+    await eventuallyPasses(async () => {
+      await sleep(500);
+      const { min, p50 } = await scrape();
+      assert.ok(min >= 0 && min < interval / 2, `${min}`);
+      assert.ok(p50 >= 0 && p50 < interval / 2, `${p50}`);
+    });
   });
 
   it('is the delay of a timer when something blocks the loop', async () => {
+    const began = performance.now();
     const scrape = create();
     await sleep(120);
     block(300);
     await sleep(120);
     const { max, p99, mean, stddev } = await scrape();
-    assert.ok(max > 0.24 && max < 1, `${max}`);
+    const elapsed = (performance.now() - began) / 1000;
+    assert.ok(max > 0.24 && max < elapsed, `${max} of ${elapsed} s`);
     assert.ok(p99 > 0.24, `${p99}`);
     assert.ok(mean > 0 && mean < max, `${mean}`);
     assert.ok(stddev > 0, `${stddev}`);

@@ -5,18 +5,17 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN ["npm", "ci", "--ignore-scripts"]
-COPY tsconfig.json LICENSE ./
+COPY tsconfig.json LICENSE README.md ./
 COPY src ./src
 COPY deploy/release ./deploy/release
 RUN ["npm", "run", "build"]
-RUN ["npm", "run", "sbom"]
 # The whole image: Node, the libraries that it is linked with, the bundle, and two files of the C library. The proxy's user needs a
 # home; names are looked up in /etc/hosts first. One time for every file, so that the same sources give the same layer,
 # but for a few bytes of the code that V8 compiles.
 ARG SOURCE_DATE_EPOCH=0
-RUN mkdir -p /image/app /image/etc \
+RUN mkdir -p /image/etc \
   && cp --dereference --parents /usr/local/bin/node $(ldd /usr/local/bin/node | grep -o '/[^ ]*') /image \
-  && cp -R package.json LICENSE dist /image/app \
+  && cp -R build/package /image/app \
   && echo 'kube-api-proxy:x:65532:65532::/:/nonexistent' > /image/etc/passwd \
   && echo 'hosts: files dns' > /image/etc/nsswitch.conf \
   && find /image -exec touch --date="@${SOURCE_DATE_EPOCH}" {} +

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -17,7 +17,7 @@ after(() => rm(folder, { recursive: true }));
 interface Manifest {
   readonly version: string;
   readonly bin: Readonly<Record<string, string>>;
-  scripts?: Record<string, string>;
+  readonly scripts: Readonly<Record<string, string>>;
 }
 
 async function readManifest(file: string): Promise<Manifest> {
@@ -32,27 +32,18 @@ const env = {
   npm_config_update_notifier: 'false',
 };
 
-/** Runs `npm pack` in a copy of the project, because it changes files for a moment, with the present dist/. Returns the package's path. */
+/** Packs the folder that the build has made. Returns the package's path. */
 async function pack(): Promise<{ readonly file: string; readonly files: readonly string[] }> {
-  const project = join(folder, 'project');
-  const metafiles = ['bundle', 'libraries', 'explorer'].map(name => `build/${name}.json`);
-  const copied = ['package.json', 'package-lock.json', '.npmrc', 'LICENSE', 'README.md'];
-  for (const name of [...copied, 'dist', 'deploy/release', ...metafiles]) {
-    await cp(projectFile(name), join(project, name), { recursive: true });
-  }
-  await symlink(projectFile('node_modules'), join(project, 'node_modules'));
-  const manifest = await readManifest(join(project, 'package.json'));
-  const before = JSON.stringify({ ...manifest, scripts: { ...manifest.scripts, build: 'true' } }, null, 2);
-  await writeFile(join(project, 'package.json'), before);
-  const { stdout } = await run('npm', ['pack', '--json', '--silent'], { cwd: project, env });
-  assert.equal(await readFile(join(project, 'package.json'), 'utf8'), before, 'npm pack puts it back');
+  const args = ['pack', projectFile('build/package'), '--json', '--silent'];
+  const { stdout } = await run('npm', args, { cwd: folder, env });
   const [packed] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
   assert.ok(packed);
-  return { file: join(project, packed.filename), files: packed.files.map(({ path }) => path) };
+  return { file: join(folder, packed.filename), files: packed.files.map(({ path }) => path) };
 }
 
 const packed = await pack();
-const { version } = await readManifest(projectFile('package.json'));
+const ofProject = await readManifest(projectFile('package.json'));
+const { version } = ofProject;
 
 test('the package contains the bundle, its licence and its bill of materials, and nothing else', () => {
   for (const file of ['dist/main.js', 'dist/sbom.cdx.json', 'dist/THIRD-PARTY-LICENSES', 'LICENSE'])
@@ -62,6 +53,24 @@ test('the package contains the bundle, its licence and its bill of materials, an
     'README.md',
     'package.json',
   ]);
+});
+
+test("the package's manifest says what npm shows of a command, and names no package to install and no script to run", async () => {
+  const manifest = JSON.parse(await packedText('package.json')) as Record<string, unknown>;
+  assert.deepEqual(Object.keys(manifest).sort(), [
+    ...['bin', 'description', 'engines', 'keywords', 'license', 'name', 'type', 'version'],
+  ]);
+  const project = ofProject as unknown as typeof manifest;
+  for (const [field, value] of Object.entries(manifest)) assert.deepEqual(value, project[field], field);
+  assert.ok((manifest['keywords'] as string[]).length > 0);
+});
+
+test('npm changes nothing of the checkout when it packs, installs or publishes: no script of package.json runs then', () => {
+  const lifecycle = /^(?:pre|post)?(?:pack|prepare|install|publish|publishOnly|shrinkwrap|dependencies)$/;
+  assert.deepEqual(
+    Object.keys(ofProject.scripts).filter(name => lifecycle.test(name)),
+    [],
+  );
 });
 
 test('npx runs the package in an empty folder without a network', async () => {
@@ -76,7 +85,7 @@ test('npx runs the package in an empty folder without a network', async () => {
 
 test('the installed package serves the API without other packages, even its rarely loaded parts', async t => {
   const prefix = join(folder, 'prefix');
-  await run('npm', ['install', '--prefix', prefix, '--global', packed.file], { env });
+  await run('npm', ['install', '--offline', '--prefix', prefix, '--global', packed.file], { env });
   const { bin } = await readManifest(join(prefix, 'lib/node_modules/kube-api-proxy/package.json'));
   assert.deepEqual(Object.keys(bin), ['kube-api-proxy', 'kubectl-api_proxy']);
   const server = await startFakeApiServer();
@@ -85,10 +94,13 @@ test('the installed package serves the API without other packages, even its rare
   t.after(() => kubeconfig.remove());
   const command = [join(prefix, 'bin/kube-api-proxy'), `--kubeconfig=${kubeconfig.path}`];
 
-  const proxy = await startProgram(command, ['--accept-hosts=^127(\\.\\d+){3}$', `--www=${folder}`]);
+  const proxy = await startProgram(command, [
+    '--accept-hosts=^127(\\.\\d+){3}$',
+    `--www=${projectFile('.')}`,
+  ]);
   t.after(() => proxy.stop());
   assert.equal((await send(proxy.port, '/api/v1/namespaces/default/pods')).status, 200);
-  assert.equal((await send(proxy.port, '/static/project/LICENSE')).status, 200);
+  assert.equal((await send(proxy.port, '/static/LICENSE')).status, 200);
 
   const socks = { HTTPS_PROXY: 'socks5://127.0.0.1:1', NO_PROXY: '' };
   const oidc = ['--oidc-issuer-url=https://127.0.0.1:1', '--oidc-client-id=test'];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -33,8 +33,7 @@ function words(instruction: string): string[] {
 async function makeImage(folder: string): Promise<string[]> {
   const work = join(folder, 'work');
   const root = join(folder, 'image');
-  await cp(projectFile('dist'), join(work, 'dist'), { recursive: true });
-  for (const name of ['package.json', 'LICENSE']) await copyFile(projectFile(name), join(work, name));
+  await cp(projectFile('build/package'), join(work, 'build/package'), { recursive: true });
   const command = instruction(stages[0] ?? '', 'RUN')
     .replaceAll('/usr/local/bin/node', process.execPath)
     .replaceAll(/(?<= )\/image/g, root);

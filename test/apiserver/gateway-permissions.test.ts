@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { eventuallyPasses } from '../support/eventually.js';
+import { helm } from '../support/helm.js';
+import { send } from '../support/http-client.js';
+import type { ApiServer } from '../support/kube-apiserver/api-server.js';
+import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { kubectl } from '../support/kubectl.js';
+import { projectFile } from '../support/project.js';
+import { startProxy } from '../support/proxy.js';
+
+const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+const review = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
+
+/** Makes the manifests of one way to deploy the gateway. */
+async function output(
+  command: Promise<{ code: number | null; stdout: string; stderr: string }>,
+): Promise<string> {
+  const { code, stdout, stderr } = await command;
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+const chart = projectFile('deploy/helm/kube-api-proxy');
+const deployments = [
+  {
+    what: 'deploy/gateway',
+    namespace: 'kube-api-proxy',
+    account: 'kube-api-proxy',
+    render: () => output(kubectl(['kustomize', projectFile('deploy/gateway')])),
+  },
+  {
+    what: 'the Helm chart',
+    namespace: 'of-the-chart',
+    account: 'chart-kube-api-proxy',
+    render: () => output(Promise.resolve(helm(['template', 'chart', chart, '--namespace=of-the-chart']))),
+  },
+];
+
+async function tokenOf(server: ApiServer, namespace: string, name: string): Promise<string> {
+  const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+  const { status } = await server.admin.ask('POST', accounts, { metadata: { name } });
+  assert.ok(status === 201 || status === 409, `${namespace}/${name}: ${status}`);
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
+  const answer = (await server.admin.do('POST', `${accounts}/${name}/token`, request)) as {
+    readonly status: { readonly token: string };
+  };
+  return answer.status.token;
+}
+
+async function apply(t: TestContext, server: ApiServer, manifests: string): Promise<void> {
+  const env = { KUBECONFIG: await server.kubeconfig(t) };
+  await output(kubectl(['apply', '--filename=-'], { env, input: manifests }));
+}
+
+for (const { what, namespace, account, render } of deployments) {
+  apiServerTest(
+    `the gateway of ${what} may act as a service account of its own namespace, and as none of another one with its name`,
+    async (t, server) => {
+      if ((await kubectl(['version', '--client']).catch(() => ({ code: 1 }))).code !== 0) {
+        return t.skip('kubectl is not in PATH');
+      }
+      if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+      const other = await server.createNamespace();
+      for (const name of [namespace, 'dashboards']) {
+        const { status } = await server.admin.ask('POST', '/api/v1/namespaces', { metadata: { name } });
+        assert.ok(status === 201 || status === 409, name);
+      }
+      await apply(t, server, await render());
+      const kubeconfig = await server.kubeconfig(t, { token: await tokenOf(server, namespace, account) });
+
+      // Whoever has the gateway's credential names no groups: the API server adds those of the account's namespace.
+      const direct = await startProxy([`--kubeconfig=${kubeconfig}`]);
+      t.after(() => direct.stop('SIGKILL'));
+      const actAs = (user: string) =>
+        send(direct.port, reviews, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'impersonate-user': user },
+          body: review,
+        });
+      await eventuallyPasses(async () => {
+        const { status, text } = await actAs('system:serviceaccount:dashboards:dashboard');
+        assert.equal(status, 201, text);
+        assert.match(text, /"system:serviceaccounts:dashboards"/);
+      });
+      for (const of of [other, 'default', 'kube-system', namespace]) {
+        const { status, text } = await actAs(`system:serviceaccount:${of}:dashboard`);
+        assert.equal(status, 403, text);
+        assert.ok(text.includes(`in the namespace \\"${of}\\"`), text);
+      }
+      assert.equal((await actAs('system:serviceaccount:dashboards:builder')).status, 403);
+
+      const gateway = await startProxy([`--kubeconfig=${kubeconfig}`, '--authentication-token-webhook']);
+      t.after(() => gateway.stop('SIGKILL'));
+      const { status, text } = await send(gateway.port, '/-/readyz?verbose');
+      assert.equal(status, 200, text);
+      for (const [from, code] of [
+        ['dashboards', 201],
+        ['kube-system', 403],
+        [other, 403],
+      ] as const) {
+        const token = await tokenOf(server, from, 'dashboard');
+        const answer = await send(gateway.port, reviews, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+          body: review,
+        });
+        assert.equal(answer.status, code, answer.text);
+      }
+    },
+  );
+}

@@ -106,8 +106,14 @@ export async function createProgram(
   const { reachability, mayImpersonate } = checksOf(cluster);
   health = createHealth(
     [
-      { name: 'credentials', check: async () => void (await sessionWithin(cluster, probeTimeout)) },
-      { name: 'upstream', check: reachability.check },
+      {
+        name: 'credentials',
+        async check() {
+          await sessionWithin(cluster, probeTimeout);
+          await reachability.accepts();
+        },
+      },
+      { name: 'upstream', check: () => reachability.answers() },
       ...(mayImpersonate === undefined ? [] : [{ name: 'impersonation', check: mayImpersonate }]),
       ...(authentication?.checks ?? []),
       { name: 'shutdown', check: shutdown.check },

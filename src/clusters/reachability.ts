@@ -5,10 +5,13 @@ import { get } from './own-request.js';
 const lifetime = { passed: 10_000, failed: 2_000 };
 const timeout = 5_000;
 
-/** Checks whether an API server answers and accepts the credentials. */
+/** The API server answers 401 to the proxy's own request. */
+class RefusedError extends Error {}
+
+/** Checks whether an API server answers and accepts the proxy's own credential. */
 export class Reachability {
   /**
-   * Resolves if the API server answers and accepts the credentials; otherwise rejects with the reason. A server that answers with a
+   * Resolves if the API server answers and accepts the credential; otherwise rejects with the reason. A server that answers with a
    * redirect or a 400 is not an API server: TLS servers (Go's, nginx) answer plain HTTP with 400, and load balancers redirect it. The check
    * requests /version, which every authenticated user may read (`system:public-info-viewer`), at most every 10 s.
    */
@@ -26,10 +29,26 @@ export class Reachability {
     return this.#version;
   }
 
+  /** The part of `check` about the server: a refusal of the credential is an answer. */
+  async answers(): Promise<void> {
+    await this.check().catch(error => {
+      if (!(error instanceof RefusedError)) throw error;
+    });
+  }
+
+  /** The part of `check` about the credential: rejects only if the API server refuses it. */
+  async accepts(): Promise<void> {
+    await this.check().catch(error => {
+      if (error instanceof RefusedError) throw error;
+    });
+  }
+
   async #ask(): Promise<void> {
     const { host, endpoint } = this.#cluster;
     const { status, text } = await get(this.#cluster, '/version', { timeout });
-    if (status === 401) throw new Error(`the API server at ${host} does not accept the credentials (401)`);
+    if (status === 401) {
+      throw new RefusedError(`the API server at ${host} refuses the proxy's own credential (401)`);
+    }
     if (status === 400 || (status >= 300 && status < 400)) {
       const isPlain = endpoint?.config.server.protocol === 'http:';
       const hint = isPlain ? '; should the server URL begin with https:// instead?' : '';

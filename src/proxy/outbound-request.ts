@@ -63,3 +63,14 @@ export function bringsAuthorization(
 ): boolean {
   return !authenticates && hasField(raw.rawHeaders, 'authorization');
 }
+
+/**
+ * Whether a 401 about the proxy's own credential becomes an error: the callers are authenticated, so that they could not have caused it.
+ * Behind a proxy subresource another program may have sent the 401, which its client has to see.
+ */
+export function hidesRefusal(
+  { authenticates }: Pick<ProxyContext, 'authenticates'>,
+  { record }: Pick<RequestContext, 'record'>,
+): boolean {
+  return authenticates && record.info.subresource !== 'proxy';
+}

@@ -11,7 +11,7 @@ import type { OutgoingRequest, RoundTrip } from '../transport/round-trip.js';
 import type { WatchingRequest, WatchToShare } from '../transport/shared-watches/watch-to-share.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import type { OpenStream } from './open-streams.js';
-import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
+import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { RequestBody } from './request-body.js';
 import { isWatch, watchToShare } from './watch-to-share.js';
 
@@ -56,6 +56,10 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
 
   get bringsAuthorization(): boolean {
     return bringsAuthorization(this.#context, this.#client);
+  }
+
+  get hidesRefusal(): boolean {
+    return hidesRefusal(this.#context, this.#client);
   }
 
   forSession(session: Session): OutgoingRequest {

@@ -17,7 +17,7 @@ import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
 import { permitsBrowsers, responseHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
-import { bringsAuthorization, outboundRequest, type ProxyContext } from './outbound-request.js';
+import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';
 
 /** If a client sends more bytes than this before the 101, its socket is paused. */
 const maxEarlyBytes = 64 * 1024;
@@ -82,6 +82,10 @@ export class Upgrade implements OpenStream, Attempt<Session> {
 
   get bringsAuthorization(): boolean {
     return bringsAuthorization(this.#context, this.#request);
+  }
+
+  get hidesRefusal(): boolean {
+    return hidesRefusal(this.#context, this.#request);
   }
 
   sendWith(session: Session): void {
@@ -179,6 +183,12 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     if (this.#done) return;
     const response = this.#response;
     const statusCode = answer.statusCode as number;
+    const refusal = this.#attempts.refusal(statusCode, answer.rawHeaders);
+    if (refusal !== undefined) {
+      this.fail(refusal);
+      this.#giveUp();
+      return;
+    }
     const headers = responseHeaders(answer.rawHeaders, this.#request);
     response.sendDate = false;
     response.shouldKeepAlive = false;

@@ -106,7 +106,7 @@ export class Accounting {
     // On an HTTP/2 connection, frames and compressed heads are counted too.
     const { received, sent } = passedSince(socket);
     record.end(http2?.bytesSent ?? sent);
-    if (record.code === 401) this.#countUnauthorized(request);
+    this.#countUnauthorized(request);
     if (mount.isCounted) {
       const { traffic } = this.#parts.metrics;
       traffic.transferred(raw.upgrade ? 'upgrade' : 'plain', received, sent);
@@ -118,13 +118,18 @@ export class Accounting {
 
   /**
    * Counts a 401 of the API server itself about the proxy's own credential. Behind a proxy subresource, another program may have sent the
-   * 401.
+   * 401. An authenticated caller has got an error instead of the 401.
    */
   #countUnauthorized(request: RequestContext): void {
-    const { failure, info } = request.record;
-    if (failure !== undefined || !request.mount.isApi || info.subresource === 'proxy') return;
-    if (bringsAuthorization(this.#parts, request)) return;
-    this.#metricsOf(request).credentials.unauthorized();
+    const { failure, info, code } = request.record;
+    const isHidden = failure instanceof UpstreamError && failure.reason === 'credential';
+    const isPassed =
+      code === 401 &&
+      failure === undefined &&
+      request.mount.isApi &&
+      info.subresource !== 'proxy' &&
+      !bringsAuthorization(this.#parts, request);
+    if (isHidden || isPassed) this.#metricsOf(request).credentials.unauthorized();
   }
 
   #countFailure(request: RequestContext): void {

@@ -1,7 +1,7 @@
 import { type BorrowedBytes, ownBytes } from './borrowed-bytes.js';
 import { ForwardingTrip } from './forwarding-trip.js';
 import type { BodySink, OutgoingRequest, ResponseSink, RoundTripper } from './round-trip.js';
-import { type Attempt, SessionAttempts, type Sessions } from './session-attempts.js';
+import { type Attempt, type CredentialUse, SessionAttempts, type Sessions } from './session-attempts.js';
 import { toUpstreamError } from './upstream-error.js';
 
 /** What this wrapper needs from a session. */
@@ -12,8 +12,7 @@ interface SendingSession {
 }
 
 /** A request whose session is not chosen yet. */
-export interface SessionRequest<Session> {
-  readonly bringsAuthorization: boolean;
+export interface SessionRequest<Session> extends CredentialUse {
   /** Whether it has a body. A body can be sent only once. */
   readonly hasBody: boolean;
   /**
@@ -33,7 +32,7 @@ interface RenewalParts<Session> {
 /**
  * Sends each request with the current session. After a 401 it looks for another credential and sends the request once more with it, while
  * the client waits. A rejected request has changed nothing, whatever its method is; but a request with a body cannot be sent again.
- * Connection errors become UpstreamErrors.
+ * Connection errors become UpstreamErrors, and so does a 401 that the client must not see.
  */
 export function renewOn401<Session extends SendingSession>(
   parts: RenewalParts<Session>,
@@ -85,6 +84,10 @@ class RenewingTrip<Session extends SendingSession>
     return this.#request.bringsAuthorization;
   }
 
+  get hidesRefusal(): boolean {
+    return this.#request.hidesRefusal;
+  }
+
   sendWith(session: Session): void {
     if (this.#isAborted) return;
     this.#host = session.host;
@@ -100,13 +103,20 @@ class RenewingTrip<Session extends SendingSession>
     this.#onFirstByte(performance.now() - this.#sentAt);
     const renewal = this.#attempts.renewal(statusCode);
     if (renewal === undefined || this.#request.hasBody) {
-      return super.head(statusCode, statusMessage, headers);
+      return this.#deliver(statusCode, statusMessage, headers);
     }
     const response = { statusCode, statusMessage, headers, chunks: [] };
     this.#withheld = response;
     this.inner?.pause();
     renewal.then(next => this.#onRenewal(next, response)).catch(error => this.#onThrow(error));
     return this;
+  }
+
+  /** Gives the client the head, or throws the error that it gets instead. */
+  #deliver(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    const refusal = this.#attempts.refusal(statusCode, headers);
+    if (refusal !== undefined) throw refusal;
+    return super.head(statusCode, statusMessage, headers);
   }
 
   data(chunk: BorrowedBytes): void {
@@ -145,9 +155,9 @@ class RenewingTrip<Session extends SendingSession>
     }
   }
 
-  /** No other credential was found: the client gets the 401. */
+  /** No other credential was found. */
   #release({ statusCode, statusMessage, headers, chunks, end }: WithheldResponse): void {
-    const body = super.head(statusCode, statusMessage, headers);
+    const body = this.#deliver(statusCode, statusMessage, headers);
     this.#released = body;
     for (const chunk of chunks) body.data(ownBytes(chunk));
     if (Array.isArray(end)) super.end(end);
@@ -158,7 +168,7 @@ class RenewingTrip<Session extends SendingSession>
     }
   }
 
-  /** The sink threw an error when it got the response late. */
+  /** The client gets an error instead of the late response, or its sink threw one. */
   #onThrow(error: Error): void {
     super.abort();
     this.error(error);

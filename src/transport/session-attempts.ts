@@ -1,3 +1,6 @@
+import { hasField } from '../http/header-fields.js';
+import { refusedCredential, type UpstreamError } from './upstream-error.js';
+
 /** Provides the sessions of one API server. A session is what requests are currently sent with, above all the credential. */
 export interface Sessions<Session> {
   /** The current session; a promise only while there is no credential. The promise rejects with the reason. */
@@ -9,10 +12,25 @@ export interface Sessions<Session> {
   refused(session: Session): Promise<Session | undefined>;
 }
 
-/** A request that is sent with the session it gets. */
-export interface Attempt<Session> {
+/** What a 401 to a request means. */
+export interface CredentialUse {
   /** Whether the client's own credential is sent to the API server. Then a 401 says nothing about the proxy's credential. */
   readonly bringsAuthorization: boolean;
+  /**
+   * Whether a 401 about the proxy's credential becomes an error. Callers who have authenticated to the proxy would take it for a refusal of
+   * their own credential.
+   */
+  readonly hidesRefusal: boolean;
+}
+
+/**
+ * A field of the answers to requests that the API server has authenticated (its priority and fairness filter comes later). A 401 with it is
+ * that of an aggregated API.
+ */
+const authenticatedField = 'x-kubernetes-pf-flowschema-uid';
+
+/** A request that is sent with the session it gets. */
+export interface Attempt<Session> extends CredentialUse {
   /** Sends the request. Called again if a 401 has led to another session. */
   sendWith(session: Session): void;
   /** There is no session, or `sendWith` threw an error. */
@@ -57,5 +75,15 @@ export class SessionAttempts<Session> {
     if (statusCode !== 401 || this.#isRenewed || this.#attempt.bringsAuthorization) return undefined;
     this.#isRenewed = true;
     return this.#sessions.refused(this.#session as Session);
+  }
+
+  /**
+   * The error that the client gets instead of a response that no renewal follows; undefined if the client gets the response.
+   *
+   * @param headers Name, value, name, value, …
+   */
+  refusal(statusCode: number, headers: readonly string[]): UpstreamError | undefined {
+    if (statusCode !== 401 || !this.#attempt.hidesRefusal) return undefined;
+    return hasField(headers, authenticatedField) ? undefined : refusedCredential();
   }
 }

@@ -15,6 +15,7 @@ export const upstreamErrorReasons = [
   'tls',
   'protocol',
   'proxy',
+  'credential',
   'other',
 ] as const;
 export type UpstreamErrorReason = (typeof upstreamErrorReasons)[number];
@@ -29,6 +30,12 @@ export class UpstreamError extends StatusError {
   ) {
     super(code, message, options);
   }
+}
+
+/** The API server answered 401 to the proxy's own credential: a 502, because the caller's credential is not the cause. */
+export function refusedCredential(): UpstreamError {
+  const message = "the API server refuses the proxy's own credential; whoever runs the proxy must replace it";
+  return new UpstreamError(502, 'credential', message);
 }
 
 type Verdict = readonly [code: 502 | 503 | 504, reason: UpstreamErrorReason, what: string];

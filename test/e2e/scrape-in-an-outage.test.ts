@@ -31,14 +31,15 @@ describe('a scrape', { concurrency: true }, () => {
       assert.equal(status, 200);
       // The check of the API server itself takes 5 s.
       assert.ok(performance.now() - started < 4_000, `it took ${performance.now() - started} ms`);
-      assert.match(text, /^kube_api_proxy_ready\{check="credentials"\} 1$/m);
+      assert.match(text, /^kube_api_proxy_ready\{check="shutdown"\} 1$/m);
       return text;
     };
     await scrape(proxy.port, '/-/metrics');
     await scrape(admin, '/metrics');
-    // readyz waits for the result of the same check.
+    // readyz waits for the results of the same checks.
     assert.equal((await send(admin, '/readyz')).status, 500);
     for (const text of [await scrape(admin, '/metrics'), await scrape(proxy.port, '/-/metrics')]) {
+      assert.match(text, /^kube_api_proxy_ready\{check="credentials"\} 1$/m);
       assert.match(text, /^kube_api_proxy_ready\{check="upstream"\} 0$/m);
     }
   });

@@ -19,6 +19,7 @@ export interface Asked {
 export class WatchingClient implements WatchingRequest<FakeSession>, ResponseSink, BodySink {
   readonly isWatch = true;
   readonly bringsAuthorization = false;
+  readonly hidesRefusal = false;
   readonly hasBody = false;
   readonly asked: Asked;
   trip: RoundTrip | undefined;

@@ -49,6 +49,7 @@ function send(request: Partial<SessionRequest<FakeSession>> = {}): RoundTrip {
   return renewOn401({ sessions, onFirstByte: time => times.push(time) }).send(
     {
       bringsAuthorization: false,
+      hidesRefusal: false,
       hasBody: false,
       forSession: ({ name }) => requestTo(`/${name}`),
       ...request,
@@ -141,6 +142,36 @@ describe('a request that gets a 401', () => {
     send({ bringsAuthorization: true });
     first.roundTripper.trip().head(401);
     assert.deepEqual([response.status, refused], [401, []]);
+  });
+
+  it('fails instead if its caller must not see a refusal: without another credential, after it, and with a body', async () => {
+    const isRefusal = (error: Error | undefined) =>
+      error instanceof UpstreamError && error.code === 502 && error.reason === 'credential';
+    send({ hidesRefusal: true });
+    first.roundTripper.trip().head(401);
+    first.roundTripper.trip().body('no');
+    assert.equal(response.failure, undefined);
+    await find(undefined);
+    assert.ok(isRefusal(response.failure));
+    assert.deepEqual([response.status, response.text], [0, '']);
+
+    response = new RecordedResponse();
+    send({ hidesRefusal: true });
+    first.roundTripper.trip(1).head(401);
+    await find(second);
+    assert.throws(() => second.roundTripper.trip().head(401), isRefusal);
+
+    send({ hidesRefusal: true, hasBody: true });
+    assert.throws(() => first.roundTripper.trip(2).head(401), isRefusal);
+    assert.equal(response.status, 0);
+  });
+
+  it('is passed on nevertheless if the API server has authenticated it, as for an aggregated API', async () => {
+    send({ hidesRefusal: true });
+    const headers = ['X-Kubernetes-PF-FlowSchema-UID', 'd38fef58'];
+    first.roundTripper.trip().sink.head(401, '', headers);
+    await find(undefined);
+    assert.deepEqual([response.status, response.headers], [401, headers]);
   });
 
   it('fails if it may not be sent with the other session', async () => {

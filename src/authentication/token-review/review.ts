@@ -4,6 +4,7 @@ import { readIdToken } from '../../kubeconfig/id-token.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
+import { refusedCredential } from '../../transport/upstream-error.js';
 import { AuthenticationError } from '../authentication-error.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { Judgement } from '../bearer-token/token-cache.js';
@@ -62,9 +63,10 @@ export function createTokenReview(
 }
 
 function readStatus({ status, text }: { readonly status: number; readonly text: string }): ReviewStatus {
+  if (status === 401) throw refusedCredential();
   if (status !== 201 && status !== 200) {
     // The API server's message would name the proxy's own identity.
-    const isForbidden = status === 401 || status === 403;
+    const isForbidden = status === 403;
     throw new StatusError(
       isForbidden ? 500 : 503,
       `callers cannot be authenticated: the API server answers ${status} to a TokenReview` +

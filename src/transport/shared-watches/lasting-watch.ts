@@ -63,6 +63,8 @@ const longestBackoff = 5_000;
  */
 export class LastingWatch<Session> implements ResponseSink, BodySink, SessionRequest<Session> {
   readonly bringsAuthorization = false;
+  /** A 401 ends the watch, and each client gets the answer to a request of its own. */
+  readonly hidesRefusal = false;
   readonly hasBody = false;
   readonly #parts: LastingWatchParts<Session>;
   readonly #request: Pick<WatchToShare<Session>, 'outgoing'>;

@@ -226,7 +226,7 @@ describe('the status', () => {
 });
 
 describe('the headers', () => {
-  test('come back repeated, in order and with their case', async () => {
+  test('come back repeated, in order and with their case, and the proxy adds its own', async () => {
     const connection = await getRaw('/repeated', 'HTTP/1.1', 'Connection: close\r\n');
     const answer = await connection.untilClosed();
     const lines = answer.split('\r\n').slice(1);
@@ -243,6 +243,7 @@ describe('the headers', () => {
         'X-Accent: caf\u00c3\u00a9',
         'Audit-Id: 1-2-3',
         'Content-Length: 0',
+        'Cross-Origin-Resource-Policy: same-origin',
       ],
     );
   });

@@ -1,12 +1,9 @@
 import { Cluster, type FollowEndpoint, type ShareWatches } from '../clusters/cluster.js';
 import type { ConfigurationOptions } from '../clusters/configuration.js';
 import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
-import { get } from '../clusters/own-request.js';
 import { ClusterRegistry } from '../clusters/registry.js';
 import { validRegexpList } from '../guard/regexp-list.js';
 import { urlOf } from '../kubeconfig/server-address.js';
-import type { FetchJson } from '../kubernetes/discovery.js';
-import { createKnownResources, type KnownResources } from '../kubernetes/known-resources.js';
 import { createExpiryWarning, type ExpiryWarning } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
@@ -30,9 +27,6 @@ export interface ClusterParts {
   readonly shareWatches?: ShareWatches | undefined;
 }
 
-/** Milliseconds between two reads of discovery, to find resources that were added meanwhile. */
-const discoveryInterval = 10 * 60_000;
-
 /** The clusters of a program, their metrics, and the expiry warnings for their certificates. */
 export class Clusters implements Component {
   readonly registry: ClusterRegistry;
@@ -43,8 +37,6 @@ export class Clusters implements Component {
   readonly #warnedOf = new Set<string>();
   /** The key is the cluster's name in metrics. */
   readonly #metrics = new Map<string, ClusterMetrics>();
-  readonly #resources = new Map<string, KnownResources>();
-  #discovering: NodeJS.Timeout | undefined;
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -62,7 +54,7 @@ export class Clusters implements Component {
     const name = (cluster === undefined ? undefined : this.nameOf(cluster)) ?? '';
     let metrics = this.#metrics.get(name);
     if (metrics === undefined) {
-      metrics = this.#parts.metrics.ofCluster(name, this.#resourcesOf(name));
+      metrics = this.#parts.metrics.ofCluster(name);
       this.#metrics.set(name, metrics);
     }
     return metrics;
@@ -86,21 +78,13 @@ export class Clusters implements Component {
     };
   }
 
-  /** Begins to read which resources the API servers have, and to warn of certificates that expire soon. */
+  /** Begins to warn of certificates that expire soon. */
   start(): void {
     this.#isStarted = true;
     for (const warning of this.#expiryWarnings) warning.start();
-    const refresh = () => {
-      for (const cluster of this.registry.used) {
-        if (cluster.endpoint !== undefined) void this.#resourcesOf(this.nameOf(cluster) ?? '').refresh();
-      }
-    };
-    refresh();
-    this.#discovering = setInterval(refresh, discoveryInterval).unref();
   }
 
   close(): void {
-    clearInterval(this.#discovering);
     this.registry.close();
   }
 
@@ -110,24 +94,6 @@ export class Clusters implements Component {
       this.#warnedOf.add(hidden.context);
       this.#parts.logger.warn(hidden, 'the name of a context hides a path of another one');
     }
-  }
-
-  /** The known resources by the cluster's name: a context may go and come back, and its requests are counted in the same series. */
-  #resourcesOf(name: string): KnownResources {
-    let resources = this.#resources.get(name);
-    if (resources === undefined) {
-      const find = () => {
-        const { registry } = this;
-        return name === '' || name === registry.default.name ? registry.default : registry.get(name);
-      };
-      resources = createKnownResources(async (path, accept) => {
-        const cluster = find();
-        if (cluster === undefined) throw new Error('there is no such context');
-        return fetchDiscovery(cluster, path, accept);
-      });
-      this.#resources.set(name, resources);
-    }
-    return resources;
   }
 
   #create(name: string): Cluster {
@@ -202,14 +168,4 @@ export class Clusters implements Component {
       },
     };
   }
-}
-
-/** Milliseconds. */
-const discoveryTimeout = 30_000;
-
-/** Reads a discovery document as JSON. Rejects if the cluster is not open: only its first request opens it. */
-export async function fetchDiscovery(cluster: Cluster, path: string, accept: string): ReturnType<FetchJson> {
-  if (cluster.endpoint === undefined) throw new Error('the cluster is not open');
-  const { status, text } = await get(cluster, path, { accept, timeout: discoveryTimeout });
-  return { status, body: JSON.parse(text) as unknown };
 }

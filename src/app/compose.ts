@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
+import type { Cluster } from '../clusters/cluster.js';
 import type { FollowOptions } from '../clusters/follow.js';
+import { get } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
@@ -9,6 +11,7 @@ import { rejectionReasons } from '../guard/guards.js';
 import { RequestSlots } from '../guard/request-slots.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
+import type { FetchJson } from '../kubernetes/discovery.js';
 import type { OpenAuditLog } from '../observability/audit/open.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
@@ -18,7 +21,7 @@ import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { buildServer } from '../server/server.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
-import { Clusters, fetchDiscovery } from './clusters.js';
+import { Clusters } from './clusters.js';
 import { Components } from './components.js';
 import { loadParts } from './load.js';
 
@@ -42,7 +45,7 @@ export interface Program {
   readonly metrics: Metrics;
   /** Undefined without --audit-log-path. */
   readonly auditLog: OpenAuditLog | undefined;
-  /** Begins the work in the background: warnings, discovery, the keys of an OpenID Connect issuer. Opens connections. */
+  /** Begins the work in the background: warnings, the keys of an OpenID Connect issuer. Opens connections. */
   start(): void;
   /** From this call on, readyz fails. */
   readonly beUnready: () => void;
@@ -50,6 +53,8 @@ export interface Program {
   close(): Promise<void>;
 }
 
+/** Milliseconds that a discovery document may take. */
+const discoveryTimeout = 30_000;
 /** Milliseconds that a health probe waits for a credential. */
 const probeTimeout = 5_000;
 
@@ -147,6 +152,12 @@ export async function createProgram(
     beUnready: shutdown.begin,
     close: () => components.close(),
   };
+}
+
+/** Reads a discovery document as JSON. */
+async function fetchDiscovery(cluster: Cluster, path: string, accept: string): ReturnType<FetchJson> {
+  const { status, text } = await get(cluster, path, { accept, timeout: discoveryTimeout });
+  return { status, body: JSON.parse(text) as unknown };
 }
 
 /** The number of connections to each cluster, by its name. */

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import type { Logger } from '../observability/log/logger.js';
 import { isAbout, nameOf, type ResourcePattern } from './resource-list.js';
 
-/** Milliseconds until discovery is read again, while it is incomplete or lacks an entry. */
+/** Milliseconds until discovery is read again, while it did not come or lacks an entry. */
 const intervals = { incomplete: 60_000, lacking: 10 * 60_000 };
 
 /**
@@ -35,7 +35,7 @@ export class UnknownResources {
   /** Reads discovery repeatedly until it has shown every entry. Resolves after the first time; never rejects. */
   async start(): Promise<void> {
     if (this.#unknown.size === 0) return;
-    const isComplete = await discover(this.#fetchJson, (group, _version, resource, subresource) => {
+    const isComplete = await discover(this.#fetchJson, (group, resource, subresource) => {
       for (const pattern of this.#unknown) {
         if (isAbout(pattern, { group, resource, subresource })) this.#unknown.delete(pattern);
       }
@@ -51,7 +51,7 @@ export class UnknownResources {
     const names = [...this.#unknown].map(nameOf);
     if (names.length === 0) return [];
     if (this.#isCompared) return names.map(name => `--reject-resources: the API server has no ${name}`);
-    return [`--reject-resources: not found in the API server's discovery so far: ${names.join(', ')}`];
+    return [`--reject-resources: not compared yet with the API server's resources: ${names.join(', ')}`];
   }
 
   close(): void {

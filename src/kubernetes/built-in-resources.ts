@@ -1,6 +1,6 @@
 /**
  * The resources that every API server of Kubernetes 1.30 to 1.34 serves by default, by group and version (`v1` is that of the core group).
- * A resource's subresources follow its slash. Discovery finds beta and optional groups, custom resources and aggregated APIs.
+ * A resource's subresources follow its slash. Beta and optional groups, custom resources and aggregated APIs are not among them.
  */
 export const builtInResources: Readonly<Record<string, string>> = {
   v1: `bindings componentstatuses configmaps endpoints events limitranges namespaces/finalize,status nodes/proxy,status

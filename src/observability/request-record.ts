@@ -68,6 +68,13 @@ export class RequestRecord {
     this.#code = code;
   }
 
+  /** The API server has answered, with this status code and Audit-Id. */
+  answeredUpstream(code: number, auditId: string | undefined): void {
+    this.auditId = auditId;
+    // An API server with CORS answers OPTIONS with success for every path.
+    if (isSuccess(code) && this.origin.method !== 'OPTIONS') this.#metrics.succeeded();
+  }
+
   /** The head of a long-running request's answer was sent. The line is written now, because the request may end days later. */
   opened(code: number): void {
     this.#code = code;
@@ -132,5 +139,14 @@ export class RequestRecord {
   }
 }
 
+/** Whether what the request is about exists: 2xx, or 101 for an upgrade. For names that a client made up, the API server answers 403 or 404. */
+function isSuccess(code: number): boolean {
+  return code === 101 || (code >= 200 && code < 300);
+}
+
 /** For requests to the proxy's own endpoints, which the metrics do not count. */
-export const uncounted: RequestMetrics = { longRunning: false, finished: () => {} };
+export const uncounted: RequestMetrics = {
+  longRunning: false,
+  succeeded: () => {},
+  finished: () => {},
+};

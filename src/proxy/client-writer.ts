@@ -95,7 +95,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     response.writeHead(statusCode, statusMessage, withPossibleTrailer(statusCode, headers, response));
     if (!reply.sent) reply.hijack();
     this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
-    record.auditId = fieldValue(headers, 'audit-id');
+    record.answeredUpstream(statusCode, fieldValue(headers, 'audit-id'));
     if (!record.longRunning) return this;
     record.opened(statusCode);
     flushHead(response);

@@ -142,7 +142,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#giveUp = () => {};
     this.#request.reply.hijack();
     this.#response.detachSocket(client);
-    this.#request.record.auditId = fieldValue(answer.rawHeaders, 'audit-id');
+    this.#request.record.answeredUpstream(101, fieldValue(answer.rawHeaders, 'audit-id'));
     this.#request.record.opened(101);
     this.#context.traffic.upgraded(upgradeProtocol(answer.rawHeaders));
     this.#stopWaiting();

@@ -55,12 +55,6 @@ const [proxied, forgiving, byToken] = await Promise.all([
   ),
 ]);
 
-// Labels are known once discovery has been read.
-await eventually(proxied.port, samples => {
-  void send(proxied.port, '/api/v1/pods');
-  assert.ok(sum(samples, requestsTotal, { resource: 'pods' }) > 0);
-});
-
 test('promtool accepts the metrics', {
   skip: findPromtool(),
 }, async () => {

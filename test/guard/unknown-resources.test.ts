@@ -30,13 +30,17 @@ function watch(list: string, groups: readonly object[] | undefined) {
       body: { kind: 'APIGroupDiscoveryList', items: path === '/api' ? [core] : state.groups },
     };
   };
+  return { state, ...compare(fetchJson, list) };
+}
+
+function compare(fetchJson: FetchJson, list = 'secretz') {
   const logged: unknown[] = [];
   const logger = { warn: (fields: { resource: string }) => logged.push(fields.resource) };
   const clock = new ManualClock(0);
   const parsed = parseResourceList(list);
   assert.ok('patterns' in parsed);
   const unknown = new UnknownResources(parsed.patterns, fetchJson, logger as never, clock);
-  return { state, logged, clock, unknown };
+  return { logged, clock, unknown };
 }
 
 /** Lets due timers run until they wait again. */
@@ -79,11 +83,56 @@ describe('--reject-resources', () => {
   it('is compared later if the API server is down, and readyz says that it has not been', async () => {
     const { state, logged, unknown, clock } = watch('secretz', undefined);
     await unknown.start();
-    const pending = "--reject-resources: not found in the API server's discovery so far: secretz";
+    const pending = "--reject-resources: not compared yet with the API server's resources: secretz";
     assert.deepEqual([logged, unknown.warnings()], [[], [pending]]);
     state.groups = [];
     clock.advance(60_000);
     await turn();
+    assert.deepEqual(logged, ['secretz']);
+  });
+
+  it('asks for the aggregated documents alone, with two requests', async () => {
+    const asked: [string, string][] = [];
+    const { unknown } = compare(async (path, accept) => {
+      asked.push([path, accept]);
+      return { status: 200, body: { kind: 'APIGroupDiscoveryList', items: [] } };
+    });
+    await unknown.start();
+    assert.deepEqual(asked.map(([path]) => path).sort(), ['/api', '/apis']);
+    for (const [, accept] of asked) {
+      assert.match(
+        accept,
+        /^application\/json;g=apidiscovery\.k8s\.io;v=v2;as=APIGroupDiscoveryList,.*,application\/json$/,
+      );
+    }
+  });
+
+  it('does not count as compared, and nothing is thrown, if an answer is a refusal, nonsense or from before Kubernetes 1.27', async () => {
+    const bodies = [undefined, null, 7, 'x', [], {}, { kind: 'APIGroupList', groups: [] }];
+    const answers: FetchJson[] = [
+      ...bodies.map(body => async () => ({ status: 200, body })),
+      async () => ({ status: 403, body: { kind: 'Status' } }),
+      async path =>
+        path === '/api'
+          ? { status: 200, body: { kind: 'APIGroupDiscoveryList' } }
+          : { status: 503, body: {} },
+      async () => Promise.reject(new Error('refused')),
+      () => {
+        throw new Error('not even a promise');
+      },
+    ];
+    for (const answer of answers) {
+      const { unknown, logged, clock } = compare(answer);
+      await unknown.start();
+      assert.match(unknown.warnings().join(), /not compared yet/);
+      assert.deepEqual([logged, clock.pending], [[], 1]);
+    }
+    const items = [null, 1, { versions: {} }, { versions: [null, { resources: [7, {}] }] }];
+    const { unknown, logged } = compare(async () => ({
+      status: 200,
+      body: { kind: 'APIGroupDiscoveryList', items },
+    }));
+    await unknown.start();
     assert.deepEqual(logged, ['secretz']);
   });
 

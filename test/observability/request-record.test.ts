@@ -28,13 +28,18 @@ function create(
   path = '/version',
   metrics?: RequestMetrics,
   { level = 'trace', which = 'all' }: { level?: string; which?: RequestLog['which'] } = {},
+  method = 'GET',
 ) {
   const finished: [number, number][] = [];
-  const counted = { longRunning: false, finished: (...end: [number, number]) => void finished.push(end) };
+  const counted = {
+    longRunning: false,
+    succeeded: () => {},
+    finished: (...end: [number, number]) => void finished.push(end),
+  };
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ base: null, level }, { write: (text: string) => void lines.push(JSON.parse(text)) });
-  const info = parseRequestInfo('GET', path, '');
-  const record = new RequestRecord(info, origin, metrics ?? counted, {
+  const info = parseRequestInfo(method, path, '');
+  const record = new RequestRecord(info, { ...origin, method }, metrics ?? counted, {
     logger,
     which,
     write: createRequestLines(logger),
@@ -158,7 +163,7 @@ describe('the record of a request', () => {
   });
 
   it('writes a line when a long-running request opens, and one with the cause of its end', () => {
-    const { record } = create('/api/v1/pods', { longRunning: true, finished: () => {} });
+    const { record } = create('/api/v1/pods', { ...uncounted, longRunning: true });
     record.auditId = 'audit';
     record.opened(200);
     record.endedBy = 'upstream';
@@ -172,8 +177,34 @@ describe('the record of a request', () => {
     );
   });
 
+  it('takes the Audit-ID of the API server’s answer, and a success as a sign that the resource exists', () => {
+    for (const [method, code, expected] of [
+      ['GET', 200, 1],
+      ['POST', 201, 1],
+      ['DELETE', 204, 1],
+      ['GET', 101, 1],
+      ['GET', 100, 0],
+      ['GET', 304, 0],
+      ['GET', 403, 0],
+      ['GET', 404, 0],
+      ['GET', 503, 0],
+      ['OPTIONS', 204, 0],
+    ] as const) {
+      let successes = 0;
+      const metrics = {
+        ...uncounted,
+        succeeded() {
+          successes += 1;
+        },
+      };
+      const { record } = create('/api/v1/pods', metrics, {}, method);
+      record.answeredUpstream(code, 'audit');
+      assert.deepEqual([successes, record.auditId], [expected, 'audit'], `${method} ${code}`);
+    }
+  });
+
   it('knows whether the request is long-running', () => {
     assert.equal(create().record.longRunning, false);
-    assert.equal(create('/version', { longRunning: true, finished: () => {} }).record.longRunning, true);
+    assert.equal(create('/version', { ...uncounted, longRunning: true }).record.longRunning, true);
   });
 });

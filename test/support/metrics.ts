@@ -1,6 +1,5 @@
 import { authenticationMethods } from '../../src/authentication/methods.js';
 import { rejectionReasons } from '../../src/guard/guards.js';
-import { createKnownResources } from '../../src/kubernetes/known-resources.js';
 import { withoutClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import {
   type ClusterMetrics,
@@ -10,7 +9,7 @@ import {
 } from '../../src/observability/metrics/metrics.js';
 import { upstreamErrorReasons } from '../../src/transport/upstream-error.js';
 
-/** Metrics without a program: those of the process and those of one cluster without discovery, connections and requests. */
+/** Metrics without a program: those of the process and those of one cluster without connections and requests. */
 export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metrics & ClusterMetrics {
   const metrics = createMetrics({
     version: '1.2.3',
@@ -24,6 +23,5 @@ export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metric
     readiness: async () => new Map(),
     ...options,
   });
-  const resources = createKnownResources(async () => ({ status: 404, body: undefined }));
-  return { ...metrics, ...metrics.ofCluster('', resources) };
+  return { ...metrics, ...metrics.ofCluster('') };
 }

@@ -87,7 +87,7 @@ export async function startProxyApp({
       requestId: 'id',
       traceparent: undefined,
     };
-    const metrics = { longRunning: isLongRunning(info), finished: () => {} };
+    const metrics = { longRunning: isLongRunning(info), succeeded: () => {}, finished: () => {} };
     const record = new RequestRecord(info, origin, metrics, {
       logger: { isLevelEnabled: () => false },
       which: 'none',

@@ -1,5 +1,4 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { KnownResources } from '../../kubernetes/known-resources.js';
 import { type AuditMetrics, createAuditMetrics } from './audit-metrics.js';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.js';
 import type { ClusterLabel } from './cluster-label.js';
@@ -18,7 +17,7 @@ export interface Metrics {
    *
    * @param name A context's name; empty for requests that go to no API server.
    */
-  ofCluster(name: string, knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>): ClusterMetrics;
+  ofCluster(name: string): ClusterMetrics;
   /** A request was rejected before its cluster was known. */
   rejected(reason: string): void;
   /** Changed files of the configuration were read, and could be used or not. */
@@ -148,13 +147,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
   });
   addProcessMetrics(registry);
   const credentials = createCredentialMetrics(registry, clusterLabel);
-  const createClusterMetrics: Metrics['ofCluster'] = (name, knownResources) => {
+  const createClusterMetrics: Metrics['ofCluster'] = name => {
     const labels = clusterLabel.of(name);
     // Each series starts at 0: rate() and increase() do not see a counter's first appearance.
     for (const reason of options.rejectionReasons) rejections.inc({ ...labels, reason }, 0);
     for (const reason of options.upstreamErrorReasons) upstreamErrors.inc({ ...labels, reason }, 0);
     return {
-      requestStarted: requestMetrics(name, knownResources),
+      requestStarted: requestMetrics(name),
       rejected: reason => rejections.inc({ ...labels, reason }),
       upstreamError: reason => upstreamErrors.inc({ ...labels, reason }),
       credentials: credentials.ofCluster(name),

@@ -36,17 +36,16 @@ const nonResource: KnownResource = { group: '', version: '', resource: '', subre
 /**
  * Returns what `create` has made for a request's labels. All requests with the same labels share one result, so that only the first one
  * allocates. The verb is that of RequestInfo; it is `connect` for exec, attach, portforward and proxy, and the lower-case method for
- * non-resource paths. Each unknown field is `other`, and an unknown resource starts a new discovery.
+ * non-resource paths. Each unknown field is `other`.
  */
 export function createRequestLabels<T>(
-  knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>,
+  knownResources: KnownResources,
   create: (labels: RequestLabels) => T,
 ): (info: RequestInfo) => T {
   const cache = new Map<KnownResource, T[]>();
 
   return info => {
     const resource = info.isResourceRequest ? knownResources.find(info) : nonResource;
-    if (!resource.known) knownResources.refreshSoon();
     const verb = verbIndex(info);
     const scope = scopeOf(info);
     const index = (verb + 1) * scopes.length + scopes.indexOf(scope);

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type KnownResources, other } from '../../kubernetes/known-resources.js';
+import { KnownResources, other } from '../../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../../kubernetes/request-info.js';
 import { BatchedCounter } from './batched-counter.js';
 import type { ClusterLabel } from './cluster-label.js';
@@ -10,6 +10,8 @@ import { createRequestLabels, type RequestLabels, requestLabelNames } from './re
 export interface RequestMetrics {
   /** Whether the API server would call the request long-running. */
   readonly longRunning: boolean;
+  /** The API server has answered with success. If its resource was unknown, requests that come later have its labels. */
+  succeeded(): void;
   /**
    * The request has ended. Later calls do nothing.
    *
@@ -31,7 +33,7 @@ export type StartRequest = (info: RequestInfo) => RequestMetrics;
 export function createRequestMetrics(
   registry: Registry,
   clusterLabel: ClusterLabel,
-): (cluster: string, knownResources: Pick<KnownResources, 'find' | 'refreshSoon'>) => StartRequest {
+): (cluster: string) => StartRequest {
   const registers = [registry];
   const labelNames = [...clusterLabel.names, ...requestLabelNames];
   const counters: BatchedCounter[] = [];
@@ -87,31 +89,31 @@ export function createRequestMetrics(
     };
   };
 
-  const start = (
-    series: (info: RequestInfo) => ReturnType<typeof createSeries>,
-    info: RequestInfo,
-  ): RequestMetrics => {
-    const labelled = series(info);
-    const lasting = isLongRunning(info);
-    let over = false;
-    if (lasting) labelled.longRunning.inc();
-    else inflight += 1;
-    return {
-      longRunning: lasting,
-      finished(code, seconds) {
-        if (over) return;
-        over = true;
-        labelled.ended(code);
-        if (lasting) labelled.longRunning.dec();
-        else {
-          inflight -= 1;
-          labelled.duration.observe(seconds);
-        }
-      },
+  return cluster => {
+    const resources = new KnownResources();
+    const seriesOf = createRequestLabels(resources, labels => createSeries(labels, cluster));
+    return info => {
+      const labelled = seriesOf(info);
+      const lasting = isLongRunning(info);
+      let over = false;
+      if (lasting) labelled.longRunning.inc();
+      else inflight += 1;
+      return {
+        longRunning: lasting,
+        succeeded() {
+          if (info.isResourceRequest) resources.learn(info);
+        },
+        finished(code, seconds) {
+          if (over) return;
+          over = true;
+          labelled.ended(code);
+          if (lasting) labelled.longRunning.dec();
+          else {
+            inflight -= 1;
+            labelled.duration.observe(seconds);
+          }
+        },
+      };
     };
-  };
-  return (cluster, knownResources) => {
-    const series = createRequestLabels(knownResources, labels => createSeries(labels, cluster));
-    return info => start(series, info);
   };
 }

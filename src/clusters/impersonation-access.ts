@@ -20,9 +20,8 @@ const lifetime = { passed: 30_000, failed: 5_000 };
 export function createImpersonationCheck(
   cluster: Cluster,
   targets: () => readonly ImpersonationTarget[],
-  now?: () => number,
 ): () => Promise<void> {
-  return shareCheck(() => check(cluster, targets()), lifetime, now);
+  return shareCheck(() => check(cluster, targets()), lifetime);
 }
 
 async function check(cluster: Cluster, targets: readonly ImpersonationTarget[]): Promise<void> {

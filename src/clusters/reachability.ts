@@ -19,9 +19,9 @@ export class Reachability {
   readonly #cluster: Cluster;
   #version: string | undefined;
 
-  constructor(cluster: Cluster, now?: () => number) {
+  constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.check = shareCheck(() => this.#ask(), lifetime, now);
+    this.check = shareCheck(() => this.#ask(), lifetime);
   }
 
   /** The API server's last known `gitVersion`; undefined before the first answer. */

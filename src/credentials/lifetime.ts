@@ -1,18 +1,18 @@
-/** When a credential is renewed, and when it is no longer used: milliseconds since 1970, Infinity for never. */
+/** When a credential is renewed, and when it is no longer used: milliseconds after it was obtained, Infinity for never. */
 export interface Lifetime {
-  readonly renewAt: number;
-  readonly endsAt: number;
+  readonly renewAfter: number;
+  readonly endsAfter: number;
 }
 
 /** Minimum milliseconds between two renewals. */
 const leastPause = 1_000;
 
 /**
- * Plans a renewal at 80 % of the remaining time or 60 s before the end, whichever is later, but at least 1 s from now. If the
- * credential ends before that, no renewal is planned: the next request after its end renews it.
+ * Plans a renewal after 80 % of the time or 60 s before the end, whichever is later, but after 1 s at least. If the credential ends before
+ * that, no renewal is planned: the next request after its end renews it.
  */
-export function planLifetime(now: number, endsAt = Infinity): Lifetime {
-  if (endsAt === Infinity) return { renewAt: Infinity, endsAt };
-  const renewAt = Math.max(now + 0.8 * (endsAt - now), endsAt - 60_000, now + leastPause);
-  return { renewAt: renewAt < endsAt ? renewAt : Infinity, endsAt };
+export function planLifetime(endsAfter: number): Lifetime {
+  if (endsAfter === Infinity) return { renewAfter: Infinity, endsAfter };
+  const renewAfter = Math.max(0.8 * endsAfter, endsAfter - 60_000, leastPause);
+  return { renewAfter: renewAfter < endsAfter ? renewAfter : Infinity, endsAfter };
 }

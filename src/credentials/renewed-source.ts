@@ -1,5 +1,6 @@
 import { backoffAfter } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
+import { Moment } from '../lib/moment.js';
 import { type Credential, isSameCredential } from './credential.js';
 import {
   CredentialError,
@@ -30,18 +31,21 @@ interface RenewalOptions {
   readonly clock: Clock;
 }
 
-/** The last failure, how many failures there were in a row, and until when there is no other try. */
+/** The last failure, how many failures there were in a row, and for how many milliseconds there is no other try. */
 interface Failure {
   readonly error: CredentialError;
   readonly count: number;
-  readonly at: number;
-  readonly until: number;
+  readonly since: Moment;
+  readonly pause: number;
+}
+
+/** A credential, when it was obtained, and for how long it is used. */
+interface Use extends ObtainedCredential, Lifetime {
+  readonly since: Moment;
 }
 
 /** If a credential has expired on arrival, it is used for this many milliseconds, so that not every request starts a renewal. */
 const leastUse = 1_000;
-/** The longest timer, in milliseconds. Timers stop while the machine sleeps. */
-const longestTimer = 60 * 60_000;
 
 /**
  * A source that uses a credential until its end, and renews it in the background before that. After a failure there is no other
@@ -55,32 +59,30 @@ export function createRenewedSource({
   clock,
 }: RenewalOptions): CredentialSource {
   const closing = new AbortController();
-  const refusals = createRefusalLimit();
+  const refusals = createRefusalLimit(clock);
   let unused = first;
-  let current: (ObtainedCredential & Lifetime) | undefined;
+  let current: Use | undefined;
   let renewal: Promise<Credential> | undefined;
   let failure: Failure | undefined;
   let cancelTimer = (): void => {};
 
-  /** Also false if the clock was set back: the backoff then ends. */
-  const isBackingOff = (now: number): boolean =>
-    failure !== undefined && now >= failure.at && now < failure.until;
+  const isBackingOff = (): boolean => failure !== undefined && failure.since.age < failure.pause;
 
-  const use = (obtained: ObtainedCredential, lifetime: Lifetime): void => {
-    current = { ...obtained, ...lifetime };
+  const use = (obtained: ObtainedCredential): void => {
+    const since = new Moment(clock);
+    const { expiresAt, endsAt = expiresAt } = obtained;
+    current = { ...obtained, ...planLifetime(endsAt === undefined ? Infinity : endsAt - since.time), since };
     // After `close`, another source may report under the same name.
     if (!closing.signal.aborted) events.expires(name, toDate(obtained.expiresAt));
   };
 
   const keep = (obtained: ObtainedCredential): Credential => {
-    const { expiresAt, endsAt = expiresAt } = obtained;
+    const { expiresAt, endsAt = expiresAt ?? Infinity } = obtained;
     const before = current?.credential;
     const credential =
       before !== undefined && isSameCredential(before, obtained.credential) ? before : obtained.credential;
-    const now = clock.now();
-    const end = endsAt === undefined ? undefined : Math.max(endsAt, now + leastUse);
     failure = undefined;
-    use({ ...obtained, credential }, planLifetime(now, end));
+    use({ ...obtained, credential, endsAt: Math.max(endsAt, clock.now() + leastUse) });
     if (closing.signal.aborted) return credential;
     events.refreshed(name, 'success');
     events.log.info({ source: name, expires: toDate(expiresAt) }, `the ${name} credential was renewed`);
@@ -95,11 +97,10 @@ export function createRenewedSource({
         : new CredentialError(`the ${name} credential is not available: internal error`);
     if (closing.signal.aborted) return error;
     const count = (failure?.count ?? 0) + 1;
-    const delay = backoffAfter(count);
-    const at = clock.now();
-    failure = { error, count, at, until: at + delay };
+    const pause = backoffAfter(count);
+    failure = { error, count, since: new Moment(clock), pause };
     events.refreshed(name, 'failure');
-    events.log.warn({ source: name, failures: count, retryAfterSeconds: delay / 1000 }, error.message);
+    events.log.warn({ source: name, failures: count, retryAfterSeconds: pause / 1000 }, error.message);
     return error;
   };
 
@@ -119,9 +120,9 @@ export function createRenewedSource({
   };
 
   const renewInBackground = (): void => {
-    const now = clock.now();
-    const isDue = current !== undefined && now >= current.renewAt && now < current.endsAt;
-    if (isDue && renewal === undefined && !isBackingOff(now) && !closing.signal.aborted) {
+    const age = current?.since.age ?? 0;
+    const isDue = current !== undefined && age >= current.renewAfter && age < current.endsAfter;
+    if (isDue && renewal === undefined && !isBackingOff() && !closing.signal.aborted) {
       // `fail` has logged and stored the failure.
       startRenewal().catch(() => {});
     }
@@ -130,10 +131,10 @@ export function createRenewedSource({
   const schedule = (): void => {
     cancelTimer();
     if (current === undefined || closing.signal.aborted) return;
-    const at = Math.max(current.renewAt, failure?.until ?? 0);
-    if (at >= current.endsAt || at === Infinity) return;
-    const delay = Math.min(Math.max(at - clock.now(), 0), longestTimer);
-    cancelTimer = clock.schedule(delay, () => {
+    const pause = failure === undefined ? 0 : failure.pause - failure.since.age;
+    const at = Math.max(current.renewAfter, current.since.age + pause);
+    if (at >= current.endsAfter) return;
+    cancelTimer = current.since.schedule(at, () => {
       renewInBackground();
       if (renewal === undefined) schedule();
     });
@@ -141,21 +142,19 @@ export function createRenewedSource({
 
   const useFirst = (): void => {
     if (unused === undefined) return;
-    const { expiresAt, endsAt = expiresAt } = unused;
-    use(unused, planLifetime(clock.now(), endsAt));
+    use(unused);
     unused = undefined;
     schedule();
   };
 
   const get = (): Credential | Promise<Credential> => {
     useFirst();
-    const now = clock.now();
-    if (current !== undefined && now < current.endsAt) {
+    if (current !== undefined && current.since.age < current.endsAfter) {
       renewInBackground();
       return current.credential;
     }
     if (renewal !== undefined) return renewal;
-    if (failure !== undefined && isBackingOff(now)) return Promise.reject(failure.error);
+    if (failure !== undefined && isBackingOff()) return Promise.reject(failure.error);
     if (closing.signal.aborted)
       return Promise.reject(new CredentialError(`the ${name} credential is no longer in use`));
     return startRenewal();
@@ -163,8 +162,7 @@ export function createRenewedSource({
 
   const renewRefused = async (credential: Credential): Promise<Credential> => {
     if (credential !== current?.credential) return get();
-    const now = clock.now();
-    if (renewal === undefined && (closing.signal.aborted || isBackingOff(now) || !refusals.mayRenew(now))) {
+    if (renewal === undefined && (closing.signal.aborted || isBackingOff() || !refusals.mayRenew())) {
       return credential;
     }
     const renewed = await startRenewal();

@@ -1,3 +1,6 @@
+import { type Clock, systemClock } from './clock.js';
+import { Moment } from './moment.js';
+
 /** How long the result of a check is reused, in milliseconds. */
 export interface ResultLifetime {
   readonly passed: number;
@@ -11,16 +14,19 @@ export interface ResultLifetime {
 export function shareCheck(
   check: () => Promise<void>,
   { passed, failed }: ResultLifetime,
-  now: () => number = () => performance.now(),
+  clock: Clock = systemClock,
 ): () => Promise<void> {
   let result: Promise<void> | undefined;
-  let freshUntil = 0;
+  let since = new Moment(clock);
+  let lifetime = 0;
   return () => {
-    if (result === undefined || now() >= freshUntil) {
-      freshUntil = now() + passed;
+    if (result === undefined || since.age >= lifetime) {
+      since = new Moment(clock);
+      lifetime = passed;
       result = check();
       result.catch(() => {
-        freshUntil = now() + failed;
+        since = new Moment(clock);
+        lifetime = failed;
       });
     }
     return result;

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import { createRenewedSource, type ObtainedCredential } from '../../src/credentials/renewed-source.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { ManualClock, unevenTimes } from '../support/manual-clock.js';
 
 const start = Date.UTC(2030, 0, 1);
 const hour = 3_600_000;
@@ -106,26 +106,38 @@ describe('a renewed source', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('checks the time at least once an hour, because timers stop while the machine sleeps', () => {
-    const source = create({ credential: bearer('a'), expiresAt: start + 10 * hour });
-    source.get();
-    // While the machine sleeps, the clock continues and timers stop.
-    clock.time += 10 * hour - 60_000 - hour / 2;
-    clock.advance(hour);
-    assert.equal(questions.length, 1);
-  });
+  for (const [when, pass] of unevenTimes) {
+    it(`renews its credential before it expires ${when}`, async () => {
+      const source = create({ credential: bearer('a'), expiresAt: start + 10 * hour });
+      source.get();
+      pass(clock, 10 * hour - 90_000);
+      clock.advance(60_000);
+      assert.equal(questions.length, 1);
+      assert.deepEqual(source.get(), bearer('a'));
+    });
 
-  it('does not try again sooner or later because the clock was set back', async () => {
-    const source = create();
-    const first = assert.rejects(async () => source.get(), /no luck/);
-    questions[0]?.fail(new CredentialError('no luck'));
-    await first;
-    clock.time -= hour;
-    assert.ok(source.get() instanceof Promise);
-    assert.equal(questions.length, 2);
-    questions[1]?.give({ credential: bearer('a') });
-    await settled();
-  });
+    it(`does not use its credential longer ${when}`, async () => {
+      const source = create({ credential: bearer('a'), expiresAt: start + hour });
+      source.get();
+      pass(clock, hour);
+      assert.ok(source.get() instanceof Promise);
+      assert.equal(questions.length, 1);
+    });
+
+    it(`does not pause longer after a failure ${when}`, async () => {
+      const source = create();
+      const first = assert.rejects(async () => source.get(), /no luck/);
+      questions[0]?.fail(new CredentialError('no luck'));
+      await first;
+      pass(clock, 999);
+      await assert.rejects(async () => source.get(), /no luck/);
+      clock.advance(1);
+      assert.ok(source.get() instanceof Promise);
+      assert.equal(questions.length, 2);
+      questions[1]?.give({ credential: bearer('a') });
+      await settled();
+    });
+  }
 
   it('does not show the message of a foreign error', async () => {
     const source = create();

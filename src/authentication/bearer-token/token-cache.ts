@@ -1,6 +1,7 @@
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
+import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import { AuthenticationError } from '../authentication-error.js';
 import { IdentityError } from '../identity.js';
@@ -45,7 +46,12 @@ export interface TokenCacheOptions {
 
 /** The result of a check: a user, undefined if the method does not check this kind of token, or an error. */
 type Finding = { readonly user: UserInfo | undefined } | { readonly error: Error };
-export type Outcome = Finding & { readonly until: number; readonly judge: object | undefined };
+export type Outcome = Finding & {
+  /** When the check began, and for how many milliseconds its result is valid. */
+  readonly since: Moment;
+  readonly lifetime: number;
+  readonly judge: object | undefined;
+};
 
 /** How many tokens are remembered: this many valid ones, and this many others. So invalid tokens cannot push out valid ones. */
 const capacity = 4096;
@@ -75,8 +81,8 @@ export class TokenCache {
   readonly #bounds: TokenBounds;
   readonly #good: Map<string, Outcome>;
   readonly #others: Map<string, Outcome>;
-  /** Until when tokens that were valid are exempt from the limits, even if another server checks tokens now. */
-  readonly #goodLately: Map<string, number>;
+  /** When tokens were last found valid. For a while they are exempt from the limits, even if another server checks tokens now. */
+  readonly #goodLately: Map<string, Moment>;
   readonly #pending = new Map<string, Promise<Outcome>>();
   #judge: object | undefined;
 
@@ -110,14 +116,19 @@ export class TokenCache {
   #begin(token: BearerToken): Promise<Outcome> {
     const { digest, source } = token;
     const { waits = () => true } = this.#options;
-    const isExempt = this.#clock.now() < (this.#goodLately.get(digest) ?? 0);
-    const asking = isExempt || !waits(token) ? this.#ask(token) : this.#askInTurn(token, networkOf(source));
+    const asking =
+      this.#isExempt(digest) || !waits(token) ? this.#ask(token) : this.#askInTurn(token, networkOf(source));
     this.#pending.set(digest, asking);
     const end = () => {
       if (this.#pending.get(digest) === asking) this.#pending.delete(digest);
     };
     asking.then(end, end);
     return asking;
+  }
+
+  #isExempt(digest: string): boolean {
+    const last = this.#goodLately.get(digest);
+    return last !== undefined && last.age < this.#options.successTtl + reservedFor;
   }
 
   /** Throws a StatusError of 503 if the network is at its limit. */
@@ -151,28 +162,28 @@ export class TokenCache {
 
   async #judgeOnce(token: BearerToken, judge: object | undefined): Promise<Outcome> {
     const { successTtl, failureTtl } = this.#options;
-    const now = this.#clock.now();
+    const since = new Moment(this.#clock);
     try {
-      const judgement = await this.#options.judge(token);
-      const until = now + (judgement === undefined ? failureTtl : successTtl);
-      return { user: judgement?.user, until: Math.min(until, judgement?.expires ?? until), judge };
+      const { user, expires } = (await this.#options.judge(token)) ?? {};
+      const ttl = user === undefined ? failureTtl : successTtl;
+      const lifetime = expires === undefined ? ttl : Math.min(ttl, expires - since.time);
+      return { user, since, lifetime, judge };
     } catch (error) {
       const isLasting =
         error instanceof IdentityError || (error instanceof AuthenticationError && !error.isPassing);
-      return { error: error as Error, until: isLasting ? now + failureTtl : now, judge };
+      return { error: error as Error, since, lifetime: isLasting ? failureTtl : 0, judge };
     }
   }
 
   #keep({ digest }: BearerToken, outcome: Outcome): void {
     const { good, others, goodLately } = this.#bounds;
     const isGood = 'user' in outcome && outcome.user !== undefined;
-    const now = this.#clock.now();
-    if (now < outcome.until) {
+    if (isFresh(outcome)) {
       if (isGood) good.set(this.#good, digest, outcome);
       else others.set(this.#others, digest, outcome);
       this.#goodLately.delete(digest);
     }
-    if (isGood) goodLately.set(this.#goodLately, digest, now + this.#options.successTtl + reservedFor);
+    if (isGood) goodLately.set(this.#goodLately, digest, new Moment(this.#clock));
   }
 
   /** Moves the entry to the end of the map. The first entry of a map is forgotten first. */
@@ -180,10 +191,14 @@ export class TokenCache {
     const outcome = map.get(digest);
     if (outcome === undefined) return undefined;
     map.delete(digest);
-    if (this.#clock.now() >= outcome.until) return undefined;
+    if (!isFresh(outcome)) return undefined;
     map.set(digest, outcome);
     return outcome;
   }
+}
+
+function isFresh({ since, lifetime }: Outcome): boolean {
+  return since.age < lifetime;
 }
 
 /** The user of an outcome; throws its error if the token is invalid. */

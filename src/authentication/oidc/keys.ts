@@ -5,6 +5,7 @@ import { askIssuer, type CreateIssuerDispatcher } from '../../credentials/oidc-r
 import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { parseObject } from '../../lib/json.js';
+import { Moment } from '../../lib/moment.js';
 import { AuthenticationError } from '../authentication-error.js';
 
 /** How the keys of an issuer are fetched. */
@@ -40,11 +41,12 @@ export class OidcKeys {
   #keys: JWTVerifyGetKey | undefined;
   #names: ReadonlySet<unknown> = new Set();
   #fetching: Promise<void> | undefined;
-  #askedAt = Number.NEGATIVE_INFINITY;
+  /** When the last fetch began. */
+  #asked: Moment | undefined;
   /** Why the last fetch failed; undefined if it succeeded. */
   #failure: string | undefined;
-  /** When the next fetch begins after a failure. */
-  #nextTry = 0;
+  /** How long after a moment the next fetch may begin, after a failure. */
+  #pause: { readonly since: Moment; readonly length: number } | undefined;
   #cancelRetry = () => {};
 
   constructor(options: OidcKeysOptions) {
@@ -83,7 +85,7 @@ export class OidcKeys {
     if (this.#keys === undefined) await this.#lookAgain(Number.POSITIVE_INFINITY);
     const keys = this.#keys;
     if (keys === undefined) throw this.#unavailable();
-    if (this.#clock.now() - this.#askedAt >= freshFor) void this.#fetch();
+    if (this.#age >= freshFor) void this.#fetch();
     try {
       return await keys(header, token);
     } catch (error) {
@@ -97,12 +99,17 @@ export class OidcKeys {
     }
   };
 
+  /** Milliseconds since the last fetch began. */
+  get #age(): number {
+    return this.#asked?.age ?? Number.POSITIVE_INFINITY;
+  }
+
   /**
    * Waits for the current fetch. If there is none, starts one, provided that the last one began at least `after` milliseconds ago;
    * otherwise returns false.
    */
   async #lookAgain(after: number): Promise<boolean> {
-    if (this.#fetching === undefined && this.#clock.now() - this.#askedAt < after) return false;
+    if (this.#fetching === undefined && this.#age < after) return false;
     let cancel = () => {};
     const late = new Promise<void>(resolve => {
       cancel = this.#clock.schedule(patience, resolve);
@@ -113,11 +120,11 @@ export class OidcKeys {
   }
 
   #unavailable(): StatusError {
-    const seconds = Math.ceil((this.#nextTry - this.#clock.now()) / 1000);
+    const left = this.#pause === undefined ? 0 : this.#pause.length - this.#pause.since.age;
     return new StatusError(
       503,
       'callers cannot be authenticated: the OpenID Connect issuer does not answer; try again',
-      { retryAfterSeconds: Math.max(seconds, 1) },
+      { retryAfterSeconds: Math.max(Math.ceil(left / 1000), 1) },
     );
   }
 
@@ -131,7 +138,8 @@ export class OidcKeys {
 
   async #fetchOnce(): Promise<void> {
     const { issuer, log } = this.#options;
-    this.#askedAt = this.#clock.now();
+    const asked = new Moment(this.#clock);
+    this.#asked = asked;
     try {
       const isFirst = this.#keys === undefined;
       const set = await this.#load();
@@ -144,7 +152,7 @@ export class OidcKeys {
       const reason = error instanceof Error ? error.message : 'unknown';
       this.#failure = reason;
       if (this.#keys !== undefined) {
-        this.#nextTry = this.#askedAt + cooldown;
+        this.#pause = { since: asked, length: cooldown };
         log.warn(
           { reason },
           'the keys of the OpenID Connect issuer cannot be renewed; the last ones stay in use',
@@ -155,7 +163,7 @@ export class OidcKeys {
         { reason },
         'cannot fetch the keys of the OpenID Connect issuer yet; its tokens get the answer 503',
       );
-      this.#nextTry = this.#clock.now() + retryInterval;
+      this.#pause = { since: new Moment(this.#clock), length: retryInterval };
       this.#cancelRetry = this.#clock.schedule(retryInterval, () => void this.#fetch());
     }
   }

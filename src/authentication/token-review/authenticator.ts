@@ -3,6 +3,7 @@ import type { Endpoint } from '../../clusters/endpoint.js';
 import { requireSameServer } from '../../clusters/replaced-server.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
+import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import { FairSlots } from '../bearer-token/fair-slots.js';
@@ -73,21 +74,19 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
     const opening = request.openCluster();
     return opening === undefined ? ask(token, request) : opening.then(() => ask(token, request));
   };
-  const refuseAt = (time: number, error: unknown) =>
+  const refuse = (asked: Moment, error: unknown) =>
     new Promise<never>((_, reject) => {
-      // The clock may have been set back.
-      const delay = Math.min(Math.max(time - clock.now(), 0), soonestRefusal);
-      clock.schedule(delay, () => reject(error as Error));
+      asked.schedule(soonestRefusal, () => reject(error as Error));
     });
   return {
     authenticateToken(token, request) {
       if (!request.mount.namesContext) return find(token, request);
-      const time = clock.now() + soonestRefusal;
+      const asked = new Moment(clock);
       try {
         const found = find(token, request);
-        return found instanceof Promise ? found.catch(error => refuseAt(time, error)) : found;
+        return found instanceof Promise ? found.catch(error => refuse(asked, error)) : found;
       } catch (error) {
-        return refuseAt(time, error);
+        return refuse(asked, error);
       }
     },
   };

@@ -116,7 +116,7 @@ export class AuditFile {
   }
 
   get #mayChange(): boolean {
-    return !this.#isMidLine && Date.now() >= this.#changeAt;
+    return !this.#isMidLine && performance.now() >= this.#changeAt;
   }
 
   #isFull(more: number): boolean {
@@ -133,7 +133,7 @@ export class AuditFile {
         this.#wantsReopen = false;
       }
     } catch (error) {
-      this.#changeAt = Date.now() + retryInterval;
+      this.#changeAt = performance.now() + retryInterval;
       this.#onFailure(error as Error);
     }
   }

@@ -42,8 +42,8 @@ export class AuditLog {
 
   /** Waits, for a limited time, for the last event of each request: a server can finish closing just before its last connection. */
   async settled(): Promise<void> {
-    const deadline = Date.now() + maxUnsettled;
-    while (this.#open > 0 && Date.now() < deadline) await setImmediate();
+    const deadline = performance.now() + maxUnsettled;
+    while (this.#open > 0 && performance.now() < deadline) await setImmediate();
   }
 
   /** Writes the lines that wait. */

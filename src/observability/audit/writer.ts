@@ -64,7 +64,7 @@ export class AuditWriter {
 
   /** Writes the lines that wait, tries once more if that fails, and closes the file. */
   async close(): Promise<void> {
-    this.#closeBy = Date.now() + maxBusyAtEnd;
+    this.#closeBy = performance.now() + maxBusyAtEnd;
     this.#wake.abort();
     this.#work();
     await this.#working;
@@ -89,7 +89,7 @@ export class AuditWriter {
       const isBusy = error?.code === 'EAGAIN';
       this.#report(isBusy ? undefined : error);
       if (error === undefined) continue;
-      if (closeBy !== undefined && (!isBusy || Date.now() > closeBy)) return;
+      if (closeBy !== undefined && (!isBusy || performance.now() > closeBy)) return;
       await this.#pause(isBusy ? busyInterval : retryInterval);
     }
   }

@@ -1,5 +1,6 @@
 import { fieldValue, hasField } from '../../http/header-fields.js';
 import type { Clock } from '../../lib/clock.js';
+import { Moment } from '../../lib/moment.js';
 import type { BorrowedBytes, BytesHolder } from '../borrowed-bytes.js';
 import type { SessionRequest } from '../renew-on-401.js';
 import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
@@ -74,7 +75,8 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   /** The Tables of all responses. */
   readonly #tables = new TableEvents();
   #contentType: string | undefined;
-  #openedAt = 0;
+  /** When the last response began. */
+  #opened: Moment | undefined;
   /** How the response was lost; undefined before the first response, and during a response. */
   #loss: Loss | undefined;
   /** The error of the last attempt; undefined while the next attempt waits for its response. */
@@ -164,7 +166,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
     this.#cancelDeadline();
     this.#reader = reader;
     this.#contentType = contentType;
-    this.#openedAt = this.#parts.clock.now();
+    this.#opened = new Moment(this.#parts.clock);
     if (loss !== undefined) this.#handler.resumed(loss);
     if (this.#isPaused) this.#trip?.pause();
     this.#handler.began(head);
@@ -217,7 +219,7 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
 
   #beginToResume(loss: Loss): void {
     const { clock, resumeWithin } = this.#parts;
-    if (clock.now() - this.#openedAt >= steadyAfter) this.#failures = 0;
+    if (this.#opened !== undefined && this.#opened.age >= steadyAfter) this.#failures = 0;
     this.#loss = loss;
     this.#reader = undefined;
     // The API server may also accept the request and never answer.

@@ -1,3 +1,4 @@
+import { Moment } from '../../lib/moment.js';
 import type { ResponseSink, RoundTrip, RoundTripper } from '../round-trip.js';
 import type { Sessions } from '../session-attempts.js';
 import { VersionAheadError } from './event-ring.js';
@@ -28,8 +29,8 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
   readonly #parts: ShareParts<Session>;
   /** The open shared watches, by key. A client may need a watch that begins earlier than an existing one with the same key. */
   readonly #watches = new Map<string, SharedWatch<Session>[]>();
-  /** The keys of watches that cannot be shared, some with a version, and until when this is remembered. */
-  readonly #unsharable = new Map<string, number>();
+  /** The keys of watches that cannot be shared, some with a version, and since when this is known. */
+  readonly #unsharable = new Map<string, Moment>();
   readonly #lingering: Lingering;
   #isClosed = false;
 
@@ -59,8 +60,10 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
   }
 
   isUnsharable(request: WatchToShare<Session>): boolean {
-    const now = this.#parts.clock.now();
-    return [request.key, keyWithVersion(request)].some(key => (this.#unsharable.get(key) ?? 0) > now);
+    return [request.key, keyWithVersion(request)].some(key => {
+      const since = this.#unsharable.get(key);
+      return since !== undefined && since.age < unsharableFor;
+    });
   }
 
   /**
@@ -97,7 +100,7 @@ export class SharedWatches<Session> implements RoundTripper<WatchingRequest<Sess
     // The client has chosen the version. Watches from other versions can be shared.
     const key = cause instanceof VersionAheadError ? keyWithVersion(request) : request.key;
     this.#unsharable.delete(key);
-    this.#unsharable.set(key, this.#parts.clock.now() + unsharableFor);
+    this.#unsharable.set(key, new Moment(this.#parts.clock));
     const [oldest] = this.#unsharable.keys();
     if (this.#unsharable.size > mostUnsharable) this.#unsharable.delete(oldest as string);
   }

@@ -1,3 +1,4 @@
+import { Moment } from '../../lib/moment.js';
 import { EventRing, type RingBudget } from './event-ring.js';
 import {
   type Ending,
@@ -41,7 +42,8 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
   readonly #narrower = new Set<SharedWatch<Session>>();
   #head: WatchHead | undefined;
   #ending: Ending | undefined;
-  #permittedAt = Number.NEGATIVE_INFINITY;
+  /** When the API server last permitted the watch. */
+  #permitted: Moment | undefined;
   #asking: Promise<boolean> | undefined;
   /** Whether the watch closes when its last client leaves. */
   #isLeaving = false;
@@ -102,7 +104,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
 
   /** Whether the API server has said within `permissionLifetime` that the user may watch this. */
   get isPermitted(): boolean {
-    return this.#parts.clock.now() - this.#permittedAt < permissionLifetime;
+    return this.#permitted !== undefined && this.#permitted.age < permissionLifetime;
   }
 
   /**
@@ -115,14 +117,14 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
       .catch(() => false)
       .then(isAllowed => {
         this.#asking = undefined;
-        if (isAllowed) this.#permitted();
+        if (isAllowed) this.#permit();
         return isAllowed;
       });
     return this.#asking;
   }
 
-  #permitted(): void {
-    this.#permittedAt = this.#parts.clock.now();
+  #permit(): void {
+    this.#permitted = new Moment(this.#parts.clock);
   }
 
   /** Takes over the clients of another watch, which began at a later version, as soon as this watch has caught up with it. */
@@ -166,7 +168,7 @@ export class SharedWatch<Session> implements WatchHandler, Feed {
 
   began(head: WatchHead): void {
     this.#head ??= head;
-    this.#permitted();
+    this.#permit();
     this.ring.completeVersion();
     for (const watcher of this.#watchers) watcher.hear();
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import { Deferred } from '../../lib/deferred.js';
+import { Moment } from '../../lib/moment.js';
 import type { BorrowedBytes } from '../borrowed-bytes.js';
 import { LaggingError } from '../lagging-error.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../round-trip.js';
@@ -11,8 +12,6 @@ import type { ClientWatch, ShareObserver } from './watch-to-share.js';
 
 /** After each such number of bytes for one client, the watch checks whether the client accepts more. */
 const portion = 64 * 1024;
-/** The longest delay of `setTimeout` in milliseconds. */
-const longestDelay = 2 ** 31 - 1;
 /**
  * If a client sets no time limit, its watch lasts at least this number of milliseconds, and at most twice that. This is the API server's
  * `--min-request-timeout`.
@@ -106,9 +105,10 @@ export class Watcher implements RoundTrip, Turn {
     this.#position = position;
     this.#isSettled = ring.isPast(this.#version);
     const { clock, observer } = this.#parts;
-    const lifetime = this.#lifetime(this.#client as ClientWatch);
+    const begun = new Moment(clock);
+    const lifetime = this.#lifetime(this.#client as ClientWatch, begun);
     this.#client = undefined;
-    this.#cancelEnd = clock.schedule(lifetime, () => this.#end());
+    this.#cancelEnd = begun.schedule(lifetime, () => this.#end());
     try {
       this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
       observer.clients(1);
@@ -116,7 +116,7 @@ export class Watcher implements RoundTrip, Turn {
       this.#fail(error as Error);
     }
     // The client's credential may have expired while the client waited for the API server.
-    if (lifetime === 0) this.#end();
+    if (lifetime <= 0) this.#end();
     else this.work();
     return true;
   }
@@ -140,14 +140,9 @@ export class Watcher implements RoundTrip, Turn {
     return count === undefined ? undefined : ring.positionBehind(this.#version, count);
   }
 
-  /**
-   * How long the watch lasts, in milliseconds. A random duration has whole seconds: Node keeps a list of timers for each delay, and
-   * thousands of lists cost memory.
-   */
-  #lifetime({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch): number {
-    const { clock, random } = this.#parts;
-    const randomLifetime = () => minLifetime + Math.floor((minLifetime / 1000) * random()) * 1000;
-    return Math.max(0, Math.min(timeout ?? randomLifetime(), expires - clock.now(), longestDelay));
+  /** How many milliseconds the watch lasts. */
+  #lifetime({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch, begun: Moment): number {
+    return Math.min(timeout ?? minLifetime * (1 + this.#parts.random()), expires - begun.time);
   }
 
   /** Sends the events that are there, as far as the client accepts them. */

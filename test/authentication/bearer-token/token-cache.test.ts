@@ -5,7 +5,7 @@ import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.
 import { type Judgement, TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
 import { IdentityError } from '../../../src/authentication/identity.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
-import { ManualClock } from '../../support/manual-clock.js';
+import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 
 const start = 1_700_000_000_000;
 
@@ -50,6 +50,24 @@ describe('a cached token', () => {
     assert.equal(asked.length, 2);
     assert.deepEqual(hits, [false, true, false]);
   });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`is valid no longer than its time to live and its own expiry ${when}`, async () => {
+      for (const [expires, lifetime] of [
+        [undefined, 120_000],
+        [start + 5_000, 5_000],
+      ] as const) {
+        const { clock, asked, authenticate } = setUp(() => judgementOf('alice', expires));
+        await authenticate('t');
+        pass(clock, lifetime - 1);
+        await authenticate('t');
+        assert.equal(asked.length, 1);
+        clock.advance(1);
+        await authenticate('t');
+        assert.equal(asked.length, 2);
+      }
+    });
+  }
 
   it('is never valid after its own expiry, however long its time to live is', async () => {
     let isRevoked = false;
@@ -204,6 +222,20 @@ describe('tokens that wait for their judgement', () => {
     clock.advance(10 * 60_000);
     await assert.rejects(authenticate('carol'), { code: 503 }, 'that was long ago');
   });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`do not block a token that was good ten minutes ago, and no longer ${when}`, async () => {
+      const { authenticate, clock } = setUp(text =>
+        text.startsWith('made-up') ? never() : judgementOf(text),
+      );
+      for (const name of ['alice', 'bob']) await authenticate(name);
+      attack(authenticate, '192.0.2.1');
+      pass(clock, 12 * 60_000 - 1);
+      assert.equal(await authenticate('alice'), 'alice');
+      clock.advance(1);
+      await assert.rejects(authenticate('bob'), { code: 503 });
+    });
+  }
 
   it('stop counting once they are judged, whatever the result is', async () => {
     const waiting: [(judgement: undefined) => void, (error: Error) => void][] = [];

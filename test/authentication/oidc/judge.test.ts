@@ -13,7 +13,7 @@ import { OidcKeys } from '../../../src/authentication/oidc/keys.js';
 import { createIssuerDispatcher } from '../../../src/transport/dial/issuer-dispatcher.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.js';
 import { eventuallyPasses, until } from '../../support/eventually.js';
-import { ManualClock } from '../../support/manual-clock.js';
+import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 import { type OidcIssuer, startOidcIssuer } from '../../support/oidc-issuer.js';
 import { compactJwt, createOidcSigner, type OidcSigner } from '../../support/oidc-signer.js';
 
@@ -259,6 +259,23 @@ describe('the keys of an issuer', () => {
     // The issuer counts the request before the answer is read here.
     await eventuallyPasses(() => assert.rejects(judge(token), AuthenticationError));
   });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`are fetched again after ten minutes, and searched again after five seconds ${when}`, async t => {
+      const { judge, claims, issuer, clock } = await set(t);
+      const search = () =>
+        judge(other.sign(claims({ exp: seconds + 99_999 }), { kid: 'two' })).catch(() => {});
+      pass(clock, 4_999);
+      await search();
+      assert.equal(issuer.keyRequests, 1);
+      clock.advance(1);
+      await search();
+      assert.equal(issuer.keyRequests, 2);
+      pass(clock, 600_000);
+      await judge(signer.sign(claims({ exp: seconds + 99_999 })));
+      await until(() => issuer.keyRequests === 3);
+    });
+  }
 
   it('stay in use while the issuer is not reachable', async t => {
     const { judge, claims, issuer, clock, log } = await set(t);

@@ -11,7 +11,7 @@ import type { Cluster } from '../../../src/clusters/cluster.js';
 import type { Endpoint } from '../../../src/clusters/endpoint.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { eventually } from '../../support/eventually.js';
-import { ManualClock } from '../../support/manual-clock.js';
+import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 
 type Review = (token: string) => Judgement | Promise<Judgement>;
 
@@ -98,6 +98,19 @@ describe('tokens that clusters review', () => {
     assert.equal(await authenticate('alice', good, { namesContext: true }), 'alice');
     assert.equal(clock.pending, 0);
   });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`are reviewed again after their time to live ${when}`, async () => {
+      const { authenticate, clock } = setUp();
+      const cluster = clusterOf('a', judgementOf);
+      await authenticate('robot', cluster);
+      cluster.review = unknown;
+      pass(clock, 119_999);
+      assert.equal(await authenticate('robot', cluster), 'robot');
+      clock.advance(1);
+      await assert.rejects(authenticate('robot', cluster), AuthenticationError);
+    });
+  }
 
   it('are valid only in the cluster that knows them, even if another cluster gets the same token', async () => {
     const { authenticate } = setUp();

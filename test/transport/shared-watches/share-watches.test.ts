@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import { unevenTimes } from '../../support/manual-clock.js';
 import { Sharing, turn } from '../../support/sharing.js';
 import { bookmarkLine, eventLine } from '../../support/watched-server.js';
 import { WatchingClient } from '../../support/watching-client.js';
@@ -130,6 +131,18 @@ describe('the watches of several clients', () => {
     clock.advance(30 * 60_000 + 2);
     assert.equal(endless.ended, 'end');
   });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`last no longer than the client's credential ${when}`, async () => {
+      const { clock, open } = create();
+      const client = await open({ expires: clock.now() + 600_000 });
+      pass(clock, 599_999);
+      assert.equal(client.ended, undefined);
+      // A timer notices at the next minute that the machine has slept.
+      clock.advance(60_000);
+      assert.equal(client.ended, 'end');
+    });
+  }
 
   it('last a little longer at the API server than their last client', async () => {
     const { clock, counts, watch, join, open } = create();
@@ -285,6 +298,21 @@ describe('a user’s right to watch', () => {
     assert.equal(asked, 1);
     assert.deepEqual(joins, ['opened', 'ring', 'ring', 'ring', 'ring']);
   });
+
+  for (const [when, pass] of unevenTimes) {
+    it(`is not valid for longer ${when}`, async () => {
+      const { clock, joins, join, open } = create();
+      let isLost = false;
+      const isAllowed = async () => !isLost;
+      await open({ isAllowed });
+      isLost = true;
+      pass(clock, 9_999);
+      await join({ isAllowed });
+      clock.advance(1);
+      await join({ isAllowed });
+      assert.deepEqual(joins, ['opened', 'ring', 'refused']);
+    });
+  }
 
   for (const [what, isAllowed] of [
     ['is lost', async () => false],

@@ -1,4 +1,5 @@
 import { percentDecoded } from '../http/percent-encoding.js';
+import { utf8Text } from '../http/utf8.js';
 import type { UserInfo } from './user-info.js';
 
 /** The user as whom requests act, instead of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
@@ -56,7 +57,10 @@ export function hasImpersonationHeader(rawHeaders: readonly string[]): boolean {
   return false;
 }
 
-/** The user that a request with these headers impersonates, read as the API server reads them; undefined without impersonation. */
+/**
+ * The user that a request with these headers impersonates, read as the API server reads them, with the groups that it adds; undefined
+ * without impersonation.
+ */
 export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | undefined {
   let username: string | undefined;
   let uid: string | undefined;
@@ -76,17 +80,30 @@ export function impersonatedUser(rawHeaders: readonly string[]): UserInfo | unde
       extra.set(field, [...(extra.get(field) ?? []), value]);
     }
   }
-  return username === undefined ? undefined : { username, uid, groups, extra };
+  if (username === undefined || username === '') return undefined;
+  return { username, uid, groups: withImpliedGroups(username, groups), extra };
 }
 
-/** Decodes a header value, in which each character is one byte, as UTF-8. */
-function utf8Text(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
+/** A service account whose namespace and name are valid (apiserver `serviceaccount.SplitUsername`). */
+const serviceAccount =
+  /^system:serviceaccount:([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+
+/**
+ * Adds what the API server adds to an impersonated user's groups (apiserver `WithImpersonation`): those of a service account if no group is
+ * named, and the group of all users who are authenticated, or of the anonymous one.
+ */
+function withImpliedGroups(username: string, named: readonly string[]): readonly string[] {
+  const namespace = named.length === 0 ? serviceAccount.exec(username)?.[1] : undefined;
+  const groups =
+    namespace === undefined ? named : ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
+  if (groups.includes('system:unauthenticated')) return groups;
+  if (username === 'system:anonymous') return [...groups, 'system:unauthenticated'];
+  return groups.includes('system:authenticated') ? groups : [...groups, 'system:authenticated'];
 }
 
 /** The reverse of `escapeKey`. Other characters remain, as in the API server. */
 function unescapeKey(key: string): string {
-  return /%(?![0-9a-f]{2})/.test(key) ? key : percentDecoded(key).toString();
+  return /%(?![0-9a-f]{2})/.test(key) ? key : utf8Text(percentDecoded(key).toString('latin1'));
 }
 
 function utf8Bytes(text: string): string {

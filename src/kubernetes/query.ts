@@ -1,4 +1,5 @@
 import { percentDecoded } from '../http/percent-encoding.js';
+import { utf8Text } from '../http/utf8.js';
 
 const none: readonly string[] = [];
 
@@ -96,8 +97,8 @@ function decodedPair(text: string): { name: string; value: string } | undefined 
 
 function unescapeQuery(text: string): string | undefined {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
-  if (!spaced.includes('%')) return spaced;
+  if (!spaced.includes('%')) return utf8Text(spaced);
   if (/%(?![0-9a-f]{2})/i.test(spaced)) return undefined;
   // decodeURIComponent cannot be used: it throws on bytes that are not UTF-8, which Go accepts.
-  return percentDecoded(spaced).toString();
+  return utf8Text(percentDecoded(spaced).toString('latin1'));
 }

@@ -1,4 +1,5 @@
 import { percentDecoded } from '../http/percent-encoding.js';
+import { utf8Text } from '../http/utf8.js';
 import { hasTooManyParameters, mostParameters } from '../kubernetes/query.js';
 
 /** A request target in origin-form (RFC 9112, section 3.2.1), as sent and as the API server reads it. */
@@ -8,8 +9,8 @@ export interface RequestTarget {
   /** Path as sent, still percent-encoded. */
   readonly rawPath: string;
   /**
-   * Path decoded once. This is net/http's `URL.Path`, on which the API server acts. Bytes that are not UTF-8 become U+FFFD, as Go's regexp
-   * reads them. Empty if the target is ambiguous.
+   * Path decoded once. This is net/http's `URL.Path`, on which the API server acts. Each byte that is not UTF-8 becomes U+FFFD, as Go's
+   * regexp reads it. Empty if the target is ambiguous.
    */
   readonly path: string;
   /** Query as sent, without its question mark; empty if there is none. */
@@ -37,7 +38,7 @@ export function parseRequestTarget(raw: string): RequestTarget {
     return { raw, rawPath, path: rawPath, query, ambiguity: undefined };
   }
   const ambiguity = ofQuery ?? ambiguityAsSent(rawPath);
-  const path = ambiguity === undefined ? percentDecoded(rawPath).toString() : '';
+  const path = ambiguity === undefined ? utf8Text(percentDecoded(rawPath).toString('latin1')) : '';
   const decoded = ambiguity ?? ambiguityDecoded(path);
   return { raw, rawPath, path: decoded === undefined ? path : '', query, ambiguity: decoded };
 }

@@ -425,7 +425,7 @@ test('without an audit log the Audit-ID is passed between client and API server 
   assert.equal(await ownMetric(proxy.port, 'kube_api_proxy_audit_events_total'), 0);
 });
 
-test('an event has the impersonated user, from the kubeconfig or from the client', async t => {
+test('an event has the impersonated user, from the kubeconfig or from the client, with the groups that the API server adds', async t => {
   const configured = await start(t, [
     '--as=jane',
     '--as-group=dev',
@@ -439,14 +439,14 @@ test('an event has the impersonated user, from the kubeconfig or from the client
   assert.deepEqual(event['impersonatedUser'], {
     username: 'jane',
     uid: '42',
-    groups: ['dev'],
+    groups: ['dev', 'system:authenticated'],
     extra: { scopes: ['a'] },
   });
   assert.deepEqual(event['user'], {});
   const open = await start(t);
   await send(open.port, '/version', { headers: { 'Impersonate-User': 'ann' } });
   const [asked] = await untilEvents(open.events, 1);
-  assert.deepEqual(asked?.['impersonatedUser'], { username: 'ann' });
+  assert.deepEqual(asked?.['impersonatedUser'], { username: 'ann', groups: ['system:authenticated'] });
 });
 
 test('the audit log contains no token, wherever a client puts one', async t => {

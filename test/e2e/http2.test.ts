@@ -10,7 +10,10 @@ import tls from 'node:tls';
 import { eventually, within } from '../support/eventually.js';
 import { ask, connectHttp2, headOf, openStream } from '../support/http2-client.js';
 import { connectFrames, frame, frameTypes, get } from '../support/http2-frames.js';
+import { startProxy } from '../support/proxy.js';
+import { startRawUpstream } from '../support/raw-upstream.js';
 import { residentBytes } from '../support/resident-memory.js';
+import { createServingFiles } from '../support/serving-files.js';
 import { startStack, type TlsStack } from '../support/stack.js';
 import { steady } from '../support/steady.js';
 
@@ -547,4 +550,24 @@ test('SIGTERM ends idle connections at once, and cuts streams that do not end wi
   await busy.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
   // One second after its grace period it would exit with 1.
   assert.equal((await busy.proxy.stop()).code, 0);
+});
+
+test('a list whose query has bytes that are not percent-encoded is no watch', async t => {
+  // Node's own parser refuses such bytes, and Go's does not.
+  const upstream = await startRawUpstream(() => {});
+  const { path: kubeconfig, remove } = await upstream.writeKubeconfig();
+  const files = await createServingFiles();
+  const proxy = await startProxy([`--kubeconfig=${kubeconfig}`, '--request-timeout=500ms', ...files.flags]);
+  const own = await connectHttp2(proxy.port, files.authority.certificate);
+  t.after(async () => {
+    own.destroy();
+    await proxy.stop('SIGKILL');
+    await Promise.all([upstream.close(), remove(), files.remove()]);
+  });
+  // With the long s, U+017F, which the API server compares without case.
+  for (const value of ['fal%C5%BFe', 'fal\xc5\xbfe', 'fal\xc5%bfe']) {
+    const path = `/api/v1/pods?watch=${value}`;
+    assert.equal((await within(value, ask(own, path))).status, 504, value);
+    await upstream.waitForRequest(({ target }) => target === path);
+  }
 });

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
+import { utf8Text } from '../../http/utf8.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
@@ -140,12 +141,13 @@ export function ownAuditId(rawHeaders: RawHeaders): string | undefined {
   return value !== undefined && auditId.test(value) ? value : undefined;
 }
 
+/** Bytes. */
 const maxUserAgent = 1024;
 
 /** The User-Agent, cut to the length at which the API server cuts it. */
 export function auditUserAgent(rawHeaders: RawHeaders): string | undefined {
   const userAgent = fieldValue(rawHeaders, 'user-agent');
   if (userAgent === undefined || userAgent === '') return undefined;
-  const text = Buffer.from(userAgent, 'latin1').toString();
-  return text.length > maxUserAgent ? `${text.slice(0, maxUserAgent)}...TRUNCATED` : text;
+  const isLong = userAgent.length > maxUserAgent;
+  return utf8Text(isLong ? `${userAgent.slice(0, maxUserAgent)}...TRUNCATED` : userAgent);
 }

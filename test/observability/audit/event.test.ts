@@ -161,6 +161,11 @@ describe('the parts of an audit event', () => {
     assert.equal(auditUserAgent(['User-Agent', 'kubectl/v1.32']), 'kubectl/v1.32');
     assert.equal(auditUserAgent(['User-Agent', 'caf\xc3\xa9']), 'café');
     assert.match(auditUserAgent(['User-Agent', 'x'.repeat(5000)]) ?? '', /^x{1024}\.\.\.TRUNCATED$/);
+    // The API server counts bytes, and cuts a character in two.
+    assert.match(
+      auditUserAgent(['User-Agent', `x${'\xc3\xb6'.repeat(600)}`]) ?? '',
+      /^xö{511}\ufffd\.\.\.TRUNCATED$/,
+    );
   });
 
   it('have times as metav1.MicroTime, which never go back', () => {

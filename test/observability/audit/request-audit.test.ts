@@ -12,7 +12,8 @@ import type { UserInfo } from '../../../src/kubernetes/user-info.js';
 import type { AuditEvent } from '../../../src/observability/audit/event.js';
 import { RequestAudit } from '../../../src/observability/audit/request-audit.js';
 
-const jane: UserInfo = { username: 'jane', uid: undefined, groups: ['dev'], extra: new Map() };
+const groups = ['dev', 'system:authenticated'];
+const jane: UserInfo = { username: 'jane', uid: undefined, groups, extra: new Map() };
 
 function create(longRunning: boolean, headers: Record<string, string> = {}) {
   const events: AuditEvent[] = [];
@@ -76,18 +77,22 @@ describe('the audit of a request', () => {
     const { audit, events, request } = create(true);
     request.caller = jane;
     audit.received();
-    assert.deepEqual(events[0]?.user, { username: 'jane', groups: ['dev'] });
+    assert.deepEqual(events[0]?.user, { username: 'jane', groups });
   });
 
   it('names the impersonated user from the upstream headers, unless that is the caller', () => {
     for (const [caller, headers, expected] of [
       [undefined, [], undefined],
-      [undefined, ['Impersonate-User', 'ann'], { username: 'ann' }],
-      [jane, ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'], undefined],
+      [undefined, ['Impersonate-User', 'ann'], { username: 'ann', groups: ['system:authenticated'] }],
+      [
+        jane,
+        ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev', 'Impersonate-Group', 'system:authenticated'],
+        undefined,
+      ],
       [
         jane,
         ['impersonate-user', 'jane', 'impersonate-group', 'admin'],
-        { username: 'jane', groups: ['admin'] },
+        { username: 'jane', groups: ['admin', 'system:authenticated'] },
       ],
       [undefined, ['Impersonate-Group', 'admin'], undefined],
     ] as const) {
@@ -132,11 +137,44 @@ describe('the user in Impersonate-* headers', () => {
         ['plain', ['x']],
       ]),
     };
-    const { user: username, uid, groups, extra } = impersonation;
-    assert.deepEqual(impersonatedUser(impersonationHeaders(impersonation)), { username, uid, groups, extra });
+    const { user: username, uid, extra } = impersonation;
+    assert.deepEqual(impersonatedUser(impersonationHeaders(impersonation)), {
+      username,
+      uid,
+      groups: ['développeurs', 'b', 'system:authenticated'],
+      extra,
+    });
   });
 
+  const authenticated = 'system:authenticated';
+  const ofTeam = ['system:serviceaccounts', 'system:serviceaccounts:team-a', authenticated];
+  const builder = 'system:serviceaccount:team-a:builder';
+  for (const [user, named, groups] of [
+    ['jane', [], [authenticated]],
+    ['jane', ['dev'], ['dev', authenticated]],
+    ['jane', [authenticated, 'dev'], [authenticated, 'dev']],
+    ['jane', ['system:unauthenticated'], ['system:unauthenticated']],
+    ['jane', [''], ['', authenticated]],
+    ['system:anonymous', [], ['system:unauthenticated']],
+    ['system:anonymous', [authenticated], [authenticated, 'system:unauthenticated']],
+    [builder, [], ofTeam],
+    [builder, ['dev'], ['dev', authenticated]],
+    ['system:serviceaccount:team-a:a.b-c', [], ofTeam],
+    ['system:serviceaccount:team-a', [], [authenticated]],
+    ['system:serviceaccount:team-a:b:c', [], [authenticated]],
+    ['system:serviceaccount:Team-A:b', [], [authenticated]],
+    ['system:serviceaccount:team-a:', [], [authenticated]],
+    ['system:serviceaccount:team-a:b_c', [], [authenticated]],
+    [`system:serviceaccount:team-a:${'b'.repeat(254)}`, [], [authenticated]],
+  ] as const) {
+    it(`has the groups that the API server gives to ${user.slice(0, 60)} in [${named.join(' ')}]`, () => {
+      const headers = named.flatMap(group => ['Impersonate-Group', group]);
+      assert.deepEqual(impersonatedUser(['Impersonate-User', user, ...headers])?.groups, groups);
+    });
+  }
+
   it('is undefined without Impersonate-User', () => {
+    assert.equal(impersonatedUser(['Impersonate-User', '', 'Impersonate-User', 'a']), undefined);
     assert.equal(impersonatedUser(['Host', 'x', 'If-Match', 'y', 'Impersonate-Group', 'z']), undefined);
   });
 

@@ -12,7 +12,12 @@ export interface ServerEvent {
   readonly sourceIPs?: readonly string[];
   readonly userAgent?: string;
   readonly objectRef?: Readonly<Record<string, string>>;
-  readonly responseStatus?: { readonly code?: number; readonly reason?: string; readonly message?: string };
+  readonly responseStatus?: {
+    readonly status?: string;
+    readonly code?: number;
+    readonly reason?: string;
+    readonly message?: string;
+  };
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -35,22 +40,23 @@ export class AuditLog {
     this.#path = path;
   }
 
-  /** The events of a request that are in the file now, in their order. */
-  async events(auditId: string): Promise<readonly ServerEvent[]> {
-    await this.#readOn();
+  /** The events of a request, in their order, as of the last `read`. */
+  events(auditId: string): readonly ServerEvent[] {
     return (this.#lines.get(auditId) ?? []).map(line => JSON.parse(line) as ServerEvent);
   }
 
   /** Waits for the event of a request at a stage. An API server writes RequestReceived before it answers. */
   event(auditId: string, stage: ServerEvent['stage']): Promise<ServerEvent> {
     return eventuallyPasses(async () => {
-      const found = (await this.events(auditId)).find(event => event.stage === stage);
+      await this.read();
+      const found = this.events(auditId).find(event => event.stage === stage);
       if (found === undefined) throw new Error(`${this.#path} has no event ${stage} with auditID ${auditId}`);
       return found;
     });
   }
 
-  async #readOn(): Promise<void> {
+  /** Reads what was written since the last time. */
+  async read(): Promise<void> {
     for await (const chunk of createReadStream(this.#path, { start: this.#read }) as AsyncIterable<Buffer>) {
       this.#read += chunk.length;
       const bytes = Buffer.concat([this.#rest, chunk]);

@@ -14,9 +14,9 @@ export const tokens = {
 } as const;
 
 const tokenFile = `${tokens.admin},admin,,system:masters
-${tokens.proxy},proxy,,
+${tokens.proxy},proxy,
 ${tokens.alice},alice,1001,"dev,test"
-${tokens.bob},bob,,
+${tokens.bob},bob,
 `;
 
 /** Every request has an event at each stage. */

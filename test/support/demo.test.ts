@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { clusterObjects } from './demo/cluster-objects.js';
 import { definitions } from './demo/definitions.js';
 import { ClusterLife } from './demo/life.js';
+import { eventuallyPasses, until } from './eventually.js';
 import { startFakeApiServer } from './fake-api-server.js';
+import { send } from './http-client.js';
+import { scriptArguments } from './project.js';
 import { createRandom } from './random.js';
 
 test("the demo's cluster has some hundred objects, even custom ones, and their owners exist", () => {
@@ -38,4 +43,33 @@ test("the demo's cluster changes by itself, the Pods of its default namespace to
   assert.ok(server.version > before + 20, `${server.version - before} changes in a minute`);
   assert.notDeepEqual(server.list('v1', 'Pod', 'default'), podsBefore);
   assert.ok(server.list('storage.example.com/v1', 'Backup').length >= 5);
+});
+
+test('the demo logs failures alone, so that what it has printed stays in sight', async t => {
+  const demo = spawn(process.execPath, [...scriptArguments('support/demo'), '--port=0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const closed = once(demo, 'close');
+  t.after(async () => {
+    demo.kill();
+    await closed;
+  });
+  let printed = '';
+  for (const stream of [demo.stdout, demo.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  }
+  const [, port] = await eventuallyPasses(() => {
+    return /Things to try:\n +http:\/\/127\.0\.0\.1:(\d+)/.exec(printed) ?? assert.fail(printed);
+  });
+  for (let count = 0; count < 30; count++) {
+    assert.equal((await send(Number(port), '/api/v1/pods?labelSelector=app%3Dweb')).status, 200);
+  }
+  const failed = await send(Number(port), '/api/v1/pods?labelSelector=app%3Dweb%3Dx');
+  assert.equal(failed.status, 400);
+  assert.match(failed.text, /found '=', expected: ',' or 'end of string'/);
+  // Lines are written in order, so those of the requests before would be there.
+  await until(() => /"code":400/.test(printed));
+  assert.doesNotMatch(printed, /"code":200/);
 });

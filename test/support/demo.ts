@@ -49,7 +49,8 @@ for (const { name, server } of clusters) process.stdout.write(`  context ${name}
 process.stdout.write(`KUBECONFIG=${files}\n\n`);
 const proxy = spawn(process.execPath, [program, '--all-contexts', ...flags], {
   stdio: ['inherit', 'pipe', 'inherit'],
-  env: { ...process.env, KUBECONFIG: files },
+  // A browser with the page sends some requests a second, whose lines would bury what is printed here.
+  env: { KUBE_API_PROXY_LOG_REQUESTS: 'errors', ...process.env, KUBECONFIG: files },
 });
 proxy.stdout.setEncoding('utf8').on('data', (text: string) => {
   process.stdout.write(text);
@@ -76,7 +77,7 @@ In another terminal:
   kubectl --server http://${address}/clusters/staging get namespaces
   curl http://${address}/-/clusters
   curl http://${address}/-/metrics
-Ctrl-C ends the demo.
+Requests that fail are logged here; --log-requests=all logs the others too. Ctrl-C ends the demo.
 
 `;
 }

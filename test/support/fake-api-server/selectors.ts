@@ -1,40 +1,11 @@
+import { readLabelSelector } from './label-selector.js';
 import type { KubeObject } from './objects.js';
 import { badRequest } from './status-failure.js';
 
 /** Decides whether an object matches the selectors of a list or watch. */
 export type Selector = (object: KubeObject) => boolean;
 
-const setRequirement = /^(\S+)\s+(in|notin)\s*\(([^)]*)\)$/;
-const equalityRequirement = /^([^=!\s]+)\s*(==|=|!=)\s*(\S*)$/;
-
-/** Splits at commas outside parentheses. */
-function splitRequirements(text: string): string[] {
-  return text
-    .split(/,(?![^(]*\))/)
-    .map(part => part.trim())
-    .filter(part => part !== '');
-}
-
-function labelRequirement(text: string): Selector {
-  const set = setRequirement.exec(text);
-  if (set) {
-    const [, key = '', operator, list = ''] = set;
-    const values = new Set(list.split(',').map(value => value.trim()));
-    return object => values.has(object.metadata.labels?.[key] ?? '\0') === (operator === 'in');
-  }
-  const equality = equalityRequirement.exec(text);
-  if (equality) {
-    const [, key = '', operator, value] = equality;
-    return object => (object.metadata.labels?.[key] === value) === (operator !== '!=');
-  }
-  if (text.startsWith('!')) return object => object.metadata.labels?.[text.slice(1).trim()] === undefined;
-  if (/\s/.test(text)) {
-    throw badRequest(
-      `unable to parse requirement: found '${text.split(/\s+/)[1]}', expected: in, notin, =, ==, !=, gt, lt`,
-    );
-  }
-  return object => object.metadata.labels?.[text] !== undefined;
-}
+const term = /^([^=!]*)(==|=|!=)(.*)$/s;
 
 function fieldValue(object: KubeObject, field: string): string {
   let value: unknown = object;
@@ -42,20 +13,26 @@ function fieldValue(object: KubeObject, field: string): string {
   return value === undefined ? '' : String(value);
 }
 
+/** One term of a field selector (apimachinery `fields.ParseSelector`). A backslash escapes a comma, an equals sign or itself. */
 function fieldRequirement(text: string): Selector {
-  const [, field = '', operator, value] = equalityRequirement.exec(text) ?? [];
-  if (field === '') throw badRequest(`invalid field selector: "${text}"`);
-  if (!/^(?:metadata|spec|status|involvedObject)\.|^(?:type|reason)$/.test(field)) {
+  const [, field, operator, escaped = ''] = term.exec(text) ?? [];
+  if (field === undefined) throw badRequest(`invalid selector: '${text}'; can't understand '${text}'`);
+  const value = escaped.replace(/\\([\\,=]?)|=/g, (found: string, character?: string) => {
+    if (character) return character;
+    throw badRequest(
+      `invalid field selector: ${found === '=' ? 'unescaped character in value: 61' : 'invalid escape sequence'}`,
+    );
+  });
+  if (!/^(?:metadata\.name(?:space)?$|(?:spec|status|involvedObject)\.|(?:type|reason)$)/.test(field)) {
     throw badRequest(`field label not supported: ${field}`);
   }
   return object => (fieldValue(object, field) === value) === (operator !== '!=');
 }
 
-/** Reads labelSelector (equality and set form) and fieldSelector (any scalar field); both must match. */
+/** Reads labelSelector (equality and set form) and fieldSelector (any scalar field); both must match. Throws a failure of 400. */
 export function readSelector(query: URLSearchParams): Selector {
-  const requirements = [
-    ...splitRequirements(query.get('labelSelector') ?? '').map(labelRequirement),
-    ...splitRequirements(query.get('fieldSelector') ?? '').map(fieldRequirement),
-  ];
-  return object => requirements.every(matches => matches(object));
+  const matchesLabels = readLabelSelector(query.get('labelSelector') ?? '');
+  const terms = (query.get('fieldSelector') ?? '').match(/(?:\\.|[^,\\])+\\?/gs) ?? [];
+  const fields = terms.map(fieldRequirement);
+  return object => matchesLabels(object.metadata.labels ?? {}) && fields.every(matches => matches(object));
 }

@@ -16,6 +16,8 @@ export interface OwnEndpointParts {
   readonly tokenRules: TokenRules;
   /** The content of a kubeconfig for the caller; undefined if the proxy has no address that a client could use. */
   readonly kubeconfigFor: (request: RequestContext) => KubeconfigFacts | undefined;
+  /** Whether clients have to be told the authority of the proxy's certificate, at the address that the caller used. */
+  readonly hasOwnAuthority: (request: RequestContext) => boolean;
   /** Where a request with this target goes. */
   readonly destinationOf: (target: string) => Destination;
   /** Why a rule of the proxy would reject an operation, whoever requested it; undefined if none would. */

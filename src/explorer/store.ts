@@ -141,6 +141,7 @@ class Store {
       if (signal.aborted) return;
       this.#mayStoreTokens = answer.sandboxesProxiedPages;
       this.client.sharesTokens = answer.sharesTokens;
+      this.client.hasOwnAuthority = answer.hasOwnAuthority;
       this.client.root = answer.root.path;
       this.#store();
       this.#set({ session: { kind: 'open' }, clusters: clustersOf(answer), cluster: undefined });

@@ -6,16 +6,22 @@ import { rootPath } from './api-paths.js';
 import type { Tls } from './listener/tls.js';
 import { apiPath, contextPath } from './mounts.js';
 
-/** What the kubeconfig for callers is made from. */
-export interface KubeconfigParts {
+/** How callers reach the proxy. */
+interface AddressParts {
   readonly options: {
     readonly publicUrl: string;
     readonly disableFilter: boolean;
+  };
+  readonly tls: Pick<Tls, 'chain'> | undefined;
+}
+
+/** What the kubeconfig for callers is made from. */
+export interface KubeconfigParts extends AddressParts {
+  readonly options: AddressParts['options'] & {
     readonly apiPrefix: string;
     readonly appendServerPath: boolean;
   };
   readonly registry: ClusterRegistry;
-  readonly tls: Pick<Tls, 'chain'> | undefined;
   /** One user for each authentication method that is on. */
   readonly callerEntries: KubeconfigFacts['users'];
 }
@@ -62,6 +68,19 @@ export function createKubeconfigFacts({ options, registry, tls, callerEntries }:
       users: callerEntries,
       isForStranger,
     };
+  };
+}
+
+/**
+ * Says whether clients have to be told the authority of the proxy's certificate, at the address that the caller used. They do not if another
+ * program ends TLS there with a certificate of its own.
+ */
+export function createAuthorityCheck({ options, tls }: AddressParts): (request: RequestContext) => boolean {
+  const sources = { publicUrl: options.publicUrl, trustsHost: !options.disableFilter };
+  return ({ raw }) => {
+    const address = addressFor(raw, sources);
+    if (tls === undefined || address === undefined) return false;
+    return tls.chain.isFor(new URL(address).hostname) && !tls.chain.isPublic;
   };
 }
 

@@ -20,7 +20,7 @@ import { Accounting, type AccountingParts, type MeasuredClusters, requestIdOf } 
 import { createApiPaths } from './api-paths.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { answerErrors } from './errors.js';
-import { createKubeconfigFacts } from './kubeconfig-facts.js';
+import { createAuthorityCheck, createKubeconfigFacts } from './kubeconfig-facts.js';
 import {
   isAnswered,
   isDeparture,
@@ -128,6 +128,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       ownPrefix + name,
       create({
         ...{ metrics, health, clusterStates, apiPaths, tokenRules, kubeconfigFor, served, destinationOf },
+        hasOwnAuthority: createAuthorityCheck({ options, tls }),
         rejectionOf: operation => guards.rejectionOf(operation),
       }),
     );

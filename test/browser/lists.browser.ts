@@ -29,6 +29,47 @@ function firstCells(page: Page): Promise<string[]> {
   return page.locator('table.objects tbody tr[aria-rowindex] td:first-child').allTextContents();
 }
 
+describe('the headings of a list', () => {
+  it('show that they sort, and how the list is sorted', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url);
+    await go('/api/v1/namespaces/default/pods');
+    await page.getByRole('link', { name: 'web-0' }).waitFor();
+    const heading = page.getByRole('columnheader', { name: 'Name' });
+    const state = async () => [
+      await heading.getAttribute('aria-sort'),
+      await heading
+        .getByRole('button')
+        .evaluate(button => button.ownerDocument.defaultView?.getComputedStyle(button, '::after').content),
+    ];
+    assert.deepEqual(await state(), ['none', '" ↕"']);
+    await heading.getByRole('button').click();
+    assert.deepEqual(await state(), ['ascending', '" ↑"']);
+    await heading.getByRole('button').click();
+    assert.deepEqual(await state(), ['descending', '" ↓"']);
+    assert.deepEqual(await firstCells(page), ['web-1', 'web-0']);
+  });
+});
+
+describe('a list on a phone', () => {
+  it('has name and status on the screen, in one namespace or in all', async t => {
+    const { page, go } = await openPage(t, browser, proxy.url, { viewport: { width: 390, height: 844 } });
+    for (const path of ['/api/v1/namespaces/default/pods', '/api/v1/pods', '/api/v1/nodes']) {
+      await go(path);
+      await page.getByRole('columnheader', { name: 'Status' }).waitFor();
+      await page.locator('tr[aria-rowindex="2"] .status').waitFor();
+      const cell = page.locator('tr[aria-rowindex="2"]').locator('td', { has: page.locator('.status') });
+      const box = (await cell.boundingBox()) ?? assert.fail('the cell is not drawn');
+      assert.ok(box.x > 0 && box.x + box.width <= 390, `${path}: ${JSON.stringify(box)}`);
+    }
+    // A wider screen has the order of the API server.
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await go('/api/v1/namespaces/default/pods');
+    const headings = page.getByRole('columnheader');
+    await headings.filter({ hasText: 'Restarts' }).waitFor();
+    assert.deepEqual((await headings.allTextContents()).slice(0, 3), ['Name', 'Ready', 'Status']);
+  });
+});
+
 describe('a live list', () => {
   it('highlights only the row that has changed', async t => {
     const { page, go } = await openPage(t, browser, proxy.url);

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
+import { startGateway, twoUsers } from '../support/gateway.js';
+import { createServingFiles } from '../support/serving-files.js';
 import { startStack } from '../support/stack.js';
 import { openPage, startBrowser } from './page.js';
 
@@ -125,6 +127,35 @@ describe('the panel with the request of a view', () => {
     await page.getByRole('button', { name: 'Copy kubectl' }).click();
     await page.getByRole('button', { name: 'Copy kubectl' }).getByText('Copied').waitFor();
     assert.equal(await page.evaluate('navigator.clipboard.readText()'), kubectl);
+  });
+});
+
+describe('the commands at a gateway with an authority of its own', () => {
+  it('name the file with its certificate, and work', async t => {
+    const files = await createServingFiles();
+    t.after(() => files.remove());
+    const gateway = await startGateway(t, { tokenFile: twoUsers, args: files.flags });
+    const { page, go } = await openPage(t, browser, `https://localhost:${gateway.proxy.port}`, {
+      ignoreHTTPSErrors: true,
+    });
+    await go('/api/v1/namespaces/team-0/pods');
+    await page.getByLabel('Bearer token').fill('alice-token');
+    await page.getByLabel('Bearer token').press('Enter');
+    await page.getByText('2 objects').waitFor();
+    const { curl, kubectl } = await commandsOf(page);
+    await page.locator('main').getByText('NODE_EXTRA_CA_CERTS=ca.crt').waitFor();
+    const within = await mkdtemp(join(tmpdir(), 'authority-'));
+    t.after(() => rm(within, { recursive: true }));
+    const runThere = async (line: string) => {
+      const env = { PATH: process.env['PATH'], HOME: within, TOKEN: 'alice-token' };
+      return (await promisify(execFile)('sh', ['-c', line], { cwd: within, env })).stdout;
+    };
+    await assert.rejects(runThere(curl), /ca\.crt/);
+    await writeFile(join(within, 'ca.crt'), files.authority.certificate);
+    assert.match(await runThere(curl), /"kind": ?"Table"[\s\S]*"web-0"/);
+    assert.match(await runThere(kubectl), /^NAME +READY[\s\S]*web-0 /);
+    await assert.rejects(runThere(curl.replace('--cacert ca.crt', '')), /certificate/);
+    await assert.rejects(runThere(kubectl.replace('--certificate-authority ca.crt', '')), /certificate/);
   });
 });
 

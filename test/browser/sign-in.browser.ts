@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import { type Page, request } from 'playwright-core';
 import { createCertificateAuthority } from '../support/certificates.js';
@@ -95,6 +96,19 @@ describe('a page whose proxy requires a token', () => {
     assert.doesNotMatch(own.proxy.stderr(), secret);
     await page.reload();
     await field(page).waitFor();
+  });
+
+  it('saves the kubeconfig that the token gives access to', async t => {
+    const own = await startGateway(t, { tokenFile: twoUsers, args: ['--all-contexts'] });
+    const { page, go, problems } = await openPage(t, browser, own.proxy.url);
+    await go('/');
+    await signIn(page, 'alice-token');
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'a kubeconfig for this proxy' }).click();
+    assert.equal((await download).suggestedFilename(), 'kubeconfig.yaml');
+    // A stranger does not learn the names of the contexts.
+    assert.match(await readFile(await (await download).path(), 'utf8'), /server: ".*\/clusters\/test"/);
+    assert.deepEqual(problems, []);
   });
 
   it('keeps it only for its window if pages of Pods are sandboxed, and drops it after signing out', async t => {

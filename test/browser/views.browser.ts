@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import { requestApi } from '../support/api-request.js';
 import { startStack } from '../support/stack.js';
@@ -38,6 +39,30 @@ describe('the first page', () => {
     await page.getByRole('treeitem', { name: 'apps v1' }).waitFor();
     await page.getByRole('row', { name: /\/readyz 200/ }).waitFor();
     await page.getByText('It is not kube-proxy').waitFor();
+  });
+
+  it('causes no error in the console', async t => {
+    const other = await openPage(t, browser, proxy.url);
+    const errors: string[] = [];
+    other.page.on('console', message => {
+      if (message.type() === 'error') errors.push(`${message.text()} ${message.location().url}`);
+    });
+    const read = other.page.waitForResponse(/openapi\/v3$/);
+    await other.go('/');
+    // It is the last one that is asked for.
+    await read;
+    await other.page.getByRole('row', { name: /\/openapi\/v3 200/ }).waitFor();
+    await other.page.getByRole('row', { name: /\/logs\/ open it/ }).waitFor();
+    assert.deepEqual(errors, []);
+  });
+
+  it('has a link to a kubeconfig for the proxy', async () => {
+    await go('');
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'a kubeconfig for this proxy' }).click();
+    assert.equal((await download).suggestedFilename(), 'kubeconfig.yaml');
+    const text = await readFile(await (await download).path(), 'utf8');
+    assert.match(text, new RegExp(`server: "${proxy.url}"`));
   });
 });
 

@@ -116,10 +116,10 @@ describe('the index', () => {
     assert.equal(html.headers['content-type'], 'text/html; charset=utf-8');
     assert.match(html.headers['content-security-policy'] as string, /^default-src 'none'/);
     assert.equal(text.headers['content-type'], 'text/plain; charset=utf-8');
-    for (const name of ['ui/', 'clusters', 'kubeconfig', 'metrics', 'livez', 'readyz']) {
+    for (const name of ['ui/', 'clusters', 'kubeconfig', 'rules', 'metrics', 'livez', 'readyz']) {
       assert.ok(html.text.includes(`<a href="${name}">`), name);
       assert.match(text.text, new RegExp(`^/-/${name} `, 'm'));
-      assert.ok([200, 404].includes((await send(port, `/-/${name}`)).status), name);
+      assert.ok([200, 400, 404].includes((await send(port, `/-/${name}`)).status), name);
     }
   });
 });
@@ -138,6 +138,24 @@ it('/-/clusters names the path of the API and the state of the cluster at /, eve
   assert.equal(clusters.length, 1);
   const [{ path, current, server: address, state } = {}] = clusters;
   assert.deepEqual([path, current, address, state], ['/k8s', true, server.url, 'ready']);
+});
+
+it('/-/clusters says whether clients have to be told the authority of the certificate that they see', async t => {
+  const { server: api, files, ca, port: first } = await startStack(t, { tls: true });
+  const answerAt = async (port: number, host?: string) => {
+    const session = await connectHttp2(port, ca);
+    const { text } = await ask(session, '/-/clusters', host === undefined ? {} : { headers: { host } });
+    session.destroy();
+    return (JSON.parse(text) as { readonly hasOwnAuthority: boolean }).hasOwnAuthority;
+  };
+  assert.equal(await answerAt(first), true);
+  // Another program ends TLS at these addresses.
+  for (const flags of [['--public-url=https://gw.example'], ['--public-url=http://localhost:1']]) {
+    const other = await startStack(t, { run: startInProcess, server: api, tls: files, flags });
+    assert.equal(await answerAt(other.port), flags[0]?.includes('localhost') === true, flags[0]);
+  }
+  const { json } = await send(port, '/-/clusters');
+  assert.equal((json as { readonly hasOwnAuthority: boolean }).hasOwnAuthority, false);
 });
 
 describe('--explorer=false', () => {

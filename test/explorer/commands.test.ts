@@ -7,7 +7,7 @@ import { recorded, resourceOf } from './recorded-index.js';
 
 const pods = resourceOf('', 'pods');
 const deployments = resourceOf('apps', 'deployments');
-const target = { base: 'http://127.0.0.1:8001', hasToken: false };
+const target = { base: 'http://127.0.0.1:8001', hasToken: false, hasOwnAuthority: false };
 
 /** The arguments that a program gets from this shell for the line. */
 function argumentsOf(line: string, shell = 'sh'): string[] {
@@ -102,6 +102,14 @@ describe('the commands', () => {
       ],
     ]);
     assert.equal(fetched(commands.fetch).options.headers['Authorization'], 'Bearer from a variable');
+  });
+
+  it("name the authority of the proxy's certificate if clients have to know it", () => {
+    const list = { resource: pods, namespace: '' };
+    const request = ApiRequest.list('', recorded, list);
+    const commands = commandsFor(request, { kind: 'list', ...list }, { ...target, hasOwnAuthority: true });
+    assert.deepEqual(argumentsOf(commands.curl).slice(0, 2), ['--cacert', 'ca.crt']);
+    assert.deepEqual(argumentsOf(commands.kubectl).slice(2, 4), ['--certificate-authority', 'ca.crt']);
   });
 
   it('send a review with curl, kubectl and fetch', () => {

@@ -27,6 +27,8 @@ export class Client {
   readonly tokens = new Map<string, string>();
   /** Whether a token for the proxy is valid in all clusters. It is not until the proxy has said so. */
   sharesTokens = false;
+  /** Whether other clients need the certificate of the proxy's authority, because their system does not know it. */
+  hasOwnAuthority = false;
   /** Path of the cluster of `/`. */
   root = '';
   /** Called after each 401 with the path of the cluster or of the proxy itself: the token is missing or no longer valid. */
@@ -67,6 +69,15 @@ export class Client {
       ...(signal !== undefined && { signal }),
     });
     return (await response.json()) as T;
+  }
+
+  get kubeconfigUrl(): string {
+    return `${this.base}${proxyItself}/kubeconfig`;
+  }
+
+  /** Reads the kubeconfig for clients of the proxy. With the user's token, it may contain more contexts. */
+  async kubeconfig(): Promise<Blob> {
+    return (await this.#fetch(proxyItself, '/kubeconfig', { headers: {} })).blob();
   }
 
   async #fetch(

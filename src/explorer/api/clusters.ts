@@ -5,6 +5,8 @@ export interface ClustersAnswer {
   readonly sandboxesProxiedPages: boolean;
   /** Whether a token is valid in all clusters. */
   readonly sharesTokens: boolean;
+  /** Whether clients need the certificate of the proxy's authority. */
+  readonly hasOwnAuthority: boolean;
   readonly clusters: readonly ClusterEntry[];
 }
 

@@ -71,6 +71,19 @@ export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>, keys: re
   return loaded;
 }
 
+/** Whether the page is as narrow as a phone. */
+export function useNarrow(): boolean {
+  const [isNarrow, setNarrow] = useState(phone.matches);
+  useEffect(() => {
+    const check = () => setNarrow(phone.matches);
+    phone.addEventListener('change', check);
+    return () => phone.removeEventListener('change', check);
+  }, []);
+  return isNarrow;
+}
+
+const phone = matchMedia('(max-width: 600px)');
+
 /** The current time. The view is drawn again every second. */
 export function useNow(): number {
   const [now, setNow] = useState(Date.now);

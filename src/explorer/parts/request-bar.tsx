@@ -8,7 +8,8 @@ import { ScrollBox } from './scroll-box.js';
 export function RequestBar({ request, action }: { readonly request: ApiRequest; readonly action: Action }) {
   const { client } = store;
   const hasToken = client.tokenFor(request.prefix) !== undefined;
-  const commands = commandsFor(request, action, { base: client.base, hasToken });
+  const { base, hasOwnAuthority } = client;
+  const commands = commandsFor(request, action, { base, hasToken, hasOwnAuthority });
   return (
     <details class="request">
       <summary>
@@ -29,6 +30,12 @@ export function RequestBar({ request, action }: { readonly request: ApiRequest; 
           </div>
         ))}
       </dl>
+      {hasOwnAuthority && (
+        <p class="hint">
+          <code>ca.crt</code> is the certificate of this proxy’s authority. Node.js reads it for fetch with{' '}
+          <code>NODE_EXTRA_CA_CERTS=ca.crt</code>.
+        </p>
+      )}
     </details>
   );
 }

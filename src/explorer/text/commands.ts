@@ -13,7 +13,12 @@ export interface Target {
   /** URL of the proxy, as the page was reached, without a final slash. */
   readonly base: string;
   readonly hasToken: boolean;
+  /** Whether the client has to be told the authority of the proxy's certificate, as a file `ca.crt`. */
+  readonly hasOwnAuthority: boolean;
 }
+
+/** The file with the authority of the proxy's certificate. */
+const authorityFile = 'ca.crt';
 
 /** The words of a kubectl command, without the server and the token. */
 export type Action =
@@ -39,10 +44,14 @@ export function shellWord(text: string): string {
   return `'${text.replaceAll('\0', '').replaceAll("'", "'\\''")}'`;
 }
 
-function curlOf({ method, prefix, apiPath, accept, body }: ApiRequest, { base, hasToken }: Target): string {
+function curlOf(
+  { method, prefix, apiPath, accept, body }: ApiRequest,
+  { base, hasToken, hasOwnAuthority }: Target,
+): string {
   const isStream = /[?&](?:watch|follow)=true/.test(apiPath);
   return [
     'curl',
+    ...(hasOwnAuthority ? ['--cacert', authorityFile] : []),
     ...(isStream ? ['-N'] : []),
     ...(method === 'GET' ? [] : ['-X', method]),
     ...(hasToken ? ['-H', '"Authorization: Bearer $TOKEN"'] : []),
@@ -55,9 +64,13 @@ function curlOf({ method, prefix, apiPath, accept, body }: ApiRequest, { base, h
 function kubectlOf(
   { prefix, apiPath, body }: ApiRequest,
   action: Action,
-  { base, hasToken }: Target,
+  { base, hasToken, hasOwnAuthority }: Target,
 ): string {
-  const server = ['kubectl', '--server', shellWord(base + prefix), ...(hasToken ? ['--token "$TOKEN"'] : [])];
+  const server = [
+    ...['kubectl', '--server', shellWord(base + prefix)],
+    ...(hasOwnAuthority ? ['--certificate-authority', authorityFile] : []),
+    ...(hasToken ? ['--token "$TOKEN"'] : []),
+  ];
   if (action.kind === 'command') return [...server, ...action.words.map(shellWord)].join(' ');
   if (action.kind === 'raw') {
     // kubectl ignores the path of --server here (client-go `Request.RequestURI`).

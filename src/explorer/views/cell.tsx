@@ -1,5 +1,6 @@
 import { type Column, isPastTime } from '../api/table.js';
 import { durationOf, humanDuration } from '../text/age.js';
+import { textOf } from './columns.js';
 
 const good =
   /^(?:Running|Active|Ready|True|Bound|Available|Complete|Completed|Succeeded|Healthy|Synced|Normal)$/;
@@ -54,11 +55,6 @@ export function Cell({
 function laterOf(text: string, passed: number): string {
   const age = durationOf(text);
   return age === undefined ? text : humanDuration(age + Math.max(0, passed));
-}
-
-function textOf(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 function kindOf(text: string): string | undefined {

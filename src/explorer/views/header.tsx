@@ -61,8 +61,8 @@ const iconUrl = document.querySelector<HTMLLinkElement>('link[rel=icon]')?.href 
 function WhoAmI() {
   const user = useStore(state => state.user);
   const session = useStore(state => state.session);
-  if (session.kind !== 'open') return null;
   const source = useSource();
+  if (session.kind !== 'open') return null;
   const whoAmI = source && reviewOf(source);
   const hasToken = store.client.tokens.size > 0;
   return (

@@ -1,6 +1,7 @@
 import { ApiRequest } from '../api/requests.js';
 import type { Source } from '../live/source.js';
 import { useStore } from '../parts/hooks.js';
+import { KubeconfigLink } from '../parts/kubeconfig-link.js';
 import { linkTo } from '../parts/links.js';
 import { RequestBar } from '../parts/request-bar.js';
 import { Picture } from './picture.js';
@@ -36,6 +37,10 @@ export function Home({ source }: { readonly source: Source }) {
         The proxy sends each request to the API server with the credentials of its kubeconfig. If it
         authenticates its users, it sends the request in your name. It is not kube-proxy, which runs on every
         node and routes the traffic of Services.
+      </p>
+      <p class="clients">
+        For kubectl and other clients there is <KubeconfigLink />:{' '}
+        <code>kubectl --kubeconfig kubeconfig.yaml get pods</code>.
       </p>
       <RequestBar
         request={ApiRequest.discovery(prefix, '/apis')}

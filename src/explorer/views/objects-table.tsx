@@ -1,26 +1,19 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { ListScope } from '../api/requests.js';
-import { type Column, isAge, keyOf, sortRows } from '../api/table.js';
+import { isAge, keyOf, sortRows } from '../api/table.js';
 import type { LiveList, LiveRow } from '../live/live-list.js';
-import { useNow } from '../parts/hooks.js';
+import { useNarrow, useNow } from '../parts/hooks.js';
 import { linkToObject } from '../parts/links.js';
 import { ScrollBox } from '../parts/scroll-box.js';
 import { useVirtualRows } from '../parts/virtual-rows.js';
 import { Cell } from './cell.js';
+import { columnWidths, type Shown, shownColumns } from './columns.js';
 
 /** Pixels. The style sheet has the same number. */
 const rowHeight = 33;
 
 /** Milliseconds for which a change is marked. The style sheet fades the mark out in this time. */
 const flashTime = 3_000;
-
-/** A column of the page: one of the server's, or the namespace (index -1). */
-interface Shown {
-  readonly column: Column;
-  readonly index: number;
-}
-
-const namespaceColumn: Column = { name: 'Namespace', type: 'string', description: '', priority: 0 };
 
 /** Draws only the rows that are in view, however many there are. */
 export function ObjectsTable({
@@ -35,12 +28,9 @@ export function ObjectsTable({
   const { resource, namespace } = scope;
   const [order, setOrder] = useState<{ name: string; isDescending: boolean }>();
   const now = useNow();
-  const shown: readonly Shown[] = [
-    ...(resource.namespaced && namespace === '' ? [{ column: namespaceColumn, index: -1 }] : []),
-    ...list.columns
-      .map((column, index) => ({ column, index }))
-      .filter(({ column }) => isWide || column.priority === 0),
-  ];
+  const isNarrow = useNarrow();
+  const hasNamespace = resource.namespaced && namespace === '';
+  const shown = shownColumns(list.columns, { hasNamespace, isWide, isNarrow });
   const linked = shown.find(({ column }) => column.name === 'Name') ?? shown.find(({ index }) => index === 0);
   const sortedBy = shown.find(({ column }) => column.name === order?.name);
   const { version } = list;
@@ -49,8 +39,8 @@ export function ObjectsTable({
     return sortRows([...list.rows.values()], sortedBy && { ...sortedBy, isDescending });
   }, [list, version, sortedBy?.column.name, order?.isDescending]);
   const widths = useMemo(
-    () => shown.map(entry => widthOf(entry, rows)),
-    [list.columns, isWide, rows.length > 0],
+    () => columnWidths(shown, rows, isNarrow),
+    [list.columns, isWide, isNarrow, rows.length > 0],
   );
   const { scroller, first, end, scrollTo } = useVirtualRows(rows.length, rowHeight);
   const sort = (name: string) =>
@@ -141,16 +131,8 @@ function Gap({ rows }: { readonly rows: number }) {
 }
 
 function sortOf(name: string, order: { readonly name: string; readonly isDescending: boolean } | undefined) {
-  if (order?.name !== name) return undefined;
+  if (order?.name !== name) return 'none';
   return order.isDescending ? 'descending' : 'ascending';
-}
-
-/** In characters: enough for most of the first rows. */
-function widthOf({ column, index }: Shown, rows: readonly LiveRow[]): number {
-  const lengths = rows
-    .slice(0, 200)
-    .map(({ cells, namespace }) => String((index < 0 ? namespace : cells[index]) ?? '').length);
-  return Math.min(48, Math.max(column.name.length + 3, 7, ...lengths)) + 3;
 }
 
 function sum(numbers: readonly number[]): number {

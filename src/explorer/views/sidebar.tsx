@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiIndex } from '../api/discovery.js';
 import { useStore } from '../parts/hooks.js';
 import { Tree } from './tree.js';
-import { visibleItems } from './tree-items.js';
+import { bestMatch, visibleItems } from './tree-items.js';
 
 /** The tree of all groups and resources, with a box that filters it. The key `/` moves the focus to the box. */
 export function Sidebar({ index }: { readonly index: ApiIndex }) {
@@ -34,13 +34,15 @@ export function Sidebar({ index }: { readonly index: ApiIndex }) {
     if (event.key === 'ArrowDown' || event.key === 'Enter') {
       event.preventDefault();
       const found =
-        document.querySelector<HTMLElement>('[role=treeitem].match') ??
+        document.querySelector<HTMLElement>('[role=treeitem].best') ??
         document.querySelector<HTMLElement>('[role=treeitem]');
       if (event.key === 'Enter') found?.click();
       else found?.focus();
     }
   };
   const items = visibleItems(index, filter.trim().toLowerCase());
+  const best = bestMatch(items);
+  const matches = items.filter(({ match }) => match !== undefined).length;
   return (
     <nav class={isOpen ? 'sidebar open' : 'sidebar'} aria-label="Groups and resources">
       <button type="button" class="drawer" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -57,9 +59,9 @@ export function Sidebar({ index }: { readonly index: ApiIndex }) {
           onInput={({ currentTarget }) => setFilter(currentTarget.value)}
           onKeyDown={keyDown}
         />
-        <Tree items={items} isFiltered={filter.trim() !== ''} />
+        <Tree items={items} best={best} isFiltered={filter.trim() !== ''} />
         <p class="visually-hidden" role="status">
-          {filter.trim() === '' ? '' : `${items.filter(({ isMatch }) => isMatch).length} resources match`}
+          {filter.trim() !== '' && `${matches} resources match${best ? `, ${best.label} best` : ''}`}
         </p>
       </div>
     </nav>

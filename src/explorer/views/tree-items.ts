@@ -12,8 +12,8 @@ export interface TreeItem {
   /** The lines above it that must be unfolded to show it. */
   readonly parent: string | undefined;
   readonly hasChildren: boolean;
-  /** Whether it matches the filter itself. */
-  readonly isMatch: boolean;
+  /** How well it matches the filter itself, the best first: 0 is an exact name. Undefined if it does not match. */
+  readonly match: number | undefined;
   readonly isCustom: boolean;
 }
 
@@ -32,7 +32,7 @@ export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem
       return [
         {
           ...{ path: own, level: 2, label: version.version, note, parent: path },
-          ...{ hasChildren: resources.length > 0, isMatch: false, isCustom },
+          ...{ hasChildren: resources.length > 0, match: undefined, isCustom },
         },
         ...resources,
       ];
@@ -42,7 +42,7 @@ export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem
     return [
       {
         ...{ path, level: 1, label: name || 'core', note, parent: undefined },
-        ...{ hasChildren: children.length > 0, isMatch: false, isCustom },
+        ...{ hasChildren: children.length > 0, match: undefined, isCustom },
       },
       ...children,
     ];
@@ -57,15 +57,29 @@ function resourceItems(
   parent: string,
 ): TreeItem[] {
   return resources
-    .filter(resource => filter === '' || wordsOf(resource).some(word => word.includes(filter)))
-    .map(({ name, shortNames }) => ({
+    .map(resource => ({ ...resource, match: matchOf(resource, filter) }))
+    .filter(({ match }) => filter === '' || match !== undefined)
+    .map(({ name, shortNames, match }) => ({
       ...{ path: `${path}/${name}`, level, label: name, note: shortNames.join(', '), parent },
-      ...{ hasChildren: false, isMatch: filter !== '', isCustom: false },
+      ...{ hasChildren: false, match, isCustom: false },
     }));
 }
 
-function wordsOf({ name, kind, shortNames, group }: ApiResource): readonly string[] {
-  return [name, kind.toLowerCase(), group, ...shortNames];
+/** The line that matches best; the first one of several. */
+export function bestMatch(items: readonly TreeItem[]): TreeItem | undefined {
+  let best: TreeItem | undefined;
+  for (const item of items) {
+    if (item.match !== undefined && item.match < (best?.match ?? Number.POSITIVE_INFINITY)) best = item;
+  }
+  return best;
+}
+
+function matchOf({ name, kind, shortNames, group }: ApiResource, filter: string): number | undefined {
+  if (filter === '') return undefined;
+  const names = [name, kind.toLowerCase(), ...shortNames];
+  if (names.includes(filter)) return 0;
+  if (names.some(word => word.startsWith(filter))) return 1;
+  return [...names, group].some(word => word.includes(filter)) ? 2 : undefined;
 }
 
 /** The core group first, then apps and the other short names, then other groups of Kubernetes, then custom groups. */

@@ -7,9 +7,12 @@ import type { TreeItem } from './tree-items.js';
 /** A tree for the keyboard: the right and left arrows unfold and fold, Enter opens, Home and End go to the first and last line. */
 export function Tree({
   items,
+  best,
   isFiltered,
 }: {
   readonly items: readonly TreeItem[];
+  /** The line that matches the filter best. */
+  readonly best: TreeItem | undefined;
   readonly isFiltered: boolean;
 }) {
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(
@@ -28,6 +31,9 @@ export function Tree({
     // A user who follows a link sees the resource in the tree.
     document.querySelector('[role=treeitem][aria-current]')?.scrollIntoView({ block: 'nearest' });
   }, [here]);
+  useEffect(() => {
+    document.querySelector('[role=treeitem].best')?.scrollIntoView({ block: 'nearest' });
+  }, [best?.path]);
   const tabStop = [focused, here].find(path => shown.some(item => item.path === path)) ?? shown[0]?.path;
   const fold = (path: string, isOpen: boolean) => {
     const next = new Set(unfolded);
@@ -66,13 +72,13 @@ export function Tree({
   return (
     <div role="tree" aria-label="Groups and resources">
       {shown.map(item => {
-        const { path, level, label, note, hasChildren, isMatch, isCustom } = item;
+        const { path, level, label, note, hasChildren, isCustom } = item;
         const isOpen = hasChildren && isUnfolded(path);
         return (
           <a
             key={path}
             role="treeitem"
-            class={`level-${level}${isMatch ? ' match' : ''}`}
+            class={`level-${level}${path === best?.path ? ' best' : ''}`}
             href={linkTo(path)}
             data-path={path}
             tabIndex={path === tabStop ? 0 : -1}

@@ -1,5 +1,6 @@
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { rootCertificates } from 'node:tls';
 import { certificatesIn } from '../../credentials/pem.js';
 
 /** The certificates of --tls-cert-file. */
@@ -10,12 +11,22 @@ export class ServingChain {
    */
   readonly authority: string | undefined;
   readonly #leaf: X509Certificate;
+  /** The last certificate that the others lead to. */
+  readonly #end: X509Certificate;
+  #isPublic: boolean | undefined;
 
   /** @param pem The certificate, then the rest of its chain; nothing else. */
   constructor(pem: Buffer) {
     const certificates = certificatesIn(pem);
     this.#leaf = certificates[0] as X509Certificate;
-    this.authority = rootOf(certificates)?.toString();
+    this.#end = endOf(certificates as [X509Certificate, ...X509Certificate[]]);
+    this.authority = isIssuer(this.#end, this.#end) ? this.#end.toString() : undefined;
+  }
+
+  /** Whether it leads to an authority that Node.js and most other clients know without being told. */
+  get isPublic(): boolean {
+    this.#isPublic ??= hasKnownIssuer(this.#end);
+    return this.#isPublic;
   }
 
   /** Whether the certificate is valid for this host. An IPv6 address is in brackets. */
@@ -27,15 +38,25 @@ export class ServingChain {
   }
 }
 
-function rootOf([leaf, ...others]: readonly X509Certificate[]): X509Certificate | undefined {
+function endOf([leaf, ...others]: readonly [X509Certificate, ...X509Certificate[]]): X509Certificate {
   const unused = new Set(others);
-  for (let last = leaf; last !== undefined; ) {
+  for (let last = leaf; ; ) {
     const certificate = last;
     if (isIssuer(certificate, certificate)) return certificate;
-    last = [...unused].find(other => isIssuer(other, certificate));
-    if (last !== undefined) unused.delete(last);
+    const issuer = [...unused].find(other => isIssuer(other, certificate));
+    if (issuer === undefined) return certificate;
+    unused.delete(issuer);
+    last = issuer;
   }
-  return undefined;
+}
+
+/** Reading all of the known authorities would block the process for a tenth of a second, so it reads those with the issuer's name in them. */
+function hasKnownIssuer(certificate: X509Certificate): boolean {
+  const name = /.*=(.*)$/.exec(certificate.issuer)?.[1] ?? '';
+  return rootCertificates.some(pem => {
+    const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+    return der.includes(name) && isIssuer(new X509Certificate(pem), certificate);
+  });
 }
 
 /** Compares names and checks the signature. A self-signed server certificate need not be marked as an authority. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { rootCertificates } from 'node:tls';
 import { ServingChain } from '../../../src/server/listener/serving-chain.js';
 import { createCertificateAuthority } from '../../support/certificates.js';
 
@@ -28,6 +30,22 @@ describe('the authority of a serving certificate', () => {
     assert.equal(authorityOf(below.certificate), undefined);
     assert.equal(authorityOf(leaf.certificate, other.certificate), undefined);
     assert.equal(authorityOf(leaf.certificate, intermediate.certificate), undefined);
+  });
+});
+
+describe('a serving certificate', () => {
+  it('is public if it leads to an authority that Node.js knows', () => {
+    for (const known of rootCertificates) assert.ok(new ServingChain(Buffer.from(known)).isPublic, known);
+  });
+
+  it('is not public if its authority only has the name of a known one', async () => {
+    const { issuer } = new X509Certificate(rootCertificates[0] as string);
+    const commonName = /CN=(.*)/.exec(issuer)?.[1] ?? '';
+    const impostor = await createCertificateAuthority({ commonName });
+    const { certificate } = await impostor.server();
+    for (const pem of [leaf.certificate, certificate, certificate + impostor.certificate]) {
+      assert.ok(!new ServingChain(Buffer.from(pem)).isPublic);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path';
 import { send } from '@fastify/send';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { noSniff } from '../http/browser-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestTarget } from '../request/request-target.js';
 
@@ -63,6 +64,8 @@ async function sendFile(
     index: false,
   });
   if (statusCode === 404) throw notFound(request.context.target.path);
+  // The type comes from the file's name, as with kubectl, and browsers may know better.
+  reply.removeHeader(noSniff[0]);
   return reply.code(statusCode).headers(headers).send(stream);
 }
 

@@ -1,3 +1,4 @@
+import { ownPagesOnly } from '../http/browser-fields.js';
 import { hasField } from '../http/header-fields.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import type { AnswerFields, AnswerRule } from './guard.js';
@@ -49,11 +50,6 @@ const allowed = [
   ['Access-Control-Expose-Headers', 'Date'],
 ].flat();
 
-/**
- * Lets only pages of this origin embed an answer, as an image, a script or the like (Fetch, "Cross-Origin-Resource-Policy header"). Browsers
- * obey it on plain HTTP too, where they send no Fetch Metadata.
- */
-export const ownPagesOnly = ['Cross-Origin-Resource-Policy', 'same-origin'] as const;
 const anyPage = ['Cross-Origin-Resource-Policy', 'cross-origin'] as const;
 
 /**

@@ -7,7 +7,7 @@ const options = defineOptions('Filter', {
   sandboxProxiedPages: {
     type: optional(bool),
     default: '',
-    help: 'Sandbox pages that Pods, Services and nodes serve through the proxy subresource; by default with authentication or --all-contexts.',
+    help: 'Sandbox pages that Pods, Services and nodes serve through the proxy subresource; by default with authentication or --all-contexts. Other pages of API servers always are.',
   },
 });
 

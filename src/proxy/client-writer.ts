@@ -8,6 +8,7 @@ import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js'
 import { LaggingError } from '../transport/lagging-error.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
 import { cut } from './cut.js';
+import type { DocumentPolicy } from './documents.js';
 import { flushHead } from './flush-head.js';
 import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer } from './headers.js';
 
@@ -39,6 +40,7 @@ export interface WriterOwner {
  */
 export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   readonly #request: AnsweredRequest;
+  readonly #policy: DocumentPolicy;
   readonly #response: ServerResponse;
   readonly #http2: Http2Response | undefined;
   readonly #owner: WriterOwner;
@@ -64,8 +66,9 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
   #delimited = true;
   #over = false;
 
-  constructor(request: AnsweredRequest, owner: WriterOwner) {
+  constructor(request: AnsweredRequest, policy: DocumentPolicy, owner: WriterOwner) {
     this.#request = request;
+    this.#policy = policy;
     this.#response = request.reply.raw;
     this.#http2 = asHttp2(this.#response);
     this.#owner = owner;
@@ -89,7 +92,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     if (this.#over) return this;
     const response = this.#response;
     const { reply, record } = this.#request;
-    const headers = responseHeaders(rawHeaders, this.#request);
+    const headers = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#policy);
     response.sendDate = false;
     if (this.#owner.endsConnection) response.shouldKeepAlive = false;
     response.writeHead(statusCode, statusMessage, withPossibleTrailer(statusCode, headers, response));
@@ -136,7 +139,7 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     if (this.#over) return;
     this.#request.record.endedBy ??= 'upstream';
     if (trailers.length > 0 && this.#response.chunkedEncoding) {
-      this.#response.addTrailers(trailerFields(trailers));
+      this.#response.addTrailers(trailerFields(trailers, this.#request));
     }
     this.close();
     if (this.#chunk === undefined) this.#response.end();

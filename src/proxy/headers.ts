@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { hasField, indexOfField, type RawHeaders } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import type { RequestContext } from '../request/context.js';
+import { type CookieRequest, heldCookie } from './cookies.js';
+import { type DocumentPolicy, type DocumentRequest, restrictDocument } from './documents.js';
 import { type PrefixedRequest, relocate } from './location.js';
 
 /** Header fields for the API server, besides the client's own. */
@@ -89,53 +91,74 @@ export function outboundHeaders(rawHeaders: RawHeaders, additions: Additions): s
 }
 
 /** The request properties that decide which header fields a response gets. */
-export type HeadRequest = PrefixedRequest & Pick<RequestContext, 'answerHeaders'>;
+export type HeadRequest = PrefixedRequest &
+  CookieRequest &
+  DocumentRequest &
+  Pick<RequestContext, 'answerHeaders'>;
+
+/** The head of an answer: name, value, name, value, … */
+interface AnswerHead {
+  readonly statusCode: number;
+  readonly rawHeaders: RawHeaders;
+}
 
 /**
- * Returns the headers of a response for the client, for plain requests and upgrades: those of the API server, and those that the guards
- * have added.
+ * Returns the headers of a response for the client, for plain requests and upgrades: those of the API server, but for what they say about
+ * the whole origin, and those that this proxy and its guards add for browsers.
  */
-export function responseHeaders(rawHeaders: RawHeaders, request: HeadRequest): string[] {
-  const headers = inboundHeaders(rawHeaders);
+export function responseHeaders(
+  { statusCode, rawHeaders }: AnswerHead,
+  request: HeadRequest,
+  policy: DocumentPolicy,
+): string[] {
+  const headers = inboundHeaders(rawHeaders, request);
   relocate(headers, request);
+  restrictDocument(headers, statusCode, request, policy);
   if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
   return headers;
 }
 
-/**
- * Removes the header fields that must not reach the client: hop-by-hop fields, fields that `Connection` names, and fields that give
- * browsers permissions.
- */
-export function inboundHeaders(rawHeaders: RawHeaders): string[] {
+/** Removes the header fields that must not reach the client: hop-by-hop fields, fields that `Connection` names, and those of `clientValue`. */
+export function inboundHeaders(rawHeaders: RawHeaders, request: CookieRequest): string[] {
   const named = namedByConnection(rawHeaders);
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const key = (rawHeaders[index] as string).toLowerCase();
+    const name = rawHeaders[index] as string;
+    const key = name.toLowerCase();
     // Trailer announces fields after the body, which are sent on to the client too.
-    if ((endsHere(key) && key !== 'trailer') || named?.has(key)) continue;
-    headers.push(rawHeaders[index] as string, rawHeaders[index + 1] as string);
+    if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
+    const value = clientValue(key, rawHeaders[index + 1] as string, request);
+    if (value !== undefined) headers.push(name, value);
   }
   return headers;
 }
 
-/** Whether a field of an answer is removed. */
-function endsHere(key: string): boolean {
-  return hopByHop.has(key) || permitsBrowsers(key);
-}
+/**
+ * Fields by which one answer speaks for the whole origin, which an API server and its Pods share with the API, the explorer and all other
+ * clusters: that browsers report its requests (NEL and the Reporting API), use another port or HTTPS for it, delete what it has stored, or
+ * let a service worker answer for paths outside of its folder. `Cross-Origin-Resource-Policy` is for the guards to say.
+ */
+const forOrigin: ReadonlySet<string> = new Set([
+  'alt-svc',
+  'clear-site-data',
+  'cross-origin-resource-policy',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
+  'strict-transport-security',
+]);
 
 /**
- * Whether a field gives browsers permissions. `Access-Control-*` of the API server, or of a program behind a proxy subresource, is meant for
- * browsers that send their own credential; here they would use that of this proxy. `Cross-Origin-Resource-Policy` is for the guards to say.
- * With `Service-Worker-Allowed` such a program could choose the paths of this origin for which its service worker answers.
+ * Returns the value with which a field of a head or a trailer reaches the client; undefined if it must not reach it. `Access-Control-*` of
+ * the API server, or of a program behind a proxy subresource, is meant for browsers that send their own credential; here they would use that
+ * of this proxy.
  *
  * @param key The name of the field in lower case.
  */
-export function permitsBrowsers(key: string): boolean {
-  return (
-    key.startsWith('access-control-') ||
-    key === 'cross-origin-resource-policy' ||
-    key === 'service-worker-allowed'
-  );
+export function clientValue(key: string, value: string, request: CookieRequest): string | undefined {
+  if (forOrigin.has(key) || key.startsWith('access-control-')) return undefined;
+  return key === 'set-cookie' ? heldCookie(value, request) : value;
 }
 
 function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
@@ -171,11 +194,13 @@ export function withPossibleTrailer(
 }
 
 /** Trailers for the client, in the form that Node accepts. Fields that are removed from a head are removed here too. */
-export function trailerFields(trailers: readonly string[]): [string, string][] {
+export function trailerFields(trailers: RawHeaders, request: CookieRequest): [string, string][] {
   const fields: [string, string][] = [];
   for (let index = 0; index + 1 < trailers.length; index += 2) {
     const name = trailers[index] as string;
-    if (!endsHere(name.toLowerCase())) fields.push([name, trailers[index + 1] as string]);
+    const key = name.toLowerCase();
+    const value = hopByHop.has(key) ? undefined : clientValue(key, trailers[index + 1] as string, request);
+    if (value !== undefined) fields.push([name, value]);
   }
   return fields;
 }

@@ -4,11 +4,12 @@ import { impersonationOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { TrafficMetrics } from '../observability/metrics/traffic-metrics.js';
 import type { RequestContext } from '../request/context.js';
+import type { DocumentPolicy } from './documents.js';
 import { outboundHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 
 /** What all requests to the API server need. */
-export interface ProxyContext {
+export interface ProxyContext extends DocumentPolicy {
   readonly openStreams: OpenStreams;
   /**
    * Whether callers are authenticated. If so, every request acts as its caller, and the caller's credential is never sent to the API

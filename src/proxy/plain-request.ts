@@ -35,7 +35,7 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
     this.#response = client.reply.raw;
     this.#http2 = asHttp2(this.#response);
     this.hasBody = hasBody(client.raw);
-    this.#writer = new ClientWriter(client, this);
+    this.#writer = new ClientWriter(client, context, this);
   }
 
   /** Sends the request to the API server. Every result and error goes to the reply. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Session } from '../clusters/endpoint.js';
-import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
+import { fieldValue, hasField } from '../http/header-fields.js';
 import { asksForUpgrade, upgradeProtocol } from '../http/message.js';
 import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
@@ -15,7 +15,7 @@ import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
-import { permitsBrowsers, responseHeaders, withPossibleTrailer } from './headers.js';
+import { clientValue, responseHeaders, withPossibleTrailer } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -146,7 +146,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     this.#request.record.opened(101);
     this.#context.traffic.upgraded(upgradeProtocol(answer.rawHeaders));
     this.#stopWaiting();
-    client.write(switchingProtocols(answer, this.#request.answerHeaders), 'latin1');
+    client.write(switchingProtocols(answer, this.#request), 'latin1');
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];
@@ -189,7 +189,8 @@ export class Upgrade implements OpenStream, Attempt<Session> {
       this.#giveUp();
       return;
     }
-    const headers = responseHeaders(answer.rawHeaders, this.#request);
+    const { rawHeaders } = answer;
+    const headers = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#context);
     response.sendDate = false;
     response.shouldKeepAlive = false;
     try {
@@ -266,12 +267,14 @@ export class Upgrade implements OpenStream, Attempt<Session> {
 }
 
 /** The head of an answer that switches protocols. Its hop-by-hop fields are a part of the switch. */
-function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage, added: RawHeaders = []): string {
+function switchingProtocols({ statusMessage, rawHeaders }: IncomingMessage, request: RequestContext): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
-    if (!permitsBrowsers(name.toLowerCase())) head += `${name}: ${rawHeaders[index + 1]}\r\n`;
+    const value = clientValue(name.toLowerCase(), rawHeaders[index + 1] as string, request);
+    if (value !== undefined) head += `${name}: ${value}\r\n`;
   }
+  const added = request.answerHeaders ?? [];
   for (let index = 0; index < added.length; index += 2) head += `${added[index]}: ${added[index + 1]}\r\n`;
   return `${head}\r\n`;
 }

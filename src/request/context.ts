@@ -30,6 +30,14 @@ export class RequestContext extends Operation {
     this.sent = this.mount.namesContext ? parseRequestTarget(this.originalUrl) : this.target;
   }
 
+  /** The path as sent, below the path of the server's URL. Undefined for all other paths, which may lead to another API server. */
+  get apiPath(): string | undefined {
+    const { serverPath } = this;
+    const { rawPath } = this.target;
+    if (serverPath === '') return rawPath;
+    return rawPath.startsWith(`${serverPath}/`) ? rawPath.slice(serverPath.length) : undefined;
+  }
+
   /** The request target as sent. */
   get originalUrl(): string {
     return this.reply.request.originalUrl;

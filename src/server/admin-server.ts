@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { metrics } from '../endpoints/metrics.js';
 import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { livez, readyz } from '../endpoints/probes.js';
-import { ownPagesOnly } from '../guard/cors.js';
+import { noSniff, ownPagesOnly } from '../http/browser-fields.js';
 import { createStatus } from '../kubernetes/status.js';
 import { schemaless } from './listener/schemaless.js';
 
@@ -15,7 +15,7 @@ export async function buildAdminServer(
 ): Promise<FastifyInstance> {
   const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });
   app.addHook('onRequest', (_request, reply, done) => {
-    reply.header(...ownPagesOnly);
+    reply.header(...noSniff).header(...ownPagesOnly);
     done();
   });
   app.setNotFoundHandler((request, reply) => {

@@ -9,6 +9,7 @@ import { GuardChain, type GuardOptions } from '../guard/chain.js';
 import { judgeAgain } from '../guard/judge-again.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import type { RequestSlots } from '../guard/request-slots.js';
+import { noSniff } from '../http/browser-fields.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
@@ -104,6 +105,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const request = new RequestContext(raw, reply, raw.destination as Destination);
     reply.request.context = request;
     accounting.begin(request);
+    // For what the proxy answers itself.
+    reply.header(...noSniff);
     guards.addAnswerFields(request);
     // RFC 9112, section 9.3.2: a request that is pipelined behind one that may change something waits for the answer to that one. All
     // pipelined requests wait, because thousands of requests fit into one packet.
@@ -117,8 +120,9 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const { registry } = clusters;
   const kubeconfigFor = createKubeconfigFacts({ options, registry, tls, callerEntries });
   const apiPaths = createApiPaths(options, registry);
+  const sandboxes = sandboxesProxiedPages(options, authentication);
   const tokenRules = {
-    sandboxesProxiedPages: sandboxesProxiedPages(options, authentication),
+    sandboxesProxiedPages: sandboxes,
     // Without authentication a caller's token goes to the API server as it is.
     sharesTokens: authenticates && !callerEntries.some(({ isPerCluster }) => isPerCluster),
   };
@@ -147,6 +151,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       openStreams,
       traffic: metrics.traffic,
       authenticates,
+      sandboxesProxiedPages: sandboxes,
       judgeAgain,
       requestTimeout: options.requestTimeout,
       keepAlive: options.keepalive,

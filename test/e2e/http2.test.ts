@@ -255,7 +255,7 @@ test('the client gets the headers of an answer without those of its connection, 
     assert.equal(headers[name], undefined, name);
   }
   assert.equal(headers['warning'], '299 - "one", 299 - "two"');
-  assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2']);
+  assert.deepEqual(headers['set-cookie'], ['a=1; Path=/fields', 'b=2; Path=/fields']);
   assert.equal(headers['x-content-type-options'], 'nosniff');
   assert.equal(headers['content-language'], 'de, en');
   assert.equal(headers['x-mixed-case'], 'kept');

@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
+import { dumpedPage, withoutBrowser } from '../support/dumped-page.js';
 import { startProxy } from '../support/proxy.js';
 import { startRawUpstream } from '../support/raw-upstream.js';
 
-const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
 const page = '/api/v1/namespaces/x/pods/y/proxy/';
 
 /** The page of a Pod, which tries everything that it can do and records the results. */
@@ -62,7 +54,6 @@ const files: Readonly<Record<string, readonly [string, string]>> = {
 async function visit(
   flag: string,
 ): Promise<{ readonly result: Record<string, unknown>; readonly arrived: readonly string[] }> {
-  const folder = await mkdtemp(join(tmpdir(), 'browser-'));
   const upstream = await startRawUpstream(({ socket, target }) => {
     const [type, body] = files[target] ?? ['text/plain', 'none'];
     socket.write(
@@ -72,16 +63,8 @@ async function visit(
   const kubeconfig = await upstream.writeKubeconfig();
   const proxy = await startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', flag]);
   try {
-    const { stdout } = await promisify(execFile)(
-      chromium as string,
-      [
-        ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
-        ...[`--user-data-dir=${folder}`, '--timeout=20000', '--virtual-time-budget=10000', '--dump-dom'],
-        `${proxy.url}${page}`,
-      ],
-      { timeout: 60_000, env: { PATH: process.env['PATH'], HOME: folder } },
-    );
-    const [, text = ''] = /<pre id="result">(.*?)<\/pre>/.exec(stdout) ?? [];
+    const document = await dumpedPage(`${proxy.url}${page}`);
+    const [, text = ''] = /<pre id="result">(.*?)<\/pre>/.exec(document) ?? [];
     const arrived = upstream.requests
       .filter(({ method, target }) => method !== 'GET' || target.includes('/exec'))
       .map(({ method, target }) => `${method} ${target}`);
@@ -90,12 +73,11 @@ async function visit(
     await proxy.stop('SIGKILL');
     await upstream.close();
     await kubeconfig.remove();
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 test('in a browser a sandboxed page of a Pod shows itself, but cannot read or change anything else', {
-  skip: chromium === undefined && 'there is no Chromium',
+  skip: withoutBrowser,
 }, async () => {
   const { result, arrived } = await visit('--sandbox-proxied-pages=true');
   // The arrived requests show whether the socket was opened.
@@ -110,7 +92,7 @@ test('in a browser a sandboxed page of a Pod shows itself, but cannot read or ch
 });
 
 test('in a browser a page without a sandbox can do everything that its reader may do', {
-  skip: chromium === undefined && 'there is no Chromium',
+  skip: withoutBrowser,
 }, async () => {
   const { result, arrived } = await visit('--sandbox-proxied-pages=false');
   assert.equal(result['secrets'], '"S3CRET"');

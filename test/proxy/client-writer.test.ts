@@ -56,7 +56,7 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
     },
   };
   const request = { reply, record, mount: { namesContext: false }, answerHeaders: ['X-Ours', '1'] };
-  const writer = new ClientWriter(request as never, owner);
+  const writer = new ClientWriter(request as never, { sandboxesProxiedPages: false }, owner);
   const trip = new FakeTrip(undefined, writer);
   writer.follow(trip);
   const pass = (text: string) => {
@@ -82,7 +82,9 @@ describe('the client writer', () => {
     pass('he');
     pass('llo');
     writer.end([]);
-    await client.until(/^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\nX-Ours: 1\r\n[\s\S]*\r\n\r\nhello$/);
+    await client.until(
+      /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: [^\r]+\r\nX-Ours: 1\r\n[\s\S]*\r\n\r\nhello$/,
+    );
     assert.deepEqual([record.endedBy, overs()], ['upstream', 1]);
   });
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Additions, inboundHeaders, outboundHeaders } from '../../src/proxy/headers.js';
+import type { CookieRequest } from '../../src/proxy/cookies.js';
+import { type Additions, inboundHeaders, outboundHeaders, trailerFields } from '../../src/proxy/headers.js';
+import { parseRequestTarget } from '../../src/request/request-target.js';
 import { assertLinear } from '../support/growth.js';
 
 const additions: Additions = {
@@ -207,55 +209,69 @@ describe('the headers of an upstream request', () => {
   });
 });
 
+const request: CookieRequest = {
+  ...{ prefix: '/clusters/dev', serverPath: '', apiPath: '/logs/a' },
+  target: parseRequestTarget('/logs/a'),
+};
+
+/** Fields by which an answer would speak for its whole origin. */
+const forOrigin = [
+  ['NEL', '{"report_to":"x","max_age":1}'],
+  ['Report-To', '{"group":"x"}'],
+  ['Reporting-Endpoints', 'x="https://evil.example"'],
+  ['Strict-Transport-Security', 'max-age=31536000'],
+  ['Clear-Site-Data', '"*"'],
+  ['Alt-Svc', 'h2="evil.example:443"'],
+  ['Service-Worker-Allowed', '/'],
+] as const;
+
 describe('the headers of a response to the client', () => {
   it('allow no browser origin that the API server allows', () => {
-    const headers = inboundHeaders([
-      'Access-Control-Allow-Origin',
-      '*',
-      'ACCESS-CONTROL-ALLOW-CREDENTIALS',
-      'true',
-      'access-control-x',
-      'y',
-      'X-Access-Control-Allow-Origin',
-      'kept',
-    ]);
+    const headers = inboundHeaders(
+      [
+        ...['Access-Control-Allow-Origin', '*', 'ACCESS-CONTROL-ALLOW-CREDENTIALS', 'true'],
+        ...['access-control-x', 'y', 'X-Access-Control-Allow-Origin', 'kept'],
+      ],
+      request,
+    );
     assert.deepEqual(headers, ['X-Access-Control-Allow-Origin', 'kept']);
   });
 
-  it("equal the API server's headers, in their order and spelling, repeated ones too", () => {
+  it('say nothing for the whole origin, in a head or in a trailer', () => {
+    for (const [name, value] of forOrigin) {
+      for (const spelling of [name, name.toLowerCase(), name.toUpperCase()]) {
+        assert.deepEqual(inboundHeaders([spelling, value, 'X-Kept', '1'], request), ['X-Kept', '1']);
+        assert.deepEqual(trailerFields([spelling, value, 'X-Kept', '1'], request), [['X-Kept', '1']]);
+      }
+    }
+  });
+
+  it('hold every cookie where it came from, in a head or in a trailer, and drop one that cannot be held', () => {
+    const fields = ['SET-COOKIE', 'a=1; Path=/', 'set-cookie', '__Host-b=2; Path=/'];
+    assert.deepEqual(inboundHeaders(fields, request), ['SET-COOKIE', 'a=1; Path=/clusters/dev/logs/']);
+    assert.deepEqual(trailerFields(fields, request), [['SET-COOKIE', 'a=1; Path=/clusters/dev/logs/']]);
+  });
+
+  it("otherwise equal the API server's headers, in their order and spelling, repeated ones too", () => {
     const upstream = [
-      'Set-Cookie',
-      'a=1',
-      'set-cookie',
-      'b=2',
-      'Warning',
-      '299 - "x"',
-      'WARNING',
-      '299 - "y"',
-      'Content-Length',
-      '5',
+      ...['X-A', '1', 'x-a', '2', 'Warning', '299 - "x"', 'WARNING', '299 - "y"', 'Content-Length', '5'],
+      ...['Content-Security-Policy', "default-src 'self'", 'Set-Cookie2', 'a=1'],
     ];
-    assert.deepEqual(inboundHeaders(upstream), upstream);
+    assert.deepEqual(inboundHeaders(upstream, request), upstream);
   });
 
   it('contain no hop-by-hop field and none that Connection names, but keep the length', () => {
-    for (const [name, value] of hopByHop) assert.deepEqual(inboundHeaders([name, value]), [], name);
+    for (const [name, value] of hopByHop) assert.deepEqual(inboundHeaders([name, value], request), [], name);
     assert.deepEqual(
-      inboundHeaders([
-        'Connection',
-        'X-Hop, content-length',
-        'X-Hop',
-        '1',
-        'Content-Length',
-        '5',
-        'X-End',
-        '2',
-      ]),
+      inboundHeaders(
+        [...['Connection', 'X-Hop, content-length', 'X-Hop', '1'], ...['Content-Length', '5', 'X-End', '2']],
+        request,
+      ),
       ['Content-Length', '5', 'X-End', '2'],
     );
   });
 
   it('announce trailers, because the client gets those too', () => {
-    assert.deepEqual(inboundHeaders(['Trailer', 'X-Sum']), ['Trailer', 'X-Sum']);
+    assert.deepEqual(inboundHeaders(['Trailer', 'X-Sum'], request), ['Trailer', 'X-Sum']);
   });
 });

@@ -29,7 +29,11 @@ export class ScheduledClients {
 export function writerFor(response: ServerResponse, longRunning: boolean): ClientWriter {
   const reply = { raw: response, sent: false, hijack() {}, send: () => response.destroy() };
   const request = { reply, record: { longRunning, opened() {} }, mount: { namesContext: false } };
-  return new ClientWriter(request as never, { endsConnection: false, onOver() {} });
+  return new ClientWriter(
+    request as never,
+    { sandboxesProxiedPages: false },
+    { endsConnection: false, onOver() {} },
+  );
 }
 
 /** A client accepts some bytes: now, or before the next turn of the event loop ends. */

@@ -1,6 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { ownPagesOnly } from '../../guard/cors.js';
+import { noSniff, ownAnswerFields, ownPagesOnly } from '../../http/browser-fields.js';
 import { createStatus } from '../../kubernetes/status.js';
 
 /**
@@ -57,7 +57,7 @@ export function refuseUnknownMethod(response: ServerResponse): void {
   const body = JSON.stringify(createStatus(400, 'the request method is not supported'));
   response.writeHead(400, [
     ...['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))],
-    ...ownPagesOnly,
+    ...ownAnswerFields,
   ]);
   response.end(body);
 }
@@ -73,6 +73,7 @@ function answer(socket: Socket, code: number, message: string): void {
     `HTTP/1.1 ${code} ${STATUS_CODES[code]}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    noSniff.join(': '),
     ownPagesOnly.join(': '),
     'Connection: close',
   ].join('\r\n');

@@ -7,7 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { ownPagesOnly } from '../../guard/cors.js';
+import { ownAnswerFields } from '../../http/browser-fields.js';
 import { Http2Request } from '../../http/http2-request.js';
 import { Http2Response } from '../../http/http2-response.js';
 import { TokenBucket } from '../../lib/token-bucket.js';
@@ -226,14 +226,14 @@ export class Http2Session {
     );
     // nghttp2 only enforces the limit once the client has acknowledged it.
     if (sizeOf(rawHeaders) > maxHeaderListSize) {
-      response.writeHead(431, ownPagesOnly);
+      response.writeHead(431, ownAnswerFields);
       response.end();
       return;
     }
     if (headers.expect?.toLowerCase() === '100-continue') {
       stream.additionalHeaders({ ':status': 100 });
     } else if (headers.expect !== undefined) {
-      response.writeHead(417, ownPagesOnly);
+      response.writeHead(417, ownAnswerFields);
       response.end();
       return;
     }

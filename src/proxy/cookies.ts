@@ -1,0 +1,59 @@
+import { proxySubresource } from '../kubernetes/proxy-subresource.js';
+import type { RequestContext } from '../request/context.js';
+
+/** The parts of a request that decide for which paths a browser may send a cookie of its answer. */
+export type CookieRequest = Pick<RequestContext, 'prefix' | 'target' | 'serverPath' | 'apiPath'>;
+
+/**
+ * Begins a cookie that browsers accept for the whole host alone (RFC 6265bis, `__Host-`). A cookie without a name is sent as its value, so a
+ * value that begins in this way could pass for such a cookie.
+ */
+const hostCookie = /^[\s=]*__host-/i;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for them
+const control = /[\x00-\x08\x0a-\x1f\x7f]/;
+/**
+ * A path that browsers take from a cookie as it is, and that is not the whole host. Browsers ignore an attribute of more than 1,024 bytes
+ * (RFC 6265bis, section 5.6), and would choose a path themselves.
+ */
+const acceptedPath = /^\/[ -:<-~]{1,1023}$/;
+
+/**
+ * Returns a Set-Cookie field that holds the cookie where it came from, because one origin has the cookies of all Pods and clusters: without
+ * Domain, and with the Path of the program that sent it. Returns undefined for a cookie that cannot be held.
+ */
+export function heldCookie(field: string, request: CookieRequest): string | undefined {
+  const [pair = '', ...attributes] = field.split(';');
+  if (hostCookie.test(pair) || control.test(field)) return undefined;
+  const kept = [pair];
+  let ownPath = '';
+  for (const attribute of attributes) {
+    const [name = ''] = attribute.split('=', 1);
+    const key = name.trim().toLowerCase();
+    // Browsers use the last one.
+    if (key === 'path') ownPath = attribute.slice(name.length + 1).trim();
+    else if (key !== 'domain') kept.push(attribute);
+  }
+  const path = heldPath(ownPath, request);
+  return acceptedPath.test(path) ? `${kept.join(';')}; Path=${path}` : undefined;
+}
+
+/**
+ * The path for a cookie: below the proxy subresource, the program's own path there. Everything else has the path of the aggregated API, or
+ * the folder of the request.
+ */
+function heldPath(ownPath: string, { prefix, target, serverPath, apiPath }: CookieRequest): string {
+  const server = prefix + serverPath;
+  const proxied = apiPath && proxySubresource(apiPath);
+  if (proxied) {
+    const root = server + proxied;
+    if (!ownPath.startsWith('/')) return root;
+    const isBelow = ownPath.startsWith(root) || ownPath === root.slice(0, -1);
+    return isBelow ? ownPath : root + ownPath.slice(1);
+  }
+  const group = apiPath && /^\/apis\/[^/]+\/[^/]+(?=\/|$)/.exec(apiPath)?.[0];
+  if (group) return `${server}${group}/`;
+  const path = prefix + target.rawPath;
+  const folder = path.slice(0, path.lastIndexOf('/') + 1);
+  // The whole host is no place to hold a cookie.
+  return folder === '/' ? path : folder;
+}

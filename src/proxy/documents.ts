@@ -1,0 +1,79 @@
+import { noSniff } from '../http/browser-fields.js';
+import { fieldValue, indexOfField } from '../http/header-fields.js';
+import { proxySubresource } from '../kubernetes/proxy-subresource.js';
+import type { RequestContext } from '../request/context.js';
+
+/** The parts of a request that decide what browsers may make of its answer. */
+export type DocumentRequest = Pick<RequestContext, 'apiPath'>;
+
+/** The option that decides about answers of the proxy subresource. */
+export interface DocumentPolicy {
+  /** Whether the guards sandbox what Pods, Services and nodes serve through the proxy subresource. */
+  readonly sandboxesProxiedPages: boolean;
+}
+
+/**
+ * A document without this origin and without scripts (CSP Level 3, `sandbox`), which no page of another origin may frame. The policy that
+ * the answer has already stays in force beside it.
+ */
+const sandbox = ['Content-Security-Policy', "sandbox allow-downloads; frame-ancestors 'self'"] as const;
+
+/** Types of API servers that no browser renders as a document. Metrics in Prometheus' own format are `text/plain`. */
+const plainTypes: ReadonlySet<string> = new Set([
+  'application/cbor',
+  'application/cbor-seq',
+  'application/json',
+  'application/openmetrics-text',
+  'application/vnd.kubernetes.protobuf',
+  'application/yaml',
+  'text/plain',
+]);
+/** More of these types: JSON with a name of its own, and OpenAPI documents in protobuf (kube-openapi). */
+const namedPlainType =
+  /^application\/(?:[\w!#$&^.-]+\+json|com\.github\.proto-openapi\.spec\.v\d[.@]v1\.0\+protobuf)$/;
+
+/**
+ * Keeps an answer away from this origin, which it shares with the API and with all other clusters, if a browser could render it as a
+ * document. What is behind the proxy subresource is left to the guards: where they trust it, its answers are not touched.
+ *
+ * @param headers The answer's fields as the client will get them: name, value, name, value, …; changed in place.
+ */
+export function restrictDocument(
+  headers: string[],
+  statusCode: number,
+  { apiPath }: DocumentRequest,
+  { sandboxesProxiedPages }: DocumentPolicy,
+): void {
+  const isProxied = apiPath !== undefined && proxySubresource(apiPath) !== undefined;
+  if (isProxied && !sandboxesProxiedPages) return;
+  removeSniffing(headers);
+  headers.push(...noSniff);
+  if (!isProxied && mayBeDocument(headers, statusCode)) headers.push(...sandbox);
+}
+
+function removeSniffing(headers: string[]): void {
+  for (let at = indexOfField(headers, 'x-content-type-options'); at !== -1; ) {
+    headers.splice(at, 2);
+    at = indexOfField(headers, 'x-content-type-options');
+  }
+}
+
+/**
+ * Whether a browser could render the answer as a document. If in doubt it says yes, because the policy has no effect on other answers. The
+ * fields of a 304 and of a 206 replace those of a stored answer, whose type may be another one (RFC 9111, section 3.2).
+ */
+function mayBeDocument(headers: readonly string[], statusCode: number): boolean {
+  return statusCode === 304 || statusCode === 206 || !hasPlainType(headers);
+}
+
+/** A media type and its parameters. Browsers take the last one of several types in a list, so a comma makes it none. */
+const mediaType = /^[ \t]*([^ \t;,]+)[ \t]*(?:;[^,]*)?$/;
+
+/** Whether the answer has one Content-Type, and that is a plain one. */
+function hasPlainType(headers: readonly string[]): boolean {
+  const value = fieldValue(headers, 'content-type');
+  if (value === undefined) return false;
+  if (plainTypes.has(value)) return true;
+  const type = mediaType.exec(value)?.[1]?.toLowerCase() ?? '';
+  return plainTypes.has(type) || namedPlainType.test(type);
+}

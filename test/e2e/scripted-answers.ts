@@ -1,0 +1,161 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { ask, connectHttp2 } from '../support/http2-client.js';
+import type { KubeconfigContents } from '../support/kubeconfig-file.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+import { watchRaw } from '../support/raw-http.js';
+import { startRawUpstream } from '../support/raw-upstream.js';
+import type { Scope } from '../support/scope.js';
+import { createServingFiles } from '../support/serving-files.js';
+import { type AttackRequest, type Leg, legs, toBytes } from './leg.js';
+
+/** The answer of the API server to the next requests. */
+export interface ScriptedAnswer {
+  /** Code and phrase; `200 OK` by default. */
+  readonly status?: string;
+  readonly lines?: readonly string[];
+  /** Sent in one chunk, with these lines as trailers. By default the answer has a length, and no trailers. */
+  readonly trailers?: readonly string[];
+}
+
+/** A plain request over HTTP/1.1, a request for an upgrade, or a request over HTTP/2. */
+export type Way = Leg | 'http2';
+export const ways: readonly Way[] = [...(Object.keys(legs) as Leg[]), 'http2'];
+
+/** A request, and how it is sent. */
+export type WayRequest = Pick<AttackRequest, 'method' | 'target' | 'headers'> & { readonly way?: Way };
+
+/** The head of an answer. */
+export interface AnswerHead {
+  readonly code: number;
+  /** Every value of a field, in order; the name in lower case. Over HTTP/2, a list is split at its commas. */
+  values(name: string): readonly string[];
+}
+
+/** An API server whose answers a test writes, and programs in front of it that serve TLS. */
+export interface ScriptedAnswers {
+  /** Path of a kubeconfig for the API server; its one context has the name `test`. */
+  readonly kubeconfig: string;
+  /** A folder with the file `page.html`. */
+  readonly folder: string;
+  /** The flag for callers whose token is `alice-token`, which every request has. */
+  readonly authentication: string;
+  /** Writes the same answer from now on. */
+  answer(answer: ScriptedAnswer): void;
+  /** How many requests have arrived. */
+  arrived(): number;
+  /** Starts a program with more flags. */
+  start(...flags: string[]): Promise<ProxyProcess>;
+  /** Sends a request, and returns the head of its answer. */
+  send(proxy: ProxyProcess, request: WayRequest): Promise<AnswerHead>;
+  /** Everything that a connection receives until it ends, after these bytes. */
+  exchange(proxy: ProxyProcess, bytes: string): Promise<string>;
+}
+
+/** Starts the API server. Everything ends with the scope. */
+export async function startScriptedAnswers(
+  scope: Scope,
+  { serverPath = '', ...contents }: Partial<KubeconfigContents> & { readonly serverPath?: string } = {},
+): Promise<ScriptedAnswers> {
+  let scripted: ScriptedAnswer = {};
+  const upstream = await startRawUpstream(({ socket, method }) => {
+    socket.write(bytesOf(scripted, method));
+  });
+  const server = `https://127.0.0.1:${upstream.port}${serverPath}`;
+  const kubeconfig = await upstream.writeKubeconfig({ ...contents, server });
+  const files = await createServingFiles();
+  const folder = await mkdtemp(join(tmpdir(), 'scripted-'));
+  const tokens = join(folder, 'tokens.csv');
+  await writeFile(tokens, 'alice-token,alice,,\n');
+  await writeFile(join(folder, 'page.html'), '<p>page');
+  const proxies: ProxyProcess[] = [];
+  scope.after(async () => {
+    await Promise.all(proxies.map(proxy => proxy.stop('SIGKILL')));
+    await upstream.close();
+    await kubeconfig.remove();
+    await files.remove();
+    await rm(folder, { recursive: true });
+  });
+  const ca = files.authority.certificate;
+  return {
+    kubeconfig: kubeconfig.path,
+    folder,
+    authentication: `--token-auth-file=${tokens}`,
+    answer(answer) {
+      scripted = answer;
+    },
+    arrived: () => upstream.requests.length,
+    async start(...flags) {
+      const own = [`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags];
+      const proxy = await startProxy([...own, ...flags]);
+      proxies.push(proxy);
+      return proxy;
+    },
+    send({ port }, { way = 'plain', ...request }) {
+      return way === 'http2' ? overHttp2(port, ca, request) : overHttp1(port, ca, { ...request, leg: way });
+    },
+    async exchange({ port }, bytes) {
+      const connection = watchRaw(tls.connect({ port, ca }));
+      connection.write(bytes);
+      return connection.untilClosed();
+    },
+  };
+}
+
+function bytesOf({ status = '200 OK', lines = [], trailers }: ScriptedAnswer, method: string): string {
+  const head = [`HTTP/1.1 ${status}`, ...lines];
+  const code = Number(status.slice(0, 3));
+  if (code === 101) return `${head.join('\r\n')}\r\n\r\n`;
+  head.push(trailers === undefined ? 'Content-Length: 2' : 'Transfer-Encoding: chunked');
+  const hasBody = method !== 'HEAD' && code !== 304;
+  const end = [...(trailers ?? []), '', ''].join('\r\n');
+  const body = trailers === undefined ? 'ok' : `2\r\nok\r\n0\r\n${end}`;
+  return `${head.join('\r\n')}\r\n\r\n${hasBody ? body : ''}`;
+}
+
+const authorization = 'Bearer alice-token';
+
+async function overHttp1(port: number, ca: string, request: AttackRequest): Promise<AnswerHead> {
+  const connection = watchRaw(tls.connect({ port, ca }));
+  try {
+    const headers = [`Authorization: ${authorization}`, ...(request.headers ?? [])];
+    connection.write(toBytes({ ...request, headers }));
+    const [head] = await connection.until(/^[\s\S]*?\r\n\r\n/);
+    const [first = '', ...lines] = head.trim().split('\r\n');
+    return {
+      code: Number(first.split(' ')[1]),
+      values: name =>
+        lines
+          .filter(line => line.toLowerCase().startsWith(`${name}:`))
+          .map(line => line.slice(name.length + 1).trim()),
+    };
+  } finally {
+    connection.destroy();
+  }
+}
+
+async function overHttp2(
+  port: number,
+  ca: string,
+  { method = 'GET', target, headers = [] }: AttackRequest,
+): Promise<AnswerHead> {
+  const session = await connectHttp2(port, ca);
+  try {
+    const fields = headers.map(line => line.split(': ', 2) as [string, string]);
+    const answer = await ask(session, target, {
+      headers: { ...Object.fromEntries(fields), authorization, ':method': method },
+    });
+    return {
+      code: answer.status,
+      values(name) {
+        const value = answer.headers[name];
+        if (value === undefined) return [];
+        return Array.isArray(value) ? value : String(value).split(', ');
+      },
+    };
+  } finally {
+    session.destroy();
+  }
+}

@@ -45,7 +45,12 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
   clients.push(client);
   client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const response = await arrived;
-  const record = { longRunning, opened() {} } as unknown as RequestRecord;
+  const record = {
+    ...{ longRunning, opened() {} },
+    answeredUpstream(_code: number, auditId: string | undefined) {
+      record.auditId = auditId;
+    },
+  } as unknown as RequestRecord;
   const sent: Error[] = [];
   const reply = { raw: response, sent: false, hijack() {}, send: (error: Error) => sent.push(error) };
   let overs = 0;

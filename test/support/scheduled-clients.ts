@@ -28,7 +28,8 @@ export class ScheduledClients {
 /** A writer for this response. An error before the head cuts the client off. */
 export function writerFor(response: ServerResponse, longRunning: boolean): ClientWriter {
   const reply = { raw: response, sent: false, hijack() {}, send: () => response.destroy() };
-  const request = { reply, record: { longRunning, opened() {} }, mount: { namesContext: false } };
+  const record = { longRunning, opened() {}, answeredUpstream() {} };
+  const request = { reply, record, mount: { namesContext: false } };
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false },

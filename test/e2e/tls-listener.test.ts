@@ -11,6 +11,7 @@ import { startUpProblems } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { createServingFiles, type ServingFiles } from '../support/serving-files.js';
 import { startStack, type TlsStack } from '../support/stack.js';
+import { clientRequests } from './leg.js';
 
 const [shared, onlyTls13, someSuites] = await Promise.all([
   startStack({ after }, { tls: true, flags: ['--reject-paths='] }),
@@ -79,16 +80,50 @@ test('a listener with a certificate serves HTTPS, and prints the same line as wi
   assert.match(text, /gitVersion/);
 });
 
-test('plain HTTP gets no answer from a TLS listener, which continues to serve', async () => {
-  const socket = net.connect({ host: '127.0.0.1', port: shared.proxy.port });
+/** Writes to a TCP connection and reads until it ends. */
+async function exchangePlain({ proxy }: TlsStack, text: string): Promise<string> {
+  const socket = net.connect({ host: '127.0.0.1', port: proxy.port });
   let received = '';
   socket.on('data', chunk => {
     received += chunk.toString('latin1');
   });
   socket.on('error', () => {});
-  socket.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await once(socket, 'close');
-  assert.doesNotMatch(received, /HTTP\/1\.1/);
+  socket.write(text);
+  await new Promise(resolve => socket.once('close', resolve));
+  return received;
+}
+
+test('plain HTTP gets the sentence of Go’s servers from a TLS listener, which continues to serve', async () => {
+  const { server } = shared;
+  const before = clientRequests(server).length;
+  const sentence = 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n';
+  for (const text of [
+    'GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    'HEAD /version HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    `POST /api/v1/namespaces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`,
+    'GET /api HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  ]) {
+    assert.equal(await exchangePlain(shared, text), sentence, text);
+  }
+  assert.equal(clientRequests(server).length, before);
+  assert.equal((await get(shared, '/version')).status, 200);
+});
+
+test('what is neither TLS nor HTTP gets no answer from a TLS listener', async () => {
+  for (const text of ['SSH-2.0-OpenSSH_9.2\r\n', '\0\0\0\0\0\0\0\0\0\0']) {
+    assert.doesNotMatch(await exchangePlain(shared, text), /HTTP/);
+  }
+  assert.equal((await get(shared, '/version')).status, 200);
+});
+
+test('a client of plain HTTP that goes on sending and does not leave is cut off', async () => {
+  const socket = net.connect({ host: '127.0.0.1', port: shared.proxy.port, allowHalfOpen: true });
+  socket.on('error', () => {}).resume();
+  socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000000\r\n\r\n');
+  const sending = setInterval(() => socket.write('x'.repeat(10_000)), 20);
+  await new Promise(resolve => socket.once('close', resolve));
+  clearInterval(sending);
   assert.equal((await get(shared, '/version')).status, 200);
 });
 

@@ -1,9 +1,10 @@
 import { constants } from 'node:crypto';
 import { IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { createServer, type Server as TlsServer } from 'node:tls';
 import { includesAll } from '../../authentication/client-certificate/authorities.js';
 import { keepPeers, peerOf } from '../../authentication/client-certificate/peer.js';
+import { Handshakes } from './handshakes.js';
 import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
 import { readThroughStream } from './pipelining.js';
 import type { TlsFiles } from './tls-files.js';
@@ -41,6 +42,7 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
       }
     });
   }
+  const handshakes = new Handshakes();
   let files: TlsFiles | undefined;
   let current: TlsServer | undefined;
   server.on('connection', (socket: Socket) => {
@@ -48,14 +50,20 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
       files = options.files.current;
       const { clientAuthorities } = files;
       current = createTlsServer(files, options, server.headersTimeout);
+      current.on('tlsClientError', (error, secured) => {
+        options.onHandshakeError(error, secured.remoteAddress);
+        handshakes.failed(error, secured);
+      });
       if (clientAuthorities !== undefined) keepPeers(current, clientAuthorities);
       current.on('secureConnection', secured => {
+        handshakes.succeeded(secured);
         server.emit('secureConnection', secured);
         if (secured.destroyed) return;
         if (secured.alpnProtocol === 'h2') sessions.accept(secured);
         else for (const serve of serveHttp1) serve.call(server, secured);
       });
     }
+    handshakes.begin(socket);
     current.emit('connection', socket);
   });
 }
@@ -66,7 +74,7 @@ function createTlsServer(
   options: SecureServerOptions,
   handshakeTimeout: number,
 ): TlsServer {
-  const { minVersion, ciphers, onHandshakeError } = options;
+  const { minVersion, ciphers } = options;
   return createServer({
     cert: pair.certificate,
     key: pair.key,
@@ -86,8 +94,5 @@ function createTlsServer(
       allowPartialTrustChain: true,
     }),
     ALPNProtocols: ['h2', 'http/1.1'],
-  }).on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    onHandshakeError(error, socket.remoteAddress);
-    socket.destroy();
   });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
-import { createProgram, type Program } from './app/compose.js';
+import { allProblems, createProgram, type Program } from './app/compose.js';
 import { drain } from './app/drain.js';
 import { explorerUrl, listen, listenForAdmin } from './app/listen.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     nodeVersion: process.versions.node,
     logger,
   });
-  if ('problems' in program) return fail([...problems, ...program.problems]);
+  if ('problems' in program) return fail(allProblems(problems, program.problems));
   const giveUp = async (reasons: readonly string[]): Promise<void> => {
     fail(reasons);
     await program.close();

@@ -10,6 +10,7 @@ import { createHealth, type Health } from '../endpoints/health.js';
 import { rejectionReasons } from '../guard/guards.js';
 import { RequestSlots } from '../guard/request-slots.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
+import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
 import type { OpenAuditLog } from '../observability/audit/open.js';
@@ -57,6 +58,16 @@ export interface Program {
 const discoveryTimeout = 30_000;
 /** Milliseconds that a health probe waits for a credential. */
 const probeTimeout = 5_000;
+
+/**
+ * The problems of the options and of the program's parts, as they are printed. A missing kubeconfig is a problem only if nothing else is
+ * wrong: a bad flag may be the reason, and would be hard to find among the others.
+ */
+export function allProblems(...parts: readonly (readonly string[])[]): readonly string[] {
+  const problems = parts.flat();
+  const others = problems.filter(problem => !isMissingKubeconfig(problem));
+  return others.length > 0 ? others : problems;
+}
 
 /** Puts the program together from its options. Reads files, but opens no connections. Collects all problems. */
 export async function createProgram(

@@ -7,6 +7,13 @@ import { type Selected, selectEntries } from './selection.js';
 import { parseServerAddress } from './server-address.js';
 import type { AuthInfo, ClientConfig, Cluster, Kubeconfig, ServerAddress } from './types.js';
 
+const noKubeconfig = 'no kubeconfig: ';
+
+/** Whether a problem says that there is neither a kubeconfig nor an address of an API server. */
+export function isMissingKubeconfig(problem: string): boolean {
+  return problem.startsWith(noKubeconfig);
+}
+
 /**
  * Resolves a kubeconfig and flags to the configuration of one API server, by client-go's rules (`clientcmd.DirectClientConfig`). If there
  * are problems, returns all of them, one line each. Reads no files. As in client-go, no credential is sent over plain HTTP.
@@ -18,7 +25,7 @@ export function resolveClientConfig(
   if ((kubeconfig?.files.length ?? 0) === 0 && !isSet(overrides.server)) {
     const candidates = kubeconfig?.candidates.join(', ') ?? '';
     const tried = candidates === '' ? '' : `looked for ${candidates}; `;
-    return { problems: [`no kubeconfig: ${tried}pass --kubeconfig or --server`] };
+    return { problems: [`${noKubeconfig}${tried}pass --kubeconfig or --server`] };
   }
   const selection = selectEntries(kubeconfig, overrides);
   const problems = [...selection.problems];

@@ -132,6 +132,19 @@ test('a home without a kubeconfig is reported with the searched file', async () 
   assertNames(line, join(home, '.kube', 'config'), '--kubeconfig');
 });
 
+test('a bad flag is reported alone, although there is no kubeconfig either', async () => {
+  const HOME = await mkdtemp(join(folder, 'home-'));
+  for (const [flag, named] of [
+    ['--prot=1', '--prot'],
+    ['--port=x', '--port'],
+    ['--www=/nowhere/at/all', '--www'],
+    ['--tls-cert-file=/nowhere/tls.crt', '--tls-private-key-file'],
+  ] as const) {
+    assertNames(await problem([flag], { HOME }), named);
+    assertNames(await printedProblem([flag], { HOME }), named);
+  }
+});
+
 test('a KUBECONFIG list of missing files is reported with every one of them', async () => {
   const [one, other] = [join(folder, 'missing-1'), join(folder, 'missing-2')];
   assertNames(await problem([], { KUBECONFIG: `${one}:${other}` }), one, other);

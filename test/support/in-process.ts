@@ -3,7 +3,7 @@ import { openSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createProgram, type Program } from '../../src/app/compose.js';
+import { allProblems, createProgram, type Program } from '../../src/app/compose.js';
 import { drain } from '../../src/app/drain.js';
 import { listen, listenForAdmin } from '../../src/app/listen.js';
 import { createLogger, flushed } from '../../src/observability/log/logger.js';
@@ -83,7 +83,7 @@ export async function startUpProblems(
   const logger = createLogger({ level: 'silent', format: 'json' });
   const created = await createProgram(options, await info(env, logger));
   if (!('problems' in created)) await created.close();
-  const all = [...problems, ...('problems' in created ? created.problems : [])];
+  const all = allProblems(problems, 'problems' in created ? created.problems : []);
   assert.ok(all.length > 0, `nothing is wrong with ${args.join(' ')}`);
   for (const problem of all) assert.match(problem, /^\S.*$/, 'it is one line');
   return all;

@@ -7,7 +7,13 @@ type Version = readonly [major: number, minor: number, patch: number];
 
 interface Package {
   readonly engines?: { readonly node?: string };
+  readonly hasInstallScript?: boolean;
 }
+
+const { packages: all } = JSON.parse(await readFile(projectFile('package-lock.json'), 'utf8')) as {
+  packages: Record<string, Package>;
+};
+const { '': own, ...packages } = all;
 
 function versionOf(text: string): Version {
   const [major = 0, minor = 0, patch = 0] = text.split('.').map(part => Number.parseInt(part, 10) || 0);
@@ -29,10 +35,6 @@ function includes(range: string, version: Version): boolean {
 }
 
 test('every package supports the oldest versions of Node.js that package.json names, and README names the same', async () => {
-  const lock = JSON.parse(await readFile(projectFile('package-lock.json'), 'utf8')) as {
-    packages: Record<string, Package>;
-  };
-  const { '': own, ...packages } = lock.packages;
   const oldest = (own?.engines?.node ?? '').split(' || ').map(part => part.replace(/^\D+/, ''));
   assert.deepEqual(oldest, ['20.19.0', '22.13.0', '24']);
   for (const [name, { engines }] of Object.entries(packages)) {
@@ -49,4 +51,17 @@ test('the check notices a package that supports only newer versions', () => {
   assert.ok(!includes('^20.19.0 || >=22.12.0', versionOf('22.11.0')));
   assert.ok(includes('^20.19.0 || >=22.12.0', versionOf('22.13.0')));
   assert.ok(!includes('20 || >=22', versionOf('21.7.0')));
+});
+
+test('package.json decides about the install script of every package, so that npm does not warn of it', async () => {
+  const { allowScripts } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
+    allowScripts: Record<string, boolean>;
+  };
+  const withScript = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript === true);
+  assert.deepEqual(
+    withScript.map(([path]) => path.replace(/^.*node_modules\//, '')).sort(),
+    Object.keys(allowScripts).sort(),
+  );
+  // The build needs none of them, as in the image, where `npm ci --ignore-scripts` runs.
+  assert.ok(Object.values(allowScripts).every(isAllowed => !isAllowed));
 });

@@ -1,11 +1,12 @@
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
 import { isTrue, mostParameters, queryPairs } from '../../kubernetes/query.js';
+import { parseDuration } from '../../lib/duration.js';
 import { compareVersions, parseVersion } from './resource-version.js';
 import { sharableHeaders } from './sharable-headers.js';
 
 /** The parts of a watch request that decide with which watches it can share, and which events it gets. */
 export interface SharableWatch {
-  /** The query without resourceVersion, timeoutSeconds and allowWatchBookmarks. The other pairs are as sent, in their order. */
+  /** The query without `ownParameters`. The other pairs are as sent, in their order. */
   readonly query: string;
   /** Parsed resourceVersion: the client gets the events after this version. */
   readonly version: string;
@@ -19,9 +20,13 @@ export interface SharableWatch {
   readonly acceptEncoding: string;
 }
 
-/** Parameters that may differ between the clients of a shared watch. */
+/**
+ * Parameters that may differ between the clients of a shared watch. client-go's typed clients send `timeout` beside `timeoutSeconds`, and
+ * kubectl sends its `--request-timeout` there. The API server ignores it for a watch (apiserver `endpoints/handlers/get.go`, `handleWatch`).
+ */
 const ownParameters: ReadonlySet<string> = new Set([
   'resourceVersion',
+  'timeout',
   'timeoutSeconds',
   'allowWatchBookmarks',
 ]);
@@ -64,6 +69,7 @@ export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWa
   const timeout = seconds(own.get('timeoutSeconds') ?? '0');
   const accept = fieldValue(rawHeaders, 'accept') ?? '';
   if (version === undefined || timeout === undefined) return undefined;
+  if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
   if (rest.length + addedParameters > mostParameters) return undefined;
   if (compareVersions(version, largestVersion) > 0) return undefined;
   if (!sharableHeaders(rawHeaders) || !acceptsSharedFormat(accept)) return undefined;

@@ -89,6 +89,21 @@ describe('timeoutSeconds', () => {
   }
 });
 
+describe('timeout', () => {
+  for (const text of ['9m14s', '30s', '1h0m0s', '1.5h', '0', '0s', '-1s', '%31s', '500ms', '1%C2%B5s']) {
+    it(`of ${text} changes nothing, because the API server ignores it`, () => {
+      const watch = sharableWatch(query, []);
+      assert.ok(watch);
+      assert.deepEqual(sharableWatch(`${query}&timeout=${text}`, []), watch);
+      assert.deepEqual(sharableWatch(`time%6fut=${text}&${query}`, []), watch);
+    });
+  }
+
+  it('is not timeoutSeconds, which ends the watch of its client', () => {
+    assert.equal(sharableWatch(`${query}&timeout=9m14s&timeoutSeconds=554`, [])?.timeout, 554_000);
+  });
+});
+
 describe('a watch that cannot be shared', () => {
   const queries = [
     '',
@@ -110,6 +125,11 @@ describe('a watch that cannot be shared', () => {
       seconds => `${query}&timeoutSeconds=${seconds}`,
     ),
     `${query}&timeoutSeconds=5&timeoutSeconds=5`,
+    ...['', '30', '1', '1d', 's', '9m14', '1s2', ' 1s', '1s%0A', '--1s', '%2B', 'Infinity', '0x1s', '1S'].map(
+      timeout => `${query}&timeout=${timeout}`,
+    ),
+    `${query}&timeout`,
+    `${query}&timeout=1s&timeout=1s`,
     `${query}&allowWatchBookmarks=true&allowWatchBookmarks=true`,
     ...[
       'sendInitialEvents=true',
@@ -217,6 +237,8 @@ describe('a header field', () => {
   it('is read in linear time, even in a large request', () => {
     const requests: Readonly<Record<string, (length: number) => readonly [string, readonly string[]]>> = {
       'spaces in Connection': length => [query, ['Connection', `${' '.repeat(length)}x`]],
+      'terms in timeout': length => [`${query}&timeout=${'1s'.repeat(length / 2)}x`, []],
+      'digits in timeout': length => [`${query}&timeout=${'1'.repeat(length)}`, []],
       'semicolons in Accept': length => [query, ['Accept', ';'.repeat(length)]],
       parameters: length => [`${'a=%41&'.repeat(length / 6)}x=%`, []],
     };

@@ -64,7 +64,9 @@ export class Http2Response extends Http2ServerResponse {
   bytesSent = 0;
   /** Whether the proxy ended the stream, and not its client. */
   wasCut = false;
-  /** Whether the answer may have trailers. An answer of a known length has none (RFC 9112, section 7.1.2). */
+  /** Whether trailers may follow a body of known length. Answers that come over HTTP/1.1 have none then (RFC 9112, section 7.1.2). */
+  mayHaveTrailers = false;
+  /** Whether Node asks for trailers after the body. */
   #hasTrailers = true;
 
   constructor(request: Http2Request) {
@@ -85,7 +87,7 @@ export class Http2Response extends Http2ServerResponse {
     if (statusCode > 599) return super.writeHead(statusCode, fields);
     this.statusCode = statusCode;
     fields[':status'] = statusCode;
-    this.#hasTrailers = fields['content-length'] === undefined;
+    this.#hasTrailers = this.mayHaveTrailers || fields['content-length'] === undefined;
     const options = { waitForTrailers: this.#hasTrailers, sendDate: this.sendDate };
     stream.respond(fields, options);
     return this;

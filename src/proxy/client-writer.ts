@@ -10,7 +10,7 @@ import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.
 import { cut } from './cut.js';
 import type { DocumentPolicy } from './documents.js';
 import { flushHead } from './flush-head.js';
-import { type HeadRequest, responseHeaders, trailerFields, withPossibleTrailer } from './headers.js';
+import { type HeadRequest, responseHeaders, trailerFields, withPossibleFraming } from './headers.js';
 
 /**
  * If this number of bytes of an answer waits for the client, the upstream connection is paused. At Node's own mark of 16 KB every TLS record
@@ -30,6 +30,8 @@ export type AnsweredRequest = Pick<RequestContext, 'reply' | 'record'> & HeadReq
 export interface WriterOwner {
   /** Whether the client's connection should close after this answer. */
   readonly endsConnection: boolean;
+  /** Whether the answer may come over HTTP/2, where trailers may follow a body of known length. */
+  readonly mayShare: boolean;
   /** The answer is over, complete or not. */
   onOver(): void;
 }
@@ -95,7 +97,8 @@ export class ClientWriter implements ResponseSink, BodySink, BytesHolder {
     const headers = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#policy);
     response.sendDate = false;
     if (this.#owner.endsConnection) response.shouldKeepAlive = false;
-    response.writeHead(statusCode, statusMessage, withPossibleTrailer(statusCode, headers, response));
+    if (this.#http2 !== undefined) this.#http2.mayHaveTrailers = this.#owner.mayShare;
+    response.writeHead(statusCode, statusMessage, withPossibleFraming(statusCode, headers, response));
     if (!reply.sent) reply.hijack();
     this.#delimited = response.chunkedEncoding || hasField(headers, 'content-length');
     record.answeredUpstream(statusCode, fieldValue(headers, 'audit-id'));

@@ -177,20 +177,25 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
 }
 
 /**
- * Node refuses to send a Trailer field without chunked framing. Without chunks the field has no meaning (RFC 9110, section 6.6.2), so it is
- * removed.
+ * Removes the fields that this answer cannot have. A 204 has no Content-Length (RFC 9110, section 8.6); HTTP/2 clients treat one as an error.
+ * Trailers may follow any body of HTTP/2 (RFC 9113, section 8.1), but in HTTP/1.1 only chunks, and Node refuses to send a Trailer field
+ * without them.
  */
-export function withPossibleTrailer(
+export function withPossibleFraming(
   statusCode: number,
   headers: string[],
   { req }: ServerResponse,
 ): string[] {
-  const trailer = indexOfField(headers, 'trailer');
-  if (trailer === -1) return headers;
+  if (statusCode === 204) removeField(headers, 'content-length');
+  if (!hasField(headers, 'trailer')) return headers;
   const hasBody = req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
-  const possible = hasBody && req.httpVersion !== '1.0' && !hasField(headers, 'content-length');
-  if (!possible) headers.splice(trailer, 2);
+  const isChunked = req.httpVersion === '1.1' && !hasField(headers, 'content-length');
+  if (!hasBody || !(isChunked || req.httpVersionMajor === 2)) removeField(headers, 'trailer');
   return headers;
+}
+
+function removeField(headers: string[], key: string): void {
+  for (let at = indexOfField(headers, key); at !== -1; at = indexOfField(headers, key)) headers.splice(at, 2);
 }
 
 /** Trailers for the client, in the form that Node accepts. Fields that are removed from a head are removed here too. */

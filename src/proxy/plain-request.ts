@@ -73,7 +73,7 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
       path,
       headers,
       body,
-      connection: this.#mayShare() ? 'shared' : 'any',
+      connection: this.mayShare ? 'shared' : 'any',
       isRepeatable: body === undefined && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS'),
     };
   }
@@ -90,7 +90,7 @@ export class PlainRequest implements WatchingRequest<Session>, OpenStream, Write
    * Whether the request may share a connection: a watch or a log, which the API server itself answers. Answers of programs behind the API
    * server are passed on byte for byte, over HTTP/1.1.
    */
-  #mayShare(): boolean {
+  get mayShare(): boolean {
     const { verb, subresource } = this.#client.record.info;
     return (verb === 'watch' || subresource === 'log') && this.#request.method === 'GET' && !this.hasBody;
   }

@@ -15,7 +15,7 @@ import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
-import { clientValue, responseHeaders, withPossibleTrailer } from './headers.js';
+import { clientValue, responseHeaders, withPossibleFraming } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';
 
@@ -201,7 +201,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
       response.writeHead(
         statusCode,
         answer.statusMessage,
-        withPossibleTrailer(statusCode, headers, response),
+        withPossibleFraming(statusCode, headers, response),
       );
     } catch (error) {
       // Node has kept the invalid status message, and would throw again.

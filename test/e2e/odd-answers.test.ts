@@ -187,6 +187,26 @@ test('an answer to an upgrade has all of its header fields, however many', async
   }
 });
 
+test('a 204 has no length on any leg, whatever the API server says, and no body', async () => {
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  try {
+    for (const length of [0, 5]) {
+      const head = `HTTP/1.1 204 No Content\r\nX-Sum: 1\r\nContent-Length: ${length}\r\n\r\n`;
+      answers.set('/version?empty', head);
+      const { status, headers, text, rstCode } = await ask(session, '/version?empty');
+      assert.deepEqual([status, headers['x-sum'], text, rstCode], [204, '1', '', 0]);
+      assert.equal(headers['content-length'], undefined);
+      for (const leg of Object.keys(legs) as Leg[]) {
+        const raw = await overHttp1('/version?empty', /\r\n\r\n/, leg);
+        assert.match(raw, /^HTTP\/1\.1 204 No Content\r\nX-Sum: 1\r\n/);
+        assert.doesNotMatch(raw, /content-length/i, leg);
+      }
+    }
+  } finally {
+    session.destroy();
+  }
+});
+
 test('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
   const heads: readonly (readonly [string, number])[] = [
     ['099 Odd\r\nContent-Length: 2', 502],

@@ -56,6 +56,7 @@ async function start({ longRunning = false, ending = false } = {}): Promise<Writ
   let overs = 0;
   const owner = {
     endsConnection: ending,
+    mayShare: false,
     onOver() {
       overs += 1;
     },

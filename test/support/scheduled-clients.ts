@@ -33,7 +33,7 @@ export function writerFor(response: ServerResponse, longRunning: boolean): Clien
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false },
-    { endsConnection: false, onOver() {} },
+    { endsConnection: false, mayShare: false, onOver() {} },
   );
 }
 

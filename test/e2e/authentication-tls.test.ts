@@ -128,6 +128,8 @@ describe('callers with a client certificate', () => {
     });
     t.after(() => session.destroy());
     assert.equal((await ask(session, pod)).status, 401);
+    const afterTwoSpaces = { headers: { authorization: 'Bearer  alice-token' } };
+    assert.equal((await ask(session, pod, afterTwoSpaces)).status, 401);
     assert.equal((await ask(session, pod, token('alice'))).status, 200);
     assert.equal((await ask(session, configMap, token('alice'))).status, 403);
   });

@@ -72,6 +72,8 @@ describe('callers with a token', { concurrency: 4 }, () => {
       ['Authorization: Bearer'],
       ['Authorization: Bearer '],
       ['Authorization: alice-token'],
+      ['Authorization: Bearer  alice-token'],
+      ['Authorization: Bearer\talice-token'],
       ['Authorization: Bearer alice-token2'],
       ['Authorization: Bearer alice-toke'],
       ['Authorization: Bearer Alice-token'],

@@ -47,12 +47,10 @@ export function readBearerToken(request: IncomingMessage): BearerToken | undefin
   return { text, digest: digestOf(text), source: request.socket.remoteAddress ?? '' };
 }
 
-/** RFC 6750, section 2.1. A value with any other scheme is not a bearer token. */
+/** RFC 6750, section 2.1: one space before the token. Any other value is no bearer token, as in the API server. */
 function parseAuthorization(value: string): string | undefined {
-  const [scheme = '', token, ...more] = value.split(/[ \t]+/).filter(word => word !== '');
-  if (scheme.toLowerCase() !== 'bearer') return undefined;
-  if (token === undefined) throw new AuthenticationError('the bearer token is empty');
-  if (more.length > 0) throw new AuthenticationError('the bearer token contains white space');
+  const [, token, rest = ''] = /^[ \t]*bearer ([^ ]+)(.*)$/i.exec(value) ?? [];
+  if (!/^[ \t]*$/.test(rest)) throw new AuthenticationError('there are several words after Bearer');
   return token;
 }
 

@@ -39,6 +39,9 @@ export function createOidcJudge(
     const claims = await verify(text, issuers, verification);
     const expires = (claims.exp as number) * 1000;
     if (expires <= clock.now()) throw new AuthenticationError('the token has expired');
+    if (![claims.aud].flat().every(audience => typeof audience === 'string')) {
+      throw new AuthenticationError('an audience of the token is not a string');
+    }
     return { user: admitUser({ ...userOfClaims(claims, mapping), expires }, rules), expires };
   };
 }

@@ -12,11 +12,11 @@ export class CsvError extends Error {
 const field = /(?:"([^"]*(?:""[^"]*)*)"|([^",\n]*))(,|\n|$)/y;
 
 /**
- * Reads records of RFC 4180 as Go's encoding/csv does: a record may have any number of fields, empty lines are ignored, and a quote in the
- * middle of a field is an error. Throws a CsvError.
+ * Reads records of RFC 4180 as Go's encoding/csv does: a record may have any number of fields, empty lines are ignored, a quote in the
+ * middle of a field is an error, and a carriage return at the end of the file is ignored. Throws a CsvError.
  */
 export function parseCsv(file: string): string[][] {
-  const text = file.replaceAll('\r\n', '\n');
+  const text = file.replaceAll('\r\n', '\n').replace(/\r$/, '');
   const records: string[][] = [];
   let record: string[] = [];
   let position = 0;

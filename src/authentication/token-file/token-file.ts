@@ -3,7 +3,7 @@ import { describeFileError } from '../../lib/file-problem.js';
 import { watchFiles } from '../../lib/file-watch.js';
 import { readWhole } from '../../lib/read-file.js';
 import { type BearerToken, digestOf } from '../bearer-token/bearer-token.js';
-import { admitUser, IdentityError, type IdentityRules } from '../identity.js';
+import { admitUser, type IdentityRules } from '../identity.js';
 import { CsvError, parseCsv } from './csv.js';
 
 /** The options of a token file. */
@@ -27,7 +27,8 @@ export interface FollowedTokenFile {
   close(): void;
 }
 
-type Users = ReadonlyMap<string, UserInfo | IdentityError>;
+/** The user of each token, or the reason why there is none. */
+type Users = ReadonlyMap<string, UserInfo | Error>;
 
 const flag = '--token-auth-file';
 /** Milliseconds between readings, as for the kubeconfig. A change is in use within twice that time. */
@@ -58,7 +59,7 @@ export async function followTokenFile(
     authenticator: {
       authenticateToken({ digest }) {
         const found = users.get(digest);
-        if (found instanceof IdentityError) throw found;
+        if (found instanceof Error) throw found;
         return found;
       },
     },
@@ -96,7 +97,7 @@ export function parseTokenFile(
     if (!(error instanceof CsvError)) throw error;
     return { problems: [`${label}:${error.line}: ${error.message}`] };
   }
-  const users = new Map<string, UserInfo | IdentityError>();
+  const users = new Map<string, UserInfo | Error>();
   const problems: string[] = [];
   for (const [index, [token = '', username = '', uid, groups = '']] of records.entries()) {
     const record = `${label}: record ${index + 1}`;
@@ -119,16 +120,11 @@ export function parseTokenFile(
   return problems.length > 0 ? { problems } : { users };
 }
 
-function admit(
-  user: UserInfo,
-  rules: IdentityRules,
-  onRefused: (reason: string) => void,
-): UserInfo | IdentityError {
+function admit(user: UserInfo, rules: IdentityRules, onRefused: (reason: string) => void): UserInfo | Error {
   try {
     return admitUser(user, rules);
   } catch (error) {
-    const refusal = error instanceof IdentityError ? error : new IdentityError((error as Error).message);
-    onRefused(refusal.message);
-    return refusal;
+    onRefused((error as Error).message);
+    return error as Error;
   }
 }

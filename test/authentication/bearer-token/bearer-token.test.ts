@@ -22,7 +22,7 @@ function encoded(text: string): string {
 
 describe('a bearer token', () => {
   it('comes in the Authorization header, its scheme in any case', () => {
-    for (const value of ['Bearer one', 'bearer one', 'BEARER  one', ' Bearer\tone ']) {
+    for (const value of ['Bearer one', 'bearer one', 'BEARER one', ' \tBearer one \t', 'Bearer one  ']) {
       assert.deepEqual(readBearerToken(request(['Authorization', value])), {
         text: 'one',
         digest: digestOf('one'),
@@ -32,7 +32,7 @@ describe('a bearer token', () => {
     assert.notEqual(digestOf('one'), digestOf('One'));
   });
 
-  it('is absent without that header, with another scheme and in any other place', () => {
+  it('is absent without that header, with another scheme, after more than one space and in any other place', () => {
     for (const headers of [
       [],
       ['Authorization', ''],
@@ -40,6 +40,10 @@ describe('a bearer token', () => {
       ['Authorization', 'one'],
       ['Authorization', 'Bearerone'],
       ['Authorization', 'XBearer one'],
+      ['Authorization', 'Bearer'],
+      ['Authorization', 'Bearer '],
+      ['Authorization', 'Bearer  one'],
+      ['Authorization', 'Bearer\tone'],
       ['Proxy-Authorization', 'Bearer one'],
       ['Cookie', 'token=one'],
       ['Sec-WebSocket-Protocol', `v5.channel.k8s.io, ${encoded('one')}`],
@@ -48,8 +52,8 @@ describe('a bearer token', () => {
     }
   });
 
-  it('is bad when it is empty or more than one word', () => {
-    for (const value of ['Bearer', 'Bearer ', 'bearer \t ', 'Bearer one two', 'Bearer one,\ttwo']) {
+  it('is bad when it is more than one word', () => {
+    for (const value of ['Bearer one two', 'Bearer one, two', 'Bearer one, Bearer one', 'Bearer one \ttwo']) {
       assert.throws(
         () => readBearerToken(request(['Authorization', value])),
         (error: unknown) => error instanceof AuthenticationError && !error.message.includes('one '),

@@ -127,7 +127,17 @@ describe('an id-token', () => {
 
   it('is rejected for another audience, and not recognised if its issuer is another one or it is no JWT', async t => {
     const { judge, claims, issuer } = await set(t);
-    for (const aud of ['other', ['other'], '', undefined, 'gateway2', 'Gateway', [], [['gateway']]]) {
+    for (const aud of [
+      'other',
+      ['other'],
+      '',
+      undefined,
+      'gateway2',
+      'Gateway',
+      [],
+      [['gateway']],
+      ['gateway', 1],
+    ]) {
       await assert.rejects(judge(signer.sign(claims({ aud }))), AuthenticationError, String(aud));
     }
     for (const iss of ['https://other.example', `${issuer.url}/`, issuer.url.toUpperCase(), undefined, '']) {

@@ -14,6 +14,8 @@ describe('CSV', () => {
     assert.deepEqual(parseCsv('\n\n'), []);
     assert.deepEqual(parseCsv('a,'), [['a', '']]);
     assert.deepEqual(parseCsv('""'), [['']]);
+    assert.deepEqual(parseCsv('a,"b"\r'), [['a', 'b']]);
+    assert.deepEqual(parseCsv('a\rb,c\r\r'), [['a\rb', 'c\r']]);
     assert.deepEqual(parseCsv(' a , b\n# no comment'), [[' a ', ' b'], ['# no comment']]);
   });
 

@@ -3,6 +3,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { IdentityError } from '../../../src/authentication/identity.js';
 import { followTokenFile, parseTokenFile } from '../../../src/authentication/token-file/token-file.js';
@@ -60,6 +61,12 @@ describe('a token file', () => {
     assert.ok(find('t2') instanceof IdentityError);
     assert.match(warnings.join('\n'), /record 1 is rejected: group "system:masters"/);
     assert.match(warnings.join('\n'), /record 2 is rejected: user "system:admin"/);
+  });
+
+  it('identifies nobody by a token of the anonymous user, as every other method', () => {
+    const { find, warnings } = parse('t1,system:anonymous,1\nt2,alice,2,system:unauthenticated\n');
+    for (const token of ['t1', 't2']) assert.ok(find(token) instanceof AuthenticationError);
+    assert.match(warnings.join('\n'), /record 1 is rejected: .*\n.*record 2 is rejected: /);
   });
 
   it('is invalid with too few columns, no name or broken quotes; the problem names the line and shows no token', () => {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 /** A key of an issuer, which signs any claims. */
 export interface OidcSigner {
@@ -21,12 +21,16 @@ export function createOidcSigner(kid: string, alg: 'RS256' | 'ES256' = 'RS256'):
     kid,
     jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' },
     publicPem: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
-    sign(claims, header = {}) {
-      const input = compactJwt({ alg, kid, ...header }, claims, '').slice(0, -1);
-      const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
-      return `${input}.${signature.toString('base64url')}`;
-    },
+    sign: (claims, header = {}) => signedJwt({ alg, kid, ...header }, claims, privateKey),
   };
+}
+
+/** A compact JWT with a signature of RS256 or ES256 by this private key, whatever its header says. */
+export function signedJwt(header: object, claims: object, key: KeyObject): string {
+  const input = compactJwt(header, claims, '').slice(0, -1);
+  // Only EC keys use dsaEncoding.
+  const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' });
+  return `${input}.${signature.toString('base64url')}`;
 }
 
 /** Joins three parts with dots without checking them. The last one is used unchanged. */

@@ -26,6 +26,13 @@ export function isTrue(value: string | undefined): boolean {
   return value !== undefined && value !== '0' && !/^false$/iu.test(value);
 }
 
+/** Whether Go's `strconv.ParseInt(value, 10, 64)` accepts a value. */
+export function isInt64(value: string): boolean {
+  // A number of 64 bits has at most 19 digits, and parsing longer ones takes more than linear time.
+  if (!/^[+-]?\d+$/.test(value) || value.replace(/^[+-]?0*/, '').length > 19) return false;
+  return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
+}
+
 /** Go's limit since 1.24.12 and 1.25.6 (net/url `defaultMaxParams`). Each `&` begins a parameter, even an empty one. */
 export const mostParameters = 10_000;
 

@@ -1,5 +1,6 @@
 import { isFieldSelector, requiredFieldValue } from './field-selector.js';
-import { isTrue, queryValue } from './query.js';
+import { isLabelSelector } from './label-selector.js';
+import { isInt64, isTrue, queryValue } from './query.js';
 
 /** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`. Fields that do not apply are ''. */
 export interface RequestInfo {
@@ -40,7 +41,6 @@ const maxParts = 9;
 /**
  * Reads a request as the API server's `RequestInfoFactory` (prefixes `api` and `apis`) does. `path` is percent-decoded once, `query` is
  * raw and without `?`. Never throws: a path that the API server answers with an error (`/api/v1/watch`) keeps the fields read so far.
- * Label selectors are not parsed. A broken one, for which the API server's answer is 400, counts as one that can be decoded.
  */
 export function parseRequestInfo(method: string, path: string, query: string): RequestInfo {
   const parts = splitPath(path);
@@ -119,18 +119,11 @@ function selectedName(query: string): string {
 /** Whether the parameters can be decoded into ListOptions. */
 function hasDecodableOptions(query: string): boolean {
   return (
-    isInt64(query, 'limit') &&
-    isInt64(query, 'timeoutSeconds') &&
-    isFieldSelector(queryValue(query, 'fieldSelector') ?? '')
+    isInt64(queryValue(query, 'limit') ?? '0') &&
+    isInt64(queryValue(query, 'timeoutSeconds') ?? '0') &&
+    isFieldSelector(queryValue(query, 'fieldSelector') ?? '') &&
+    isLabelSelector(queryValue(query, 'labelSelector') ?? '')
   );
-}
-
-function isInt64(query: string, name: string): boolean {
-  const value = queryValue(query, name);
-  if (value === undefined) return true;
-  // A number of 64 bits has at most 19 digits, and parsing longer ones takes more than linear time.
-  if (!/^[+-]?\d+$/.test(value) || value.replace(/^[+-]?0*/, '').length > 19) return false;
-  return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Random } from '../support/random.js';
+import { encode, generateListOptions, generateQuery, percentEncoded } from './generated-query.js';
 import {
   bodies,
   chunked,
@@ -6,24 +7,20 @@ import {
   extraKeys,
   groups,
   hostileSegments,
+  listPaths,
   methods,
   names,
   namespaces,
-  operators,
   otherPaths,
   plainHeaders,
-  queryNames,
   rareMethods,
   resources,
-  selectorFields,
-  selectorValues,
   subresources,
   unknownMethods,
   upgrades,
   userGroups,
   usernames,
   utf8,
-  values,
   versions,
 } from './request-parts.js';
 
@@ -57,9 +54,8 @@ export function generateRequest(random: Random): GeneratedRequest {
   const method = random.chance(0.03)
     ? random.pick(isHttp2 ? [...rareMethods, ...unknownMethods] : rareMethods)
     : random.pick(methods);
-  const query = random.chance(0.55) ? '' : `?${generateQuery(random)}`;
   const hasBody = !isUpgrade && random.chance(/^P|^DEL/.test(method) ? 0.5 : 0.03);
-  const target = generatePath(random) + query;
+  const target = generateTarget(random);
   return {
     route,
     method,
@@ -87,6 +83,12 @@ function generateImpersonation(random: Random): (readonly [string, string])[] {
     headers.push([`Impersonate-Extra-${random.pick(extraKeys)}`, random.pick(['a', utf8('größe'), ''])]);
   }
   return headers;
+}
+
+function generateTarget(random: Random): string {
+  if (random.chance(0.25)) return `${random.pick(listPaths)}?${generateListOptions(random)}`;
+  const path = generatePath(random);
+  return random.chance(0.5) ? path : `${path}?${generateQuery(random)}`;
 }
 
 function generatePath(random: Random): string {
@@ -130,45 +132,3 @@ function mutate(segments: string[], random: Random): void {
 
 /** Characters that a path can have as they are; Go and browsers leave others. */
 const pathSafe = /[\w.~:@!$&'()*+,;=^|{}[\]`"<>\x80-\xff-]/;
-const querySafe = /[\w.~:@!$'()*,;/?^|{}[\]`"<>=\x80-\xff-]/;
-
-/** Percent-encodes what must be encoded, and some of the rest. */
-function encode(text: string, random: Random, safe: RegExp): string {
-  const eager = random.chance(0.1) ? 0.3 : 0;
-  let encoded = '';
-  for (const character of text) {
-    if (safe.test(character) && !(eager > 0 && random.chance(eager))) {
-      encoded += character;
-    } else {
-      encoded += random.chance(0.5) ? percentEncoded(character) : percentEncoded(character).toLowerCase();
-    }
-  }
-  return encoded;
-}
-
-function percentEncoded(character: string): string {
-  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
-}
-
-function generateQuery(random: Random): string {
-  const pairs: string[] = [];
-  do {
-    const name = random.pick(queryNames);
-    const value = name === 'fieldSelector' ? generateSelector(random) : random.pick(values);
-    const encodedName = encode(name, random, querySafe);
-    const form = random.below(12);
-    if (form === 0) pairs.push(encodedName);
-    else if (form === 1) pairs.push(`${encodedName}=${value.replaceAll(/[\s#\x7f]/g, '+')}`);
-    else if (form === 2) pairs.push(`${encodedName}=%${random.pick(['', '4', 'zz'])}`);
-    else pairs.push(`${encodedName}=${encode(value, random, querySafe)}`);
-  } while (random.chance(0.5));
-  return pairs.join(random.pick(['&', '&', '&', '&', '&&', ';', '&;']));
-}
-
-function generateSelector(random: Random): string {
-  const terms: string[] = [];
-  do {
-    terms.push(utf8(random.pick(selectorFields) + random.pick(operators) + random.pick(selectorValues)));
-  } while (random.chance(0.25));
-  return terms.join(random.pick([',', ',', ', ', ',,']));
-}

@@ -115,6 +115,10 @@ const resourceRows: readonly Row[] = [
   ['GET', '/api/v1/pods?watch=fal%C5%BFe&timeoutSeconds=', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=fal%C5%BFe&fieldSelector=a', 'watch api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=fal%C5%BFe&fieldSelector=a!%3D%5Cx', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=fal%C5%BFe&labelSelector=a%20in', 'watch api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?watch=fal%C5%BFe&labelSelector=a%20in%20()', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name%3Dx&labelSelector=%3D%3D', 'list api - v1 - pods - -'],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name%3Dx&labelSelector=a', 'list api - v1 - pods - x'],
   ['GET', '/api/v1/pods?watch=FALSE&limit=x', 'list api - v1 - pods - -'],
   ['GET', '/api/v1/pods?watch=0&fieldSelector=a', 'list api - v1 - pods - -'],
   [

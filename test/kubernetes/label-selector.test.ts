@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isLabelSelector } from '../../src/kubernetes/label-selector.js';
+
+// What a kube-apiserver 1.34 accepted or refused.
+const valid = [
+  '',
+  '  ',
+  'a',
+  '!a',
+  ' ! a ',
+  'a=b',
+  'a==b',
+  'a!=b',
+  'a=',
+  'a=,b',
+  'a = b , c',
+  'a in (b,c)',
+  'a notin (b)',
+  'a in ()',
+  'a in (,)',
+  'a in (,b)',
+  'a in (b,)',
+  'a in (b,,c)',
+  'a in (,,,)',
+  'a in(in,notin)',
+  'in',
+  'notin=in',
+  'in in (in)',
+  'a>1',
+  'a<9223372036854775807',
+  'example.com/a=b',
+  'A_b.c-d=E_f.g-h',
+  `${'a'.repeat(63)}=${'b'.repeat(63)}`,
+  'a\0',
+  'a\0\0=',
+  'a=\0b',
+  '\0=',
+];
+const invalid = [
+  '=',
+  '!',
+  ',',
+  'a,',
+  ',a',
+  'a b',
+  'a=b=c',
+  'a=b c',
+  'a===b',
+  'a=!b',
+  '!a=b',
+  '!!a',
+  'a=(b)',
+  'a in',
+  'a in b',
+  'a in (',
+  'a in (b',
+  'a in (b c)',
+  'a in (b,,)',
+  'a in (,,)',
+  'a in (b=c)',
+  'a In (b)',
+  'a>',
+  'a>b',
+  'a>=1',
+  'a>-1',
+  'a<9223372036854775808',
+  'a/b/c',
+  '/a',
+  'a/',
+  'Example.com/a',
+  '-a',
+  'a-',
+  'a=-b',
+  'a=b.',
+  'a=ü',
+  'ü',
+  `${'a'.repeat(64)}`,
+  `a=${'b'.repeat(64)}`,
+  'a\0b',
+  'a=b/c',
+];
+
+describe('a label selector', () => {
+  for (const selector of valid) {
+    it(`may be ${JSON.stringify(selector)}`, () => assert.equal(isLabelSelector(selector), true));
+  }
+  for (const selector of invalid) {
+    it(`cannot be ${JSON.stringify(selector)}`, () => assert.equal(isLabelSelector(selector), false));
+  }
+
+  it('is read in linear time', () => {
+    assert.equal(isLabelSelector(`a in (${'b,'.repeat(300_000)}b)`), true);
+    assert.equal(isLabelSelector(`a=${' '.repeat(300_000)}(`), false);
+    assert.equal(isLabelSelector(`${'a.'.repeat(300_000)}/a`), false);
+  });
+});

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before } from 'node:test';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import {
@@ -14,7 +14,10 @@ import {
   type KubectlResult,
   kubectl,
   kubectlTest,
+  seen,
+  startInTerminal,
   startKubectl,
+  terminalTest,
 } from '../support/kubectl.js';
 import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 
@@ -67,41 +70,6 @@ async function succeed(args: readonly string[], options: KubectlOptions = {}): P
   assert.equal(code, 0, `kubectl ${args.join(' ')}: ${stderr}`);
   return stdout;
 }
-
-/** Waits until the output of the process matches, and returns the match. */
-function seen(child: ChildProcess, pattern: RegExp, timeout = 30_000): Promise<RegExpExecArray> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const look = (chunk: Buffer | string) => {
-      text += chunk.toString();
-      const match = pattern.exec(text);
-      if (match !== null) done(() => resolve(match));
-    };
-    const onClose = () => done(() => reject(new Error(`kubectl ended before ${pattern}: ${text}`)));
-    const timer = setTimeout(
-      () => done(() => reject(new Error(`no ${pattern} within ${timeout} ms: ${text}`))),
-      timeout,
-    );
-    const done = (settle: () => void) => {
-      clearTimeout(timer);
-      child.stdout?.off('data', look);
-      child.stderr?.off('data', look);
-      child.off('close', onClose);
-      settle();
-    };
-    child.stdout?.on('data', look);
-    child.stderr?.on('data', look);
-    child.once('close', onClose);
-  });
-}
-
-/** The command that gives a process a terminal. It is part of util-linux, which nearly every system has. */
-const hasScript = spawnSync('script', ['--version']).status === 0;
-
-const terminalTest: typeof kubectlTest = (name, body) => {
-  if (hasScript) kubectlTest(name, body);
-  else test(name, { skip: 'script is not in PATH' }, () => {});
-};
 
 const configMap = (name: string, data: Readonly<Record<string, string>> = {}) =>
   JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data });
@@ -375,12 +343,8 @@ for (const [protocol, upgrade, command, forwarding] of [
   });
 
   terminalTest(`kubectl exec -it over ${protocol} has a terminal`, async () => {
-    // `script` gives kubectl a terminal. The input is echoed by the pod's terminal, not by this one.
     const command = `stty rows 33 cols 77; exec kubectl -s ${open.url} exec -it web-0 -- sh`;
-    const terminal = spawn('script', ['-qec', command, '/dev/null'], {
-      env: { PATH: process.env['PATH'] ?? '', TERM: 'xterm', SHELL: '/bin/sh', ...env, ...over },
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
+    const terminal = startInTerminal(command, { ...env, ...over });
     running.push(terminal);
     await seen(terminal, /\$ $/);
     const size = seen(terminal, /(\d+) (\d+)\r\n/);

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 
 /** The exit code and the output of a kubectl process; `code` is -1 if it was killed. */
@@ -53,16 +53,64 @@ export function startKubectl(args: readonly string[], env: Readonly<Record<strin
   return spawn('kubectl', args, { env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
-const available = spawnSync('kubectl', ['version', '--client'], { env: environment() }).status === 0;
+/**
+ * Starts a shell command in a terminal. Input is echoed by whoever reads it, not by this terminal. The command `script` gives a process
+ * a terminal; it is part of util-linux, which nearly every system has.
+ */
+export function startInTerminal(command: string, env: Readonly<Record<string, string>>) {
+  return spawn('script', ['-qec', command, '/dev/null'], {
+    env: environment({ TERM: 'xterm', SHELL: '/bin/sh', ...env }),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}
+
+/** Waits until what the process prints from now on matches, and returns the match. Rejects if the process ends before. */
+export function seen(child: ChildProcess, pattern: RegExp, timeout = 30_000): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const look = (chunk: Buffer | string) => {
+      text += chunk.toString();
+      const match = pattern.exec(text);
+      if (match !== null) done(() => resolve(match));
+    };
+    const onClose = () => done(() => reject(new Error(`kubectl ended before ${pattern}: ${text}`)));
+    const timer = setTimeout(
+      () => done(() => reject(new Error(`no ${pattern} within ${timeout} ms: ${text}`))),
+      timeout,
+    );
+    const done = (settle: () => void) => {
+      clearTimeout(timer);
+      child.stdout?.off('data', look);
+      child.stderr?.off('data', look);
+      child.off('close', onClose);
+      settle();
+    };
+    child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
+    child.once('close', onClose);
+  });
+}
+
+/** Whether kubectl is in PATH. */
+export const hasKubectl = spawnSync('kubectl', ['version', '--client'], { env: environment() }).status === 0;
 const required = process.env['REQUIRE_KUBECTL'] === '1';
 
 /** A test that needs kubectl. Without kubectl it is skipped with a message, or fails if REQUIRE_KUBECTL=1. */
 export function kubectlTest(name: string, run: (t: TestContext) => void | Promise<void>): void {
-  if (!available && required) {
+  if (!hasKubectl && required) {
     test(name, () => {
       throw new Error('kubectl is not in PATH, and REQUIRE_KUBECTL=1 does not let this test be skipped');
     });
     return;
   }
-  test(name, { skip: available ? false : 'kubectl is not in PATH' }, run);
+  test(name, { skip: hasKubectl ? false : 'kubectl is not in PATH' }, run);
 }
+
+/** Whether `script` is in PATH. */
+export const hasScript = spawnSync('script', ['--version']).status === 0;
+
+/** A test that needs kubectl and `script`. */
+export const terminalTest: typeof kubectlTest = (name, run) => {
+  if (hasScript) kubectlTest(name, run);
+  else test(name, { skip: 'script is not in PATH' }, () => {});
+};

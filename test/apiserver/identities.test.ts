@@ -7,15 +7,14 @@ import { createCertificateAuthority } from '../support/certificates.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
-import { AuditLog } from '../support/kube-apiserver/audit-log.js';
 import { startOwnApiServer } from '../support/kube-apiserver/run.js';
-import { startOidcIssuer } from '../support/oidc-issuer.js';
+import { type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.js';
 import { projectFile } from '../support/project.js';
 import { runProgram, startProxy } from '../support/proxy.js';
 import { makeClientCertificates } from './identities/client-certificates.js';
 import { type Asked, type Credential, verdictOf } from './identities/credential.js';
 import type { Difference, Verdict } from './identities/differences.js';
-import { flagsOf, makeIdTokens } from './identities/id-tokens.js';
+import { algorithmFlags, claimFlags, makeIdTokens, makeTokensOfSubjects } from './identities/id-tokens.js';
 import { makeServiceAccountTokens } from './identities/service-accounts.js';
 import {
   badTokenFiles,
@@ -40,7 +39,12 @@ async function letEveryoneAsk(server: ApiServer): Promise<void> {
 }
 
 /** An API server and two gateways in front of it: one with the same methods, and one that asks the API server about each token. */
-async function start(t: TestContext, run: ApiServer) {
+async function start(
+  t: TestContext,
+  run: ApiServer,
+  claims: readonly string[],
+  makeTokens: (issuer: OidcIssuer) => readonly Credential[],
+) {
   const folder = await mkdtemp(join(tmpdir(), 'identities-'));
   t.after(() => rm(folder, { recursive: true }));
   const write = async (name: string, content: string) => {
@@ -51,8 +55,12 @@ async function start(t: TestContext, run: ApiServer) {
   const issuerAuthority = await createCertificateAuthority();
   const issuer = await startOidcIssuer(issuerAuthority);
   t.after(() => issuer.close());
-  const idTokens = makeIdTokens(issuer);
-  const oidc = flagsOf(issuer, await write('issuer.crt', issuerAuthority.certificate));
+  const idTokens = makeTokens(issuer);
+  const oidc = [
+    `--oidc-issuer-url=${issuer.url}`,
+    `--oidc-ca-file=${await write('issuer.crt', issuerAuthority.certificate)}`,
+    ...['--oidc-client-id=gateway', ...claims],
+  ];
   const serverTokens = await write('server-tokens.csv', recordOfTheApiServer + tokenFile);
   const { server } = await startOwnApiServer(t, run, {
     flags: [...oidc, `--token-auth-file=${serverTokens}`],
@@ -76,8 +84,7 @@ async function start(t: TestContext, run: ApiServer) {
     `--client-ca-file=${server.file('ca')}`,
   ];
   const asked = (port: number): Asked => ({
-    ...{ port, ca: server.authority.certificate },
-    auditLog: new AuditLog(server.location.auditLog),
+    ...{ port, ca: server.authority.certificate, auditLog: server.location.auditLog },
   });
   const [own, reviewing] = await Promise.all([startProxy([...flags, ...ownMethods]), startProxy(flags)]);
   t.after(() => Promise.all([own.stop('SIGKILL'), reviewing.stop('SIGKILL')]));
@@ -91,40 +98,56 @@ async function start(t: TestContext, run: ApiServer) {
   };
 }
 
+/** Asks each server about each credential. */
+async function compare(
+  t: TestContext,
+  { direct, own, reviewing }: Readonly<Record<'direct' | 'own' | 'reviewing', Asked>>,
+  credentials: Readonly<Record<string, () => readonly Credential[] | Promise<readonly Credential[]>>>,
+): Promise<void> {
+  const readme = await readFile(projectFile('deploy/gateway/README.md'), 'utf8');
+  const compareOne = async (credential: Credential) => {
+    const { certificate, differs, user } = credential;
+    // The API server keeps what it found before an object was deleted, for 10 s.
+    const verdict = await eventuallyPasses(async () => {
+      const found = await verdictOf(direct, credential);
+      assert.equal(typeof found === 'number' ? undefined : found.username, user);
+      return found;
+    });
+    for (const gateway of certificate === undefined ? [own, reviewing] : [own]) {
+      const ways = differs.filter(({ isOfOwnMethods }: Difference) => gateway === own || !isOfOwnMethods);
+      const expected = ways.reduce<Verdict>((verdict, difference) => difference.gateway(verdict), verdict);
+      const found = await verdictOf(gateway, credential);
+      assert.deepEqual(found, expected, gateway === own ? 'own methods' : 'review');
+    }
+    for (const { documented } of differs) assert.ok(readme.includes(`\n| ${documented} |`), documented);
+  };
+  for (const [what, make] of Object.entries(credentials)) {
+    await t.test(what, { concurrency: 4 }, async t => {
+      const made = await make();
+      await Promise.all(made.map(one => t.test(`${what} ${one.what}`, () => compareOne(one))));
+    });
+  }
+}
+
 apiServerTest(
   'the gateway knows a credential as the API server does, or differs as its README says',
   async (t, run) => {
-    const { server, idTokens, direct, own, reviewing } = await start(t, run);
-    const readme = await readFile(projectFile('deploy/gateway/README.md'), 'utf8');
-    const compare = async (credential: Credential) => {
-      const { certificate, differs, user } = credential;
-      // The API server keeps what it found before an object was deleted, for 10 s.
-      const verdict = await eventuallyPasses(async () => {
-        const found = await verdictOf(direct, credential);
-        assert.equal(typeof found === 'number' ? undefined : found.username, user);
-        return found;
-      });
-      for (const gateway of certificate === undefined ? [own, reviewing] : [own]) {
-        const ways = differs.filter(({ isOfOwnMethods }: Difference) => gateway === own || !isOfOwnMethods);
-        const expected = ways.reduce<Verdict>((verdict, difference) => difference.gateway(verdict), verdict);
-        assert.deepEqual(
-          await verdictOf(gateway, credential),
-          expected,
-          gateway === own ? 'own methods' : 'review',
-        );
-      }
-      for (const { documented } of differs) assert.ok(readme.includes(`\n| ${documented} |`), documented);
-    };
-    for (const [what, credentials] of [
-      ['a token of the file', tokensOfTheFile],
-      ['a token', formsOfToken],
-      ['a client certificate', await makeClientCertificates(server.authority)],
-      ['a token of a service account', await makeServiceAccountTokens(server)],
-      ['an ID token', idTokens],
-    ] as const) {
-      for (const credential of credentials)
-        await t.test(`${what} ${credential.what}`, () => compare(credential));
-    }
+    const { idTokens, ...servers } = await start(t, run, claimFlags, makeIdTokens);
+    await compare(t, servers, {
+      'a token of the file': () => tokensOfTheFile,
+      'a token': () => formsOfToken,
+      'a client certificate': () => makeClientCertificates(servers.server.authority),
+      'a token of a service account': () => makeServiceAccountTokens(servers.server),
+      'an ID token': () => idTokens,
+    });
+  },
+);
+
+apiServerTest(
+  'the gateway knows the subject of an ID token as the API server does with its default claims',
+  async (t, run) => {
+    const { idTokens, ...servers } = await start(t, run, algorithmFlags, makeTokensOfSubjects);
+    await compare(t, servers, { 'an ID token': () => idTokens });
   },
 );
 

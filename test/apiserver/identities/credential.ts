@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { CertificatePair } from '../../support/certificates.js';
-import type { AuditLog, EventUser } from '../../support/kube-apiserver/audit-log.js';
+import { AuditLog, type EventUser } from '../../support/kube-apiserver/audit-log.js';
 import type { Difference, Verdict } from './differences.js';
 
 /** What a client presents, and what the API server has to make of it. */
@@ -38,8 +38,8 @@ export interface Asked {
   readonly port: number;
   /** PEM of the authority of its certificate. */
   readonly ca: string;
-  /** The audit log of the API server. */
-  readonly auditLog: AuditLog;
+  /** Path of the audit log of the API server. */
+  readonly auditLog: string;
 }
 
 const review = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
@@ -67,7 +67,7 @@ export async function verdictOf(asked: Asked, credential: Credential): Promise<V
   )
     return 403;
   if (status !== 403 || !isUpgrade) throw new Error(`${credential.what}: ${status} ${body}`);
-  const { user, impersonatedUser } = await asked.auditLog.event(auditId, 'ResponseComplete');
+  const { user, impersonatedUser } = await new AuditLog(asked.auditLog).event(auditId, 'ResponseComplete');
   return toVerdict(impersonatedUser ?? user);
 }
 

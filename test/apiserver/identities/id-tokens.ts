@@ -4,23 +4,21 @@ import { compactJwt, createOidcSigner } from '../../support/oidc-signer.js';
 import { bearer, type Credential } from './credential.js';
 import { type Difference, differences } from './differences.js';
 
-/** The flags of the API server and of the gateway. */
-export function flagsOf(issuer: OidcIssuer, caFile: string): readonly string[] {
-  return [
-    `--oidc-issuer-url=${issuer.url}`,
-    `--oidc-ca-file=${caFile}`,
-    '--oidc-client-id=gateway',
-    '--oidc-username-claim=email',
-    '--oidc-username-prefix=corp:',
-    '--oidc-groups-claim=groups',
-    '--oidc-groups-prefix=corp:',
-    '--oidc-required-claim=hd=example.com',
-  ];
-}
+/** Flags for the claims of the ID tokens, besides those of the issuer. */
+export const claimFlags = [
+  '--oidc-username-claim=email',
+  '--oidc-username-prefix=corp:',
+  '--oidc-groups-claim=groups',
+  '--oidc-groups-prefix=corp:',
+  '--oidc-required-claim=hd=example.com',
+] as const;
+
+/** Flags that leave the claims at their defaults. */
+export const algorithmFlags = ['--oidc-signing-algs=ES256,PS256'] as const;
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** Gives the issuer its keys, and makes ID tokens of it and of others. */
+/** Gives the issuer its keys, and makes ID tokens of it and of others, for `claimFlags`. */
 export function makeIdTokens(issuer: OidcIssuer): readonly Credential[] {
   const [one, two, elliptic, stranger] = [
     createOidcSigner('one'),
@@ -129,5 +127,25 @@ export function makeIdTokens(issuer: OidcIssuer): readonly Credential[] {
     bearer('with an unknown critical header', sign({}, { crit: ['x'], x: 1 }), undefined),
     good('with a name in other letter case', { Email: 'root@example.com' }),
     bad('with an expiry in other letter case', { EXP: now() - 10 }, differences.claimNames),
+  ];
+}
+
+/** Gives the issuer its keys, and makes ID tokens for `algorithmFlags`. */
+export function makeTokensOfSubjects(issuer: OidcIssuer): readonly Credential[] {
+  const [rsa, elliptic] = [createOidcSigner('rsa'), createOidcSigner('elliptic', 'ES256')];
+  issuer.jwks = { keys: [rsa.jwk, elliptic.jwk] };
+  const claims = { iss: issuer.url, aud: 'gateway', sub: 'u-1', exp: now() + 1800, groups: ['dev'] };
+  const sign = (changes: object) => elliptic.sign({ ...claims, ...changes });
+  return [
+    bearer('with a subject', sign({}), `${issuer.url}#u-1`),
+    bearer(
+      'with a subject and an email that is not verified',
+      sign({ email_verified: false }),
+      `${issuer.url}#u-1`,
+    ),
+    bearer('with a subject of the system', sign({ sub: 'system:admin' }), `${issuer.url}#system:admin`),
+    bearer('without a subject', sign({ sub: undefined }), undefined),
+    bearer('with an empty subject', sign({ sub: '' }), `${issuer.url}#`, differences.claimTypes),
+    bearer('of RS256, which is not allowed', rsa.sign(claims), undefined),
   ];
 }

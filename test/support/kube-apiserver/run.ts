@@ -36,6 +36,8 @@ export interface OwnApiServer {
 export interface OwnApiServerOptions {
   /** URL of another etcd than that of the run. */
   readonly etcd?: string;
+  /** Another folder of authority files than that of the run. */
+  readonly files?: string;
   /** What it stores has this prefix in etcd; by default one of its own. One that starts in place of another has its prefix and its port. */
   readonly prefix?: string;
   readonly port?: number;

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { eventually } from '../support/eventually.js';
+import { send } from '../support/http-client.js';
+import type { ApiServer } from '../support/kube-apiserver/api-server.js';
+import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { startProxy } from '../support/proxy.js';
+import { type JsonEvent, openWatch, type WatchClient } from '../support/watch-client.js';
+import { forms } from '../support/watched-namespace.js';
+
+const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+function version(name: string, columns: readonly string[], served = true) {
+  return {
+    name,
+    served,
+    storage: name === 'v1',
+    schema: {
+      openAPIV3Schema: {
+        type: 'object',
+        properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    },
+    additionalPrinterColumns: columns.map(column => ({
+      name: column,
+      type: 'string',
+      jsonPath: `.spec.${column.toLowerCase()}`,
+    })),
+  };
+}
+
+/** A custom resource of one test. */
+class Widgets {
+  readonly group = `${randomUUID()}.example.com`;
+  readonly #server: ApiServer;
+  readonly #namespace: string;
+
+  constructor(server: ApiServer, namespace: string) {
+    this.#server = server;
+    this.#namespace = namespace;
+  }
+
+  path(of: string): string {
+    return `/apis/${this.group}/${of}/namespaces/${this.#namespace}/widgets`;
+  }
+
+  async define(...versions: readonly ReturnType<typeof version>[]): Promise<void> {
+    const name = `widgets.${this.group}`;
+    const { admin } = this.#server;
+    const spec = {
+      group: this.group,
+      scope: 'Namespaced',
+      names: { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' },
+      versions,
+    };
+    const change = await admin.ask('PATCH', `${definitions}/${name}`, { spec: { versions } });
+    if (change.status === 404) await admin.do('POST', definitions, { metadata: { name }, spec });
+    else assert.equal(change.status, 200, JSON.stringify(change.body));
+    await eventually('each version', async () => {
+      const answers = await Promise.all(versions.map(each => admin.ask('GET', this.path(each.name))));
+      return answers.every(({ status }, index) => (status === 200) === versions[index]?.served);
+    });
+  }
+
+  async create(name: string, of: string): Promise<void> {
+    await this.#server.admin.do('POST', this.path(of), {
+      ...{ apiVersion: `${this.group}/${of}`, kind: 'Widget', metadata: { name } },
+      spec: { colour: 'blue', size: '3' },
+    });
+  }
+}
+
+/** The columns of a Table. */
+const names = (table: unknown) =>
+  (table as JsonEvent['object']).columnDefinitions?.map(nameOf).join() ?? null;
+
+const nameOf = (column: unknown) => (column as { readonly name: string }).name;
+
+apiServerTest(
+  'Table watches end when the columns or versions of their CustomResourceDefinition change, and the next ones have the new columns',
+  async (t, server) => {
+    const widgets = new Widgets(server, await server.createNamespace());
+    await widgets.define(version('v1', ['Colour']));
+    const kubeconfig = await server.kubeconfig(t);
+    const [plain, sharing] = await Promise.all([
+      startProxy([`--kubeconfig=${kubeconfig}`]),
+      startProxy([`--kubeconfig=${kubeconfig}`, '--share-watches']),
+    ]);
+    t.after(() => Promise.all([plain.stop('SIGKILL'), sharing.stop('SIGKILL')]));
+    const headers = { Accept: forms.table };
+
+    /** Lists and watches once alone and twice shared, and checks the columns of both, and that the next object is all that comes. */
+    const watchAll = async (of: string, columns: string, next: string) => {
+      const watches = await Promise.all(
+        [plain, sharing, sharing].map(async ({ url, port }) => {
+          const { json } = await send(port, widgets.path(of), { headers });
+          assert.equal(names(json), columns);
+          const { resourceVersion } = (json as JsonEvent['object']).metadata;
+          return openWatch(`${url}${widgets.path(of)}?watch=true&resourceVersion=${resourceVersion}`, {
+            headers,
+          });
+        }),
+      );
+      await widgets.create(next, of);
+      for (const watch of watches) {
+        await watch.untilNamed(`"${next}"`);
+        const events = watch.events();
+        assert.deepEqual(
+          events.map(({ type, object }) => [type, object.rows?.[0]?.cells[0], names(object)]),
+          [['ADDED', next, columns]],
+        );
+      }
+      return watches;
+    };
+
+    /** All watches end. The API server builds a new cache for each change, so that a shared watch finds its version too old. */
+    const assertEnd = async ([alone, ...shared]: readonly WatchClient[]) => {
+      assert.equal(await alone?.ended, 'end');
+      for (const watch of shared) {
+        assert.equal(await watch.ended, 'end');
+        const last = watch.events().at(-1);
+        assert.deepEqual([watch.frames().length, last?.type, last?.object.code], [2, 'ERROR', 410]);
+      }
+    };
+
+    const first = await watchAll('v1', 'Name,Colour', 'one');
+    await widgets.define(version('v1', ['Colour', 'Size']));
+    await assertEnd(first);
+    const second = await watchAll('v1', 'Name,Colour,Size', 'two');
+    await widgets.define(version('v1', ['Colour', 'Size']), version('v2', ['Size']));
+    await assertEnd(second);
+    const third = await watchAll('v1', 'Name,Colour,Size', 'three');
+    await widgets.define(version('v1', ['Colour', 'Size'], false), version('v2', ['Size']));
+    for (const watch of third) assert.equal(await watch.ended, 'end');
+    for (const { url } of [plain, sharing]) {
+      assert.equal((await openWatch(`${url}${widgets.path('v1')}?watch=true`, { headers })).status, 404);
+    }
+    for (const watch of await watchAll('v2', 'Name,Size', 'four')) watch.close();
+  },
+);

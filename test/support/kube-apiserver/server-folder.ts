@@ -1,5 +1,7 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,14 +11,25 @@ import { type GuardedProcess, startGuarded } from './guarded-process.js';
 /** Milliseconds; a start takes 6 to 20 s on two processors, and more if other programs use them. */
 const patience = 180_000;
 
-/** A temporary folder for the files of some servers. When the scope ends, they are killed, and the folder is removed. */
+// The pipe at descriptor 3 ends with its writer. A server that is being killed may still write.
+const remove = 'read -r _ <&3; until rm -rf "$1"; do sleep 0.1; done';
+
+/**
+ * A temporary folder for the files of some servers. When the scope or this process ends, however that happens, they are killed, and the
+ * folder is removed.
+ */
 export class ServerFolder {
   readonly path: string;
   readonly #processes: GuardedProcess[] = [];
+  readonly #remover: ChildProcess;
   #isClosed = false;
 
   private constructor(path: string) {
     this.path = path;
+    this.#remover = spawn('sh', ['-c', remove, 'sh', path], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
   }
 
   static async create(scope: Scope): Promise<ServerFolder> {
@@ -51,7 +64,9 @@ export class ServerFolder {
   async #close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#processes.map(server => server.kill()));
-    await rm(this.path, { recursive: true, force: true });
+    const removed = once(this.#remover, 'exit');
+    this.#remover.stdio[3]?.destroy();
+    await removed;
   }
 }
 

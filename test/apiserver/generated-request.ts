@@ -50,7 +50,7 @@ const routes: readonly Route[] = [
 export function generateRequest(random: Random): GeneratedRequest {
   const route = random.pick(routes);
   const isHttp2 = route === 'gateway over HTTP/2';
-  const isUpgrade = !isHttp2 && random.chance(0.15);
+  const isUpgrade = !isHttp2 && random.chance(0.08);
   const method = random.chance(0.03)
     ? random.pick(isHttp2 ? [...rareMethods, ...unknownMethods] : rareMethods)
     : random.pick(methods);

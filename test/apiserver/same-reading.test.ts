@@ -16,7 +16,7 @@ import { type Answer, RequestClients } from './request-clients.js';
 
 /** READING_SEED and READINGS select other requests, or repeat a run. */
 const seed = Number(process.env['READING_SEED'] ?? 20_261);
-const count = Number(process.env['READINGS'] ?? 22_000);
+const count = Number(process.env['READINGS'] ?? 20_000);
 const parallel = 24;
 
 /** Callers of the gateway, by their tokens. */

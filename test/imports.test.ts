@@ -116,6 +116,6 @@ describe('the list of imports', () => {
     const folders = readdirSync(projectFile('src'), { withFileTypes: true })
       .filter(entry => entry.isDirectory())
       .map(({ name }) => name);
-    assert.deepEqual([...folders, 'launcher', 'main'].sort(), [...order].sort());
+    assert.deepEqual([...folders, 'main'].sort(), [...order].sort());
   });
 });

@@ -8,6 +8,8 @@ export interface ChildOptions {
   readonly processors?: string | undefined;
   /** The child's home folder, so that it does not use the developer's settings and caches. */
   readonly home: string;
+  /** More environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly stdio: StdioOptions;
 }
 
@@ -17,14 +19,14 @@ const running = new Set<ChildProcess>();
 export async function startChild(
   command: string,
   args: readonly string[],
-  { taskset, processors, home, stdio }: ChildOptions,
+  { taskset, processors, home, env, stdio }: ChildOptions,
 ): Promise<ChildProcess> {
   // taskset replaces itself with the program, so the process id stays the same.
   const [file, all] =
     taskset === undefined || processors === undefined
       ? [command, args]
       : [taskset, ['--cpu-list', processors, command, ...args]];
-  const child = spawn(file, all, { stdio, env: { PATH: process.env['PATH'] ?? '', HOME: home } });
+  const child = spawn(file, all, { stdio, env: { PATH: process.env['PATH'] ?? '', HOME: home, ...env } });
   running.add(child);
   child.once('close', () => running.delete(child));
   await once(child, 'spawn');

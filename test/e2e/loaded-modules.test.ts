@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { createIdToken } from '../support/oidc-issuer.js';
-import { projectFile } from '../support/project.js';
+import { program, projectFile } from '../support/project.js';
 import { startProxy } from '../support/proxy.js';
 import { createServingFiles } from '../support/serving-files.js';
 
@@ -66,15 +66,15 @@ function nameOf(module: string): string | undefined {
   return /.*\bnode_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1] ?? /^src\/[^/]+/.exec(module)?.[0];
 }
 
-/** The modules in dist/program.js, and those that run when it is loaded. Each of the others is a function with its name. */
+/** The modules in dist/main.js, and those that run when it is loaded. Each of the others is a function with its name. */
 async function readBundle(): Promise<{ readonly bundled: string[]; readonly atOnce: string[] }> {
   const { outputs } = JSON.parse(await readFile(projectFile('build/bundle.json'), 'utf8')) as {
     outputs: Record<string, { inputs: Record<string, unknown> }>;
   };
-  const bundled = Object.keys(outputs['dist/program.js']?.inputs ?? {});
-  const text = await readFile(projectFile('dist/program.js'), 'utf8');
-  const late = new Set([...text.matchAll(/^ {2}"([^"]+)"\(/gm)].map(([, module]) => module));
-  return { bundled, atOnce: bundled.filter(module => !late.has(module)) };
+  const bundled = Object.keys(outputs['dist/main.js']?.inputs ?? {});
+  // esbuild breaks long lines, also inside of strings.
+  const text = (await readFile(program, 'utf8')).replace(/\\?\n/g, '');
+  return { bundled, atOnce: bundled.filter(module => !text.includes(`"${module}"(`)) };
 }
 
 /**

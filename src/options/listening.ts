@@ -1,5 +1,5 @@
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { address, pathPrefix, port, text } from '../lib/value-type.js';
+import { address, duration, pathPrefix, port, text } from '../lib/value-type.js';
 
 const options = defineOptions('Listening', {
   port: {
@@ -36,9 +36,19 @@ const options = defineOptions('Listening', {
     default: '/static/',
     help: 'Prefix to serve static files under.',
   },
+  shutdownDelay: {
+    type: duration,
+    default: '0s',
+    help: 'How long /-/readyz fails after SIGTERM or SIGINT before the shutdown begins, so that load balancers notice.',
+  },
+  shutdownGrace: {
+    type: duration,
+    default: '5s',
+    help: 'How long requests may take to finish after SIGTERM or SIGINT.',
+  },
 });
 
-/** Where the program listens, and what it serves there. */
+/** Where the program listens, what it serves there, and how it ends. */
 export const listening = { options, problems };
 
 function problems({ unixSocket, port, www, wwwPrefix, apiPrefix }: OptionValues<typeof options>): string[] {

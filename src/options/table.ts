@@ -14,14 +14,12 @@ import { listening } from './listening.js';
 import { logging } from './logging.js';
 import { ownEndpoints } from './own-endpoints.js';
 import { sharedWatches } from './shared-watches.js';
-import { shutdown } from './shutdown.js';
 
 /** All parts that have options. This is the order of the options within a group of --help. */
 export const optionOwners = [
   listening,
   tls,
   ownEndpoints,
-  shutdown,
   ...authenticationMethods,
   identity,
   ...guards,

@@ -56,7 +56,7 @@ export async function loadConfiguration(
   { location, env, overrides, events, rereadFiles, refuse, lastGood }: ConfigurationOptions,
   before?: Configuration,
 ): Promise<Configuration | Unusable> {
-  const read = loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
+  const read = await loadKubeconfig(location, await readTexts(kubeconfigFiles(location)));
   const isUsable = !('problems' in read) && !isBlank(read.kubeconfig);
   if (lastGood !== undefined && isUsable) lastGood.kubeconfig = read.kubeconfig;
   // While the file is broken, a context that was not used yet gets its last valid version, like the contexts in use.
@@ -73,7 +73,7 @@ export async function loadConfiguration(
       ? inClusterKubeconfig(env, serviceAccountDirectory)
       : undefined;
   const kubeconfig = inCluster ?? loaded.kubeconfig;
-  const contexts = summarizeContexts(kubeconfig);
+  const contexts = await summarizeContexts(kubeconfig);
   const resolved = resolveClientConfig(kubeconfig, overrides);
   if ('problems' in resolved) return { ...resolved, contexts };
   const { config } = resolved;

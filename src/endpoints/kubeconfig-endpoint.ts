@@ -1,4 +1,5 @@
 import { StatusError } from '../kubernetes/status.js';
+import { runInSlices } from '../lib/steps.js';
 import { kubeconfigOf } from './kubeconfig.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 
@@ -18,7 +19,7 @@ export const kubeconfig = {
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',
       });
-      return kubeconfigOf(facts);
+      return runInSlices(kubeconfigOf(facts));
     };
   },
 } as const satisfies OwnEndpoint;

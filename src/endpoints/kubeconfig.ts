@@ -1,5 +1,6 @@
-import { Document, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import type { CallerEntry } from '../kubeconfig/types.js';
+import type { Steps } from '../lib/steps.js';
 import { noCredential } from './no-credential.js';
 
 /** One context of the kubeconfig. */
@@ -27,11 +28,14 @@ export interface KubeconfigFacts {
 
 const sharedUser = 'kube-api-proxy';
 
+/** Entries of one list that are written in one step. */
+const entriesAtOnce = 50;
+
 /**
  * A kubeconfig as YAML. Every string is in double quotes: kubectl reads YAML 1.1, where more words need quotes
  * to be strings than in YAML 1.2 (`yes`, `0o7`).
  */
-export function kubeconfigOf(facts: KubeconfigFacts): string {
+export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
   const { address, authority, users } = facts;
   const contexts = facts.contexts.map(({ name, path, namespace }) => ({
     ...{ name: wellFormed(name), path, namespace: wellFormed(namespace) },
@@ -42,31 +46,43 @@ export function kubeconfigOf(facts: KubeconfigFacts): string {
   const userNames = user === undefined ? [] : [...new Set(contexts.map(userOf))];
   // Over http:// there is no certificate. @kubernetes/client-node connects only if the file says that it checks none.
   const verification = isSecure ? authorityData(authority) : { 'insecure-skip-tls-verify': true };
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: contexts.map(({ name, path }) => ({
-      name,
-      cluster: {
-        server: address + path,
-        ...verification,
-      },
+  const parts = [
+    `${commentsOf(facts, user).join('\n').replace(/^/gm, '# ')}\n\n`,
+    written({ apiVersion: 'v1', kind: 'Config' }),
+    ...(yield* list('clusters', contexts, ({ name, path }) => {
+      return { name, cluster: { server: address + path, ...verification } };
     })),
-    users: userNames.map(name => ({ name, user: user?.fields })),
-    contexts: contexts.map(context => ({
+    ...(yield* list('users', userNames, name => ({ name, user: user?.fields }))),
+    ...(yield* list('contexts', contexts, context => ({
       name: context.name,
       context: {
         cluster: context.name,
         ...(user !== undefined && { user: userOf(context) }),
         ...(context.namespace !== '' && { namespace: context.namespace }),
       },
-    })),
-    'current-context': contexts[0]?.name,
-  };
-  // People edit each user's entry separately, so no user may be an alias of another.
-  const document = new Document(config, { aliasDuplicateObjects: false });
-  document.commentBefore = commentsOf(facts, user).join('\n').replace(/^/gm, ' ');
-  return printable(document.toString(style));
+    }))),
+    written({ 'current-context': contexts[0]?.name }),
+  ];
+  return printable(parts.join(''));
+}
+
+/** A list as YAML, in parts. */
+function* list<T>(key: string, items: readonly T[], entryOf: (item: T) => object): Steps<readonly string[]> {
+  if (items.length === 0) return [written({ [key]: [] })];
+  const parts = [`${key}:\n`];
+  for (let from = 0; from < items.length; from += entriesAtOnce) {
+    const entries = items.slice(from, from + entriesAtOnce).map(entryOf);
+    const text = written({ [key]: entries });
+    // The key is on the first line.
+    parts.push(text.slice(text.indexOf('\n') + 1));
+    yield;
+  }
+  return parts;
+}
+
+/** People edit each entry separately, so none may be an alias of another. */
+function written(value: object): string {
+  return stringify(value, { ...style, aliasDuplicateObjects: false });
 }
 
 function authorityData(authority: string | undefined): object {
@@ -115,7 +131,7 @@ function commentsOf(
   if (user === undefined) {
     comments.push('It contains no user, because kubectl sends no credential over http://.');
     comments.push(
-      'insecure-skip-tls-verify changes nothing over http://; some clients require it. With https://, remove it.',
+      'insecure-skip-tls-verify changes nothing over http://; some clients require it. With TLS, remove it.',
     );
     if (users.length > 0) {
       comments.push('This proxy answers 401 without a credential: use an address that begins with https://.');

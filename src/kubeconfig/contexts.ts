@@ -1,3 +1,4 @@
+import { runInSlices, type Steps } from '../lib/steps.js';
 import { parseServerAddress, urlOf } from './server-address.js';
 import type { Kubeconfig } from './types.js';
 
@@ -12,20 +13,23 @@ export interface ContextSummary {
 }
 
 /** The summaries by kubeconfig: all its contexts share them. */
-const summaries = new WeakMap<Kubeconfig, readonly ContextSummary[]>();
+const summaries = new WeakMap<Kubeconfig, Promise<readonly ContextSummary[]>>();
 
-/** The contexts, in the kubeconfig's order. */
-export function summarizeContexts(kubeconfig: Kubeconfig): readonly ContextSummary[] {
-  const made = summaries.get(kubeconfig) ?? summarize(kubeconfig);
+/** The contexts, in the kubeconfig's order. The event loop goes on meanwhile, because there may be thousands. */
+export function summarizeContexts(kubeconfig: Kubeconfig): Promise<readonly ContextSummary[]> {
+  const made = summaries.get(kubeconfig) ?? runInSlices(summarize(kubeconfig));
   summaries.set(kubeconfig, made);
   return made;
 }
 
-function summarize({ contexts, clusters }: Kubeconfig): ContextSummary[] {
-  return [...contexts].map(([name, { value }]) => {
+function* summarize({ contexts, clusters }: Kubeconfig): Steps<readonly ContextSummary[]> {
+  const all: ContextSummary[] = [];
+  for (const [name, { value }] of contexts) {
     const { cluster = '', user = '', namespace = '' } = value;
-    return { name, cluster, user, namespace, server: serverUrl(clusters.get(cluster)?.value.server) };
-  });
+    all.push({ name, cluster, user, namespace, server: serverUrl(clusters.get(cluster)?.value.server) });
+    yield;
+  }
+  return all;
 }
 
 function serverUrl(server = ''): string {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describeFileError } from '../lib/file-problem.js';
+import { runInSlices, type Steps } from '../lib/steps.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
 
@@ -19,15 +20,15 @@ export type ReadText = (file: string) => string;
 /**
  * Merges kubeconfig files by client-go's loading rules: the file of --kubeconfig, which must exist; otherwise the KUBECONFIG list;
  * otherwise ~/.kube/config. Missing files of a list are skipped. For each name, and for the current context, the first file wins. Problems
- * name the file, and the line if there is one.
+ * name the file, and the line if there is one. The event loop goes on meanwhile: a file with thousands of contexts takes a second.
  */
-export function loadKubeconfig(location: KubeconfigLocation, readText: ReadText): LoadedKubeconfig {
+export function loadKubeconfig(location: KubeconfigLocation, readText: ReadText): Promise<LoadedKubeconfig> {
   const read = kubeconfigFiles(location).map(file => ({
     file,
     ...readKubeconfig(file, location.flag !== '', readText),
   }));
   // Every context loads the same files. With 1,000 contexts this took 40 ms and 1 MB for each of them.
-  if (last === undefined || !isSameRead(last.read, read)) last = { read, loaded: merge(read) };
+  if (last === undefined || !isSameRead(last.read, read)) last = { read, loaded: runInSlices(merge(read)) };
   return last.loaded;
 }
 
@@ -41,7 +42,7 @@ interface ReadFile {
 }
 
 /** The last result. */
-let last: { readonly read: readonly ReadFile[]; readonly loaded: LoadedKubeconfig } | undefined;
+let last: { readonly read: readonly ReadFile[]; readonly loaded: Promise<LoadedKubeconfig> } | undefined;
 
 function isSameRead(one: readonly ReadFile[], other: readonly ReadFile[]): boolean {
   return (
@@ -53,7 +54,7 @@ function isSameRead(one: readonly ReadFile[], other: readonly ReadFile[]): boole
   );
 }
 
-function merge(read: readonly ReadFile[]): LoadedKubeconfig {
+function* merge(read: readonly ReadFile[]): Steps<LoadedKubeconfig> {
   const candidates = read.map(({ file }) => file);
   const problems: string[] = [];
   const files: string[] = [];
@@ -64,7 +65,7 @@ function merge(read: readonly ReadFile[]): LoadedKubeconfig {
   for (const { file, text, problems: unreadable = [] } of read) {
     problems.push(...unreadable);
     if (text === undefined) continue;
-    const parsed = parseKubeconfig(file, text);
+    const parsed = yield* parseKubeconfig(file, text);
     if ('problems' in parsed) {
       problems.push(...parsed.problems);
       continue;

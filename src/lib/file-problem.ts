@@ -5,7 +5,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'part of its path is not a folder',
   ETIMEDOUT: 'reading it takes too long',
   ENODATA: 'is a pipe that no program writes to',
-  EFBIG: 'is too large',
+  EFBIG: 'is larger than 16 MB',
 };
 
 /** Why a file could not be read, in words for a message, after the file's name. They never contain the file's content. */

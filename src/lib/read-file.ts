@@ -9,8 +9,8 @@ const answerTimeout = 10_000;
 const pipeTimeout = 60_000;
 /** Milliseconds between two reads of a pipe that is still empty. */
 const pipeInterval = 20;
-/** Maximum bytes to read from a pipe or a device, which may have no end. */
-const mostStreamed = 16 * 1024 * 1024;
+/** Maximum bytes to read. A pipe or a device may have no end, and a regular file may be the wrong one. */
+const mostBytes = 16 * 1024 * 1024;
 
 /** Files whose read has not ended. Each occupies one of the four threads that all file operations share, so no second read is started. */
 const stuck = new Set<string>();
@@ -19,7 +19,8 @@ const known = new Set<string>();
 
 /**
  * The content of a file, or of a pipe until its end, such as a shell's `<(command)`. Rejects with the system's error. The code is ETIMEDOUT
- * if the system does not answer in time, for example because a file server is down. It is ENODATA if no program writes to the pipe.
+ * if the system does not answer in time, for example because a file server is down. It is ENODATA if no program writes to the pipe, and
+ * EFBIG if there are more than 16 MB.
  */
 export function readWhole(
   file: string,
@@ -29,8 +30,7 @@ export function readWhole(
   known.add(file);
   return readWithin(file, timeout.answer, async (handle, stopTimer) => {
     const found = await handle.stat();
-    // For a folder, readFile rejects with its own error.
-    if (found.isFile() || found.isDirectory()) return handle.readFile();
+    if (found.isFile() || found.isDirectory()) return readBounded(handle, found.size);
     stopTimer();
     return readStream(handle, found.isFIFO(), patience);
   });
@@ -39,8 +39,9 @@ export function readWhole(
 /** The content of a regular file. Rejects for any other file: reading a pipe or device could take data away from its intended reader. */
 export function readRegular(file: string, timeout = answerTimeout): Promise<Buffer> {
   return readWithin(file, timeout, async handle => {
-    if (!(await handle.stat()).isFile()) throw new Error('not a regular file');
-    return handle.readFile();
+    const found = await handle.stat();
+    if (!found.isFile()) throw new Error('not a regular file');
+    return readBounded(handle, found.size);
   });
 }
 
@@ -74,6 +75,14 @@ async function openAndRead(file: string, read: (handle: FileHandle) => Promise<B
   }
 }
 
+/** Reads a regular file, which may grow meanwhile. For a folder, it rejects with the system's error. */
+async function readBounded(handle: FileHandle, size: number): Promise<Buffer> {
+  if (size > mostBytes) throw withCode('EFBIG');
+  const content = await handle.readFile();
+  if (content.length > mostBytes) throw withCode('EFBIG');
+  return content;
+}
+
 /** Reads to the end. Waits at most `patience` milliseconds in total for the writer of a pipe and for its data. */
 async function readStream(handle: FileHandle, isPipe: boolean, patience: number): Promise<Buffer> {
   const end = performance.now() + patience;
@@ -87,7 +96,7 @@ async function readStream(handle: FileHandle, isPipe: boolean, patience: number)
     else if (performance.now() >= end) throw withCode('ENODATA');
     else await sleep(pipeInterval);
     length += chunk?.length ?? 0;
-    if (length > mostStreamed) throw withCode('EFBIG');
+    if (length > mostBytes) throw withCode('EFBIG');
   }
 }
 

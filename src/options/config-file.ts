@@ -1,5 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { parseYaml } from '../kubeconfig/yaml-document.js';
+import { runAtOnce } from '../lib/steps.js';
 import { environmentName } from './environment.js';
 import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
@@ -11,7 +12,7 @@ import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
  */
 export function parseConfigFile(file: string, content: string): Source {
   const settings = new Map<OptionKey, Setting>();
-  const yaml = parseYaml(file, content);
+  const yaml = runAtOnce(parseYaml(file, content));
   if ('problems' in yaml) return { settings, problems: yaml.problems };
   const { document, at } = yaml;
   const root = document.contents;

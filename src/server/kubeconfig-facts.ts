@@ -40,10 +40,10 @@ export function createKubeconfigFacts({ options, registry, tls, callerEntries }:
   const authority = (): string | undefined =>
     publicUrl === '' || tls?.chain.isFor(new URL(publicUrl).hostname) ? tls?.chain.authority : undefined;
 
-  const namespaceOf = (name: string): string =>
-    registry.contexts.find(context => context.name === name)?.namespace ?? '';
   const contextsFor = (isStranger: boolean): readonly KubeconfigContext[] => {
     if (isStranger) return [{ name: ownName, path: apiPath(apiPrefix), namespace: '' }];
+    const namespaces = new Map(registry.contexts.map(({ name, namespace }) => [name, namespace]));
+    const namespaceOf = (name: string): string => namespaces.get(name) ?? '';
     const current = registry.default;
     const root = {
       name: nameOfRoot(current.name, registry.names),

@@ -171,7 +171,7 @@ describe('the credential of a kubeconfig', () => {
         const contents = { server: 'https://localhost:6443', ca: ca.certificate, certificate, key };
         const file = await writeKubeconfig(contents, { format, credentials });
         try {
-          const read = loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' }, path =>
+          const read = await loadKubeconfig({ flag: file.path, env: undefined, homedir: '/nowhere' }, path =>
             readFileSync(path, 'utf8'),
           );
           assert.ok('kubeconfig' in read, JSON.stringify(read));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { type KubeconfigFacts, kubeconfigOf } from '../../src/endpoints/kubeconfig.js';
+import { runAtOnce } from '../../src/lib/steps.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-document-'));
@@ -31,17 +32,19 @@ interface Config {
 }
 
 function made(facts: Partial<KubeconfigFacts> = {}) {
-  const text = kubeconfigOf({
-    address: 'https://gw.example',
-    contexts: [
-      { name: 'a', path: '', namespace: '' },
-      { name: 'b', path: '/clusters/b', namespace: 'team' },
-    ],
-    authority: 'PEM',
-    users: [],
-    isForStranger: false,
-    ...facts,
-  });
+  const text = runAtOnce(
+    kubeconfigOf({
+      address: 'https://gw.example',
+      contexts: [
+        { name: 'a', path: '', namespace: '' },
+        { name: 'b', path: '/clusters/b', namespace: 'team' },
+      ],
+      authority: 'PEM',
+      users: [],
+      isForStranger: false,
+      ...facts,
+    }),
+  );
   return { text, comments: text.match(/^#.*$/gm)?.join('\n') ?? '', config: parse(text) as Config };
 }
 
@@ -82,7 +85,7 @@ describe('a kubeconfig for callers', () => {
       http.config.clusters.map(({ cluster }) => cluster['insecure-skip-tls-verify']),
       [true, true],
     );
-    assert.match(http.comments, /insecure-skip-tls-verify .*With https:\/\/, remove it/);
+    assert.match(http.comments, /insecure-skip-tls-verify .*With TLS, remove it/);
     for (const authority of ['PEM', undefined]) {
       assert.doesNotMatch(made({ authority }).text, /insecure/);
     }

@@ -23,21 +23,21 @@ function load(location: Partial<KubeconfigLocation>): ReturnType<typeof loadKube
   );
 }
 
-function kubeconfigOf(location: Partial<KubeconfigLocation>): Kubeconfig {
-  const result = load(location);
+async function kubeconfigOf(location: Partial<KubeconfigLocation>): Promise<Kubeconfig> {
+  const result = await load(location);
   assert.ok('kubeconfig' in result, JSON.stringify(result));
   return result.kubeconfig;
 }
 
-function problemsOf(location: Partial<KubeconfigLocation>): readonly string[] {
-  const result = load(location);
+async function problemsOf(location: Partial<KubeconfigLocation>): Promise<readonly string[]> {
+  const result = await load(location);
   assert.ok('problems' in result, 'problems were expected');
   return result.problems;
 }
 
-const problemsIn = (text: string): readonly string[] => {
+const problemsIn = async (text: string): Promise<readonly string[]> => {
   const file = write(text);
-  return problemsOf({ flag: file }).map(problem => problem.replaceAll(file, 'FILE'));
+  return (await problemsOf({ flag: file })).map(problem => problem.replaceAll(file, 'FILE'));
 };
 
 const one = `
@@ -68,19 +68,22 @@ contexts:
 `;
 
 describe('the file of --kubeconfig', () => {
-  it('is parsed again only if its text has changed', () => {
+  it('is parsed again only if its text has changed', async () => {
     const file = write(one);
-    const first = kubeconfigOf({ flag: file });
-    assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value, first.users.get('admin')?.value);
+    const first = await kubeconfigOf({ flag: file });
+    assert.equal(
+      (await kubeconfigOf({ flag: file })).users.get('admin')?.value,
+      first.users.get('admin')?.value,
+    );
     writeFileSync(file, one.replace('token: one', 'token: two'));
-    assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value.token, 'two');
+    assert.equal((await kubeconfigOf({ flag: file })).users.get('admin')?.value.token, 'two');
     writeFileSync(file, one);
-    assert.equal(kubeconfigOf({ flag: file }).users.get('admin')?.value.token, 'one');
+    assert.equal((await kubeconfigOf({ flag: file })).users.get('admin')?.value.token, 'one');
   });
 
-  it('is the only file that is read', () => {
+  it('is the only file that is read', async () => {
     const file = write(one);
-    const kubeconfig = kubeconfigOf({ flag: file, env: write(two) });
+    const kubeconfig = await kubeconfigOf({ flag: file, env: write(two) });
     assert.deepEqual(kubeconfig.files, [file]);
     assert.equal(kubeconfig.currentContext, 'first');
     assert.deepEqual(kubeconfig.clusters.get('shared'), {
@@ -94,27 +97,27 @@ describe('the file of --kubeconfig', () => {
     assert.deepEqual([...kubeconfig.contexts.keys()], ['first']);
   });
 
-  it('must exist', () => {
-    assert.deepEqual(problemsOf({ flag: '/nowhere/config' }), [
+  it('must exist', async () => {
+    assert.deepEqual(await problemsOf({ flag: '/nowhere/config' }), [
       '--kubeconfig: /nowhere/config: no such file',
     ]);
   });
 
-  it('cannot be a folder', () => {
-    assert.deepEqual(problemsOf({ flag: folder }), [`--kubeconfig: ${folder}: is a directory`]);
+  it('cannot be a folder', async () => {
+    assert.deepEqual(await problemsOf({ flag: folder }), [`--kubeconfig: ${folder}: is a directory`]);
   });
 
-  it('must be readable', { skip: process.getuid?.() === 0 && 'root reads every file' }, () => {
+  it('must be readable', { skip: process.getuid?.() === 0 && 'root reads every file' }, async () => {
     const file = write(one);
     chmodSync(file, 0);
-    assert.deepEqual(problemsOf({ flag: file }), [`--kubeconfig: ${file}: permission denied`]);
+    assert.deepEqual(await problemsOf({ flag: file }), [`--kubeconfig: ${file}: permission denied`]);
   });
 });
 
 describe('the list in KUBECONFIG', () => {
-  it('is merged: for each name the first file wins as a whole, and for the current context too', () => {
+  it('is merged: for each name the first file wins as a whole, and for the current context too', async () => {
     const files = [write(one), write(two)];
-    const kubeconfig = kubeconfigOf({ env: files.join(':') });
+    const kubeconfig = await kubeconfigOf({ env: files.join(':') });
     assert.deepEqual(kubeconfig.files, files);
     assert.equal(kubeconfig.currentContext, 'first');
     assert.deepEqual(kubeconfig.clusters.get('shared')?.value, {
@@ -125,25 +128,25 @@ describe('the list in KUBECONFIG', () => {
     assert.deepEqual([...kubeconfig.contexts.keys()], ['first', 'second']);
   });
 
-  it('uses the current context of the first file that has one', () => {
+  it('uses the current context of the first file that has one', async () => {
     const env = [write('current-context: ""\n'), write(two), write(one)].join(':');
-    assert.equal(kubeconfigOf({ env }).currentContext, 'second');
+    assert.equal((await kubeconfigOf({ env })).currentContext, 'second');
   });
 
-  it('may have empty entries, repeated ones and missing files', () => {
+  it('may have empty entries, repeated ones and missing files', async () => {
     const file = write(one);
-    const kubeconfig = kubeconfigOf({ env: `:/nowhere/config:${file}::${file}:` });
+    const kubeconfig = await kubeconfigOf({ env: `:/nowhere/config:${file}::${file}:` });
     assert.deepEqual(kubeconfig.files, [file]);
     assert.deepEqual(kubeconfig.candidates, ['/nowhere/config', file]);
   });
 
-  it('may have only missing files', () => {
-    assert.deepEqual(kubeconfigOf({ env: '/nowhere/a:/nowhere/b' }).files, []);
+  it('may have only missing files', async () => {
+    assert.deepEqual((await kubeconfigOf({ env: '/nowhere/a:/nowhere/b' })).files, []);
   });
 
-  it('has the problems of all its files reported at once', () => {
+  it('has the problems of all its files reported at once', async () => {
     const bad = [write('clusters: 1'), write('users: 2'), folder];
-    assert.deepEqual(problemsOf({ env: [...bad, write(one)].join(':') }), [
+    assert.deepEqual(await problemsOf({ env: [...bad, write(one)].join(':') }), [
       `${bad[0]}:1: clusters is not a list`,
       `${bad[1]}:1: users is not a list`,
       `${folder}: is a directory`,
@@ -152,42 +155,43 @@ describe('the list in KUBECONFIG', () => {
 });
 
 describe('~/.kube/config', () => {
-  it('is read if nothing else is named', () => {
+  it('is read if nothing else is named', async () => {
     const homedir = join(folder, 'home');
     mkdirSync(join(homedir, '.kube'), { recursive: true });
     writeFileSync(join(homedir, '.kube', 'config'), one);
-    assert.deepEqual(kubeconfigOf({ homedir, env: '' }).files, [join(homedir, '.kube', 'config')]);
+    assert.deepEqual((await kubeconfigOf({ homedir, env: '' })).files, [join(homedir, '.kube', 'config')]);
   });
 
-  it('may be missing', () => {
-    const kubeconfig = kubeconfigOf({ homedir: '/nowhere' });
+  it('may be missing', async () => {
+    const kubeconfig = await kubeconfigOf({ homedir: '/nowhere' });
     assert.deepEqual(kubeconfig.files, []);
     assert.deepEqual(kubeconfig.candidates, ['/nowhere/.kube/config']);
   });
 });
 
 describe('a kubeconfig file', () => {
-  const read = (text: string): Kubeconfig => kubeconfigOf({ flag: write(text) });
+  const read = (text: string): Promise<Kubeconfig> => kubeconfigOf({ flag: write(text) });
 
-  it('may be JSON', () => {
+  it('may be JSON', async () => {
     const text = '{"users":[{"name":"a","user":{"token":"t"}}],\n\t"current-context":"c"}';
-    assert.deepEqual(read(text).users.get('a')?.value, { token: 't' });
+    assert.deepEqual((await read(text)).users.get('a')?.value, { token: 't' });
   });
 
-  it('may be empty', () => {
-    for (const text of ['', '# nothing\n', 'null\n', '---\n']) assert.equal(read(text).clusters.size, 0);
+  it('may be empty', async () => {
+    for (const text of ['', '# nothing\n', 'null\n', '---\n'])
+      assert.equal((await read(text)).clusters.size, 0);
   });
 
-  it('may have null for absent values', () => {
-    const kubeconfig = read(
+  it('may have null for absent values', async () => {
+    const kubeconfig = await read(
       'clusters: null\nusers:\ncurrent-context:\ncontexts: [{name: a, context: null}]\n',
     );
     assert.equal(kubeconfig.currentContext, undefined);
     assert.deepEqual(kubeconfig.contexts.get('a')?.value, {});
-    assert.deepEqual(read('users: [{name: a, user: {token: }}]').users.get('a')?.value, {});
+    assert.deepEqual((await read('users: [{name: a, user: {token: }}]')).users.get('a')?.value, {});
   });
 
-  it('ignores unknown keys, and keeps extensions unchanged', () => {
+  it('ignores unknown keys, and keeps extensions unchanged', async () => {
     const text = `
 preferences: {colors: true}
 extensions: [{name: x, extension: {a: 1}}]
@@ -200,57 +204,65 @@ clusters:
     - name: client.authentication.k8s.io/exec
       extension: {audience: x}
 `;
-    assert.deepEqual(read(text).clusters.get('a')?.value, {
+    assert.deepEqual((await read(text)).clusters.get('a')?.value, {
       server: 'https://a',
       extensions: [{ name: 'client.authentication.k8s.io/exec', extension: { audience: 'x' } }],
     });
   });
 
-  it('keeps exec plugins and impersonation', () => {
+  it('keeps exec plugins and impersonation', async () => {
     const user = {
       exec: { command: 'login', args: ['a'] },
       as: 'b',
       'as-groups': ['c'],
       'as-user-extra': { d: ['e'] },
     };
-    assert.deepEqual(read(JSON.stringify({ users: [{ name: 'a', user }] })).users.get('a')?.value, user);
+    assert.deepEqual(
+      (await read(JSON.stringify({ users: [{ name: 'a', user }] }))).users.get('a')?.value,
+      user,
+    );
   });
 
-  it('may use anchors and merge keys', () => {
+  it('may use anchors and merge keys', async () => {
     const text =
       'clusters:\n- name: a\n  cluster: &a {server: "https://a"}\n- name: b\n  cluster: {<<: *a, tls-server-name: x}\n';
-    assert.deepEqual(read(text).clusters.get('b')?.value, { server: 'https://a', 'tls-server-name': 'x' });
+    assert.deepEqual((await read(text)).clusters.get('b')?.value, {
+      server: 'https://a',
+      'tls-server-name': 'x',
+    });
   });
 
-  it('may repeat a key, and the last value counts, as in go-yaml', () => {
-    assert.equal(read('current-context: a\ncurrent-context: b\n').currentContext, 'b');
+  it('may repeat a key, and the last value counts, as in go-yaml', async () => {
+    assert.equal((await read('current-context: a\ncurrent-context: b\n')).currentContext, 'b');
   });
 
-  it('ends at its first document', () => {
-    assert.equal(read('current-context: a\n---\ncurrent-context: b\n').currentContext, 'a');
+  it('ends at its first document', async () => {
+    assert.equal((await read('current-context: a\n---\ncurrent-context: b\n')).currentContext, 'a');
   });
 
-  it('may have a byte order mark and CRLF', () => {
-    assert.equal(read('\ufeffcurrent-context: a\r\nkind: Config\r\n').currentContext, 'a');
+  it('may have a byte order mark and CRLF', async () => {
+    assert.equal((await read('\ufeffcurrent-context: a\r\nkind: Config\r\n')).currentContext, 'a');
   });
 
-  it('cannot have two entries of one name', () => {
-    assert.deepEqual(problemsIn('users:\n- name: a\n- name: b\n- name: a\n'), [
+  it('cannot have two entries of one name', async () => {
+    assert.deepEqual(await problemsIn('users:\n- name: a\n- name: b\n- name: a\n'), [
       'FILE:4: users[2].name: two entries have the name "a"',
     ]);
   });
 
-  it('is rejected with its line if the YAML is broken', () => {
-    assert.deepEqual(problemsIn('clusters:\n- name: a\n  cluster: {server: x\nusers: []\n'), [
+  it('is rejected with its line if the YAML is broken', async () => {
+    assert.deepEqual(await problemsIn('clusters:\n- name: a\n  cluster: {server: x\nusers: []\n'), [
       'FILE:4: Flow map in block collection must be sufficiently indented and end with a }',
     ]);
-    assert.deepEqual(problemsIn('a: b: c'), ['FILE:1: Nested mappings are not allowed in compact mappings']);
-    assert.deepEqual(problemsIn('a: *b'), [
+    assert.deepEqual(await problemsIn('a: b: c'), [
+      'FILE:1: Nested mappings are not allowed in compact mappings',
+    ]);
+    assert.deepEqual(await problemsIn('a: *b'), [
       'FILE:1: Unresolved alias (the anchor must be set before the alias)',
     ]);
   });
 
-  it('is rejected with line and field for each value of another shape', () => {
+  it('is rejected with line and field for each value of another shape', async () => {
     const text = `clusters:
 - 5
 - name: [a]
@@ -269,7 +281,7 @@ users:
 contexts: {}
 current-context: 7
 `;
-    assert.deepEqual(problemsIn(text), [
+    assert.deepEqual(await problemsIn(text), [
       'FILE:17: current-context is not a string',
       'FILE:2: clusters[0] is not a mapping',
       'FILE:3: clusters[1].name is not a string',
@@ -281,18 +293,18 @@ current-context: 7
       'FILE:14: users[0].user.exec is not a mapping',
       'FILE:16: contexts is not a list',
     ]);
-    assert.deepEqual(problemsIn('- a\n'), ['FILE:1: not a kubeconfig: not a mapping']);
-    assert.deepEqual(problemsIn('just words'), ['FILE:1: not a kubeconfig: not a mapping']);
+    assert.deepEqual(await problemsIn('- a\n'), ['FILE:1: not a kubeconfig: not a mapping']);
+    assert.deepEqual(await problemsIn('just words'), ['FILE:1: not a kubeconfig: not a mapping']);
   });
 
-  it('is rejected if it is another kind of object', () => {
-    assert.deepEqual(problemsIn('apiVersion: v1\nkind: Pod\n'), [
+  it('is rejected if it is another kind of object', async () => {
+    assert.deepEqual(await problemsIn('apiVersion: v1\nkind: Pod\n'), [
       'FILE:2: kind is not Config, so this is not a kubeconfig',
     ]);
-    assert.equal(problemsIn('apiVersion: v2\nkind: Config\n').length, 1);
+    assert.equal((await problemsIn('apiVersion: v2\nkind: Config\n')).length, 1);
   });
 
-  it('cannot be an alias bomb', () => {
+  it('cannot be an alias bomb', async () => {
     const levels = 'bcdefghi'.split('');
     const bomb = [
       'a: &a [x, x, x, x, x, x, x, x, x]',
@@ -301,12 +313,12 @@ current-context: 7
         return `${name}: &${name} [${Array(9).fill(below).join(', ')}]`;
       }),
     ].join('\n');
-    assert.deepEqual(problemsIn(bomb), [
+    assert.deepEqual(await problemsIn(bomb), [
       'FILE:1: Excessive alias count indicates a resource exhaustion attack',
     ]);
   });
 
-  it('never appears in a message with its secrets', () => {
+  it('never appears in a message with its secrets', async () => {
     for (const text of [
       'users: [{name: a, user: {token: "\\qhunter2"}}]',
       'users:\n- name: a\n  user:\n    token: |hunter2\n',
@@ -315,7 +327,7 @@ current-context: 7
       '}hunter2',
       'token: *hunter2',
     ]) {
-      assert.doesNotMatch(problemsIn(text).join('\n'), /hunter2|\\q/, text);
+      assert.doesNotMatch((await problemsIn(text)).join('\n'), /hunter2|\\q/, text);
     }
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -64,8 +64,16 @@ describe('a file that is read as a whole', () => {
     await assert.rejects(readWhole(fifo), code('ENODATA'));
   });
 
-  it('has a limit for its size if it has no end', async () => {
+  it('has a limit for its size, even if it has no end', async () => {
     await assert.rejects(readWhole('/dev/zero'), code('EFBIG'));
+    const large = fresh();
+    await writeFile(large, '');
+    await truncate(large, 16 * 1024 * 1024);
+    for (const read of [readWhole, readRegular]) assert.equal((await read(large)).length, 16 * 1024 * 1024);
+    await truncate(large, 16 * 1024 * 1024 + 1);
+    for (const read of [readWhole, readRegular]) await assert.rejects(read(large), code('EFBIG'));
+    // A file in /proc has no size.
+    assert.ok((await readWhole('/proc/self/status')).length > 0);
   });
 
   it('has a time limit if the system does not answer, and is not read again until the system has answered', async () => {

@@ -80,7 +80,8 @@ export function createAuthorityCheck({ options, tls }: AddressParts): (request: 
   return ({ raw }) => {
     const address = addressFor(raw, sources);
     if (tls === undefined || address === undefined) return false;
-    return tls.chain.isFor(new URL(address).hostname) && !tls.chain.isPublic;
+    const { protocol, hostname } = new URL(address);
+    return protocol === 'https:' && tls.chain.isFor(hostname) && !tls.chain.isPublic;
   };
 }
 

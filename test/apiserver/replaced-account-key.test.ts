@@ -71,9 +71,12 @@ apiServerTest(
     await objects.create(own.server, 5);
     for (const { port } of [plain, sharing]) {
       assertStatus(await send(port, { target: objects.path }), 401, 'plain');
-      const { status, text } = await sendPlain(port, '/-/readyz?verbose');
-      assert.equal(status, 500);
-      assert.match(text, /^\[-\]credentials failed: .* \(401\)$/m);
+      // readyz keeps a check that passed for 10 s.
+      await eventuallyPasses(async () => {
+        const { status, text } = await sendPlain(port, '/-/readyz?verbose');
+        assert.equal(status, 500);
+        assert.match(text, /^\[-\]credentials failed: .* \(401\)$/m);
+      });
     }
     const upgrade = { leg: 'spdy', target: `/api/v1/namespaces/${namespace}/pods/web/portforward` } as const;
     assertStatus(await send(plain.port, upgrade), 401, 'spdy');

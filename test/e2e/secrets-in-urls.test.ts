@@ -21,8 +21,7 @@ import { assertStatus, send } from './leg.js';
 
 const password = 'hunter2';
 const urls = urlsWithUser('admin', password);
-/** The password, and the digits before it that a parser takes for a port. */
-/** The digits stand alone: request IDs, durations and metrics may contain any. */
+/** The password, and the digits before it that a parser takes for a port. These stand alone: request IDs, durations and metrics may contain any. */
 const secret = /hunter2|(?<![-\w.])4711(?![-\w.])/;
 
 const urlFlags = [...new Set(optionKeys.values())].filter(

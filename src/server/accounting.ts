@@ -85,15 +85,13 @@ export class Accounting {
   #awaitEnd(request: RequestContext): void {
     const { socket, upgrade } = request.raw;
     const response = request.reply.raw;
-    // For an upgraded connection, and for a response that waits behind another one, only the socket emits an end.
-    const isBehind = !upgrade && response.socket === null;
     const end = () => {
-      if (isBehind) socket.off('close', end);
       if (!request.hasEnded) this.#end(request, socket);
     };
-    if (upgrade || isBehind) socket.on('close', end);
+    // For an upgraded connection, only the socket emits an end.
+    if (upgrade) socket.on('close', end);
     // Streams of one HTTP/2 connection share its socket, but each has an end of its own.
-    if (!upgrade) (asHttp2(response)?.stream ?? response).on('close', end);
+    else (asHttp2(response)?.stream ?? response).on('close', end);
   }
 
   #end(request: RequestContext, socket: Socket): void {

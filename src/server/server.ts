@@ -31,6 +31,7 @@ import {
 } from './listener/client-error.js';
 import { clientPatience } from './listener/client-patience.js';
 import { serveHalfClosed } from './listener/half-closed.js';
+import { inTurn, outlives } from './listener/pipelining.js';
 import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
 import { apiRoute, createMounts, filesMount, ownPrefix, servedEndpoints } from './mounts.js';
@@ -108,10 +109,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     // For what the proxy answers itself.
     reply.header(...noSniff);
     guards.addAnswerFields(request);
-    // RFC 9112, section 9.3.2: a request that is pipelined behind one that may change something waits for the answer to that one. All
-    // pipelined requests wait, because thousands of requests fit into one packet.
-    if (reply.raw.socket === null) reply.raw.once('socket', () => guards.judge(request, done));
-    else guards.judge(request, done);
+    guards.judge(request, done);
   });
 
   answerErrors(app, () => clusters.registry.names);
@@ -213,40 +211,36 @@ function createApp(
     keepAlive: options.keepalive > 0,
     keepAliveInitialDelay: options.keepalive,
   };
-  const secureServer = (handler: RequestListener) => {
-    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, (request, response) => {
+  const serverFactory = (handler: RequestListener) => {
+    const handle: RequestListener = (request, response) => {
       if (methods.has(request.method as string)) {
         handler(request, response);
         return;
       }
       metrics.rejected('bad_request');
       refuseUnknownMethod(response);
-    });
+    };
+    const server = createServer({ ...http, requestTimeout: 0, keepAliveTimeout }, inTurn(handle));
     serveHalfClosed(server);
     tls?.serve(server);
     return server;
   };
-  const app = fastify({
+  return fastify({
     logger: false,
     schemaController: schemaless,
     genReqId: requestIdOf,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http,
-    requestTimeout: 0,
-    keepAliveTimeout,
-    ...(tls !== undefined && { serverFactory: secureServer }),
+    serverFactory,
     rewriteUrl(request) {
       const destination = destinationOf(request.url as string);
       request.destination = destination;
       return destination.mount.route;
     },
     clientErrorHandler: (error, socket) => {
-      if (isAnswered(socket as Socket)) return;
+      if (isAnswered(socket as Socket) || outlives(socket as Socket, error)) return;
       if (!isDeparture(error)) metrics.rejected('bad_request');
       refuseUnparsed(error, socket as Socket);
     },
   });
-  if (tls === undefined) serveHalfClosed(app.server);
-  return app;
 }

@@ -1,12 +1,11 @@
 import { constants } from 'node:crypto';
-import { IncomingMessage, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { createServer, type Server as TlsServer } from 'node:tls';
 import { includesAll } from '../../authentication/client-certificate/authorities.js';
 import { keepPeers, peerOf } from '../../authentication/client-certificate/peer.js';
 import { Handshakes } from './handshakes.js';
 import { Http2Sessions, type Http2SessionsOptions } from './http2-sessions.js';
-import { readThroughStream } from './pipelining.js';
 import type { TlsFiles } from './tls-files.js';
 
 /** What a TLS listener is made from. */
@@ -29,9 +28,6 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
   const serveHttp1 = server.listeners('connection') as ((socket: Socket) => void)[];
   server.removeAllListeners('connection');
   const sessions = new Http2Sessions(server, options);
-  server.prependListener('request', (request, response) => {
-    if (response.socket === null && request instanceof IncomingMessage) readThroughStream(request.socket);
-  });
   if (options.files.current.clientAuthorities !== undefined) {
     // If a client's certificate was verified against other authorities than the current ones, the client has to send it again.
     server.prependListener('request', ({ socket }, response) => {

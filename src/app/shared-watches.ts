@@ -2,9 +2,9 @@ import type { ShareWatches } from '../clusters/cluster.js';
 import { systemClock } from '../lib/clock.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
-import { RingBudget } from '../transport/shared-watches/event-ring.js';
-import { SharedWatches } from '../transport/shared-watches/share-watches.js';
-import { Turns } from '../transport/shared-watches/turns.js';
+import { RingBudget } from '../watches/event-ring.js';
+import { SharedWatches } from '../watches/share-watches.js';
+import { Turns } from '../watches/turns.js';
 
 /**
  * How the clients of each cluster share watches. All clusters together share the memory for events, and the turns in which clients get

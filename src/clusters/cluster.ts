@@ -5,9 +5,9 @@ import type { SessionRequest } from '../transport/renew-on-401.js';
 import { renewOn401 } from '../transport/renew-on-401.js';
 import type { RoundTripper } from '../transport/round-trip.js';
 import type { Sessions } from '../transport/session-attempts.js';
-import type { WatchingRequest } from '../transport/shared-watches/watch-to-share.js';
 import type { Endpoint, Session } from './endpoint.js';
 import { SessionMaker, type SessionOptions } from './session-maker.js';
+import type { WatchingRequest } from './watching-request.js';
 
 /** The options that do not depend on the configuration. */
 export interface ClusterOptions extends SessionOptions {

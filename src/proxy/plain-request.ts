@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from '../clusters/endpoint.js';
+import type { WatchingRequest, WatchToShare } from '../clusters/watching-request.js';
 import { asHttp2 } from '../http/as-http2.js';
 import { hasField } from '../http/header-fields.js';
 import type { Http2Response } from '../http/http2-response.js';
@@ -8,7 +9,6 @@ import { queryValues } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestContext } from '../request/context.js';
 import type { OutgoingRequest, RoundTrip } from '../transport/round-trip.js';
-import type { WatchingRequest, WatchToShare } from '../transport/shared-watches/watch-to-share.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';

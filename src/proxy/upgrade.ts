@@ -8,16 +8,16 @@ import { StatusError } from '../kubernetes/status.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { EndReason } from '../observability/metrics/traffic-metrics.js';
 import type { RequestContext } from '../request/context.js';
-import { Relay } from '../transport/relay/relay.js';
-import { RelayReads } from '../transport/relay/relay-reads.js';
 import { type Attempt, SessionAttempts } from '../transport/session-attempts.js';
-import { requestUpgrade } from '../transport/upgrade-connection.js';
 import { toUpstreamError, UpstreamError } from '../transport/upstream-error.js';
 import { cut } from './cut.js';
 import { flushHead } from './flush-head.js';
 import { clientValue, responseHeaders, withPossibleFraming } from './headers.js';
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';
+import { Relay } from './relay/relay.js';
+import { RelayReads } from './relay/relay-reads.js';
+import { requestUpgrade } from './upgrade-connection.js';
 
 /** If a client sends more bytes than this before the 101, its socket is paused. */
 const maxEarlyBytes = 64 * 1024;

@@ -1,15 +1,15 @@
 import { isAllowed } from '../clusters/access-review.js';
 import type { Session } from '../clusters/endpoint.js';
 import { replacedServer } from '../clusters/replaced-server.js';
-import { identify } from '../clusters/session-identity.js';
+import type { WatchToShare } from '../clusters/watching-request.js';
 import { withoutField } from '../http/header-fields.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
 import { queryValue } from '../kubernetes/query.js';
 import { digest } from '../lib/digest.js';
 import type { RequestContext } from '../request/context.js';
 import type { OutgoingRequest } from '../transport/round-trip.js';
-import { sharableWatch } from '../transport/shared-watches/sharable-watch.js';
-import { UnknownUserError, type WatchToShare } from '../transport/shared-watches/watch-to-share.js';
+import { identify, UnknownUserError } from '../watches/session-identity.js';
+import { sharableWatch } from '../watches/sharable-watch.js';
 import { outboundRequest, type ProxyContext } from './outbound-request.js';
 
 /** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */

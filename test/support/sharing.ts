@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { SessionRequest } from '../../src/transport/renew-on-401.js';
 import type { RoundTripper } from '../../src/transport/round-trip.js';
-import { RingBudget } from '../../src/transport/shared-watches/event-ring.js';
-import { SharedWatches } from '../../src/transport/shared-watches/share-watches.js';
-import { Turns } from '../../src/transport/shared-watches/turns.js';
-import type { Join, Loss } from '../../src/transport/shared-watches/watch-to-share.js';
+import { RingBudget } from '../../src/watches/event-ring.js';
+import type { Join, Loss } from '../../src/watches/share-observer.js';
+import { SharedWatches } from '../../src/watches/share-watches.js';
+import { Turns } from '../../src/watches/turns.js';
 import { ManualClock } from './manual-clock.js';
 import { type FakeSession, type ServedWatch, session, WatchedServer } from './watched-server.js';
 import { type Asked, WatchingClient } from './watching-client.js';

@@ -1,6 +1,6 @@
+import type { WatchingRequest, WatchToShare } from '../../src/clusters/watching-request.js';
 import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
 import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip } from '../../src/transport/round-trip.js';
-import type { WatchingRequest, WatchToShare } from '../../src/transport/shared-watches/watch-to-share.js';
 import type { FakeSession } from './watched-server.js';
 
 /** The watch that a test's client asks for. */

@@ -5,9 +5,9 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
+import { requestUpgrade } from '../../../src/proxy/upgrade-connection.js';
 import { createDial, type Dial, type DialOptions } from '../../../src/transport/dial/dial.js';
 import { ConnectionPool } from '../../../src/transport/pool.js';
-import { requestUpgrade } from '../../../src/transport/upgrade-connection.js';
 import { toUpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates.js';
 import {

@@ -1,0 +1,273 @@
+import type { WatchToShare } from '../clusters/watching-request.js';
+import { fieldValue, hasField } from '../http/header-fields.js';
+import type { Clock } from '../lib/clock.js';
+import { Moment } from '../lib/moment.js';
+import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
+import type { SessionRequest } from '../transport/renew-on-401.js';
+import type {
+  BodySink,
+  OutgoingRequest,
+  ResponseSink,
+  RoundTrip,
+  RoundTripper,
+} from '../transport/round-trip.js';
+import { createEventReader } from './event-reader.js';
+import { UnknownUserError } from './session-identity.js';
+import type { Loss } from './share-observer.js';
+import { TableEvents } from './table-events.js';
+import type { EventReader, WatchEvent } from './watch-event.js';
+
+/** The head of the response to a watch. */
+export interface WatchHead {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** Name, value, name, value, … */
+  readonly headers: readonly string[];
+}
+
+/** How a watch ends for all its clients: like a watch that the API server ends, or with an error. */
+export type Ending = 'end' | Error;
+
+/** Receives the events of a watch. */
+export interface WatchHandler {
+  /** The version from which the watch continues after a loss. */
+  readonly version: string;
+  /** The API server has sent the head of a response, the first one or one after a loss. */
+  began(head: WatchHead): void;
+  /** Throws an Error for an event that it cannot use. */
+  received(event: WatchEvent): void;
+  /** All events that have been read so far have been passed on. */
+  idle(): void;
+  /** The watch continues after a loss. */
+  resumed(loss: Loss): void;
+  /** The watch is over: no more calls come. */
+  ended(ending: Ending): void;
+}
+
+/** What a watch needs. */
+export interface LastingWatchParts<Session> {
+  readonly roundTripper: RoundTripper<SessionRequest<Session>>;
+  /** A lost watch must continue within this number of milliseconds, or it ends. */
+  readonly resumeWithin: number;
+  readonly clock: Clock;
+  /** At least 0 and less than 1. */
+  readonly random: () => number;
+}
+
+/** The response, or an event in it, has a form that cannot be shared. */
+export class UnsharableError extends Error {}
+
+/** The statuses by which the API server says that a watch cannot continue. Each client then sends its own request, and gets the reason. */
+const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
+/** The reader of events copies what it keeps, so no bytes of a chunk are held. */
+const nobody: BytesHolder = { holdsBytes: false };
+/** If a response has lasted at least this number of milliseconds, the next request is sent without delay. */
+const steadyAfter = 5_000;
+const longestBackoff = 5_000;
+
+/**
+ * A watch that outlives its responses. If a response ends or breaks off, for example because the API server restarts, another request
+ * continues from the last version, as client-go's `RetryWatcher` does. The new request may have another credential, but goes to the same
+ * API server and acts as the same user.
+ */
+export class LastingWatch<Session> implements ResponseSink, BodySink, SessionRequest<Session> {
+  readonly bringsAuthorization = false;
+  /** A 401 ends the watch, and each client gets the answer to a request of its own. */
+  readonly hidesRefusal = false;
+  readonly hasBody = false;
+  readonly #parts: LastingWatchParts<Session>;
+  readonly #request: Pick<WatchToShare<Session>, 'outgoing'>;
+  readonly #handler: WatchHandler;
+  #trip: RoundTrip | undefined;
+  #reader: EventReader | undefined;
+  /** The Tables of all responses. */
+  readonly #tables = new TableEvents();
+  #contentType: string | undefined;
+  /** When the last response began. */
+  #opened: Moment | undefined;
+  /** How the response was lost; undefined before the first response, and during a response. */
+  #loss: Loss | undefined;
+  /** The error of the last attempt; undefined while the next attempt waits for its response. */
+  #failure: Error | undefined;
+  #failures = 0;
+  /** Why the request must not be sent: the current session leads to another API server or user, or its user is not known yet. */
+  #refusal: Error | undefined;
+  #isOver = false;
+  /** Whether the current or next response is the last one. */
+  #isLast = false;
+  #isPaused = false;
+  #cancelRetry: () => void = () => {};
+  #cancelDeadline: () => void = () => {};
+
+  constructor(
+    parts: LastingWatchParts<Session>,
+    request: Pick<WatchToShare<Session>, 'outgoing'>,
+    handler: WatchHandler,
+  ) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#handler = handler;
+  }
+
+  start(): void {
+    this.#failure = undefined;
+    this.#refusal = undefined;
+    this.#trip = this.#parts.roundTripper.send(this, this);
+  }
+
+  /** Ends the watch: it has no clients any more. */
+  stop(): void {
+    this.#isOver = true;
+    this.#cancelRetry();
+    this.#cancelDeadline();
+    this.#drop();
+  }
+
+  /** Whether the last response was lost and the watch has not continued yet. */
+  get isLost(): boolean {
+    return this.#loss !== undefined;
+  }
+
+  /** From now on, the watch does not continue after a loss. */
+  resumeNoMore(): void {
+    this.#isLast = true;
+    if (this.#loss !== undefined) this.#end(new Error('the cluster of the watch is no longer in use'));
+  }
+
+  /** Stops reading, so that the API server waits. This stays in force after a loss. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#trip?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#trip?.resume();
+  }
+
+  forSession(session: Session): OutgoingRequest {
+    try {
+      return this.#request.outgoing(session, this.#handler.version);
+    } catch (error) {
+      this.#refusal = error as Error;
+      throw error;
+    }
+  }
+
+  head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    const response = { statusCode, statusMessage, headers };
+    if (statusCode === 200) this.#begin(response);
+    else if (this.#loss === undefined || finalStatuses.has(statusCode)) this.#end('end');
+    else this.#retry(new Error(`the API server answers ${statusCode}`));
+    return this;
+  }
+
+  #begin(head: WatchHead): void {
+    const contentType = fieldValue(head.headers, 'content-type');
+    const reader = readerFor(head.headers, this.#tables);
+    if (reader === undefined || contentType !== (this.#contentType ?? contentType)) {
+      this.#end(new UnsharableError('the response has a form that cannot be shared'));
+      return;
+    }
+    const loss = this.#loss;
+    this.#loss = undefined;
+    this.#cancelDeadline();
+    this.#reader = reader;
+    this.#contentType = contentType;
+    this.#opened = new Moment(this.#parts.clock);
+    if (loss !== undefined) this.#handler.resumed(loss);
+    if (this.#isPaused) this.#trip?.pause();
+    this.#handler.began(head);
+  }
+
+  data(chunk: BorrowedBytes): void {
+    if (this.#reader === undefined) return;
+    try {
+      this.#reader.read(chunk.keep(nobody), this.#onEvent);
+    } catch (error) {
+      this.#end(new UnsharableError('the watch has an event that cannot be shared', { cause: error }));
+    }
+  }
+
+  /** An ERROR is always the last event, and all clients get it. In most cases it says that the version is too old. */
+  readonly #onEvent = (event: WatchEvent): void => {
+    if (this.#isOver) return;
+    this.#handler.received(event);
+    if (event.type === 'ERROR') this.#end('end');
+  };
+
+  idle(): void {
+    if (this.#reader !== undefined) this.#handler.idle();
+  }
+
+  end(): void {
+    this.#lose('ended', new Error('the API server ends the watch'));
+  }
+
+  error(error: Error): void {
+    this.#lose('error', error);
+  }
+
+  #lose(loss: Loss, error: Error): void {
+    this.#trip = undefined;
+    // The last events may have come in one read with the end. Then no call of `idle` follows them.
+    this.idle();
+    if (this.#isOver) return;
+    if (this.#reader !== undefined) this.#beginToResume(loss);
+    // If the request may not be sent with the current session, each client sends its own, which is judged again.
+    if (this.#loss === undefined) this.#end(this.#refusal === undefined ? error : 'end');
+    else if (this.#isRefused || this.#isLast) this.#end(error);
+    else this.#retry(error);
+  }
+
+  /** Whether the current session leads to another API server or user. */
+  get #isRefused(): boolean {
+    return this.#refusal !== undefined && !(this.#refusal instanceof UnknownUserError);
+  }
+
+  #beginToResume(loss: Loss): void {
+    const { clock, resumeWithin } = this.#parts;
+    if (this.#opened !== undefined && this.#opened.age >= steadyAfter) this.#failures = 0;
+    this.#loss = loss;
+    this.#reader = undefined;
+    // The API server may also accept the request and never answer.
+    this.#cancelDeadline = clock.schedule(resumeWithin, () =>
+      this.#end(this.#failure ?? new Error('the API server did not let the watch continue in time')),
+    );
+  }
+
+  #retry(error: Error): void {
+    this.#drop();
+    this.#failure = error;
+    const { clock, random } = this.#parts;
+    const delay = backoff(this.#failures, random);
+    this.#failures += 1;
+    this.#cancelRetry = clock.schedule(delay, () => this.start());
+  }
+
+  #end(ending: Ending): void {
+    if (this.#isOver) return;
+    this.stop();
+    this.#handler.ended(ending);
+  }
+
+  #drop(): void {
+    const trip = this.#trip;
+    this.#trip = undefined;
+    this.#reader = undefined;
+    trip?.abort();
+  }
+}
+
+/** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
+function readerFor(headers: readonly string[], tables: TableEvents): EventReader | undefined {
+  return hasField(headers, 'content-length') ? undefined : createEventReader(headers, tables);
+}
+
+/**
+ * Milliseconds before the next attempt after this number of failures: 0 at first, then growing. A random part spreads the attempts of many
+ * watches.
+ */
+function backoff(failures: number, random: () => number): number {
+  return failures === 0 ? 0 : Math.min(100 * 2 ** failures, longestBackoff) * (0.5 + random() / 2);
+}

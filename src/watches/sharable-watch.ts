@@ -1,0 +1,113 @@
+import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import { isTrue, mostParameters, queryPairs } from '../kubernetes/query.js';
+import { parseDuration } from '../lib/duration.js';
+import { compareVersions, parseVersion } from './resource-version.js';
+import { sharableHeaders } from './sharable-headers.js';
+
+/** The parts of a watch request that decide with which watches it can share, and which events it gets. */
+export interface SharableWatch {
+  /** The query without `ownParameters`. The other pairs are as sent, in their order. */
+  readonly query: string;
+  /** Parsed resourceVersion: the client gets the events after this version. */
+  readonly version: string;
+  /** Whether the client gets bookmarks. */
+  readonly bookmarks: boolean;
+  /** Milliseconds until the watch ends; undefined for a random time. For the API server, 0 means a random time too. */
+  readonly timeout: number | undefined;
+  /** The Accept field; empty if there is none. */
+  readonly accept: string;
+  /** The Accept-Encoding field; empty if there is none. */
+  readonly acceptEncoding: string;
+}
+
+/**
+ * Parameters that may differ between the clients of a shared watch. client-go's typed clients send `timeout` beside `timeoutSeconds`, and
+ * kubectl sends its `--request-timeout` there. The API server ignores it for a watch (apiserver `endpoints/handlers/get.go`, `handleWatch`).
+ */
+const ownParameters: ReadonlySet<string> = new Set([
+  'resourceVersion',
+  'timeout',
+  'timeoutSeconds',
+  'allowWatchBookmarks',
+]);
+/** Parameters that make another kind of watch, or an error (apimachinery `internalversion/validation`); a watch has no pages. */
+const otherWatches: ReadonlySet<string> = new Set([
+  'sendInitialEvents',
+  'resourceVersionMatch',
+  'limit',
+  'continue',
+]);
+/**
+ * The largest int64, and so the largest revision of etcd. The API server parses a version as a uint64 (apiserver `storage`,
+ * `APIObjectVersioner.ParseResourceVersion`), but a larger one overflows in its watch of etcd: 2^64 - 1 may begin "from now".
+ */
+const largestVersion = '9223372036854775807';
+/** The parameters that a shared watch adds to its query. */
+const addedParameters = 2;
+/** The longest timer in Node, in seconds: 24 days. */
+const longestTimeout = 2_147_483;
+
+/**
+ * Reads what a watch with this query and these headers asks for. Returns undefined if it cannot be shared. A watch that the API server
+ * might reject, or read in another way, is not shared, so that the API server answers it itself. The caller must check method, path and
+ * body.
+ *
+ * @param query Raw query string, without `?`.
+ * @param rawHeaders As the client sent them, but with only those credentials that go to the API server; a watch with such a credential
+ * cannot be shared.
+ */
+export function sharableWatch(query: string, rawHeaders: RawHeaders): SharableWatch | undefined {
+  const own = new Map<string, string>();
+  const rest: string[] = [];
+  for (const { text, name, value } of queryPairs(query)) {
+    // Go ignores a broken pair; other servers may not.
+    if (name === undefined || otherWatches.has(name) || own.has(name)) return undefined;
+    if (ownParameters.has(name)) own.set(name, value);
+    else rest.push(text);
+  }
+  const version = parseVersion(own.get('resourceVersion') ?? '');
+  const timeout = seconds(own.get('timeoutSeconds') ?? '0');
+  const accept = fieldValue(rawHeaders, 'accept') ?? '';
+  if (version === undefined || timeout === undefined) return undefined;
+  if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
+  if (rest.length + addedParameters > mostParameters) return undefined;
+  if (compareVersions(version, largestVersion) > 0) return undefined;
+  if (!sharableHeaders(rawHeaders) || !acceptsSharedFormat(accept)) return undefined;
+  return {
+    query: rest.join('&'),
+    version,
+    bookmarks: isTrue(own.get('allowWatchBookmarks')),
+    timeout: timeout === 0 ? undefined : timeout * 1000,
+    accept,
+    acceptEncoding: fieldValue(rawHeaders, 'accept-encoding') ?? '',
+  };
+}
+
+/** Parses whole seconds; undefined for any other string. */
+function seconds(text: string): number | undefined {
+  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
+  return value <= longestTimeout ? value : undefined;
+}
+
+const sharedFormats: ReadonlySet<string> = new Set([
+  'application/json',
+  'application/vnd.kubernetes.protobuf',
+  'application/*',
+  '*/*',
+]);
+const otherFormats: ReadonlySet<string> = new Set([
+  'application/cbor',
+  'application/cbor-seq',
+  'application/yaml',
+]);
+
+/**
+ * Guesses the format that the API server will choose, so that it need not open a watch that cannot be shared. The response says what it has
+ * chosen.
+ */
+function acceptsSharedFormat(accept: string): boolean {
+  if (accept === '') return true;
+  const formats = accept.split(',').map(range => range.replace(/;.*/s, '').trim().toLowerCase());
+  const format = formats.find(type => sharedFormats.has(type) || otherFormats.has(type));
+  return format !== undefined && sharedFormats.has(format);
+}

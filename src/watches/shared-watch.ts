@@ -1,0 +1,250 @@
+import type { WatchToShare } from '../clusters/watching-request.js';
+import { Moment } from '../lib/moment.js';
+import { EventRing, type RingBudget } from './event-ring.js';
+import {
+  type Ending,
+  LastingWatch,
+  type LastingWatchParts,
+  type WatchHandler,
+  type WatchHead,
+} from './lasting-watch.js';
+import type { Lingering } from './lingering.js';
+import { compareVersions } from './resource-version.js';
+import type { Loss, ShareObserver } from './share-observer.js';
+import type { Turns } from './turns.js';
+import type { WatchEvent } from './watch-event.js';
+import type { Feed, Watcher } from './watcher.js';
+
+/** What all shared watches need. */
+export interface SharedWatchParts<Session> extends LastingWatchParts<Session> {
+  readonly budget: RingBudget;
+  readonly turns: Turns;
+  readonly observer: ShareObserver;
+}
+
+/** Hears about the state of a shared watch. */
+interface WatchOwner {
+  /** The watches without a client. */
+  readonly lingering: Lingering;
+  ended(ending: Ending): void;
+}
+
+/** Milliseconds for which a permission from the API server is valid. */
+const permissionLifetime = 10_000;
+
+/** One watch at the API server whose events go to many clients. */
+export class SharedWatch<Session> implements WatchHandler, Feed {
+  readonly ring: EventRing;
+  readonly #parts: SharedWatchParts<Session>;
+  readonly #request: WatchToShare<Session>;
+  readonly #upstream: LastingWatch<Session>;
+  readonly #owner: WatchOwner;
+  readonly #watchers = new Set<Watcher>();
+  readonly #narrower = new Set<SharedWatch<Session>>();
+  #head: WatchHead | undefined;
+  #ending: Ending | undefined;
+  /** When the API server last permitted the watch. */
+  #permitted: Moment | undefined;
+  #asking: Promise<boolean> | undefined;
+  /** Whether the watch closes when its last client leaves. */
+  #isLeaving = false;
+  /** The end of the ring when the watchers were last called. */
+  #calledFor = 0;
+  /**
+   * The version from which the watch continued after its last loss. For older versions, new clients ask the API server: if it was restored
+   * from a backup, it now has other events of these versions.
+   */
+  #continuedFrom = '0';
+  /** Whether reading is paused, so that the API server waits for the clients. */
+  #isPaused = false;
+  #awaitsTurns = false;
+
+  constructor(parts: SharedWatchParts<Session>, request: WatchToShare<Session>, owner: WatchOwner) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#owner = owner;
+    this.ring = new EventRing(request.version, parts.budget);
+    this.#upstream = new LastingWatch(parts, request, this);
+  }
+
+  start(): void {
+    this.#parts.observer.watches(1);
+    this.#upstream.start();
+  }
+
+  get head(): WatchHead | undefined {
+    return this.#head;
+  }
+
+  get ending(): Ending | undefined {
+    return this.#ending;
+  }
+
+  /** The number of clients. */
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  get version(): string {
+    return this.ring.current;
+  }
+
+  /** Whether this watch can give a client of this version all newer events. */
+  serves(version: string): boolean {
+    if (this.#ending !== undefined || compareVersions(version, this.ring.floor) < 0) return false;
+    // The version of a lost watch may be too old for the API server to continue it. A newer version may still be usable.
+    return this.#upstream.isLost
+      ? compareVersions(version, this.version) === 0
+      : this.isUnbrokenSince(version);
+  }
+
+  /** Whether the watch has not been lost since this version: all newer events are from one response. */
+  isUnbrokenSince(version: string): boolean {
+    return compareVersions(version, this.#continuedFrom) >= 0;
+  }
+
+  /** Whether the API server has said within `permissionLifetime` that the user may watch this. */
+  get isPermitted(): boolean {
+    return this.#permitted !== undefined && this.#permitted.age < permissionLifetime;
+  }
+
+  /**
+   * Asks the API server whether the user may watch this. Callers that ask at the same time share one request. Resolves to false also if the
+   * request fails.
+   */
+  askPermission(): Promise<boolean> {
+    this.#asking ??= this.#request
+      .isAllowed()
+      .catch(() => false)
+      .then(isAllowed => {
+        this.#asking = undefined;
+        if (isAllowed) this.#permit();
+        return isAllowed;
+      });
+    return this.#asking;
+  }
+
+  #permit(): void {
+    this.#permitted = new Moment(this.#parts.clock);
+  }
+
+  /** Takes over the clients of another watch, which began at a later version, as soon as this watch has caught up with it. */
+  willReplace(watch: SharedWatch<Session>): void {
+    this.#narrower.add(watch);
+  }
+
+  enter(watcher: Watcher): void {
+    this.#owner.lingering.delete(this);
+    this.#watchers.add(watcher);
+    if (this.#isPaused) this.#keepPace();
+  }
+
+  leave(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    if (this.#isPaused) this.#keepPace();
+    if (this.#watchers.size > 0) return;
+    if (this.#ending !== undefined) this.ring.clear();
+    else if (this.#isLeaving) this.close();
+    else this.#owner.lingering.add(this);
+  }
+
+  /** Accepts no new clients: the watch ends with its current response, or when its last client leaves. */
+  closeWhenLeft(): void {
+    this.#isLeaving = true;
+    if (this.#watchers.size === 0) this.close();
+    else this.#upstream.resumeNoMore();
+  }
+
+  /** Ends the watch. Its remaining clients are cut off. */
+  close(): void {
+    this.#upstream.stop();
+    this.ended(new Error('the watch is no longer shared'));
+  }
+
+  call(watcher: Watcher): void {
+    this.#parts.turns.call(watcher);
+    this.#parts.turns.run();
+    if (this.#isPaused) this.#keepPace();
+  }
+
+  began(head: WatchHead): void {
+    this.#head ??= head;
+    this.#permit();
+    this.ring.completeVersion();
+    for (const watcher of this.#watchers) watcher.hear();
+  }
+
+  received(event: WatchEvent): void {
+    this.ring.append(event);
+    this.#parts.observer.received();
+  }
+
+  idle(): void {
+    if (this.#calledFor === this.ring.end) return;
+    this.ring.latest = this.#calledFor;
+    this.#calledFor = this.ring.end;
+    if (this.#narrower.size > 0) this.#takeOver();
+    this.#callAll();
+    this.#keepPace();
+  }
+
+  /**
+   * Pauses reading while clients wait for their turns, and while no client accepts more. Otherwise the ring would drop events that no
+   * client has had yet, to make room for new ones. A single slower client does not pause it.
+   */
+  #keepPace(): void {
+    const { turns } = this.#parts;
+    if (turns.isBehind && !this.#awaitsTurns) {
+      this.#awaitsTurns = true;
+      turns.whenDone(() => {
+        this.#awaitsTurns = false;
+        this.#keepPace();
+      });
+    }
+    const waits = this.#awaitsTurns || this.#isStuck;
+    if (waits === this.#isPaused) return;
+    this.#isPaused = waits;
+    if (waits) this.#upstream.pause();
+    else this.#upstream.resume();
+  }
+
+  get #isStuck(): boolean {
+    for (const watcher of this.#watchers) if (!watcher.isPaused) return false;
+    return this.#watchers.size > 0;
+  }
+
+  resumed(loss: Loss): void {
+    this.#continuedFrom = this.version;
+    this.#parts.observer.resumed(loss);
+  }
+
+  ended(ending: Ending): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    this.#owner.lingering.delete(this);
+    this.#parts.observer.watches(-1);
+    this.#owner.ended(ending);
+    if (this.#watchers.size === 0) this.ring.clear();
+    for (const watcher of this.#watchers) watcher.hear();
+    this.#callAll();
+  }
+
+  #callAll(): void {
+    const { turns } = this.#parts;
+    for (const watcher of this.#watchers) turns.call(watcher);
+    turns.run();
+  }
+
+  #takeOver(): void {
+    for (const watch of this.#narrower) {
+      if (watch.ending === undefined && compareVersions(this.version, watch.version) < 0) continue;
+      this.#narrower.delete(watch);
+      watch.giveTo(this);
+    }
+  }
+
+  /** Moves the clients to another watch, if its ring has the events that they need. */
+  giveTo(watch: SharedWatch<Session>): void {
+    for (const watcher of this.#watchers) watcher.moveTo(watch);
+  }
+}

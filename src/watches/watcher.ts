@@ -1,0 +1,265 @@
+import type { ClientWatch } from '../clusters/watching-request.js';
+import type { Clock } from '../lib/clock.js';
+import { Deferred } from '../lib/deferred.js';
+import { Moment } from '../lib/moment.js';
+import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
+import { LaggingError } from '../transport/lagging-error.js';
+import type { BodySink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import type { EventRing, RingEntry } from './event-ring.js';
+import { type Ending, UnsharableError, type WatchHead } from './lasting-watch.js';
+import { compareVersions } from './resource-version.js';
+import type { ShareObserver } from './share-observer.js';
+import type { Turn } from './turns.js';
+
+/** After each such number of bytes for one client, the watch checks whether the client accepts more. */
+const portion = 64 * 1024;
+/**
+ * If a client sets no time limit, its watch lasts at least this number of milliseconds, and at most twice that. This is the API server's
+ * `--min-request-timeout`.
+ */
+const minLifetime = 30 * 60_000;
+
+/** The watch that a watcher gets its events from. */
+export interface Feed {
+  /** The head of the API server's response; undefined before it has come. */
+  readonly head: WatchHead | undefined;
+  readonly ring: EventRing;
+  /** How the watchers end after the last event; undefined while the watch is open. */
+  readonly ending: Ending | undefined;
+  enter(watcher: Watcher): void;
+  leave(watcher: Watcher): void;
+  /** Lets a watcher work when its turn comes. */
+  call(watcher: Watcher): void;
+}
+
+/** What all watchers need. */
+interface WatcherParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly observer: ShareObserver;
+}
+
+/** One client of a shared watch: its position in the ring, and when it ends. */
+export class Watcher implements RoundTrip, Turn {
+  readonly #parts: WatcherParts;
+  /** Whether the client asked for bookmarks. */
+  readonly #bookmarks: boolean;
+  readonly #sink: ResponseSink;
+  #watch: Feed;
+  /** Undefined until the response to the client has begun. */
+  #body: BodySink | undefined;
+  /** The position of the client's next event in the ring. */
+  #position = 0;
+  /** The client has had all events before this version. */
+  #version: string;
+  /** Whether the client has had all events of this version. More events of the same version may still come. */
+  #hasVersion = true;
+  /** Whether all events from the position on are newer than the version. A client may be ahead of the watch that it joins. */
+  #isSettled = false;
+  #hasHadEvent = false;
+  #isPaused = false;
+  #isOver = false;
+  /** Undefined once the response has begun, because a watch to share is large. */
+  #client: ClientWatch | undefined;
+  #cancelEnd: () => void = () => {};
+  #waiting: Deferred | undefined;
+
+  /** Enters the watch. The client waits there until `begin`. */
+  constructor(watch: Feed, client: ClientWatch, sink: ResponseSink, parts: WatcherParts) {
+    this.#parts = parts;
+    this.#watch = watch;
+    this.#client = client;
+    this.#bookmarks = client.bookmarks;
+    this.#version = client.version;
+    this.#sink = sink;
+    watch.enter(this);
+  }
+
+  /**
+   * Resolves when the API server has begun to answer, or the client leaves. Rejects with an UnsharableError if the response cannot be
+   * shared, or with the error of the watch.
+   */
+  opened(): Promise<void> {
+    const waiting = new Deferred();
+    this.#waiting = waiting;
+    if (this.#watch.head !== undefined || this.#watch.ending !== undefined) this.hear();
+    return waiting.promise;
+  }
+
+  /** The watch has been opened, or is over. A client that has left stops waiting, so that nothing keeps it in memory. */
+  hear(): void {
+    const waiting = this.#waiting;
+    const { ending } = this.#watch;
+    this.#waiting = undefined;
+    if (ending === undefined || this.#isOver) waiting?.resolve();
+    else waiting?.reject(ending === 'end' ? new UnsharableError('the watch has ended') : ending);
+  }
+
+  /** Begins to send events. Returns false if the watch cannot give it all events after its version; then the client has left the watch. */
+  begin(): boolean {
+    const { head, ending, ring } = this.#watch;
+    const position = ring.positionAfter(this.#version);
+    if (head === undefined || ending !== undefined || position === undefined) {
+      this.abort();
+      return false;
+    }
+    this.#position = position;
+    this.#isSettled = ring.isPast(this.#version);
+    const { clock, observer } = this.#parts;
+    const begun = new Moment(clock);
+    const lifetime = this.#lifetime(this.#client as ClientWatch, begun);
+    this.#client = undefined;
+    this.#cancelEnd = begun.schedule(lifetime, () => this.#end());
+    try {
+      this.#body = this.#sink.head(head.statusCode, head.statusMessage, headersNow(head.headers));
+      observer.clients(1);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+    // The client's credential may have expired while the client waited for the API server.
+    if (lifetime <= 0) this.#end();
+    else this.work();
+    return true;
+  }
+
+  /** Moves to another watch, if its ring has all events that the client has not had. */
+  moveTo(watch: Feed): void {
+    const before = this.#watch;
+    const position = this.#positionIn(watch.ring);
+    if (this.#body === undefined || position === undefined) return;
+    this.#position = position;
+    this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
+    this.#watch = watch;
+    watch.enter(this);
+    before.leave(this);
+  }
+
+  /** The position of the client's next event in another ring; undefined if that ring does not have it. */
+  #positionIn(ring: EventRing): number | undefined {
+    if (this.#hasVersion) return ring.positionAfter(this.#version);
+    const count = this.#watch.ring.countBefore(this.#position, this.#version);
+    return count === undefined ? undefined : ring.positionBehind(this.#version, count);
+  }
+
+  /** How many milliseconds the watch lasts. */
+  #lifetime({ timeout, expires = Number.POSITIVE_INFINITY }: ClientWatch, begun: Moment): number {
+    return Math.min(timeout ?? minLifetime * (1 + this.#parts.random()), expires - begun.time);
+  }
+
+  /** Sends the events that are there, as far as the client accepts them. */
+  work(): void {
+    const body = this.#body;
+    if (body === undefined || this.#isOver) return;
+    // Without a closure: one for each client and event would be garbage to collect.
+    try {
+      this.#passOn(body);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #passOn(body: BodySink): void {
+    const { ring } = this.#watch;
+    const { observer } = this.#parts;
+    let passed = 0;
+    while (!this.#isOver) {
+      if (this.#position < ring.first) {
+        observer.lagged();
+        throw new LaggingError('the client reads the events of its watch too slowly');
+      }
+      if (this.#isPaused) return;
+      if (this.#position === ring.end) break;
+      const from = this.#position;
+      const entry = ring.at(from);
+      this.#position += 1;
+      if (!this.#wants(entry)) continue;
+      const bytes = this.#hasHadEvent ? this.#batch(ring, from) : entry.first;
+      this.#hasHadEvent = true;
+      passed += bytes.length;
+      body.data(bytes);
+      observer.delivered(this.#position - from);
+      if (passed < portion) continue;
+      passed = 0;
+      body.idle();
+    }
+    if (passed > 0) body.idle();
+    const { ending } = this.#watch;
+    if (this.#position !== ring.end || ending === undefined) return;
+    if (ending instanceof Error) throw ending;
+    this.#end();
+  }
+
+  /**
+   * The event at this position. If it is the first of several events that came together, it returns them joined: one write of eight events
+   * costs little more than a write of one. A client that lags behind gets single events, because its position is its own and it would need
+   * a copy of its own.
+   */
+  #batch(ring: EventRing, from: number): BorrowedBytes {
+    const first = ring.at(from).bytes;
+    if (from !== ring.latest) return first;
+    let { length } = first;
+    while (this.#position < ring.end) {
+      const next = ring.at(this.#position);
+      length += next.bytes.length;
+      if (length > portion || !this.#wants(next)) break;
+      this.#position += 1;
+    }
+    return ring.batch(from, this.#position);
+  }
+
+  /** Whether the client gets this event. All clients get an ERROR. */
+  #wants({ type, version }: RingEntry): boolean {
+    if (type !== 'ERROR') {
+      if (!this.#isSettled && compareVersions(version, this.#version) <= 0) return false;
+      this.#isSettled = true;
+      this.#version = version;
+      this.#hasVersion = type === 'BOOKMARK';
+    }
+    return type !== 'BOOKMARK' || this.#bookmarks;
+  }
+
+  /** Whether the client accepts no more for now. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#watch.call(this);
+  }
+
+  /** The client has gone. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancelEnd();
+    this.hear();
+    if (this.#body !== undefined) this.#parts.observer.clients(-1);
+    this.#watch.leave(this);
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.abort();
+    this.#sink.end([]);
+  }
+
+  /** Ends the client's response with the error. */
+  #fail(error: Error): void {
+    this.abort();
+    this.#sink.error(error);
+  }
+}
+
+/** The header fields of a response that came a while ago, with the current Date. */
+function headersNow(headers: readonly string[]): string[] {
+  const now = [...headers];
+  for (let index = 0; index < now.length; index += 2) {
+    if ((now[index] as string).toLowerCase() === 'date') now[index + 1] = new Date().toUTCString();
+  }
+  return now;
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { describe, it, type TestContext } from 'node:test';
+import tls from 'node:tls';
+import { Relay } from '../../../src/proxy/relay/relay.js';
+import { RelayReads } from '../../../src/proxy/relay/relay-reads.js';
+import { sharedIdentity } from '../../support/certificates.js';
+import { eventually, until, within } from '../../support/eventually.js';
+
+const identity = await sharedIdentity();
+
+const listeners = [
+  { name: 'a plain listener', create: () => http.createServer(), secure: false },
+  {
+    name: 'a listener with TLS',
+    create: () =>
+      https.createServer({
+        key: identity.serverCertificate.key,
+        cert: identity.serverCertificate.certificate,
+        allowHalfOpen: true,
+      }),
+    secure: true,
+  },
+];
+
+const upgradeRequest = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: test/1\r\n\r\n';
+
+/** A client, the socket that a server accepted from it, the relay's other socket, and the peer of that one. */
+interface Ends {
+  readonly raw: Socket;
+  readonly client: Socket;
+  readonly accepted: Socket;
+  readonly to: Socket;
+  readonly far: Socket;
+}
+
+/** Opens an upgraded connection of a client, and another connection for its bytes to go to. */
+async function open(t: TestContext, { create, secure }: (typeof listeners)[number]): Promise<Ends> {
+  const sockets: Socket[] = [];
+  const keep = <T extends Socket>(socket: T): T => {
+    sockets.push(socket.on('error', () => {}));
+    return socket;
+  };
+  const server = create();
+  const other = net.createServer({ allowHalfOpen: true });
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    other.close();
+  });
+  const listen = async (listener: net.Server) => {
+    await once(listener.listen(0, '127.0.0.1'), 'listening');
+    return { port: (listener.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true };
+  };
+  const upgraded = once(server, 'upgrade');
+  const raw = keep(net.connect(await listen(server)));
+  const client = secure
+    ? keep(tls.connect({ socket: raw, ca: identity.authority.certificate, servername: 'localhost' }))
+    : raw;
+  client.write(upgradeRequest);
+  const accepted = keep((await upgraded)[1] as Socket);
+  const connected = once(other, 'connection');
+  const far = keep(net.connect(await listen(other)));
+  const to = keep((await connected)[0] as Socket);
+  return { raw, client, accepted, to, far };
+}
+
+/** Relays both directions, the client's in the way under test. */
+function relay({ accepted, to }: Ends): void {
+  const reads = RelayReads.of(accepted);
+  assert.ok(reads !== undefined);
+  new Relay(accepted, to, reads).start();
+  new Relay(to, accepted).start();
+}
+
+/** Calls back after each write to a socket. */
+function watchWrites(socket: Socket, onWrite: (chunk: Buffer) => void): void {
+  const write = socket.write.bind(socket) as (chunk: Buffer, done: () => void) => boolean;
+  socket.write = ((chunk: Buffer, done: () => void) => {
+    const goesOn = write(chunk, done);
+    onWrite(chunk);
+    return goesOn;
+  }) as Socket['write'];
+}
+
+/** Writes bytes again and again, no faster than they leave, and returns a hash of all. */
+async function send(socket: Socket, bytes: Buffer, times: number): Promise<string> {
+  const sum = createHash('sha256');
+  for (let index = 0; index < times; index += 1) {
+    sum.update(bytes);
+    if (!socket.write(bytes)) await once(socket, 'drain');
+  }
+  socket.end();
+  return sum.digest('hex');
+}
+
+/** The text that arrives until the end. */
+async function textOf(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) text += chunk;
+  return text;
+}
+
+async function hashOf(socket: Socket): Promise<string> {
+  const sum = createHash('sha256');
+  socket.on('data', chunk => sum.update(chunk));
+  await once(socket, 'end');
+  return sum.digest('hex');
+}
+
+for (const listener of listeners) {
+  describe(`what a relay reads from a client of ${listener.name}`, () => {
+    it('goes into a few buffers, however much it is', async t => {
+      const ends = await open(t, listener);
+      const memory = new Set<ArrayBufferLike>();
+      watchWrites(ends.to, chunk => memory.add(chunk.buffer));
+      relay(ends);
+      const hashes = Promise.all([send(ends.client, randomBytes(1_000_000), 64), hashOf(ends.far)]);
+      const [sent, received] = await within('all bytes', hashes);
+      assert.equal(received, sent);
+      assert.ok(memory.size <= 12, `${memory.size} buffers`);
+    });
+
+    it('comes after bytes that were read before', async t => {
+      const ends = await open(t, listener);
+      ends.accepted.unshift(Buffer.from('early '));
+      ends.client.end('late');
+      relay(ends);
+      assert.equal(await within('the text', textOf(ends.far)), 'early late');
+    });
+
+    it('stops while the other side does not read, and loses nothing', async t => {
+      const ends = await open(t, listener);
+      let mostWaiting = 0;
+      watchWrites(ends.to, () => {
+        mostWaiting = Math.max(mostWaiting, ends.to.writableLength);
+      });
+      relay(ends);
+      const sending = send(ends.client, randomBytes(1_000_000), 48);
+      await eventually('a pause', () => ends.accepted.isPaused() && ends.to.writableLength > 0);
+      const [sent, received] = await within('all bytes', Promise.all([sending, hashOf(ends.far)]));
+      assert.equal(received, sent);
+      assert.ok(mostWaiting < 800 * 1024, `${mostWaiting} bytes waited`);
+    });
+
+    it('ends when the client ends, which still gets the answer', async t => {
+      const ends = await open(t, listener);
+      relay(ends);
+      ends.client.end('question');
+      assert.equal(await within('the question', textOf(ends.far)), 'question');
+      ends.far.end('answer');
+      assert.equal(await within('the answer', textOf(ends.client)), 'answer');
+    });
+
+    it('continues after the end of the other side', async t => {
+      const ends = await open(t, listener);
+      relay(ends);
+      ends.far.end('bye');
+      assert.equal(await within('the end', textOf(ends.client)), 'bye');
+      ends.client.end('still here');
+      assert.equal(await within('the rest', textOf(ends.far)), 'still here');
+    });
+
+    it('ends with a reset that comes during a pause', async t => {
+      const ends = await open(t, listener);
+      relay(ends);
+      ends.client.pause();
+      void send(ends.client, randomBytes(1_000_000), 48).catch(() => {});
+      await eventually('a pause', () => ends.accepted.isPaused() && ends.to.writableLength > 0);
+      // A client that closes with bytes unread resets its connection.
+      ends.far.write(randomBytes(8_000_000));
+      await until(() => ends.accepted.writableLength > 0);
+      ends.raw.destroy();
+      ends.far.resume();
+      await until(() => ends.accepted.closed);
+    });
+
+    it('is left to Node when the client has closed', async t => {
+      const ends = await open(t, listener);
+      ends.accepted.destroy();
+      assert.equal(RelayReads.of(ends.accepted), undefined);
+    });
+  });
+}
+
+it('is left to Node where a socket has no handle', () => {
+  assert.equal(RelayReads.of(new Duplex() as Socket), undefined);
+});

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { RelayReads } from '../../../src/proxy/relay/relay-reads.js';
+
+/** A connection that reads as a socket does, and the parts that the relay writes, which stay pending until the test ends them. */
+class Connection {
+  readonly reads = new RelayReads();
+  readonly socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }) as Socket;
+  readonly parts: { readonly part: Buffer; readonly copy: Buffer; readonly onWritten: () => void }[] = [];
+  readonly rooms = new Set<ArrayBufferLike>();
+  #room: Buffer;
+
+  constructor() {
+    this.reads.follow(this.socket);
+    this.#room = this.#next();
+  }
+
+  relay(): this {
+    this.reads.relayTo((part, onWritten) => this.parts.push({ part, copy: Buffer.from(part), onWritten }));
+    return this;
+  }
+
+  /** Reads as many of the bytes as fit, and returns their number. */
+  read(bytes: Buffer): number {
+    const length = bytes.copy(this.#room);
+    this.reads.options.callback(length, this.#room);
+    this.#room = this.#next();
+    return length;
+  }
+
+  /** Ends the write of the oldest part, which must not have changed. */
+  written(): Buffer {
+    const { part, copy, onWritten } = this.parts.shift() as (typeof this.parts)[number];
+    assert.ok(part.equals(copy));
+    onWritten();
+    return copy;
+  }
+
+  #next(): Buffer {
+    const room = (this.reads.options.buffer as () => Buffer)();
+    assert.ok(room.length > 0);
+    this.rooms.add(room.buffer);
+    return room;
+  }
+}
+
+describe('the bytes that a relay reads', () => {
+  it('are written in one part at the end of a turn of the event loop', async () => {
+    const connection = new Connection().relay();
+    for (const text of ['one ', 'two ', 'three']) connection.read(Buffer.from(text));
+    assert.equal(connection.parts.length, 0);
+    await turn();
+    assert.deepEqual(
+      connection.parts.map(({ copy }) => copy.toString()),
+      ['one two three'],
+    );
+  });
+
+  it('are written immediately when a buffer is full', () => {
+    const connection = new Connection().relay();
+    connection.read(Buffer.alloc(4 * 1024));
+    for (let reads = 0; reads < 4; reads += 1) connection.read(Buffer.alloc(16 * 1024));
+    assert.deepEqual(
+      connection.parts.map(({ copy }) => copy.length),
+      [4 * 1024, 64 * 1024],
+    );
+  });
+
+  it('do not change until they have been written, however slowly', async () => {
+    const connection = new Connection().relay();
+    const sent: Buffer[] = [];
+    const received: Buffer[] = [];
+    for (let index = 1; index < 3000; index += 1) {
+      const bytes = Buffer.alloc(1 + ((index * 7919) % (16 * 1024)), index % 251);
+      sent.push(bytes.subarray(0, connection.read(bytes)));
+      if (index % 7 === 0) await turn();
+      while (connection.parts.length > index % 13) received.push(connection.written());
+    }
+    await turn();
+    while (connection.parts.length > 0) received.push(connection.written());
+    assert.ok(Buffer.concat(received).equals(Buffer.concat(sent)));
+  });
+
+  it('use the same memory again after they have been written', async () => {
+    const connection = new Connection().relay();
+    for (let index = 0; index < 1000; index += 1) {
+      connection.read(Buffer.alloc(16 * 1024, index % 251));
+      if (index % 3 === 0) await turn();
+      while (connection.parts.length > 0) connection.written();
+    }
+    assert.ok(connection.rooms.size <= 5, `${connection.rooms.size} buffers`);
+  });
+
+  it('are read into few large buffers, however many connections have much to read', () => {
+    const connections = Array.from({ length: 10 }, () => new Connection().relay());
+    for (const connection of connections) {
+      for (let reads = 0; reads < 4; reads += 1) connection.read(Buffer.alloc(512 * 1024));
+    }
+    const large = connections.flatMap(({ rooms }) => [...rooms]).filter(room => room.byteLength > 64 * 1024);
+    assert.equal(large.length, 4);
+  });
+
+  it('are events of the socket before the relay begins, and come before later ones', async () => {
+    const connection = new Connection();
+    const events: string[] = [];
+    connection.read(Buffer.from('head'));
+    connection.relay();
+    connection.read(Buffer.from(' and more'));
+    const earlier: Buffer[] = [];
+    for (let chunk = connection.socket.read(); chunk !== null; chunk = connection.socket.read())
+      earlier.push(chunk);
+    assert.equal(Buffer.concat(earlier).toString(), 'head and more');
+    connection.socket.on('data', chunk => events.push(String(chunk)));
+    connection.read(Buffer.from('rest'));
+    await turn();
+    assert.deepEqual(events, []);
+    assert.equal(connection.parts[0]?.copy.toString(), 'rest');
+  });
+
+  it('are written immediately at the end of the stream', () => {
+    const connection = new Connection().relay();
+    connection.read(Buffer.from('last'));
+    connection.reads.flush();
+    assert.equal(connection.written().toString(), 'last');
+    connection.reads.flush();
+    assert.equal(connection.parts.length, 0);
+  });
+});

@@ -2,21 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
+import { manifestsOfChart } from '../support/chart-manifests.js';
 import { chartValues } from '../support/chart-values.js';
 import { helm, helmTest } from '../support/helm.js';
-import { kubectlTest } from '../support/kubectl.js';
 import { projectFile } from '../support/project.js';
 import { tables, writtenTable } from '../support/readme-tables.js';
-import { type Manifest, only, optionsOf, proxyOf, render } from './manifests.js';
+import { type Manifest, only, optionsOf, proxyOf } from './manifests.js';
 
 const chart = projectFile('deploy/helm/kube-api-proxy');
-const labelsOfHelm = [
-  'app.kubernetes.io/instance',
-  'app.kubernetes.io/version',
-  'app.kubernetes.io/managed-by',
-  'helm.sh/chart',
-];
-
 function read(file: string): string {
   return readFileSync(`${chart}/${file}`, 'utf8');
 }
@@ -42,30 +35,21 @@ function problemWith(values: string): string {
   return stderr;
 }
 
-/** The object without the labels by which Helm finds its own objects. */
-function withoutHelmLabels(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value), (key, inner: unknown) =>
-    labelsOfHelm.includes(key) ? undefined : inner,
-  );
-}
-
 const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.name}`;
 
-function byName(manifests: readonly Manifest[]): Map<string, Manifest> {
-  return new Map(manifests.map(manifest => [nameOf(manifest), manifest]));
-}
-
-kubectlTest('by default the chart makes the objects of deploy/gateway without its namespace', async t => {
-  if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
-  const expected = byName((await render('gateway')).filter(({ kind }) => kind !== 'Namespace'));
-  const made = byName(template());
-  assert.deepEqual([...made.keys()].sort(), [...expected.keys()].sort());
-  for (const [name, manifest] of expected) {
-    const own = withoutHelmLabels(made.get(name)) as Manifest;
-    // Every object of the chart has the chart's labels.
-    const { labels: _, ...metadata } = own.metadata;
-    const labels = manifest.metadata.labels && { labels: manifest.metadata.labels };
-    assert.deepEqual({ ...own, metadata: { ...metadata, ...labels } }, manifest, name);
+helmTest('the manifests of deploy/gateway and deploy/monitoring are those of the chart', () => {
+  const made = manifestsOfChart();
+  assert.deepEqual(
+    [...made.keys()].sort(),
+    [
+      ...['deployment', 'horizontal-pod-autoscaler', 'network-policy', 'pod-disruption-budget'],
+      ...['rbac', 'service'],
+    ]
+      .map(name => `deploy/gateway/${name}.yaml`)
+      .concat('deploy/monitoring/prometheus-rule.yaml'),
+  );
+  for (const [file, text] of made) {
+    assert.equal(readFileSync(projectFile(file), 'utf8'), text, `${file}: run npm run manifests`);
   }
 });
 
@@ -123,10 +107,17 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
     [{ ipBlock: { cidr: '192.0.2.2/32' } }],
     /192\.0\.2\.2\/32"\}\}\],"ports":\[.{16,20}"port":"admin"/,
   ],
-  'networkPolicy.egress': [[{ ports: [{ port: 1 }] }], /"egress":\[\{"ports":\[\{"port":1\}\]\}\]/],
+  'networkPolicy.egress': [
+    [{ ports: [{ port: 1 }] }],
+    /"policyTypes":\["Ingress","Egress"\],.+"egress":\[\{"ports":\[\{"port":1\}\]\}\]/,
+  ],
   'serviceAccount.annotations': [{ of: 'account' }, /"annotations":\{"of":"account"\}/],
   'serviceMonitor.enabled': [true, /"kind":"ServiceMonitor"/],
   'serviceMonitor.labels': [{ release: 'prometheus' }, /"release":"prometheus"/],
+  'prometheusRule.enabled': [true, /"kind":"PrometheusRule"/],
+  'prometheusRule.labels': [{ rules: 'mine' }, /"rules":"mine"/],
+  'dashboard.enabled': [true, /"kube-api-proxy\.json":"\{/],
+  'dashboard.labels': [{ board: 'mine' }, /"board":"mine"/],
   podAnnotations: [{ of: 'pod' }, /"annotations":\{"of":"pod"\}/],
   podLabels: [{ team: 'a' }, /"team":"a"/],
   priorityClassName: ['high', /"priorityClassName":"high"/],

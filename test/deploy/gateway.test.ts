@@ -53,18 +53,13 @@ kubectlTest('deploy/gateway admits no peer to a port without a rule about its or
   assert.ok(ingress[0]?.from.every(peer => 'podSelector' in peer));
 });
 
-kubectlTest('deploy/gateway reaches the API server, an issuer and DNS, over UDP and TCP', async () => {
-  const { egress } = only(await render('gateway'), 'NetworkPolicy').spec;
-  assert.deepEqual(
-    egress.flatMap(({ ports }) => ports),
-    [
-      { protocol: 'TCP', port: 443 },
-      { protocol: 'TCP', port: 6443 },
-      { protocol: 'UDP', port: 53 },
-      { protocol: 'TCP', port: 53 },
-    ],
-  );
-});
+kubectlTest(
+  'deploy/gateway reaches its API server, an issuer and DNS, whatever their addresses and ports are',
+  async () => {
+    const { policyTypes, egress } = only(await render('gateway'), 'NetworkPolicy').spec;
+    assert.deepEqual([policyTypes, egress], [['Ingress'], undefined]);
+  },
+);
 
 kubectlTest("deploy/gateway accepts the Service's names as hosts", async () => {
   const options = optionsOf(proxyOf(only(await render('gateway'), 'Deployment').spec.template.spec));

@@ -61,6 +61,7 @@ export interface Manifest {
   readonly rules: readonly Rule[];
   readonly roleRef: { readonly kind: string; readonly name: string };
   readonly subjects: readonly object[];
+  readonly data: Labels;
   readonly spec: {
     readonly replicas?: number;
     readonly selector: { readonly matchLabels: Labels } & Labels;
@@ -68,7 +69,8 @@ export interface Manifest {
     readonly template: { readonly metadata: { readonly labels: Labels }; readonly spec: PodSpec };
     readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string }[];
     readonly ingress: readonly { readonly from: readonly object[]; readonly ports: readonly object[] }[];
-    readonly egress: readonly { readonly ports: readonly object[] }[];
+    readonly policyTypes: readonly string[];
+    readonly egress?: readonly { readonly ports: readonly object[] }[];
     readonly scaleTargetRef: { readonly kind: string; readonly name: string };
     readonly minReplicas: number;
   };

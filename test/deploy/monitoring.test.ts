@@ -40,13 +40,17 @@ function path(file: string): string {
   return projectFile(`deploy/${file}`);
 }
 
+async function groups(): Promise<RuleFile['groups']> {
+  const file = parse(await readFile(path('helm/kube-api-proxy/files/alerts.yaml'), 'utf8')) as RuleFile;
+  return file.groups;
+}
+
 async function alerts(): Promise<Alert[]> {
-  const { groups } = parse(await readFile(path('prometheus/alerts.yaml'), 'utf8')) as RuleFile;
-  return groups.flatMap(({ rules }) => rules);
+  return (await groups()).flatMap(({ rules }) => rules);
 }
 
 async function dashboard(): Promise<Dashboard> {
-  return JSON.parse(await readFile(path('monitoring/dashboard.json'), 'utf8')) as Dashboard;
+  return JSON.parse(await readFile(path('helm/kube-api-proxy/files/dashboard.json'), 'utf8')) as Dashboard;
 }
 
 function expressionsOf({ panels }: Dashboard): string[] {
@@ -172,10 +176,11 @@ test('no two panels of the dashboard overlap', async () => {
   }
 });
 
-kubectlTest('deploy/monitoring has the alerts of deploy/prometheus', async () => {
-  const rule = only(await render('monitoring'), 'PrometheusRule');
-  const plain = parse(await readFile(path('prometheus/alerts.yaml'), 'utf8')) as unknown;
-  assert.deepEqual(rule.spec, plain, 'indent alerts.yaml by two columns and put it after `spec:`');
+kubectlTest('deploy/monitoring has the alerts and the dashboard of the chart', async () => {
+  const made = await render('monitoring');
+  assert.deepEqual(only(made, 'PrometheusRule').spec, { groups: await groups() }, 'run npm run manifests');
+  const { data } = only(made, 'ConfigMap');
+  assert.deepEqual(JSON.parse(data['kube-api-proxy.json'] ?? ''), await dashboard());
 });
 
 kubectlTest('the monitors of deploy/monitoring select the gateway and the sidecars', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -16,6 +16,7 @@ interface Configuration {
     readonly static_configs: { targets: string[] }[];
   }[];
   readonly global: Record<string, string>;
+  rule_files: string[];
 }
 
 interface Target {
@@ -35,7 +36,7 @@ function deployed(file: string): string {
   return projectFile(`deploy/prometheus/${file}`);
 }
 
-/** Writes the configuration of deploy/ with other addresses and shorter intervals, and its rules in the same folder. Returns the file. */
+/** Writes the configuration of deploy/ with other addresses and shorter intervals. Returns the file. */
 async function writeConfiguration(
   folder: string,
   addresses: Readonly<Record<string, string>>,
@@ -51,7 +52,7 @@ async function writeConfiguration(
     scrape_timeout: '1s',
     evaluation_interval: '1s',
   });
-  await copyFile(deployed('alerts.yaml'), join(folder, 'alerts.yaml'));
+  configuration.rule_files = configuration.rule_files.map(deployed);
   const file = join(folder, 'prometheus.yaml');
   await writeFile(file, JSON.stringify(configuration));
   return file;

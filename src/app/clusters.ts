@@ -21,8 +21,8 @@ export interface ClusterParts {
   readonly metrics: Metrics;
   /** Says why a configuration cannot be used together with the options; undefined if it can. */
   readonly refuse: ConfigurationOptions['refuse'];
-  /** How often the files of the configuration are read. */
-  readonly rereading?: Pick<FollowOptions, 'interval' | 'rereadTimeout'> | undefined;
+  /** Milliseconds between two readings of the configuration's files. */
+  readonly rereadInterval?: number | undefined;
   /** Lets clients share watches; undefined if each client has its own. */
   readonly shareWatches?: ShareWatches | undefined;
 }
@@ -146,7 +146,7 @@ export class Clusters implements Component {
   }
 
   #followOptions(name: string, credentials: () => CredentialMetrics): FollowOptions {
-    const { options, env, homedir, metrics, refuse, rereading } = this.#parts;
+    const { options, env, homedir, metrics, refuse, rereadInterval } = this.#parts;
     const logger = name === '' ? this.#parts.logger : this.#parts.logger.child({ cluster: name });
     return {
       location: { flag: options.kubeconfig, env: env['KUBECONFIG'], homedir },
@@ -158,7 +158,7 @@ export class Clusters implements Component {
         refreshed: (source, result) => credentials().refreshed(source, result),
         log: logger,
       },
-      ...rereading,
+      ...(rereadInterval !== undefined && { interval: rereadInterval }),
       ...(refuse !== undefined && { refuse }),
       ...(name === '' && { onContexts: contexts => this.registry.update(contexts) }),
       onReload: problems => {

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { authenticationMethods, methodsOn } from '../authentication/methods.js';
 import type { Cluster } from '../clusters/cluster.js';
-import type { FollowOptions } from '../clusters/follow.js';
 import { get } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { sessionWithin } from '../clusters/session-within.js';
@@ -13,7 +12,7 @@ import { UnknownResources } from '../guard/unknown-resources.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
-import type { OpenAuditLog } from '../observability/audit/open.js';
+import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
@@ -33,8 +32,8 @@ export interface ProcessInfo {
   readonly version: string;
   readonly nodeVersion: string;
   readonly logger: Logger;
-  /** How often the configuration's files are read. */
-  readonly rereading?: Pick<FollowOptions, 'interval' | 'rereadTimeout'>;
+  /** Milliseconds between two readings of the configuration's files. */
+  readonly rereadInterval?: number;
 }
 
 /** A program that is ready to listen. */
@@ -45,7 +44,7 @@ export interface Program {
   readonly openStreams: OpenStreams;
   readonly metrics: Metrics;
   /** Undefined without --audit-log-path. */
-  readonly auditLog: OpenAuditLog | undefined;
+  readonly auditLog: AuditLog | undefined;
   /** Begins the work in the background: warnings, the keys of an OpenID Connect issuer. Opens connections. */
   start(): void;
   /** From this call on, readyz fails. */
@@ -96,7 +95,13 @@ export async function createProgram(
     : undefined;
   const clusters = components.add(
     new Clusters({
-      ...{ options, env, homedir, logger, metrics, shareWatches, rereading: info.rereading },
+      options,
+      env,
+      homedir,
+      logger,
+      metrics,
+      shareWatches,
+      rereadInterval: info.rereadInterval,
       refuse: config => (asksCallers ? refuseImpersonation(config) : undefined),
     }),
   );
@@ -141,15 +146,25 @@ export async function createProgram(
   const app = components.add(
     await buildServer({
       options: { ...options, www: loaded.www },
-      ...{ clusters, metrics, health, logger, openStreams, tls, slots },
+      clusters,
+      metrics,
+      health,
+      logger,
+      openStreams,
+      tls,
+      slots,
       clusterStates: createClusterStates(clusters.registry, checksOf),
       authentication: authentication?.authentication,
       callerEntries: methodsOn(options).map(method => method.kubeconfigUser(options)),
-      audit: auditLog?.log,
+      audit: auditLog,
     }),
   );
   return {
-    ...{ app, admin, openStreams, metrics, auditLog },
+    app,
+    admin,
+    openStreams,
+    metrics,
+    auditLog,
     start() {
       components.start();
       logger.info(clusters.describeDefault(options), 'requests to / go to this API server');

@@ -4,7 +4,7 @@ import { methodsOn } from '../authentication/methods.js';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { isObject } from '../lib/json.js';
-import { type OpenAuditLog, openAuditLog } from '../observability/audit/open.js';
+import { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
@@ -27,7 +27,7 @@ interface LoadedParts {
   /** Path of the folder of static files, without symbolic links; empty to serve none. */
   readonly www: string;
   readonly tls: Tls | undefined;
-  readonly auditLog: OpenAuditLog | undefined;
+  readonly auditLog: AuditLog | undefined;
 }
 
 /** Why something cannot be loaded, one line each. */
@@ -113,10 +113,10 @@ async function loadTls(options: Options, { metrics, logger }: Surroundings): Loa
   return configureTls(options, { metrics: metrics.listener, logger });
 }
 
-async function loadAuditLog(options: Options, { metrics, logger }: Surroundings): Loading<OpenAuditLog> {
+async function loadAuditLog(options: Options, { metrics, logger }: Surroundings): Loading<AuditLog> {
   if (options.auditLogPath === '') return undefined;
   try {
-    return await openAuditLog(options, { metrics: metrics.audit, logger });
+    return await AuditLog.open(options.auditLogPath, { metrics: metrics.audit, logger });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'its folder does not exist' : describeFileError(error);

@@ -14,6 +14,7 @@ import type { PemSource } from '../kubeconfig/pem-source.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
 import { readWhole } from '../lib/read-file.js';
+import { createIssuerDial } from '../transport/dial/issuer-dial.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';
 import type { Endpoint } from './endpoint.js';
 
@@ -78,10 +79,7 @@ export async function loadConfiguration(
   if ('problems' in resolved) return { ...resolved, contexts };
   const { config } = resolved;
   const trusted = await loadAuthority(config);
-  const prepared = await prepareCredentialSource(config, async () => {
-    const { createIssuerDispatcher } = await import('../transport/dial/issuer-dispatcher.js');
-    return createIssuerDispatcher(env);
-  });
+  const prepared = await prepareCredentialSource(config, createIssuerDial(env));
   const proxied = selectProxy(config.server, {
     proxyUrl: config.proxyUrl?.url ?? '',
     name: config.proxyUrl?.name ?? 'proxy-url',

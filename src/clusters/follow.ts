@@ -13,12 +13,10 @@ export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'>
   readonly onContexts?: (contexts: readonly ContextSummary[]) => void;
   /** Milliseconds between checks, 4,000 by default. A rotated file is in use within twice this time. */
   readonly interval?: number;
-  /**
-   * Milliseconds that a request waits after a 401 until the files are read, 1,000 by default. Reading takes longer only if a file does not
-   * answer.
-   */
-  readonly rereadTimeout?: number;
 }
+
+/** Milliseconds that a request waits after a 401 until the files are read. Reading takes longer only if a file does not answer. */
+const rereadTimeout = 4_000;
 
 /**
  * Loads the configuration and follows its changes: a change of any of its files is in use within 10 s. If the new version cannot be used (a
@@ -30,8 +28,7 @@ export async function followConfiguration(
   use: (endpoint: Endpoint) => void,
 ): Promise<{ close(): void }> {
   let check: () => Promise<void> = async () => {};
-  const rereadFiles = () =>
-    Promise.race([check(), sleep(options.rereadTimeout ?? 1_000, undefined, { ref: false })]);
+  const rereadFiles = () => Promise.race([check(), sleep(rereadTimeout, undefined, { ref: false })]);
   const configurationOptions = { ...options, rereadFiles };
   const first = await loadConfiguration(configurationOptions);
   if (first.contexts !== undefined) options.onContexts?.(first.contexts);

@@ -92,3 +92,12 @@ function whyTlsRefuses({ certificate, key }: CertificatePair): string | undefine
     return typeof reason === 'string' ? reason : 'OpenSSL refuses it';
   }
 }
+
+/** Reads the client certificate of a kubeconfig's user, and its key. */
+export async function loadClientCertificate(sources: {
+  readonly certificate: PemSource;
+  readonly key: PemSource;
+}): Promise<{ readonly clientCertificate: CertificatePair } | { readonly problems: readonly string[] }> {
+  const loaded = await loadCertificatePair(sources, { certificate: 'client-certificate', key: 'client-key' });
+  return 'problems' in loaded ? loaded : { clientCertificate: loaded.pair };
+}

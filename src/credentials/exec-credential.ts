@@ -1,8 +1,7 @@
 import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
 import { isObject, parseObject } from '../lib/json.js';
-import { isBearerToken } from './bearer-token.js';
-import { loadClientCertificate } from './client-certificate.js';
-import type { ClientCertificate } from './credential.js';
+import { loadClientCertificate } from './certificate-pair.js';
+import { type ClientCertificate, isBearerToken } from './credential.js';
 
 /** The cluster, for plugins with provideClusterInfo (client-go's `clientauthentication.Cluster`). */
 export interface ExecCluster {

@@ -3,7 +3,13 @@ import type { OidcConfig } from '../kubeconfig/auth-provider.js';
 import { parseObject } from '../lib/json.js';
 import { loadCertificateAuthority } from './certificate-authority.js';
 import { CredentialError } from './credential-source.js';
-import { askIssuer, type CreateIssuerDispatcher, describeIssuer, type IssuerAnswer } from './oidc-request.js';
+import {
+  askIssuer,
+  createIssuerDispatcher,
+  describeIssuer,
+  type IssuerAnswer,
+  type IssuerDial,
+} from './oidc-request.js';
 
 /** The tokens from a refresh. They are not verified. */
 export interface RefreshedTokens {
@@ -22,17 +28,17 @@ type AuthStyle = 'header' | 'params';
  */
 export class OidcIssuer {
   readonly #config: OidcConfig;
-  readonly #createDispatcher: CreateIssuerDispatcher;
+  readonly #dial: IssuerDial;
   readonly #authStyles = new Map<string, AuthStyle>();
 
-  constructor(config: OidcConfig, createDispatcher: CreateIssuerDispatcher) {
+  constructor(config: OidcConfig, dial: IssuerDial) {
     this.#config = config;
-    this.#createDispatcher = createDispatcher;
+    this.#dial = dial;
   }
 
   /** Rejects with a CredentialError whose message contains no secret and no text from the issuer. */
   async refresh(refreshToken: string, signal: AbortSignal): Promise<RefreshedTokens> {
-    const dispatcher = this.#createDispatcher(await this.#loadAuthority());
+    const dispatcher = createIssuerDispatcher(this.#dial, await this.#loadAuthority());
     try {
       const endpoint = await this.#discover(dispatcher, signal);
       return await this.#exchange(endpoint, refreshToken, { dispatcher, signal });

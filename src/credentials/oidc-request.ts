@@ -1,12 +1,12 @@
-import { type Dispatcher, request } from 'undici';
+import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
 import { connectionFailure } from '../lib/connection-failure.js';
 import { CredentialError } from './credential-source.js';
 
 /**
- * Creates the undici dispatcher for connections to the issuer. Without an authority, the well-known ones are trusted. If it fails with a
- * CredentialError, its message becomes part of the message about the issuer.
+ * Opens connections to issuers, for undici. Without an authority, the well-known ones are trusted. If it fails with a CredentialError, its
+ * message becomes part of the message about the issuer.
  */
-export type CreateIssuerDispatcher = (certificateAuthority: Buffer | undefined) => Dispatcher;
+export type IssuerDial = (certificateAuthority: Buffer | undefined) => buildConnector.connector;
 
 /** Milliseconds for one exchange with the issuer, including the connection. */
 const exchangeTimeout = 30_000;
@@ -19,6 +19,14 @@ export interface IssuerAnswer {
   /** Media type without parameters, in lower case; empty if there is none. */
   readonly mediaType: string;
   readonly text: string;
+}
+
+/** The connections for some requests to the issuer. Destroy them after that. */
+export function createIssuerDispatcher(
+  dial: IssuerDial,
+  certificateAuthority: Buffer | undefined,
+): Dispatcher {
+  return new Agent({ connect: dial(certificateAuthority) });
 }
 
 /**

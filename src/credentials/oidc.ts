@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import type { Credential } from './credential.js';
 import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
 import { OidcIssuer } from './oidc-issuer.js';
-import type { CreateIssuerDispatcher } from './oidc-request.js';
+import type { IssuerDial } from './oidc-request.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
 /** client-go treats an ID token as expired this many milliseconds before its end. */
@@ -22,8 +22,8 @@ interface OidcSourceOptions {
   readonly base: Omit<Credential, 'authorization'>;
   readonly events: CredentialEvents;
   readonly clock?: Clock;
-  /** Creates the connections to the issuer. Each refresh creates and destroys its own. */
-  readonly createDispatcher: CreateIssuerDispatcher;
+  /** Opens the connections to the issuer. Each refresh has its own. */
+  readonly dial: IssuerDial;
 }
 
 /**
@@ -31,7 +31,7 @@ interface OidcSourceOptions {
  * memory. The kubeconfig is never written, so after a restart the refresh token of the kubeconfig is used again.
  */
 export function createOidcSource(options: OidcSourceOptions): CredentialSource {
-  const { config, base, events, clock = systemClock, createDispatcher } = options;
+  const { config, base, events, clock = systemClock, dial } = options;
   const read = (idToken: string): ObtainedCredential | undefined => {
     const token = readIdToken(idToken);
     if (token === undefined) return undefined;
@@ -45,7 +45,7 @@ export function createOidcSource(options: OidcSourceOptions): CredentialSource {
   const first = read(config.idToken);
   if (config.refreshToken === '') return createLastingSource(first, events, clock);
 
-  const issuer = new OidcIssuer(config, createDispatcher);
+  const issuer = new OidcIssuer(config, dial);
   let { refreshToken } = config;
   return createRenewedSource({
     name: 'oidc',

@@ -1,4 +1,3 @@
-import { backoffAfter } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { Moment } from '../lib/moment.js';
 import { type Credential, isSameCredential } from './credential.js';
@@ -8,7 +7,6 @@ import {
   type CredentialSource,
   type CredentialSourceName,
 } from './credential-source.js';
-import { type Lifetime, planLifetime } from './lifetime.js';
 import { createRefusalLimit } from './refusal-limit.js';
 
 /** A new credential, and until when it may be used, in milliseconds since 1970. */
@@ -192,4 +190,28 @@ export function createRenewedSource({
 
 function toDate(time: number | undefined): Date | undefined {
   return time === undefined ? undefined : new Date(time);
+}
+
+/** When a credential is renewed, and when it is no longer used: milliseconds after it was obtained, Infinity for never. */
+export interface Lifetime {
+  readonly renewAfter: number;
+  readonly endsAfter: number;
+}
+
+/** Minimum milliseconds between two renewals. */
+const leastPause = 1_000;
+
+/**
+ * Plans a renewal after 80 % of the time or 60 s before the end, whichever is later, but after 1 s at least. If the credential ends before
+ * that, no renewal is planned: the next request after its end renews it.
+ */
+export function planLifetime(endsAfter: number): Lifetime {
+  if (endsAfter === Infinity) return { renewAfter: Infinity, endsAfter };
+  const renewAfter = Math.max(0.8 * endsAfter, endsAfter - 60_000, leastPause);
+  return { renewAfter: renewAfter < endsAfter ? renewAfter : Infinity, endsAfter };
+}
+
+/** Milliseconds to wait after a number of failures in a row: 1 s, doubling to 30 s. */
+export function backoffAfter(failures: number): number {
+  return Math.min(1_000 * 2 ** (failures - 1), 30_000);
 }

@@ -3,12 +3,11 @@ import type { ClientConfig } from '../kubeconfig/types.js';
 import { digest } from '../lib/digest.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { readWhole } from '../lib/read-file.js';
-import { isBearerToken } from './bearer-token.js';
-import { loadClientCertificate } from './client-certificate.js';
-import type { Credential } from './credential.js';
+import { loadClientCertificate } from './certificate-pair.js';
+import { type Credential, isBearerToken } from './credential.js';
 import type { CredentialEvents, CredentialSource } from './credential-source.js';
 import type { ExecCluster } from './exec-credential.js';
-import type { CreateIssuerDispatcher } from './oidc-request.js';
+import type { IssuerDial } from './oidc-request.js';
 import { createStaticSource } from './static-source.js';
 
 /** What a source of credentials needs besides the configuration. */
@@ -35,11 +34,11 @@ interface PreparedSource {
  * Reads the files of the source that the configuration names: a client certificate, and a bearer token (tokenFile wins over token) or basic
  * authentication. Problems are one line each and never contain a secret.
  *
- * @param loadIssuerDispatcher Loads the code for connections to an OpenID Connect issuer. Called only if there is an issuer.
+ * @param dialIssuer Opens the connections to an OpenID Connect issuer, if the configuration names one.
  */
 export async function prepareCredentialSource(
   config: ClientConfig,
-  loadIssuerDispatcher: () => Promise<CreateIssuerDispatcher>,
+  dialIssuer: IssuerDial,
 ): Promise<PreparedSource | { readonly problems: readonly string[] }> {
   const { clientCertificate } = config;
   const parts = await Promise.all([
@@ -53,7 +52,7 @@ export async function prepareCredentialSource(
     else credential = { ...credential, ...part };
   }
   if (problems.length > 0) return { problems };
-  return { create: await loadSource(config, credential, loadIssuerDispatcher) };
+  return { create: await loadSource(config, credential, dialIssuer) };
 }
 
 /**
@@ -63,7 +62,7 @@ export async function prepareCredentialSource(
 async function loadSource(
   config: ClientConfig,
   base: Credential,
-  loadIssuerDispatcher: () => Promise<CreateIssuerDispatcher>,
+  dialIssuer: IssuerDial,
 ): Promise<CreateSource> {
   const { exec, oidc } = config;
   if (base.authorization === undefined && exec !== undefined) {
@@ -75,13 +74,10 @@ async function loadSource(
     };
   }
   if (base.authorization === undefined && oidc !== undefined) {
-    const [{ createOidcSource }, createDispatcher] = await Promise.all([
-      import('./oidc.js'),
-      loadIssuerDispatcher(),
-    ]);
+    const { createOidcSource } = await import('./oidc.js');
     return ({ events, before }) =>
       keepUnchanged(before, { oidc, base }, () =>
-        createOidcSource({ config: oidc, base, events, createDispatcher }),
+        createOidcSource({ config: oidc, base, events, dial: dialIssuer }),
       );
   }
   return options => createStaticSource(base, options);

@@ -20,7 +20,9 @@ export const clusters = {
         return { name, path: apiPaths.of(name), ...state };
       });
       const answer = {
-        ...{ root: { path: root }, ...tokenRules, hasOwnAuthority: hasOwnAuthority(context) },
+        root: { path: root },
+        ...tokenRules,
+        hasOwnAuthority: hasOwnAuthority(context),
         clusters: states,
       };
       return `${JSON.stringify(answer, undefined, 2)}\n`;

@@ -38,7 +38,9 @@ const entriesAtOnce = 50;
 export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
   const { address, authority, users } = facts;
   const contexts = facts.contexts.map(({ name, path, namespace }) => ({
-    ...{ name: wellFormed(name), path, namespace: wellFormed(namespace) },
+    name: wellFormed(name),
+    path,
+    namespace: wellFormed(namespace),
   }));
   const isSecure = address.startsWith('https:');
   const user = isSecure ? chooseUser(users) : undefined;

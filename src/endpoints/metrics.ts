@@ -1,5 +1,4 @@
 import type { RouteHandlerMethod } from 'fastify';
-import { fieldValue } from '../http/header-fields.js';
 import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
 
 /** The proxy's own metrics. */
@@ -8,10 +7,9 @@ export const metrics = {
   title: "the proxy's own metrics",
   access: 'caller',
   create({ metrics }: Pick<OwnEndpointParts, 'metrics'>): RouteHandlerMethod {
-    return async (request, reply) => {
-      const { contentType, text } = await metrics.render(fieldValue(request.raw.rawHeaders, 'accept') ?? '');
-      reply.type(contentType);
-      return text;
+    return async (_request, reply) => {
+      reply.type(metrics.registry.contentType);
+      return metrics.registry.metrics();
     };
   },
 } as const satisfies OwnEndpoint;

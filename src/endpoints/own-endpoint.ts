@@ -9,7 +9,7 @@ import type { KubeconfigFacts } from './kubeconfig.js';
 
 /** The parts of the program that endpoints need for their answers. */
 export interface OwnEndpointParts {
-  readonly metrics: Pick<Metrics, 'render'>;
+  readonly metrics: Pick<Metrics, 'registry'>;
   readonly health: Health;
   readonly clusterStates: () => Promise<readonly ClusterState[]>;
   readonly apiPaths: ApiPaths;

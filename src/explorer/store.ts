@@ -111,8 +111,11 @@ class Store {
     sessionStorage.removeItem(tokensKey);
     this.#reading.abort();
     this.#set({
-      ...{ session: { kind: 'closed', by: 'proxy', problem }, clusters: [], cluster: undefined },
-      ...{ index: loading, user: loading },
+      session: { kind: 'closed', by: 'proxy', problem },
+      clusters: [],
+      cluster: undefined,
+      index: loading,
+      user: loading,
     });
   }
 

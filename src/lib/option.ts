@@ -9,7 +9,6 @@ export const optionGroups = [
   'API server',
   'Credentials',
   'Logging',
-  'Audit',
   'General',
 ] as const;
 

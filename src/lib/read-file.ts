@@ -30,18 +30,16 @@ export function readWhole(
   known.add(file);
   return readWithin(file, timeout.answer, async (handle, stopTimer) => {
     const found = await handle.stat();
-    if (found.isFile() || found.isDirectory()) return readBounded(handle, found.size);
-    stopTimer();
-    return readStream(handle, found.isFIFO(), patience);
+    if (!found.isFile()) stopTimer();
+    return readToEnd(handle, found.isFIFO(), patience);
   });
 }
 
 /** The content of a regular file. Rejects for any other file: reading a pipe or device could take data away from its intended reader. */
 export function readRegular(file: string, timeout = answerTimeout): Promise<Buffer> {
   return readWithin(file, timeout, async handle => {
-    const found = await handle.stat();
-    if (!found.isFile()) throw new Error('not a regular file');
-    return readBounded(handle, found.size);
+    if (!(await handle.stat()).isFile()) throw new Error('not a regular file');
+    return readToEnd(handle, false, 0);
   });
 }
 
@@ -75,40 +73,26 @@ async function openAndRead(file: string, read: (handle: FileHandle) => Promise<B
   }
 }
 
-/** Reads a regular file, which may grow meanwhile. For a folder, it rejects with the system's error. */
-async function readBounded(handle: FileHandle, size: number): Promise<Buffer> {
-  if (size > mostBytes) throw withCode('EFBIG');
-  const content = await handle.readFile();
-  if (content.length > mostBytes) throw withCode('EFBIG');
-  return content;
-}
-
-/** Reads to the end. Waits at most `patience` milliseconds in total for the writer of a pipe and for its data. */
-async function readStream(handle: FileHandle, isPipe: boolean, patience: number): Promise<Buffer> {
+/** Waits at most `patience` milliseconds in total for the writer of a pipe and for its data. For a folder, rejects with the system's error. */
+async function readToEnd(handle: FileHandle, isPipe: boolean, patience: number): Promise<Buffer> {
   const end = performance.now() + patience;
   const chunks: Buffer[] = [];
-  let length = 0;
-  for (;;) {
-    const chunk = await readSome(handle);
+  for (let length = 0; length <= mostBytes; ) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024)).catch(nothingYet);
     // A pipe that ends without a byte has no writer yet.
-    if (chunk?.length === 0 && (length > 0 || !isPipe)) return Buffer.concat(chunks);
-    if (chunk !== undefined && chunk.length > 0) chunks.push(chunk);
+    if (bytesRead === 0 && (length > 0 || !isPipe)) return Buffer.concat(chunks);
+    length += Math.max(bytesRead, 0);
+    if (bytesRead > 0) chunks.push(buffer.subarray(0, bytesRead));
     else if (performance.now() >= end) throw withCode('ENODATA');
     else await sleep(pipeInterval);
-    length += chunk?.length ?? 0;
-    if (length > mostBytes) throw withCode('EFBIG');
   }
+  throw withCode('EFBIG');
 }
 
-/** Empty at the end; undefined if there is no data yet. */
-async function readSome(handle: FileHandle): Promise<Buffer | undefined> {
-  try {
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024));
-    return buffer.subarray(0, bytesRead);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return undefined;
-    throw error;
-  }
+/** The result of reading a pipe that has a writer and no data. */
+function nothingYet(error: NodeJS.ErrnoException): { bytesRead: number; buffer: Buffer } {
+  if (error.code !== 'EAGAIN') throw error;
+  return { bytesRead: -1, buffer: Buffer.alloc(0) };
 }
 
 function withCode(code: string): Error {

@@ -9,7 +9,7 @@ export interface ResultLifetime {
 }
 
 /**
- * Returns a check whose callers share its result, so that the probes of several kubelets and load balancers do not each ask the API server.
+ * Returns a check whose callers share its result, so that the probes of several programs do not each ask a server.
  */
 export function shareCheck(
   check: () => Promise<void>,

@@ -17,8 +17,8 @@ export interface ValueType<T> {
   parse(text: string, where: string): Parsed<T>;
 }
 
-/** `read` returns a value, or the end of a sentence that begins with the quoted string. */
-function valueType<T>(
+/** A type of single values. `read` returns a value, or the end of a sentence that begins with the quoted string. */
+export function valueType<T>(
   placeholder: string | undefined,
   read: (text: string) => { readonly value: T } | string,
 ): ValueType<T> {
@@ -94,7 +94,7 @@ const units: Readonly<Record<string, number>> = {
   Gi: 2 ** 30,
 };
 
-/** A number of bytes, written like a Kubernetes memory quantity: a whole number, with an optional unit. */
+/** A number of bytes: a whole number, with an optional decimal or binary unit. */
 export const byteSize: ValueType<number> = valueType('SIZE', value => {
   const [, digits, unit = ''] = /^(\d{1,9})(k|M|G|Ki|Mi|Gi)?$/.exec(value) ?? [];
   return digits === undefined
@@ -107,9 +107,11 @@ export const perSecond: ValueType<number> = valueType('N', value =>
   /^\d{1,9}(\.\d{1,9})?$/.test(value) ? { value: Number(value) } : 'is not a number of 0 or more',
 );
 
-const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
+/** The end of a sentence about a string that is not a duration. */
+export const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
 
-function readDuration(value: string): { readonly value: number } | string {
+/** Reads a Go duration that is not negative, in milliseconds. Otherwise returns the end of a sentence that begins with the quoted string. */
+export function readDuration(value: string): { readonly value: number } | string {
   const milliseconds = parseDuration(value);
   if (milliseconds === undefined) return notADuration;
   return milliseconds < 0 ? 'is negative' : { value: milliseconds };
@@ -117,30 +119,6 @@ function readDuration(value: string): { readonly value: number } | string {
 
 /** A Go duration that is not negative, in milliseconds. */
 export const duration: ValueType<number> = valueType('DURATION', readDuration);
-
-/** client-go's `ParseTimeout`: a whole number of seconds or a Go duration, in milliseconds; 0 means no timeout. */
-export const timeout: ValueType<number> = valueType('DURATION', value =>
-  readDuration(/^[+-]?\d+$/.test(value) ? `${value}s` : value),
-);
-
-/** The interval that Go's `net.Dialer` uses when `KeepAlive` is 0, in milliseconds. */
-const goDefaultKeepAlive = 15_000;
-
-/** Go's `net.Dialer.KeepAlive` in milliseconds: 0 becomes Go's default of 15 s. A negative value becomes 0, which means off. */
-export const keepAlive: ValueType<number> = valueType('DURATION', value => {
-  const milliseconds = parseDuration(value);
-  if (milliseconds === undefined) return notADuration;
-  if (milliseconds < 0) return { value: 0 };
-  return { value: milliseconds === 0 ? goDefaultKeepAlive : milliseconds };
-});
-
-/** A path prefix. A missing leading or trailing slash is added. A prefix below `/-/` is rejected, because that path is the proxy's own. */
-export const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
-  const rooted = value.startsWith('/') ? value : `/${value}`;
-  const prefix = rooted.endsWith('/') ? rooted : `${rooted}/`;
-  if (/[\s?#\\]/.test(prefix)) return 'is not a path prefix';
-  return prefix.startsWith('/-/') ? "is under /-/, which holds the proxy's own endpoints" : { value: prefix };
-});
 
 /**
  * A URL to which paths are appended, without a trailing slash, or empty. Problems do not quote the string, because it may contain a

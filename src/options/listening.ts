@@ -1,5 +1,13 @@
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { address, duration, pathPrefix, port, text } from '../lib/value-type.js';
+import { address, duration, port, text, type ValueType, valueType } from '../lib/value-type.js';
+
+/** A path prefix. A missing leading or trailing slash is added. A prefix below `/-/` is rejected, because that path is the proxy's own. */
+const pathPrefix: ValueType<string> = valueType('PREFIX', value => {
+  const rooted = value.startsWith('/') ? value : `/${value}`;
+  const prefix = rooted.endsWith('/') ? rooted : `${rooted}/`;
+  if (/[\s?#\\]/.test(prefix)) return 'is not a path prefix';
+  return prefix.startsWith('/-/') ? "is under /-/, which holds the proxy's own endpoints" : { value: prefix };
+});
 
 const options = defineOptions('Listening', {
   port: {

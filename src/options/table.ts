@@ -5,7 +5,6 @@ import { answerRules, guards } from '../guard/guards.js';
 import { mergeOptions, type OptionDefinition, type OptionValues, optionGroups } from '../lib/option.js';
 import { tls } from '../server/listener/tls-options.js';
 import { apiServer } from './api-server.js';
-import { audit } from './audit.js';
 import { contexts } from './contexts.js';
 import { credentials } from './credentials.js';
 import { exposure } from './exposure.js';
@@ -30,7 +29,6 @@ export const optionOwners = [
   sharedWatches,
   credentials,
   logging,
-  audit,
   general,
   exposure,
 ] as const;

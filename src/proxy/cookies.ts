@@ -1,4 +1,4 @@
-import { proxySubresource } from '../kubernetes/proxy-subresource.js';
+import { proxySubresource } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
 
 /** The parts of a request that decide for which paths a browser may send a cookie of its answer. */

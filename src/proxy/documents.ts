@@ -1,6 +1,6 @@
 import { noSniff } from '../http/browser-fields.js';
 import { fieldValue, indexOfField } from '../http/header-fields.js';
-import { proxySubresource } from '../kubernetes/proxy-subresource.js';
+import { proxySubresource } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
 
 /** The parts of a request that decide what browsers may make of its answer. */

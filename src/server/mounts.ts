@@ -49,8 +49,12 @@ export const unknownContextMount: Mount = { ...noMount, route: '/unknown-context
 
 /** The API server of a context. */
 const contextMount: Mount = {
-  ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true },
-  ...{ namesContext: true, appendsServerPath: true },
+  route: apiRoute,
+  access: 'caller',
+  isApi: true,
+  isCounted: true,
+  namesContext: true,
+  appendsServerPath: true,
 };
 
 /**
@@ -96,7 +100,11 @@ export function createMounts(
   clusters: MountedClusters,
 ): (rawUrl: string) => Destination {
   const api: Mount = {
-    ...{ route: apiRoute, access: 'caller', isApi: true, isCounted: true, namesContext: false },
+    route: apiRoute,
+    access: 'caller',
+    isApi: true,
+    isCounted: true,
+    namesContext: false,
     appendsServerPath: appendServerPath,
   };
   const findOwn = createOwnSearch(servedEndpoints({ explorer }));

@@ -129,7 +129,14 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     app.get(
       ownPrefix + name,
       create({
-        ...{ metrics, health, clusterStates, apiPaths, tokenRules, kubeconfigFor, served, destinationOf },
+        metrics,
+        health,
+        clusterStates,
+        apiPaths,
+        tokenRules,
+        kubeconfigFor,
+        served,
+        destinationOf,
         hasOwnAuthority: createAuthorityCheck({ options, tls }),
         rejectionOf: operation => guards.rejectionOf(operation),
       }),

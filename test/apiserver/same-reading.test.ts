@@ -118,12 +118,7 @@ async function start(t: TestContext, server: ApiServer) {
   await writeFile(callersFile, tokenFile);
   const startOne = async (name: string, kubeconfig: string, flags: readonly string[]) => {
     const path = join(folder, `${name}.log`);
-    const common = [
-      `--kubeconfig=${kubeconfig}`,
-      '--reject-paths=',
-      `--audit-log-path=${path}`,
-      '--audit-log-maxsize=0',
-    ];
+    const common = [`--kubeconfig=${kubeconfig}`, '--reject-paths=', `--audit-log-path=${path}`];
     const proxy = await startProxy([...common, ...flags]);
     t.after(() => proxy.stop('SIGKILL'));
     return { proxy, log: new AuditLog(path) };

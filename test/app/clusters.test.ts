@@ -44,7 +44,7 @@ it('a context that no longer exists has no warnings and no metrics', async t => 
   const update = (...names: string[]) =>
     registry.update(names.map(name => ({ name, cluster: '', user: '', namespace: '', server: '' })));
   const measured = async () => {
-    const { text } = await metrics.render('');
+    const text = await metrics.registry.metrics();
     return [
       ...text.matchAll(/^kube_api_proxy_client_certificate_expir\w+\{cluster="([^"]*)"\} (?!NaN)/gm),
     ].map(([, name]) => name);

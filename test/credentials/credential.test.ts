@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   type Credential,
+  isBearerToken,
   isSameClientCertificate,
   isSameCredential,
 } from '../../src/credentials/credential.js';
@@ -42,5 +43,19 @@ describe('two credentials', () => {
     assert.ok(isSameClientCertificate({ authorization: 'Bearer t' }, {}));
     assert.equal(isSameClientCertificate(create('c', 'k'), {}), false);
     assert.equal(isSameClientCertificate(create('c', 'k'), create('c', 'l')), false);
+  });
+});
+
+describe('a bearer token', () => {
+  it('may be any text of visible ASCII', () => {
+    for (const text of ['t', 'eyJh.bGci.OiJ-_', 'abc123.0/+=~', '!"#$%&\'()*,:;<>?@[]^`{|}']) {
+      assert.equal(isBearerToken(text), true, text);
+    }
+  });
+
+  it('may not have characters that end the header or are not ASCII', () => {
+    for (const text of ['', 'a b', 'a\n', '\na', 'a\r\nX: y', 'a\tb', 'a\0', 'a\x7f', 'ä', '\u2028']) {
+      assert.equal(isBearerToken(text), false, JSON.stringify(text));
+    }
   });
 });

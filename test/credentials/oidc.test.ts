@@ -7,7 +7,7 @@ import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import { createOidcSource } from '../../src/credentials/oidc.js';
 import type { OidcConfig } from '../../src/kubeconfig/auth-provider.js';
-import { createIssuerDispatcher } from '../../src/transport/dial/issuer-dispatcher.js';
+import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -67,7 +67,7 @@ describe('the oidc credential source', () => {
       base,
       events,
       clock,
-      createDispatcher: createIssuerDispatcher({}),
+      dial: createIssuerDial({}),
     });
     return source;
   }
@@ -437,7 +437,7 @@ describe('the oidc credential source', () => {
       },
       base: {},
       events,
-      createDispatcher: createIssuerDispatcher({}),
+      dial: createIssuerDial({}),
     });
     source = oidc;
     assert.equal((oidc.get() as Credential).authorization, `Bearer ${idToken}`);

@@ -3,7 +3,12 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import type { Credential } from '../../src/credentials/credential.js';
 import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
-import { createRenewedSource, type ObtainedCredential } from '../../src/credentials/renewed-source.js';
+import {
+  backoffAfter,
+  createRenewedSource,
+  type ObtainedCredential,
+  planLifetime,
+} from '../../src/credentials/renewed-source.js';
 import { ManualClock, unevenTimes } from '../support/manual-clock.js';
 
 const start = Date.UTC(2030, 0, 1);
@@ -189,5 +194,34 @@ describe('a renewed source that is closed', () => {
     source.close();
     await assert.rejects(async () => source.get(), /no longer in use$/);
     assert.equal(questions.length, 0);
+  });
+});
+
+describe('the lifetime of a credential', () => {
+  it('is renewed a minute before its end if it is long, and in its last fifth if it is short', () => {
+    assert.equal(planLifetime(3_600_000).renewAfter, 3_540_000);
+    assert.equal(planLifetime(300_000).renewAfter, 240_000);
+    assert.equal(planLifetime(100_000).renewAfter, 80_000);
+  });
+
+  it('is not renewed in the background if it has ended, or ends within a second', () => {
+    for (const endsAfter of [-5_000, 0, 999, 1_000]) {
+      assert.deepEqual(planLifetime(endsAfter), { renewAfter: Infinity, endsAfter });
+    }
+    assert.equal(planLifetime(1_001).renewAfter, 1_000);
+  });
+
+  it('never ends if no end is known', () => {
+    assert.deepEqual(planLifetime(Infinity), { renewAfter: Infinity, endsAfter: Infinity });
+  });
+});
+
+describe('the backoff', () => {
+  it('starts at one second and doubles up to half a minute', () => {
+    const failures = [1, 2, 3, 4, 5, 6, 7, 2_000];
+    assert.deepEqual(
+      failures.map(backoffAfter),
+      [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000],
+    );
   });
 });

@@ -10,7 +10,7 @@ import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { loadKubeconfig } from '../../src/kubeconfig/load.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
-import { createIssuerDispatcher } from '../../src/transport/dial/issuer-dispatcher.js';
+import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 
@@ -30,7 +30,7 @@ const events: CredentialEvents = {
 function load(given: Given): ReturnType<typeof prepareCredentialSource> {
   const server = { protocol: 'https:', hostname: 'localhost', port: 6443, path: '' } as const;
   const config = { server, insecureSkipTlsVerify: false, ...given };
-  return prepareCredentialSource(config, async () => createIssuerDispatcher({}));
+  return prepareCredentialSource(config, createIssuerDial({}));
 }
 
 async function sourceOf(given: Given, before?: CredentialSource): Promise<CredentialSource> {

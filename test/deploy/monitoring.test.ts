@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { kubectlTest } from '../support/kubectl.js';
-import { createIdleMetrics } from '../support/metrics.js';
+import { createIdleMetrics, describeMetrics } from '../support/metrics.js';
 import { projectFile } from '../support/project.js';
 import { only, render } from './manifests.js';
 import { readExpression } from './promql.js';
@@ -64,7 +64,7 @@ const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
 function series(): Map<string, Set<string>> {
   const target = ['job', 'instance', 'namespace'];
   const found = new Map([['up', new Set(target)]]);
-  for (const { name, type, labelNames } of metrics.descriptions()) {
+  for (const { name, type, labelNames } of describeMetrics(metrics)) {
     const labels = [...labelNames, ...target];
     if (type !== 'histogram') {
       found.set(name, new Set(labels));
@@ -107,8 +107,7 @@ test('every metric of the proxy has a panel or an alert', async () => {
   const read = new Set(
     expressions.flatMap(expression => readExpression(expression).selectors.map(({ name }) => name)),
   );
-  const missing = metrics
-    .descriptions()
+  const missing = describeMetrics(metrics)
     .filter(({ name }) => name.startsWith('kube_api_proxy_'))
     .filter(({ name }) => !['', '_bucket', '_count', '_sum'].some(suffix => read.has(`${name}${suffix}`)));
   assert.deepEqual(
@@ -126,7 +125,7 @@ test("the dashboard's variable All covers only the proxy's jobs and instances, n
 test('the runbook of rejected requests explains every reason', async () => {
   const spike = (await alerts()).find(({ alert }) => alert === 'KubeApiProxyRejectedRequestsSpike');
   const runbook = spike?.annotations['runbook'] ?? '';
-  const { text } = await metrics.render('');
+  const text = await metrics.registry.metrics();
   const reasons = [
     ...text.matchAll(/^kube_api_proxy_rejected_requests_total\{cluster="",reason="(\w+)"\}/gm),
   ];

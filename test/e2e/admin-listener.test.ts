@@ -55,13 +55,6 @@ test('the admin listener never serves the API, on either leg', async () => {
   assert.equal(server.requests.slice(seen).filter(({ rawUrl }) => /exec|pods/.test(rawUrl)).length, 0);
 });
 
-test('the admin listener speaks OpenMetrics to clients that ask for it', async () => {
-  const headers = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.3' };
-  const { headers: answered, text } = await send(admin, '/metrics', { headers });
-  assert.match(String(answered['content-type']), /^application\/openmetrics-text; version=1\.0\.0/);
-  assert.match(text, /\n# EOF\n$/);
-});
-
 test('a failing excluded check does not make the proxy unready', async t => {
   const away = await startFakeApiServer();
   t.after(() => away.kill());

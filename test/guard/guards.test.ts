@@ -148,7 +148,7 @@ describe('the list of guards', () => {
   });
 
   it('has its reasons in the metrics from the start, at 0', async () => {
-    const { text } = await createIdleMetrics().render('');
+    const text = await createIdleMetrics().registry.metrics();
     const lines = text.split('\n').filter(line => line.startsWith('kube_api_proxy_rejected_requests_total{'));
     const expected = rejectionReasons.map(
       reason => `kube_api_proxy_rejected_requests_total{reason="${reason}"} 0`,

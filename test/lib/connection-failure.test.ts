@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { askIssuer } from '../../src/credentials/oidc-request.js';
-import { createIssuerDispatcher } from '../../src/transport/dial/issuer-dispatcher.js';
+import { askIssuer, createIssuerDispatcher } from '../../src/credentials/oidc-request.js';
+import { createIssuerDial } from '../../src/transport/dial/issuer-dial.js';
 import { proxyUnusable } from '../../src/transport/dial/proxy-error.js';
 import { toUpstreamError } from '../../src/transport/upstream-error.js';
 import { sharedIdentity } from '../support/certificates.js';
@@ -50,7 +50,7 @@ describe('an error of a connection', () => {
     const server = createServer({ cert: certificate, key }).listen(0, '127.0.0.1');
     t.after(() => server.close());
     await once(server, 'listening');
-    const dispatcher = createIssuerDispatcher({})(Buffer.from(authority.certificate));
+    const dispatcher = createIssuerDispatcher(createIssuerDial({}), Buffer.from(authority.certificate));
     t.after(() => dispatcher.destroy());
     const url = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     await assert.rejects(

@@ -66,8 +66,6 @@ describe('the defaults', () => {
       rateLimit: 0,
       rateLimitBurst: 100,
       auditLogPath: '',
-      auditLogMaxsize: 100,
-      auditLogMaxbackup: 0,
       keepalive: 15_000,
       appendServerPath: false,
       shareWatches: false,

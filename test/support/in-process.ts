@@ -48,8 +48,7 @@ export async function startInProcess(
   });
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
-  const rereading = { interval, rereadTimeout: 30_000 };
-  const created = await createProgram(options, { ...(await info(env, log)), rereading });
+  const created = await createProgram(options, { ...(await info(env, log)), rereadInterval: interval });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;
   assert.deepEqual(problems, []);

@@ -25,3 +25,19 @@ export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metric
   });
   return { ...metrics, ...metrics.ofCluster('') };
 }
+
+/** A metric without its samples. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+}
+
+/** Every metric, in the order of a scrape. prom-client's types do not declare the name, help text and label names of a metric. */
+export function describeMetrics({ registry }: Metrics): MetricDescription[] {
+  return registry.getMetricsAsArray().map((metric: object) => {
+    const { name, help, labelNames } = metric as MetricDescription;
+    return { name, help, labelNames, type: metric.constructor.name.toLowerCase() };
+  });
+}

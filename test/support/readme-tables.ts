@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { MetricDescription } from '../../src/observability/metrics/metrics.js';
 import { definitionOf, flagName, optionKeys } from '../../src/options/table.js';
 import { chartValues } from './chart-values.js';
-import { createIdleMetrics } from './metrics.js';
+import { createIdleMetrics, describeMetrics } from './metrics.js';
 import { projectFile } from './project.js';
 
 /** The documents with tables that are generated from the code. */
@@ -67,8 +66,7 @@ function flagTable(): string {
 }
 
 function metricTable(): string {
-  const metrics: readonly MetricDescription[] = createIdleMetrics().descriptions();
-  const rows = metrics
+  const rows = describeMetrics(createIdleMetrics())
     .filter(({ name }) => name.startsWith('kube_api_proxy_'))
     .map(({ name, type, labelNames, help }) => rowOf([`\`${name}\``, type, labelNames.join(', '), help]));
   return `| metric | type | labels | meaning |\n|---|---|---|---|\n${rows.join('')}`;

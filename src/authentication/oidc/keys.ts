@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { JWKSNoMatchingKey } from 'jose/errors';
 import { loadCertificateAuthority } from '../../credentials/certificate-authority.js';
-import { askIssuer, type CreateIssuerDispatcher } from '../../credentials/oidc-request.js';
+import { askIssuer, createIssuerDispatcher, type IssuerDial } from '../../credentials/oidc-request.js';
 import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { parseObject } from '../../lib/json.js';
@@ -13,8 +13,8 @@ export interface OidcKeysOptions {
   readonly issuer: string;
   /** PEM file with the authorities for the issuer's certificate; empty for the well-known ones. */
   readonly caFile: string;
-  /** Creates the connections to the issuer. They are destroyed after each fetch. */
-  readonly createDispatcher: CreateIssuerDispatcher;
+  /** Opens the connections to the issuer. Each fetch has its own. */
+  readonly dial: IssuerDial;
   readonly clock?: Clock;
   readonly log: { info(message: string): void; warn(fields: object, message: string): void };
 }
@@ -169,8 +169,8 @@ export class OidcKeys {
   }
 
   async #load(): Promise<JSONWebKeySet> {
-    const { issuer, caFile, createDispatcher } = this.#options;
-    const dispatcher = createDispatcher(await loadAuthority(caFile));
+    const { issuer, caFile, dial } = this.#options;
+    const dispatcher = createIssuerDispatcher(dial, await loadAuthority(caFile));
     const get = async (url: URL) => {
       const { signal } = this.#closed;
       const answer = await askIssuer(url, { dispatcher, signal, authorityName: flags.ca });

@@ -1,3 +1,4 @@
+import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
 import { bearerTokenHint } from '../bearer-token/bearer-token.js';
 import type { AuthenticationMethod } from '../method.js';
 import { claimMappingOf, type OidcOptions, oidcProblems, options } from './options.js';
@@ -39,28 +40,32 @@ export const openIdConnect = {
 
   async create(options, { metrics, logger, env, allowed }) {
     const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
-    const [
-      { createOidcJudge, createWaitsForIssuer },
-      { OidcKeys },
-      { TokenCache, userOf },
-      { createIssuerDispatcher },
-    ] = await Promise.all([
-      import('./judge.js'),
-      import('./keys.js'),
-      import('../bearer-token/token-cache.js'),
-      import('../../transport/dial/issuer-dispatcher.js'),
-    ]);
+    const [{ createOidcJudge, createWaitsForIssuer }, { OidcKeys }, { TokenCache, userOf }] =
+      await Promise.all([
+        import('./judge.js'),
+        import('./keys.js'),
+        import('../bearer-token/token-cache.js'),
+      ]);
     const keys = new OidcKeys({
-      ...{ issuer, caFile: options.oidcCaFile, log: logger },
-      createDispatcher: createIssuerDispatcher(env),
+      issuer,
+      caFile: options.oidcCaFile,
+      dial: createIssuerDial(env),
+      log: logger,
     });
     const rules = { allowed, serviceAccounts: false };
     const cache = new TokenCache({
       judge: createOidcJudge({
-        ...{ issuer, clientId, algorithms, mapping: claimMappingOf(options), rules, keys },
+        issuer,
+        clientId,
+        algorithms,
+        mapping: claimMappingOf(options),
+        rules,
+        keys,
       }),
       waits: createWaitsForIssuer({ issuer, keys }),
-      ...{ successTtl: ttl, failureTtl: ttl, metrics },
+      successTtl: ttl,
+      failureTtl: ttl,
+      metrics,
     });
     return {
       authenticator: {

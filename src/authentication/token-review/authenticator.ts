@@ -58,7 +58,9 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
         successTtl: ttl,
         failureTtl: Math.min(ttl, longestFailure),
         slots: new FairSlots(mostReviews),
-        ...{ bounds, metrics, clock },
+        bounds,
+        metrics,
+        clock,
       });
       caches.set(cluster, cache);
     }

@@ -142,7 +142,12 @@ export function readAggregated({ items }: AggregatedDiscovery): readonly ApiGrou
           isStale: freshness === 'Stale',
           resources: resources
             .map(({ resource, responseKind, scope, verbs = [], shortNames = [], subresources = [] }) => ({
-              ...{ group, version, name: resource, kind: responseKind?.kind ?? '', verbs, shortNames },
+              group,
+              version,
+              name: resource,
+              kind: responseKind?.kind ?? '',
+              verbs,
+              shortNames,
               namespaced: scope === 'Namespaced',
               subresources: subresources
                 .map(({ subresource, responseKind: kind, verbs: can = [] }) => {
@@ -192,7 +197,13 @@ export function readVersion(group: string, version: string, list: ResourceList |
   const resources = entries
     .filter(({ name }) => !name.includes('/'))
     .map(({ name, kind, namespaced, verbs = [], shortNames = [] }) => ({
-      ...{ group, version, name, kind, namespaced, verbs, shortNames },
+      group,
+      version,
+      name,
+      kind,
+      namespaced,
+      verbs,
+      shortNames,
       subresources: entries
         .filter(entry => entry.name.startsWith(`${name}/`))
         .map(entry => ({

@@ -70,7 +70,10 @@ export class ApiRequest {
   ): ApiRequest {
     const path = collectionPath(listed(index, list.resource, 'watch'), list.namespace);
     const query = {
-      ...{ watch: 'true', allowWatchBookmarks: 'true', resourceVersion, timeoutSeconds: '280' },
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion,
+      timeoutSeconds: '280',
       ...selectorsOf(list),
     };
     return ApiRequest.#of(prefix, path, query, accepts[form]);
@@ -93,8 +96,12 @@ export class ApiRequest {
     if (!canLog) throw new RefusedRequest(`${name} have no logs`);
     const { container, follow, previous, timestamps, tailLines, sinceTime } = log;
     const query = {
-      ...{ container, tailLines: tailLines?.toString(), sinceTime },
-      ...{ follow: flag(follow), previous: flag(previous), timestamps: flag(timestamps) },
+      container,
+      tailLines: tailLines?.toString(),
+      sinceTime,
+      follow: flag(follow),
+      previous: flag(previous),
+      timestamps: flag(timestamps),
     };
     return ApiRequest.#of(prefix, `${objectPath(pod.resource, pod)}/log`, query, '*/*');
   }

@@ -92,7 +92,10 @@ async function review(
   signal: AbortSignal,
 ): Promise<boolean> {
   const resourceAttributes = {
-    ...{ verb, group, version, resource: name },
+    verb,
+    group,
+    version,
+    resource: name,
     ...(subresource !== '' && { subresource }),
     ...(namespace !== '' && { namespace }),
   };

@@ -10,7 +10,9 @@ export function useVirtualRows(count: number, height: number) {
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
     overscan: 12,
-    ...{ observeElementRect, observeElementOffset, scrollToFn: elementScroll },
+    observeElementRect,
+    observeElementOffset,
+    scrollToFn: elementScroll,
     onChange: () => draw(undefined),
   };
   const [virtualizer] = useState(() => new Virtualizer<HTMLElement, Element>(options));

@@ -31,8 +31,14 @@ export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem
       const note = version.isStale ? 'not answering' : at === 0 ? 'preferred' : '';
       return [
         {
-          ...{ path: own, level: 2, label: version.version, note, parent: path },
-          ...{ hasChildren: resources.length > 0, match: undefined, isCustom },
+          path: own,
+          level: 2,
+          label: version.version,
+          note,
+          parent: path,
+          hasChildren: resources.length > 0,
+          match: undefined,
+          isCustom,
         },
         ...resources,
       ];
@@ -41,8 +47,14 @@ export function visibleItems(index: ApiIndex, filter: string): readonly TreeItem
     const note = isSingle ? (versions[0]?.isStale ? 'not answering' : (versions[0]?.version ?? '')) : '';
     return [
       {
-        ...{ path, level: 1, label: name || 'core', note, parent: undefined },
-        ...{ hasChildren: children.length > 0, match: undefined, isCustom },
+        path,
+        level: 1,
+        label: name || 'core',
+        note,
+        parent: undefined,
+        hasChildren: children.length > 0,
+        match: undefined,
+        isCustom,
       },
       ...children,
     ];
@@ -60,8 +72,14 @@ function resourceItems(
     .map(resource => ({ ...resource, match: matchOf(resource, filter) }))
     .filter(({ match }) => filter === '' || match !== undefined)
     .map(({ name, shortNames, match }) => ({
-      ...{ path: `${path}/${name}`, level, label: name, note: shortNames.join(', '), parent },
-      ...{ hasChildren: false, match, isCustom: false },
+      path: `${path}/${name}`,
+      level,
+      label: name,
+      note: shortNames.join(', '),
+      parent,
+      hasChildren: false,
+      match,
+      isCustom: false,
     }));
 }
 

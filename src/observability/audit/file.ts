@@ -1,173 +1,173 @@
-import { close, fstat, ftruncate, open, rename, write } from 'node:fs';
+import { close, fstat, open, read, write } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { backupName, deleteOldBackups } from './backups.js';
 
-const openFile = promisify(open);
 const closeFile = promisify(close);
+const openFile = promisify(open);
+const readFile = promisify(read);
 const statFile = promisify(fstat);
-const truncateFile = promisify(ftruncate);
-const renameFile = promisify(rename);
 const writeFile = promisify(write);
 
-/** The path of the file, and its limits. */
-export interface AuditFileOptions {
-  /** `-` is standard output, which is never rotated or reopened. */
-  readonly path: string;
-  /** Maximum size of a file in bytes, after which another file begins; 0 for no limit. */
-  readonly maxSize: number;
-  /** How many full files are kept; 0 keeps all. */
-  readonly maxBackups: number;
+/** What happens to the lines, for the program's log and metrics. */
+export interface AuditFileEvents {
+  /** Writing or reopening the file failed; there will be another try. */
+  failed(error: Error): void;
+  /** Writing works again. */
+  recovered(): void;
+  /** This many lines were lost. */
+  dropped(lines: number): void;
 }
 
-/** How many bytes of some lines are in the file, and the error that stopped the write. */
-export interface Appended {
-  readonly bytes: number;
-  readonly error: NodeJS.ErrnoException | undefined;
-}
-
-/** Milliseconds before a failed rotation or reopening is tried again. */
+/** Maximum bytes that wait while the file cannot be written; further lines are dropped. */
+const maxWaiting = 16 * 1024 * 1024;
+/** Milliseconds before a failed write or reopening is tried again. */
 const retryInterval = 1000;
+/** Milliseconds before a write to a full pipe is tried again. A full pipe is not a failure. */
+const busyInterval = 10;
+/** Milliseconds that the reader of a full pipe has to make room when the program ends. */
+const maxBusyAtEnd = 2000;
 const lineBreak = 0x0a;
 
 /**
- * Appends lines to a file; one call must end before the next one begins. A full disk leaves no part of a line behind, and no line begins
- * in one file and ends in the next. Only its owner can read a file that this class creates.
+ * Appends lines to a file in the background. While the file cannot be written, it keeps a bounded number of bytes. A line that a full disk
+ * has cut is completed before the next one; if the file was replaced meanwhile, the new file gets the whole line. Only its owner can read a
+ * file that this class creates.
  */
 export class AuditFile {
-  readonly #options: AuditFileOptions;
-  /** A rotation or reopening failed; it will be tried again. */
-  readonly #onFailure: (error: Error) => void;
+  readonly #path: string;
+  readonly #events: AuditFileEvents;
   #fd: number;
-  /** Whether the file can be renamed and truncated, which a device or a pipe cannot. */
-  #isRegular = false;
-  #size = 0;
-  /** Whether the next bytes continue the last line of the file. */
-  #isMidLine = false;
+  /** Whether the file ended within a line when it was opened. */
+  #endsWithinLine: boolean;
   #wantsReopen = false;
-  /** The file is not rotated or reopened before this time. */
-  #changeAt = 0;
-  #lastBackup = 0;
+  /** Each chunk has whole lines. */
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** How many bytes of the first chunk are in the file. */
+  #written = 0;
+  #isFailing = false;
+  #working: Promise<void> | undefined;
+  /** When closing must end, on the clock of `performance.now()`; undefined until `close` is called. */
+  #closeBy: number | undefined;
 
-  private constructor(fd: number, options: AuditFileOptions, onFailure: (error: Error) => void) {
+  private constructor(path: string, { fd, endsWithinLine }: OpenFile, events: AuditFileEvents) {
+    this.#path = path;
     this.#fd = fd;
-    this.#options = options;
-    this.#onFailure = onFailure;
+    this.#endsWithinLine = endsWithinLine;
+    this.#events = events;
   }
 
-  /** Opens the file, or creates it. Rejects with the system's error. */
-  static async open(options: AuditFileOptions, onFailure: (error: Error) => void): Promise<AuditFile> {
-    const file = new AuditFile(
-      options.path === '-' ? 1 : await openToAppend(options.path),
-      options,
-      onFailure,
-    );
-    await file.#readStats();
-    return file;
+  /** Opens the file, or creates it; `-` is standard output. Rejects with the system's error. */
+  static async open(path: string, events: AuditFileEvents): Promise<AuditFile> {
+    const opened = path === '-' ? { fd: 1, endsWithinLine: false } : await openToAppend(path);
+    return new AuditFile(path, opened, events);
   }
 
-  /** Call this after the file was renamed: before the next lines are written, the file is opened again by its path. */
+  /** Takes whole lines, each with its line break, in their order; never fails and never waits. */
+  write(lines: string): void {
+    const chunk = Buffer.from(lines);
+    if (this.#closeBy !== undefined || this.#waitingBytes + chunk.length > maxWaiting) {
+      this.#events.dropped(countLines(chunk));
+      return;
+    }
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    this.#work();
+  }
+
+  /** Call this after the file was renamed: further lines go to a file that is opened by its path again. Standard output stays. */
   reopen(): void {
-    this.#wantsReopen = this.#options.path !== '-';
-    this.#changeAt = 0;
+    if (this.#path === '-' || this.#closeBy !== undefined) return;
+    this.#wantsReopen = true;
+    this.#work();
   }
 
-  /** Appends whole lines, or the rest of those that the last call could not finish. Never rejects. */
-  async append(lines: Buffer): Promise<Appended> {
-    if (this.#mayChange && (this.#wantsReopen || this.#isFull(lines.length)))
-      await this.#change(lines.length);
-    let written = 0;
-    try {
-      while (written < lines.length) {
-        const { bytesWritten } = await writeFile(this.#fd, lines, written, lines.length - written);
-        written += bytesWritten;
-      }
-    } catch (error) {
-      return { bytes: await this.#keepWholeLines(lines, written), error: error as NodeJS.ErrnoException };
-    }
-    this.#size += written;
-    this.#isMidLine = false;
-    return { bytes: written, error: undefined };
-  }
-
+  /** Writes the lines that wait, tries once more if that fails, and closes the file. */
   async close(): Promise<void> {
-    if (this.#options.path !== '-') await closeFile(this.#fd).catch(() => {});
+    this.#closeBy = performance.now() + maxBusyAtEnd;
+    this.#work();
+    await this.#working;
+    const lost = countLines(Buffer.concat(this.#waiting).subarray(this.#written));
+    if (lost > 0) this.#events.dropped(lost);
+    if (this.#path !== '-') await closeFile(this.#fd).catch(() => {});
   }
 
-  /** Removes the part of a line that a failed write has left. Returns how many bytes remain. */
-  async #keepWholeLines(lines: Buffer, written: number): Promise<number> {
-    if (written === 0) return 0;
-    const whole = lines.lastIndexOf(lineBreak, written - 1) + 1;
-    const isCut = whole < written && this.#isRegular && (await this.#cut(written, whole));
-    const kept = isCut ? whole : written;
-    if (kept > 0) this.#isMidLine = kept > whole;
-    this.#size += kept;
-    return kept;
+  #work(): void {
+    this.#working ??= this.#writeAll().finally(() => {
+      this.#working = undefined;
+    });
   }
 
-  /** Truncates the file, unless another program has written to it too. */
-  async #cut(written: number, whole: number): Promise<boolean> {
-    try {
-      if ((await statFile(this.#fd)).size !== this.#size + written) return false;
-      await truncateFile(this.#fd, this.#size + whole);
-      return true;
-    } catch {
-      return false;
+  async #writeAll(): Promise<void> {
+    while (this.#wantsReopen || this.#waiting.length > 0) {
+      if (this.#wantsReopen) await this.#openAgain();
+      const closeBy = this.#closeBy;
+      const error = await this.#writeFirst();
+      const isBusy = error?.code === 'EAGAIN';
+      this.#report(isBusy ? undefined : error);
+      if (error === undefined) continue;
+      if (closeBy !== undefined && (!isBusy || performance.now() > closeBy)) return;
+      await delay(isBusy ? busyInterval : retryInterval);
     }
   }
 
-  get #mayChange(): boolean {
-    return !this.#isMidLine && performance.now() >= this.#changeAt;
-  }
-
-  #isFull(more: number): boolean {
-    const { maxSize } = this.#options;
-    return maxSize > 0 && this.#isRegular && this.#size > 0 && this.#size + more > maxSize;
-  }
-
-  /** Changes to another file. If that fails, lines are still written to the old file, so that none is lost. */
-  async #change(more: number): Promise<void> {
+  /** If the path cannot be opened, lines are still written to the old file, so that none is lost. */
+  async #openAgain(): Promise<void> {
+    this.#wantsReopen = false;
     try {
-      if (!this.#wantsReopen) await this.#rotate(more);
-      else {
-        await this.#reopenFile();
-        this.#wantsReopen = false;
-      }
+      const { fd, endsWithinLine } = await openToAppend(this.#path);
+      const before = this.#fd;
+      this.#fd = fd;
+      this.#endsWithinLine = endsWithinLine;
+      this.#written = (this.#waiting[0]?.subarray(0, this.#written).lastIndexOf(lineBreak) ?? -1) + 1;
+      await closeFile(before).catch(() => {});
     } catch (error) {
-      this.#changeAt = performance.now() + retryInterval;
-      this.#onFailure(error as Error);
+      this.#events.failed(error as Error);
+      setTimeout(() => this.reopen(), retryInterval).unref();
     }
   }
 
-  async #rotate(more: number): Promise<void> {
-    const { path, maxBackups } = this.#options;
-    // Another program may have truncated the file in the meantime.
-    await this.#readStats();
-    if (!this.#isFull(more)) return;
-    const time = Math.max(Date.now(), this.#lastBackup + 1);
-    await renameFile(path, backupName(path, new Date(time))).catch(ignoreMissing);
-    this.#lastBackup = time;
-    await this.#reopenFile();
-    if (maxBackups > 0) await deleteOldBackups(path, maxBackups);
+  /** Writes the chunk that has waited longest. Returns what stopped it. */
+  async #writeFirst(): Promise<NodeJS.ErrnoException | undefined> {
+    const [chunk] = this.#waiting;
+    if (chunk === undefined) return undefined;
+    try {
+      if (this.#endsWithinLine) await writeFile(this.#fd, '\n');
+      this.#endsWithinLine = false;
+      while (this.#written < chunk.length)
+        this.#written += (await writeFile(this.#fd, chunk, this.#written)).bytesWritten;
+    } catch (error) {
+      return error as NodeJS.ErrnoException;
+    }
+    this.#waiting.shift();
+    this.#waitingBytes -= chunk.length;
+    this.#written = 0;
+    return undefined;
   }
 
-  async #reopenFile(): Promise<void> {
-    const before = this.#fd;
-    this.#fd = await openToAppend(this.#options.path);
-    await closeFile(before).catch(() => {});
-    await this.#readStats();
-  }
-
-  async #readStats(): Promise<void> {
-    const stats = await statFile(this.#fd);
-    this.#isRegular = stats.isFile() && this.#options.path !== '-';
-    this.#size = stats.size;
+  #report(error: Error | undefined): void {
+    if (error !== undefined) this.#events.failed(error);
+    else if (this.#isFailing) this.#events.recovered();
+    this.#isFailing = error !== undefined;
   }
 }
 
-function openToAppend(path: string): Promise<number> {
-  return openFile(path, 'a', 0o600);
+interface OpenFile {
+  readonly fd: number;
+  /** True if a full disk or a crash has cut the last line. */
+  readonly endsWithinLine: boolean;
 }
 
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
+async function openToAppend(path: string): Promise<OpenFile> {
+  const fd = await openFile(path, 'a+', 0o600);
+  const stats = await statFile(fd);
+  if (!stats.isFile() || stats.size === 0) return { fd, endsWithinLine: false };
+  const { buffer } = await readFile(fd, Buffer.alloc(1), 0, 1, stats.size - 1);
+  return { fd, endsWithinLine: buffer[0] !== lineBreak };
+}
+
+function countLines(chunk: Buffer): number {
+  let count = 0;
+  for (let at = chunk.indexOf(lineBreak); at !== -1; at = chunk.indexOf(lineBreak, at + 1)) count += 1;
+  return count;
 }

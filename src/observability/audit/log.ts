@@ -1,8 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { escapeControls } from '../log/control-characters.js';
+import type { Logger } from '../log/logger.js';
 import type { AuditMetrics } from '../metrics/audit-metrics.js';
 import type { AuditEvent } from './event.js';
-import type { AuditWriter } from './writer.js';
+import { AuditFile, type AuditFileEvents } from './file.js';
+
+/** Where trouble with the file is reported. */
+interface AuditLogParts {
+  readonly metrics: AuditMetrics;
+  readonly logger: Pick<Logger, 'info' | 'error'>;
+}
 
 /** Maximum milliseconds that a line waits to be written together with others. */
 const maxWait = 10;
@@ -10,18 +17,25 @@ const maxWait = 10;
 const maxUnsettled = 500;
 /** Once this many characters wait, they are written immediately. */
 const maxBatch = 64 * 1024;
+/** Minimum milliseconds between two lines in the program's log about the same problem. */
+const quiet = 30_000;
 
 /** Turns events into lines, and writes several at a time. */
 export class AuditLog {
-  readonly #writer: Pick<AuditWriter, 'write'>;
+  readonly #file: Pick<AuditFile, 'write' | 'reopen' | 'close'>;
   readonly #metrics: Pick<AuditMetrics, 'recorded'>;
   #lines = '';
   #open = 0;
   #isScheduled = false;
 
-  constructor(writer: Pick<AuditWriter, 'write'>, metrics: Pick<AuditMetrics, 'recorded'>) {
-    this.#writer = writer;
+  constructor(file: Pick<AuditFile, 'write' | 'reopen' | 'close'>, metrics: Pick<AuditMetrics, 'recorded'>) {
+    this.#file = file;
     this.#metrics = metrics;
+  }
+
+  /** Opens the file; `-` is standard output. Rejects with the system's error. */
+  static async open(path: string, { metrics, logger }: AuditLogParts): Promise<AuditLog> {
+    return new AuditLog(await AuditFile.open(path, report(metrics, logger)), metrics);
   }
 
   /** A request has come; its last event will follow. */
@@ -33,29 +47,63 @@ export class AuditLog {
     this.#metrics.recorded();
     if (event.stage === 'ResponseComplete') this.#open -= 1;
     this.#lines += `${escapeControls(JSON.stringify(event))}\n`;
-    if (this.#lines.length >= maxBatch) this.flush();
+    if (this.#lines.length >= maxBatch) this.#flush();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;
       setTimeout(this.#onTime, maxWait).unref();
     }
   }
 
-  /** Waits, for a limited time, for the last event of each request: a server can finish closing just before its last connection. */
-  async settled(): Promise<void> {
-    const deadline = performance.now() + maxUnsettled;
-    while (this.#open > 0 && performance.now() < deadline) await setImmediate();
+  /** Call this after the file was renamed: further lines go to a file that is opened by its path again. */
+  reopen(): void {
+    this.#file.reopen();
   }
 
-  /** Writes the lines that wait. */
-  flush(): void {
-    const lines = this.#lines;
-    if (lines === '') return;
-    this.#lines = '';
-    this.#writer.write(lines);
+  /** Writes the last lines, also those of requests that are ending: a server can finish closing just before its last connection. */
+  async close(): Promise<void> {
+    const deadline = performance.now() + maxUnsettled;
+    while (this.#open > 0 && performance.now() < deadline) await setImmediate();
+    this.#flush();
+    await this.#file.close();
   }
 
   readonly #onTime = (): void => {
     this.#isScheduled = false;
-    this.flush();
+    this.#flush();
+  };
+
+  #flush(): void {
+    const lines = this.#lines;
+    if (lines === '') return;
+    this.#lines = '';
+    this.#file.write(lines);
+  }
+}
+
+function report(metrics: AuditMetrics, logger: AuditLogParts['logger']): AuditFileEvents {
+  let failureLoggedAt = -quiet;
+  let dropsLoggedAt = -quiet;
+  let dropped = 0;
+  return {
+    failed(err) {
+      metrics.failed();
+      const now = performance.now();
+      if (now - failureLoggedAt < quiet) return;
+      failureLoggedAt = now;
+      logger.error({ err }, 'cannot write the audit log; trying again every second');
+    },
+    recovered() {
+      failureLoggedAt = -quiet;
+      logger.info({ dropped }, 'the audit log can be written again');
+      dropped = 0;
+    },
+    dropped(events) {
+      metrics.dropped(events);
+      dropped += events;
+      const now = performance.now();
+      if (now - dropsLoggedAt < quiet) return;
+      dropsLoggedAt = now;
+      logger.error({ events }, 'audit events are lost because the audit log cannot be written');
+    },
   };
 }

@@ -4,7 +4,7 @@ import { Counter, type Registry } from 'prom-client';
 export interface AuditMetrics {
   /** An event was made. */
   recorded(): void;
-  /** Writing, rotating or reopening the file failed; the log tries again. */
+  /** Writing or reopening the file failed; the log tries again. */
   failed(): void;
   /** How many events were lost because too many waited for the file. */
   dropped(events: number): void;
@@ -20,7 +20,7 @@ export function createAuditMetrics(registry: Registry): AuditMetrics {
   });
   const errors = new Counter({
     name: 'kube_api_proxy_audit_errors_total',
-    help: 'Failed attempts to write, rotate or reopen the audit log; the proxy tries again every second.',
+    help: 'Failed attempts to write or reopen the audit log; the proxy tries again every second.',
     registers,
   });
   const dropped = new Counter({

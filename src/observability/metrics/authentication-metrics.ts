@@ -1,5 +1,5 @@
 import { Counter, type Registry } from 'prom-client';
-import { Histogram } from './histogram.js';
+import { Histogram } from './hot-metrics.js';
 
 const results = ['success', 'failure', 'error'] as const;
 /** `error` means that the method could not decide. */

@@ -1,9 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { KnownResources, other } from '../../kubernetes/known-resources.js';
 import { isLongRunning, type RequestInfo } from '../../kubernetes/request-info.js';
-import { BatchedCounter } from './batched-counter.js';
 import type { ClusterLabel } from './cluster-label.js';
-import { Histogram } from './histogram.js';
+import { BatchedCounter, Histogram } from './hot-metrics.js';
 import { createRequestLabels, type RequestLabels, requestLabelNames } from './request-labels.js';
 
 /** One request that is being served. */

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { BatchedCounter } from './batched-counter.js';
+import { BatchedCounter } from './hot-metrics.js';
 
 /** How a client got its watch. */
 const watchJoins = ['opened', 'ring', 'own', 'refused'] as const;

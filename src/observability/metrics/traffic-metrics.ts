@@ -1,7 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { BatchedCounter } from './batched-counter.js';
 import type { ClusterLabel } from './cluster-label.js';
-import { Histogram } from './histogram.js';
+import { BatchedCounter, Histogram } from './hot-metrics.js';
 
 /** A request and its answer, or a connection that was switched to another protocol. */
 type Leg = 'plain' | 'upgrade';

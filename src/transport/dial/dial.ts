@@ -37,8 +37,6 @@ export interface DialOptions {
   readonly keepAlive: number;
   /** The proxy on the way to the server, if any. */
   readonly proxy?: ProxyConfig | undefined;
-  /** PEM of the authorities that verify an https:// proxy; undefined means the public ones. */
-  readonly proxyAuthority?: string | Buffer | undefined;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /**
@@ -83,11 +81,11 @@ type StartTls = (
  * the same way, and the proxy's credentials are never among a request's headers.
  */
 export function createDial(options: DialOptions): Dial {
-  const { server, keepAlive, proxy, proxyAuthority } = options;
+  const { server, keepAlive, proxy } = options;
   const startTls = server.protocol === 'https:' ? createStartTls(options) : undefined;
   if (proxy === undefined) return createDirectDial(options, startTls);
   if (proxy.protocol === 'socks5:') loadSocks();
-  const tunnel = { proxy, server, keepAlive, timeout: connectTimeout, authority: proxyAuthority };
+  const tunnel = { proxy, server, keepAlive, timeout: connectTimeout };
   return callback => {
     const clock = new DialClock(options.onConnect);
     let current = openTunnel(tunnel, (error, socket) => {

@@ -15,8 +15,6 @@ export interface TunnelOptions {
   readonly keepAlive: number;
   /** Limit in milliseconds until the proxy has opened the tunnel. */
   readonly timeout: number;
-  /** PEM of the authorities that verify an https:// proxy; undefined means the public ones. */
-  readonly authority?: string | Buffer | undefined;
 }
 
 /**
@@ -24,11 +22,11 @@ export interface TunnelOptions {
  * or with an UpstreamError that names the proxy. `destroy` ends the connection in any state.
  */
 export function openTunnel(
-  { proxy, server, keepAlive, timeout, authority }: TunnelOptions,
+  { proxy, server, keepAlive, timeout }: TunnelOptions,
   callback: (error: Error | null, socket: net.Socket | null) => void,
 ): { destroy(): void } {
   const negotiate = proxy.protocol === 'socks5:' ? negotiateSocks : negotiateConnect;
-  const socket = proxy.protocol === 'https:' ? connectTls(proxy, authority) : connectPlain(proxy);
+  const socket = proxy.protocol === 'https:' ? connectTls(proxy) : connectPlain(proxy);
   const ready = proxy.protocol === 'https:' ? 'secureConnect' : 'connect';
   let settled = false;
 
@@ -83,7 +81,8 @@ function connectPlain({ hostname, port }: ProxyConfig): net.Socket {
   return net.connect({ host: hostname, port, allowHalfOpen: true });
 }
 
-function connectTls({ hostname, port }: ProxyConfig, authority: string | Buffer | undefined): net.Socket {
+/** The public authorities verify the proxy: those of Node, and of NODE_EXTRA_CA_CERTS. */
+function connectTls({ hostname, port }: ProxyConfig): net.Socket {
   const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
     host: hostname,
     port,
@@ -93,6 +92,5 @@ function connectTls({ hostname, port }: ProxyConfig, authority: string | Buffer 
     rejectUnauthorized: true,
     ALPNProtocols: ['http/1.1'],
   };
-  if (authority !== undefined) options.ca = authority;
   return tls.connect(options);
 }

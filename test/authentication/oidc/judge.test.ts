@@ -10,7 +10,7 @@ import { TokenCache, userOf } from '../../../src/authentication/bearer-token/tok
 import { IdentityError } from '../../../src/authentication/identity.js';
 import { createOidcJudge, createWaitsForIssuer } from '../../../src/authentication/oidc/judge.js';
 import { OidcKeys } from '../../../src/authentication/oidc/keys.js';
-import { createIssuerDispatcher } from '../../../src/transport/dial/issuer-dispatcher.js';
+import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.js';
 import { eventuallyPasses, until } from '../../support/eventually.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
@@ -61,7 +61,7 @@ async function set(
   const keys = new OidcKeys({
     issuer: issuer.url,
     caFile: more.caFile ?? caFile,
-    createDispatcher: createIssuerDispatcher({}),
+    dial: createIssuerDial({}),
     clock,
     log: {
       info: message => log.push(message),

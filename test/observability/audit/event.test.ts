@@ -10,7 +10,7 @@ import {
   responseStatus,
   sourceIPs,
 } from '../../../src/observability/audit/event.js';
-import { formatMicroTime, microTime } from '../../../src/observability/audit/micro-time.js';
+import { formatMicroTime, microTime } from '../../../src/observability/audit/request-audit.js';
 import { loggableUri } from '../../../src/observability/audit/request-uri.js';
 
 describe('sourceIPs', () => {

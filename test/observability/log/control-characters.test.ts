@@ -75,11 +75,12 @@ describe('a line of the log', () => {
     );
   });
 
-  it('is one line of the audit log without such characters', () => {
+  it('is one line of the audit log without such characters', async () => {
     const written: string[] = [];
-    const log = new AuditLog({ write: lines => written.push(lines) }, { recorded() {} });
+    const file = { write: (lines: string) => void written.push(lines), reopen() {}, async close() {} };
+    const log = new AuditLog(file, { recorded() {} });
     log.append({ userAgent: hostile } as never);
-    log.flush();
+    await log.close();
     const [lines = ''] = written;
     assert.doesNotMatch(lines.slice(0, -1), harmful);
     assert.equal((JSON.parse(lines) as { userAgent: string }).userAgent, hostile);

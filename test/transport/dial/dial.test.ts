@@ -19,12 +19,14 @@ import {
   untilUnused,
 } from '../../support/forward-proxy.js';
 import { sendOn } from '../../support/recorded-response.js';
+import { WellKnownAuthority } from '../../support/well-known-authority.js';
 
 const authority = await createCertificateAuthority();
 const serverPair = await authority.server();
 const client = await authority.client({ commonName: 'jane' });
 const proxyAuthority = await createCertificateAuthority({ commonName: 'proxy' });
 const proxyPair = await proxyAuthority.server();
+new WellKnownAuthority(proxyAuthority.certificate);
 const secureContext = tls.createSecureContext({
   ca: authority.certificate,
   cert: client.certificate,
@@ -94,7 +96,6 @@ function dialOptions(
     insecureSkipTlsVerify: false,
     keepAlive: 30_000,
     proxy: { protocol: proxyProtocol, hostname: '127.0.0.1', port: proxy.port },
-    proxyAuthority: proxyAuthority.certificate,
   };
 }
 

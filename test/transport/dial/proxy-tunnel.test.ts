@@ -15,10 +15,12 @@ import {
   startSocksProxy,
   untilUnused,
 } from '../../support/forward-proxy.js';
+import { WellKnownAuthority } from '../../support/well-known-authority.js';
 
 const credentials = { username: 'jürgen', password: 'top/secret@1:2' };
 const authority = await createCertificateAuthority({ commonName: 'proxy' });
 const certificate = await authority.server();
+const wellKnown = new WellKnownAuthority(authority.certificate);
 
 const kinds = {
   'an HTTP proxy': {
@@ -66,7 +68,6 @@ function open(options: Partial<TunnelOptions> & Pick<TunnelOptions, 'proxy'>): {
       server: { hostname: 'api.test', port: 6443 },
       keepAlive: 0,
       timeout: 5000,
-      authority: authority.certificate,
     };
     tunnel = openTunnel({ ...given, ...options }, (error, socket) => {
       calls += 1;
@@ -331,10 +332,15 @@ describe('a tunnel by CONNECT', () => {
     const proxy = await startConnectProxy({ certificate });
     const misnamed = await startConnectProxy({ certificate: elsewhere });
     t.after(() => Promise.all([proxy.close(), misnamed.close()]));
+    t.after(() => {
+      wellKnown.certificate = authority.certificate;
+    });
     for (const ca of [stranger.certificate, undefined]) {
-      const error = await failure(proxy, { proxy: through(proxy, 'https:', true), authority: ca });
+      wellKnown.certificate = ca;
+      const error = await failure(proxy, { proxy: through(proxy, 'https:', true) });
       assert.match(error.message, /signed by an unknown authority.*NODE_EXTRA_CA_CERTS/);
     }
+    wellKnown.certificate = authority.certificate;
     const error = await failure(misnamed, { proxy: through(misnamed, 'https:', true) });
     assert.match(error.message, /its certificate is not for this name$/);
     assert.deepEqual([...proxy.requests, ...misnamed.requests], []);
@@ -344,8 +350,12 @@ describe('a tunnel by CONNECT', () => {
     const proxy = await startConnectProxy({ certificate });
     t.after(() => proxy.close());
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
-    t.after(() => delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']);
-    await failure(proxy, { proxy: through(proxy, 'https:', true), authority: undefined });
+    wellKnown.certificate = undefined;
+    t.after(() => {
+      delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+      wellKnown.certificate = authority.certificate;
+    });
+    await failure(proxy, { proxy: through(proxy, 'https:', true) });
   });
 
   it('fails with a 502 if the URL of an HTTP proxy has https://', async t => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { loadClientCertificate } from '../../src/credentials/client-certificate.js';
+import { loadClientCertificate } from '../../src/credentials/certificate-pair.js';
 import type { ClientCertificate } from '../../src/credentials/credential.js';
 import type { PemSource } from '../../src/kubeconfig/pem-source.js';
 import {

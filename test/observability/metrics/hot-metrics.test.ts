@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as prom from 'prom-client';
-import { Histogram } from '../../../src/observability/metrics/histogram.js';
+import { Histogram } from '../../../src/observability/metrics/hot-metrics.js';
 
 const buckets = [0.005, 0.1, 1, 2.5];
 const values = [0, 0.005, 0.0050001, 0.1, 0.3, 1, 2.5, 2.6, 1e6, 1 / 3];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, type TestContext, test } from 'node:test';
 import { CredentialError } from '../../../src/credentials/credential-source.js';
-import { askIssuer } from '../../../src/credentials/oidc-request.js';
-import { createIssuerDispatcher } from '../../../src/transport/dial/issuer-dispatcher.js';
+import { askIssuer, createIssuerDispatcher } from '../../../src/credentials/oidc-request.js';
+import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.js';
 import { type ForwardProxy, startConnectProxy, startNamingProxy } from '../../support/forward-proxy.js';
 import { type OidcIssuer, startOidcIssuer } from '../../support/oidc-issuer.js';
@@ -29,7 +29,7 @@ async function ask(
   env: Readonly<Record<string, string>>,
   trusted = authority.certificate,
 ): Promise<number> {
-  const dispatcher = createIssuerDispatcher(env)(Buffer.from(trusted));
+  const dispatcher = createIssuerDispatcher(createIssuerDial(env), Buffer.from(trusted));
   const address = new URL(`${url}/.well-known/openid-configuration`);
   try {
     return (await askIssuer(address, { dispatcher, signal: new AbortController().signal })).status;

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { AuditFile } from '../../../src/observability/audit/file.js';
+import { AuditLog } from '../../../src/observability/audit/log.js';
+import { eventually } from '../../support/eventually.js';
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'audit-'));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function open(t: TestContext, path = join(folder(t), 'audit.log')) {
+  const told = { failed: [] as string[], recovered: 0, dropped: 0 };
+  const file = await AuditFile.open(path, {
+    failed: error => void told.failed.push((error as NodeJS.ErrnoException).code ?? error.message),
+    recovered: () => {
+      told.recovered += 1;
+    },
+    dropped: lines => {
+      told.dropped += lines;
+    },
+  });
+  return { path, file, told };
+}
+
+function read(path: string): string {
+  return readFileSync(path, 'utf8');
+}
+
+// Two of these waits are longer than the second in which a failed write is not tried again.
+describe('the file of an audit log', { concurrency: true }, () => {
+  it('is readable only for its owner, and is continued if it exists', async t => {
+    const first = await open(t);
+    first.file.write('one\n');
+    await first.file.close();
+    assert.equal(statSync(first.path).mode & 0o777, 0o600);
+    const second = await open(t, first.path);
+    second.file.write('two\nthree\n');
+    await second.file.close();
+    assert.equal(read(first.path), 'one\ntwo\nthree\n');
+  });
+
+  it('has every line, in order, even if it is closed immediately', async t => {
+    const { file, path, told } = await open(t);
+    const lines = Array.from({ length: 20_000 }, (_, index) => `${index}\n`);
+    for (const line of lines) file.write(line);
+    await file.close();
+    assert.equal(read(path), lines.join(''));
+    assert.deepEqual(told, { failed: [], recovered: 0, dropped: 0 });
+  });
+
+  it('ends the line that a crash has cut, before it writes the next one', async t => {
+    const path = join(folder(t), 'audit.log');
+    writeFileSync(path, 'one\ntw');
+    const { file } = await open(t, path);
+    file.write('three\n');
+    file.write('four\n');
+    await file.close();
+    assert.equal(read(path), 'one\ntw\nthree\nfour\n');
+    const again = await open(t, path);
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, 'cut');
+    again.file.reopen();
+    again.file.write('five\n');
+    await again.file.close();
+    assert.equal(read(path), 'cut\nfive\n');
+  });
+
+  it('is a problem if it cannot be opened', async t => {
+    const path = folder(t);
+    await assert.rejects(open(t, path), { code: 'EISDIR' });
+    await assert.rejects(open(t, join(path, 'none', 'audit.log')), { code: 'ENOENT' });
+  });
+
+  it('is reopened by its name on request, immediately and without a lost line', async t => {
+    const { file, path } = await open(t);
+    file.write('one\n');
+    await eventually('it is written', () => read(path) === 'one\n');
+    renameSync(path, `${path}.1`);
+    file.write('two\n');
+    file.reopen();
+    file.write('three\n');
+    await file.close();
+    assert.equal(read(`${path}.1`) + read(path), 'one\ntwo\nthree\n');
+    const quiet = await open(t);
+    renameSync(quiet.path, `${quiet.path}.1`);
+    quiet.file.reopen();
+    await eventually('it is there without a line', () =>
+      readdirSync(join(quiet.path, '..')).includes('audit.log'),
+    );
+    await quiet.file.close();
+  });
+
+  it('stays open if its name cannot be opened', async t => {
+    const parent = folder(t);
+    await mkdir(join(parent, 'logs'));
+    const { file, told } = await open(t, join(parent, 'logs', 'audit.log'));
+    await rename(join(parent, 'logs'), join(parent, 'moved'));
+    file.reopen();
+    file.write('one\n');
+    await eventually('it is written', () => read(join(parent, 'moved', 'audit.log')) === 'one\n');
+    assert.deepEqual(told.failed, ['ENOENT']);
+    await rm(join(parent, 'moved'), { recursive: true });
+    await mkdir(join(parent, 'logs'));
+    await delay(1050);
+    file.write('two\n');
+    await file.close();
+    assert.equal(read(join(parent, 'logs', 'audit.log')), 'two\n');
+  });
+
+  it('on a full disk is written again later, and lines that no longer fit into memory are counted', async t => {
+    const { file, told } = await open(t, '/dev/full');
+    const line = `${'x'.repeat(1023)}\n`;
+    for (let count = 0; count < 17 * 1024; count++) file.write(line);
+    assert.equal(told.dropped, 1024);
+    await eventually('it fails', () => told.failed.length >= 2);
+    assert.deepEqual(new Set(told.failed), new Set(['ENOSPC']));
+    const started = Date.now();
+    await file.close();
+    // It tries for 2 s.
+    assert.ok(Date.now() - started < 20_000);
+    assert.equal(told.dropped, 17 * 1024);
+  });
+});
+
+describe('an audit log', () => {
+  function start() {
+    const batches: string[] = [];
+    let recorded = 0;
+    const file = { write: (lines: string) => void batches.push(lines), reopen() {}, async close() {} };
+    const log = new AuditLog(file, {
+      recorded: () => {
+        recorded += 1;
+      },
+    });
+    return { log, batches, recorded: () => recorded };
+  }
+
+  it('writes whole lines in batches, soon after they come', async () => {
+    const { log, batches, recorded } = start();
+    const event = { kind: 'Event', requestURI: 'a\nb' } as never;
+    log.append(event);
+    log.append(event);
+    assert.deepEqual(batches, []);
+    // No call asks for the write here: the log must write by itself.
+    await eventually('the write', () => batches.length > 0);
+    assert.deepEqual(batches, ['{"kind":"Event","requestURI":"a\\nb"}\n'.repeat(2)]);
+    for (let count = 0; count < 10_000; count++) log.append(event);
+    assert.ok(batches.length > 2, 'many events are written without waiting');
+    await log.close();
+    assert.equal(batches.join('').split('\n').length - 1, 10_002);
+    assert.equal(recorded(), 10_002);
+  });
+
+  it('is closed when every request that began has had its last event', async () => {
+    await start().log.close();
+    const { log, batches } = start();
+    log.begin();
+    log.begin();
+    let isClosed = false;
+    const closed = log.close().then(() => {
+      isClosed = true;
+    });
+    log.append({ stage: 'RequestReceived' } as never);
+    log.append({ stage: 'ResponseComplete' } as never);
+    await turn();
+    assert.equal(isClosed, false);
+    log.append({ stage: 'ResponseComplete' } as never);
+    await closed;
+    assert.equal(batches.join('').split('\n').length - 1, 3);
+  });
+});

@@ -19,9 +19,9 @@ const seed = Number(process.env['READING_SEED'] ?? 20_261);
 const count = Number(process.env['READINGS'] ?? 20_000);
 const parallel = 24;
 
-/** Callers of the gateway, by their tokens. */
+/** Callers of the gateway, by their tokens. None has a right at the API server. */
 const callers = ['alice-token', 'bob-token', 'carol-token'] as const;
-const tokenFile = `alice-token,alice,1001,"dev,test"
+const tokenFile = `alice-token,anna,1001,"dev,test"
 bob-token,bob größe,,
 carol-token,"c,d %41",u:1,"größe,a b"
 `;

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
-import { startGateway, twoUsers } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { createServingFiles } from '../support/serving-files.js';
 import { startStack } from '../support/stack.js';
+import { twoUsers } from '../support/two-users.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

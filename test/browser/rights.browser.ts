@@ -1,5 +1,6 @@
 import { after, it } from 'node:test';
-import { startGateway, twoUsers } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
+import { twoUsers } from '../support/two-users.js';
 import { openPage, startBrowser } from './page.js';
 
 const scope = { after };

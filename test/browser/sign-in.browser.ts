@@ -4,10 +4,11 @@ import { after, describe, it } from 'node:test';
 import { type Page, request } from 'playwright-core';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { until } from '../support/eventually.js';
-import { type Gateway, startGateway, twoUsers, twoUsersPolicy } from '../support/gateway.js';
+import { type Gateway, startGateway } from '../support/gateway.js';
 import type { Scope } from '../support/scope.js';
 import { createServingFiles } from '../support/serving-files.js';
 import { startStack } from '../support/stack.js';
+import { twoUsers, twoUsersPolicy } from '../support/two-users.js';
 import { assertAccessible } from './axe.js';
 import { openPage, startBrowser } from './page.js';
 

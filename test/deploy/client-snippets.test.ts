@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
+import { anyApiServer } from '../support/any-api-server.js';
 import { startInProcess } from '../support/in-process.js';
 import { javascriptClientTest, runJavascript, whyNot } from '../support/javascript-client.js';
 import { projectFile } from '../support/project.js';
@@ -25,7 +26,8 @@ async function snippet(pattern: RegExp, address: string): Promise<string> {
 
 const folder = await mkdtemp(join(tmpdir(), 'snippets-'));
 after(() => rm(folder, { recursive: true }));
-const address = `127.0.0.1:${(await startStack({ after }, { run: startInProcess })).port}`;
+const server = await anyApiServer({ after });
+const address = `127.0.0.1:${(await startStack({ after }, { run: startInProcess, server })).port}`;
 
 test('the snippet for curl gets the Pods', async () => {
   const { stdout } = await run('sh', ['-ec', await snippet(/^sh\n.*8001/, address)]);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.js';
 import type { Policy } from '../support/fake-api-server/authorization.js';
-import { proxyToken, startGateway } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { kubectlTest } from '../support/kubectl.js';
 import { createServingFiles } from '../support/serving-files.js';
+import { proxyToken } from '../support/two-users.js';
 import { type Manifest, only, optionsOf, proxyOf, type Rule, render } from './manifests.js';
 
 const gateway = 'system:serviceaccount:kube-api-proxy:kube-api-proxy';

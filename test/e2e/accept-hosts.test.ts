@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { startFakeApiServer } from '../support/fake-api-server.js';
+import { anyApiServer } from '../support/any-api-server.js';
 import { projectFile } from '../support/project.js';
 import { startStack } from '../support/stack.js';
 import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 const www = projectFile('test/fixtures');
 
-const server = await startFakeApiServer();
-after(() => server.kill());
+const server = await anyApiServer({ after });
 const start = (...flags: string[]) => startStack({ after }, { server, flags });
 const [standard, custom, named] = await Promise.all([
   start(`--www=${www}`),
@@ -40,7 +39,7 @@ for (const leg of eachLeg) {
         });
         assert.equal(code, 200, host);
       }
-      assert.equal(reached().length, 7);
+      assert.equal((await reached()).length, 7);
     });
 
     it('rejects a web page whose name was pointed here, for the API, the own endpoints and the files', async () => {
@@ -72,7 +71,7 @@ for (const leg of eachLeg) {
         const answer = await send(proxies.standard.port, { leg, target, host: ['Host: evil.example:8001'] });
         assertStatus(answer, answer.code === 403 ? 403 : 400, target);
       }
-      assert.deepEqual(reached(), []);
+      assert.deepEqual(await reached(), []);
     });
 
     it('is rejected if it is only similar to an accepted one', async () => {
@@ -141,13 +140,13 @@ for (const leg of eachLeg) {
       );
       const answer = await send(proxies.standard.port, { leg, target: '/version', host: [] });
       assertStatus(answer, answer.code === 403 ? 403 : 400, 'HTTP/1.1 without Host');
-      assert.deepEqual(reached(), []);
+      assert.deepEqual(await reached(), []);
     });
 
     it('makes an HTTP/1.1 request invalid if it is missing, even if a rule accepts an empty one', async () => {
       const answer = await send(proxies.named.port, { leg, target: '/version', host: [] });
       assert.equal(answer.code, 400);
-      assert.deepEqual(reached(), []);
+      assert.deepEqual(await reached(), []);
     });
 
     it('is accepted by a rule for it', async () => {

@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { after, describe, test } from 'node:test';
-import { proxyToken, startGateway, twoUsers } from '../support/gateway.js';
+import { after, describe, type TestContext, test } from 'node:test';
+import { anyApiServer, embedded } from '../support/any-api-server.js';
+import { startGateway } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
 import { connectRaw } from '../support/raw-http.js';
+import { proxyToken, twoUsers } from '../support/two-users.js';
 import { probe } from './credential-probe.js';
 import { legs } from './leg.js';
 
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
 
-const [judged, open] = await Promise.all([
-  startGateway({ after }, { tokenFile: twoUsers }),
-  startGateway({ after }, { tokenFile: twoUsers, server: { allow: () => true } }),
-]);
+const server = await anyApiServer({ after });
+const judged = await startGateway({ after }, { tokenFile: twoUsers, server });
+
+/** A gateway to an embedded API server that allows everything. */
+const startOpen = (t: TestContext) => startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
 
 function identityHeaders(rawHeaders: readonly string[]): string[] {
   return rawHeaders.filter((_, index) =>
@@ -23,7 +26,7 @@ function identityHeaders(rawHeaders: readonly string[]): string[] {
 
 describe('requests on one connection', () => {
   test('have their callers authenticated one by one, however they follow each other', async t => {
-    const { server, proxy } = judged;
+    const { proxy } = judged;
     const pod = '/api/v1/namespaces/default/pods/web-0';
     const request = (mark: string, ...headers: string[]) =>
       `GET ${pod}?mark=${mark} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.map(line => `${line}\r\n`).join('')}\r\n`;
@@ -40,9 +43,9 @@ describe('requests on one connection', () => {
       ([, code]) => code,
     );
     assert.deepEqual(codes, ['200', '401', '403', '200', '401']);
-    const arrived = server.requests.filter(({ rawUrl }) => rawUrl.includes('mark='));
+    const arrived = (await server.arrivals()).filter(({ target }) => target.includes('mark='));
     assert.deepEqual(
-      arrived.map(({ rawUrl, headers }) => [rawUrl.at(-1), headers['impersonate-user']]).sort(),
+      arrived.map(({ target, impersonated }) => [target.at(-1), impersonated?.username]).sort(),
       [
         ['a', 'alice'],
         ['c', 'bob'],
@@ -52,7 +55,7 @@ describe('requests on one connection', () => {
   });
 
   test('do not pass their caller on to the bytes after a refused upgrade or to the bytes of a body', async () => {
-    const { server, proxy } = judged;
+    const { proxy } = judged;
     const hidden = 'GET /api/v1/namespaces/default/pods?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
     const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
     for (const [what, head] of [
@@ -74,14 +77,15 @@ describe('requests on one connection', () => {
       connection.write(`${head}\r\n\r\n${hidden}`);
       const answer = await connection.untilClosed();
       assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1, what);
-      assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.endsWith('?hidden')).length, 0, what);
+      const arrived = (await server.arrivals()).filter(({ target }) => target.endsWith('?hidden'));
+      assert.equal(arrived.length, 0, what);
     }
   });
 });
 
 describe('two callers on one pool of connections', () => {
-  test('never get each other’s answers, over hundreds of interleaved requests', async t => {
-    const { server, proxy } = open;
+  test('never get each other’s answers, over hundreds of interleaved requests', embedded, async t => {
+    const { server, proxy } = await startOpen(t);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
     t.after(() => agent.destroy());
     const review = async (name: string) => {
@@ -127,8 +131,8 @@ describe('two callers on one pool of connections', () => {
 });
 
 describe('two callers with upgrades', () => {
-  test('each act under their own name, over a hundred interleaved upgrades', async () => {
-    const { server, proxy } = open;
+  test('each act under their own name, over a hundred interleaved upgrades', embedded, async t => {
+    const { server, proxy } = await startOpen(t);
     const names = Array.from({ length: 100 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
     let next = 0;
     const work = async () => {

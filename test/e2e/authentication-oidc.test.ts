@@ -7,11 +7,12 @@ import { createCertificateAuthority } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import type { RequestRecord } from '../support/fake-api-server.js';
 import { startNamingProxy } from '../support/forward-proxy.js';
-import { startGateway, twoUsersPolicy } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { startInProcess } from '../support/in-process.js';
 import { startOidcIssuer } from '../support/oidc-issuer.js';
 import { compactJwt, createOidcSigner } from '../support/oidc-signer.js';
 import { runProgram } from '../support/proxy.js';
+import { twoUsersPolicy } from '../support/two-users.js';
 import { bothLegs, health, passed, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 

@@ -1,23 +1,25 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { anyApiServer, embedded } from '../support/any-api-server.js';
 import { createCertificateAuthority } from '../support/certificates.js';
-import { twoUsers, twoUsersPolicy } from '../support/gateway.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
 import { createServingFiles } from '../support/serving-files.js';
 import { startStack } from '../support/stack.js';
+import { twoUsers } from '../support/two-users.js';
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const configMap = '/api/v1/namespaces/default/configmaps/settings';
 
+const server = await anyApiServer({ after });
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const files = await createServingFiles();
 after(() => files.remove());
 const proxied = await startStack(
   { after },
   {
-    server: { allow: twoUsersPolicy },
+    server,
     flags: [
       `--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`,
       `--token-auth-file=${await files.replace('tokens.csv', twoUsers)}`,
@@ -42,8 +44,8 @@ function token(name: string) {
   return { headers: { authorization: `Bearer ${name}-token` } };
 }
 
-function arrived(mark: string) {
-  return proxied.server.requests.filter(({ rawUrl }) => rawUrl.endsWith(mark));
+async function arrived(mark: string) {
+  return (await server.arrivals()).filter(({ target }) => target.endsWith(mark));
 }
 
 describe('callers over HTTP/2', () => {
@@ -58,7 +60,7 @@ describe('callers over HTTP/2', () => {
       const name = names[index];
       assert.equal(status, { alice: 200, bob: 403, nobody: 401 }[name as string], text);
       if (name === 'bob') assert.match(text, /User \\"bob\\" cannot get/);
-      const identities = arrived(`?h2=${index}.`).map(({ headers }) => headers['impersonate-user']);
+      const identities = (await arrived(`?h2=${index}.`)).map(({ impersonated }) => impersonated?.username);
       assert.deepEqual(identities, name === 'nobody' ? [] : [name]);
     }
   });
@@ -79,7 +81,7 @@ describe('callers over HTTP/2', () => {
       const { status, text } = await ask(session, `${pod}?claimed=${header}`, { headers });
       assert.equal(status, 403, header);
       assert.match(text, /Impersonate-\* and X-Remote-\*/);
-      assert.equal(arrived(`?claimed=${header}`).length, 0);
+      assert.deepEqual(await arrived(`?claimed=${header}`), []);
     }
   });
 });
@@ -91,12 +93,22 @@ describe('callers with a client certificate', () => {
     for (const [index, question] of [{}, token('alice'), token('wrong')].entries()) {
       const mark = `?certified=${index}`;
       assert.equal((await ask(session, configMap + mark, question)).status, 200);
-      const [request] = arrived(mark);
-      assert.equal(request?.headers['impersonate-user'], 'bob');
-      assert.equal(request?.headers['impersonate-group'], 'ops, system:authenticated');
-      assert.equal(request?.headers['authorization'], undefined);
+      const [request] = await arrived(mark);
+      assert.equal(request?.user?.username, server.user);
+      assert.deepEqual(request?.impersonated, { username: 'bob', groups: ['ops', 'system:authenticated'] });
       assert.equal((await ask(session, pod, question)).status, 403);
     }
+  });
+
+  test('send no token of theirs to the API server', embedded, async t => {
+    const session = await connect('bob', ['ops']);
+    t.after(() => session.destroy());
+    assert.equal((await ask(session, `${configMap}?without-token`, token('alice'))).status, 200);
+    const sent = server.embedded.requests.filter(({ rawUrl }) => rawUrl.endsWith('?without-token'));
+    assert.deepEqual(
+      sent.map(({ headers }) => headers['authorization']),
+      [undefined],
+    );
   });
 
   test('with names and groups that Kubernetes reserves are rejected', async t => {
@@ -114,7 +126,7 @@ describe('callers with a client certificate', () => {
       for (const question of [{}, token('alice')]) {
         assert.equal((await ask(session, pod + mark, question)).status, 403, `${name} ${group}`);
       }
-      assert.equal(arrived(mark).length, 0);
+      assert.deepEqual(await arrived(mark), []);
     }
   });
 

@@ -4,11 +4,12 @@ import { Agent } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
-import { type GatewayOptions, proxyToken, startGateway } from '../support/gateway.js';
+import { type GatewayOptions, startGateway } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { startInProcess } from '../support/in-process.js';
 import { createIdToken } from '../support/oidc-issuer.js';
 import { connectRaw } from '../support/raw-http.js';
+import { proxyToken } from '../support/two-users.js';
 import { bothLegs, health, passed, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 

@@ -2,16 +2,18 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { after, describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { type Arrival, anyApiServer, embedded } from '../support/any-api-server.js';
 import { eventually } from '../support/eventually.js';
-import { type GatewayOptions, proxyToken, startGateway, twoUsers } from '../support/gateway.js';
+import { type GatewayOptions, startGateway } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
 import { startInProcess } from '../support/in-process.js';
 import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { runProgram } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startTlsTerminator } from '../support/tls-terminator.js';
+import { proxyToken, twoUsers } from '../support/two-users.js';
 import { bothLegs, passed, probe, sample } from './credential-probe.js';
 import { assertStatus, send as sendRaw } from './leg.js';
 
@@ -28,28 +30,27 @@ function identityHeaders(rawHeaders: readonly string[]): string[] {
   );
 }
 
+const server = await anyApiServer({ after });
+
 /** A gateway in this process that knows alice and bob. */
-function start(t: TestContext, options: GatewayOptions = {}) {
-  return startGateway(t, { run: startInProcess, tokenFile: twoUsers, ...options });
+function start(t: TestContext, options: Omit<GatewayOptions, 'run' | 'server'> = {}) {
+  return startGateway(t, { tokenFile: twoUsers, ...options, run: startInProcess, server });
+}
+
+/** Asserts that the last of these requests was sent by the proxy, as alice. */
+function assertActsAsAlice(arrived: readonly Arrival[]): void {
+  const { user, impersonated } = arrived.at(-1) ?? {};
+  assert.equal(user?.username, server.proxyName);
+  assert.deepEqual(impersonated, { username: 'alice', groups: ['dev', 'system:authenticated'] });
 }
 
 describe('callers with a token', { concurrency: 4 }, () => {
   test('act under their own name, and the API server decides about their rights', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { proxy } = await startGateway(t, { tokenFile: twoUsers, server });
     for (const leg of bothLegs) {
       const allowed = await probe(proxy, server, leg, { headers: [alice] });
       assert.equal(allowed.code, passed(leg), allowed.answer.raw);
-      assert.deepEqual(identityHeaders(allowed.arrived.at(-1)?.rawHeaders ?? []), [
-        ...['Authorization', `Bearer ${proxyToken}`],
-        ...[
-          'Impersonate-User',
-          'alice',
-          'Impersonate-Group',
-          'dev',
-          'Impersonate-Group',
-          'system:authenticated',
-        ],
-      ]);
+      assertActsAsAlice(allowed.arrived);
       const refused = await probe(proxy, server, leg, { headers: [bob] });
       assert.match(assertStatus(refused.answer, 403, leg), /^pods "web-0" is forbidden: User "bob" cannot /);
     }
@@ -64,8 +65,23 @@ describe('callers with a token', { concurrency: 4 }, () => {
     assert.ok(text.includes(`${success} 5`));
   });
 
+  test(
+    'go upstream with the token of the proxy, and with headers of their own identity',
+    embedded,
+    async t => {
+      const { proxy } = await start(t);
+      for (const leg of bothLegs) {
+        const { arrived } = await probe(proxy, server.embedded, leg, { headers: [alice] });
+        assert.deepEqual(identityHeaders(arrived.at(-1)?.rawHeaders ?? []), [
+          ...['Authorization', `Bearer ${proxyToken}`, 'Impersonate-User', 'alice'],
+          ...['Impersonate-Group', 'dev', 'Impersonate-Group', 'system:authenticated'],
+        ]);
+      }
+    },
+  );
+
   test('get a 401 with a challenge without a valid token, and nothing goes upstream', async t => {
-    const { server, proxy } = await start(t);
+    const { proxy } = await start(t);
     const attempts = [
       [],
       ['Authorization:'],
@@ -160,7 +176,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('cannot act as another user: identity headers of their own get a 403 on both legs', async t => {
-    const { server, proxy } = await start(t);
+    const { proxy } = await start(t);
     const attempts = [
       ['Impersonate-User: bob'],
       ['IMPERSONATE-USER: bob'],
@@ -186,15 +202,12 @@ describe('callers with a token', { concurrency: 4 }, () => {
       }
       // A name in Connection does not remove a field of the proxy.
       const named = ['Connection: Impersonate-User, Impersonate-Group, Authorization, X-Remote-User'];
-      const { arrived } = await probe(proxy, server, leg, { headers: [alice, ...named] });
-      assert.deepEqual(identityHeaders(arrived.at(-1)?.rawHeaders ?? []).slice(0, 4), [
-        ...['Authorization', `Bearer ${proxyToken}`, 'Impersonate-User', 'alice'],
-      ]);
+      assertActsAsAlice((await probe(proxy, server, leg, { headers: [alice, ...named] })).arrived);
     }
   });
 
-  test('may send it as a subprotocol of a WebSocket, which does not go upstream', async t => {
-    const { server, proxy } = await start(t);
+  test('may send it as a subprotocol of a WebSocket, which does not go upstream', embedded, async t => {
+    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
     const attach = async (protocols: readonly string[], more: readonly string[] = []) => {
       const connection = await connectRaw(proxy.port);
       const path = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
@@ -242,7 +255,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
     const file =
       'm,mallory,,"dev,system:masters"\na,system:admin,,\nr,root,,"system:masters"\n' +
       'k,kate,,"kubeadm:cluster-admins"\n';
-    const { server, proxy } = await start(t, { tokenFile: file });
+    const { proxy } = await start(t, { tokenFile: file });
     for (const leg of bothLegs) {
       for (const token of ['m', 'a', 'r', 'k']) {
         const headers = [`Authorization: Bearer ${token}`];
@@ -256,13 +269,13 @@ describe('callers with a token', { concurrency: 4 }, () => {
       args: ['--allow-system-identities=system:masters'],
     });
     const as = (token: string) =>
-      probe(allowing.proxy, allowing.server, 'plain', { headers: [`Authorization: Bearer ${token}`] });
+      probe(allowing.proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] });
     assert.equal((await as('r')).code, 200);
     assert.equal((await as('a')).code, 403);
   });
 
   test('are known by the file as it changes, and by its last good content while it is bad', async t => {
-    const { server, proxy, writeTokens } = await start(t);
+    const { proxy, writeTokens } = await start(t);
     const codeOf = async (token: string) =>
       (await probe(proxy, server, 'plain', { headers: [`Authorization: Bearer ${token}`] })).code;
     assert.equal(await codeOf('alice-token'), 200);
@@ -282,9 +295,10 @@ describe('callers with a token', { concurrency: 4 }, () => {
 
 describe('callers in a browser', () => {
   test('get preflights answered before authentication, and see why a request is refused', async t => {
-    const { server, proxy } = await start(t, {
+    const { proxy } = await start(t, {
       args: ['--cors-allowed-origins=^https://app\\.example$'],
     });
+    const before = (await server.arrivals()).length;
     const origin = { origin: 'https://app.example' };
     const preflight = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', {
       method: 'OPTIONS',
@@ -299,7 +313,8 @@ describe('callers in a browser', () => {
     const refused = await send(proxy.port, '/api/v1/namespaces/default/pods/web-0', { headers: origin });
     assert.equal(refused.status, 401);
     assert.equal(refused.headers['access-control-allow-origin'], 'https://app.example');
-    assert.equal(server.requests.filter(({ rawUrl }) => rawUrl.includes('web-0')).length, 0);
+    const asked = (await server.arrivals()).slice(before);
+    assert.equal(asked.filter(({ target }) => target.includes('web-0')).length, 0);
     // A request that is not a preflight needs a token, with any method.
     for (const headers of [{}, { origin: 'https://other.example' }]) {
       const { status } = await send(proxy.port, '/api', { method: 'OPTIONS', headers });
@@ -308,7 +323,7 @@ describe('callers in a browser', () => {
   });
 
   test('are subject to the rules of the proxy after authentication', async t => {
-    const { server, proxy } = await start(t, {
+    const { proxy } = await start(t, {
       args: ['--read-only', '--reject-resources=pods/log'],
     });
     for (const leg of bothLegs) {
@@ -330,7 +345,7 @@ describe('authentication of callers and impersonation', () => {
   });
 
   test('cannot both come from an edit of the kubeconfig: the last good one stays in use', async t => {
-    const { server, proxy, kubeconfig } = await startGateway(t, { tokenFile: twoUsers });
+    const { proxy, kubeconfig } = await startGateway(t, { tokenFile: twoUsers, server });
     const edited = parse(await readFile(kubeconfig, 'utf8')) as { users: { user: object }[] };
     Object.assign(edited.users[0]?.user ?? {}, { as: 'jane' });
     await writeFile(kubeconfig, stringify(edited));
@@ -338,49 +353,60 @@ describe('authentication of callers and impersonation', () => {
     for (const leg of bothLegs) {
       const { code, arrived } = await probe(proxy, server, leg, { headers: [alice] });
       assert.equal(code, passed(leg));
-      assert.ok(identityHeaders(arrived.at(-1)?.rawHeaders ?? []).includes('alice'));
+      assertActsAsAlice(arrived);
     }
   });
 });
 
 describe('a proxy without authentication', () => {
-  test('sends a client’s own Authorization upstream, and livez is not its only open path', async t => {
-    const { server, tokens, proxy } = await startGateway(t, { run: startInProcess });
-    tokens['own'] = { username: 'alice' };
-    for (const leg of bothLegs) {
-      const found = await probe(proxy, server, leg, { headers: ['Authorization: Bearer own'] });
-      assert.deepEqual([found.code, found.authorization], [passed(leg), 'Bearer own']);
-    }
-    assert.equal(await sample(proxy, 'kube_api_proxy_rejected_requests_total{reason="unauthenticated"}'), 0);
-  });
+  test(
+    'sends a client’s own Authorization upstream, and livez is not its only open path',
+    embedded,
+    async t => {
+      const { server, tokens, proxy } = await startGateway(t, { run: startInProcess });
+      tokens['own'] = { username: 'alice' };
+      for (const leg of bothLegs) {
+        const found = await probe(proxy, server, leg, { headers: ['Authorization: Bearer own'] });
+        assert.deepEqual([found.code, found.authorization], [passed(leg), 'Bearer own']);
+      }
+      assert.equal(
+        await sample(proxy, 'kube_api_proxy_rejected_requests_total{reason="unauthenticated"}'),
+        0,
+      );
+    },
+  );
 });
 
 describe('a 401 of the API server', () => {
-  test('is about the proxy’s credential if callers are authenticated: it is renewed, and the request is sent again', async t => {
-    const folder = await mkdtemp(join(tmpdir(), 'proxy-token-'));
-    t.after(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'token');
-    await writeFile(file, proxyToken);
-    const { server, tokens, proxy } = await start(t, {
-      user: { tokenFile: file },
-    });
-    let current = proxyToken;
-    for (const [index, leg] of bothLegs.entries()) {
-      assert.equal((await probe(proxy, server, leg, { headers: [alice] })).code, passed(leg));
-      delete tokens[current];
-      current = `renewed-${index}`;
-      tokens[current] = { username: 'proxy' };
-      await writeFile(file, current);
-      const found = await probe(proxy, server, leg, { headers: [alice] });
-      assert.equal(found.code, passed(leg), found.answer.raw);
-      assert.equal(found.authorization, `Bearer ${current}`);
-    }
-  });
+  test(
+    'is about the proxy’s credential if callers are authenticated: it is renewed, and the request is sent again',
+    embedded,
+    async t => {
+      const folder = await mkdtemp(join(tmpdir(), 'proxy-token-'));
+      t.after(() => rm(folder, { recursive: true }));
+      const file = join(folder, 'token');
+      await writeFile(file, proxyToken);
+      const { server, tokens, proxy } = await startGateway(t, {
+        ...{ run: startInProcess, tokenFile: twoUsers, user: { tokenFile: file } },
+      });
+      let current = proxyToken;
+      for (const [index, leg] of bothLegs.entries()) {
+        assert.equal((await probe(proxy, server, leg, { headers: [alice] })).code, passed(leg));
+        delete tokens[current];
+        current = `renewed-${index}`;
+        tokens[current] = { username: 'proxy' };
+        await writeFile(file, current);
+        const found = await probe(proxy, server, leg, { headers: [alice] });
+        assert.equal(found.code, passed(leg), found.answer.raw);
+        assert.equal(found.authorization, `Bearer ${current}`);
+      }
+    },
+  );
 });
 
 describe('kubectl', () => {
   kubectlTest('shows the caller with auth whoami, and a rejection names it', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
+    const { proxy } = await startGateway(t, { tokenFile: twoUsers, server });
     // kubectl sends no token without TLS.
     const terminator = await startTlsTerminator(server.authority, proxy.port);
     t.after(() => terminator.close());

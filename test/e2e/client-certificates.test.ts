@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import tls from 'node:tls';
+import { type AnyApiServer, anyApiServer } from '../support/any-api-server.js';
 import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
 import { eventually, within } from '../support/eventually.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
@@ -18,14 +19,19 @@ import { startStack, type TlsStack } from '../support/stack.js';
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const jane = await authority.client({ commonName: 'jane', organizations: ['dev'] });
 const stranger = await (await createCertificateAuthority({ commonName: 'clients' })).client();
+const server = await anyApiServer({ after });
+await server.grant('jane', [{ apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['*'] }]);
 const proxied = await start({ after });
 
-async function start(scope: Scope, flags: readonly string[] = ['--reject-paths=']): Promise<TlsStack> {
+async function start(
+  scope: Scope,
+  flags: readonly string[] = ['--reject-paths='],
+): Promise<TlsStack<AnyApiServer>> {
   const files = await createServingFiles();
   scope.after(() => files.remove());
   const ca = await files.replace('clients.crt', authority.certificate);
   return startStack(scope, {
-    server: { allow: () => true },
+    server,
     flags: [`--client-ca-file=${ca}`, ...flags],
     tls: files,
   });
@@ -33,7 +39,7 @@ async function start(scope: Scope, flags: readonly string[] = ['--reject-paths='
 
 /** Sends a head over TLS and returns everything until the connection ends, or until the head of a 101. */
 async function exchange(
-  { port, ca }: TlsStack,
+  { port, ca }: TlsStack<AnyApiServer>,
   pair: CertificatePair | undefined,
   head: string,
 ): Promise<string> {
@@ -66,12 +72,12 @@ for (const [leg, head, code] of [
 ] as const) {
   test(`a request (${leg}) with a certificate of --client-ca-file is accepted, and without one or with another it gets a 401`, async () => {
     assert.match(await exchange(proxied, jane, head), new RegExp(`^HTTP/1\\.1 ${code} `));
-    const before = proxied.server.requests.length;
+    const before = (await server.arrivals()).length;
     for (const pair of [undefined, stranger]) {
       const answer = await exchange(proxied, pair, head);
       assert.match(answer, /^HTTP\/1\.1 401 [\s\S]*"kind":"Status"[\s\S]*"reason":"Unauthorized"/);
     }
-    assert.equal(proxied.server.requests.length, before);
+    assert.equal((await server.arrivals()).length, before);
   });
 }
 

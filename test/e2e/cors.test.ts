@@ -113,7 +113,7 @@ describe('an allowed origin', () => {
         assert.equal(varies(answer), 1);
       }
     }
-    assert.deepEqual(reached(), []);
+    assert.deepEqual(await reached(), []);
   });
 
   it('gets no preflight answered past the host guard or for an ambiguous path', async () => {
@@ -127,7 +127,7 @@ describe('an allowed origin', () => {
       'host',
     );
     assertStatus(await send(cors.port, { ...request, target: `${pod}/./x` }), 400, 'path');
-    assert.deepEqual(reached(), []);
+    assert.deepEqual(await reached(), []);
   });
 
   it('keeps its connection after a preflight', async () => {
@@ -175,7 +175,7 @@ describe('every other origin', () => {
       assertStatus(answer, 403, origin);
       assert.deepEqual(corsFields(answer), []);
     }
-    assert.deepEqual(reached(), []);
+    assert.deepEqual(await reached(), []);
   });
 });
 

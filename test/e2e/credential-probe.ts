@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
+import type { AnyApiServer, Arrival } from '../support/any-api-server.js';
 import { requestApi } from '../support/api-request.js';
 import { eventually } from '../support/eventually.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
@@ -14,11 +15,15 @@ export const bothLegs = ['plain', 'websocket'] as const;
 export type ProbeLeg = (typeof bothLegs)[number];
 
 /** One identifiable request, and its arrivals at the API server. */
-export interface Probe {
+export interface AnyProbe<R> {
   readonly answer: Answer;
   readonly code: number;
   /** More than one if it was sent again. */
-  readonly arrived: readonly RequestRecord[];
+  readonly arrived: readonly R[];
+}
+
+/** What the embedded API server tells besides. */
+export interface Probe extends AnyProbe<RequestRecord> {
   /** Authorization of the last one that arrived. */
   readonly authorization: string | undefined;
   /** Common name of the client certificate of the last one that arrived. */
@@ -27,13 +32,31 @@ export interface Probe {
 
 let probes = 0;
 
-/** Reads a pod, or runs a command in it. Both need an identity in system:masters. */
+interface ProbeQuestion {
+  readonly method?: string;
+  readonly headers?: readonly string[];
+  readonly body?: string;
+}
+
+/** Reads a pod, or runs a command in it. Both need the right to use pods. */
 export async function probe(
   proxy: Pick<ProxyProcess, 'port'>,
   server: FakeApiServer,
+  leg?: ProbeLeg,
+  question?: ProbeQuestion,
+): Promise<Probe>;
+export async function probe(
+  proxy: Pick<ProxyProcess, 'port'>,
+  server: AnyApiServer,
+  leg?: ProbeLeg,
+  question?: ProbeQuestion,
+): Promise<AnyProbe<Arrival>>;
+export async function probe(
+  proxy: Pick<ProxyProcess, 'port'>,
+  server: AnyApiServer | FakeApiServer,
   leg: ProbeLeg = 'plain',
-  question: { readonly method?: string; readonly headers?: readonly string[]; readonly body?: string } = {},
-): Promise<Probe> {
+  question: ProbeQuestion = {},
+): Promise<AnyProbe<Arrival> | Probe> {
   probes += 1;
   const mark = `probe=${probes}.`;
   const pod = '/api/v1/namespaces/default/pods/web-0';
@@ -47,12 +70,15 @@ export async function probe(
     headers: [...headers, ...framing],
     ...(body === undefined ? {} : { rest: body }),
   });
+  const { code } = answer;
+  if ('arrivals' in server) {
+    const arrived = (await server.arrivals()).filter(({ target: found }) => found.endsWith(mark));
+    return { answer, code, arrived };
+  }
   const arrived = server.requests.filter(({ rawUrl }) => rawUrl.endsWith(mark));
   const last = arrived.at(-1);
   return {
-    answer,
-    code: answer.code,
-    arrived,
+    ...{ answer, code, arrived },
     authorization: last?.headers['authorization']?.toString(),
     commonName: last?.tlsSubject?.commonName,
   };

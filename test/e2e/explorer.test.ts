@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { anyApiServer } from '../support/any-api-server.js';
 import { send } from '../support/http-client.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { startInProcess } from '../support/in-process.js';
@@ -12,7 +13,9 @@ import { projectFile } from '../support/project.js';
 import { startStack } from '../support/stack.js';
 
 const scope = { after };
-const { proxy, server, kubeconfig } = await startStack(scope, {
+const server = await anyApiServer(scope);
+const { proxy, kubeconfig } = await startStack(scope, {
+  server,
   flags: ['--api-prefix=/k8s/'],
 });
 const { port } = proxy;
@@ -98,7 +101,7 @@ describe('the page', () => {
     for (const path of ['/-/ui/../../package.json', '/-/ui/%2e%2e%2fmain.js'])
       assert.equal((await send(port, path)).status, 400, path);
     assert.equal((await send(port, '/-/ui/', { method: 'POST' })).status, 404);
-    assert.ok(server.requests.every(({ rawUrl }) => !rawUrl.includes('ui')));
+    assert.ok((await server.arrivals()).every(({ target }) => !target.includes('ui')));
   });
 
   it('is subject to the Host rule, like everything else', async () => {

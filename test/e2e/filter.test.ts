@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { anyApiServer } from '../support/any-api-server.js';
 import { startInProcess } from '../support/in-process.js';
 import { writeAdminKubeconfig } from '../support/proxy.js';
 import { startStack } from '../support/stack.js';
@@ -14,7 +15,8 @@ import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
 const serverPath = '/k8s/clusters/c1';
 
-const { server, proxy: standard, kubeconfig } = await startStack({ after });
+const server = await anyApiServer({ after });
+const { proxy: standard, kubeconfig } = await startStack({ after }, { server });
 const belowPath = await writeAdminKubeconfig(server, { server: server.url + serverPath });
 after(() => belowPath.remove());
 const start = (file: string, ...args: string[]) =>
@@ -79,11 +81,11 @@ for (const leg of eachLeg) {
         assert.notEqual(code, 0, target);
       }
       assert.deepEqual(
-        reached(),
+        await reached(),
         harmlessSpellings.map(target => `GET ${target}`),
       );
       assert.deepEqual(
-        reached().filter(request => isExec(request.slice(4))),
+        (await reached()).filter(request => isExec(request.slice(4))),
         [],
       );
     });
@@ -186,7 +188,7 @@ for (const leg of eachLeg) {
         target: `${execPath}?command=id`,
         host: ['Host: evil.example'],
       });
-      assert.deepEqual(reached(), [`GET ${execPath}?command=id`]);
+      assert.deepEqual(await reached(), [`GET ${execPath}?command=id`]);
     });
   });
 
@@ -246,7 +248,7 @@ for (const leg of eachLeg) {
         target: '/version',
         headers: ['X-HTTP-Method-Override: DELETE'],
       });
-      assert.deepEqual(reached(), ['GET /version']);
+      assert.deepEqual(await reached(), ['GET /version']);
     });
 
     it("cannot be bypassed with the proxy's own paths", async () => {
@@ -278,7 +280,7 @@ describe('CONNECT', () => {
         assertStatus(answer, answer.code, target);
       }
     }
-    assert.deepEqual(reached(), []);
+    assert.deepEqual(await reached(), []);
   });
 });
 

@@ -9,13 +9,14 @@ import { sharedIdentity } from '../support/certificates.js';
 import { eventually, within } from '../support/eventually.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
 import { startConnectProxy } from '../support/forward-proxy.js';
-import { startGateway, twoUsers } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { connectHttp2, headOf, openStream } from '../support/http2-client.js';
 import { startInProcess } from '../support/in-process.js';
 import { untilOwnMetric } from '../support/own-metric.js';
 import { connectRaw } from '../support/raw-http.js';
 import { startStack } from '../support/stack.js';
+import { twoUsers } from '../support/two-users.js';
 import { openWatch } from './credential-probe.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';

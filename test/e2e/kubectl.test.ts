@@ -7,7 +7,8 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before } from 'node:test';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { anyApiServer, embedded } from '../support/any-api-server.js';
+import { eventually } from '../support/eventually.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import {
   type KubectlOptions,
@@ -21,7 +22,9 @@ import {
 } from '../support/kubectl.js';
 import { type ProxyProcess as Program, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 
-let server: FakeApiServer;
+const server = await anyApiServer({ after });
+/** Where the tests write. */
+const namespace = await server.createNamespace();
 let kubeconfig: KubeconfigFile;
 /** The program with its default filter, and one that accepts exec and attach. */
 let filtered: Program;
@@ -34,7 +37,6 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kubectl-e2e-'));
   await mkdir(join(folder, 'home'));
   env = { HOME: join(folder, 'home'), KUBECONFIG: '' };
-  server = await startFakeApiServer();
   kubeconfig = await writeAdminKubeconfig(server);
   filtered = await startProxy(['--kubeconfig', kubeconfig.path]);
   open = await startProxy(['--kubeconfig', kubeconfig.path, '--reject-paths=']);
@@ -42,13 +44,17 @@ before(async () => {
 
 after(async () => {
   await Promise.all([filtered.stop('SIGKILL'), open.stop('SIGKILL')]);
-  await server.kill();
   await kubeconfig.remove();
   await rm(folder, { recursive: true, force: true });
 });
 
 function run(args: readonly string[], options: KubectlOptions = {}): Promise<KubectlResult> {
   return kubectl(['-s', open.url, ...args], { ...options, env: { ...env, ...options.env } });
+}
+
+/** The same in the namespace where the tests write. */
+function runOwn(args: readonly string[], options: KubectlOptions = {}): Promise<KubectlResult> {
+  return run(['-n', namespace, ...args], options);
 }
 
 const running: ChildProcess[] = [];
@@ -69,6 +75,11 @@ async function succeed(args: readonly string[], options: KubectlOptions = {}): P
   const { code, stdout, stderr } = await run(args, options);
   assert.equal(code, 0, `kubectl ${args.join(' ')}: ${stderr}`);
   return stdout;
+}
+
+/** The same in the namespace where the tests write. */
+function succeedOwn(args: readonly string[], options: KubectlOptions = {}): Promise<string> {
+  return succeed(['-n', namespace, ...args], options);
 }
 
 const configMap = (name: string, data: Readonly<Record<string, string>> = {}) =>
@@ -103,13 +114,14 @@ kubectlTest('kubectl get works with chunks, selectors and several types', async 
 });
 
 kubectlTest('kubectl get -w sees an event immediately', async () => {
-  const watch = start(['-s', open.url, 'get', 'configmaps', '-w', '-o', 'name']);
-  await seen(watch, /configmap\/settings/);
+  await succeedOwn(['create', 'configmap', 'listed']);
+  const watch = start(['-s', open.url, '-n', namespace, 'get', 'configmaps', '-w', '-o', 'name']);
+  await seen(watch, /configmap\/listed/);
   const added = seen(watch, /configmap\/watched/);
-  await succeed(['create', 'configmap', 'watched']);
+  await succeedOwn(['create', 'configmap', 'watched']);
   await added;
   const changed = seen(watch, /configmap\/watched/);
-  await succeed(['label', 'configmap', 'watched', 'seen=twice']);
+  await succeedOwn(['label', 'configmap', 'watched', 'seen=twice']);
   await changed;
 });
 
@@ -131,7 +143,7 @@ kubectlTest('kubectl get --raw prints what the API server says', async () => {
 kubectlTest('kubectl auth can-i and whoami ask as the user of the kubeconfig', async () => {
   assert.equal(await succeed(['auth', 'can-i', 'delete', 'nodes']), 'yes\n');
   assert.match(await succeed(['auth', 'can-i', '--list']), /\*\.\*/);
-  assert.match(await succeed(['auth', 'whoami']), /^Username +admin$/m);
+  assert.match(await succeed(['auth', 'whoami']), new RegExp(`^Username +${server.user}$`, 'm'));
 });
 
 kubectlTest('kubectl impersonates through the proxy', async () => {
@@ -141,14 +153,17 @@ kubectlTest('kubectl impersonates through the proxy', async () => {
   assert.match(await succeed(['auth', 'whoami', '--as=alice', '--as-group=dev']), /alice[\s\S]*dev/);
 });
 
-kubectlTest('kubectl logs prints a log, its tail, and new lines immediately', async () => {
+kubectlTest('kubectl logs prints a log and its tail', async () => {
   assert.match(await succeed(['logs', 'web-1']), /^log line 0\n[\s\S]*log line 4\n$/);
   assert.equal(await succeed(['logs', 'web-1', '--tail=1']), 'log line 4\n');
+});
+
+kubectlTest('kubectl logs -f prints new lines immediately', embedded, async () => {
   const follower = start(['-s', open.url, 'logs', '-f', 'web-1']);
   await seen(follower, /log line 4/);
   const line = seen(follower, /a new line/);
   // No later line could flush this one.
-  server.appendLog('default', 'web-1', 'a new line');
+  server.embedded.appendLog('default', 'web-1', 'a new line');
   await line;
 });
 
@@ -159,29 +174,32 @@ kubectlTest('kubectl describe works', async () => {
 // Writing
 
 kubectlTest('kubectl create, apply and replace write objects', async () => {
-  const create = await succeed(['create', 'configmap', 'written', '--from-literal=a=1']);
+  const create = await succeedOwn(['create', 'configmap', 'written', '--from-literal=a=1']);
   assert.equal(create, 'configmap/written created\n');
-  const again = await run(['create', 'configmap', 'written']);
+  const again = await runOwn(['create', 'configmap', 'written']);
   assert.match(again.stderr, /already exists/);
-  const dry = await succeed(['create', 'configmap', 'dry', '--dry-run=server', '-o', 'name']);
+  const dry = await succeedOwn(['create', 'configmap', 'dry', '--dry-run=server', '-o', 'name']);
   assert.equal(dry, 'configmap/dry\n');
-  assert.equal((await run(['get', 'configmap', 'dry'])).code, 1);
+  assert.equal((await runOwn(['get', 'configmap', 'dry'])).code, 1);
 
   const input = configMap('applied', { a: '1', b: '2' });
-  assert.equal(await succeed(['apply', '-f', '-'], { input }), 'configmap/applied created\n');
-  assert.equal(await succeed(['apply', '-f', '-'], { input }), 'configmap/applied unchanged\n');
+  assert.equal(await succeedOwn(['apply', '-f', '-'], { input }), 'configmap/applied created\n');
+  assert.equal(await succeedOwn(['apply', '-f', '-'], { input }), 'configmap/applied unchanged\n');
   const changed = configMap('applied', { a: 'one' });
-  assert.equal(await succeed(['apply', '-f', '-'], { input: changed }), 'configmap/applied configured\n');
-  assert.equal(await succeed(['get', 'cm/applied', '-o', 'jsonpath={.data}']), '{"a":"one"}');
+  assert.equal(await succeedOwn(['apply', '-f', '-'], { input: changed }), 'configmap/applied configured\n');
+  assert.equal(await succeedOwn(['get', 'cm/applied', '-o', 'jsonpath={.data}']), '{"a":"one"}');
 
   const replacement = configMap('applied', { z: '26' });
-  assert.equal(await succeed(['replace', '-f', '-'], { input: replacement }), 'configmap/applied replaced\n');
-  assert.equal(await succeed(['get', 'cm/applied', '-o', 'jsonpath={.data}']), '{"z":"26"}');
+  assert.equal(
+    await succeedOwn(['replace', '-f', '-'], { input: replacement }),
+    'configmap/applied replaced\n',
+  );
+  assert.equal(await succeedOwn(['get', 'cm/applied', '-o', 'jsonpath={.data}']), '{"z":"26"}');
 });
 
 kubectlTest('kubectl apply --server-side writes, and reports a conflict of field managers', async () => {
   const apply = (value: string, manager: string, ...more: string[]) =>
-    run(['apply', '--server-side', `--field-manager=${manager}`, ...more, '-f', '-'], {
+    runOwn(['apply', '--server-side', `--field-manager=${manager}`, ...more, '-f', '-'], {
       input: configMap('server-side', { owned: value }),
     });
   assert.equal((await apply('1', 'one')).stdout, 'configmap/server-side serverside-applied\n');
@@ -189,26 +207,31 @@ kubectlTest('kubectl apply --server-side writes, and reports a conflict of field
   assert.equal(conflict.code, 1);
   assert.match(conflict.stderr, /conflict with "one"/);
   assert.equal((await apply('2', 'other', '--force-conflicts')).code, 0);
-  assert.equal(await succeed(['get', 'cm/server-side', '-o', 'jsonpath={.data.owned}']), '2');
+  assert.equal(await succeedOwn(['get', 'cm/server-side', '-o', 'jsonpath={.data.owned}']), '2');
 });
 
 kubectlTest('kubectl patch works with its three kinds', async () => {
   const input = configMap('patched', { a: '1', b: '2' });
-  await succeed(['create', '-f', '-'], { input });
+  await succeedOwn(['create', '-f', '-'], { input });
   const patch = (type: string, body: string) =>
-    succeed(['patch', 'configmap', 'patched', `--type=${type}`, '-p', body, '-o', 'jsonpath={.data}']);
+    succeedOwn(['patch', 'configmap', 'patched', `--type=${type}`, '-p', body, '-o', 'jsonpath={.data}']);
   assert.equal(await patch('strategic', '{"data":{"a":"one"}}'), '{"a":"one","b":"2"}');
   assert.equal(await patch('merge', '{"data":{"b":null}}'), '{"a":"one"}');
   assert.equal(await patch('json', '[{"op":"add","path":"/data/c","value":"3"}]'), '{"a":"one","c":"3"}');
 });
 
-kubectlTest('kubectl label, annotate, scale and rollout status work', async () => {
-  await succeed(['label', 'deployment', 'web', 'tier=front']);
-  await succeed(['annotate', 'deployment', 'web', 'note=a b']);
+kubectlTest('kubectl label, annotate and scale work', async () => {
+  await succeedOwn(['create', 'deployment', 'web', '--image=registry.example/web:1']);
+  await succeedOwn(['label', 'deployment', 'web', 'tier=front']);
+  await succeedOwn(['annotate', 'deployment', 'web', 'note=a b']);
   const path = 'jsonpath={.metadata.labels.tier},{.metadata.annotations.note}';
-  assert.equal(await succeed(['get', 'deployment', 'web', '-o', path]), 'front,a b');
-  await succeed(['scale', 'deployment/web', '--replicas=3']);
-  assert.equal(await succeed(['get', 'deployment', 'web', '-o', 'jsonpath={.spec.replicas}']), '3');
+  assert.equal(await succeedOwn(['get', 'deployment', 'web', '-o', path]), 'front,a b');
+  await succeedOwn(['scale', 'deployment/web', '--replicas=3']);
+  assert.equal(await succeedOwn(['get', 'deployment', 'web', '-o', 'jsonpath={.spec.replicas}']), '3');
+});
+
+// Only the embedded API server has a controller.
+kubectlTest('kubectl rollout status works', embedded, async () => {
   assert.match(
     await succeed(['rollout', 'status', 'deployment/web', '--timeout=10s']),
     /successfully rolled out/,
@@ -217,26 +240,48 @@ kubectlTest('kubectl label, annotate, scale and rollout status work', async () =
 
 kubectlTest('kubectl delete works by name, selector and namespace', async () => {
   const input = ['one', 'two'].map(name => configMap(`delete-${name}`)).join('\n');
-  await succeed(['create', '-f', '-'], { input });
-  assert.equal(await succeed(['delete', 'cm/delete-one']), 'configmap "delete-one" deleted\n');
-  await succeed(['label', 'cm/delete-two', 'doomed=yes']);
-  assert.equal(await succeed(['delete', 'cm', '-l', 'doomed=yes']), 'configmap "delete-two" deleted\n');
-  assert.equal((await run(['get', 'cm/delete-two'])).code, 1);
+  await succeedOwn(['create', '-f', '-'], { input });
+  assert.equal(await succeedOwn(['delete', 'cm/delete-one']), 'configmap "delete-one" deleted\n');
+  await succeedOwn(['label', 'cm/delete-two', 'doomed=yes']);
+  assert.equal(await succeedOwn(['delete', 'cm', '-l', 'doomed=yes']), 'configmap "delete-two" deleted\n');
+  assert.equal((await runOwn(['get', 'cm/delete-two'])).code, 1);
 });
 
 kubectlTest('kubectl wait sees a deletion, a value and a condition', async () => {
-  await succeed(['create', 'configmap', 'awaited']);
+  await succeedOwn(['create', 'configmap', 'awaited']);
   const value = startKubectl(
-    ['-s', open.url, 'wait', 'cm/awaited', '--for=jsonpath={.data.ready}=yes', '--timeout=20s'],
+    [
+      '-s',
+      open.url,
+      '-n',
+      namespace,
+      'wait',
+      'cm/awaited',
+      '--for=jsonpath={.data.ready}=yes',
+      '--timeout=20s',
+    ],
     env,
   );
   const met = seen(value, /condition met/);
-  await server.waitForRequest(({ rawUrl }) => rawUrl.includes('awaited') && rawUrl.includes('watch=true'));
-  await succeed(['patch', 'cm/awaited', '-p', '{"data":{"ready":"yes"}}']);
+  await eventually('the watch', async () =>
+    (await server.arrivals()).some(
+      ({ target }) => target.includes('awaited') && target.includes('watch=true'),
+    ),
+  );
+  await succeedOwn(['patch', 'cm/awaited', '-p', '{"data":{"ready":"yes"}}']);
   await met;
-  const deletion = start(['-s', open.url, 'wait', 'cm/awaited', '--for=delete', '--timeout=20s']);
+  const deletion = start([
+    '-s',
+    open.url,
+    '-n',
+    namespace,
+    'wait',
+    'cm/awaited',
+    '--for=delete',
+    '--timeout=20s',
+  ]);
   const ended = once(deletion, 'close');
-  await succeed(['delete', 'cm/awaited']);
+  await succeedOwn(['delete', 'cm/awaited']);
   assert.deepEqual(await ended, [0, null]);
   assert.match(
     await succeed(['wait', 'pod/web-0', '--for=condition=Ready', '--timeout=10s']),
@@ -264,7 +309,7 @@ kubectlTest('kubectl prints why exec, attach and cp are rejected by default', as
       assert.match(stderr, /--reject-paths/, args.join(' '));
     }
   }
-  const asked = server.requests.filter(({ rawUrl }) => /\/(exec|attach)\b/.test(rawUrl));
+  const asked = (await server.arrivals()).filter(({ target }) => /\/(exec|attach)\b/.test(target));
   assert.equal(asked.length, 0, 'the API server was not asked');
 });
 
@@ -291,7 +336,7 @@ kubectlTest('kubectl prints why a method is rejected', async () => {
   assert.match((await kubectl(['-s', readOnly.url, 'get', 'pods'], { env })).stdout, /web-0/);
 });
 
-// Upgrades, over WebSocket and over SPDY
+// Upgrades, over WebSocket and over SPDY. test/apiserver/streams shows them at a real API server.
 
 for (const [protocol, upgrade, command, forwarding] of [
   ['WebSocket', 'websocket', 'true', 'true'],
@@ -306,28 +351,33 @@ for (const [protocol, upgrade, command, forwarding] of [
   /** The protocol of the last upgrade of a subresource, because kubectl falls back to SPDY silently. */
   const assertProtocol = (subresource: string) => {
     const { headers } =
-      server.requests.findLast(({ rawUrl, upgrade: asked }) => asked && rawUrl.includes(`/${subresource}`)) ??
-      {};
+      server.embedded.requests.findLast(
+        ({ rawUrl, upgrade: asked }) => asked && rawUrl.includes(`/${subresource}`),
+      ) ?? {};
     assert.equal(headers?.['upgrade'], upgrade);
   };
 
-  kubectlTest(`kubectl exec over ${protocol} prints both outputs and returns the exit code`, async () => {
-    const script = 'echo out; echo err 1>&2; exit 7';
-    const { code, stdout, stderr } = await run(['exec', 'web-0', '--', 'sh', '-c', script], options);
-    assert.equal(code, 7);
-    assert.equal(stdout, 'out\n');
-    assert.equal(stderr, 'err\ncommand terminated with exit code 7\n');
-    assertProtocol('exec');
-    assert.equal((await run(['exec', 'web-0', '--', 'true'], options)).code, 0);
-  });
+  kubectlTest(
+    `kubectl exec over ${protocol} prints both outputs and returns the exit code`,
+    embedded,
+    async () => {
+      const script = 'echo out; echo err 1>&2; exit 7';
+      const { code, stdout, stderr } = await run(['exec', 'web-0', '--', 'sh', '-c', script], options);
+      assert.equal(code, 7);
+      assert.equal(stdout, 'out\n');
+      assert.equal(stderr, 'err\ncommand terminated with exit code 7\n');
+      assertProtocol('exec');
+      assert.equal((await run(['exec', 'web-0', '--', 'true'], options)).code, 0);
+    },
+  );
 
-  kubectlTest(`kubectl exec over ${protocol} reports a rejection by the API server`, async () => {
+  kubectlTest(`kubectl exec over ${protocol} reports a rejection by the API server`, embedded, async () => {
     const { code, stderr } = await run(['exec', 'web-0', '-c', 'nope', '--', 'true'], options);
     assert.equal(code, 1);
     assert.match(stderr, /container nope is not valid for pod web-0/);
   });
 
-  kubectlTest(`kubectl exec over ${protocol} pipes megabytes in without a lost byte`, async () => {
+  kubectlTest(`kubectl exec over ${protocol} pipes megabytes in without a lost byte`, embedded, async () => {
     const input = randomBytes(4 * 1024 * 1024 + 17);
     const sum = await succeed(['exec', '-i', 'web-0', '--', 'sha256sum'], { ...options, input });
     assert.equal(sum.split(' ')[0], sha256(input));
@@ -336,13 +386,13 @@ for (const [protocol, upgrade, command, forwarding] of [
     assert.equal(sha256(Buffer.from(echoed)), sha256(Buffer.from(text)));
   });
 
-  kubectlTest(`kubectl exec over ${protocol} gets megabytes out without a lost byte`, async () => {
+  kubectlTest(`kubectl exec over ${protocol} gets megabytes out without a lost byte`, embedded, async () => {
     const size = 20 * 1024 * 1024;
     const output = await succeed(['exec', 'web-0', '--', 'head', '-c', String(size), '/dev/zero'], options);
     assert.equal(output.length, size);
   });
 
-  terminalTest(`kubectl exec -it over ${protocol} has a terminal`, async () => {
+  terminalTest(`kubectl exec -it over ${protocol} has a terminal`, embedded, async () => {
     const command = `stty rows 33 cols 77; exec kubectl -s ${open.url} exec -it web-0 -- sh`;
     const terminal = startInTerminal(command, { ...env, ...over });
     running.push(terminal);
@@ -360,6 +410,7 @@ for (const [protocol, upgrade, command, forwarding] of [
 
   kubectlTest(
     `kubectl attach over ${protocol} passes input to the process and shows its output`,
+    embedded,
     async () => {
       const attach = start(['-s', open.url, 'attach', '-i', 'web-0'], over);
       const echoed = seen(attach, /typed in/);
@@ -367,7 +418,7 @@ for (const [protocol, upgrade, command, forwarding] of [
       await echoed;
       assertProtocol('attach');
       const logged = seen(attach, /from the process/);
-      server.appendLog('default', 'web-0', 'from the process');
+      server.embedded.appendLog('default', 'web-0', 'from the process');
       await logged;
       const ended = once(attach, 'close');
       attach.stdin.end();
@@ -375,7 +426,7 @@ for (const [protocol, upgrade, command, forwarding] of [
     },
   );
 
-  kubectlTest(`kubectl cp over ${protocol} copies a folder in both directions`, async () => {
+  kubectlTest(`kubectl cp over ${protocol} copies a folder in both directions`, embedded, async () => {
     const source = join(folder, `cp-${protocol}`);
     const back = join(folder, `back-${protocol}`);
     await mkdir(join(source, 'sub'), { recursive: true });
@@ -390,7 +441,7 @@ for (const [protocol, upgrade, command, forwarding] of [
     assertProtocol('exec');
   });
 
-  kubectlTest(`kubectl port-forward over ${protocol} carries many connections`, async () => {
+  kubectlTest(`kubectl port-forward over ${protocol} carries many connections`, embedded, async () => {
     const forward = start(['-s', open.url, 'port-forward', 'service/web', ':80'], over);
     const [, port] = await seen(forward, /Forwarding from 127\.0\.0\.1:(\d+) -> 80/);
     assertProtocol('portforward');
@@ -408,9 +459,10 @@ for (const [protocol, upgrade, command, forwarding] of [
 
   kubectlTest(
     `a kubectl exec over ${protocol} that is killed leaves nothing open at the API server`,
+    embedded,
     async () => {
       const exec = start(['-s', open.url, 'exec', 'web-1', '--', 'sleep', '600'], over);
-      const request = await server.waitForRequest(
+      const request = await server.embedded.waitForRequest(
         ({ rawUrl, upgrade: asked, headers, closedAt }) =>
           asked && rawUrl.includes('sleep') && headers['upgrade'] === upgrade && closedAt === undefined,
       );

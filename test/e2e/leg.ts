@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
+import { type AnyApiServer, type Arrival, arrivalsAt } from '../support/any-api-server.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
 import { connectRaw } from '../support/raw-http.js';
 
@@ -99,9 +100,9 @@ export function clientRequests(server: FakeApiServer): RequestRecord[] {
 
 /** The clients' requests that reached an API server since the test before. */
 interface Reaching {
-  readonly records: () => RequestRecord[];
+  readonly arrivals: () => Promise<Arrival[]>;
   /** As `METHOD target`. */
-  readonly reached: () => string[];
+  readonly reached: () => Promise<string[]>;
   /** Asserts that the proxy answers a request with its own Status, and that none reaches the API server. */
   refused(
     proxy: { readonly port: number },
@@ -112,20 +113,25 @@ interface Reaching {
 }
 
 /** Follows the requests of the file's tests. The server may start later, in a `before`. */
-export function requestsReaching(server: () => FakeApiServer): Reaching {
+export function requestsReaching(server: () => AnyApiServer | FakeApiServer): Reaching {
   let seen = 0;
-  afterEach(() => {
-    seen = clientRequests(server()).length;
+  const all = async () => {
+    const found = server();
+    const arrivals = 'arrivals' in found ? await found.arrivals() : arrivalsAt(found);
+    return arrivals.filter(({ userAgent }) => userAgent !== 'kube-api-proxy');
+  };
+  afterEach(async () => {
+    seen = (await all()).length;
   });
-  const records = () => clientRequests(server()).slice(seen);
-  const reached = () => records().map(({ method, rawUrl }) => `${method} ${rawUrl}`);
+  const arrivals = async () => (await all()).slice(seen);
+  const reached = async () => (await arrivals()).map(({ method, target }) => `${method} ${target}`);
   return {
-    records,
+    arrivals,
     reached,
     async refused(proxy, code, request, message) {
       const what = JSON.stringify({ leg: 'plain', ...request });
       assert.match(assertStatus(await send(proxy.port, request), code, what), message, what);
-      assert.deepEqual(reached(), [], what);
+      assert.deepEqual(await reached(), [], what);
     },
   };
 }

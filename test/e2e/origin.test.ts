@@ -2,19 +2,18 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fetch } from 'undici';
 import { type ClientOptions, WebSocket } from 'ws';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { anyApiServer } from '../support/any-api-server.js';
 import { send as sendPlain } from '../support/http-client.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { type AttackRequest, assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
-let server: FakeApiServer;
+const server = await anyApiServer({ after });
 let kubeconfig: KubeconfigFile;
 let open: ProxyProcess;
 let unfiltered: ProxyProcess;
 
 before(async () => {
-  server = await startFakeApiServer();
   kubeconfig = await writeAdminKubeconfig(server);
   const start = (...args: string[]) =>
     startProxy([
@@ -31,7 +30,6 @@ before(async () => {
 
 after(async () => {
   await Promise.all([open, unfiltered].map(proxy => proxy.stop('SIGKILL')));
-  await server.kill();
   await kubeconfig.remove();
 });
 
@@ -114,21 +112,21 @@ for (const [leg, requests] of byLeg) {
           }
         }
       }
-      assert.deepEqual(reached(), []);
+      assert.deepEqual(await reached(), []);
     });
 
     it('of the same origin or an allowed one is accepted, like programs that are not browsers', async () => {
       for (const headers of friendly) {
         for (const request of requests) {
-          const before = reached().length;
+          const before = (await reached()).length;
           const all = { leg, ...request, host: [own], headers: [...(request.headers ?? []), ...headers] };
           const connection = send(open.port, all);
-          while (reached().length === before) await new Promise(resolve => setTimeout(resolve, 2));
+          while ((await reached()).length === before) await new Promise(resolve => setTimeout(resolve, 2));
           void connection.catch(() => {});
           if (!/watch|follow|exec|attach|portforward/.test(request.target)) await connection;
         }
       }
-      assert.equal(reached().length, friendly.length * requests.length);
+      assert.equal((await reached()).length, friendly.length * requests.length);
     });
   });
 }
@@ -226,7 +224,7 @@ it("a POST of text/plain, for which browsers send no preflight, does not reach t
       headers: { 'content-type': 'text/plain', origin },
     });
   assert.equal((await post('https://evil.example')).status, 403);
-  assert.deepEqual(reached(), []);
+  assert.deepEqual(await reached(), []);
   await post(open.url);
-  assert.equal(reached().length, 1);
+  assert.equal((await reached()).length, 1);
 });

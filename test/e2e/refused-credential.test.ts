@@ -6,7 +6,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { untilState } from '../support/cluster-states.js';
 import { eventually } from '../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { type Gateway, type GatewayOptions, proxyToken, startGateway, twoUsers } from '../support/gateway.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../support/gateway.js';
 import { open, send as sendPlain } from '../support/http-client.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { addContext, mountOf, startManyClusters, startManyStack, tokenOf } from '../support/many-clusters.js';
@@ -14,6 +14,7 @@ import { untilOwnMetric } from '../support/own-metric.js';
 import { startProxy } from '../support/proxy.js';
 import { createServingFiles } from '../support/serving-files.js';
 import { startStack } from '../support/stack.js';
+import { proxyToken, twoUsers } from '../support/two-users.js';
 import { health } from './credential-probe.js';
 import { type Answer, assertStatus, type Leg, send } from './leg.js';
 

@@ -5,9 +5,10 @@ import { parse, stringify } from 'yaml';
 import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
 import { startFakeApiServer } from '../support/fake-api-server.js';
-import { proxyToken, startGateway } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { startProxy } from '../support/proxy.js';
+import { proxyToken } from '../support/two-users.js';
 import { bothLegs, type Probe, type ProbeLeg, passed, probe, sample } from './credential-probe.js';
 import { assertStatus, send } from './leg.js';
 

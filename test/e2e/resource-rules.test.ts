@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
+import { anyApiServer } from '../support/any-api-server.js';
 import { startUpProblems } from '../support/in-process.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../support/kubectl.js';
@@ -12,7 +12,7 @@ import { ownMetric } from '../support/own-metric.js';
 import { type ProxyProcess, startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 import { assertStatus, type Leg, requestsReaching, send } from './leg.js';
 
-let server: FakeApiServer;
+const server = await anyApiServer({ after });
 let kubeconfig: KubeconfigFile;
 /** --accept-namespaces, --reject-resources, and both with --read-only for a server URL that has a path. */
 let confined: ProxyProcess;
@@ -23,7 +23,6 @@ let home: string;
 
 before(async () => {
   home = await mkdtemp(join(tmpdir(), 'resource-rules-'));
-  server = await startFakeApiServer();
   kubeconfig = await writeAdminKubeconfig(server);
   pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
   const start = (file: KubeconfigFile, ...args: string[]) =>
@@ -38,7 +37,6 @@ before(async () => {
 
 after(async () => {
   await Promise.all([confined, without, behindPath].map(proxy => proxy.stop('SIGKILL')));
-  await server.kill();
   await kubeconfig.remove();
   await pathKubeconfig.remove();
   await rm(home, { recursive: true });
@@ -85,7 +83,7 @@ for (const leg of legs) {
           assert.match(assertStatus(answer, 403, `${method} ${target}`), /--accept-namespaces/);
         }
       }
-      assert.deepEqual(reached(), []);
+      assert.deepEqual(await reached(), []);
       assert.equal(await rejections(confined, 'namespace'), before + targets.length * methods.length);
     });
 
@@ -95,7 +93,7 @@ for (const leg of legs) {
         assert.equal((await send(confined.port, { leg, target })).code, 200, target);
       }
       assert.deepEqual(
-        reached(),
+        await reached(),
         targets.map(target => `GET ${target}`),
       );
     });
@@ -128,7 +126,7 @@ for (const leg of legs) {
           assert.match(assertStatus(answer, 403, `${method} ${target}`), /--reject-resources/);
         }
       }
-      assert.deepEqual(reached(), []);
+      assert.deepEqual(await reached(), []);
       assert.equal(await rejections(without, 'resource'), before + targets.length * methods.length);
     });
 
@@ -136,7 +134,7 @@ for (const leg of legs) {
       const targets = ['/api/v1/namespaces/default/pods/web-0', '/api/v1/namespaces/secrets', '/version'];
       for (const target of targets) await send(without.port, { leg, target });
       assert.deepEqual(
-        reached(),
+        await reached(),
         targets.map(target => `GET ${target}`),
       );
     });
@@ -156,10 +154,10 @@ for (const leg of legs) {
     ]) {
       assertStatus(await send(behindPath.port, { leg, target }), 403, target);
     }
-    assert.deepEqual(reached(), []);
+    assert.deepEqual(await reached(), []);
     const target = `${prefix}${namespace}/pods`;
     await send(behindPath.port, { target });
-    assert.deepEqual(reached(), [`GET ${target}`]);
+    assert.deepEqual(await reached(), [`GET ${target}`]);
   });
 }
 

@@ -3,11 +3,12 @@ import { json as readJson } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { uncertainSpellings } from '../guard/uncertain-spellings.js';
 import { startFakeApiServer } from '../support/fake-api-server.js';
-import { startGateway, twoUsers } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { startInProcess } from '../support/in-process.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
 import { writeAdminKubeconfig } from '../support/proxy.js';
+import { twoUsers } from '../support/two-users.js';
 import { clientRequests } from './leg.js';
 
 const server = await startFakeApiServer();

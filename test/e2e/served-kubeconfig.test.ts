@@ -7,7 +7,7 @@ import { text as readText } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { startFakeApiServer } from '../support/fake-api-server.js';
-import { startGateway, twoUsers } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
 import { ask, connectHttp2 } from '../support/http2-client.js';
 import { startInProcess } from '../support/in-process.js';
@@ -16,6 +16,7 @@ import { kubectl, kubectlTest } from '../support/kubectl.js';
 import { startOidcIssuer } from '../support/oidc-issuer.js';
 import { createOidcSigner } from '../support/oidc-signer.js';
 import { createServingFiles } from '../support/serving-files.js';
+import { twoUsers } from '../support/two-users.js';
 import { assertStatus, legs, send as sendRaw } from './leg.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-e2e-'));

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { until } from '../support/eventually.js';
-import { startGateway, twoUsers } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { connectRaw } from '../support/raw-http.js';
+import { twoUsers } from '../support/two-users.js';
 import { clientRequests, toBytes } from './leg.js';
 
 const alice = { authorization: 'Bearer alice-token' };

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { proxyToken, startGateway, twoUsers } from '../support/gateway.js';
+import { startGateway } from '../support/gateway.js';
 import { send } from '../support/http-client.js';
 import { ownMetric, untilOwnMetric } from '../support/own-metric.js';
 import { startProxy } from '../support/proxy.js';
+import { proxyToken, twoUsers } from '../support/two-users.js';
 import { bothLegs, probe } from './credential-probe.js';
 import { assertStatus } from './leg.js';
 

@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { anyApiServer } from '../support/any-api-server.js';
 import { eventually } from '../support/eventually.js';
-import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { send } from '../support/http-client.js';
 import type { KubeconfigFile } from '../support/kubeconfig-file.js';
 import { startProxy, writeAdminKubeconfig } from '../support/proxy.js';
 
-let server: FakeApiServer;
+const server = await anyApiServer({ after });
 let admin: KubeconfigFile;
 
 before(async () => {
-  server = await startFakeApiServer();
   admin = await writeAdminKubeconfig(server);
 });
 
 after(async () => {
-  await server.kill();
   await admin.remove();
 });
 

@@ -19,7 +19,7 @@ import type { KubeObject, ObjectMeta } from './fake-api-server/objects.js';
 import type { FakeApiServerOptions } from './fake-api-server/options.js';
 import { PodRuntime } from './fake-api-server/pod-runtime.js';
 import { readAttributes, splitTarget } from './fake-api-server/request-attributes.js';
-import { RequestLog, type RequestRecord } from './fake-api-server/request-log.js';
+import { type LiveRecord, RequestLog, type RequestRecord } from './fake-api-server/request-log.js';
 import { serveResource } from './fake-api-server/resource.js';
 import { seed } from './fake-api-server/seed.js';
 import { Store, type StoreBackup } from './fake-api-server/store.js';
@@ -255,25 +255,25 @@ export class FakeApiServer {
   }
 
   #request(request: IncomingMessage, response: ServerResponse): void {
-    this.#log.add(request, response, false);
-    void this.#serve(request, response, undefined);
+    const record = this.#log.add(request, response, false);
+    void this.#serve(request, response, { record, upgrade: undefined });
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const response = new ServerResponse(request);
-    this.#log.add(request, response, true);
+    const record = this.#log.add(request, response, true);
     if (this.#upgradeInterceptors.some(interceptor => interceptor(request, socket, head))) return;
     // A rejection uses the same code as any other answer. A handler that upgrades detaches the socket again.
     response.assignSocket(request.socket);
     response.shouldKeepAlive = false;
     response.once('finish', () => socket.end());
-    void this.#serve(request, response, { socket, head });
+    void this.#serve(request, response, { record, upgrade: { socket, head } });
   }
 
   async #serve(
     request: IncomingMessage,
     response: ServerResponse,
-    upgrade: Exchange['upgrade'],
+    arrival: { readonly record: LiveRecord; readonly upgrade: Exchange['upgrade'] },
   ): Promise<void> {
     request.on('error', () => {});
     response.on('error', () => {});
@@ -281,7 +281,7 @@ export class FakeApiServer {
       for (const interceptor of [...this.#interceptors]) {
         if (await interceptor(request, response)) return;
       }
-      await this.#answer(request, response, upgrade);
+      await this.#answer(request, response, arrival);
     } catch (error) {
       sendFailure({ request, response }, error);
     }
@@ -290,7 +290,7 @@ export class FakeApiServer {
   async #answer(
     request: IncomingMessage,
     response: ServerResponse,
-    upgrade: Exchange['upgrade'],
+    { record, upgrade }: { readonly record: LiveRecord; readonly upgrade: Exchange['upgrade'] },
   ): Promise<void> {
     const { credentials, policy } = this.#cluster;
     const { method = 'GET', url = '/' } = request;
@@ -298,9 +298,11 @@ export class FakeApiServer {
     if (upgrade) response.setHeader('Connection', 'close');
     const attributes = readAttributes(method, url);
     const authenticated = authenticate(request, credentials);
+    record.user = authenticated;
     const user = impersonate(request, authenticated, question => {
       if (!isAllowed(policy, authenticated, question)) throw forbidden(authenticated, question);
     });
+    if (user !== authenticated) record.impersonated = user;
     setFlowHeaders(response, user.groups);
     if (!isAllowed(policy, user, attributes)) throw forbidden(user, attributes);
     const exchange = { request, response, query: splitTarget(url).query, attributes, user, upgrade };

@@ -1,6 +1,7 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AnyApiServer } from './any-api-server.js';
 import type { KnownUser } from './fake-api-server/authentication.js';
 import {
   type FakeApiServer,
@@ -12,14 +13,15 @@ import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
 import type { Scope } from './scope.js';
+import { proxyToken, twoUsersPolicy } from './two-users.js';
 
-/** A token of the proxy's own identity: it may impersonate and review tokens, and nothing else. */
-export const proxyToken = 'token-of-the-proxy';
-
-/** The program as a gateway to an embedded API server; by default the built program. */
-export interface Gateway<P extends RunningProgram = ProxyProcess> {
-  readonly server: FakeApiServer;
-  /** The users that the API server knows, by token; a test may add some. */
+/** The program as a gateway to an API server, by default the built program and an embedded one. */
+export interface Gateway<
+  P extends RunningProgram = ProxyProcess,
+  S extends AnyApiServer | FakeApiServer = FakeApiServer,
+> {
+  readonly server: S;
+  /** The users that the gateway's own API server knows, by token; a test may add some. */
   readonly tokens: Record<string, KnownUser>;
   readonly proxy: P;
   /** The program's kubeconfig. */
@@ -37,8 +39,9 @@ export interface GatewayOptions {
   /** Content of --token-auth-file; without it there is no such flag. */
   readonly tokenFile?: string;
   readonly args?: readonly string[];
-  readonly server?: FakeApiServerOptions;
-  /** Intercepts requests to the API server from the start, because the program checks its rights as soon as it starts. */
+  /** Options of the embedded API server, or a running one of any kind. */
+  readonly server?: FakeApiServerOptions | AnyApiServer;
+  /** Intercepts requests to the embedded API server from the start, because the program checks its rights as soon as it starts. */
   readonly intercept?: Interceptor;
   /** More environment variables for the program. */
   readonly env?: Readonly<Record<string, string>>;
@@ -48,42 +51,26 @@ export interface GatewayOptions {
   readonly user?: Readonly<Record<string, unknown>>;
 }
 
-/** Users of the tests: alice-token is alice's, in group dev, and bob-token is bob's. */
-export const twoUsers = 'alice-token,alice,,"dev"\nbob-token,bob,,\n';
+/** The gateway that these options make. */
+type GatewayOf<O extends GatewayOptions> = Gateway<
+  O extends { readonly run: typeof startInProcess } ? RunningProgram : ProxyProcess,
+  O extends { readonly server: AnyApiServer } ? AnyApiServer : FakeApiServer
+>;
 
-/** The rights: alice may use pods, bob may use config maps, and the proxy may only impersonate. */
-export const twoUsersPolicy: NonNullable<FakeApiServerOptions['allow']> = (user, attributes) => {
-  const { verb, resource, isResourceRequest } = attributes;
-  if (!isResourceRequest) return attributes.verb === 'get';
-  if (/^self/.test(resource)) return true;
-  if (user.username === 'proxy') return verb === 'impersonate' || resource === 'tokenreviews';
-  if (user.username === 'alice') return resource === 'pods';
-  return user.username === 'bob' && resource === 'configmaps';
-};
-
-/** Starts both, and stops them after the test. */
-export async function startGateway(
+/** Starts both, and stops what it has started after the test. */
+export async function startGateway<O extends GatewayOptions>(
   t: Scope,
-  options: GatewayOptions & { readonly run: typeof startInProcess },
-): Promise<Gateway<RunningProgram>>;
-export async function startGateway(t: Scope, options?: Omit<GatewayOptions, 'run'>): Promise<Gateway>;
-export async function startGateway(t: Scope, options: GatewayOptions = {}): Promise<Gateway<RunningProgram>> {
+  options: O = {} as O,
+): Promise<GatewayOf<O>> {
   const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const tokens: Record<string, KnownUser> = { [proxyToken]: { username: 'proxy' } };
-  const server = await startFakeApiServer({
-    clientCertificates: 'optional',
-    tokens,
-    allow: twoUsersPolicy,
-    ...options.server,
-  });
-  t.after(() => server.kill());
-  if (options.intercept !== undefined) server.intercept(options.intercept);
+  const server = await serverOf(t, tokens, options);
   const { path: kubeconfig } = await writeKubeconfig(
     {
       server: server.url + (options.serverPath ?? ''),
       ca: server.authority.certificate,
-      user: options.user ?? { token: proxyToken },
+      user: options.user ?? ('proxyUser' in server ? server.proxyUser : { token: proxyToken }),
     },
     { directory: folder },
   );
@@ -100,7 +87,24 @@ export async function startGateway(t: Scope, options: GatewayOptions = {}): Prom
     ...(options.args ?? []),
   ];
   const proxy = await (options.run ?? runBuilt)(t, args, options.env);
-  return { server, tokens, proxy, kubeconfig, tokenFile, writeTokens };
+  return { server, tokens, proxy, kubeconfig, tokenFile, writeTokens } as GatewayOf<O>;
+}
+
+async function serverOf(
+  t: Scope,
+  tokens: Record<string, KnownUser>,
+  { server: given = {}, intercept }: GatewayOptions,
+): Promise<AnyApiServer | FakeApiServer> {
+  if ('url' in given) return given;
+  const server = await startFakeApiServer({
+    clientCertificates: 'optional',
+    tokens,
+    allow: twoUsersPolicy,
+    ...given,
+  });
+  t.after(() => server.kill());
+  if (intercept !== undefined) server.intercept(intercept);
+  return server;
 }
 
 async function runBuilt(t: Scope, args: readonly string[], env?: Readonly<Record<string, string>>) {

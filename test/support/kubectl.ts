@@ -95,22 +95,36 @@ export function seen(child: ChildProcess, pattern: RegExp, timeout = 30_000): Pr
 export const hasKubectl = spawnSync('kubectl', ['version', '--client'], { env: environment() }).status === 0;
 const required = process.env['REQUIRE_KUBECTL'] === '1';
 
+/** Whether a test is skipped, with a reason, such as `embedded`. */
+interface Skipping {
+  readonly skip: string | false;
+}
+
+type TestBody = (t: TestContext) => void | Promise<void>;
+
 /** A test that needs kubectl. Without kubectl it is skipped with a message, or fails if REQUIRE_KUBECTL=1. */
-export function kubectlTest(name: string, run: (t: TestContext) => void | Promise<void>): void {
+export function kubectlTest(name: string, run: TestBody): void;
+export function kubectlTest(name: string, options: Skipping, run: TestBody): void;
+export function kubectlTest(name: string, options: Skipping | TestBody, body?: TestBody): void {
+  const run = typeof options === 'function' ? options : (body as TestBody);
+  const skip = typeof options === 'function' ? false : options.skip;
   if (!hasKubectl && required) {
     test(name, () => {
       throw new Error('kubectl is not in PATH, and REQUIRE_KUBECTL=1 does not let this test be skipped');
     });
     return;
   }
-  test(name, { skip: hasKubectl ? false : 'kubectl is not in PATH' }, run);
+  test(name, { skip: hasKubectl ? skip : 'kubectl is not in PATH' }, run);
 }
 
 /** Whether `script` is in PATH. */
 export const hasScript = spawnSync('script', ['--version']).status === 0;
 
 /** A test that needs kubectl and `script`. */
-export const terminalTest: typeof kubectlTest = (name, run) => {
-  if (hasScript) kubectlTest(name, run);
-  else test(name, { skip: 'script is not in PATH' }, () => {});
-};
+export function terminalTest(name: string, run: TestBody): void;
+export function terminalTest(name: string, options: Skipping, run: TestBody): void;
+export function terminalTest(name: string, options: Skipping | TestBody, body?: TestBody): void {
+  if (!hasScript) test(name, { skip: 'script is not in PATH' }, () => {});
+  else if (typeof options === 'function') kubectlTest(name, options);
+  else kubectlTest(name, options, body as TestBody);
+}

@@ -98,9 +98,12 @@ export async function startProgram(
   };
 }
 
-/** The kubeconfig of the fake API server's admin, in a temporary folder of its own. */
+/** What a kubeconfig of an API server's admin needs. */
+export type ServerWithAdmin = Pick<FakeApiServer, 'url' | 'authority' | 'clientCertificate'>;
+
+/** The kubeconfig of an API server's admin, in a temporary folder of its own. */
 export function writeAdminKubeconfig(
-  server: FakeApiServer,
+  server: ServerWithAdmin,
   cluster: Readonly<Record<string, unknown>> = {},
 ): Promise<KubeconfigFile> {
   const { certificate, key } = server.clientCertificate;

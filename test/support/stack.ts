@@ -1,7 +1,7 @@
 import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
-import { type ProxyProcess, startProxy } from './proxy.js';
+import { type ProxyProcess, type ServerWithAdmin, startProxy } from './proxy.js';
 import type { Scope } from './scope.js';
 import { createServingFiles, type ServingFiles } from './serving-files.js';
 
@@ -9,8 +9,8 @@ import { createServingFiles, type ServingFiles } from './serving-files.js';
 export interface StackOptions {
   /** Starts the program instead of the built one. */
   readonly run?: typeof startInProcess;
-  /** Options of the embedded API server, or a running one, which the stack does not stop. */
-  readonly server?: FakeApiServer | FakeApiServerOptions;
+  /** Options of the embedded API server, or a running one of any kind, which the stack does not stop. */
+  readonly server?: ServerWithAdmin | FakeApiServerOptions;
   /** The program's flags besides --kubeconfig. */
   readonly flags?: readonly string[];
   /** More environment variables for the program. */
@@ -23,9 +23,9 @@ export interface StackOptions {
   readonly tls?: boolean | ServingFiles;
 }
 
-/** The program with an embedded API server; by default the built program. */
-export interface Stack<P extends RunningProgram = ProxyProcess> {
-  readonly server: FakeApiServer;
+/** The program with an API server, by default the built program with an embedded one. */
+export interface Stack<P extends RunningProgram = ProxyProcess, S extends ServerWithAdmin = FakeApiServer> {
+  readonly server: S;
   readonly proxy: P;
   /** The program's port on 127.0.0.1. */
   readonly port: number;
@@ -33,27 +33,28 @@ export interface Stack<P extends RunningProgram = ProxyProcess> {
   readonly kubeconfig: string;
 }
 
-/** A stack whose program serves TLS. */
-export interface TlsStack extends Stack {
+/** What a stack has whose program serves TLS. */
+interface Tls {
   readonly files: ServingFiles;
   /** PEM of the authority of the serving certificate, for clients. */
   readonly ca: string;
 }
 
+/** A stack whose program serves TLS. */
+export type TlsStack<S extends ServerWithAdmin = FakeApiServer> = Stack<ProxyProcess, S> & Tls;
+
+/** The stack that these options make. */
+type StackOf<O extends StackOptions> = Stack<
+  O extends { readonly run: typeof startInProcess } ? RunningProgram : ProxyProcess,
+  O extends { readonly server: infer S extends ServerWithAdmin } ? S : FakeApiServer
+> &
+  (O extends { readonly tls: true | ServingFiles } ? Tls : unknown);
+
 /** Starts the API server, and then the program as its admin. Both end with the scope, the program first. */
-export async function startStack(
+export async function startStack<O extends StackOptions>(
   scope: Scope,
-  options: StackOptions & { readonly run: typeof startInProcess },
-): Promise<Stack<RunningProgram>>;
-export async function startStack(
-  scope: Scope,
-  options: Omit<StackOptions, 'run'> & { readonly tls: true | ServingFiles },
-): Promise<TlsStack>;
-export async function startStack(scope: Scope, options?: Omit<StackOptions, 'run'>): Promise<Stack>;
-export async function startStack(
-  scope: Scope,
-  options: StackOptions = {},
-): Promise<Stack<RunningProgram> | (Stack<RunningProgram> & Pick<TlsStack, 'files' | 'ca'>)> {
+  options: O = {} as O,
+): Promise<StackOf<O>> {
   const server = await serverOf(options);
   const { certificate, key } = server.clientCertificate;
   const kubeconfig = await writeKubeconfig({
@@ -66,16 +67,16 @@ export async function startStack(
   let proxy: RunningProgram | undefined;
   scope.after(async () => {
     await proxy?.stop('SIGKILL');
-    if (server !== options.server) await server.kill();
+    if (server !== options.server) await (server as FakeApiServer).kill();
     await kubeconfig.remove();
     if (files !== options.tls) await files?.remove();
   });
   const flags = [`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...(options.flags ?? [])];
   proxy = await (options.run?.(scope, flags, options.env) ?? startProxy(flags, options.env));
   const stack = { server, proxy, port: proxy.port, kubeconfig: kubeconfig.path };
-  return files === undefined ? stack : { ...stack, files, ca: files.authority.certificate };
+  return (files === undefined ? stack : { ...stack, files, ca: files.authority.certificate }) as StackOf<O>;
 }
 
-async function serverOf({ server }: StackOptions): Promise<FakeApiServer> {
-  return server !== undefined && 'kill' in server ? server : startFakeApiServer(server);
+async function serverOf({ server }: StackOptions): Promise<ServerWithAdmin> {
+  return server !== undefined && 'url' in server ? server : startFakeApiServer(server);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { type CertificateSubject, certificateSubject } from './authentication.js';
+import { type CertificateSubject, certificateSubject, type UserInfo } from './authentication.js';
 
 /** One request as it arrived, and the state of its answer. */
 export interface RequestRecord {
@@ -15,6 +15,9 @@ export interface RequestRecord {
   /** Header fields by name in lower case; node:http joins repeated ones. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly upgrade: boolean;
+  /** Who sent it, and whom the sender acts as; undefined if nobody, or if an interceptor answered. */
+  readonly user: UserInfo | undefined;
+  readonly impersonated: UserInfo | undefined;
   readonly tlsSubject: CertificateSubject | undefined;
   readonly tlsSessionReused: boolean;
   readonly tlsServerName: string | undefined;
@@ -34,7 +37,8 @@ export interface RequestRecord {
   readonly closed: Promise<void>;
 }
 
-class LiveRecord implements RequestRecord {
+/** The record of a request that is being served. */
+export class LiveRecord implements RequestRecord {
   readonly method: string;
   readonly rawUrl: string;
   readonly httpVersion: string;
@@ -45,6 +49,8 @@ class LiveRecord implements RequestRecord {
   readonly tlsServerName: string | undefined;
   readonly remotePort: number;
   readonly startedAt = Date.now();
+  user: UserInfo | undefined;
+  impersonated: UserInfo | undefined;
   bodyBytes = 0;
   statusCode: number | undefined;
   finishedAt: number | undefined;
@@ -104,7 +110,7 @@ export class RequestLog {
   constructor(readonly limit: number) {}
 
   /** Starts the record of a request. Call this before anything reads the body. */
-  add(request: IncomingMessage, response: ServerResponse, upgrade: boolean): RequestRecord {
+  add(request: IncomingMessage, response: ServerResponse, upgrade: boolean): LiveRecord {
     const record = new LiveRecord(request, response, upgrade);
     this.records.push(record);
     if (this.records.length > this.limit) this.records.shift();

@@ -1,7 +1,14 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
 import { join } from 'node:path';
-import { Agent, request } from 'undici';
+import { text as readText } from 'node:stream/consumers';
+import type { CertificatePair } from '../certificate-types.js';
 import { fileNames } from './authority-files.js';
+
+/** The User-Agent of an ApiClient. */
+export const adminAgent = 'test-of-kube-api-proxy';
 
 /** An answer, decoded from JSON if it is JSON. */
 export interface ApiAnswer {
@@ -14,18 +21,20 @@ export class ApiClient {
   readonly #url: string;
   readonly #agent: Agent;
 
-  private constructor(url: string, agent: Agent) {
+  /** `ca` is the authority of the API server, as PEM; the pair is a client certificate that it trusts. */
+  constructor(url: string, ca: string, { certificate: cert, key }: CertificatePair) {
     this.#url = url;
-    this.#agent = agent;
+    this.#agent = new Agent({ ca, cert, key, keepAlive: true });
   }
 
   /** Uses the certificate of the admin in a folder of authority files. */
   static async asAdmin(url: string, files: string): Promise<ApiClient> {
-    const [ca, cert, key] = await Promise.all(
-      [fileNames.ca, fileNames.adminCertificate, fileNames.adminKey].map(name => readFile(join(files, name))),
+    const [ca, certificate, key] = await Promise.all(
+      [fileNames.ca, fileNames.adminCertificate, fileNames.adminKey].map(name =>
+        readFile(join(files, name), 'utf8'),
+      ),
     );
-    const connect = { ca: ca as Buffer, cert: cert as Buffer, key: key as Buffer };
-    return new ApiClient(url, new Agent({ connect }));
+    return new ApiClient(url, ca as string, { certificate: certificate as string, key: key as string });
   }
 
   /** Sends a request; `object` is its body, as JSON. Any status is an answer. */
@@ -35,17 +44,21 @@ export class ApiClient {
     object?: unknown,
   ): Promise<ApiAnswer> {
     const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-    const { statusCode, headers, body } = await request(this.#url + path, {
+    const body = object === undefined ? '' : JSON.stringify(object);
+    const sent = request(this.#url + path, {
       method,
-      dispatcher: this.#agent,
-      ...(object !== undefined && {
-        headers: { 'content-type': contentType },
-        body: JSON.stringify(object),
-      }),
+      agent: this.#agent,
+      headers: {
+        'user-agent': adminAgent,
+        'content-length': Buffer.byteLength(body),
+        ...(object !== undefined && { 'content-type': contentType }),
+      },
     });
-    const text = await body.text();
-    const isJson = String(headers['content-type']).startsWith('application/json');
-    return { status: statusCode, body: isJson ? (JSON.parse(text) as unknown) : text };
+    sent.end(body);
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    const text = await readText(response);
+    const isJson = response.headers['content-type']?.startsWith('application/json') === true;
+    return { status: response.statusCode ?? 0, body: isJson ? (JSON.parse(text) as unknown) : text };
   }
 
   /** Sends a request, and rejects unless its answer is a 2xx. Returns the answer's body. */

@@ -1,7 +1,7 @@
 import { after, type TestContext, test } from 'node:test';
-import { ApiServer, type Location } from './api-server.js';
+import { ApiServer, type Location, locationVariable } from './api-server.js';
 import { areRequired, findPrograms, missingPrograms } from './programs.js';
-import { locationVariable, startPair } from './run.js';
+import { startPair } from './run.js';
 
 const given = process.env[locationVariable];
 const cleanups: (() => unknown)[] = [];

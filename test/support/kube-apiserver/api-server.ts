@@ -4,11 +4,15 @@ import type { CertificateAuthority, ClientCertificateOptions } from '../certific
 import { eventually } from '../eventually.js';
 import { writeKubeconfig } from '../kubeconfig-file.js';
 import { freePort } from '../ports.js';
+import type { Rule } from '../rbac.js';
 import type { Scope } from '../scope.js';
 import { ApiClient } from './api-client.js';
 import { fileNames, readAuthority } from './authority-files.js';
 import type { GuardedProcess } from './guarded-process.js';
 import { type ServerFolder, withFreePorts } from './server-folder.js';
+
+/** An environment variable that says, as JSON, where the API server of the run is. */
+export const locationVariable = 'TEST_API_SERVER';
 
 /** Where an API server is, for any process. */
 export interface Location {
@@ -23,11 +27,6 @@ export interface Location {
 
 /** Whom a kubeconfig authenticates: a user of a client certificate (CN, O), or a token. */
 export type Credential = ClientCertificateOptions | { readonly token: string };
-
-/** A rule of a ClusterRole. */
-export type Rule = Readonly<
-  Record<'apiGroups' | 'resources' | 'verbs' | 'nonResourceURLs' | 'resourceNames', readonly string[]>
->;
 
 /** A real API server that is running. */
 export class ApiServer {
@@ -65,14 +64,12 @@ export class ApiServer {
   }
 
   /** Makes a namespace with a new name. It stays until the run ends, because nothing deletes the content of a namespace here. */
-  async createNamespace(): Promise<string> {
-    const name = `test-${randomUUID()}`;
-    await this.admin.do('POST', '/api/v1/namespaces', { metadata: { name } });
-    return name;
+  createNamespace(): Promise<string> {
+    return createNamespace(this.admin);
   }
 
   /** Gives rights in all namespaces to a user, and waits until the API server knows. */
-  async grant(user: string, rules: readonly Partial<Rule>[]): Promise<void> {
+  async grant(user: string, rules: readonly Rule[]): Promise<void> {
     const metadata = { name: `test-${randomUUID()}` };
     const group = 'rbac.authorization.k8s.io';
     await this.admin.do('POST', `/apis/${group}/v1/clusterroles`, { metadata, rules });
@@ -103,6 +100,14 @@ export class ApiServer {
       return review.status.allowed;
     });
   }
+}
+
+/** Makes a namespace with a new name. */
+export async function createNamespace(admin: ApiClient): Promise<string> {
+  const name = `test-${randomUUID()}`;
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+  await admin.do('POST', '/api/v1/namespaces', namespace);
+  return name;
 }
 
 /** Options of an API server of one's own. */

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { restoreAuthority } from '../certificate-issuing.js';
 import type { CertificateAuthority } from '../certificate-types.js';
 import { createCertificateAuthority } from '../certificates.js';
 
@@ -82,5 +81,6 @@ export async function readAuthority(folder: string): Promise<CertificateAuthorit
   const [certificate, key] = await Promise.all(
     [fileNames.ca, fileNames.caKey].map(name => readFile(join(folder, name), 'utf8')),
   );
+  const { restoreAuthority } = await import('../certificate-issuing.js');
   return restoreAuthority({ certificate: certificate as string, key: key as string });
 }

@@ -32,7 +32,11 @@ export class Kubelet {
   }
 
   /** Starts a kubelet that ends with the scope, and registers its node. */
-  static async start(scope: Scope, apiServer: ApiServer): Promise<Kubelet> {
+  static async start(
+    scope: Scope,
+    apiServer: ApiServer,
+    node: string = `node-${randomUUID()}`,
+  ): Promise<Kubelet> {
     const runtime = await startFakeApiServer({ authority: apiServer.authority, seed: false });
     scope.after(() => runtime.kill());
     runtime.intercept((request, response) => {
@@ -41,7 +45,6 @@ export class Kubelet {
       else request.url = target;
       return target === undefined;
     });
-    const node = `node-${randomUUID()}`;
     await apiServer.admin.do('POST', '/api/v1/nodes', {
       metadata: { name: node },
       status: {
@@ -72,8 +75,12 @@ export class Kubelet {
       spec: { nodeName: this.#node, containers: [{ name: 'main', image: 'main' }] },
     });
     const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
-    const pod = await this.#apiServer.admin.do('PATCH', `${pods}/${name}/status`, { status });
-    this.#runtime.write(pod as KubeObject);
+    this.adopt((await this.#apiServer.admin.do('PATCH', `${pods}/${name}/status`, { status })) as KubeObject);
+  }
+
+  /** Runs a Pod of the API server that is on this node. */
+  adopt(pod: KubeObject): void {
+    this.#runtime.write(pod);
   }
 
   /** Adds a line to a Pod's log. */

@@ -6,17 +6,16 @@ import { writeAuthorityFiles } from './authority-files.js';
 import { type Etcd, startEtcd } from './etcd.js';
 import type { GuardedProcess } from './guarded-process.js';
 import { findPrograms, missingPrograms, type Programs } from './programs.js';
+import { seed } from './seed.js';
 import { ServerFolder } from './server-folder.js';
 
-/** An environment variable that says, as JSON, where the API server of the run is. */
-export const locationVariable = 'TEST_API_SERVER';
-
-/** Starts an etcd and an API server with a new authority. Rejects if the programs are missing. */
+/** Starts an etcd and an API server with a new authority and the objects of the embedded one. Rejects if the programs are missing. */
 export async function startPair(scope: Scope): Promise<Location> {
   const folder = await ServerFolder.create(scope);
   const files = join(folder.path, 'files');
   const [etcd] = await Promise.all([startEtcd(programs().etcd, folder), writeAuthorityFiles(files)]);
   const started = await startApiServerProcess(programs().apiServer, folder, { etcd: etcd.url, files });
+  await seed(scope, await ApiServer.at(started.location));
   return started.location;
 }
 

@@ -1,7 +1,8 @@
 import { constants } from 'node:os';
+import { locationVariable } from './api-server.js';
 import { startGuarded } from './guarded-process.js';
 import { areRequired, findPrograms, missingPrograms } from './programs.js';
-import { locationVariable, startPair } from './run.js';
+import { startPair } from './run.js';
 
 /**
  * Runs a command with an API server, whose location is in its environment, and exits as the command does. However it ends, nothing that it

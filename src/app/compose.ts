@@ -7,7 +7,7 @@ import { sessionWithin } from '../clusters/session-within.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health } from '../endpoints/health.js';
 import { rejectionReasons } from '../guard/guards.js';
-import { RequestSlots } from '../guard/request-slots.js';
+import { RequestSlots } from '../guard/limits.js';
 import { UnknownResources } from '../guard/unknown-resources.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';

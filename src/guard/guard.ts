@@ -3,7 +3,6 @@ import type { OptionOwner } from '../lib/option.js';
 import type { RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import type { Operation } from '../request/operation.js';
-import type { RequestSlots } from './request-slots.js';
 
 /** What a check returns if it has answered the request itself: no other guard judges it. */
 export const answered = Symbol('answered');
@@ -17,11 +16,22 @@ export type Check = (request: RequestContext) => void | Promise<void> | typeof a
 /** Judges what a request does, whoever sends it. Throws a Rejection. */
 export type OperationCheck = (operation: Operation) => void;
 
+/** The two kinds of requests, which are counted separately. Long-running requests are watches, followed logs and upgrades. */
+export type RequestKind = 'inflight' | 'longrunning';
+
 /** What guards are created with, besides the options. */
 export interface GuardParts {
   /** Undefined without authentication: everyone then acts as the kubeconfig's user. */
   readonly authentication: Authentication | undefined;
-  readonly slots: RequestSlots;
+  readonly slots: {
+    /**
+     * Takes a slot of each limit that counts a request. Returns a function that gives them back; later calls of it have no effect. Throws a
+     * Rejection if a limit is reached.
+     *
+     * @param cluster Where the request goes, if there are several clusters.
+     */
+    take(user: string, kind: RequestKind, cluster?: object): () => void;
+  };
 }
 
 /** One rule: which requests it judges, and how. Its options, its reasons and its position in the order follow from the list of guards. */

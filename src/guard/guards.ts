@@ -2,13 +2,13 @@ import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
 import { cors } from './cors.js';
 import { crossSite } from './cross-site.js';
-import { fairShares } from './fair-shares.js';
 import { filter } from './filter.js';
 import { framing } from './framing.js';
 import type { AnswerRule, Guard } from './guard.js';
 import { host } from './host.js';
 import { hostField } from './host-field.js';
 import { impersonation } from './impersonation.js';
+import { limits } from './limits.js';
 import { namespaces } from './namespaces.js';
 import { openCluster } from './open-cluster.js';
 import { origin } from './origin.js';
@@ -37,7 +37,7 @@ export const guards = [
   // May a web page send it? That depends on the path below a context, which only callers may learn.
   origin,
   // Is there room for it?
-  fairShares,
+  limits,
   // May it do what it asks for?
   filter,
   openCluster,

@@ -102,11 +102,6 @@ export const byteSize: ValueType<number> = valueType('SIZE', value => {
     : { value: Number(digits) * (units[unit] as number) };
 });
 
-/** A rate per second: a number from 0 up, with an optional fraction. */
-export const perSecond: ValueType<number> = valueType('N', value =>
-  /^\d{1,9}(\.\d{1,9})?$/.test(value) ? { value: Number(value) } : 'is not a number of 0 or more',
-);
-
 /** The end of a sentence about a string that is not a duration. */
 export const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
 

@@ -6,9 +6,9 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
 import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { GuardChain, type GuardOptions } from '../guard/chain.js';
+import type { GuardParts } from '../guard/guard.js';
 import { judgeAgain } from '../guard/judge-again.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
-import type { RequestSlots } from '../guard/request-slots.js';
 import { noSniff } from '../http/browser-fields.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -72,7 +72,7 @@ export interface ServerParts {
   readonly authentication: Authentication | undefined;
   /** The users in a kubeconfig for callers, one for each authentication method. */
   readonly callerEntries: KubeconfigFacts['users'];
-  readonly slots: RequestSlots;
+  readonly slots: GuardParts['slots'];
   /** Undefined if there is no audit log. */
   readonly audit: AuditLog | undefined;
 }

@@ -82,8 +82,6 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   acceptHosts: [['^gw\\.example$'], /,\^gw\\\\\.example\$"/],
   'limits.requestsInflightPerUser': [2_000_001, /--max-requests-inflight-per-user=2000001"/],
   'limits.longrunningRequestsPerUser': [2_000_002, /--max-longrunning-requests-per-user=2000002"/],
-  'limits.ratePerUser': [2_000_003, /--rate-limit=2000003"/],
-  'limits.burstPerUser': [2_000_004, /--rate-limit-burst=2000004"/],
   extraArgs: [['--read-only'], /"--read-only"/],
   extraEnv: [[{ name: 'TZ', value: 'UTC' }], /"env":\[\{"name":"TZ","value":"UTC"\}\]/],
   extraVolumes: [[{ name: 'ca', emptyDir: {} }], /\{"emptyDir":\{\},"name":"ca"\}/],

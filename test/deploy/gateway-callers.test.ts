@@ -100,7 +100,7 @@ kubectlTest(
     assert.ok(pod.volumes?.some(({ name, secret }) => name === 'tls' && secret !== undefined));
     assert.equal(options.tlsCertFile, `${mount?.mountPath}/tls.crt`);
     assert.equal(options.tlsPrivateKeyFile, `${mount?.mountPath}/tls.key`);
-    assert.ok(options.maxRequestsInflightPerUser > 0 && options.rateLimit > 0);
+    assert.ok(options.maxRequestsInflightPerUser > 0 && options.maxLongrunningRequestsPerUser > 0);
     assert.equal(options.auditLogPath, '-');
   },
 );

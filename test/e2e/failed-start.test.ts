@@ -38,7 +38,7 @@ after(async () => {
 
 const failures: Readonly<Record<string, () => string[]>> = {
   'a part of it': () => ['--www=/nothing/here'],
-  'an option': () => ['--rate-limit=1', '--rate-limit-burst=0'],
+  'an option': () => ['--share-watches-buffer=1'],
   'its port': () => [`--port=${(taken.address() as AddressInfo).port}`],
   'its admin port': () => [`--admin-port=${(taken.address() as AddressInfo).port}`, '--port=0'],
 };

@@ -9,8 +9,8 @@ import type { Authentication } from '../../src/authentication/authentication.js'
 import { AuthenticationError } from '../../src/authentication/authentication-error.js';
 import { GuardChain } from '../../src/guard/chain.js';
 import { answerRules, guards, rejectionReasons } from '../../src/guard/guards.js';
+import { RequestSlots } from '../../src/guard/limits.js';
 import { Rejection } from '../../src/guard/rejection.js';
-import { RequestSlots } from '../../src/guard/request-slots.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { optionOwners } from '../../src/options/table.js';
 import { RequestContext } from '../../src/request/context.js';
@@ -85,7 +85,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
 /** The reason of the rejection, `passed`, or `answered` if a guard answers the request itself. */
 function judge(faults: ReadonlySet<string>, { upgrade, authenticates }: Record<string, boolean>): string {
   const slots = new RequestSlots(options);
-  if (faults.has('fair shares'))
+  if (faults.has('limits'))
     for (const kind of ['inflight', 'longrunning'] as const) slots.take('', kind);
   const authentication = {
     hints: [],

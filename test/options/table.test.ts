@@ -63,8 +63,6 @@ describe('the defaults', () => {
       maxLongrunningRequests: 5000,
       maxRequestsInflightPerUser: 0,
       maxLongrunningRequestsPerUser: 0,
-      rateLimit: 0,
-      rateLimitBurst: 100,
       auditLogPath: '',
       keepalive: 15_000,
       appendServerPath: false,
@@ -322,18 +320,12 @@ describe('a value', () => {
     assert.equal(problemsOf(['--keepalive=5']).length, 1);
   });
 
-  it('of a limit is a number from 0 up, with a fraction only if it is a rate', () => {
+  it('of a limit is a whole number from 0 up', () => {
     assert.equal(optionsOf(['--max-requests-inflight=0']).maxRequestsInflight, 0);
     assert.equal(optionsOf(['--max-requests-inflight-per-user=20']).maxRequestsInflightPerUser, 20);
-    assert.equal(optionsOf(['--rate-limit=0.5']).rateLimit, 0.5);
     for (const text of ['-1', '1.5', '', 'many', '1e3', '0x10', '12345678901']) {
       assert.deepEqual(problemsOf([`--max-longrunning-requests=${text}`]), [
         `--max-longrunning-requests: ${JSON.stringify(text)} is not a whole number of 0 or more`,
-      ]);
-    }
-    for (const text of ['-1', '.5', '', 'Infinity']) {
-      assert.deepEqual(problemsOf([`--rate-limit=${text}`]), [
-        `--rate-limit: ${JSON.stringify(text)} is not a number of 0 or more`,
       ]);
     }
   });
@@ -417,13 +409,6 @@ describe('options together', () => {
   it('may not have the same prefix for files and API', () => {
     assert.deepEqual(problemsOf(['-w', '.', '-P', '/']), ['--www-prefix and --api-prefix are both "/"']);
     assert.equal(optionsOf(['-P', '/']).wwwPrefix, '/');
-  });
-
-  it('may not have a rate whose burst accepts no request', () => {
-    assert.deepEqual(problemsOf(['--rate-limit=5', '--rate-limit-burst=0']), [
-      '--rate-limit-burst is 0, which lets no request pass while --rate-limit is set',
-    ]);
-    assert.equal(optionsOf(['--rate-limit-burst=0']).rateLimitBurst, 0);
   });
 
   it('may not have so little memory for shared watches that no client could follow', () => {

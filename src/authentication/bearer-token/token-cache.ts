@@ -1,14 +1,13 @@
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
+import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import { AuthenticationError } from '../authentication-error.js';
 import { IdentityError } from '../identity.js';
 import type { BearerToken } from './bearer-token.js';
-import type { FairSlots } from './fair-slots.js';
 import { networkOf } from './network.js';
-import { NetworkLimit } from './network-limit.js';
 import { SharedCapacity } from './shared-capacity.js';
 
 /** The user of a token, and when this result expires at the latest, in milliseconds since 1970. */
@@ -39,8 +38,8 @@ export interface TokenCacheOptions {
   readonly judgedBy?: () => object;
   /** Limits over several caches together. By default each cache has its own. */
   readonly bounds?: TokenBounds;
-  /** How many tokens that count towards a limit may be checked at the same time; no limit by default. */
-  readonly slots?: FairSlots;
+  /** Networks share these slots for checks that count towards a limit; by default there is no limit. */
+  readonly slots?: FairSlots<string>;
   readonly clock?: Clock;
 }
 
@@ -68,7 +67,7 @@ export class TokenBounds {
   readonly good = new SharedCapacity(capacity);
   readonly others = new SharedCapacity(capacity);
   readonly goodLately = new SharedCapacity(capacity);
-  readonly waiting = new NetworkLimit(mostWaiting);
+  readonly waiting = new FairSlots<string>(Infinity, () => mostWaiting);
 }
 
 /**
@@ -135,7 +134,7 @@ export class TokenCache {
   #askInTurn(token: BearerToken, network: string): Promise<Outcome> {
     const { waiting } = this.#bounds;
     const { slots } = this.#options;
-    if (!waiting.take(network)) {
+    if (!waiting.takeNow(network)) {
       const message = 'too many tokens from this address are being checked at this moment; try again';
       throw new StatusError(503, message, { retryAfterSeconds: 1 });
     }

@@ -3,10 +3,10 @@ import type { Endpoint } from '../../clusters/endpoint.js';
 import { requireSameServer } from '../../clusters/replaced-server.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
+import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
-import { FairSlots } from '../bearer-token/fair-slots.js';
 import {
   type Judgement,
   type Outcome,
@@ -57,7 +57,7 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
         judgedBy: () => cluster.endpoint as Endpoint,
         successTtl: ttl,
         failureTtl: Math.min(ttl, longestFailure),
-        slots: new FairSlots(mostReviews),
+        slots: new FairSlots<string>(mostReviews),
         bounds,
         metrics,
         clock,

@@ -46,7 +46,7 @@ export interface ClusterMetrics {
   readonly credentials: CredentialMetrics;
 }
 
-/** The requests that count towards a limit now, and the number of users for whom the proxy keeps state. */
+/** The requests that count towards a limit now, and the number of users who sent those that count towards a per-user limit. */
 export interface SharesInUse {
   readonly inflight: number;
   readonly longrunning: number;
@@ -111,7 +111,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   });
   new Gauge({
     name: 'kube_api_proxy_users',
-    help: 'Users whose open or recent requests count towards a per-user limit now; 0 without such limits.',
+    help: 'Users whose open requests count towards a per-user limit now; 0 without such limits.',
     registers,
     collect() {
       this.set(options.shares().users);

@@ -10,8 +10,8 @@ import type { TLSSocket } from 'node:tls';
 import { ownAnswerFields } from '../../http/browser-fields.js';
 import { Http2Request } from '../../http/http2-request.js';
 import { Http2Response } from '../../http/http2-response.js';
-import { TokenBucket } from '../../lib/token-bucket.js';
 import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
+import { TokenBucket } from './token-bucket.js';
 
 /**
  * Streams that a client resets before their answer is complete: many at once when a user leaves a page, and a slow rate after that

@@ -1,5 +1,5 @@
 /** How many tokens are added per second, and how many a bucket holds at most. */
-export interface BucketSize {
+interface BucketSize {
   readonly rate: number;
   readonly burst: number;
 }
@@ -18,24 +18,11 @@ export class TokenBucket {
 
   /** Takes a token; false if there is none. */
   take(now = performance.now()): boolean {
-    if (!this.hasToken(now)) return false;
-    this.#tokens -= 1;
-    return true;
-  }
-
-  hasToken(now: number): boolean {
-    return this.#fill(now) >= 1;
-  }
-
-  /** Whether it holds as many tokens as a new bucket. */
-  isFull(now: number): boolean {
-    return this.#fill(now) >= this.#size.burst;
-  }
-
-  #fill(now: number): number {
     const { rate, burst } = this.#size;
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1000) * rate);
     this.#filledAt = now;
-    return this.#tokens;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
   }
 }

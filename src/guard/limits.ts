@@ -1,0 +1,159 @@
+import { FairSlots } from '../lib/fair-slots.js';
+import { defineOptions, type OptionValues } from '../lib/option.js';
+import { count } from '../lib/value-type.js';
+import type { SharesInUse } from '../observability/metrics/metrics.js';
+import { type Check, countedMounts, type Guard, type GuardParts, type RequestKind } from './guard.js';
+import { Rejection } from './rejection.js';
+
+const options = defineOptions('Limits', {
+  maxRequestsInflight: {
+    type: count,
+    default: '400',
+    help: 'Requests at a time, without long-running ones; more get 429. 0 is no limit.',
+  },
+  maxLongrunningRequests: {
+    type: count,
+    default: '5000',
+    help: 'Long-running requests (watch, exec, logs, …) and upgrades at a time; 0 is no limit.',
+  },
+  maxRequestsInflightPerUser: {
+    type: count,
+    default: '0',
+    help: 'As --max-requests-inflight, for each user; 0 is no limit.',
+  },
+  maxLongrunningRequestsPerUser: {
+    type: count,
+    default: '0',
+    help: 'As --max-longrunning-requests, for each user; 0 is no limit.',
+  },
+});
+
+/**
+ * Limits the requests of each user and of all together, so that no caller takes the capacity of others. With authentication a user is the
+ * caller, without it the remote address. An upgraded connection counts as long-running, whatever its path is.
+ */
+export const limits = {
+  name: 'limits',
+  options,
+  reasons: ['max_inflight', 'max_longrunning', 'user_inflight', 'user_longrunning'],
+  judges: countedMounts,
+  create({ allContexts }: { readonly allContexts: boolean }, { slots }: GuardParts): Check {
+    return request => {
+      const { caller, raw, record, mount } = request;
+      const user = caller?.username ?? raw.socket.remoteAddress ?? '';
+      const kind = record.longRunning || raw.upgrade ? 'longrunning' : 'inflight';
+      request.onEnd(slots.take(user, kind, allContexts && mount.isApi ? request.cluster : undefined));
+    };
+  },
+} as const satisfies Guard;
+
+/**
+ * With several clusters, each may have this many times the slots that are free. A cluster that hangs gets three quarters of all, and the
+ * next one three quarters of the rest.
+ */
+const shareOfFree = 3;
+/** Seconds after which a rejected client may try again; the API server says the same (`filters/maxinflight.go`). */
+const retryAfterSeconds = 1;
+
+/** The flag for each kind of requests, and how its rejections begin. */
+const texts = {
+  inflight: {
+    flag: '--max-requests-inflight',
+    all: 'as many requests are being served as',
+    user: 'as many requests of yours are being served as',
+  },
+  longrunning: {
+    flag: '--max-longrunning-requests',
+    all: 'as many long-running requests are open as',
+    user: 'as many long-running requests of yours are open as',
+  },
+} as const;
+
+/**
+ * Counts the requests that are being served, and rejects a request that is over a limit. No request waits for a slot, as in the API server's
+ * max-in-flight filter.
+ */
+export class RequestSlots {
+  readonly #kinds: Readonly<Record<RequestKind, SlotsOfKind>>;
+
+  constructor(limits: OptionValues<typeof options>) {
+    const { maxRequestsInflight, maxRequestsInflightPerUser } = limits;
+    const { maxLongrunningRequests, maxLongrunningRequestsPerUser } = limits;
+    this.#kinds = {
+      inflight: new SlotsOfKind('inflight', maxRequestsInflight, maxRequestsInflightPerUser),
+      longrunning: new SlotsOfKind('longrunning', maxLongrunningRequests, maxLongrunningRequestsPerUser),
+    };
+  }
+
+  get inUse(): SharesInUse {
+    const { inflight, longrunning } = this.#kinds;
+    const users = new Set([...inflight.users, ...longrunning.users]).size;
+    return { inflight: inflight.taken, longrunning: longrunning.taken, users };
+  }
+
+  /** As `GuardParts.slots` says. */
+  take(user: string, kind: RequestKind, cluster?: object): () => void {
+    return this.#kinds[kind].take(user, cluster);
+  }
+}
+
+/** The slots for one kind of requests. */
+class SlotsOfKind {
+  readonly #kind: RequestKind;
+  readonly #most: number;
+  readonly #mostPerUser: number;
+  /** Shared by the clusters, if there are several. Requests to no cluster may have all free slots. */
+  readonly #all: FairSlots<object | undefined>;
+  /** Undefined if users have no limit of their own. */
+  readonly #ofUsers: FairSlots<string> | undefined;
+
+  /** A limit of 0 is none. */
+  constructor(kind: RequestKind, most: number, mostPerUser: number) {
+    this.#kind = kind;
+    this.#most = most;
+    this.#mostPerUser = mostPerUser;
+    this.#all = new FairSlots(most === 0 ? Infinity : most, (cluster, free) =>
+      cluster === undefined ? Infinity : shareOfFree * free,
+    );
+    if (mostPerUser > 0) this.#ofUsers = new FairSlots(Infinity, () => mostPerUser);
+  }
+
+  get taken(): number {
+    return this.#all.taken;
+  }
+
+  get users(): Iterable<string> {
+    return this.#ofUsers?.parties ?? [];
+  }
+
+  /** A user's own limit comes first: a user over it is told so, whatever the others do. */
+  take(user: string, cluster: object | undefined): () => void {
+    if (this.#ofUsers?.takeNow(user) === false) throw this.#userIsOver();
+    if (!this.#all.takeNow(cluster)) {
+      this.#ofUsers?.giveBack(user);
+      throw this.#allAreOver();
+    }
+    let isTaken = true;
+    return () => {
+      if (!isTaken) return;
+      isTaken = false;
+      this.#all.giveBack(cluster);
+      this.#ofUsers?.giveBack(user);
+    };
+  }
+
+  #userIsOver(): Rejection {
+    const { user, flag } = texts[this.#kind];
+    return rejection(`user_${this.#kind}`, `${user} ${flag}-per-user (${this.#mostPerUser}) allows`);
+  }
+
+  #allAreOver(): Rejection {
+    const { all, flag } = texts[this.#kind];
+    const whom = this.#all.free > 0 ? ' one cluster of several' : '';
+    return rejection(`max_${this.#kind}`, `${all} ${flag} (${this.#most}) allows${whom}`);
+  }
+}
+
+function rejection(reason: (typeof limits.reasons)[number], message: string): Rejection {
+  return new Rejection(429, reason, `${message}; try again in ${retryAfterSeconds} s`, { retryAfterSeconds });
+}

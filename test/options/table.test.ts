@@ -100,7 +100,6 @@ describe('the defaults', () => {
       insecureAllowUnauthenticated: false,
       tlsPrivateKeyFile: '',
       tlsMinVersion: 'VersionTLS12',
-      tlsCipherSuites: [],
       help: false,
       version: false,
     };
@@ -439,7 +438,6 @@ describe('the environment', () => {
       publicUrl: 'https://gw.example',
       rejectResources: 'secrets',
       corsAllowedOrigins: '//x$',
-      tlsCipherSuites: 'TLS_AES_128_GCM_SHA256',
     };
     for (const [flag, key] of optionKeys) {
       const name = `KUBE_API_PROXY_${flag.toUpperCase().replaceAll('-', '_')}`;
@@ -450,7 +448,6 @@ describe('the environment', () => {
       if (key === 'help' || key === 'version') assert.equal(value, false);
       else if (type.placeholder === undefined) assert.equal(value, true, name);
       else if (key === 'adminPort') assert.equal(value, 8002);
-      else if (key === 'tlsCipherSuites') assert.deepEqual(value, [text]);
       else if (key === 'rejectResources') {
         assert.deepEqual(value, [{ resource: 'secrets', group: '*', subresource: undefined }]);
       } else if (preset === '') assert.deepEqual([value].flat(), [text], name);

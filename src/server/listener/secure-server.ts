@@ -13,11 +13,22 @@ export interface SecureServerOptions extends Http2SessionsOptions {
   /** Read at every connection: new connections use rotated files. */
   readonly files: { readonly current: TlsFiles };
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-  /** OpenSSL's names, separated by colons. */
-  readonly ciphers: string;
   /** A TLS handshake failed. */
   readonly onHandshakeError: (error: Error, remoteAddress: string | undefined) => void;
 }
+
+/** The suites of TLS 1.3, and those of TLS 1.2 with forward secrecy and authenticated encryption. Every HTTP/2 client has them (RFC 9113, section 9.2.2). */
+const ciphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
 
 /**
  * Makes a server speak TLS. It remains the server that listens, so its connections are tracked as before. Each version of the files gets a
@@ -67,10 +78,9 @@ export function serveTls(server: Server, options: SecureServerOptions): void {
 /** Makes the TLS server for one version of the files. `handshakeTimeout` is in milliseconds. */
 function createTlsServer(
   { pair, clientAuthorities }: TlsFiles,
-  options: SecureServerOptions,
+  { minVersion }: SecureServerOptions,
   handshakeTimeout: number,
 ): TlsServer {
-  const { minVersion, ciphers } = options;
   return createServer({
     cert: pair.certificate,
     key: pair.key,

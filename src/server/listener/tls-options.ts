@@ -1,6 +1,5 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { oneOf, text } from '../../lib/value-type.js';
-import { cipherSuites } from './cipher-suites.js';
 
 const options = defineOptions('Listening', {
   tlsCertFile: {
@@ -17,11 +16,6 @@ const options = defineOptions('Listening', {
     type: oneOf('VersionTLS12', 'VersionTLS13'),
     default: 'VersionTLS12',
     help: 'Oldest TLS version to accept.',
-  },
-  tlsCipherSuites: {
-    type: cipherSuites,
-    default: '',
-    help: "Cipher suites for TLS 1.2, by Go's names; by default ECDHE with GCM or ChaCha20.",
   },
 });
 

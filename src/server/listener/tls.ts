@@ -3,7 +3,6 @@ import { type ClientAuthorities, includesAll } from '../../authentication/client
 import { createExpiryWarning } from '../../observability/expiry-warning.js';
 import type { Logger } from '../../observability/log/logger.js';
 import type { ListenerMetrics } from '../../observability/metrics/listener-metrics.js';
-import { openSslCiphers } from './cipher-suites.js';
 import { serveTls } from './secure-server.js';
 import { ServingChain } from './serving-chain.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
@@ -78,7 +77,6 @@ export async function configureTls(
       serveTls(server, {
         files,
         minVersion: versions[options.tlsMinVersion],
-        ciphers: openSslCiphers(options.tlsCipherSuites),
         onAbuse(reason, remoteAddress) {
           metrics.http2Abused(reason);
           logger.warn(

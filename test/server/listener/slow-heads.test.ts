@@ -4,7 +4,6 @@ import { createServer } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { openSslCiphers } from '../../../src/server/listener/cipher-suites.js';
 import { serveTls } from '../../../src/server/listener/secure-server.js';
 import { sharedIdentity } from '../../support/certificates.js';
 import { eventually } from '../../support/eventually.js';
@@ -37,7 +36,6 @@ serveTls(server, {
     },
   },
   minVersion: 'TLSv1.2',
-  ciphers: openSslCiphers([]),
   onHandshakeError: error => handshakeErrors.push(error),
   onAbuse: () => assert.fail('slowness is no abuse'),
 });

@@ -12,6 +12,7 @@ import { UnknownResources } from '../guard/unknown-resources.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import type { FetchJson } from '../kubernetes/discovery.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import type { AuditLog } from '../observability/audit/log.js';
 import type { Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
@@ -32,6 +33,8 @@ export interface ProcessInfo {
   readonly version: string;
   readonly nodeVersion: string;
   readonly logger: Logger;
+  /** The clock of shared watches and of the callers' tokens; by default the machine's. */
+  readonly clock?: Clock;
   /** Milliseconds between two readings of the configuration's files. */
   readonly rereadInterval?: number;
 }
@@ -73,7 +76,7 @@ export async function createProgram(
   options: Options,
   info: ProcessInfo,
 ): Promise<Program | { readonly problems: readonly string[] }> {
-  const { env, homedir, logger } = info;
+  const { env, homedir, logger, clock = systemClock } = info;
   const components = new Components();
   const asksCallers = methodsOn(options).length > 0;
   // A scrape reads it, but the metrics are made before it.
@@ -91,7 +94,7 @@ export async function createProgram(
     readiness: async () => health?.results() ?? new Map(),
   });
   const shareWatches = options.shareWatches
-    ? (await import('./shared-watches.js')).createShareWatches(options, metrics)
+    ? (await import('./shared-watches.js')).createShareWatches(options, metrics, clock)
     : undefined;
   const clusters = components.add(
     new Clusters({
@@ -113,7 +116,7 @@ export async function createProgram(
       logger,
     ),
   );
-  const loaded = await loadParts(options, { components, cluster, metrics, logger, env });
+  const loaded = await loadParts(options, { components, cluster, metrics, logger, env, clock });
   if ('problems' in loaded) {
     await components.close();
     return loaded;

@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { type ConfiguredAuthentication, configureAuthentication } from '../authentication/configure.js';
 import { methodsOn } from '../authentication/methods.js';
 import { type Cluster, ConfigurationError } from '../clusters/cluster.js';
+import type { Clock } from '../lib/clock.js';
 import { describeFileError } from '../lib/file-problem.js';
 import { isObject } from '../lib/json.js';
 import { AuditLog } from '../observability/audit/log.js';
@@ -19,6 +20,7 @@ interface Surroundings {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
 }
 
 /** The parts of a program that need files; undefined if the options do not turn them on. */
@@ -85,7 +87,7 @@ async function openCluster(cluster: Cluster): Loading<never> {
 
 async function loadAuthentication(
   options: Options,
-  { metrics, logger, env }: Surroundings,
+  { metrics, logger, env, clock }: Surroundings,
   clientAuthorities: () => Tls['clientAuthorities'],
 ): Loading<ConfiguredAuthentication> {
   if (methodsOn(options).length === 0) return undefined;
@@ -93,6 +95,7 @@ async function loadAuthentication(
     metrics: metrics.authentication,
     logger,
     env,
+    clock,
     clientAuthorities,
   });
 }

@@ -1,5 +1,5 @@
 import type { ShareWatches } from '../clusters/cluster.js';
-import { systemClock } from '../lib/clock.js';
+import type { Clock } from '../lib/clock.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
 import { RingBudget } from '../watches/event-ring.js';
@@ -11,15 +11,15 @@ import { Turns } from '../watches/turns.js';
  * them.
  */
 export function createShareWatches(
-  { shareWatchesBuffer, shareWatchesResume }: Options,
+  { shareWatchesBuffer }: Options,
   { sharedWatches }: Pick<Metrics, 'sharedWatches'>,
+  clock: Clock,
 ): ShareWatches {
   const common = {
     budget: new RingBudget(shareWatchesBuffer),
     turns: new Turns(),
     observer: sharedWatches,
-    resumeWithin: shareWatchesResume,
-    clock: systemClock,
+    clock,
     random: Math.random,
   };
   return (roundTripper, sessions) => new SharedWatches({ ...common, roundTripper, sessions });

@@ -4,6 +4,7 @@ import type { Endpoint } from '../clusters/endpoint.js';
 import type { ImpersonationTarget } from '../clusters/impersonation-access.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import type { Clock } from '../lib/clock.js';
 import type { OptionOwner } from '../lib/option.js';
 import type { Logger } from '../observability/log/logger.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
@@ -40,6 +41,7 @@ export interface MethodParts {
   readonly logger: Logger;
   /** The environment of the process: it may name a proxy server for connections to an OpenID Connect issuer. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
   /** Names and groups of the system that are allowed nevertheless. */
   readonly allowed: ReadonlySet<string>;
   /** The authorities that may issue client certificates now. */

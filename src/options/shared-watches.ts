@@ -1,5 +1,5 @@
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { bool, byteSize, duration } from '../lib/value-type.js';
+import { bool, byteSize } from '../lib/value-type.js';
 
 const options = defineOptions('API server', {
   shareWatches: {
@@ -11,11 +11,6 @@ const options = defineOptions('API server', {
     type: byteSize,
     default: '256Mi',
     help: 'Memory for the recent events of all shared watches together. A client that lags behind them is cut.',
-  },
-  shareWatchesResume: {
-    type: duration,
-    default: '30s',
-    help: 'How long the proxy tries to resume a shared watch that the API server has ended, before it cuts the clients.',
   },
 });
 

@@ -47,8 +47,6 @@ export interface WatchHandler {
 /** What a watch needs. */
 export interface LastingWatchParts<Session> {
   readonly roundTripper: RoundTripper<SessionRequest<Session>>;
-  /** A lost watch must continue within this number of milliseconds, or it ends. */
-  readonly resumeWithin: number;
   readonly clock: Clock;
   /** At least 0 and less than 1. */
   readonly random: () => number;
@@ -61,6 +59,8 @@ export class UnsharableError extends Error {}
 const finalStatuses: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 /** The reader of events copies what it keeps, so no bytes of a chunk are held. */
 const nobody: BytesHolder = { holdsBytes: false };
+/** A lost watch must continue within this number of milliseconds, or it ends. */
+const resumeWithin = 30_000;
 /** If a response has lasted at least this number of milliseconds, the next request is sent without delay. */
 const steadyAfter = 5_000;
 const longestBackoff = 5_000;
@@ -226,12 +226,11 @@ export class LastingWatch<Session> implements ResponseSink, BodySink, SessionReq
   }
 
   #beginToResume(loss: Loss): void {
-    const { clock, resumeWithin } = this.#parts;
     if (this.#opened !== undefined && this.#opened.age >= steadyAfter) this.#failures = 0;
     this.#loss = loss;
     this.#reader = undefined;
     // The API server may also accept the request and never answer.
-    this.#cancelDeadline = clock.schedule(resumeWithin, () =>
+    this.#cancelDeadline = this.#parts.clock.schedule(resumeWithin, () =>
       this.#end(this.#failure ?? new Error('the API server did not let the watch continue in time')),
     );
   }

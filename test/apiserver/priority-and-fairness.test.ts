@@ -6,12 +6,14 @@ import type { TestContext } from 'node:test';
 import { send as sendOn } from '../e2e/leg.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
+import { startInProcess } from '../support/in-process.js';
 import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { startOwnApiServer } from '../support/kube-apiserver/run.js';
 import { startProxy } from '../support/proxy.js';
 import { NumberedObjects } from './numbered-objects.js';
+import { patientClock } from './patient-clock.js';
 import { Reflector } from './reflector.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
@@ -146,7 +148,8 @@ apiServerTest(
     const { server } = await startOwnApiServer(t, run, { flags: ['--min-request-timeout=2'] });
     const user = await createUser(server);
     const kubeconfig = await server.kubeconfig(t, { commonName: user, organizations: [] });
-    const proxy = await start(t, kubeconfig, '--share-watches', '--share-watches-resume=5m');
+    const args = [`--kubeconfig=${kubeconfig}`, '--reject-paths=', '--share-watches'];
+    const proxy = await startInProcess(t, args, {}, { clock: patientClock });
     const objects = await NumberedObjects.in(server);
     const reflectors = Array.from({ length: 10 }, () => new Reflector(t, proxy.url + objects.path));
     const untilAll = (count: number) =>

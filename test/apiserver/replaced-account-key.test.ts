@@ -48,7 +48,7 @@ apiServerTest(
     );
     const [plain, sharing] = await Promise.all([
       startProxy([`--kubeconfig=${kubeconfig.path}`, '--reject-paths=']),
-      startProxy([`--kubeconfig=${kubeconfig.path}`, '--share-watches', '--share-watches-resume=5m']),
+      startProxy([`--kubeconfig=${kubeconfig.path}`, '--share-watches']),
     ]);
     t.after(() => Promise.all([plain.stop('SIGKILL'), sharing.stop('SIGKILL')]));
     const reflectors = [plain, sharing].flatMap(({ url }) =>

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { send } from '../support/http-client.js';
+import { startInProcess } from '../support/in-process.js';
 import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { RestartableServer } from '../support/kube-apiserver/restartable-server.js';
 import { untilOwnMetric } from '../support/own-metric.js';
 import { startProxy } from '../support/proxy.js';
 import { NumberedObjects } from './numbered-objects.js';
+import { patientClock } from './patient-clock.js';
 import { Reflector } from './reflector.js';
 
 /** Milliseconds; the start of an API server is a part of it. */
@@ -16,9 +18,9 @@ async function startBoth(t: TestContext, { server }: RestartableServer) {
   const kubeconfig = await server.kubeconfig(t);
   const [plain, sharing] = await Promise.all([
     startProxy([`--kubeconfig=${kubeconfig}`]),
-    startProxy([`--kubeconfig=${kubeconfig}`, '--share-watches', '--share-watches-resume=5m']),
+    startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--share-watches'], {}, { clock: patientClock }),
   ]);
-  t.after(() => Promise.all([plain.stop('SIGKILL'), sharing.stop('SIGKILL')]));
+  t.after(() => plain.stop('SIGKILL'));
   return { plain, sharing };
 }
 

@@ -10,6 +10,7 @@ import type { MethodParts } from '../../src/authentication/method.js';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
+import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
 import { createOpenCluster } from '../support/open-cluster.js';
@@ -59,6 +60,7 @@ test('a token is valid in the clusters that know it, and one of a file in all of
     metrics: { attempted: ignore, cacheAsked: ignore, reviewed: ignore, tokenFileReloaded: ignore },
     logger: {} as unknown as MethodParts['logger'],
     env: {},
+    clock: systemClock,
     clientAuthorities: () => undefined,
   });
   assert.ok('authentication' in configured);

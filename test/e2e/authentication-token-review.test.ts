@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
+import type { Clock } from '../../src/lib/clock.js';
 import { eventually } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { type GatewayOptions, startGateway } from '../support/gateway.js';
 import { open, send } from '../support/http-client.js';
 import { startInProcess } from '../support/in-process.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { createIdToken } from '../support/oidc-issuer.js';
 import { connectRaw } from '../support/raw-http.js';
 import { proxyToken } from '../support/two-users.js';
@@ -24,9 +26,11 @@ const robot = {
 };
 
 /** A gateway in this process whose API server reviews tokens. */
-function start(t: TestContext, { args = [], ...others }: GatewayOptions = {}) {
+function start(t: TestContext, { args = [], clock, ...others }: GatewayOptions & { clock?: Clock } = {}) {
   const flags = ['--authentication-token-webhook', ...args];
-  return startGateway(t, { run: startInProcess, args: flags, ...others });
+  const run: typeof startInProcess = (scope, programArgs, env) =>
+    startInProcess(scope, programArgs, env, { ...(clock && { clock }) });
+  return startGateway(t, { run, args: flags, ...others });
 }
 
 function bearer(token: string): string[] {
@@ -249,12 +253,14 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
   });
 
   test('that are made up and wait for a slow review block neither other addresses nor recent callers', async t => {
-    const { server, tokens, proxy } = await start(t, {
-      args: ['--authentication-token-webhook-cache-ttl=0s'],
-    });
+    const clock = new ManualClock(Date.now());
+    const { server, tokens, proxy } = await start(t, { clock });
     for (const name of ['alice', 'bob', 'carol']) tokens[name] = { username: 'alice' };
-    const as = (name: string, leg: (typeof bothLegs)[number]) =>
-      probe(proxy, server, leg, { headers: bearer(name) });
+    const as = (name: string, leg: (typeof bothLegs)[number]) => {
+      // No answer of the API server is remembered.
+      clock.advance(120_000);
+      return probe(proxy, server, leg, { headers: bearer(name) });
+    };
     let held: Promise<void> | undefined;
     let release = () => {};
     server.intercept(async ({ url = '' }) => {

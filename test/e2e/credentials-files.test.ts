@@ -95,7 +95,7 @@ async function set(
       return proxy;
     },
     start: (args = ['--kubeconfig', path], env = {}, interval = pollInterval) =>
-      startInProcess(t, [...args, '--reject-paths='], env, interval),
+      startInProcess(t, [...args, '--reject-paths='], env, { interval }),
     async edit(change) {
       const kubeconfig = parse(await readFile(path, 'utf8')) as EditableKubeconfig;
       change(kubeconfig);

@@ -52,7 +52,7 @@ describe('a kubeconfig of 2,000 contexts', () => {
     await writeFile(file, textOf(2_000, 'first'));
     const flags = [`--kubeconfig=${file}`, '--all-contexts'];
     // Nothing but a request reads the file again.
-    return { file, ...(await startInProcess(t, flags, {}, 3_600_000)) };
+    return { file, ...(await startInProcess(t, flags, {}, { interval: 3_600_000 })) };
   };
 
   it('is read while other requests are answered', async t => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { allProblems, createProgram, type Program } from '../../src/app/compose.js';
 import { drain } from '../../src/app/drain.js';
 import { listen, listenForAdmin } from '../../src/app/listen.js';
+import type { Clock } from '../../src/lib/clock.js';
 import { createLogger, flushed } from '../../src/observability/log/logger.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { projectFile } from './project.js';
@@ -29,7 +30,7 @@ export async function startInProcess(
   scope: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  interval = pollInterval,
+  { interval = pollInterval, clock }: { readonly interval?: number; readonly clock?: Clock } = {},
 ): Promise<RunningProgram> {
   const folder = await mkdtemp(join(tmpdir(), 'in-process-'));
   const logFile = join(folder, 'log');
@@ -48,7 +49,11 @@ export async function startInProcess(
   });
   const { options, problems } = parse(args, env);
   log = createLogger({ level: options.logLevel, format: 'json', fd });
-  const created = await createProgram(options, { ...(await info(env, log)), rereadInterval: interval });
+  const created = await createProgram(options, {
+    ...(await info(env, log)),
+    rereadInterval: interval,
+    ...(clock && { clock }),
+  });
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;
   assert.deepEqual(problems, []);

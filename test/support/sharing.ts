@@ -13,7 +13,6 @@ import { type Asked, WatchingClient } from './watching-client.js';
 interface SharingOptions {
   /** Memory of all ring buffers together, in bytes. */
   readonly buffer?: number;
-  readonly resumeWithin?: number;
   readonly turns?: Turns;
   readonly random?: () => number;
   /** Sends the watches to another API server. */
@@ -35,7 +34,6 @@ export class Sharing {
 
   constructor({
     buffer = 1_000_000,
-    resumeWithin = 30_000,
     // No turn takes too long, however busy the machine is.
     turns = new Turns(() => 0),
     random = Math.random,
@@ -47,7 +45,7 @@ export class Sharing {
       sessions: { session: () => session },
       roundTripper,
       budget: this.budget,
-      ...{ clock, random, turns, resumeWithin },
+      ...{ clock, random, turns },
       observer: {
         watches: change => {
           counts.watches += change;

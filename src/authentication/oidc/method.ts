@@ -38,7 +38,7 @@ export const openIdConnect = {
     isPerCluster: false,
   }),
 
-  async create(options, { metrics, logger, env, allowed }) {
+  async create(options, { metrics, logger, env, clock, allowed }) {
     const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
     const [{ createOidcJudge, createWaitsForIssuer }, { OidcKeys }, { TokenCache, userOf }] =
       await Promise.all([
@@ -51,6 +51,7 @@ export const openIdConnect = {
       caFile: options.oidcCaFile,
       dial: createIssuerDial(env),
       log: logger,
+      clock,
     });
     const rules = { allowed, serviceAccounts: false };
     const cache = new TokenCache({
@@ -66,6 +67,7 @@ export const openIdConnect = {
       successTtl: ttl,
       failureTtl: ttl,
       metrics,
+      clock,
     });
     return {
       authenticator: {

@@ -2,7 +2,7 @@ import type { Cluster } from '../../clusters/cluster.js';
 import type { Endpoint } from '../../clusters/endpoint.js';
 import { requireSameServer } from '../../clusters/replaced-server.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import { type Clock, systemClock } from '../../lib/clock.js';
+import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
@@ -20,13 +20,12 @@ import type { AuthenticationRequest, TokenAuthenticator } from '../method.js';
 export interface TokenReviewAuthenticatorOptions {
   /** Asks the cluster. */
   readonly review: (token: BearerToken, cluster: Cluster) => Promise<Judgement>;
-  /** Milliseconds for which a success is valid, but not for longer than its token. A failure is valid for at most 10 s. */
-  readonly ttl: number;
   readonly metrics: Pick<AuthenticationMetrics, 'cacheAsked'>;
-  readonly clock?: Clock;
+  readonly clock: Clock;
 }
 
-const longestFailure = 10_000;
+/** Milliseconds for which the API server's answer about a token is valid: kube-apiserver's own default for its webhook, and less for a failure. */
+const ttl = { success: 2 * 60_000, failure: 10_000 };
 /**
  * A caller below `/clusters/` learns after at least this many milliseconds that a token is invalid: about the time that most clusters need.
  * Otherwise the time would tell strangers which contexts exist, because the answer for one that does not exist comes from memory, within 1
@@ -44,7 +43,7 @@ const mostReviews = 512;
  * another. Memory, and the number of waiting tokens of one network, are limited over all clusters together.
  */
 export function createTokenReviewAuthenticator(options: TokenReviewAuthenticatorOptions): TokenAuthenticator {
-  const { review, ttl, metrics, clock = systemClock } = options;
+  const { review, metrics, clock } = options;
   const bounds = new TokenBounds();
   // The cache of a cluster is freed with the cluster.
   const caches = new WeakMap<Cluster, TokenCache>();
@@ -55,8 +54,8 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
         judge: token => review(token, cluster),
         // The whole endpoint: with another path, server name or identity of the proxy, the answer may be about another user.
         judgedBy: () => cluster.endpoint as Endpoint,
-        successTtl: ttl,
-        failureTtl: Math.min(ttl, longestFailure),
+        successTtl: ttl.success,
+        failureTtl: ttl.failure,
         slots: new FairSlots<string>(mostReviews),
         bounds,
         metrics,

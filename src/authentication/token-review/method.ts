@@ -1,5 +1,5 @@
 import { defineOptions, type OptionValues } from '../../lib/option.js';
-import { bool, duration, names } from '../../lib/value-type.js';
+import { bool, names } from '../../lib/value-type.js';
 import { bearerTokenFields, bearerTokenHint } from '../bearer-token/bearer-token.js';
 import { type AuthenticationMethod, uidTarget } from '../method.js';
 
@@ -8,11 +8,6 @@ const options = defineOptions('Authentication', {
     type: bool,
     default: 'false',
     help: 'Ask the API server whose a bearer token is (TokenReview); for service accounts, among others.',
-  },
-  authenticationTokenWebhookCacheTtl: {
-    type: duration,
-    default: '2m',
-    help: "How long the API server's answer about a token is used, at most until the token expires; 10s at most for an invalid token.",
   },
   apiAudiences: {
     type: names,
@@ -43,7 +38,7 @@ export const tokenReview = {
 
   kubeconfigUser: () => ({ fields: bearerTokenFields, isComplete: false, isPerCluster: true }),
 
-  async create({ authenticationTokenWebhookCacheTtl: ttl, apiAudiences: audiences }, { metrics, allowed }) {
+  async create({ apiAudiences: audiences }, { metrics, clock, allowed }) {
     const [{ createTokenReviewAuthenticator }, { createTokenReview }] = await Promise.all([
       import('./authenticator.js'),
       import('./review.js'),
@@ -52,8 +47,8 @@ export const tokenReview = {
     return {
       authenticator: createTokenReviewAuthenticator({
         review: createTokenReview({ audiences, rules, metrics }),
-        ttl,
         metrics,
+        clock,
       }),
       impersonates: () => [uidTarget, credentialIdTarget],
     };

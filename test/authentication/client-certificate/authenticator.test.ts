@@ -9,7 +9,6 @@ import { connect } from 'node:tls';
 import { createClientCertificateAuthenticator } from '../../../src/authentication/client-certificate/authenticator.js';
 import { toClientAuthorities } from '../../../src/authentication/client-certificate/authorities.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
-import { openSslCiphers } from '../../../src/server/listener/cipher-suites.js';
 import { serveTls } from '../../../src/server/listener/secure-server.js';
 import type { TlsFiles } from '../../../src/server/listener/tls-files.js';
 import {
@@ -61,7 +60,6 @@ before(async () => {
   serveTls(server, {
     files,
     minVersion: 'TLSv1.2',
-    ciphers: openSslCiphers([]),
     onHandshakeError: () => {},
     onAbuse: () => {},
   });

@@ -6,6 +6,7 @@ import { it } from 'node:test';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import type { MethodParts } from '../../../src/authentication/method.js';
 import { openIdConnect } from '../../../src/authentication/oidc/method.js';
+import { systemClock } from '../../../src/lib/clock.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createCertificateAuthority } from '../../support/certificates.js';
 import { eventuallyPasses } from '../../support/eventually.js';
@@ -36,6 +37,7 @@ it('only id-tokens that wait for their issuer count for the limit of their addre
     metrics: { attempted: ignore, cacheAsked: ignore, reviewed: ignore, tokenFileReloaded: ignore },
     logger: { info: ignore, warn: ignore } as unknown as MethodParts['logger'],
     env: {},
+    clock: systemClock,
     allowed: new Set(),
     clientAuthorities: () => undefined,
   });

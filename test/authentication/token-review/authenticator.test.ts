@@ -47,7 +47,6 @@ function setUp() {
       reviewed.push(text);
       return review(text);
     },
-    ttl: 120_000,
     metrics: { cacheAsked: () => {} },
     clock,
   });

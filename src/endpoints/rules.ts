@@ -2,7 +2,7 @@ import { StatusError } from '../kubernetes/status.js';
 import { Operation } from '../request/operation.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 
-/** Maximum number of requests to judge at once. */
+/** Maximum number of requests in one question. */
 const mostRequests = 100;
 const usage =
   'ask as /-/rules?request=GET%20/api/v1/pods, with up to 100 times request=METHOD%20TARGET, each for an API server';
@@ -19,7 +19,7 @@ export const rules = {
   title: 'whether a rule of this proxy refuses a request',
   access: 'caller',
   create({ destinationOf, rejectionOf }) {
-    const judge = (request: string) => {
+    const answerTo = (request: string) => {
       const [, method = '', target = ''] = firstLine.exec(request) ?? [];
       if (method === '') throw new StatusError(400, usage);
       const destination = destinationOf(target);
@@ -38,7 +38,7 @@ export const rules = {
         'Cache-Control': 'no-store',
         'X-Content-Type-Options': 'nosniff',
       });
-      return `${JSON.stringify({ requests: requests.map(judge) }, undefined, 2)}\n`;
+      return `${JSON.stringify({ requests: requests.map(answerTo) }, undefined, 2)}\n`;
     };
   },
 } as const satisfies OwnEndpoint;

@@ -1,7 +1,7 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { hasCertainFields } from './certain-path.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
+import { hasOneReading } from './one-reading.js';
 import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
 
@@ -52,7 +52,7 @@ export function createNamespaceCheck(accepted: RegexpList): NamespaceCheck {
   const known = new Set<string>();
   return info => {
     const { namespace } = info;
-    if (!hasCertainFields(info)) throw rejection('the namespace of the request is not certain');
+    if (!hasOneReading(info)) throw rejection('the namespace of the request is not certain');
     if (namespace === '') {
       if (isPublic(info)) return;
       throw rejection('the request is in no namespace');

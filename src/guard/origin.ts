@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import { asksForUpgrade } from '../http/message.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import { hasCertainFields } from './certain-path.js';
+import { hasOneReading } from './one-reading.js';
 import { type CorsOptions, corsPolicyOf } from './cors.js';
 import { comesFromOtherSite } from './cross-site.js';
 import { apiMounts, type Check, type Guard } from './guard.js';
@@ -63,7 +63,7 @@ function isEmbedded(
   info: RequestInfo,
   isAllowed: (origin: string) => boolean,
 ): boolean {
-  if (request.method !== 'GET' || info.subresource !== 'proxy' || !hasCertainFields(info)) return false;
+  if (request.method !== 'GET' || info.subresource !== 'proxy' || !hasOneReading(info)) return false;
   const origin = pageOrigin(request);
   return origin !== undefined && isAllowed(origin);
 }

@@ -4,8 +4,8 @@ import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 import type { OperationMessage } from '../request/operation.js';
-import { hasCertainFields } from './certain-path.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
+import { hasOneReading } from './one-reading.js';
 import { Rejection } from './rejection.js';
 
 const options = defineOptions('Filter', {
@@ -71,7 +71,7 @@ export function rejectWrite(info: RequestInfo, request: OperationMessage): void 
  */
 export function isRead(info: RequestInfo, request: OperationMessage): boolean {
   const { method } = request;
-  if ((method !== 'GET' && method !== 'HEAD') || !hasCertainFields(info)) return false;
+  if ((method !== 'GET' && method !== 'HEAD') || !hasOneReading(info)) return false;
   if (overridesMethod(request.rawHeaders)) return false;
   if (asksForUpgrade(request)) return isReadOverWebSocket(info, request);
   if (!info.isResourceRequest) return !profiling.test(info.path);
@@ -106,6 +106,6 @@ function isReview(info: RequestInfo, request: OperationMessage): boolean {
     reviews.get(info.apiGroup)?.has(info.resource) === true &&
     info.name === '' &&
     info.subresource === '' &&
-    hasCertainFields(info)
+    hasOneReading(info)
   );
 }

@@ -1,7 +1,7 @@
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { hasCertainFields } from './certain-path.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
+import { hasOneReading } from './one-reading.js';
 import { Rejection } from './rejection.js';
 import { isAbout, nameOf, type ResourcePattern, resourceList } from './resource-list.js';
 
@@ -36,7 +36,7 @@ type ResourceCheck = (info: RequestInfo) => void;
  */
 export function createResourceCheck(rejected: readonly ResourcePattern[]): ResourceCheck {
   return info => {
-    if (!hasCertainFields(info)) {
+    if (!hasOneReading(info)) {
       throw new Rejection(
         403,
         'resource',

@@ -13,9 +13,9 @@ function user(username: string, groups: readonly string[] = []): UserInfo {
   return { username, uid: undefined, groups, extra: new Map() };
 }
 
-/** Knows the tokens that begin with its letter, synchronously or later. A token with `x` is bad, and one with `?` cannot be judged. */
+/** Knows the tokens that begin with its letter, synchronously or later. A token with `x` is bad, and one with `?` cannot be verified. */
 function method(name: 'token_file' | 'token_review', letter: string): AskedMethod {
-  const judge = (text: string) => {
+  const userOf = (text: string) => {
     if (!text.startsWith(letter)) return undefined;
     if (text.includes('x')) throw new AuthenticationError('bad');
     if (text.includes('?')) throw new StatusError(503, 'away');
@@ -26,7 +26,7 @@ function method(name: 'token_file' | 'token_review', letter: string): AskedMetho
     hint: 'send a token',
     authenticator: {
       authenticateToken: ({ text }) =>
-        name === 'token_review' ? Promise.resolve(text).then(judge) : judge(text),
+        name === 'token_review' ? Promise.resolve(text).then(userOf) : userOf(text),
     },
   };
 }

@@ -10,8 +10,8 @@ import type { BearerToken } from './bearer-token.js';
 import { networkOf } from './network.js';
 import { SharedCapacity } from './shared-capacity.js';
 
-/** The user of a token, and when this result expires at the latest, in milliseconds since 1970. */
-export interface Judgement {
+/** The user of a valid token, and when this result expires at the latest, in milliseconds since 1970. */
+export interface VerifiedUser {
   readonly user: UserInfo;
   readonly expires: number | undefined;
 }
@@ -22,7 +22,7 @@ export interface TokenCacheOptions {
    * The user; undefined if the method does not check this kind of token. Errors as for `TokenAuthenticator`. The check goes on even if
    * all callers that wait for it have left.
    */
-  readonly judge: (token: BearerToken) => Promise<Judgement | undefined>;
+  readonly verify: (token: BearerToken) => Promise<VerifiedUser | undefined>;
   /** Milliseconds for which a success and a failure are valid. A success is not valid for longer than its token. */
   readonly successTtl: number;
   readonly failureTtl: number;
@@ -35,7 +35,7 @@ export interface TokenCacheOptions {
    * The object that stands for the server that checks tokens. It is compared by identity, so a replaced object must never come back. When
    * it changes, all earlier results are forgotten.
    */
-  readonly judgedBy?: () => object;
+  readonly verifiedBy?: () => object;
   /** Limits over several caches together. By default each cache has its own. */
   readonly bounds?: TokenBounds;
   /** Networks share these slots for checks that count towards a limit; by default there is no limit. */
@@ -44,12 +44,12 @@ export interface TokenCacheOptions {
 }
 
 /** The result of a check: a user, undefined if the method does not check this kind of token, or an error. */
-type Finding = { readonly user: UserInfo | undefined } | { readonly error: Error };
-export type Outcome = Finding & {
+export type Outcome = ({ readonly user: UserInfo | undefined } | { readonly error: Error }) & {
   /** When the check began, and for how many milliseconds its result is valid. */
   readonly since: Moment;
   readonly lifetime: number;
-  readonly judge: object | undefined;
+  /** The value of `verifiedBy` when the check began. */
+  readonly verifiedBy: object | undefined;
 };
 
 /** How many tokens are remembered: this many valid ones, and this many others. So invalid tokens cannot push out valid ones. */
@@ -83,7 +83,7 @@ export class TokenCache {
   /** When tokens were last found valid. For a while they are exempt from the limits, even if another server checks tokens now. */
   readonly #goodLately: Map<string, Moment>;
   readonly #pending = new Map<string, Promise<Outcome>>();
-  #judge: object | undefined;
+  #verifier: object | undefined;
 
   constructor(options: TokenCacheOptions) {
     const { bounds = new TokenBounds(), clock = systemClock } = options;
@@ -98,17 +98,17 @@ export class TokenCache {
   /** The result; a promise if it is not remembered. Throws a StatusError of 503 if too many tokens wait. */
   find(token: BearerToken): Outcome | Promise<Outcome> {
     const { digest } = token;
-    this.#forgetFormerJudge();
+    this.#forgetFormerVerifier();
     const outcome = this.#recall(this.#good, digest) ?? this.#recall(this.#others, digest);
     const asked = outcome === undefined ? this.#pending.get(digest) : undefined;
     this.#options.metrics.cacheAsked(outcome !== undefined || asked !== undefined);
     return outcome ?? asked ?? this.#begin(token);
   }
 
-  #forgetFormerJudge(): void {
-    const judge = this.#options.judgedBy?.();
-    if (judge === this.#judge) return;
-    this.#judge = judge;
+  #forgetFormerVerifier(): void {
+    const verifier = this.#options.verifiedBy?.();
+    if (verifier === this.#verifier) return;
+    this.#verifier = verifier;
     for (const map of [this.#good, this.#others, this.#pending]) map.clear();
   }
 
@@ -148,29 +148,29 @@ export class TokenCache {
 
   async #ask(token: BearerToken): Promise<Outcome> {
     for (;;) {
-      this.#forgetFormerJudge();
-      const judge = this.#judge;
-      const outcome = await this.#judgeOnce(token, judge);
-      this.#forgetFormerJudge();
+      this.#forgetFormerVerifier();
+      const verifier = this.#verifier;
+      const outcome = await this.#verifyOnce(token, verifier);
+      this.#forgetFormerVerifier();
       // The server was replaced meanwhile: only the result of the new one is valid.
-      if (judge !== this.#judge) continue;
+      if (verifier !== this.#verifier) continue;
       this.#keep(token, outcome);
       return outcome;
     }
   }
 
-  async #judgeOnce(token: BearerToken, judge: object | undefined): Promise<Outcome> {
+  async #verifyOnce(token: BearerToken, verifiedBy: object | undefined): Promise<Outcome> {
     const { successTtl, failureTtl } = this.#options;
     const since = new Moment(this.#clock);
     try {
-      const { user, expires } = (await this.#options.judge(token)) ?? {};
+      const { user, expires } = (await this.#options.verify(token)) ?? {};
       const ttl = user === undefined ? failureTtl : successTtl;
       const lifetime = expires === undefined ? ttl : Math.min(ttl, expires - since.time);
-      return { user, since, lifetime, judge };
+      return { user, since, lifetime, verifiedBy };
     } catch (error) {
       const isLasting =
         error instanceof IdentityError || (error instanceof AuthenticationError && !error.isPassing);
-      return { error: error as Error, since, lifetime: isLasting ? failureTtl : 0, judge };
+      return { error: error as Error, since, lifetime: isLasting ? failureTtl : 0, verifiedBy };
     }
   }
 

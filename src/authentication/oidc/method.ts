@@ -40,9 +40,9 @@ export const openIdConnect = {
 
   async create(options, { metrics, logger, env, clock, allowed }) {
     const { oidcIssuerUrl: issuer, oidcClientId: clientId, oidcSigningAlgs: algorithms } = options;
-    const [{ createOidcJudge, createWaitsForIssuer }, { OidcKeys }, { TokenCache, userOf }] =
+    const [{ createIdTokenVerifier, createWaitsForIssuer }, { OidcKeys }, { TokenCache, userOf }] =
       await Promise.all([
-        import('./judge.js'),
+        import('./verifier.js'),
         import('./keys.js'),
         import('../bearer-token/token-cache.js'),
       ]);
@@ -55,7 +55,7 @@ export const openIdConnect = {
     });
     const rules = { allowed, serviceAccounts: false };
     const cache = new TokenCache({
-      judge: createOidcJudge({
+      verify: createIdTokenVerifier({
         issuer,
         clientId,
         algorithms,

@@ -8,7 +8,7 @@ import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import {
-  type Judgement,
+  type VerifiedUser,
   type Outcome,
   TokenBounds,
   TokenCache,
@@ -19,7 +19,7 @@ import type { AuthenticationRequest, TokenAuthenticator } from '../method.js';
 /** How tokens are reviewed, and how long a result is valid. */
 export interface TokenReviewAuthenticatorOptions {
   /** Asks the cluster. */
-  readonly review: (token: BearerToken, cluster: Cluster) => Promise<Judgement>;
+  readonly review: (token: BearerToken, cluster: Cluster) => Promise<VerifiedUser>;
   readonly metrics: Pick<AuthenticationMetrics, 'cacheAsked'>;
   readonly clock: Clock;
 }
@@ -51,9 +51,9 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
     let cache = caches.get(cluster);
     if (cache === undefined) {
       cache = new TokenCache({
-        judge: token => review(token, cluster),
+        verify: token => review(token, cluster),
         // The whole endpoint: with another path, server name or identity of the proxy, the answer may be about another user.
-        judgedBy: () => cluster.endpoint as Endpoint,
+        verifiedBy: () => cluster.endpoint as Endpoint,
         successTtl: ttl.success,
         failureTtl: ttl.failure,
         slots: new FairSlots<string>(mostReviews),
@@ -98,6 +98,6 @@ export function createTokenReviewAuthenticator(options: TokenReviewAuthenticator
  * have reviewed the token, and the first server may be in use again before the request is sent.
  */
 function userAt(endpoint: Endpoint, outcome: Outcome): UserInfo | undefined {
-  requireSameServer(endpoint, outcome.judge as Endpoint);
+  requireSameServer(endpoint, outcome.verifiedBy as Endpoint);
   return userOf(outcome);
 }

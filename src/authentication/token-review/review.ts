@@ -7,7 +7,7 @@ import type { AuthenticationMetrics } from '../../observability/metrics/authenti
 import { refusedCredential } from '../../transport/upstream-error.js';
 import { AuthenticationError } from '../authentication-error.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
-import type { Judgement } from '../bearer-token/token-cache.js';
+import type { VerifiedUser } from '../bearer-token/token-cache.js';
 import { admitUser, type IdentityRules } from '../identity.js';
 
 /** The options of a review. */
@@ -40,7 +40,7 @@ interface ReviewStatus {
  */
 export function createTokenReview(
   options: TokenReviewOptions,
-): (token: BearerToken, cluster: Cluster) => Promise<Judgement> {
+): (token: BearerToken, cluster: Cluster) => Promise<VerifiedUser> {
   const { audiences, rules, metrics } = options;
   return async ({ text }, cluster) => {
     const spec = {

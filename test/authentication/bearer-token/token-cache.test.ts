@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import { type Judgement, TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
+import { type VerifiedUser, TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
 import { IdentityError } from '../../../src/authentication/identity.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 
 const start = 1_700_000_000_000;
 
-function judgementOf(username: string, expires?: number): Judgement {
+function verified(username: string, expires?: number): VerifiedUser {
   return { user: { username, uid: undefined, groups: [], extra: new Map() }, expires };
 }
 
 function setUp(
-  judge: (token: string) => Judgement | undefined | Promise<Judgement | undefined>,
+  verify: (token: string) => VerifiedUser | undefined | Promise<VerifiedUser | undefined>,
   waits?: (token: string) => boolean,
 ) {
   const clock = new ManualClock(start);
@@ -22,14 +22,14 @@ function setUp(
   const server = { endpoint: {} };
   const hits: boolean[] = [];
   const cache = new TokenCache({
-    async judge({ text }) {
+    async verify({ text }) {
       asked.push(text);
-      return judge(text);
+      return verify(text);
     },
     successTtl: 120_000,
     failureTtl: 10_000,
     metrics: { cacheAsked: isHit => hits.push(isHit) },
-    judgedBy: () => server.endpoint,
+    verifiedBy: () => server.endpoint,
     ...(waits && { waits: ({ text }) => waits(text) }),
     clock,
   });
@@ -39,8 +39,8 @@ function setUp(
 }
 
 describe('a cached token', () => {
-  it('is judged again after its time to live, to the millisecond', async () => {
-    const { clock, asked, hits, authenticate } = setUp(text => judgementOf(text));
+  it('is verified again after its time to live, to the millisecond', async () => {
+    const { clock, asked, hits, authenticate } = setUp(text => verified(text));
     assert.equal(await authenticate('alice'), 'alice');
     clock.advance(119_999);
     assert.equal(await authenticate('alice'), 'alice');
@@ -57,7 +57,7 @@ describe('a cached token', () => {
         [undefined, 120_000],
         [start + 5_000, 5_000],
       ] as const) {
-        const { clock, asked, authenticate } = setUp(() => judgementOf('alice', expires));
+        const { clock, asked, authenticate } = setUp(() => verified('alice', expires));
         await authenticate('t');
         pass(clock, lifetime - 1);
         await authenticate('t');
@@ -73,7 +73,7 @@ describe('a cached token', () => {
     let isRevoked = false;
     const { clock, authenticate } = setUp(() => {
       if (isRevoked) throw new AuthenticationError('expired');
-      return judgementOf('alice', start + 5_000);
+      return verified('alice', start + 5_000);
     });
     assert.equal(await authenticate('t'), 'alice');
     isRevoked = true;
@@ -83,8 +83,8 @@ describe('a cached token', () => {
     await assert.rejects(authenticate('t'), AuthenticationError);
   });
 
-  it('is judged every time if it has already expired by this clock', async () => {
-    const { asked, authenticate } = setUp(() => judgementOf('alice', start));
+  it('is verified every time if it has already expired by this clock', async () => {
+    const { asked, authenticate } = setUp(() => verified('alice', start));
     assert.equal(await authenticate('t'), 'alice');
     assert.equal(await authenticate('t'), 'alice');
     assert.equal(asked.length, 2);
@@ -110,11 +110,11 @@ describe('a cached token', () => {
     }
   });
 
-  it('is not cached if its judgement failed', async () => {
+  it('is not cached if its check failed', async () => {
     let isDown = true;
     const { asked, authenticate } = setUp(() => {
       if (isDown) throw new StatusError(503, 'down');
-      return judgementOf('alice');
+      return verified('alice');
     });
     await assert.rejects(authenticate('t'), { code: 503 });
     isDown = false;
@@ -122,13 +122,13 @@ describe('a cached token', () => {
     assert.equal(asked.length, 2);
   });
 
-  it('is judged once for all requests that bring it at the same time, and each token separately', async () => {
-    const waiting = new Map<string, (judgement: Judgement) => void>();
+  it('is verified once for all requests that bring it at the same time, and each token separately', async () => {
+    const waiting = new Map<string, (result: VerifiedUser) => void>();
     const { asked, authenticate } = setUp(text => new Promise(resolve => waiting.set(text, resolve)));
     const many = Array.from({ length: 50 }, (_, index) => authenticate(index % 2 === 0 ? 'a' : 'b'));
     assert.deepEqual(asked, ['a', 'b']);
-    waiting.get('b')?.(judgementOf('bob'));
-    waiting.get('a')?.(judgementOf('alice'));
+    waiting.get('b')?.(verified('bob'));
+    waiting.get('a')?.(verified('alice'));
     const names = await Promise.all(many);
     assert.ok(names.every((name, index) => name === (index % 2 === 0 ? 'alice' : 'bob')));
   });
@@ -136,7 +136,7 @@ describe('a cached token', () => {
   it('stays while any number of bad tokens pass, and is evicted only by newer good ones', async () => {
     const { asked, authenticate } = setUp(text => {
       if (text.startsWith('bad')) throw new AuthenticationError('no');
-      return judgementOf(text);
+      return verified(text);
     });
     await authenticate('alice');
     for (let index = 0; index < 10_000; index++) {
@@ -161,10 +161,10 @@ describe('a cached token', () => {
     );
   });
 
-  it('is judged again when another server is responsible, even if its judgement is under way', async () => {
-    const waiting: ((judgement: Judgement) => void)[] = [];
+  it('is verified again when another server is responsible, even if its check is under way', async () => {
+    const waiting: ((result: VerifiedUser) => void)[] = [];
     const { asked, authenticate, server } = setUp(text =>
-      text === 'slow' ? new Promise(resolve => waiting.push(resolve)) : judgementOf(text),
+      text === 'slow' ? new Promise(resolve => waiting.push(resolve)) : verified(text),
     );
     await authenticate('alice');
     const before = authenticate('slow');
@@ -172,26 +172,26 @@ describe('a cached token', () => {
     await authenticate('alice');
     assert.deepEqual(asked, ['alice', 'slow', 'alice']);
     const after = authenticate('slow');
-    waiting[0]?.(judgementOf('old'));
-    waiting[1]?.(judgementOf('new'));
+    waiting[0]?.(verified('old'));
+    waiting[1]?.(verified('new'));
     assert.equal(await after, 'new');
     assert.equal(await authenticate('slow'), 'new');
     assert.equal(asked.length, 5, 'the new server is asked again what the former one has answered');
-    waiting[2]?.(judgementOf('new'));
+    waiting[2]?.(verified('new'));
     assert.equal(await before, 'new');
     assert.equal(await authenticate('slow'), 'new');
     assert.equal(asked.length, 5);
   });
 });
 
-describe('tokens that wait for their judgement', () => {
-  const never = () => new Promise<Judgement>(() => {});
+describe('tokens that wait for their check', () => {
+  const never = () => new Promise<VerifiedUser>(() => {});
   const attack = (authenticate: (text: string, source: string) => Promise<unknown>, source: string) => {
     for (let index = 0; index < 128; index++) void authenticate(`made-up-${source}-${index}`, source);
   };
 
   it('are at most 128 per address, and block neither tokens of other addresses nor cached ones', async () => {
-    const { authenticate } = setUp(text => (text.startsWith('made-up') ? never() : judgementOf(text)));
+    const { authenticate } = setUp(text => (text.startsWith('made-up') ? never() : verified(text)));
     await authenticate('alice', '192.0.2.1');
     for (const source of ['192.0.2.1', '192.0.2.2', '2001:db8::1']) attack(authenticate, source);
     await assert.rejects(authenticate('made-up-again', '192.0.2.1'), { code: 503, retryAfterSeconds: 1 });
@@ -206,7 +206,7 @@ describe('tokens that wait for their judgement', () => {
     const { authenticate, clock, server, asked } = setUp(text => {
       if (text.startsWith('made-up')) return never();
       if (bad.has(text)) throw new AuthenticationError('no');
-      return judgementOf(text);
+      return verified(text);
     });
     for (const name of ['alice', 'bob', 'carol']) await authenticate(name);
     attack(authenticate, '192.0.2.1');
@@ -218,7 +218,7 @@ describe('tokens that wait for their judgement', () => {
     bad.add('bob');
     await assert.rejects(authenticate('bob'), AuthenticationError);
     clock.advance(10_000);
-    await assert.rejects(authenticate('bob'), { code: 503 }, 'its last judgement was bad');
+    await assert.rejects(authenticate('bob'), { code: 503 }, 'it was invalid the last time');
     clock.advance(10 * 60_000);
     await assert.rejects(authenticate('carol'), { code: 503 }, 'that was long ago');
   });
@@ -226,7 +226,7 @@ describe('tokens that wait for their judgement', () => {
   for (const [when, pass] of unevenTimes) {
     it(`do not block a token that was good ten minutes ago, and no longer ${when}`, async () => {
       const { authenticate, clock } = setUp(text =>
-        text.startsWith('made-up') ? never() : judgementOf(text),
+        text.startsWith('made-up') ? never() : verified(text),
       );
       for (const name of ['alice', 'bob']) await authenticate(name);
       attack(authenticate, '192.0.2.1');
@@ -237,12 +237,12 @@ describe('tokens that wait for their judgement', () => {
     });
   }
 
-  it('stop counting once they are judged, whatever the result is', async () => {
-    const waiting: [(judgement: undefined) => void, (error: Error) => void][] = [];
+  it('stop counting once they are verified, whatever the result is', async () => {
+    const waiting: [(result: undefined) => void, (error: Error) => void][] = [];
     const { authenticate } = setUp(text =>
       text.startsWith('made-up')
         ? new Promise((resolve, reject) => waiting.push([resolve, reject]))
-        : judgementOf(text),
+        : verified(text),
     );
     const ends = Array.from({ length: 128 }, (_, index) => authenticate(`made-up-${index}`));
     await assert.rejects(authenticate('alice'), { code: 503 });
@@ -256,9 +256,9 @@ describe('tokens that wait for their judgement', () => {
     assert.equal(waiting.length, 256);
   });
 
-  it('do not count if no server has to judge them', async () => {
+  it('do not count if no server has to verify them', async () => {
     const { authenticate } = setUp(
-      text => (text.startsWith('made-up') ? never() : judgementOf(text)),
+      text => (text.startsWith('made-up') ? never() : verified(text)),
       text => text !== 'known',
     );
     attack(authenticate, '192.0.2.1');

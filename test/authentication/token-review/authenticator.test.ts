@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import type { Judgement } from '../../../src/authentication/bearer-token/token-cache.js';
+import type { VerifiedUser } from '../../../src/authentication/bearer-token/token-cache.js';
 import type { AuthenticationRequest } from '../../../src/authentication/method.js';
 import { createTokenReviewAuthenticator } from '../../../src/authentication/token-review/authenticator.js';
 import type { Cluster } from '../../../src/clusters/cluster.js';
@@ -13,7 +13,7 @@ import { StatusError } from '../../../src/kubernetes/status.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 
-type Review = (token: string) => Judgement | Promise<Judgement>;
+type Review = (token: string) => VerifiedUser | Promise<VerifiedUser>;
 
 /** A cluster and the reviews of its API server. Its endpoint may be replaced. */
 interface FakeCluster {
@@ -31,7 +31,7 @@ function clusterOf(hostname: string, review: Review): FakeCluster {
   return { endpoint: endpointOf(hostname), review, reviewed: [] };
 }
 
-function judgementOf(username: string): Judgement {
+function verified(username: string): VerifiedUser {
   return { user: { username, uid: undefined, groups: [], extra: new Map() }, expires: undefined };
 }
 
@@ -67,11 +67,11 @@ function setUp() {
 
 /** A review that is answered when the test says so. */
 function held() {
-  const answers: ((judgement: Judgement) => void)[] = [];
-  return { answers, review: () => new Promise<Judgement>(resolve => answers.push(resolve)) };
+  const answers: ((result: VerifiedUser) => void)[] = [];
+  return { answers, review: () => new Promise<VerifiedUser>(resolve => answers.push(resolve)) };
 }
 
-const never: Review = () => new Promise<Judgement>(() => {});
+const never: Review = () => new Promise<VerifiedUser>(() => {});
 
 describe('tokens that clusters review', () => {
   it('take half a second to be rejected below the path of a context, whoever rejects them and however fast', async () => {
@@ -93,7 +93,7 @@ describe('tokens that clusters review', () => {
       clock.advance(1);
       await refused;
     }
-    const good = clusterOf('good', judgementOf);
+    const good = clusterOf('good', verified);
     assert.equal(await authenticate('alice', good, { namesContext: true }), 'alice');
     assert.equal(clock.pending, 0);
   });
@@ -101,7 +101,7 @@ describe('tokens that clusters review', () => {
   for (const [when, pass] of unevenTimes) {
     it(`are reviewed again after their time to live ${when}`, async () => {
       const { authenticate, clock } = setUp();
-      const cluster = clusterOf('a', judgementOf);
+      const cluster = clusterOf('a', verified);
       await authenticate('robot', cluster);
       cluster.review = unknown;
       pass(clock, 119_999);
@@ -113,9 +113,9 @@ describe('tokens that clusters review', () => {
 
   it('are valid only in the cluster that knows them, even if another cluster gets the same token', async () => {
     const { authenticate } = setUp();
-    const development = clusterOf('development', judgementOf);
+    const development = clusterOf('development', verified);
     const production = clusterOf('production', unknown);
-    const sandbox = clusterOf('sandbox', text => judgementOf(`sandbox-${text}`));
+    const sandbox = clusterOf('sandbox', text => verified(`sandbox-${text}`));
     for (let time = 0; time < 2; time++) {
       assert.equal(await authenticate('robot', development), 'robot');
       await assert.rejects(authenticate('robot', production), AuthenticationError);
@@ -126,7 +126,7 @@ describe('tokens that clusters review', () => {
 
   it('are reviewed again for another cluster object, even with the same address', async () => {
     const { authenticate } = setUp();
-    const before = clusterOf('a', judgementOf);
+    const before = clusterOf('a', verified);
     assert.equal(await authenticate('robot', before), 'robot');
     const after = clusterOf('a', unknown);
     await assert.rejects(authenticate('robot', after), AuthenticationError);
@@ -134,8 +134,8 @@ describe('tokens that clusters review', () => {
 
   it('are reviewed again in a cluster whose endpoint was replaced, and in no other', async () => {
     const { authenticate } = setUp();
-    const one = clusterOf('one', judgementOf);
-    const other = clusterOf('other', judgementOf);
+    const one = clusterOf('one', verified);
+    const other = clusterOf('other', verified);
     for (const cluster of [one, other]) await authenticate('robot', cluster);
     one.endpoint = endpointOf('one');
     one.review = unknown;
@@ -151,9 +151,9 @@ describe('tokens that clusters review', () => {
     const users: WeakRef<object>[] = [];
     const visit = async () => {
       const cluster = clusterOf('gone', text => {
-        const judgement = judgementOf(text);
-        users.push(new WeakRef(judgement.user));
-        return judgement;
+        const result = verified(text);
+        users.push(new WeakRef(result.user));
+        return result;
       });
       assert.equal(await authenticate('robot', cluster), 'robot');
       users.push(new WeakRef(cluster));
@@ -171,7 +171,7 @@ describe('tokens that clusters review', () => {
     const down = clusterOf('down', () => {
       throw new StatusError(503, 'down');
     });
-    const good = clusterOf('good', judgementOf);
+    const good = clusterOf('good', verified);
     // These are more than the reviews that run in one cluster at a time.
     for (let index = 0; index < 2_000; index++) {
       void authenticate(`slow-${index}`, slow, { source: `198.51.100.${index % 250}` });
@@ -187,7 +187,7 @@ describe('tokens that clusters review', () => {
     const { authenticate } = setUp();
     const one = clusterOf('one', never);
     const other = clusterOf('other', never);
-    const good = clusterOf('good', judgementOf);
+    const good = clusterOf('good', verified);
     for (const cluster of [one, other]) {
       for (let index = 0; index < 64; index++) void authenticate(`token-${index}`, cluster);
     }
@@ -210,8 +210,8 @@ describe('tokens that clusters review', () => {
 
   it('pass the limit in a cluster where they were valid a short while ago, and in no other', async () => {
     const { authenticate, clock } = setUp();
-    const one = clusterOf('one', judgementOf);
-    const other = clusterOf('other', judgementOf);
+    const one = clusterOf('one', verified);
+    const other = clusterOf('other', verified);
     await authenticate('alice', one);
     clock.advance(120_000);
     const full = clusterOf('full', never);
@@ -223,7 +223,7 @@ describe('tokens that clusters review', () => {
   it('of one address do not starve those of others, however many addresses send floods', async () => {
     const { authenticate } = setUp();
     const { answers, review } = held();
-    const cluster = clusterOf('one', text => (text.startsWith('made-up') ? review() : judgementOf(text)));
+    const cluster = clusterOf('one', text => (text.startsWith('made-up') ? review() : verified(text)));
     for (let address = 1; address <= 16; address++) {
       for (let index = 0; index < 128; index++) {
         const flood = authenticate(`made-up-${address}-${index}`, cluster, {
@@ -240,7 +240,7 @@ describe('tokens that clusters review', () => {
     let ended = 0;
     const results = Promise.all([bob, carol]).then(names => ({ names, ended }));
     while (ended < 32) {
-      answers[ended++]?.(judgementOf('nobody'));
+      answers[ended++]?.(verified('nobody'));
       await new Promise(setImmediate);
     }
     assert.deepEqual((await results).names, ['bob', 'carol']);
@@ -257,15 +257,15 @@ describe('a review that is under way when the API server is replaced', () => {
     const first = cluster.endpoint;
     const request = authenticate('robot', cluster);
     cluster.endpoint = endpointOf('b');
-    answers[0]?.(judgementOf('somebody at a'));
+    answers[0]?.(verified('somebody at a'));
     await eventually('the review at b', () => answers.length === 2);
-    answers[1]?.(judgementOf('administrator at b'));
+    answers[1]?.(verified('administrator at b'));
     await assert.rejects(request, { code: 503, retryAfterSeconds: 1, message: /replaced by another one/ });
     // The answer of b is cached only for b.
     await assert.rejects(authenticate('robot', cluster, { endpoint: first }), { code: 503 });
     assert.equal(await authenticate('robot', cluster), 'administrator at b');
     cluster.endpoint = endpointOf('a');
-    cluster.review = judgementOf;
+    cluster.review = verified;
     assert.equal(await authenticate('robot', cluster, { endpoint: first }), 'robot');
   });
 
@@ -276,9 +276,9 @@ describe('a review that is under way when the API server is replaced', () => {
     const request = authenticate('robot', cluster);
     cluster.endpoint = endpointOf('b');
     cluster.endpoint = endpointOf('a');
-    answers[0]?.(judgementOf('administrator at b'));
+    answers[0]?.(verified('administrator at b'));
     await eventually('the second review', () => answers.length === 2);
-    answers[1]?.(judgementOf('robot at a'));
+    answers[1]?.(verified('robot at a'));
     assert.equal(await request, 'robot at a');
   });
 });

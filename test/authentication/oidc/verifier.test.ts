@@ -8,7 +8,7 @@ import { AuthenticationError } from '../../../src/authentication/authentication-
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 import { TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
 import { IdentityError } from '../../../src/authentication/identity.js';
-import { createOidcJudge, createWaitsForIssuer } from '../../../src/authentication/oidc/judge.js';
+import { createIdTokenVerifier, createWaitsForIssuer } from '../../../src/authentication/oidc/verifier.js';
 import { OidcKeys } from '../../../src/authentication/oidc/keys.js';
 import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.js';
@@ -42,9 +42,9 @@ interface Setting {
   readonly clock: ManualClock;
   readonly log: string[];
   readonly keys: OidcKeys;
-  /** The cache that calls `judge`. */
+  /** The cache that calls `verify`. */
   readonly cache: TokenCache;
-  judge(token: string): Promise<string | undefined>;
+  verify(token: string): Promise<string | undefined>;
   waits(token: string): boolean;
   claims(more?: object): Record<string, unknown>;
 }
@@ -72,7 +72,7 @@ async function set(
   keys.start();
   if (more.isSlow !== true) await until(() => log.length > 0);
   const waits = createWaitsForIssuer({ issuer: issuer.url, keys });
-  const judge = createOidcJudge({
+  const verify = createIdTokenVerifier({
     issuer: issuer.url,
     clientId: 'gateway',
     algorithms: more.algorithms ?? ['RS256'],
@@ -85,7 +85,7 @@ async function set(
     clock,
   });
   const cache = new TokenCache({
-    ...{ judge, waits, clock, successTtl: 10_000, failureTtl: 10_000 },
+    ...{ verify, waits, clock, successTtl: 10_000, failureTtl: 10_000 },
     metrics: { cacheAsked: () => {} },
   });
   return {
@@ -95,38 +95,38 @@ async function set(
     cache,
     keys,
     waits: text => waits({ text, digest: digestOf(text), source: '' }),
-    judge: async text => (await judge({ text, digest: digestOf(text), source: '' }))?.user.username,
+    verify: async text => (await verify({ text, digest: digestOf(text), source: '' }))?.user.username,
     claims: claims => ({ iss: issuer.url, aud: 'gateway', sub: 'alice', exp: seconds + 60, ...claims }),
   };
 }
 
 describe('an id-token', () => {
   it('is accepted if the issuer signed it for this client and it is valid now', async t => {
-    const { judge, claims } = await set(t);
-    assert.equal(await judge(signer.sign(claims())), 'alice');
-    assert.equal(await judge(signer.sign(claims({ aud: ['other', 'gateway'] }))), 'alice');
+    const { verify, claims } = await set(t);
+    assert.equal(await verify(signer.sign(claims())), 'alice');
+    assert.equal(await verify(signer.sign(claims({ aud: ['other', 'gateway'] }))), 'alice');
   });
 
   it('is invalid from the second of its expiry, and valid up to a minute before its start', async t => {
-    const { judge, claims, clock } = await set(t);
+    const { verify, claims, clock } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 60 }));
     clock.advance(59_999);
-    assert.equal(await judge(token), 'alice');
+    assert.equal(await verify(token), 'alice');
     clock.advance(1);
-    await assert.rejects(judge(token), /the token has expired/);
+    await assert.rejects(verify(token), /the token has expired/);
     clock.advance(60_000);
-    await assert.rejects(judge(token), AuthenticationError);
+    await assert.rejects(verify(token), AuthenticationError);
     const later = claims({ exp: seconds + 9999 });
     const early = (ahead: number) => signer.sign({ ...later, nbf: seconds + 120 + ahead });
-    assert.equal(await judge(early(60)), 'alice');
-    await assert.rejects(judge(early(61)), AuthenticationError);
+    assert.equal(await verify(early(60)), 'alice');
+    await assert.rejects(verify(early(61)), AuthenticationError);
     for (const exp of [undefined, String(seconds + 9999), null, Number.NaN]) {
-      await assert.rejects(judge(signer.sign(claims({ exp }))), AuthenticationError);
+      await assert.rejects(verify(signer.sign(claims({ exp }))), AuthenticationError);
     }
   });
 
   it('is rejected for another audience, and not recognised if its issuer is another one or it is no JWT', async t => {
-    const { judge, claims, issuer } = await set(t);
+    const { verify, claims, issuer } = await set(t);
     for (const aud of [
       'other',
       ['other'],
@@ -138,20 +138,20 @@ describe('an id-token', () => {
       [['gateway']],
       ['gateway', 1],
     ]) {
-      await assert.rejects(judge(signer.sign(claims({ aud }))), AuthenticationError, String(aud));
+      await assert.rejects(verify(signer.sign(claims({ aud }))), AuthenticationError, String(aud));
     }
     for (const iss of ['https://other.example', `${issuer.url}/`, issuer.url.toUpperCase(), undefined, '']) {
-      assert.equal(await judge(signer.sign(claims({ iss }))), undefined, String(iss));
+      assert.equal(await verify(signer.sign(claims({ iss }))), undefined, String(iss));
     }
     for (const text of ['', 'opaque', 'a.b.c', 'a.b', '....', `${issuer.url}.x.y`]) {
-      assert.equal(await judge(text), undefined, text);
+      assert.equal(await verify(text), undefined, text);
     }
     // A list is not an issuer.
-    assert.equal(await judge(signer.sign(claims({ iss: [issuer.url] }))), undefined);
+    assert.equal(await verify(signer.sign(claims({ iss: [issuer.url] }))), undefined);
   });
 
   it('is rejected without a signature, or with one that anybody could make', async t => {
-    const { judge, claims } = await set(t, { algorithms: ['RS256', 'ES256', 'PS256'] });
+    const { verify, claims } = await set(t, { algorithms: ['RS256', 'ES256', 'PS256'] });
     const token = signer.sign(claims());
     const [head = '', body = '', signature = ''] = token.split('.');
     const byPublicKey = (alg: string, secret: string | Buffer) => {
@@ -176,12 +176,12 @@ describe('an id-token', () => {
       ['another key under this name', other.sign(claims(), { kid: 'one' })],
       ['PS256 under this name', compactJwt({ alg: 'PS256', kid: 'one' }, claims(), signature)],
     ] as const) {
-      await assert.rejects(judge(text), AuthenticationError, what);
+      await assert.rejects(verify(text), AuthenticationError, what);
     }
   });
 
   it('cannot bring its own key or name another place to fetch one from', async t => {
-    const { judge, claims, issuer } = await set(t);
+    const { verify, claims, issuer } = await set(t);
     const elsewhere = await startOidcIssuer(authority);
     t.after(() => elsewhere.close());
     elsewhere.jwks = { keys: [other.jwk] };
@@ -196,14 +196,14 @@ describe('an id-token', () => {
       { kid: 'one', jwk: other.jwk, crit: ['jwk'] },
       { kid: '__proto__' },
     ]) {
-      await assert.rejects(judge(other.sign(claims(), header)), AuthenticationError, JSON.stringify(header));
+      await assert.rejects(verify(other.sign(claims(), header)), AuthenticationError, JSON.stringify(header));
     }
     assert.equal(elsewhere.keyRequests + elsewhere.discoveries, 0);
     assert.equal(issuer.keyRequests, 1, 'the pause is not over');
   });
 
   it('is rejected if its name or a group is reserved by Kubernetes', async t => {
-    const { judge, claims } = await set(t);
+    const { verify, claims } = await set(t);
     for (const more of [
       { sub: 'system:admin' },
       { groups: ['dev', 'system:masters'] },
@@ -212,69 +212,69 @@ describe('an id-token', () => {
       { sub: 'system:serviceaccount:kube-system:default' },
       { sub: 'a\r\nImpersonate-Group: system:masters' },
     ]) {
-      await assert.rejects(judge(signer.sign(claims(more))), IdentityError, JSON.stringify(more));
+      await assert.rejects(verify(signer.sign(claims(more))), IdentityError, JSON.stringify(more));
     }
   });
 
   it('without a key ID is tried with every key of the issuer', async t => {
-    const { judge, claims, issuer, clock } = await set(t);
+    const { verify, claims, issuer, clock } = await set(t);
     issuer.jwks = { keys: [other.jwk, signer.jwk] };
     clock.advance(5_000);
-    assert.equal(await judge(other.sign(claims())), 'alice');
+    assert.equal(await verify(other.sign(claims())), 'alice');
     const withoutKid = signer.sign(claims(), { kid: undefined });
-    assert.equal(await judge(withoutKid), 'alice');
+    assert.equal(await verify(withoutKid), 'alice');
     const stranger = createOidcSigner('three');
-    await assert.rejects(judge(stranger.sign(claims(), { kid: undefined })), AuthenticationError);
+    await assert.rejects(verify(stranger.sign(claims(), { kid: undefined })), AuthenticationError);
     await assert.rejects(
-      judge(signer.sign(claims({ aud: 'other' }), { kid: undefined })),
+      verify(signer.sign(claims({ aud: 'other' }), { kid: undefined })),
       AuthenticationError,
     );
   });
 
   it('may be signed only with the allowed algorithms', async t => {
     const elliptic = createOidcSigner('ec', 'ES256');
-    const { judge, claims, issuer, clock } = await set(t, { algorithms: ['ES256'] });
+    const { verify, claims, issuer, clock } = await set(t, { algorithms: ['ES256'] });
     issuer.jwks = { keys: [elliptic.jwk, signer.jwk] };
     clock.advance(5_000);
-    assert.equal(await judge(elliptic.sign(claims())), 'alice');
-    await assert.rejects(judge(signer.sign(claims())), AuthenticationError);
+    assert.equal(await verify(elliptic.sign(claims())), 'alice');
+    await assert.rejects(verify(signer.sign(claims())), AuthenticationError);
   });
 });
 
 describe('the keys of an issuer', () => {
   it('are fetched again for an unknown key: once for all requests, and not again before a pause', async t => {
-    const { judge, claims, issuer, clock } = await set(t);
+    const { verify, claims, issuer, clock } = await set(t);
     issuer.jwks = { keys: [signer.jwk, other.jwk] };
     const token = other.sign(claims());
-    await assert.rejects(judge(token), (error: AuthenticationError) => error.isPassing);
+    await assert.rejects(verify(token), (error: AuthenticationError) => error.isPassing);
     assert.equal(issuer.keyRequests, 1);
     clock.advance(5_000);
-    const names = await Promise.all(Array.from({ length: 20 }, () => judge(token)));
+    const names = await Promise.all(Array.from({ length: 20 }, () => verify(token)));
     assert.ok(names.every(name => name === 'alice'));
     assert.equal(issuer.keyRequests, 2);
-    await assert.rejects(judge(other.sign(claims(), { kid: 'three' })), AuthenticationError);
+    await assert.rejects(verify(other.sign(claims(), { kid: 'three' })), AuthenticationError);
     assert.equal(issuer.keyRequests, 2);
   });
 
   it('are fetched again after ten minutes, and a key that the issuer has removed is dropped', async t => {
-    const { judge, claims, issuer, clock } = await set(t);
+    const { verify, claims, issuer, clock } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));
     issuer.jwks = { keys: [other.jwk] };
     clock.advance(599_999);
-    assert.equal(await judge(token), 'alice');
+    assert.equal(await verify(token), 'alice');
     clock.advance(1);
-    await judge(token).catch(() => {});
+    await verify(token).catch(() => {});
     await until(() => issuer.keyRequests === 2);
     clock.advance(5_000);
     // The issuer counts the request before the answer is read here.
-    await eventuallyPasses(() => assert.rejects(judge(token), AuthenticationError));
+    await eventuallyPasses(() => assert.rejects(verify(token), AuthenticationError));
   });
 
   for (const [when, pass] of unevenTimes) {
     it(`are fetched again after ten minutes, and searched again after five seconds ${when}`, async t => {
-      const { judge, claims, issuer, clock } = await set(t);
+      const { verify, claims, issuer, clock } = await set(t);
       const search = () =>
-        judge(other.sign(claims({ exp: seconds + 99_999 }), { kid: 'two' })).catch(() => {});
+        verify(other.sign(claims({ exp: seconds + 99_999 }), { kid: 'two' })).catch(() => {});
       pass(clock, 4_999);
       await search();
       assert.equal(issuer.keyRequests, 1);
@@ -282,19 +282,19 @@ describe('the keys of an issuer', () => {
       await search();
       assert.equal(issuer.keyRequests, 2);
       pass(clock, 600_000);
-      await judge(signer.sign(claims({ exp: seconds + 99_999 })));
+      await verify(signer.sign(claims({ exp: seconds + 99_999 })));
       await until(() => issuer.keyRequests === 3);
     });
   }
 
   it('stay in use while the issuer is not reachable', async t => {
-    const { judge, claims, issuer, clock, log } = await set(t);
+    const { verify, claims, issuer, clock, log } = await set(t);
     const token = signer.sign(claims({ exp: seconds + 9999 }));
     await issuer.close();
     clock.advance(600_000);
-    assert.equal(await judge(token), 'alice');
+    assert.equal(await verify(token), 'alice');
     await until(() => log.some(line => /cannot be renewed; the last ones stay in use/.test(line)));
-    assert.equal(await judge(token), 'alice');
+    assert.equal(await verify(token), 'alice');
   });
 
   it('are fetched again if the issuer was not reachable at the start; until then its tokens get a 503 that says when', async t => {
@@ -302,19 +302,19 @@ describe('the keys of an issuer', () => {
     const port = Number(new URL(probe.url).port);
     await probe.close();
     const away: OidcIssuer = { ...probe, close: async () => {} };
-    const { judge, claims, clock, log, keys } = await set(t, { issuer: away });
+    const { verify, claims, clock, log, keys } = await set(t, { issuer: away });
     assert.match(log.join('\n'), /cannot fetch the keys.*\n.*connection refused/);
     assert.throws(() => keys.check(), /no keys of the OpenID Connect issuer https:.*: .*connection refused/);
     const token = signer.sign(claims());
-    await assert.rejects(judge(token), { code: 503, retryAfterSeconds: 10 });
+    await assert.rejects(verify(token), { code: 503, retryAfterSeconds: 10 });
     clock.advance(8_500);
-    await assert.rejects(judge(token), { code: 503, retryAfterSeconds: 2 });
+    await assert.rejects(verify(token), { code: 503, retryAfterSeconds: 2 });
     const issuer = await startOidcIssuer(authority, { port });
     t.after(() => issuer.close());
     issuer.jwks = { keys: [signer.jwk] };
     clock.advance(1_500);
     // The next try is under way, and the token waits for it.
-    assert.equal(await judge(token), 'alice');
+    assert.equal(await verify(token), 'alice');
     keys.check();
   });
 
@@ -325,14 +325,14 @@ describe('the keys of an issuer', () => {
       answer = resolve;
     });
     issuer.hold(held);
-    const { judge, claims, clock, keys, log, waits } = await set(t, { issuer, isSlow: true });
+    const { verify, claims, clock, keys, log, waits } = await set(t, { issuer, isSlow: true });
     const token = signer.sign(claims());
     assert.throws(() => keys.check(), /they are being fetched/);
     assert.equal(waits(token), true);
-    const late = judge(token);
+    const late = verify(token);
     await until(() => clock.pending === 1);
     clock.advance(9_999);
-    const inTime = Array.from({ length: 20 }, () => judge(token));
+    const inTime = Array.from({ length: 20 }, () => verify(token));
     await until(() => clock.pending === 21);
     clock.advance(1);
     await assert.rejects(late, { code: 503, retryAfterSeconds: 1 });
@@ -344,7 +344,7 @@ describe('the keys of an issuer', () => {
   });
 
   it('cause a 503 for a token of an unknown key if the issuer does not answer, while tokens of known keys are accepted', async t => {
-    const { judge, claims, issuer, clock, waits } = await set(t);
+    const { verify, claims, issuer, clock, waits } = await set(t);
     const [known, unknown] = [signer.sign(claims()), other.sign(claims())];
     assert.deepEqual([waits(known), waits(unknown)], [false, true]);
     assert.deepEqual(
@@ -354,15 +354,15 @@ describe('the keys of an issuer', () => {
     );
     issuer.hold(new Promise(() => {}));
     clock.advance(5_000);
-    const waiting = judge(unknown);
+    const waiting = verify(unknown);
     await until(() => issuer.discoveries === 2);
-    assert.equal(await judge(known), 'alice');
+    assert.equal(await verify(known), 'alice');
     clock.advance(10_000);
     await assert.rejects(waiting, { code: 503, retryAfterSeconds: 1 });
     await issuer.close();
     await until(() => clock.pending === 0);
-    await assert.rejects(judge(unknown), { code: 503 });
-    assert.equal(await judge(known), 'alice');
+    await assert.rejects(verify(unknown), { code: 503 });
+    assert.equal(await verify(known), 'alice');
   });
 
   it('do not make tokens of known keys wait behind tokens of unknown keys', async t => {
@@ -383,11 +383,11 @@ describe('the keys of an issuer', () => {
   });
 
   it('are not fetched again for a key ID that is known with another algorithm', async t => {
-    const { judge, claims, issuer, clock, waits } = await set(t, { algorithms: ['RS256', 'ES256'] });
+    const { verify, claims, issuer, clock, waits } = await set(t, { algorithms: ['RS256', 'ES256'] });
     clock.advance(5_000);
     const token = createOidcSigner('one', 'ES256').sign(claims());
     assert.equal(waits(token), false);
-    await assert.rejects(judge(token), AuthenticationError);
+    await assert.rejects(verify(token), AuthenticationError);
     assert.equal(issuer.keyRequests, 1);
   });
 

@@ -17,7 +17,7 @@ const uncertainSegment = /[%\\]|(?:^|\/)\.\.?;/;
  * behind it may merge slashes, decode a second time, cut off `;parameters` or ignore case; then the path means something else. What follows
  * a proxy subresource is another program's path, and may be anything.
  */
-export function hasCertainFields(info: RequestInfo): boolean {
+export function hasOneReading(info: RequestInfo): boolean {
   const { path } = info;
   if (!info.isResourceRequest) return plainPath.test(path) && apiInAnyCase.test(path) === api.test(path);
   if (!field.test(info.apiVersion) || !field.test(info.resource)) return false;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hasCertainFields } from '../../src/guard/certain-path.js';
+import { hasOneReading } from '../../src/guard/one-reading.js';
 import { assertLinear } from '../support/growth.js';
 import { infoOf } from './judged-request.js';
 import { uncertainSpellings } from './uncertain-spellings.js';
@@ -32,13 +32,13 @@ describe('the fields of a request', () => {
       '/api/v1/proxy/namespaces/a/services/web//x',
       '/api/v1/namespaces/a/pods?fieldSelector=metadata.name%3Dweb%2F%2F',
     ]) {
-      assert.equal(hasCertainFields(infoOf(`GET ${target}`)), true, target);
+      assert.equal(hasOneReading(infoOf(`GET ${target}`)), true, target);
     }
   });
 
   it('are not certain if a server could merge slashes, cut off parameters, decode twice or ignore case', () => {
     for (const target of uncertainSpellings) {
-      assert.equal(hasCertainFields(infoOf(`GET ${target}`)), false, target);
+      assert.equal(hasOneReading(infoOf(`GET ${target}`)), false, target);
     }
   });
 
@@ -46,7 +46,7 @@ describe('the fields of a request', () => {
     for (const piece of ['/', 'a/', '/a', 'a//']) {
       const prepare = (count: number) => {
         const target = `GET /${piece.repeat(count)}!`;
-        return () => hasCertainFields(infoOf(target));
+        return () => hasOneReading(infoOf(target));
       };
       assertLinear(50_000, prepare, piece);
     }

@@ -4,7 +4,7 @@ import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { AuthenticationError } from '../authentication-error.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
-import type { Judgement } from '../bearer-token/token-cache.js';
+import type { VerifiedUser } from '../bearer-token/token-cache.js';
 import { admitUser, type IdentityRules } from '../identity.js';
 import { type ClaimMapping, userOfClaims } from './claims.js';
 import type { OidcKeys } from './keys.js';
@@ -29,9 +29,9 @@ const notBeforeLeeway = 60;
  * Checks the ID tokens of one issuer. Undefined for a token of another issuer, and for one that is not a JSON Web Token. Rejects with an
  * AuthenticationError for an invalid token, and with a StatusError of 503 if the issuer's keys cannot be fetched.
  */
-export function createOidcJudge(
+export function createIdTokenVerifier(
   verification: OidcVerification,
-): (token: BearerToken) => Promise<Judgement | undefined> {
+): (token: BearerToken) => Promise<VerifiedUser | undefined> {
   const { issuer, mapping, rules, clock = systemClock } = verification;
   const issuers = namesOf(issuer);
   return async ({ text }) => {

@@ -13,7 +13,7 @@ import type { Tls } from '../server/listener/tls.js';
 import type { Components } from './components.js';
 
 /** What the parts are loaded with. */
-interface Surroundings {
+interface LoadingParts {
   readonly components: Components;
   /** The cluster of `/`, which is opened. */
   readonly cluster: Cluster;
@@ -44,7 +44,7 @@ type Loading<Part> = Promise<Part | undefined | Problems>;
  * Opens the cluster and loads the parts, all at the same time. Opens no connections. Collects all problems. Each part that was loaded is
  * then one of the components, also if there are problems.
  */
-export async function loadParts(options: Options, parts: Surroundings): Promise<LoadedParts | Problems> {
+export async function loadParts(options: Options, parts: LoadingParts): Promise<LoadedParts | Problems> {
   const { components, cluster } = parts;
   let listenerTls: Tls | undefined;
   const loaded = await Promise.all([
@@ -87,7 +87,7 @@ async function openCluster(cluster: Cluster): Loading<never> {
 
 async function loadAuthentication(
   options: Options,
-  { metrics, logger, env, clock }: Surroundings,
+  { metrics, logger, env, clock }: LoadingParts,
   clientAuthorities: () => Tls['clientAuthorities'],
 ): Loading<ConfiguredAuthentication> {
   if (methodsOn(options).length === 0) return undefined;
@@ -110,13 +110,13 @@ async function findFolder(www: string): Loading<string> {
 }
 
 /** Loads the TLS listener only if it is used: with node:http2 it takes 3 MB of an idle process. */
-async function loadTls(options: Options, { metrics, logger }: Surroundings): Loading<Tls> {
+async function loadTls(options: Options, { metrics, logger }: LoadingParts): Loading<Tls> {
   if (options.tlsCertFile === '') return undefined;
   const { configureTls } = await import('../server/listener/tls.js');
   return configureTls(options, { metrics: metrics.listener, logger });
 }
 
-async function loadAuditLog(options: Options, { metrics, logger }: Surroundings): Loading<AuditLog> {
+async function loadAuditLog(options: Options, { metrics, logger }: LoadingParts): Loading<AuditLog> {
   if (options.auditLogPath === '') return undefined;
   try {
     return await AuditLog.open(options.auditLogPath, { metrics: metrics.audit, logger });

@@ -3,8 +3,8 @@ import { hasField } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
-import { AuthenticationError } from './authentication-error.js';
 import { type BearerToken, readBearerToken } from './bearer-token/bearer-token.js';
+import { AuthenticationError } from './identity.js';
 import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
 
 /** The parts of a method that authentication uses: its name in the metrics, its hint in a 401, and its authenticator. */

@@ -2,7 +2,21 @@ import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { defineOptions } from '../lib/option.js';
 import { names } from '../lib/value-type.js';
-import { AuthenticationError } from './authentication-error.js';
+
+/** Says for the log why a credential is invalid. A client only learns that it is. The message contains no part of the credential. */
+export class AuthenticationError extends Error {
+  override readonly name = 'AuthenticationError';
+  /** Whether the same credential may soon be valid, so that the failure must not be cached. */
+  readonly isPassing: boolean;
+
+  constructor(
+    message: string,
+    { isPassing = false, ...options }: ErrorOptions & { isPassing?: boolean } = {},
+  ) {
+    super(message, options);
+    this.isPassing = isPassing;
+  }
+}
 
 /** A known user who may not act through this proxy: a 403 whose message says why. */
 export class IdentityError extends StatusError {

@@ -1,7 +1,22 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { Coding } from './content-coding.js';
+
+/** The content codings of an answer. Each file exists in each of these forms. */
+type Coding = 'br' | 'gzip' | 'identity';
+
+/**
+ * The smallest form that an Accept-Encoding accepts (RFC 9110, section 12.5.3). The only weight that counts is 0, which rejects a coding.
+ */
+export function preferredCoding(acceptEncoding: string | undefined): Coding {
+  const accepted = (acceptEncoding ?? '')
+    .toLowerCase()
+    .split(',')
+    .filter(item => !/;\s*q=0(?:\.0*)?\s*$/.test(item))
+    .map(item => item.split(';')[0]?.trim());
+  if (accepted.includes('br')) return 'br';
+  return accepted.includes('gzip') ? 'gzip' : 'identity';
+}
 
 /** One file of the page, in each form in which it is sent. */
 interface ExplorerFile {
@@ -10,7 +25,7 @@ interface ExplorerFile {
 }
 
 /** Files by their names below the page's path. The page itself has an empty name. */
-export type ExplorerFiles = ReadonlyMap<string, ExplorerFile>;
+type ExplorerFiles = ReadonlyMap<string, ExplorerFile>;
 
 /** The folder to which the build writes them, beside the bundle that contains this code. */
 const built = new URL('explorer/', import.meta.url);

@@ -1,6 +1,4 @@
 import { StatusError } from '../kubernetes/status.js';
-import { type Coding, preferredCoding } from './content-coding.js';
-import type { ExplorerFiles } from './explorer-files.js';
 import type { OwnEndpoint } from './own-endpoint.js';
 
 const folder = '/-/ui/';
@@ -12,16 +10,17 @@ export const explorer = {
   access: 'public',
   isServed: options => options.explorer,
   create() {
-    let reading: Promise<ExplorerFiles> | undefined;
+    let reading: ReturnType<typeof readFiles> | undefined;
     return async (request, reply) => {
       const { path } = request.context.target;
       // Relative, because the proxy may have another path from outside.
       if (path === '/-/ui') return reply.redirect('ui/', 301);
       // Files are read at the first request, because most programs never get one.
-      reading ??= import('./explorer-files.js').then(({ readExplorerFiles }) => readExplorerFiles());
-      const file = (await reading).get(path.slice(folder.length));
+      reading ??= readFiles();
+      const { files, preferredCoding } = await reading;
+      const file = files.get(path.slice(folder.length));
       if (file === undefined) throw new StatusError(404, `${path} is not served here`);
-      const coding: Coding = preferredCoding(request.headers['accept-encoding']);
+      const coding = preferredCoding(request.headers['accept-encoding']);
       const { content, etag } = file.codings[coding];
       reply.headers({ ...file.headers, ETag: etag, Vary: 'Accept-Encoding' });
       if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send();
@@ -30,3 +29,8 @@ export const explorer = {
     };
   },
 } as const satisfies OwnEndpoint;
+
+async function readFiles() {
+  const { preferredCoding, readExplorerFiles } = await import('./explorer-files.js');
+  return { files: await readExplorerFiles(), preferredCoding };
+}

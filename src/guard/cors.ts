@@ -1,9 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { ownPagesOnly } from '../http/browser-fields.js';
-import { hasField } from '../http/header-fields.js';
+import { fieldValue, hasField } from '../http/header-fields.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import type { AnswerFields, AnswerRule } from './guard.js';
+import type { RequestContext } from '../request/context.js';
+import { type AnswerFields, type AnswerRule, answered, type Check, everyMount, type Guard } from './guard.js';
 import { compileOriginList, originList } from './origin-list.js';
-import { type PageRequest, pageOrigin } from './page-origin.js';
 import { type RegexpList, validList } from './regexp-list.js';
 
 const options = defineOptions('Filter', {
@@ -84,4 +85,44 @@ export function createCorsPolicy(origins: RegexpList): CorsPolicy {
     },
   };
   return policy;
+}
+
+/** The parts of a request that say which page sends it. */
+export type PageRequest = Pick<IncomingMessage, 'method' | 'rawHeaders' | 'upgrade'>;
+
+/** One absolute URL, and its part before the path. Two Referer fields, which are joined by a comma and a space, are none. */
+const referringUrl = /^([^:/?#\s]+:\/\/[^/?#\s]*)(?:[/?#]\S*)?$/;
+
+/**
+ * The origin that a request names for `--cors-allowed-origins`: its Origin or, for a plain GET without one, that of its Referer (RFC 9110,
+ * section 10.1.3). Browsers send no Origin with frames, images, downloads and links. Undefined if there is neither. The text is as the
+ * browser wrote it, and need not be an origin: the list of allowed origins rejects what is none.
+ *
+ * A Referer says less than an Origin: a page sends it for every image that a visitor has put there. So it never counts for a write or an
+ * upgrade.
+ */
+export function pageOrigin({ method, rawHeaders, upgrade }: PageRequest): string | undefined {
+  const origin = fieldValue(rawHeaders, 'origin');
+  if (origin !== undefined || method !== 'GET' || upgrade === true) return origin;
+  return referringUrl.exec(fieldValue(rawHeaders, 'referer') ?? '')?.[1];
+}
+
+/** A browser that asks before it sends a request gets its answer at once. */
+export const preflight = {
+  name: 'preflight',
+  options: {},
+  reasons: [],
+  judges: everyMount,
+  create: ({ corsAllowedOrigins }: CorsOptions): Check | undefined =>
+    corsAllowedOrigins === '' ? undefined : answerPreflight,
+} as const satisfies Guard;
+
+/**
+ * Answers preflights of allowed origins (Fetch, "CORS-preflight fetch") as the API server does: 204 to every OPTIONS, before callers are
+ * authenticated, because browsers send no credentials with it. A preflight is never sent to the API server.
+ */
+function answerPreflight({ raw, reply }: RequestContext): typeof answered | undefined {
+  if (raw.method !== 'OPTIONS' || !reply.hasHeader('Access-Control-Allow-Origin')) return undefined;
+  reply.code(204).send();
+  return answered;
 }

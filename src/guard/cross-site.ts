@@ -1,9 +1,8 @@
 import { fieldValue, hasField, type RawHeaders } from '../http/header-fields.js';
 import type { RequestContext } from '../request/context.js';
-import { type CorsOptions, corsPolicyOf } from './cors.js';
-import type { FilterSwitch } from './filter-switch.js';
+import { type CorsOptions, corsPolicyOf, pageOrigin } from './cors.js';
+import type { FilterSwitch } from './filter.js';
 import { type Check, type Guard, pagesMounts } from './guard.js';
-import { pageOrigin } from './page-origin.js';
 import { mayBeProxiedPage } from './proxied-page.js';
 import { Rejection } from './rejection.js';
 

@@ -1,6 +1,6 @@
 import { defineOptions, type OptionValues } from '../lib/option.js';
+import { bool } from '../lib/value-type.js';
 import type { RequestTarget } from '../request/request-target.js';
-import type { FilterSwitch } from './filter-switch.js';
 import { apiMounts, type OperationCheck, type OperationGuard } from './guard.js';
 import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';
@@ -21,7 +21,15 @@ const options = defineOptions('Filter', {
     default: '^$',
     help: 'HTTP methods that are refused, such as POST,PUT,PATCH,DELETE.',
   },
+  disableFilter: {
+    type: bool,
+    default: 'false',
+    help: 'Turn off the filter, and the rule that pages of other sites may only link here. Any page that a user opens can then use the port.',
+  },
 });
+
+/** The switch that turns off kubectl's filter, which is two guards here, `host` and `filter`, and the guard `cross-site`. */
+export type FilterSwitch = Pick<OptionValues<typeof options>, 'disableFilter'>;
 
 /** kubectl's lists of paths and methods. */
 export const filter = {
@@ -30,7 +38,7 @@ export const filter = {
   reasons: ['path', 'method'],
   judges: apiMounts,
   judgesOperations: true,
-  create(values: OptionValues<typeof options> & FilterSwitch): OperationCheck | undefined {
+  create(values: OptionValues<typeof options>): OperationCheck | undefined {
     if (values.disableFilter) return undefined;
     const check = createFilterCheck({
       acceptPaths: validRegexpList(values.acceptPaths),

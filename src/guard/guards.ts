@@ -1,22 +1,31 @@
 import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
-import { cors } from './cors.js';
+import { cors, preflight } from './cors.js';
 import { crossSite } from './cross-site.js';
 import { filter } from './filter.js';
 import { framing } from './framing.js';
-import type { AnswerRule, Guard } from './guard.js';
+import type { AnswerRule, Check, Guard } from './guard.js';
 import { host } from './host.js';
-import { hostField } from './host-field.js';
 import { impersonation } from './impersonation.js';
 import { limits } from './limits.js';
 import { namespaces } from './namespaces.js';
-import { openCluster } from './open-cluster.js';
 import { origin } from './origin.js';
-import { preflight } from './preflight.js';
 import { proxiedPage } from './proxied-page.js';
 import { readOnly } from './read-only.js';
-import { requestTarget } from './request-target.js';
+import { hostField, requestTarget } from './request-target.js';
 import { resources } from './resources.js';
+
+/**
+ * The configuration of a context is read when the first request to it comes this far. A request that was rejected before does not cause
+ * that.
+ */
+const openCluster = {
+  name: 'open cluster',
+  options: {},
+  reasons: [],
+  judges: ({ namesContext }) => namesContext,
+  create: (): Check => request => request.openCluster(),
+} as const satisfies Guard;
 
 /**
  * The order in which every request is judged, plain or with an upgrade. A new rule needs only an entry here: its flags, their rows in

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { fieldValue } from '../http/header-fields.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import type { FilterSwitch } from './filter-switch.js';
+import type { FilterSwitch } from './filter.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { type RegexpList, regexpList, validRegexpList } from './regexp-list.js';
 import { Rejection } from './rejection.js';

@@ -3,12 +3,11 @@ import type { TLSSocket } from 'node:tls';
 import { fieldValue, hasField } from '../http/header-fields.js';
 import { asksForUpgrade } from '../http/message.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import { hasOneReading } from './one-reading.js';
-import { type CorsOptions, corsPolicyOf } from './cors.js';
+import { type CorsOptions, corsPolicyOf, pageOrigin } from './cors.js';
 import { comesFromOtherSite } from './cross-site.js';
 import { apiMounts, type Check, type Guard } from './guard.js';
+import { hasOneReading } from './one-reading.js';
 import { isSerializedOrigin } from './origin-list.js';
-import { pageOrigin } from './page-origin.js';
 import { isRead } from './read-only.js';
 import { Rejection } from './rejection.js';
 

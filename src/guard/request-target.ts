@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { RequestTarget } from '../request/request-target.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { Rejection } from './rejection.js';
@@ -15,5 +16,33 @@ export const requestTarget = {
 export function rejectAmbiguousTarget({ ambiguity }: RequestTarget): void {
   if (ambiguity !== undefined) {
     throw new Rejection(400, 'bad_request', `${ambiguity}; the request has more than one reading`);
+  }
+}
+
+/** A request names one host. */
+export const hostField = {
+  name: 'Host field',
+  options: {},
+  reasons: ['bad_request'],
+  judges: everyMount,
+  create: (): Check => request => rejectUncertainHost(request.raw),
+} as const satisfies Guard;
+
+/**
+ * Rejects more than one Host header, with HTTP/2's `:authority` counted as one. Also rejects none, except in HTTP/1.0 (RFC 9112, section
+ * 3.2).
+ */
+export function rejectUncertainHost({ rawHeaders, httpVersion }: IncomingMessage): void {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts > 1) {
+    const what = httpVersion === '2.0' ? ':authority and Host that differ' : 'more than one Host header';
+    throw new Rejection(400, 'bad_request', `the request has ${what}`);
+  }
+  if (hosts === 0 && httpVersion !== '1.0') {
+    throw new Rejection(400, 'bad_request', 'the request has no Host header');
   }
 }

@@ -1,9 +1,8 @@
 import { parseArgs } from 'node:util';
 import { bool } from '../lib/value-type.js';
 import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
-import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
-import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
+import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 /** The options of the command line, and the flags of kubectl on it that are ignored. */
 export interface CommandLine extends Source {

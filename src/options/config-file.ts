@@ -2,9 +2,8 @@ import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { parseYaml } from '../kubeconfig/yaml-document.js';
 import { runAtOnce } from '../lib/steps.js';
 import { environmentName } from './environment.js';
-import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
-import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
+import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 /**
  * Reads the YAML file of --config: one mapping from flag names to scalars, or to lists if the flag takes a list. Problems name the file and

@@ -1,7 +1,6 @@
 import { isServiceVariable } from './service-variable.js';
-import type { Setting, Source } from './setting.js';
 import { suggest } from './suggestion.js';
-import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
+import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 const prefix = 'KUBE_API_PROXY_';
 

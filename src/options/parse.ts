@@ -4,8 +4,15 @@ import { problemsOf } from '../lib/option.js';
 import { parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
-import type { Setting, Source } from './setting.js';
-import { definitionOf, type OptionKey, type Options, optionKeys, optionOwners } from './table.js';
+import {
+  definitionOf,
+  type OptionKey,
+  type Options,
+  optionKeys,
+  optionOwners,
+  type Setting,
+  type Source,
+} from './table.js';
 
 /** The sources of the options. `argv` does not include the program's name. `readFile` reads the file of --config. */
 export interface OptionSources {

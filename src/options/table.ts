@@ -1,6 +1,5 @@
 import { identity } from '../authentication/identity.js';
 import { authenticationMethods } from '../authentication/methods.js';
-import { filterSwitch } from '../guard/filter-switch.js';
 import { answerRules, guards } from '../guard/guards.js';
 import { mergeOptions, type OptionDefinition, type OptionValues, optionGroups } from '../lib/option.js';
 import { tls } from '../server/listener/tls-options.js';
@@ -23,7 +22,6 @@ export const optionOwners = [
   identity,
   ...guards,
   ...answerRules,
-  filterSwitch,
   apiServer,
   contexts,
   sharedWatches,
@@ -71,4 +69,17 @@ function byGroup<Table extends Readonly<Record<string, OptionDefinition<unknown>
     entries.filter(([, definition]) => definition.group === group),
   );
   return Object.fromEntries(sorted) as Table;
+}
+
+/** The value of an option in one source (command line, environment or file) as a string, and where it is set. */
+export interface Setting {
+  readonly text: string;
+  /** `--port`, `KUBE_API_PROXY_PORT` or `proxy.yaml:3: port`. */
+  readonly where: string;
+}
+
+/** All settings of one source, and the problems of reading it, one line each. */
+export interface Source {
+  readonly settings: ReadonlyMap<OptionKey, Setting>;
+  readonly problems: readonly string[];
 }

@@ -2,9 +2,8 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { KubeconfigContext, KubeconfigFacts } from '../endpoints/kubeconfig.js';
 import { addressFor } from '../endpoints/own-address.js';
 import type { RequestContext } from '../request/context.js';
-import { rootPath } from './api-paths.js';
 import type { Tls } from './listener/tls.js';
-import { apiPath, contextPath } from './mounts.js';
+import { apiPath, contextPath, rootPath } from './mounts.js';
 
 /** How callers reach the proxy. */
 interface AddressParts {

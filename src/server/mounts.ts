@@ -1,5 +1,6 @@
 import type { Cluster } from '../clusters/cluster.js';
-import type { OwnEndpoint } from '../endpoints/own-endpoint.js';
+import type { ClusterRegistry } from '../clusters/registry.js';
+import type { ApiPaths, OwnEndpoint } from '../endpoints/own-endpoint.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
 import { percentDecoded } from '../http/percent-encoding.js';
 import type { Destination, Mount } from '../request/mount.js';
@@ -70,6 +71,26 @@ export function contextPath(name: string): string {
   return clustersPrefix + encodeURIComponent(Buffer.from(name).toString());
 }
 
+/** The path prefix for requests to the API server of `/`, without a final slash. */
+export function rootPath(
+  { apiPrefix, appendServerPath }: { readonly apiPrefix: string; readonly appendServerPath: boolean },
+  registry: Pick<ClusterRegistry, 'default'>,
+): string {
+  // Clients send the path of the server's URL themselves, as they do to kubectl proxy.
+  const serverPath = appendServerPath ? '' : (registry.default.endpoint?.config.server.path ?? '');
+  return apiPath(apiPrefix) + serverPath;
+}
+
+/** Says at which paths callers reach the API servers. */
+export function createApiPaths(options: Parameters<typeof rootPath>[0], registry: ClusterRegistry): ApiPaths {
+  return {
+    get root() {
+      return rootPath(options, registry);
+    },
+    of: name => (registry.names.has(name) ? contextPath(name) : rootPath(options, registry)),
+  };
+}
+
 /** A path that a context takes from another context. */
 interface HiddenPath {
   readonly context: string;
@@ -99,14 +120,7 @@ export function createMounts(
   { apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }: MountOptions,
   clusters: MountedClusters,
 ): (rawUrl: string) => Destination {
-  const api: Mount = {
-    route: apiRoute,
-    access: 'caller',
-    isApi: true,
-    isCounted: true,
-    namesContext: false,
-    appendsServerPath: appendServerPath,
-  };
+  const api: Mount = { ...contextMount, namesContext: false, appendsServerPath: appendServerPath };
   const findOwn = createOwnSearch(servedEndpoints({ explorer }));
   const removed = apiPath(apiPrefix);
   const findContext = createContextSearch(clusters);

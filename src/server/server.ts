@@ -5,9 +5,8 @@ import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
 import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
-import { GuardChain, type GuardOptions } from '../guard/chain.js';
+import { GuardChain, type GuardOptions, judgeAgain } from '../guard/chain.js';
 import type { GuardParts } from '../guard/guard.js';
-import { judgeAgain } from '../guard/judge-again.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
 import { noSniff } from '../http/browser-fields.js';
 import type { AuditLog } from '../observability/audit/log.js';
@@ -18,23 +17,21 @@ import { listenForUpgrades } from '../proxy/upgrade-listener.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
 import { Accounting, type AccountingParts, type MeasuredClusters, requestIdOf } from './accounting.js';
-import { createApiPaths } from './api-paths.js';
+import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { answerErrors } from './errors.js';
 import { createAuthorityCheck, createKubeconfigFacts } from './kubeconfig-facts.js';
 import {
   isAnswered,
   isDeparture,
+  refuseBadRequest,
   refuseConnect,
   refuseUnknownMethod,
-  refuseUnparsed,
 } from './listener/client-error.js';
-import { clientPatience } from './listener/client-patience.js';
-import { serveHalfClosed } from './listener/half-closed.js';
+import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
 import { inTurn, outlives } from './listener/pipelining.js';
-import { schemaless } from './listener/schemaless.js';
 import type { Tls } from './listener/tls.js';
-import { apiRoute, createMounts, filesMount, ownPrefix, servedEndpoints } from './mounts.js';
+import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix, servedEndpoints } from './mounts.js';
 
 /** The API servers, and the metrics of each. */
 interface ServedClusters extends MeasuredClusters {
@@ -247,7 +244,7 @@ function createApp(
     clientErrorHandler: (error, socket) => {
       if (isAnswered(socket as Socket) || outlives(socket as Socket, error)) return;
       if (!isDeparture(error)) metrics.rejected('bad_request');
-      refuseUnparsed(error, socket as Socket);
+      refuseBadRequest(error, socket as Socket);
     },
   });
 }

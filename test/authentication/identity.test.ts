@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AuthenticationError } from '../../src/authentication/authentication-error.js';
-import { admitUser, IdentityError } from '../../src/authentication/identity.js';
+import { AuthenticationError, admitUser, IdentityError } from '../../src/authentication/identity.js';
 
 const nobody = { allowed: new Set<string>(), serviceAccounts: false };
 const cluster = { allowed: new Set<string>(), serviceAccounts: true };

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Authentication } from '../../src/authentication/authentication.js';
-import { AuthenticationError } from '../../src/authentication/authentication-error.js';
+import { AuthenticationError } from '../../src/authentication/identity.js';
 import { GuardChain } from '../../src/guard/chain.js';
 import { answerRules, guards, rejectionReasons } from '../../src/guard/guards.js';
 import { RequestSlots } from '../../src/guard/limits.js';
@@ -85,8 +85,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
 /** The reason of the rejection, `passed`, or `answered` if a guard answers the request itself. */
 function judge(faults: ReadonlySet<string>, { upgrade, authenticates }: Record<string, boolean>): string {
   const slots = new RequestSlots(options);
-  if (faults.has('limits'))
-    for (const kind of ['inflight', 'longrunning'] as const) slots.take('', kind);
+  if (faults.has('limits')) for (const kind of ['inflight', 'longrunning'] as const) slots.take('', kind);
   const authentication = {
     hints: [],
     authenticate() {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { createHostCheck } from '../../src/guard/host.js';
-import { rejectUncertainHost } from '../../src/guard/host-field.js';
 import { compileRegexpList } from '../../src/guard/regexp-list.js';
 import { Rejection } from '../../src/guard/rejection.js';
+import { rejectUncertainHost } from '../../src/guard/request-target.js';
 import { optionTable } from '../../src/options/table.js';
 import { assertLinear } from '../support/growth.js';
 

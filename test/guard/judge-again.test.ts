@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
-import { judgeAgain } from '../../src/guard/judge-again.js';
+import { judgeAgain } from '../../src/guard/chain.js';
 import type { RequestContext } from '../../src/request/context.js';
 
 function endpointOf(context: string, { hostname = 'api.example', as = '', path = '' } = {}): Endpoint {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { pageOrigin } from '../../src/guard/cors.js';
 import { isSerializedOrigin } from '../../src/guard/origin-list.js';
-import { pageOrigin } from '../../src/guard/page-origin.js';
 import { requestOf } from './judged-request.js';
 
 const of = (headers: Readonly<Record<string, string>>, line = 'GET /version') =>

@@ -4,10 +4,8 @@ import { type Clock, systemClock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
-import { AuthenticationError } from '../authentication-error.js';
-import { IdentityError } from '../identity.js';
-import type { BearerToken } from './bearer-token.js';
-import { networkOf } from './network.js';
+import { AuthenticationError, IdentityError } from '../identity.js';
+import { type BearerToken, networkOf } from './bearer-token.js';
 import { SharedCapacity } from './shared-capacity.js';
 
 /** The user of a valid token, and when this result expires at the latest, in milliseconds since 1970. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { DetailedPeerCertificate } from 'node:tls';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import { AuthenticationError } from '../authentication-error.js';
+import { AuthenticationError } from '../identity.js';
 import type { RequestAuthenticator } from '../method.js';
 import {
   type ClientAuthorities,

@@ -1,5 +1,5 @@
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import { AuthenticationError } from '../authentication-error.js';
+import { AuthenticationError } from '../identity.js';
 
 /** How the claims of a token are mapped to a user. The prefixes are used without change. */
 export interface ClaimMapping {

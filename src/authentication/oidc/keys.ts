@@ -6,7 +6,7 @@ import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { parseObject } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
-import { AuthenticationError } from '../authentication-error.js';
+import { AuthenticationError } from '../identity.js';
 
 /** How the keys of an issuer are fetched. */
 export interface OidcKeysOptions {

@@ -2,10 +2,9 @@ import { decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jo
 import { JWKSMultipleMatchingKeys, JWSSignatureVerificationFailed } from 'jose/errors';
 import { StatusError } from '../../kubernetes/status.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
-import { AuthenticationError } from '../authentication-error.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../bearer-token/token-cache.js';
-import { admitUser, type IdentityRules } from '../identity.js';
+import { AuthenticationError, admitUser, type IdentityRules } from '../identity.js';
 import { type ClaimMapping, userOfClaims } from './claims.js';
 import type { OidcKeys } from './keys.js';
 

@@ -8,11 +8,11 @@ import { Moment } from '../../lib/moment.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import {
-  type VerifiedUser,
   type Outcome,
   TokenBounds,
   TokenCache,
   userOf,
+  type VerifiedUser,
 } from '../bearer-token/token-cache.js';
 import type { AuthenticationRequest, TokenAuthenticator } from '../method.js';
 

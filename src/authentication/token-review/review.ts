@@ -5,10 +5,9 @@ import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import { refusedCredential } from '../../transport/upstream-error.js';
-import { AuthenticationError } from '../authentication-error.js';
 import type { BearerToken } from '../bearer-token/bearer-token.js';
 import type { VerifiedUser } from '../bearer-token/token-cache.js';
-import { admitUser, type IdentityRules } from '../identity.js';
+import { AuthenticationError, admitUser, type IdentityRules } from '../identity.js';
 
 /** The options of a review. */
 export interface TokenReviewOptions {

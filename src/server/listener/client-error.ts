@@ -35,7 +35,7 @@ export function isAnswered(socket: Socket): boolean {
  * Answers bytes that Node's parser rejects, directly on the socket, and closes the connection. While an earlier request of the connection
  * is being answered, no other answer is possible, and the connection is cut off.
  */
-export function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
+export function refuseBadRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;

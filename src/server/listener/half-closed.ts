@@ -1,7 +1,9 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { StallTimer } from '../../lib/stall-timer.js';
-import { clientPatience } from './client-patience.js';
+
+/** Milliseconds after which a client counts as gone if it reads nothing of what waits for it, and sends nothing. Its requests then end. */
+export const clientPatience = 25_000;
 
 /**
  * Lets an HTTP/1.1 client close its side of a connection (FIN) after a complete request or an upgrade, and still get the answer. Until

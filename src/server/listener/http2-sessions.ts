@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { AbuseReason } from '../../observability/metrics/listener-metrics.js';
-import { clientPatience } from './client-patience.js';
+import { clientPatience } from './half-closed.js';
 import { Http2Session, type Patience } from './http2-session.js';
 
 /** The events of HTTP/2 connections that are counted and logged. */

@@ -9,7 +9,7 @@ import { followTlsFiles, type TlsFiles } from './tls-files.js';
 import type { TlsOptions } from './tls-options.js';
 
 /** The metrics and the log of the TLS listener. */
-interface TlsSurroundings {
+interface TlsParts {
   readonly metrics: ListenerMetrics;
   readonly logger: Logger;
 }
@@ -33,7 +33,7 @@ const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;
 /** Reads the listener's files; undefined without --tls-cert-file. */
 export async function configureTls(
   options: TlsOptions & { readonly clientCaFile: string },
-  { metrics, logger }: TlsSurroundings,
+  { metrics, logger }: TlsParts,
 ): Promise<Tls | undefined | { readonly problems: readonly string[] }> {
   if (options.tlsCertFile === '' || options.tlsPrivateKeyFile === '') return undefined;
   const expiryWarning = createExpiryWarning(logger, 'the certificate of --tls-cert-file');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf, readBearerToken } from '../../../src/authentication/bearer-token/bearer-token.js';
+import { AuthenticationError } from '../../../src/authentication/identity.js';
 import { assertLinear } from '../../support/growth.js';
 
 const prefix = 'base64url.bearer.authorization.k8s.io.';

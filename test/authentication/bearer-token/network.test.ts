@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { networkOf } from '../../../src/authentication/bearer-token/network.js';
+import { networkOf } from '../../../src/authentication/bearer-token/bearer-token.js';
 
 describe('the network of an address', () => {
   it('is the IPv4 address itself, in either of its forms', () => {

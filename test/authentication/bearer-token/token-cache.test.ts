@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import { type VerifiedUser, TokenCache, userOf } from '../../../src/authentication/bearer-token/token-cache.js';
-import { IdentityError } from '../../../src/authentication/identity.js';
+import {
+  TokenCache,
+  userOf,
+  type VerifiedUser,
+} from '../../../src/authentication/bearer-token/token-cache.js';
+import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
 
@@ -225,9 +228,7 @@ describe('tokens that wait for their check', () => {
 
   for (const [when, pass] of unevenTimes) {
     it(`do not block a token that was good ten minutes ago, and no longer ${when}`, async () => {
-      const { authenticate, clock } = setUp(text =>
-        text.startsWith('made-up') ? never() : verified(text),
-      );
+      const { authenticate, clock } = setUp(text => (text.startsWith('made-up') ? never() : verified(text)));
       for (const name of ['alice', 'bob']) await authenticate(name);
       attack(authenticate, '192.0.2.1');
       pass(clock, 12 * 60_000 - 1);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
+import { AuthenticationError } from '../../../src/authentication/identity.js';
 import { type ClaimMapping, userOfClaims } from '../../../src/authentication/oidc/claims.js';
 import { claimMappingOf, oidcProblems } from '../../../src/authentication/oidc/options.js';
 

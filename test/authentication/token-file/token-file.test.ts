@@ -3,9 +3,8 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { AuthenticationError } from '../../../src/authentication/authentication-error.js';
 import { digestOf } from '../../../src/authentication/bearer-token/bearer-token.js';
-import { IdentityError } from '../../../src/authentication/identity.js';
+import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { followTokenFile, parseTokenFile } from '../../../src/authentication/token-file/token-file.js';
 import { until } from '../../support/eventually.js';
 

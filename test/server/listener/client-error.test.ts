@@ -5,7 +5,7 @@ import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import tls from 'node:tls';
-import { isAnswered, refuseConnect, refuseUnparsed } from '../../../src/server/listener/client-error.js';
+import { isAnswered, refuseBadRequest, refuseConnect } from '../../../src/server/listener/client-error.js';
 import { sharedIdentity } from '../../support/certificates.js';
 import { connectRaw, type RawConnection, watchRaw } from '../../support/raw-http.js';
 
@@ -54,7 +54,7 @@ describe('a malformed request', () => {
   ] as const) {
     it(`is answered with a Status ${code} for ${error}, and the connection ends`, async t => {
       const { socket, client } = await connect(t);
-      refuseUnparsed(failure(error), socket);
+      refuseBadRequest(failure(error), socket);
       const answer = await client.untilClosed();
       assert.equal(status(answer).code, code);
       assert.doesNotMatch(answer, /secret-bytes/);
@@ -73,7 +73,7 @@ describe('a malformed request', () => {
       server.on('clientError', (error: Error, socket: Socket) => {
         if (isAnswered(socket)) return;
         answers += 1;
-        refuseUnparsed(error, socket);
+        refuseBadRequest(error, socket);
       });
       const client = await connectTo((server.address() as AddressInfo).port);
       t.after(() => client.destroy());
@@ -91,7 +91,7 @@ describe('a malformed request', () => {
 
   it('is not answered if the client has reset the connection', async t => {
     const { socket, client } = await connect(t);
-    refuseUnparsed(failure('ECONNRESET'), socket);
+    refuseBadRequest(failure('ECONNRESET'), socket);
     assert.equal(await client.untilClosed(), '');
     assert.ok(socket.destroyed);
   });

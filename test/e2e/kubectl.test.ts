@@ -197,17 +197,28 @@ kubectlTest('kubectl create, apply and replace write objects', async () => {
   assert.equal(await succeedOwn(['get', 'cm/applied', '-o', 'jsonpath={.data}']), '{"z":"26"}');
 });
 
-kubectlTest('kubectl apply --server-side writes, and reports a conflict of field managers', async () => {
-  const apply = (value: string, manager: string, ...more: string[]) =>
-    runOwn(['apply', '--server-side', `--field-manager=${manager}`, ...more, '-f', '-'], {
-      input: configMap('server-side', { owned: value }),
-    });
-  assert.equal((await apply('1', 'one')).stdout, 'configmap/server-side serverside-applied\n');
-  const conflict = await apply('2', 'other');
-  assert.equal(conflict.code, 1);
-  assert.match(conflict.stderr, /conflict with "one"/);
-  assert.equal((await apply('2', 'other', '--force-conflicts')).code, 0);
-  assert.equal(await succeedOwn(['get', 'cm/server-side', '-o', 'jsonpath={.data.owned}']), '2');
+kubectlTest('kubectl create makes what it sends in protobuf', async () => {
+  await succeedOwn(['create', 'secret', 'generic', 'made', '--from-literal=k=v']);
+  assert.equal(await succeedOwn(['get', 'secret/made', '-o', 'jsonpath={.data.k}']), 'dg==');
+  await succeedOwn(['create', 'deployment', 'made', '--image=a:1', '--replicas=2']);
+  const summary = 'jsonpath={.spec.replicas} {.spec.template.spec.containers[*].image}';
+  assert.equal(await succeedOwn(['get', 'deployment/made', '-o', summary]), '2 a:1');
+});
+
+kubectlTest('kubectl apply changes, adds and removes containers of a Deployment by their names', async () => {
+  const deployment = (...containers: readonly (readonly [name: string, image: string])[]) => {
+    const template = {
+      metadata: { labels: { app: 'merged' } },
+      spec: { containers: containers.map(([name, image]) => ({ name, image })) },
+    };
+    const spec = { selector: { matchLabels: { app: 'merged' } }, template };
+    return JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'merged' }, spec });
+  };
+  const apply = (input: string) => succeedOwn(['apply', '-f', '-'], { input });
+  await apply(deployment(['a', 'a:1'], ['b', 'b:1']));
+  await apply(deployment(['a', 'a:2'], ['c', 'c:1']));
+  const images = 'jsonpath={.spec.template.spec.containers[*].image}';
+  assert.equal(await succeedOwn(['get', 'deployment/merged', '-o', images]), 'a:2 c:1');
 });
 
 kubectlTest('kubectl patch works with its three kinds', async () => {

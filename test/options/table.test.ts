@@ -23,13 +23,9 @@ function problemsOf(argv: string[], env: Env = {}, file?: string): readonly stri
 }
 
 describe('the defaults', () => {
-  it("equal kubectl proxy's", () => {
-    const defaults: Options = {
+  it("of kubectl proxy's flags are kubectl's", () => {
+    const defaults = {
       port: 8001,
-      allContexts: false,
-      contexts: '.*',
-      publicUrl: '',
-      explorer: true,
       address: '127.0.0.1',
       unixSocket: '',
       apiPrefix: '/',
@@ -39,34 +35,10 @@ describe('the defaults', () => {
       acceptPaths: '^.*',
       rejectPaths: '^/api/.*/pods/.*/exec,^/api/.*/pods/.*/attach',
       rejectMethods: '^$',
-      sandboxProxiedPages: undefined,
       disableFilter: false,
-      readOnly: false,
-      acceptNamespaces: '.*',
-      rejectResources: [],
-      corsAllowedOrigins: '',
-      tokenAuthFile: '',
-      oidcIssuerUrl: '',
-      oidcClientId: '',
-      oidcUsernameClaim: 'sub',
-      oidcUsernamePrefix: '',
-      oidcGroupsClaim: '',
-      oidcGroupsPrefix: '',
-      oidcRequiredClaim: [],
-      oidcSigningAlgs: ['RS256'],
-      oidcCaFile: '',
-      authenticationTokenWebhook: false,
-      apiAudiences: [],
-      allowSystemIdentities: [],
-      maxRequestsInflight: 400,
-      maxLongrunningRequests: 5000,
-      maxRequestsInflightPerUser: 0,
-      maxLongrunningRequestsPerUser: 0,
-      auditLogPath: '',
+      // 0 there, which Go's dialer takes for 15 s.
       keepalive: 15_000,
       appendServerPath: false,
-      shareWatches: false,
-      shareWatchesBuffer: 256 * 1024 * 1024,
       kubeconfig: '',
       context: '',
       cluster: '',
@@ -85,23 +57,11 @@ describe('the defaults', () => {
       asUid: '',
       asUserExtra: [],
       requestTimeout: 0,
-      config: '',
-      logLevel: 'info',
-      logFormat: 'auto',
-      shutdownGrace: 5000,
-      shutdownDelay: 0,
-      adminPort: undefined,
-      adminAddress: '0.0.0.0',
-      logRequests: 'all',
-      tlsCertFile: '',
-      clientCaFile: '',
-      insecureAllowUnauthenticated: false,
-      tlsPrivateKeyFile: '',
-      tlsMinVersion: 'VersionTLS12',
       help: false,
-      version: false,
-    };
-    assert.deepEqual(optionsOf([]), defaults);
+    } satisfies Partial<Options>;
+    const options = optionsOf([]);
+    const own = Object.keys(defaults).map(key => [key, options[key as keyof Options]]);
+    assert.deepEqual(Object.fromEntries(own), defaults);
   });
 
   it('have the short letters of kubectl', () => {

@@ -112,6 +112,6 @@ kubectlTest('kubectl prints the fields of events, claims and controllers of Pods
   assert.equal(await table('jobs'), 'NAME STATUS COMPLETIONS DURATION AGE\nclean Complete 1/1 0s 60m');
   assert.equal(
     await table('pvc'),
-    'NAME STATUS VOLUME CAPACITY ACCESS MODES STORAGECLASS AGE\ndata Bound pv-1 8Gi RWO fast 60m',
+    'NAME STATUS VOLUME CAPACITY STORAGECLASS AGE\ndata Bound pv-1 8Gi fast 60m',
   );
 });

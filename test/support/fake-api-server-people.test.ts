@@ -50,45 +50,10 @@ kubectlTest('kubectl explains kinds and their fields', async () => {
   assert.deepEqual([missing.code, missing.stderr], [1, 'error: field "nodes" does not exist\n']);
 });
 
-kubectlTest("kubectl prints a node's state, roles, version and addresses", async () => {
-  const node = {
-    metadata: { name: 'node-1', labels: { 'node-role.kubernetes.io/control-plane': '' } },
-    spec: { unschedulable: true },
-    status: {
-      conditions: [{ type: 'Ready', status: 'True' }],
-      addresses: [{ type: 'InternalIP', address: '192.0.2.1' }],
-      nodeInfo: {
-        kubeletVersion: 'v1.34.9',
-        osImage: 'Debian 13',
-        kernelVersion: '6.18',
-        containerRuntimeVersion: 'cri://1',
-      },
-    },
-  };
-  const { status } = await requestApi(server, {
-    method: 'POST',
-    path: '/api/v1/nodes',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(node),
-  });
-  assert.equal(status, 201);
-  const { stdout } = await kubectl(['get', 'nodes', '--output=wide'], {
-    env: { KUBECONFIG: kubeconfig.path },
-  });
-  const [heading, first, second] = stdout
-    .trimEnd()
-    .split('\n')
-    .map(line => line.split(/ {2,}/));
-  assert.deepEqual(heading, [
-    ...['NAME', 'STATUS', 'ROLES', 'AGE', 'VERSION'],
-    ...['INTERNAL-IP', 'EXTERNAL-IP', 'OS-IMAGE', 'KERNEL-VERSION', 'CONTAINER-RUNTIME'],
-  ]);
-  assert.deepEqual(first?.slice(0, 3), ['node-0', 'Unknown', '<none>']);
-  assert.deepEqual(
-    second?.filter((_, index) => index !== 3),
-    [
-      ...['node-1', 'Ready,SchedulingDisabled', 'control-plane', 'v1.34.9'],
-      ...['192.0.2.1', '<none>', 'Debian 13', '6.18', 'cri://1'],
-    ],
-  );
+kubectlTest('kubectl apply --server-side says that this server does not have it', async () => {
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' } });
+  const env = { KUBECONFIG: kubeconfig.path };
+  const { code, stderr } = await kubectl(['apply', '--server-side', '-f', '-'], { env, input });
+  assert.equal(code, 1);
+  assert.match(stderr, /Server-side apply not available on the server/i);
 });

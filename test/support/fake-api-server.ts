@@ -12,7 +12,7 @@ import { defaultPolicy, forbidden, isAllowed, type Policy } from './fake-api-ser
 import type { Cluster } from './fake-api-server/cluster.js';
 import { establish } from './fake-api-server/custom-resources.js';
 import { ApiTypes } from './fake-api-server/discovery.js';
-import { type Exchange, sendFailure, setCommonHeaders, setFlowHeaders } from './fake-api-server/exchange.js';
+import { type Exchange, sendFailure, setCommonHeaders } from './fake-api-server/exchange.js';
 import { Listener } from './fake-api-server/listener.js';
 import { serveNonResource } from './fake-api-server/non-resource.js';
 import type { KubeObject, ObjectMeta } from './fake-api-server/objects.js';
@@ -303,7 +303,6 @@ export class FakeApiServer {
       if (!isAllowed(policy, authenticated, question)) throw forbidden(authenticated, question);
     });
     if (user !== authenticated) record.impersonated = user;
-    setFlowHeaders(response, user.groups);
     if (!isAllowed(policy, user, attributes)) throw forbidden(user, attributes);
     const exchange = { request, response, query: splitTarget(url).query, attributes, user, upgrade };
     if (attributes.isResourceRequest) await serveResource(this.#cluster, exchange);

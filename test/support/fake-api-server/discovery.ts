@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type CustomDetails, readDefinitions } from './custom-resources.js';
 import type { DiscoveryGroup, DiscoveryResource } from './discovery-entries.js';
 import { type Exchange, sendJson } from './exchange.js';
@@ -15,7 +14,6 @@ interface DiscoveryList {
 interface DiscoveryFixture {
   readonly core: DiscoveryList;
   readonly groups: DiscoveryList;
-  readonly storageVersionHashes: Readonly<Record<string, string>>;
 }
 
 /** One resource of the API: its path, its verbs and the names of its objects. */
@@ -100,7 +98,6 @@ function legacyResources(group: string, version: string, resources: readonly Dis
   const own = groupVersion({ group, version });
   const list = resources.flatMap(entry => {
     const namespaced = entry.scope === 'Namespaced';
-    const hash = fixture.storageVersionHashes[`${own}/${entry.resource}`];
     const { resource: name, singularResource: singularName, verbs, shortNames, categories } = entry;
     const kind = entry.responseKind.kind;
     const main = { name, singularName, namespaced, kind, verbs, shortNames, categories };
@@ -118,7 +115,7 @@ function legacyResources(group: string, version: string, resources: readonly Dis
         verbs: sub.verbs,
       };
     });
-    return [{ ...main, ...(hash ? { storageVersionHash: hash } : {}) }, ...subs];
+    return [main, ...subs];
   });
   const head = group === '' ? { kind: 'APIResourceList' } : { kind: 'APIResourceList', apiVersion: 'v1' };
   return { ...head, groupVersion: own, resources: list };
@@ -133,31 +130,16 @@ function legacyGroup(group: DiscoveryGroup): Record<string, unknown> {
   return { name, versions, preferredVersion: versions[0] };
 }
 
-const aggregatedMediaType =
-  /application\/json;g=apidiscovery\.k8s\.io;v=(v2|v2beta1);as=APIGroupDiscoveryList/;
-
-function sendAggregated(exchange: Exchange, list: DiscoveryList, version: string): void {
-  const body = { ...list, apiVersion: `apidiscovery.k8s.io/${version}` };
-  const etag = `"${createHash('sha512').update(JSON.stringify(body)).digest('hex').toUpperCase()}"`;
-  const { request, response } = exchange;
-  response.setHeader('Cache-Control', 'public');
-  response.setHeader('ETag', etag);
-  response.setHeader('Vary', 'Accept');
-  if (request.headers['if-none-match'] === etag) {
-    response.writeHead(304).end();
-    return;
-  }
-  const mediaType = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-  sendJson(exchange, 200, body, mediaType);
-}
+const aggregatedMediaType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 /** Answers /api, /apis and the paths below them down to the group version. Returns false for any other path. */
 export function serveDiscovery(exchange: Exchange, api: ApiTypes): boolean {
   const path = exchange.attributes.path.replace(/\/+$/, '');
   const root = path === '/api' ? api.core : path === '/apis' ? api.named : undefined;
-  const aggregated = aggregatedMediaType.exec((exchange.request.headers.accept ?? '').replaceAll(' ', ''));
-  if (root && aggregated) {
-    sendAggregated(exchange, root, aggregated[1] ?? 'v2');
+  if (root && exchange.request.headers.accept?.includes(aggregatedMediaType)) {
+    exchange.response.setHeader('Vary', 'Accept');
+    const body = { ...root, apiVersion: 'apidiscovery.k8s.io/v2' };
+    sendJson(exchange, 200, body, aggregatedMediaType);
     return true;
   }
   if (path === '/api') {

@@ -2,18 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { isRecord } from './objects.js';
 
 /** One operation of RFC 6902. */
-export interface JsonPatchOperation {
+interface JsonPatchOperation {
   readonly op: string;
   readonly path: string;
-  readonly from?: string;
   readonly value?: unknown;
-}
-
-function parsePointer(pointer: string): string[] {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function child(parent: unknown, part: string): unknown {
@@ -21,53 +13,29 @@ function child(parent: unknown, part: string): unknown {
   return isRecord(parent) && Object.hasOwn(parent, part) ? parent[part] : undefined;
 }
 
-function read(document: unknown, pointer: string): unknown {
-  return parsePointer(pointer).reduce(child, document);
-}
-
-function change(
-  document: unknown,
-  pointer: string,
-  op: 'add' | 'remove' | 'replace',
-  value?: unknown,
-): unknown {
-  const parts = parsePointer(pointer);
-  const last = parts.pop();
-  if (last === undefined) return value;
+/** Changes the document, except at its root. */
+function change(document: unknown, { op, path, value }: JsonPatchOperation): void {
+  const [, ...parts] = path.split('/').map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const last = parts.pop() ?? '';
   const parent = parts.reduce(child, document);
-  const missing = new Error(`${op} operation does not apply: doc is missing key: ${pointer}: missing value`);
-  if (Array.isArray(parent)) {
-    const index = last === '-' ? parent.length : Number(last);
-    if (!(index >= 0 && index <= parent.length)) throw missing;
-    parent.splice(index, op === 'add' ? 0 : 1, ...(op === 'remove' ? [] : [value]));
-  } else if (isRecord(parent)) {
-    if (op !== 'add' && !Object.hasOwn(parent, last)) throw missing;
-    if (op === 'remove') delete parent[last];
-    else parent[last] = value;
+  const isThere = child(parent, last) !== undefined;
+  if (op === 'test' && isDeepStrictEqual(child(parent, last), value)) return;
+  if (op === 'add' && Array.isArray(parent)) {
+    parent.splice(last === '-' ? parent.length : Number(last), 0, value);
+  } else if (op === 'remove' && isThere && Array.isArray(parent)) {
+    parent.splice(Number(last), 1);
+  } else if (op === 'remove' && isThere) {
+    delete (parent as Record<string, unknown>)[last];
+  } else if ((op === 'add' && isRecord(parent)) || (op === 'replace' && isThere)) {
+    (parent as Record<string, unknown>)[last] = value;
   } else {
-    throw missing;
+    throw new Error(`${op} ${path}`);
   }
-  return document;
 }
 
-/** Applies RFC 6902 to a copy. Throws an error that names the operation that does not apply. */
-export function jsonPatch(target: unknown, operations: readonly JsonPatchOperation[]): unknown {
-  let document: unknown = structuredClone(target);
-  for (const operation of operations) {
-    const { op, path, from = '', value } = operation;
-    if (op === 'test') {
-      if (!isDeepStrictEqual(read(document, path), value)) {
-        throw new Error(`testing value ${path} failed: test failed`);
-      }
-    } else if (op === 'add' || op === 'replace' || op === 'remove') {
-      document = change(document, path, op, value);
-    } else if (op === 'move' || op === 'copy') {
-      const moved = structuredClone(read(document, from));
-      if (op === 'move') document = change(document, from, 'remove');
-      document = change(document, path, 'add', moved);
-    } else {
-      throw new Error(`Unexpected kind: ${op}`);
-    }
-  }
+/** Applies add, remove, replace and test of RFC 6902 to a copy. Throws an error that names an operation that does not apply. */
+export function jsonPatch(target: unknown, patch: unknown): unknown {
+  const document: unknown = structuredClone(target);
+  for (const operation of patch as readonly JsonPatchOperation[]) change(document, operation);
   return document;
 }

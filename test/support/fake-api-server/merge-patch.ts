@@ -1,5 +1,20 @@
-import { mergeKey } from './merge-keys.js';
 import { isRecord } from './objects.js';
+
+/** The keys by which strategic merge tells the items of a list apart. Other lists are replaced. */
+const mergeKeys: Readonly<Record<string, readonly string[]>> = {
+  containers: ['name'],
+  initContainers: ['name'],
+  volumes: ['name'],
+  env: ['name'],
+  volumeMounts: ['mountPath'],
+  ports: ['containerPort', 'port'],
+};
+
+/** The merge key of a list field, if the field has one and every item has that key. */
+function mergeKey(field: string, ...lists: readonly unknown[][]): string | undefined {
+  const items = lists.flat();
+  return mergeKeys[field]?.find(key => items.every(item => isRecord(item) && item[key] !== undefined));
+}
 
 /** RFC 7386: null removes, objects merge, everything else replaces. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
@@ -22,10 +37,6 @@ function withoutDirectives(value: unknown): unknown {
 }
 
 function mergeList(field: string, target: unknown[], patch: unknown[]): unknown[] {
-  if (patch.some(item => isRecord(item) && item['$patch'] === 'replace')) {
-    return withoutDirectives(patch) as unknown[];
-  }
-  if (field === 'finalizers') return [...new Set([...target, ...patch])];
   const key = mergeKey(field, target, patch);
   if (key === undefined) return withoutDirectives(patch) as unknown[];
   const result = new Map(target.map(item => [(item as Record<string, unknown>)[key], item]));
@@ -37,8 +48,8 @@ function mergeList(field: string, target: unknown[], patch: unknown[]): unknown[
 }
 
 /**
- * Kubernetes' strategic merge for the lists whose merge keys this server knows (containers, env, ports, …), with the
- * directives $patch, $deleteFromPrimitiveList and $retainKeys; element order is that of the target.
+ * Kubernetes' strategic merge, as far as `kubectl apply` and `kubectl edit` use it for the kinds above: lists by their merge keys in the
+ * order of the target, and the directives $patch and $retainKeys.
  */
 export function strategicMerge(target: unknown, patch: unknown): unknown {
   if (!isRecord(patch)) return patch;
@@ -50,17 +61,12 @@ export function strategicMerge(target: unknown, patch: unknown): unknown {
     : Object.entries(target);
   const result: Record<string, unknown> = Object.fromEntries(kept);
   for (const [field, value] of Object.entries(patch)) {
-    const [directive, list = ''] = field.split('/');
-    const current = result[list];
-    if (directive === '$deleteFromPrimitiveList' && Array.isArray(current) && Array.isArray(value)) {
-      result[list] = current.filter(item => !value.includes(item));
-    } else if (!field.startsWith('$')) {
-      const before = result[field];
-      if (value === null) delete result[field];
-      else if (Array.isArray(value))
-        result[field] = mergeList(field, Array.isArray(before) ? before : [], value);
-      else result[field] = strategicMerge(before, value);
-    }
+    if (field.startsWith('$')) continue;
+    const before = result[field];
+    if (value === null) delete result[field];
+    else if (Array.isArray(value))
+      result[field] = mergeList(field, Array.isArray(before) ? before : [], value);
+    else result[field] = strategicMerge(before, value);
   }
   return result;
 }

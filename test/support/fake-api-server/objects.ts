@@ -1,14 +1,3 @@
-/** One manager's share of an object: which fields it set, as server-side apply records it. */
-export interface ManagedFieldsEntry {
-  manager: string;
-  operation: 'Apply' | 'Update';
-  apiVersion: string;
-  time: string;
-  fieldsType: 'FieldsV1';
-  fieldsV1: Record<string, unknown>;
-  subresource?: string;
-}
-
 /** `metadata` as apimachinery's ObjectMeta, with the fields that this server reads or writes. */
 export interface ObjectMeta {
   name?: string;
@@ -21,8 +10,6 @@ export interface ObjectMeta {
   deletionTimestamp?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  finalizers?: string[];
-  managedFields?: ManagedFieldsEntry[];
   [field: string]: unknown;
 }
 

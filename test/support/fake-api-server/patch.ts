@@ -1,81 +1,38 @@
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import { type Exchange, readBody } from './exchange.js';
-import { type JsonPatchOperation, jsonPatch } from './json-patch.js';
-import { apply } from './managed-fields.js';
+import { jsonPatch } from './json-patch.js';
 import { mergePatch, strategicMerge } from './merge-patch.js';
-import { mediaType, parseObject, toKubeObject } from './object-body.js';
-import type { KubeObject } from './objects.js';
-import { badRequest, invalid, notFound, unsupportedMediaType } from './status-failure.js';
-import { createObject, fieldWriter, findObject, replaceObject } from './write.js';
+import { mediaType, toKubeObject } from './object-body.js';
+import { isObjectLike } from './representation.js';
+import { badRequest, invalid, unsupportedMediaType } from './status-failure.js';
+import { findObject, replaceObject } from './write.js';
 
-const patchTypes = {
-  json: 'application/json-patch+json',
-  merge: 'application/merge-patch+json',
-  strategic: 'application/strategic-merge-patch+json',
-  apply: 'application/apply-patch+yaml',
-} as const;
+const patches: Readonly<Record<string, (target: unknown, patch: unknown) => unknown>> = {
+  'application/json-patch+json': jsonPatch,
+  'application/merge-patch+json': mergePatch,
+  'application/strategic-merge-patch+json': strategicMerge,
+};
 
-function applyConfiguration(cluster: Cluster, type: ResourceType, exchange: Exchange, text: string): void {
-  const { namespace, name, subresource } = exchange.attributes;
-  if (!exchange.query.get('fieldManager')) {
-    const message = 'Required value: is required for apply patch';
-    const cause = { reason: 'FieldValueRequired', message, field: 'fieldManager' };
-    throw invalid('PatchOptions', 'meta.k8s.io', '', [cause]);
-  }
-  const configuration = toKubeObject(exchange, type, parseObject(text, type.kind, true));
-  if (configuration.metadata.managedFields) {
-    throw badRequest('metadata.managedFields must be nil');
-  }
-  configuration.metadata.name ??= name;
-  const live = cluster.store.get(type, type.namespaced ? namespace : '', name);
-  if (!live && subresource !== '') throw notFound(type, name);
-  const writer = fieldWriter(exchange, type, 'Apply');
-  const applied = apply(live, configuration, writer, exchange.query.get('force') === 'true');
-  if (live) replaceObject(cluster, type, exchange, live, applied);
-  else createObject(cluster, type, exchange, applied);
-}
-
-function applyJsonPatch(type: ResourceType, live: KubeObject, text: string): unknown {
-  let operations: unknown;
-  try {
-    operations = JSON.parse(text);
-  } catch {
-    operations = undefined;
-  }
-  if (!Array.isArray(operations)) throw badRequest('error decoding patch: not a list of operations');
-  try {
-    return jsonPatch(live, operations as JsonPatchOperation[]);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw invalid(type.kind, type.group, live.metadata.name ?? '', [
-      { reason: 'FieldValueInvalid', message, field: 'patch' },
-    ]);
-  }
-}
-
-/** Answers the four kinds of patch by Content-Type; server-side apply also creates. */
+/** Answers the three kinds of patch by Content-Type. Server-side apply gets a 415, as from an API server that does not have it. */
 export async function patchObject(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
   const media = mediaType(exchange);
-  if (!(Object.values(patchTypes) as string[]).includes(media)) {
-    throw unsupportedMediaType(Object.values(patchTypes));
-  }
-  const text = (await readBody(exchange.request)).toString();
-  if (media === patchTypes.apply) {
-    applyConfiguration(cluster, type, exchange, text);
-    return;
-  }
+  const apply = Object.hasOwn(patches, media) ? patches[media] : undefined;
+  if (apply === undefined) throw unsupportedMediaType(Object.keys(patches));
+  const body = await readBody(exchange.request);
   const live = findObject(cluster, type, exchange);
-  let patched: unknown;
-  if (media === patchTypes.json) {
-    patched = applyJsonPatch(type, live, text);
-  } else {
-    const patch = parseObject(text, type.kind, false);
-    patched = media === patchTypes.merge ? mergePatch(live, patch) : strategicMerge(live, patch);
+  let patch: unknown;
+  try {
+    patch = JSON.parse(body.toString());
+  } catch (error) {
+    throw badRequest(`error decoding patch: ${error}`);
   }
-  const object = toKubeObject(exchange, type, parseObject(JSON.stringify(patched), type.kind, false));
-  const { managedFields } = live.metadata;
-  if (managedFields) object.metadata.managedFields = managedFields;
-  else delete object.metadata.managedFields;
-  replaceObject(cluster, type, exchange, live, object);
+  let patched: unknown;
+  try {
+    patched = apply(live, patch);
+  } catch (error) {
+    throw invalid(`the patch does not apply: ${error}`);
+  }
+  if (!isObjectLike(patched)) throw invalid('the patch leaves no object');
+  replaceObject(cluster, type, exchange, live, toKubeObject(type, patched));
 }

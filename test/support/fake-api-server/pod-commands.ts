@@ -1,8 +1,28 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PodProcess } from './pod-process.js';
+import type { PodFiles } from './pod-files.js';
 import { readTar, writeTar } from './tar.js';
+
+/** Columns and rows of the client's terminal. */
+export interface TerminalSize {
+  readonly Width: number;
+  readonly Height: number;
+}
+
+/** The environment of a process in a pod: standard streams, the pod's files, perhaps a terminal. */
+export interface PodProcess {
+  readonly stdin: AsyncIterable<Buffer>;
+  /** Resolve when the client's connection has accepted the bytes; reject if it has ended. */
+  readonly out: (data: string | Buffer) => Promise<void>;
+  readonly err: (data: string | Buffer) => Promise<void>;
+  readonly files: PodFiles;
+  readonly tty: boolean;
+  /** The size that the client last sent; waits for the first. */
+  readonly terminalSize: () => Promise<TerminalSize>;
+  /** Aborted when the client has left. */
+  readonly signal: AbortSignal;
+}
 
 type PodCommand = (args: readonly string[], process: PodProcess) => Promise<number>;
 
@@ -34,13 +54,6 @@ const head: PodCommand = async (args, process) => {
   for (let left = Number(args[1]); left > 0; left -= chunk.length) {
     await process.out(chunk.subarray(0, Math.min(left, chunk.length)));
   }
-  return 0;
-};
-
-/** `tail -c+N`: standard input from byte N on, counted from 1. */
-const tail: PodCommand = async (args, process) => {
-  const start = Number(/^-c\+(\d+)$/.exec(args.join(''))?.[1] ?? 1);
-  await process.out((await readAll(process.stdin)).subarray(Math.max(0, start - 1)));
   return 0;
 };
 
@@ -94,7 +107,6 @@ const tar: PodCommand = async (args, process) => {
 export const podCommands: Readonly<Record<string, PodCommand>> = {
   cat,
   head,
-  tail,
   stty,
   test,
   tar,
@@ -108,12 +120,6 @@ export const podCommands: Readonly<Record<string, PodCommand>> = {
     await process.out(names.map(name => `${name}\n`).join(''));
     return 0;
   },
-  wc: async (_args, process) => {
-    let count = 0;
-    for await (const chunk of process.stdin) count += chunk.length;
-    await process.out(`${count}\n`);
-    return 0;
-  },
   sha256sum: async (_args, process) => {
     const hash = createHash('sha256');
     for await (const chunk of process.stdin) hash.update(chunk);
@@ -124,10 +130,5 @@ export const podCommands: Readonly<Record<string, PodCommand>> = {
     await delay(Number(seconds) * 1000, undefined, { signal: process.signal });
     return 0;
   },
-  hostname: async (_args, process) => {
-    await process.out(process.files.get('/etc/hostname')?.content ?? '\n');
-    return 0;
-  },
   true: async () => 0,
-  false: async () => 1,
 };

@@ -12,7 +12,7 @@ const protocols = ['binary.k8s.io'] as const;
 
 /** Answers pods/log with tailLines, sinceTime, limitBytes and timestamps. With follow it streams until the client leaves or the pod is deleted. */
 export async function servePodLog(cluster: Cluster, type: ResourceType, exchange: Exchange): Promise<void> {
-  const { query, response } = exchange;
+  const { query } = exchange;
   const { uid = '' } = findObject(cluster, type, exchange).metadata;
   const tail = query.get('tailLines');
   if (tail !== null && !/^\d+$/.test(tail))
@@ -21,8 +21,6 @@ export async function servePodLog(cluster: Cluster, type: ResourceType, exchange
   const hasTimes = isTrue(query.get('timestamps'));
   const textOf = ({ time, text }: LoggedLine) => `${hasTimes ? `${time} ` : ''}${text}\n`;
 
-  response.removeHeader('X-Kubernetes-Pf-Flowschema-Uid');
-  response.removeHeader('X-Kubernetes-Pf-Prioritylevel-Uid');
   const stream = await openStream(exchange, 'text/plain', protocols);
   const limit = Number(query.get('limitBytes') ?? Number.POSITIVE_INFINITY);
   const lines = cluster.pods.lines(uid).filter(({ time }) => Date.parse(time) >= since);

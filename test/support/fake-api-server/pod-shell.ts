@@ -1,7 +1,5 @@
 import { Readable } from 'node:stream';
-import { podCommands } from './pod-commands.js';
-import type { PodProcess } from './pod-process.js';
-import { type Pipeline, parseScript, type SimpleCommand } from './shell-script.js';
+import { type PodProcess, podCommands } from './pod-commands.js';
 
 class Exit extends Error {
   constructor(readonly code: number) {
@@ -9,45 +7,17 @@ class Exit extends Error {
   }
 }
 
-async function runSimple(command: SimpleCommand, process: PodProcess): Promise<number> {
-  const [name = '', ...args] = command.words;
-  if (name === 'exit') throw new Exit(Number(args[0] ?? 0) & 0xff);
-  const { redirect } = command;
-  if (redirect === undefined) return runCommand([name, ...args], process);
-  if (redirect === '2') return runCommand([name, ...args], { ...process, out: process.err });
-  const { out, output } = collector();
-  const code = await runCommand([name, ...args], { ...process, out });
-  process.files.write(redirect.path, output());
-  return code;
-}
+const word = /'([^']*)'|"((?:\\.|[^"\\])*)"|[^\s'"]+/g;
 
-function collector(): { out: PodProcess['out']; output: () => Buffer } {
-  const chunks: Buffer[] = [];
-  return {
-    out: async data => {
-      chunks.push(Buffer.from(data));
-    },
-    output: () => Buffer.concat(chunks),
-  };
-}
-
-async function runPipeline(pipeline: Pipeline, process: PodProcess): Promise<number> {
-  let { stdin } = process;
-  for (const command of pipeline.commands.slice(0, -1)) {
-    const { out, output } = collector();
-    await runSimple(command, { ...process, stdin, out });
-    stdin = Readable.from([output()]);
-  }
-  const last = pipeline.commands.at(-1);
-  return last ? runSimple(last, { ...process, stdin }) : 0;
-}
-
+/** Runs commands that `;` separates, as sh does: words with quotes, and `>&2`. */
 async function runScript(script: string, process: PodProcess): Promise<number> {
   let code = 0;
-  for (const pipeline of parseScript(script)) {
-    if (pipeline.when === ';' || (pipeline.when === '&&') === (code === 0)) {
-      code = await runPipeline(pipeline, process);
-    }
+  for (const text of script.match(/(?:'[^']*'|"(?:\\.|[^"\\])*"|[^;\n])+/g) ?? []) {
+    const all = [...text.matchAll(word)].map(([whole, single, double]) => single ?? double ?? whole);
+    const [name = '', ...args] = all.filter(item => !/^1?>&2$/.test(item));
+    if (name === 'exit') throw new Exit(Number(args[0] ?? 0) & 0xff);
+    const out = args.length + 1 < all.length ? process.err : process.out;
+    if (name !== '') code = await runCommand([name, ...args], { ...process, out });
   }
   return code;
 }
@@ -111,7 +81,6 @@ export async function runCommand(words: readonly string[], process: PodProcess):
   const [path = '', ...args] = words;
   const name = path.replace(/^(?:\/usr)?\/bin\//, '');
   if (name === 'sh' || name === 'bash') return runShell(args, process);
-  if (name === 'exit') return Number(args[0] ?? 0) & 0xff;
   const command = podCommands[name];
   if (command) return command(args, process);
   await process.err(`sh: ${path}: not found\n`);

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
-import { createWebSocketStream, type WebSocket } from 'ws';
+import { createWebSocketStream } from 'ws';
 import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
@@ -10,12 +10,11 @@ import { requireUpgrade } from './remote-command.js';
 import { SpdyConnection, type SpdyStream } from './spdy-connection.js';
 import { acceptSpdy } from './spdy-upgrade.js';
 import { badRequest } from './status-failure.js';
-import { acceptWebSocket, messageBytes, sendMessage } from './websocket-channels.js';
+import { acceptWebSocket } from './websocket-channels.js';
 import { findObject } from './write.js';
 
 const spdyProtocol = 'portforward.k8s.io';
 const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io';
-const channelProtocols = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
 
 /** A pod's annotation `port-forward.test/PORT: "N"` leads connections to that port to 127.0.0.1:N; other ports echo. */
 const annotationPrefix = 'port-forward.test/';
@@ -65,41 +64,7 @@ function serveConnection(pod: KubeObject, connection: SpdyConnection): void {
   });
 }
 
-/** The older WebSocket form: two channels per port, data and error, each opened by a message with the port number. */
-function serveChannels(pod: KubeObject, ports: readonly number[], socket: WebSocket): void {
-  const base64 = socket.protocol.includes('base64');
-  const send = (channel: number, data: Buffer) =>
-    sendMessage(
-      socket,
-      base64
-        ? `${String.fromCharCode(48 + channel)}${data.toString('base64')}`
-        : Buffer.concat([Buffer.from([channel]), data]),
-    ).catch(() => {});
-  const targets = ports.map((port, index) => {
-    const target = dial(pod, port);
-    const number = Buffer.alloc(2);
-    number.writeUInt16LE(port);
-    void send(index * 2, number);
-    void send(index * 2 + 1, number);
-    target.on('data', (data: Buffer) => {
-      target.pause();
-      void send(index * 2, data).then(() => target.resume());
-    });
-    target.once('error', error => void send(index * 2 + 1, Buffer.from(error.message)));
-    return target;
-  });
-  socket.on('message', raw => {
-    const message = messageBytes(raw);
-    const channel = (message[0] ?? 0) - (base64 ? 48 : 0);
-    const data = base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
-    if (channel % 2 === 0) targets[channel / 2]?.write(data);
-  });
-  socket.once('close', () => {
-    for (const target of targets) target.destroy();
-  });
-}
-
-/** Answers pods/portforward over SPDY, over SPDY inside WebSocket messages (KEP-4006), or over WebSocket channels. */
+/** Answers pods/portforward over SPDY, or over SPDY inside WebSocket messages (KEP-4006). */
 export async function servePortForward(
   cluster: Cluster,
   type: ResourceType,
@@ -108,19 +73,12 @@ export async function servePortForward(
   const pod = findObject(cluster, type, exchange);
   const { upgrade, protocol } = requireUpgrade(exchange);
   if (protocol === 'spdy/3.1') {
-    const accepted = acceptSpdy(exchange, upgrade, [spdyProtocol]);
-    if (accepted) serveConnection(pod, accepted.connection);
+    const connection = acceptSpdy(exchange, upgrade, spdyProtocol);
+    if (connection) serveConnection(pod, connection);
     return;
   }
-  const socket = await acceptWebSocket(exchange, upgrade, [tunnelProtocol, ...channelProtocols]);
+  const socket = await acceptWebSocket(exchange, upgrade, [tunnelProtocol]);
   if (!socket) throw badRequest('no subprotocol that the client offers is known here');
-  if (socket.protocol === tunnelProtocol) {
-    serveConnection(pod, new SpdyConnection(createWebSocketStream(socket), Buffer.alloc(0)));
-    return;
-  }
-  serveChannels(
-    pod,
-    exchange.query.getAll('ports').flatMap(list => list.split(',').map(Number)),
-    socket,
-  );
+  if (socket.protocol !== tunnelProtocol) socket.close();
+  else serveConnection(pod, new SpdyConnection(createWebSocketStream(socket), Buffer.alloc(0)));
 }

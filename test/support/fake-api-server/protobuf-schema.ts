@@ -1,9 +1,10 @@
 /**
  * Fields of the messages that this server reads and writes as protobuf, as `NAME:TYPE` by field number. Types: s string, i varint, b bool,
- * y bytes (base64 in JSON), q IntOrString, or a message; `[T` is a repeated field, `{T` a map with string keys. Numbers
- * are those of the published generated.proto files of k8s.io/api and k8s.io/apimachinery.
+ * y bytes (base64 in JSON), or a message; `[T` is a repeated field, `{T` a map with string keys. Numbers are those of the
+ * published generated.proto files of k8s.io/api and k8s.io/apimachinery. `kubectl create` and `kubectl auth` send these kinds.
  */
 export const messages: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  TypeMeta: { 1: 'apiVersion:s', 2: 'kind:s' },
   ObjectMeta: {
     1: 'name:s',
     2: 'generateName:s',
@@ -43,15 +44,6 @@ export const messages: Readonly<Record<string, Readonly<Record<number, string>>>
   },
   ContainerPort: { 1: 'name:s', 2: 'hostPort:i', 3: 'containerPort:i', 4: 'protocol:s' },
   EnvVar: { 1: 'name:s', 2: 'value:s' },
-  Service: { 1: 'metadata:ObjectMeta', 2: 'spec:ServiceSpec' },
-  ServiceSpec: {
-    1: 'ports:[ServicePort',
-    2: 'selector:{s',
-    3: 'clusterIP:s',
-    4: 'type:s',
-    10: 'externalName:s',
-  },
-  ServicePort: { 1: 'name:s', 2: 'protocol:s', 3: 'port:i', 4: 'targetPort:q', 5: 'nodePort:i' },
   Deployment: { 1: 'metadata:ObjectMeta', 2: 'spec:DeploymentSpec' },
   DeploymentSpec: {
     1: 'replicas:i',
@@ -60,22 +52,6 @@ export const messages: Readonly<Record<string, Readonly<Record<number, string>>>
     7: 'paused:b',
   },
   LabelSelector: { 1: 'matchLabels:{s' },
-  Job: { 1: 'metadata:ObjectMeta', 2: 'spec:JobSpec' },
-  JobSpec: { 1: 'parallelism:i', 2: 'completions:i', 6: 'template:PodTemplateSpec', 7: 'backoffLimit:i' },
-  Role: { 1: 'metadata:ObjectMeta', 2: 'rules:[PolicyRule' },
-  ClusterRole: { 1: 'metadata:ObjectMeta', 2: 'rules:[PolicyRule' },
-  PolicyRule: { 1: 'verbs:[s', 2: 'apiGroups:[s', 3: 'resources:[s', 4: 'resourceNames:[s' },
-  RoleBinding: { 1: 'metadata:ObjectMeta', 2: 'subjects:[Subject', 3: 'roleRef:RoleRef' },
-  ClusterRoleBinding: { 1: 'metadata:ObjectMeta', 2: 'subjects:[Subject', 3: 'roleRef:RoleRef' },
-  Subject: { 1: 'kind:s', 2: 'apiGroup:s', 3: 'name:s', 4: 'namespace:s' },
-  RoleRef: { 1: 'apiGroup:s', 2: 'kind:s', 3: 'name:s' },
-  DeleteOptions: {
-    1: 'gracePeriodSeconds:i',
-    2: 'preconditions:Preconditions',
-    4: 'propagationPolicy:s',
-    5: 'dryRun:[s',
-  },
-  Preconditions: { 1: 'uid:s', 2: 'resourceVersion:s' },
   SelfSubjectReview: { 1: 'metadata:ObjectMeta' },
   SelfSubjectAccessReview: { 1: 'metadata:ObjectMeta', 2: 'spec:SelfSubjectAccessReviewSpec' },
   SelfSubjectAccessReviewSpec: {
@@ -94,8 +70,5 @@ export const messages: Readonly<Record<string, Readonly<Record<number, string>>>
   NonResourceAttributes: { 1: 'path:s', 2: 'verb:s' },
   SelfSubjectRulesReview: { 1: 'metadata:ObjectMeta', 2: 'spec:SelfSubjectRulesReviewSpec' },
   SelfSubjectRulesReviewSpec: { 1: 'namespace:s' },
-  TokenReview: { 1: 'metadata:ObjectMeta', 2: 'spec:TokenReviewSpec' },
-  TokenReviewSpec: { 1: 'token:s', 2: 'audiences:[s' },
-  PartialObjectMetadata: { 1: 'metadata:ObjectMeta' },
   Status: { 2: 'status:s', 3: 'message:s', 4: 'reason:s', 6: 'code:i' },
 };

@@ -1,90 +1,109 @@
+import { PbfReader, PbfWriter } from 'pbf';
+import type { KubeObject } from './objects.js';
 import { messages } from './protobuf-schema.js';
 
-interface Field {
-  readonly number: number;
-  /** A varint's value, or a length-delimited field's bytes. */
-  readonly value: number | Buffer;
-}
+type Message = Record<string, unknown>;
 
 const magic = Buffer.from('k8s\0', 'latin1');
 
-function readVarint(bytes: Buffer, start: number): [value: number, end: number] {
-  let value = 0;
-  for (let at = start, scale = 1; at < bytes.length; at += 1, scale *= 128) {
-    const byte = bytes[at] ?? 0;
-    value += (byte & 0x7f) * scale;
-    if (byte < 0x80) return [value, at + 1];
-  }
-  throw new Error('proto: unexpected EOF');
+/** Whether this server has a schema for objects of the kind. */
+export function hasProtobuf(kind: string): boolean {
+  return messages[kind] !== undefined;
 }
 
-function* readFields(bytes: Buffer): Generator<Field> {
-  let at = 0;
-  while (at < bytes.length) {
-    const [tag, start] = readVarint(bytes, at);
-    const [value, end] = readVarint(bytes, start);
-    if ((tag & 7) === 0) {
-      yield { number: tag >> 3, value };
-      at = end;
-    } else if ((tag & 7) === 2 && end + value <= bytes.length) {
-      yield { number: tag >> 3, value: bytes.subarray(end, end + value) };
-      at = end + value;
-    } else {
-      throw new Error(`proto: illegal wireType ${tag & 7}`);
-    }
-  }
+/** Name and type of a field, or nothing if the schema does not have it. */
+function fieldOf(message: string, number: number): readonly string[] {
+  return messages[message]?.[number]?.split(':') ?? [];
 }
 
-function field(bytes: Buffer, number: number): number | Buffer | undefined {
-  for (const item of readFields(bytes)) if (item.number === number) return item.value;
-  return undefined;
+function readValue(pbf: PbfReader, type: string): unknown {
+  if (type === 's') return pbf.readString();
+  if (type === 'i') return pbf.readVarint();
+  if (type === 'b') return pbf.readBoolean();
+  if (type === 'y') return Buffer.from(pbf.readBytes()).toString('base64');
+  return pbf.readMessage(fieldReader(type), {});
 }
 
-function decodeValue(type: string, value: number | Buffer): unknown {
-  if (typeof value === 'number') return type === 'b' ? value !== 0 : value;
-  if (type === 's') return value.toString();
-  if (type === 'y') return value.toString('base64');
-  if (type === 'q') return field(value, 1) === 1 ? String(field(value, 3)) : field(value, 2);
-  return decodeMessage(type, value);
-}
-
-// The generated encoders write empty values too, but JSON leaves them out.
-function isEmpty(value: unknown): boolean {
-  return value === '' || value === 0 || value === false;
-}
-
-function decodeMessage(name: string, bytes: Buffer): Record<string, unknown> {
-  const result: Record<string, unknown> = {};
-  for (const { number, value } of readFields(bytes)) {
-    const [key = '', type = ''] = messages[name]?.[number]?.split(':') ?? [];
-    if (key === '') continue;
+function fieldReader(message: string): (number: number, result: Message, pbf: PbfReader) => void {
+  return (number, result, pbf) => {
+    const [key = '', type = ''] = fieldOf(message, number);
     if (type.startsWith('[')) {
-      const list = (result[key] ?? []) as unknown[];
-      result[key] = [...list, decodeValue(type.slice(1), value)];
-    } else if (type.startsWith('{') && typeof value !== 'number') {
-      const entryKey = String(field(value, 1) ?? '');
-      const entry = decodeValue(type.slice(1), field(value, 2) ?? Buffer.alloc(0));
-      result[key] = { ...(result[key] as object | undefined), [entryKey]: entry };
-    } else {
-      const decoded = decodeValue(type, value);
-      if (!isEmpty(decoded)) result[key] = decoded;
+      result[key] = [...((result[key] ?? []) as unknown[]), readValue(pbf, type.slice(1))];
+    } else if (type.startsWith('{')) {
+      const entry: Message = { 1: '', 2: '' };
+      pbf.readMessage((part, read) => {
+        read[part] = readValue(pbf, part === 1 ? 's' : type.slice(1));
+      }, entry);
+      result[key] = { ...(result[key] as Message | undefined), [String(entry[1])]: entry[2] };
+    } else if (type !== '') {
+      const value = readValue(pbf, type);
+      // The generated encoders write empty values too, but JSON leaves them out.
+      if (value !== '' && value !== 0 && value !== false) result[key] = value;
     }
-  }
-  return result;
+  };
 }
 
 /**
  * Decodes `application/vnd.kubernetes.protobuf` (the magic bytes "k8s\0", then runtime.Unknown) into the JSON form. Fields
- * outside the schema above are dropped. Throws an error for other bytes and for a kind without a schema.
+ * outside the schema are dropped. Throws an error for a kind without a schema.
  */
-export function decodeProtobuf(bytes: Buffer): Record<string, unknown> {
-  if (!bytes.subarray(0, magic.length).equals(magic))
-    throw new Error('provided data does not appear to be a protobuf message');
-  const unknown = bytes.subarray(magic.length);
-  const typeMeta = field(unknown, 1);
-  const raw = field(unknown, 2);
-  const meta = Buffer.isBuffer(typeMeta) ? typeMeta : Buffer.alloc(0);
-  const [apiVersion, kind] = [String(field(meta, 1) ?? ''), String(field(meta, 2) ?? '')];
-  if (!messages[kind]) throw new Error(`no protobuf schema for kind ${kind}`);
-  return { apiVersion, kind, ...decodeMessage(kind, Buffer.isBuffer(raw) ? raw : Buffer.alloc(0)) };
+export function decodeProtobuf(bytes: Buffer): Message {
+  const { typeMeta, raw } = new PbfReader(bytes.subarray(magic.length)).readFields(
+    (number, result, pbf) => {
+      if (number === 1) pbf.readMessage(fieldReader('TypeMeta'), result.typeMeta);
+      else if (number === 2) result.raw = pbf.readBytes();
+    },
+    { typeMeta: {} as { kind?: string }, raw: new Uint8Array() as Uint8Array },
+  );
+  const { kind = '' } = typeMeta;
+  if (!hasProtobuf(kind)) throw new Error(`no protobuf schema for kind ${kind}`);
+  return { ...typeMeta, ...new PbfReader(raw).readFields(fieldReader(kind), {}) };
+}
+
+function writeValue(pbf: PbfWriter, number: number, type: string, value: unknown): void {
+  if (type === 's') pbf.writeStringField(number, String(value));
+  else if (type === 'i') pbf.writeVarintField(number, Number(value));
+  else if (type === 'b') pbf.writeBooleanField(number, Boolean(value));
+  else if (type === 'y') pbf.writeBytesField(number, Buffer.from(String(value), 'base64'));
+  else if (type.startsWith('[')) {
+    for (const item of value as unknown[]) writeValue(pbf, number, type.slice(1), item);
+  } else if (type.startsWith('{')) {
+    // Go's encoders sort the keys of maps.
+    for (const [key, item] of Object.entries(value as Message).sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const writeEntry = () => {
+        pbf.writeStringField(1, key);
+        writeValue(pbf, 2, type.slice(1), item);
+      };
+      pbf.writeMessage(number, writeEntry, undefined);
+    }
+  } else {
+    pbf.writeMessage(number, () => writeFields(pbf, type, value as Message), undefined);
+  }
+}
+
+function writeFields(pbf: PbfWriter, message: string, value: Readonly<Message>): void {
+  for (const number of Object.keys(messages[message] ?? {}).map(Number)) {
+    const [key = '', type = ''] = fieldOf(message, number);
+    if (value[key] !== undefined) writeValue(pbf, number, type, value[key]);
+  }
+}
+
+function encodeProtobuf(object: Readonly<Message>): Buffer {
+  const pbf = new PbfWriter();
+  pbf.writeMessage(1, () => writeFields(pbf, 'TypeMeta', object), undefined);
+  pbf.writeMessage(2, () => writeFields(pbf, (object as KubeObject).kind, object), undefined);
+  pbf.writeStringField(3, '');
+  pbf.writeStringField(4, '');
+  return Buffer.concat([magic, pbf.finish()]);
+}
+
+/** A watch event after its length (4 bytes, big-endian): metav1.WatchEvent without the magic bytes, around the encoded object. */
+export function protobufWatchEvent(type: string, object: Readonly<Message>): Buffer {
+  const pbf = new PbfWriter();
+  pbf.writeStringField(1, type);
+  pbf.writeMessage(2, () => pbf.writeBytesField(1, encodeProtobuf(object)), undefined);
+  const event = pbf.finish();
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(event.length);
+  return Buffer.concat([length, event]);
 }

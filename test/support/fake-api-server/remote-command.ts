@@ -4,7 +4,7 @@ import type { Cluster } from './cluster.js';
 import type { ResourceType } from './discovery.js';
 import type { Exchange } from './exchange.js';
 import { isRecord, type KubeObject } from './objects.js';
-import type { PodProcess } from './pod-process.js';
+import type { PodProcess } from './pod-commands.js';
 import { runCommand } from './pod-shell.js';
 import {
   type CommandStatus,
@@ -13,7 +13,7 @@ import {
   type RemoteStreams,
 } from './remote-streams.js';
 import { isTrue } from './request-attributes.js';
-import { acceptSpdy, spdyCommandProtocols, spdyStreams } from './spdy-upgrade.js';
+import { acceptSpdy, spdyCommandProtocol, spdyStreams } from './spdy-upgrade.js';
 import { badRequest } from './status-failure.js';
 import { acceptWebSocket, remoteCommandProtocols, websocketStreams } from './websocket-channels.js';
 import { findObject } from './write.js';
@@ -56,8 +56,6 @@ export function requireUpgrade(exchange: Exchange): {
   upgrade: NonNullable<Exchange['upgrade']>;
   protocol: 'websocket' | 'spdy/3.1';
 } {
-  exchange.response.removeHeader('X-Kubernetes-Pf-Flowschema-Uid');
-  exchange.response.removeHeader('X-Kubernetes-Pf-Prioritylevel-Uid');
   const { upgrade, request } = exchange;
   const protocol = request.headers.upgrade?.toLowerCase();
   if (upgrade && (protocol === 'websocket' || protocol === 'spdy/3.1')) return { upgrade, protocol };
@@ -74,8 +72,8 @@ async function openStreams(
     if (!socket) throw badRequest('no subprotocol that the client offers is known here');
     return websocketStreams(socket, options);
   }
-  const accepted = acceptSpdy(exchange, upgrade, spdyCommandProtocols);
-  return accepted && spdyStreams(accepted.connection, accepted.protocol, options);
+  const connection = acceptSpdy(exchange, upgrade, spdyCommandProtocol);
+  return connection && spdyStreams(connection, options);
 }
 
 /** Acts like a container that echoes its standard input and writes its log to standard output. */

@@ -1,4 +1,4 @@
-import type { TerminalSize } from './pod-process.js';
+import type { TerminalSize } from './pod-commands.js';
 
 /** The options of an exec or attach request, from its query. */
 export interface RemoteCommandOptions {

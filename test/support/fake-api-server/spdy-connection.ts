@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
-import { SpdyHeaderReader, type SpdyHeaders, SpdyHeaderWriter } from './spdy-headers.js';
+import { emptyHeaderBlocks, SpdyHeaderReader, type SpdyHeaders } from './spdy-headers.js';
 
 const frameTypes = { synStream: 1, synReply: 2, rstStream: 3, ping: 6, goAway: 7 } as const;
 const finFlag = 1;
@@ -75,7 +75,7 @@ export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: 
   readonly #transport: Duplex;
   readonly #streams = new Map<number, SpdyStream>();
   readonly #reader = new SpdyHeaderReader();
-  readonly #writer = new SpdyHeaderWriter();
+  #hasReplied = false;
 
   constructor(transport: Duplex, head: Buffer) {
     super();
@@ -153,7 +153,9 @@ export class SpdyConnection extends EventEmitter<{ stream: [SpdyStream]; close: 
   #open(id: number, headers: SpdyHeaders, fin: boolean): void {
     const stream = new SpdyStream(this, id, headers);
     this.#streams.set(id, stream);
-    this.#control(frameTypes.synReply, Buffer.concat([uint32(id), this.#writer.write(new Map())]));
+    const block = emptyHeaderBlocks[this.#hasReplied ? 'next' : 'first'];
+    this.#hasReplied = true;
+    this.#control(frameTypes.synReply, Buffer.concat([uint32(id), block]));
     if (fin) stream.receive(Buffer.alloc(0), true);
     this.emit('stream', stream);
   }

@@ -69,24 +69,10 @@ function parseBlock(plain: Buffer): SpdyHeaders {
   return headers;
 }
 
-/**
- * Writes header blocks as one zlib stream of stored blocks, each followed by the empty block of a sync flush: every inflater
- * can read that, and nothing must be compressed.
- */
-export class SpdyHeaderWriter {
-  #started = false;
+const emptyBlock = Buffer.from('000400fbff00000000000000ffff', 'hex');
 
-  write(headers: ReadonlyMap<string, string>): Buffer {
-    const count = Buffer.alloc(4);
-    count.writeUInt32BE(headers.size);
-    const fields = [...headers].flatMap(([name, value]) => [lengthPrefixed(name), lengthPrefixed(value)]);
-    const plain = Buffer.concat([count, ...fields]);
-    const head = Buffer.alloc(5);
-    head.writeUInt16LE(plain.length, 1);
-    head.writeUInt16LE(~plain.length & 0xffff, 3);
-    const flush = Buffer.from([0, 0, 0, 0xff, 0xff]);
-    const zlibHeader = Buffer.from(this.#started ? [] : [0x78, 0x01]);
-    this.#started = true;
-    return Buffer.concat([zlibHeader, head, plain, flush]);
-  }
-}
+/** Header blocks without fields: stored, flushed, and in one zlib stream, which begins with the first of a connection. */
+export const emptyHeaderBlocks = {
+  first: Buffer.concat([Buffer.from('7801', 'hex'), emptyBlock]),
+  next: emptyBlock,
+} as const;

@@ -10,35 +10,25 @@ import { SpdyConnection, type SpdyStream } from './spdy-connection.js';
 
 const protocolHeader = 'X-Stream-Protocol-Version';
 
-/** Subprotocols of exec and attach over SPDY, from v4 (Status on the error stream) down to the unversioned one. */
-export const spdyCommandProtocols = [
-  'v4.channel.k8s.io',
-  'v3.channel.k8s.io',
-  'v2.channel.k8s.io',
-  'channel.k8s.io',
-] as const;
+/** The subprotocol of exec and attach over SPDY; a Status on its error stream ends it. */
+export const spdyCommandProtocol = 'v4.channel.k8s.io';
 
 /**
- * Answers 101 with the first protocol of the client's offer that is among `protocols`, and speaks SPDY from then
- * on. A client that offers none of them gets a 403 like the kubelet's.
+ * Answers 101 with the protocol, and speaks SPDY from then on. A client that does not offer it gets a 403 like the kubelet's.
  */
 export function acceptSpdy(
   exchange: Exchange,
   upgrade: NonNullable<Exchange['upgrade']>,
-  protocols: readonly string[],
-): { connection: SpdyConnection; protocol: string } | undefined {
+  protocol: string,
+): SpdyConnection | undefined {
   const { request, response } = exchange;
-  const offered = (request.headers[protocolHeader.toLowerCase()] ?? '')
-    .toString()
-    .split(',')
-    .map(item => item.trim());
-  const protocol = offered.find(item => protocols.includes(item));
-  if (protocol === undefined) {
-    response.setHeader('X-Accepted-Stream-Protocol-Versions', protocols.join(', '));
+  const offered = (request.headers[protocolHeader.toLowerCase()] ?? '').toString();
+  if (!offered.split(/, */).includes(protocol)) {
+    response.setHeader('X-Accepted-Stream-Protocol-Versions', protocol);
     sendText(
       exchange,
       403,
-      `unable to upgrade: unable to negotiate protocol: client supports ${offered}, server accepts ${protocols}\n`,
+      `unable to upgrade: unable to negotiate protocol: client supports [${offered}], server accepts [${protocol}]\n`,
     );
     return undefined;
   }
@@ -46,7 +36,7 @@ export function acceptSpdy(
   upgrade.socket.write(
     `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n${protocolHeader}: ${protocol}\r\n\r\n`,
   );
-  return { connection: new SpdyConnection(upgrade.socket, upgrade.head), protocol };
+  return new SpdyConnection(upgrade.socket, upgrade.head);
 }
 
 function write(stream: SpdyStream | undefined, data: Buffer): Promise<void> {
@@ -63,7 +53,6 @@ async function finish(stream: SpdyStream | undefined): Promise<void> {
 /** Waits until the client has opened every stream that its query names, and then reads and writes them. */
 export async function spdyStreams(
   connection: SpdyConnection,
-  protocol: string,
   options: RemoteCommandOptions,
 ): Promise<RemoteStreams> {
   const { stdin, stdout, tty } = options;
@@ -71,7 +60,7 @@ export async function spdyStreams(
   if (stdin) wanted.add('stdin');
   if (stdout) wanted.add('stdout');
   if (options.stderr && !tty) wanted.add('stderr');
-  if (tty && /^v[34]\./.test(protocol)) wanted.add('resize');
+  if (tty) wanted.add('resize');
   const streams = new Map<string, SpdyStream>();
   const gone = new AbortController();
   connection.once('close', () => gone.abort());
@@ -93,8 +82,7 @@ export async function spdyStreams(
     writeStderr: data => write(streams.get('stderr'), data),
     finish: async (status: CommandStatus) => {
       const error = streams.get('error');
-      if (protocol === 'v4.channel.k8s.io') await write(error, Buffer.from(JSON.stringify(status)));
-      else if (status.message) await write(error, Buffer.from(status.message));
+      await write(error, Buffer.from(JSON.stringify(status)));
       for (const stream of streams.values()) {
         // Input that the command did not read would block everything after it.
         stream.resume();

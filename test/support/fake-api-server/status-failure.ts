@@ -1,14 +1,7 @@
-interface Cause {
-  readonly reason: string;
-  readonly message: string;
-  readonly field?: string;
-}
-
 interface Details {
   readonly name?: string;
   readonly group?: string;
   readonly kind?: string;
-  readonly causes?: readonly Cause[];
 }
 
 /** The error of a request that the API server rejects: the HTTP status and the fields of the `Status` object. */
@@ -102,20 +95,7 @@ export function unsupportedMediaType(accepted: readonly string[]): StatusFailure
   return new StatusFailure(415, 'UnsupportedMediaType', message);
 }
 
-/** 422 for an invalid object, with one cause for each bad field. */
-export function invalid(
-  kind: string,
-  group: string,
-  name: string,
-  causes: readonly Required<Cause>[],
-): StatusFailure {
-  const problems = causes.map(cause => `${cause.field}: ${cause.message}`);
-  const list = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
-  const qualifiedKind = group ? `${kind}.${group}` : kind;
-  return new StatusFailure(422, 'Invalid', `${qualifiedKind} "${name}" is invalid: ${list}`, {
-    name,
-    ...(group ? { group } : {}),
-    kind,
-    causes,
-  });
+/** 422 for an object that cannot be. */
+export function invalid(message: string): StatusFailure {
+  return new StatusFailure(422, 'Invalid', message);
 }

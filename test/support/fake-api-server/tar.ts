@@ -18,23 +18,9 @@ function octal(header: Buffer, start: number, length: number): number {
   return Number.parseInt(text(header, start, length).trim() || '0', 8);
 }
 
-/** The path from a pax extended header: records of the form `LENGTH KEY=VALUE\n`. */
-function paxPath(content: Buffer): string | undefined {
-  for (let at = 0; at < content.length; ) {
-    const length = Number.parseInt(content.toString('latin1', at, at + 20), 10);
-    if (!(length > 0)) return undefined;
-    const record = content.toString('utf8', at, at + length - 1);
-    const path = /^\d+ path=([\s\S]*)$/.exec(record)?.[1];
-    if (path !== undefined) return path;
-    at += length;
-  }
-  return undefined;
-}
-
-/** Reads a ustar, pax or GNU archive. */
+/** Reads a ustar archive. Names fit into its header. */
 export function readTar(archive: Buffer): TarEntry[] {
   const entries: TarEntry[] = [];
-  let longName: string | undefined;
   for (let at = 0; at + blockSize <= archive.length; ) {
     const header = archive.subarray(at, at + blockSize);
     if (header.every(byte => byte === 0)) break;
@@ -42,17 +28,8 @@ export function readTar(archive: Buffer): TarEntry[] {
     const content = archive.subarray(at + blockSize, at + blockSize + size);
     at += blockSize + Math.ceil(size / blockSize) * blockSize;
     const flag = String.fromCharCode(header[156] ?? 0);
-    if (flag === 'x') {
-      longName = paxPath(content) ?? longName;
-      continue;
-    }
-    if (flag === 'L') {
-      longName = text(content, 0, content.length);
-      continue;
-    }
     const prefix = text(header, 257, 5) === 'ustar' ? text(header, 345, 155) : '';
-    const name = longName ?? (prefix ? `${prefix}/${text(header, 0, 100)}` : text(header, 0, 100));
-    longName = undefined;
+    const name = prefix ? `${prefix}/${text(header, 0, 100)}` : text(header, 0, 100);
     if (!['0', '\0', '5'].includes(flag)) continue;
     const type = flag === '5' || name.endsWith('/') ? 'directory' : 'file';
     entries.push({ name, type, mode: octal(header, 100, 8) & 0o7777, content: Buffer.from(content) });
@@ -81,12 +58,10 @@ function member(name: string, flag: string, mode: number, content: Buffer): Buff
   return Buffer.concat([header, content, padding]);
 }
 
-/** Writes a GNU archive, with a long-name member for each name that does not fit into the header. */
+/** Writes an archive. Names fit into its header. */
 export function writeTar(entries: readonly TarEntry[]): Buffer {
-  const members = entries.flatMap(({ name, type, mode, content }) => {
-    const own = member(name, type === 'directory' ? '5' : '0', mode, content);
-    if (Buffer.byteLength(name) <= 100) return [own];
-    return [member('././@LongLink', 'L', 0, Buffer.from(`${name}\0`)), own];
-  });
+  const members = entries.map(({ name, type, mode, content }) =>
+    member(name, type === 'directory' ? '5' : '0', mode, content),
+  );
   return Buffer.concat([...members, Buffer.alloc(2 * blockSize)]);
 }

@@ -1,6 +1,6 @@
 import { groupVersion, type ResourceType } from './discovery.js';
 import type { KubeObject } from './objects.js';
-import { hasProtobuf, protobufWatchEvent } from './protobuf-encoder.js';
+import { hasProtobuf, protobufWatchEvent } from './protobuf.js';
 import { type MediaType, negotiate, type Representation, representObject } from './representation.js';
 import type { StatusFailure } from './status-failure.js';
 

@@ -10,14 +10,8 @@ import {
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
-/** Subprotocols of exec and attach: v5 can half-close stdin, v4 ends with a Status, the oldest with plain text. */
-export const remoteCommandProtocols = [
-  'v5.channel.k8s.io',
-  'v4.channel.k8s.io',
-  'v4.base64.channel.k8s.io',
-  'channel.k8s.io',
-  'base64.channel.k8s.io',
-] as const;
+/** Subprotocols of exec and attach: v5 can half-close stdin; both end with a Status. */
+export const remoteCommandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'] as const;
 
 /**
  * Accepts the first subprotocol of the client's offer that is among `protocols`. Without an offer the connection
@@ -53,7 +47,7 @@ export function acceptWebSocket(
 }
 
 /** The bytes of a message in any of the socket's types. */
-export function messageBytes(data: RawData): Buffer {
+function messageBytes(data: RawData): Buffer {
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as Buffer);
 }
 
@@ -64,18 +58,15 @@ export function sendMessage(socket: WebSocket, data: Buffer | string): Promise<v
 
 /** Reads and writes the channels of one exec or attach session over WebSocket. */
 export function websocketStreams(socket: WebSocket, options: RemoteCommandOptions): RemoteStreams {
-  const base64 = socket.protocol.includes('base64');
   const stdin = new PassThrough();
   const terminalSize = new TerminalSizes();
   const gone = new AbortController();
-  const send = (channel: number, data: Buffer) => {
-    if (base64) return sendMessage(socket, `${channel}${data.toString('base64')}`);
-    return sendMessage(socket, Buffer.concat([Buffer.from([channel]), data]));
-  };
+  const send = (channel: number, data: Buffer) =>
+    sendMessage(socket, Buffer.concat([Buffer.from([channel]), data]));
   socket.on('message', raw => {
     const message = messageBytes(raw);
-    const channel = base64 ? Number(String.fromCharCode(message[0] ?? 0)) : message[0];
-    const data = base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
+    const [channel] = message;
+    const data = message.subarray(1);
     if (channel === channels.resize) {
       terminalSize.receive(data.toString());
     } else if (channel === channels.close) {
@@ -99,10 +90,9 @@ export function websocketStreams(socket: WebSocket, options: RemoteCommandOption
     writeStdout: data => send(channels.stdout, data),
     writeStderr: data => send(channels.stderr, data),
     finish: async (status: CommandStatus) => {
-      const text = /^v[45]\./.test(socket.protocol) ? JSON.stringify(status) : (status.message ?? '');
       // Input that the command did not read would block the closing handshake after it.
       stdin.resume();
-      await send(channels.error, Buffer.from(text));
+      await send(channels.error, Buffer.from(JSON.stringify(status)));
       socket.close(1000);
     },
   };

@@ -1,63 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Cluster } from './cluster.js';
-import { prepareForCreate, prepareForUpdate, validate } from './defaults.js';
-import { groupVersion, type ResourceType } from './discovery.js';
+import { prepareForCreate, prepareForUpdate } from './defaults.js';
+import type { ResourceType } from './discovery.js';
 import { type Exchange, sendJson } from './exchange.js';
-import { type FieldWriter, trackUpdate } from './managed-fields.js';
 import { type KubeObject, orderFields } from './objects.js';
 import { negotiate, representObject } from './representation.js';
-import { alreadyExists, badRequest, invalid, notFound, staleVersion } from './status-failure.js';
+import { alreadyExists, badRequest, notFound, staleVersion } from './status-failure.js';
 
 /** Parts of an object that a write to the object, or to its status subresource, does not change. */
 function keepOtherPart(before: KubeObject, after: KubeObject, subresource: string): KubeObject {
-  if (subresource === 'status') {
-    const { managedFields } = after.metadata;
-    const metadata = managedFields ? { ...before.metadata, managedFields } : before.metadata;
-    return { ...before, metadata, status: after['status'] };
-  }
+  if (subresource === 'status') return { ...before, status: after['status'] };
   return before['status'] === undefined ? after : { ...after, status: before['status'] };
 }
 
-/** The manager of a write: the fieldManager parameter, otherwise the program in the User-Agent. */
-export function fieldWriter(
-  exchange: Exchange,
-  type: ResourceType,
-  operation: 'Apply' | 'Update',
-): FieldWriter {
-  const agent = exchange.request.headers['user-agent']?.split('/', 1)[0];
-  const manager = exchange.query.get('fieldManager') || agent || 'unknown';
-  const { subresource } = exchange.attributes;
-  return {
-    manager,
-    operation,
-    apiVersion: groupVersion(type),
-    subresource: subresource === 'status' ? 'status' : '',
-  };
-}
-
-function withManagedFields(
-  exchange: Exchange,
-  type: ResourceType,
-  before: KubeObject | undefined,
-  after: KubeObject,
-): KubeObject {
-  const managedFields = trackUpdate(before, after, fieldWriter(exchange, type, 'Update'));
-  const { managedFields: _old, ...metadata } = after.metadata;
-  return { ...after, metadata: managedFields.length > 0 ? { ...metadata, managedFields } : metadata };
-}
-
-/** True for dryRun=All; throws 422 for any other value. */
 export function isDryRun(exchange: Exchange): boolean {
-  const value = exchange.query.get('dryRun');
-  if (value === null || value === '') return false;
-  if (value === 'All') return true;
-  throw invalid('CreateOptions', 'meta.k8s.io', '', [
-    {
-      reason: 'FieldValueNotSupported',
-      message: `Unsupported value: "${value}": supported values: "All"`,
-      field: 'dryRun',
-    },
-  ]);
+  return exchange.query.get('dryRun') === 'All';
 }
 
 /** Answers with one object in the form that the client accepts. */
@@ -74,7 +31,7 @@ export function findObject(cluster: Cluster, type: ResourceType, exchange: Excha
   return object;
 }
 
-/** Stores a new object from the body of a request, or from a server-side apply that found no object; answers 201. */
+/** Stores a new object from the body of a request; answers 201. */
 export function createObject(
   cluster: Cluster,
   type: ResourceType,
@@ -92,21 +49,21 @@ export function createObject(
       throw notFound({ group: '', resource: 'namespaces' }, namespace);
     }
   }
-  if (sent.metadata.resourceVersion) {
-    throw badRequest('resourceVersion should not be set on objects to be created');
-  }
-  const prepared = prepareForCreate(type, sent, namespace);
-  const object = sent.metadata.managedFields
-    ? prepared
-    : withManagedFields(exchange, type, undefined, prepared);
+  const object = prepareForCreate(type, sent, namespace);
   const { name = '' } = object.metadata;
   if (cluster.store.get(type, object.metadata.namespace ?? '', name)) throw alreadyExists(type, name);
   sendObject(exchange, type, 201, isDryRun(exchange) ? object : cluster.store.write(type, object));
 }
 
+/** Metadata that a client's write does not change. */
+const fixedMetadata = [
+  ...['uid', 'creationTimestamp', 'resourceVersion', 'namespace', 'generation', 'deletionTimestamp'],
+  'managedFields',
+];
+
 /**
- * Stores a changed object with the rules of an update: name and uid are the same, resourceVersion is not outdated, a write that
- * changes nothing keeps the version, and a deleted object is removed with its last finalizer.
+ * Stores a changed object with the rules of an update: name and uid are the same, resourceVersion is not outdated, and a write
+ * that changes nothing keeps the version.
  */
 export function replaceObject(
   cluster: Cluster,
@@ -124,16 +81,8 @@ export function replaceObject(
   const { resourceVersion, uid } = sent.metadata;
   if (resourceVersion && resourceVersion !== before.metadata.resourceVersion) throw staleVersion(type, name);
   if (uid && uid !== before.metadata.uid) throw staleVersion(type, name);
-  const fixed = [
-    'uid',
-    'creationTimestamp',
-    'resourceVersion',
-    'namespace',
-    'generation',
-    'deletionTimestamp',
-  ];
   const metadata = { ...sent.metadata };
-  for (const field of fixed) {
+  for (const field of fixedMetadata) {
     if (before.metadata[field] === undefined) delete metadata[field];
     else metadata[field] = before.metadata[field];
   }
@@ -141,25 +90,12 @@ export function replaceObject(
   if (metadata.generation !== undefined && !isDeepStrictEqual(changed['spec'], before['spec'])) {
     changed.metadata = { ...changed.metadata, generation: metadata.generation + 1 };
   }
-  validate(type, changed);
-  const settled = subresource === 'status' ? changed : prepareForUpdate(type, changed);
-  const applied = sent.metadata.managedFields !== before.metadata.managedFields;
-  const object = applied ? settled : withManagedFields(exchange, type, before, settled);
-  if (isDryRun(exchange)) {
-    sendObject(exchange, type, 200, object);
-    return;
-  }
-  const unchanged = isDeepStrictEqual(withoutTimes(object), withoutTimes(before));
-  const stored = unchanged ? before : cluster.store.write(type, object);
-  if (stored.metadata.deletionTimestamp && (stored.metadata.finalizers ?? []).length === 0) {
-    cluster.store.remove(type, stored.metadata.namespace ?? '', name);
-  }
-  sendObject(exchange, type, 200, stored);
+  const object = subresource === 'status' ? changed : prepareForUpdate(type, changed);
+  const isSame = isDryRun(exchange) || isDeepStrictEqual(withoutTimes(object), withoutTimes(before));
+  sendObject(exchange, type, 200, isSame ? object : cluster.store.write(type, object));
 }
 
-function withoutTimes(object: KubeObject): unknown {
-  const managedFields = object.metadata.managedFields?.map(({ time: _time, ...entry }) => entry);
-  const { status, ...rest } = { ...object, metadata: { ...object.metadata, managedFields } } as KubeObject;
+function withoutTimes({ status, ...rest }: KubeObject): unknown {
   const timeless = JSON.stringify(status ?? null).replace(/"last(?:Update|Transition)Time":"[^"]*"/g, '');
   return JSON.parse(JSON.stringify({ ...orderFields(rest as KubeObject), timeless }));
 }

@@ -33,7 +33,15 @@ const deployments = [
     what: 'the Helm chart',
     namespace: 'of-the-chart',
     account: 'chart-kube-api-proxy',
-    render: () => output(Promise.resolve(helm(['template', 'chart', chart, '--namespace=of-the-chart']))),
+    render: () =>
+      output(
+        Promise.resolve(
+          helm([
+            ...['template', 'chart', chart, '--namespace=of-the-chart'],
+            `--values=${projectFile('deploy/gateway/values.yaml')}`,
+          ]),
+        ),
+      ),
   },
 ];
 

@@ -44,7 +44,7 @@ test('no manifest of the documents has the name of another one in deploy/', asyn
   for (const file of files.filter(name => /^(?!helm).*\.yaml$/.test(name))) {
     for (const name of namesOf(await readFile(projectFile(`deploy/${file}`), 'utf8'))) deployed.add(name);
   }
-  assert.ok(deployed.has('ClusterRole kube-api-proxy-gateway'));
+  assert.ok(deployed.has('ClusterRole kube-api-proxy:kube-api-proxy'));
   const shown = blocksOf('yaml').flatMap(namesOf);
   assert.ok(shown.length >= 2, shown.join());
   assert.deepEqual(

@@ -11,9 +11,13 @@ const labelsOfHelm = /^ +(?:app\.kubernetes\.io\/(?:instance|version|managed-by)
 /** The files of deploy/ that are made from the Helm chart: their text by their path. Throws without helm. */
 export function manifestsOfChart(): ReadonlyMap<string, string> {
   return new Map([
-    ...filesOf('gateway', ['--namespace=kube-api-proxy']),
+    ...filesOf('gateway', [
+      '--namespace=kube-api-proxy',
+      `--values=${projectFile('deploy/gateway/values.yaml')}`,
+    ]),
     ...filesOf('monitoring', [
       '--namespace=monitoring',
+      '--set=callers.mode=everyone',
       '--set=prometheusRule.enabled=true',
       '--show-only=templates/prometheus-rule.yaml',
     ]),

@@ -35,10 +35,39 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.tls.secretName | default (printf "%s-tls" (include "proxy.fullname" .)) }}
 {{- end }}
 
-{{- /* The Service's names; localhost is for kubectl port-forward. */}}
+{{- /* The host of publicURL without its port; an IPv6 address is in brackets. */}}
+{{- define "proxy.publicHost" -}}
+{{- with .Values.publicURL }}{{ regexReplaceAll ":[0-9]*$" (urlParse .).host "" | lower }}{{ end }}
+{{- end }}
+
+{{- /* The Service's names, and localhost for kubectl port-forward. */}}
 {{- define "proxy.acceptHosts" -}}
 {{- $service := printf "^%s(\\.%s(\\.svc(\\.cluster\\.local)?)?)?$" (include "proxy.fullname" .) .Release.Namespace }}
-{{- concat (list $service "^localhost$" "^127\\.0\\.0\\.1$") .Values.acceptHosts | join "," }}
+{{- $hosts := list $service "^localhost$" "^127\\.0\\.0\\.1$" }}
+{{- with include "proxy.publicHost" . }}
+{{- $hosts = append $hosts (printf "^%s$" (regexQuoteMeta .)) }}
+{{- end }}
+{{- concat $hosts .Values.acceptHosts | join "," }}
+{{- end }}
+
+{{- /* Names and addresses of the certificate, with commas. */}}
+{{- define "proxy.certificateNames" -}}
+{{- $service := printf "%s.%s.svc" (include "proxy.fullname" .) .Release.Namespace }}
+{{- $names := list $service (printf "%s.cluster.local" $service) "localhost" "127.0.0.1" }}
+{{- with include "proxy.publicHost" . }}
+{{- $names = append $names (trimAll "[]" .) }}
+{{- end }}
+{{- .Values.tls.names | default $names | uniq | join "," }}
+{{- end }}
+
+{{- /* The last day of a certificate that the chart makes now. */}}
+{{- define "proxy.expires" -}}
+{{- now | dateModify "87600h" | date "2006-01-02" }}
+{{- end }}
+
+{{- /* Whether the way in is from outside the cluster: `true`, or empty. */}}
+{{- define "proxy.isPublic" -}}
+{{- if or (ne .Values.service.type "ClusterIP") .Values.ingress.enabled .Values.tlsRoute.parentRefs }}true{{ end }}
 {{- end }}
 
 {{- define "proxy.adminPort" -}}

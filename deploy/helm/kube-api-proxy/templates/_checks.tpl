@@ -1,0 +1,57 @@
+{{- /* Values that do not belong together. All problems are reported at once, one in each line. */}}
+{{- define "proxy.checks" -}}
+{{- $problems := list }}
+{{- $callers := .Values.callers }}
+{{- if not $callers.mode }}
+{{- $problems = append $problems "callers.mode has to be set. `named`: those in callers.users may come. `everyone`: every user may come whom the gateway can authenticate; then the gateway's token is as good as an administrator's." }}
+{{- end }}
+{{- if and (eq $callers.mode "named") .Values.rbac.create (not $callers.users) (not $callers.serviceAccounts) }}
+{{- $problems = append $problems "callers.mode is `named`, but callers.users and callers.serviceAccounts are empty: nobody could come." }}
+{{- end }}
+{{- if and (eq $callers.mode "everyone") $callers.users }}
+{{- $problems = append $problems "callers.users is for callers.mode `named`: with `everyone` every user may come." }}
+{{- end }}
+{{- if not (has "system:authenticated" $callers.groups) }}
+{{- $problems = append $problems "callers.groups must contain system:authenticated: every caller is in this group, and gets 403 if one of their groups is not in the list." }}
+{{- end }}
+{{- if and $callers.serviceAccounts (not .Values.tokenReview) }}
+{{- $problems = append $problems "callers.serviceAccounts needs tokenReview: only the API server knows the tokens of service accounts." }}
+{{- end }}
+{{- if not (or .Values.oidc.issuerURL .Values.tokenReview .Values.tokens.secretName .Values.clientCA) }}
+{{- $problems = append $problems "Callers cannot authenticate: set at least one of oidc.issuerURL, tokenReview, tokens.secretName and clientCA." }}
+{{- end }}
+{{- if and .Values.oidc.issuerURL (not .Values.oidc.clientID) }}
+{{- $problems = append $problems "oidc.issuerURL needs oidc.clientID: the audience that the tokens must have." }}
+{{- end }}
+{{- if not .Values.oidc.issuerURL }}
+{{- range $key, $value := .Values.oidc }}
+{{- if $value }}
+{{- $problems = append $problems (printf "oidc.%s needs oidc.issuerURL." $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $host := include "proxy.publicHost" . }}
+{{- range $way, $isOn := dict "ingress.enabled" .Values.ingress.enabled "tlsRoute.parentRefs" .Values.tlsRoute.parentRefs }}
+{{- if and $isOn (not (regexMatch "[a-z]" $host)) }}
+{{- $problems = append $problems (printf "%s needs publicURL with a host name, such as https://gw.example: it is how people reach the gateway." $way) }}
+{{- end }}
+{{- end }}
+{{- $own := list }}
+{{- range fromYamlArray (include "proxy.flags" .) }}
+{{- $own = append $own (include "proxy.flagName" .) }}
+{{- end }}
+{{- range .Values.extraArgs }}
+{{- $flag := include "proxy.flagName" . }}
+{{- if has $flag $own }}
+{{- $problems = append $problems (printf "extraArgs sets %s, which the chart sets too. Use the chart's value for it." $flag) }}
+{{- end }}
+{{- end }}
+{{- if $problems }}
+{{- fail (printf "\n\n- %s\n" (join "\n- " $problems)) }}
+{{- end }}
+{{- end }}
+
+{{- /* The program takes underscores for dashes. */}}
+{{- define "proxy.flagName" -}}
+{{ regexFind "^[^=]*" . | replace "_" "-" }}
+{{- end }}

@@ -1,0 +1,65 @@
+{{- define "proxy.flags" -}}
+- --address=0.0.0.0
+- --port=8443
+- --admin-port=8002
+- --tls-cert-file=/etc/kube-api-proxy/tls/tls.crt
+- --tls-private-key-file=/etc/kube-api-proxy/tls/tls.key
+# The Service's names, and that of the public URL; localhost is for kubectl port-forward.
+- {{ printf "--accept-hosts=%s" (include "proxy.acceptHosts" .) | quote }}
+{{- with .Values.publicURL }}
+- {{ printf "--public-url=%s" . | quote }}
+{{- end }}
+# How callers authenticate. Requests act as the caller, so that RBAC says what each may do. rbac.yaml says who may come at all.
+{{- with .Values.oidc }}
+{{- if .issuerURL }}
+- {{ printf "--oidc-issuer-url=%s" .issuerURL | quote }}
+- {{ printf "--oidc-client-id=%s" .clientID | quote }}
+{{- with .usernameClaim }}
+- {{ printf "--oidc-username-claim=%s" . | quote }}
+{{- end }}
+{{- with .usernamePrefix }}
+- {{ printf "--oidc-username-prefix=%s" . | quote }}
+{{- end }}
+{{- with .groupsClaim }}
+- {{ printf "--oidc-groups-claim=%s" . | quote }}
+{{- end }}
+{{- with .groupsPrefix }}
+- {{ printf "--oidc-groups-prefix=%s" . | quote }}
+{{- end }}
+{{- range $claim, $value := .requiredClaims }}
+- {{ printf "--oidc-required-claim=%s=%s" $claim $value | quote }}
+{{- end }}
+{{- with .signingAlgs }}
+- --oidc-signing-algs={{ join "," . }}
+{{- end }}
+{{- if .ca }}
+- --oidc-ca-file=/etc/kube-api-proxy/authorities/oidc.crt
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if .Values.tokenReview }}
+# Tokens that the cluster knows: of service accounts, and of people where the API server has OpenID Connect.
+- --authentication-token-webhook
+{{- end }}
+{{- if .Values.tokens.secretName }}
+- --token-auth-file=/etc/kube-api-proxy/tokens/tokens.csv
+{{- end }}
+{{- if .Values.clientCA }}
+- --client-ca-file=/etc/kube-api-proxy/authorities/clients.crt
+{{- end }}
+# exec and attach are RBAC's to allow, too.
+- --reject-paths=
+{{- with .Values.limits }}
+# No caller takes it all; --max-requests-inflight (400) and --max-longrunning-requests (5000) are for all of them.
+- --max-requests-inflight-per-user={{ int64 .requestsInflightPerUser }}
+- --max-longrunning-requests-per-user={{ int64 .longrunningRequestsPerUser }}
+{{- end }}
+{{- if .Values.auditLog }}
+# Who did what, on stdout; the program's own log is on stderr. Every line of both is JSON.
+- --audit-log-path=-
+{{- end }}
+{{- with .Values.shutdown }}
+- --shutdown-delay={{ .delay }}s
+- --shutdown-grace={{ .grace }}s
+{{- end }}
+{{- end }}

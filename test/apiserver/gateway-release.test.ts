@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { createCertificateAuthority } from '../support/certificates.js';
+import { writeExecPlugin } from '../support/exec-plugin.js';
+import { helm } from '../support/helm.js';
+import type { ApiServer } from '../support/kube-apiserver/api-server.js';
+import { apiServerTest } from '../support/kube-apiserver/api-server-test.js';
+import { hasKubectl } from '../support/kubectl.js';
+import { startOidcIssuer } from '../support/oidc-issuer.js';
+import { createOidcSigner } from '../support/oidc-signer.js';
+import { projectFile } from '../support/project.js';
+import { type ProxyProcess, startProxy } from '../support/proxy.js';
+
+const chart = projectFile('deploy/helm/kube-api-proxy');
+const account = 'gw-kube-api-proxy';
+const group = 'rbac.authorization.k8s.io';
+
+type Data = Readonly<Record<string, string>>;
+
+/** A release of the chart in a namespace of its own. Its commands run in its folder, as the cluster's administrator. */
+class Release {
+  readonly namespace: string;
+  readonly folder: string;
+  readonly #server: ApiServer;
+  readonly #kubeconfig: string;
+
+  private constructor(server: ApiServer, namespace: string, folder: string, kubeconfig: string) {
+    this.namespace = namespace;
+    this.folder = folder;
+    this.#server = server;
+    this.#kubeconfig = kubeconfig;
+  }
+
+  static async prepare(t: TestContext, server: ApiServer): Promise<Release> {
+    const folder = await mkdtemp(join(tmpdir(), 'release-'));
+    t.after(() => rm(folder, { recursive: true }));
+    return new Release(server, await server.createNamespace(), folder, await server.kubeconfig(t));
+  }
+
+  /** Runs helm, and returns its notes. */
+  helm(...args: readonly string[]): string {
+    const { code, stdout, stderr } = helm([
+      ...args,
+      ...[`--namespace=${this.namespace}`, `--kubeconfig=${this.#kubeconfig}`],
+    ]);
+    assert.equal(code, 0, stderr);
+    return stdout.slice(stdout.indexOf('NOTES:'));
+  }
+
+  /** Runs a command of the notes. Rejects with its output if it fails. */
+  async run(command: string, path = ''): Promise<string> {
+    const PATH = `${path}:${process.env['PATH'] ?? ''}`;
+    const env = { PATH, HOME: this.folder, KUBECONFIG: this.#kubeconfig };
+    return (await promisify(execFile)('sh', ['-ec', command], { cwd: this.folder, env })).stdout;
+  }
+
+  async #get<T>(path: string): Promise<T> {
+    return (await this.#server.admin.do('GET', path)) as T;
+  }
+
+  async certificate(): Promise<Data> {
+    const { data } = await this.#get<{ data: Data }>(
+      `/api/v1/namespaces/${this.namespace}/secrets/${account}-tls`,
+    );
+    return data;
+  }
+
+  /** A kubeconfig with the token of the release's service account. */
+  async identity(t: TestContext): Promise<string> {
+    const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
+    const path = `/api/v1/namespaces/${this.namespace}/serviceaccounts/${account}/token`;
+    const { status } = (await this.#server.admin.do('POST', path, request)) as { status: { token: string } };
+    return this.#server.kubeconfig(t, { token: status.token });
+  }
+
+  /** Starts the container's command on a free port, with the files of its volumes. */
+  async start(t: TestContext): Promise<ProxyProcess> {
+    const { spec } = await this.#get<{
+      spec: { template: { spec: { containers: readonly [{ readonly args: readonly string[] }] } } };
+    }>(`/apis/apps/v1/namespaces/${this.namespace}/deployments/${account}`);
+    const { data } = await this.#get<{ data: Data }>(
+      `/api/v1/namespaces/${this.namespace}/configmaps/${account}-authorities`,
+    );
+    const certificate = Object.entries(await this.certificate());
+    for (const [folder, files] of [
+      ['tls', certificate.map(([name, value]) => [name, Buffer.from(value, 'base64').toString()])],
+      ['authorities', Object.entries(data)],
+    ] as const) {
+      await mkdir(join(this.folder, folder));
+      for (const [name = '', content = ''] of files)
+        await writeFile(join(this.folder, folder, name), content);
+    }
+    const { args } = spec.template.spec.containers[0];
+    const proxy = await startProxy([
+      ...args
+        .filter(arg => !/^--(?:address|port|admin-port|shutdown-delay)=/.test(arg))
+        .map(arg => arg.replace('/etc/kube-api-proxy', this.folder)),
+      `--kubeconfig=${await this.identity(t)}`,
+    ]);
+    t.after(() => proxy.stop('SIGKILL'));
+    return proxy;
+  }
+}
+
+/** The commands of the notes that match, in their order, with the gateway's port. */
+function commandsOf(notes: string, pattern: RegExp, port: number): string[] {
+  return [...notes.matchAll(/^ {5}(\S.*)$/gm)]
+    .map(([, command = '']) => command.replace('localhost:8443', `localhost:${port}`))
+    .filter(command => pattern.test(command));
+}
+
+/** Gives `view` its rules, as the controller manager does, which is not there. */
+async function fillView(server: ApiServer): Promise<void> {
+  const roles = `/apis/${group}/v1/clusterroles`;
+  const { rules } = (await server.admin.do('GET', `${roles}/system:aggregate-to-view`)) as { rules: unknown };
+  await server.admin.do('PATCH', `${roles}/view`, { rules });
+}
+
+async function startIssuer(t: TestContext, folder: string) {
+  const authority = await createCertificateAuthority();
+  const issuer = await startOidcIssuer(authority);
+  t.after(() => issuer.close());
+  const signer = createOidcSigner('1');
+  issuer.jwks = { keys: [signer.jwk] };
+  await writeFile(join(folder, 'issuer.crt'), authority.certificate);
+  const expiry = Math.floor(Date.now() / 1000) + 3600;
+  return {
+    url: issuer.url,
+    tokenOf: (email: string, groups: readonly string[] = []) =>
+      signer.sign({ iss: issuer.url, aud: 'gateway', sub: email, email, groups, exp: expiry }),
+  };
+}
+
+/** How callers are chosen, and a caller whom each choice keeps out. */
+const modes = {
+  everyone: {
+    values: ['--set=callers.mode=everyone', '--set=oidc.groupsClaim=groups'],
+    groups: ['strangers'],
+    reason: /cannot impersonate resource "groups" in API group "" at the cluster scope/,
+  },
+  named: {
+    values: [
+      '--set=callers.mode=named',
+      '--set=callers.users={alice@example.com}',
+      '--set=tokenReview=false',
+    ],
+    groups: [],
+    reason: /cannot impersonate resource "users" in API group "" at the cluster scope/,
+  },
+} as const;
+
+for (const [mode, { values, groups, reason }] of Object.entries(modes)) {
+  apiServerTest(
+    `the notes of the chart lead from nothing to the Pods that alice may see, with callers.mode ${mode}, and others get 403`,
+    async (t, server) => {
+      if (!hasKubectl) return t.skip('kubectl is not in PATH');
+      if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+      const release = await Release.prepare(t, server);
+      const issuer = await startIssuer(t, release.folder);
+      const pod = `pod-${release.namespace}`;
+      const containers = [{ name: 'web', image: 'web' }];
+      await server.admin.do('POST', '/api/v1/namespaces/default/pods', {
+        metadata: { name: pod },
+        spec: { containers },
+      });
+      await fillView(server);
+      const oidc = [
+        ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=gateway'],
+        ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
+      ];
+      const notes = release.helm('install', 'gw', chart, ...values, ...oidc);
+      t.after(() =>
+        server.admin.ask('DELETE', `/apis/${group}/v1/namespaces/default/rolebindings/first-person`),
+      );
+      const proxy = await release.start(t);
+
+      // kubectl runs it as the plugin oidc-login, which the served kubeconfig names.
+      const plugin = await writeExecPlugin({ name: 'kubectl-oidc_login' });
+      t.after(() => plugin.remove());
+      await plugin.answer({ token: issuer.tokenOf('alice@example.com') });
+      const [getAuthority = '', fetch = '', bind = '', getPods = '', ...others] = commandsOf(
+        notes,
+        / get secret |^curl |rolebinding|get pods/,
+        proxy.port,
+      );
+      assert.deepEqual(others, []);
+      await release.run(getAuthority);
+      await release.run(fetch);
+      await assert.rejects(
+        release.run(getPods, plugin.directory),
+        /alice@example\.com.* cannot list resource "pods"/,
+      );
+      await release.run(bind);
+      assert.match(await release.run(getPods, plugin.directory), new RegExp(`^${pod} `, 'm'));
+      assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
+
+      await plugin.answer({ token: issuer.tokenOf('mallory@example.com', groups) });
+      await assert.rejects(release.run(getPods, plugin.directory), reason);
+      const asGateway = `kubectl --kubeconfig=${await release.identity(t)}`;
+      const controller = release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
+      // SECURITY.md and the notes warn of this.
+      if (mode === 'everyone') await controller;
+      else await assert.rejects(controller, /cannot impersonate resource "users"/);
+      await assert.rejects(
+        release.run(`${asGateway} get --raw=/version --as=alice@example.com --as-group=system:masters`),
+        /cannot impersonate resource "groups"/,
+      );
+      await assert.rejects(
+        release.run(`${asGateway} get pods`),
+        new RegExp(
+          `User "system:serviceaccount:${release.namespace}:${account}" cannot list resource "pods"`,
+        ),
+      );
+    },
+  );
+}
+
+apiServerTest(
+  'an upgrade of the chart keeps the certificate, and its notes say when its names are wrong',
+  async (t, server) => {
+    if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+    const release = await Release.prepare(t, server);
+    release.helm('install', 'gw', chart, '--set=callers.mode=everyone');
+    const first = await release.certificate();
+    const upgrade = ['upgrade', 'gw', chart, '--set=callers.mode=everyone'];
+    assert.doesNotMatch(release.helm(...upgrade, '--set=auditLog=false'), /WARNING: the certificate/);
+    assert.deepEqual(await release.certificate(), first);
+    const renamed = [...upgrade, '--set=publicURL=https://gw.example'];
+    assert.match(
+      release.helm(...renamed),
+      /WARNING: the certificate is for .*localhost,127\.0\.0\.1,\n.*,gw\.example\. Make/,
+    );
+    assert.deepEqual(await release.certificate(), first);
+
+    await server.admin.do('DELETE', `/api/v1/namespaces/${release.namespace}/secrets/${account}-tls`);
+    assert.doesNotMatch(release.helm(...renamed), /WARNING: the certificate/);
+    const second = await release.certificate();
+    assert.notEqual(second['tls.key'], first['tls.key']);
+    const certificate = Buffer.from(second['tls.crt'] ?? '', 'base64').toString();
+    assert.ok(certificate.endsWith(Buffer.from(second['ca.crt'] ?? '', 'base64').toString()));
+    const { subjectAltName, validTo } = new X509Certificate(certificate);
+    assert.match(subjectAltName ?? '', /DNS:localhost, .*DNS:gw\.example, IP Address:127\.0\.0\.1/);
+    assert.ok(Date.parse(validTo) > Date.now() + 3640 * 86_400_000);
+  },
+);
+
+apiServerTest(
+  'a real API server accepts what the chart makes for tokens of a file, client certificates, an Ingress and a Secret of its own',
+  async (t, server) => {
+    if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+    const release = await Release.prepare(t, server);
+    const authority = join(release.folder, 'clients.crt');
+    await writeFile(authority, server.authority.certificate);
+    const accounts = JSON.stringify([{ namespace: release.namespace, name: 'ci' }]);
+    const notes = release.helm(
+      ...[
+        'install',
+        'gw',
+        chart,
+        '--set=callers.mode=named',
+        `--set-json=callers.serviceAccounts=${accounts}`,
+      ],
+      ...[`--set-file=clientCA=${authority}`, '--set=tokens.secretName=people', '--set=tls.secretName=mine'],
+      ...['--set=publicURL=https://gw.example', '--set=ingress.enabled=true', '--set=dashboard.enabled=true'],
+    );
+    assert.match(notes, /get ingress gw-kube-api-proxy$/m);
+    const made = (await server.admin.do(
+      'GET',
+      `/apis/networking.k8s.io/v1/namespaces/${release.namespace}/ingresses/${account}`,
+    )) as { readonly spec: { readonly rules: readonly { readonly host: string }[] } };
+    assert.equal(made.spec.rules[0]?.host, 'gw.example');
+  },
+);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
 import type { AnyApiServer, Arrival } from '../support/any-api-server.js';
-import { requestApi } from '../support/api-request.js';
+import { configMap, configMapsIn } from '../support/config-maps.js';
 import { eventually } from '../support/eventually.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server.js';
 import { open, send as sendPlain } from '../support/http-client.js';
@@ -20,6 +20,8 @@ export interface AnyProbe<R> {
   readonly code: number;
   /** More than one if it was sent again. */
   readonly arrived: readonly R[];
+  /** Whom the API server takes the sender of the last one that arrived for. */
+  readonly user: string | undefined;
 }
 
 /** What the embedded API server tells besides. */
@@ -73,12 +75,12 @@ export async function probe(
   const { code } = answer;
   if ('arrivals' in server) {
     const arrived = (await server.arrivals()).filter(({ target: found }) => found.endsWith(mark));
-    return { answer, code, arrived };
+    return { answer, code, arrived, user: arrived.at(-1)?.user?.username };
   }
   const arrived = server.requests.filter(({ rawUrl }) => rawUrl.endsWith(mark));
   const last = arrived.at(-1);
   return {
-    ...{ answer, code, arrived },
+    ...{ answer, code, arrived, user: last?.user?.username },
     authorization: last?.headers['authorization']?.toString(),
     commonName: last?.tlsSubject?.commonName,
   };
@@ -107,17 +109,22 @@ export async function health(
 
 /** A watch or an exec that stays open until the test closes it. */
 export interface OpenStream {
+  /** The target of its request. */
+  readonly target: string;
   /** Rejects if no more data comes through. */
   isAlive(): Promise<void>;
   close(): void;
 }
 
-/** Opens a watch on the config maps of namespace default. It is alive if it gets the event of a new one. */
+/** Opens a watch on the config maps of a namespace. It is alive if it gets the event of a new one. */
 export async function openWatch(
   proxy: Pick<ProxyProcess, 'port'>,
-  server: FakeApiServer,
+  server: AnyApiServer | FakeApiServer,
 ): Promise<OpenStream> {
-  const response = await open(proxy.port, '/api/v1/namespaces/default/configmaps?watch=true');
+  const namespace = 'arrivals' in server ? await server.createNamespace() : 'default';
+  const path = configMapsIn(namespace);
+  const target = `${path}?watch=true`;
+  const response = await open(proxy.port, target);
   assert.equal(response.statusCode, 200);
   let text = '';
   let ended: string | undefined;
@@ -133,10 +140,12 @@ export async function openWatch(
   const { localPort } = response.socket;
   let changes = 0;
   return {
+    target,
     async isAlive() {
       changes += 1;
       const name = `seen-on-${localPort}-${changes}`;
-      await createConfigMap(server, name);
+      if ('arrivals' in server) await server.admin.do('POST', path, configMap(namespace, name));
+      else server.write(configMap(namespace, name));
       await eventually(`the event of ${name}, or its end`, () => text.includes(name) || ended !== undefined);
       assert.ok(text.includes(name), `the watch is over: ${ended}`);
     },
@@ -156,6 +165,7 @@ export async function openAttach(proxy: Pick<ProxyProcess, 'port'>): Promise<Ope
   socket.on('error', () => {});
   let lines = 0;
   return {
+    target: path,
     async isAlive() {
       lines += 1;
       const line = `line ${lines} of ${path}\n`;
@@ -166,16 +176,6 @@ export async function openAttach(proxy: Pick<ProxyProcess, 'port'>): Promise<Ope
     },
     close: () => socket.terminate(),
   };
-}
-
-async function createConfigMap(server: FakeApiServer, name: string): Promise<void> {
-  const { status } = await requestApi(server, {
-    method: 'POST',
-    path: '/api/v1/namespaces/default/configmaps',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }),
-  });
-  assert.equal(status, 201);
 }
 
 /** Keeps the socket of each request to the API server, to see which of them are closed. */

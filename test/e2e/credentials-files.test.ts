@@ -4,14 +4,10 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
+import { type AnyApiServer, anyApiServer, embedded } from '../support/any-api-server.js';
 import { type CertificatePair, createCertificateAuthority } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { writeExecPlugin } from '../support/exec-plugin.js';
-import {
-  type FakeApiServer,
-  type FakeApiServerOptions,
-  startFakeApiServer,
-} from '../support/fake-api-server.js';
 import { type RunningProgram as Program, pollInterval, startInProcess } from '../support/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../support/kubeconfig-file.js';
 import { startProxy } from '../support/proxy.js';
@@ -36,7 +32,7 @@ const certificateExpiry = 'kube_api_proxy_client_certificate_expiration_timestam
 type Tokens = Record<string, { username: string; groups: string[] }>;
 
 interface Setting {
-  readonly server: FakeApiServer;
+  readonly server: AnyApiServer;
   readonly tokens: Tokens;
   /** The kubeconfig, with ca.crt, client.crt and client.key next to it. */
   readonly path: string;
@@ -65,24 +61,21 @@ interface EditableKubeconfig {
 /** A kubeconfig whose user `first` has a certificate in files; `contents` takes precedence. */
 async function set(
   t: TestContext,
-  contents: Partial<KubeconfigContents> | ((server: FakeApiServer) => Partial<KubeconfigContents>) = {},
-  options: FakeApiServerOptions = {},
+  given: Partial<KubeconfigContents> = {},
 ): Promise<Setting> {
   const tokens: Tokens = {};
-  const server = await startFakeApiServer({ clientCertificates: 'optional', tokens, ...options });
+  for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
+  const server = await anyApiServer(t, { tokens });
+  for (const name of Object.keys(tokens)) server.follow(name);
   const certificate = (commonName: string, notAfter = new Date(Date.now() + 30 * day)) =>
-    server.authority.client({ commonName, notAfter });
-  const given = typeof contents === 'function' ? contents(server) : contents;
+    server.client(commonName, { notAfter });
   const known = { server: server.url, ca: server.authority.certificate };
   const pair = 'token' in given || 'user' in given ? {} : await certificate('first');
   const { path, directory, remove } = await writeKubeconfig(
     { ...known, ...pair, ...given },
     { credentials: 'files' },
   );
-  t.after(async () => {
-    await server.kill();
-    await remove();
-  });
+  t.after(() => remove());
   return {
     server,
     tokens,
@@ -107,29 +100,18 @@ async function set(
 /** Waits until requests of both legs arrive as this user. */
 async function arrivesAs(
   proxy: Program,
-  server: FakeApiServer,
-  commonName: string,
+  server: AnyApiServer,
+  name: string,
   timeout?: number,
 ): Promise<void> {
   await eventually(
-    `${commonName} in use`,
-    async () => (await probe(proxy, server)).commonName === commonName,
+    `${name} in use`,
+    async () => (await probe(proxy, server)).user === name,
     timeout,
   );
   for (const leg of bothLegs) {
-    const { code, commonName: used } = await probe(proxy, server, leg);
-    assert.deepEqual([code, used], [passed(leg), commonName]);
-  }
-}
-
-async function authorizedWith(proxy: Program, server: FakeApiServer, authorization: string): Promise<void> {
-  await eventually(
-    `${authorization} in use`,
-    async () => (await probe(proxy, server)).authorization === authorization,
-  );
-  for (const leg of bothLegs) {
-    const { code, authorization: used } = await probe(proxy, server, leg);
-    assert.deepEqual([code, used], [passed(leg), authorization]);
+    const { code, user } = await probe(proxy, server, leg);
+    assert.deepEqual([code, user], [passed(leg), name]);
   }
 }
 
@@ -186,31 +168,42 @@ describe('files that rotate', { concurrency: 6 }, () => {
           users.splice(0, 1, { name: 'test', user });
         });
       }
-      const sockets = keepSockets(server);
       const proxy = await startBuilt();
-      const streams = [await openWatch(proxy, server), await openAttach(proxy)];
+      const watch = await openWatch(proxy, server);
+      const streams = [watch, await openAttach(proxy)];
       t.after(() => {
         for (const stream of streams) stream.close();
       });
-      const idle = (await probe(proxy, server)).arrived[0];
-      assert.equal(idle?.tlsSubject?.commonName, 'first');
+      assert.equal((await probe(proxy, server)).user, 'first');
       const expires = new Date(Math.floor(Date.now() / 1000) * 1000 + 17 * day);
       await rotate(directory, await certificate('second', expires));
       await arrivesAs(proxy, server, 'second', 10_000);
       assert.equal(await sample(proxy, certificateExpiry), expires.getTime() / 1000);
       assert.equal(await sample(proxy, lastReload), 1);
       assert.ok(((await sample(proxy, reloads('success'))) ?? 0) >= 1);
-      await eventually(
-        'the end of the idle connection',
-        () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
-      );
       for (const stream of streams) await stream.isAlive();
-      const watching = server.requests.find(({ rawUrl }) => rawUrl.includes('watch=true'));
-      assert.equal(watching?.tlsSubject?.commonName, 'first');
-      assert.equal(watching.closedAt, undefined);
+      const watching = (await server.arrivals()).filter(({ target }) => target === watch.target);
+      assert.deepEqual(
+        watching.map(({ user }) => user?.username),
+        ['first'],
+      );
       assert.ok(proxy.log().some(({ msg }) => msg === 'configuration reloaded'));
     });
   }
+
+  test('certificate and key that are replaced close the idle connections of the former ones', embedded, async t => {
+    const { server, directory, certificate, start } = await set(t);
+    const sockets = keepSockets(server.embedded);
+    const proxy = await start();
+    const [idle] = (await probe(proxy, server.embedded)).arrived;
+    assert.equal(idle?.tlsSubject?.commonName, 'first');
+    await inPlace(directory, await certificate('second'));
+    await arrivesAs(proxy, server, 'second');
+    await eventually(
+      'the end of the idle connection',
+      () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
+    );
+  });
 
   interface Damage {
     readonly contents?: Partial<KubeconfigContents>;
@@ -307,8 +300,8 @@ describe('files that rotate', { concurrency: 6 }, () => {
       assert.equal(await sample(proxy, reloads('failure')), 1);
       assert.equal(await sample(proxy, lastReload), 0);
       for (const leg of bothLegs) {
-        const { code, commonName } = await probe(proxy, server, leg);
-        assert.deepEqual([code, commonName], [passed(leg), 'first']);
+        const { code, user } = await probe(proxy, server, leg);
+        assert.deepEqual([code, user], [passed(leg), 'first']);
       }
       assert.equal((await health(proxy, 'readyz')).status, 200);
       await repair(setting, next);
@@ -323,8 +316,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
   ] as const) {
     test(`a tokenFile ${how} is used, but never an empty one`, async t => {
       const setting = await set(t, { user: { tokenFile: 'token' } });
-      const { server, tokens, directory, start } = setting;
-      for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
+      const { server, directory, start } = setting;
       const file = join(directory, 'token');
       await writeFile(file, 'one\n');
       const proxy = await start();
@@ -332,13 +324,13 @@ describe('files that rotate', { concurrency: 6 }, () => {
       t.after(() => {
         for (const stream of streams) stream.close();
       });
-      assert.equal((await probe(proxy, server)).authorization, 'Bearer one');
+      assert.equal((await probe(proxy, server)).user, 'one');
       await write(file, '');
       await eventually('a line in the log', () => complaints(proxy).length === 1);
       assert.match(String(complaints(proxy)[0]?.['problems']), /tokenFile .*token is empty/);
-      assert.equal((await probe(proxy, server)).authorization, 'Bearer one');
+      assert.equal((await probe(proxy, server)).user, 'one');
       await write(file, 'two');
-      await authorizedWith(proxy, server, 'Bearer two');
+      await arrivesAs(proxy, server, 'two');
       for (const stream of streams) await stream.isAlive();
     });
   }
@@ -348,17 +340,15 @@ describe('files that rotate', { concurrency: 6 }, () => {
     ['a DELETE without a body', 'plain', 'DELETE'],
     ['an exec', 'websocket', 'GET'],
   ] as const) {
-    test(`a 401 makes the program read the tokenFile at once, and ${what} is sent again`, async t => {
+    test(`a 401 makes the program read the tokenFile at once, and ${what} is sent again`, embedded, async t => {
       const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
-      tokens['one'] = { username: 'one', groups: masters };
       await writeFile(join(directory, 'token'), 'one');
       // No regular poll comes first.
       const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
       assert.equal((await probe(proxy, server)).code, 200);
       delete tokens['one'];
-      tokens['two'] = { username: 'two', groups: masters };
       await writeFile(join(directory, 'token'), 'two');
-      const { code, arrived } = await probe(proxy, server, leg, { method });
+      const { code, arrived } = await probe(proxy, server.embedded, leg, { method });
       assert.equal(code, passed(leg));
       assert.equal(arrived.at(-1)?.headers['authorization'], 'Bearer two');
     });
@@ -366,9 +356,8 @@ describe('files that rotate', { concurrency: 6 }, () => {
 
   test('an edited current-context is used, with its server, authority and user', async t => {
     const { server, start, edit } = await set(t);
-    const other = await startFakeApiServer();
-    t.after(() => other.kill());
-    const { certificate, key } = await other.authority.client({ commonName: 'of-the-other' });
+    const other = await anyApiServer(t);
+    const { certificate, key } = await other.client('of-the-other');
     const base64 = (text: string) => Buffer.from(text).toString('base64');
     await edit(({ clusters, users, contexts }) => {
       const ca = base64(other.authority.certificate);
@@ -378,7 +367,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
       contexts.push({ name: 'other', context: { cluster: 'other', user: 'other' } });
     });
     const proxy = await start();
-    assert.equal((await probe(proxy, server)).commonName, 'first');
+    assert.equal((await probe(proxy, server)).user, 'first');
     const streams = [await openWatch(proxy, server), await openAttach(proxy)];
     t.after(() => {
       for (const stream of streams) stream.close();
@@ -391,12 +380,12 @@ describe('files that rotate', { concurrency: 6 }, () => {
     assert.equal((await health(proxy, 'readyz')).status, 200);
   });
 
-  test('a CA file is read again, for the certificate of another authority', async t => {
+  test('a CA file is read again, for the certificate of another authority', embedded, async t => {
     const { server, directory, start } = await set(t);
     const proxy = await start();
     assert.equal((await probe(proxy, server)).code, 200);
     const authority = await createCertificateAuthority();
-    await server.restart(await authority.server());
+    await server.embedded.restart(await authority.server());
     await eventually('a refusal', async () => (await probe(proxy, server)).code === 502);
     await replaceFile(join(directory, 'ca.crt'), authority.certificate);
     await eventually('trust', async () => (await probe(proxy, server)).code === 200);
@@ -407,7 +396,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     const { server, path, directory, certificate, start } = await set(t);
     const missing = join(directory, 'before');
     const proxy = await start([], { KUBECONFIG: `${missing}:${path}` });
-    assert.equal((await probe(proxy, server)).commonName, 'first');
+    assert.equal((await probe(proxy, server)).user, 'first');
     const { certificate: crt, key } = await certificate('second');
     await writeFile(join(directory, 'second.crt'), crt);
     await writeFile(join(directory, 'second.key'), key);
@@ -426,12 +415,12 @@ describe('files that rotate', { concurrency: 6 }, () => {
       const { server, path, start } = await set(t);
       const args = ['--server', server.url, '--certificate-authority', join(path, '../ca.crt')];
       const proxy = await start(args, { KUBECONFIG: path });
-      assert.equal((await probe(proxy, server)).commonName, 'first');
+      assert.equal((await probe(proxy, server)).user, 'first');
       await damage(path);
       await eventually('a line in the log', () => complaints(proxy).length > 0);
       for (const leg of bothLegs) {
-        const { code, commonName } = await probe(proxy, server, leg);
-        assert.deepEqual([code, commonName], [passed(leg), 'first']);
+        const { code, user } = await probe(proxy, server, leg);
+        assert.deepEqual([code, user], [passed(leg), 'first']);
       }
     });
   }
@@ -439,7 +428,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
   test('files that an edited kubeconfig names may come after it', async t => {
     const { server, directory, certificate, start, edit } = await set(t);
     const proxy = await start();
-    assert.equal((await probe(proxy, server)).commonName, 'first');
+    assert.equal((await probe(proxy, server)).user, 'first');
     await edit(({ users }) => {
       users.splice(0, 1, {
         name: 'test',
@@ -457,8 +446,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
     await plugin.hang();
-    const { server, tokens, start, edit } = await set(t, { user: { exec: plugin.exec() } });
-    tokens['one'] = { username: 'one', groups: masters };
+    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
     const proxy = await start();
     const waiting = bothLegs.map(leg => probe(proxy, server, leg));
     await eventually('the run', () => plugin.runs() === 1);
@@ -467,10 +455,10 @@ describe('files that rotate', { concurrency: 6 }, () => {
     });
     const answers = await Promise.all(waiting);
     assert.deepEqual(
-      answers.map(({ code, authorization }) => [code, authorization]),
+      answers.map(({ code, user }) => [code, user]),
       [
-        [200, 'Bearer one'],
-        [101, 'Bearer one'],
+        [200, 'one'],
+        [101, 'one'],
       ],
     );
   });
@@ -478,34 +466,32 @@ describe('files that rotate', { concurrency: 6 }, () => {
   test('a kubeconfig that changes from a plugin to a token takes the expiration of the old one away', async t => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
-    const { server, tokens, start, edit } = await set(t, { user: { exec: plugin.exec() } });
-    for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
+    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
     const expirationTimestamp = new Date(Date.now() + day).toISOString();
     await plugin.answer({ token: 'one', expirationTimestamp });
     const proxy = await start();
     const expiration = 'kube_api_proxy_credential_expiration_timestamp_seconds{source="exec"}';
-    await authorizedWith(proxy, server, 'Bearer one');
+    await arrivesAs(proxy, server, 'one');
     assert.ok(await sample(proxy, expiration));
     await edit(({ users }) => {
       users.splice(0, 1, { name: 'test', user: { token: 'two' } });
     });
-    await authorizedWith(proxy, server, 'Bearer two');
+    await arrivesAs(proxy, server, 'two');
     assert.equal(await sample(proxy, expiration), undefined);
   });
 
   test('an edit that does not concern the plugin does not run it again', async t => {
     const plugin = await writeExecPlugin();
     t.after(() => plugin.remove());
-    const { server, tokens, start, edit } = await set(t, { user: { exec: plugin.exec() } });
-    tokens['one'] = { username: 'one', groups: masters };
+    const { server, start, edit } = await set(t, { user: { exec: plugin.exec() } });
     await plugin.answer({ token: 'one' });
     const proxy = await start();
-    await authorizedWith(proxy, server, 'Bearer one');
+    await arrivesAs(proxy, server, 'one');
     await edit(({ contexts }) => {
       contexts.push({ name: 'another', context: { cluster: 'test', user: 'test' } });
     });
     await eventually('the reload', async () => (await sample(proxy, reloads('success'))) === 1);
-    assert.equal((await probe(proxy, server)).authorization, 'Bearer one');
+    assert.equal((await probe(proxy, server)).user, 'one');
     assert.equal(plugin.runs(), 1);
   });
 
@@ -514,7 +500,7 @@ describe('files that rotate', { concurrency: 6 }, () => {
     const warnings = (proxy: Program) =>
       proxy.log().filter(({ msg }) => String(msg).startsWith('the client certificate'));
     const proxy = await start();
-    assert.equal((await probe(proxy, server)).commonName, 'first');
+    assert.equal((await probe(proxy, server)).user, 'first');
     assert.deepEqual(warnings(proxy), []);
     for (const [index, [hours, daysLeft]] of (
       [

@@ -217,7 +217,10 @@ describe('a watch is passed on unshared', { concurrency: 4 }, () => {
     const namespace = new WatchedNamespace(stack);
     const plain = await namespace.watch();
     const messages: string[] = [];
-    const sockets = [1, 2].map(() => new WebSocket(`ws://127.0.0.1:${stack.port}${namespace.target()}`));
+    const { url: origin } = stack.proxy;
+    const sockets = [1, 2].map(
+      () => new WebSocket(`${origin.replace('http', 'ws')}${namespace.target()}`, { origin }),
+    );
     for (const socket of sockets) socket.on('message', data => messages.push(String(data)));
     await eventually('all watches', () => namespace.openUpstream().length === 3);
     namespace.write('seen');

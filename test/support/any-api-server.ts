@@ -44,7 +44,9 @@ export interface AnyApiServer {
   readonly admin: ApiClient;
   /** The requests of the file's programs, oldest first. */
   arrivals(): Promise<readonly Arrival[]>;
-  /** A certificate of a user in system:masters, whose requests are among the arrivals too. */
+  /** From now on the requests of this user too are among the arrivals. No other file may use its name. */
+  follow(user: string): void;
+  /** A certificate of a user in system:masters, who is followed. */
   client(commonName: string, options?: ClientCertificateOptions): Promise<CertificatePair>;
   /** Makes a namespace with a new name, which stays. */
   createNamespace(): Promise<string>;
@@ -93,6 +95,9 @@ class EmbeddedApiServer implements AnyApiServer {
     this.admin = new ApiClient(server.url, server.authority.certificate, server.clientCertificate);
     server.setPolicy(policyOf(user => this.#rights.get(user)));
   }
+
+  // All users of a file's own server are those of the file.
+  follow(): void {}
 
   client(commonName: string, options: ClientCertificateOptions = {}): Promise<CertificatePair> {
     return this.authority.client({ commonName, ...options });
@@ -181,8 +186,12 @@ class RunApiServer implements AnyApiServer {
     return createNamespace(this.admin);
   }
 
+  follow(user: string): void {
+    this.#users.add(user);
+  }
+
   client(commonName: string, options: ClientCertificateOptions = {}): Promise<CertificatePair> {
-    this.#users.add(commonName);
+    this.follow(commonName);
     return this.authority.client({ commonName, ...options });
   }
 

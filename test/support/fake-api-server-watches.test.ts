@@ -136,10 +136,20 @@ test('a Table is JSON even if a client prefers protobuf', async () => {
   watch.close();
 });
 
-test('a watch over WebSocket gets a message for each event', async () => {
+test('a watch over WebSocket gets a message for each event, and needs an origin and at most one subprotocol', async () => {
   const { certificate: cert, key } = server.clientCertificate;
   const url = `wss://127.0.0.1:${server.port}${path}&resourceVersion=${server.version}`;
-  const socket = new WebSocket(url, { ca: server.authority.certificate, cert, key });
+  const tls = { ca: server.authority.certificate, cert, key };
+  // These are the answers of golang.org/x/net/websocket.
+  for (const [protocols, more, code] of [
+    [[], {}, 403],
+    [[], { origin: 'null' }, 403],
+    [['a', 'b'], { origin: 'http://127.0.0.1' }, 400],
+  ] as const) {
+    const [error] = (await once(new WebSocket(url, [...protocols], { ...tls, ...more }), 'error')) as [Error];
+    assert.equal(error.message, `Unexpected server response: ${code}`);
+  }
+  const socket = new WebSocket(url, { ...tls, origin: 'http://127.0.0.1' });
   await once(socket, 'open');
   const message = once(socket, 'message');
   server.write(configMap('default', 'w'));
@@ -277,6 +287,7 @@ test('a watch and a log over WebSocket accept the one subprotocol that comes wit
       ca: server.authority.certificate,
       cert,
       key,
+      origin: 'http://127.0.0.1',
     });
     const message = once(socket, 'message');
     await once(socket, 'open');

@@ -68,6 +68,7 @@ export async function watchObjects(cluster: Cluster, type: ResourceType, exchang
     return;
   }
   const stream = await openStream(exchange, encoder.contentType);
+  if (stream === undefined) return;
   const sendObject = (eventType: EventType, object: KubeObject) =>
     stream.write(encoder.object(eventType, object));
   const sendBookmark = (annotations?: Record<string, string>) => {

@@ -4,18 +4,22 @@ import { join } from 'node:path';
 import type { CertificateAuthority } from '../certificate-types.js';
 import { createCertificateAuthority } from '../certificates.js';
 
-/** Tokens of --token-auth-file: token, user, uid, groups. Those of the proxy may impersonate and review tokens; the other users have no rights. */
+/** Tokens of --token-auth-file: token, user, uid, groups. Admin, one and two may do everything; the others have the rights of two-users.ts. */
 export const tokens = {
   admin: 'token-of-admin',
   proxy: 'token-of-the-proxy',
   alice: 'token-of-alice',
   bob: 'token-of-bob',
+  one: 'one',
+  two: 'two',
 } as const;
 
 const tokenFile = `${tokens.admin},admin,,system:masters
 ${tokens.proxy},proxy,
 ${tokens.alice},alice,1001,"dev,test"
 ${tokens.bob},bob,
+${tokens.one},one,,system:masters
+${tokens.two},two,,system:masters
 `;
 
 /** Every request has an event at each stage. */

@@ -59,10 +59,7 @@ interface EditableKubeconfig {
 }
 
 /** A kubeconfig whose user `first` has a certificate in files; `contents` takes precedence. */
-async function set(
-  t: TestContext,
-  given: Partial<KubeconfigContents> = {},
-): Promise<Setting> {
+async function set(t: TestContext, given: Partial<KubeconfigContents> = {}): Promise<Setting> {
   const tokens: Tokens = {};
   for (const name of ['one', 'two']) tokens[name] = { username: name, groups: masters };
   const server = await anyApiServer(t, { tokens });
@@ -104,11 +101,7 @@ async function arrivesAs(
   name: string,
   timeout?: number,
 ): Promise<void> {
-  await eventually(
-    `${name} in use`,
-    async () => (await probe(proxy, server)).user === name,
-    timeout,
-  );
+  await eventually(`${name} in use`, async () => (await probe(proxy, server)).user === name, timeout);
   for (const leg of bothLegs) {
     const { code, user } = await probe(proxy, server, leg);
     assert.deepEqual([code, user], [passed(leg), name]);
@@ -191,19 +184,23 @@ describe('files that rotate', { concurrency: 6 }, () => {
     });
   }
 
-  test('certificate and key that are replaced close the idle connections of the former ones', embedded, async t => {
-    const { server, directory, certificate, start } = await set(t);
-    const sockets = keepSockets(server.embedded);
-    const proxy = await start();
-    const [idle] = (await probe(proxy, server.embedded)).arrived;
-    assert.equal(idle?.tlsSubject?.commonName, 'first');
-    await inPlace(directory, await certificate('second'));
-    await arrivesAs(proxy, server, 'second');
-    await eventually(
-      'the end of the idle connection',
-      () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
-    );
-  });
+  test(
+    'certificate and key that are replaced close the idle connections of the former ones',
+    embedded,
+    async t => {
+      const { server, directory, certificate, start } = await set(t);
+      const sockets = keepSockets(server.embedded);
+      const proxy = await start();
+      const [idle] = (await probe(proxy, server.embedded)).arrived;
+      assert.equal(idle?.tlsSubject?.commonName, 'first');
+      await inPlace(directory, await certificate('second'));
+      await arrivesAs(proxy, server, 'second');
+      await eventually(
+        'the end of the idle connection',
+        () => sockets.get(idle?.remotePort ?? 0)?.destroyed === true,
+      );
+    },
+  );
 
   interface Damage {
     readonly contents?: Partial<KubeconfigContents>;
@@ -340,18 +337,22 @@ describe('files that rotate', { concurrency: 6 }, () => {
     ['a DELETE without a body', 'plain', 'DELETE'],
     ['an exec', 'websocket', 'GET'],
   ] as const) {
-    test(`a 401 makes the program read the tokenFile at once, and ${what} is sent again`, embedded, async t => {
-      const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
-      await writeFile(join(directory, 'token'), 'one');
-      // No regular poll comes first.
-      const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
-      assert.equal((await probe(proxy, server)).code, 200);
-      delete tokens['one'];
-      await writeFile(join(directory, 'token'), 'two');
-      const { code, arrived } = await probe(proxy, server.embedded, leg, { method });
-      assert.equal(code, passed(leg));
-      assert.equal(arrived.at(-1)?.headers['authorization'], 'Bearer two');
-    });
+    test(
+      `a 401 makes the program read the tokenFile at once, and ${what} is sent again`,
+      embedded,
+      async t => {
+        const { server, tokens, path, directory, start } = await set(t, { user: { tokenFile: 'token' } });
+        await writeFile(join(directory, 'token'), 'one');
+        // No regular poll comes first.
+        const proxy = await start(['--kubeconfig', path], {}, 3_600_000);
+        assert.equal((await probe(proxy, server)).code, 200);
+        delete tokens['one'];
+        await writeFile(join(directory, 'token'), 'two');
+        const { code, arrived } = await probe(proxy, server.embedded, leg, { method });
+        assert.equal(code, passed(leg));
+        assert.equal(arrived.at(-1)?.headers['authorization'], 'Bearer two');
+      },
+    );
   }
 
   test('an edited current-context is used, with its server, authority and user', async t => {

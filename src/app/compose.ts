@@ -22,9 +22,10 @@ import { OpenStreams } from '../proxy/open-streams.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { buildServer } from '../server/server.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
-import { Clusters } from './clusters.js';
 import { Components } from './components.js';
 import { loadParts } from './load.js';
+import { ObservedClusters } from './observed-clusters.js';
+import { createShareWatches } from './shared-watches.js';
 
 /** What a program needs to know about its process. */
 export interface ProcessInfo {
@@ -93,11 +94,9 @@ export async function createProgram(
     shares: () => slots.inUse,
     readiness: async () => health?.results() ?? new Map(),
   });
-  const shareWatches = options.shareWatches
-    ? (await import('./shared-watches.js')).createShareWatches(options, metrics, clock)
-    : undefined;
+  const shareWatches = options.shareWatches ? createShareWatches(options, metrics, clock) : undefined;
   const clusters = components.add(
-    new Clusters({
+    new ObservedClusters({
       options,
       env,
       homedir,

@@ -109,7 +109,7 @@ async function findFolder(www: string): Loading<string> {
   return isFolder ? realpath(www) : { problems: [`--www: "${www}" is not a folder`] };
 }
 
-/** Loads the TLS listener only if it is used: with node:http2 it takes 3 MB of an idle process. */
+/** Loads the TLS listener only if it is used: with node:http2 it takes 4 % of a start. */
 async function loadTls(options: Options, { metrics, logger }: LoadingParts): Loading<Tls> {
   if (options.tlsCertFile === '') return undefined;
   const { configureTls } = await import('../server/listener/tls.js');

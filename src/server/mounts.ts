@@ -19,13 +19,8 @@ export interface MountOptions {
   readonly explorer: boolean;
 }
 
-/** The clusters that requests can go to. */
-export interface MountedClusters {
-  readonly default: Cluster;
-  /** Names of the contexts that are served below `/clusters/`. */
-  readonly names: ReadonlySet<string>;
-  get(name: string): Cluster | undefined;
-}
+/** What is read of the registry of clusters. */
+type Registry = Pick<ClusterRegistry, 'default' | 'names' | 'get'>;
 
 /** Prefix of the proxy's own paths on the main listener. Paths below it never go to the API server. */
 export const ownPrefix = '/-/';
@@ -118,7 +113,7 @@ export function hiddenPaths(names: ReadonlySet<string>): readonly HiddenPath[] {
  */
 export function createMounts(
   { apiPrefix, wwwPrefix, appendServerPath, allContexts, explorer }: MountOptions,
-  clusters: MountedClusters,
+  clusters: Registry,
 ): (rawUrl: string) => Destination {
   const api: Mount = { ...contextMount, namesContext: false, appendsServerPath: appendServerPath };
   const findOwn = createOwnSearch(servedEndpoints({ explorer }));
@@ -170,7 +165,7 @@ function createOwnSearch(endpoints: readonly OwnEndpoint[]): (path: string) => M
  * Finds the context that a path below `/clusters/` names, and where the name ends. A client may send the slashes of a name encoded or not:
  * kubectl decodes the path of a server's URL. The longest name wins.
  */
-function createContextSearch(clusters: MountedClusters) {
+function createContextSearch(clusters: Registry) {
   let searched: ReadonlySet<string> | undefined;
   let mostSegments = 0;
   return (rawUrl: string): { readonly cluster: Cluster; readonly end: number } | undefined => {

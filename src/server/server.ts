@@ -5,6 +5,7 @@ import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { KubeconfigFacts } from '../endpoints/kubeconfig.js';
 import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
+import { staticFiles } from '../endpoints/static-files.js';
 import { GuardChain, type GuardOptions, judgeAgain } from '../guard/chain.js';
 import type { GuardParts } from '../guard/guard.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
@@ -33,11 +34,6 @@ import { inTurn, outlives } from './listener/pipelining.js';
 import type { Tls } from './listener/tls.js';
 import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix, servedEndpoints } from './mounts.js';
 
-/** The API servers, and the metrics of each. */
-interface ServedClusters extends MeasuredClusters {
-  readonly registry: ClusterRegistry;
-}
-
 /** The options that the server and its guards read. */
 type ServerOptions = GuardOptions & {
   readonly apiPrefix: string;
@@ -57,7 +53,8 @@ type ServerOptions = GuardOptions & {
 /** Everything that a server is built from, in the program and in tests. */
 export interface ServerParts {
   readonly options: ServerOptions;
-  readonly clusters: ServedClusters;
+  /** The API servers, and the metrics of each. */
+  readonly clusters: MeasuredClusters & { readonly registry: ClusterRegistry };
   readonly clusterStates: OwnEndpointParts['clusterStates'];
   readonly metrics: Metrics;
   readonly health: OwnEndpointParts['health'];
@@ -140,7 +137,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     );
   }
   if (options.www !== '') {
-    const { staticFiles } = await import('../endpoints/static-files.js');
     await app.register(staticFiles, {
       folder: options.www,
       wwwPrefix: options.wwwPrefix,

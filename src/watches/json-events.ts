@@ -27,10 +27,6 @@ export class JsonEventReader implements EventReader {
     tables.responseBegins();
   }
 
-  get pending(): number {
-    return this.#pending.length;
-  }
-
   read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void {
     let start = 0;
     for (let end = chunk.indexOf(lineFeed) + 1; end !== 0; end = chunk.indexOf(lineFeed, start) + 1) {

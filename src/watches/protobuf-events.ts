@@ -20,10 +20,6 @@ const magic = Buffer.from('k8s\0');
 export class ProtobufEventReader implements EventReader {
   readonly #pending = new PendingBytes();
 
-  get pending(): number {
-    return this.#pending.length;
-  }
-
   read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void {
     for (let start = 0; start < chunk.length; ) {
       const missing = this.#missing(chunk, start);

@@ -45,6 +45,4 @@ export interface EventReader {
    * that.
    */
   read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void;
-  /** The bytes of an incomplete event. They take up to twice as much memory, or 16 KB more. */
-  readonly pending: number;
 }

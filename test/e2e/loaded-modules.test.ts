@@ -19,9 +19,7 @@ const seldom: Readonly<Record<string, { readonly args?: string[]; readonly env?:
     jose: { args: oidc },
     undici: { args: oidc },
     re2js: { args: ['--accept-hosts=^gw\\.example$'] },
-    pbf: { args: ['--share-watches'] },
     socks: { env: { HTTPS_PROXY: 'socks5://127.0.0.1:1' } },
-    '@fastify/send': { args: [`--www=${tmpdir()}`] },
     'node:http2': { args: [...servingFiles.flags] },
   };
 

@@ -212,7 +212,6 @@ describe('the reader of a watch in JSON', () => {
     const reader = new JsonEventReader();
     const chunk = Buffer.alloc(1024 * 1024, 0x20);
     for (let count = 0; count < 64; count++) reader.read(chunk, () => assert.fail());
-    assert.equal(reader.pending, 64 * chunk.length);
     assert.throws(() => reader.read(Buffer.from(' '), () => assert.fail()), /64 MB/);
   });
 });

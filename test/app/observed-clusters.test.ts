@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import pino from 'pino';
-import { Clusters } from '../../src/app/clusters.js';
+import { ObservedClusters } from '../../src/app/observed-clusters.js';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { createCertificateAuthority } from '../support/certificates.js';
@@ -31,7 +31,7 @@ it('a context that no longer exists has no warnings and no metrics', async t => 
   const messages: string[] = [];
   const logger = pino({ level: 'warn' }, { write: line => void messages.push(line) });
   const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
-  const clusters = new Clusters({
+  const clusters = new ObservedClusters({
     options: parseOptions({ argv: ['--all-contexts', `--kubeconfig=${file}`], env: {} }).options,
     env: {},
     homedir: '',

@@ -28,7 +28,7 @@ export interface ClusterParts {
 }
 
 /** The clusters of a program, their metrics, and the expiry warnings for their certificates. */
-export class Clusters implements Component {
+export class ObservedClusters implements Component {
   readonly registry: ClusterRegistry;
   readonly #parts: ClusterParts;
   readonly #expiryWarnings = new Set<ExpiryWarning>();

@@ -13,7 +13,7 @@ import { createStaticSource } from '../../src/credentials/static-source.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { type FakeApiServer, startFakeApiServer } from '../support/fake-api-server.js';
-import { createOpenCluster } from '../support/open-cluster.js';
+import { createOpenCluster } from '../support/followed-cluster.js';
 
 const ignore = () => {};
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
-import { requestApi } from '../support/api-request.js';
+import { requestApi } from '../support/http-client.js';
 import { startStack } from '../support/stack.js';
 import { openPage, startBrowser } from './page.js';
 

@@ -20,8 +20,7 @@ import { createCredentialMetrics } from '../../src/observability/metrics/credent
 import type { CertificatePair } from '../support/certificates.js';
 import { until } from '../support/eventually.js';
 import { type FakeApiServer, type RequestRecord, startFakeApiServer } from '../support/fake-api-server.js';
-import { createEndpoint, createFollowedCluster } from '../support/followed-cluster.js';
-import { createOpenCluster } from '../support/open-cluster.js';
+import { createEndpoint, createFollowedCluster, createOpenCluster } from '../support/followed-cluster.js';
 import { sendOn } from '../support/recorded-response.js';
 
 const groups = ['system:masters'];

@@ -4,10 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { describe, test } from 'node:test';
 import WebSocket from 'ws';
-import { requestApi } from '../support/api-request.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
-import { open } from '../support/http-client.js';
+import { open, requestApi } from '../support/http-client.js';
 import { startInProcess } from '../support/in-process.js';
 import {
   addContext,

@@ -12,7 +12,7 @@ import {
   get,
   headerBlock,
 } from '../support/http2-frames.js';
-import { residentBytes } from '../support/resident-memory.js';
+import { residentBytes } from '../support/process-state.js';
 import { startStack } from '../support/stack.js';
 
 const whole = flags.endHeaders + flags.endStream;

@@ -14,8 +14,8 @@ import {
 import { frameTypes } from '../support/http2-frames.js';
 import { answerAll, watchAndLeave } from '../support/http2-watches.js';
 import { type KubeconfigFile, writeKubeconfig } from '../support/kubeconfig-file.js';
-import { untilOwnMetric } from '../support/own-metric.js';
-import { openDescriptors, ownMetrics } from '../support/process-state.js';
+import { ownMetrics, untilOwnMetric } from '../support/own-metric.js';
+import { openDescriptors } from '../support/process-state.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
 

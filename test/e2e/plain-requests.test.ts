@@ -5,10 +5,10 @@ import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../support/eventually.js';
 import { send } from '../support/http-client.js';
+import { residentBytes } from '../support/process-state.js';
 import { type ProxyProcess as RunningProxy, startProxy } from '../support/proxy.js';
 import { connectRaw, exchangeRaw } from '../support/raw-http.js';
 import { type RawUpstream, type RawUpstreamRequest, startRawUpstream } from '../support/raw-upstream.js';
-import { residentBytes } from '../support/resident-memory.js';
 import { startStack } from '../support/stack.js';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';

@@ -9,10 +9,10 @@ import { sharedIdentity } from '../support/certificates.js';
 import { eventually, until, within } from '../support/eventually.js';
 import { open, send } from '../support/http-client.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { residentBytes } from '../support/process-state.js';
 import { type ProxyProcess, startProxy } from '../support/proxy.js';
 import { connectRaw } from '../support/raw-http.js';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.js';
-import { residentBytes } from '../support/resident-memory.js';
 import { startStack } from '../support/stack.js';
 import { steady } from '../support/steady.js';
 

@@ -14,9 +14,9 @@ import { sharedIdentity } from '../support/certificates.js';
 import { eventually, within } from '../support/eventually.js';
 import type { FakeApiServer } from '../support/fake-api-server.js';
 import { type RunningProgram, startInProcess } from '../support/in-process.js';
+import { residentBytes } from '../support/process-state.js';
 import { startProxy } from '../support/proxy.js';
 import { connectRaw, type RawConnection } from '../support/raw-http.js';
-import { residentBytes } from '../support/resident-memory.js';
 import { startStack } from '../support/stack.js';
 import { steady } from '../support/steady.js';
 

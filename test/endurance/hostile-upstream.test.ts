@@ -5,9 +5,8 @@ import type { Socket } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { open, send } from '../support/http-client.js';
-import { openDescriptors, settled } from '../support/process-state.js';
+import { openDescriptors, residentBytes, settled } from '../support/process-state.js';
 import { connectRaw } from '../support/raw-http.js';
-import { residentBytes } from '../support/resident-memory.js';
 import type { StrictRequest } from '../support/strict-http.js';
 import { ok, reset, startStrictStack } from '../support/strict-upstream.js';
 

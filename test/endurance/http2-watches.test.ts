@@ -8,8 +8,8 @@ import { open, send } from '../support/http-client.js';
 import { startFrameServer } from '../support/http2-frame-server.js';
 import { answerAll, watchAndLeave } from '../support/http2-watches.js';
 import { writeKubeconfig } from '../support/kubeconfig-file.js';
-import { untilOwnMetric } from '../support/own-metric.js';
-import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
+import { ownMetrics, untilOwnMetric } from '../support/own-metric.js';
+import { openDescriptors, settled } from '../support/process-state.js';
 import { startProxy } from '../support/proxy.js';
 import { startStack } from '../support/stack.js';
 

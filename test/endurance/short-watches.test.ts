@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { heapInUse, inspected } from '../support/garbage.js';
-import { openDescriptors, ownMetrics, settled } from '../support/process-state.js';
-import { residentBytes } from '../support/resident-memory.js';
+import { ownMetrics } from '../support/own-metric.js';
+import { openDescriptors, residentBytes, settled } from '../support/process-state.js';
 import { reset, startStrictStack } from '../support/strict-upstream.js';
 
 const long = process.env['ENDURANCE'] !== undefined;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { requestApi } from './api-request.js';
 import { createCertificateAuthority } from './certificates.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
+import { requestApi } from './http-client.js';
 
 interface Status {
   message: string;
@@ -54,10 +54,10 @@ test('tokens and passwords identify their users, and the policy decides about th
   assert.equal((await as('Bearer toString', path)).status, 401);
   const refused = await as(`Basic ${Buffer.from('bob:pass').toString('base64')}`, path);
   assert.equal(refused.status, 403);
-  assert.match(refused.json<Status>().message, /User "bob" cannot get resource "configmaps"/);
+  assert.match((refused.json as Status).message, /User "bob" cannot get resource "configmaps"/);
   const exec = await as('Bearer secret', '/api/v1/namespaces/default/pods/web-0/exec?command=ls&stdout=1');
   assert.equal(exec.status, 403);
-  assert.match(exec.json<Status>().message, /cannot get resource "pods\/exec"/);
+  assert.match((exec.json as Status).message, /cannot get resource "pods\/exec"/);
 });
 
 test('an administrator may impersonate with groups, uid and extra fields', async () => {
@@ -74,13 +74,13 @@ test('an administrator may impersonate with groups, uid and extra fields', async
     'Impersonate-Uid': '7',
     'Impersonate-Extra-Acme.com%2fproject': 'x',
   });
-  assert.deepEqual(response.json<{ status: { userInfo: object } }>().status.userInfo, {
+  assert.deepEqual((response.json as { status: { userInfo: object } }).status.userInfo, {
     username: 'robot',
     groups: ['a', 'b', 'system:authenticated'],
     uid: '7',
     extra: { 'acme.com/project': ['x'] },
   });
   const other = await review({ 'Impersonate-User': 'nobody' });
-  assert.match(other.json<Status>().message, /User "nobody" cannot create resource "selfsubjectreviews"/);
+  assert.match((other.json as Status).message, /User "nobody" cannot create resource "selfsubjectreviews"/);
   assert.equal((await review({ 'Impersonate-Group': 'a' })).status, 400);
 });

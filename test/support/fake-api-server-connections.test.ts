@@ -4,8 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { after, beforeEach, test } from 'node:test';
 import WebSocket from 'ws';
-import { requestApi } from './api-request.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
+import { requestApi } from './http-client.js';
 
 const webZero = '/api/v1/namespaces/default/pods/web-0';
 const servers: FakeApiServer[] = [];
@@ -133,7 +133,7 @@ test('an interceptor answers instead of the server until it is removed', async (
     return true;
   });
   const limited = await requestApi(server, { path: '/version' });
-  assert.deepEqual([limited.status, limited.body], [429, 'slow down']);
+  assert.deepEqual([limited.status, limited.text], [429, 'slow down']);
   stop();
   assert.equal((await requestApi(server, { path: '/version' })).status, 200);
 });
@@ -196,5 +196,5 @@ test('malformed requests and clients that disappear have no effect on others', a
     Buffer.concat([Buffer.from('800300010000000e0000000100000000000000', 'hex'), Buffer.from('garbage')]),
   );
   await once(raw, 'close');
-  assert.equal((await requestApi(server, { path: '/healthz' })).body, 'ok');
+  assert.equal((await requestApi(server, { path: '/healthz' })).text, 'ok');
 });

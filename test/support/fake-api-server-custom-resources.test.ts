@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { requestApi } from './api-request.js';
 import { startFakeApiServer } from './fake-api-server.js';
+import { requestApi } from './http-client.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { kubectl, kubectlTest } from './kubectl.js';
 
@@ -54,7 +54,7 @@ const run = async (...args: string[]) => {
 };
 
 test('a custom resource can be discovered, written and read, and its definition is among the objects', async () => {
-  const { body } = await requestApi(server, { path: '/apis/stable.example.com/v1' });
+  const { text: body } = await requestApi(server, { path: '/apis/stable.example.com/v1' });
   assert.match(body, /"name":"crontabs","singularName":"crontab","namespaced":true,"kind":"CronTab"/);
   const path = '/apis/stable.example.com/v1/namespaces/default/crontabs';
   const object = { metadata: { name: 'nightly' }, spec: { cronSpec: '0 3 * * *', replicas: 2 } };
@@ -62,11 +62,11 @@ test('a custom resource can be discovered, written and read, and its definition 
   const created = await requestApi(server, { method: 'POST', path, headers, body: JSON.stringify(object) });
   assert.equal(created.status, 201);
   const list = await requestApi(server, { path });
-  assert.match(list.body, /"kind":"CronTabList","apiVersion":"stable\.example\.com\/v1"/);
+  assert.match(list.text, /"kind":"CronTabList","apiVersion":"stable\.example\.com\/v1"/);
   const own = await requestApi(server, {
     path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/crontabs.stable.example.com',
   });
-  assert.match(own.body, /"type":"Established","status":"True"/);
+  assert.match(own.text, /"type":"Established","status":"True"/);
 });
 
 kubectlTest('kubectl prints and explains a custom resource', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { requestApi } from './api-request.js';
 import { startFakeApiServer } from './fake-api-server.js';
+import { requestApi } from './http-client.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
 import { kubectl, kubectlTest } from './kubectl.js';
 
@@ -17,7 +17,7 @@ after(async () => {
 });
 
 async function textFor(path: string, agent: string): Promise<string> {
-  return (await requestApi(server, { path, headers: { 'User-Agent': agent } })).body;
+  return (await requestApi(server, { path, headers: { 'User-Agent': agent } })).text;
 }
 
 test('curl, Wget and browsers get indented JSON and other programs one line, unless they ask for another form', async () => {

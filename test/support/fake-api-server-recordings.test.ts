@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type ApiResponse, requestApi } from './api-request.js';
 import type { CertificatePair } from './certificates.js';
 import { readFixture } from './fake-api-server/fixture.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
+import { type HttpAnswer, requestApi } from './http-client.js';
 
 interface RecordedExchange {
   readonly name: string;
@@ -52,7 +52,7 @@ function normalize(text: string): string {
     .replace(/"\d+\.\d+\.\d+\.\d+:\d+"/g, '"ADDRESS"');
 }
 
-function headersOf(response: ApiResponse): [string, string][] {
+function headersOf(response: HttpAnswer): [string, string][] {
   const pairs: [string, string][] = [];
   for (let index = 0; index < response.rawHeaders.length; index += 2) {
     pairs.push([response.rawHeaders[index] ?? '', response.rawHeaders[index + 1] ?? '']);
@@ -88,7 +88,7 @@ before(async () => {
     body: '{"metadata":{"name":"rec"}}',
   });
   const list = await requestApi(server, { path: '/api/v1/namespaces?limit=1' });
-  versionBefore = list.json<{ metadata: { resourceVersion: string } }>().metadata.resourceVersion;
+  versionBefore = (list.json as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
 });
 
 after(() => server.close());
@@ -111,6 +111,6 @@ for (const { name, request, response: recorded } of exchanges) {
       comparableHeaders(headersOf(response), sameLength),
       comparableHeaders(recorded.headers, sameLength),
     );
-    if (sameBody) assert.equal(normalize(response.body), normalize(recorded.body));
+    if (sameBody) assert.equal(normalize(response.text), normalize(recorded.body));
   });
 }

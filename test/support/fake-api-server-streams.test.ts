@@ -5,8 +5,8 @@ import { request } from 'node:https';
 import { after, before, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import WebSocket from 'ws';
-import { requestApi } from './api-request.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
+import { requestApi } from './http-client.js';
 
 interface WatchEvent {
   readonly type: string;
@@ -78,7 +78,7 @@ function write(method: string, name: string, labels?: Record<string, string>) {
 
 async function currentVersion(): Promise<string> {
   const list = await requestApi(server, { path: `${configMaps}?limit=1` });
-  return list.json<{ metadata: { resourceVersion: string } }>().metadata.resourceVersion;
+  return (list.json as { metadata: { resourceVersion: string } }).metadata.resourceVersion;
 }
 
 test('a watch sends its headers before its first event', async () => {

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import { after, test } from 'node:test';
 import WebSocket from 'ws';
-import { requestApi } from './api-request.js';
 import { configMap, configMapsIn } from './config-maps.js';
 import { eventually, until } from './eventually.js';
 import { type FakeApiServer, type FakeApiServerOptions, startFakeApiServer } from './fake-api-server.js';
+import { requestApi } from './http-client.js';
 import { headOf, openStream } from './http2-client.js';
 import { openWatch, readWatch, watchServer } from './watch-client.js';
 
@@ -191,7 +191,7 @@ test('a restored backup resets objects and versions', async () => {
   other.restore(backup);
   await other.restart();
   const list = await requestApi(other, { path: configMapsIn('default') });
-  const { metadata, items } = list.json<{ metadata: { resourceVersion: string }; items: unknown[] }>();
+  const { metadata, items } = list.json as { metadata: { resourceVersion: string }; items: unknown[] };
   assert.equal(metadata.resourceVersion, String(backup.version));
   assert.equal(items.length, 2);
 });
@@ -248,7 +248,7 @@ test('a changed policy applies to reviews and new watches, and open watches cont
       }),
     });
   const allowed = async (headers: Record<string, string>) =>
-    (await review(headers)).json<{ status: { allowed: boolean } }>().status.allowed;
+    ((await review(headers)).json as { status: { allowed: boolean } }).status.allowed;
   const robot = { Authorization: 'Bearer secret' };
   const impersonated = { Authorization: 'Bearer other', 'Impersonate-User': 'alice' };
   const watch = await open(robot);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { type ApiResponse, requestApi } from './api-request.js';
 import type { ProxyEcho } from './fake-api-server/proxy-echo.js';
 import { type FakeApiServer, startFakeApiServer } from './fake-api-server.js';
+import { type HttpAnswer, requestApi } from './http-client.js';
 
 interface Stored {
   metadata: {
@@ -39,12 +39,12 @@ before(async () => {
 
 after(() => server.close());
 
-function create(name: string, more: object = {}): Promise<ApiResponse> {
+function create(name: string, more: object = {}): Promise<HttpAnswer> {
   const body = JSON.stringify({ metadata: { name }, ...more });
   return requestApi(server, { method: 'POST', path: configMaps, headers: json, body });
 }
 
-function patch(name: string, type: string, body: unknown, query = ''): Promise<ApiResponse> {
+function patch(name: string, type: string, body: unknown, query = ''): Promise<HttpAnswer> {
   const headers = { 'Content-Type': `application/${type}` };
   const path = `${configMaps}/${name}${query}`;
   return requestApi(server, { method: 'PATCH', path, headers, body: JSON.stringify(body) });
@@ -53,7 +53,7 @@ function patch(name: string, type: string, body: unknown, query = ''): Promise<A
 test('generateName creates a new name each time', async () => {
   const body = JSON.stringify({ metadata: { generateName: 'gen-' } });
   const post = () => requestApi(server, { method: 'POST', path: configMaps, headers: json, body });
-  const [first, second] = [(await post()).json<Stored>(), (await post()).json<Stored>()];
+  const [first, second] = [(await post()).json as Stored, (await post()).json as Stored];
   assert.match(first.metadata.name, /^gen-[0-9a-f]{5}$/);
   assert.notEqual(first.metadata.name, second.metadata.name);
 });
@@ -63,14 +63,14 @@ test('label selectors select by equality, set and presence', async () => {
     await create(`tier-${tier}`, { metadata: { name: `tier-${tier}`, labels: { tier } } });
   const names = async (selector: string) => {
     const path = `${configMaps}?labelSelector=${encodeURIComponent(selector)}`;
-    const list = (await requestApi(server, { path })).json<List>();
+    const list = (await requestApi(server, { path })).json as List;
     return list.items.map(item => item.metadata.name.slice(5)).join(' ');
   };
   assert.equal(await names('tier=front'), 'front');
   assert.equal(await names('tier!=front,tier'), 'back cache');
   assert.equal(await names('tier in (back, cache),tier notin (cache)'), 'back');
   const without = await requestApi(server, { path: `${configMaps}?labelSelector=!tier` });
-  assert.ok(without.json<List>().items.every(item => item.metadata.labels?.['tier'] === undefined));
+  assert.ok((without.json as List).items.every(item => item.metadata.labels?.['tier'] === undefined));
   for (const selector of [
     'labelSelector=a b c',
     'labelSelector=a=b=c',
@@ -82,31 +82,31 @@ test('label selectors select by equality, set and presence', async () => {
   const one = await requestApi(server, {
     path: `/api/v1/configmaps?fieldSelector=metadata.name=settings,metadata.namespace=team-0`,
   });
-  assert.equal(one.json<List>().items.length, 1);
+  assert.equal((one.json as List).items.length, 1);
 });
 
 test('a limited list continues where it stopped, until a compaction makes the continuation a 410', async () => {
   const page = async (token: string) =>
     requestApi(server, { path: `/api/v1/pods?limit=3&continue=${token}` });
-  const first = (await page('')).json<List>();
+  const first = (await page('')).json as List;
   assert.equal(first.items.length, 3);
   assert.equal(first.metadata.remainingItemCount, 1);
   const token = first.metadata.continue ?? '';
-  const second = (await page(token)).json<List>();
+  const second = (await page(token)).json as List;
   assert.equal(second.items.length, 1);
   assert.equal(second.metadata.continue, undefined);
   await create('after-the-list');
   server.compact();
   const expired = await page(token);
   assert.equal(expired.status, 410);
-  assert.equal(expired.json<Status>().reason, 'Expired');
+  assert.equal((expired.json as Status).reason, 'Expired');
   assert.equal((await page('garbage')).status, 400);
 });
 
 test('each kind of patch changes only what it names', async () => {
   await create('patched', { data: { a: '1', b: '2' } });
   const merged = await patch('patched', 'merge-patch+json', { data: { a: null, c: '3' } });
-  assert.deepEqual(merged.json<Stored>().data, { b: '2', c: '3' });
+  assert.deepEqual((merged.json as Stored).data, { b: '2', c: '3' });
   const operations = [
     { op: 'test', path: '/data/b', value: '2' },
     { op: 'remove', path: '/data/b' },
@@ -114,13 +114,13 @@ test('each kind of patch changes only what it names', async () => {
     { op: 'add', path: '/metadata/labels', value: { l: '1' } },
   ];
   const moved = await patch('patched', 'json-patch+json', operations);
-  assert.deepEqual(moved.json<Stored>().data, { c: '3', 'x/y': '2' });
+  assert.deepEqual((moved.json as Stored).data, { c: '3', 'x/y': '2' });
   const failed = await patch('patched', 'json-patch+json', [{ op: 'remove', path: '/data/none' }]);
   assert.equal(failed.status, 422);
   const strategic = await patch('patched', 'strategic-merge-patch+json', {
     metadata: { labels: { m: '2' } },
   });
-  assert.deepEqual(strategic.json<Stored>().metadata.labels, { l: '1', m: '2' });
+  assert.deepEqual((strategic.json as Stored).metadata.labels, { l: '1', m: '2' });
   for (const unknown of ['x-patch', 'apply-patch+yaml']) {
     assert.equal((await patch('patched', unknown, {})).status, 415);
   }
@@ -152,7 +152,7 @@ test('a strategic merge patch merges containers by name and deletes on $patch', 
     headers: { 'Content-Type': 'application/strategic-merge-patch+json' },
     body: JSON.stringify(change),
   });
-  const { metadata, spec: after, status } = response.json<Stored>();
+  const { metadata, spec: after, status } = response.json as Stored;
   assert.deepEqual((after as typeof spec).template.spec.containers, [container('a', 'a:2')]);
   assert.equal(metadata.generation, 2);
   assert.equal(status?.['observedGeneration'], 2);
@@ -167,15 +167,15 @@ test('a write that changes nothing keeps its version, and a status write changes
     headers: json,
     body: first.body,
   });
-  assert.equal(put.body, first.body);
+  assert.equal(put.text, first.text);
   const pod = '/api/v1/namespaces/team-0/pods/web-0';
-  const before = (await requestApi(server, { path: pod })).json<Stored>();
+  const before = (await requestApi(server, { path: pod })).json as Stored;
   const change = { metadata: { labels: { x: 'y' } }, status: { phase: 'Failed' } };
   const headers = { 'Content-Type': 'application/merge-patch+json' };
   const body = JSON.stringify(change);
   const after = await requestApi(server, { method: 'PATCH', path: `${pod}/status`, headers, body });
-  assert.equal(after.json<Stored>().status?.['phase'], 'Failed');
-  assert.deepEqual(after.json<Stored>().metadata.labels, before.metadata.labels);
+  assert.equal((after.json as Stored).status?.['phase'], 'Failed');
+  assert.deepEqual((after.json as Stored).metadata.labels, before.metadata.labels);
 });
 
 test('deleting a namespace deletes what is in it', async () => {
@@ -196,12 +196,12 @@ test('deleting a namespace deletes what is in it', async () => {
     headers: json,
     body: '{"metadata":{"name":"x"}}',
   });
-  assert.equal(late.json<Status>().message, 'namespaces "short" not found');
+  assert.equal((late.json as Status).message, 'namespaces "short" not found');
 });
 
 test('a verb that a resource does not have gets a 405, and an unknown form gets a 406', async () => {
   const method = await requestApi(server, { method: 'PUT', path: configMaps, body: '{}' });
-  assert.equal(method.json<Status>().reason, 'MethodNotAllowed');
+  assert.equal((method.json as Status).reason, 'MethodNotAllowed');
   assert.equal(method.status, 405);
   const named = await requestApi(server, { method: 'POST', path: `${configMaps}/settings`, body: '{}' });
   assert.equal(named.status, 405);
@@ -215,16 +215,16 @@ test('a client can get only the metadata, of one object or of a list', async () 
     path: `${configMaps}/settings`,
     headers: as('PartialObjectMetadata'),
   });
-  assert.deepEqual(Object.keys(one.json()), ['kind', 'apiVersion', 'metadata']);
+  assert.deepEqual(Object.keys(one.json as Record<string, unknown>), ['kind', 'apiVersion', 'metadata']);
   const list = await requestApi(server, { path: configMaps, headers: as('PartialObjectMetadataList') });
-  assert.equal(list.json()['kind'], 'PartialObjectMetadataList');
+  assert.equal((list.json as Record<string, unknown>)['kind'], 'PartialObjectMetadataList');
 });
 
 test('a proxied request comes back unchanged, with any method and path', async () => {
   const path = '/api/v1/namespaces/x/services/https:web:443/proxy/a%2Fb//c?x=&x=1&y';
   const body = Buffer.from([0, 255, 10]);
   const response = await requestApi(server, { method: 'PROPFIND', path, headers: { 'X-Odd': 'é' }, body });
-  const echo = response.json<ProxyEcho>();
+  const echo = response.json as ProxyEcho;
   assert.equal(echo.method, 'PROPFIND');
   assert.equal(echo.rawUrl, path);
   assert.equal(echo.bodyBytes, 3);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import WebSocket from 'ws';
-import { ownMetrics } from './process-state.js';
+import { ownMetrics } from './own-metric.js';
 import type { ProxyProcess } from './proxy.js';
 
 /** The environment of a program whose garbage collection a test can start. */

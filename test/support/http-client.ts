@@ -1,5 +1,8 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+import type { CertificateAuthority, CertificatePair } from './certificates.js';
 
 /** An answer with its body read to the end. */
 export interface HttpAnswer {
@@ -18,6 +21,8 @@ export interface HttpQuestion {
   readonly headers?: http.OutgoingHttpHeaders;
   readonly body?: string | Buffer;
   readonly agent?: http.Agent;
+  /** Over TLS, with these authorities and perhaps a client certificate. */
+  readonly tls?: Pick<SecureContextOptions, 'ca' | 'cert' | 'key'>;
 }
 
 /** Sends one request to a port of 127.0.0.1 and reads the whole answer. Without an agent it opens its own connection. */
@@ -43,9 +48,10 @@ export async function send(port: number, path: string, question: HttpQuestion = 
 export async function open(
   port: number,
   path: string,
-  { method = 'GET', headers = {}, body, agent }: HttpQuestion = {},
+  { method = 'GET', headers = {}, body, agent, tls }: HttpQuestion = {},
 ): Promise<http.IncomingMessage> {
-  const request = http.request({
+  const request = (tls === undefined ? http : https).request({
+    ...tls,
     host: '127.0.0.1',
     port,
     path,
@@ -58,4 +64,27 @@ export async function open(
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
   request.on('error', () => {});
   return response;
+}
+
+/** An embedded API server, or a real one. */
+interface ApiServer {
+  readonly url: string;
+  readonly authority: CertificateAuthority;
+  readonly clientCertificate: CertificatePair;
+}
+
+/** A request to an API server itself, by default as its admin. */
+interface ApiQuestion extends Omit<HttpQuestion, 'tls'> {
+  /** Raw request target. */
+  readonly path: string;
+  /** The client certificate to present; null presents none. */
+  readonly certificate?: CertificatePair | null;
+}
+
+/** Sends one request over its own connection. */
+export function requestApi(server: ApiServer, { path, ...question }: ApiQuestion): Promise<HttpAnswer> {
+  const { certificate: pair = server.clientCertificate, ...rest } = question;
+  const identity = pair === null ? {} : { cert: pair.certificate, key: pair.key };
+  const tls = { ca: server.authority.certificate, ...identity };
+  return send(Number(new URL(server.url).port), path, { body: '', ...rest, tls });
 }

@@ -3,7 +3,6 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { requestApi } from './api-request.js';
 import { type ExecPlugin, writeExecPlugin } from './exec-plugin.js';
 import type { KnownUser } from './fake-api-server/authentication.js';
 import {
@@ -12,6 +11,7 @@ import {
   type RequestRecord,
   startFakeApiServer,
 } from './fake-api-server.js';
+import { requestApi } from './http-client.js';
 import type { RunningProgram, startInProcess } from './in-process.js';
 import { type ProxyProcess, startProxy } from './proxy.js';
 import type { Scope } from './scope.js';

@@ -51,3 +51,10 @@ export function sumOf(samples: readonly Sample[], name: string, labels: Sample['
     .filter(sample => sample.name === name && wanted.every(([key, value]) => sample.labels[key] === value))
     .reduce((total, { value }) => total + value, 0);
 }
+
+/** The program's own metrics without labels, and the sums of those with labels, by name. */
+export async function ownMetrics(port: number): Promise<ReadonlyMap<string, number>> {
+  const sums = new Map<string, number>();
+  for (const { name, value } of await scrapeOwn(port)) sums.set(name, (sums.get(name) ?? 0) + value);
+  return sums;
+}

@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { send } from './http-client.js';
 
 /** How many file descriptors a process has open (Linux only). */
 export function openDescriptors(pid: number): number {
@@ -21,12 +20,8 @@ export async function settled(
   }
 }
 
-/** The program's own metrics without labels, and the sums of those with labels, by name. */
-export async function ownMetrics(port: number): Promise<ReadonlyMap<string, number>> {
-  const { text } = await send(port, '/-/metrics');
-  const sums = new Map<string, number>();
-  for (const [, name = '', value] of text.matchAll(/^(\w+)(?:\{.*\})? (\S+)$/gm)) {
-    sums.set(name, (sums.get(name) ?? 0) + Number(value));
-  }
-  return sums;
+/** The resident memory of a process, in bytes (VmRSS; Linux only). */
+export function residentBytes(pid: number): number {
+  const [, kilobytes = '0'] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
 }

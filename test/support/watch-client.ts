@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { eventually, within } from './eventually.js';
 import type { FakeApiServer } from './fake-api-server.js';
+import { open } from './http-client.js';
 
 /** The members of a JSON event that tests use; a Table's object has columns too. */
 export interface JsonEvent {
@@ -54,18 +53,15 @@ export interface WatchClient {
 
 /** How a watch is opened. */
 export interface WatchQuestion extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> {
-  readonly headers?: http.OutgoingHttpHeaders;
+  readonly headers?: OutgoingHttpHeaders;
 }
 
 /** Opens a watch on its own connection. Resolves after its head, with any status. */
 export async function openWatch(url: string, question: WatchQuestion = {}): Promise<WatchClient> {
   const { headers = {}, ...tls } = question;
-  const request = url.startsWith('https:')
-    ? https.request(url, { headers, ...tls, agent: false })
-    : http.request(url, { headers, agent: false });
-  request.end();
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
-  request.on('error', () => {});
+  const { protocol, port, pathname, search } = new URL(url);
+  const security = protocol === 'https:' && { tls };
+  const response = await open(Number(port), pathname + search, { headers, ...security });
   return readWatch(response, response.statusCode ?? 0, response.headers);
 }
 
@@ -73,7 +69,7 @@ export async function openWatch(url: string, question: WatchQuestion = {}): Prom
 export function watchServer(
   server: FakeApiServer,
   path: string,
-  headers: http.OutgoingHttpHeaders = {},
+  headers: OutgoingHttpHeaders = {},
 ): Promise<WatchClient> {
   const { certificate: cert, key } = server.clientCertificate;
   return openWatch(`${server.url}${path}`, { headers, ca: server.authority.certificate, cert, key });

@@ -1,6 +1,6 @@
 import type { WatchingRequest, WatchToShare } from '../../src/clusters/watching-request.js';
-import type { BorrowedBytes } from '../../src/transport/borrowed-bytes.js';
-import type { BodySink, OutgoingRequest, ResponseSink, RoundTrip } from '../../src/transport/round-trip.js';
+import type { OutgoingRequest, RoundTrip } from '../../src/transport/round-trip.js';
+import { RecordedResponse } from './recorded-response.js';
 import type { FakeSession } from './watched-server.js';
 
 /** The watch that a test's client asks for. */
@@ -16,23 +16,21 @@ export interface Asked {
 }
 
 /** A client's watch, and all that it has received. */
-export class WatchingClient implements WatchingRequest<FakeSession>, ResponseSink, BodySink {
+export class WatchingClient extends RecordedResponse implements WatchingRequest<FakeSession> {
   readonly isWatch = true;
   readonly bringsAuthorization = false;
   readonly hidesRefusal = false;
   readonly hasBody = false;
   readonly asked: Asked;
   trip: RoundTrip | undefined;
-  status: number | undefined;
-  headers: readonly string[] = [];
-  text = '';
-  ended: 'end' | Error | undefined;
-  /** How often `idle` was called. */
-  idles = 0;
-  onData: () => void = () => {};
 
   constructor(asked: Asked = {}) {
+    super();
     this.asked = asked;
+  }
+
+  get ended(): 'end' | Error | undefined {
+    return this.failure ?? (this.whole ? 'end' : undefined);
   }
 
   get version(): string {
@@ -82,28 +80,5 @@ export class WatchingClient implements WatchingRequest<FakeSession>, ResponseSin
 
   #outgoing(path: string, version: string): OutgoingRequest {
     return { method: 'GET', path: `${path}?resourceVersion=${version}`, headers: [], isRepeatable: true };
-  }
-
-  head(statusCode: number, _statusMessage: string, headers: string[]): BodySink {
-    this.status = statusCode;
-    this.headers = headers;
-    return this;
-  }
-
-  data(chunk: BorrowedBytes): void {
-    this.text += chunk.toLatin1();
-    this.onData();
-  }
-
-  idle(): void {
-    this.idles += 1;
-  }
-
-  end(): void {
-    this.ended = 'end';
-  }
-
-  error(error: Error): void {
-    this.ended = error;
   }
 }

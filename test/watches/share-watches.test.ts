@@ -36,7 +36,7 @@ describe('the watches of several clients', () => {
     watch().send();
     const client = new WatchingClient();
     client.trip = shared.send(client, client);
-    assert.equal(client.status, undefined);
+    assert.equal(client.status, 0);
     await turn();
     assert.equal(client.text, eventLine(101));
   });
@@ -484,7 +484,7 @@ describe('a client that reads slowly', () => {
     client.trip?.pause();
     for (let count = 0; count < 10; count++) server.write(1, 'x'.repeat(40_000));
     watch().send();
-    client.onData = () => {
+    client.onEvent = () => {
       if (client.text.length > 100_000) client.trip?.pause();
     };
     client.trip?.resume();

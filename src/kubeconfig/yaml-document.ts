@@ -85,25 +85,25 @@ const options = {
 
 type Collection = CST.BlockMap | CST.BlockSequence | CST.FlowCollection;
 
-/** What was taken out of a collection: the offset at which it began, and the items before those that it still has. */
-interface Taken {
+/** A collection that was divided: the offset at which it began, and the items before those that it still has. */
+interface Divided {
   readonly offset: number;
   readonly parts: readonly Collection[];
 }
 
 /** Composes the document of these tokens; undefined if there is none. Long collections are composed in parts, and then put together. */
 function* composeDocument(tokens: readonly CST.Token[]): Steps<Document.Parsed | undefined> {
-  const taken = new Map<unknown, Taken>();
+  const divisions = new Map<unknown, Divided>();
   // A directive counts for the tokens behind it alone.
   const canDivide = !tokens.some(({ type }) => type === 'directive');
-  if (canDivide) for (const token of tokens) if (token.type === 'document') divide(token.value, taken);
+  if (canDivide) for (const token of tokens) if (token.type === 'document') divide(token.value, divisions);
   const [document] = new Composer(options).compose(tokens);
   yield;
-  if (document === undefined || taken.size === 0) return document;
+  if (document === undefined || divisions.size === 0) return document;
   const divided: { readonly node: YAMLMap | YAMLSeq; readonly parts: readonly Collection[] }[] = [];
   visit(document, {
     Collection(_key, node) {
-      const found = taken.get(node.srcToken);
+      const found = divisions.get(node.srcToken);
       if (found === undefined) return;
       divided.push({ node, parts: found.parts });
       if (node.range) node.range[0] = found.offset;
@@ -125,7 +125,7 @@ function* composeDocument(tokens: readonly CST.Token[]): Steps<Document.Parsed |
  * Takes all but the last items of long collections out of a token, as collections of their own. That changes nothing: positions are in the
  * tokens, keys need not be unique, and aliases are resolved later.
  */
-function divide(token: CST.Token | null | undefined, taken: Map<unknown, Taken>): void {
+function divide(token: CST.Token | null | undefined, divisions: Map<unknown, Divided>): void {
   if (!isCollectionToken(token)) return;
   if (token.items.length > itemsAtOnce && isRegular(token)) {
     const { offset } = token;
@@ -139,11 +139,11 @@ function divide(token: CST.Token | null | undefined, taken: Map<unknown, Taken>)
       parts.push({ ...token, items, offset: (from > 0 && offsetOf(first)) || offset } as Collection);
     }
     Object.assign(token, parts.pop());
-    taken.set(token, { offset, parts });
+    divisions.set(token, { offset, parts });
   }
   for (const { key, value } of token.items) {
-    divide(key, taken);
-    divide(value, taken);
+    divide(key, divisions);
+    divide(value, divisions);
   }
 }
 

@@ -159,11 +159,21 @@ interface OpenFile {
 }
 
 async function openToAppend(path: string): Promise<OpenFile> {
-  const fd = await openFile(path, 'a+', 0o600);
+  const fd = await openFile(path, 'a', 0o600);
+  // If the file cannot be read, its last line counts as whole.
+  return { fd, endsWithinLine: await endsWithinLine(path, fd).catch(() => false) };
+}
+
+async function endsWithinLine(path: string, fd: number): Promise<boolean> {
   const stats = await statFile(fd);
-  if (!stats.isFile() || stats.size === 0) return { fd, endsWithinLine: false };
-  const { buffer } = await readFile(fd, Buffer.alloc(1), 0, 1, stats.size - 1);
-  return { fd, endsWithinLine: buffer[0] !== lineBreak };
+  if (!stats.isFile() || stats.size === 0) return false;
+  const reader = await openFile(path, 'r');
+  try {
+    const { buffer } = await readFile(reader, Buffer.alloc(1), 0, 1, stats.size - 1);
+    return buffer[0] !== lineBreak;
+  } finally {
+    await closeFile(reader);
+  }
 }
 
 function countLines(chunk: Buffer): number {

@@ -16,7 +16,7 @@ import { clientValue, responseHeaders, withPossibleFraming } from './headers.js'
 import type { OpenStream } from './open-streams.js';
 import { bringsAuthorization, hidesRefusal, outboundRequest, type ProxyContext } from './outbound-request.js';
 import { Relay } from './relay/relay.js';
-import { RelayReads } from './relay/relay-reads.js';
+import type { RelayReads } from './relay/relay-reads.js';
 import { requestUpgrade } from './upgrade-connection.js';
 
 /** If a client sends more bytes than this before the 101, its socket is paused. */
@@ -150,7 +150,7 @@ export class Upgrade implements OpenStream, Attempt<Session> {
     if (head.length > 0) client.write(head);
     for (const chunk of this.#early) upstream.write(chunk);
     this.#early = [];
-    new Relay(client, upstream, RelayReads.of(client)).start();
+    new Relay(client, upstream).start();
     new Relay(upstream, client, reads).start();
     upstream.once('close', () => this.#tearDown('upstream'));
     upstream.on('error', error => {

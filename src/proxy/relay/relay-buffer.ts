@@ -2,24 +2,14 @@
 const firstSize = 4 * 1024;
 /** Size of a connection's further buffers in bytes. */
 const usualSize = 64 * 1024;
-/** Size of a buffer in bytes for one read, where a usual buffer was too small. One of 1 MB would save little more. */
-const largeSize = 512 * 1024;
 
-/** Buffers that no connection uses, by their size, shared by all connections. They are few, so that they stay in the CPU's caches. */
-const spares = new Map<number, RelayBuffer[]>([usualSize, largeSize].map(size => [size, []]));
+/** Buffers that no connection uses, shared by all connections. They are few, so that they stay in the CPU's caches. */
+const spares: RelayBuffer[] = [];
 const maxSpares = 8;
-
-/** How many large buffers there are. If all are in use, a connection gets a usual one. */
-let largeBuffers = 0;
-const maxLargeBuffers = 4;
-/** A connection that breaks off may not return its buffer. */
-const lost = new FinalizationRegistry(() => {
-  largeBuffers -= 1;
-});
 
 /** Reads fill this buffer from its beginning, and writes take the bytes out. It is used again when all its bytes have been written. */
 export class RelayBuffer {
-  /** The place for the next read. */
+  /** Where the next read goes. */
   room: Buffer;
   readonly #bytes: Buffer;
   /** The bytes between these two have been read, and not taken yet. */
@@ -27,8 +17,6 @@ export class RelayBuffer {
   #end = 0;
   /** How many parts have been taken, but not written yet. */
   #writes = 0;
-  /** Whether one read filled the whole buffer. Then more bytes wait. */
-  #filledAtOnce = false;
 
   constructor(size = firstSize) {
     this.#bytes = Buffer.allocUnsafeSlow(size);
@@ -37,26 +25,12 @@ export class RelayBuffer {
 
   /** Returns the buffer for the next read when this one is full. */
   next(): RelayBuffer {
-    const large = this.#filledAtOnce && this.#bytes.length > firstSize ? RelayBuffer.#large() : undefined;
-    return large ?? spares.get(usualSize)?.pop() ?? new RelayBuffer(usualSize);
+    return spares.pop() ?? new RelayBuffer(usualSize);
   }
 
-  static #large(): RelayBuffer | undefined {
-    const spare = spares.get(largeSize)?.pop();
-    if (spare !== undefined || largeBuffers === maxLargeBuffers) return spare;
-    largeBuffers += 1;
-    const large = new RelayBuffer(largeSize);
-    lost.register(large, undefined);
-    return large;
-  }
-
-  /**
-   * Whether the next read needs another buffer. A read of a connection with TLS brings at most 16 KB, the size of a record. A large buffer
-   * is for one read, so that a connection where nothing more comes does not keep it.
-   */
+  /** Whether the next read needs another buffer. A read of a connection with TLS brings at most 16 KB, the size of a record. */
   get isFull(): boolean {
-    const { length } = this.#bytes;
-    return length === largeSize ? this.#end > 0 : this.room.length < length / 4;
+    return this.room.length < this.#bytes.length / 4;
   }
 
   /** Whether all bytes that were read have been written. */
@@ -66,7 +40,6 @@ export class RelayBuffer {
 
   /** A read has brought `length` bytes. */
   wasRead(length: number): void {
-    this.#filledAtOnce = length === this.#bytes.length;
     this.#end += length;
     this.room = this.#bytes.subarray(this.#end);
   }
@@ -96,9 +69,8 @@ export class RelayBuffer {
 
   /** Returns the buffer for use by other connections. No connection may read into it any more, and all its bytes must have been written. */
   giveBack(): void {
-    const others = spares.get(this.#bytes.length);
-    if (others === undefined || others.length === maxSpares) return;
+    if (this.#bytes.length !== usualSize || spares.length === maxSpares) return;
     this.empty();
-    others.push(this);
+    spares.push(this);
   }
 }

@@ -3,6 +3,11 @@ import type { RelayReads } from './relay-reads.js';
 
 /** When this many bytes wait on one side, the other side stops reading. At Node's own mark of 16 KB, every read stopped the reading. */
 const maxBuffered = 256 * 1024;
+/**
+ * The same for bytes of `data` events: as many as one read brings. Node copies all waiting parts together before it encrypts them, so an
+ * upload with four of them took 12 % more CPU time.
+ */
+const maxBufferedEvents = 64 * 1024;
 
 /**
  * Copies one direction of an upgraded connection. If the buffer of one side is full, reading on the other side pauses. An end on one side
@@ -12,12 +17,14 @@ export class Relay {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #reads: RelayReads | undefined;
+  readonly #maxBuffered: number;
 
   /** @param reads Reads `from` into reused buffers; without it, bytes come as `data` events. */
   constructor(from: Socket, to: Socket, reads?: RelayReads) {
     this.#from = from;
     this.#to = to;
     this.#reads = reads;
+    this.#maxBuffered = reads === undefined ? maxBufferedEvents : maxBuffered;
   }
 
   /** Copies until the end. Call this before anything ends `to` because `from` has closed, so that received bytes are written first. */
@@ -36,7 +43,7 @@ export class Relay {
     const to = this.#to;
     if (!to.writable) return;
     to.write(bytes, onWritten);
-    if (to.writableLength >= maxBuffered) this.#from.pause();
+    if (to.writableLength >= this.#maxBuffered) this.#from.pause();
   };
 
   #end(): void {

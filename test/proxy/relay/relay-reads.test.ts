@@ -94,15 +94,6 @@ describe('the bytes that a relay reads', () => {
     assert.ok(connection.rooms.size <= 5, `${connection.rooms.size} buffers`);
   });
 
-  it('are read into few large buffers, however many connections have much to read', () => {
-    const connections = Array.from({ length: 10 }, () => new Connection().relay());
-    for (const connection of connections) {
-      for (let reads = 0; reads < 4; reads += 1) connection.read(Buffer.alloc(512 * 1024));
-    }
-    const large = connections.flatMap(({ rooms }) => [...rooms]).filter(room => room.byteLength > 64 * 1024);
-    assert.equal(large.length, 4);
-  });
-
   it('are events of the socket before the relay begins, and come before later ones', async () => {
     const connection = new Connection();
     const events: string[] = [];

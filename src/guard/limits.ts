@@ -76,9 +76,9 @@ const texts = {
 export class RequestSlots {
   readonly #kinds: Readonly<Record<RequestKind, SlotsOfKind>>;
 
-  constructor(limits: OptionValues<typeof options>) {
-    const { maxRequestsInflight, maxRequestsInflightPerUser } = limits;
-    const { maxLongrunningRequests, maxLongrunningRequestsPerUser } = limits;
+  constructor(values: OptionValues<typeof options>) {
+    const { maxRequestsInflight, maxRequestsInflightPerUser } = values;
+    const { maxLongrunningRequests, maxLongrunningRequestsPerUser } = values;
     this.#kinds = {
       inflight: new SlotsOfKind('inflight', maxRequestsInflight, maxRequestsInflightPerUser),
       longrunning: new SlotsOfKind('longrunning', maxLongrunningRequests, maxLongrunningRequestsPerUser),

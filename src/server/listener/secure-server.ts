@@ -17,7 +17,10 @@ export interface SecureServerOptions extends Http2SessionsOptions {
   readonly onHandshakeError: (error: Error, remoteAddress: string | undefined) => void;
 }
 
-/** The suites of TLS 1.3, and those of TLS 1.2 with forward secrecy and authenticated encryption. Every HTTP/2 client has them (RFC 9113, section 9.2.2). */
+/**
+ * The suites of TLS 1.3, and those of TLS 1.2 with forward secrecy and authenticated encryption. Every HTTP/2 client has them (RFC 9113,
+ * section 9.2.2).
+ */
 const ciphers = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',

@@ -38,6 +38,16 @@ test('the workflow skips no test that .ci/run requires', () => {
   assert.deepEqual(new Set(Object.keys(env)), required);
 });
 
+test('the workflow installs the versions of clients that .ci/run installs', () => {
+  const packages = /(?:@?[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+/g;
+  const clients = script.match(/^if npm install .*$/m)?.[0].match(packages) ?? [];
+  assert.ok(clients.length >= 3, clients.join());
+  assert.deepEqual(
+    steps.flatMap(({ run = '' }) => run.match(packages) ?? []),
+    clients,
+  );
+});
+
 test('the workflow has the versions of Node.js that README names', () => {
   const [, versions = ''] =
     /^\*\*Versions\.\*\* Tests run on Node\.js ([\d, and]+);/m.exec(read('README.md')) ?? [];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A folder `node_modules` with @kubernetes/client-node, which is too large to be installed only for a few tests. */
+/** A folder `node_modules` with clients, which are too large to be installed only for a few tests. */
 const modules = process.env['KUBERNETES_CLIENT_NODE'];
 
 /** Why a test of a client is skipped; undefined if the client is here. With REQUIRE_CLIENTS a missing client is an error. */
@@ -18,9 +19,19 @@ export function whyNot(isHere: boolean, what: string): string | undefined {
   return `${what} is not installed`;
 }
 
-/** A test that needs @kubernetes/client-node. */
-export function javascriptClientTest(name: string, body: (t: TestContext) => Promise<void>): void {
-  test(name, { skip: whyNot(modules !== undefined, '@kubernetes/client-node') }, body);
+/** A test that needs a client of the npm registry, by default @kubernetes/client-node. */
+export function javascriptClientTest(
+  name: string,
+  body: (t: TestContext) => Promise<void>,
+  client = '@kubernetes/client-node',
+): void {
+  const isHere = modules !== undefined && existsSync(join(modules, client));
+  test(name, { skip: whyNot(isHere, client) }, body);
+}
+
+/** The path of a file of a client's package. */
+export function clientFile(client: string, file: string): string {
+  return join(modules as string, client, file);
 }
 
 /** Runs a module that imports @kubernetes/client-node, and returns what it prints. Rejects if the program fails. */

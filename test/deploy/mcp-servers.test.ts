@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { eventually } from '../support/eventually.js';
+import { clientFile, javascriptClientTest } from '../support/javascript-client.js';
+import { writeKubeconfig } from '../support/kubeconfig-file.js';
+import { McpClient } from '../support/mcp-client.js';
+import { projectFile } from '../support/project.js';
+import { startStack } from '../support/stack.js';
+
+/** A tool and its arguments. */
+type Request = readonly [tool: string, args: object];
+
+/** Each server: its script in its package, and the tools for the same three requests. */
+const servers: Readonly<
+  Record<
+    string,
+    { readonly script: string; readonly pods: Request; readonly secrets: Request; readonly deletion: Request }
+  >
+> = {
+  'kubernetes-mcp-server': {
+    script: 'bin/index.js',
+    pods: ['pods_list_in_namespace', { namespace: 'default' }],
+    secrets: ['resources_list', { apiVersion: 'v1', kind: 'Secret', namespace: 'default' }],
+    deletion: ['pods_delete', { name: 'web-0', namespace: 'default' }],
+  },
+  'mcp-server-kubernetes': {
+    script: 'dist/index.js',
+    pods: ['kubectl_get', { resourceType: 'pods', namespace: 'default', output: 'json' }],
+    secrets: ['kubectl_get', { resourceType: 'secrets', namespace: 'default' }],
+    deletion: ['kubectl_delete', { resourceType: 'pod', name: 'web-0', namespace: 'default' }],
+  },
+};
+
+/** The flags for agents in deploy/clients.md; the audit log goes to standard output. */
+const document = await readFile(projectFile('deploy/clients.md'), 'utf8');
+const flags = (/^kube-api-proxy (--read-only (?:.*\\\n)*.*)$/m.exec(document)?.[1] ?? '')
+  .split(/[\s\\]+/)
+  .map(flag => flag.replace(/^(--audit-log-path)=.*/, '$1=-'));
+
+interface Agent {
+  readonly audit: () => string;
+  /** Path of the kubeconfig. */
+  readonly kubeconfig: string;
+}
+
+/** A folder that ends with the test. */
+async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'agent-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The proxy with the flags for agents, and the kubeconfig that an agent gets. */
+const modes: Readonly<Record<string, (t: TestContext) => Promise<Agent>>> = {
+  async 'a local proxy'(t) {
+    const { proxy } = await startStack(t, { flags });
+    const kubeconfig = join(await temporaryFolder(t), 'config');
+    await writeFile(kubeconfig, await (await fetch(`${proxy.url}/-/kubeconfig`)).text());
+    return { audit: proxy.stdout, kubeconfig };
+  },
+  async 'a gateway'(t) {
+    const directory = await temporaryFolder(t);
+    const tokens = join(directory, 'tokens.csv');
+    await writeFile(tokens, 'token-of-the-agent,agent,,\n', { mode: 0o600 });
+    const { proxy, port, ca } = await startStack(t, {
+      server: { allow: () => true },
+      flags: [...flags, `--token-auth-file=${tokens}`],
+      tls: true,
+    });
+    const server = `https://127.0.0.1:${port}`;
+    const { path } = await writeKubeconfig({ server, ca, token: 'token-of-the-agent' }, { directory });
+    return { audit: proxy.stdout, kubeconfig: path };
+  },
+};
+
+for (const [server, { script, pods, secrets, deletion }] of Object.entries(servers)) {
+  for (const [mode, start] of Object.entries(modes)) {
+    javascriptClientTest(
+      `${server} lists Pods through ${mode} with the flags for agents, and cannot read Secrets or delete a Pod`,
+      async t => {
+        const { audit, kubeconfig } = await start(t);
+        const HOME = await temporaryFolder(t);
+        const args = server === 'kubernetes-mcp-server' ? ['--kubeconfig', kubeconfig] : [];
+        const client = await McpClient.start([clientFile(server, script), ...args], {
+          ...{ PATH: process.env['PATH'] ?? '', HOME, KUBECONFIG: kubeconfig, KUBECONFIG_PATH: kubeconfig },
+        });
+        t.after(() => client.stop());
+        const listed = await client.call(...pods);
+        assert.ok(!listed.isError, listed.text);
+        assert.match(listed.text, /\bweb-0\b/);
+        for (const [request, reason] of [
+          [secrets, /secrets is refused by --reject-resources/],
+          [deletion, /refused by --read-only/],
+        ] as const) {
+          const refused = await client.call(...request);
+          assert.ok(refused.isError, refused.text);
+          assert.match(refused.text, reason);
+        }
+        assert.match((await client.call(...pods)).text, /\bweb-0\b/);
+        await eventually('the audit log has the refused requests', () =>
+          [
+            /"verb":"list".*"resource":"secrets".*"code":403/,
+            /"verb":"delete".*"name":"web-0".*"code":403/,
+          ].every(event => event.test(audit())),
+        );
+      },
+      server,
+    );
+  }
+}
